@@ -1,0 +1,3 @@
+//! Facts and rules of Timeloom: events, aggregates, workflow definitions. No I/O, no clock, no made-up ids.
+
+pub mod item;
