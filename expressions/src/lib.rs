@@ -5,3 +5,4 @@
 
 pub mod port;
 pub mod scope;
+pub mod time;
