@@ -54,7 +54,11 @@ impl Evaluated {
     /// The value as it lands in an item: what `JSON.stringify` keeps; `None` for `undefined` and functions.
     pub fn into_json(self) -> Option<Value> {
         match self {
-            Self::Undefined | Self::Special { kind: SpecialKind::Function, .. } => None,
+            Self::Undefined
+            | Self::Special {
+                kind: SpecialKind::Function,
+                ..
+            } => None,
             Self::Json(json) | Self::Special { json, .. } => Some(json),
         }
     }
@@ -155,20 +159,36 @@ pub struct CodeOutput {
 /// A place where JavaScript runs: one per execution, because a script may leave globals behind.
 pub trait ScriptSession: Send {
     /// Evaluates many jobs of one node run; the answers are in the order of the jobs. One limit for all.
-    fn evaluate(&mut self, scope: &Scope, jobs: &[Job<'_>], limits: Limits) -> Vec<Result<Evaluated, ExpressionError>>;
+    fn evaluate(
+        &mut self,
+        scope: &Scope,
+        jobs: &[Job<'_>],
+        limits: Limits,
+    ) -> Vec<Result<Evaluated, ExpressionError>>;
 
     /// Runs a Code node's script over the scope's items.
     ///
     /// # Errors
     /// [`ExpressionError`] when it throws, returns what is not items, or meets a limit.
-    fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str, limits: Limits) -> Result<CodeOutput, ExpressionError>;
+    fn run_code(
+        &mut self,
+        scope: &Scope,
+        mode: CodeMode,
+        code: &str,
+        limits: Limits,
+    ) -> Result<CodeOutput, ExpressionError>;
 
     /// Evaluates one expression and answers with every special value tagged at any depth
     /// (`{"$undefined":true}`, `{"$nan":true}`, `{"$date":…}`, …): for tools that compare values.
     ///
     /// # Errors
     /// [`ExpressionError`] when it throws or meets a limit.
-    fn evaluate_tagged(&mut self, scope: &Scope, job: Job<'_>, limits: Limits) -> Result<Value, ExpressionError>;
+    fn evaluate_tagged(
+        &mut self,
+        scope: &Scope,
+        job: Job<'_>,
+        limits: Limits,
+    ) -> Result<Value, ExpressionError>;
 }
 
 /// Makes sessions. Implemented by `expressions/sandbox`.

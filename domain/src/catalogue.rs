@@ -1,0 +1,120 @@
+//! The node catalogue: node definitions as data. `engine/nodes` fills it; commands and the read API are handed it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::definition::Node;
+
+/// What is known about one node type without running it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeDefinition {
+    /// Type name, for example `n8n-nodes-base.set`.
+    pub node_type: &'static str,
+    /// Name for people.
+    pub display_name: &'static str,
+    /// One sentence: what it does.
+    pub description: &'static str,
+    /// Versions that run here, ascending.
+    pub versions: &'static [f64],
+    /// What part it plays in a workflow.
+    pub role: NodeRole,
+    /// How many main inputs and outputs it has.
+    pub ports: Ports,
+    /// Parameters, for checks and for help.
+    pub parameters: &'static [ParameterDefinition],
+}
+
+/// What part a node type plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeRole {
+    /// Starts an execution by hand.
+    ManualTrigger,
+    /// Starts an execution from outside.
+    Trigger,
+    /// Computes from its input alone: may be computed again after a crash.
+    Pure,
+    /// Touches the outside world: its start is recorded before, its result after.
+    Effect,
+    /// Never runs: notes on the canvas.
+    Annotation,
+}
+
+/// How many main inputs and outputs a node type has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Ports {
+    /// Inputs; a node with a variable number says how many at least.
+    pub inputs: usize,
+    /// Outputs; a node with a variable number says how many at least.
+    pub outputs: usize,
+    /// Whether the node returns items to an earlier node on purpose: a loop may pass through it.
+    pub closes_loops: bool,
+}
+
+/// One parameter of a node type.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParameterDefinition {
+    /// Name in the file.
+    pub name: &'static str,
+    /// Kind of value.
+    pub kind: ParameterKind,
+    /// Whether a run without it fails.
+    pub required: bool,
+    /// One sentence for people.
+    pub description: &'static str,
+}
+
+/// Kind of value that a parameter takes. Expressions are allowed everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// Text.
+    Text,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// One of these words.
+    Options(&'static [&'static str]),
+    /// An object or array of the node's own shape.
+    Structure,
+    /// JavaScript.
+    Code,
+}
+
+/// All node types that this build can run, by type name.
+#[derive(Debug, Clone, Default)]
+pub struct NodeCatalogue {
+    by_type: BTreeMap<&'static str, NodeDefinition>,
+}
+
+impl NodeCatalogue {
+    /// A catalogue of these definitions.
+    pub fn new(definitions: impl IntoIterator<Item = NodeDefinition>) -> Self {
+        Self {
+            by_type: definitions
+                .into_iter()
+                .map(|definition| (definition.node_type, definition))
+                .collect(),
+        }
+    }
+
+    /// The definition of a type.
+    pub fn get(&self, node_type: &str) -> Option<&NodeDefinition> {
+        self.by_type.get(node_type)
+    }
+
+    /// The role of a node; unknown types count as effects.
+    pub fn role(&self, node: &Node) -> NodeRole {
+        self.get(&node.node_type)
+            .map_or(NodeRole::Effect, |definition| definition.role)
+    }
+
+    /// All definitions, by type name.
+    pub fn iter(&self) -> impl Iterator<Item = &NodeDefinition> {
+        self.by_type.values()
+    }
+}

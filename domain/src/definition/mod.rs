@@ -1,0 +1,259 @@
+//! A workflow as it is written down: nodes, connections, settings, pinned data. The shape is that of n8n's
+//! export files, so that a file which people own is a definition here.
+//!
+//! Parsing is lenient in what it ignores and strict in what it uses: see [`validate`] for what is refused.
+
+mod graph;
+mod validate;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::item::{Item, JsonObject};
+
+pub use graph::{Graph, Target, TriggerError};
+pub use validate::{DefinitionError, Problem, parse, validate};
+
+/// Most nodes that one workflow may have.
+pub const NODES_MAX: usize = 2_000;
+/// Most connections that one workflow may have.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// Largest workflow file, in bytes.
+pub const DEFINITION_BYTES_MAX: usize = 16 << 20;
+/// Deepest nesting of JSON in a workflow file.
+pub const DEFINITION_DEPTH_MAX: usize = 100;
+
+/// A workflow's definition.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowDefinition {
+    /// Name that people gave it.
+    #[serde(default)]
+    pub name: String,
+    /// Nodes in file order, which decides between several triggers.
+    pub nodes: Vec<Node>,
+    /// Connections by name of the node they leave, then by kind (`main`, `ai_tool`, …).
+    #[serde(default)]
+    pub connections: BTreeMap<String, BTreeMap<String, Vec<Option<Vec<Connection>>>>>,
+    /// Settings of the workflow.
+    #[serde(default)]
+    pub settings: Settings,
+    /// Items that stand in for a node's output in manual runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "pins")]
+    pub pin_data: BTreeMap<String, Vec<Item>>,
+}
+
+/// One node of a workflow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    /// Id within the file.
+    #[serde(default)]
+    pub id: String,
+    /// Name: connections and expressions refer to it.
+    pub name: String,
+    /// Type, for example `n8n-nodes-base.set`.
+    #[serde(rename = "type")]
+    pub node_type: String,
+    /// Version of the type.
+    #[serde(default = "one")]
+    pub type_version: f64,
+    /// Canvas position `[x, y]`; it decides the order of branches in execution order v1.
+    #[serde(default)]
+    pub position: [f64; 2],
+    /// Parameters; strings that begin with `=` are expressions.
+    #[serde(default = "empty_object")]
+    pub parameters: Value,
+    /// A disabled node passes its first input on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub disabled: bool,
+    /// What to do when the node fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<OnError>,
+    /// The older form of `onError: continueRegularOutput`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub continue_on_fail: bool,
+    /// Try again when the node fails.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub retry_on_fail: bool,
+    /// Attempts in all, 2 to 5; 3 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tries: Option<f64>,
+    /// Pause between attempts in milliseconds, 0 to 5,000; 1,000 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_between_tries: Option<f64>,
+    /// Use only the first item of each input.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub execute_once: bool,
+    /// Give one empty item when there would be none.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub always_output_data: bool,
+    /// Credentials by type: references only, never secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Value>,
+    /// A note of the author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// Id under which a webhook trigger listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_id: Option<String>,
+}
+
+impl Node {
+    /// What to do when the node fails, whichever form the file uses.
+    pub fn error_policy(&self) -> OnError {
+        match self.on_error {
+            Some(policy) => policy,
+            None if self.continue_on_fail => OnError::ContinueRegularOutput,
+            None => OnError::StopWorkflow,
+        }
+    }
+
+    /// Attempts in all: 1 when the node does not retry.
+    pub fn attempts_max(&self) -> u32 {
+        if self.retry_on_fail {
+            self.max_tries.unwrap_or(3.0).clamp(2.0, 5.0) as u32
+        } else {
+            1
+        }
+    }
+
+    /// Pause between attempts, in milliseconds.
+    pub fn retry_wait_ms(&self) -> u64 {
+        self.wait_between_tries
+            .unwrap_or(1_000.0)
+            .clamp(0.0, 5_000.0) as u64
+    }
+}
+
+/// What happens when a node fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnError {
+    /// The execution fails.
+    StopWorkflow,
+    /// The input goes on through output 0.
+    ContinueRegularOutput,
+    /// Failed items go to an extra last output.
+    ContinueErrorOutput,
+}
+
+/// Where one output leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Name of the target node.
+    pub node: String,
+    /// Kind of the target's input: `main` for items.
+    #[serde(rename = "type", default = "main_kind")]
+    pub kind: String,
+    /// Index of the target's input.
+    #[serde(default)]
+    pub index: usize,
+}
+
+/// Settings of a workflow.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// `v1`: depth first; absent or `v0`: breadth first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_order: Option<String>,
+    /// IANA time zone; the deployment's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// Seconds after which an execution is stopped; negative or absent means the deployment's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_timeout: Option<f64>,
+    /// Workflow to start when an execution fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_workflow: Option<String>,
+    /// Settings that we keep for the file's owner and do not use.
+    #[serde(flatten)]
+    pub extra: JsonObject,
+}
+
+impl Settings {
+    /// The order in which branches run.
+    pub fn order(&self) -> ExecutionOrder {
+        if self.execution_order.as_deref() == Some("v1") {
+            ExecutionOrder::V1
+        } else {
+            ExecutionOrder::V0
+        }
+    }
+}
+
+/// The order in which branches run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutionOrder {
+    /// Breadth first, in order of connection.
+    V0,
+    /// Depth first, by canvas position.
+    V1,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn empty_object() -> Value {
+    Value::Object(JsonObject::new())
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn main_kind() -> String {
+    "main".to_owned()
+}
+
+/// Pinned items may be written bare (`{"a": 1}`) or wrapped (`{"json": {"a": 1}}`).
+mod pins {
+    use super::{BTreeMap, Item, Value};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(
+        pins: &BTreeMap<String, Vec<Item>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        pins.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<String, Vec<Item>>, D::Error> {
+        let raw =
+            Option::<BTreeMap<String, Vec<Value>>>::deserialize(deserializer)?.unwrap_or_default();
+        raw.into_iter()
+            .map(|(node, items)| {
+                let items = items
+                    .into_iter()
+                    .map(super::wrap_item)
+                    .collect::<Result<_, _>>();
+                items
+                    .map(|items| (node, items))
+                    .map_err(serde::de::Error::custom)
+            })
+            .collect()
+    }
+}
+
+/// An item from a value that may lack the `json` wrapper.
+///
+/// # Errors
+/// When a wrapped item has the wrong shape.
+pub fn wrap_item(value: Value) -> Result<Item, serde_json::Error> {
+    match value {
+        Value::Object(fields) if fields.get("json").is_some_and(Value::is_object) => {
+            serde_json::from_value(Value::Object(fields))
+        }
+        Value::Object(fields) => Ok(Item::new(fields)),
+        other => Ok(Item::new(JsonObject::from_iter([(
+            "value".to_owned(),
+            other,
+        )]))),
+    }
+}

@@ -1,0 +1,431 @@
+//! Reading and checking of workflow files. Every problem names the node and the field and says what to do.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX,
+    WorkflowDefinition,
+};
+use crate::catalogue::NodeCatalogue;
+
+/// One thing that is wrong with a definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Name of the node, where it is about one.
+    pub node: Option<String>,
+    /// The field in the file.
+    pub field: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.node {
+            Some(node) => write!(formatter, "node '{node}', {}: {}", self.field, self.message),
+            None => write!(formatter, "{}: {}", self.field, self.message),
+        }
+    }
+}
+
+/// Why a definition is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum DefinitionError {
+    /// The file cannot be read as a workflow at all.
+    #[error("not a workflow file: {0}")]
+    Unreadable(String),
+    /// The file can be read, but would not run.
+    #[error("the workflow has {} problem(s): {}", .0.len(), joined(.0))]
+    Invalid(Vec<Problem>),
+}
+
+fn joined(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// Reads a workflow file: bounded in size and depth before anything is built from it.
+///
+/// # Errors
+/// [`DefinitionError::Unreadable`] with line and column, or the limit that was met.
+pub fn parse(text: &[u8]) -> Result<WorkflowDefinition, DefinitionError> {
+    let unreadable = |message: String| DefinitionError::Unreadable(message);
+    if text.len() > DEFINITION_BYTES_MAX {
+        return Err(unreadable(format!(
+            "it has {} bytes, at most {DEFINITION_BYTES_MAX} are allowed: move large pinned data out of the file",
+            text.len()
+        )));
+    }
+    check_depth(text)?;
+    let value: Value = serde_json::from_slice(text)
+        .map_err(|error| unreadable(format!("malformed JSON: {error}")))?;
+    from_value(value)
+}
+
+/// A definition from JSON that was read already. A file may wrap the workflow in a list of one.
+///
+/// # Errors
+/// [`DefinitionError::Unreadable`] when the shape is wrong.
+fn from_value(value: Value) -> Result<WorkflowDefinition, DefinitionError> {
+    let value = match value {
+        Value::Array(mut list) if list.len() == 1 => list.remove(0),
+        Value::Array(list) => {
+            return Err(DefinitionError::Unreadable(format!(
+                "the file holds {} workflows: import them one by one",
+                list.len()
+            )));
+        }
+        other => other,
+    };
+    if !value.get("nodes").is_some_and(Value::is_array) {
+        return Err(DefinitionError::Unreadable(
+            "the field 'nodes' is missing or is not a list".to_owned(),
+        ));
+    }
+    serde_path(value)
+}
+
+/// Deserialises piece by piece, so that an error names the node.
+fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
+    let Some(Value::Array(raw_nodes)) = value.get_mut("nodes").map(Value::take) else {
+        return Err(DefinitionError::Unreadable(
+            "the field 'nodes' is not a list".to_owned(),
+        ));
+    };
+    let mut nodes = Vec::with_capacity(raw_nodes.len().min(NODES_MAX));
+    let mut problems = Vec::new();
+    for (index, mut raw) in raw_nodes.into_iter().enumerate() {
+        let name = raw.get("name").and_then(Value::as_str).map(str::to_owned);
+        normalise_node(&mut raw);
+        match serde_json::from_value(raw) {
+            Ok(node) => nodes.push(node),
+            Err(error) => {
+                problems.push(Problem {
+                    node: name,
+                    field: format!("nodes[{index}]"),
+                    message: error.to_string(),
+                });
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(DefinitionError::Invalid(problems));
+    }
+    if let Some(fields) = value.as_object_mut() {
+        for field in ["settings", "connections"] {
+            if fields.get(field).is_some_and(Value::is_null) {
+                fields.remove(field);
+            }
+        }
+        fields.insert("nodes".to_owned(), Value::Array(Vec::new()));
+    }
+    let mut definition: WorkflowDefinition = serde_json::from_value(value)
+        .map_err(|error| DefinitionError::Unreadable(error.to_string()))?;
+    definition.nodes = nodes;
+    Ok(definition)
+}
+
+/// Fields that real files leave null or write in older forms.
+fn normalise_node(raw: &mut Value) {
+    let Some(fields) = raw.as_object_mut() else {
+        return;
+    };
+    fields.retain(|_, value| !value.is_null());
+    if fields
+        .get("parameters")
+        .is_some_and(|parameters| !parameters.is_object())
+    {
+        fields.remove("parameters");
+    }
+}
+
+/// Refuses nesting deeper than [`DEFINITION_DEPTH_MAX`] with one pass over the bytes and no recursion.
+fn check_depth(text: &[u8]) -> Result<(), DefinitionError> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (offset, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > DEFINITION_DEPTH_MAX {
+                    return Err(DefinitionError::Unreadable(format!(
+                        "nested deeper than {DEFINITION_DEPTH_MAX} levels at byte {offset}: flatten the data"
+                    )));
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a definition can run here.
+///
+/// # Errors
+/// [`DefinitionError::Invalid`] with every problem that was found, at most 100.
+pub fn validate(
+    definition: &WorkflowDefinition,
+    catalogue: &NodeCatalogue,
+) -> Result<(), DefinitionError> {
+    let mut problems = Vec::new();
+    check_nodes(definition, catalogue, &mut problems);
+    check_connections(definition, &mut problems);
+    if problems.is_empty() {
+        check_loops(definition, catalogue, &mut problems);
+    }
+    check_timezone(definition, &mut problems);
+    problems.truncate(100);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(DefinitionError::Invalid(problems))
+    }
+}
+
+fn check_nodes(
+    definition: &WorkflowDefinition,
+    catalogue: &NodeCatalogue,
+    problems: &mut Vec<Problem>,
+) {
+    if definition.nodes.is_empty() {
+        problems.push(problem(
+            None,
+            "nodes",
+            "there is no node: add at least a trigger",
+        ));
+    }
+    if definition.nodes.len() > NODES_MAX {
+        let message = format!(
+            "{} nodes, at most {NODES_MAX} are allowed: split the workflow",
+            definition.nodes.len()
+        );
+        problems.push(Problem {
+            node: None,
+            field: "nodes".to_owned(),
+            message,
+        });
+    }
+    let mut names = HashSet::new();
+    for node in &definition.nodes {
+        let name = Some(node.name.as_str());
+        if node.name.is_empty() {
+            problems.push(problem(
+                name,
+                "name",
+                "the name is empty: give each node a name",
+            ));
+        }
+        if !names.insert(&node.name) {
+            problems.push(problem(
+                name,
+                "name",
+                "two nodes have this name: rename one",
+            ));
+        }
+        match catalogue.get(&node.node_type) {
+            None => {
+                let message = format!(
+                    "unknown node type '{}': this build has no such node; remove it or replace it by an HTTP Request",
+                    node.node_type
+                );
+                problems.push(problem(name, "type", &message));
+            }
+            Some(known) if !known.versions.contains(&node.type_version) => {
+                let versions = known
+                    .versions
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let message = format!(
+                    "version {} of '{}' is not known: use one of {versions}",
+                    node.type_version, node.node_type
+                );
+                problems.push(problem(name, "typeVersion", &message));
+            }
+            Some(known) => {
+                for parameter in known
+                    .parameters
+                    .iter()
+                    .filter(|parameter| parameter.required)
+                {
+                    if node.parameters.get(parameter.name).is_none() {
+                        let message =
+                            format!("the parameter is missing: {}", parameter.description);
+                        problems.push(problem(
+                            name,
+                            &format!("parameters.{}", parameter.name),
+                            &message,
+                        ));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check_connections(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
+    let names: HashSet<&str> = definition
+        .nodes
+        .iter()
+        .map(|node| node.name.as_str())
+        .collect();
+    let mut count = 0;
+    for (from, kinds) in &definition.connections {
+        if !names.contains(from.as_str()) {
+            problems.push(problem(
+                Some(from),
+                "connections",
+                "a connection leaves a node that does not exist",
+            ));
+        }
+        for (kind, outputs) in kinds {
+            for (output, connections) in outputs.iter().enumerate() {
+                for connection in connections.iter().flatten() {
+                    count += 1;
+                    if !names.contains(connection.node.as_str()) {
+                        let field = format!("connections.{kind}[{output}]");
+                        let message = format!(
+                            "leads to '{}', which does not exist: remove it",
+                            connection.node
+                        );
+                        problems.push(problem(Some(from), &field, &message));
+                    }
+                    if connection.index > 99 {
+                        let field = format!("connections.{kind}[{output}]");
+                        problems.push(problem(
+                            Some(from),
+                            &field,
+                            "input index over 99: nodes have at most 100 inputs",
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    if count > CONNECTIONS_MAX {
+        let message = format!(
+            "{count} connections, at most {CONNECTIONS_MAX} are allowed: split the workflow"
+        );
+        problems.push(Problem {
+            node: None,
+            field: "connections".to_owned(),
+            message,
+        });
+    }
+}
+
+/// A cycle is allowed only through a node whose type ends loops by itself, or that can leave the cycle by a choice.
+fn check_loops(
+    definition: &WorkflowDefinition,
+    catalogue: &NodeCatalogue,
+    problems: &mut Vec<Problem>,
+) {
+    let graph = Graph::new(definition);
+    let breaks = |index: usize| {
+        let node = &definition.nodes[index];
+        node.disabled
+            || catalogue
+                .get(&node.node_type)
+                .is_some_and(|known| known.ports.closes_loops || known.ports.outputs > 1)
+    };
+    let mut marks = vec![Mark::New; definition.nodes.len()];
+    for start in 0..definition.nodes.len() {
+        if let Some(closing) = find_cycle(&graph, start, &mut marks, &breaks) {
+            let name = definition.nodes[closing].name.as_str();
+            problems.push(problem(
+                Some(name),
+                "connections",
+                "lies on a cycle that nothing ends: put a Loop Over Items, If or Switch node into the cycle",
+            ));
+            return;
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    New,
+    Open,
+    Done,
+}
+
+/// Depth-first search without recursion; answers a node on a cycle that passes no breaking node.
+fn find_cycle(
+    graph: &Graph,
+    start: usize,
+    marks: &mut [Mark],
+    breaks: &dyn Fn(usize) -> bool,
+) -> Option<usize> {
+    if marks[start] != Mark::New || breaks(start) {
+        return None;
+    }
+    let targets = |node: usize| {
+        graph
+            .outputs(node)
+            .iter()
+            .flatten()
+            .map(|target| target.node)
+            .collect::<Vec<_>>()
+    };
+    let mut path = vec![(start, targets(start))];
+    marks[start] = Mark::Open;
+    while let Some((node, open)) = path.last_mut() {
+        let Some(next) = open.pop() else {
+            marks[*node] = Mark::Done;
+            path.pop();
+            continue;
+        };
+        if breaks(next) {
+            continue;
+        }
+        match marks[next] {
+            Mark::Open => return Some(next),
+            Mark::New => {
+                marks[next] = Mark::Open;
+                path.push((next, targets(next)));
+            }
+            Mark::Done => {}
+        }
+    }
+    None
+}
+
+fn check_timezone(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
+    let settings: BTreeMap<&str, &Option<String>> =
+        BTreeMap::from([("timezone", &definition.settings.timezone)]);
+    for (field, value) in settings {
+        let Some(text) = value else { continue };
+        if text.is_empty()
+            || text.len() > 64
+            || text
+                .chars()
+                .any(|letter| letter.is_control() || letter == ' ')
+        {
+            problems.push(problem(
+                None,
+                &format!("settings.{field}"),
+                "not an IANA time zone, such as Europe/Berlin",
+            ));
+        }
+    }
+}
+
+fn problem(node: Option<&str>, field: &str, message: &str) -> Problem {
+    Problem {
+        node: node.map(str::to_owned),
+        field: field.to_owned(),
+        message: message.to_owned(),
+    }
+}

@@ -1,0 +1,50 @@
+//! What every aggregate's events have in common.
+
+use serde_json::Value;
+
+/// A fact that happened to an aggregate. Serialised as a tagged enum: `{"type": "workflow_created", …}`.
+pub trait Event: Sized {
+    /// Category of the streams that hold these events, for example `workflow`.
+    const CATEGORY: &'static str;
+
+    /// Name of this event's type, for example `WorkflowCreated`. Frozen once released.
+    fn event_type(&self) -> &'static str;
+
+    /// Version of this event's shape.
+    fn event_version(&self) -> u16 {
+        Self::current_version(self.event_type()).unwrap_or(1)
+    }
+
+    /// The version in which events of that type are written now; `None` when the type is unknown.
+    fn current_version(event_type: &str) -> Option<u16>;
+
+    /// Lifts a payload of an older version to the current one.
+    ///
+    /// # Errors
+    /// When no upcaster from that version exists; the text says so.
+    fn upcast(event_type: &str, version: u16, payload: Value) -> Result<Value, String> {
+        let _ = payload;
+        Err(format!(
+            "no upcaster from version {version} of event type '{event_type}'"
+        ))
+    }
+}
+
+/// State that is folded from events. `apply` cannot fail: an event is a fact.
+pub trait Aggregate: Default {
+    /// What happens to it.
+    type Event: Event;
+    /// What may be asked of it.
+    type Command;
+    /// Why it says no.
+    type Refusal: std::error::Error;
+
+    /// Folds one event in.
+    fn apply(&mut self, event: &Self::Event);
+
+    /// Decides on a command: events, or a refusal. No events means that the command had already happened.
+    ///
+    /// # Errors
+    /// The refusal, whose message says what to do next.
+    fn decide(&self, command: &Self::Command) -> Result<Vec<Self::Event>, Self::Refusal>;
+}

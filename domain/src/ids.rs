@@ -1,0 +1,130 @@
+//! Ids of everything that events name. Ids are made outside this crate and come in as parameters.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::from_str(text).map(Self)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// Id of a workflow.
+    WorkflowId
+);
+uuid_id!(
+    /// Id of one execution of a workflow.
+    ExecutionId
+);
+uuid_id!(
+    /// Id of a command: the same id sent again is the same command.
+    CommandId
+);
+uuid_id!(
+    /// Id of an event.
+    EventId
+);
+
+/// A name that people give to a plugin or a model: lower-case letters, digits, `-`, `_`, `.` and `/`; 1 to 100 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Slug(String);
+
+/// Most characters that a [`Slug`] may have.
+pub const SLUG_CHARACTERS_MAX: usize = 100;
+
+/// The text is not a [`Slug`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is not a valid name: use 1 to {SLUG_CHARACTERS_MAX} lower-case letters, digits, '-', '_', '.' or '/', beginning with a letter or digit"
+)]
+pub struct InvalidSlug(pub String);
+
+impl Slug {
+    /// Checks `text` and takes it as a name.
+    ///
+    /// # Errors
+    /// [`InvalidSlug`] when a character or the length is not allowed.
+    pub fn try_new(text: impl Into<String>) -> Result<Self, InvalidSlug> {
+        let text = text.into();
+        let begins_well = text
+            .chars()
+            .next()
+            .is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit());
+        let allowed = |letter: char| {
+            letter.is_ascii_lowercase()
+                || letter.is_ascii_digit()
+                || matches!(letter, '-' | '_' | '.' | '/')
+        };
+        if begins_well && text.len() <= SLUG_CHARACTERS_MAX && text.chars().all(allowed) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidSlug(
+                text.chars().take(SLUG_CHARACTERS_MAX).collect(),
+            ))
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = InvalidSlug;
+
+    fn try_from(text: String) -> Result<Self, InvalidSlug> {
+        Self::try_new(text)
+    }
+}
+
+impl From<Slug> for String {
+    fn from(slug: Slug) -> Self {
+        slug.0
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Who owns the data: every stream, row and read belongs to one tenant.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct TenantId(pub u32);
+
+/// Who or what sent a command. Recorded with every event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "name", rename_all = "snake_case")]
+pub enum Actor {
+    /// Somebody on this machine, before sign-in exists: the command line or the loopback API.
+    Local(String),
+    /// A part of Timeloom itself, such as the engine.
+    System(String),
+}

@@ -1,0 +1,119 @@
+//! What a node type is, and what a node may use while it runs.
+//!
+//! A node never touches the log, a clock or chance: what it needs comes in through [`NodeRun`].
+
+mod error;
+mod registry;
+mod run;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use timeloom_domain::catalogue::NodeDefinition;
+use timeloom_domain::definition::Node;
+use timeloom_domain::item::Item;
+
+pub use error::{NodeError, NodeErrorKind};
+pub use registry::NodeRegistry;
+pub use run::{Expressions, NodeRun, OutboundPolicy, Services};
+
+/// One node type, in all its versions.
+pub trait NodeType: Send + Sync {
+    /// What is known about it without running it.
+    fn definition(&self) -> NodeDefinition;
+
+    /// Inputs and outputs of this very node, where its parameters or version decide about them.
+    fn shape(&self, node: &Node) -> NodeShape {
+        let _ = node;
+        let ports = self.definition().ports;
+        NodeShape {
+            inputs: ports.inputs,
+            outputs: ports.outputs,
+            required_inputs: RequiredInputs::Any,
+        }
+    }
+
+    /// How it runs.
+    fn behaviour(&self) -> Behaviour<'_>;
+}
+
+/// Inputs and outputs of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeShape {
+    /// Main inputs.
+    pub inputs: usize,
+    /// Main outputs, the error output not counted.
+    pub outputs: usize,
+    /// Which inputs must have data, in execution order v1, before the node runs with empty lists for the others.
+    pub required_inputs: RequiredInputs,
+}
+
+/// Which inputs must have data before a waiting node runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequiredInputs {
+    /// One is enough.
+    Any,
+    /// At least so many.
+    AtLeast(usize),
+    /// All.
+    All,
+}
+
+/// How a node type runs.
+pub enum Behaviour<'a> {
+    /// Passes its input on: triggers, NoOp.
+    PassThrough,
+    /// Computes from its input alone; may be computed again after a crash.
+    Pure(&'a dyn PureNode),
+    /// Touches the outside world: at least once, with a stable idempotency key.
+    Effect(&'a dyn EffectNode),
+}
+
+/// A node that computes from its input alone.
+pub trait PureNode: Send + Sync {
+    /// Runs over all items of the input.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the whole node fails; what happens then is the workflow's `onError`.
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError>;
+}
+
+/// A node that touches the outside world.
+#[async_trait]
+pub trait EffectNode: Send + Sync {
+    /// Runs over all items of the input.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the whole node fails; what happens then is the workflow's `onError`.
+    async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError>;
+}
+
+/// What a node gives: items by output index.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodeOutput {
+    /// Items by output index.
+    pub outputs: Vec<Vec<Item>>,
+    /// Notices for the author, such as warnings.
+    pub hints: Vec<String>,
+}
+
+impl NodeOutput {
+    /// Items on output 0 alone.
+    pub fn single(items: Vec<Item>) -> Self {
+        Self {
+            outputs: vec![items],
+            hints: Vec::new(),
+        }
+    }
+
+    /// Items by output index.
+    pub fn many(outputs: Vec<Vec<Item>>) -> Self {
+        Self {
+            outputs,
+            hints: Vec::new(),
+        }
+    }
+}
+
+/// A node type behind a pointer.
+pub type SharedNodeType = Arc<dyn NodeType>;

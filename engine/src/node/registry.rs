@@ -1,0 +1,44 @@
+//! The node types of this build, by name.
+
+use std::collections::BTreeMap;
+
+use timeloom_domain::catalogue::NodeCatalogue;
+
+use super::SharedNodeType;
+
+/// The node types of this build, by name.
+#[derive(Clone, Default)]
+pub struct NodeRegistry {
+    by_type: BTreeMap<String, SharedNodeType>,
+}
+
+impl NodeRegistry {
+    /// A registry of these types.
+    pub fn new(types: impl IntoIterator<Item = SharedNodeType>) -> Self {
+        let mut registry = Self::default();
+        for node_type in types {
+            registry.insert(node_type);
+        }
+        registry
+    }
+
+    /// Adds a type, in place of one of the same name.
+    pub fn insert(&mut self, node_type: SharedNodeType) {
+        self.by_type
+            .insert(node_type.definition().node_type.to_owned(), node_type);
+    }
+
+    /// The type of that name.
+    pub fn get(&self, node_type: &str) -> Option<&SharedNodeType> {
+        self.by_type.get(node_type)
+    }
+
+    /// The definitions as data.
+    pub fn catalogue(&self) -> NodeCatalogue {
+        NodeCatalogue::new(
+            self.by_type
+                .values()
+                .map(|node_type| node_type.definition()),
+        )
+    }
+}

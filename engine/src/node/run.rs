@@ -1,0 +1,185 @@
+//! What a node may use while it runs.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+use timeloom_domain::definition::{Node, OnError};
+use timeloom_domain::item::{Item, Items, JsonObject};
+use timeloom_expressions::port::{CodeMode, CodeOutput};
+use timeloom_expressions::scope::Scope;
+
+use super::NodeError;
+
+/// One run of one node.
+pub struct NodeRun<'a> {
+    /// The node as the workflow defines it.
+    pub node: &'a Node,
+    /// Items by input index; an input without data is an empty list.
+    pub inputs: &'a [Items],
+    /// What expressions may read.
+    pub scope: Scope,
+    /// Memory of this node within the execution, kept from run to run (a loop's remaining items).
+    pub memory: &'a mut JsonObject,
+    /// The same in every attempt at this node run, after a crash too. Effects send it along.
+    pub idempotency_key: &'a str,
+    /// Chance for this attempt at this node run.
+    pub seed: u64,
+    /// Clients for the outside world.
+    pub services: &'a Services,
+    /// The expressions of this execution.
+    pub expressions: &'a mut dyn Expressions,
+}
+
+/// Clients for the outside world that effect nodes share.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Which addresses HTTP requests may reach.
+    pub outbound: OutboundPolicy,
+}
+
+/// Which addresses requests may reach.
+#[derive(Debug, Clone, Default)]
+pub struct OutboundPolicy {
+    /// Allow loopback, link-local and private addresses.
+    pub allow_private: bool,
+    /// Host names or addresses (`host` or `host:port`) that are allowed although they are private.
+    pub allowed_hosts: BTreeSet<String>,
+    /// Longest time for one request, its answer included.
+    pub request_time_max: Duration,
+    /// Largest answer, in bytes.
+    pub response_bytes_max: usize,
+}
+
+/// The expressions of one execution, as nodes reach them.
+pub trait Expressions: Send {
+    /// Resolves a parameter value for each of these items, expressions at any depth; `None` is `undefined`.
+    fn resolve(
+        &mut self,
+        scope: &Scope,
+        value: &Value,
+        items: std::ops::Range<usize>,
+    ) -> Vec<Result<Option<Value>, NodeError>>;
+
+    /// Runs a script over the scope's items.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Script` when it throws, returns what is not items, or meets a limit.
+    fn run_code(
+        &mut self,
+        scope: &Scope,
+        mode: CodeMode,
+        code: &str,
+    ) -> Result<CodeOutput, NodeError>;
+}
+
+impl NodeRun<'_> {
+    /// Items of input 0.
+    pub fn items(&self) -> Items {
+        self.inputs.first().cloned().unwrap_or_default()
+    }
+
+    /// Items of input `index`; empty when it has no data.
+    pub fn input(&self, index: usize) -> Items {
+        self.inputs.get(index).cloned().unwrap_or_default()
+    }
+
+    /// Version of the node's type.
+    pub fn version(&self) -> f64 {
+        self.node.type_version
+    }
+
+    /// Whether a failure of one item is to be passed on as data: nodes then give `{"error": message}` for that item.
+    pub fn continues_on_fail(&self) -> bool {
+        self.node.error_policy() != OnError::StopWorkflow
+    }
+
+    /// The parameter as written, expressions unevaluated. `path` is dotted: `options.caseSensitive`.
+    pub fn raw_parameter(&self, path: &str) -> Option<&Value> {
+        lookup(&self.node.parameters, path)
+    }
+
+    /// The parameter for one item. `None` when it is not set or evaluates to `undefined`.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn parameter(&mut self, path: &str, item: usize) -> Result<Option<Value>, NodeError> {
+        let Some(raw) = lookup(&self.node.parameters, path) else {
+            return Ok(None);
+        };
+        let mut resolved = self.expressions.resolve(&self.scope, raw, item..item + 1);
+        resolved.pop().unwrap_or(Ok(None))
+    }
+
+    /// The parameter for every item of input 0, in one crossing. An entry is `None` when it is not set or `undefined`.
+    pub fn parameter_for_items(&mut self, path: &str) -> Vec<Result<Option<Value>, NodeError>> {
+        let count = self.scope.items.len();
+        match lookup(&self.node.parameters, path) {
+            Some(raw) => self.expressions.resolve(&self.scope, raw, 0..count),
+            None => vec![Ok(None); count],
+        }
+    }
+
+    /// Any value with expressions in it, for every item of input 0, in one crossing.
+    pub fn resolve_for_items(&mut self, value: &Value) -> Vec<Result<Option<Value>, NodeError>> {
+        let count = self.scope.items.len();
+        self.expressions.resolve(&self.scope, value, 0..count)
+    }
+
+    /// A text parameter for one item; numbers and booleans are written out, anything missing is `default`.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn text(&mut self, path: &str, item: usize, default: &str) -> Result<String, NodeError> {
+        Ok(match self.parameter(path, item)? {
+            None | Some(Value::Null) => default.to_owned(),
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+        })
+    }
+
+    /// A number parameter for one item; numeric text counts, anything else is `default`.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn number(&mut self, path: &str, item: usize, default: f64) -> Result<f64, NodeError> {
+        Ok(match self.parameter(path, item)? {
+            Some(Value::Number(number)) => number.as_f64().unwrap_or(default),
+            Some(Value::String(text)) => text.trim().parse().unwrap_or(default),
+            _ => default,
+        })
+    }
+
+    /// A boolean parameter for one item; `"true"` and `"false"` count, anything else is `default`.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn boolean(&mut self, path: &str, item: usize, default: bool) -> Result<bool, NodeError> {
+        Ok(match self.parameter(path, item)? {
+            Some(Value::Bool(value)) => value,
+            Some(Value::String(text)) if text == "true" => true,
+            Some(Value::String(text)) if text == "false" => false,
+            _ => default,
+        })
+    }
+
+    /// Runs the author's script over the items.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Script`.
+    pub fn run_code(&mut self, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError> {
+        self.expressions.run_code(&self.scope, mode, code)
+    }
+
+    /// The item that stands for a failure of item `index` when the node goes on.
+    pub fn failed_item(&self, index: usize, error: &NodeError) -> Item {
+        let mut json = JsonObject::new();
+        json.insert("error".to_owned(), Value::String(error.message.clone()));
+        Item::new(json).paired_with(index)
+    }
+}
+
+/// The value at a dotted path of objects.
+fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').try_fold(value, |value, key| value.get(key))
+}

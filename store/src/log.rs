@@ -1,0 +1,273 @@
+//! The [`EventLog`] port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use timeloom_domain::ids::{CommandId, TenantId};
+use tokio::sync::mpsc;
+
+use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
+
+/// Most events in one append.
+pub const APPEND_EVENTS_MAX: usize = 1_000;
+/// Largest append, in bytes of payload and metadata.
+pub const APPEND_BYTES_MAX: usize = 4 << 20;
+/// Most events that one read returns.
+pub const READ_EVENTS_MAX: usize = 1_000;
+
+/// What the stream must look like for an append to succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Anything.
+    Any,
+    /// No event yet.
+    NoStream,
+    /// At least one event.
+    Exists,
+    /// Exactly this revision.
+    Exact(Revision),
+}
+
+/// One append: some events to one stream, all or none.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The stream.
+    pub stream: StreamKey,
+    /// What it must look like.
+    pub expected: Expected,
+    /// 1 to [`APPEND_EVENTS_MAX`] events.
+    pub events: Vec<NewEvent>,
+    /// Sent again after a lost answer, the same id gives the first answer again.
+    pub command_id: CommandId,
+}
+
+/// Where an append went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Appended {
+    /// Position of its last event.
+    pub position: Position,
+    /// Revision of its last event.
+    pub revision: Revision,
+    /// The events as recorded. For a repeated command: as they were recorded the first time.
+    pub events: Vec<Arc<RecordedEvent>>,
+    /// Whether this command had been appended before.
+    pub repeated: bool,
+}
+
+impl PartialEq for RecordedEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.position == other.position
+            && self.id == other.id
+            && self.stream == other.stream
+            && self.revision == other.revision
+            && self.payload.get() == other.payload.get()
+    }
+}
+
+/// Why an append was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else appended first: load again and decide again.
+    #[error("stream {stream} is at revision {actual}, expected {expected:?}")]
+    WrongRevision {
+        /// The stream.
+        stream: StreamKey,
+        /// What was asked for.
+        expected: Expected,
+        /// What is there.
+        actual: Revision,
+    },
+    /// An event id or command id is in the log already, with other content.
+    #[error(
+        "the command or an event id of it is already in the log with other content; use a new id"
+    )]
+    DuplicateId,
+    /// More events or bytes than one append may have.
+    #[error("{what} is {actual}, at most {max} are allowed in one append")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        actual: usize,
+        /// How large it may be.
+        max: usize,
+    },
+    /// The log cannot take it now; try again.
+    #[error("the log is busy, try again in {} ms", retry_after.as_millis())]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// Why a read failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LogError {
+    /// The storage failed.
+    #[error("the event log's storage failed: {0}")]
+    Storage(Arc<dyn std::error::Error + Send + Sync>),
+    /// What is stored cannot be understood.
+    #[error("the event log is damaged at position {position}: {detail}")]
+    Corrupt {
+        /// Where.
+        position: Position,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The log was shut down.
+    #[error("the event log is closed")]
+    Closed,
+}
+
+impl LogError {
+    /// A storage failure.
+    pub fn storage(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Storage(Arc::new(error))
+    }
+}
+
+/// Which way to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From old to new.
+    Forward,
+    /// From new to old.
+    Backward,
+}
+
+/// Whose events to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantScope {
+    /// One tenant's: what every read for a person uses.
+    One(TenantId),
+    /// All tenants': for projections and the engine.
+    All,
+}
+
+/// Which events to read; empty lists mean all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// Categories of streams.
+    pub categories: Vec<Arc<str>>,
+    /// Types of events.
+    pub event_types: Vec<Arc<str>>,
+    /// One stream only.
+    pub stream: Option<StreamKey>,
+}
+
+impl Filter {
+    /// Whether `event` passes.
+    pub fn matches(&self, scope: TenantScope, event: &RecordedEvent) -> bool {
+        (match scope {
+            TenantScope::All => true,
+            TenantScope::One(tenant) => event.stream.tenant == tenant,
+        }) && (self.categories.is_empty() || self.categories.contains(&event.stream.category))
+            && (self.event_types.is_empty() || self.event_types.contains(&event.event_type))
+            && self
+                .stream
+                .as_ref()
+                .is_none_or(|stream| *stream == event.stream)
+    }
+}
+
+/// What a subscription brings.
+#[derive(Debug, Clone)]
+pub enum SubscriptionMessage {
+    /// An event that passes the filter.
+    Event(Arc<RecordedEvent>),
+    /// Everything up to here was looked at: where to resume from.
+    Checkpoint(Position),
+    /// History is behind; what follows is live.
+    CaughtUp(Position),
+    /// The reader was too slow for its bounded queue: resume from here. The subscription ends with this.
+    FellBehind(Position),
+    /// The log failed. The subscription ends with this.
+    Failed(LogError),
+}
+
+/// A stream of events from a position on, into live, without a gap or a double. Dropping it ends it.
+#[derive(Debug)]
+pub struct Subscription {
+    receiver: mpsc::Receiver<SubscriptionMessage>,
+}
+
+impl Subscription {
+    /// A subscription fed through `receiver`.
+    pub fn new(receiver: mpsc::Receiver<SubscriptionMessage>) -> Self {
+        Self { receiver }
+    }
+
+    /// The next message; `None` when the log was closed.
+    pub async fn next(&mut self) -> Option<SubscriptionMessage> {
+        self.receiver.recv().await
+    }
+
+    /// The next message, if there is one at once.
+    pub fn try_next(&mut self) -> Option<SubscriptionMessage> {
+        self.receiver.try_recv().ok()
+    }
+}
+
+/// One ordered log of events.
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
+    /// Appends to one stream, durably and atomically. Returns when the events are safe and visible.
+    ///
+    /// # Errors
+    /// [`AppendError`]; nothing was appended then, except after a lost answer, which the same `command_id` finds out.
+    async fn append(&self, append: Append) -> Result<Appended, AppendError>;
+
+    /// Events of one stream with revision greater than `after` (forward) or up to and with it (backward).
+    /// At most `limit`, itself at most [`READ_EVENTS_MAX`].
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn read_stream(
+        &self,
+        stream: &StreamKey,
+        after: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError>;
+
+    /// Events with position greater than `after` (forward) or up to and with it (backward) that pass the filter.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn read_all(
+        &self,
+        scope: TenantScope,
+        after: Position,
+        direction: Direction,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError>;
+
+    /// Events after `after` and then live ones. `capacity` bounds the queue of the subscriber.
+    fn subscribe(
+        &self,
+        scope: TenantScope,
+        after: Position,
+        filter: Filter,
+        capacity: usize,
+    ) -> Subscription;
+
+    /// Position of the newest visible event.
+    fn head(&self) -> Position;
+
+    /// Waits until `head()` is at least `position`.
+    ///
+    /// # Errors
+    /// [`LogError::Closed`] when the log is shut down before.
+    async fn wait_for(&self, position: Position) -> Result<(), LogError>;
+
+    /// The position of the newest event recorded at or before `time` (microseconds since 1970); 0 when there is none.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn position_at(&self, time_us: i64) -> Result<Position, LogError>;
+}
