@@ -94,12 +94,7 @@ pub struct NodeCatalogue {
 impl NodeCatalogue {
     /// A catalogue of these definitions.
     pub fn new(definitions: impl IntoIterator<Item = NodeDefinition>) -> Self {
-        Self {
-            by_type: definitions
-                .into_iter()
-                .map(|definition| (definition.node_type, definition))
-                .collect(),
-        }
+        Self { by_type: definitions.into_iter().map(|definition| (definition.node_type, definition)).collect() }
     }
 
     /// The definition of a type.
@@ -109,8 +104,7 @@ impl NodeCatalogue {
 
     /// The role of a node; unknown types count as effects.
     pub fn role(&self, node: &Node) -> NodeRole {
-        self.get(&node.node_type)
-            .map_or(NodeRole::Effect, |definition| definition.role)
+        self.get(&node.node_type).map_or(NodeRole::Effect, |definition| definition.role)
     }
 
     /// All definitions, by type name.

@@ -24,9 +24,7 @@ pub trait Event: Sized {
     /// When no upcaster from that version exists; the text says so.
     fn upcast(event_type: &str, version: u16, payload: Value) -> Result<Value, String> {
         let _ = payload;
-        Err(format!(
-            "no upcaster from version {version} of event type '{event_type}'"
-        ))
+        Err(format!("no upcaster from version {version} of event type '{event_type}'"))
     }
 }
 

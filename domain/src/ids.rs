@@ -68,21 +68,14 @@ impl Slug {
     /// [`InvalidSlug`] when a character or the length is not allowed.
     pub fn try_new(text: impl Into<String>) -> Result<Self, InvalidSlug> {
         let text = text.into();
-        let begins_well = text
-            .chars()
-            .next()
-            .is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit());
+        let begins_well = text.chars().next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit());
         let allowed = |letter: char| {
-            letter.is_ascii_lowercase()
-                || letter.is_ascii_digit()
-                || matches!(letter, '-' | '_' | '.' | '/')
+            letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '-' | '_' | '.' | '/')
         };
         if begins_well && text.len() <= SLUG_CHARACTERS_MAX && text.chars().all(allowed) {
             Ok(Self(text))
         } else {
-            Err(InvalidSlug(
-                text.chars().take(SLUG_CHARACTERS_MAX).collect(),
-            ))
+            Err(InvalidSlug(text.chars().take(SLUG_CHARACTERS_MAX).collect()))
         }
     }
 
@@ -113,9 +106,7 @@ impl fmt::Display for Slug {
 }
 
 /// Who owns the data: every stream, row and read belongs to one tenant.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct TenantId(pub u32);
 

@@ -32,10 +32,7 @@ pub struct Item {
 impl Item {
     /// An item that holds `json` and nothing else.
     pub fn new(json: JsonObject) -> Self {
-        Self {
-            json,
-            ..Self::default()
-        }
+        Self { json, ..Self::default() }
     }
 
     /// The same item, made from input item `index` of input 0.
@@ -87,32 +84,20 @@ pub enum PairedItem {
 impl PairedItem {
     /// Item `index` of input 0.
     pub fn index(index: usize) -> Self {
-        Self::One(PairedReference {
-            item: index,
-            input: None,
-            source_overwrite: None,
-        })
+        Self::One(PairedReference { item: index, input: None, source_overwrite: None })
     }
 
     /// Item `item` of input `input`.
     pub fn of(item: usize, input: usize) -> Self {
         let input = (input > 0).then_some(input);
-        Self::One(PairedReference {
-            item,
-            input,
-            source_overwrite: None,
-        })
+        Self::One(PairedReference { item, input, source_overwrite: None })
     }
 
     /// All references, flat.
     pub fn references(&self) -> Vec<PairedReference> {
         match self {
             Self::Index(item) => {
-                vec![PairedReference {
-                    item: *item,
-                    input: None,
-                    source_overwrite: None,
-                }]
+                vec![PairedReference { item: *item, input: None, source_overwrite: None }]
             }
             Self::One(reference) => vec![reference.clone()],
             Self::Many(parts) => parts.iter().flat_map(Self::references).collect(),

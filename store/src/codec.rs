@@ -27,11 +27,7 @@ pub struct Encoded {
 /// [`LogError::Storage`] when it cannot be written as JSON.
 pub fn encode<E: Event + Serialize>(event: &E) -> Result<Encoded, LogError> {
     let payload = to_raw_value(event).map_err(LogError::storage)?;
-    Ok(Encoded {
-        event_type: event.event_type(),
-        event_version: event.event_version(),
-        payload: Arc::from(payload),
-    })
+    Ok(Encoded { event_type: event.event_type(), event_version: event.event_version(), payload: Arc::from(payload) })
 }
 
 /// Reads an event, whatever version it was written in: old shapes are lifted by the event's own upcasters first.
@@ -39,15 +35,11 @@ pub fn encode<E: Event + Serialize>(event: &E) -> Result<Encoded, LogError> {
 /// # Errors
 /// [`LogError::Corrupt`] when the payload does not have the shape that its type and version say.
 pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E, LogError> {
-    let corrupt = |detail: String| LogError::Corrupt {
-        position: recorded.position,
-        detail,
-    };
+    let corrupt = |detail: String| LogError::Corrupt { position: recorded.position, detail };
     let current = E::current_version(&recorded.event_type)
         .ok_or_else(|| corrupt(format!("unknown event type '{}'", recorded.event_type)))?;
     if recorded.event_version == current {
-        return serde_json::from_str(recorded.payload.get())
-            .map_err(|error| corrupt(error.to_string()));
+        return serde_json::from_str(recorded.payload.get()).map_err(|error| corrupt(error.to_string()));
     }
     if recorded.event_version > current {
         return Err(corrupt(format!(
@@ -55,8 +47,7 @@ pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E
             recorded.event_type, recorded.event_version
         )));
     }
-    let value =
-        serde_json::from_str(recorded.payload.get()).map_err(|error| corrupt(error.to_string()))?;
+    let value = serde_json::from_str(recorded.payload.get()).map_err(|error| corrupt(error.to_string()))?;
     let lifted = E::upcast(&recorded.event_type, recorded.event_version, value).map_err(corrupt)?;
     serde_json::from_value(lifted).map_err(|error| corrupt(error.to_string()))
 }

@@ -9,9 +9,7 @@ use serde_json::value::RawValue;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 
 /// Place of an event in the one order of the whole log; 1 is the first, 0 is before everything.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct Position(pub u64);
 
@@ -27,9 +25,7 @@ impl fmt::Display for Position {
 }
 
 /// Place of an event in its stream; 1 is the first, 0 is before everything.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 
@@ -53,11 +49,7 @@ pub struct StreamKey {
 impl StreamKey {
     /// A stream of `tenant`.
     pub fn new(tenant: TenantId, category: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Self {
-        Self {
-            tenant,
-            category: category.into(),
-            id: id.into(),
-        }
+        Self { tenant, category: category.into(), id: id.into() }
     }
 }
 

@@ -11,6 +11,6 @@ pub mod log;
 pub use blobs::{BlobError, BlobHash, BlobStore};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use log::{
-    Append, AppendError, Appended, Direction, EventLog, Expected, Filter, LogError, Subscription,
-    SubscriptionMessage, TenantScope,
+    Append, AppendError, Appended, Direction, EventLog, Expected, Filter, LogError, Subscription, SubscriptionMessage,
+    TenantScope,
 };

@@ -79,9 +79,7 @@ pub enum AppendError {
         actual: Revision,
     },
     /// An event id or command id is in the log already, with other content.
-    #[error(
-        "the command or an event id of it is already in the log with other content; use a new id"
-    )]
+    #[error("the command or an event id of it is already in the log with other content; use a new id")]
     DuplicateId,
     /// More events or bytes than one append may have.
     #[error("{what} is {actual}, at most {max} are allowed in one append")]
@@ -167,10 +165,7 @@ impl Filter {
             TenantScope::One(tenant) => event.stream.tenant == tenant,
         }) && (self.categories.is_empty() || self.categories.contains(&event.stream.category))
             && (self.event_types.is_empty() || self.event_types.contains(&event.event_type))
-            && self
-                .stream
-                .as_ref()
-                .is_none_or(|stream| *stream == event.stream)
+            && self.stream.as_ref().is_none_or(|stream| *stream == event.stream)
     }
 }
 
@@ -248,13 +243,7 @@ pub trait EventLog: Send + Sync + 'static {
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError>;
 
     /// Events after `after` and then live ones. `capacity` bounds the queue of the subscriber.
-    fn subscribe(
-        &self,
-        scope: TenantScope,
-        after: Position,
-        filter: Filter,
-        capacity: usize,
-    ) -> Subscription;
+    fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription;
 
     /// Position of the newest visible event.
     fn head(&self) -> Position;

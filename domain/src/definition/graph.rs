@@ -48,12 +48,8 @@ pub enum TriggerError {
 impl Graph {
     /// The graph of `definition`. Connections to nodes that do not exist are left out; `validate` reports them.
     pub fn new(definition: &WorkflowDefinition) -> Self {
-        let by_name: HashMap<String, usize> = definition
-            .nodes
-            .iter()
-            .enumerate()
-            .map(|(index, node)| (node.name.clone(), index))
-            .collect();
+        let by_name: HashMap<String, usize> =
+            definition.nodes.iter().enumerate().map(|(index, node)| (node.name.clone(), index)).collect();
         let mut graph = Self {
             outputs: vec![Vec::new(); definition.nodes.len()],
             inputs: vec![Vec::new(); definition.nodes.len()],
@@ -64,21 +60,11 @@ impl Graph {
                 continue;
             };
             for (output, connections) in outputs.iter().enumerate() {
-                for connection in connections
-                    .iter()
-                    .flatten()
-                    .filter(|connection| connection.kind == MAIN)
-                {
+                for connection in connections.iter().flatten().filter(|connection| connection.kind == MAIN) {
                     let Some(&to) = graph.by_name.get(&connection.node) else {
                         continue;
                     };
-                    graph.connect(
-                        (from, output),
-                        Target {
-                            node: to,
-                            input: connection.index,
-                        },
-                    );
+                    graph.connect((from, output), Target { node: to, input: connection.index });
                 }
             }
         }
@@ -135,31 +121,24 @@ impl Graph {
     ) -> Result<usize, TriggerError> {
         let enabled = |node: &Node| !node.disabled;
         if let Some(name) = wanted {
-            let found = self
-                .index(name)
-                .filter(|&index| enabled(&definition.nodes[index]));
+            let found = self.index(name).filter(|&index| enabled(&definition.nodes[index]));
             return found.ok_or_else(|| TriggerError::Unknown(name.to_owned()));
         }
-        let mut runnable = definition
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| catalogue.role(node) != NodeRole::Annotation);
+        let mut runnable =
+            definition.nodes.iter().enumerate().filter(|(_, node)| catalogue.role(node) != NodeRole::Annotation);
         if let (Some((index, node)), None) = (runnable.next(), runnable.next())
             && enabled(node)
         {
             return Ok(index);
         }
-        let of_trigger_role = definition.nodes.iter().position(|node| {
-            enabled(node) && catalogue.role(node) == NodeRole::Trigger && !is_start_type(node)
-        });
+        let of_trigger_role = definition
+            .nodes
+            .iter()
+            .position(|node| enabled(node) && catalogue.role(node) == NodeRole::Trigger && !is_start_type(node));
         of_trigger_role
             .or_else(|| {
                 START_TYPES.iter().find_map(|node_type| {
-                    definition
-                        .nodes
-                        .iter()
-                        .position(|node| enabled(node) && node.node_type == *node_type)
+                    definition.nodes.iter().position(|node| enabled(node) && node.node_type == *node_type)
                 })
             })
             .ok_or(TriggerError::None)

@@ -113,18 +113,12 @@ impl Node {
 
     /// Attempts in all: 1 when the node does not retry.
     pub fn attempts_max(&self) -> u32 {
-        if self.retry_on_fail {
-            self.max_tries.unwrap_or(3.0).clamp(2.0, 5.0) as u32
-        } else {
-            1
-        }
+        if self.retry_on_fail { self.max_tries.unwrap_or(3.0).clamp(2.0, 5.0) as u32 } else { 1 }
     }
 
     /// Pause between attempts, in milliseconds.
     pub fn retry_wait_ms(&self) -> u64 {
-        self.wait_between_tries
-            .unwrap_or(1_000.0)
-            .clamp(0.0, 5_000.0) as u64
+        self.wait_between_tries.unwrap_or(1_000.0).clamp(0.0, 5_000.0) as u64
     }
 }
 
@@ -177,11 +171,7 @@ pub struct Settings {
 impl Settings {
     /// The order in which branches run.
     pub fn order(&self) -> ExecutionOrder {
-        if self.execution_order.as_deref() == Some("v1") {
-            ExecutionOrder::V1
-        } else {
-            ExecutionOrder::V0
-        }
+        if self.execution_order.as_deref() == Some("v1") { ExecutionOrder::V1 } else { ExecutionOrder::V0 }
     }
 }
 
@@ -215,27 +205,16 @@ mod pins {
     use super::{BTreeMap, Item, Value};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub fn serialize<S: Serializer>(
-        pins: &BTreeMap<String, Vec<Item>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(pins: &BTreeMap<String, Vec<Item>>, serializer: S) -> Result<S::Ok, S::Error> {
         pins.serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeMap<String, Vec<Item>>, D::Error> {
-        let raw =
-            Option::<BTreeMap<String, Vec<Value>>>::deserialize(deserializer)?.unwrap_or_default();
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Vec<Item>>, D::Error> {
+        let raw = Option::<BTreeMap<String, Vec<Value>>>::deserialize(deserializer)?.unwrap_or_default();
         raw.into_iter()
             .map(|(node, items)| {
-                let items = items
-                    .into_iter()
-                    .map(super::wrap_item)
-                    .collect::<Result<_, _>>();
-                items
-                    .map(|items| (node, items))
-                    .map_err(serde::de::Error::custom)
+                let items = items.into_iter().map(super::wrap_item).collect::<Result<_, _>>();
+                items.map(|items| (node, items)).map_err(serde::de::Error::custom)
             })
             .collect()
     }
@@ -251,9 +230,6 @@ pub fn wrap_item(value: Value) -> Result<Item, serde_json::Error> {
             serde_json::from_value(Value::Object(fields))
         }
         Value::Object(fields) => Ok(Item::new(fields)),
-        other => Ok(Item::new(JsonObject::from_iter([(
-            "value".to_owned(),
-            other,
-        )]))),
+        other => Ok(Item::new(JsonObject::from_iter([("value".to_owned(), other)]))),
     }
 }

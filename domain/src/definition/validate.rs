@@ -6,10 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX,
-    WorkflowDefinition,
-};
+use super::{CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX, WorkflowDefinition};
 use crate::catalogue::NodeCatalogue;
 
 /// One thing that is wrong with a definition.
@@ -44,11 +41,7 @@ pub enum DefinitionError {
 }
 
 fn joined(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Reads a workflow file: bounded in size and depth before anything is built from it.
@@ -64,8 +57,7 @@ pub fn parse(text: &[u8]) -> Result<WorkflowDefinition, DefinitionError> {
         )));
     }
     check_depth(text)?;
-    let value: Value = serde_json::from_slice(text)
-        .map_err(|error| unreadable(format!("malformed JSON: {error}")))?;
+    let value: Value = serde_json::from_slice(text).map_err(|error| unreadable(format!("malformed JSON: {error}")))?;
     from_value(value)
 }
 
@@ -85,9 +77,7 @@ fn from_value(value: Value) -> Result<WorkflowDefinition, DefinitionError> {
         other => other,
     };
     if !value.get("nodes").is_some_and(Value::is_array) {
-        return Err(DefinitionError::Unreadable(
-            "the field 'nodes' is missing or is not a list".to_owned(),
-        ));
+        return Err(DefinitionError::Unreadable("the field 'nodes' is missing or is not a list".to_owned()));
     }
     serde_path(value)
 }
@@ -95,9 +85,7 @@ fn from_value(value: Value) -> Result<WorkflowDefinition, DefinitionError> {
 /// Deserialises piece by piece, so that an error names the node.
 fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
     let Some(Value::Array(raw_nodes)) = value.get_mut("nodes").map(Value::take) else {
-        return Err(DefinitionError::Unreadable(
-            "the field 'nodes' is not a list".to_owned(),
-        ));
+        return Err(DefinitionError::Unreadable("the field 'nodes' is not a list".to_owned()));
     };
     let mut nodes = Vec::with_capacity(raw_nodes.len().min(NODES_MAX));
     let mut problems = Vec::new();
@@ -107,11 +95,7 @@ fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
         match serde_json::from_value(raw) {
             Ok(node) => nodes.push(node),
             Err(error) => {
-                problems.push(Problem {
-                    node: name,
-                    field: format!("nodes[{index}]"),
-                    message: error.to_string(),
-                });
+                problems.push(Problem { node: name, field: format!("nodes[{index}]"), message: error.to_string() });
             }
         }
     }
@@ -126,8 +110,8 @@ fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
         }
         fields.insert("nodes".to_owned(), Value::Array(Vec::new()));
     }
-    let mut definition: WorkflowDefinition = serde_json::from_value(value)
-        .map_err(|error| DefinitionError::Unreadable(error.to_string()))?;
+    let mut definition: WorkflowDefinition =
+        serde_json::from_value(value).map_err(|error| DefinitionError::Unreadable(error.to_string()))?;
     definition.nodes = nodes;
     Ok(definition)
 }
@@ -138,10 +122,7 @@ fn normalise_node(raw: &mut Value) {
         return;
     };
     fields.retain(|_, value| !value.is_null());
-    if fields
-        .get("parameters")
-        .is_some_and(|parameters| !parameters.is_object())
-    {
+    if fields.get("parameters").is_some_and(|parameters| !parameters.is_object()) {
         fields.remove("parameters");
     }
 }
@@ -174,10 +155,7 @@ fn check_depth(text: &[u8]) -> Result<(), DefinitionError> {
 ///
 /// # Errors
 /// [`DefinitionError::Invalid`] with every problem that was found, at most 100.
-pub fn validate(
-    definition: &WorkflowDefinition,
-    catalogue: &NodeCatalogue,
-) -> Result<(), DefinitionError> {
+pub fn validate(definition: &WorkflowDefinition, catalogue: &NodeCatalogue) -> Result<(), DefinitionError> {
     let mut problems = Vec::new();
     check_nodes(definition, catalogue, &mut problems);
     check_connections(definition, &mut problems);
@@ -186,52 +164,25 @@ pub fn validate(
     }
     check_timezone(definition, &mut problems);
     problems.truncate(100);
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(DefinitionError::Invalid(problems))
-    }
+    if problems.is_empty() { Ok(()) } else { Err(DefinitionError::Invalid(problems)) }
 }
 
-fn check_nodes(
-    definition: &WorkflowDefinition,
-    catalogue: &NodeCatalogue,
-    problems: &mut Vec<Problem>,
-) {
+fn check_nodes(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, problems: &mut Vec<Problem>) {
     if definition.nodes.is_empty() {
-        problems.push(problem(
-            None,
-            "nodes",
-            "there is no node: add at least a trigger",
-        ));
+        problems.push(problem(None, "nodes", "there is no node: add at least a trigger"));
     }
     if definition.nodes.len() > NODES_MAX {
-        let message = format!(
-            "{} nodes, at most {NODES_MAX} are allowed: split the workflow",
-            definition.nodes.len()
-        );
-        problems.push(Problem {
-            node: None,
-            field: "nodes".to_owned(),
-            message,
-        });
+        let message = format!("{} nodes, at most {NODES_MAX} are allowed: split the workflow", definition.nodes.len());
+        problems.push(Problem { node: None, field: "nodes".to_owned(), message });
     }
     let mut names = HashSet::new();
     for node in &definition.nodes {
         let name = Some(node.name.as_str());
         if node.name.is_empty() {
-            problems.push(problem(
-                name,
-                "name",
-                "the name is empty: give each node a name",
-            ));
+            problems.push(problem(name, "name", "the name is empty: give each node a name"));
         }
         if !names.insert(&node.name) {
-            problems.push(problem(
-                name,
-                "name",
-                "two nodes have this name: rename one",
-            ));
+            problems.push(problem(name, "name", "two nodes have this name: rename one"));
         }
         match catalogue.get(&node.node_type) {
             None => {
@@ -242,12 +193,7 @@ fn check_nodes(
                 problems.push(problem(name, "type", &message));
             }
             Some(known) if !known.versions.contains(&node.type_version) => {
-                let versions = known
-                    .versions
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ");
+                let versions = known.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let message = format!(
                     "version {} of '{}' is not known: use one of {versions}",
                     node.type_version, node.node_type
@@ -255,19 +201,10 @@ fn check_nodes(
                 problems.push(problem(name, "typeVersion", &message));
             }
             Some(known) => {
-                for parameter in known
-                    .parameters
-                    .iter()
-                    .filter(|parameter| parameter.required)
-                {
+                for parameter in known.parameters.iter().filter(|parameter| parameter.required) {
                     if node.parameters.get(parameter.name).is_none() {
-                        let message =
-                            format!("the parameter is missing: {}", parameter.description);
-                        problems.push(problem(
-                            name,
-                            &format!("parameters.{}", parameter.name),
-                            &message,
-                        ));
+                        let message = format!("the parameter is missing: {}", parameter.description);
+                        problems.push(problem(name, &format!("parameters.{}", parameter.name), &message));
                     }
                 }
             }
@@ -276,19 +213,11 @@ fn check_nodes(
 }
 
 fn check_connections(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
-    let names: HashSet<&str> = definition
-        .nodes
-        .iter()
-        .map(|node| node.name.as_str())
-        .collect();
+    let names: HashSet<&str> = definition.nodes.iter().map(|node| node.name.as_str()).collect();
     let mut count = 0;
     for (from, kinds) in &definition.connections {
         if !names.contains(from.as_str()) {
-            problems.push(problem(
-                Some(from),
-                "connections",
-                "a connection leaves a node that does not exist",
-            ));
+            problems.push(problem(Some(from), "connections", "a connection leaves a node that does not exist"));
         }
         for (kind, outputs) in kinds {
             for (output, connections) in outputs.iter().enumerate() {
@@ -296,10 +225,7 @@ fn check_connections(definition: &WorkflowDefinition, problems: &mut Vec<Problem
                     count += 1;
                     if !names.contains(connection.node.as_str()) {
                         let field = format!("connections.{kind}[{output}]");
-                        let message = format!(
-                            "leads to '{}', which does not exist: remove it",
-                            connection.node
-                        );
+                        let message = format!("leads to '{}', which does not exist: remove it", connection.node);
                         problems.push(problem(Some(from), &field, &message));
                     }
                     if connection.index > 99 {
@@ -315,30 +241,18 @@ fn check_connections(definition: &WorkflowDefinition, problems: &mut Vec<Problem
         }
     }
     if count > CONNECTIONS_MAX {
-        let message = format!(
-            "{count} connections, at most {CONNECTIONS_MAX} are allowed: split the workflow"
-        );
-        problems.push(Problem {
-            node: None,
-            field: "connections".to_owned(),
-            message,
-        });
+        let message = format!("{count} connections, at most {CONNECTIONS_MAX} are allowed: split the workflow");
+        problems.push(Problem { node: None, field: "connections".to_owned(), message });
     }
 }
 
 /// A cycle is allowed only through a node whose type ends loops by itself, or that can leave the cycle by a choice.
-fn check_loops(
-    definition: &WorkflowDefinition,
-    catalogue: &NodeCatalogue,
-    problems: &mut Vec<Problem>,
-) {
+fn check_loops(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, problems: &mut Vec<Problem>) {
     let graph = Graph::new(definition);
     let breaks = |index: usize| {
         let node = &definition.nodes[index];
         node.disabled
-            || catalogue
-                .get(&node.node_type)
-                .is_some_and(|known| known.ports.closes_loops || known.ports.outputs > 1)
+            || catalogue.get(&node.node_type).is_some_and(|known| known.ports.closes_loops || known.ports.outputs > 1)
     };
     let mut marks = vec![Mark::New; definition.nodes.len()];
     for start in 0..definition.nodes.len() {
@@ -362,23 +276,11 @@ enum Mark {
 }
 
 /// Depth-first search without recursion; answers a node on a cycle that passes no breaking node.
-fn find_cycle(
-    graph: &Graph,
-    start: usize,
-    marks: &mut [Mark],
-    breaks: &dyn Fn(usize) -> bool,
-) -> Option<usize> {
+fn find_cycle(graph: &Graph, start: usize, marks: &mut [Mark], breaks: &dyn Fn(usize) -> bool) -> Option<usize> {
     if marks[start] != Mark::New || breaks(start) {
         return None;
     }
-    let targets = |node: usize| {
-        graph
-            .outputs(node)
-            .iter()
-            .flatten()
-            .map(|target| target.node)
-            .collect::<Vec<_>>()
-    };
+    let targets = |node: usize| graph.outputs(node).iter().flatten().map(|target| target.node).collect::<Vec<_>>();
     let mut path = vec![(start, targets(start))];
     marks[start] = Mark::Open;
     while let Some((node, open)) = path.last_mut() {
@@ -403,29 +305,15 @@ fn find_cycle(
 }
 
 fn check_timezone(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
-    let settings: BTreeMap<&str, &Option<String>> =
-        BTreeMap::from([("timezone", &definition.settings.timezone)]);
+    let settings: BTreeMap<&str, &Option<String>> = BTreeMap::from([("timezone", &definition.settings.timezone)]);
     for (field, value) in settings {
         let Some(text) = value else { continue };
-        if text.is_empty()
-            || text.len() > 64
-            || text
-                .chars()
-                .any(|letter| letter.is_control() || letter == ' ')
-        {
-            problems.push(problem(
-                None,
-                &format!("settings.{field}"),
-                "not an IANA time zone, such as Europe/Berlin",
-            ));
+        if text.is_empty() || text.len() > 64 || text.chars().any(|letter| letter.is_control() || letter == ' ') {
+            problems.push(problem(None, &format!("settings.{field}"), "not an IANA time zone, such as Europe/Berlin"));
         }
     }
 }
 
 fn problem(node: Option<&str>, field: &str, message: &str) -> Problem {
-    Problem {
-        node: node.map(str::to_owned),
-        field: field.to_owned(),
-        message: message.to_owned(),
-    }
+    Problem { node: node.map(str::to_owned), field: field.to_owned(), message: message.to_owned() }
 }

@@ -58,14 +58,7 @@ impl NodeError {
     }
 
     fn new(kind: NodeErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            description: None,
-            item_index: None,
-            data: None,
-            line: None,
-        }
+        Self { kind, message: message.into(), description: None, item_index: None, data: None, line: None }
     }
 
     /// The same with advice.
@@ -94,14 +87,7 @@ impl NodeError {
 
     fn from_script(kind: NodeErrorKind, error: ExpressionError) -> Self {
         let mut failure = Self::new(kind, error.to_string());
-        if let ExpressionError::Thrown {
-            description,
-            line,
-            item_index,
-            value,
-            ..
-        } = error
-        {
+        if let ExpressionError::Thrown { description, line, item_index, value, .. } = error {
             failure.description = description;
             failure.line = line;
             failure.item_index = item_index;

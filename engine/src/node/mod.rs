@@ -26,11 +26,7 @@ pub trait NodeType: Send + Sync {
     fn shape(&self, node: &Node) -> NodeShape {
         let _ = node;
         let ports = self.definition().ports;
-        NodeShape {
-            inputs: ports.inputs,
-            outputs: ports.outputs,
-            required_inputs: RequiredInputs::Any,
-        }
+        NodeShape { inputs: ports.inputs, outputs: ports.outputs, required_inputs: RequiredInputs::Any }
     }
 
     /// How it runs.
@@ -100,18 +96,12 @@ pub struct NodeOutput {
 impl NodeOutput {
     /// Items on output 0 alone.
     pub fn single(items: Vec<Item>) -> Self {
-        Self {
-            outputs: vec![items],
-            hints: Vec::new(),
-        }
+        Self { outputs: vec![items], hints: Vec::new() }
     }
 
     /// Items by output index.
     pub fn many(outputs: Vec<Vec<Item>>) -> Self {
-        Self {
-            outputs,
-            hints: Vec::new(),
-        }
+        Self { outputs, hints: Vec::new() }
     }
 }
 

@@ -24,8 +24,7 @@ impl NodeRegistry {
 
     /// Adds a type, in place of one of the same name.
     pub fn insert(&mut self, node_type: SharedNodeType) {
-        self.by_type
-            .insert(node_type.definition().node_type.to_owned(), node_type);
+        self.by_type.insert(node_type.definition().node_type.to_owned(), node_type);
     }
 
     /// The type of that name.
@@ -35,10 +34,6 @@ impl NodeRegistry {
 
     /// The definitions as data.
     pub fn catalogue(&self) -> NodeCatalogue {
-        NodeCatalogue::new(
-            self.by_type
-                .values()
-                .map(|node_type| node_type.definition()),
-        )
+        NodeCatalogue::new(self.by_type.values().map(|node_type| node_type.definition()))
     }
 }

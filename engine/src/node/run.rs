@@ -65,12 +65,7 @@ pub trait Expressions: Send {
     ///
     /// # Errors
     /// [`NodeError`] of kind `Script` when it throws, returns what is not items, or meets a limit.
-    fn run_code(
-        &mut self,
-        scope: &Scope,
-        mode: CodeMode,
-        code: &str,
-    ) -> Result<CodeOutput, NodeError>;
+    fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError>;
 }
 
 impl NodeRun<'_> {
