@@ -1,0 +1,90 @@
+//! Nodes that pass items on unchanged: No Operation and the triggers, whose items the start of an execution supplies.
+
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole};
+use timeloom_engine::node::{Behaviour, NodeType};
+
+use crate::describe::{ONE_TO_ONE, TRIGGER};
+
+/// No Operation.
+pub(crate) struct NoOp;
+
+impl NodeType for NoOp {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.noOp",
+            display_name: "No Operation, do nothing",
+            description: "Passes its items on unchanged.",
+            versions: &[1.0],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: &[],
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::PassThrough
+    }
+}
+
+/// The trigger that people start by hand.
+pub(crate) struct ManualTrigger;
+
+impl NodeType for ManualTrigger {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.manualTrigger",
+            display_name: "Manual Trigger",
+            description: "Starts an execution when someone asks for it.",
+            versions: &[1.0],
+            role: NodeRole::ManualTrigger,
+            ports: TRIGGER,
+            parameters: &[],
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::PassThrough
+    }
+}
+
+/// The trigger of a workflow that other workflows call.
+pub(crate) struct ExecuteWorkflowTrigger;
+
+impl NodeType for ExecuteWorkflowTrigger {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.executeWorkflowTrigger",
+            display_name: "When Executed by Another Workflow",
+            description: "Starts when another workflow calls this one; gives the items that the caller passed.",
+            versions: &[1.0, 1.1],
+            role: NodeRole::Trigger,
+            ports: TRIGGER,
+            parameters: &[],
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::PassThrough
+    }
+}
+
+/// The trigger of a workflow that handles other workflows' failures.
+pub(crate) struct ErrorTrigger;
+
+impl NodeType for ErrorTrigger {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.errorTrigger",
+            display_name: "Error Trigger",
+            description: "Starts when an execution of a workflow that names this one as its error workflow fails.",
+            versions: &[1.0],
+            role: NodeRole::Trigger,
+            ports: TRIGGER,
+            parameters: &[],
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::PassThrough
+    }
+}

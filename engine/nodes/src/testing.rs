@@ -1,0 +1,255 @@
+//! A bench for node tests: it runs one node on items, with expressions of the simplest kind.
+//!
+//! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
+//! and `undefined`; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use timeloom_domain::definition::{Node, wrap_item};
+use timeloom_domain::item::{Item, Items, JsonObject};
+use timeloom_engine::node::{
+    Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
+};
+use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
+use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, Scope, WorkflowInfo};
+
+use crate::values;
+
+/// Answers a script: mode, source and the items it would see.
+type Script = Box<dyn FnMut(CodeMode, &str, &[Item]) -> Result<CodeOutput, NodeError> + Send>;
+
+/// One node with its input, ready to run.
+pub(crate) struct Bench<'t> {
+    node_type: &'t dyn NodeType,
+    /// The node as the workflow would define it.
+    pub node: Node,
+    /// Items by input.
+    pub inputs: Vec<Items>,
+    /// Memory, kept from run to run.
+    pub memory: JsonObject,
+    /// `$now` in milliseconds: 2024-05-17T12:30:45.678Z unless the test says otherwise.
+    pub now_ms: i64,
+    /// Chance.
+    pub seed: u64,
+    /// `$runIndex`.
+    pub run_index: usize,
+    /// Clients for the outside world: private addresses are allowed.
+    pub services: Services,
+    script: Script,
+}
+
+impl<'t> Bench<'t> {
+    /// A bench for one node of that type, version and parameters.
+    pub fn new(node_type: &'t dyn NodeType, version: f64, parameters: Value) -> Self {
+        let node = json!({
+            "id": "1", "name": "Tested", "type": node_type.definition().node_type, "typeVersion": version,
+            "parameters": parameters,
+        });
+        Self {
+            node_type,
+            node: serde_json::from_value(node).unwrap(),
+            inputs: Vec::new(),
+            memory: JsonObject::new(),
+            now_ms: 1_715_949_045_678,
+            seed: 7,
+            run_index: 0,
+            services: Services {
+                outbound: OutboundPolicy {
+                    allow_private: true,
+                    request_time_max: Duration::from_secs(5),
+                    response_bytes_max: 1 << 20,
+                    ..OutboundPolicy::default()
+                },
+            },
+            script: Box::new(|_, _, _| panic!("this test gives no script")),
+        }
+    }
+
+    /// Adds the next input: an array of items, bare or wrapped in `json`.
+    pub fn input(mut self, items: Value) -> Self {
+        self.inputs.push(self::items(items));
+        self
+    }
+
+    /// The node goes on when it fails.
+    pub fn continue_on_fail(mut self) -> Self {
+        self.node.continue_on_fail = true;
+        self
+    }
+
+    /// What scripts answer.
+    pub fn script(
+        mut self,
+        script: impl FnMut(CodeMode, &str, &[Item]) -> Result<CodeOutput, NodeError> + Send + 'static,
+    ) -> Self {
+        self.script = Box::new(script);
+        self
+    }
+
+    /// Runs a node that computes from its input alone.
+    pub fn run(&mut self) -> Result<NodeOutput, NodeError> {
+        match self.node_type.behaviour() {
+            Behaviour::Pure(node) => self.with_run(|run| node.run(run)),
+            Behaviour::PassThrough => panic!("a pass-through node does not run"),
+            Behaviour::Effect(_) => panic!("use run_effect"),
+        }
+    }
+
+    /// Runs a node that touches the outside world.
+    pub async fn run_effect(&mut self) -> Result<NodeOutput, NodeError> {
+        let Behaviour::Effect(node) = self.node_type.behaviour() else { panic!("use run") };
+        let scope = self.scope();
+        let mut expressions = SimpleExpressions { script: &mut self.script };
+        let mut run = NodeRun {
+            node: &self.node,
+            inputs: &self.inputs,
+            scope,
+            memory: &mut self.memory,
+            idempotency_key: "key-1",
+            seed: self.seed,
+            services: &self.services,
+            expressions: &mut expressions,
+        };
+        node.run(&mut run).await
+    }
+
+    /// The JSON of output 0's items.
+    pub fn output(&mut self) -> Value {
+        json_of(&self.run().unwrap(), 0)
+    }
+
+    /// The JSON of all outputs' items.
+    pub fn outputs(&mut self) -> Value {
+        let output = self.run().unwrap();
+        (0..output.outputs.len()).map(|index| json_of(&output, index)).collect()
+    }
+
+    /// The message with which the node fails.
+    pub fn failure(&mut self) -> String {
+        self.run().unwrap_err().message
+    }
+
+    fn with_run<T>(&mut self, action: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
+        let scope = self.scope();
+        let mut expressions = SimpleExpressions { script: &mut self.script };
+        let mut run = NodeRun {
+            node: &self.node,
+            inputs: &self.inputs,
+            scope,
+            memory: &mut self.memory,
+            idempotency_key: "key-1",
+            seed: self.seed,
+            services: &self.services,
+            expressions: &mut expressions,
+        };
+        action(&mut run)
+    }
+
+    fn scope(&self) -> Scope {
+        Scope {
+            items: self.inputs.first().cloned().unwrap_or_default(),
+            inputs: Arc::new(self.inputs.clone()),
+            run_index: self.run_index,
+            now_ms: self.now_ms,
+            timezone: chrono_tz::UTC,
+            node: NodeInfo { name: self.node.name.clone(), ..NodeInfo::default() },
+            previous: None,
+            workflow: WorkflowInfo::default(),
+            execution: ExecutionInfo::default(),
+            vars: Arc::default(),
+            env: Arc::default(),
+            nodes: Arc::new(NoNodes),
+        }
+    }
+}
+
+/// Items from an array of objects, bare or wrapped in `json`.
+pub(crate) fn items(items: Value) -> Items {
+    let Value::Array(items) = items else { panic!("items are an array") };
+    Arc::new(items.into_iter().map(|item| wrap_item(item).unwrap()).collect())
+}
+
+/// The JSON of the items of output `index`.
+pub(crate) fn json_of(output: &NodeOutput, index: usize) -> Value {
+    output.outputs[index].iter().map(|item| Value::Object(item.json.clone())).collect()
+}
+
+/// The `pairedItem` of each item of output 0, as JSON.
+pub(crate) fn pairs_of(output: &NodeOutput) -> Value {
+    output.outputs[0].iter().map(|item| json!(item.paired_item)).collect()
+}
+
+struct SimpleExpressions<'s> {
+    script: &'s mut Script,
+}
+
+impl Expressions for SimpleExpressions<'_> {
+    fn resolve(&mut self, scope: &Scope, value: &Value, items: Range<usize>) -> Vec<Result<Option<Value>, NodeError>> {
+        items.map(|index| resolve(scope, value, index)).collect()
+    }
+
+    fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError> {
+        (self.script)(mode, code, &scope.items)
+    }
+}
+
+fn resolve(scope: &Scope, value: &Value, index: usize) -> Result<Option<Value>, NodeError> {
+    Ok(match value {
+        Value::String(text) => match text.strip_prefix('=') {
+            Some(template) => evaluate(scope, template, index)?,
+            None => Some(value.clone()),
+        },
+        Value::Array(parts) => {
+            let parts = parts.iter().map(|part| Ok(resolve(scope, part, index)?.unwrap_or(Value::Null)));
+            Some(parts.collect::<Result<Value, NodeError>>()?)
+        }
+        Value::Object(fields) => {
+            let mut resolved = JsonObject::new();
+            for (key, field) in fields {
+                if let Some(field) = resolve(scope, field, index)? {
+                    resolved.insert(key.clone(), field);
+                }
+            }
+            Some(Value::Object(resolved))
+        }
+        other => Some(other.clone()),
+    })
+}
+
+fn evaluate(scope: &Scope, template: &str, index: usize) -> Result<Option<Value>, NodeError> {
+    if let Some(sole) = template.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"))
+        && !sole.contains("{{")
+    {
+        return expression(scope, sole.trim(), index);
+    }
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (inner, after) = after.split_once("}}").unwrap();
+        text.push_str(before);
+        text.push_str(&expression(scope, inner.trim(), index)?.map(|value| values::text(&value)).unwrap_or_default());
+        rest = after;
+    }
+    text.push_str(rest);
+    Ok(Some(Value::String(text)))
+}
+
+fn expression(scope: &Scope, source: &str, index: usize) -> Result<Option<Value>, NodeError> {
+    let json = &scope.items.get(index).cloned().unwrap_or_default().json;
+    if let Some(message) = source.strip_prefix("fail(\"").and_then(|rest| rest.strip_suffix("\")")) {
+        let error = ExpressionError::Syntax(message.to_owned());
+        return Err(NodeError::expression(error, index));
+    }
+    Ok(match source {
+        "$json" => Some(Value::Object(json.clone())),
+        "$itemIndex" => Some(json!(index)),
+        "undefined" => None,
+        _ => match source.strip_prefix("$json") {
+            Some(path) => values::get(json, path.strip_prefix('.').unwrap_or(path), true).cloned(),
+            None => Some(serde_json::from_str(source).unwrap_or_else(|_| panic!("not understood here: {source}"))),
+        },
+    })
+}
