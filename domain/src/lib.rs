@@ -3,5 +3,9 @@
 pub mod catalogue;
 pub mod definition;
 pub mod event;
+pub mod execution;
 pub mod ids;
 pub mod item;
+pub mod model;
+pub mod plugin;
+pub mod workflow;

@@ -1,0 +1,199 @@
+//! What happens to an execution.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::event::Event;
+use crate::ids::WorkflowId;
+use crate::item::{Item, JsonObject, Outputs, Source};
+
+/// A fact about one execution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ExecutionEvent {
+    /// It began. Everything that it computes follows from this event and the workflow's events.
+    ExecutionStarted(Box<StartFacts>),
+    /// A node that touches the outside world is due; its input is complete.
+    NodeScheduled {
+        /// The node run.
+        run: NodeFacts,
+    },
+    /// An attempt at such a node begins: from here on its effect may have happened.
+    NodeStarted {
+        /// The node run.
+        run: NodeFacts,
+        /// 1 for the first attempt; more after a failure or a crash.
+        attempt: u32,
+        /// The same in every attempt.
+        idempotency_key: String,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// A node gave its output.
+    NodeCompleted {
+        /// The node run.
+        run: NodeFacts,
+        /// When it began, in milliseconds since 1970.
+        started_at_ms: i64,
+        /// How long it took, in microseconds.
+        duration_us: u64,
+        /// Items by output index.
+        outputs: Outputs,
+        /// Memory of the node after this run, where it keeps any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory: Option<JsonObject>,
+        /// Notices for the author.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hints: Vec<String>,
+        /// Whether pinned items stood in for the node.
+        #[serde(default, skip_serializing_if = "is_false")]
+        pinned: bool,
+    },
+    /// A node failed for good.
+    NodeFailed {
+        /// The node run.
+        run: NodeFacts,
+        /// When it began, in milliseconds since 1970.
+        started_at_ms: i64,
+        /// How long it took, in microseconds.
+        duration_us: u64,
+        /// What went wrong: `name`, `message`, `description`, …
+        error: Value,
+        /// What goes on to the next nodes; absent when the workflow stops here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outputs: Option<Outputs>,
+    },
+    /// An attempt failed and another will be made.
+    NodeRetried {
+        /// The node run.
+        run: NodeFacts,
+        /// The attempt that failed.
+        attempt: u32,
+        /// What went wrong.
+        error: Value,
+        /// When the next attempt is due, in milliseconds since 1970.
+        retry_at_ms: i64,
+    },
+    /// A node was reached without items: its branch ends.
+    NodeSkipped {
+        /// Name of the node.
+        node: String,
+        /// Why.
+        reason: String,
+    },
+    /// It sleeps until a time.
+    ExecutionWaiting {
+        /// Name of the node that waits.
+        node: String,
+        /// Until when, in milliseconds since 1970.
+        until_ms: i64,
+    },
+    /// It goes on.
+    ExecutionResumed {
+        /// Name of the node that had waited.
+        node: String,
+    },
+    /// Somebody stopped it.
+    ExecutionCancelled {
+        /// Why, in the person's words.
+        reason: String,
+    },
+    /// Every branch ended.
+    ExecutionCompleted {
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// A node failed and the workflow stops there.
+    ExecutionFailed {
+        /// The node, where one is to blame.
+        node: Option<String>,
+        /// What went wrong: `name`, `message`, `description`, …
+        error: Value,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+}
+
+/// How an execution began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartFacts {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// Revision of the workflow's stream that it runs: the draft or version as folded up to there.
+    pub workflow_revision: u64,
+    /// The published version; absent = the draft of that revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_version: Option<u32>,
+    /// Why it was started.
+    pub mode: ExecutionMode,
+    /// Name of the node with which it begins.
+    pub start_node: String,
+    /// Items that the start node is given.
+    pub items: Vec<Item>,
+    /// Items that stand in for nodes' outputs: the definition's pins in manual runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pins: BTreeMap<String, Vec<Item>>,
+    /// Seed of all chance in this execution.
+    pub seed: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// Why an execution was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionMode {
+    /// By a person: pinned items count, drafts may run.
+    Manual,
+    /// By a trigger: a published version runs.
+    Production,
+}
+
+/// Which run of which node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeFacts {
+    /// Name of the node.
+    pub node: String,
+    /// 0 for the node's first run in this execution.
+    pub run_index: usize,
+    /// Place in the order of all node runs of this execution; 0 is the first.
+    pub execution_index: usize,
+    /// Where each input came from; `None` for an input without data.
+    pub sources: Vec<Option<Source>>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Event for ExecutionEvent {
+    const CATEGORY: &'static str = "execution";
+
+    fn event_type(&self) -> &'static str {
+        match self {
+            Self::ExecutionStarted(_) => "ExecutionStarted",
+            Self::NodeScheduled { .. } => "NodeScheduled",
+            Self::NodeStarted { .. } => "NodeStarted",
+            Self::NodeCompleted { .. } => "NodeCompleted",
+            Self::NodeFailed { .. } => "NodeFailed",
+            Self::NodeRetried { .. } => "NodeRetried",
+            Self::NodeSkipped { .. } => "NodeSkipped",
+            Self::ExecutionWaiting { .. } => "ExecutionWaiting",
+            Self::ExecutionResumed { .. } => "ExecutionResumed",
+            Self::ExecutionCancelled { .. } => "ExecutionCancelled",
+            Self::ExecutionCompleted { .. } => "ExecutionCompleted",
+            Self::ExecutionFailed { .. } => "ExecutionFailed",
+        }
+    }
+
+    fn current_version(event_type: &str) -> Option<u16> {
+        match event_type {
+            "ExecutionStarted" | "NodeScheduled" | "NodeStarted" | "NodeCompleted" | "NodeFailed" | "NodeRetried"
+            | "NodeSkipped" | "ExecutionWaiting" | "ExecutionResumed" | "ExecutionCancelled" | "ExecutionCompleted"
+            | "ExecutionFailed" => Some(1),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Why an execution says no.
+
+/// A refused command, in words for the person who sent it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExecutionRefusal {
+    /// There is one already.
+    #[error("an execution with this id exists already: use a new id")]
+    AlreadyExists,
+    /// There is none.
+    #[error("there is no execution with this id: list the executions to find it")]
+    NotFound,
+    /// It ended.
+    #[error("the execution has ended as {0}: start a new one")]
+    Ended(&'static str),
+    /// The engine recorded something that cannot follow.
+    #[error("'{event}' of node '{node}' cannot follow: {detail}")]
+    OutOfOrder {
+        /// The event.
+        event: &'static str,
+        /// The node.
+        node: String,
+        /// Why not.
+        detail: String,
+    },
+}

@@ -1,0 +1,265 @@
+//! The folded execution, and its decisions.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ExecutionCommand, ExecutionEvent, ExecutionRefusal, NodeFacts, StartFacts};
+use crate::event::{Aggregate, Event};
+use crate::item::{JsonObject, Outputs, Source};
+
+/// An execution as its events tell it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    /// How it began; `None` before.
+    pub start: Option<Box<StartFacts>>,
+    /// How far it is.
+    pub status: ExecutionStatus,
+    /// Node runs by their place in the order of execution.
+    pub node_runs: Vec<NodeRunState>,
+    /// What went wrong, when it failed.
+    pub error: Option<Value>,
+    /// The node to blame, when it failed.
+    pub failed_node: Option<String>,
+    /// Until when it sleeps, in milliseconds since 1970.
+    pub waiting_until_ms: Option<i64>,
+    /// When it ended, in milliseconds since 1970.
+    pub ended_at_ms: Option<i64>,
+}
+
+/// How far an execution is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionStatus {
+    /// There is none yet.
+    #[default]
+    New,
+    /// Nodes run.
+    Running,
+    /// It sleeps.
+    Waiting,
+    /// Every branch ended.
+    Completed,
+    /// A node failed.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl ExecutionStatus {
+    /// Whether nothing more happens to it.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// The word for it, as events and APIs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One run of one node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeRunState {
+    /// Name of the node.
+    pub node: String,
+    /// 0 for the node's first run.
+    pub run_index: usize,
+    /// Where each input came from.
+    pub sources: Vec<Option<Source>>,
+    /// How far it is.
+    pub status: NodeRunStatus,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it began, in milliseconds since 1970.
+    pub started_at_ms: Option<i64>,
+    /// How long it took, in microseconds.
+    pub duration_us: Option<u64>,
+    /// Items by output index, once it gave them.
+    pub outputs: Option<Outputs>,
+    /// Memory of the node after this run.
+    pub memory: Option<JsonObject>,
+    /// The newest error.
+    pub error: Option<Value>,
+    /// Whether pinned items stood in.
+    pub pinned: bool,
+}
+
+/// How far a node run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeRunStatus {
+    /// Due.
+    Scheduled,
+    /// An attempt is under way.
+    Running,
+    /// Between two attempts.
+    Retrying,
+    /// It gave its output.
+    Completed,
+    /// It failed.
+    Failed,
+}
+
+impl Execution {
+    /// The newest run of a node.
+    pub fn newest_run(&self, node: &str) -> Option<&NodeRunState> {
+        self.node_runs.iter().rev().find(|run| run.node == node)
+    }
+
+    fn run_mut(&mut self, facts: &NodeFacts) -> &mut NodeRunState {
+        let index = facts.execution_index;
+        if index >= self.node_runs.len() {
+            // The engine numbers runs without gaps (`check_order`), so this adds exactly one.
+            self.node_runs.push(NodeRunState {
+                node: facts.node.clone(),
+                run_index: facts.run_index,
+                sources: facts.sources.clone(),
+                status: NodeRunStatus::Scheduled,
+                attempts: 0,
+                started_at_ms: None,
+                duration_us: None,
+                outputs: None,
+                memory: None,
+                error: None,
+                pinned: false,
+            });
+        }
+        let last = self.node_runs.len() - 1;
+        &mut self.node_runs[index.min(last)]
+    }
+
+    fn check_running(&self) -> Result<(), ExecutionRefusal> {
+        match self.status {
+            ExecutionStatus::New => Err(ExecutionRefusal::NotFound),
+            status if status.has_ended() => Err(ExecutionRefusal::Ended(status.name())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a node event may follow: it continues an open run or begins the next one.
+    fn check_order(&self, event: &ExecutionEvent) -> Result<(), ExecutionRefusal> {
+        let (ExecutionEvent::NodeScheduled { run }
+        | ExecutionEvent::NodeStarted { run, .. }
+        | ExecutionEvent::NodeCompleted { run, .. }
+        | ExecutionEvent::NodeFailed { run, .. }
+        | ExecutionEvent::NodeRetried { run, .. }) = event
+        else {
+            return Ok(());
+        };
+        let refuse = |detail: String| {
+            Err(ExecutionRefusal::OutOfOrder { event: event.event_type(), node: run.node.clone(), detail })
+        };
+        match self.node_runs.get(run.execution_index) {
+            None if run.execution_index == self.node_runs.len() => Ok(()),
+            None => refuse(format!("run {} comes before run {}", self.node_runs.len(), run.execution_index)),
+            Some(open) if open.node != run.node => refuse(format!("run {} is of '{}'", run.execution_index, open.node)),
+            Some(open) if matches!(open.status, NodeRunStatus::Completed | NodeRunStatus::Failed) => {
+                refuse("this run has ended".to_owned())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl Aggregate for Execution {
+    type Event = ExecutionEvent;
+    type Command = ExecutionCommand;
+    type Refusal = ExecutionRefusal;
+
+    fn apply(&mut self, event: &ExecutionEvent) {
+        match event {
+            ExecutionEvent::ExecutionStarted(facts) => {
+                self.start = Some(facts.clone());
+                self.status = ExecutionStatus::Running;
+            }
+            ExecutionEvent::NodeScheduled { run } => {
+                self.run_mut(run);
+            }
+            ExecutionEvent::NodeStarted { run, attempt, at_ms, .. } => {
+                let state = self.run_mut(run);
+                state.status = NodeRunStatus::Running;
+                state.attempts = *attempt;
+                state.started_at_ms.get_or_insert(*at_ms);
+            }
+            ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, pinned, .. } => {
+                let state = self.run_mut(run);
+                state.status = NodeRunStatus::Completed;
+                state.attempts = state.attempts.max(1);
+                state.started_at_ms.get_or_insert(*started_at_ms);
+                state.duration_us = Some(*duration_us);
+                state.outputs = Some(outputs.clone());
+                state.memory.clone_from(memory);
+                state.error = None;
+                state.pinned = *pinned;
+            }
+            ExecutionEvent::NodeFailed { run, started_at_ms, duration_us, error, outputs } => {
+                let state = self.run_mut(run);
+                state.status = NodeRunStatus::Failed;
+                state.attempts = state.attempts.max(1);
+                state.started_at_ms.get_or_insert(*started_at_ms);
+                state.duration_us = Some(*duration_us);
+                state.error = Some(error.clone());
+                state.outputs.clone_from(outputs);
+            }
+            ExecutionEvent::NodeRetried { run, attempt, error, .. } => {
+                let state = self.run_mut(run);
+                state.status = NodeRunStatus::Retrying;
+                state.attempts = *attempt;
+                state.error = Some(error.clone());
+            }
+            ExecutionEvent::NodeSkipped { .. } => {}
+            ExecutionEvent::ExecutionWaiting { until_ms, .. } => {
+                self.status = ExecutionStatus::Waiting;
+                self.waiting_until_ms = Some(*until_ms);
+            }
+            ExecutionEvent::ExecutionResumed { .. } => {
+                self.status = ExecutionStatus::Running;
+                self.waiting_until_ms = None;
+            }
+            ExecutionEvent::ExecutionCancelled { .. } => self.status = ExecutionStatus::Cancelled,
+            ExecutionEvent::ExecutionCompleted { at_ms } => {
+                self.status = ExecutionStatus::Completed;
+                self.ended_at_ms = Some(*at_ms);
+            }
+            ExecutionEvent::ExecutionFailed { node, error, at_ms } => {
+                self.status = ExecutionStatus::Failed;
+                self.failed_node.clone_from(node);
+                self.error = Some(error.clone());
+                self.ended_at_ms = Some(*at_ms);
+            }
+        }
+    }
+
+    fn decide(&self, command: &ExecutionCommand) -> Result<Vec<ExecutionEvent>, ExecutionRefusal> {
+        match command {
+            ExecutionCommand::Start(facts) => {
+                if self.start.is_some() {
+                    return Err(ExecutionRefusal::AlreadyExists);
+                }
+                Ok(vec![ExecutionEvent::ExecutionStarted(facts.clone())])
+            }
+            ExecutionCommand::Cancel { reason } => {
+                if self.status == ExecutionStatus::Cancelled {
+                    return Ok(Vec::new());
+                }
+                self.check_running()?;
+                Ok(vec![ExecutionEvent::ExecutionCancelled { reason: reason.clone() }])
+            }
+            ExecutionCommand::Record(event) => {
+                self.check_running()?;
+                if matches!(**event, ExecutionEvent::ExecutionStarted(_)) {
+                    return Err(ExecutionRefusal::AlreadyExists);
+                }
+                self.check_order(event)?;
+                Ok(vec![(**event).clone()])
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What may be asked of a workflow.
+
+use std::sync::Arc;
+
+use crate::definition::{Settings, WorkflowDefinition};
+use crate::item::Item;
+
+/// A request to change one workflow. Definitions were validated against the catalogue before.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WorkflowCommand {
+    /// Bring it to be.
+    Create {
+        /// Its definition.
+        definition: Arc<WorkflowDefinition>,
+    },
+    /// Replace the draft.
+    Update {
+        /// The new definition.
+        definition: Arc<WorkflowDefinition>,
+    },
+    /// Make the draft a version.
+    Publish,
+    /// Replace the draft's settings.
+    ChangeSettings {
+        /// The new settings.
+        settings: Settings,
+    },
+    /// Pin items to a node of the draft, or unpin it.
+    ChangePins {
+        /// Name of the node.
+        node: String,
+        /// The items; `None` unpins.
+        items: Option<Vec<Item>>,
+    },
+    /// Put it away.
+    Archive,
+}

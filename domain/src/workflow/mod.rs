@@ -1,0 +1,11 @@
+//! The Workflow aggregate: its drafts, published versions, settings and pinned data.
+
+mod command;
+mod event;
+mod refusal;
+mod state;
+
+pub use command::WorkflowCommand;
+pub use event::WorkflowEvent;
+pub use refusal::WorkflowRefusal;
+pub use state::{PublishedVersion, Workflow};
