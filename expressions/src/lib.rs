@@ -3,6 +3,9 @@
 //! This crate never runs untrusted JavaScript: what the native subset cannot evaluate goes to a
 //! [`port::ScriptEngine`], which `expressions/sandbox` implements in WebAssembly.
 
+pub mod evaluator;
+mod native;
 pub mod port;
 pub mod scope;
+pub mod template;
 pub mod time;

@@ -21,15 +21,7 @@ pub(super) const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-pub(super) const WEEKDAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+pub(super) const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// ISO 8601 as Luxon's `toISO` writes it: `2023-01-01T00:00:00.000-05:00`, with `Z` for offset 0 of UTC.
 pub fn to_iso(moment: &DateTime<Tz>) -> String {
@@ -63,17 +55,7 @@ pub fn to_iso(moment: &DateTime<Tz>) -> String {
 }
 
 fn is_utc(zone: Tz) -> bool {
-    matches!(
-        zone,
-        Tz::UTC
-            | Tz::Etc__UTC
-            | Tz::GMT
-            | Tz::Etc__GMT
-            | Tz::UCT
-            | Tz::Etc__UCT
-            | Tz::Zulu
-            | Tz::Etc__Zulu
-    )
+    matches!(zone, Tz::UTC | Tz::Etc__UTC | Tz::GMT | Tz::Etc__GMT | Tz::UCT | Tz::Etc__UCT | Tz::Zulu | Tz::Etc__Zulu)
 }
 
 fn offset_text(seconds: i32, separator: &str, padded: bool) -> String {
@@ -90,11 +72,7 @@ fn offset_text(seconds: i32, separator: &str, padded: bool) -> String {
 }
 
 fn pad(number: i64, width: usize) -> String {
-    if number < 0 {
-        format!("-{:0width$}", -number)
-    } else {
-        format!("{number:0width$}")
-    }
+    if number < 0 { format!("-{:0width$}", -number) } else { format!("{number:0width$}") }
 }
 
 /// `moment` written with Luxon's tokens, for example `yyyy-MM-dd HH:mm:ss`. Text in single quotes is literal.
@@ -129,18 +107,12 @@ pub(super) fn split(luxon_format: &str) -> Vec<Part> {
         match (&mut quoted, character) {
             (Some(literal), '\'') => {
                 let literal = std::mem::take(literal);
-                parts.push(Part::Literal(if literal.is_empty() {
-                    "'".to_owned()
-                } else {
-                    literal
-                }));
+                parts.push(Part::Literal(if literal.is_empty() { "'".to_owned() } else { literal }));
                 quoted = None;
             }
             (Some(literal), _) => literal.push(character),
             (None, '\'') => quoted = Some(String::new()),
-            (None, _) if !character.is_ascii_alphabetic() => {
-                parts.push(Part::Literal(character.to_string()))
-            }
+            (None, _) if !character.is_ascii_alphabetic() => parts.push(Part::Literal(character.to_string())),
             (None, _) => match parts.last_mut() {
                 Some(Part::Token(letter, count)) if *letter == character => *count += 1,
                 _ => parts.push(Part::Token(character, 1)),
@@ -202,11 +174,7 @@ fn zone_abbreviation(moment: &DateTime<Tz>) -> String {
     let offset = offset_seconds(moment);
     let (hours, minutes) = (offset.abs() / 3600, offset.abs() / 60 % 60);
     let sign = if offset < 0 { '-' } else { '+' };
-    if minutes == 0 {
-        format!("GMT{sign}{hours}")
-    } else {
-        format!("GMT{sign}{hours}:{minutes:02}")
-    }
+    if minutes == 0 { format!("GMT{sign}{hours}") } else { format!("GMT{sign}{hours}:{minutes:02}") }
 }
 
 fn date_token(moment: &DateTime<Tz>, letter: char, count: usize) -> Option<String> {
@@ -236,12 +204,7 @@ fn date_token(moment: &DateTime<Tz>, letter: char, count: usize) -> Option<Strin
         ('o', 1 | 3) => pad(i64::from(moment.ordinal()), count),
         ('q', 1 | 2) => pad(i64::from((month - 1) / 3 + 1), count),
         ('G', 1) => if year > 0 { "AD" } else { "BC" }.to_owned(),
-        ('G', 2) => if year > 0 {
-            "Anno Domini"
-        } else {
-            "Before Christ"
-        }
-        .to_owned(),
+        ('G', 2) => if year > 0 { "Anno Domini" } else { "Before Christ" }.to_owned(),
         ('G', 5) => if year > 0 { "A" } else { "B" }.to_owned(),
         _ => return None,
     })

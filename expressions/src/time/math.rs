@@ -33,11 +33,7 @@ pub fn plus_all(moment: &DateTime<Tz>, amounts: &[(Unit, f64)]) -> Option<DateTi
     let mut moved = moment.clone();
     if months != 0.0 || days != 0.0 {
         let local = add_calendar(moment.naive_local(), to_i64(months)?, to_i64(days)?)?;
-        moved = from_local(
-            local.and_utc().timestamp_millis(),
-            offset_seconds(moment),
-            moment.timezone(),
-        )?;
+        moved = from_local(local.and_utc().timestamp_millis(), offset_seconds(moment), moment.timezone())?;
     }
     let exact = chrono::TimeDelta::try_milliseconds(to_i64(exact_ms.trunc())?)?;
     moved.checked_add_signed(exact)
@@ -49,11 +45,7 @@ fn to_i64(number: f64) -> Option<i64> {
 
 fn add_calendar(local: NaiveDateTime, months: i64, days: i64) -> Option<NaiveDateTime> {
     let step = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
-    let moved = if months < 0 {
-        local.checked_sub_months(step)?
-    } else {
-        local.checked_add_months(step)?
-    };
+    let moved = if months < 0 { local.checked_sub_months(step)? } else { local.checked_add_months(step)? };
     moved.checked_add_signed(chrono::TimeDelta::try_days(days)?)
 }
 
@@ -64,13 +56,11 @@ pub fn start_of(moment: &DateTime<Tz>, unit: Unit) -> Option<DateTime<Tz>> {
     let time = local.time();
     let start = match unit {
         Unit::Years => NaiveDate::from_ymd_opt(date.year(), 1, 1)?.and_time(NaiveTime::MIN),
-        Unit::Quarters => NaiveDate::from_ymd_opt(date.year(), date.month0() / 3 * 3 + 1, 1)?
-            .and_time(NaiveTime::MIN),
+        Unit::Quarters => NaiveDate::from_ymd_opt(date.year(), date.month0() / 3 * 3 + 1, 1)?.and_time(NaiveTime::MIN),
         Unit::Months => date.with_day(1)?.and_time(NaiveTime::MIN),
         Unit::Weeks => {
             let back = i64::from(date.weekday().num_days_from_monday());
-            date.checked_sub_signed(chrono::TimeDelta::try_days(back)?)?
-                .and_time(NaiveTime::MIN)
+            date.checked_sub_signed(chrono::TimeDelta::try_days(back)?)?.and_time(NaiveTime::MIN)
         }
         Unit::Days => date.and_time(NaiveTime::MIN),
         Unit::Hours => date.and_hms_opt(time.hour(), 0, 0)?,
@@ -78,11 +68,7 @@ pub fn start_of(moment: &DateTime<Tz>, unit: Unit) -> Option<DateTime<Tz>> {
         Unit::Seconds => date.and_hms_opt(time.hour(), time.minute(), time.second())?,
         Unit::Milliseconds => return Some(moment.clone()),
     };
-    from_local(
-        start.and_utc().timestamp_millis(),
-        offset_seconds(moment),
-        moment.timezone(),
-    )
+    from_local(start.and_utc().timestamp_millis(), offset_seconds(moment), moment.timezone())
 }
 
 /// The last millisecond of the `unit` that `moment` lies in.
@@ -102,11 +88,7 @@ pub fn week_of(moment: &DateTime<Tz>) -> (i32, u32) {
 /// The shortest unit carries the fraction. Negative when `later` is the earlier one. The answer has the
 /// units in the order longest to shortest, each once.
 pub fn diff(later: &DateTime<Tz>, earlier: &DateTime<Tz>, units: &[Unit]) -> Vec<(Unit, f64)> {
-    let mut units = if units.is_empty() {
-        vec![Unit::Milliseconds]
-    } else {
-        units.to_vec()
-    };
+    let mut units = if units.is_empty() { vec![Unit::Milliseconds] } else { units.to_vec() };
     units.sort_unstable();
     units.dedup();
     if earlier > later {
@@ -142,22 +124,14 @@ fn ordered_diff(earlier: &DateTime<Tz>, later: &DateTime<Tz>, units: &[Unit]) ->
         }
     }
     let mut remaining = (later.timestamp_millis() - cursor.timestamp_millis()) as f64;
-    let exact: Vec<Unit> = units
-        .iter()
-        .copied()
-        .filter(|unit| *unit > Unit::Days)
-        .collect();
+    let exact: Vec<Unit> = units.iter().copied().filter(|unit| *unit > Unit::Days).collect();
     if exact.is_empty() {
         add_fraction(&mut results, &cursor, high_water, &later, remaining);
         return results;
     }
     for (index, &unit) in exact.iter().enumerate() {
         let share = remaining / unit.casual_ms();
-        let amount = if index + 1 == exact.len() {
-            share
-        } else {
-            share.trunc()
-        };
+        let amount = if index + 1 == exact.len() { share } else { share.trunc() };
         remaining -= amount * unit.casual_ms();
         results.push((unit, amount));
     }
@@ -174,11 +148,7 @@ fn add_fraction(
     let Some(last) = results.last_mut() else {
         return;
     };
-    let next = if high_water < *later {
-        plus(cursor, 1.0, last.0).unwrap_or(high_water)
-    } else {
-        high_water
-    };
+    let next = if high_water < *later { plus(cursor, 1.0, last.0).unwrap_or(high_water) } else { high_water };
     let span = (next.timestamp_millis() - cursor.timestamp_millis()) as f64;
     if span != 0.0 {
         last.1 += remaining / span;

@@ -126,11 +126,7 @@ pub(crate) fn offset_seconds(moment: &DateTime<Tz>) -> i32 {
 /// Seconds east of UTC in `zone` at `utc_ms`.
 fn offset_at(utc_ms: i64, zone: Tz) -> Option<i32> {
     let utc = DateTime::<Utc>::from_timestamp_millis(utc_ms)?;
-    Some(
-        zone.offset_from_utc_datetime(&utc.naive_utc())
-            .fix()
-            .local_minus_utc(),
-    )
+    Some(zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc())
 }
 
 /// The moment when clocks in `zone` show `local_ms`, given the offset that held before.
@@ -142,10 +138,6 @@ fn from_local(local_ms: i64, offset_before: i32, zone: Tz) -> Option<DateTime<Tz
         return from_ms(local_ms - i64::from(first) * 1000, zone);
     }
     let second = offset_at(local_ms - i64::from(first) * 1000, zone)?;
-    let offset = if first == second {
-        first
-    } else {
-        first.min(second)
-    };
+    let offset = if first == second { first } else { first.min(second) };
     from_ms(local_ms - i64::from(offset) * 1000, zone)
 }

@@ -22,26 +22,18 @@ pub fn parse(value: &Value, zone: Tz) -> Option<DateTime<Tz>> {
 pub fn parse_text(text: &str, zone: Tz) -> Option<DateTime<Tz>> {
     let text = text.trim();
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let numeric = digits
-        .chars()
-        .all(|character| character.is_ascii_digit() || character == '.');
+    let numeric = digits.chars().all(|character| character.is_ascii_digit() || character == '.');
     if numeric && (9..=17).contains(&digits.len()) {
         return from_unix(text.parse().ok()?, zone);
     }
-    parse_iso(text, zone)
-        .or_else(|| parse_rfc2822(text, zone))
-        .or_else(|| parse_common(text, zone))
+    parse_iso(text, zone).or_else(|| parse_rfc2822(text, zone)).or_else(|| parse_common(text, zone))
 }
 
 fn from_unix(number: f64, zone: Tz) -> Option<DateTime<Tz>> {
     if !number.is_finite() || number.abs() >= 8.64e15 {
         return None;
     }
-    let milliseconds = if number.fract() != 0.0 || number.abs() < 1e11 {
-        number * 1000.0
-    } else {
-        number
-    };
+    let milliseconds = if number.fract() != 0.0 || number.abs() < 1e11 { number * 1000.0 } else { number };
     from_ms(milliseconds.trunc() as i64, zone)
 }
 
@@ -57,9 +49,7 @@ fn at(local: NaiveDateTime, stated: &Stated, zone: Tz) -> Option<DateTime<Tz>> {
     match stated {
         Stated::Local => from_local(local_ms, offset_at(local_ms, zone)?, zone),
         Stated::Offset(seconds) => from_ms(local_ms - i64::from(*seconds) * 1000, zone),
-        Stated::Zone(of) => {
-            Some(from_local(local_ms, offset_at(local_ms, *of)?, *of)?.with_timezone(&zone))
-        }
+        Stated::Zone(of) => Some(from_local(local_ms, offset_at(local_ms, *of)?, *of)?.with_timezone(&zone)),
     }
 }
 
@@ -76,9 +66,7 @@ fn parse_iso(text: &str, zone: Tz) -> Option<DateTime<Tz>> {
     let (time, carried) = clock_time(&mut cursor)?;
     let stated = stated_offset(&mut cursor)?;
     cursor.rest.is_empty().then_some(())?;
-    let local = date
-        .and_time(time)
-        .checked_add_signed(TimeDelta::try_days(carried)?)?;
+    let local = date.and_time(time).checked_add_signed(TimeDelta::try_days(carried)?)?;
     at(local, &stated, zone)
 }
 
@@ -90,8 +78,7 @@ fn iso_date(cursor: &mut Cursor<'_>) -> Option<NaiveDate> {
     let dashed = cursor.take('-');
     if cursor.take('W') {
         let week = cursor.digits(2)?;
-        let has_day =
-            cursor.take('-') || cursor.rest.starts_with(|next: char| next.is_ascii_digit());
+        let has_day = cursor.take('-') || cursor.rest.starts_with(|next: char| next.is_ascii_digit());
         let day = if has_day { cursor.digits(1)? } else { 1 };
         let weekday = Weekday::try_from(u8::try_from(day.checked_sub(1)?).ok()?).ok()?;
         return NaiveDate::from_isoywd_opt(year, week, weekday);
@@ -102,11 +89,7 @@ fn iso_date(cursor: &mut Cursor<'_>) -> Option<NaiveDate> {
         (_, 3) => NaiveDate::from_yo_opt(year, cursor.digits(3)?),
         (_, 2) => {
             let month = cursor.digits(2)?;
-            let day = if cursor.take('-') {
-                cursor.digits(2)?
-            } else {
-                1
-            };
+            let day = if cursor.take('-') { cursor.digits(2)? } else { 1 };
             NaiveDate::from_ymd_opt(year, month, day)
         }
         (false, 4) => NaiveDate::from_ymd_opt(year, cursor.digits(2)?, cursor.digits(2)?),
@@ -118,8 +101,7 @@ fn iso_date(cursor: &mut Cursor<'_>) -> Option<NaiveDate> {
 fn clock_time(cursor: &mut Cursor<'_>) -> Option<(NaiveTime, i64)> {
     let hour = cursor.digits(2)?;
     let (mut minute, mut second, mut nanos) = (0, 0, 0);
-    let mut has_next =
-        cursor.take(':') || cursor.rest.starts_with(|next: char| next.is_ascii_digit());
+    let mut has_next = cursor.take(':') || cursor.rest.starts_with(|next: char| next.is_ascii_digit());
     if has_next {
         minute = cursor.digits(2)?;
         has_next = cursor.take(':') || cursor.rest.starts_with(|next: char| next.is_ascii_digit());
@@ -133,10 +115,7 @@ fn clock_time(cursor: &mut Cursor<'_>) -> Option<(NaiveTime, i64)> {
     if hour == 24 && minute == 0 && second == 0 && nanos == 0 {
         return Some((NaiveTime::MIN, 1));
     }
-    Some((
-        NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?,
-        0,
-    ))
+    Some((NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?, 0))
 }
 
 fn stated_offset(cursor: &mut Cursor<'_>) -> Option<Stated> {
@@ -184,15 +163,7 @@ fn parse_common(text: &str, zone: Tz) -> Option<DateTime<Tz>> {
         "d LLLL yyyy",
         "ccc LLL d yyyy",
     ];
-    const TIMES: [&str; 7] = [
-        "",
-        " H:mm",
-        " H:mm:ss",
-        " H:mm:ss.SSS",
-        " h:mm a",
-        " h:mm:ss a",
-        " H:mm:ss 'GMT'ZZZ",
-    ];
+    const TIMES: [&str; 7] = ["", " H:mm", " H:mm:ss", " H:mm:ss.SSS", " h:mm a", " h:mm:ss a", " H:mm:ss 'GMT'ZZZ"];
     let text = text.replace(", ", ",");
     for date in DATES {
         for time in TIMES {
@@ -267,22 +238,13 @@ fn finish(fields: &Fields, zone: Tz) -> Option<DateTime<Tz>> {
     at(date.and_time(time), &stated, zone)
 }
 
-fn read_token(
-    cursor: &mut Cursor<'_>,
-    fields: &mut Fields,
-    letter: char,
-    count: usize,
-) -> Option<()> {
+fn read_token(cursor: &mut Cursor<'_>, fields: &mut Fields, letter: char, count: usize) -> Option<()> {
     match (letter, count) {
         ('y', 4) => fields.year = Some(i32::try_from(cursor.digits(4)?).ok()?),
         ('y', 1) => fields.year = Some(i32::try_from(cursor.digits_up_to(6)?).ok()?),
         ('y', 2) => {
             let short = i32::try_from(cursor.digits(2)?).ok()?;
-            fields.year = Some(if short > 60 {
-                1900 + short
-            } else {
-                2000 + short
-            });
+            fields.year = Some(if short > 60 { 1900 + short } else { 2000 + short });
         }
         ('M' | 'L', 1) => fields.month = Some(cursor.digits_up_to(2)?),
         ('M' | 'L', 2) => fields.month = Some(cursor.digits(2)?),
@@ -350,32 +312,19 @@ impl Cursor<'_> {
     /// Exactly `count` digits.
     fn digits(&mut self, count: usize) -> Option<u32> {
         let (digits, rest) = self.rest.split_at_checked(count)?;
-        digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then_some(())?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
         self.rest = rest;
         digits.parse().ok()
     }
 
     fn digits_up_to(&mut self, count_max: usize) -> Option<u32> {
-        let count = self
-            .rest
-            .bytes()
-            .take(count_max)
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let count = self.rest.bytes().take(count_max).take_while(u8::is_ascii_digit).count();
         if count == 0 { None } else { self.digits(count) }
     }
 
     fn signed(&mut self) -> Option<i64> {
         let negative = self.take('-');
-        let count = self
-            .rest
-            .bytes()
-            .take(15)
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let count = self.rest.bytes().take(15).take_while(u8::is_ascii_digit).count();
         let (digits, rest) = self.rest.split_at(count);
         self.rest = rest;
         let number: i64 = digits.parse().ok()?;
@@ -390,11 +339,7 @@ impl Cursor<'_> {
         if digits.is_empty() || digits.len() > 30 {
             return None;
         }
-        let nine: String = digits
-            .chars()
-            .chain(std::iter::repeat('0'))
-            .take(9)
-            .collect();
+        let nine: String = digits.chars().chain(std::iter::repeat('0')).take(9).collect();
         nine.parse().ok()
     }
 
@@ -404,8 +349,7 @@ impl Cursor<'_> {
         }
         let sign = self.sign()?;
         let hours = i32::try_from(self.digits_up_to(2)?).ok()?;
-        let minutes = if self.take(':') || self.rest.starts_with(|next: char| next.is_ascii_digit())
-        {
+        let minutes = if self.take(':') || self.rest.starts_with(|next: char| next.is_ascii_digit()) {
             i32::try_from(self.digits(2)?).ok()?
         } else {
             0
@@ -437,9 +381,6 @@ mod tests {
     #[test]
     fn years_need_four_digits() {
         assert!(parse_text("12-01-01", Tz::UTC).is_none());
-        assert_eq!(
-            parse_text("2012-01-01", Tz::UTC).map(|moment| moment.year()),
-            Some(2012)
-        );
+        assert_eq!(parse_text("2012-01-01", Tz::UTC).map(|moment| moment.year()), Some(2012));
     }
 }
