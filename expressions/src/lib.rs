@@ -8,4 +8,6 @@ mod native;
 pub mod port;
 pub mod scope;
 pub mod template;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;

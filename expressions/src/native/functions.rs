@@ -69,12 +69,22 @@ fn member_of<'a>(function: Function, (key, value): (Cow<'a, str>, Js<'a>)) -> Js
 }
 
 fn parse_json<'a>(text: &str) -> Result<Js<'a>, Stop> {
-    if text.len() > JSON_BYTES_MAX {
+    if text.len() > JSON_BYTES_MAX || has_long_number(text) {
         return Err(Unsupported.into());
     }
     // Text that is not JSON throws a SyntaxError, which the engine words.
     let value: serde_json::Value = serde_json::from_str(text).map_err(|_| Unsupported)?;
     Ok(Js::from_owned_json(value))
+}
+
+/// Whether a number of the text may be so long, or so far from 1, that readers of JSON differ in its last bit.
+fn has_long_number(text: &str) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
+    text.as_bytes().split(|byte| !is_part(byte)).any(|run| {
+        let has_digit = run.iter().any(u8::is_ascii_digit);
+        let has_exponent = run.iter().any(|byte| matches!(byte, b'e' | b'E'));
+        has_digit && (run.len() > 15 || has_exponent)
+    })
 }
 
 fn rounded(function: Function, argument: &Js<'_>) -> Result<f64, Stop> {
