@@ -1,12 +1,14 @@
 //! Reading and checking of workflow files. Every problem names the node and the field and says what to do.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX, WorkflowDefinition};
+use super::{
+    CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX, Node, OnError, WorkflowDefinition,
+};
 use crate::catalogue::NodeCatalogue;
 
 /// One thing that is wrong with a definition.
@@ -90,13 +92,10 @@ fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
     let mut nodes = Vec::with_capacity(raw_nodes.len().min(NODES_MAX));
     let mut problems = Vec::new();
     for (index, mut raw) in raw_nodes.into_iter().enumerate() {
-        let name = raw.get("name").and_then(Value::as_str).map(str::to_owned);
         normalise_node(&mut raw);
-        match serde_json::from_value(raw) {
+        match Node::deserialize(&raw) {
             Ok(node) => nodes.push(node),
-            Err(error) => {
-                problems.push(Problem { node: name, field: format!("nodes[{index}]"), message: error.to_string() });
-            }
+            Err(error) => problems.push(unreadable_node(&raw, index, &error)),
         }
     }
     if !problems.is_empty() {
@@ -114,6 +113,18 @@ fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
         serde_json::from_value(value).map_err(|error| DefinitionError::Unreadable(error.to_string()))?;
     definition.nodes = nodes;
     Ok(definition)
+}
+
+/// Says which field of a node has the wrong shape: the one with which an otherwise right node cannot be read.
+fn unreadable_node(raw: &Value, index: usize, error: &serde_json::Error) -> Problem {
+    let name = raw.get("name").and_then(Value::as_str).map(str::to_owned);
+    let wrong = raw.as_object().into_iter().flatten().find_map(|(field, value)| {
+        let mut probe = json!({"name": "probe", "type": "probe"});
+        probe[field] = value.clone();
+        let error = Node::deserialize(&probe).err()?;
+        Some(Problem { node: name.clone(), field: format!("nodes[{index}].{field}"), message: error.to_string() })
+    });
+    wrong.unwrap_or_else(|| Problem { node: name, field: format!("nodes[{index}]"), message: error.to_string() })
 }
 
 /// Fields that real files leave null or write in older forms.
@@ -251,8 +262,12 @@ fn check_loops(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, probl
     let graph = Graph::new(definition);
     let breaks = |index: usize| {
         let node = &definition.nodes[index];
-        node.disabled
-            || catalogue.get(&node.node_type).is_some_and(|known| known.ports.closes_loops || known.ports.outputs > 1)
+        // A disabled node passes everything on through one output, so it ends nothing.
+        !node.disabled
+            && (node.error_policy() == OnError::ContinueErrorOutput
+                || catalogue
+                    .get(&node.node_type)
+                    .is_some_and(|known| known.ports.closes_loops || known.ports.outputs > 1))
     };
     let mut marks = vec![Mark::New; definition.nodes.len()];
     for start in 0..definition.nodes.len() {
@@ -305,12 +320,11 @@ fn find_cycle(graph: &Graph, start: usize, marks: &mut [Mark], breaks: &dyn Fn(u
 }
 
 fn check_timezone(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
-    let settings: BTreeMap<&str, &Option<String>> = BTreeMap::from([("timezone", &definition.settings.timezone)]);
-    for (field, value) in settings {
-        let Some(text) = value else { continue };
-        if text.is_empty() || text.len() > 64 || text.chars().any(|letter| letter.is_control() || letter == ' ') {
-            problems.push(problem(None, &format!("settings.{field}"), "not an IANA time zone, such as Europe/Berlin"));
-        }
+    let Some(zone) = &definition.settings.timezone else {
+        return;
+    };
+    if zone.is_empty() || zone.len() > 64 || zone.chars().any(|letter| letter.is_control() || letter == ' ') {
+        problems.push(problem(None, "settings.timezone", "not an IANA time zone, such as Europe/Berlin"));
     }
 }
 

@@ -170,6 +170,20 @@ fn is_false(value: &bool) -> bool {
 
 impl Event for ExecutionEvent {
     const CATEGORY: &'static str = "execution";
+    const TYPES: &'static [(&'static str, u16)] = &[
+        ("ExecutionStarted", 1),
+        ("NodeScheduled", 1),
+        ("NodeStarted", 1),
+        ("NodeCompleted", 1),
+        ("NodeFailed", 1),
+        ("NodeRetried", 1),
+        ("NodeSkipped", 1),
+        ("ExecutionWaiting", 1),
+        ("ExecutionResumed", 1),
+        ("ExecutionCancelled", 1),
+        ("ExecutionCompleted", 1),
+        ("ExecutionFailed", 1),
+    ];
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -185,15 +199,6 @@ impl Event for ExecutionEvent {
             Self::ExecutionCancelled { .. } => "ExecutionCancelled",
             Self::ExecutionCompleted { .. } => "ExecutionCompleted",
             Self::ExecutionFailed { .. } => "ExecutionFailed",
-        }
-    }
-
-    fn current_version(event_type: &str) -> Option<u16> {
-        match event_type {
-            "ExecutionStarted" | "NodeScheduled" | "NodeStarted" | "NodeCompleted" | "NodeFailed" | "NodeRetried"
-            | "NodeSkipped" | "ExecutionWaiting" | "ExecutionResumed" | "ExecutionCancelled" | "ExecutionCompleted"
-            | "ExecutionFailed" => Some(1),
-            _ => None,
         }
     }
 }

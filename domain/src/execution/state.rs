@@ -22,7 +22,7 @@ pub struct Execution {
     pub failed_node: Option<String>,
     /// Until when it sleeps, in milliseconds since 1970.
     pub waiting_until_ms: Option<i64>,
-    /// When it ended, in milliseconds since 1970.
+    /// When it ended by itself, in milliseconds since 1970; of a cancelled one the recording time of that event tells.
     pub ended_at_ms: Option<i64>,
 }
 
@@ -135,6 +135,12 @@ impl Execution {
         &mut self.node_runs[index.min(last)]
     }
 
+    fn end(&mut self, status: ExecutionStatus, at_ms: Option<i64>) {
+        self.status = status;
+        self.waiting_until_ms = None;
+        self.ended_at_ms = at_ms;
+    }
+
     fn check_running(&self) -> Result<(), ExecutionRefusal> {
         match self.status {
             ExecutionStatus::New => Err(ExecutionRefusal::NotFound),
@@ -223,16 +229,12 @@ impl Aggregate for Execution {
                 self.status = ExecutionStatus::Running;
                 self.waiting_until_ms = None;
             }
-            ExecutionEvent::ExecutionCancelled { .. } => self.status = ExecutionStatus::Cancelled,
-            ExecutionEvent::ExecutionCompleted { at_ms } => {
-                self.status = ExecutionStatus::Completed;
-                self.ended_at_ms = Some(*at_ms);
-            }
+            ExecutionEvent::ExecutionCancelled { .. } => self.end(ExecutionStatus::Cancelled, None),
+            ExecutionEvent::ExecutionCompleted { at_ms } => self.end(ExecutionStatus::Completed, Some(*at_ms)),
             ExecutionEvent::ExecutionFailed { node, error, at_ms } => {
-                self.status = ExecutionStatus::Failed;
                 self.failed_node.clone_from(node);
                 self.error = Some(error.clone());
-                self.ended_at_ms = Some(*at_ms);
+                self.end(ExecutionStatus::Failed, Some(*at_ms));
             }
         }
     }

@@ -43,6 +43,14 @@ pub enum ModelEvent {
 
 impl Event for ModelEvent {
     const CATEGORY: &'static str = "model";
+    const TYPES: &'static [(&'static str, u16)] = &[
+        ("ModelRegistered", 1),
+        ("ModelVersionAdded", 1),
+        ("ModelPromoted", 1),
+        ("ModelEnabled", 1),
+        ("ModelDisabled", 1),
+        ("ModelRetired", 1),
+    ];
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -52,14 +60,6 @@ impl Event for ModelEvent {
             Self::ModelEnabled {} => "ModelEnabled",
             Self::ModelDisabled { .. } => "ModelDisabled",
             Self::ModelRetired {} => "ModelRetired",
-        }
-    }
-
-    fn current_version(event_type: &str) -> Option<u16> {
-        match event_type {
-            "ModelRegistered" | "ModelVersionAdded" | "ModelPromoted" | "ModelEnabled" | "ModelDisabled"
-            | "ModelRetired" => Some(1),
-            _ => None,
         }
     }
 }
@@ -188,11 +188,12 @@ impl Aggregate for Model {
                 if digest.len() != 64 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
                     return Err(ModelRefusal::InvalidDigest(digest.chars().take(64).collect()));
                 }
-                if self.versions.iter().any(|known| known.digest == *digest) {
+                let digest = digest.to_ascii_lowercase();
+                if self.versions.iter().any(|known| known.digest == digest) {
                     return Ok(Vec::new());
                 }
-                let version = self.versions.last().map_or(1, |newest| newest.version + 1);
-                ModelEvent::ModelVersionAdded { version, format: format.clone(), digest: digest.clone() }
+                let version = self.versions.last().map_or(1, |newest| newest.version.saturating_add(1));
+                ModelEvent::ModelVersionAdded { version, format: format.clone(), digest }
             }
             ModelCommand::Promote { version } => {
                 self.check_open()?;

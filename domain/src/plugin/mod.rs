@@ -39,6 +39,13 @@ pub enum PluginEvent {
 
 impl Event for PluginEvent {
     const CATEGORY: &'static str = "plugin";
+    const TYPES: &'static [(&'static str, u16)] = &[
+        ("PluginRegistered", 1),
+        ("PluginVersionAdded", 1),
+        ("PluginEnabled", 1),
+        ("PluginDisabled", 1),
+        ("PluginRetired", 1),
+    ];
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -47,13 +54,6 @@ impl Event for PluginEvent {
             Self::PluginEnabled { .. } => "PluginEnabled",
             Self::PluginDisabled { .. } => "PluginDisabled",
             Self::PluginRetired {} => "PluginRetired",
-        }
-    }
-
-    fn current_version(event_type: &str) -> Option<u16> {
-        match event_type {
-            "PluginRegistered" | "PluginVersionAdded" | "PluginEnabled" | "PluginDisabled" | "PluginRetired" => Some(1),
-            _ => None,
         }
     }
 }
@@ -175,10 +175,11 @@ impl Aggregate for Plugin {
                 if digest.len() != 64 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
                     return Err(PluginRefusal::InvalidDigest(digest.chars().take(64).collect()));
                 }
+                let digest = digest.to_ascii_lowercase();
                 match self.digest(version) {
                     Some(known) if known == digest => return Ok(Vec::new()),
                     Some(_) => return Err(PluginRefusal::VersionTaken(version.clone())),
-                    None => PluginEvent::PluginVersionAdded { version: version.clone(), digest: digest.clone() },
+                    None => PluginEvent::PluginVersionAdded { version: version.clone(), digest },
                 }
             }
             PluginCommand::Enable { version } => {

@@ -45,6 +45,14 @@ pub enum WorkflowEvent {
 
 impl Event for WorkflowEvent {
     const CATEGORY: &'static str = "workflow";
+    const TYPES: &'static [(&'static str, u16)] = &[
+        ("WorkflowCreated", 1),
+        ("WorkflowUpdated", 1),
+        ("WorkflowVersionPublished", 1),
+        ("WorkflowSettingsChanged", 1),
+        ("WorkflowPinsChanged", 1),
+        ("WorkflowArchived", 1),
+    ];
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -54,18 +62,6 @@ impl Event for WorkflowEvent {
             Self::WorkflowSettingsChanged { .. } => "WorkflowSettingsChanged",
             Self::WorkflowPinsChanged { .. } => "WorkflowPinsChanged",
             Self::WorkflowArchived {} => "WorkflowArchived",
-        }
-    }
-
-    fn current_version(event_type: &str) -> Option<u16> {
-        match event_type {
-            "WorkflowCreated"
-            | "WorkflowUpdated"
-            | "WorkflowVersionPublished"
-            | "WorkflowSettingsChanged"
-            | "WorkflowPinsChanged"
-            | "WorkflowArchived" => Some(1),
-            _ => None,
         }
     }
 }

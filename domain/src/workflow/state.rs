@@ -101,7 +101,9 @@ impl Aggregate for Workflow {
                 if newest.is_some_and(|published| *published.definition == *draft) {
                     return Ok(Vec::new());
                 }
-                WorkflowEvent::WorkflowVersionPublished { version: newest.map_or(1, |published| published.version + 1) }
+                WorkflowEvent::WorkflowVersionPublished {
+                    version: newest.map_or(1, |published| published.version.saturating_add(1)),
+                }
             }
             WorkflowCommand::ChangeSettings { settings } => {
                 if self.existing()?.settings == *settings {

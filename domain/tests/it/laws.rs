@@ -1,0 +1,312 @@
+//! Laws that hold for all histories.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use timeloom_domain::definition::Settings;
+use timeloom_domain::event::{Aggregate, Event};
+use timeloom_domain::execution::{Execution, ExecutionCommand, ExecutionEvent, NodeFacts};
+use timeloom_domain::item::Source;
+use timeloom_domain::model::{Model, ModelCommand, ModelEvent};
+use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
+use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
+
+use crate::samples::{definition, item, slug, start};
+
+/// Sends commands one after the other; after each, an aggregate that is folded anew from the stored form of the events
+/// must be in the same state and decide the same.
+fn replay_equals_live<A>(commands: &[A::Command]) -> Result<(), TestCaseError>
+where
+    A: Aggregate + Debug + PartialEq + Serialize + DeserializeOwned,
+    A::Event: Serialize + DeserializeOwned + Debug + PartialEq,
+    A::Refusal: PartialEq,
+{
+    let mut live = A::default();
+    let mut stored = Vec::new();
+    for command in commands {
+        let replayed = replay::<A>(&stored);
+        prop_assert_eq!(&replayed, &live);
+        prop_assert_eq!(replayed.decide(command), live.decide(command));
+        for event in live.decide(command).unwrap_or_default() {
+            live.apply(&event);
+            stored.push(serde_json::to_vec(&event).unwrap());
+        }
+    }
+    let snapshot: A = serde_json::from_slice(&serde_json::to_vec(&live).unwrap()).unwrap();
+    prop_assert_eq!(snapshot, live);
+    Ok(())
+}
+
+fn replay<A: Aggregate>(stored: &[Vec<u8>]) -> A
+where
+    A::Event: DeserializeOwned,
+{
+    let mut state = A::default();
+    for payload in stored {
+        state.apply(&serde_json::from_slice(payload).unwrap());
+    }
+    state
+}
+
+/// A command that was accepted and is sent again changes nothing or is refused: it never happens twice.
+fn never_twice<A>(commands: &[A::Command], again: impl Fn(&A::Command) -> bool) -> Result<(), TestCaseError>
+where
+    A: Aggregate,
+    A::Event: Debug + PartialEq,
+{
+    let mut state = A::default();
+    for command in commands {
+        let Ok(events) = state.decide(command) else { continue };
+        events.iter().for_each(|event| state.apply(event));
+        if again(command) {
+            prop_assert_eq!(state.decide(command).unwrap_or_default(), Vec::new());
+        }
+    }
+    Ok(())
+}
+
+/// Any order of events folds without a panic, even one that no aggregate would ever decide on.
+fn fold_anything<A: Aggregate>(events: &[A::Event]) -> A {
+    let mut state = A::default();
+    events.iter().for_each(|event| state.apply(event));
+    state
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![Just("Start"), Just("Set"), Just("Nobody")].prop_map(str::to_owned)
+}
+
+fn items() -> impl Strategy<Value = Option<Vec<timeloom_domain::item::Item>>> {
+    prop::option::of(prop::collection::vec((0..3_i64).prop_map(item), 0..3))
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    prop::option::of(Just("v1".to_owned()))
+        .prop_map(|execution_order| Settings { execution_order, ..Settings::default() })
+}
+
+fn workflow_command() -> impl Strategy<Value = WorkflowCommand> {
+    let named = || prop_oneof![Just("first"), Just("second")].prop_map(definition);
+    prop_oneof![
+        named().prop_map(|definition| WorkflowCommand::Create { definition }),
+        named().prop_map(|definition| WorkflowCommand::Update { definition }),
+        Just(WorkflowCommand::Publish),
+        settings().prop_map(|settings| WorkflowCommand::ChangeSettings { settings }),
+        (name(), items()).prop_map(|(node, items)| WorkflowCommand::ChangePins { node, items }),
+        Just(WorkflowCommand::Archive),
+    ]
+}
+
+fn workflow_event() -> impl Strategy<Value = WorkflowEvent> {
+    let named = || prop_oneof![Just("first"), Just("second")].prop_map(definition);
+    prop_oneof![
+        named().prop_map(|definition| WorkflowEvent::WorkflowCreated { definition }),
+        named().prop_map(|definition| WorkflowEvent::WorkflowUpdated { definition }),
+        any::<u32>().prop_map(|version| WorkflowEvent::WorkflowVersionPublished { version }),
+        settings().prop_map(|settings| WorkflowEvent::WorkflowSettingsChanged { settings }),
+        (name(), items()).prop_map(|(node, items)| WorkflowEvent::WorkflowPinsChanged { node, items }),
+        Just(WorkflowEvent::WorkflowArchived {}),
+    ]
+}
+
+fn facts() -> impl Strategy<Value = NodeFacts> {
+    let source = prop::option::of(name().prop_map(|previous_node| Source {
+        previous_node,
+        previous_node_output: 0,
+        previous_node_run: 1,
+    }));
+    let index = prop_oneof![9 => 0..4_usize, 1 => Just(usize::MAX)];
+    (name(), 0..2_usize, index, prop::collection::vec(source, 0..3))
+        .prop_map(|(node, run_index, execution_index, sources)| NodeFacts { node, run_index, execution_index, sources })
+}
+
+fn execution_event() -> impl Strategy<Value = ExecutionEvent> {
+    let error = || json!({"message": "no route"});
+    prop_oneof![
+        Just(ExecutionEvent::ExecutionStarted(start())),
+        facts().prop_map(|run| ExecutionEvent::NodeScheduled { run }),
+        (facts(), any::<u32>(), any::<i64>()).prop_map(|(run, attempt, at_ms)| ExecutionEvent::NodeStarted {
+            run,
+            attempt,
+            idempotency_key: "key".to_owned(),
+            at_ms
+        }),
+        (facts(), items(), any::<bool>()).prop_map(|(run, items, pinned)| ExecutionEvent::NodeCompleted {
+            run,
+            started_at_ms: 1,
+            duration_us: 2,
+            memory: items.is_none().then(|| item(1).json),
+            outputs: items.into_iter().map(Arc::new).collect(),
+            hints: Vec::new(),
+            pinned,
+        }),
+        (facts(), items()).prop_map(move |(run, items)| ExecutionEvent::NodeFailed {
+            run,
+            started_at_ms: 1,
+            duration_us: 2,
+            error: error(),
+            outputs: items.map(|items| vec![Arc::new(items)]),
+        }),
+        (facts(), any::<u32>()).prop_map(move |(run, attempt)| ExecutionEvent::NodeRetried {
+            run,
+            attempt,
+            error: error(),
+            retry_at_ms: 3
+        }),
+        name().prop_map(|node| ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() }),
+        (name(), any::<i64>()).prop_map(|(node, until_ms)| ExecutionEvent::ExecutionWaiting { node, until_ms }),
+        name().prop_map(|node| ExecutionEvent::ExecutionResumed { node }),
+        ending_event(),
+    ]
+}
+
+fn ending_event() -> impl Strategy<Value = ExecutionEvent> {
+    let error = || json!({"message": "no route"});
+    prop_oneof![
+        Just(ExecutionEvent::ExecutionCancelled { reason: "enough".to_owned() }),
+        any::<i64>().prop_map(|at_ms| ExecutionEvent::ExecutionCompleted { at_ms }),
+        prop::option::of(name()).prop_map(move |node| ExecutionEvent::ExecutionFailed {
+            node,
+            error: error(),
+            at_ms: 4
+        }),
+    ]
+}
+
+fn execution_command() -> impl Strategy<Value = ExecutionCommand> {
+    prop_oneof![
+        1 => Just(ExecutionCommand::Start(start())),
+        1 => Just(ExecutionCommand::Cancel { reason: "enough".to_owned() }),
+        8 => execution_event().prop_map(|event| ExecutionCommand::Record(Box::new(event))),
+    ]
+}
+
+fn digest() -> impl Strategy<Value = String> {
+    prop_oneof![Just("a".repeat(64)), Just("B".repeat(64)), Just("short".to_owned())]
+}
+
+fn version() -> impl Strategy<Value = String> {
+    prop_oneof![Just("1.0.0"), Just("2.0.0")].prop_map(str::to_owned)
+}
+
+fn plugin_command() -> impl Strategy<Value = PluginCommand> {
+    prop_oneof![
+        Just(PluginCommand::Register { name: slug("a"), description: String::new() }),
+        (version(), digest()).prop_map(|(version, digest)| PluginCommand::AddVersion { version, digest }),
+        version().prop_map(|version| PluginCommand::Enable { version }),
+        Just(PluginCommand::Disable { reason: "odd".to_owned() }),
+        Just(PluginCommand::Retire),
+    ]
+}
+
+fn plugin_event() -> impl Strategy<Value = PluginEvent> {
+    prop_oneof![
+        Just(PluginEvent::PluginRegistered { name: slug("a"), description: String::new() }),
+        (version(), digest()).prop_map(|(version, digest)| PluginEvent::PluginVersionAdded { version, digest }),
+        version().prop_map(|version| PluginEvent::PluginEnabled { version }),
+        Just(PluginEvent::PluginDisabled { reason: "odd".to_owned() }),
+        Just(PluginEvent::PluginRetired {}),
+    ]
+}
+
+fn model_command() -> impl Strategy<Value = ModelCommand> {
+    prop_oneof![
+        Just(ModelCommand::Register { name: slug("a"), description: String::new() }),
+        digest().prop_map(|digest| ModelCommand::AddVersion { format: "onnx".to_owned(), digest }),
+        (0..4_u32).prop_map(|version| ModelCommand::Promote { version }),
+        Just(ModelCommand::Enable),
+        Just(ModelCommand::Disable { reason: "odd".to_owned() }),
+        Just(ModelCommand::Retire),
+    ]
+}
+
+fn model_event() -> impl Strategy<Value = ModelEvent> {
+    let format = || "onnx".to_owned();
+    prop_oneof![
+        Just(ModelEvent::ModelRegistered { name: slug("a"), description: String::new() }),
+        (any::<u32>(), digest()).prop_map(move |(version, digest)| ModelEvent::ModelVersionAdded {
+            version,
+            format: format(),
+            digest
+        }),
+        any::<u32>().prop_map(|version| ModelEvent::ModelPromoted { version }),
+        Just(ModelEvent::ModelEnabled {}),
+        Just(ModelEvent::ModelDisabled { reason: "odd".to_owned() }),
+        Just(ModelEvent::ModelRetired {}),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_workflow_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(workflow_command(), 0..24)) {
+        replay_equals_live::<Workflow>(&commands)?;
+        never_twice::<Workflow>(&commands, |_| true)?;
+    }
+
+    #[test]
+    fn an_execution_decides_after_replay_as_it_decides_live(
+        commands in prop::collection::vec(execution_command(), 0..24)
+    ) {
+        let commands = [vec![ExecutionCommand::Start(start())], commands].concat();
+        replay_equals_live::<Execution>(&commands)?;
+        never_twice::<Execution>(&commands, |command| !matches!(command, ExecutionCommand::Record(_)))?;
+    }
+
+    #[test]
+    fn a_plugin_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(plugin_command(), 0..24)) {
+        replay_equals_live::<Plugin>(&commands)?;
+        never_twice::<Plugin>(&commands, |_| true)?;
+    }
+
+    #[test]
+    fn a_model_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(model_command(), 0..24)) {
+        replay_equals_live::<Model>(&commands)?;
+        never_twice::<Model>(&commands, |_| true)?;
+    }
+
+    #[test]
+    fn any_events_fold_and_any_command_is_answered_then(
+        workflow in prop::collection::vec(workflow_event(), 0..16),
+        execution in prop::collection::vec(execution_event(), 0..16),
+        plugin in prop::collection::vec(plugin_event(), 0..16),
+        model in prop::collection::vec(model_event(), 0..16),
+        commands in (workflow_command(), execution_command(), plugin_command(), model_command()),
+    ) {
+        let _ = fold_anything::<Workflow>(&workflow).decide(&commands.0);
+        let _ = fold_anything::<Execution>(&execution).decide(&commands.1);
+        let _ = fold_anything::<Plugin>(&plugin).decide(&commands.2);
+        let _ = fold_anything::<Model>(&model).decide(&commands.3);
+    }
+
+    #[test]
+    fn an_execution_that_ended_stays_as_it_is(
+        ending in ending_event(),
+        commands in prop::collection::vec(execution_command(), 1..8),
+    ) {
+        let ended = fold_anything::<Execution>(&[ExecutionEvent::ExecutionStarted(start()), ending]);
+        for command in &commands {
+            prop_assert_eq!(ended.decide(command).unwrap_or_default(), Vec::new());
+        }
+    }
+
+    #[test]
+    fn an_event_says_its_type_as_it_is_stored(event in execution_event()) {
+        let stored = serde_json::to_value(&event).unwrap();
+        let words: String = event.event_type().chars().fold(String::new(), |text, letter| {
+            let gap = if letter.is_uppercase() && !text.is_empty() { "_" } else { "" };
+            format!("{text}{gap}{}", letter.to_ascii_lowercase())
+        });
+        prop_assert_eq!(stored["type"].as_str(), Some(words.as_str()));
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+        let _ = timeloom_domain::definition::parse(&bytes);
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests of the domain through its public interface: rules, definitions, laws, stored shapes.
+
+mod execution;
+mod given;
+mod golden;
+mod graph;
+mod laws;
+mod model;
+mod plugin;
+mod samples;
+mod validation;
+mod workflow;

@@ -1,0 +1,245 @@
+//! Every kind of bad workflow file is refused, with the node and the field named.
+
+use serde_json::{Value, json};
+use timeloom_domain::definition::{
+    DEFINITION_BYTES_MAX, DefinitionError, NODES_MAX, Problem, WorkflowDefinition, parse, validate,
+};
+
+use crate::samples::{catalogue, link, node, read};
+
+fn check(file: &Value) -> Result<WorkflowDefinition, DefinitionError> {
+    let definition = parse(file.to_string().as_bytes())?;
+    validate(&definition, &catalogue())?;
+    Ok(definition)
+}
+
+fn problems(file: &Value) -> Vec<Problem> {
+    match check(file) {
+        Err(DefinitionError::Invalid(problems)) => problems,
+        other => panic!("expected problems, got {other:?}"),
+    }
+}
+
+fn unreadable(text: &[u8]) -> String {
+    match parse(text) {
+        Err(DefinitionError::Unreadable(message)) => message,
+        other => panic!("expected an unreadable file, got {other:?}"),
+    }
+}
+
+/// The only problem is about this node and field, and its message contains `part`.
+#[track_caller]
+fn assert_problem(file: &Value, node: Option<&str>, field: &str, part: &str) {
+    let problems = problems(file);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!((problems[0].node.as_deref(), problems[0].field.as_str()), (node, field));
+    assert!(problems[0].message.contains(part), "'{}' lacks '{part}'", problems[0].message);
+}
+
+fn trigger() -> Value {
+    node("Start", "n8n-nodes-base.manualTrigger")
+}
+
+fn set(name: &str) -> Value {
+    node(name, "n8n-nodes-base.set")
+}
+
+#[test]
+fn a_good_file_is_read_and_valid() {
+    let file = json!({"name": "good", "nodes": [trigger(), set("Set")], "connections": link(&[("Start", "Set")])});
+    assert_eq!(check(&file).unwrap().nodes.len(), 2);
+    assert_eq!(check(&json!([file])).unwrap().name, "good", "a file may wrap its workflow in a list of one");
+}
+
+#[test]
+fn nulls_and_older_forms_of_real_files_are_read() {
+    let mut noted = set("Set");
+    noted["notes"] = Value::Null;
+    noted["parameters"] = json!([]);
+    let file = json!({"nodes": [trigger(), noted], "connections": null, "settings": null, "pinData": null});
+    assert!(check(&file).unwrap().pin_data.is_empty());
+}
+
+#[test]
+fn an_unknown_node_type_is_refused() {
+    let file = json!({"nodes": [trigger(), node("Odd", "n8n-nodes-base.telepathy")]});
+    assert_problem(&file, Some("Odd"), "type", "n8n-nodes-base.telepathy");
+}
+
+#[test]
+fn an_unknown_version_is_refused_with_the_known_ones() {
+    let mut newer = set("Set");
+    newer["typeVersion"] = json!(3);
+    assert_problem(&json!({"nodes": [trigger(), newer]}), Some("Set"), "typeVersion", "use one of 1, 2");
+}
+
+#[test]
+fn a_missing_required_parameter_is_refused() {
+    let file = json!({"nodes": [trigger(), node("Fetch", "n8n-nodes-base.httpRequest")]});
+    assert_problem(&file, Some("Fetch"), "parameters.url", "Where to.");
+}
+
+#[test]
+fn a_connection_to_a_missing_node_is_refused() {
+    let file = json!({"nodes": [trigger()], "connections": link(&[("Start", "Gone")])});
+    assert_problem(&file, Some("Start"), "connections.main[0]", "'Gone', which does not exist");
+}
+
+#[test]
+fn a_connection_from_a_missing_node_is_refused() {
+    let file = json!({"nodes": [trigger()], "connections": link(&[("Gone", "Start")])});
+    assert_problem(&file, Some("Gone"), "connections", "leaves a node that does not exist");
+}
+
+#[test]
+fn an_input_index_out_of_bounds_is_refused() {
+    let connections = json!({"Start": {"main": [[{"node": "Set", "type": "main", "index": 100}]]}});
+    let file = json!({"nodes": [trigger(), set("Set")], "connections": connections});
+    assert_problem(&file, Some("Start"), "connections.main[0]", "at most 100 inputs");
+}
+
+#[test]
+fn a_cycle_that_nothing_ends_is_refused() {
+    let file = json!({
+        "nodes": [trigger(), set("A"), set("B")],
+        "connections": link(&[("Start", "A"), ("A", "B"), ("B", "A")]),
+    });
+    assert_problem(&file, Some("A"), "connections", "put a Loop Over Items, If or Switch node");
+    let itself = json!({"nodes": [trigger(), set("A")], "connections": link(&[("Start", "A"), ("A", "A")])});
+    assert_problem(&itself, Some("A"), "connections", "cycle");
+}
+
+#[test]
+fn a_cycle_that_a_node_ends_is_allowed() {
+    let around = |mut middle: Value, change: Value| {
+        middle["name"] = json!("B");
+        for (field, value) in change.as_object().unwrap() {
+            middle[field] = value.clone();
+        }
+        let connections = link(&[("Start", "A"), ("A", "B"), ("B", "A")]);
+        json!({"nodes": [trigger(), set("A"), middle], "connections": connections})
+    };
+    for ending in ["n8n-nodes-base.if", "n8n-nodes-base.splitInBatches"] {
+        check(&around(node("B", ending), json!({}))).unwrap();
+    }
+    check(&around(set("B"), json!({"onError": "continueErrorOutput"}))).unwrap();
+    let disabled = around(node("B", "n8n-nodes-base.if"), json!({"disabled": true}));
+    assert_problem(&disabled, Some("A"), "connections", "cycle");
+}
+
+#[test]
+fn a_name_that_is_used_twice_is_refused() {
+    assert_problem(&json!({"nodes": [trigger(), set("Set"), set("Set")]}), Some("Set"), "name", "rename one");
+}
+
+#[test]
+fn an_empty_name_is_refused() {
+    assert_problem(&json!({"nodes": [trigger(), set("")]}), Some(""), "name", "give each node a name");
+}
+
+#[test]
+fn a_field_of_the_wrong_shape_is_refused_with_its_name() {
+    for (field, value) in [
+        ("typeVersion", json!("new")),
+        ("position", json!("left")),
+        ("disabled", json!("yes")),
+        ("onError", json!("panic")),
+        ("name", json!(7)),
+    ] {
+        let mut odd = set("Set");
+        odd[field] = value;
+        let problems = problems(&json!({"nodes": [trigger(), odd]}));
+        assert_eq!(problems[0].field, format!("nodes[1].{field}"));
+        assert_eq!(problems[0].node.as_deref(), (field != "name").then_some("Set"));
+    }
+    let nameless = json!({"nodes": [trigger(), {"type": "n8n-nodes-base.set"}]});
+    assert_problem(&nameless, None, "nodes[1]", "missing field `name`");
+    assert_problem(&json!({"nodes": [trigger(), 7]}), None, "nodes[1]", "invalid type");
+}
+
+#[test]
+fn a_time_zone_that_cannot_be_one_is_refused() {
+    let zone = |text: &str| json!({"nodes": [trigger()], "settings": {"timezone": text}});
+    check(&zone("Europe/Berlin")).unwrap();
+    for text in ["", "Berlin time", "\u{7}", &"z".repeat(65)] {
+        assert_problem(&zone(text), None, "settings.timezone", "Europe/Berlin");
+    }
+}
+
+#[test]
+fn a_workflow_without_nodes_is_refused() {
+    assert_problem(&json!({"nodes": []}), None, "nodes", "add at least a trigger");
+}
+
+#[test]
+fn a_workflow_with_too_many_nodes_is_refused() {
+    let nodes: Vec<Value> = (0..=NODES_MAX).map(|number| set(&format!("Set {number}"))).collect();
+    assert_problem(&json!({"nodes": nodes}), None, "nodes", "2001 nodes, at most 2000 are allowed");
+}
+
+#[test]
+fn problems_are_listed_together() {
+    let file = json!({
+        "nodes": [trigger(), node("Odd", "n8n-nodes-base.telepathy"), set("Set"), set("Set")],
+        "connections": link(&[("Start", "Gone")]),
+    });
+    let error = check(&file).unwrap_err().to_string();
+    for part in ["3 problem(s)", "node 'Odd', type:", "node 'Set', name:", "node 'Start', connections.main[0]:"] {
+        assert!(error.contains(part), "'{error}' lacks '{part}'");
+    }
+}
+
+#[test]
+fn malformed_json_is_refused_with_its_place() {
+    let message = unreadable(b"{\n  \"nodes\": [\n  ,]\n}");
+    assert!(message.contains("malformed JSON") && message.contains("line 3 column 3"), "{message}");
+    for text in [&b""[..], b"{", b"\xff\xfe", b"nodes", b"{\"nodes\": [\"\\ud800\"]}"] {
+        assert!(parse(text).is_err());
+    }
+}
+
+#[test]
+fn json_that_is_not_a_workflow_is_refused() {
+    for file in [json!(null), json!(1), json!("nodes"), json!({}), json!({"nodes": {}}), json!([1]), json!([])] {
+        assert!(unreadable(file.to_string().as_bytes()).len() > 10);
+    }
+    let two = json!([{"nodes": []}, {"nodes": []}]).to_string();
+    assert!(unreadable(two.as_bytes()).contains("2 workflows: import them one by one"));
+}
+
+#[test]
+fn a_file_over_the_size_limit_is_refused_before_it_is_read() {
+    let message = unreadable(&vec![b' '; DEFINITION_BYTES_MAX + 1]);
+    assert!(message.contains("16777217 bytes, at most 16777216 are allowed"), "{message}");
+}
+
+#[test]
+fn a_file_nested_100_000_deep_is_refused_and_does_not_break_the_stack() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let value = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        let file = format!("{{\"nodes\": [], \"pinData\": {{\"Set\": [{value}]}}}}");
+        assert!(unreadable(file.as_bytes()).contains("nested deeper than 100 levels"));
+        assert!(unreadable(open.repeat(100_000).as_bytes()).contains("nested deeper than 100 levels"));
+    }
+}
+
+#[test]
+fn brackets_inside_text_do_not_count_as_nesting() {
+    let mut noted = set("Set");
+    noted["notes"] = json!("[{\"".repeat(1_000));
+    assert_eq!(check(&json!({"nodes": [trigger(), noted]})).unwrap().nodes.len(), 2);
+}
+
+#[test]
+fn a_definition_survives_being_written_and_read() {
+    let file = json!({
+        "name": "round", "nodes": [trigger(), set("Set")], "connections": link(&[("Start", "Set")]),
+        "settings": {"executionOrder": "v1", "saveManualExecutions": true},
+        "pinData": {"Set": [{"bare": 1}, {"json": {"wrapped": 2}, "pairedItem": {"item": 0}}]},
+    });
+    let definition = read(&file);
+    assert_eq!(definition.pin_data["Set"][0].json["bare"], json!(1));
+    assert_eq!(definition.pin_data["Set"][1].json["wrapped"], json!(2));
+    let text = serde_json::to_vec(&definition).unwrap();
+    assert_eq!(parse(&text).unwrap(), definition);
+}
