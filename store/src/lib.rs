@@ -3,14 +3,23 @@
 //! Invariants: positions are gapless and their order is the order of visibility; one append is one stream and is
 //! atomic; what was acknowledged is never lost; payload bytes are stored as they came in.
 
+pub mod admission;
 pub mod blobs;
+pub mod clock;
 pub mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod envelope;
+pub mod leaf;
 pub mod log;
+pub mod memory;
+pub mod tail;
 
-pub use blobs::{BlobError, BlobHash, BlobStore};
+pub use blobs::{BLOB_BYTES_MAX, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobStore};
+pub use clock::{Clock, SystemClock};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use log::{
-    Append, AppendError, Appended, Direction, EventLog, Expected, Filter, LogError, Subscription, SubscriptionMessage,
-    TenantScope,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, Direction, EventLog, Expected, Filter, LogError,
+    READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
 };
+pub use memory::{MemoryBlobs, MemoryLog};

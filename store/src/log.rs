@@ -8,6 +8,7 @@ use timeloom_domain::ids::{CommandId, TenantId};
 use tokio::sync::mpsc;
 
 use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
+use crate::tail::Registration;
 
 /// Most events in one append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
@@ -36,9 +37,9 @@ pub struct Append {
     pub stream: StreamKey,
     /// What it must look like.
     pub expected: Expected,
-    /// 1 to [`APPEND_EVENTS_MAX`] events.
+    /// At most [`APPEND_EVENTS_MAX`] events; without any, only `expected` is checked.
     pub events: Vec<NewEvent>,
-    /// Sent again after a lost answer, the same id gives the first answer again.
+    /// Sent again to the same stream after a lost answer, the same id gives the first answer again, whatever is expected.
     pub command_id: CommandId,
 }
 
@@ -187,13 +188,20 @@ pub enum SubscriptionMessage {
 /// A stream of events from a position on, into live, without a gap or a double. Dropping it ends it.
 #[derive(Debug)]
 pub struct Subscription {
+    // Dropped before the registration: a hand-over that is going on sees the closed queue, or its place is given up.
     receiver: mpsc::Receiver<SubscriptionMessage>,
+    _registration: Option<Registration>,
 }
 
 impl Subscription {
     /// A subscription fed through `receiver`.
     pub fn new(receiver: mpsc::Receiver<SubscriptionMessage>) -> Self {
-        Self { receiver }
+        Self { receiver, _registration: None }
+    }
+
+    /// A subscription that has a place in a tail.
+    pub(crate) fn registered(receiver: mpsc::Receiver<SubscriptionMessage>, registration: Registration) -> Self {
+        Self { receiver, _registration: Some(registration) }
     }
 
     /// The next message; `None` when the log was closed.

@@ -1,1 +1,19 @@
+//! The event log and blobs in a folder on this machine: one SQLite file with one writer thread, and content-addressed files.
+//!
+//! Invariants: exactly one connection writes and checkpoints; an append is answered after the disk has it; the folder is
+//! used by one process at a time.
 
+mod blobs;
+mod error;
+mod folder;
+mod heads;
+mod log;
+mod readers;
+mod recorded;
+mod schema;
+mod writer;
+
+pub use blobs::SqliteBlobs;
+pub use error::{OpenError, StorageError};
+pub use folder::{DataFolder, FolderError};
+pub use log::{SqliteLog, SqliteOptions};

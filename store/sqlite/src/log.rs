@@ -1,0 +1,233 @@
+//! The log in a data folder: opens it, hands appends to the writer and reads to the readers.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use timeloom_store::admission::measure;
+use timeloom_store::tail::{History, Tail};
+use timeloom_store::{
+    Append, AppendError, Appended, Clock, Direction, EventLog, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent,
+    Revision, StreamKey, Subscription, TenantScope,
+};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::blobs::SqliteBlobs;
+use crate::error::{OpenError, StorageError};
+use crate::folder::DataFolder;
+use crate::readers::Readers;
+use crate::schema;
+use crate::writer::{Message, Request, Writer};
+
+/// Name of the log's file in its folder.
+const LOG_FILE: &str = "log.db";
+/// Most appends that wait for the writer.
+const QUEUE_REQUESTS_MAX: usize = 4_096;
+/// Bytes of payload and metadata that may wait for the writer.
+const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// When to try again after the queue was full.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// How to open a log.
+pub struct SqliteOptions {
+    /// Id of the log if it is made now; an existing log keeps its own.
+    pub log_id: Uuid,
+    /// Where times come from.
+    pub clock: Arc<dyn Clock>,
+    /// Largest size of the log's file in pages of 4 KiB; appends that need more are refused. `None`: the disk decides.
+    pub pages_max: Option<u32>,
+}
+
+impl SqliteOptions {
+    /// A log as large as the disk allows.
+    pub fn new(log_id: Uuid, clock: Arc<dyn Clock>) -> Self {
+        Self { log_id, clock, pages_max: None }
+    }
+}
+
+impl fmt::Debug for SqliteOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SqliteOptions").field("log_id", &self.log_id).finish_non_exhaustive()
+    }
+}
+
+/// An [`EventLog`] in one SQLite file. Dropping it finishes what waits.
+pub struct SqliteLog {
+    log_id: Uuid,
+    folder: Arc<DataFolder>,
+    queue: Option<mpsc::Sender<Message>>,
+    queued_bytes: Arc<AtomicUsize>,
+    tail: Arc<Tail>,
+    readers: Readers,
+    history: Arc<dyn History>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for SqliteLog {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SqliteLog").field("folder", &self.folder).field("tail", &self.tail).finish_non_exhaustive()
+    }
+}
+
+impl SqliteLog {
+    /// Takes the folder at `path` for this process and opens the log and blobs in it; makes what is not there.
+    ///
+    /// # Errors
+    /// [`OpenError`], whose message says what to do.
+    pub fn open(path: impl Into<PathBuf>, options: SqliteOptions) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
+        Self::open_in(Arc::new(DataFolder::acquire(path)?), options)
+    }
+
+    /// Opens the log and blobs in a folder that this process has.
+    ///
+    /// # Errors
+    /// [`OpenError`], whose message says what to do.
+    pub fn open_in(
+        folder: Arc<DataFolder>,
+        options: SqliteOptions,
+    ) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
+        let file = folder.path().join(LOG_FILE);
+        schema::refuse_foreign(folder.path(), &file)?;
+        let storage = |error: rusqlite::Error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) };
+        let mut connection = schema::open_writer(&file, options.pages_max).map_err(storage)?;
+        let log_id = schema::prepare(&mut connection, folder.path(), &file, options.log_id)?;
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let writer =
+            Writer::new(file.clone(), options.pages_max, connection, options.clock, Arc::clone(&queued_bytes));
+        let writer = writer.map_err(storage)?;
+        let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
+        let tail = writer.tail();
+        let readers = Readers::new(file.clone());
+        let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
+        // The folder stays locked until the last commit is done, whoever drops the log when.
+        let held = Arc::clone(&folder);
+        let thread = thread::Builder::new().name("timeloom-log".to_owned()).spawn(move || {
+            writer.run(requests);
+            drop(held);
+        });
+        let thread = thread.map_err(|error| OpenError::Io { path: file, error })?;
+        let log = Self {
+            log_id,
+            folder,
+            queue: Some(queue),
+            queued_bytes,
+            tail,
+            history: Arc::new(readers.clone()),
+            readers,
+            writer: Mutex::new(Some(thread)),
+        };
+        Ok((Arc::new(log), blobs))
+    }
+
+    /// The id that the log was given when it was made.
+    pub fn log_id(&self) -> Uuid {
+        self.log_id
+    }
+
+    /// The folder that the log is in.
+    pub fn folder(&self) -> &Arc<DataFolder> {
+        &self.folder
+    }
+
+    /// How many subscribers are live now.
+    pub fn subscriber_count(&self) -> usize {
+        self.tail.subscriber_count()
+    }
+
+    /// Finishes the appends that wait, refuses new ones, ends every subscription, and empties the write-ahead log.
+    pub async fn close(&self) {
+        let (closer, closed) = oneshot::channel();
+        if let Some(queue) = &self.queue
+            && queue.send(Message::Close(closer)).await.is_ok()
+        {
+            // An error is the writer's end as well.
+            let _ = closed.await;
+        }
+        self.readers.close();
+        self.tail.close();
+        self.tail.closed().await;
+    }
+
+    fn enqueue(&self, request: Box<Request>) -> Result<(), AppendError> {
+        let queue = self.queue.as_ref().ok_or(LogError::Closed)?;
+        let bytes = request.measured.bytes;
+        let busy = AppendError::Unavailable { retry_after: RETRY_AFTER };
+        if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_BYTES_MAX {
+            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(busy);
+        }
+        queue.try_send(Message::Append(request)).map_err(|refused| {
+            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            match refused {
+                TrySendError::Full(_) => busy,
+                TrySendError::Closed(_) => LogError::Closed.into(),
+            }
+        })
+    }
+}
+
+impl Drop for SqliteLog {
+    fn drop(&mut self) {
+        self.queue = None;
+        self.tail.close();
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the log's writer ended early");
+        }
+    }
+}
+
+#[async_trait]
+impl EventLog for SqliteLog {
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let measured = measure(&append)?;
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Box::new(Request { append, measured, answer }))?;
+        answered.await.map_err(|_| LogError::Closed)?
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamKey,
+        after: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.readers.stream(stream.clone(), after, direction, limit.min(READ_EVENTS_MAX)).await
+    }
+
+    async fn read_all(
+        &self,
+        scope: TenantScope,
+        after: Position,
+        direction: Direction,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.readers.all(scope, after, direction, filter.clone(), limit.min(READ_EVENTS_MAX)).await
+    }
+
+    fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription {
+        self.tail.subscribe(&self.history, scope, after, filter, capacity)
+    }
+
+    fn head(&self) -> Position {
+        self.tail.head()
+    }
+
+    async fn wait_for(&self, position: Position) -> Result<(), LogError> {
+        self.tail.wait_for(position).await
+    }
+
+    async fn position_at(&self, time_us: i64) -> Result<Position, LogError> {
+        self.readers.position_at(self.tail.head(), time_us).await
+    }
+}

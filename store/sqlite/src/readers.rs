@@ -1,0 +1,283 @@
+//! A small pool of connections that can only read, used on blocking threads. Never writes, never checkpoints.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, ToSql};
+use timeloom_store::tail::{History, HistoryPage};
+use timeloom_store::{Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, TenantScope};
+use tokio::sync::Semaphore;
+
+use crate::error::log_error;
+use crate::recorded::{COLUMNS, RowReader, signed, unsigned};
+use crate::schema;
+
+/// Reads that run at the same time.
+const CONNECTIONS_MAX: usize = 4;
+/// Positions that one page of history looks at.
+const PAGE_LOOKED_AT: u64 = 10_000;
+
+/// Connections that read.
+#[derive(Debug)]
+struct Pool {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+/// Reads of the log; a copy is another handle to the same connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Readers(Arc<Pool>);
+
+impl Readers {
+    pub(crate) fn new(file: PathBuf) -> Self {
+        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Self(Arc::new(Pool { file, idle: Mutex::new(Vec::new()), permits }))
+    }
+
+    /// Refuses reads from now on and closes the connections that are idle.
+    pub(crate) fn close(&self) {
+        self.0.permits.close();
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(|_| LogError::Closed)?;
+        let pool = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || {
+            let result = pool.with_connection(work);
+            drop(permit);
+            result
+        });
+        done.await.map_err(LogError::storage)?
+    }
+
+    pub(crate) async fn stream(
+        &self,
+        stream: StreamKey,
+        after: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.read(move |connection| match stream_no(connection, &stream)? {
+            Some(stream_no) => read_stream(connection, stream_no, after, direction, limit),
+            None => Ok(Vec::new()),
+        })
+        .await
+    }
+
+    pub(crate) async fn all(
+        &self,
+        scope: TenantScope,
+        after: Position,
+        direction: Direction,
+        filter: Filter,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.read(move |connection| {
+            let range = match direction {
+                Direction::Forward => Range { after, up_to: Position(u64::MAX) },
+                Direction::Backward => Range { after: Position::START, up_to: after },
+            };
+            read_range(connection, scope, range, direction, &filter, limit)
+        })
+        .await
+    }
+
+    pub(crate) async fn position_at(&self, head: Position, time_us: i64) -> Result<Position, LogError> {
+        self.read(move |connection| newest_at(connection, head, time_us)).await
+    }
+}
+
+impl Pool {
+    fn with_connection<T>(&self, work: impl FnOnce(&Connection) -> Result<T, LogError>) -> Result<T, LogError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => schema::open_reader(&self.file).map_err(log_error)?,
+        };
+        let result = work(&connection);
+        // A connection that met a failure is not used again.
+        if result.is_ok() && !self.permits.is_closed() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl History for Readers {
+    async fn page(
+        &self,
+        scope: TenantScope,
+        after: Position,
+        up_to: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<HistoryPage, LogError> {
+        let filter = filter.clone();
+        self.read(move |connection| {
+            // A stream is found by its own index; anything else looks at a bounded piece of the log at a time.
+            let up_to = match &filter.stream {
+                Some(_) => up_to,
+                None => up_to.min(Position(after.0.saturating_add(PAGE_LOOKED_AT))),
+            };
+            let events = read_range(connection, scope, Range { after, up_to }, Direction::Forward, &filter, limit)?;
+            let looked_at = if events.len() == limit { events.last().map_or(up_to, |last| last.position) } else { up_to };
+            Ok(HistoryPage { events, looked_at })
+        })
+        .await
+    }
+}
+
+/// Positions after `after` up to and with `up_to`.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    after: Position,
+    up_to: Position,
+}
+
+pub(crate) fn stream_no(connection: &Connection, stream: &StreamKey) -> Result<Option<i64>, LogError> {
+    connection
+        .prepare_cached("SELECT stream_no FROM streams WHERE tenant_id = ?1 AND aggregate_type = ?2 AND aggregate_id = ?3")
+        .and_then(|mut statement| {
+            statement.query_row((stream.tenant.0, &*stream.category, &*stream.id), |row| row.get(0)).optional()
+        })
+        .map_err(log_error)
+}
+
+/// Joins each append of a stream with its run of positions.
+const STREAM_JOIN: &str = "FROM appends a JOIN events e \
+     ON e.position BETWEEN a.first_position AND a.first_position + a.last_sequence - a.first_sequence";
+
+fn read_stream(
+    connection: &Connection,
+    stream_no: i64,
+    after: Revision,
+    direction: Direction,
+    limit: usize,
+) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+    let sql = match direction {
+        Direction::Forward => format!(
+            "SELECT {COLUMNS} {STREAM_JOIN} WHERE a.stream_no = ?1 AND a.last_sequence > ?2 AND e.sequence > ?2 \
+             ORDER BY a.last_sequence, e.position LIMIT ?3"
+        ),
+        Direction::Backward => format!(
+            "SELECT {COLUMNS} {STREAM_JOIN} WHERE a.stream_no = ?1 AND a.first_sequence <= ?2 AND e.sequence <= ?2 \
+             ORDER BY a.last_sequence DESC, e.position DESC LIMIT ?3"
+        ),
+    };
+    let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
+    RowReader::read_all(&mut statement, &[&stream_no, &signed(after.0), &rows(limit)])
+}
+
+fn read_range(
+    connection: &Connection,
+    scope: TenantScope,
+    range: Range,
+    direction: Direction,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+    let (after, up_to, limit) = (signed(range.after.0), signed(range.up_to.0), rows(limit));
+    let mut parameters: Vec<&dyn ToSql> = vec![&after, &up_to, &limit];
+    let mut conditions = String::new();
+    let stream_no = match &filter.stream {
+        Some(stream) => match stream_no(connection, stream)? {
+            Some(stream_no) => Some(stream_no),
+            None => return Ok(Vec::new()),
+        },
+        None => None,
+    };
+    let source = match &stream_no {
+        Some(stream_no) => {
+            parameters.push(stream_no);
+            // The run's last position rules out most appends without a look at their events.
+            let _ = write!(
+                conditions,
+                " AND a.stream_no = ?4 AND a.first_position + a.last_sequence - a.first_sequence > ?1 \
+                 AND a.first_position <= ?2"
+            );
+            STREAM_JOIN
+        }
+        None => "FROM events e",
+    };
+    let tenant = match scope {
+        TenantScope::All => None,
+        TenantScope::One(tenant) => Some(tenant.0),
+    };
+    if let Some(tenant) = &tenant {
+        parameters.push(tenant);
+        let _ = write!(conditions, " AND e.tenant_id = ?{}", parameters.len());
+    }
+    for (column, names) in [("aggregate_type", &filter.categories), ("event_type", &filter.event_types)] {
+        if names.is_empty() {
+            continue;
+        }
+        let _ = write!(conditions, " AND e.{column} IN (");
+        for (index, name) in names.iter().enumerate() {
+            parameters.push(name);
+            let comma = if index == 0 { "" } else { ", " };
+            let _ = write!(conditions, "{comma}?{}", parameters.len());
+        }
+        conditions.push(')');
+    }
+    let order = match direction {
+        Direction::Forward => "",
+        Direction::Backward => " DESC",
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} {source} WHERE e.position > ?1 AND e.position <= ?2{conditions} \
+         ORDER BY e.position{order} LIMIT ?3"
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
+    RowReader::read_all(&mut statement, &parameters)
+}
+
+fn rows(limit: usize) -> i64 {
+    signed(limit.min(READ_EVENTS_MAX) as u64)
+}
+
+/// Times grow with positions, so that halving finds the last event at or before a time without an index.
+fn newest_at(connection: &Connection, head: Position, time_us: i64) -> Result<Position, LogError> {
+    let mut statement =
+        connection.prepare_cached("SELECT recorded_at FROM events WHERE position = ?1").map_err(log_error)?;
+    let (mut at_or_before, mut later) = (0, head.0 + 1);
+    while later - at_or_before > 1 {
+        let middle = at_or_before + (later - at_or_before) / 2;
+        let recorded_at: Option<i64> =
+            statement.query_row([signed(middle)], |row| row.get(0)).optional().map_err(log_error)?;
+        let recorded_at = recorded_at.ok_or_else(|| LogError::Corrupt {
+            position: Position(middle),
+            detail: "there is no event".to_owned(),
+        })?;
+        if recorded_at <= time_us {
+            at_or_before = middle;
+        } else {
+            later = middle;
+        }
+    }
+    Ok(Position(at_or_before))
+}
+
+/// The events from `first` on, in their number.
+pub(crate) fn read_run(connection: &Connection, first: i64, last: i64) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+    let sql = format!("SELECT {COLUMNS} FROM events e WHERE e.position BETWEEN ?1 AND ?2 ORDER BY e.position");
+    let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
+    RowReader::read_all(&mut statement, &[&first, &last])
+}
+
+/// Position and time of the newest event.
+pub(crate) fn newest(connection: &Connection) -> Result<(Position, i64), rusqlite::Error> {
+    connection
+        .query_row("SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1", [], |row| {
+            Ok((Position(unsigned(row.get(0)?)), row.get(1)?))
+        })
+        .optional()
+        .map(|newest| newest.unwrap_or((Position::START, i64::MIN)))
+}

@@ -1,0 +1,118 @@
+//! Rows of `events` to recorded events and back. Payload bytes go through unchanged.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Row, ToSql};
+use serde_json::value::RawValue;
+use timeloom_domain::ids::{EventId, TenantId};
+use timeloom_store::{LogError, Metadata, Position, RecordedEvent, Revision, StreamKey};
+use uuid::Uuid;
+
+use crate::error::log_error;
+
+/// The columns that [`RowReader`] reads, in its order.
+pub(crate) const COLUMNS: &str = "e.position, e.tenant_id, e.aggregate_type, e.aggregate_id, e.sequence, e.event_id, \
+     e.event_type, e.event_version, e.payload, e.metadata, e.recorded_at";
+
+/// A position or revision as SQLite has it.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number of SQLite as a position or revision.
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// Reads rows; what neighbours have in common is shared.
+#[derive(Debug, Default)]
+pub(crate) struct RowReader {
+    event_types: HashMap<String, Arc<str>>,
+    stream: Option<StreamKey>,
+    metadata: Option<(String, Arc<Metadata>)>,
+}
+
+impl RowReader {
+    /// All rows of a query over [`COLUMNS`].
+    pub(crate) fn read_all(
+        statement: &mut CachedStatement<'_>,
+        parameters: &[&dyn ToSql],
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        let mut reader = Self::default();
+        let mut rows = statement.query(parameters).map_err(log_error)?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next().map_err(log_error)? {
+            events.push(Arc::new(reader.read(row)?));
+        }
+        Ok(events)
+    }
+
+    fn read(&mut self, row: &Row<'_>) -> Result<RecordedEvent, LogError> {
+        let position = Position(unsigned(row.get(0).map_err(log_error)?));
+        self.columns(row, position).map_err(|detail| LogError::Corrupt { position, detail })
+    }
+
+    fn columns(&mut self, row: &Row<'_>, position: Position) -> Result<RecordedEvent, String> {
+        let number = |index| value(row, index)?.as_i64().map_err(|error| error.to_string());
+        let tenant = u32::try_from(number(1)?).map_err(|_| "the tenant is out of range".to_owned())?;
+        let stream = self.stream(TenantId(tenant), text(row, 2)?, text(row, 3)?);
+        let id = value(row, 5)?.as_blob().map_err(|error| error.to_string())?;
+        let id = Uuid::from_slice(id).map_err(|error| error.to_string())?;
+        let payload = RawValue::from_string(text(row, 8)?.to_owned())
+            .map_err(|error| format!("the payload is not JSON: {error}"))?;
+        Ok(RecordedEvent {
+            position,
+            stream,
+            revision: Revision(unsigned(number(4)?)),
+            id: EventId(id),
+            event_type: self.event_type(text(row, 6)?),
+            event_version: text(row, 7)?.parse().map_err(|_| "the event version is not a number".to_owned())?,
+            payload: Arc::from(payload),
+            metadata: self.metadata(text(row, 9)?)?,
+            recorded_at: DateTime::from_timestamp_micros(number(10)?)
+                .ok_or_else(|| "the time is out of range".to_owned())?,
+        })
+    }
+
+    fn stream(&mut self, tenant: TenantId, category: &str, id: &str) -> StreamKey {
+        if let Some(stream) = &self.stream
+            && stream.tenant == tenant
+            && *stream.category == *category
+            && *stream.id == *id
+        {
+            return stream.clone();
+        }
+        self.stream.insert(StreamKey::new(tenant, category, id)).clone()
+    }
+
+    fn event_type(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.event_types.get(name) {
+            return Arc::clone(known);
+        }
+        let shared: Arc<str> = name.into();
+        self.event_types.insert(name.to_owned(), Arc::clone(&shared));
+        shared
+    }
+
+    fn metadata(&mut self, json: &str) -> Result<Arc<Metadata>, String> {
+        if let Some((_, metadata)) = self.metadata.as_ref().filter(|(text, _)| text == json) {
+            return Ok(Arc::clone(metadata));
+        }
+        let metadata: Metadata =
+            serde_json::from_str(json).map_err(|error| format!("the metadata cannot be read: {error}"))?;
+        let metadata = Arc::new(metadata);
+        self.metadata = Some((json.to_owned(), Arc::clone(&metadata)));
+        Ok(metadata)
+    }
+}
+
+fn value<'row>(row: &'row Row<'_>, index: usize) -> Result<ValueRef<'row>, String> {
+    row.get_ref(index).map_err(|error| error.to_string())
+}
+
+fn text<'row>(row: &'row Row<'_>, index: usize) -> Result<&'row str, String> {
+    value(row, index)?.as_str().map_err(|error| error.to_string())
+}

@@ -1,0 +1,182 @@
+//! The log's file: its tables, its version, and the settings of each connection. Never changes a stored event.
+//!
+//! `events` holds every column of the common cqrs-es tables under their names. Nothing but its key is indexed apart from
+//! the event's id: one append is one run of positions and of sequence numbers, so `appends` finds the events of a stream
+//! and of a command with one entry an append instead of one an event.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use uuid::Uuid;
+
+use crate::error::{OpenError, StorageError};
+
+/// The newest schema that this build knows.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+/// Marks the file as ours: `TLog` in ASCII.
+const APPLICATION_ID: u32 = 0x544c_6f67;
+/// Pages in the write-ahead log before the writer moves them into the main file.
+const CHECKPOINT_PAGES: u32 = 4_000;
+/// Size to which the write-ahead log is cut after it grew over it.
+const WAL_BYTES_KEPT: u32 = 64 << 20;
+/// Kibibytes of pages that the writer keeps.
+const WRITER_CACHE_KIB: u32 = 16 << 10;
+/// Kibibytes of pages that each reader keeps.
+const READER_CACHE_KIB: u32 = 2 << 10;
+/// Prepared statements that a connection keeps.
+const STATEMENTS_KEPT: usize = 32;
+
+const TABLES: &str = "
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    position       INTEGER PRIMARY KEY,
+    tenant_id      INTEGER NOT NULL,
+    aggregate_type TEXT    NOT NULL,
+    aggregate_id   TEXT    NOT NULL,
+    sequence       INTEGER NOT NULL CHECK (sequence > 0),
+    event_id       BLOB    NOT NULL UNIQUE,
+    event_type     TEXT    NOT NULL,
+    event_version  TEXT    NOT NULL,
+    payload        TEXT    NOT NULL,
+    metadata       TEXT    NOT NULL,
+    recorded_at    INTEGER NOT NULL, -- microseconds since 1970
+    leaf           BLOB    NOT NULL  -- RFC 6962 leaf hash of the canonical record
+) STRICT;
+
+CREATE TABLE streams (
+    stream_no      INTEGER PRIMARY KEY,
+    tenant_id      INTEGER NOT NULL,
+    aggregate_type TEXT    NOT NULL,
+    aggregate_id   TEXT    NOT NULL,
+    UNIQUE (tenant_id, aggregate_type, aggregate_id)
+) STRICT;
+
+CREATE TABLE appends (
+    stream_no      INTEGER NOT NULL,
+    last_sequence  INTEGER NOT NULL,
+    first_sequence INTEGER NOT NULL,
+    first_position INTEGER NOT NULL,
+    command_id     BLOB    NOT NULL,
+    PRIMARY KEY (stream_no, last_sequence),
+    UNIQUE (stream_no, command_id)
+) STRICT, WITHOUT ROWID;
+";
+
+/// The tables that only ever grow.
+const APPEND_ONLY: [&str; 3] = ["events", "streams", "appends"];
+
+/// Looks at the file without opening it as a database, so that a file which is not for this build stays as it is.
+pub(crate) fn refuse_foreign(folder: &Path, file: &Path) -> Result<(), OpenError> {
+    let mut header = [0; 100];
+    let length = File::open(file).and_then(|mut file| file.read(&mut header));
+    match length {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(OpenError::Io { path: file.to_owned(), error }),
+        // A process that died while it made the file: SQLite begins again.
+        Ok(0) => return Ok(()),
+        Ok(_) => {}
+    }
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(OpenError::NotALog { path: file.to_owned() });
+    }
+    // The user version is at byte 60 of a database's header.
+    let found = header.get(60..64).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
+    check_version(folder, found)
+}
+
+fn check_version(folder: &Path, found: u32) -> Result<(), OpenError> {
+    if found <= SCHEMA_VERSION {
+        return Ok(());
+    }
+    Err(OpenError::NewerSchema { path: folder.to_owned(), found, known: SCHEMA_VERSION })
+}
+
+/// Opens the one connection that writes and checkpoints.
+pub(crate) fn open_writer(file: &Path, pages_max: Option<u32>) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open(file)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+         PRAGMA journal_size_limit = {WAL_BYTES_KEPT};
+         PRAGMA cache_size = -{WRITER_CACHE_KIB};
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA busy_timeout = 5000;"
+    ))?;
+    if let Some(pages) = pages_max {
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    Ok(connection)
+}
+
+/// Opens a connection that can only read.
+pub(crate) fn open_reader(file: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.execute_batch(&format!(
+        "PRAGMA query_only = ON;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA cache_size = -{READER_CACHE_KIB};
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA busy_timeout = 5000;"
+    ))?;
+    Ok(connection)
+}
+
+/// Makes the tables in a new file, checks the version of an old one, and says which log it is.
+pub(crate) fn prepare(connection: &mut Connection, folder: &Path, file: &Path, new_id: Uuid) -> Result<Uuid, OpenError> {
+    let storage = |error: rusqlite::Error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) };
+    let not_a_log = || OpenError::NotALog { path: file.to_owned() };
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(storage)?;
+    if tables == 0 {
+        create(connection, new_id).map_err(storage)?;
+        return Ok(new_id);
+    }
+    let application: u32 =
+        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(storage)?;
+    if application != APPLICATION_ID {
+        return Err(not_a_log());
+    }
+    let meta = |name: &str| {
+        connection
+            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get::<_, String>(0))
+            .optional()
+            .map_err(storage)
+    };
+    let version = meta("schema_version")?.and_then(|version| version.parse().ok()).ok_or_else(not_a_log)?;
+    check_version(folder, version)?;
+    meta("log_id")?.and_then(|id| id.parse().ok()).ok_or_else(not_a_log)
+}
+
+fn create(connection: &mut Connection, log_id: Uuid) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(TABLES)?;
+    for table in APPEND_ONLY {
+        for (name, change) in [("no_update", "UPDATE"), ("no_delete", "DELETE")] {
+            transaction.execute_batch(&format!(
+                "CREATE TRIGGER {table}_{name} BEFORE {change} ON {table}
+                 BEGIN SELECT RAISE(ABORT, 'the event log only ever grows'); END;"
+            ))?;
+        }
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    let mut insert = transaction.prepare("INSERT INTO meta (name, value) VALUES (?1, ?2)")?;
+    insert.execute(["schema_version", &SCHEMA_VERSION.to_string()])?;
+    insert.execute(["log_id", &log_id.to_string()])?;
+    drop(insert);
+    transaction.commit()?;
+    // The version is to be readable in the file itself from the start.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}

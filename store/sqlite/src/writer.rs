@@ -1,0 +1,217 @@
+//! The one thread that writes: takes what waits, checks it, writes it in one transaction, commits once, answers each.
+//!
+//! Invariants: an answer comes after the commit; subscribers have the events before the answer; a request that is refused
+//! changes nothing for its neighbours; after a failure nothing is believed that was not read from the file again.
+
+mod batch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rusqlite::Connection;
+use timeloom_store::admission::Measured;
+use timeloom_store::clock::RecordingTime;
+use timeloom_store::tail::Tail;
+use timeloom_store::{Append, AppendError, Appended, Clock, LogError, Position, RecordedEvent};
+use tokio::sync::{mpsc, oneshot};
+
+use self::batch::{Failure, IdCheck};
+use crate::error::log_error;
+use crate::heads::Heads;
+use crate::{readers, schema};
+
+/// Most requests in one commit.
+const BATCH_REQUESTS_MAX: usize = 512;
+/// Bytes of payload and metadata from which a batch takes no more requests.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+/// The write-ahead log is emptied by force over this many bytes: readers that never rest keep it growing otherwise.
+const WAL_BYTES_MAX: u64 = 256 << 20;
+/// Commits between two looks at the size of the write-ahead log.
+const COMMITS_PER_WAL_CHECK: u32 = 256;
+
+/// An append that waits for the writer.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) append: Append,
+    pub(crate) measured: Measured,
+    pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// What the writer can be asked for.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Append(Box<Request>),
+    /// Finish what waits, take nothing more, and say so.
+    Close(oneshot::Sender<()>),
+}
+
+/// Everything that the writing thread owns.
+pub(crate) struct Writer {
+    file: PathBuf,
+    pages_max: Option<u32>,
+    connection: Connection,
+    clock: Arc<dyn Clock>,
+    tail: Arc<Tail>,
+    queued_bytes: Arc<AtomicUsize>,
+    heads: Heads,
+    /// As committed; a batch works on a copy.
+    end: End,
+    /// Scratch space for the record that a leaf is the hash of.
+    record: Vec<u8>,
+    commits: u32,
+}
+
+/// Where the log ends.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    position: Position,
+    time: RecordingTime,
+    last_stream_no: i64,
+}
+
+impl End {
+    fn read(connection: &Connection) -> Result<Self, rusqlite::Error> {
+        let (position, last_us) = readers::newest(connection)?;
+        let last_stream_no =
+            connection.query_row("SELECT coalesce(max(stream_no), 0) FROM streams", [], |row| row.get(0))?;
+        Ok(Self { position, time: RecordingTime::after(last_us), last_stream_no })
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(
+        file: PathBuf,
+        pages_max: Option<u32>,
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+        queued_bytes: Arc<AtomicUsize>,
+    ) -> Result<Self, rusqlite::Error> {
+        let end = End::read(&connection)?;
+        Ok(Self {
+            file,
+            pages_max,
+            connection,
+            clock,
+            tail: Tail::new(end.position),
+            queued_bytes,
+            heads: Heads::default(),
+            end,
+            record: Vec::new(),
+            commits: 0,
+        })
+    }
+
+    pub(crate) fn tail(&self) -> Arc<Tail> {
+        Arc::clone(&self.tail)
+    }
+
+    /// Works until every sender is gone or the log is closed.
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
+        let mut closers = Vec::new();
+        while let Some(first) = queue.blocking_recv() {
+            let mut bytes = 0;
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Append(request) => {
+                        bytes += request.measured.bytes;
+                        batch.push(request);
+                    }
+                    Message::Close(closer) => {
+                        queue.close();
+                        closers.push(closer);
+                    }
+                }
+                let room = batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX;
+                next = if room { queue.try_recv().ok() } else { None };
+            }
+            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            if !batch.is_empty() {
+                self.commit(&mut batch);
+                self.bound_wal();
+            }
+        }
+        self.tail.close();
+        if let Err(error) = self.checkpoint() {
+            tracing::warn!(%error, "the write-ahead log was not emptied; the next start does it");
+        }
+        drop(self);
+        for closer in closers {
+            // Whoever does not wait for the end any more does not need to know.
+            let _ = closer.send(());
+        }
+    }
+
+    fn commit(&mut self, batch: &mut Vec<Box<Request>>) {
+        let outcome = match self.transact(batch, IdCheck::ByIndex) {
+            // Somebody reuses an id. Looking every id up first finds out who without failing the others.
+            Err(Failure::IdTaken) => self.transact(batch, IdCheck::Before),
+            outcome => outcome,
+        };
+        match outcome {
+            Ok((events, answers)) => {
+                self.tail.publish(&events);
+                for (request, answer) in batch.drain(..).zip(answers) {
+                    let _ = request.answer.send(answer);
+                }
+            }
+            Err(failure) => {
+                let error = failure.into_error();
+                tracing::error!(%error, requests = batch.len(), "nothing of a batch was written");
+                self.recover();
+                for request in batch.drain(..) {
+                    let _ = request.answer.send(Err(error.clone().into()));
+                }
+            }
+        }
+    }
+
+    /// After a failure: finds out from the file where the log ends, with a new connection when the old one does not know.
+    fn recover(&mut self) {
+        self.heads.clear();
+        if self.catch_up().is_ok() {
+            return;
+        }
+        let reopened = schema::open_writer(&self.file, self.pages_max).map_err(log_error).and_then(|connection| {
+            self.connection = connection;
+            self.catch_up()
+        });
+        if let Err(error) = reopened {
+            tracing::error!(%error, "the log's file cannot be read; the next append tries again");
+        }
+    }
+
+    fn catch_up(&mut self) -> Result<(), LogError> {
+        let end = End::read(&self.connection).map_err(log_error)?;
+        // A commit whose success could not be told has happened after all: its events are facts.
+        let (first, last) = (self.tail.head().0 + 1, end.position.0);
+        if first <= last {
+            let events =
+                readers::read_run(&self.connection, crate::recorded::signed(first), crate::recorded::signed(last))?;
+            self.tail.publish(&events);
+        }
+        self.end = end;
+        Ok(())
+    }
+
+    fn bound_wal(&mut self) {
+        self.commits = self.commits.wrapping_add(1);
+        if self.commits.is_multiple_of(COMMITS_PER_WAL_CHECK) {
+            let wal = self.file.with_extension("db-wal");
+            if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > WAL_BYTES_MAX)
+                && let Err(error) = self.checkpoint()
+            {
+                tracing::warn!(%error, "the write-ahead log was not emptied; it is tried again later");
+            }
+        }
+    }
+
+    fn checkpoint(&self) -> Result<(), rusqlite::Error> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+}
+
+/// Events of a batch, and an answer for each of its requests.
+type Written = (Vec<Arc<RecordedEvent>>, Vec<Result<Appended, AppendError>>);

@@ -1,0 +1,303 @@
+//! One batch of appends in one transaction.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension};
+use timeloom_store::admission::{answer_again, check_expected, record};
+use timeloom_store::leaf::leaf;
+use timeloom_store::{AppendError, Appended, LogError, NewEvent, Position, RecordedEvent, Revision};
+
+use super::{End, Request, Writer, Written};
+use crate::error::log_error;
+use crate::heads::{Head, Heads};
+use crate::readers;
+use crate::recorded::{signed, unsigned};
+
+/// How ids of events that are taken already are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdCheck {
+    /// By the index refusing them, which fails the transaction: cheap, as it does not happen.
+    ByIndex,
+    /// By looking for each before it is written.
+    Before,
+}
+
+/// Why a transaction was rolled back.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// An event has an id that is taken.
+    IdTaken,
+    /// The storage failed.
+    Storage(LogError),
+}
+
+impl Failure {
+    pub(super) fn into_error(self) -> LogError {
+        match self {
+            Self::Storage(error) => error,
+            Self::IdTaken => LogError::Corrupt {
+                position: Position::START,
+                detail: "an id is taken that no event has: check the file with SQLite's integrity_check".to_owned(),
+            },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => Self::IdTaken,
+            _ => Self::Storage(log_error(error)),
+        }
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl Writer {
+    /// Writes all requests that are allowed in one transaction. When it fails nothing has changed.
+    pub(super) fn transact(&mut self, requests: &[Box<Request>], check: IdCheck) -> Result<Written, Failure> {
+        let now_us = self.clock.now().timestamp_micros();
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let staged = Batch::new(&self.connection, &mut self.heads, &mut self.record, self.end, now_us, check)
+            .and_then(|batch| batch.stage(requests));
+        let finished = staged.and_then(|(written, end)| {
+            let how = if written.0.is_empty() { "ROLLBACK" } else { "COMMIT" };
+            self.connection.prepare_cached(how)?.execute([])?;
+            Ok((written, end))
+        });
+        match finished {
+            Ok((written, end)) => {
+                self.end = end;
+                Ok(written)
+            }
+            Err(failure) => {
+                self.heads.clear();
+                // Some failures have rolled back already.
+                if !self.connection.is_autocommit() {
+                    self.connection.execute_batch("ROLLBACK")?;
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// A transaction that is being filled.
+struct Batch<'writer> {
+    connection: &'writer Connection,
+    heads: &'writer mut Heads,
+    record: &'writer mut Vec<u8>,
+    end: End,
+    now_us: i64,
+    check: IdCheck,
+    insert_event: CachedStatement<'writer>,
+    insert_append: CachedStatement<'writer>,
+    insert_stream: CachedStatement<'writer>,
+    find_command: CachedStatement<'writer>,
+    find_revision: CachedStatement<'writer>,
+    find_event_id: CachedStatement<'writer>,
+}
+
+impl<'writer> Batch<'writer> {
+    fn new(
+        connection: &'writer Connection,
+        heads: &'writer mut Heads,
+        record: &'writer mut Vec<u8>,
+        end: End,
+        now_us: i64,
+        check: IdCheck,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            connection,
+            heads,
+            record,
+            end,
+            now_us,
+            check,
+            insert_event: connection.prepare_cached(
+                "INSERT INTO events (position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, \
+                 event_version, payload, metadata, recorded_at, leaf) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?,
+            insert_append: connection.prepare_cached(
+                "INSERT INTO appends (stream_no, last_sequence, first_sequence, first_position, command_id) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?,
+            insert_stream: connection.prepare_cached(
+                "INSERT INTO streams (stream_no, tenant_id, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3, ?4)",
+            )?,
+            find_command: connection.prepare_cached(
+                "SELECT first_position, first_position + last_sequence - first_sequence FROM appends \
+                 WHERE stream_no = ?1 AND command_id = ?2",
+            )?,
+            find_revision: connection
+                .prepare_cached("SELECT coalesce(max(last_sequence), 0) FROM appends WHERE stream_no = ?1")?,
+            find_event_id: connection.prepare_cached("SELECT 1 FROM events WHERE event_id = ?1")?,
+        })
+    }
+
+    fn stage(mut self, requests: &[Box<Request>]) -> Result<(Written, End), Failure> {
+        let mut events = Vec::new();
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            let answer = self.stage_one(request)?;
+            if let Ok(appended) = &answer
+                && !appended.repeated
+            {
+                events.extend(appended.events.iter().cloned());
+            }
+            answers.push(answer);
+        }
+        Ok(((events, answers), self.end))
+    }
+
+    /// The outer error fails the batch, the inner one only this request.
+    fn stage_one(&mut self, request: &Request) -> Result<Result<Appended, AppendError>, Failure> {
+        let append = &request.append;
+        let known = self.head(request)?;
+        if let Some(head) = known
+            && let Some(recorded) = self.find_command(request, head)?
+        {
+            return Ok(answer_again(&append.events, recorded));
+        }
+        let revision = known.map_or(Revision(0), |head| head.revision);
+        if let Err(refused) = check_expected(&append.stream, append.expected, revision) {
+            return Ok(Err(refused));
+        }
+        if append.events.is_empty() {
+            let position = self.end.position;
+            return Ok(Ok(Appended { position, revision, events: Vec::new(), repeated: false }));
+        }
+        if self.check == IdCheck::Before && self.any_id_taken(&append.events)? {
+            return Ok(Err(AppendError::DuplicateId));
+        }
+        self.write(request, known, revision).map(Ok)
+    }
+
+    fn head(&mut self, request: &Request) -> Result<Option<Head>, Failure> {
+        let stream = &request.append.stream;
+        if let Some(head) = self.heads.get(stream) {
+            return Ok(Some(head));
+        }
+        let Some(stream_no) = readers::stream_no(self.connection, stream)? else { return Ok(None) };
+        let revision: i64 = self.find_revision.query_row([stream_no], |row| row.get(0))?;
+        let head = Head { stream_no, revision: Revision(unsigned(revision)) };
+        self.heads.put(stream, head);
+        Ok(Some(head))
+    }
+
+    /// What the command appended to the stream before, if it did.
+    fn find_command(&mut self, request: &Request, head: Head) -> Result<Option<Vec<Arc<RecordedEvent>>>, Failure> {
+        if request.append.events.is_empty() {
+            return Ok(None);
+        }
+        let command_id = request.append.command_id.0.as_bytes();
+        let run: Option<(i64, i64)> = self
+            .find_command
+            .query_row((head.stream_no, command_id), |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        run.map(|(first, last)| readers::read_run(self.connection, first, last).map_err(Failure::from)).transpose()
+    }
+
+    fn any_id_taken(&mut self, events: &[NewEvent]) -> Result<bool, Failure> {
+        let mut own = HashSet::with_capacity(events.len());
+        for event in events {
+            if !own.insert(event.id) || self.find_event_id.exists([event.id.0.as_bytes()])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn write(&mut self, request: &Request, known: Option<Head>, revision: Revision) -> Result<Appended, Failure> {
+        let Request { append, measured, .. } = request;
+        let stream_no = match known {
+            Some(head) => head.stream_no,
+            None => self.add_stream(request)?,
+        };
+        let first = self.end.position;
+        let mut events = Vec::with_capacity(append.events.len());
+        for (offset, (event, metadata)) in (1u64..).zip(append.events.iter().zip(&measured.metadata)) {
+            let event = record(
+                event.clone(),
+                append.stream.clone(),
+                Position(first.0 + offset),
+                Revision(revision.0 + offset),
+                self.end.time.next(self.now_us),
+            );
+            self.insert(&event, metadata)?;
+            events.push(Arc::new(event));
+        }
+        let added = events.len() as u64;
+        let (position, last) = (Position(first.0 + added), Revision(revision.0 + added));
+        self.insert_append.execute((
+            stream_no,
+            signed(last.0),
+            signed(revision.0 + 1),
+            signed(first.0 + 1),
+            append.command_id.0.as_bytes(),
+        ))?;
+        self.end.position = position;
+        self.heads.put(&append.stream, Head { stream_no, revision: last });
+        Ok(Appended { position, revision: last, events, repeated: false })
+    }
+
+    fn add_stream(&mut self, request: &Request) -> Result<i64, Failure> {
+        let stream = &request.append.stream;
+        let stream_no = self.end.last_stream_no + 1;
+        self.insert_stream.execute((stream_no, stream.tenant.0, &*stream.category, &*stream.id))?;
+        self.end.last_stream_no = stream_no;
+        Ok(stream_no)
+    }
+
+    fn insert(&mut self, event: &RecordedEvent, metadata: &str) -> Result<(), Failure> {
+        let leaf = leaf(event, metadata, self.record);
+        let mut version = [0; 5];
+        self.insert_event.execute((
+            signed(event.position.0),
+            event.stream.tenant.0,
+            &*event.stream.category,
+            &*event.stream.id,
+            signed(event.revision.0),
+            event.id.0.as_bytes(),
+            &*event.event_type,
+            decimal(event.event_version, &mut version),
+            event.payload.get(),
+            metadata,
+            event.recorded_at.timestamp_micros(),
+            &leaf,
+        ))?;
+        Ok(())
+    }
+}
+
+/// `number` in decimal digits, without an allocation.
+fn decimal(mut number: u16, digits: &mut [u8; 5]) -> &str {
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        start -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.get(start..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn versions_are_written_in_decimal() {
+        let written = [0, 1, 9, 10, 65_535].map(|number| decimal(number, &mut [0; 5]).to_owned());
+        assert_eq!(written, ["0", "1", "9", "10", "65535"]);
+    }
+}

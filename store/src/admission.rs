@@ -1,0 +1,99 @@
+//! The rules by which every backend takes or refuses an append. Never touches storage.
+//!
+//! Invariant: the same append is judged the same by every backend.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+
+use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
+use crate::log::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, Expected, LogError};
+
+/// An append whose size is allowed.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The metadata of each event as JSON text; events that share their metadata share the text.
+    pub metadata: Vec<Arc<str>>,
+    /// Bytes of payload and metadata.
+    pub bytes: usize,
+}
+
+/// Checks the size of `append` and writes its metadata down.
+///
+/// # Errors
+/// [`AppendError::TooLarge`] over [`APPEND_EVENTS_MAX`] or [`APPEND_BYTES_MAX`].
+pub fn measure(append: &Append) -> Result<Measured, AppendError> {
+    let too_large = |what, actual, max| AppendError::TooLarge { what, actual, max };
+    if append.events.len() > APPEND_EVENTS_MAX {
+        return Err(too_large("the number of events", append.events.len(), APPEND_EVENTS_MAX));
+    }
+    let mut measured = Measured { metadata: Vec::with_capacity(append.events.len()), bytes: 0 };
+    let mut previous: Option<&NewEvent> = None;
+    for event in &append.events {
+        let shared = previous.filter(|previous| Arc::ptr_eq(&previous.metadata, &event.metadata));
+        let text = match (shared, measured.metadata.last()) {
+            (Some(_), Some(text)) => Arc::clone(text),
+            _ => serde_json::to_string(&*event.metadata).map_err(LogError::storage)?.into(),
+        };
+        measured.bytes += event.payload.get().len() + text.len();
+        measured.metadata.push(text);
+        previous = Some(event);
+    }
+    if measured.bytes > APPEND_BYTES_MAX {
+        return Err(too_large("the size in bytes", measured.bytes, APPEND_BYTES_MAX));
+    }
+    Ok(measured)
+}
+
+/// Checks what the caller expects of `stream` against where it is.
+///
+/// # Errors
+/// [`AppendError::WrongRevision`].
+pub fn check_expected(stream: &StreamKey, expected: Expected, actual: Revision) -> Result<(), AppendError> {
+    let met = match expected {
+        Expected::Any => true,
+        Expected::NoStream => actual.0 == 0,
+        Expected::Exists => actual.0 > 0,
+        Expected::Exact(revision) => actual == revision,
+    };
+    if met { Ok(()) } else { Err(AppendError::WrongRevision { stream: stream.clone(), expected, actual }) }
+}
+
+/// The answer to a command that is in its stream already: the first answer again.
+///
+/// A sender that decides again after a lost answer makes new event ids and may put another time into a payload; it gets
+/// the first answer as long as it comes to events of the same types.
+///
+/// # Errors
+/// [`AppendError::DuplicateId`] when the events are of other types, or have the same ids and other payloads.
+pub fn answer_again(events: &[NewEvent], recorded: Vec<Arc<RecordedEvent>>) -> Result<Appended, AppendError> {
+    let same = |(new, old): (&NewEvent, &Arc<RecordedEvent>)| {
+        new.event_type == old.event_type && (new.id != old.id || new.payload.get() == old.payload.get())
+    };
+    if events.len() != recorded.len() || !events.iter().zip(&recorded).all(same) {
+        return Err(AppendError::DuplicateId);
+    }
+    let last = recorded.last().ok_or(AppendError::DuplicateId)?;
+    Ok(Appended { position: last.position, revision: last.revision, events: recorded, repeated: true })
+}
+
+/// `event` with its place and time.
+pub fn record(
+    event: NewEvent,
+    stream: StreamKey,
+    position: Position,
+    revision: Revision,
+    recorded_at_us: i64,
+) -> RecordedEvent {
+    RecordedEvent {
+        position,
+        stream,
+        revision,
+        id: event.id,
+        event_type: event.event_type,
+        event_version: event.event_version,
+        payload: event.payload,
+        metadata: event.metadata,
+        recorded_at: DateTime::from_timestamp_micros(recorded_at_us).unwrap_or_default(),
+    }
+}
