@@ -1,0 +1,51 @@
+//! What comes with a command and what comes back.
+
+use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
+use timeloom_store::{Metadata, Position, Revision};
+
+/// Who sends a command, for whom, and as part of what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandContext {
+    /// Whose data it is about.
+    pub tenant: TenantId,
+    /// Who sends it.
+    pub actor: Actor,
+    /// Its id: sent again, it is the same command and gets the same answer.
+    pub command_id: CommandId,
+    /// The event that led to it.
+    pub causation_id: Option<EventId>,
+    /// The event that everything of one story goes back to.
+    pub correlation_id: Option<EventId>,
+}
+
+impl CommandContext {
+    /// The metadata of the events that come of it.
+    pub fn metadata(&self) -> Metadata {
+        Metadata {
+            actor: self.actor.clone(),
+            command_id: self.command_id,
+            causation_id: self.causation_id,
+            correlation_id: self.correlation_id,
+        }
+    }
+}
+
+/// What a command did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome<T> {
+    /// What was asked for.
+    pub value: T,
+    /// Position of its last event; where nothing had to be appended, the position up to which that is known.
+    pub position: Position,
+    /// Revision of the stream after it.
+    pub revision: Revision,
+    /// Whether the command had been carried out before.
+    pub repeated: bool,
+}
+
+impl<T> Outcome<T> {
+    /// The same with another value.
+    pub fn with<U>(self, value: U) -> Outcome<U> {
+        Outcome { value, position: self.position, revision: self.revision, repeated: self.repeated }
+    }
+}

@@ -1,0 +1,149 @@
+//! Why a command was not carried out: a refusal (the sender's), a conflict (try again), or a fault (ours).
+
+use std::time::Duration;
+
+use timeloom_domain::definition::{DefinitionError, Problem, TriggerError};
+use timeloom_domain::execution::ExecutionRefusal;
+use timeloom_domain::ids::InvalidSlug;
+use timeloom_domain::model::ModelRefusal;
+use timeloom_domain::plugin::PluginRefusal;
+use timeloom_domain::workflow::WorkflowRefusal;
+use timeloom_store::{AppendError, LogError};
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The sender must change something.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// Somebody else changed it at the same moment: try again.
+    #[error("{message}")]
+    Conflict {
+        /// What changed.
+        message: String,
+    },
+    /// Too much to do: try again after a while.
+    #[error("the server is busy, try again in {} ms", retry_after.as_millis())]
+    Busy {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// Ours.
+    #[error(transparent)]
+    Fault(#[from] LogError),
+}
+
+/// A refused command, in words for the person who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A word for programs, for example `WORKFLOW_NOT_FOUND`.
+    pub code: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+    /// What is wrong with a workflow file, piece by piece.
+    pub problems: Vec<Problem>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl Refusal {
+    /// A refusal without a list of problems.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), problems: Vec::new() }
+    }
+}
+
+impl From<Refusal> for CommandError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<AppendError> for CommandError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::WrongRevision { .. } => Self::Conflict { message: format!("{error}: try again") },
+            AppendError::DuplicateId => Self::Refused(Refusal::new("DUPLICATE_COMMAND_ID", error.to_string())),
+            AppendError::TooLarge { .. } => Self::Refused(Refusal::new("TOO_LARGE", error.to_string())),
+            AppendError::Unavailable { retry_after } => Self::Busy { retry_after },
+            AppendError::Log(error) => Self::Fault(error),
+        }
+    }
+}
+
+impl From<DefinitionError> for Refusal {
+    fn from(error: DefinitionError) -> Self {
+        let message = error.to_string();
+        match error {
+            DefinitionError::Unreadable(_) => Self::new("WORKFLOW_UNREADABLE", message),
+            DefinitionError::Invalid(problems) => Self { code: "WORKFLOW_INVALID", message, problems },
+        }
+    }
+}
+
+impl From<TriggerError> for Refusal {
+    fn from(error: TriggerError) -> Self {
+        Self::new("NO_TRIGGER", error.to_string())
+    }
+}
+
+impl From<InvalidSlug> for Refusal {
+    fn from(error: InvalidSlug) -> Self {
+        Self::new("INVALID_NAME", error.to_string())
+    }
+}
+
+impl From<WorkflowRefusal> for Refusal {
+    fn from(refusal: WorkflowRefusal) -> Self {
+        let code = match refusal {
+            WorkflowRefusal::AlreadyExists => "WORKFLOW_EXISTS",
+            WorkflowRefusal::NotFound => "WORKFLOW_NOT_FOUND",
+            WorkflowRefusal::Archived => "WORKFLOW_ARCHIVED",
+            WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<ExecutionRefusal> for Refusal {
+    fn from(refusal: ExecutionRefusal) -> Self {
+        let code = match refusal {
+            ExecutionRefusal::AlreadyExists => "EXECUTION_EXISTS",
+            ExecutionRefusal::NotFound => "EXECUTION_NOT_FOUND",
+            ExecutionRefusal::Ended(_) => "EXECUTION_ENDED",
+            ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<PluginRefusal> for Refusal {
+    fn from(refusal: PluginRefusal) -> Self {
+        let code = match refusal {
+            PluginRefusal::AlreadyRegistered => "PLUGIN_EXISTS",
+            PluginRefusal::NotFound => "PLUGIN_NOT_FOUND",
+            PluginRefusal::Retired => "PLUGIN_RETIRED",
+            PluginRefusal::VersionTaken(_) => "PLUGIN_VERSION_TAKEN",
+            PluginRefusal::UnknownVersion(_) => "PLUGIN_VERSION_NOT_FOUND",
+            PluginRefusal::InvalidDigest(_) => "INVALID_DIGEST",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<ModelRefusal> for Refusal {
+    fn from(refusal: ModelRefusal) -> Self {
+        let code = match refusal {
+            ModelRefusal::AlreadyRegistered => "MODEL_EXISTS",
+            ModelRefusal::NotFound => "MODEL_NOT_FOUND",
+            ModelRefusal::Retired => "MODEL_RETIRED",
+            ModelRefusal::UnknownVersion(_) => "MODEL_VERSION_NOT_FOUND",
+            ModelRefusal::InvalidDigest(_) => "INVALID_DIGEST",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}

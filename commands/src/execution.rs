@@ -1,0 +1,122 @@
+//! Commands on executions.
+
+use std::collections::BTreeMap;
+
+use timeloom_domain::definition::Graph;
+use timeloom_domain::execution::{Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, StartFacts};
+use timeloom_domain::ids::{ExecutionId, WorkflowId};
+use timeloom_domain::item::Item;
+use timeloom_domain::workflow::WorkflowRefusal;
+
+use crate::{CommandContext, CommandError, Commands, Expectation, Outcome, Refusal};
+
+/// Most items with which an execution may be started.
+const START_ITEMS_MAX: usize = 100_000;
+/// Longest reason for a cancellation, in characters.
+const REASON_CHARACTERS_MAX: usize = 1_000;
+
+/// A run to begin.
+#[derive(Debug, Clone)]
+pub struct StartExecution {
+    /// Its id; `None` takes the command's.
+    pub execution_id: Option<ExecutionId>,
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// The published version; `None` takes the draft in manual mode and the newest version in production.
+    pub version: Option<u32>,
+    /// Why.
+    pub mode: ExecutionMode,
+    /// Name of the node with which it begins; `None` takes the workflow's trigger.
+    pub start_node: Option<String>,
+    /// Items for that node; `None` gives one empty item.
+    pub items: Option<Vec<Item>>,
+}
+
+/// A run to stop.
+#[derive(Debug, Clone)]
+pub struct CancelExecution {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Why, for those who read its history.
+    pub reason: String,
+}
+
+impl Commands {
+    /// Begins an execution. The engine goes on from its first event.
+    ///
+    /// # Errors
+    /// A refusal when the workflow, version or start node is not there, or a conflict or fault.
+    pub async fn start_execution(
+        &self,
+        context: &CommandContext,
+        start: StartExecution,
+    ) -> Result<Outcome<ExecutionId>, CommandError> {
+        let id = start.execution_id.unwrap_or(ExecutionId(context.command_id.0));
+        let facts = self.start_facts(context, start).await?;
+        let stream = self.stream::<ExecutionEvent>(context, id);
+        let command = ExecutionCommand::Start(Box::new(facts));
+        Ok(self.execute::<Execution>(context, stream, command, Expectation::New).await?.with(id))
+    }
+
+    async fn start_facts(&self, context: &CommandContext, start: StartExecution) -> Result<StartFacts, CommandError> {
+        let items = start.items.unwrap_or_else(|| vec![Item::default()]);
+        if items.len() > START_ITEMS_MAX {
+            let message = format!("{} items, at most {START_ITEMS_MAX} are allowed: start several runs", items.len());
+            return Err(Refusal::new("TOO_MANY_ITEMS", message).into());
+        }
+        let workflow = self.current_workflow(context, start.workflow_id).await?;
+        if workflow.aggregate.draft.is_none() {
+            return Err(Refusal::from(WorkflowRefusal::NotFound).into());
+        }
+        if workflow.aggregate.archived {
+            return Err(Refusal::from(WorkflowRefusal::Archived).into());
+        }
+        let newest = workflow.aggregate.versions.last().map(|published| published.version);
+        let version = match (start.version, start.mode) {
+            (None, ExecutionMode::Production) => Some(newest.ok_or_else(not_published)?),
+            (wanted, _) => wanted,
+        };
+        let definition = workflow.aggregate.definition(version).ok_or_else(|| {
+            let message = format!("the workflow has no version {}: publish it first", version.unwrap_or_default());
+            Refusal::new("WORKFLOW_VERSION_NOT_FOUND", message)
+        })?;
+        let start_node = Graph::new(definition)
+            .start_node(definition, self.catalogue(), start.start_node.as_deref())
+            .map_err(Refusal::from)?;
+        let pins = match start.mode {
+            ExecutionMode::Manual => definition.pin_data.clone(),
+            ExecutionMode::Production => BTreeMap::new(),
+        };
+        Ok(StartFacts {
+            workflow_id: start.workflow_id,
+            workflow_revision: workflow.revision.0,
+            workflow_version: version,
+            mode: start.mode,
+            start_node: definition.nodes[start_node].name.clone(),
+            items,
+            pins,
+            seed: self.ids().seed(),
+            at_ms: self.clock().now_ms(),
+        })
+    }
+
+    /// Stops an execution: nothing of it begins after this; an effect under way may still happen.
+    ///
+    /// # Errors
+    /// A refusal when there is none or it has ended, or a conflict or fault.
+    pub async fn cancel_execution(
+        &self,
+        context: &CommandContext,
+        cancel: CancelExecution,
+    ) -> Result<Outcome<ExecutionId>, CommandError> {
+        let reason: String = cancel.reason.chars().take(REASON_CHARACTERS_MAX).collect();
+        let stream = self.stream::<ExecutionEvent>(context, cancel.execution_id);
+        let command = ExecutionCommand::Cancel { reason };
+        let outcome = self.execute::<Execution>(context, stream, command, Expectation::Current).await?;
+        Ok(outcome.with(cancel.execution_id))
+    }
+}
+
+fn not_published() -> Refusal {
+    Refusal::new("WORKFLOW_NOT_PUBLISHED", "the workflow has no published version: publish it, or start it manually")
+}

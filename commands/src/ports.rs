@@ -1,0 +1,35 @@
+//! Where time, ids and chance come from.
+
+use uuid::Uuid;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> i64;
+}
+
+/// Makes ids and chance.
+pub trait Ids: Send + Sync {
+    /// A new id, version 7: it sorts by time.
+    fn uuid(&self) -> Uuid;
+
+    /// A seed for an execution's chance.
+    fn seed(&self) -> u64;
+}
+
+/// Ids of the operating system's chance and clock.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemIds;
+
+impl Ids for SystemIds {
+    #[expect(clippy::disallowed_methods, reason = "this is the port's one real implementation")]
+    fn uuid(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the port's one real implementation")]
+    fn seed(&self) -> u64 {
+        // 53 bits: the seed is written as a JSON number, which JavaScript readers keep exact up to there.
+        Uuid::new_v4().as_u64_pair().0 >> 11
+    }
+}

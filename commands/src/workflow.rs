@@ -1,0 +1,124 @@
+//! Commands on workflows.
+
+use std::sync::Arc;
+
+use timeloom_domain::definition::{self, Settings};
+use timeloom_domain::ids::WorkflowId;
+use timeloom_domain::item::Item;
+use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
+
+use crate::bridge::StreamState;
+use crate::{CommandContext, CommandError, Commands, Expectation, Outcome, Refusal, bridge};
+
+/// A workflow file to take in.
+#[derive(Debug, Clone)]
+pub struct ImportWorkflow {
+    /// The workflow to update; `None` makes a new one.
+    pub workflow_id: Option<WorkflowId>,
+    /// The file: JSON text in n8n's export shape.
+    pub source: Vec<u8>,
+}
+
+impl Commands {
+    /// Takes a workflow file in: a new workflow, or a new draft of an existing one.
+    ///
+    /// # Errors
+    /// A refusal that lists every problem of the file, or a conflict or fault.
+    pub async fn import_workflow(
+        &self,
+        context: &CommandContext,
+        import: ImportWorkflow,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        let definition = definition::parse(&import.source).map_err(Refusal::from)?;
+        definition::validate(&definition, self.catalogue()).map_err(Refusal::from)?;
+        let definition = Arc::new(definition);
+        let (id, command, expectation) = match import.workflow_id {
+            // A repeated import must find its first answer: the id follows from the command's.
+            None => (WorkflowId(context.command_id.0), WorkflowCommand::Create { definition }, Expectation::New),
+            Some(id) => {
+                let known = self.load::<Workflow>(&self.stream::<WorkflowEvent>(context, id)).await?;
+                let command = match known.aggregate.draft {
+                    None => WorkflowCommand::Create { definition },
+                    Some(_) => WorkflowCommand::Update { definition },
+                };
+                (id, command, Expectation::Current)
+            }
+        };
+        self.change_workflow(context, id, command, expectation).await
+    }
+
+    /// Makes the draft a version.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn publish_workflow(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.change_workflow(context, id, WorkflowCommand::Publish, Expectation::Current).await
+    }
+
+    /// Puts a workflow away.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn archive_workflow(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.change_workflow(context, id, WorkflowCommand::Archive, Expectation::Current).await
+    }
+
+    /// Replaces the draft's settings.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn change_workflow_settings(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        settings: Settings,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.change_workflow(context, id, WorkflowCommand::ChangeSettings { settings }, Expectation::Current).await
+    }
+
+    /// Pins items to a node of the draft; `None` unpins it.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn change_workflow_pins(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        node: String,
+        items: Option<Vec<Item>>,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.change_workflow(context, id, WorkflowCommand::ChangePins { node, items }, Expectation::Current).await
+    }
+
+    async fn change_workflow(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        command: WorkflowCommand,
+        expectation: Expectation,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        let stream = self.stream::<WorkflowEvent>(context, id);
+        Ok(self.execute::<Workflow>(context, stream, command, expectation).await?.with(id))
+    }
+
+    /// A workflow as it is now, from the cache and what the log holds after it.
+    pub(crate) async fn current_workflow(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+    ) -> Result<StreamState<Workflow>, CommandError> {
+        let stream = self.stream::<WorkflowEvent>(context, id);
+        let cached = self.inner.workflows.get(&stream);
+        let state = bridge::load(&self.inner.log, &stream, cached).await?;
+        self.inner.workflows.put(&stream, &state);
+        Ok(state)
+    }
+}
