@@ -19,7 +19,7 @@ pub use blobs::{BLOB_BYTES_MAX, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobS
 pub use clock::{Clock, SystemClock};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use log::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, Direction, EventLog, Expected, Filter, LogError,
-    READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, Direction, EventLog, Expected, Filter,
+    LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};

@@ -122,7 +122,13 @@ impl Events {
         })
     }
 
-    fn stream(&self, stream: &StreamKey, after: Revision, direction: Direction, limit: usize) -> Vec<Arc<RecordedEvent>> {
+    fn stream(
+        &self,
+        stream: &StreamKey,
+        after: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Vec<Arc<RecordedEvent>> {
         let indexes = self.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
         let middle = usize::try_from(after.0).unwrap_or(usize::MAX).min(indexes.len());
         let event = |index: &usize| self.all.get(*index).cloned();

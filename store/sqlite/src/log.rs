@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use timeloom_store::admission::measure;
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
-    Append, AppendError, Appended, Clock, Direction, EventLog, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent,
-    Revision, StreamKey, Subscription, TenantScope,
+    Append, AppendError, Appended, Clock, Direction, EventLog, Filter, LogError, Position, READ_EVENTS_MAX,
+    RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
@@ -71,7 +71,11 @@ pub struct SqliteLog {
 
 impl fmt::Debug for SqliteLog {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("SqliteLog").field("folder", &self.folder).field("tail", &self.tail).finish_non_exhaustive()
+        formatter
+            .debug_struct("SqliteLog")
+            .field("folder", &self.folder)
+            .field("tail", &self.tail)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,12 +98,12 @@ impl SqliteLog {
     ) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
         let file = folder.path().join(LOG_FILE);
         schema::refuse_foreign(folder.path(), &file)?;
-        let storage = |error: rusqlite::Error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) };
+        let storage =
+            |error: rusqlite::Error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) };
         let mut connection = schema::open_writer(&file, options.pages_max).map_err(storage)?;
         let log_id = schema::prepare(&mut connection, folder.path(), &file, options.log_id)?;
         let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let writer =
-            Writer::new(file.clone(), options.pages_max, connection, options.clock, Arc::clone(&queued_bytes));
+        let writer = Writer::new(file.clone(), options.pages_max, connection, options.clock, Arc::clone(&queued_bytes));
         let writer = writer.map_err(storage)?;
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
         let tail = writer.tail();

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use timeloom_store::tail::{History, HistoryPage};
-use timeloom_store::{Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, TenantScope};
+use timeloom_store::{
+    Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, TenantScope,
+};
 use tokio::sync::Semaphore;
 
 use crate::error::log_error;
@@ -128,7 +130,8 @@ impl History for Readers {
                 None => up_to.min(Position(after.0.saturating_add(PAGE_LOOKED_AT))),
             };
             let events = read_range(connection, scope, Range { after, up_to }, Direction::Forward, &filter, limit)?;
-            let looked_at = if events.len() == limit { events.last().map_or(up_to, |last| last.position) } else { up_to };
+            let looked_at =
+                if events.len() == limit { events.last().map_or(up_to, |last| last.position) } else { up_to };
             Ok(HistoryPage { events, looked_at })
         })
         .await
@@ -144,7 +147,9 @@ struct Range {
 
 pub(crate) fn stream_no(connection: &Connection, stream: &StreamKey) -> Result<Option<i64>, LogError> {
     connection
-        .prepare_cached("SELECT stream_no FROM streams WHERE tenant_id = ?1 AND aggregate_type = ?2 AND aggregate_id = ?3")
+        .prepare_cached(
+            "SELECT stream_no FROM streams WHERE tenant_id = ?1 AND aggregate_type = ?2 AND aggregate_id = ?3",
+        )
         .and_then(|mut statement| {
             statement.query_row((stream.tenant.0, &*stream.category, &*stream.id), |row| row.get(0)).optional()
         })
@@ -252,10 +257,8 @@ fn newest_at(connection: &Connection, head: Position, time_us: i64) -> Result<Po
         let middle = at_or_before + (later - at_or_before) / 2;
         let recorded_at: Option<i64> =
             statement.query_row([signed(middle)], |row| row.get(0)).optional().map_err(log_error)?;
-        let recorded_at = recorded_at.ok_or_else(|| LogError::Corrupt {
-            position: Position(middle),
-            detail: "there is no event".to_owned(),
-        })?;
+        let recorded_at = recorded_at
+            .ok_or_else(|| LogError::Corrupt { position: Position(middle), detail: "there is no event".to_owned() })?;
         if recorded_at <= time_us {
             at_or_before = middle;
         } else {

@@ -134,8 +134,14 @@ pub(crate) fn open_reader(file: &Path) -> Result<Connection, rusqlite::Error> {
 }
 
 /// Makes the tables in a new file, checks the version of an old one, and says which log it is.
-pub(crate) fn prepare(connection: &mut Connection, folder: &Path, file: &Path, new_id: Uuid) -> Result<Uuid, OpenError> {
-    let storage = |error: rusqlite::Error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) };
+pub(crate) fn prepare(
+    connection: &mut Connection,
+    folder: &Path,
+    file: &Path,
+    new_id: Uuid,
+) -> Result<Uuid, OpenError> {
+    let storage =
+        |error: rusqlite::Error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) };
     let not_a_log = || OpenError::NotALog { path: file.to_owned() };
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(storage)?;
@@ -143,8 +149,7 @@ pub(crate) fn prepare(connection: &mut Connection, folder: &Path, file: &Path, n
         create(connection, new_id).map_err(storage)?;
         return Ok(new_id);
     }
-    let application: u32 =
-        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(storage)?;
+    let application: u32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(storage)?;
     if application != APPLICATION_ID {
         return Err(not_a_log());
     }

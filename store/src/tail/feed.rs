@@ -12,12 +12,7 @@ use crate::log::SubscriptionMessage;
 const PAGE_EVENTS: usize = 256;
 
 /// Feeds `behind` until it is live, gone, or the log is closed.
-pub(super) async fn feed(
-    tail: Arc<Tail>,
-    history: Arc<dyn History>,
-    behind: Box<Live>,
-    closing: CancellationToken,
-) {
+pub(super) async fn feed(tail: Arc<Tail>, history: Arc<dyn History>, behind: Box<Live>, closing: CancellationToken) {
     closing.run_until_cancelled(catch_up(&tail, &history, behind)).await;
 }
 

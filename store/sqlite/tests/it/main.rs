@@ -1,0 +1,57 @@
+//! The suite against the log in a SQLite file, and what only a file has: reopening, crashes, locks, versions, full disks.
+
+mod blobs;
+mod crash;
+mod file;
+mod folder;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tempfile::TempDir;
+use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
+use timeloom_store::conformance::Fresh;
+use timeloom_store::{Append, Expected, Metadata, NewEvent, StreamKey, SystemClock, event_log_conformance};
+use timeloom_store_sqlite::{SqliteBlobs, SqliteLog, SqliteOptions};
+use uuid::Uuid;
+
+async fn fresh() -> Fresh {
+    let folder = TempDir::new().unwrap();
+    let (log, blobs) = open(folder.path());
+    std::future::ready(Fresh { log, blobs, keep: Box::new(folder) }).await
+}
+
+event_log_conformance!(fresh);
+
+fn options() -> SqliteOptions {
+    SqliteOptions::new(Uuid::from_u128(7), Arc::new(SystemClock))
+}
+
+fn open(path: &Path) -> (Arc<SqliteLog>, Arc<SqliteBlobs>) {
+    SqliteLog::open(path, options()).unwrap()
+}
+
+fn stream(id: &str) -> StreamKey {
+    StreamKey::new(TenantId(1), "order", id)
+}
+
+/// An append whose command id is `first_id` and whose event ids follow it.
+fn append(id: &str, first_id: u128, count: u128, payload: &str) -> Append {
+    let command_id = CommandId(Uuid::from_u128(first_id));
+    let metadata = Arc::new(Metadata {
+        actor: Actor::System("test".to_owned()),
+        command_id,
+        causation_id: None,
+        correlation_id: None,
+    });
+    let payload: Arc<RawValue> = Arc::from(RawValue::from_string(payload.to_owned()).unwrap());
+    let event = |number: u128| NewEvent {
+        id: EventId(Uuid::from_u128(first_id + 1 + number)),
+        event_type: "Happened".into(),
+        event_version: 1,
+        payload: Arc::clone(&payload),
+        metadata: Arc::clone(&metadata),
+    };
+    Append { stream: stream(id), expected: Expected::Any, events: (0..count).map(event).collect(), command_id }
+}

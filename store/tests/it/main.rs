@@ -1,0 +1,13 @@
+//! The suite against the log in memory, and what only that log has.
+
+use std::sync::Arc;
+
+use timeloom_store::conformance::Fresh;
+use timeloom_store::{MemoryBlobs, MemoryLog, SystemClock, event_log_conformance};
+
+async fn fresh() -> Fresh {
+    let log = MemoryLog::new(Arc::new(SystemClock));
+    std::future::ready(Fresh { log, blobs: MemoryBlobs::new(), keep: Box::new(()) }).await
+}
+
+event_log_conformance!(fresh);
