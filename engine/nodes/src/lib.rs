@@ -4,10 +4,21 @@
 
 #![expect(dead_code, reason = "the helpers are there before all the nodes that use them")]
 
+mod conditions;
+mod conversion;
+mod date_time;
 mod describe;
+mod filter;
+mod if_node;
+mod lenient_json;
 mod no_op;
+mod pattern;
 pub mod registry;
+mod split_in_batches;
 mod sticky_note;
+mod stop_and_error;
+mod switch;
 #[cfg(test)]
 mod testing;
+mod transform;
 mod values;

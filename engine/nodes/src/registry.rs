@@ -4,16 +4,31 @@ use std::sync::Arc;
 
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
-use crate::{no_op, sticky_note};
+use crate::{date_time, filter, if_node, no_op, split_in_batches, sticky_note, stop_and_error, switch, transform};
 
 /// A registry of all built-in node types.
 pub fn all() -> NodeRegistry {
     let types: Vec<SharedNodeType> = vec![
+        Arc::new(date_time::DateAndTime),
+        Arc::new(filter::Filter),
+        Arc::new(if_node::If),
         Arc::new(no_op::ErrorTrigger),
         Arc::new(no_op::ExecuteWorkflowTrigger),
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
+        Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
+        Arc::new(stop_and_error::StopAndError),
+        Arc::new(switch::Switch),
+        Arc::new(transform::Aggregate),
+        Arc::new(transform::CompareDatasets),
+        Arc::new(transform::ItemLists),
+        Arc::new(transform::Limit),
+        Arc::new(transform::RemoveDuplicates),
+        Arc::new(transform::RenameKeys),
+        Arc::new(transform::Sort),
+        Arc::new(transform::SplitOut),
+        Arc::new(transform::Summarize),
     ];
     NodeRegistry::new(types)
 }
