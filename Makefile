@@ -1,0 +1,56 @@
+# Everything that people do with this repository. `make help` tells what there is.
+
+CARGO ?= cargo
+DATA ?= ./data
+LISTEN ?= 127.0.0.1:8080
+
+# Users' own n8n files, run as a conformance test where they lie beside this folder. They are never part of it.
+ifneq ($(wildcard ../shared/n8n),)
+export TIMELOOM_CONFORMANCE ?= $(abspath ../shared/n8n)
+endif
+
+.PHONY: help setup build run test bench fmt lint clean
+
+help:
+	@echo "make setup   check the tools, build the JavaScript sandbox and the GraphiQL page"
+	@echo "make build   build the timeloom program (release): target/release/timeloom"
+	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
+	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
+	@echo "make bench   measure: appends to the log, lists from the read models"
+	@echo "make fmt     format the Rust code"
+	@echo "make lint    check format and lints"
+	@echo "make clean   remove what was built; data folders stay"
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	$(CARGO) build --release --package timeloom-server
+
+run: build
+	@echo
+	@echo "GraphQL and its page:  http://$(LISTEN)/graphql"
+	@echo "Health:                http://$(LISTEN)/health/live"
+	@echo "Data:                  $(DATA)   (stop with Ctrl-C; nothing is lost)"
+	@echo
+	@$$(scripts/program.sh) serve --data $(DATA) --listen $(LISTEN)
+
+test: lint
+	$(CARGO) test --doc --package timeloom-domain --package timeloom-store --package timeloom-expressions
+	$(CARGO) nextest run --workspace
+
+bench: setup
+	$(CARGO) bench --package timeloom-store-sqlite --bench append
+	$(CARGO) bench --package timeloom-projections --bench list
+
+fmt:
+	$(CARGO) fmt --all
+
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+
+clean:
+	$(CARGO) clean
+	rm -rf expressions/sandbox/guest/dist expressions/sandbox/guest/node_modules
+	rm -rf read-api/graphiql/dist read-api/graphiql/node_modules

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Gets a clone ready to build: checks the tools, builds the parts that are written in JavaScript.
+# Runs again at no cost: what was built from the same sources is not built again. Never calls sudo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+NODE_MAJOR_MIN=20
+CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/timeloom"
+
+main() {
+  check_tools
+  check_nextest
+  build_part "JavaScript sandbox" expressions/sandbox/guest/dist sandbox_inputs build_sandbox
+  build_part "GraphiQL page" read-api/graphiql/dist graphiql_inputs build_graphiql
+}
+
+# ---- tools
+
+check_tools() {
+  local missing=()
+  has cc || missing+=(build-essential)
+  has npm || missing+=(npm)
+  has node || missing+=(nodejs)
+  if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
+  has cargo || stop "cargo is missing: install Rust from https://rustup.rs, then run 'make setup' again"
+  local major
+  major="$(node --version | sed 's/^v\([0-9]*\).*/\1/')"
+  [ "$major" -ge "$NODE_MAJOR_MIN" ] ||
+    stop "Node.js $(node --version) is too old: version $NODE_MAJOR_MIN or newer is needed, see https://nodejs.org/en/download"
+}
+
+install_packages() {
+  local line="apt-get install --yes $*"
+  if [ "$(id -u)" -eq 0 ] && has apt-get; then
+    note "installing $*"
+    with_progress "packages" bash -c "apt-get update && $line"
+  elif has apt-get; then
+    stop "these packages are missing: $*. Run this as root, then 'make setup' again:  $line"
+  else
+    stop "these tools are missing (Debian's names): $*. Install them, then run 'make setup' again"
+  fi
+}
+
+check_nextest() {
+  cargo nextest --version >/dev/null 2>&1 && return
+  note "installing the test runner cargo-nextest (a few minutes, once)"
+  cargo install cargo-nextest --locked
+}
+
+# ---- parts in JavaScript
+
+sandbox_inputs() {
+  find expressions/sandbox/guest -type f -not -path '*/node_modules/*' -not -path '*/dist/*'
+  find expressions/sandbox/build.sh expressions/sandbox/src/config.rs expressions/sandbox/src/bin -type f
+  # The compiled image belongs to one version of wasmtime and one kind of machine.
+  grep -A 1 '^name = "wasmtime"$' Cargo.lock
+  uname -sm
+}
+
+build_sandbox() { with_progress "JavaScript sandbox" bash expressions/sandbox/build.sh; }
+
+graphiql_inputs() {
+  find read-api/graphiql -type f -not -path '*/node_modules/*' -not -path '*/dist/*'
+}
+
+build_graphiql() {
+  with_progress "GraphiQL packages" npm --prefix read-api/graphiql ci --no-audit --no-fund
+  (cd read-api/graphiql && with_progress "GraphiQL page" node build.mjs)
+}
+
+# build_part NAME DIST INPUTS BUILD: DIST holds what BUILD makes of the files that INPUTS lists. A stamp in DIST says of
+# which content it was made; the same content built in another clone is taken from the cache.
+build_part() {
+  local name="$1" dist="$2" inputs="$3" build="$4" stamp cached
+  stamp="$(fingerprint "$inputs")"
+  cached="$CACHE/$(basename "$(dirname "$dist")")-$stamp"
+  if [ "$(cat "$dist/.stamp" 2>/dev/null)" = "$stamp" ]; then return; fi
+  if [ -f "$cached/.stamp" ]; then
+    note "$name: taken from $cached"
+    mkdir -p "$dist"
+    cp -r "$cached/." "$dist/"
+    return
+  fi
+  "$build"
+  echo "$stamp" >"$dist/.stamp"
+  mkdir -p "$CACHE"
+  local fresh
+  fresh="$(mktemp -d "$CACHE/.new-XXXXXX")"
+  cp -r "$dist/." "$fresh/"
+  mv -T "$fresh" "$cached" 2>/dev/null || rm -rf "$fresh"
+}
+
+fingerprint() {
+  "$1" | LC_ALL=C sort | while IFS= read -r line; do
+    if [ -f "$line" ]; then sha256sum "$line"; else echo "$line"; fi
+  done | sha256sum | cut -c 1-32
+}
+
+# ---- words
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+note() { echo "setup: $*"; }
+
+stop() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+# Runs a quiet command, tells every two seconds that it still runs, and shows its output when it fails.
+with_progress() {
+  local name="$1" log started=$SECONDS process status=0
+  shift
+  log="$(mktemp)"
+  note "$name …"
+  "$@" >"$log" 2>&1 &
+  process=$!
+  while sleep 0.2 && kill -0 "$process" 2>/dev/null; do
+    if [ $(((SECONDS - started) % 2)) -eq 0 ] && [ "$SECONDS" -ne "${said:-0}" ]; then
+      said=$SECONDS
+      note "$name: $((SECONDS - started)) s"
+    fi
+  done
+  wait "$process" || status=$?
+  if [ "$status" -ne 0 ]; then
+    cat "$log" >&2
+    rm -f "$log"
+    stop "$name failed with status $status"
+  fi
+  rm -f "$log"
+  note "$name: done in $((SECONDS - started)) s"
+}
+
+main
