@@ -14,6 +14,7 @@ mod lenient_json;
 mod no_op;
 mod pattern;
 pub mod registry;
+mod set;
 mod split_in_batches;
 mod sticky_note;
 mod stop_and_error;

@@ -17,6 +17,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(split_in_batches::SplitInBatches),
+        Arc::new(set::Set),
         Arc::new(sticky_note::StickyNote),
         Arc::new(stop_and_error::StopAndError),
         Arc::new(switch::Switch),

@@ -202,47 +202,83 @@ pub fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Equality by JavaScript's `==` for values that are compared "fuzzily": `"3"` equals `3`, `""` and null are alike.
+/// Equality that crosses types: `3` and `"3"`, `true`, `"TRUE"` and `1`, a structure and its JSON text, and all of
+/// null, `""` and `[]` are alike.
 pub fn fuzzy_equal(left: Option<&Value>, right: Option<&Value>) -> bool {
-    let (empty_left, empty_right) = (fuzzy_empty(left), fuzzy_empty(right));
-    if empty_left || empty_right {
-        return empty_left && empty_right;
-    }
-    let (Some(left), Some(right)) = (left, right) else { return false };
-    if equal(left, right) {
+    if fuzzy_nothing(left) && fuzzy_nothing(right) {
         return true;
     }
-    let number_in = |value: &Value| match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => Some(number_of_text(text)).filter(|number| !number.is_nan()),
-        Value::Bool(value) => Some(f64::from(u8::from(*value))),
-        _ => None,
+    let (Some(left), Some(right)) = (left, right) else { return false };
+    equal(left, right) || fuzzy_pair(left, right) || fuzzy_pair(right, left)
+}
+
+/// [`fuzzy_equal`] where null is also like `0` and `"0"`.
+pub fn fuzzy_equal_with_zero(left: Option<&Value>, right: Option<&Value>) -> bool {
+    let zero = |value: Option<&Value>| match value {
+        Some(Value::Number(number)) => number.as_f64() == Some(0.0),
+        Some(Value::String(text)) => text == "0",
+        _ => false,
     };
-    match (left, right) {
-        (Value::Bool(truth), Value::String(text)) | (Value::String(text), Value::Bool(truth)) => {
-            text.to_lowercase() == truth.to_string()
-                || number_in(&Value::String(text.clone())) == Some(f64::from(u8::from(*truth)))
+    let null = |value: Option<&Value>| matches!(value, Some(Value::Null));
+    (null(left) && zero(right)) || (zero(left) && null(right)) || fuzzy_equal(left, right)
+}
+
+fn fuzzy_pair(plain: &Value, other: &Value) -> bool {
+    match (plain, other) {
+        (Value::String(text), Value::Number(_)) => *text == self::text(other),
+        (Value::String(text), Value::Bool(truth)) => {
+            text.to_lowercase() == truth.to_string() || text == if *truth { "1" } else { "0" }
         }
-        (Value::Number(_), Value::String(_) | Value::Bool(_))
-        | (Value::String(_) | Value::Bool(_), Value::Number(_)) => {
-            number_in(left).is_some() && number_in(left) == number_in(right)
-        }
-        // Structures equal their JSON text.
-        (Value::String(text), structure @ (Value::Array(_) | Value::Object(_)))
-        | (structure @ (Value::Array(_) | Value::Object(_)), Value::String(text)) => {
-            serde_json::from_str::<Value>(text).is_ok_and(|parsed| equal(&parsed, structure))
+        (Value::Number(number), Value::Bool(truth)) => number.as_f64() == Some(f64::from(u8::from(*truth))),
+        (Value::String(text), Value::Array(_) | Value::Object(_)) => {
+            serde_json::from_str::<Value>(text).is_ok_and(|parsed| equal(&parsed, other))
         }
         _ => false,
     }
 }
 
-fn fuzzy_empty(value: Option<&Value>) -> bool {
+fn fuzzy_nothing(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => true,
         Some(Value::String(text)) => text.is_empty(),
         Some(Value::Array(elements)) => elements.is_empty(),
-        Some(Value::Object(fields)) => fields.is_empty(),
-        Some(Value::Bool(_) | Value::Number(_)) => false,
+        Some(Value::Object(_) | Value::Bool(_) | Value::Number(_)) => false,
+    }
+}
+
+/// Text that is the same for values that are [`equal`], and for those alone: a key for maps.
+pub fn canonical(value: Option<&Value>) -> String {
+    let mut written = String::new();
+    match value {
+        Some(value) => write_canonical(value, &mut written),
+        None => written.push('?'),
+    }
+    written
+}
+
+fn write_canonical(value: &Value, written: &mut String) {
+    match value {
+        Value::Array(elements) => {
+            written.push('[');
+            for element in elements {
+                write_canonical(element, written);
+                written.push(',');
+            }
+            written.push(']');
+        }
+        Value::Object(fields) => {
+            let mut keys: Vec<&String> = fields.keys().collect();
+            keys.sort_unstable();
+            written.push('{');
+            for key in keys {
+                write_json(&Value::String(key.clone()), written);
+                written.push(':');
+                write_canonical(fields.get(key).unwrap_or(&Value::Null), written);
+                written.push(',');
+            }
+            written.push('}');
+        }
+        plain => write_json(plain, written),
     }
 }
 
@@ -521,7 +557,19 @@ mod tests {
         let equal = |left: Value, right: Value| fuzzy_equal(Some(&left), Some(&right));
         assert!(equal(json!("3"), json!(3)) && equal(json!("true"), json!(true)) && equal(json!(""), json!(null)));
         assert!(fuzzy_equal(None, Some(&json!(null))));
-        assert!(!equal(json!("a"), json!(0)) && !equal(json!(0), json!("")));
+        assert!(
+            equal(json!("TrUe"), json!(true)) && equal(json!("[1, 2]"), json!([1, 2])) && equal(json!([]), json!(""))
+        );
+        assert!(!equal(json!("a"), json!(0)) && !equal(json!(0), json!("")) && !equal(json!(null), json!(0)));
+        assert!(fuzzy_equal_with_zero(Some(&json!(null)), Some(&json!("0"))));
+    }
+
+    #[test]
+    fn canonical_texts_tell_values_apart() {
+        let key = |value: Value| canonical(Some(&value));
+        assert_eq!(key(json!({"a": 1.0, "b": [null]})), key(json!({"b": [null], "a": 1})));
+        assert_ne!(key(json!("1")), key(json!(1)));
+        assert_ne!(key(json!(null)), canonical(None));
     }
 
     #[test]

@@ -1,0 +1,101 @@
+//! Date & Time: formats, calculates, rounds and compares dates.
+//!
+//! Never reads a clock: the present is the run's. Version 1 writes formats as moment.js does, version 2 as Luxon does.
+
+mod moment;
+mod version_1;
+mod version_2;
+
+use chrono::DateTime;
+use chrono_tz::Tz;
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::Item;
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+use timeloom_expressions::time::{Unit, plus};
+
+use crate::describe::{ONE_TO_ONE, optional};
+
+const OPERATIONS: &[&str] = &[
+    "getCurrentDate",
+    "addToDate",
+    "subtractFromDate",
+    "formatDate",
+    "roundDate",
+    "getTimeBetweenDates",
+    "extractDate",
+];
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional("action", ParameterKind::Options(&["format", "calculate"]), "What to do, in version 1."),
+    optional("operation", ParameterKind::Options(OPERATIONS), "What to do, in version 2; `add` or `subtract` in 1."),
+    optional("value", ParameterKind::Text, "The date, in version 1."),
+    optional("date", ParameterKind::Text, "The date; `magnitude` when adding or subtracting."),
+    optional("outputFieldName", ParameterKind::Text, "Field for the result; `dataPropertyName` in version 1."),
+    optional("options", ParameterKind::Structure, "`includeInputFields`, `timezone`, `fromFormat` and others."),
+];
+
+/// Date & Time.
+pub(crate) struct DateAndTime;
+
+impl NodeType for DateAndTime {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.dateTime",
+            display_name: "Date & Time",
+            description: "Formats, calculates, rounds and compares dates.",
+            versions: &[1.0, 2.0],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for DateAndTime {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let items = run.items();
+        let mut made = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            // Version 2 gives the result alone: attachments do not come along.
+            let (result, binary) = if run.version() < 2.0 {
+                (version_1::convert(run, item, index), item.binary.clone())
+            } else {
+                (version_2::convert(run, item, index), None)
+            };
+            made.push(match result {
+                Ok(json) => Item { binary, ..Item::new(json) }.paired_with(index),
+                Err(error) if run.continues_on_fail() => run.failed_item(index, &error),
+                Err(error) => return Err(error.at_item(index)),
+            });
+        }
+        Ok(NodeOutput::single(made))
+    }
+}
+
+/// The zone of that name.
+fn zone(name: &str) -> Result<Tz, NodeError> {
+    name.parse().map_err(|_| {
+        NodeError::operation(format!("The timezone {name} is not valid. Please check the timezone."))
+            .described("Use the name of a zone such as Europe/Berlin")
+    })
+}
+
+/// The unit of that name.
+fn unit(name: &str) -> Result<Unit, NodeError> {
+    name.parse().map_err(|error: timeloom_expressions::time::UnknownUnit| NodeError::operation(error.to_string()))
+}
+
+fn added(moment: &DateTime<Tz>, amount: f64, unit: Unit) -> Result<DateTime<Tz>, NodeError> {
+    plus(moment, amount, unit)
+        .ok_or_else(|| NodeError::operation("The date is beyond the years that can be told. Please check the amount"))
+}
+
+/// The value as an author sees it in a message.
+fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "undefined".to_owned(), crate::values::text)
+}

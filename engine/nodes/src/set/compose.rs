@@ -1,0 +1,97 @@
+//! Puts an item together from the kept fields of the input and the new ones.
+
+use serde_json::Value;
+use timeloom_domain::item::{Item, JsonObject};
+use timeloom_engine::node::{NodeError, NodeRun};
+
+use crate::values;
+
+/// What is kept of an input item.
+pub(super) struct Choice {
+    keep: Keep,
+    keep_binary: bool,
+    dots: bool,
+}
+
+/// Which fields of an input item are kept.
+enum Keep {
+    All,
+    Nothing,
+    Selected(Vec<String>),
+    Except(Vec<String>),
+}
+
+/// The choice for each item.
+pub(super) fn choices(run: &mut NodeRun<'_>) -> Vec<Result<Choice, NodeError>> {
+    let options = run.parameter_for_items("options");
+    options.into_iter().enumerate().map(|(index, options)| choice(run, index, options?.as_ref())).collect()
+}
+
+fn choice(run: &mut NodeRun<'_>, index: usize, options: Option<&Value>) -> Result<Choice, NodeError> {
+    let option = |key: &str| options.and_then(|options| options.get(key));
+    let keeps_others = run.version() < 3.3 || run.boolean("includeOtherFields", index, false)?;
+    let include = if keeps_others { run.text("include", index, "all")? } else { "none".to_owned() };
+    let keep = match include.as_str() {
+        "none" => Keep::Nothing,
+        "selected" => Keep::Selected(names(&run.text("includeFields", index, "")?)),
+        "except" => Keep::Except(names(&run.text("excludeFields", index, "")?)),
+        _ => Keep::All,
+    };
+    let keep_binary = if run.version() >= 3.4 {
+        !option("stripBinary").map_or(true, values::truthy) && !matches!(keep, Keep::Nothing)
+    } else {
+        option("includeBinary").map_or(true, values::truthy)
+    };
+    Ok(Choice { keep, keep_binary, dots: option("dotNotation") != Some(&Value::Bool(false)) })
+}
+
+fn names(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// The item that the node gives for input item `index`.
+pub(super) fn item(input: &Item, index: usize, fields: JsonObject, choice: &Choice) -> Item {
+    let mut json = match &choice.keep {
+        Keep::All => input.json.clone(),
+        Keep::Nothing => JsonObject::new(),
+        Keep::Selected(names) => selected(&input.json, names, choice.dots),
+        Keep::Except(names) => {
+            let mut kept = input.json.clone();
+            for name in names {
+                values::unset(&mut kept, &key(&input.json, name), choice.dots);
+            }
+            kept
+        }
+    };
+    for (name, value) in fields {
+        let name = key(&json, &name);
+        values::set(&mut json, &name, value, choice.dots);
+    }
+    let mut made = Item::new(json).paired_with(index);
+    if choice.keep_binary {
+        made.binary.clone_from(&input.binary);
+    }
+    made
+}
+
+/// The selected fields; a path gives the field at its end.
+fn selected(json: &JsonObject, names: &[String], dots: bool) -> JsonObject {
+    let mut kept = JsonObject::new();
+    for name in names {
+        let Some(value) = values::get(json, &key(json, name), dots) else { continue };
+        let last = if dots { name.rsplit('.').next().unwrap_or(name) } else { name };
+        values::set(&mut kept, &key(&kept, last), value.clone(), dots);
+    }
+    kept
+}
+
+/// The key that a name such as `["a b"]` means, where there is no field of exactly that name.
+fn key(json: &JsonObject, name: &str) -> String {
+    let bare = ["'", "\""]
+        .iter()
+        .find_map(|quote| name.strip_prefix(&format!("[{quote}"))?.strip_suffix(&format!("{quote}]")));
+    match bare {
+        Some(bare) if !json.contains_key(name) => bare.to_owned(),
+        _ => name.to_owned(),
+    }
+}

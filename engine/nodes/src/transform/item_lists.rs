@@ -1,0 +1,119 @@
+//! Item Lists: the older node that bundles the list operations. Its versions differ in how they name fields and in
+//! what they refuse; the operations themselves are those of the separate nodes.
+
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+
+use super::Dialect;
+use super::aggregate::aggregate;
+use super::limit::limit;
+use super::remove_duplicates::remove_duplicates;
+use super::sort::sort;
+use super::split_out::split_out;
+use super::summarize::summarize;
+use crate::describe::{ONE_TO_ONE, optional};
+
+const OPERATIONS: &[&str] =
+    &["splitOutItems", "aggregateItems", "concatenateItems", "limit", "removeDuplicates", "sort", "summarize"];
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional("resource", ParameterKind::Options(&["itemList"]), "Always `itemList`."),
+    optional("operation", ParameterKind::Options(OPERATIONS), "What to do; `splitOutItems` when absent."),
+];
+
+/// Item Lists.
+pub(crate) struct ItemLists;
+
+impl NodeType for ItemLists {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.itemLists",
+            display_name: "Item Lists",
+            description: "Splits, combines, limits, sorts or sums up lists of items.",
+            versions: &[1.0, 2.0, 2.1, 2.2, 3.0, 3.1],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for ItemLists {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let dialect = dialect(run.version());
+        match run.text("operation", 0, "splitOutItems")?.as_str() {
+            "splitOutItems" => split_out(run, dialect),
+            "aggregateItems" | "concatenateItems" => aggregate(run, dialect),
+            "limit" => limit(run),
+            "removeDuplicates" => remove_duplicates(run, dialect),
+            "sort" => sort(run),
+            "summarize" => summarize(run, dialect),
+            other => Err(NodeError::operation(format!("The operation '{other}' is not known: choose one of the list"))),
+        }
+    }
+}
+
+fn dialect(version: f64) -> Dialect {
+    Dialect {
+        missing_field_fails: version < 2.1,
+        splits_many_fields: version >= 3.0,
+        compares_one_type: version < 3.1,
+        null_has_any_type: false,
+        groups_by_value: false,
+        missing_field_gives_nothing: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    #[test]
+    fn versions_before_2_1_refuse_fields_that_are_nowhere() {
+        for (operation, parameter) in [
+            ("splitOutItems", json!({"fieldToSplitOut": "x"})),
+            ("aggregateItems", json!({"fieldsToAggregate": {"fieldToAggregate": [{"fieldToAggregate": "x"}]}})),
+            ("summarize", json!({"fieldsToSummarize": {"values": [{"field": "x"}]}})),
+        ] {
+            let mut parameters = parameter;
+            parameters["operation"] = json!(operation);
+            let input = json!([{"n": 1}]);
+            Bench::new(&ItemLists, 2.0, parameters.clone()).input(input.clone()).failure();
+            Bench::new(&ItemLists, 2.1, parameters).input(input).run().unwrap();
+        }
+    }
+
+    #[test]
+    fn field_lists_come_in_the_form_of_each_version() {
+        let input = json!([{"a": 1, "b": 1}, {"a": 1, "b": 2}]);
+        for (version, fields) in [(1.0, json!({"fields": [{"fieldName": "a"}]})), (3.0, json!("a"))] {
+            let parameters =
+                json!({"operation": "removeDuplicates", "compare": "selectedFields", "fieldsToCompare": fields});
+            let mut bench = Bench::new(&ItemLists, version, parameters).input(input.clone());
+            assert_eq!(bench.output(), json!([{"a": 1, "b": 1}]));
+        }
+    }
+
+    #[test]
+    fn version_3_1_tells_types_apart() {
+        let parameters = json!({"operation": "removeDuplicates"});
+        let input = json!([{"a": "1"}, {"a": 1}, {"a": []}, {"a": {}}, {"a": 1}]);
+        Bench::new(&ItemLists, 3.0, parameters.clone()).input(input.clone()).failure();
+        let kept = Bench::new(&ItemLists, 3.1, parameters).input(input).output();
+        assert_eq!(kept, json!([{"a": "1"}, {"a": 1}, {"a": []}, {"a": {}}]));
+    }
+
+    #[test]
+    fn concatenate_is_the_newer_name_of_aggregate() {
+        let parameters = json!({"operation": "concatenateItems", "aggregate": "aggregateAllItemData"});
+        let mut bench = Bench::new(&ItemLists, 3.0, parameters).input(json!([{"a": 1}]));
+        assert_eq!(bench.output(), json!([{"data": [{"a": 1}]}]));
+    }
+}

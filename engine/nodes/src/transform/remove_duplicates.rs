@@ -1,0 +1,219 @@
+//! Remove Duplicates: keeps the first of the items that are alike.
+//!
+//! Comparing with earlier executions needs a history that this node does not have; it says so.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::{Item, Items, JsonObject};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+
+use super::Dialect;
+use super::fields::{dots, name_list, passed_on};
+use crate::describe::{ONE_TO_ONE, optional};
+use crate::values;
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional(
+        "operation",
+        ParameterKind::Options(&["removeDuplicateInputItems"]),
+        "What to compare with; version 2 alone has it.",
+    ),
+    optional(
+        "compare",
+        ParameterKind::Options(&["allFields", "allFieldsExcept", "selectedFields"]),
+        "Which fields must be alike.",
+    ),
+    optional("fieldsToCompare", ParameterKind::Text, "The fields, for `selectedFields`."),
+    optional("fieldsToExclude", ParameterKind::Text, "The fields, for `allFieldsExcept`."),
+    optional("options", ParameterKind::Structure, "`disableDotNotation`, `removeOtherFields`."),
+];
+
+/// Remove Duplicates.
+pub(crate) struct RemoveDuplicates;
+
+impl NodeType for RemoveDuplicates {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.removeDuplicates",
+            display_name: "Remove Duplicates",
+            description: "Keeps the first of the items whose fields are alike.",
+            versions: &[1.0, 1.1, 2.0],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for RemoveDuplicates {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        if run.version() >= 2.0 {
+            let operation = run.text("operation", 0, "removeDuplicateInputItems")?;
+            if operation != "removeDuplicateInputItems" {
+                let message = "Comparing with items of earlier executions is not available yet";
+                return Err(NodeError::operation(message)
+                    .described("Choose 'Remove Items Repeated Within Current Input' as the operation"));
+            }
+        }
+        let null_has_any_type = run.version() > 1.0;
+        remove_duplicates(run, Dialect { null_has_any_type, ..Dialect::NODE })
+    }
+}
+
+/// The operation.
+pub(super) fn remove_duplicates(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeOutput, NodeError> {
+    let items = run.items();
+    let dots = dots(run)?;
+    let keys = compared_fields(run, &items, dots)?;
+    if dialect.compares_one_type {
+        check_types(&items, &keys, dots, dialect)?;
+    }
+    let only_compared = run.boolean("options.removeOtherFields", 0, false)?;
+    let mut seen = HashSet::new();
+    let mut kept = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let parts: Vec<String> = keys.iter().map(|key| values::canonical(values::get(&item.json, key, dots))).collect();
+        if !seen.insert(parts) {
+            continue;
+        }
+        kept.push(if only_compared { picked(item, &keys, dots).paired_with(index) } else { passed_on(item, index) });
+    }
+    Ok(NodeOutput::single(kept))
+}
+
+fn compared_fields(run: &mut NodeRun<'_>, items: &Items, dots: bool) -> Result<Vec<String>, NodeError> {
+    let compare = run.text("compare", 0, "allFields")?;
+    if compare == "selectedFields" {
+        let fields = name_list(run, "fieldsToCompare", 0)?;
+        if fields.is_empty() {
+            return Err(NodeError::operation("No fields specified. Please add a field to compare on"));
+        }
+        return Ok(fields);
+    }
+    let mut keys = all_fields(items, dots);
+    if compare == "allFieldsExcept" {
+        let excluded = name_list(run, "fieldsToExclude", 0)?;
+        if excluded.is_empty() {
+            return Err(NodeError::operation("No fields specified. Please add a field to exclude from comparison"));
+        }
+        keys.retain(|key| !excluded.contains(key));
+    }
+    Ok(keys)
+}
+
+/// The fields of all items, in order of appearance; with `dots`, those of nested objects by their paths.
+fn all_fields(items: &Items, dots: bool) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let mut keys = Vec::new();
+    for item in items.iter() {
+        let mut found = Vec::new();
+        for (key, value) in &item.json {
+            if dots { flatten(key.clone(), value, &mut found) } else { found.push(key.clone()) }
+        }
+        keys.extend(found.into_iter().filter(|key| seen.insert(key.clone())));
+    }
+    keys
+}
+
+fn flatten(path: String, value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, field) in fields {
+                flatten(format!("{path}.{key}"), field, found);
+            }
+        }
+        // Lists are compared as wholes: their elements have no names.
+        _ => found.push(path),
+    }
+}
+
+fn check_types(items: &Items, keys: &[String], dots: bool, dialect: Dialect) -> Result<(), NodeError> {
+    for key in keys {
+        let mut known: Option<&str> = None;
+        for item in items.iter() {
+            let Some(value) = values::get(&item.json, key, dots) else {
+                let error = NodeError::operation(format!("'{key}' field is missing from some input items"));
+                if !dots && key.contains('.') {
+                    return Err(error
+                        .described("To use a nested field, switch off 'Disable Dot Notation' in the node's options"));
+                }
+                return Err(error);
+            };
+            if value.is_null() && dialect.null_has_any_type {
+                continue;
+            }
+            let kind = type_name(value);
+            if known.is_some_and(|known| known != kind) {
+                return Err(NodeError::operation(format!("'{key}' isn't always the same type"))
+                    .described("The type of this field varies between items"));
+            }
+            known = Some(kind);
+        }
+    }
+    Ok(())
+}
+
+/// JavaScript's `typeof`.
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Null | Value::Array(_) | Value::Object(_) => "object",
+    }
+}
+
+fn picked(item: &Item, keys: &[String], dots: bool) -> Item {
+    let mut json = JsonObject::new();
+    for key in keys {
+        if let Some(value) = values::get(&item.json, key, dots) {
+            values::set(&mut json, key, value.clone(), dots && !item.json.contains_key(key));
+        }
+    }
+    Item::new(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Bench, pairs_of};
+
+    #[test]
+    fn all_fields_count_unless_the_author_says_otherwise() {
+        let input = json!([{"a": 1, "b": {"c": 1}}, {"a": 1, "b": {"c": 2}}, {"b": {"c": 1}, "a": 1.0}]);
+        let mut bench = Bench::new(&RemoveDuplicates, 2.0, json!({})).input(input.clone());
+        assert_eq!(bench.output(), json!([{"a": 1, "b": {"c": 1}}, {"a": 1, "b": {"c": 2}}]));
+        assert_eq!(pairs_of(&bench.run().unwrap()), json!([{"item": 0}, {"item": 1}]));
+        let by_a = json!({"compare": "selectedFields", "fieldsToCompare": "a", "options": {"removeOtherFields": true}});
+        assert_eq!(Bench::new(&RemoveDuplicates, 1.0, by_a).input(input.clone()).output(), json!([{"a": 1}]));
+        let except = json!({"compare": "allFieldsExcept", "fieldsToExclude": "b.c"});
+        let kept = Bench::new(&RemoveDuplicates, 1.1, except).input(input).output();
+        assert_eq!(kept, json!([{"a": 1, "b": {"c": 1}}]));
+    }
+
+    #[test]
+    fn fields_that_are_missing_or_change_type_are_refused() {
+        let missing = Bench::new(&RemoveDuplicates, 1.0, json!({})).input(json!([{"a": 1}, {"b": 1}])).failure();
+        assert_eq!(missing, "'a' field is missing from some input items");
+        let mixed = Bench::new(&RemoveDuplicates, 1.1, json!({})).input(json!([{"a": 1}, {"a": "1"}])).failure();
+        assert_eq!(mixed, "'a' isn't always the same type");
+        let with_null = json!([{"a": 1}, {"a": null}]);
+        assert_eq!(Bench::new(&RemoveDuplicates, 2.0, json!({})).input(with_null.clone()).output(), with_null);
+        Bench::new(&RemoveDuplicates, 1.0, json!({})).input(with_null).failure();
+    }
+
+    #[test]
+    fn history_is_refused() {
+        let parameters = json!({"operation": "removeItemsSeenInPreviousExecutions"});
+        let message = Bench::new(&RemoveDuplicates, 2.0, parameters).input(json!([{}])).failure();
+        assert!(message.contains("not available yet"));
+    }
+}

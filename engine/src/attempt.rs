@@ -1,0 +1,359 @@
+//! One attempt at one node: its input made ready, the node run, its output put in order.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use timeloom_domain::definition::{Node, OnError};
+use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
+use timeloom_expressions::evaluator::Session;
+use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
+use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, WorkflowInfo};
+
+use crate::lookup::RunLookup;
+use crate::machine::{Machine, Task, expression_input};
+use crate::node::{Behaviour, Expressions, NodeError, NodeOutput, NodeRun, Services};
+use crate::plan::Plan;
+
+/// What every attempt of an execution shares.
+pub(crate) struct Surroundings {
+    /// Id of the execution, as text.
+    pub(crate) execution_id: String,
+    /// `$vars`.
+    pub(crate) vars: Arc<JsonObject>,
+    /// `$env`.
+    pub(crate) env: Arc<JsonObject>,
+    /// Clients for the outside world.
+    pub(crate) services: Arc<Services>,
+    /// Limits of one Code node run.
+    pub(crate) code_limits: Limits,
+}
+
+/// What an attempt gave.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Given {
+    /// Items by output.
+    pub(crate) outputs: Outputs,
+    /// Memory of the node, where it changed.
+    pub(crate) memory: Option<JsonObject>,
+    /// Notices for the author.
+    pub(crate) hints: Vec<String>,
+}
+
+/// A node run made ready.
+pub(crate) struct Attempt {
+    plan: Arc<Plan>,
+    task: Task,
+    inputs: Vec<Items>,
+    scope: Scope,
+    memory: JsonObject,
+    seed: u64,
+    idempotency_key: String,
+    surroundings: Arc<Surroundings>,
+}
+
+/// The expressions of one execution, as nodes reach them.
+pub(crate) struct SessionExpressions<'s> {
+    session: &'s mut Session,
+    code_limits: Limits,
+}
+
+impl Expressions for SessionExpressions<'_> {
+    fn resolve(
+        &mut self,
+        scope: &Scope,
+        value: &Value,
+        items: std::ops::Range<usize>,
+    ) -> Vec<Result<Option<Value>, NodeError>> {
+        let first = items.start;
+        let resolved = self.session.resolve_evaluated_for_items(scope, value, items);
+        let into_json = |(place, result): (usize, Result<timeloom_expressions::evaluator::Resolved<'_>, _>)| match result {
+            Ok(resolved) => Ok(resolved.into_json()),
+            Err(error) => Err(NodeError::expression(error, first + place)),
+        };
+        resolved.into_iter().enumerate().map(into_json).collect()
+    }
+
+    fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError> {
+        self.session.run_code(scope, mode, code, self.code_limits).map_err(NodeError::script)
+    }
+}
+
+impl Attempt {
+    /// Makes the input of `task` ready.
+    pub(crate) fn prepare(machine: &Machine, task: Task, surroundings: &Arc<Surroundings>, now_ms: i64) -> Self {
+        let plan = Arc::clone(machine.plan());
+        let node = plan.node(task.node);
+        let inputs = ready_inputs(node, &task.inputs);
+        let readable: Vec<Option<Items>> =
+            inputs.iter().zip(&task.inputs).map(|(items, given)| given.as_ref().map(|_| Arc::clone(items))).collect();
+        let items = expression_input(plan.order, &readable).cloned().unwrap_or_default();
+        let sources = task.facts.sources.clone();
+        let lookup = RunLookup::new(Arc::clone(machine.data()), task.node, inputs.clone(), sources);
+        let seed = mix(machine.start().seed, task.facts.execution_index as u64);
+        let scope = Scope {
+            items,
+            inputs: Arc::new(inputs.clone()),
+            run_index: task.facts.run_index,
+            now_ms,
+            timezone: plan.timezone,
+            node: NodeInfo {
+                name: node.name.clone(),
+                id: node.id.clone(),
+                type_version: node.type_version,
+                parameters: node.parameters.clone(),
+                webhook_id: node.webhook_id.clone(),
+            },
+            previous: previous_node(&task.facts.sources),
+            workflow: WorkflowInfo {
+                id: plan.workflow_id.to_string(),
+                name: plan.definition.name.clone(),
+                active: machine.start().workflow_version.is_some(),
+            },
+            execution: ExecutionInfo {
+                id: surroundings.execution_id.clone(),
+                mode: match machine.start().mode {
+                    ExecutionMode::Manual => "test".to_owned(),
+                    ExecutionMode::Production => "production".to_owned(),
+                },
+                resume_url: String::new(),
+            },
+            vars: Arc::clone(&surroundings.vars),
+            env: Arc::clone(&surroundings.env),
+            nodes: Arc::new(lookup),
+        };
+        let memory = machine.data().memory(task.node).cloned().unwrap_or_default();
+        let idempotency_key = idempotency_key(&surroundings.execution_id, task.facts.execution_index);
+        Self { plan, task, inputs, scope, memory, seed, idempotency_key, surroundings: Arc::clone(surroundings) }
+    }
+
+    fn node(&self) -> &Node {
+        self.plan.node(self.task.node)
+    }
+
+    /// Gives pinned items in place of the node's own.
+    pub(crate) fn pinned(&self, items: &[Item]) -> Given {
+        self.in_order(NodeOutput::single(items.to_vec()), None)
+    }
+
+    /// Passes input 0 on: for disabled nodes, triggers and NoOp.
+    pub(crate) fn pass_through(&self) -> Given {
+        let given = self.inputs.first().filter(|_| self.task.inputs.first().is_some_and(Option::is_some));
+        let outputs = vec![given.map(Arc::clone).unwrap_or_default()];
+        self.always_some(Given { outputs, memory: None, hints: Vec::new() })
+    }
+
+    /// Whether the node has no item to run with and gives an empty one instead (`alwaysOutputData`).
+    pub(crate) fn has_no_items(&self) -> bool {
+        !self.task.facts.sources.is_empty() && !self.plan.is_trigger(self.task.node) && self.scope.items.is_empty()
+    }
+
+    /// What a node gives that was reached without items: nothing, or one empty item.
+    pub(crate) fn without_items(&self) -> Given {
+        self.always_some(Given { outputs: vec![Items::default()], memory: None, hints: Vec::new() })
+    }
+
+    /// An attempt at a pure node.
+    pub(crate) fn run_pure(&mut self, session: &mut Session) -> Result<Given, NodeError> {
+        let plan = Arc::clone(&self.plan);
+        match plan.node_type(self.task.node).behaviour() {
+            Behaviour::Pure(node) => {
+                let before = self.memory.clone();
+                let output = self.with_run(session, |run| node.run(run))?;
+                let memory = (self.memory != before).then(|| self.memory.clone());
+                Ok(self.in_order(output, memory))
+            }
+            Behaviour::PassThrough | Behaviour::Effect(_) => Ok(self.pass_through()),
+        }
+    }
+
+    /// An attempt at an effect node.
+    pub(crate) async fn run_effect(&mut self, session: &mut Session) -> Result<Given, NodeError> {
+        let plan = Arc::clone(&self.plan);
+        let Behaviour::Effect(effect) = plan.node_type(self.task.node).behaviour() else {
+            return self.run_pure(session);
+        };
+        let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
+        let mut run = NodeRun {
+            node: plan.node(self.task.node),
+            inputs: &self.inputs,
+            scope: self.scope.clone(),
+            memory: &mut self.memory,
+            idempotency_key: &self.idempotency_key,
+            seed: self.seed,
+            services: &self.surroundings.services,
+            expressions: &mut expressions,
+        };
+        let output = effect.run(&mut run).await?;
+        Ok(self.in_order(output, None))
+    }
+
+    fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
+        let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
+        let mut run = NodeRun {
+            node: self.plan.node(self.task.node),
+            inputs: &self.inputs,
+            scope: self.scope.clone(),
+            memory: &mut self.memory,
+            idempotency_key: &self.idempotency_key,
+            seed: self.seed,
+            services: &self.surroundings.services,
+            expressions: &mut expressions,
+        };
+        call(&mut run)
+    }
+
+    /// What goes on when the node failed and the workflow continues; `None` when it stops.
+    pub(crate) fn continued(&self, error: &NodeError) -> Option<Outputs> {
+        let items = || self.inputs.first().cloned().unwrap_or_default();
+        match self.node().error_policy() {
+            OnError::StopWorkflow => None,
+            OnError::ContinueRegularOutput => Some(vec![items()]),
+            OnError::ContinueErrorOutput => {
+                let with_error = |(index, item): (usize, &Item)| {
+                    let mut json = item.json.clone();
+                    json.insert("error".to_owned(), Value::String(error.message.clone()));
+                    Item::new(json).paired_with(index)
+                };
+                let mut outputs = vec![Items::default(); self.plan.shape(self.task.node).outputs];
+                outputs.push(Arc::new(items().iter().enumerate().map(with_error).collect()));
+                Some(outputs)
+            }
+        }
+    }
+
+    /// Puts a node's output in order: error items to the error output, pairs filled in, never nothing if so wished.
+    fn in_order(&self, output: NodeOutput, memory: Option<JsonObject>) -> Given {
+        let NodeOutput { mut outputs, hints } = output;
+        if self.node().error_policy() == OnError::ContinueErrorOutput {
+            self.route_errors(&mut outputs);
+        }
+        self.fill_pairs(&mut outputs);
+        for item in outputs.iter_mut().flatten() {
+            if let Some(error) = &item.error {
+                let message = error.get("message").unwrap_or(error).clone();
+                item.json = JsonObject::from_iter([("error".to_owned(), message)]);
+            }
+        }
+        let outputs = outputs.into_iter().map(Arc::new).collect();
+        self.always_some(Given { outputs, memory, hints })
+    }
+
+    fn route_errors(&self, outputs: &mut Vec<Vec<Item>>) {
+        let regular = self.plan.shape(self.task.node).outputs;
+        outputs.resize_with(regular + 1, Vec::new);
+        let mut failed = Vec::new();
+        for output in outputs.iter_mut().take(regular) {
+            let (errors, good): (Vec<Item>, Vec<Item>) = std::mem::take(output).into_iter().partition(is_error_item);
+            *output = good;
+            failed.extend(errors.into_iter().map(|item| self.with_origin(item)));
+        }
+        outputs[regular].extend(failed);
+    }
+
+    /// A failed item with the fields of the item it was made from under its own.
+    fn with_origin(&self, mut item: Item) -> Item {
+        if let Some(error) = item.error.take()
+            && !item.json.contains_key("error")
+        {
+            item.json.insert("error".to_owned(), error.get("message").unwrap_or(&error).clone());
+        }
+        let reference = item.paired_item.as_ref().and_then(|paired| paired.references().into_iter().next());
+        let origin = reference.and_then(|reference| {
+            self.inputs.get(reference.input.unwrap_or(0))?.get(reference.item)
+        });
+        if let Some(origin) = origin {
+            let own = std::mem::replace(&mut item.json, origin.json.clone());
+            item.json.extend(own);
+        }
+        item
+    }
+
+    fn fill_pairs(&self, outputs: &mut [Vec<Item>]) {
+        let single_input = (self.inputs.len() == 1).then(|| self.inputs[0].len());
+        let same_count = outputs.len() == 1 && single_input == Some(outputs[0].len());
+        for output in outputs {
+            for (index, item) in output.iter_mut().enumerate() {
+                if item.paired_item.is_some() {
+                    continue;
+                }
+                match single_input {
+                    Some(1) => item.paired_item = Some(PairedItem::index(0)),
+                    Some(_) if same_count => item.paired_item = Some(PairedItem::index(index)),
+                    _ => return,
+                }
+            }
+        }
+    }
+
+    fn always_some(&self, mut given: Given) -> Given {
+        let nothing = given.outputs.first().is_none_or(|items| items.is_empty());
+        if nothing && self.node().always_output_data {
+            let pairs = self.inputs.iter().enumerate().flat_map(|(input, items)| {
+                (0..items.len()).map(move |item| PairedItem::of(item, input))
+            });
+            let item = Item { paired_item: Some(PairedItem::Many(pairs.collect())), ..Item::default() };
+            if given.outputs.is_empty() {
+                given.outputs.push(Items::default());
+            }
+            given.outputs[0] = Arc::new(vec![item]);
+        }
+        given
+    }
+}
+
+/// Whether an item says that it failed: it has an error, or nothing but `error`, or `error` and `message`.
+fn is_error_item(item: &Item) -> bool {
+    let only = |count: usize| item.json.len() == count;
+    let truthy = |name: &str| item.json.get(name).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)));
+    item.error.is_some() || (truthy("error") && (only(1) || (only(2) && truthy("message"))))
+}
+
+/// The same in every attempt at this node run, after a crash too.
+pub(crate) fn idempotency_key(execution_id: &str, execution_index: usize) -> String {
+    format!("{execution_id}-{execution_index}")
+}
+
+/// Inputs as a node gets them: each item names its own place, and `executeOnce` keeps the first of each.
+fn ready_inputs(node: &Node, inputs: &[Option<Items>]) -> Vec<Items> {
+    let ready = |(input, items): (usize, &Option<Items>)| {
+        let items = items.clone().unwrap_or_default();
+        let count = if node.execute_once { items.len().min(1) } else { items.len() };
+        let own_place = |(index, item): (usize, &Item)| is_pair(item, index, input);
+        if count == items.len() && items.iter().enumerate().all(own_place) {
+            return items;
+        }
+        let placed = items.iter().take(count).enumerate().map(|(index, item)| Item {
+            paired_item: Some(PairedItem::of(index, input)),
+            ..item.clone()
+        });
+        Arc::new(placed.collect())
+    };
+    inputs.iter().enumerate().map(ready).collect()
+}
+
+fn is_pair(item: &Item, index: usize, input: usize) -> bool {
+    match &item.paired_item {
+        Some(PairedItem::One(reference)) => {
+            reference.item == index && reference.input.unwrap_or(0) == input && reference.source_overwrite.is_none()
+        }
+        _ => false,
+    }
+}
+
+fn previous_node(sources: &[Option<Source>]) -> Option<PreviousNode> {
+    let source = sources.iter().flatten().next()?;
+    Some(PreviousNode {
+        name: source.previous_node.clone(),
+        output_index: source.previous_node_output,
+        run_index: source.previous_node_run,
+    })
+}
+
+/// Chance for one node run out of the execution's seed (the finaliser of SplitMix64).
+fn mix(seed: u64, index: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}

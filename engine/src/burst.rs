@@ -1,0 +1,241 @@
+//! A burst: everything that an execution can do before it must wait for the log, a timer or the outside world.
+//!
+//! Pure nodes run one after the other; their events are gathered into one durable batch. After a crash in the middle
+//! they are computed again, which changes nothing that anybody saw.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use timeloom_commands::Clock;
+use timeloom_domain::execution::{ExecutionEvent, NodeFacts};
+use timeloom_expressions::evaluator::Session;
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::{Attempt, Given, Surroundings, idempotency_key};
+use crate::machine::{Action, Machine, Task};
+use crate::node::{Behaviour, NodeError};
+
+/// Longest time that finished work waits for its batch.
+const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
+/// Most events in one batch.
+const BATCH_EVENTS_MAX: usize = 200;
+/// Most items in one batch; a batch may exceed it by one node's output.
+const BATCH_ITEMS_MAX: usize = 2_000;
+
+/// Where a burst ended.
+pub(crate) enum Pause {
+    /// Take the events down, then go on.
+    Flush,
+    /// Take the events down, then run this effect.
+    Effect(Box<EffectTask>),
+    /// Take the events down, then try again at this time (milliseconds since 1970).
+    Retry(i64),
+    /// Take the events down; that was all.
+    Ended,
+}
+
+/// An effect that is due.
+pub(crate) struct EffectTask {
+    pub(crate) attempt: Attempt,
+    pub(crate) facts: NodeFacts,
+    pub(crate) number: u32,
+    pub(crate) started_at_ms: i64,
+}
+
+/// What an execution needs to compute.
+pub(crate) struct Worker {
+    pub(crate) machine: Machine,
+    pub(crate) session: Session,
+    pub(crate) surroundings: Arc<Surroundings>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cancelled: CancellationToken,
+    /// When the execution must have ended, in milliseconds since 1970.
+    pub(crate) deadline_ms: Option<i64>,
+}
+
+impl Worker {
+    /// Computes until something must be waited for.
+    pub(crate) fn run_burst(&mut self) -> (Vec<ExecutionEvent>, Pause) {
+        let began = Instant::now();
+        let mut batch = Batch::default();
+        loop {
+            if self.cancelled.is_cancelled() {
+                return (batch.events, Pause::Ended);
+            }
+            let now_ms = self.clock.now_ms();
+            if let Some(pause) = self.check_deadline(now_ms, &mut batch) {
+                return (batch.events, pause);
+            }
+            match self.machine.next() {
+                Action::Run(task) => {
+                    if let Some(pause) = self.run_node(task, now_ms, &mut batch) {
+                        return (batch.events, pause);
+                    }
+                }
+                Action::Skip { node } => {
+                    let reason = "no items reached it".to_owned();
+                    self.take_down(ExecutionEvent::NodeSkipped { node, reason }, &mut batch);
+                }
+                Action::Complete => {
+                    self.take_down(ExecutionEvent::ExecutionCompleted { at_ms: now_ms }, &mut batch);
+                    return (batch.events, Pause::Ended);
+                }
+                Action::Fail { node, error } => {
+                    self.take_down(ExecutionEvent::ExecutionFailed { node, error, at_ms: now_ms }, &mut batch);
+                    return (batch.events, Pause::Ended);
+                }
+                Action::Nothing => return (batch.events, Pause::Ended),
+            }
+            if batch.is_full() || began.elapsed() > BATCH_TIME_MAX {
+                return (batch.events, Pause::Flush);
+            }
+        }
+    }
+
+    fn check_deadline(&mut self, now_ms: i64, batch: &mut Batch) -> Option<Pause> {
+        let deadline_ms = self.deadline_ms.filter(|deadline| now_ms > *deadline)?;
+        let allowed_ms = deadline_ms - self.machine.start().at_ms;
+        let message = format!("stopped after {allowed_ms} ms: the workflow's time limit");
+        let error = serde_json::json!({"name": "TimeoutError", "message": message});
+        self.take_down(ExecutionEvent::ExecutionFailed { node: None, error, at_ms: now_ms }, batch);
+        Some(Pause::Ended)
+    }
+
+    /// Runs one node; `Some` when something must be waited for first.
+    fn run_node(&mut self, task: Task, now_ms: i64, batch: &mut Batch) -> Option<Pause> {
+        let (facts, number) = (task.facts.clone(), task.attempts + 1);
+        let node_index = task.node;
+        let plan = Arc::clone(self.machine.plan());
+        let node = plan.node(node_index);
+        let began = Instant::now();
+        let mut attempt = Attempt::prepare(&self.machine, task, &self.surroundings, now_ms);
+        let pinned = if node.disabled { None } else { self.machine.pinned(node_index) };
+        let is_pinned = pinned.is_some();
+        let result = match pinned {
+            Some(items) => Ok(attempt.pinned(items)),
+            None if node.disabled => Ok(attempt.pass_through()),
+            None if attempt.has_no_items() => Ok(attempt.without_items()),
+            None => match plan.node_type(node_index).behaviour() {
+                Behaviour::PassThrough => Ok(attempt.pass_through()),
+                Behaviour::Pure(_) => attempt.run_pure(&mut self.session),
+                Behaviour::Effect(_) => return Some(self.announce(attempt, facts, number, now_ms, batch)),
+            },
+        };
+        let finished = Finished { facts, number, started_at_ms: now_ms, duration: began.elapsed(), is_pinned };
+        self.conclude(&attempt, finished, result, batch)
+    }
+
+    /// Takes down that an effect is about to begin: only then may it.
+    fn announce(
+        &mut self,
+        attempt: Attempt,
+        facts: NodeFacts,
+        number: u32,
+        started_at_ms: i64,
+        batch: &mut Batch,
+    ) -> Pause {
+        if number == 1 {
+            self.take_down(ExecutionEvent::NodeScheduled { run: facts.clone() }, batch);
+        }
+        let idempotency_key = idempotency_key(&self.surroundings.execution_id, facts.execution_index);
+        let (run, at_ms) = (facts.clone(), started_at_ms);
+        self.take_down(ExecutionEvent::NodeStarted { run, attempt: number, idempotency_key, at_ms }, batch);
+        Pause::Effect(Box::new(EffectTask { attempt, facts, number, started_at_ms }))
+    }
+
+    /// Takes down how an effect ended.
+    pub(crate) fn conclude_effect(
+        &mut self,
+        task: &EffectTask,
+        duration: Duration,
+        result: Result<Given, NodeError>,
+    ) -> (Vec<ExecutionEvent>, Option<Pause>) {
+        let mut batch = Batch::default();
+        let finished = Finished {
+            facts: task.facts.clone(),
+            number: task.number,
+            started_at_ms: task.started_at_ms,
+            duration,
+            is_pinned: false,
+        };
+        let pause = self.conclude(&task.attempt, finished, result, &mut batch);
+        (batch.events, pause)
+    }
+
+    fn conclude(
+        &mut self,
+        attempt: &Attempt,
+        finished: Finished,
+        result: Result<Given, NodeError>,
+        batch: &mut Batch,
+    ) -> Option<Pause> {
+        let node = self.machine.plan().graph.index(&finished.facts.node)?;
+        let plan = Arc::clone(self.machine.plan());
+        let node = plan.node(node);
+        if let Some(error) = failure(&result).filter(|_| finished.number < node.attempts_max()) {
+            let retry_at_ms = self.clock.now_ms() + i64::try_from(node.retry_wait_ms()).unwrap_or(i64::MAX);
+            let (run, attempt) = (finished.facts, finished.number);
+            self.take_down(ExecutionEvent::NodeRetried { run, attempt, error, retry_at_ms }, batch);
+            return (node.retry_wait_ms() > 0).then_some(Pause::Retry(retry_at_ms));
+        }
+        let duration_us = u64::try_from(finished.duration.as_micros()).unwrap_or(u64::MAX);
+        let (run, started_at_ms, pinned) = (finished.facts, finished.started_at_ms, finished.is_pinned);
+        let event = match result {
+            Ok(Given { outputs, memory, hints }) => {
+                ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, hints, pinned }
+            }
+            Err(error) => {
+                let outputs = attempt.continued(&error);
+                ExecutionEvent::NodeFailed { run, started_at_ms, duration_us, error: error.to_json(), outputs }
+            }
+        };
+        self.take_down(event, batch);
+        None
+    }
+
+    fn take_down(&mut self, event: ExecutionEvent, batch: &mut Batch) {
+        self.machine.apply(&event);
+        batch.push(event);
+    }
+}
+
+struct Finished {
+    facts: NodeFacts,
+    number: u32,
+    started_at_ms: i64,
+    duration: Duration,
+    is_pinned: bool,
+}
+
+/// The failure of an attempt that deserves another one: an error, or a first item that says so.
+fn failure(result: &Result<Given, NodeError>) -> Option<Value> {
+    match result {
+        Err(error) => Some(error.to_json()),
+        Ok(given) => {
+            let first = given.outputs.first()?.first()?;
+            first.json.get("error").map(|error| serde_json::json!({"name": "Error", "message": error}))
+        }
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    events: Vec<ExecutionEvent>,
+    items: usize,
+}
+
+impl Batch {
+    fn push(&mut self, event: ExecutionEvent) {
+        if let ExecutionEvent::NodeCompleted { outputs, .. } | ExecutionEvent::NodeFailed { outputs: Some(outputs), .. } =
+            &event
+        {
+            self.items += outputs.iter().map(|items| items.len()).sum::<usize>();
+        }
+        self.events.push(event);
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= BATCH_EVENTS_MAX || self.items >= BATCH_ITEMS_MAX
+    }
+}

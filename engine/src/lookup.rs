@@ -1,0 +1,149 @@
+//! What expressions learn about the other nodes of a run: their items, and which of them an item was made from.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use timeloom_domain::item::{Item, Items, PairedItem, PairedReference, Source};
+use timeloom_expressions::scope::{Found, Lookup, LookupError, NodeLookup};
+
+use crate::machine::RunData;
+
+/// Most steps from an item back to its origin.
+const PAIRED_STEPS_MAX: usize = 10_000;
+
+/// The run so far, as one node run sees it.
+pub struct RunLookup {
+    data: Arc<RunData>,
+    current: usize,
+    inputs: Vec<Items>,
+    sources: Vec<Option<Source>>,
+}
+
+impl RunLookup {
+    /// The run `data` as node `current` sees it, which has these inputs from these sources.
+    pub fn new(data: Arc<RunData>, current: usize, inputs: Vec<Items>, sources: Vec<Option<Source>>) -> Self {
+        Self { data, current, inputs, sources }
+    }
+
+    fn node(&self, name: &str) -> Result<usize, LookupError> {
+        self.data.plan().graph.index(name).ok_or_else(|| LookupError::UnknownNode(name.to_owned()))
+    }
+
+    fn items(&self, name: &str, output: Option<usize>, run: Option<usize>) -> Result<Items, LookupError> {
+        let node = self.node(name)?;
+        let runs = self.data.runs(node);
+        if runs.is_empty() {
+            let pinned = self.data.start().pins.get(name);
+            return pinned
+                .map(|items| Arc::new(items.clone()))
+                .ok_or_else(|| LookupError::NotExecuted(name.to_owned()));
+        }
+        let run = run.unwrap_or(runs.len() - 1);
+        let found = runs.get(run).ok_or_else(|| {
+            LookupError::NoPairedItem(format!("run {run} of node '{name}' doesn't exist: it ran {} times", runs.len()))
+        })?;
+        let output = output.or_else(|| self.data.plan().output_towards(node, self.current)).unwrap_or(0);
+        Ok(found.outputs.get(output).cloned().unwrap_or_default())
+    }
+
+    fn paired_item(&self, name: &str, item_index: usize) -> Result<Item, LookupError> {
+        let wanted = self.node(name)?;
+        if self.data.runs(wanted).is_empty() {
+            if let Some(item) = self.data.start().pins.get(name).and_then(|items| items.get(item_index)) {
+                return Ok(item.clone());
+            }
+            return Err(LookupError::NotExecuted(name.to_owned()));
+        }
+        let item = self
+            .inputs
+            .iter()
+            .find_map(|items| items.get(item_index))
+            .ok_or_else(|| LookupError::NoPairedItem(format!("there is no input item {item_index}")))?;
+        let mut found = Vec::new();
+        let mut steps = 0;
+        self.trace(wanted, item.paired_item.as_ref(), &self.sources, &mut found, &mut steps)?;
+        let mut distinct = found.into_iter();
+        let first = distinct.next().ok_or_else(|| unavailable(name))?;
+        if distinct.any(|other| !std::ptr::eq(first, other) && first != other) {
+            return Err(LookupError::NoPairedItem(format!(
+                "multiple items of node '{name}' match item {item_index}: use .first(), .last() or .all()[index]"
+            )));
+        }
+        Ok(first.clone())
+    }
+
+    /// Follows an item's references back until they reach `wanted`.
+    fn trace<'d>(
+        &'d self,
+        wanted: usize,
+        paired: Option<&PairedItem>,
+        sources: &[Option<Source>],
+        found: &mut Vec<&'d Item>,
+        steps: &mut usize,
+    ) -> Result<(), LookupError> {
+        *steps += 1;
+        if *steps > PAIRED_STEPS_MAX {
+            return Err(LookupError::NoPairedItem(format!(
+                "the item's origin lies more than {PAIRED_STEPS_MAX} steps back"
+            )));
+        }
+        for reference in paired.map(PairedItem::references).unwrap_or_default() {
+            let Some((node, source, item)) = self.referenced(&reference, sources) else { continue };
+            if node == wanted {
+                found.push(item);
+                continue;
+            }
+            let Some(run) = self.data.runs(node).get(source.previous_node_run) else { continue };
+            self.trace(wanted, item.paired_item.as_ref(), &run.sources, found, steps)?;
+        }
+        Ok(())
+    }
+
+    fn referenced<'d>(
+        &'d self,
+        reference: &PairedReference,
+        sources: &[Option<Source>],
+    ) -> Option<(usize, Source, &'d Item)> {
+        let source = match &reference.source_overwrite {
+            Some(source) => source.clone(),
+            None => sources.get(reference.input.unwrap_or(0))?.clone()?,
+        };
+        let node = self.data.plan().graph.index(&source.previous_node)?;
+        let items = self.data.output(node, source.previous_node_run, source.previous_node_output)?;
+        Some((node, source, items.get(reference.item)?))
+    }
+
+    /// The item from which `reference` says an output item was made, for error outputs.
+    pub fn origin(&self, reference: &PairedReference) -> Option<&Item> {
+        self.inputs.get(reference.input.unwrap_or(0))?.get(reference.item)
+    }
+}
+
+fn unavailable(name: &str) -> LookupError {
+    LookupError::NoPairedItem(format!(
+        "paired item data for node '{name}' is unavailable: a node between gave no pairedItem; use .first(), .last() or .all()[index]"
+    ))
+}
+
+impl NodeLookup for RunLookup {
+    fn look_up(&self, lookup: &Lookup) -> Result<Found, LookupError> {
+        match lookup {
+            Lookup::Items { node, output, run } => self.items(node, *output, *run).map(Found::Items),
+            Lookup::PairedItem { node, item_index } => {
+                self.paired_item(node, *item_index).map(|item| Found::Item(Box::new(item)))
+            }
+            Lookup::IsExecuted { node } => {
+                let index = self.node(node)?;
+                Ok(Found::Value(Value::Bool(!self.data.runs(index).is_empty())))
+            }
+            Lookup::Parameters { node } => {
+                let index = self.node(node)?;
+                Ok(Found::Value(self.data.plan().node(index).parameters.clone()))
+            }
+            Lookup::Context { node } => {
+                let index = self.node(node)?;
+                Ok(Found::Value(Value::Object(self.data.memory(index).cloned().unwrap_or_default())))
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The pure machine: what an execution does next, as a function of its plan and its events.
+//!
+//! It does nothing itself: [`Machine::next`] names the action, a runner carries it out and tells the result as an
+//! event, [`Machine::apply`] folds that event. Folding the same events gives the same machine, which is how an
+//! execution goes on after a crash and how its history is replayed without touching the world.
+
+mod enqueue;
+mod run_data;
+mod waiting;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use timeloom_domain::definition::ExecutionOrder;
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::item::{Items, Outputs, Source};
+
+use crate::plan::Plan;
+pub use run_data::{NodeRunData, RunData};
+use waiting::Waiting;
+
+/// Most node runs in one execution.
+pub const NODE_RUNS_MAX: usize = 100_000;
+
+/// What to do next.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Run a node.
+    Run(Task),
+    /// Take down that a node was reached without items.
+    Skip {
+        /// Name of the node.
+        node: String,
+    },
+    /// Every branch ended.
+    Complete,
+    /// The execution fails.
+    Fail {
+        /// The node to blame.
+        node: Option<String>,
+        /// What went wrong.
+        error: Value,
+    },
+    /// Nothing: it has ended.
+    Nothing,
+}
+
+/// A node run that is due.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Index of the node in the definition.
+    pub node: usize,
+    /// Which run of which node.
+    pub facts: NodeFacts,
+    /// Items by input; `None` for an input without data.
+    pub inputs: Vec<Option<Items>>,
+    /// Attempts that were begun already.
+    pub attempts: u32,
+}
+
+/// A node that is to run, with its input.
+#[derive(Debug, Clone)]
+struct Entry {
+    node: usize,
+    inputs: Vec<Option<Items>>,
+    sources: Vec<Option<Source>>,
+}
+
+#[derive(Debug, Clone)]
+enum Phase {
+    Running,
+    Failed { node: Option<String>, error: Value },
+    Ended,
+}
+
+/// An execution between two of its node runs.
+pub struct Machine {
+    plan: Arc<Plan>,
+    start: Arc<StartFacts>,
+    data: Arc<RunData>,
+    stack: VecDeque<Entry>,
+    waiting: Waiting,
+    phase: Phase,
+    execution_index: usize,
+    attempts: u32,
+    last_requeued: Option<(usize, usize)>,
+}
+
+impl Machine {
+    /// The machine right after its execution's first event.
+    pub fn new(plan: Arc<Plan>, start: Arc<StartFacts>) -> Self {
+        let data = Arc::new(RunData::new(Arc::clone(&plan), Arc::clone(&start)));
+        let mut machine = Self {
+            data,
+            stack: VecDeque::new(),
+            waiting: Waiting::default(),
+            phase: Phase::Running,
+            execution_index: 0,
+            attempts: 0,
+            last_requeued: None,
+            plan,
+            start,
+        };
+        match machine.plan.graph.index(&machine.start.start_node) {
+            Some(node) => {
+                let inputs = vec![Some(Arc::new(machine.start.items.clone()))];
+                machine.stack.push_back(Entry { node, inputs, sources: Vec::new() });
+            }
+            None => {
+                let message = format!("the start node '{}' is not in the workflow", machine.start.start_node);
+                machine.phase = Phase::Failed { node: None, error: json!({"name": "Error", "message": message}) };
+            }
+        }
+        machine
+    }
+
+    /// The workflow that it runs.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// How the execution began.
+    pub fn start(&self) -> &Arc<StartFacts> {
+        &self.start
+    }
+
+    /// What the nodes gave so far.
+    pub fn data(&self) -> &Arc<RunData> {
+        &self.data
+    }
+
+    /// Items that stand in for a node's output.
+    pub fn pinned(&self, node: usize) -> Option<&Vec<timeloom_domain::item::Item>> {
+        (self.start.mode == ExecutionMode::Manual).then(|| self.start.pins.get(&self.plan.node(node).name)).flatten()
+    }
+
+    /// What to do next.
+    pub fn next(&self) -> Action {
+        match &self.phase {
+            Phase::Ended => return Action::Nothing,
+            Phase::Failed { node, error } => return Action::Fail { node: node.clone(), error: error.clone() },
+            Phase::Running => {}
+        }
+        let Some(entry) = self.stack.front() else { return Action::Complete };
+        if self.execution_index >= NODE_RUNS_MAX {
+            let message = format!("stopped after {NODE_RUNS_MAX} node runs: the workflow does not seem to end");
+            return self.fail_at(entry.node, &message);
+        }
+        let node = self.plan.node(entry.node);
+        if self.has_no_items(entry) && !node.always_output_data && self.pinned(entry.node).is_none() {
+            return Action::Skip { node: node.name.clone() };
+        }
+        Action::Run(Task {
+            node: entry.node,
+            facts: NodeFacts {
+                node: node.name.clone(),
+                run_index: self.data.runs(entry.node).len(),
+                execution_index: self.execution_index,
+                sources: entry.sources.clone(),
+            },
+            inputs: entry.inputs.clone(),
+            attempts: self.attempts,
+        })
+    }
+
+    fn fail_at(&self, node: usize, message: &str) -> Action {
+        Action::Fail {
+            node: Some(self.plan.node(node).name.clone()),
+            error: json!({"name": "Error", "message": message}),
+        }
+    }
+
+    /// Whether a node that needs items has none on the input that its expressions read.
+    fn has_no_items(&self, entry: &Entry) -> bool {
+        if entry.sources.is_empty() || self.plan.is_trigger(entry.node) {
+            return false;
+        }
+        expression_input(self.plan.order, &entry.inputs).is_none_or(|items| items.is_empty())
+    }
+
+    /// Folds one event of this execution in.
+    pub fn apply(&mut self, event: &ExecutionEvent) {
+        match event {
+            ExecutionEvent::NodeStarted { attempt, .. } | ExecutionEvent::NodeRetried { attempt, .. } => {
+                self.attempts = *attempt;
+            }
+            ExecutionEvent::NodeCompleted { run, outputs, memory, .. } => {
+                if let Some(memory) = memory {
+                    self.remember(run, memory.clone());
+                }
+                self.finish_run(run, outputs, None);
+            }
+            ExecutionEvent::NodeFailed { run, error, outputs, .. } => match outputs {
+                Some(outputs) => self.finish_run(run, outputs, Some(error.clone())),
+                None => self.phase = Phase::Failed { node: Some(run.node.clone()), error: error.clone() },
+            },
+            ExecutionEvent::NodeSkipped { .. } => {
+                self.stack.pop_front();
+            }
+            ExecutionEvent::ExecutionCompleted { .. }
+            | ExecutionEvent::ExecutionFailed { .. }
+            | ExecutionEvent::ExecutionCancelled { .. } => self.phase = Phase::Ended,
+            ExecutionEvent::ExecutionStarted(_)
+            | ExecutionEvent::NodeScheduled { .. }
+            | ExecutionEvent::ExecutionWaiting { .. }
+            | ExecutionEvent::ExecutionResumed { .. } => {}
+        }
+    }
+
+    fn remember(&mut self, run: &NodeFacts, memory: timeloom_domain::item::JsonObject) {
+        if let Some(node) = self.plan.graph.index(&run.node) {
+            Arc::make_mut(&mut self.data).set_memory(node, memory);
+        }
+    }
+
+    /// A node gave its output: it leaves the stack, those that follow it come on.
+    fn finish_run(&mut self, run: &NodeFacts, outputs: &Outputs, error: Option<Value>) {
+        let Some(entry) = self.stack.pop_front() else { return };
+        let (node, run_index) = (entry.node, self.data.runs(entry.node).len());
+        let sources = run.sources.clone();
+        let finished = NodeRunData { sources, outputs: outputs.clone(), error, execution_index: run.execution_index };
+        Arc::make_mut(&mut self.data).push(node, finished);
+        self.execution_index = run.execution_index + 1;
+        self.attempts = 0;
+        self.last_requeued = None;
+        self.enqueue_followers(node, run_index, outputs);
+        if self.stack.is_empty() {
+            self.release_waiting();
+        }
+        self.settle();
+    }
+
+    /// In order v0 a node whose inputs are incomplete goes to the back of the stack until they are there.
+    fn settle(&mut self) {
+        while let Some(entry) = self.stack.front() {
+            let incomplete = self.plan.order == ExecutionOrder::V0
+                && (0..self.plan.graph.inputs(entry.node).len())
+                    .any(|input| entry.inputs.len() < input || entry.inputs.get(input).is_some_and(Option::is_none));
+            if !incomplete {
+                return;
+            }
+            let attempt = (entry.node, self.data.runs(entry.node).len());
+            if self.last_requeued == Some(attempt) {
+                let message = "stopped because it seems to be in an endless loop: an input never gets data";
+                let node = Some(self.plan.node(entry.node).name.clone());
+                self.phase = Phase::Failed { node, error: json!({"name": "Error", "message": message}) };
+                return;
+            }
+            self.last_requeued = Some(attempt);
+            self.stack.rotate_left(1);
+        }
+    }
+}
+
+/// The input that expressions read: input 0 in order v0, the first that has items in order v1.
+pub fn expression_input(order: ExecutionOrder, inputs: &[Option<Items>]) -> Option<&Items> {
+    let first = inputs.first().and_then(Option::as_ref);
+    match order {
+        ExecutionOrder::V0 => first,
+        ExecutionOrder::V1 => inputs.iter().flatten().find(|items| !items.is_empty()).or(first),
+    }
+}

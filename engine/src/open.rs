@@ -1,0 +1,62 @@
+//! Which executions are open, and up to where all have ended.
+
+use std::collections::{BTreeMap, HashMap};
+
+use timeloom_store::{Position, StreamKey};
+use tokio_util::sync::CancellationToken;
+
+/// The open executions of this process.
+#[derive(Default)]
+pub(crate) struct OpenExecutions {
+    by_stream: HashMap<StreamKey, Open>,
+    starts: BTreeMap<Position, ()>,
+    seen: Position,
+}
+
+struct Open {
+    started_at: Position,
+    cancelled: CancellationToken,
+}
+
+impl OpenExecutions {
+    /// Takes an execution in; `None` when it is open already.
+    pub(crate) fn begin(&mut self, stream: &StreamKey, started_at: Position) -> Option<CancellationToken> {
+        self.seen = self.seen.max(started_at);
+        if self.by_stream.contains_key(stream) {
+            return None;
+        }
+        let cancelled = CancellationToken::new();
+        self.by_stream.insert(stream.clone(), Open { started_at, cancelled: cancelled.clone() });
+        self.starts.insert(started_at, ());
+        Some(cancelled)
+    }
+
+    /// Lets an execution go.
+    pub(crate) fn end(&mut self, stream: &StreamKey) {
+        if let Some(open) = self.by_stream.remove(stream) {
+            self.starts.remove(&open.started_at);
+        }
+    }
+
+    /// Tells an execution to stop.
+    pub(crate) fn cancel(&self, stream: &StreamKey) {
+        if let Some(open) = self.by_stream.get(stream) {
+            open.cancelled.cancel();
+        }
+    }
+
+    /// Tells all executions to stop.
+    pub(crate) fn cancel_all(&self) {
+        self.by_stream.values().for_each(|open| open.cancelled.cancel());
+    }
+
+    /// The position at or before which every execution that began has ended.
+    pub(crate) fn settled(&self) -> Position {
+        self.starts.keys().next().map_or(self.seen, |first| Position(first.0.saturating_sub(1)))
+    }
+
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.by_stream.len()
+    }
+}

@@ -1,0 +1,144 @@
+//! A workflow made ready to run: its definition, its graph, and what each node's type says about it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use timeloom_domain::catalogue::NodeRole;
+use timeloom_domain::definition::{ExecutionOrder, Graph, Node, WorkflowDefinition};
+use timeloom_domain::ids::WorkflowId;
+
+use crate::node::{NodeRegistry, NodeShape, RequiredInputs, SharedNodeType};
+
+/// A workflow made ready to run. Shared by all its executions.
+pub struct Plan {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// What it is made of.
+    pub definition: Arc<WorkflowDefinition>,
+    /// How its nodes are connected.
+    pub graph: Graph,
+    /// In which order its branches run.
+    pub order: ExecutionOrder,
+    /// The zone in which its expressions tell the time.
+    pub timezone: Tz,
+    nodes: Vec<PlannedNode>,
+}
+
+/// One node with its type.
+struct PlannedNode {
+    node_type: SharedNodeType,
+    shape: NodeShape,
+    role: NodeRole,
+}
+
+/// The definition cannot run in this build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A node type is missing.
+    #[error("node '{node}' has the type '{node_type}', which this build does not have")]
+    UnknownType {
+        /// Name of the node.
+        node: String,
+        /// Its type.
+        node_type: String,
+    },
+    /// The time zone is not known.
+    #[error("the workflow's time zone '{0}' is not known: use an IANA name such as Europe/Berlin")]
+    UnknownTimezone(String),
+}
+
+impl Plan {
+    /// Makes a definition ready to run.
+    ///
+    /// # Errors
+    /// [`PlanError`] when a node type or the time zone is not known.
+    pub fn try_new(
+        workflow_id: WorkflowId,
+        definition: Arc<WorkflowDefinition>,
+        registry: &NodeRegistry,
+        default_timezone: Tz,
+    ) -> Result<Self, PlanError> {
+        let mut nodes = Vec::with_capacity(definition.nodes.len());
+        for node in &definition.nodes {
+            let node_type = registry.get(&node.node_type).ok_or_else(|| PlanError::UnknownType {
+                node: node.name.clone(),
+                node_type: node.node_type.clone(),
+            })?;
+            let (shape, role) = (node_type.shape(node), node_type.definition().role);
+            nodes.push(PlannedNode { node_type: Arc::clone(node_type), shape, role });
+        }
+        let timezone = match definition.settings.timezone.as_deref() {
+            None | Some("" | "DEFAULT") => default_timezone,
+            Some(name) => name.parse().map_err(|_| PlanError::UnknownTimezone(name.to_owned()))?,
+        };
+        let graph = Graph::new(&definition);
+        let order = definition.settings.order();
+        Ok(Self { workflow_id, definition, graph, order, timezone, nodes })
+    }
+
+    /// The node at `index`.
+    pub fn node(&self, index: usize) -> &Node {
+        &self.definition.nodes[index]
+    }
+
+    /// The type of the node at `index`.
+    pub fn node_type(&self, index: usize) -> &SharedNodeType {
+        &self.nodes[index].node_type
+    }
+
+    /// Inputs and outputs of the node at `index`.
+    pub fn shape(&self, index: usize) -> NodeShape {
+        self.nodes[index].shape
+    }
+
+    /// Whether the node runs without items: a trigger starts something, it follows nothing.
+    pub fn is_trigger(&self, index: usize) -> bool {
+        matches!(self.nodes[index].role, NodeRole::Trigger | NodeRole::ManualTrigger)
+    }
+
+    /// How many inputs must have data before the node runs in order v1; `None` means one is enough.
+    pub fn required_inputs(&self, index: usize) -> Option<usize> {
+        match self.nodes[index].shape.required_inputs {
+            RequiredInputs::Any => None,
+            RequiredInputs::AtLeast(count) => Some(count),
+            RequiredInputs::All => Some(self.nodes[index].shape.inputs),
+        }
+    }
+
+    /// All nodes before `index`, the nearest first, each once.
+    pub fn parents(&self, index: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut open = VecDeque::from([index]);
+        let mut seen = vec![false; self.definition.nodes.len()];
+        seen[index] = true;
+        while let Some(next) = open.pop_front() {
+            for &(parent, _) in self.graph.inputs(next).iter().flatten() {
+                if !seen[parent] {
+                    seen[parent] = true;
+                    found.push(parent);
+                    open.push_back(parent);
+                }
+            }
+        }
+        found
+    }
+
+    /// The output of `from` from which a path leads to `to`; the shortest path counts.
+    pub fn output_towards(&self, from: usize, to: usize) -> Option<usize> {
+        let mut open = VecDeque::from([to]);
+        let mut seen = vec![false; self.definition.nodes.len()];
+        while let Some(next) = open.pop_front() {
+            for &(parent, output) in self.graph.inputs(next).iter().flatten() {
+                if parent == from {
+                    return Some(output);
+                }
+                if !seen[parent] {
+                    seen[parent] = true;
+                    open.push_back(parent);
+                }
+            }
+        }
+        None
+    }
+}

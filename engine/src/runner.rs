@@ -1,0 +1,257 @@
+//! The runner: finds executions in the log and drives each to its end.
+//!
+//! One task an execution, and it alone writes the execution's stream. A crash loses nothing: at the next start the
+//! runner reads the open executions from the log and goes on from their last event.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use timeloom_commands::{Clock, Ids};
+use timeloom_domain::event::Event;
+use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::ids::WorkflowId;
+use timeloom_domain::item::JsonObject;
+use timeloom_expressions::evaluator::Evaluator;
+use timeloom_expressions::port::Limits;
+use timeloom_store::{
+    EventLog, Filter, LogError, Position, RecordedEvent, StreamKey, SubscriptionMessage, TenantScope,
+};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::checkpoint::CheckpointStore;
+use crate::drive::Drive;
+use crate::node::{NodeRegistry, Services};
+use crate::open::OpenExecutions;
+use crate::plan::Plan;
+
+/// Events that a runner may lag behind the log before it reads again from where it was.
+const SUBSCRIPTION_EVENTS_MAX: usize = 65_536;
+/// How often the settled position is remembered.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
+/// Plans kept ready.
+const PLANS_MAX: usize = 512;
+
+/// What the engine is made of.
+pub struct EngineParts {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// The node types.
+    pub registry: Arc<NodeRegistry>,
+    /// Expressions and scripts.
+    pub evaluator: Arc<Evaluator>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn Ids>,
+    /// Clients for the outside world.
+    pub services: Arc<Services>,
+    /// Where to begin after a restart.
+    pub checkpoints: Arc<dyn CheckpointStore>,
+}
+
+/// How the engine is set.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Zone of workflows that name none.
+    pub timezone: Tz,
+    /// `$vars`.
+    pub vars: Arc<JsonObject>,
+    /// `$env`: the names that the deployment allows.
+    pub env: Arc<JsonObject>,
+    /// Executions under way at once; more wait.
+    pub executions_max: usize,
+    /// Computations at once.
+    pub bursts_max: usize,
+    /// Limits of one Code node run.
+    pub code_limits: Limits,
+}
+
+/// The engine of one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) parts: EngineParts,
+    pub(crate) options: EngineOptions,
+    pub(crate) bursts: Semaphore,
+    executions: Arc<Semaphore>,
+    plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
+    open: Mutex<OpenExecutions>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// Which state of which workflow.
+pub(crate) type PlanKey = (StreamKey, u64, Option<u32>, WorkflowId);
+
+impl Engine {
+    /// An engine that does nothing until [`Engine::start`].
+    pub fn new(parts: EngineParts, options: EngineOptions) -> Self {
+        let inner = Inner {
+            bursts: Semaphore::new(options.bursts_max),
+            executions: Arc::new(Semaphore::new(options.executions_max)),
+            plans: Mutex::default(),
+            open: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            parts,
+            options,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Begins to drive executions: the open ones first, then new ones as they come.
+    ///
+    /// # Errors
+    /// [`LogError`] when the place to begin cannot be read.
+    pub async fn start(&self) -> Result<(), LogError> {
+        let from = self.inner.parts.checkpoints.load().await?;
+        let engine = self.clone();
+        self.inner.tasks.spawn(async move { engine.follow(from).await });
+        let engine = self.clone();
+        self.inner.tasks.spawn(async move { engine.remember_settled().await });
+        Ok(())
+    }
+
+    /// Stops: executions rest at their last event and go on at the next start.
+    pub async fn stop(&self) {
+        self.inner.stopping.cancel();
+        self.inner.lock_open().cancel_all();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        let settled = self.inner.lock_open().settled();
+        if let Err(error) = self.inner.parts.checkpoints.save(settled).await {
+            tracing::warn!(%error, "the engine's place in the log was not remembered; the next start takes longer");
+        }
+    }
+
+    /// How many executions are under way.
+    pub fn open_count(&self) -> usize {
+        self.inner.lock_open().count()
+    }
+
+    /// Follows the log for executions that begin or are cancelled.
+    async fn follow(self, mut from: Position) {
+        let filter = Filter {
+            categories: vec![Arc::from(ExecutionEvent::CATEGORY)],
+            event_types: ["ExecutionStarted", "ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"]
+                .map(Arc::from)
+                .to_vec(),
+            stream: None,
+        };
+        loop {
+            let log = &self.inner.parts.log;
+            let mut subscription = log.subscribe(TenantScope::All, from, filter.clone(), SUBSCRIPTION_EVENTS_MAX);
+            // Until history is behind, a started execution may be one that has ended: those are not begun.
+            let mut history = Some(HashMap::new());
+            loop {
+                let message = tokio::select! {
+                    () = self.inner.stopping.cancelled() => return,
+                    message = subscription.next() => message,
+                };
+                match message {
+                    Some(SubscriptionMessage::Event(event)) => {
+                        from = event.position;
+                        self.take(event, history.as_mut());
+                    }
+                    Some(SubscriptionMessage::Checkpoint(position)) => from = from.max(position),
+                    Some(SubscriptionMessage::CaughtUp(_)) => {
+                        for event in history.take().into_iter().flat_map(HashMap::into_values) {
+                            self.begin(event);
+                        }
+                    }
+                    Some(SubscriptionMessage::FellBehind(position)) => {
+                        history.take().into_iter().flat_map(HashMap::into_values).for_each(|event| self.begin(event));
+                        from = from.min(position);
+                        break;
+                    }
+                    Some(SubscriptionMessage::Failed(error)) => {
+                        tracing::error!(%error, "the engine cannot follow the log");
+                        tokio::time::sleep(CHECKPOINT_INTERVAL).await;
+                        break;
+                    }
+                    None => return,
+                }
+            }
+        }
+    }
+
+    fn take(&self, event: Arc<RecordedEvent>, history: Option<&mut HashMap<StreamKey, Arc<RecordedEvent>>>) {
+        let starts = &*event.event_type == "ExecutionStarted";
+        match history {
+            Some(open) if starts => {
+                open.insert(event.stream.clone(), event);
+            }
+            Some(open) => {
+                open.remove(&event.stream);
+            }
+            None if starts => self.begin(event),
+            None if &*event.event_type == "ExecutionCancelled" => self.inner.lock_open().cancel(&event.stream),
+            None => {}
+        }
+    }
+
+    /// Drives an execution in a task of its own.
+    fn begin(&self, started: Arc<RecordedEvent>) {
+        let Some(cancelled) = self.inner.lock_open().begin(&started.stream, started.position) else { return };
+        let engine = self.clone();
+        self.inner.tasks.spawn(async move {
+            let permit = tokio::select! {
+                () = engine.inner.stopping.cancelled() => return,
+                permit = Arc::clone(&engine.inner.executions).acquire_owned() => permit,
+            };
+            let stream = started.stream.clone();
+            if permit.is_ok() && Drive::new(&engine, started, cancelled).run().await {
+                engine.inner.lock_open().end(&stream);
+            }
+        });
+    }
+
+    async fn remember_settled(self) {
+        let mut remembered = Position::START;
+        loop {
+            tokio::select! {
+                () = self.inner.stopping.cancelled() => return,
+                () = tokio::time::sleep(CHECKPOINT_INTERVAL) => {}
+            }
+            let settled = self.inner.lock_open().settled();
+            if settled > remembered {
+                match self.inner.parts.checkpoints.save(settled).await {
+                    Ok(()) => remembered = settled,
+                    Err(error) => tracing::warn!(%error, "the engine's place in the log was not remembered"),
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn lock_open(&self) -> MutexGuard<'_, OpenExecutions> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the engine was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    /// A plan that was made before.
+    pub(crate) fn known_plan(&self, key: &PlanKey) -> Option<Arc<Plan>> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Keeps a plan for the next execution.
+    pub(crate) fn keep_plan(&self, key: PlanKey, plan: &Arc<Plan>) {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if plans.len() >= PLANS_MAX {
+            plans.clear();
+        }
+        plans.insert(key, Arc::clone(plan));
+    }
+}
