@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/n8n),)
 export TIMELOOM_CONFORMANCE ?= $(abspath ../shared/n8n)
 endif
 
-.PHONY: help setup build run test bench fmt lint clean
+.PHONY: help setup parts build run test bench fmt lint clean
 
 help:
 	@echo "make setup   check the tools, build the JavaScript sandbox and the GraphiQL page"
@@ -24,7 +24,10 @@ help:
 setup:
 	@scripts/setup.sh
 
-build: setup
+parts:
+	@scripts/setup.sh parts
+
+build: parts
 	$(CARGO) build --release --package timeloom-server
 
 run: build
@@ -35,18 +38,18 @@ run: build
 	@echo
 	@$$(scripts/program.sh) serve --data $(DATA) --listen $(LISTEN)
 
-test: lint
+test: setup lint
 	$(CARGO) test --doc --package timeloom-domain --package timeloom-store --package timeloom-expressions
 	$(CARGO) nextest run --workspace
 
-bench: setup
+bench: parts
 	$(CARGO) bench --package timeloom-store-sqlite --bench append
 	$(CARGO) bench --package timeloom-projections --bench list
 
 fmt:
 	$(CARGO) fmt --all
 
-lint: setup
+lint: parts
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 

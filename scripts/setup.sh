@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Gets a clone ready to build: checks the tools, builds the parts that are written in JavaScript.
 # Runs again at no cost: what was built from the same sources is not built again. Never calls sudo.
+# `setup.sh parts` leaves out the test runner, which a build does not need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,7 @@ CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/timeloom"
 
 main() {
   check_tools
-  check_nextest
+  [ "${1:-all}" = parts ] || check_nextest
   build_part "JavaScript sandbox" expressions/sandbox/guest/dist sandbox_inputs build_sandbox
   build_part "GraphiQL page" read-api/graphiql/dist graphiql_inputs build_graphiql
 }
@@ -42,7 +43,7 @@ install_packages() {
 }
 
 check_nextest() {
-  cargo nextest --version >/dev/null 2>&1 && return
+  if cargo nextest --version >/dev/null 2>&1; then return; fi
   note "installing the test runner cargo-nextest (a few minutes, once)"
   cargo install cargo-nextest --locked
 }
@@ -131,4 +132,4 @@ with_progress() {
   note "$name: done in $((SECONDS - started)) s"
 }
 
-main
+main "$@"
