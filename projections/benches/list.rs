@@ -1,0 +1,2 @@
+//! Bench of lists.
+fn main() {}

@@ -1,0 +1,57 @@
+//! The event feed: what happened, in the order of the log.
+//!
+//! It is served from the log itself. A copy would hold the whole log a second time and would always be a moment behind it;
+//! the log is ordered by position, indexed by stream, category and type, and cannot change, which is all that a feed needs.
+
+use std::sync::Arc;
+
+use timeloom_domain::ids::TenantId;
+use timeloom_store::{Direction, EventLog, Filter, Position, RecordedEvent, StreamKey, TenantScope};
+
+use crate::error::ProjectionError;
+use crate::page::{AsOf, Page, PageOf};
+
+/// Which events to give; empty lists mean all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FeedFilter {
+    /// Categories of streams, for example `execution`.
+    pub categories: Vec<Arc<str>>,
+    /// Types of events, for example `NodeCompleted`.
+    pub event_types: Vec<Arc<str>>,
+    /// One stream only: category and id.
+    pub stream: Option<(Arc<str>, Arc<str>)>,
+}
+
+/// In which order events are given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FeedOrder {
+    /// The newest first.
+    #[default]
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
+}
+
+/// A page of events up to `as_of`. A cursor is the position of the last event given.
+pub(crate) async fn page(
+    log: &dyn EventLog,
+    tenant: TenantId,
+    as_of: AsOf,
+    page: &Page,
+    filter: FeedFilter,
+    order: FeedOrder,
+) -> Result<PageOf<Arc<RecordedEvent>>, ProjectionError> {
+    let end = as_of.map_or(log.head(), |as_of| as_of.min(log.head()));
+    let stream = filter.stream.map(|(category, id)| StreamKey::new(tenant, category, id));
+    let filter = Filter { categories: filter.categories, event_types: filter.event_types, stream };
+    let (after, direction) = match order {
+        FeedOrder::NewestFirst => (Position(page.newest(Some(end))), Direction::Backward),
+        FeedOrder::OldestFirst => (page.after.map_or(Position::START, |cursor| cursor.0), Direction::Forward),
+    };
+    let mut events = log.read_all(TenantScope::One(tenant), after, direction, &filter, page.rows() + 1).await?;
+    events.truncate(match order {
+        FeedOrder::NewestFirst => events.len(),
+        FeedOrder::OldestFirst => events.partition_point(|event| event.position <= end),
+    });
+    Ok(PageOf::cut(events, page, |event| event.position))
+}
