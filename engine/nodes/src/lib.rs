@@ -11,6 +11,7 @@ mod describe;
 mod filter;
 mod if_node;
 mod lenient_json;
+mod merge;
 mod no_op;
 mod pattern;
 pub mod registry;

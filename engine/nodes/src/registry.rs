@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
-use crate::{date_time, filter, if_node, no_op, split_in_batches, sticky_note, stop_and_error, switch, transform};
+use crate::{
+    date_time, filter, if_node, merge, no_op, set, split_in_batches, sticky_note, stop_and_error, switch, transform,
+};
 
 /// A registry of all built-in node types.
 pub fn all() -> NodeRegistry {
@@ -12,12 +14,13 @@ pub fn all() -> NodeRegistry {
         Arc::new(date_time::DateAndTime),
         Arc::new(filter::Filter),
         Arc::new(if_node::If),
+        Arc::new(merge::Merge),
         Arc::new(no_op::ErrorTrigger),
         Arc::new(no_op::ExecuteWorkflowTrigger),
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
-        Arc::new(split_in_batches::SplitInBatches),
         Arc::new(set::Set),
+        Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
         Arc::new(stop_and_error::StopAndError),
         Arc::new(switch::Switch),

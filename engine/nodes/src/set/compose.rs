@@ -80,7 +80,8 @@ fn selected(json: &JsonObject, names: &[String], dots: bool) -> JsonObject {
     for name in names {
         let Some(value) = values::get(json, &key(json, name), dots) else { continue };
         let last = if dots { name.rsplit('.').next().unwrap_or(name) } else { name };
-        values::set(&mut kept, &key(&kept, last), value.clone(), dots);
+        let last = key(&kept, last);
+        values::set(&mut kept, &last, value.clone(), dots);
     }
     kept
 }
