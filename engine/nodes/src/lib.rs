@@ -4,9 +4,13 @@
 
 #![expect(dead_code, reason = "the helpers are there before all the nodes that use them")]
 
+mod chance;
+mod code;
 mod conditions;
 mod conversion;
+mod crypto;
 mod date_time;
+mod debug_helper;
 mod describe;
 mod filter;
 mod if_node;

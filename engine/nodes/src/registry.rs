@@ -5,13 +5,19 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    date_time, filter, if_node, merge, no_op, set, split_in_batches, sticky_note, stop_and_error, switch, transform,
+    code, crypto, date_time, debug_helper, filter, if_node, merge, no_op, set, split_in_batches, sticky_note,
+    stop_and_error, switch, transform,
 };
 
 /// A registry of all built-in node types.
 pub fn all() -> NodeRegistry {
     let types: Vec<SharedNodeType> = vec![
+        Arc::new(code::Code),
+        Arc::new(code::Function),
+        Arc::new(code::FunctionItem),
+        Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
+        Arc::new(debug_helper::DebugHelper),
         Arc::new(filter::Filter),
         Arc::new(if_node::If),
         Arc::new(merge::Merge),

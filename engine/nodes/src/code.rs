@@ -1,0 +1,219 @@
+//! Nodes whose behaviour the author writes in JavaScript: Code and the older Function and Function Item.
+//!
+//! The script runs in the execution's sandbox; this module only says how it is called and what a failure gives.
+
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::{Item, JsonObject};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+use timeloom_expressions::port::CodeMode;
+
+use crate::describe::{ONE_TO_ONE, optional};
+
+const CODE_PARAMETERS: &[ParameterDefinition] = &[
+    optional(
+        "mode",
+        ParameterKind::Options(&["runOnceForAllItems", "runOnceForEachItem"]),
+        "How the script is called.",
+    ),
+    optional("language", ParameterKind::Options(&["javaScript"]), "Language of the script."),
+    optional("jsCode", ParameterKind::Code, "The script."),
+];
+
+const FUNCTION_PARAMETERS: &[ParameterDefinition] = &[optional("functionCode", ParameterKind::Code, "The script.")];
+
+/// The scripts of nodes whose author has written none yet.
+const UNWRITTEN_ALL: &str = "for (const item of $input.all()) item.json.myNewField = 1;\nreturn $input.all();";
+const UNWRITTEN_EACH: &str = "$input.item.json.myNewField = 1;\nreturn $input.item;";
+const UNWRITTEN_FUNCTION: &str = "items[0].json.myVariable = 1;\nreturn items;";
+const UNWRITTEN_FUNCTION_ITEM: &str = "item.myVariable = 1;\nreturn item;";
+
+/// The Code node.
+pub(crate) struct Code;
+
+impl NodeType for Code {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.code",
+            display_name: "Code",
+            description: "Runs a JavaScript function over the items, at once or one by one.",
+            versions: &[1.0, 2.0],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: CODE_PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for Code {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let language = run.raw_parameter("language").and_then(Value::as_str).unwrap_or("javaScript");
+        if language != "javaScript" {
+            return Err(NodeError::operation(format!("scripts in {language} are not supported here"))
+                .described("write the script in JavaScript"));
+        }
+        if run.raw_parameter("mode").and_then(Value::as_str) == Some("runOnceForEachItem") {
+            execute(run, CodeMode::EachItem, "jsCode", UNWRITTEN_EACH)
+        } else {
+            execute(run, CodeMode::AllItems, "jsCode", UNWRITTEN_ALL)
+        }
+    }
+}
+
+/// The older node with a script over all items.
+pub(crate) struct Function;
+
+impl NodeType for Function {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.function",
+            display_name: "Function",
+            description: "Runs a JavaScript function over all items. Newer workflows use Code.",
+            versions: &[1.0],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: FUNCTION_PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for Function {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        execute(run, CodeMode::Function, "functionCode", UNWRITTEN_FUNCTION)
+    }
+}
+
+/// The older node with a script for each item.
+pub(crate) struct FunctionItem;
+
+impl NodeType for FunctionItem {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.functionItem",
+            display_name: "Function Item",
+            description: "Runs a JavaScript function for each item. Newer workflows use Code.",
+            versions: &[1.0],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: FUNCTION_PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for FunctionItem {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        execute(run, CodeMode::FunctionItem, "functionCode", UNWRITTEN_FUNCTION_ITEM)
+    }
+}
+
+fn execute(run: &mut NodeRun<'_>, mode: CodeMode, parameter: &str, unwritten: &str) -> Result<NodeOutput, NodeError> {
+    let code = run.raw_parameter(parameter).and_then(Value::as_str).unwrap_or(unwritten).to_owned();
+    let goes_on = run.continues_on_fail();
+    let code = if goes_on { catching(mode, code) } else { code };
+    match run.run_code(mode, &code) {
+        Ok(answer) => {
+            if let Some(Value::Object(context)) = answer.context {
+                *run.memory = context;
+            }
+            Ok(NodeOutput { outputs: vec![answer.items], hints: answer.console })
+        }
+        Err(error) if goes_on => Ok(NodeOutput::single(vec![error_item(&error)])),
+        Err(error) => Err(error),
+    }
+}
+
+/// The script of a node that goes on after failures: for each item alone it catches its own errors, so that the
+/// other items are still worked on. The first line stays the first line, so that line numbers fit.
+fn catching(mode: CodeMode, code: String) -> String {
+    let caught = match mode {
+        CodeMode::EachItem => "({ json: { error: failure.message } })",
+        CodeMode::FunctionItem => "({ error: failure.message })",
+        CodeMode::AllItems | CodeMode::Function | CodeMode::Sort => return code,
+    };
+    format!("try {{ return await (async () => {{ {code}\n}})(); }} catch (failure) {{ return {caught}; }}")
+}
+
+fn error_item(error: &NodeError) -> Item {
+    Item::new(JsonObject::from_iter([("error".to_owned(), Value::String(error.message.clone()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use timeloom_expressions::port::CodeOutput;
+
+    use super::*;
+    use crate::testing::{Bench, items};
+
+    fn answer(output: Value) -> CodeOutput {
+        CodeOutput { items: items(output).to_vec(), console: vec!["a line".to_owned()], context: None }
+    }
+
+    #[test]
+    fn the_script_gets_the_items_and_gives_the_output() {
+        let mut bench = Bench::new(&Code, 2.0, json!({"jsCode": "return items"})).input(json!([{"a": 1}])).script(
+            |mode, code, given| {
+                assert_eq!((mode, code, given.len()), (CodeMode::AllItems, "return items", 1));
+                Ok(answer(json!([{"b": 2}])))
+            },
+        );
+        let output = bench.run().unwrap();
+        assert_eq!(output.outputs[0][0].json["b"], 2);
+        assert_eq!(output.hints, ["a line"]);
+    }
+
+    #[test]
+    fn every_node_calls_the_script_its_own_way() {
+        let mode_of = |node: &'static dyn NodeType, parameters: Value| {
+            let mut bench = Bench::new(node, 1.0, parameters)
+                .input(json!([{}]))
+                .script(|mode, code, _| Ok(answer(json!([{"mode": format!("{mode:?}"), "code": code}]))));
+            bench.output()[0].clone()
+        };
+        let each = mode_of(&Code, json!({"mode": "runOnceForEachItem", "jsCode": "x"}));
+        assert_eq!(each, json!({"mode": "EachItem", "code": "x"}));
+        assert_eq!(mode_of(&Function, json!({"functionCode": "y"})), json!({"mode": "Function", "code": "y"}));
+        assert_eq!(mode_of(&FunctionItem, json!({"functionCode": "z"})), json!({"mode": "FunctionItem", "code": "z"}));
+        assert_eq!(mode_of(&FunctionItem, json!({}))["code"], json!(UNWRITTEN_FUNCTION_ITEM));
+    }
+
+    #[test]
+    fn a_failure_is_an_item_when_the_node_goes_on() {
+        let failing = || {
+            Bench::new(&Function, 1.0, json!({"functionCode": "throw"}))
+                .input(json!([{}, {}]))
+                .script(|_, _, _| Err(NodeError::operation("boom")))
+        };
+        assert_eq!(failing().failure(), "boom");
+        assert_eq!(failing().continue_on_fail().output(), json!([{"error": "boom"}]));
+    }
+
+    #[test]
+    fn scripts_for_one_item_catch_their_own_errors_when_the_node_goes_on() {
+        let parameters = json!({"mode": "runOnceForEachItem", "jsCode": "first line"});
+        let mut bench =
+            Bench::new(&Code, 2.0, parameters).input(json!([{}])).continue_on_fail().script(|_, code, _| {
+                assert!(code.lines().next().unwrap().contains("first line") && code.contains("catch"));
+                Ok(answer(json!([])))
+            });
+        assert_eq!(bench.output(), json!([]));
+    }
+
+    #[test]
+    fn python_is_refused_in_plain_words() {
+        let mut bench = Bench::new(&Code, 2.0, json!({"language": "python", "pythonCode": "pass"})).input(json!([{}]));
+        assert_eq!(bench.failure(), "scripts in python are not supported here");
+    }
+}

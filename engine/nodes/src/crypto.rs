@@ -1,0 +1,238 @@
+//! Crypto: digests, keyed digests and random texts.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::Item;
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+
+use crate::chance::Chance;
+use crate::describe::{ONE_TO_ONE, optional};
+use crate::values;
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional("action", ParameterKind::Options(&["hash", "hmac", "generate"]), "What to do; signing is not supported."),
+    optional("type", ParameterKind::Options(TYPES), "The digest."),
+    optional("value", ParameterKind::Text, "The text to digest."),
+    optional("binaryData", ParameterKind::Boolean, "Digest an attachment in place of a text."),
+    optional("binaryPropertyName", ParameterKind::Text, "Name of that attachment."),
+    optional("secret", ParameterKind::Text, "Action hmac: the key."),
+    optional("encoding", ParameterKind::Options(&["hex", "base64"]), "How the digest is written."),
+    optional(
+        "encodingType",
+        ParameterKind::Options(&["ascii", "base64", "hex", "uuid"]),
+        "Action generate: kind of text.",
+    ),
+    optional("stringLength", ParameterKind::Number, "Action generate: length of the text."),
+    optional("dataPropertyName", ParameterKind::Text, "Field that gets the result."),
+];
+
+const TYPES: &[&str] = &["MD5", "SHA256", "SHA3-256", "SHA3-384", "SHA3-512", "SHA384", "SHA512"];
+
+/// Longest random text.
+const LENGTH_MAX: f64 = 1_048_576.0;
+
+/// Characters of a random text in ASCII.
+const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// The Crypto node.
+pub(crate) struct Crypto;
+
+impl NodeType for Crypto {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.crypto",
+            display_name: "Crypto",
+            description: "Computes digests and keyed digests, and makes random texts.",
+            versions: &[1.0],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for Crypto {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let items = run.items();
+        let mut output = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match compute(run, item, index) {
+                Ok(made) => output.push(made.paired_with(index)),
+                Err(error) if run.continues_on_fail() => output.push(run.failed_item(index, &error)),
+                Err(error) => return Err(error.at_item(index)),
+            }
+        }
+        Ok(NodeOutput::single(output))
+    }
+}
+
+fn compute(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, NodeError> {
+    let result = match run.text("action", index, "hash")?.as_str() {
+        "hash" => {
+            let data = data(run, item, index)?;
+            let kind = run.text("type", index, "MD5")?;
+            written(run, index, &digest(&kind, &data)?)?
+        }
+        "hmac" => {
+            let data = data(run, item, index)?;
+            let kind = run.text("type", index, "MD5")?;
+            let secret = run.text("secret", index, "")?;
+            written(run, index, &keyed_digest(&kind, secret.as_bytes(), &data)?)?
+        }
+        "generate" => random(run, index)?,
+        "sign" => {
+            return Err(NodeError::operation("signing is not supported here")
+                .described("sign in the service that holds the key, through an HTTP Request"));
+        }
+        other => return Err(NodeError::operation(format!("unknown action '{other}'"))),
+    };
+    let field = run.text("dataPropertyName", index, "data")?;
+    let mut made = item.clone();
+    values::set(&mut made.json, &field, Value::String(result), true);
+    Ok(made)
+}
+
+/// The bytes to digest: a text, or an attachment that the item holds inline.
+fn data(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<u8>, NodeError> {
+    if !run.boolean("binaryData", index, false)? {
+        return Ok(run.text("value", index, "")?.into_bytes());
+    }
+    let name = run.text("binaryPropertyName", index, "data")?;
+    let attachment = item.binary.as_ref().and_then(|binary| binary.get(&name));
+    let attachment = attachment.ok_or_else(|| NodeError::operation(format!("the item has no attachment '{name}'")))?;
+    STANDARD
+        .decode(&attachment.data)
+        .map_err(|_| NodeError::operation(format!("the attachment '{name}' is not valid base64")))
+}
+
+fn digest(kind: &str, data: &[u8]) -> Result<Vec<u8>, NodeError> {
+    use sha2::Digest;
+    Ok(match kind {
+        "MD5" => md5::Md5::digest(data).to_vec(),
+        "SHA256" => sha2::Sha256::digest(data).to_vec(),
+        "SHA384" => sha2::Sha384::digest(data).to_vec(),
+        "SHA512" => sha2::Sha512::digest(data).to_vec(),
+        "SHA3-256" => sha3::Sha3_256::digest(data).to_vec(),
+        "SHA3-384" => sha3::Sha3_384::digest(data).to_vec(),
+        "SHA3-512" => sha3::Sha3_512::digest(data).to_vec(),
+        other => return Err(unknown_type(other)),
+    })
+}
+
+fn keyed_digest(kind: &str, key: &[u8], data: &[u8]) -> Result<Vec<u8>, NodeError> {
+    match kind {
+        "MD5" => keyed::<Hmac<md5::Md5>>(key, data),
+        "SHA256" => keyed::<Hmac<sha2::Sha256>>(key, data),
+        "SHA384" => keyed::<Hmac<sha2::Sha384>>(key, data),
+        "SHA512" => keyed::<Hmac<sha2::Sha512>>(key, data),
+        "SHA3-256" => keyed::<Hmac<sha3::Sha3_256>>(key, data),
+        "SHA3-384" => keyed::<Hmac<sha3::Sha3_384>>(key, data),
+        "SHA3-512" => keyed::<Hmac<sha3::Sha3_512>>(key, data),
+        other => Err(unknown_type(other)),
+    }
+}
+
+fn keyed<M: Mac + hmac::digest::KeyInit>(key: &[u8], data: &[u8]) -> Result<Vec<u8>, NodeError> {
+    let mut mac =
+        <M as Mac>::new_from_slice(key).map_err(|_| NodeError::operation("the secret cannot be used as a key"))?;
+    mac.update(data);
+    Ok(mac.finalize().into_bytes().to_vec())
+}
+
+fn unknown_type(kind: &str) -> NodeError {
+    NodeError::operation(format!("unknown digest '{kind}'")).described(format!("use one of {}", TYPES.join(", ")))
+}
+
+fn written(run: &mut NodeRun<'_>, index: usize, bytes: &[u8]) -> Result<String, NodeError> {
+    Ok(match run.text("encoding", index, "hex")?.as_str() {
+        "base64" => STANDARD.encode(bytes),
+        _ => hex(bytes),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn random(run: &mut NodeRun<'_>, index: usize) -> Result<String, NodeError> {
+    let mut chance = Chance::new(run.seed, index);
+    let length = run.number("stringLength", index, 32.0)?.clamp(0.0, LENGTH_MAX) as usize;
+    Ok(match run.text("encodingType", index, "uuid")?.as_str() {
+        "uuid" => chance.uuid(),
+        "base64" => {
+            let mut text = STANDARD.encode(chance.bytes(length)).replace('=', "");
+            text.truncate(length);
+            text
+        }
+        "hex" => {
+            let mut text = hex(&chance.bytes(length));
+            text.truncate(length);
+            text
+        }
+        _ => chance.text(ALPHABET, length),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    fn result(parameters: Value) -> String {
+        let output = Bench::new(&Crypto, 1.0, parameters).input(json!([{"text": "abc"}])).output();
+        output[0]["data"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn digests_are_those_of_the_standards() {
+        let hash = |kind: &str| result(json!({"type": kind, "value": "={{ $json.text }}"}));
+        assert_eq!(hash("MD5"), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(hash("SHA256"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hash("SHA3-256"), "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532");
+        assert_eq!(result(json!({"value": "abc", "encoding": "base64"})), "kAFQmDzST7DWlj99KOF/cg==");
+    }
+
+    #[test]
+    fn keyed_digests_depend_on_the_secret() {
+        let parameters = json!({
+            "action": "hmac", "type": "SHA256", "value": "what do ya want for nothing?", "secret": "Jefe",
+        });
+        assert_eq!(result(parameters), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
+
+    #[test]
+    fn random_texts_have_the_length_and_differ_by_item() {
+        let parameters =
+            json!({"action": "generate", "encodingType": "hex", "stringLength": 9, "dataPropertyName": "a.b"});
+        let output = Bench::new(&Crypto, 1.0, parameters).input(json!([{}, {}])).output();
+        let text = |index: usize| output[index]["a"]["b"].as_str().unwrap().to_owned();
+        assert_eq!(text(0).len(), 9);
+        assert_ne!(text(0), text(1));
+        assert_eq!(result(json!({"action": "generate"})).len(), 36);
+        assert_eq!(result(json!({"action": "generate", "encodingType": "ascii", "stringLength": "5"})).len(), 5);
+    }
+
+    #[test]
+    fn attachments_are_digested_too() {
+        let items = json!([{"json": {}, "binary": {"file": {"data": "YWJj", "mimeType": "text/plain"}}}]);
+        let parameters = json!({"binaryData": true, "binaryPropertyName": "file"});
+        let output = Bench::new(&Crypto, 1.0, parameters).input(items).output();
+        assert_eq!(output[0]["data"], json!("900150983cd24fb0d6963f7d28e17f72"));
+    }
+
+    #[test]
+    fn signing_is_refused() {
+        let sign = || Bench::new(&Crypto, 1.0, json!({"action": "sign"})).input(json!([{"a": 1}]));
+        assert_eq!(sign().failure(), "signing is not supported here");
+        assert_eq!(sign().continue_on_fail().output(), json!([{"error": "signing is not supported here"}]));
+    }
+}
