@@ -143,7 +143,10 @@ impl<'a> Machine<'a> {
         }
         if arguments.iter().any(|argument| matches!(argument, Expr::Arrow { .. })) {
             // Only arrays have methods that take functions in the subset; data has no functions at all.
-            return Err(if matches!(target, Js::Item(_)) { Stop::Unsupported } else { Stop::Threw });
+            for argument in arguments.iter().filter(|argument| !matches!(argument, Expr::Arrow { .. })) {
+                self.eval(argument)?;
+            }
+            return Err(if target.is_object() { Stop::Unsupported } else { Stop::Threw });
         }
         let arguments = self.eval_all(arguments)?;
         match target {

@@ -202,7 +202,7 @@ pub(crate) fn power(base: f64, exponent: f64) -> Option<f64> {
     let mut product = 1.0;
     for _ in 0..exponent as u32 {
         product *= base;
-        if f64::abs(product) > SAFE_MAX {
+        if f64::abs(product) > SAFE_MAX + 1.0 {
             return None;
         }
     }

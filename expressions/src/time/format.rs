@@ -45,7 +45,7 @@ pub fn to_iso(moment: &DateTime<Tz>) -> String {
         moment.minute(),
         moment.second()
     );
-    // Luxon writes `Z` only for the UTC zone itself; a zone that happens to be at 0 gets `+00:00`.
+    // Luxon writes `Z` for the zones UTC and GMT only; another zone at 0, `Etc/UTC` too, gets `+00:00`.
     if offset_seconds(moment) == 0 && is_utc(moment.timezone()) {
         text.push('Z');
     } else {
@@ -55,7 +55,7 @@ pub fn to_iso(moment: &DateTime<Tz>) -> String {
 }
 
 fn is_utc(zone: Tz) -> bool {
-    matches!(zone, Tz::UTC | Tz::Etc__UTC | Tz::GMT | Tz::Etc__GMT | Tz::UCT | Tz::Etc__UCT | Tz::Zulu | Tz::Etc__Zulu)
+    matches!(zone, Tz::UTC | Tz::GMT)
 }
 
 fn offset_text(seconds: i32, separator: &str, padded: bool) -> String {
@@ -139,9 +139,9 @@ fn clock_token(moment: &DateTime<Tz>, letter: char, count: usize) -> Option<Stri
     let hour12 = i64::from(moment.hour12().1);
     Some(match (letter, count) {
         ('S', 1) => millis.to_string(),
-        ('S' | 'u', 3) => pad(millis, 3),
-        ('u', 1) => (millis as f64 / 1000.0).to_string(),
+        ('S', 3) | ('u', 1) => pad(millis, 3),
         ('u', 2) => pad(millis / 10, 2),
+        ('u', 3) => (millis / 100).to_string(),
         ('s', 1 | 2) => pad(i64::from(moment.second()), count),
         ('m', 1 | 2) => pad(i64::from(moment.minute()), count),
         ('h', 1 | 2) => pad(hour12, count),
@@ -165,16 +165,25 @@ fn zone_token(moment: &DateTime<Tz>, letter: char, count: usize) -> Option<Strin
     })
 }
 
+/// Zone names as `en-US` has them: American zones have letters, the others a distance from GMT.
 fn zone_abbreviation(moment: &DateTime<Tz>) -> String {
+    const LETTERED: [&str; 14] = [
+        "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AST", "ADT", "AKST", "AKDT", "HST", "HDT",
+    ];
+    let zone = moment.timezone();
     let name = moment.offset().abbreviation().unwrap_or_default();
-    // Zones without an abbreviation of their own are named by a number in the zone data.
-    if name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+    let is_american = zone.name().starts_with("America/") || zone.name().starts_with("US/") || zone == Tz::Pacific__Honolulu;
+    if (is_american && LETTERED.contains(&name)) || name == "UTC" {
         return name.to_owned();
     }
     let offset = offset_seconds(moment);
     let (hours, minutes) = (offset.abs() / 3600, offset.abs() / 60 % 60);
     let sign = if offset < 0 { '-' } else { '+' };
-    if minutes == 0 { format!("GMT{sign}{hours}") } else { format!("GMT{sign}{hours}:{minutes:02}") }
+    match (hours, minutes) {
+        (0, 0) => "GMT".to_owned(),
+        (_, 0) => format!("GMT{sign}{hours}"),
+        _ => format!("GMT{sign}{hours}:{minutes:02}"),
+    }
 }
 
 fn date_token(moment: &DateTime<Tz>, letter: char, count: usize) -> Option<String> {
@@ -198,9 +207,10 @@ fn date_token(moment: &DateTime<Tz>, letter: char, count: usize) -> Option<Strin
         ('y', 4 | 6) => pad(year, count),
         ('k', 2) => pad(i64::from(week_year).rem_euclid(100), 2),
         ('k', 4) => pad(i64::from(week_year), 4),
-        ('W' | 'n', 1 | 2) => pad(i64::from(week), count),
-        ('i', 2) => pad(i64::from(week_year).rem_euclid(100), 2),
-        ('i', 4) => pad(i64::from(week_year), 4),
+        ('W', 1 | 2) => pad(i64::from(week), count),
+        ('n', 1 | 2) => pad(local_week(moment).1, count),
+        ('i', 2) => pad(local_week(moment).0.rem_euclid(100), 2),
+        ('i', 4) => pad(local_week(moment).0, 4),
         ('o', 1 | 3) => pad(i64::from(moment.ordinal()), count),
         ('q', 1 | 2) => pad(i64::from((month - 1) / 3 + 1), count),
         ('G', 1) => if year > 0 { "AD" } else { "BC" }.to_owned(),
@@ -234,4 +244,18 @@ fn macro_token(moment: &DateTime<Tz>, letter: char, count: usize) -> Option<Stri
         _ => return None,
     };
     Some(format(moment, pattern))
+}
+
+/// Week and its year as the `en-US` locale counts: from Sunday, and week 1 is the one with January 1.
+fn local_week(moment: &DateTime<Tz>) -> (i64, i64) {
+    let date = moment.naive_local().date();
+    let days_in_year = if date.leap_year() { 366 } else { 365 };
+    let (ordinal, weekday) = (i64::from(date.ordinal0()), i64::from(date.weekday().num_days_from_sunday()));
+    let year = i64::from(date.year());
+    // The week of a late December day that holds the next January 1 is that year's first.
+    if ordinal - weekday + 7 > days_in_year {
+        return (year + 1, 1);
+    }
+    let first_weekday = (weekday - ordinal).rem_euclid(7);
+    (year, (ordinal + first_weekday) / 7 + 1)
 }

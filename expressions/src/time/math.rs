@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use chrono_tz::Tz;
 
-use super::{Unit, from_local, offset_seconds};
+use super::{Unit, from_local, from_ms, offset_seconds};
 
 /// `moment` later by `amount` of `unit`; negative amounts go back. Months are clamped to their last day.
 ///
@@ -35,8 +35,9 @@ pub fn plus_all(moment: &DateTime<Tz>, amounts: &[(Unit, f64)]) -> Option<DateTi
         let local = add_calendar(moment.naive_local(), to_i64(months)?, to_i64(days)?)?;
         moved = from_local(local.and_utc().timestamp_millis(), offset_seconds(moment), moment.timezone())?;
     }
-    let exact = chrono::TimeDelta::try_milliseconds(to_i64(exact_ms.trunc())?)?;
-    moved.checked_add_signed(exact)
+    // A fraction of a millisecond is cut off the moment that is reached, not the amount.
+    let reached = to_i64((moved.timestamp_millis() as f64 + exact_ms).trunc())?;
+    from_ms(reached, moment.timezone())
 }
 
 fn to_i64(number: f64) -> Option<i64> {
