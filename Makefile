@@ -32,9 +32,9 @@ build: parts
 
 run: build
 	@echo
-	@echo "GraphQL and its page:  http://$(LISTEN)/graphql"
-	@echo "Health:                http://$(LISTEN)/health/live"
-	@echo "Data:                  $(DATA)   (stop with Ctrl-C; nothing is lost)"
+	@echo "GraphQL:  http://$(LISTEN)/graphql   (a page to try it: http://$(LISTEN)/)"
+	@echo "Health:   http://$(LISTEN)/health/live"
+	@echo "Data:     $(DATA)   (stop with Ctrl-C; nothing is lost)"
 	@echo
 	@$$(scripts/program.sh) serve --data $(DATA) --listen $(LISTEN)
 

@@ -5,5 +5,7 @@ mod documents;
 mod floors;
 mod licences;
 mod packages;
+mod product;
 mod repository;
 mod tree;
+mod workflows;

@@ -1,0 +1,135 @@
+//! A whole Timeloom in memory, without a server: commands in, the engine at work, the folded execution out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use serde_json::Value;
+use timeloom_commands::{Clock, CommandContext, Commands, Ids, ImportWorkflow, StartExecution, SystemIds};
+use timeloom_domain::event::{Aggregate, Event};
+use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
+use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId};
+use timeloom_engine::checkpoint::NoCheckpoint;
+use timeloom_engine::node::{OutboundPolicy, Services};
+use timeloom_engine::{Engine, EngineOptions, EngineParts};
+use timeloom_expressions::evaluator::Evaluator;
+use timeloom_expressions::port::Limits;
+use timeloom_sandbox::SandboxEngine;
+use timeloom_store::clock::Clock as StoreClock;
+use timeloom_store::{EventLog, Filter, MemoryLog, Position, StreamKey, SubscriptionMessage, SystemClock, TenantScope};
+
+/// Longest time for one execution of a test.
+const EXECUTION_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A running Timeloom.
+pub(crate) struct Product {
+    log: Arc<dyn EventLog>,
+    commands: Commands,
+    engine: Engine,
+}
+
+struct Time;
+
+impl Clock for Time {
+    fn now_ms(&self) -> i64 {
+        SystemClock.now().timestamp_millis()
+    }
+}
+
+impl Product {
+    /// Starts one.
+    pub(crate) async fn start() -> Self {
+        let log: Arc<dyn EventLog> = MemoryLog::new(Arc::new(SystemClock));
+        let registry = Arc::new(timeloom_nodes::registry::all());
+        let (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>) = (Arc::new(Time), Arc::new(SystemIds));
+        let catalogue = Arc::new(registry.catalogue());
+        let commands = Commands::new(Arc::clone(&log), catalogue, Arc::clone(&clock), Arc::clone(&ids));
+        let outbound = OutboundPolicy {
+            allow_private: true,
+            request_time_max: Duration::from_secs(5),
+            response_bytes_max: 1 << 20,
+            ..OutboundPolicy::default()
+        };
+        let parts = EngineParts {
+            log: Arc::clone(&log),
+            registry,
+            evaluator: Evaluator::new(Some(Arc::new(SandboxEngine::new(7).unwrap()))),
+            clock,
+            ids,
+            services: Arc::new(Services { outbound }),
+            checkpoints: Arc::new(NoCheckpoint),
+        };
+        let options = EngineOptions {
+            timezone: Tz::UTC,
+            vars: Arc::default(),
+            env: Arc::default(),
+            executions_max: 8,
+            bursts_max: 2,
+            code_limits: Limits::CODE,
+        };
+        let engine = Engine::new(parts, options);
+        engine.start().await.unwrap();
+        Self { log, commands, engine }
+    }
+
+    /// Stops it.
+    pub(crate) async fn stop(self) {
+        self.engine.stop().await;
+    }
+
+    /// Imports a workflow file, runs it by hand and waits for its end.
+    pub(crate) async fn run(&self, workflow: &Value) -> Execution {
+        let import = ImportWorkflow { workflow_id: None, source: workflow.to_string().into_bytes() };
+        let workflow_id = self.commands.import_workflow(&self.context(), import).await.unwrap().value;
+        let start = StartExecution {
+            execution_id: None,
+            workflow_id,
+            version: None,
+            mode: ExecutionMode::Manual,
+            start_node: None,
+            items: None,
+        };
+        let execution = self.commands.start_execution(&self.context(), start).await.unwrap().value;
+        tokio::time::timeout(EXECUTION_TIME_MAX, self.ended(execution)).await.unwrap()
+    }
+
+    async fn ended(&self, id: ExecutionId) -> Execution {
+        let stream = StreamKey::new(TenantId::default(), ExecutionEvent::CATEGORY, id.to_string());
+        let filter = Filter { stream: Some(stream), ..Filter::default() };
+        let mut events = self.log.subscribe(TenantScope::All, Position::START, filter, 10_000);
+        let mut execution = Execution::default();
+        while !execution.status.has_ended() {
+            match events.next().await {
+                Some(SubscriptionMessage::Event(event)) => {
+                    execution.apply(&timeloom_store::codec::decode(&event).unwrap())
+                }
+                Some(SubscriptionMessage::CaughtUp(_) | SubscriptionMessage::Checkpoint(_)) => {}
+                other => panic!("the subscription ended: {other:?}"),
+            }
+        }
+        execution
+    }
+
+    fn context(&self) -> CommandContext {
+        CommandContext {
+            tenant: TenantId::default(),
+            actor: Actor::Local("test".to_owned()),
+            command_id: CommandId(self.commands.ids().uuid()),
+            causation_id: None,
+            correlation_id: None,
+        }
+    }
+}
+
+/// The JSON of the items that a node's newest run gave, by output.
+pub(crate) fn outputs(execution: &Execution) -> BTreeMap<&str, Value> {
+    let mut newest = BTreeMap::new();
+    for run in &execution.node_runs {
+        let outputs = run.outputs.iter().flatten();
+        let json: Value =
+            outputs.map(|items| items.iter().map(|item| Value::Object(item.json.clone())).collect::<Value>()).collect();
+        newest.insert(run.node.as_str(), json);
+    }
+    newest
+}
