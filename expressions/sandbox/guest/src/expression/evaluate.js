@@ -3,6 +3,7 @@
 import { ExpressionError, limitOf } from '../errors.js';
 import { extend } from '../extensions/index.js';
 import { globalNames } from '../scope/globals.js';
+import { DateTime } from '../zones.js';
 import { forgetItems } from '../scope/state.js';
 import { defineVariables } from '../scope/variables.js';
 import { checkKey, rewrite } from './rewrite.js';
@@ -88,7 +89,7 @@ function asText(value) {
 }
 
 function functionError(value) {
-  const isLuxon = value.name === 'DateTime';
+  const isLuxon = value === DateTime;
   return new ExpressionError(isLuxon ? 'this is a DateTime, please access its methods' : 'this is a function, please add ()', {
     description: 'A function has no value of its own: call it.',
   });

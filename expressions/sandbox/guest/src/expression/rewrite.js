@@ -10,7 +10,7 @@ import { NATIVE_NAMES } from '../scope/globals.js';
 
 const DENIED = new Set([
   '__proto__', 'prototype', 'constructor', 'getPrototypeOf', 'prepareStackTrace', 'mainModule', 'binding', '_linkedBinding',
-  '_load', 'getBuiltinModule', 'caller', 'callee', '__cqjs',
+  '_load', 'caller', 'callee', '__cqjs',
 ]);
 const MUTATING = new Set([
   'sort', 'reverse', 'push', 'pop', 'shift', 'unshift', 'splice', 'fill', 'copyWithin', 'assign', 'add', 'delete', 'clear', 'set',
