@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use timeloom_store::tail::{History, HistoryPage};
 use timeloom_store::{
-    Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, TenantScope,
+    APPEND_EVENTS_MAX, Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey,
+    TenantScope,
 };
 use tokio::sync::Semaphore;
 
@@ -156,9 +157,9 @@ pub(crate) fn stream_no(connection: &Connection, stream: &StreamKey) -> Result<O
         .map_err(log_error)
 }
 
-/// Joins each append of a stream with its run of positions.
-const STREAM_JOIN: &str = "FROM appends a JOIN events e \
-     ON e.position BETWEEN a.first_position AND a.first_position + a.last_sequence - a.first_sequence";
+/// Joins each append, which its last event stands for, with all of its events.
+const STREAM_JOIN: &str = "FROM events a JOIN events e ON e.position BETWEEN a.position - a.append_events + 1 AND a.position \
+     WHERE a.append_events IS NOT NULL AND a.stream_no = ?1";
 
 fn read_stream(
     connection: &Connection,
@@ -169,16 +170,18 @@ fn read_stream(
 ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
     let sql = match direction {
         Direction::Forward => format!(
-            "SELECT {COLUMNS} {STREAM_JOIN} WHERE a.stream_no = ?1 AND a.last_sequence > ?2 AND e.sequence > ?2 \
-             ORDER BY a.last_sequence, e.position LIMIT ?3"
+            "SELECT {COLUMNS} {STREAM_JOIN} AND a.sequence > ?2 AND e.sequence > ?2 \
+             ORDER BY a.sequence, e.position LIMIT ?3"
         ),
         Direction::Backward => format!(
-            "SELECT {COLUMNS} {STREAM_JOIN} WHERE a.stream_no = ?1 AND a.first_sequence <= ?2 AND e.sequence <= ?2 \
-             ORDER BY a.last_sequence DESC, e.position DESC LIMIT ?3"
+            "SELECT {COLUMNS} {STREAM_JOIN} AND a.sequence < ?2 + {APPEND_EVENTS_MAX} AND e.sequence <= ?2 \
+             ORDER BY a.sequence DESC, e.position DESC LIMIT ?3"
         ),
     };
     let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
-    RowReader::read_all(&mut statement, &[&stream_no, &signed(after.0), &rows(limit)])
+    // Far beyond any revision, but not so far that adding to it overflows.
+    let after = signed(after.0).min(i64::MAX / 2);
+    RowReader::read_all(&mut statement, &[&stream_no, &after, &rows(limit)])
 }
 
 fn read_range(
@@ -190,58 +193,52 @@ fn read_range(
     limit: usize,
 ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
     let (after, up_to, limit) = (signed(range.after.0), signed(range.up_to.0), rows(limit));
-    let mut parameters: Vec<&dyn ToSql> = vec![&after, &up_to, &limit];
-    let mut conditions = String::new();
     let stream_no = match &filter.stream {
         Some(stream) => match stream_no(connection, stream)? {
-            Some(stream_no) => Some(stream_no),
+            Some(stream_no) => stream_no,
             None => return Ok(Vec::new()),
         },
-        None => None,
+        None => 0,
     };
-    let source = match &stream_no {
-        Some(stream_no) => {
-            parameters.push(stream_no);
-            // The run's last position rules out most appends without a look at their events.
-            let _ = write!(
-                conditions,
-                " AND a.stream_no = ?4 AND a.first_position + a.last_sequence - a.first_sequence > ?1 \
-                 AND a.first_position <= ?2"
-            );
-            STREAM_JOIN
-        }
-        None => "FROM events e",
-    };
+    let mut parameters: Vec<&dyn ToSql> = vec![&stream_no, &after, &up_to, &limit];
     let tenant = match scope {
         TenantScope::All => None,
         TenantScope::One(tenant) => Some(tenant.0),
     };
+    let descending = if direction == Direction::Backward { " DESC" } else { "" };
+    let (source, order) = match &filter.stream {
+        // The position of an append rules out most of them without a look at their events.
+        Some(_) => (
+            format!("{STREAM_JOIN} AND a.position > ?2 AND a.position - a.append_events < ?3 AND"),
+            format!("a.sequence{descending}, e.position{descending}"),
+        ),
+        None => ("FROM events e WHERE ?1 = 0 AND".to_owned(), format!("e.position{descending}")),
+    };
+    let mut sql = format!("SELECT {COLUMNS} {source} e.position > ?2 AND e.position <= ?3");
     if let Some(tenant) = &tenant {
         parameters.push(tenant);
-        let _ = write!(conditions, " AND e.tenant_id = ?{}", parameters.len());
+        let _ = write!(sql, " AND e.tenant_id = ?{}", parameters.len());
     }
     for (column, names) in [("aggregate_type", &filter.categories), ("event_type", &filter.event_types)] {
-        if names.is_empty() {
-            continue;
-        }
-        let _ = write!(conditions, " AND e.{column} IN (");
-        for (index, name) in names.iter().enumerate() {
-            parameters.push(name);
-            let comma = if index == 0 { "" } else { ", " };
-            let _ = write!(conditions, "{comma}?{}", parameters.len());
-        }
-        conditions.push(')');
+        add_names(&mut sql, &mut parameters, column, names);
     }
-    let order = match direction {
-        Direction::Forward => "",
-        Direction::Backward => " DESC",
-    };
-    let sql = format!(
-        "SELECT {COLUMNS} {source} WHERE e.position > ?1 AND e.position <= ?2{conditions} \
-         ORDER BY e.position{order} LIMIT ?3"
-    );
+    let _ = write!(sql, " ORDER BY {order} LIMIT ?4");
     let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
     RowReader::read_all(&mut statement, &parameters)
+}
+
+/// Narrows a query to rows whose `column` has one of `names`; no names mean all.
+fn add_names<'name>(sql: &mut String, parameters: &mut Vec<&'name dyn ToSql>, column: &str, names: &'name [Arc<str>]) {
+    if names.is_empty() {
+        return;
+    }
+    let _ = write!(sql, " AND e.{column} IN (");
+    for (index, name) in names.iter().enumerate() {
+        parameters.push(name);
+        let comma = if index == 0 { "" } else { ", " };
+        let _ = write!(sql, "{comma}?{}", parameters.len());
+    }
+    sql.push(')');
 }
 
 fn rows(limit: usize) -> i64 {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, params};
 use timeloom_store::admission::{answer_again, check_expected, record};
 use timeloom_store::leaf::leaf;
 use timeloom_store::{AppendError, Appended, LogError, NewEvent, Position, RecordedEvent, Revision};
@@ -97,7 +97,6 @@ struct Batch<'writer> {
     now_us: i64,
     check: IdCheck,
     insert_event: CachedStatement<'writer>,
-    insert_append: CachedStatement<'writer>,
     insert_stream: CachedStatement<'writer>,
     find_command: CachedStatement<'writer>,
     find_revision: CachedStatement<'writer>,
@@ -122,22 +121,19 @@ impl<'writer> Batch<'writer> {
             check,
             insert_event: connection.prepare_cached(
                 "INSERT INTO events (position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, \
-                 event_version, payload, metadata, recorded_at, leaf) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            )?,
-            insert_append: connection.prepare_cached(
-                "INSERT INTO appends (stream_no, last_sequence, first_sequence, first_position, command_id) \
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                 event_version, payload, metadata, recorded_at, leaf, stream_no, append_events, command_id) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
             insert_stream: connection.prepare_cached(
                 "INSERT INTO streams (stream_no, tenant_id, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3, ?4)",
             )?,
             find_command: connection.prepare_cached(
-                "SELECT first_position, first_position + last_sequence - first_sequence FROM appends \
-                 WHERE stream_no = ?1 AND command_id = ?2",
+                "SELECT position - append_events + 1, position FROM events \
+                 WHERE command_id = ?1 AND stream_no = ?2 AND append_events IS NOT NULL",
             )?,
-            find_revision: connection
-                .prepare_cached("SELECT coalesce(max(last_sequence), 0) FROM appends WHERE stream_no = ?1")?,
+            find_revision: connection.prepare_cached(
+                "SELECT coalesce(max(sequence), 0) FROM events WHERE stream_no = ?1 AND append_events IS NOT NULL",
+            )?,
             find_event_id: connection.prepare_cached("SELECT 1 FROM events WHERE event_id = ?1")?,
         })
     }
@@ -200,7 +196,7 @@ impl<'writer> Batch<'writer> {
         let command_id = request.append.command_id.0.as_bytes();
         let run: Option<(i64, i64)> = self
             .find_command
-            .query_row((head.stream_no, command_id), |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row((command_id, head.stream_no), |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         run.map(|(first, last)| readers::read_run(self.connection, first, last).map_err(Failure::from)).transpose()
     }
@@ -222,8 +218,9 @@ impl<'writer> Batch<'writer> {
             None => self.add_stream(request)?,
         };
         let first = self.end.position;
+        let added = append.events.len() as u64;
         let mut events = Vec::with_capacity(append.events.len());
-        for (offset, (event, metadata)) in (1u64..).zip(append.events.iter().zip(&measured.metadata)) {
+        for (offset, (event, metadata)) in (1..).zip(append.events.iter().zip(&measured.metadata)) {
             let event = record(
                 event.clone(),
                 append.stream.clone(),
@@ -231,18 +228,11 @@ impl<'writer> Batch<'writer> {
                 Revision(revision.0 + offset),
                 self.end.time.next(self.now_us),
             );
-            self.insert(&event, metadata)?;
+            let ends = (offset == added).then_some((signed(added), append.command_id.0.as_bytes()));
+            self.insert(&event, metadata, stream_no, ends)?;
             events.push(Arc::new(event));
         }
-        let added = events.len() as u64;
         let (position, last) = (Position(first.0 + added), Revision(revision.0 + added));
-        self.insert_append.execute((
-            stream_no,
-            signed(last.0),
-            signed(revision.0 + 1),
-            signed(first.0 + 1),
-            append.command_id.0.as_bytes(),
-        ))?;
         self.end.position = position;
         self.heads.put(&append.stream, Head { stream_no, revision: last });
         Ok(Appended { position, revision: last, events, repeated: false })
@@ -256,10 +246,17 @@ impl<'writer> Batch<'writer> {
         Ok(stream_no)
     }
 
-    fn insert(&mut self, event: &RecordedEvent, metadata: &str) -> Result<(), Failure> {
+    /// Writes one event; `ends` is the number of events and the command of the append that it is the last of.
+    fn insert(
+        &mut self,
+        event: &RecordedEvent,
+        metadata: &str,
+        stream_no: i64,
+        ends: Option<(i64, &[u8; 16])>,
+    ) -> Result<(), Failure> {
         let leaf = leaf(event, metadata, self.record);
         let mut version = [0; 5];
-        self.insert_event.execute((
+        self.insert_event.execute(params![
             signed(event.position.0),
             event.stream.tenant.0,
             &*event.stream.category,
@@ -271,8 +268,11 @@ impl<'writer> Batch<'writer> {
             event.payload.get(),
             metadata,
             event.recorded_at.timestamp_micros(),
-            &leaf,
-        ))?;
+            leaf,
+            stream_no,
+            ends.map(|(added, _)| added),
+            ends.map(|(_, command_id)| command_id),
+        ])?;
         Ok(())
     }
 }
