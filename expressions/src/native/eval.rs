@@ -294,7 +294,7 @@ impl<'a> Machine<'a> {
         Ok(Js::text(joined))
     }
 
-    fn root(&mut self, root: Root) -> Result<Js<'a>, Stop> {
+    fn root(&self, root: Root) -> Result<Js<'a>, Stop> {
         let context = self.context;
         let scope = context.scope;
         let item = || scope.items.get(context.item_index).ok_or(Unsupported);
@@ -322,7 +322,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    fn node(&mut self, slot: usize, name: &str, access: NodeAccess) -> Result<Js<'a>, Stop> {
+    fn node(&self, slot: usize, name: &str, access: NodeAccess) -> Result<Js<'a>, Stop> {
         let slot = self.slots.get(slot).ok_or(Unsupported)?;
         let answer = slot.get_or_init(|| ask(self.context, name, access));
         let index = self.context.item_index;

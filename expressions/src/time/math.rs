@@ -30,7 +30,7 @@ pub fn plus_all(moment: &DateTime<Tz>, amounts: &[(Unit, f64)]) -> Option<DateTi
             exact_ms += (amount - whole) * unit.casual_ms();
         }
     }
-    let mut moved = moment.clone();
+    let mut moved = *moment;
     if months != 0.0 || days != 0.0 {
         let local = add_calendar(moment.naive_local(), to_i64(months)?, to_i64(days)?)?;
         moved = from_local(local.and_utc().timestamp_millis(), offset_seconds(moment), moment.timezone())?;
@@ -67,7 +67,7 @@ pub fn start_of(moment: &DateTime<Tz>, unit: Unit) -> Option<DateTime<Tz>> {
         Unit::Hours => date.and_hms_opt(time.hour(), 0, 0)?,
         Unit::Minutes => date.and_hms_opt(time.hour(), time.minute(), 0)?,
         Unit::Seconds => date.and_hms_opt(time.hour(), time.minute(), time.second())?,
-        Unit::Milliseconds => return Some(moment.clone()),
+        Unit::Milliseconds => return Some(*moment),
     };
     from_local(start.and_utc().timestamp_millis(), offset_seconds(moment), moment.timezone())
 }
@@ -105,15 +105,15 @@ pub fn diff(later: &DateTime<Tz>, earlier: &DateTime<Tz>, units: &[Unit]) -> Vec
 fn ordered_diff(earlier: &DateTime<Tz>, later: &DateTime<Tz>, units: &[Unit]) -> Vec<(Unit, f64)> {
     let later = later.with_timezone(&earlier.timezone());
     let mut results: Vec<(Unit, f64)> = Vec::new();
-    let mut cursor = earlier.clone();
-    let mut high_water = earlier.clone();
-    let at = |results: &[(Unit, f64)]| plus_all(earlier, results).unwrap_or_else(|| later.clone());
+    let mut cursor = *earlier;
+    let mut high_water = *earlier;
+    let at = |results: &[(Unit, f64)]| plus_all(earlier, results).unwrap_or(later);
     for &unit in units.iter().filter(|unit| **unit <= Unit::Days) {
         results.push((unit, whole_units(&cursor, &later, unit)));
         let last = results.len() - 1;
         high_water = at(&results);
         if high_water <= later {
-            cursor = high_water.clone();
+            cursor = high_water;
             continue;
         }
         results[last].1 -= 1.0;
