@@ -75,7 +75,7 @@ impl Conditions {
                 let written = written.and_then(|groups| groups.get(group)?.get(index));
                 let value = |key: &str| {
                     let is_written = written.is_some_and(|written| written.get(key).is_some());
-                    condition.get(key).or_else(|| if is_written { None } else { Some(&fallback) })
+                    condition.get(key).or(if is_written { None } else { Some(&fallback) })
                 };
                 let operation = condition.get("operation").and_then(Value::as_str);
                 let operation = operation.unwrap_or_else(|| simple::default_operation(group));

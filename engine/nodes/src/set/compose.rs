@@ -38,9 +38,9 @@ fn choice(run: &mut NodeRun<'_>, index: usize, options: Option<&Value>) -> Resul
         _ => Keep::All,
     };
     let keep_binary = if run.version() >= 3.4 {
-        !option("stripBinary").map_or(true, values::truthy) && !matches!(keep, Keep::Nothing)
+        !option("stripBinary").is_some_and(values::truthy) && !matches!(keep, Keep::Nothing)
     } else {
-        option("includeBinary").map_or(true, values::truthy)
+        option("includeBinary").is_some_and(values::truthy)
     };
     Ok(Choice { keep, keep_binary, dots: option("dotNotation") != Some(&Value::Bool(false)) })
 }

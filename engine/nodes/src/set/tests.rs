@@ -120,6 +120,7 @@ fn attachments_stay_unless_stripped() {
         let output = Bench::new(&Set, version, parameters).input(items).run().unwrap();
         output.outputs[0][0].binary.is_some()
     };
+    assert!(kept(3.4, json!({})) && !kept(3.2, json!({})));
     assert!(kept(3.4, json!({"stripBinary": false})) && !kept(3.4, json!({"stripBinary": true})));
     assert!(kept(3.2, json!({"includeBinary": true})) && !kept(3.2, json!({"includeBinary": false})));
 }
