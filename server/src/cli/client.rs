@@ -1,0 +1,124 @@
+//! How a verb reaches Timeloom: over HTTP to a running server, or in this process over the data folder. Both speak
+//! the same GraphQL, so a verb is written once.
+
+use anyhow::{Context as _, bail};
+use async_graphql::{Request, Variables};
+use serde_json::{Value, json};
+use timeloom_read_api::{ApiSchema, schema};
+
+use crate::app::App;
+use crate::cli::{Access, Failure, output};
+use crate::config::Config;
+
+/// A way to Timeloom.
+pub enum Client {
+    /// A running server.
+    Remote {
+        /// Where its GraphQL is.
+        url: String,
+        /// The connection.
+        http: reqwest::Client,
+    },
+    /// The data folder, opened by this process.
+    Local {
+        /// Everything over the folder.
+        app: Box<App>,
+        /// Its API.
+        schema: Box<ApiSchema>,
+    },
+}
+
+impl Client {
+    /// Reaches the server that `access` names, or opens the data folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened; another process may have it, and the message says how to reach that one.
+    pub fn open(access: &Access, config: &Config) -> anyhow::Result<Self> {
+        match &access.server {
+            Some(url) => Self::remote(url),
+            None => {
+                let app = App::open(config, timeloom_nodes::registry::all())?;
+                app.start_read_models()?;
+                let schema = Box::new(schema(app.api.clone()));
+                Ok(Self::Local { app: Box::new(app), schema })
+            }
+        }
+    }
+
+    /// Reaches a server.
+    ///
+    /// # Errors
+    /// When `url` is not one.
+    pub fn remote(url: &str) -> anyhow::Result<Self> {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            bail!("'{url}' is not the address of a server: it must begin with http:// or https://");
+        }
+        let http = reqwest::Client::builder().no_proxy().build().context("no HTTP client could be made")?;
+        Ok(Self::Remote { url: format!("{}/graphql", url.trim_end_matches('/')), http })
+    }
+
+    /// Asks; answers the `data` of the response.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or answers with errors.
+    pub async fn ask(&self, query: &str, variables: Value) -> anyhow::Result<Value> {
+        let response = match self {
+            Self::Remote { url, http } => {
+                let body = json!({ "query": query, "variables": variables });
+                let sent = http.post(url).json(&body).send().await;
+                let response = sent.with_context(|| format!("the server at {url} cannot be reached"))?;
+                let status = response.status();
+                let text = response.text().await.context("the server's answer broke off")?;
+                serde_json::from_str(&text)
+                    .with_context(|| format!("the server at {url} answered {status}, not GraphQL: is it Timeloom?"))?
+            }
+            Self::Local { schema, .. } => {
+                let request = Request::new(query).variables(Variables::from_json(variables));
+                serde_json::to_value(schema.execute(request).await)?
+            }
+        };
+        if let Some(errors) = response.get("errors").and_then(Value::as_array).filter(|errors| !errors.is_empty()) {
+            let messages: Vec<_> = errors.iter().filter_map(|error| error.get("message")?.as_str()).collect();
+            bail!("{}", messages.join("; "));
+        }
+        Ok(response.get("data").cloned().unwrap_or_default())
+    }
+
+    /// Sends a mutation; answers its payload, or tells the person why it was refused.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] after the refusal was told.
+    pub async fn change(&self, field: &str, query: &str, input: Value, json: bool) -> Result<Value, Failure> {
+        let data = self.ask(query, json!({ "input": input })).await?;
+        let payload = data.get(field).cloned().unwrap_or_default();
+        let errors = payload.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+        if errors.is_empty() {
+            return Ok(payload);
+        }
+        if json {
+            output::json(&json!({ "errors": errors }));
+        }
+        for error in &errors {
+            let problems = error.get("problems").and_then(Value::as_array).cloned().unwrap_or_default();
+            if problems.is_empty() {
+                output::error(&output::text(error, "/message"));
+            }
+            for problem in problems {
+                let place = match problem.get("node").and_then(Value::as_str) {
+                    Some(node) => format!("node '{node}', "),
+                    None => String::new(),
+                };
+                let (field, message) = (output::text(&problem, "/field"), output::text(&problem, "/message"));
+                output::error(&format!("{place}{field}: {message}"));
+            }
+        }
+        Err(Failure::Refused)
+    }
+
+    /// Closes what was opened.
+    pub async fn close(self) {
+        if let Self::Local { app, .. } = self {
+            app.close().await;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line: one module a noun. Every verb takes `--json` for programs.
+
+mod client;
+mod events;
+mod execution;
+mod expression;
+pub mod output;
+mod projections;
+mod run;
+mod state;
+mod workflow;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, LogFormat, ServeConfig};
+use crate::serve;
+
+/// Timeloom: workflow automation whose whole history can be read, rewound and verified.
+#[derive(Debug, Parser)]
+#[command(name = "timeloom", version, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub config: Config,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb that talks to a store or server takes.
+#[derive(Debug, Clone, Args)]
+pub struct Access {
+    /// A running server, such as http://127.0.0.1:8080; without it the verb opens the data folder itself.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve the API and run workflows on the embedded store
+    Serve(ServeConfig),
+    /// Import, list, export and run workflows
+    #[command(subcommand)]
+    Workflow(workflow::WorkflowVerb),
+    /// List, show and cancel executions
+    #[command(subcommand)]
+    Execution(execution::ExecutionVerb),
+    /// List the events of the log, or follow them
+    #[command(subcommand)]
+    Events(events::EventsVerb),
+    /// The state of anything at any moment
+    #[command(subcommand)]
+    State(state::StateVerb),
+    /// Evaluate expressions
+    #[command(subcommand)]
+    Expression(expression::ExpressionVerb),
+    /// Work on the read models
+    #[command(subcommand)]
+    Projections(projections::ProjectionsVerb),
+}
+
+/// Why a verb ended without success.
+#[derive(Debug)]
+pub enum Failure {
+    /// It did what it was asked, and the answer is a failure: status 1.
+    Failed,
+    /// The input was refused; the message was told: status 2.
+    Refused,
+    /// Anything else: status 1 with a message.
+    Error(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl Cli {
+    /// Runs the verb.
+    pub async fn run(self) -> ExitCode {
+        if let Err(error) = init_logging(&self.config) {
+            return fail(&error);
+        }
+        let config = &self.config;
+        let result = match self.verb {
+            Verb::Serve(options) => serve::serve(config, &options).await.map_err(Failure::Error),
+            Verb::Workflow(verb) => verb.run(config).await,
+            Verb::Execution(verb) => verb.run(config).await,
+            Verb::Events(verb) => verb.run(config).await,
+            Verb::State(verb) => verb.run(config).await,
+            Verb::Expression(verb) => verb.run(config),
+            Verb::Projections(verb) => verb.run(config).await,
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Failure::Failed) => ExitCode::from(1),
+            Err(Failure::Refused) => ExitCode::from(2),
+            Err(Failure::Error(error)) => fail(&error),
+        }
+    }
+}
+
+/// Tells the error with its causes; status 1.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    output::error(&format!("{error:#}"));
+    ExitCode::from(1)
+}
+
+fn init_logging(config: &Config) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
+        .map_err(|error| anyhow::anyhow!("--log '{}' is not a filter: {error}", config.log))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! `timeloom workflow`: import, list, export, run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::client::Client;
+use super::run::RunArguments;
+use super::{Access, Failure, output};
+use crate::config::Config;
+
+const IMPORT: &str = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) {
+  workflowId position revision errors { code message ... on Refused { problems { node field message } } } } }";
+const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
+  nodes { id name nodeCount publishedVersion archived updatedPosition } pageInfo { hasNextPage endCursor } } }";
+const STATE: &str = "query($id: ID!) { stateAt(entity: { kind: WORKFLOW, id: $id }) { state position revision } }";
+
+#[derive(Debug, Subcommand)]
+pub enum WorkflowVerb {
+    /// Take a workflow file in (n8n's export format)
+    Import {
+        /// The file; `-` reads standard input.
+        file: PathBuf,
+        /// The workflow whose draft to replace; without it a new workflow is made.
+        #[arg(long)]
+        id: Option<Uuid>,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// List the workflows
+    List {
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Print a workflow as a file
+    Export {
+        /// Its id.
+        id: Uuid,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Run a workflow file and print what every node gave
+    Run(RunArguments),
+}
+
+impl WorkflowVerb {
+    pub async fn run(self, config: &Config) -> Result<(), Failure> {
+        match self {
+            Self::Import { file, id, access } => import(&file, id, &access, config).await,
+            Self::List { access } => list(&access, config).await,
+            Self::Export { id, access } => export(id, &access, config).await,
+            Self::Run(arguments) => arguments.run(config).await,
+        }
+    }
+}
+
+/// Largest file that is read, in bytes: what is larger is refused before it fills the memory.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// The text of a file, or of standard input.
+///
+/// # Errors
+/// When it cannot be read or is too large.
+pub fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut text = Vec::new();
+    let named = || format!("{} cannot be read", file.display());
+    let source: Box<dyn std::io::Read> = if file.as_os_str() == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(file).with_context(named)?)
+    };
+    source.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).with_context(named)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        anyhow::bail!("{} has more than {FILE_BYTES_MAX} bytes: a workflow file is at most 16 MiB", file.display());
+    }
+    Ok(text)
+}
+
+async fn import(file: &Path, id: Option<Uuid>, access: &Access, config: &Config) -> Result<(), Failure> {
+    let source = String::from_utf8(read_file(file)?)
+        .map_err(|error| anyhow::anyhow!("{} is not UTF-8 text: {error}", file.display()))?;
+    let client = Client::open(access, config)?;
+    let input = json!({ "source": source, "workflowId": id });
+    let result = client.change("importWorkflow", IMPORT, input, access.json).await;
+    client.close().await;
+    let payload = result?;
+    if access.json {
+        output::json(&payload);
+    } else {
+        let (id, position) = (output::text(&payload, "/workflowId"), output::text(&payload, "/position"));
+        output::line(&format!("imported workflow {id} at position {position}"));
+    }
+    Ok(())
+}
+
+/// Every entry of a list, page by page.
+///
+/// # Errors
+/// When a page cannot be read.
+pub async fn all_pages(client: &Client, query: &str, field: &str, mut variables: Value) -> anyhow::Result<Vec<Value>> {
+    let mut nodes = Vec::new();
+    loop {
+        let data = client.ask(query, variables.clone()).await?;
+        let list = data.get(field).cloned().unwrap_or_default();
+        nodes.extend(list.get("nodes").and_then(Value::as_array).cloned().unwrap_or_default());
+        if list.pointer("/pageInfo/hasNextPage") != Some(&Value::Bool(true)) {
+            return Ok(nodes);
+        }
+        variables["after"] = list.pointer("/pageInfo/endCursor").cloned().unwrap_or_default();
+    }
+}
+
+async fn list(access: &Access, config: &Config) -> Result<(), Failure> {
+    let client = Client::open(access, config)?;
+    let workflows = all_pages(&client, LIST, "workflows", json!({ "first": 100 })).await;
+    client.close().await;
+    let workflows = workflows?;
+    if access.json {
+        output::json(&Value::Array(workflows));
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = workflows
+        .iter()
+        .map(|workflow| {
+            ["/id", "/name", "/nodeCount", "/publishedVersion", "/archived"]
+                .map(|path| output::text(workflow, path))
+                .to_vec()
+        })
+        .collect();
+    output::table(&["ID", "NAME", "NODES", "VERSION", "ARCHIVED"], &rows);
+    Ok(())
+}
+
+async fn export(id: Uuid, access: &Access, config: &Config) -> Result<(), Failure> {
+    let client = Client::open(access, config)?;
+    let data = client.ask(STATE, json!({ "id": id })).await;
+    client.close().await;
+    let data = data?;
+    match data.pointer("/stateAt/state/draft") {
+        Some(draft) if !draft.is_null() => {
+            let text = if access.json { draft.to_string() } else { serde_json::to_string_pretty(draft)? };
+            output::line(&text);
+            Ok(())
+        }
+        _ => {
+            output::error(&format!("there is no workflow {id}: `timeloom workflow list` shows those that are"));
+            Err(Failure::Refused)
+        }
+    }
+}

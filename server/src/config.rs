@@ -1,0 +1,109 @@
+//! The typed configuration: every setting is a flag with an environment name beside it. Nothing else reads the
+//! environment.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use timeloom_domain::item::JsonObject;
+use timeloom_engine::node::OutboundPolicy;
+
+/// Settings of every verb that opens a data folder or runs workflows.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Folder of the embedded store.
+    #[arg(long, global = true, env = "TIMELOOM_DATA", default_value = "./data", help_heading = "Settings")]
+    pub data: PathBuf,
+    /// Time zone of workflows that name none. The default is the one that n8n has, so that its files give the same.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_TIMEZONE",
+        default_value = "America/New_York",
+        help_heading = "Settings"
+    )]
+    pub timezone: Tz,
+    /// Private or loopback hosts that HTTP Request nodes may reach, comma-separated (`host` or `host:port`); `*` allows all.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_ALLOW_PRIVATE_HOSTS",
+        value_delimiter = ',',
+        value_name = "HOST",
+        help_heading = "Settings"
+    )]
+    pub allow_private_hosts: Vec<String>,
+    /// Names of environment variables that expressions may read as `$env`, comma-separated.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_EXPRESSION_ENV",
+        value_delimiter = ',',
+        value_name = "NAME",
+        help_heading = "Settings"
+    )]
+    pub expression_env: Vec<String>,
+    /// Threads that answer requests and compute; the number of processors when absent.
+    #[arg(long, global = true, env = "TIMELOOM_WORKERS", help_heading = "Settings")]
+    pub workers: Option<usize>,
+    /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `timeloom_engine=debug`.
+    #[arg(long, global = true, env = "TIMELOOM_LOG", default_value = "warn", help_heading = "Settings")]
+    pub log: String,
+    /// How to log.
+    #[arg(long, global = true, env = "TIMELOOM_LOG_FORMAT", default_value = "text", help_heading = "Settings")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: a JSON object a line.
+    Json,
+}
+
+/// Settings of `serve` alone.
+#[derive(Debug, Clone, Args)]
+pub struct ServeConfig {
+    /// Address to listen on. Until sign-in exists, only loopback addresses are accepted.
+    #[arg(long, env = "TIMELOOM_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Keep the log in memory: everything is gone when the server stops. For trying out and for measurements.
+    #[arg(long)]
+    pub in_memory: bool,
+}
+
+/// Longest time for one request of an HTTP Request node, its answer included.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(300);
+/// Largest answer to such a request, in bytes.
+const RESPONSE_BYTES_MAX: usize = 64 << 20;
+
+impl Config {
+    /// Threads that answer requests and compute.
+    pub fn worker_threads(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        self.workers.unwrap_or(processors).clamp(1, 256)
+    }
+
+    /// Which addresses HTTP Request nodes may reach.
+    pub fn outbound(&self) -> OutboundPolicy {
+        OutboundPolicy {
+            allow_private: self.allow_private_hosts.iter().any(|host| host == "*"),
+            allowed_hosts: self.allow_private_hosts.iter().cloned().collect::<BTreeSet<_>>(),
+            request_time_max: REQUEST_TIME_MAX,
+            response_bytes_max: RESPONSE_BYTES_MAX,
+        }
+    }
+
+    /// `$env`: the allowed names that are set.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    pub fn expression_environment(&self) -> JsonObject {
+        let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
+        self.expression_env.iter().filter_map(value).collect()
+    }
+}

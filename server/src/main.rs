@@ -1,0 +1,36 @@
+//! The `timeloom` program: the server, and the verbs that work on a data folder or a running server.
+
+mod app;
+mod cli;
+mod clock;
+mod config;
+mod fixture;
+mod run_data;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+
+/// Stack of worker threads, in bytes: deep JSON and deep expressions are bounded, and these bounds need room.
+const STACK_BYTES: usize = 8 << 20;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cli.config.worker_threads())
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let status = runtime.block_on(cli.run());
+            // A script that is still being stopped must not hold up the exit.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+            status
+        }
+        Err(error) => cli::fail(&anyhow::Error::new(error).context("the program's threads could not be started")),
+    }
+}
