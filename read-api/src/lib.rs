@@ -1,1 +1,16 @@
+//! The GraphQL API: schema, HTTP, WebSocket and SSE transports, health, and the GraphiQL page.
+//!
+//! Reads come from projections and the log's read port, writes go through `commands`. Nothing here runs a workflow:
+//! what cannot be learned from a projection or the log is not answered. Every read can be taken as of an earlier
+//! position, every write answers the position from which it can be read.
 
+mod bind;
+mod documents;
+mod http;
+mod schema;
+mod state;
+
+pub use bind::{BindError, check_bind};
+pub use http::{Api, ServerOptions, configure, server};
+pub use schema::{ApiSchema, schema, sdl_text};
+pub use state::{ApiState, Wiring};

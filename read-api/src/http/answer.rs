@@ -1,0 +1,86 @@
+//! Answers as JSON, with the status that the client's form of answer asks for. Never says how the server is built.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
+use async_graphql::{Response, ServerError, Value};
+use serde::Serialize;
+use serde_json::json;
+
+use super::negotiation::{Form, GRAPHQL_RESPONSE};
+use crate::documents::Unacceptable;
+
+/// An answer as it is written: without `data` when nothing was executed.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<ServerError>,
+}
+
+impl Answer {
+    /// Whether nothing was executed, because the request as a whole is wrong.
+    pub(super) fn is_refused(&self) -> bool {
+        self.data.is_none()
+    }
+
+    /// Its errors.
+    pub(super) fn errors(&self) -> &[ServerError] {
+        &self.errors
+    }
+
+    /// As JSON text.
+    pub(super) fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|error| {
+            tracing::error!(error = %error, "an answer could not be written");
+            json!({ "errors": [{ "message": "the answer could not be written" }] }).to_string()
+        })
+    }
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        let mut errors = response.errors;
+        let refused =
+            response.data == Value::Null && !errors.is_empty() && errors.iter().all(|error| error.path.is_empty());
+        let code = if refused { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
+        errors.iter_mut().for_each(|error| add_code(error, code));
+        Self { data: (!refused).then_some(response.data), errors }
+    }
+}
+
+impl From<Unacceptable> for Answer {
+    fn from(unacceptable: Unacceptable) -> Self {
+        let mut error = unacceptable.error;
+        add_code(&mut error, unacceptable.code);
+        Self { data: None, errors: vec![error] }
+    }
+}
+
+/// Every error carries a code for programs.
+fn add_code(error: &mut ServerError, code: &str) {
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        extensions.set("code", code);
+    }
+}
+
+/// An answer in the form that was asked for.
+pub(super) fn respond(answer: &Answer, form: Form) -> HttpResponse {
+    let refused = answer.is_refused();
+    match form {
+        Form::GraphqlResponse => {
+            let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+            let content_type = format!("{GRAPHQL_RESPONSE}; charset=utf-8");
+            HttpResponse::build(status).content_type(content_type).body(answer.text())
+        }
+        _ => HttpResponse::Ok().content_type("application/json; charset=utf-8").body(answer.text()),
+    }
+}
+
+/// An answer to a request that is wrong as HTTP goes.
+pub(super) fn refuse(status: StatusCode, code: &str, message: impl AsRef<str>) -> HttpResponse {
+    let body = json!({ "errors": [{ "message": message.as_ref(), "extensions": { "code": code } }] });
+    HttpResponse::build(status).content_type(ContentType::json()).body(body.to_string())
+}

@@ -1,0 +1,112 @@
+//! The HTTP side: what is served where, to whom, and within which limits.
+//!
+//! Never answers a page of another site: see [`guard`].
+
+mod answer;
+mod graphql;
+mod guard;
+mod health;
+mod negotiation;
+mod page;
+mod parameters;
+mod sse;
+mod ws;
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer, Resource, Route};
+
+use crate::bind::{BindError, check_bind};
+use crate::documents::Documents;
+use crate::schema::{ApiSchema, schema};
+use crate::state::ApiState;
+
+/// Largest request body, in bytes.
+pub(crate) const BODY_BYTES_MAX: usize = 20 << 20;
+/// Most connections at a time, for each worker.
+const CONNECTIONS_PER_WORKER_MAX: usize = 4_096;
+
+/// How the server runs.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Threads that answer requests.
+    pub workers: usize,
+    /// Seconds that open requests get at a stop.
+    pub shutdown_seconds: u64,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { workers: 2, shutdown_seconds: 5 }
+    }
+}
+
+/// The API as a web service. Cheap to clone; one is made for all workers.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) state: ApiState,
+    pub(crate) schema: ApiSchema,
+    pub(crate) documents: Arc<Documents>,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Api").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// The service over `state`.
+    pub fn new(state: ApiState) -> Self {
+        let schema = schema(state.clone());
+        Self { state, schema, documents: Arc::default() }
+    }
+}
+
+/// Adds everything that the API serves.
+pub fn configure(config: &mut ServiceConfig, api: &Api) {
+    let get = web::get;
+    config.app_data(Data::new(api.clone()));
+    serve(config, "/graphql", "GET, POST", [get().to(graphql::get), web::post().to(graphql::post)]);
+    serve(config, "/graphql/ws", "GET", [get().to(ws::connect)]);
+    serve(config, "/graphql/schema", "GET", [get().to(page::sdl)]);
+    serve(config, "/", "GET", [get().to(page::graphiql)]);
+    serve(config, "/assets/graphiql.js", "GET", [get().to(page::script)]);
+    serve(config, "/assets/graphiql.css", "GET", [get().to(page::style)]);
+    serve(config, "/health/live", "GET", [get().to(health::live)]);
+    serve(config, "/health/ready", "GET", [get().to(health::ready)]);
+}
+
+/// Adds a resource that only pages and programs of this machine reach, and that names its methods to those who use another.
+fn serve<const ROUTES: usize>(config: &mut ServiceConfig, path: &str, methods: &'static str, routes: [Route; ROUTES]) {
+    let refuse = move || async move {
+        let allow = (header::ALLOW, HeaderValue::from_static(methods));
+        HttpResponse::MethodNotAllowed().insert_header(allow).finish()
+    };
+    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    config.service(resource.default_service(web::to(refuse)).wrap(from_fn(guard::local_only)));
+}
+
+/// A server over an open listener. It runs when it is awaited; its handle stops it. It does not listen to signals.
+///
+/// # Errors
+/// When the listener's address can be reached from other machines, or it cannot be used.
+pub fn server(state: ApiState, listener: TcpListener, options: &ServerOptions) -> io::Result<Server> {
+    let address = listener.local_addr()?;
+    check_bind(address).map_err(|error: BindError| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
+    let api = Api::new(state);
+    let server = HttpServer::new(move || App::new().configure(|config| configure(config, &api)))
+        .workers(options.workers)
+        .max_connections(CONNECTIONS_PER_WORKER_MAX)
+        .shutdown_timeout(options.shutdown_seconds)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}

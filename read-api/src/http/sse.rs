@@ -1,0 +1,71 @@
+//! GraphQL over server-sent events, one connection for each operation. The id of an event is the log's position, so
+//! that a browser that lost the connection goes on after the last event that it had.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpRequest, HttpResponse};
+use async_graphql::{Request, Response};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
+use timeloom_store::Position;
+
+use super::Api;
+use super::answer::{Answer, refuse};
+use crate::schema::{Progress, prepared};
+
+/// Silence after which a comment is sent, so that nobody on the way takes the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(12);
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The answers of an operation as an event stream.
+pub(super) fn stream(request: &HttpRequest, operation: Request, api: &Api) -> HttpResponse {
+    let resume_after = match resume_after(request) {
+        Ok(position) => position,
+        Err(message) => return refuse(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", message),
+    };
+    let (operation, progress) = prepared(operation, resume_after);
+    let answers = Answers { responses: api.schema.execute_stream(operation), progress, complete: false };
+    let closing = api.state.closing().clone().cancelled_owned();
+    let body = stream::unfold(answers, Answers::next).take_until(closing);
+    HttpResponse::Ok()
+        .content_type("text/event-stream; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .streaming(body.map(Ok::<Bytes, Infallible>))
+}
+
+fn resume_after(request: &HttpRequest) -> Result<Option<Position>, String> {
+    let Some(value) = request.headers().get(LAST_EVENT_ID) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    number.map(|number| Some(Position(number))).ok_or_else(|| "Last-Event-ID is not a position".to_owned())
+}
+
+struct Answers {
+    responses: BoxStream<'static, Response>,
+    progress: Arc<Progress>,
+    complete: bool,
+}
+
+impl Answers {
+    async fn next(mut self) -> Option<(Bytes, Self)> {
+        if self.complete {
+            return None;
+        }
+        let text = match tokio::time::timeout(KEEP_ALIVE, self.responses.next()).await {
+            Err(_) => ":\n\n".to_owned(),
+            Ok(Some(response)) => {
+                let id = self.progress.position().map(|position| format!("id: {position}\n")).unwrap_or_default();
+                // JSON text has no line breaks, so one data line holds it.
+                format!("event: next\n{id}data: {}\n\n", Answer::from(response).text())
+            }
+            Ok(None) => {
+                self.complete = true;
+                "event: complete\ndata:\n\n".to_owned()
+            }
+        };
+        Some((Bytes::from(text), self))
+    }
+}

@@ -1,0 +1,185 @@
+//! One WebSocket: reads the client's messages, runs its operations, sends their answers in turn.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, Session};
+use async_graphql::Response;
+use futures::future::AbortHandle;
+use futures::stream::{self, Abortable, BoxStream, SelectAll, StreamExt};
+use tokio::time::{Instant, interval_at, sleep_until};
+
+use super::super::Api;
+use super::super::answer::Answer;
+use super::super::parameters::Parameters;
+use super::message::{ClientMessage, Closing, ServerMessage, parse};
+use crate::schema::{Progress, prepared};
+
+/// How long a client may take to begin.
+const INIT_WAIT: Duration = Duration::from_secs(3);
+/// How often the server asks whether the client is still there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// How long one message may take to leave.
+pub(super) const SEND_WAIT: Duration = Duration::from_secs(10);
+/// Most operations of one connection at a time.
+const OPERATIONS_MAX: usize = 100;
+
+/// What an operation brings up.
+enum Brought {
+    /// An answer, and the position that it is about.
+    Answer(Box<Response>, Option<u64>),
+    /// There are no more.
+    Ended,
+}
+
+type Operations = SelectAll<Abortable<BoxStream<'static, (Arc<str>, Brought)>>>;
+
+/// One connection.
+pub(super) struct Connection {
+    api: Api,
+    session: Session,
+    acknowledged: bool,
+    running: HashMap<Arc<str>, AbortHandle>,
+    operations: Operations,
+    last_position: Option<u64>,
+    heard: bool,
+}
+
+impl Connection {
+    /// A connection that answers through `session`.
+    pub(super) fn new(api: Api, session: Session) -> Self {
+        let (running, operations) = (HashMap::new(), SelectAll::new());
+        Self { api, session, acknowledged: false, running, operations, last_position: None, heard: true }
+    }
+
+    /// Runs until one side closes.
+    pub(super) async fn run(mut self, messages: AggregatedMessageStream, spoken: bool) {
+        let closing = if spoken { self.serve(messages).await } else { Closing::OtherProtocol };
+        if let Some(reason) = closing.reason() {
+            // The client may be the one that does not read: the close frame gets no more time than any message.
+            let _ = tokio::time::timeout(SEND_WAIT, self.session.close(Some(reason))).await;
+        }
+    }
+
+    async fn serve(&mut self, mut messages: AggregatedMessageStream) -> Closing {
+        let init_until = Instant::now() + INIT_WAIT;
+        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        let stopping = self.api.state.closing().clone();
+        loop {
+            let step = tokio::select! {
+                () = stopping.cancelled() => Err(Closing::ShuttingDown),
+                () = sleep_until(init_until), if !self.acknowledged => Err(Closing::InitTimeout),
+                _ = ping.tick() => self.ping().await,
+                message = messages.next() => match message {
+                    Some(Ok(message)) => self.hear(message).await,
+                    Some(Err(_)) | None => Err(Closing::Gone),
+                },
+                Some((id, brought)) = self.operations.next(), if !self.operations.is_empty() => self.bring(&id, brought).await,
+            };
+            if let Err(closing) = step {
+                return closing;
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: AggregatedMessage) -> Result<(), Closing> {
+        self.heard = true;
+        match message {
+            AggregatedMessage::Text(text) => self.obey(parse(&text)?).await,
+            AggregatedMessage::Binary(_) => Err(Closing::Invalid("Invalid message: send text".to_owned())),
+            AggregatedMessage::Ping(bytes) => {
+                let sent = tokio::time::timeout(SEND_WAIT, self.session.pong(&bytes)).await;
+                sent.map_err(|_| Closing::SlowConsumer(self.last_position))?.map_err(|_| Closing::Gone)
+            }
+            AggregatedMessage::Pong(_) => Ok(()),
+            AggregatedMessage::Close(_) => Err(Closing::Gone),
+        }
+    }
+
+    async fn obey(&mut self, message: ClientMessage) -> Result<(), Closing> {
+        match message {
+            ClientMessage::ConnectionInit {} if self.acknowledged => Err(Closing::InitTwice),
+            ClientMessage::ConnectionInit {} => {
+                self.acknowledged = true;
+                self.send(&ServerMessage::ConnectionAck).await
+            }
+            ClientMessage::Ping {} => self.send(&ServerMessage::Pong).await,
+            ClientMessage::Pong {} => Ok(()),
+            ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Closing::Unauthorized),
+            ClientMessage::Subscribe { id, payload } => self.begin(id, payload).await,
+            ClientMessage::Complete { id } => {
+                if let Some(handle) = self.running.remove(id.as_str()) {
+                    handle.abort();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn begin(&mut self, id: String, parameters: Parameters) -> Result<(), Closing> {
+        if self.running.contains_key(id.as_str()) {
+            return Err(Closing::SubscriberExists(id));
+        }
+        if self.running.len() >= OPERATIONS_MAX {
+            return Err(Closing::TooManyOperations(OPERATIONS_MAX));
+        }
+        let parsed = match parameters.parse(&self.api) {
+            Ok(parsed) => parsed,
+            Err(unacceptable) => {
+                let answer = Answer::from(unacceptable);
+                return self.send(&ServerMessage::Error { id: &id, payload: answer.errors() }).await;
+            }
+        };
+        let (request, progress) = prepared(parsed.into_request(), None);
+        let id: Arc<str> = Arc::from(id);
+        let position = |progress: &Progress| progress.position().map(|position| position.0);
+        let answers = self.api.schema.execute_stream(request).map({
+            let id = Arc::clone(&id);
+            move |response| (Arc::clone(&id), Brought::Answer(Box::new(response), position(&progress)))
+        });
+        let ended = stream::once(std::future::ready((Arc::clone(&id), Brought::Ended)));
+        let (handle, registration) = AbortHandle::new_pair();
+        self.operations.push(Abortable::new(answers.chain(ended).boxed(), registration));
+        self.running.insert(id, handle);
+        Ok(())
+    }
+
+    async fn bring(&mut self, id: &str, brought: Brought) -> Result<(), Closing> {
+        match brought {
+            Brought::Answer(response, position) => {
+                self.last_position = position.or(self.last_position);
+                let answer = Answer::from(*response);
+                if !answer.is_refused() {
+                    return self.send(&ServerMessage::Next { id, payload: &answer }).await;
+                }
+                // An error message ends its operation: nothing more may come of it.
+                if let Some(handle) = self.running.remove(id) {
+                    handle.abort();
+                }
+                self.send(&ServerMessage::Error { id, payload: answer.errors() }).await
+            }
+            Brought::Ended => {
+                self.running.remove(id);
+                self.send(&ServerMessage::Complete { id }).await
+            }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), Closing> {
+        if !std::mem::take(&mut self.heard) {
+            return Err(Closing::SlowConsumer(self.last_position));
+        }
+        let sent = tokio::time::timeout(SEND_WAIT, self.session.ping(b"")).await;
+        sent.map_err(|_| Closing::SlowConsumer(self.last_position))?.map_err(|_| Closing::Gone)
+    }
+
+    async fn send(&mut self, message: &ServerMessage<'_>) -> Result<(), Closing> {
+        let text = serde_json::to_string(message).map_err(|error| {
+            tracing::error!(error = %error, "a WebSocket message could not be written");
+            Closing::Gone
+        })?;
+        let sent = tokio::time::timeout(SEND_WAIT, self.session.text(text)).await;
+        sent.map_err(|_| Closing::SlowConsumer(self.last_position))?.map_err(|_| Closing::Gone)
+    }
+}

@@ -1,0 +1,188 @@
+//! Events as the log has them.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use timeloom_domain::ids::Actor as DomainActor;
+use timeloom_store::{self as store, Filter, Position, RecordedEvent, StreamKey, TenantScope};
+use uuid::Uuid;
+
+use super::budget::PayloadBudget;
+use super::faults::fault;
+use super::paging::{Pages, number_cursor, page_size, pages};
+use super::scalars::{Direction, PositionScalar};
+use crate::state::ApiState;
+
+/// Who or what sent a command.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct Actor {
+    /// `local` for somebody on this machine, `system` for a part of Timeloom.
+    pub kind: &'static str,
+    /// Which one.
+    pub name: String,
+}
+
+impl From<&DomainActor> for Actor {
+    fn from(actor: &DomainActor) -> Self {
+        let (kind, name) = match actor {
+            DomainActor::Local(name) => ("local", name),
+            DomainActor::System(name) => ("system", name),
+        };
+        Self { kind, name: name.clone() }
+    }
+}
+
+/// Name of a stream of events: what happened to one workflow, execution, plugin or model.
+#[derive(Debug, Clone, InputObject)]
+pub(crate) struct StreamInput {
+    /// Kind of aggregate, for example `execution`.
+    pub category: String,
+    /// Its id.
+    pub id: ID,
+}
+
+/// Which events to list; what is absent does not narrow the list.
+#[derive(Debug, Clone, Default, InputObject)]
+pub(crate) struct EventFilter {
+    /// Kinds of aggregates, for example `workflow`.
+    #[graphql(validator(max_items = 20))]
+    pub categories: Option<Vec<String>>,
+    /// Types of events, for example `NodeCompleted`.
+    #[graphql(validator(max_items = 50))]
+    pub types: Option<Vec<String>>,
+    /// One stream only.
+    pub stream: Option<StreamInput>,
+}
+
+impl EventFilter {
+    /// The same for the log.
+    pub(crate) fn into_store(self, state: &ApiState) -> Filter {
+        let texts = |list: Option<Vec<String>>| list.unwrap_or_default().into_iter().map(Arc::from).collect();
+        Filter {
+            categories: texts(self.categories),
+            event_types: texts(self.types),
+            stream: self.stream.map(|stream| StreamKey::new(state.tenant(), stream.category, stream.id.as_str())),
+        }
+    }
+}
+
+/// A fact in the log. It never changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Event(pub Arc<RecordedEvent>);
+
+#[Object]
+impl Event {
+    /// Its id.
+    async fn id(&self) -> Uuid {
+        self.0.id.0
+    }
+
+    /// Its place in the log.
+    async fn position(&self) -> PositionScalar {
+        PositionScalar(self.0.position)
+    }
+
+    /// Kind of aggregate that it happened to, for example `execution`.
+    async fn category(&self) -> &str {
+        &self.0.stream.category
+    }
+
+    /// Id of the aggregate that it happened to.
+    async fn stream_id(&self) -> ID {
+        ID(self.0.stream.id.to_string())
+    }
+
+    /// Its place among the events of that aggregate; 1 is the first.
+    async fn revision(&self) -> u64 {
+        self.0.revision.0
+    }
+
+    /// Its type, for example `NodeCompleted`.
+    #[graphql(name = "type")]
+    async fn event_type(&self) -> &str {
+        &self.0.event_type
+    }
+
+    /// Version of the payload's shape.
+    async fn schema_version(&self) -> u16 {
+        self.0.event_version
+    }
+
+    /// When the log took it.
+    async fn recorded_at(&self) -> DateTime<Utc> {
+        self.0.recorded_at
+    }
+
+    /// Who or what brought it about.
+    async fn actor(&self) -> Actor {
+        Actor::from(&self.0.metadata.actor)
+    }
+
+    /// The command that it came of.
+    async fn command_id(&self) -> Uuid {
+        self.0.metadata.command_id.0
+    }
+
+    /// The event that led to it.
+    async fn causation_id(&self) -> Option<Uuid> {
+        self.0.metadata.causation_id.map(|id| id.0)
+    }
+
+    /// The event that everything of one story goes back to.
+    async fn correlation_id(&self) -> Option<Uuid> {
+        self.0.metadata.correlation_id.map(|id| id.0)
+    }
+
+    /// What happened, as it was written down.
+    #[graphql(complexity = 5)]
+    async fn payload(&self, context: &Context<'_>) -> Result<Value> {
+        payload(context, &self.0)
+    }
+}
+
+/// The payload as JSON, within the request's budget.
+pub(crate) fn payload(context: &Context<'_>, event: &RecordedEvent) -> Result<Value> {
+    PayloadBudget::take(context, event.payload.get().len())?;
+    serde_json::from_str(event.payload.get()).map_err(|error| fault(&error))
+}
+
+/// What a list of events is about.
+pub(crate) struct EventList {
+    /// Which ones.
+    pub filter: Filter,
+    /// Which way.
+    pub direction: Direction,
+    /// How many.
+    pub first: i32,
+    /// After which cursor.
+    pub after: Option<String>,
+    /// None after this position.
+    pub as_of: Option<Position>,
+}
+
+impl EventList {
+    /// Reads one page.
+    pub(crate) async fn read(self, state: &ApiState) -> Result<Pages<Event>> {
+        let size = page_size(self.first)?;
+        let after = number_cursor(self.after.as_deref())?;
+        let last = self.as_of.unwrap_or_else(|| state.log().head());
+        let (from, direction) = match (self.direction, after) {
+            (Direction::Forward, after) => (after.unwrap_or(0), store::Direction::Forward),
+            (Direction::Backward, None) => (last.0, store::Direction::Backward),
+            (Direction::Backward, Some(after)) => (last.0.min(after.saturating_sub(1)), store::Direction::Backward),
+        };
+        let scope = TenantScope::One(state.tenant());
+        let mut events = state
+            .log()
+            .read_all(scope, Position(from), direction, &self.filter, size + 1)
+            .await
+            .map_err(|error| fault(&error))?;
+        events.retain(|event| event.position <= last);
+        let has_next = events.len() > size;
+        events.truncate(size);
+        let nodes = events.into_iter().map(|event| (event.position.to_string(), Event(event)));
+        Ok(pages(after.is_some(), has_next, nodes))
+    }
+}

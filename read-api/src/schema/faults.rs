@@ -1,0 +1,35 @@
+//! Errors of reads, in GraphQL's `errors` with a code for programs. Never says how the server is built.
+
+use std::error::Error as StdError;
+
+use async_graphql::{Error, ErrorExtensions};
+use timeloom_store::Position;
+
+/// What a client sees of a fault of ours.
+const FAULT_MESSAGE: &str = "the server could not answer this: its own log says why";
+
+/// An error with a code that programs can rely on.
+pub(crate) fn coded(code: &'static str, message: impl Into<String>) -> Error {
+    Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// What the client asked cannot be understood.
+pub(crate) fn bad_input(message: impl Into<String>) -> Error {
+    coded("BAD_USER_INPUT", message)
+}
+
+/// Ours: the client learns only that, the server's log learns why.
+pub(crate) fn fault(error: &(dyn StdError + 'static)) -> Error {
+    tracing::error!(error = %error, "a request failed");
+    coded("INTERNAL", FAULT_MESSAGE)
+}
+
+/// The subscriber was too slow; `last` is where it can go on.
+pub(crate) fn fell_behind(last: Position) -> Error {
+    Error::new(format!("too slow for the events that came: subscribe again after position {last}")).extend_with(
+        |_, extensions| {
+            extensions.set("code", "FELL_BEHIND");
+            extensions.set("lastPosition", last.to_string());
+        },
+    )
+}

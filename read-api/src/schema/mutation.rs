@@ -1,0 +1,351 @@
+//! Every change. Each mutation takes one input and answers in the pattern of [`super::payloads`].
+
+use async_graphql::{Context, InputObject, Object, Result};
+use serde_json::Value;
+use timeloom_commands::{AddModelVersion, AddPluginVersion, CancelExecution, ImportWorkflow};
+use timeloom_domain::definition::Settings;
+use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
+use uuid::Uuid;
+
+use super::execution::{Execution, execution};
+use super::payloads::{payload, refused};
+use super::query::{model, plugin, workflow};
+use super::reading::state;
+use super::registry::{Model, Plugin};
+use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
+use super::workflow::Workflow;
+
+payload! {
+    /// What a command on a workflow came to.
+    WorkflowPayload {
+        workflow_id: WorkflowId => Uuid,
+        /// The workflow, from the read models: asking for it waits until they show `position`.
+        workflow: Workflow = workflow
+    }
+}
+payload! {
+    /// What a command on an execution came to.
+    ExecutionPayload {
+        execution_id: ExecutionId => Uuid,
+        /// The execution, from the read models: asking for it waits until they show `position`.
+        execution: Execution = execution
+    }
+}
+payload! {
+    /// What a command on a plugin came to.
+    PluginPayload {
+        name: Slug => String,
+        /// The plugin, from the read models: asking for it waits until they show `position`.
+        plugin: Plugin = plugin
+    }
+}
+payload! {
+    /// What a command on a model came to.
+    ModelPayload {
+        name: Slug => String,
+        /// The model, from the read models: asking for it waits until they show `position`.
+        model: Model = model
+    }
+}
+
+/// A workflow file to take in: exactly one of `source` and `definition`.
+#[derive(Debug, InputObject)]
+struct ImportWorkflowInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The workflow whose draft to replace; absent makes a new workflow.
+    workflow_id: Option<Uuid>,
+    /// The text of the file.
+    source: Option<String>,
+    /// The same as JSON.
+    definition: Option<Value>,
+}
+
+/// A workflow to do something with.
+#[derive(Debug, InputObject)]
+struct WorkflowInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The workflow.
+    workflow_id: Uuid,
+}
+
+/// New settings of a draft.
+#[derive(Debug, InputObject)]
+struct ChangeWorkflowSettingsInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The workflow.
+    workflow_id: Uuid,
+    /// All settings, as a workflow file has them: what is not named is unset.
+    settings: Value,
+}
+
+/// Items that stand in for a node's output in manual runs.
+#[derive(Debug, InputObject)]
+struct ChangeWorkflowPinsInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The workflow.
+    workflow_id: Uuid,
+    /// Name of the node.
+    node: String,
+    /// The items; absent unpins the node.
+    items: Option<Value>,
+}
+
+/// A run to stop.
+#[derive(Debug, InputObject)]
+struct CancelExecutionInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The execution.
+    execution_id: Uuid,
+    /// Why, for those who read its history.
+    #[graphql(default)]
+    reason: String,
+}
+
+/// A name to take for a plugin or model.
+#[derive(Debug, InputObject)]
+struct RegisterInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// Its name.
+    name: String,
+    /// What it is for.
+    #[graphql(default)]
+    description: String,
+}
+
+/// A plugin version to add.
+#[derive(Debug, InputObject)]
+struct AddPluginVersionInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The plugin.
+    name: String,
+    /// The version, as its author writes it.
+    version: String,
+    /// SHA-256 of the package, hexadecimal.
+    digest: String,
+}
+
+/// A plugin version that workflows may use.
+#[derive(Debug, InputObject)]
+struct EnablePluginInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The plugin.
+    name: String,
+    /// The version.
+    version: String,
+}
+
+/// A plugin or model to take out of use.
+#[derive(Debug, InputObject)]
+struct DisableInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// Its name.
+    name: String,
+    /// Why.
+    #[graphql(default)]
+    reason: String,
+}
+
+/// A plugin or model to do something with.
+#[derive(Debug, InputObject)]
+struct NameInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// Its name.
+    name: String,
+}
+
+/// A model version to add; it gets the next number.
+#[derive(Debug, InputObject)]
+struct AddModelVersionInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The model.
+    name: String,
+    /// Format of the file, for example `onnx`.
+    format: String,
+    /// SHA-256 of the file, hexadecimal.
+    digest: String,
+}
+
+/// The model version that answers requests which name none.
+#[derive(Debug, InputObject)]
+struct PromoteModelInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The model.
+    name: String,
+    /// The version.
+    version: u32,
+}
+
+/// A name as the domain takes it, or the payload that says why not.
+macro_rules! slug {
+    ($payload:ident, $name:expr) => {
+        match Slug::try_new($name) {
+            Ok(name) => name,
+            Err(error) => return Ok($payload::from(refused("INVALID_NAME", error.to_string()))),
+        }
+    };
+}
+
+/// The root of all changes.
+#[derive(Debug)]
+pub struct Mutation;
+
+#[Object]
+impl Mutation {
+    /// Takes a workflow file in: a new workflow, or a new draft of an existing one.
+    async fn import_workflow(&self, context: &Context<'_>, input: ImportWorkflowInput) -> Result<WorkflowPayload> {
+        let source = match (input.source, input.definition) {
+            (Some(source), None) => source.into_bytes(),
+            (None, Some(definition)) => definition.to_string().into_bytes(),
+            _ => {
+                let message = "give exactly one of source (the file's text) and definition (its JSON)";
+                return Ok(WorkflowPayload::from(refused("INVALID_INPUT", message)));
+            }
+        };
+        let state = state(context)?;
+        let import = ImportWorkflow { workflow_id: input.workflow_id.map(WorkflowId), source };
+        WorkflowPayload::of(state.commands().import_workflow(&state.context(input.command_id), import).await)
+    }
+
+    /// Makes the draft a version, which never changes again.
+    async fn publish_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        WorkflowPayload::of(state.commands().publish_workflow(&state.context(input.command_id), id).await)
+    }
+
+    /// Puts a workflow away: it starts no more executions.
+    async fn archive_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        WorkflowPayload::of(state.commands().archive_workflow(&state.context(input.command_id), id).await)
+    }
+
+    /// Replaces the draft's settings.
+    async fn change_workflow_settings(
+        &self,
+        context: &Context<'_>,
+        input: ChangeWorkflowSettingsInput,
+    ) -> Result<WorkflowPayload> {
+        let settings = match serde_json::from_value::<Settings>(input.settings) {
+            Ok(settings) => settings,
+            Err(error) => {
+                let message = format!("these are not settings: {error}");
+                return Ok(WorkflowPayload::from(refused("INVALID_SETTINGS", message)));
+            }
+        };
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let context = state.context(input.command_id);
+        WorkflowPayload::of(state.commands().change_workflow_settings(&context, id, settings).await)
+    }
+
+    /// Pins items to a node of the draft, or unpins it.
+    async fn change_workflow_pins(
+        &self,
+        context: &Context<'_>,
+        input: ChangeWorkflowPinsInput,
+    ) -> Result<WorkflowPayload> {
+        let items = match input.items.map(items).transpose() {
+            Ok(items) => items,
+            Err(error) => return Ok(WorkflowPayload::from(error)),
+        };
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let context = state.context(input.command_id);
+        WorkflowPayload::of(state.commands().change_workflow_pins(&context, id, input.node, items).await)
+    }
+
+    /// Starts an execution, and waits for its end when asked to.
+    async fn start_execution(
+        &self,
+        context: &Context<'_>,
+        input: StartExecutionInput,
+    ) -> Result<StartExecutionPayload> {
+        start(state(context)?, input).await
+    }
+
+    /// Stops an execution: nothing of it begins after this.
+    async fn cancel_execution(&self, context: &Context<'_>, input: CancelExecutionInput) -> Result<ExecutionPayload> {
+        let state = state(context)?;
+        let cancel = CancelExecution { execution_id: ExecutionId(input.execution_id), reason: input.reason };
+        ExecutionPayload::of(state.commands().cancel_execution(&state.context(input.command_id), cancel).await)
+    }
+
+    /// Takes a name for a plugin.
+    async fn register_plugin(&self, context: &Context<'_>, input: RegisterInput) -> Result<PluginPayload> {
+        let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
+        let context = state.context(input.command_id);
+        PluginPayload::of(state.commands().register_plugin(&context, name, input.description).await)
+    }
+
+    /// Adds a version to a plugin.
+    async fn add_plugin_version(&self, context: &Context<'_>, input: AddPluginVersionInput) -> Result<PluginPayload> {
+        let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
+        let add = AddPluginVersion { version: input.version, digest: input.digest };
+        PluginPayload::of(state.commands().add_plugin_version(&state.context(input.command_id), name, add).await)
+    }
+
+    /// Lets workflows use a version of a plugin.
+    async fn enable_plugin(&self, context: &Context<'_>, input: EnablePluginInput) -> Result<PluginPayload> {
+        let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
+        PluginPayload::of(state.commands().enable_plugin(&state.context(input.command_id), name, input.version).await)
+    }
+
+    /// Forbids a plugin to workflows.
+    async fn disable_plugin(&self, context: &Context<'_>, input: DisableInput) -> Result<PluginPayload> {
+        let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
+        PluginPayload::of(state.commands().disable_plugin(&state.context(input.command_id), name, input.reason).await)
+    }
+
+    /// Puts a plugin away for good.
+    async fn retire_plugin(&self, context: &Context<'_>, input: NameInput) -> Result<PluginPayload> {
+        let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
+        PluginPayload::of(state.commands().retire_plugin(&state.context(input.command_id), name).await)
+    }
+
+    /// Takes a name for a model.
+    async fn register_model(&self, context: &Context<'_>, input: RegisterInput) -> Result<ModelPayload> {
+        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
+        let context = state.context(input.command_id);
+        ModelPayload::of(state.commands().register_model(&context, name, input.description).await)
+    }
+
+    /// Adds a version to a model; it gets the next number.
+    async fn add_model_version(&self, context: &Context<'_>, input: AddModelVersionInput) -> Result<ModelPayload> {
+        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
+        let add = AddModelVersion { format: input.format, digest: input.digest };
+        ModelPayload::of(state.commands().add_model_version(&state.context(input.command_id), name, add).await)
+    }
+
+    /// Lets a version of a model answer requests that name none.
+    async fn promote_model(&self, context: &Context<'_>, input: PromoteModelInput) -> Result<ModelPayload> {
+        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
+        ModelPayload::of(state.commands().promote_model(&state.context(input.command_id), name, input.version).await)
+    }
+
+    /// Lets a model answer again.
+    async fn enable_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
+        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
+        ModelPayload::of(state.commands().enable_model(&state.context(input.command_id), name).await)
+    }
+
+    /// Lets a model answer no more.
+    async fn disable_model(&self, context: &Context<'_>, input: DisableInput) -> Result<ModelPayload> {
+        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
+        ModelPayload::of(state.commands().disable_model(&state.context(input.command_id), name, input.reason).await)
+    }
+
+    /// Puts a model away for good.
+    async fn retire_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
+        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
+        ModelPayload::of(state.commands().retire_model(&state.context(input.command_id), name).await)
+    }
+}

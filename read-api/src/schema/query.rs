@@ -1,0 +1,237 @@
+//! Every read. Each can be taken as of an earlier moment, and can wait for a position first.
+
+use async_graphql::{Context, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
+use timeloom_projections::{AsOf as RowsAsOf, WorkflowFilter};
+use timeloom_store::{Direction as Order, Filter, TenantScope};
+use uuid::Uuid;
+
+use super::catalogue::{NodeType, node_types};
+use super::event::{Event, EventFilter, EventList};
+use super::execution::{self, Execution, ExecutionList};
+use super::faults::fault;
+use super::paging::{PAGE_DEFAULT, Pages, page_cost};
+use super::reading::{Moment, rows, state};
+use super::registry::{Model, Plugin};
+use super::rows::{page, row_pages};
+use super::scalars::{AsOf, Direction, ExecutionStatus, PositionScalar};
+use super::state_at::{EntityInput, StateView, state_at};
+use super::workflow::Workflow;
+use crate::state::ApiState;
+
+/// The newest event of the log.
+#[derive(Debug, SimpleObject)]
+struct Head {
+    /// Its position; 0 when the log is empty.
+    position: PositionScalar,
+    /// When it was recorded.
+    recorded_at: Option<DateTime<Utc>>,
+    /// How far the read models are.
+    read_models: PositionScalar,
+}
+
+/// One workflow as of a moment.
+pub(crate) async fn workflow(state: &ApiState, id: WorkflowId, as_of: RowsAsOf) -> Result<Option<Workflow>> {
+    let row = rows(state.read_models().workflow(state.tenant(), id, as_of).await)?;
+    Ok(row.map(|row| Workflow { row, as_of }))
+}
+
+/// One plugin as of a moment.
+pub(crate) async fn plugin(state: &ApiState, name: Slug, as_of: RowsAsOf) -> Result<Option<Plugin>> {
+    Ok(rows(state.read_models().plugin(state.tenant(), &name, as_of).await)?.map(Plugin))
+}
+
+/// One model as of a moment.
+pub(crate) async fn model(state: &ApiState, name: Slug, as_of: RowsAsOf) -> Result<Option<Model>> {
+    Ok(rows(state.read_models().model(state.tenant(), &name, as_of).await)?.map(Model))
+}
+
+/// The root of all reads.
+#[derive(Debug)]
+pub struct Query;
+
+#[Object]
+impl Query {
+    /// The newest event of the log.
+    async fn head(&self, context: &Context<'_>, as_of: Option<AsOf>, wait_for: Option<PositionScalar>) -> Result<Head> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
+        let position = as_of.unwrap_or_else(|| state.log().head());
+        let scope = TenantScope::All;
+        let newest = state.log().read_all(scope, position, Order::Backward, &Filter::default(), 1).await;
+        let recorded_at = newest.map_err(|error| fault(&error))?.first().map(|event| event.recorded_at);
+        let read_models = PositionScalar(state.read_models().position());
+        Ok(Head { position: PositionScalar(position), recorded_at, read_models })
+    }
+
+    /// A workflow; null when there is none.
+    #[graphql(complexity = "child_complexity + 1")]
+    async fn workflow(
+        &self,
+        context: &Context<'_>,
+        id: Uuid,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Option<Workflow>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        workflow(state, WorkflowId(id), as_of).await
+    }
+
+    /// Workflows, newest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn workflows(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        #[graphql(desc = "Only those put away, or only those not; absent = both.")] archived: Option<bool>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Workflow>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let page = page(first, after.as_deref())?;
+        let filter = WorkflowFilter { archived };
+        let found = rows(state.read_models().workflows(state.tenant(), as_of, &page, filter).await)?;
+        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Workflow { row, as_of })))
+    }
+
+    /// An execution; null when there is none.
+    #[graphql(complexity = "child_complexity + 1")]
+    async fn execution(
+        &self,
+        context: &Context<'_>,
+        id: Uuid,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Option<Execution>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        execution::execution(state, ExecutionId(id), as_of).await
+    }
+
+    /// Executions, newest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
+    async fn executions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        workflow_id: Option<Uuid>,
+        status: Option<ExecutionStatus>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Execution>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        ExecutionList { first, after, workflow_id, status, as_of }.read(state).await
+    }
+
+    /// A plugin; null when there is none.
+    #[graphql(complexity = "child_complexity + 1")]
+    async fn plugin(
+        &self,
+        context: &Context<'_>,
+        name: String,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Option<Plugin>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let Ok(name) = Slug::try_new(name) else { return Ok(None) };
+        plugin(state, name, as_of).await
+    }
+
+    /// Plugins, newest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn plugins(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Plugin>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let page = page(first, after.as_deref())?;
+        let found = rows(state.read_models().plugins(state.tenant(), as_of, &page).await)?;
+        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Plugin(row))))
+    }
+
+    /// A model; null when there is none.
+    #[graphql(complexity = "child_complexity + 1")]
+    async fn model(
+        &self,
+        context: &Context<'_>,
+        name: String,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Option<Model>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let Ok(name) = Slug::try_new(name) else { return Ok(None) };
+        model(state, name, as_of).await
+    }
+
+    /// Models, newest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn models(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Model>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let page = page(first, after.as_deref())?;
+        let found = rows(state.read_models().models(state.tenant(), as_of, &page).await)?;
+        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Model(row))))
+    }
+
+    /// Events of the log.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        #[graphql(default)] filter: EventFilter,
+        #[graphql(default_with = "Direction::Forward")] direction: Direction,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Event>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
+        EventList { filter: filter.into_store(state), direction, first, after, as_of }.read(state).await
+    }
+
+    /// The exact state of anything right after any event; null when it had not come to be.
+    #[graphql(complexity = "child_complexity + 50")]
+    async fn state_at(
+        &self,
+        context: &Context<'_>,
+        entity: EntityInput,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Option<StateView>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
+        state_at(state, entity, as_of).await
+    }
+
+    /// The node types that workflows can use here.
+    async fn node_catalogue(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "type", desc = "Only this type.")] node_type: Option<String>,
+    ) -> Result<Vec<NodeType>> {
+        Ok(node_types(state(context)?.catalogue(), node_type.as_deref()))
+    }
+}

@@ -1,0 +1,135 @@
+//! Workflows as the read models have them, with their definitions from the log.
+
+use async_graphql::{Context, Object, Result, SimpleObject};
+use serde_json::Value;
+use timeloom_domain::event::Event as _;
+use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
+use timeloom_projections::{SettingsSummary, WorkflowRow};
+use timeloom_store::{Filter, Position, StreamKey};
+use uuid::Uuid;
+
+use super::event::{Event, EventList};
+use super::execution::{Execution, ExecutionList};
+use super::faults::fault;
+use super::history::History;
+use super::paging::{PAGE_DEFAULT, Pages, page_cost};
+use super::reading::state;
+use super::scalars::{Direction, ExecutionStatus};
+use super::state_at;
+
+/// The settings that decide how a workflow runs.
+#[derive(Debug, SimpleObject)]
+struct WorkflowSettings {
+    /// `v1`: depth first; absent or `v0`: breadth first.
+    execution_order: Option<String>,
+    /// IANA time zone; the deployment's when absent.
+    timezone: Option<String>,
+    /// Seconds after which an execution is stopped.
+    execution_timeout: Option<f64>,
+    /// Workflow to start when an execution fails.
+    error_workflow: Option<String>,
+}
+
+impl From<&SettingsSummary> for WorkflowSettings {
+    fn from(settings: &SettingsSummary) -> Self {
+        let settings = settings.clone();
+        Self {
+            execution_order: settings.execution_order,
+            timezone: settings.timezone,
+            execution_timeout: settings.execution_timeout,
+            error_workflow: settings.error_workflow,
+        }
+    }
+}
+
+/// A workflow.
+#[derive(Debug, Clone)]
+pub(crate) struct Workflow {
+    pub row: WorkflowRow,
+    /// As of when it was read; its parts are read as of the same moment.
+    pub as_of: Option<Position>,
+}
+
+impl Workflow {
+    fn stream(&self, state: &crate::state::ApiState) -> StreamKey {
+        StreamKey::new(state.tenant(), WorkflowEvent::CATEGORY, self.row.id.to_string())
+    }
+}
+
+#[Object]
+impl Workflow {
+    /// Its id.
+    async fn id(&self) -> Uuid {
+        self.row.id.0
+    }
+
+    /// Name of the draft.
+    async fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// How many nodes the draft has.
+    async fn node_count(&self) -> u64 {
+        self.row.node_count
+    }
+
+    /// The settings of the draft that decide how it runs.
+    async fn settings(&self) -> WorkflowSettings {
+        WorkflowSettings::from(&self.row.settings)
+    }
+
+    /// The newest published version.
+    async fn published_version(&self) -> Option<u32> {
+        self.row.published_version
+    }
+
+    /// Whether it was put away.
+    async fn archived(&self) -> bool {
+        self.row.archived
+    }
+
+    /// Which events made it what it is.
+    async fn history(&self) -> History {
+        self.row.provenance.into()
+    }
+
+    /// Its definition in the shape of a workflow file: a published version, or the draft.
+    #[graphql(complexity = 20)]
+    async fn definition(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A published version; absent = the draft.")] version: Option<u32>,
+    ) -> Result<Option<Value>> {
+        let state = state(context)?;
+        let loaded = state_at::load::<Aggregate>(state, &self.stream(state), self.as_of).await?;
+        let Some((workflow, _)) = loaded else { return Ok(None) };
+        let definition = workflow.definition(version).map(|definition| serde_json::to_value(&**definition));
+        definition.transpose().map_err(|error| fault(&error))
+    }
+
+    /// Its executions, newest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn executions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        status: Option<ExecutionStatus>,
+    ) -> Result<Pages<Execution>> {
+        let list = ExecutionList { first, after, workflow_id: Some(self.row.id.0), status, as_of: self.as_of };
+        list.read(state(context)?).await
+    }
+
+    /// Its events, oldest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+    ) -> Result<Pages<Event>> {
+        let state = state(context)?;
+        let filter = Filter { stream: Some(self.stream(state)), ..Filter::default() };
+        EventList { filter, direction: Direction::Forward, first, after, as_of: self.as_of }.read(state).await
+    }
+}

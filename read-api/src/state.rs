@@ -1,0 +1,125 @@
+//! What every request needs. Cheap to clone; made once by the server.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use timeloom_commands::{CommandContext, Commands};
+use timeloom_domain::catalogue::NodeCatalogue;
+use timeloom_domain::ids::{Actor, CommandId, TenantId};
+use timeloom_projections::ReadModels;
+use timeloom_store::EventLog;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+/// Read models that are at most this many events behind count as caught up.
+const READY_LAG_MAX: u64 = 1_000;
+
+/// The parts that the API is made of.
+#[derive(Clone)]
+pub struct Wiring {
+    /// Where changes go.
+    pub commands: Commands,
+    /// Where rows come from.
+    pub read_models: Arc<ReadModels>,
+    /// Where events come from.
+    pub log: Arc<dyn EventLog>,
+    /// The nodes that this build runs.
+    pub catalogue: Arc<NodeCatalogue>,
+    /// Whose data is served.
+    pub tenant: TenantId,
+    /// Who sends the commands that come in here.
+    pub actor: Actor,
+}
+
+/// The state of the API.
+#[derive(Clone)]
+pub struct ApiState {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    wiring: Wiring,
+    caught_up: AtomicBool,
+    closing: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl fmt::Debug for ApiState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ApiState").field("tenant", &self.inner.wiring.tenant).finish_non_exhaustive()
+    }
+}
+
+impl ApiState {
+    /// The API over these parts.
+    pub fn new(wiring: Wiring) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                wiring,
+                caught_up: AtomicBool::new(false),
+                closing: CancellationToken::new(),
+                connections: TaskTracker::new(),
+            }),
+        }
+    }
+
+    /// Ends every subscription, so that open connections do not hold up a stop, and waits for them.
+    pub async fn close(&self) {
+        self.inner.closing.cancel();
+        self.inner.connections.close();
+        self.inner.connections.wait().await;
+    }
+
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.inner.closing
+    }
+
+    pub(crate) fn connections(&self) -> &TaskTracker {
+        &self.inner.connections
+    }
+
+    pub(crate) fn commands(&self) -> &Commands {
+        &self.inner.wiring.commands
+    }
+
+    pub(crate) fn read_models(&self) -> &ReadModels {
+        &self.inner.wiring.read_models
+    }
+
+    pub(crate) fn log(&self) -> &dyn EventLog {
+        &*self.inner.wiring.log
+    }
+
+    pub(crate) fn catalogue(&self) -> &NodeCatalogue {
+        &self.inner.wiring.catalogue
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.inner.wiring.tenant
+    }
+
+    /// The context of a command that came in now; `command_id` makes it the same command as an earlier one.
+    pub(crate) fn context(&self, command_id: Option<Uuid>) -> CommandContext {
+        CommandContext {
+            tenant: self.tenant(),
+            actor: self.inner.wiring.actor.clone(),
+            command_id: CommandId(command_id.unwrap_or_else(|| self.commands().ids().uuid())),
+            causation_id: None,
+            correlation_id: None,
+        }
+    }
+
+    /// Whether reads show what is in the log: the read models caught up once, and nothing is shutting down.
+    pub(crate) fn is_ready(&self) -> bool {
+        if self.closing().is_cancelled() {
+            return false;
+        }
+        let lag = self.log().head().0.saturating_sub(self.read_models().position().0);
+        if lag <= READY_LAG_MAX {
+            self.inner.caught_up.store(true, Ordering::Relaxed);
+        }
+        self.inner.caught_up.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,258 @@
+//! A server for one test, and clients for it.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use timeloom_commands::{Clock, Commands, Ids, SystemIds};
+use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
+use timeloom_domain::event::Event as _;
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId, WorkflowId};
+use timeloom_domain::item::{Item, JsonObject};
+use timeloom_projections::ReadModels;
+use timeloom_read_api::{ApiState, ServerOptions, Wiring, server};
+use timeloom_store::{
+    Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Position, StreamKey, SubscriptionMessage,
+    SystemClock, TenantScope, codec,
+};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+pub(crate) const TENANT: TenantId = TenantId(1);
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now_ms(&self) -> i64 {
+        1_700_000_000_000
+    }
+}
+
+fn catalogue() -> NodeCatalogue {
+    let ports = |inputs| Ports { inputs, outputs: 1, closes_loops: false };
+    let definition = |node_type, role, inputs| NodeDefinition {
+        node_type,
+        display_name: "A node",
+        description: "Does something in tests.",
+        versions: &[1.0],
+        role,
+        ports: ports(inputs),
+        parameters: &[ParameterDefinition {
+            name: "mode",
+            kind: ParameterKind::Options(&["fast", "slow"]),
+            required: false,
+            description: "How.",
+        }],
+    };
+    NodeCatalogue::new([
+        definition("test.trigger", NodeRole::ManualTrigger, 0),
+        definition("test.pure", NodeRole::Pure, 1),
+    ])
+}
+
+/// A file with a trigger and a node.
+pub(crate) fn workflow_file(name: &str) -> Value {
+    json!({
+        "name": name,
+        "nodes": [
+            {"id": "1", "name": "Start", "type": "test.trigger", "typeVersion": 1, "position": [0, 0], "parameters": {}},
+            {"id": "2", "name": "Fill", "type": "test.pure", "typeVersion": 1, "position": [200, 0], "parameters": {}},
+        ],
+        "connections": {"Start": {"main": [[{"node": "Fill", "type": "main", "index": 0}]]}},
+        "settings": {},
+    })
+}
+
+/// Everything that one test needs.
+pub(crate) struct TestServer {
+    pub log: Arc<MemoryLog>,
+    pub port: u16,
+    pub client: reqwest::Client,
+    pub state: ApiState,
+    handle: ServerHandle,
+    tasks: JoinSet<()>,
+    read_models: Arc<ReadModels>,
+    _folder: TempDir,
+}
+
+impl TestServer {
+    /// A server whose read models follow the log.
+    pub(crate) async fn start() -> Self {
+        let server = Self::start_behind();
+        server.read_models.start().unwrap();
+        server
+    }
+
+    /// A server whose read models stand still until [`Self::catch_up`].
+    pub(crate) fn start_behind() -> Self {
+        let log = MemoryLog::new(Arc::new(SystemClock));
+        let port_log: Arc<dyn EventLog> = Arc::clone(&log) as Arc<dyn EventLog>;
+        let folder = tempfile::tempdir().unwrap();
+        let read_models = ReadModels::open(folder.path(), Arc::clone(&port_log)).unwrap();
+        let catalogue = Arc::new(catalogue());
+        let commands =
+            Commands::new(Arc::clone(&port_log), Arc::clone(&catalogue), Arc::new(FixedClock), Arc::new(SystemIds));
+        let state = ApiState::new(Wiring {
+            commands,
+            read_models: Arc::clone(&read_models),
+            log: port_log,
+            catalogue,
+            tenant: TENANT,
+            actor: Actor::Local("api".to_owned()),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let options = ServerOptions { workers: 1, shutdown_seconds: 1 };
+        let running = server(state.clone(), listener, &options).unwrap();
+        let handle = running.handle();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { running.await.unwrap() });
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
+        Self { log, port, client, state, handle, tasks, read_models, _folder: folder }
+    }
+
+    /// Lets read models that stood still follow the log.
+    pub(crate) fn catch_up(&self) {
+        self.read_models.start().unwrap();
+    }
+
+    /// Plays the engine: every execution that starts gets one node run and then ends as `ended` says.
+    pub(crate) fn play_engine(&mut self, ended: fn() -> ExecutionEvent) {
+        let log = Arc::clone(&self.log);
+        let filter = Filter { event_types: vec![Arc::from("ExecutionStarted")], ..Filter::default() };
+        let mut started = log.subscribe(TenantScope::All, Position::START, filter, 100);
+        self.tasks.spawn(async move {
+            while let Some(message) = started.next().await {
+                if let SubscriptionMessage::Event(event) = message {
+                    append(&log, &event.stream, vec![node_completed("Start", 0, json!({"n": 1})), ended()]).await;
+                }
+            }
+        });
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The answer to a document.
+    pub(crate) async fn ask(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let response = self.client.post(self.url("/graphql")).json(&body).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.json().await.unwrap()
+    }
+
+    /// The data of an answer that must have no errors.
+    pub(crate) async fn data(&self, query: &str, variables: Value) -> Value {
+        let answer = self.ask(query, variables).await;
+        assert_eq!(answer.get("errors"), None, "{answer}");
+        answer["data"].clone()
+    }
+
+    /// Imports a workflow; its id and the position from which it can be read.
+    pub(crate) async fn import(&self, name: &str) -> (String, String) {
+        let query = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) {
+            workflowId position errors { code message } } }";
+        let data = self.data(query, json!({ "input": { "definition": workflow_file(name) } })).await;
+        let payload = &data["importWorkflow"];
+        assert_eq!(payload["errors"], json!([]));
+        (text(&payload["workflowId"]), text(&payload["position"]))
+    }
+
+    /// Appends a whole execution of two node runs; its id and stream.
+    pub(crate) async fn execution(&self, workflow_id: &str) -> (String, StreamKey) {
+        let id = SystemIds.uuid().to_string();
+        let stream = StreamKey::new(TENANT, ExecutionEvent::CATEGORY, id.as_str());
+        let events = vec![
+            started(workflow_id),
+            node_completed("Start", 0, json!({"n": 1})),
+            node_completed("Fill", 1, json!({"n": 2})),
+            completed(),
+        ];
+        append(&self.log, &stream, events).await;
+        (id, stream)
+    }
+
+    /// Stops everything; fails when something hangs.
+    pub(crate) async fn stop(self) {
+        self.state.close().await;
+        self.handle.stop(true).await;
+        self.read_models.close().await.unwrap();
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("not a text: {value}")).to_owned()
+}
+
+pub(crate) fn started(workflow_id: &str) -> ExecutionEvent {
+    ExecutionEvent::ExecutionStarted(Box::new(StartFacts {
+        workflow_id: WorkflowId(workflow_id.parse().unwrap()),
+        workflow_revision: 1,
+        workflow_version: None,
+        mode: ExecutionMode::Manual,
+        start_node: "Start".to_owned(),
+        items: vec![Item::default()],
+        pins: Default::default(),
+        seed: 7,
+        at_ms: 1_000,
+    }))
+}
+
+pub(crate) fn node_completed(node: &str, index: usize, json: Value) -> ExecutionEvent {
+    let Value::Object(fields) = json else { panic!("items are objects") };
+    ExecutionEvent::NodeCompleted {
+        run: NodeFacts { node: node.to_owned(), run_index: 0, execution_index: index, sources: Vec::new() },
+        started_at_ms: 1_001,
+        duration_us: 250,
+        outputs: vec![Arc::new(vec![Item::new(JsonObject::from_iter(fields))])],
+        memory: None,
+        hints: Vec::new(),
+        pinned: false,
+    }
+}
+
+pub(crate) fn completed() -> ExecutionEvent {
+    ExecutionEvent::ExecutionCompleted { at_ms: 1_002 }
+}
+
+pub(crate) fn failed() -> ExecutionEvent {
+    ExecutionEvent::ExecutionFailed {
+        node: Some("Fill".to_owned()),
+        error: json!({ "name": "NodeOperationError", "message": "no luck" }),
+        at_ms: 1_002,
+    }
+}
+
+/// Appends events of an execution; the position of the last.
+pub(crate) async fn append(log: &MemoryLog, stream: &StreamKey, events: Vec<ExecutionEvent>) -> Position {
+    let command_id = CommandId(SystemIds.uuid());
+    let metadata = Arc::new(Metadata {
+        actor: Actor::System("engine".to_owned()),
+        command_id,
+        causation_id: None,
+        correlation_id: None,
+    });
+    let new_event = |event: &ExecutionEvent| {
+        let encoded = codec::encode(event).unwrap();
+        NewEvent {
+            id: EventId(SystemIds.uuid()),
+            event_type: Arc::from(encoded.event_type),
+            event_version: encoded.event_version,
+            payload: encoded.payload,
+            metadata: Arc::clone(&metadata),
+        }
+    };
+    let events = events.iter().map(new_event).collect();
+    let append = Append { stream: stream.clone(), expected: Expected::Any, events, command_id };
+    log.append(append).await.unwrap().position
+}
+
+/// An id that nothing has.
+pub(crate) fn unknown_id() -> Uuid {
+    Uuid::from_u128(0x0123_4567_89ab_cdef)
+}
