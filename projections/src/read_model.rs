@@ -24,6 +24,9 @@ pub(crate) enum Folded<Row> {
     Version(Row),
 }
 
+/// What an event says, and about which row; `None` when it is about none.
+pub(crate) type Said<Key, Fact> = Result<Option<(Key, Fact)>, FoldError>;
+
 /// A fold and its table.
 pub(crate) trait ReadModel: Sync {
     /// Name of the projection.
@@ -44,7 +47,7 @@ pub(crate) trait ReadModel: Sync {
     type Fact;
 
     /// The row that an event is about, and what it says.
-    fn read(event: &RecordedEvent) -> Result<Option<(Self::Key, Self::Fact)>, FoldError>;
+    fn read(event: &RecordedEvent) -> Said<Self::Key, Self::Fact>;
     /// Folds what an event says into the row.
     fn fold(current: Option<&Self::Row>, fact: Self::Fact, event: &RecordedEvent) -> Folded<Self::Row>;
     /// The position from which a version of a row holds.

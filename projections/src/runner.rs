@@ -77,6 +77,8 @@ pub(crate) struct Runner {
 impl Runner {
     /// Follows the log until closed; gives the writer back.
     pub fn run(&self, mut writer: Writer) -> Writer {
+        // Subscriptions and pauses belong to the runtime, whichever thread makes them.
+        let _context = self.runtime.enter();
         while let Some(position) = writer.position() {
             let subscription = self.log.subscribe(TenantScope::All, position, Filter::default(), SUBSCRIPTION_EVENTS);
             match self.follow(&mut writer, subscription) {

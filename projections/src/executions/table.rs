@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_span_class_holds_lengths_up_to_twice_its_shortest() {
-        let class = |length| span_class(Position(10), Position(10 + length));
+        let class = |length: u64| span_class(Position(10), Position(10 + length));
         assert_eq!([1, 2, 3, 4, 7, 8].map(class), [0, 1, 1, 2, 2, 3]);
     }
 }

@@ -1,0 +1,126 @@
+//! Any moment can be looked at again: an answer as of a position is the answer that was given then.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use timeloom_domain::event::Aggregate;
+use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionStatus};
+use timeloom_projections::{AsOf, ExecutionFilter, Page, ProjectionError, ReadModels, WorkflowFilter};
+
+use crate::world::{
+    TENANT, Told, World, caught_up, chances, execution_id, log_of, position, slug, start, told, workflow_id,
+};
+
+const STATUSES: [ExecutionStatus; 5] = [
+    ExecutionStatus::Running,
+    ExecutionStatus::Waiting,
+    ExecutionStatus::Completed,
+    ExecutionStatus::Failed,
+    ExecutionStatus::Cancelled,
+];
+
+/// Every answer there is, in words.
+async fn answers(models: &ReadModels, as_of: AsOf, executions: usize) -> Vec<String> {
+    let mut answers = Vec::new();
+    let all = Page::first(100);
+    for archived in [None, Some(true), Some(false)] {
+        let filter = WorkflowFilter { archived };
+        answers.push(format!("{:?}", models.workflows(TENANT, as_of, &all, filter).await.unwrap()));
+    }
+    answers.push(format!("{:?}", models.plugins(TENANT, as_of, &all).await.unwrap()));
+    answers.push(format!("{:?}", models.models(TENANT, as_of, &all).await.unwrap()));
+    for number in 0..3 {
+        answers.push(format!("{:?}", models.workflow(TENANT, workflow_id(number), as_of).await.unwrap()));
+        answers.push(format!("{:?}", models.plugin(TENANT, &slug(number), as_of).await.unwrap()));
+        answers.push(format!("{:?}", models.model(TENANT, &slug(number), as_of).await.unwrap()));
+    }
+    for workflow in [None, Some(0), Some(1), Some(2)] {
+        for status in STATUSES.map(Some).into_iter().chain([None]) {
+            let filter = ExecutionFilter { workflow_id: workflow.map(workflow_id), status };
+            for first in [2, 100] {
+                let page = models.executions(TENANT, as_of, &Page::first(first), filter).await.unwrap();
+                answers.push(format!("{filter:?} {first}: {page:?}"));
+            }
+        }
+    }
+    for number in 0..executions {
+        answers.push(format!("{:?}", models.execution(TENANT, execution_id(number), as_of).await.unwrap()));
+        answers.push(format!("{:?}", models.node_runs(TENANT, execution_id(number), as_of).await.unwrap()));
+    }
+    answers
+}
+
+/// The statuses and node runs of executions as their aggregates tell them.
+async fn check_against_aggregates(models: &ReadModels, story: &[Told], executions: usize) {
+    let mut aggregates: Vec<Execution> = (0..executions).map(|_| Execution::default()).collect();
+    for told in story {
+        let Some(number) = (0..executions).find(|number| *told.stream.id == *execution_id(*number).to_string()) else {
+            continue;
+        };
+        let event: ExecutionEvent = serde_json::from_str(told.event.payload.get()).unwrap();
+        aggregates[number].apply(&event);
+    }
+    let as_of = Some(position(story.len()));
+    for (number, aggregate) in aggregates.iter().enumerate() {
+        let row = models.execution(TENANT, execution_id(number), as_of).await.unwrap();
+        let status = row.map_or(ExecutionStatus::New, |row| row.status);
+        assert_eq!(status, aggregate.status);
+        let runs = models.node_runs(TENANT, execution_id(number), as_of).await.unwrap();
+        assert_eq!(runs.len(), aggregate.node_runs.len());
+        for (row, run) in runs.iter().zip(&aggregate.node_runs) {
+            let counts = run.outputs.as_ref().map(|outputs| outputs.iter().map(|items| items.len() as u64).collect());
+            assert_eq!((row.status, row.attempts, row.pinned), (run.status, run.attempts, run.pinned));
+            assert_eq!(
+                (row.started_at_ms, row.duration_us, &row.item_counts),
+                (run.started_at_ms, run.duration_us, &counts)
+            );
+            assert_eq!(row.error.is_some(), run.error.is_some());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn an_answer_as_of_a_position_is_the_answer_given_then(chances in chances(160), cuts in prop::collection::vec(any::<prop::sample::Index>(), 3)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::default();
+            for chance in chances {
+                world.happen(chance);
+            }
+            let (story, executions) = (world.story, world.executions.len());
+            let folder = tempfile::tempdir().unwrap();
+            let whole = caught_up(folder.path(), &log_of(&story).await).await;
+            for cut in cuts {
+                let cut = cut.index(story.len() + 1);
+                let folder = tempfile::tempdir().unwrap();
+                let then = caught_up(folder.path(), &log_of(&story[..cut]).await).await;
+                let given_then = answers(&then, None, executions).await;
+                assert_eq!(answers(&whole, Some(position(cut)), executions).await, given_then);
+                check_against_aggregates(&whole, &story[..cut], executions).await;
+                then.close().await.unwrap();
+            }
+            whole.close().await.unwrap();
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_is_not_reached_is_waited_for_and_then_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_of(&[told(execution_id(0), &start(0))]).await;
+    let models = caught_up(folder.path(), &log).await;
+    let asked = models.execution(TENANT, execution_id(0), Some(position(2)));
+    let appended = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        crate::world::tell(&log, &[told(execution_id(0), &ExecutionEvent::ExecutionCompleted { at_ms: 5 })]).await;
+    };
+    let (row, ()) = tokio::join!(asked, appended);
+    assert_eq!(row.unwrap().unwrap().status, ExecutionStatus::Completed);
+
+    let refused = models.execution(TENANT, execution_id(0), Some(position(3))).await.unwrap_err();
+    let ProjectionError::Behind(behind) = refused else { panic!("{refused}") };
+    assert_eq!((behind.reached, behind.wanted), (position(2), position(3)));
+}

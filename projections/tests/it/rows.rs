@@ -1,0 +1,180 @@
+//! Each table's fold: what a story makes of a row.
+
+use serde_json::json;
+use timeloom_domain::definition::Settings;
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, ExecutionStatus, NodeRunStatus};
+use timeloom_domain::ids::TenantId;
+use timeloom_domain::model::ModelEvent;
+use timeloom_domain::plugin::PluginEvent;
+use timeloom_domain::workflow::WorkflowEvent;
+use timeloom_projections::{Page, SettingsSummary, WorkflowFilter};
+use timeloom_store::Revision;
+
+use crate::world::{
+    TENANT, Told, caught_up, completed, definition, execution_id, items, log_of, position, run, slug, start, told,
+    told_by, workflow_id,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_row_follows_its_draft_and_remembers_what_is_published() {
+    let id = workflow_id(0);
+    let settings = Settings { execution_timeout: Some(30.0), ..Settings::default() };
+    let story = [
+        told(id, &WorkflowEvent::WorkflowCreated { definition: definition("first", 2) }),
+        told(id, &WorkflowEvent::WorkflowVersionPublished { version: 1 }),
+        told(id, &WorkflowEvent::WorkflowUpdated { definition: definition("second", 5) }),
+        told(id, &WorkflowEvent::WorkflowSettingsChanged { settings }),
+        told(id, &WorkflowEvent::WorkflowPinsChanged { node: "n0".to_owned(), items: Some(items(3)) }),
+        told(id, &WorkflowEvent::WorkflowArchived {}),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let models = caught_up(folder.path(), &log_of(&story).await).await;
+    let at = async |at| models.workflow(TENANT, id, Some(position(at))).await.unwrap();
+
+    assert_eq!(at(0).await, None);
+    let created = at(1).await.unwrap();
+    assert_eq!((created.name.as_str(), created.node_count, created.published_version), ("first", 2, None));
+    assert_eq!(created.settings.timezone.as_deref(), Some("Europe/Berlin"));
+    assert_eq!(at(2).await.unwrap().published_version, Some(1));
+    let updated = at(3).await.unwrap();
+    assert_eq!((updated.name.as_str(), updated.node_count, updated.published_version), ("second", 5, Some(1)));
+    let expected = SettingsSummary { execution_timeout: Some(30.0), ..SettingsSummary::default() };
+    assert_eq!(at(4).await.unwrap().settings, expected);
+    assert!(!at(5).await.unwrap().archived);
+    let archived = models.workflow(TENANT, id, None).await.unwrap().unwrap();
+    assert!(archived.archived);
+    assert_eq!(archived.provenance.created_position, position(1));
+    assert_eq!((archived.provenance.updated_position, archived.provenance.revision), (position(6), Revision(6)));
+    assert_eq!(archived.provenance.created_at, created.provenance.updated_at);
+
+    let filter = |archived| WorkflowFilter { archived: Some(archived) };
+    let count = async |as_of, archived| {
+        models.workflows(TENANT, as_of, &Page::first(10), filter(archived)).await.unwrap().rows.len()
+    };
+    assert_eq!((count(None, true).await, count(None, false).await), (1, 0));
+    assert_eq!((count(Some(position(5)), true).await, count(Some(position(5)), false).await), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugin_and_model_rows_follow_their_streams() {
+    let name = slug(0);
+    let (digest, format) = ("ab".repeat(32), "onnx".to_owned());
+    let registered = PluginEvent::PluginRegistered { name: name.clone(), description: "p".to_owned() };
+    let story = [
+        told(&name, &registered),
+        told(&name, &PluginEvent::PluginVersionAdded { version: "1.0".to_owned(), digest: digest.clone() }),
+        told(&name, &PluginEvent::PluginEnabled { version: "1.0".to_owned() }),
+        told(&name, &PluginEvent::PluginDisabled { reason: "unsafe".to_owned() }),
+        told(&name, &PluginEvent::PluginRetired {}),
+        told(&name, &ModelEvent::ModelRegistered { name: name.clone(), description: "m".to_owned() }),
+        told(&name, &ModelEvent::ModelVersionAdded { version: 1, format, digest }),
+        told(&name, &ModelEvent::ModelPromoted { version: 1 }),
+        told(&name, &ModelEvent::ModelDisabled { reason: "slow".to_owned() }),
+        told(&name, &ModelEvent::ModelEnabled {}),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let models = caught_up(folder.path(), &log_of(&story).await).await;
+    let plugin = async |at| models.plugin(TENANT, &name, Some(position(at))).await.unwrap().unwrap();
+    let model = async |at| models.model(TENANT, &name, Some(position(at))).await.unwrap().unwrap();
+
+    assert_eq!(plugin(3).await.enabled_version.as_deref(), Some("1.0"));
+    assert_eq!(plugin(3).await.versions.len(), 1);
+    let disabled = plugin(4).await;
+    assert_eq!((disabled.enabled_version, disabled.disabled_reason.as_deref()), (None, Some("unsafe")));
+    assert!(plugin(5).await.retired);
+    assert_eq!(model(8).await.promoted_version, Some(1));
+    assert_eq!((model(9).await.disabled, model(9).await.disabled_reason.as_deref()), (true, Some("slow")));
+    assert_eq!((model(10).await.disabled, model(10).await.disabled_reason), (false, None));
+    assert_eq!(models.plugins(TENANT, None, &Page::first(5)).await.unwrap().rows.len(), 1);
+    assert_eq!(models.models(TENANT, Some(position(5)), &Page::first(5)).await.unwrap().rows.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_row_changes_with_its_status_and_counts_nodes_at_its_end() {
+    let id = execution_id(0);
+    let error = json!({"name": "NodeError", "message": "no such host", "description": "…"});
+    let story = [
+        told(id, &start(1)),
+        told(id, &completed(0, &[1])),
+        told(id, &completed(1, &[1])),
+        told(id, &ExecutionEvent::ExecutionWaiting { node: "n1".to_owned(), until_ms: 7_000 }),
+        told(id, &ExecutionEvent::ExecutionResumed { node: "n1".to_owned() }),
+        told(id, &node_failed(2)),
+        told(id, &ExecutionEvent::ExecutionFailed { node: Some("n2".to_owned()), error, at_ms: 9_000 }),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let models = caught_up(folder.path(), &log_of(&story).await).await;
+    let at = async |at| models.execution(TENANT, id, Some(position(at))).await.unwrap().unwrap();
+
+    let running = at(3).await;
+    assert_eq!((running.status, running.updated_position), (ExecutionStatus::Running, position(1)));
+    assert_eq!((running.workflow_version, running.mode), (Some(1), ExecutionMode::Production));
+    assert_eq!(running.nodes_completed, None);
+    let waiting = at(4).await;
+    assert_eq!((waiting.status, waiting.waiting_until_ms), (ExecutionStatus::Waiting, Some(7_000)));
+    assert_eq!(at(5).await.waiting_until_ms, None);
+    let failed = at(7).await;
+    assert_eq!((failed.status, failed.ended_at_ms), (ExecutionStatus::Failed, Some(9_000)));
+    assert_eq!((failed.error.as_deref(), failed.error_node.as_deref()), (Some("no such host"), Some("n2")));
+    assert_eq!((failed.nodes_completed, failed.nodes_failed), (Some(2), Some(1)));
+    assert_eq!((failed.created_position, failed.revision), (position(1), Revision(7)));
+}
+
+fn node_failed(execution_index: usize) -> ExecutionEvent {
+    let error = json!({"message": "no such host"});
+    ExecutionEvent::NodeFailed { run: run(execution_index), started_at_ms: 5, duration_us: 6, error, outputs: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_run_row_names_the_event_that_holds_its_data() {
+    let id = execution_id(0);
+    let started = |attempt| ExecutionEvent::NodeStarted {
+        run: run(1),
+        attempt,
+        idempotency_key: "k".to_owned(),
+        at_ms: 10 * i64::from(attempt),
+    };
+    let retried = ExecutionEvent::NodeRetried { run: run(1), attempt: 1, error: json!("timed out"), retry_at_ms: 15 };
+    let story = [
+        told(id, &start(0)),
+        told(id, &completed(0, &[2, 0, 1])),
+        told(id, &ExecutionEvent::NodeScheduled { run: run(1) }),
+        told(id, &started(1)),
+        told(id, &retried),
+        told(id, &started(2)),
+        told(id, &completed(1, &[4])),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let models = caught_up(folder.path(), &log_of(&story).await).await;
+    let at = async |at| models.node_runs(TENANT, id, Some(position(at))).await.unwrap();
+
+    let first = at(2).await.remove(0);
+    assert_eq!((first.node.as_str(), first.status, first.attempts), ("n0", NodeRunStatus::Completed, 1));
+    assert_eq!(first.item_counts, Some(vec![2, 0, 1]));
+    assert_eq!((first.event_revision, first.event_position), (Revision(2), position(2)));
+    assert_eq!(at(3).await[1].status, NodeRunStatus::Scheduled);
+    let retrying = at(5).await.remove(1);
+    assert_eq!((retrying.status, retrying.error.as_deref()), (NodeRunStatus::Retrying, Some("timed out")));
+    let done = at(7).await.remove(1);
+    assert_eq!((done.status, done.attempts, done.started_at_ms), (NodeRunStatus::Completed, 2, Some(10)));
+    assert_eq!((done.error, done.item_counts), (None, Some(vec![4])));
+    assert_eq!(models.node_runs_from(TENANT, id, None, 1, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_another_tenants_rows() {
+    let other = TenantId(2);
+    let mine = told(execution_id(0), &start(0));
+    let theirs = told_by(other, execution_id(1), &start(0));
+    let story: Vec<Told> = vec![mine, theirs];
+    let folder = tempfile::tempdir().unwrap();
+    let models = caught_up(folder.path(), &log_of(&story).await).await;
+
+    assert_eq!(models.execution(TENANT, execution_id(1), None).await.unwrap(), None);
+    for (tenant, own) in [(TENANT, execution_id(0)), (other, execution_id(1))] {
+        for as_of in [None, Some(position(2))] {
+            let page = models.executions(tenant, as_of, &Page::first(10), Default::default()).await.unwrap();
+            assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [own]);
+        }
+    }
+}

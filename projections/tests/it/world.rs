@@ -1,0 +1,323 @@
+//! Logs with stories in them: random ones that obey the aggregates, and dumps of the tables made of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
+use serde_json::json;
+use timeloom_domain::definition::{Settings, WorkflowDefinition};
+use timeloom_domain::event::{Aggregate, Event};
+use timeloom_domain::execution::{
+    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, StartFacts,
+};
+use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
+use timeloom_domain::item::{Item, JsonObject};
+use timeloom_domain::model::{Model, ModelCommand};
+use timeloom_domain::plugin::{Plugin, PluginCommand};
+use timeloom_domain::workflow::{Workflow, WorkflowCommand};
+use timeloom_projections::{ReadModels, rebuild};
+use timeloom_store::codec::{Encoded, encode};
+use timeloom_store::{Append, EventLog, Expected, MemoryLog, Metadata, NewEvent, Position, StreamKey};
+use uuid::Uuid;
+
+/// The tenant of all stories but the one about tenants.
+pub const TENANT: TenantId = TenantId(1);
+/// Long enough for a busy machine; nothing waits so long that works.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One event of a story.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub stream: StreamKey,
+    pub event: Encoded,
+}
+
+/// An event of one of our aggregates, in the stream with this id.
+pub fn told<E: Event + Serialize>(id: impl ToString, event: &E) -> Told {
+    told_by(TENANT, id, event)
+}
+
+/// The same of another tenant.
+pub fn told_by<E: Event + Serialize>(tenant: TenantId, id: impl ToString, event: &E) -> Told {
+    Told { stream: StreamKey::new(tenant, E::CATEGORY, id.to_string()), event: encode(event).unwrap() }
+}
+
+/// An empty log whose clock stands, so that the same story is the same log.
+pub fn empty_log() -> Arc<MemoryLog> {
+    MemoryLog::new(Arc::new(|| DateTime::<Utc>::from_timestamp(1_700_000_000, 0).unwrap()))
+}
+
+/// A log of this story.
+pub async fn log_of(story: &[Told]) -> Arc<MemoryLog> {
+    let log = empty_log();
+    tell(&log, story).await;
+    log
+}
+
+/// Appends a story, an append each event.
+pub async fn tell(log: &MemoryLog, story: &[Told]) {
+    for told in story {
+        let number = u128::from(log.head().0) + 1;
+        let event = NewEvent {
+            id: EventId(Uuid::from_u128(number)),
+            event_type: told.event.event_type.into(),
+            event_version: told.event.event_version,
+            payload: Arc::clone(&told.event.payload),
+            metadata: Arc::new(Metadata {
+                actor: Actor::Local("tester".to_owned()),
+                command_id: CommandId(Uuid::from_u128(number)),
+                causation_id: None,
+                correlation_id: None,
+            }),
+        };
+        let command_id = event.metadata.command_id;
+        let stream = told.stream.clone();
+        log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
+    }
+}
+
+/// Read models of the whole log, started and caught up.
+pub async fn caught_up(folder: &Path, log: &Arc<MemoryLog>) -> Arc<ReadModels> {
+    let models = ReadModels::open(folder, Arc::clone(log) as Arc<dyn EventLog>).unwrap();
+    models.start().unwrap();
+    models.wait_for(log.head(), PATIENCE).await.unwrap();
+    models
+}
+
+/// The dump of read models built in one go.
+pub async fn rebuilt_dump(story: &[Told]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    rebuild(folder.path(), log_of(story).await).await.unwrap();
+    dump(folder.path())
+}
+
+/// Every row of every table, in order.
+pub fn dump(folder: &Path) -> Vec<String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = Connection::open_with_flags(folder.join("read-models.db"), flags).unwrap();
+    let mut lines = Vec::new();
+    let tables = ["workflows", "plugins", "models", "executions", "execution_progress", "node_runs", "projections"];
+    for table in tables {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4")).unwrap();
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let cells: Vec<String> = (0..columns).map(|column| format!("{:?}", row.get_ref(column).unwrap())).collect();
+            Ok(format!("{table}: {}", cells.join(" ")))
+        });
+        lines.extend(rows.unwrap().map(Result::unwrap));
+    }
+    lines
+}
+
+pub fn workflow_id(number: usize) -> WorkflowId {
+    WorkflowId(Uuid::from_u128(0xA000 + number as u128))
+}
+
+pub fn execution_id(number: usize) -> ExecutionId {
+    ExecutionId(Uuid::from_u128(0xE000 + number as u128))
+}
+
+pub fn slug(number: usize) -> Slug {
+    Slug::try_new(format!("name-{number}")).unwrap()
+}
+
+pub fn position(number: usize) -> Position {
+    Position(number as u64)
+}
+
+pub fn definition(name: &str, nodes: usize) -> Arc<WorkflowDefinition> {
+    let nodes: Vec<_> = (0..nodes).map(|node| json!({"name": format!("n{node}"), "type": "t"})).collect();
+    let settings = json!({"executionOrder": "v1", "timezone": "Europe/Berlin", "kept": true});
+    Arc::new(serde_json::from_value(json!({"name": name, "nodes": nodes, "settings": settings})).unwrap())
+}
+
+pub fn start(workflow: usize) -> ExecutionEvent {
+    ExecutionEvent::ExecutionStarted(Box::new(StartFacts {
+        workflow_id: workflow_id(workflow),
+        workflow_revision: 1,
+        workflow_version: (workflow % 2 == 1).then_some(1),
+        mode: if workflow % 2 == 1 { ExecutionMode::Production } else { ExecutionMode::Manual },
+        start_node: "Start".to_owned(),
+        items: items(2),
+        pins: BTreeMap::new(),
+        seed: 7,
+        at_ms: 1_000,
+    }))
+}
+
+pub fn items(count: usize) -> Vec<Item> {
+    (0..count).map(|n| Item::new(JsonObject::from_iter([("n".to_owned(), json!(n))]))).collect()
+}
+
+pub fn run(execution_index: usize) -> NodeFacts {
+    NodeFacts {
+        node: format!("n{}", execution_index % 3),
+        run_index: execution_index / 3,
+        execution_index,
+        sources: vec![],
+    }
+}
+
+pub fn completed(execution_index: usize, counts: &[usize]) -> ExecutionEvent {
+    ExecutionEvent::NodeCompleted {
+        run: run(execution_index),
+        started_at_ms: 1_001,
+        duration_us: 250,
+        outputs: counts.iter().map(|count| Arc::new(items(*count))).collect(),
+        memory: None,
+        hints: vec![],
+        pinned: false,
+    }
+}
+
+/// What may happen next, as three random numbers.
+pub type Chance = (u8, u8, u8);
+
+pub fn chances(most: usize) -> impl Strategy<Value = Vec<Chance>> {
+    prop::collection::vec(any::<Chance>(), 1..most)
+}
+
+/// A world of aggregates that chance happens to: only what they allow is told.
+#[derive(Default)]
+pub struct World {
+    pub story: Vec<Told>,
+    pub executions: Vec<Execution>,
+    workflows: [Workflow; 3],
+    plugins: [Plugin; 2],
+    models: [Model; 2],
+}
+
+pub fn story_of(chances: &[Chance]) -> Vec<Told> {
+    let mut world = World::default();
+    for chance in chances {
+        world.happen(*chance);
+    }
+    world.story
+}
+
+impl World {
+    pub fn happen(&mut self, (what, which, how): Chance) {
+        let how = usize::from(how);
+        match what % 16 {
+            0 | 1 => self.start_execution(how % 3),
+            2 => {
+                let number = usize::from(which) % self.workflows.len();
+                let command = workflow_command(how);
+                decide(&mut self.story, &mut self.workflows[number], workflow_id(number), &command);
+            }
+            3 => {
+                let number = usize::from(which) % self.plugins.len();
+                decide(&mut self.story, &mut self.plugins[number], slug(number), &plugin_command(slug(number), how));
+            }
+            4 => {
+                let number = usize::from(which) % self.models.len();
+                decide(&mut self.story, &mut self.models[number], slug(number), &model_command(slug(number), how));
+            }
+            _ if self.executions.is_empty() => {}
+            _ => {
+                let number = usize::from(which) % self.executions.len();
+                let execution = &mut self.executions[number];
+                let command = execution_command(execution, how);
+                decide(&mut self.story, execution, execution_id(number), &command);
+            }
+        }
+    }
+
+    fn start_execution(&mut self, workflow: usize) {
+        let number = self.executions.len();
+        let mut execution = Execution::default();
+        execution.apply(&start(workflow));
+        self.executions.push(execution);
+        self.story.push(told(execution_id(number), &start(workflow)));
+    }
+}
+
+fn decide<A: Aggregate>(story: &mut Vec<Told>, aggregate: &mut A, id: impl ToString, command: &A::Command)
+where
+    A::Event: Serialize,
+{
+    for event in aggregate.decide(command).unwrap_or_default() {
+        aggregate.apply(&event);
+        story.push(told(id.to_string(), &event));
+    }
+}
+
+fn workflow_command(how: usize) -> WorkflowCommand {
+    let definition = definition(&format!("w{how}"), 1 + how % 4);
+    match how % 7 {
+        0 => WorkflowCommand::Create { definition },
+        1 | 2 => WorkflowCommand::Update { definition },
+        3 => WorkflowCommand::Publish,
+        4 => WorkflowCommand::ChangeSettings {
+            settings: Settings { execution_timeout: Some(how as f64), ..Settings::default() },
+        },
+        5 => {
+            WorkflowCommand::ChangePins { node: "n0".to_owned(), items: how.is_multiple_of(2).then(|| items(how % 5)) }
+        }
+        _ if how > 200 => WorkflowCommand::Archive,
+        _ => WorkflowCommand::Create { definition },
+    }
+}
+
+fn plugin_command(name: Slug, how: usize) -> PluginCommand {
+    let version = format!("1.{}", how % 3);
+    match how % 6 {
+        0 | 1 => PluginCommand::Register { name, description: "d".to_owned() },
+        2 => PluginCommand::AddVersion { version, digest: format!("{:064x}", how % 3) },
+        3 => PluginCommand::Enable { version },
+        4 => PluginCommand::Disable { reason: "r".to_owned() },
+        _ if how > 200 => PluginCommand::Retire,
+        _ => PluginCommand::Register { name, description: "d".to_owned() },
+    }
+}
+
+fn model_command(name: Slug, how: usize) -> ModelCommand {
+    match how % 7 {
+        0 | 1 => ModelCommand::Register { name, description: "d".to_owned() },
+        2 => ModelCommand::AddVersion { format: "onnx".to_owned(), digest: format!("{how:064x}") },
+        3 => ModelCommand::Promote { version: 1 },
+        4 => ModelCommand::Disable { reason: "r".to_owned() },
+        5 => ModelCommand::Enable,
+        _ if how > 200 => ModelCommand::Retire,
+        _ => ModelCommand::Register { name, description: "d".to_owned() },
+    }
+}
+
+fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
+    let next = execution.node_runs.len();
+    let open = execution
+        .node_runs
+        .iter()
+        .position(|run| !matches!(run.status, NodeRunStatus::Completed | NodeRunStatus::Failed))
+        .unwrap_or(next);
+    let error = json!({"name": "NodeError", "message": format!("failed {how}")});
+    let node = "n0".to_owned();
+    let event = match how % 24 {
+        0..=7 => completed(next, &[how % 3, how % 2]),
+        8 | 9 => ExecutionEvent::NodeScheduled { run: run(next) },
+        10 | 11 => {
+            ExecutionEvent::NodeStarted { run: run(open), attempt: 1, idempotency_key: "k".to_owned(), at_ms: 5 }
+        }
+        12 => ExecutionEvent::NodeRetried { run: run(open), attempt: 1, error, retry_at_ms: 9 },
+        13 => ExecutionEvent::NodeFailed {
+            run: run(open),
+            started_at_ms: 5,
+            duration_us: 6,
+            error,
+            outputs: how.is_multiple_of(2).then(|| vec![Arc::new(items(1))]),
+        },
+        14 | 15 => completed(open, &[1]),
+        16 | 17 => ExecutionEvent::ExecutionWaiting { node, until_ms: 99 },
+        18 | 19 => ExecutionEvent::ExecutionResumed { node },
+        20 => ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() },
+        21 => ExecutionEvent::ExecutionCompleted { at_ms: 2_000 },
+        22 => ExecutionEvent::ExecutionFailed { node: Some(node), error, at_ms: 2_001 },
+        _ => return ExecutionCommand::Cancel { reason: "enough".to_owned() },
+    };
+    ExecutionCommand::Record(Box::new(event))
+}
