@@ -67,10 +67,11 @@ impl Expressions for SessionExpressions<'_> {
     ) -> Vec<Result<Option<Value>, NodeError>> {
         let first = items.start;
         let resolved = self.session.resolve_evaluated_for_items(scope, value, items);
-        let into_json = |(place, result): (usize, Result<timeloom_expressions::evaluator::Resolved<'_>, _>)| match result {
-            Ok(resolved) => Ok(resolved.into_json()),
-            Err(error) => Err(NodeError::expression(error, first + place)),
-        };
+        let into_json =
+            |(place, result): (usize, Result<timeloom_expressions::evaluator::Resolved<'_>, _>)| match result {
+                Ok(resolved) => Ok(resolved.into_json()),
+                Err(error) => Err(NodeError::expression(error, first + place)),
+            };
         resolved.into_iter().enumerate().map(into_json).collect()
     }
 
@@ -259,9 +260,7 @@ impl Attempt {
             item.json.insert("error".to_owned(), error.get("message").unwrap_or(&error).clone());
         }
         let reference = item.paired_item.as_ref().and_then(|paired| paired.references().into_iter().next());
-        let origin = reference.and_then(|reference| {
-            self.inputs.get(reference.input.unwrap_or(0))?.get(reference.item)
-        });
+        let origin = reference.and_then(|reference| self.inputs.get(reference.input.unwrap_or(0))?.get(reference.item));
         if let Some(origin) = origin {
             let own = std::mem::replace(&mut item.json, origin.json.clone());
             item.json.extend(own);
@@ -289,9 +288,11 @@ impl Attempt {
     fn always_some(&self, mut given: Given) -> Given {
         let nothing = given.outputs.first().is_none_or(|items| items.is_empty());
         if nothing && self.node().always_output_data {
-            let pairs = self.inputs.iter().enumerate().flat_map(|(input, items)| {
-                (0..items.len()).map(move |item| PairedItem::of(item, input))
-            });
+            let pairs = self
+                .inputs
+                .iter()
+                .enumerate()
+                .flat_map(|(input, items)| (0..items.len()).map(move |item| PairedItem::of(item, input)));
             let item = Item { paired_item: Some(PairedItem::Many(pairs.collect())), ..Item::default() };
             if given.outputs.is_empty() {
                 given.outputs.push(Items::default());
@@ -305,7 +306,8 @@ impl Attempt {
 /// Whether an item says that it failed: it has an error, or nothing but `error`, or `error` and `message`.
 fn is_error_item(item: &Item) -> bool {
     let only = |count: usize| item.json.len() == count;
-    let truthy = |name: &str| item.json.get(name).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)));
+    let truthy =
+        |name: &str| item.json.get(name).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)));
     item.error.is_some() || (truthy("error") && (only(1) || (only(2) && truthy("message"))))
 }
 
@@ -323,10 +325,11 @@ fn ready_inputs(node: &Node, inputs: &[Option<Items>]) -> Vec<Items> {
         if count == items.len() && items.iter().enumerate().all(own_place) {
             return items;
         }
-        let placed = items.iter().take(count).enumerate().map(|(index, item)| Item {
-            paired_item: Some(PairedItem::of(index, input)),
-            ..item.clone()
-        });
+        let placed = items
+            .iter()
+            .take(count)
+            .enumerate()
+            .map(|(index, item)| Item { paired_item: Some(PairedItem::of(index, input)), ..item.clone() });
         Arc::new(placed.collect())
     };
     inputs.iter().enumerate().map(ready).collect()

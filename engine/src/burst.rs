@@ -227,8 +227,8 @@ struct Batch {
 
 impl Batch {
     fn push(&mut self, event: ExecutionEvent) {
-        if let ExecutionEvent::NodeCompleted { outputs, .. } | ExecutionEvent::NodeFailed { outputs: Some(outputs), .. } =
-            &event
+        if let ExecutionEvent::NodeCompleted { outputs, .. }
+        | ExecutionEvent::NodeFailed { outputs: Some(outputs), .. } = &event
         {
             self.items += outputs.iter().map(|items| items.len()).sum::<usize>();
         }

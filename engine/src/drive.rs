@@ -15,7 +15,7 @@ use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
 use crate::machine::Machine;
 use crate::plan::{Plan, PlanError};
-use crate::runner::{Engine, Inner};
+use crate::runner::{Age, Engine, Inner};
 use crate::writer::{ExecutionWriter, WriteError};
 
 /// How often an execution is taken up again after a failure of the log before it is left for the next start.
@@ -51,10 +51,12 @@ impl Drive {
     }
 
     /// Drives it to its end. False when it rests unfinished: the next start takes it up again.
-    pub(crate) async fn run(self) -> bool {
+    pub(crate) async fn run(self, mut age: Age) -> bool {
         let mut pause = FAULT_PAUSE;
         for _ in 0..FAULT_RETRIES_MAX {
-            match self.attempt().await {
+            let result = self.attempt(age).await;
+            age = Age::Old;
+            match result {
                 Ok(ended) => return ended,
                 // A cancellation, or a newer owner: the log says which when it is read again.
                 Err(DriveError::Write(WriteError::Overtaken)) if self.cancelled.is_cancelled() => return true,
@@ -78,7 +80,7 @@ impl Drive {
     /// Takes down that the execution cannot go on.
     async fn fail(&self, message: &str) -> bool {
         let result = async {
-            let (mut writer, _) = self.read().await?;
+            let (mut writer, _) = self.read(Age::Old).await?;
             if writer.state().status.has_ended() {
                 return Ok(());
             }
@@ -96,8 +98,8 @@ impl Drive {
         }
     }
 
-    async fn attempt(&self) -> Result<bool, DriveError> {
-        let (mut writer, events) = self.read().await?;
+    async fn attempt(&self, age: Age) -> Result<bool, DriveError> {
+        let (mut writer, events) = self.read(age).await?;
         if writer.state().status.has_ended() {
             return Ok(true);
         }
@@ -185,7 +187,7 @@ impl Drive {
     }
 
     /// The writer with everything folded in that the log holds, and the events themselves.
-    async fn read(&self) -> Result<(ExecutionWriter, Vec<ExecutionEvent>), DriveError> {
+    async fn read(&self, age: Age) -> Result<(ExecutionWriter, Vec<ExecutionEvent>), DriveError> {
         let parts = &self.inner.parts;
         let stream = self.started.stream.clone();
         let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream);
@@ -197,6 +199,9 @@ impl Drive {
             Ok::<(), LogError>(())
         };
         fold(&self.started, &mut writer)?;
+        if age == Age::New {
+            return Ok((writer, events));
+        }
         loop {
             let after = writer.revision();
             let read = parts.log.read_stream(writer.stream(), after, Direction::Forward, READ_EVENTS_MAX).await?;

@@ -61,10 +61,9 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let mut nodes = Vec::with_capacity(definition.nodes.len());
         for node in &definition.nodes {
-            let node_type = registry.get(&node.node_type).ok_or_else(|| PlanError::UnknownType {
-                node: node.name.clone(),
-                node_type: node.node_type.clone(),
-            })?;
+            let node_type = registry
+                .get(&node.node_type)
+                .ok_or_else(|| PlanError::UnknownType { node: node.name.clone(), node_type: node.node_type.clone() })?;
             let (shape, role) = (node_type.shape(node), node_type.definition().role);
             nodes.push(PlannedNode { node_type: Arc::clone(node_type), shape, role });
         }

@@ -87,6 +87,15 @@ pub(crate) struct Inner {
     stopping: CancellationToken,
 }
 
+/// Whether an execution may have events after its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// It began this moment: what is in hand is all there is.
+    New,
+    /// It may have gone on: the log must be read.
+    Old,
+}
+
 /// Which state of which workflow.
 pub(crate) type PlanKey = (StreamKey, u64, Option<u32>, WorkflowId);
 
@@ -163,11 +172,15 @@ impl Engine {
                     Some(SubscriptionMessage::Checkpoint(position)) => from = from.max(position),
                     Some(SubscriptionMessage::CaughtUp(_)) => {
                         for event in history.take().into_iter().flat_map(HashMap::into_values) {
-                            self.begin(event);
+                            self.begin(event, Age::Old);
                         }
                     }
                     Some(SubscriptionMessage::FellBehind(position)) => {
-                        history.take().into_iter().flat_map(HashMap::into_values).for_each(|event| self.begin(event));
+                        history
+                            .take()
+                            .into_iter()
+                            .flat_map(HashMap::into_values)
+                            .for_each(|event| self.begin(event, Age::Old));
                         from = from.min(position);
                         break;
                     }
@@ -191,14 +204,14 @@ impl Engine {
             Some(open) => {
                 open.remove(&event.stream);
             }
-            None if starts => self.begin(event),
+            None if starts => self.begin(event, Age::New),
             None if &*event.event_type == "ExecutionCancelled" => self.inner.lock_open().cancel(&event.stream),
             None => {}
         }
     }
 
     /// Drives an execution in a task of its own.
-    fn begin(&self, started: Arc<RecordedEvent>) {
+    fn begin(&self, started: Arc<RecordedEvent>, age: Age) {
         let Some(cancelled) = self.inner.lock_open().begin(&started.stream, started.position) else { return };
         let engine = self.clone();
         self.inner.tasks.spawn(async move {
@@ -207,7 +220,7 @@ impl Engine {
                 permit = Arc::clone(&engine.inner.executions).acquire_owned() => permit,
             };
             let stream = started.stream.clone();
-            if permit.is_ok() && Drive::new(&engine, started, cancelled).run().await {
+            if permit.is_ok() && Drive::new(&engine, started, cancelled).run(age).await {
                 engine.inner.lock_open().end(&stream);
             }
         });

@@ -25,6 +25,9 @@ pub const DEFINITION_BYTES_MAX: usize = 16 << 20;
 /// Deepest nesting of JSON in a workflow file.
 pub const DEFINITION_DEPTH_MAX: usize = 100;
 
+/// Where the outputs of a node lead, by output; `None` for an output that leads nowhere.
+pub type OutputConnections = Vec<Option<Vec<Connection>>>;
+
 /// A workflow's definition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,7 +39,7 @@ pub struct WorkflowDefinition {
     pub nodes: Vec<Node>,
     /// Connections by name of the node they leave, then by kind (`main`, `ai_tool`, …).
     #[serde(default)]
-    pub connections: BTreeMap<String, BTreeMap<String, Vec<Option<Vec<Connection>>>>>,
+    pub connections: BTreeMap<String, BTreeMap<String, OutputConnections>>,
     /// Settings of the workflow.
     #[serde(default)]
     pub settings: Settings,

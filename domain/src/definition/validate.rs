@@ -1,6 +1,6 @@
 //! Reading and checking of workflow files. Every problem names the node and the field and says what to do.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -111,8 +111,23 @@ fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
     }
     let mut definition: WorkflowDefinition =
         serde_json::from_value(value).map_err(|error| DefinitionError::Unreadable(error.to_string()))?;
-    definition.nodes = nodes;
+    definition.nodes = without_copies(nodes);
     Ok(definition)
+}
+
+/// Real files hold copies of a node, equal but for their id: connections cannot tell them apart, so one is enough.
+fn without_copies(nodes: Vec<Node>) -> Vec<Node> {
+    let mut kept: Vec<Node> = Vec::with_capacity(nodes.len());
+    let mut by_name: HashMap<String, usize> = HashMap::new();
+    for node in nodes {
+        let known = by_name.get(&node.name).and_then(|index| kept.get(*index));
+        if known.is_some_and(|known| *known == Node { id: known.id.clone(), ..node.clone() }) {
+            continue;
+        }
+        by_name.insert(node.name.clone(), kept.len());
+        kept.push(node);
+    }
+    kept
 }
 
 /// Says which field of a node has the wrong shape: the one with which an otherwise right node cannot be read.

@@ -107,6 +107,14 @@ pub enum NodeRunStatus {
     Failed,
 }
 
+impl NodeRunState {
+    /// Pure nodes record no start of an attempt, so the end of one after a retry is one more.
+    fn count_last_attempt(&mut self) {
+        let unrecorded = u32::from(self.status == NodeRunStatus::Retrying);
+        self.attempts = self.attempts.saturating_add(unrecorded).max(1);
+    }
+}
+
 impl Execution {
     /// The newest run of a node.
     pub fn newest_run(&self, node: &str) -> Option<&NodeRunState> {
@@ -196,8 +204,8 @@ impl Aggregate for Execution {
             }
             ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, pinned, .. } => {
                 let state = self.run_mut(run);
+                state.count_last_attempt();
                 state.status = NodeRunStatus::Completed;
-                state.attempts = state.attempts.max(1);
                 state.started_at_ms.get_or_insert(*started_at_ms);
                 state.duration_us = Some(*duration_us);
                 state.outputs = Some(outputs.clone());
@@ -207,8 +215,8 @@ impl Aggregate for Execution {
             }
             ExecutionEvent::NodeFailed { run, started_at_ms, duration_us, error, outputs } => {
                 let state = self.run_mut(run);
+                state.count_last_attempt();
                 state.status = NodeRunStatus::Failed;
-                state.attempts = state.attempts.max(1);
                 state.started_at_ms.get_or_insert(*started_at_ms);
                 state.duration_us = Some(*duration_us);
                 state.error = Some(error.clone());

@@ -78,8 +78,7 @@ impl Machine {
     /// Order v0: parents of the other inputs of a waiting node run although nothing leads to them.
     fn force_parents(&mut self, step: &Step<'_>) {
         let plan = Arc::clone(&self.plan);
-        let siblings: Vec<usize> =
-            plan.graph.outputs(step.from).iter().flatten().map(|target| target.node).collect();
+        let siblings: Vec<usize> = plan.graph.outputs(step.from).iter().flatten().map(|target| target.node).collect();
         for &(input_node, _) in plan.graph.inputs(step.target.node).iter().flatten() {
             if input_node == step.from
                 || (siblings.contains(&input_node) && !self.incoming_is_empty(input_node, step.run_index))
