@@ -129,20 +129,44 @@ fn execute(run: &mut NodeRun<'_>, mode: CodeMode, parameter: &str, unwritten: &s
             }
             Ok(NodeOutput { outputs: vec![answer.items], hints: answer.console })
         }
-        Err(error) if goes_on => Ok(NodeOutput::single(vec![error_item(&error)])),
-        Err(error) => Err(error),
+        Err(error) => {
+            let error = located(error);
+            if goes_on { Ok(NodeOutput::single(vec![error_item(&error)])) } else { Err(error) }
+        }
     }
 }
 
+/// The error with its place in the script behind its message.
+fn located(mut error: NodeError) -> NodeError {
+    match (error.line, error.item_index) {
+        (Some(line), Some(item)) => error.message = format!("{} [line {line}, for item {item}]", error.message),
+        (Some(line), None) => error.message = format!("{} [line {line}]", error.message),
+        (None, _) => {}
+    }
+    error
+}
+
 /// The script of a node that goes on after failures: for each item alone it catches its own errors, so that the
-/// other items are still worked on. The first line stays the first line, so that line numbers fit.
+/// other items are still worked on. The first line stays the first line, so that line numbers fit; the line of a
+/// failure is counted from an error made on that first line.
 fn catching(mode: CodeMode, code: String) -> String {
     let caught = match mode {
-        CodeMode::EachItem => "({ json: { error: failure.message } })",
-        CodeMode::FunctionItem => "({ error: failure.message })",
+        CodeMode::EachItem => "({ json: { error: $$told } })",
+        CodeMode::FunctionItem => "({ error: $$told })",
         CodeMode::AllItems | CodeMode::Function | CodeMode::Sort => return code,
     };
-    format!("try {{ return await (async () => {{ {code}\n}})(); }} catch (failure) {{ return {caught}; }}")
+    // Only a script that waits is called as one that does: waiting costs the sandbox more.
+    let (wait, kind) = if code.contains("await") { ("await ", "async ") } else { ("", "") };
+    format!(
+        "const $$line = (error) => Number(/:(\\d+)/.exec(String(error && error.stack))?.[1]); \
+         const $$first = $$line(new Error()); \
+         try {{ return {wait}({kind}() => {{ {code}\n}})(); }} \
+         catch ($$failure) {{ \
+         const $$at = $$line($$failure) - $$first + 1; \
+         const $$text = $$failure instanceof Error ? $$failure.message : String($$failure); \
+         const $$told = $$at > 0 ? `${{$$text}} [line ${{$$at}}, for item ${{$itemIndex}}]` : $$text; \
+         return {caught}; }}"
+    )
 }
 
 fn error_item(error: &NodeError) -> Item {

@@ -13,6 +13,7 @@ mod date_time;
 mod debug_helper;
 mod describe;
 mod filter;
+mod http_request;
 mod if_node;
 mod lenient_json;
 mod merge;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, filter, if_node, merge, no_op, set, split_in_batches, sticky_note,
-    stop_and_error, switch, transform,
+    code, crypto, date_time, debug_helper, filter, http_request, if_node, merge, no_op, set, split_in_batches,
+    sticky_note, stop_and_error, switch, transform,
 };
 
 /// A registry of all built-in node types.
@@ -19,6 +19,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
         Arc::new(filter::Filter),
+        Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
         Arc::new(merge::Merge),
         Arc::new(no_op::ErrorTrigger),

@@ -1,0 +1,170 @@
+//! Parameters as pairs of a query string or form, and bodies of several parts.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use timeloom_domain::item::{Item, JsonObject};
+use timeloom_engine::node::NodeError;
+use url::form_urlencoded;
+
+use crate::values;
+
+/// How lists are written in a query string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ListStyle {
+    /// `a[0]=x&a[1]=y`.
+    Indices,
+    /// `a[]=x&a[]=y`.
+    Brackets,
+    /// `a=x&a=y`.
+    Repeat,
+}
+
+impl ListStyle {
+    /// The style of that name.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "brackets" => Self::Brackets,
+            "repeat" => Self::Repeat,
+            _ => Self::Indices,
+        }
+    }
+}
+
+/// The fields as pairs; lists and objects are spread over bracketed names.
+pub(super) fn pairs(fields: &JsonObject, style: ListStyle) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for (name, value) in fields {
+        add_pairs(name.clone(), value, style, &mut pairs);
+    }
+    pairs
+}
+
+fn add_pairs(name: String, value: &Value, style: ListStyle, pairs: &mut Vec<(String, String)>) {
+    match value {
+        Value::Null => pairs.push((name, String::new())),
+        Value::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                let name = match style {
+                    ListStyle::Indices => format!("{name}[{index}]"),
+                    ListStyle::Brackets => format!("{name}[]"),
+                    ListStyle::Repeat => name.clone(),
+                };
+                add_pairs(name, element, style, pairs);
+            }
+        }
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                add_pairs(format!("{name}[{key}]"), field, style, pairs);
+            }
+        }
+        plain => pairs.push((name, values::text(plain))),
+    }
+}
+
+/// The pairs as the body of a form.
+pub(super) fn form(pairs: &[(String, String)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// The bytes of attachment `name` and its description.
+pub(super) fn attachment(item: &Item, name: &str) -> Result<Attachment, NodeError> {
+    let Some(data) = item.binary.as_ref().and_then(|binary| binary.get(name)) else {
+        return Err(NodeError::operation(format!("The item has no binary data named '{name}'")));
+    };
+    if data.id.is_some() && data.data.is_empty() {
+        return Err(NodeError::operation("Sending binary data from the blob store is not available yet"));
+    }
+    let bytes = STANDARD
+        .decode(data.data.as_bytes())
+        .map_err(|error| NodeError::operation(format!("The binary data '{name}' is not valid base64: {error}")))?;
+    let mime_type = if data.mime_type.is_empty() { "application/octet-stream" } else { &data.mime_type };
+    Ok(Attachment { bytes, mime_type: mime_type.to_owned(), file_name: data.file_name.clone() })
+}
+
+/// Bytes of an item, ready to send.
+pub(super) struct Attachment {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Their media type.
+    pub mime_type: String,
+    /// Name of the file they came from.
+    pub file_name: Option<String>,
+}
+
+/// A body of several parts, built up part by part.
+pub(super) struct Multipart {
+    boundary: String,
+    body: Vec<u8>,
+}
+
+impl Multipart {
+    /// An empty body; `boundary` must not occur in any part.
+    pub fn new(boundary: String) -> Self {
+        Self { boundary, body: Vec::new() }
+    }
+
+    /// Adds a field.
+    pub fn text(&mut self, name: &str, value: &str) {
+        self.part(&format!("form-data; name=\"{}\"", quoted(name)), None, value.as_bytes());
+    }
+
+    /// Adds a file.
+    pub fn file(&mut self, name: &str, file: &Attachment) {
+        let file_name = file.file_name.as_deref().unwrap_or("file");
+        let disposition = format!("form-data; name=\"{}\"; filename=\"{}\"", quoted(name), quoted(file_name));
+        self.part(&disposition, Some(&file.mime_type), &file.bytes);
+    }
+
+    fn part(&mut self, disposition: &str, mime_type: Option<&str>, bytes: &[u8]) {
+        let typed = mime_type.map(|mime_type| format!("Content-Type: {}\r\n", quoted(mime_type))).unwrap_or_default();
+        let head = format!("--{}\r\nContent-Disposition: {disposition}\r\n{typed}\r\n", self.boundary);
+        self.body.extend_from_slice(head.as_bytes());
+        self.body.extend_from_slice(bytes);
+        self.body.extend_from_slice(b"\r\n");
+    }
+
+    /// The body and its media type.
+    pub fn finish(mut self) -> (Vec<u8>, String) {
+        self.body.extend_from_slice(format!("--{}--\r\n", self.boundary).as_bytes());
+        (self.body, format!("multipart/form-data; boundary={}", self.boundary))
+    }
+}
+
+/// Text for a header of a part: what would end it is percent-encoded, as browsers do.
+fn quoted(text: &str) -> String {
+    text.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn query(fields: Value, style: ListStyle) -> String {
+        let Value::Object(fields) = fields else { panic!("not an object") };
+        let pairs = pairs(&fields, style);
+        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    }
+
+    #[test]
+    fn lists_and_objects_are_spread() {
+        let fields = json!({"a": [1, "x"], "o": {"k": true}, "n": null});
+        assert_eq!(query(fields.clone(), ListStyle::Indices), "a[0]=1&a[1]=x&o[k]=true&n=");
+        assert_eq!(query(fields.clone(), ListStyle::Brackets), "a[]=1&a[]=x&o[k]=true&n=");
+        assert_eq!(query(fields, ListStyle::Repeat), "a=1&a=x&o[k]=true&n=");
+    }
+
+    #[test]
+    fn parts_cannot_break_out_of_their_headers() {
+        let mut parts = Multipart::new("B".to_owned());
+        parts.text("a\"\r\nX: 1", "v");
+        let (body, mime_type) = parts.finish();
+        assert_eq!(mime_type, "multipart/form-data; boundary=B");
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            "--B\r\nContent-Disposition: form-data; name=\"a%22%0D%0AX: 1\"\r\n\r\nv\r\n--B--\r\n"
+        );
+    }
+}

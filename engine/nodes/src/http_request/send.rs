@@ -1,0 +1,206 @@
+//! Sends one request and follows its redirects, each hop checked, all within one time and size limit.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, TRANSFER_ENCODING,
+};
+use reqwest::{Client, Method, StatusCode, redirect};
+use timeloom_engine::node::{NodeError, OutboundPolicy};
+use url::Url;
+
+use super::guard::{NotPublic, PublicResolver, Reach, reach, refusal};
+use super::request::Request;
+
+/// What came back.
+pub(super) struct Received {
+    /// Where the last hop led.
+    pub url: Url,
+    /// Status of the last hop.
+    pub status: StatusCode,
+    /// Headers of the last hop.
+    pub headers: HeaderMap,
+    /// Body of the last hop.
+    pub body: Vec<u8>,
+}
+
+/// The clients, made when the first request is sent.
+#[derive(Default)]
+pub(super) struct Clients {
+    public: OnceLock<Client>,
+    open: OnceLock<Client>,
+}
+
+impl Clients {
+    fn get(&self, reach: Reach) -> Result<Client, NodeError> {
+        let slot = match reach {
+            Reach::PublicOnly => &self.public,
+            Reach::Anywhere => &self.open,
+        };
+        if let Some(client) = slot.get() {
+            return Ok(client.clone());
+        }
+        // Redirects are followed here, hop by hop; a proxy of the environment would step around the checks.
+        let mut builder = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+        if reach == Reach::PublicOnly {
+            builder = builder.dns_resolver(std::sync::Arc::new(PublicResolver));
+        }
+        let client = builder.build().map_err(|error| failure(&error, ""))?;
+        Ok(slot.get_or_init(|| client).clone())
+    }
+}
+
+/// Sends `request` and reads the answer to its end.
+///
+/// # Errors
+/// [`NodeError`] when an address is refused, a limit is met, or no answer comes.
+pub(super) async fn send(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> Result<Received, NodeError> {
+    let longest = request.timeout.map_or(policy.request_time_max, |timeout| timeout.min(policy.request_time_max));
+    match tokio::time::timeout(longest, hops(clients, request, policy)).await {
+        Ok(received) => received,
+        Err(_) => Err(too_slow(&request.url, longest)),
+    }
+}
+
+fn too_slow(url: &Url, longest: Duration) -> NodeError {
+    let host = url.host_str().unwrap_or_default();
+    NodeError::api(format!("The request to {host} got no full answer within {} ms", longest.as_millis()))
+        .described("Raise the Timeout option, or set the node to retry on failure")
+}
+
+/// What the next hop is to be.
+struct Hop {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Vec<u8>>,
+}
+
+async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> Result<Received, NodeError> {
+    let mut hop = Hop {
+        method: request.method.clone(),
+        url: request.url.clone(),
+        headers: request.headers.clone(),
+        body: request.body.clone(),
+    };
+    let mut followed = 0;
+    loop {
+        let client = clients.get(reach(&hop.url, policy)?)?;
+        let host = hop.url.host_str().unwrap_or_default().to_owned();
+        let mut outgoing = client.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
+        if let Some(body) = &hop.body {
+            outgoing = outgoing.body(body.clone());
+        }
+        let response = outgoing.send().await.map_err(|error| failure(&error, &host))?;
+        if let Some(target) = redirect_target(&response, &hop.url).filter(|_| request.redirects_max > 0) {
+            if followed == request.redirects_max {
+                let message = format!("The request to {host} was redirected more than {followed} times");
+                return Err(NodeError::api(message));
+            }
+            followed += 1;
+            hop = next_hop(hop, response.status(), target);
+            continue;
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = read_body(response, policy.response_bytes_max, &host).await?;
+        return Ok(Received { url: hop.url, status, headers, body });
+    }
+}
+
+fn redirect_target(response: &reqwest::Response, base: &Url) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    base.join(response.headers().get(LOCATION)?.to_str().ok()?).ok()
+}
+
+/// The hop to `target`: as browsers do, POST becomes GET unless the status keeps the method; what is secret stays
+/// with the host it was meant for.
+fn next_hop(mut hop: Hop, status: StatusCode, target: Url) -> Hop {
+    let keeps_method = matches!(status.as_u16(), 307 | 308) || matches!(hop.method, Method::GET | Method::HEAD);
+    if status.as_u16() == 303 && hop.method != Method::HEAD || !keeps_method {
+        hop.method = Method::GET;
+        hop.body = None;
+        for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
+            hop.headers.remove(name);
+        }
+    }
+    let same_origin = (hop.url.scheme(), hop.url.host_str(), hop.url.port_or_known_default())
+        == (target.scheme(), target.host_str(), target.port_or_known_default());
+    if !same_origin {
+        for name in [AUTHORIZATION, COOKIE] {
+            hop.headers.remove(name);
+        }
+    }
+    hop.url = target;
+    hop
+}
+
+async fn read_body(mut response: reqwest::Response, bytes_max: usize, host: &str) -> Result<Vec<u8>, NodeError> {
+    let too_large = || {
+        NodeError::api(format!("The answer of {host} is larger than {bytes_max} bytes"))
+            .described("Ask for less, page by page, or have the operator raise the limit")
+    };
+    if response.content_length().is_some_and(|length| length > bytes_max as u64) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error, host))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Why no answer came, from the innermost cause.
+fn failure(error: &reqwest::Error, host: &str) -> NodeError {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    loop {
+        if cause.downcast_ref::<NotPublic>().is_some() {
+            return refusal(host);
+        }
+        match cause.source() {
+            Some(source) => cause = source,
+            None => break,
+        }
+    }
+    let what = if error.is_connect() {
+        format!("The server {host} could not be reached")
+    } else {
+        format!("The request to {host} failed")
+    };
+    NodeError::api(format!("{what}: {cause}")).described("Check the URL, and whether the server is running")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(method: Method) -> Hop {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, "secret".parse().unwrap());
+        headers.insert(CONTENT_TYPE, "text/plain".parse().unwrap());
+        Hop { method, url: Url::parse("http://a.example/x").unwrap(), headers, body: Some(b"body".to_vec()) }
+    }
+
+    #[test]
+    fn a_redirected_post_becomes_a_get_unless_the_status_keeps_it() {
+        let target = Url::parse("http://a.example/y").unwrap();
+        let found = next_hop(hop(Method::POST), StatusCode::FOUND, target.clone());
+        assert_eq!((found.method, found.body), (Method::GET, None));
+        assert!(!found.headers.contains_key(CONTENT_TYPE) && found.headers.contains_key(AUTHORIZATION));
+        let kept = next_hop(hop(Method::POST), StatusCode::TEMPORARY_REDIRECT, target);
+        assert_eq!((kept.method, kept.body), (Method::POST, Some(b"body".to_vec())));
+    }
+
+    #[test]
+    fn secrets_stay_with_their_host() {
+        for target in ["http://b.example/", "https://a.example/", "http://a.example:81/"] {
+            let next = next_hop(hop(Method::GET), StatusCode::FOUND, Url::parse(target).unwrap());
+            assert!(!next.headers.contains_key(AUTHORIZATION), "{target}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The node against a small real server.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::HttpRequest;
+use crate::testing::{Bench, json_of, pairs_of};
+
+/// Answers requests on a local port and keeps what it was sent.
+struct Server {
+    port: u16,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Answers each request with what `answer` gives for its first line.
+    fn start(answer: impl Fn(&str) -> String + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let request = read_request(&mut stream);
+                let line = request.lines().next().unwrap_or_default().to_owned();
+                kept.lock().unwrap().push(request);
+                let _ = stream.write_all(answer(&line).as_bytes());
+            }
+        });
+        Self { port, seen }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn read_request(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return text;
+            }
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return text,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+fn reply(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}")
+}
+
+fn json_reply(body: &Value) -> String {
+    reply("200 OK", "content-type: application/json\r\n", &body.to_string())
+}
+
+async fn output(bench: &mut Bench<'_>) -> Value {
+    json_of(&bench.run_effect().await.unwrap(), 0)
+}
+
+#[tokio::test]
+async fn each_item_is_one_request_with_its_own_key() {
+    let server = Server::start(|line| json_reply(&json!({"line": line})));
+    let node = HttpRequest::default();
+    let url = format!("={}", server.url("/things/{{ $json.id }}"));
+    let mut bench = Bench::new(&node, 4.2, json!({"url": url})).input(json!([{"id": 1}, {"id": 2}]));
+    let output = bench.run_effect().await.unwrap();
+    assert_eq!(json_of(&output, 0), json!([{"line": "GET /things/1 HTTP/1.1"}, {"line": "GET /things/2 HTTP/1.1"}]));
+    assert_eq!(pairs_of(&output), json!([{"item": 0}, {"item": 1}]));
+    let seen = server.seen();
+    assert!(seen[0].contains("idempotency-key: key-1-0") && seen[1].contains("idempotency-key: key-1-1"));
+}
+
+#[tokio::test]
+async fn query_headers_and_json_body_are_sent() {
+    let server = Server::start(|_| json_reply(&json!([{"n": 1}, {"n": 2}])));
+    let node = HttpRequest::default();
+    let mut bench = Bench::new(
+        &node,
+        4.2,
+        json!({
+            "method": "POST", "url": server.url("/add?a=1"),
+            "sendQuery": true, "queryParameters": {"parameters": [{"name": "q", "value": "x y"}]},
+            "sendHeaders": true, "headerParameters": {"parameters": [
+                {"name": "Idempotency-Key", "value": "mine"}, {"name": "X-Own", "value": "=v{{ $itemIndex }}"},
+            ]},
+            "sendBody": true, "bodyParameters": {"parameters": [
+                {"name": "todo", "value": "t"}, {"name": "done", "value": "={{ false }}"},
+            ]},
+        }),
+    )
+    .input(json!([{}]));
+    assert_eq!(output(&mut bench).await, json!([{"n": 1}, {"n": 2}]));
+    let seen = server.seen().remove(0);
+    assert!(seen.starts_with("POST /add?a=1&q=x+y HTTP/1.1"), "{seen}");
+    assert!(seen.contains("idempotency-key: mine") && seen.contains("x-own: v0"));
+    assert!(seen.contains("content-type: application/json") && seen.ends_with(r#"{"todo":"t","done":false}"#));
+}
+
+#[tokio::test]
+async fn bodies_come_in_several_kinds() {
+    let server = Server::start(|_| json_reply(&json!({})));
+    let node = HttpRequest::default();
+    let body = |mut parameters: Value| {
+        parameters["method"] = json!("PUT");
+        parameters["url"] = json!(server.url("/"));
+        parameters["sendBody"] = json!(true);
+        parameters
+    };
+    let fields = json!({"parameters": [{"name": "a", "value": "1 2"}]});
+    for (parameters, mime_type, sent) in [
+        (json!({"specifyBody": "json", "jsonBody": "{\"n\": 1}"}), "application/json", "{\"n\":1}"),
+        (
+            json!({"contentType": "form-urlencoded", "bodyParameters": fields}),
+            "application/x-www-form-urlencoded",
+            "a=1+2",
+        ),
+        (json!({"contentType": "raw", "rawContentType": "text/x", "body": "raw text"}), "text/x", "raw text"),
+        (json!({"contentType": "binaryData"}), "text/plain", "hello"),
+        (
+            json!({"contentType": "multipart-form-data", "bodyParameters": fields}),
+            "multipart/form-data; boundary=",
+            "name=\"a\"\r\n\r\n1 2\r\n--timeloom-key-1-0--\r\n",
+        ),
+    ] {
+        let file = json!({"data": "aGVsbG8=", "mimeType": "text/plain"});
+        let mut bench = Bench::new(&node, 4.2, body(parameters)).input(json!([{"json": {}, "binary": {"data": file}}]));
+        bench.run_effect().await.unwrap();
+        let seen = server.seen().pop().unwrap();
+        assert!(seen.contains(&format!("content-type: {mime_type}")) && seen.ends_with(sent), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn old_versions_name_their_parameters_otherwise() {
+    let server = Server::start(|line| json_reply(&json!({"line": line})));
+    let node = HttpRequest::default();
+    let parameters = json!({
+        "requestMethod": "POST", "url": server.url("/old"), "jsonParameters": true,
+        "bodyParametersJson": "{\"a\": 1}", "queryParametersJson": "{\"q\": [1, 2]}",
+    });
+    let mut bench = Bench::new(&node, 2.0, parameters).input(json!([{}]));
+    assert_eq!(output(&mut bench).await, json!([{"line": "POST /old?q%5B0%5D=1&q%5B1%5D=2 HTTP/1.1"}]));
+    assert!(server.seen()[0].ends_with("{\"a\":1}"));
+    let parameters = json!({
+        "url": server.url("/old"), "responseFormat": "string", "dataPropertyName": "text",
+        "queryParametersUi": {"parameter": [{"name": "q", "value": "1"}]}, "options": {"fullResponse": true},
+    });
+    let answer = output(&mut Bench::new(&node, 1.0, parameters).input(json!([{}]))).await;
+    assert_eq!(
+        (&answer[0]["text"], &answer[0]["statusCode"]),
+        (&json!("{\"line\":\"GET /old?q=1 HTTP/1.1\"}"), &json!(200))
+    );
+}
+
+#[tokio::test]
+async fn the_media_type_tells_what_the_answer_is() {
+    let server = Server::start(|line| match line.split(' ').nth(1) {
+        Some("/text") => reply("200 OK", "content-type: text/html\r\n", "<p>"),
+        Some("/pic.png") => reply("200 OK", "content-type: image/png\r\n", "test"),
+        Some("/none") => reply("204 No Content", "", ""),
+        _ => json_reply(&json!(5)),
+    });
+    let node = HttpRequest::default();
+    let get = |path: &str| Bench::new(&node, 4.2, json!({"url": server.url(path)})).input(json!([{"in": 1}]));
+    assert_eq!(output(&mut get("/text")).await, json!([{"data": "<p>"}]));
+    assert_eq!(output(&mut get("/none")).await, json!([{"data": ""}]));
+    assert_eq!(output(&mut get("/number")).await, json!([{"data": 5}]));
+    let file = get("/pic.png").run_effect().await.unwrap();
+    assert_eq!(json_of(&file, 0), json!([{"in": 1}]));
+    let data = &file.outputs[0][0].binary.as_ref().unwrap()["data"];
+    assert_eq!((data.data.as_str(), data.file_name.as_deref()), ("dGVzdA==", Some("pic.png")));
+}
+
+#[tokio::test]
+async fn a_failed_status_is_an_error_unless_it_may_not_be() {
+    let server = Server::start(|_| reply("404 Not Found", "content-type: application/json\r\n", "{\"why\":\"gone\"}"));
+    let node = HttpRequest::default();
+    let url = server.url("/x");
+    let error = Bench::new(&node, 4.2, json!({"url": url})).input(json!([{}])).run_effect().await.unwrap_err();
+    assert_eq!(error.message, "404 - Not Found: the server 127.0.0.1 refused the request");
+    assert_eq!(error.data.unwrap(), json!({"httpCode": "404", "body": {"why": "gone"}}));
+    let mut going_on = Bench::new(&node, 4.2, json!({"url": url})).input(json!([{}])).continue_on_fail();
+    assert!(output(&mut going_on).await[0]["error"].as_str().unwrap().starts_with("404 - Not Found"));
+    let options = json!({"response": {"response": {"neverError": true, "fullResponse": true}}});
+    let answer = output(&mut Bench::new(&node, 4.2, json!({"url": url, "options": options})).input(json!([{}]))).await;
+    assert_eq!((&answer[0]["statusCode"], &answer[0]["body"]), (&json!(404), &json!({"why": "gone"})));
+    assert_eq!(answer[0]["statusMessage"], json!("Not Found"));
+    assert_eq!(answer[0]["headers"]["content-type"], json!("application/json"));
+}
+
+#[tokio::test]
+async fn redirects_are_followed_up_to_a_number() {
+    let server = Server::start(|line| match line.split(' ').nth(1) {
+        Some("/end") => json_reply(&json!({"end": true})),
+        Some("/start") => reply("302 Found", "location: /end\r\n", ""),
+        _ => reply("302 Found", "location: /loop\r\n", ""),
+    });
+    let node = HttpRequest::default();
+    let get = |path: &str, options: Value| {
+        Bench::new(&node, 4.2, json!({"url": server.url(path), "options": options})).input(json!([{}]))
+    };
+    assert_eq!(output(&mut get("/start", json!({}))).await, json!([{"end": true}]));
+    let endless = get("/loop", json!({"redirect": {"redirect": {"maxRedirects": 3}}})).run_effect().await.unwrap_err();
+    assert!(endless.message.contains("more than 3 times"));
+    let not = get("/start", json!({"redirect": {"redirect": {"followRedirects": false}}})).run_effect().await;
+    assert!(not.unwrap_err().message.starts_with("302 - Found"));
+}
+
+#[tokio::test]
+async fn private_addresses_are_refused_at_every_hop() {
+    let server = Server::start(|_| reply("302 Found", "location: http://169.254.169.254/latest\r\n", ""));
+    let node = HttpRequest::default();
+    let get = |url: String, allowed: &[String]| {
+        let mut bench = Bench::new(&node, 4.2, json!({"url": url})).input(json!([{}]));
+        bench.services.outbound.allow_private = false;
+        bench.services.outbound.allowed_hosts = allowed.iter().cloned().collect::<BTreeSet<_>>();
+        bench
+    };
+    let direct = get(server.url("/"), &[]).run_effect().await.unwrap_err();
+    assert!(direct.message.contains("'127.0.0.1' are refused"), "{}", direct.message);
+    let by_name = get(format!("http://localhost:{}/", server.port), &[]).run_effect().await.unwrap_err();
+    assert!(by_name.message.contains("'localhost' are refused"), "{}", by_name.message);
+    assert!(server.seen().is_empty());
+    let allowed = [format!("127.0.0.1:{}", server.port)];
+    let hop = get(server.url("/"), &allowed).run_effect().await.unwrap_err();
+    assert!(hop.message.contains("'169.254.169.254' are refused"), "{}", hop.message);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn answers_are_limited_in_size_and_time() {
+    let server = Server::start(|line| {
+        if line.contains("/slow") {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        reply("200 OK", "content-type: text/plain\r\n", &"x".repeat(2_000))
+    });
+    let node = HttpRequest::default();
+    let mut large = Bench::new(&node, 4.2, json!({"url": server.url("/")})).input(json!([{}]));
+    large.services.outbound.response_bytes_max = 1_000;
+    assert!(large.run_effect().await.unwrap_err().message.contains("larger than 1000 bytes"));
+    let parameters = json!({"url": server.url("/slow"), "options": {"timeout": 50}});
+    let slow = Bench::new(&node, 4.2, parameters).input(json!([{}])).run_effect().await.unwrap_err();
+    assert!(slow.message.contains("within 50 ms"), "{}", slow.message);
+}
+
+#[tokio::test]
+async fn what_is_not_available_is_refused() {
+    let node = HttpRequest::default();
+    for (parameters, part) in [
+        (json!({"authentication": "genericCredentialType"}), "Credentials are not available yet"),
+        (
+            json!({"options": {"pagination": {"pagination": {"paginationMode": "updateAParameterInEachRequest"}}}}),
+            "Pagination",
+        ),
+        (json!({"url": ""}), "The URL is missing"),
+        (json!({"url": "example.org"}), "is not a URL"),
+        (json!({"url": "ftp://example.org/"}), "use http or https"),
+    ] {
+        let error = Bench::new(&node, 4.2, parameters).input(json!([{}])).run_effect().await.unwrap_err();
+        assert!(error.message.contains(part), "{}", error.message);
+    }
+}
