@@ -18,13 +18,19 @@ pub(crate) fn to_text(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() <= SAFE_MAX {
         return (number as i64).to_string();
     }
-    // Rust's shortest digits that read back as the same double are the digits that ECMAScript asks for.
-    let scientific = format!("{:e}", number.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let digits = mantissa.replace('.', "");
-    let point = exponent.parse::<i32>().unwrap_or(0) + 1;
+    // The JSON writer's digits are the ones ECMAScript asks for: the fewest that read back as the same double, of
+    // those the nearest to it, and of two as near the even one. `format!` differs in the last case.
+    let shortest = Number::from_f64(number.abs()).map(|number| number.to_string()).unwrap_or_default();
+    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all_digits = format!("{whole}{fraction}");
+    let significant = all_digits.trim_start_matches('0');
+    let leading_zeros = i32::try_from(all_digits.len() - significant.len()).unwrap_or(0);
+    let whole_len = i32::try_from(whole.len()).unwrap_or(0);
+    let point = exponent.parse::<i32>().unwrap_or(0) + whole_len - leading_zeros;
+    let digits = significant.trim_end_matches('0');
     let sign = if number < 0.0 { "-" } else { "" };
-    format!("{sign}{}", place_point(&digits, point))
+    format!("{sign}{}", place_point(digits, point))
 }
 
 /// `digits` with the decimal point behind the first `point` of them, by ECMAScript's rules.
