@@ -49,7 +49,7 @@ fn catalogue() -> NodeCatalogue {
         }],
     };
     NodeCatalogue::new([
-        definition("test.trigger", NodeRole::ManualTrigger, 0),
+        definition("test.trigger", NodeRole::Trigger, 0),
         definition("test.pure", NodeRole::Pure, 1),
     ])
 }
