@@ -176,6 +176,7 @@ fn error_item(error: &NodeError) -> Item {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use timeloom_engine::node::NodeErrorKind;
     use timeloom_expressions::port::CodeOutput;
 
     use super::*;
@@ -222,6 +223,19 @@ mod tests {
         };
         assert_eq!(failing().failure(), "boom");
         assert_eq!(failing().continue_on_fail().output(), json!([{"error": "boom"}]));
+    }
+
+    #[test]
+    fn a_failure_names_its_place_in_the_script() {
+        let failing = |item_index: Option<usize>| {
+            let error =
+                NodeError { line: Some(3), item_index, kind: NodeErrorKind::Script, ..NodeError::operation("boom") };
+            let mut bench = Bench::new(&Code, 2.0, json!({"jsCode": "throw"})).input(json!([{}]));
+            bench = bench.script(move |_, _, _| Err(error.clone()));
+            bench.failure()
+        };
+        assert_eq!(failing(None), "boom [line 3]");
+        assert_eq!(failing(Some(2)), "boom [line 3, for item 2]");
     }
 
     #[test]
