@@ -184,7 +184,7 @@ async fn fold(folder: &Path, log: ComputedLog) -> Result<Arc<ComputedLog>, Box<d
 async fn pages(models: &ReadModels, head: Position) -> Result<(), Box<dyn std::error::Error>> {
     let all = ExecutionFilter::default();
     let status = |status| ExecutionFilter { status: Some(status), ..all };
-    let workflow = |filter| ExecutionFilter { workflow_id: Some(workflow_id(7)), ..filter };
+    let workflow = |filter| ExecutionFilter { workflow_id: Some(workflow_id(40)), ..filter };
     let (completed, failed, running) =
         (status(ExecutionStatus::Completed), status(ExecutionStatus::Failed), status(ExecutionStatus::Running));
     let (then, deep) = (Some(Position(head.0 / 3 + 40)), Some(Cursor(Position(head.0 / 7))));

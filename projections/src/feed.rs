@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use timeloom_domain::ids::TenantId;
-use timeloom_store::{Direction, EventLog, Filter, Position, RecordedEvent, StreamKey, TenantScope};
+use timeloom_store::{Direction, EventLog, Filter, LogError, Position, RecordedEvent, StreamKey, TenantScope};
 
 use crate::error::ProjectionError;
 use crate::page::{AsOf, Page, PageOf};
@@ -54,4 +54,15 @@ pub(crate) async fn page(
         FeedOrder::OldestFirst => events.partition_point(|event| event.position <= end),
     });
     Ok(PageOf::cut(events, page, |event| event.position))
+}
+
+/// The event at a position.
+pub(crate) async fn one(
+    log: &dyn EventLog,
+    tenant: TenantId,
+    position: Position,
+) -> Result<Option<Arc<RecordedEvent>>, LogError> {
+    // Looked up among all tenants' events, so that it is one step whoever owns the event there.
+    let found = log.read_all(TenantScope::All, position, Direction::Backward, &Filter::default(), 1).await?;
+    Ok(found.into_iter().next().filter(|event| event.position == position && event.stream.tenant == tenant))
 }

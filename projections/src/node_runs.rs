@@ -166,6 +166,12 @@ fn begin(fact: &NodeRunFact, event: &RecordedEvent) -> NodeRunRow {
     }
 }
 
+/// Pure nodes record no start of an attempt, so the end of one after a retry is one more.
+fn count_last_attempt(row: &mut NodeRunRow) {
+    let unrecorded = u32::from(row.status == NodeRunStatus::Retrying);
+    row.attempts = row.attempts.saturating_add(unrecorded).max(1);
+}
+
 fn counts(outputs: &[Count]) -> Vec<u64> {
     outputs.iter().map(|count| count.0).collect()
 }
@@ -209,15 +215,17 @@ impl ReadModel for NodeRuns {
         row.event_revision = event.revision;
         row.event_position = event.position;
         match fact.what {
-            What::Scheduled => row.status = NodeRunStatus::Scheduled,
+            // It is due already.
+            What::Scheduled if current.is_some() => return Folded::Nothing,
+            What::Scheduled => {}
             What::Started { attempt, at_ms } => {
                 row.status = NodeRunStatus::Running;
                 row.attempts = attempt;
                 row.started_at_ms.get_or_insert(at_ms);
             }
             What::Completed { started_at_ms, duration_us, outputs, pinned } => {
+                count_last_attempt(&mut row);
                 row.status = NodeRunStatus::Completed;
-                row.attempts = row.attempts.max(1);
                 row.started_at_ms.get_or_insert(started_at_ms);
                 row.duration_us = Some(duration_us);
                 row.item_counts = Some(counts(&outputs));
@@ -225,8 +233,8 @@ impl ReadModel for NodeRuns {
                 row.pinned = pinned;
             }
             What::Failed { started_at_ms, duration_us, error, outputs } => {
+                count_last_attempt(&mut row);
                 row.status = NodeRunStatus::Failed;
-                row.attempts = row.attempts.max(1);
                 row.started_at_ms.get_or_insert(started_at_ms);
                 row.duration_us = Some(duration_us);
                 row.error = Some(error);

@@ -40,6 +40,7 @@ pub struct ReadModels {
     readers: Readers,
     progress: Arc<Progress>,
     life: Mutex<Life>,
+    rebuilds: tokio::sync::Mutex<()>,
 }
 
 /// Who has the writer.
@@ -53,7 +54,9 @@ enum Life {
         /// Gives the writer back.
         thread: JoinHandle<Writer>,
     },
-    /// Closed, or being rebuilt.
+    /// Another file is taking the present one's place.
+    Rebuilding,
+    /// Closed.
     Closed,
 }
 
@@ -75,7 +78,14 @@ impl ReadModels {
         let progress = Arc::new(Progress::of(&writer));
         let life = Mutex::new(Life::Idle(Box::new(writer)));
         let readers = Readers::new(&path);
-        Ok(Arc::new(Self { folder: folder.to_owned(), log, readers, progress, life }))
+        Ok(Arc::new(Self {
+            folder: folder.to_owned(),
+            log,
+            readers,
+            progress,
+            life,
+            rebuilds: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// Begins to follow the log; does nothing when it already does. To be called within a tokio runtime with time.
@@ -92,7 +102,10 @@ impl ReadModels {
                 *life = running;
                 return Ok(());
             }
-            Life::Closed => return Err(ProjectionError::Closed),
+            without @ (Life::Rebuilding | Life::Closed) => {
+                *life = without;
+                return Err(ProjectionError::Closed);
+            }
         };
         let closing = CancellationToken::new();
         let runner = Runner {
@@ -112,7 +125,7 @@ impl ReadModels {
     /// # Errors
     /// [`ProjectionError`] when the file cannot be closed.
     pub async fn close(&self) -> Result<(), ProjectionError> {
-        let writer = self.stop().await?;
+        let writer = self.stop(Life::Closed).await?;
         let _paused = self.readers.pause().await?;
         match writer {
             Some(writer) => blocking(move || writer.close()).await,
@@ -125,22 +138,36 @@ impl ReadModels {
     /// # Errors
     /// [`ProjectionError`] when the file or the log fails; [`ProjectionError::Closed`] after [`Self::close`].
     pub async fn rebuild(&self) -> Result<RebuildReport, ProjectionError> {
+        let _alone = self.rebuilds.lock().await;
         let (next, built) = build(&self.folder, &*self.log).await?;
-        let present = self.stop().await?.ok_or(ProjectionError::Closed)?;
+        let present = self.stop(Life::Rebuilding).await?.ok_or(ProjectionError::Closed)?;
+        let replaced = self.replace(present, next, built).await;
+        // Whichever file is in place now is followed on.
+        let (path, head) = (self.folder.join(FILE), self.log.head());
+        let writer = blocking(move || Writer::open(&path, head)).await?;
+        self.progress.publish(&writer);
+        {
+            let mut life = self.life();
+            if !matches!(*life, Life::Rebuilding) {
+                return Err(ProjectionError::Closed);
+            }
+            *life = Life::Idle(Box::new(writer));
+        }
+        self.start()?;
+        replaced
+    }
+
+    async fn replace(&self, present: Writer, next: Writer, built: u64) -> Result<RebuildReport, ProjectionError> {
         let _paused = self.readers.pause().await?;
         let (next, added) = catch_up(next, &*self.log).await?;
         let report = report(&next, built + added, self.log.head());
-        let (folder, head) = (self.folder.clone(), self.log.head());
-        let writer = blocking(move || {
+        let folder = self.folder.clone();
+        blocking(move || {
             present.close()?;
             next.close()?;
-            swap(&folder)?;
-            Writer::open(&folder.join(FILE), head)
+            swap(&folder)
         })
         .await?;
-        self.progress.publish(&writer);
-        *self.life() = Life::Idle(Box::new(writer));
-        self.start()?;
         Ok(report)
     }
 
@@ -178,8 +205,12 @@ impl ReadModels {
         self.progress.states().1
     }
 
-    async fn stop(&self) -> Result<Option<Writer>, ProjectionError> {
-        let life = mem::replace(&mut *self.life(), Life::Closed);
+    async fn stop(&self, then: Life) -> Result<Option<Writer>, ProjectionError> {
+        let life = {
+            let mut life = self.life();
+            let without = matches!(*life, Life::Closed);
+            mem::replace(&mut *life, if without { Life::Closed } else { then })
+        };
         match life {
             Life::Idle(writer) => Ok(Some(*writer)),
             Life::Running { closing, thread } => {
@@ -187,7 +218,7 @@ impl ReadModels {
                 let stopped = || thread.join().map_err(|_| ProjectionError::Thread("it has panicked".to_owned()));
                 blocking(stopped).await.map(Some)
             }
-            Life::Closed => Ok(None),
+            Life::Rebuilding | Life::Closed => Ok(None),
         }
     }
 
@@ -359,5 +390,17 @@ impl ReadModels {
         order: FeedOrder,
     ) -> Result<PageOf<Arc<RecordedEvent>>, ProjectionError> {
         feed::page(&*self.log, tenant, as_of, page, filter, order).await
+    }
+
+    /// The event at a position, from the log: the data of a row is read by its `event_position`.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Log`] when the log fails.
+    pub async fn event(
+        &self,
+        tenant: TenantId,
+        position: Position,
+    ) -> Result<Option<Arc<RecordedEvent>>, ProjectionError> {
+        Ok(feed::one(&*self.log, tenant, position).await?)
     }
 }

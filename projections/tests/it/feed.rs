@@ -48,4 +48,8 @@ async fn events_are_paged_both_ways_by_category_type_and_stream() {
     let stream = (Arc::from("execution"), Arc::from(execution_id(1).to_string()));
     let stream = FeedFilter { stream: Some(stream), ..all };
     assert_eq!(positions(&ask(None, Page::first(9), &stream, oldest).await), [5, 6]);
+
+    let event = async |at| models.event(TENANT, position(at)).await.unwrap();
+    assert_eq!(event(4).await.unwrap().event_type.as_ref(), "NodeCompleted");
+    assert_eq!((event(3).await, event(7).await), (None, None));
 }
