@@ -12,6 +12,7 @@ endif
 .PHONY: help setup parts build run test bench fmt lint clean
 
 help:
+	@echo "make help    this list"
 	@echo "make setup   check the tools, build the JavaScript sandbox and the GraphiQL page"
 	@echo "make build   build the timeloom program (release): target/release/timeloom"
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"

@@ -108,28 +108,30 @@ stop() {
   exit 1
 }
 
-# Runs a quiet command, tells every two seconds that it still runs, and shows its output when it fails.
+# Runs a quiet command, shows every two seconds that it still runs, and shows its output when it fails.
 with_progress() {
-  local name="$1" log started=$SECONDS process status=0
+  local name="$1" log started=$SECONDS said=$SECONDS process status=0
   shift
   log="$(mktemp)"
-  note "$name …"
+  printf 'setup: %s ' "$name"
   "$@" >"$log" 2>&1 &
   process=$!
-  while sleep 0.2 && kill -0 "$process" 2>/dev/null; do
-    if [ $(((SECONDS - started) % 2)) -eq 0 ] && [ "$SECONDS" -ne "${said:-0}" ]; then
+  while kill -0 "$process" 2>/dev/null; do
+    sleep 0.2
+    if [ $((SECONDS - said)) -ge 2 ]; then
       said=$SECONDS
-      note "$name: $((SECONDS - started)) s"
+      printf '.'
     fi
   done
   wait "$process" || status=$?
   if [ "$status" -ne 0 ]; then
+    printf '\n'
     cat "$log" >&2
     rm -f "$log"
     stop "$name failed with status $status"
   fi
   rm -f "$log"
-  note "$name: done in $((SECONDS - started)) s"
+  printf ' done in %s s\n' "$((SECONDS - started))"
 }
 
 main "$@"

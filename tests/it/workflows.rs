@@ -84,7 +84,7 @@ async fn fixtures_give_what_they_say() {
         faults.extend(differences.iter().map(|difference| format!("{} ({about})\n  {difference}", path.display())));
     }
     product.stop().await;
-    assert!(faults.is_empty(), "{} of {} fixtures differ:\n{}", faults.len(), fixtures.len(), faults.join("\n"));
+    assert!(faults.is_empty(), "{} differences in {} fixtures:\n{}", faults.len(), fixtures.len(), faults.join("\n"));
     assert!(fixtures.len() >= 12);
 }
 

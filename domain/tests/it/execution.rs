@@ -139,6 +139,14 @@ fn a_retried_node_keeps_its_first_start_and_counts_its_attempts() {
 }
 
 #[test]
+fn the_attempts_of_a_node_that_records_no_starts_are_counted_too() {
+    let retried_once = given::<Execution>([started(), retried("Code", 0, 1), failed("Code", 0)]).state;
+    assert_eq!(retried_once.node_runs[0].attempts, 2);
+    let at_once = given::<Execution>([started(), completed("Code", 0)]).state;
+    assert_eq!(at_once.node_runs[0].attempts, 1);
+}
+
+#[test]
 fn the_newest_run_of_a_node_is_the_last_one() {
     let looped = given::<Execution>([started(), completed("Loop", 0), completed("Set", 1), failed("Loop", 2)]).state;
     assert_eq!(looped.newest_run("Loop").unwrap().status, NodeRunStatus::Failed);

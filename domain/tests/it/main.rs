@@ -1,5 +1,7 @@
 //! Tests of the domain through its public interface: rules, definitions, laws, stored shapes.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod execution;
 mod given;
 mod golden;

@@ -1,0 +1,179 @@
+//! A `timeloom serve` process on a free loopback port, and the verbs beside it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    errors: std::sync::Arc<Mutex<String>>,
+}
+
+/// The program under test, built once.
+pub(crate) fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "--package", "timeloom-server", "--message-format", "json"])
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "the program does not build");
+        let messages = String::from_utf8(built.stdout).unwrap();
+        let executable = messages
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|message| message["target"]["name"] == "timeloom")
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        executable.expect("cargo names the program that it built")
+    })
+}
+
+/// Runs a verb to its end.
+pub(crate) fn verb(arguments: &[&str]) -> Output {
+    Command::new(program()).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What a verb printed for programs.
+pub(crate) fn verb_json(arguments: &[&str]) -> Value {
+    let output = verb(arguments);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{error}: {text}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+impl Server {
+    /// Starts a server over `data` and waits until it says where it listens.
+    pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(program())
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let url = loop {
+            let mut line = String::new();
+            if lines.read_line(&mut line).unwrap() == 0 {
+                panic!("the server ended: {said}");
+            }
+            said.push_str(&line);
+            if let Some(rest) = line.split("serves on ").nth(1) {
+                break rest.split("/graphql").next().unwrap().to_owned();
+            }
+        };
+        let errors = std::sync::Arc::new(Mutex::new(said));
+        let kept = std::sync::Arc::clone(&errors);
+        std::thread::spawn(move || {
+            let mut rest = String::new();
+            let _ = lines.read_to_string(&mut rest);
+            kept.lock().unwrap().push_str(&rest);
+        });
+        Self { child, url, errors }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills the process as the kernel does: nothing of it runs any more.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits.
+    pub(crate) fn stop(mut self) -> String {
+        let stopped = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(stopped.success());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "the server stopped with {status}");
+        self.errors.lock().unwrap().clone()
+    }
+
+    /// Asks GraphQL; answers `data`.
+    pub(crate) async fn ask(&self, query: &str, variables: Value) -> Value {
+        let response = self.post(query, variables).await;
+        assert!(response.get("errors").is_none(), "{response}");
+        response["data"].clone()
+    }
+
+    /// Asks GraphQL; answers everything.
+    pub(crate) async fn post(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let sent = client().post(format!("{}/graphql", self.url)).json(&body).send().await.unwrap();
+        sent.json().await.unwrap()
+    }
+
+    /// Imports a workflow; answers its id.
+    pub(crate) async fn import(&self, definition: &Value) -> String {
+        let query = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) {
+            workflowId errors { message } } }";
+        let data = self.ask(query, json!({ "input": { "source": definition.to_string() } })).await;
+        let payload = &data["importWorkflow"];
+        payload["workflowId"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
+    }
+
+    /// Starts an execution; answers its payload.
+    pub(crate) async fn start_execution(&self, workflow_id: &str, wait_for: &str) -> Value {
+        let query = "mutation($input: StartExecutionInput!) { startExecution(input: $input) {
+            executionId position status timedOut errors { message } } }";
+        let input = json!({ "workflowId": workflow_id, "waitFor": wait_for });
+        self.ask(query, json!({ "input": input })).await["startExecution"].clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client that no proxy stands before.
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
+}
+
+/// A workflow: a manual trigger and then these nodes, one after the other.
+pub(crate) fn chain(name: &str, nodes: &[Value]) -> Value {
+    let mut all = vec![json!({
+        "id": "start", "name": "Start", "type": "n8n-nodes-base.manualTrigger", "typeVersion": 1,
+        "position": [0, 0], "parameters": {}
+    })];
+    let mut connections = serde_json::Map::new();
+    let mut previous = "Start".to_owned();
+    for (index, node) in nodes.iter().enumerate() {
+        let mut node = node.clone();
+        let name = node["name"].as_str().unwrap().to_owned();
+        node["id"] = json!(format!("node-{index}"));
+        node["position"] = json!([200 * (index + 1), 0]);
+        connections.insert(previous, json!({ "main": [[{ "node": name, "type": "main", "index": 0 }]] }));
+        previous = name;
+        all.push(node);
+    }
+    json!({ "name": name, "nodes": all, "connections": connections, "settings": { "executionOrder": "v1" } })
+}
+
+/// A node that sets `field` to what `expression` gives.
+pub(crate) fn set(name: &str, field: &str, expression: &str) -> Value {
+    json!({
+        "name": name, "type": "n8n-nodes-base.set", "typeVersion": 3.4,
+        "parameters": {
+            "assignments": { "assignments": [{ "id": field, "name": field, "type": "number", "value": expression }] },
+            "includeOtherFields": true, "options": {}
+        }
+    })
+}
