@@ -168,7 +168,14 @@ fn read_stream(
     direction: Direction,
     limit: usize,
 ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-    let sql = match direction {
+    // Far beyond any revision, but not so far that adding to it overflows.
+    let after = signed(after.0).min(i64::MAX / 2);
+    let mut statement = connection.prepare_cached(&stream_sql(direction)).map_err(log_error)?;
+    RowReader::read_all(&mut statement, &[&stream_no, &after, &rows(limit)])
+}
+
+fn stream_sql(direction: Direction) -> String {
+    match direction {
         Direction::Forward => format!(
             "SELECT {COLUMNS} {STREAM_JOIN} AND a.sequence > ?2 AND e.sequence > ?2 \
              ORDER BY a.sequence, e.position LIMIT ?3"
@@ -177,11 +184,7 @@ fn read_stream(
             "SELECT {COLUMNS} {STREAM_JOIN} AND a.sequence < ?2 + {APPEND_EVENTS_MAX} AND e.sequence <= ?2 \
              ORDER BY a.sequence DESC, e.position DESC LIMIT ?3"
         ),
-    };
-    let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
-    // Far beyond any revision, but not so far that adding to it overflows.
-    let after = signed(after.0).min(i64::MAX / 2);
-    RowReader::read_all(&mut statement, &[&stream_no, &after, &rows(limit)])
+    }
 }
 
 fn read_range(
@@ -280,4 +283,29 @@ pub(crate) fn newest(connection: &Connection) -> Result<(Position, i64), rusqlit
         })
         .optional()
         .map(|newest| newest.unwrap_or((Position::START, i64::MIN)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_is_read_by_its_index_without_sorting() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("log.db");
+        let mut connection = schema::open_writer(&file, None).unwrap();
+        schema::prepare(&mut connection, Path::new("."), &file, Uuid::from_u128(1)).unwrap();
+        for direction in [Direction::Forward, Direction::Backward] {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", stream_sql(direction))).unwrap();
+            let plan: Vec<String> =
+                explain.query_map([1, 1, 1], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+            let plan = plan.join("; ");
+            assert!(plan.contains("SEARCH a USING") && plan.contains("appends_by_stream"), "{plan}");
+            assert!(plan.contains("SEARCH e USING INTEGER PRIMARY KEY") && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
 }

@@ -117,7 +117,7 @@ impl Writer {
                 match message {
                     Message::Append(request) => {
                         bytes += request.measured.bytes;
-                        batch.push(request);
+                        batch.push(*request);
                     }
                     Message::Close(closer) => {
                         queue.close();
@@ -133,7 +133,6 @@ impl Writer {
                 self.bound_wal();
             }
         }
-        self.tail.close();
         if let Err(error) = self.checkpoint() {
             tracing::warn!(%error, "the write-ahead log was not emptied; the next start does it");
         }
@@ -144,7 +143,7 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, batch: &mut Vec<Box<Request>>) {
+    fn commit(&mut self, batch: &mut Vec<Request>) {
         let outcome = match self.transact(batch, IdCheck::ByIndex) {
             // Somebody reuses an id. Looking every id up first finds out who without failing the others.
             Err(Failure::IdTaken) => self.transact(batch, IdCheck::Before),
@@ -210,6 +209,13 @@ impl Writer {
 
     fn checkpoint(&self) -> Result<(), rusqlite::Error> {
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // However the writer ends, nothing new will come: nobody is to wait for it.
+        self.tail.close();
     }
 }
 

@@ -70,10 +70,11 @@ impl State {
 
     pub(super) fn attach(&mut self, mut live: Live) -> Result<(), Box<Live>> {
         let oldest = self.recent.front().map_or(self.head.0 + 1, |event| event.position.0);
-        if live.cursor.0 + 1 < oldest {
+        let next = live.cursor.0.saturating_add(1);
+        if next < oldest {
             return Err(Box::new(live));
         }
-        let seen = usize::try_from(live.cursor.0 + 1 - oldest).unwrap_or(usize::MAX).min(self.recent.len());
+        let seen = usize::try_from(next - oldest).unwrap_or(usize::MAX).min(self.recent.len());
         // One slot more for the message that says that it is live now.
         let wanted = self.recent.range(seen..).filter(|event| live.wants(event)).count() + 1;
         if live.sender.is_closed() {

@@ -1,7 +1,7 @@
 //! Appends a second: the SQLite log against a bare group-commit loop with nothing but a table, and the log in memory.
 //!
 //! Rounds alternate, so that a noisy machine is noisy for all. `cargo bench -p timeloom-store-sqlite`; the first argument
-//! that is a number is the seconds of each run.
+//! that is a number is the seconds of each run, and `--tasks=16` runs the shapes with that many tasks only.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -17,7 +17,12 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 use tempfile::TempDir;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
-use timeloom_store::{Append, EventLog, Expected, MemoryLog, Metadata, NewEvent, Revision, StreamKey, SystemClock};
+use timeloom_store::admission::record;
+use timeloom_store::leaf::leaf;
+use timeloom_store::{
+    Append, Direction, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Position, Revision, StreamKey,
+    SystemClock, TenantScope,
+};
 use timeloom_store_sqlite::{SqliteLog, SqliteOptions};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -40,12 +45,14 @@ fn main() {
 }
 
 async fn compare(time: Duration) {
+    println!("a leaf takes {:.0} ns; reading back gives {:.0} events/s", leaf_ns(), read_rate().await);
     println!(
         "{PAYLOAD_BYTES} B payloads, {ROUNDS} rounds of {time:?} each, medians; events/s and p50/p99 of an append"
     );
     println!("| tasks x events | bare loop | SQLite log | ratio | SQLite p50 / p99 ms | in memory |");
     println!("|---|---|---|---|---|---|");
-    for (tasks, events) in SHAPES {
+    let only = std::env::args().find_map(|argument| argument.strip_prefix("--tasks=")?.parse::<u64>().ok());
+    for (tasks, events) in SHAPES.into_iter().filter(|(tasks, _)| only.is_none_or(|only| only == *tasks)) {
         let mut rounds: [Vec<Run>; 3] = Default::default();
         for _ in 0..ROUNDS {
             let folder = TempDir::new_in(".").unwrap();
@@ -58,8 +65,7 @@ async fn compare(time: Duration) {
                 .await,
             );
             let folder = TempDir::new_in(".").unwrap();
-            let options = SqliteOptions::new(Uuid::from_u128(1), Arc::new(SystemClock));
-            let (log, _blobs) = SqliteLog::open(folder.path(), options).unwrap();
+            let (log, _blobs) = SqliteLog::open(folder.path(), options()).unwrap();
             rounds[1].push(drive_log(time, tasks, events, log).await);
             rounds[2].push(drive_log(time, tasks, events, MemoryLog::new(Arc::new(SystemClock))).await);
         }
@@ -74,6 +80,43 @@ async fn compare(time: Duration) {
             memory.rate
         );
     }
+}
+
+/// What hashing one event costs the writer.
+fn leaf_ns() -> f64 {
+    const LEAVES: u32 = 100_000;
+    let append = Maker::new(1, 1).next();
+    let event = append.events[0].clone();
+    let metadata = serde_json::to_string(&*event.metadata).unwrap();
+    let event = record(event, append.stream, Position(1), Revision(1), 1);
+    let mut buffer = Vec::new();
+    let began = Instant::now();
+    for _ in 0..LEAVES {
+        std::hint::black_box(leaf(&event, &metadata, &mut buffer));
+    }
+    began.elapsed().as_nanos() as f64 / f64::from(LEAVES)
+}
+
+/// Events a second that a reader of the whole log gets.
+async fn read_rate() -> f64 {
+    const EVENTS: usize = 100_000;
+    let folder = TempDir::new_in(".").unwrap();
+    let (log, _blobs) = SqliteLog::open(folder.path(), options()).unwrap();
+    let mut maker = Maker::new(1, 1_000);
+    for _ in 0..EVENTS / 1_000 {
+        log.append(maker.next()).await.unwrap();
+    }
+    let began = Instant::now();
+    let mut last = Position::START;
+    while last < log.head() {
+        let events = log.read_all(TenantScope::All, last, Direction::Forward, &Filter::default(), 1_000).await.unwrap();
+        last = events.last().unwrap().position;
+    }
+    EVENTS as f64 / began.elapsed().as_secs_f64()
+}
+
+fn options() -> SqliteOptions {
+    SqliteOptions::new(Uuid::from_u128(1), Arc::new(SystemClock))
 }
 
 #[derive(Clone, Copy)]
@@ -166,7 +209,7 @@ impl Maker {
     }
 
     fn next(&mut self) -> Append {
-        if self.appends % APPENDS_PER_STREAM == 0 {
+        if self.appends.is_multiple_of(APPENDS_PER_STREAM) {
             self.stream.id = Self::id().to_string().into();
             self.revision = 0;
         }

@@ -61,7 +61,7 @@ impl From<LogError> for Failure {
 
 impl Writer {
     /// Writes all requests that are allowed in one transaction. When it fails nothing has changed.
-    pub(super) fn transact(&mut self, requests: &[Box<Request>], check: IdCheck) -> Result<Written, Failure> {
+    pub(super) fn transact(&mut self, requests: &[Request], check: IdCheck) -> Result<Written, Failure> {
         let now_us = self.clock.now().timestamp_micros();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let staged = Batch::new(&self.connection, &mut self.heads, &mut self.record, self.end, now_us, check)
@@ -138,7 +138,7 @@ impl<'writer> Batch<'writer> {
         })
     }
 
-    fn stage(mut self, requests: &[Box<Request>]) -> Result<(Written, End), Failure> {
+    fn stage(mut self, requests: &[Request]) -> Result<(Written, End), Failure> {
         let mut events = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {

@@ -82,6 +82,23 @@ async fn dropped_subscriptions_leave_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_subscription_from_beyond_the_end_waits_for_what_comes_after_it() {
+    let folder = TempDir::new().unwrap();
+    let (log, _) = open(folder.path());
+    let mut beyond = log.subscribe(TenantScope::All, Position(2), Filter::default(), 8);
+    let mut never = log.subscribe(TenantScope::All, Position(u64::MAX), Filter::default(), 8);
+    log.append(append("a", 100, 3, "1")).await.unwrap();
+    assert!(matches!(beyond.try_next(), Some(SubscriptionMessage::CaughtUp(Position(0)))));
+    let message = beyond.try_next();
+    assert!(
+        matches!(&message, Some(SubscriptionMessage::Event(event)) if event.position == Position(3)),
+        "{message:?}"
+    );
+    assert!(matches!(never.try_next(), Some(SubscriptionMessage::CaughtUp(Position(0)))));
+    assert!(never.try_next().is_none());
+}
+
+#[tokio::test]
 async fn rows_can_be_neither_changed_nor_deleted() {
     let folder = TempDir::new().unwrap();
     let (log, _) = open(folder.path());

@@ -27,6 +27,40 @@ fn a_second_user_is_refused_with_the_owners_pid_and_the_line_to_use() {
     DataFolder::acquire(&path).unwrap();
 }
 
+/// Names the folder to the child and makes it the child.
+const FOLDER_VARIABLE: &str = "TIMELOOM_FOLDER_TEST_FOLDER";
+
+/// Not a test of its own: the second process. Writes down how opening the folder went.
+#[test]
+fn child_that_opens_a_folder() {
+    #[expect(clippy::disallowed_methods, reason = "this is how the parent test tells its child what to do")]
+    let Some(folder) = std::env::var_os(FOLDER_VARIABLE) else { return };
+    match SqliteLog::open(folder, options()) {
+        Ok(_) => eprintln!("opened"),
+        Err(error) => eprintln!("refused: {error}"),
+    }
+}
+
+#[test]
+fn a_second_process_is_refused_until_the_first_is_gone() {
+    let folder = TempDir::new().unwrap();
+    let second = || {
+        let output = process::Command::new(std::env::current_exe().unwrap())
+            .args(["folder::child_that_opens_a_folder", "--exact", "--nocapture"])
+            .env(FOLDER_VARIABLE, folder.path())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let (log, blobs) = open(folder.path());
+    log.folder().set_owner_url("http://127.0.0.1:8080").unwrap();
+    let said = second();
+    let line = format!("is in use by process {}: use `--server http://127.0.0.1:8080`", process::id());
+    assert!(said.contains("refused") && said.contains(&line), "{said}");
+    drop((log, blobs));
+    assert!(second().contains("opened"));
+}
+
 #[tokio::test]
 async fn the_folder_is_free_once_log_and_blobs_are_dropped() {
     let folder = TempDir::new().unwrap();

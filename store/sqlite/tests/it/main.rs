@@ -1,4 +1,5 @@
 //! The suite against the log in a SQLite file, and what only a file has: reopening, crashes, locks, versions, full disks.
+#![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
 
 mod blobs;
 mod crash;
