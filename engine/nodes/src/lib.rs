@@ -2,8 +2,6 @@
 //!
 //! No node reads a clock, chance or the log: what it needs comes in through the run. [`registry::all`] lists them.
 
-#![expect(dead_code, reason = "the helpers are there before all the nodes that use them")]
-
 mod chance;
 mod code;
 mod conditions;
@@ -29,3 +27,4 @@ mod switch;
 mod testing;
 mod transform;
 mod values;
+mod xml;

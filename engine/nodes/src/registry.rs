@@ -6,7 +6,7 @@ use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
     code, crypto, date_time, debug_helper, filter, http_request, if_node, merge, no_op, set, split_in_batches,
-    sticky_note, stop_and_error, switch, transform,
+    sticky_note, stop_and_error, switch, transform, xml,
 };
 
 /// A registry of all built-in node types.
@@ -40,6 +40,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::Sort),
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
+        Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
 }

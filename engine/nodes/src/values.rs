@@ -87,14 +87,6 @@ pub fn has(object: &JsonObject, path: &str, dots: bool) -> bool {
     get(object, path, dots).is_some()
 }
 
-/// The value at `path` below any value.
-pub fn get_in<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    match value {
-        Value::Object(fields) => get(fields, path, true),
-        _ => path_keys(path).iter().try_fold(value, |value, key| child(value, key)),
-    }
-}
-
 /// Largest array that a path may make by naming an index beyond its end.
 const ARRAY_FILL_MAX: usize = 100_000;
 
@@ -189,16 +181,6 @@ pub fn truthy(value: &Value) -> bool {
         Value::Number(number) => number.as_f64().is_some_and(|number| number != 0.0 && !number.is_nan()),
         Value::String(text) => !text.is_empty(),
         Value::Array(_) | Value::Object(_) => true,
-    }
-}
-
-/// lodash `isEmpty`: nothing, a number, a boolean, an empty text, array or object.
-pub fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(elements) => elements.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
     }
 }
 
@@ -370,27 +352,6 @@ pub fn number_of_text(text: &str) -> f64 {
     text.parse().unwrap_or(f64::NAN)
 }
 
-/// JavaScript's `parseFloat(text)`: the number that the text begins with.
-pub fn parse_float(text: &str) -> f64 {
-    let text = text.trim_start();
-    let bytes = text.as_bytes();
-    let mut end = 0;
-    let mut seen_dot = false;
-    let mut seen_exponent = false;
-    while let Some(byte) = bytes.get(end) {
-        let follows_exponent = end > 0 && matches!(bytes.get(end - 1), Some(b'e' | b'E'));
-        match byte {
-            b'0'..=b'9' => {}
-            b'+' | b'-' if end == 0 || (seen_exponent && follows_exponent) => {}
-            b'.' if !seen_dot && !seen_exponent => seen_dot = true,
-            b'e' | b'E' if !seen_exponent && end > 0 => seen_exponent = true,
-            _ => break,
-        }
-        end += 1;
-    }
-    (1..=end).rev().find_map(|end| text.get(..end)?.parse().ok()).unwrap_or(f64::NAN)
-}
-
 /// lodash `lt` for values that may be missing: texts by code unit, anything else by number.
 pub fn less_than(left: Option<&Value>, right: Option<&Value>) -> bool {
     if let (Some(Value::String(left)), Some(Value::String(right))) = (left, right) {
@@ -548,8 +509,6 @@ mod tests {
         assert_eq!(number_of_text(""), 0.0);
         assert_eq!(number_of_text("0x1f"), 31.0);
         assert!(number_of_text("inf").is_nan() && number_of_text("12px").is_nan());
-        assert_eq!(parse_float("12.5px"), 12.5);
-        assert!(parse_float("px").is_nan());
     }
 
     #[test]

@@ -1,0 +1,122 @@
+//! XML: turns XML text into data and data into XML text.
+//!
+//! Never resolves outside entities. What elements, attributes and texts become in JSON is what users of xml2js know.
+
+mod parse;
+mod write;
+
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::{Item, JsonObject};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+
+use crate::describe::{ONE_TO_ONE, optional};
+use crate::values;
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional("mode", ParameterKind::Options(&["xmlToJson", "jsonToxml"]), "Which way to convert."),
+    optional("dataPropertyName", ParameterKind::Text, "Field that holds the XML; `data` when absent."),
+    optional(
+        "options",
+        ParameterKind::Structure,
+        "`attrkey`, `charkey`, `explicitArray`, `explicitRoot`, `ignoreAttrs`, `mergeAttrs`, `normalize`, \
+         `normalizeTags`, `trim`, `headless`, `rootName`, `cdata`.",
+    ),
+];
+
+/// XML.
+pub(crate) struct Xml;
+
+impl NodeType for Xml {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.xml",
+            display_name: "XML",
+            description: "Turns XML text into data and data into XML text.",
+            versions: &[1.0],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for Xml {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let items = run.items();
+        let mut made = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            made.push(match convert(run, item, index) {
+                Ok(json) => Item::new(json).paired_with(index),
+                Err(error) if run.continues_on_fail() => run.failed_item(index, &error),
+                Err(error) => return Err(error.at_item(index)),
+            });
+        }
+        Ok(NodeOutput::single(made))
+    }
+}
+
+fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObject, NodeError> {
+    let property = run.text("dataPropertyName", index, "data")?;
+    let attributes_key = run.text("options.attrkey", index, "$")?;
+    let text_key = run.text("options.charkey", index, "_")?;
+    if run.text("mode", index, "xmlToJson")? == "jsonToxml" {
+        let how = write::Options {
+            attributes_key,
+            text_key,
+            root: run.text("options.rootName", index, "root")?,
+            headless: run.boolean("options.headless", index, false)?,
+            cdata: run.boolean("options.cdata", index, false)?,
+        };
+        let text = write::document(&item.json, &how)?;
+        return Ok(JsonObject::from_iter([(property, Value::String(text))]));
+    }
+    let Some(source) = item.json.get(&property) else {
+        return Err(NodeError::operation(format!("The item has no field '{property}' with XML text")));
+    };
+    let how = parse::Options {
+        attributes_key,
+        text_key,
+        arrays: run.boolean("options.explicitArray", index, false)?,
+        root: run.boolean("options.explicitRoot", index, true)?,
+        ignore_attributes: run.boolean("options.ignoreAttrs", index, false)?,
+        merge_attributes: run.boolean("options.mergeAttrs", index, true)?,
+        collapse: run.boolean("options.normalize", index, false)?,
+        lower_names: run.boolean("options.normalizeTags", index, false)?,
+        trim: run.boolean("options.trim", index, false)?,
+    };
+    match parse::document(&values::text(source), &how)? {
+        Value::Object(fields) => Ok(fields),
+        other => Ok(JsonObject::from_iter([(property, other)])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let data = json!({"book": {"title": "A & B", "tag": ["x", "y"], "year": "1999"}});
+        let written = Bench::new(&Xml, 1.0, json!({"mode": "jsonToxml"})).input(json!([data])).output();
+        let read = Bench::new(&Xml, 1.0, json!({})).input(written).output();
+        assert_eq!(read, json!([data]));
+    }
+
+    #[test]
+    fn bad_xml_fails_its_item_alone_when_told_to_go_on() {
+        let input = json!([{"data": "<a><b></a>"}, {"data": "<a>1</a>"}, {}]);
+        let mut bench = Bench::new(&Xml, 1.0, json!({})).input(input);
+        assert!(bench.failure().starts_with("The XML is not well-formed"));
+        let output = bench.continue_on_fail().output();
+        assert_eq!(output[1], json!({"a": "1"}));
+        assert!(output[0]["error"].is_string() && output[2]["error"].is_string());
+    }
+}
