@@ -15,6 +15,7 @@ mod http_request;
 mod if_node;
 mod lenient_json;
 mod merge;
+mod move_binary_data;
 mod no_op;
 mod pattern;
 pub mod registry;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, filter, http_request, if_node, merge, no_op, set, split_in_batches,
-    sticky_note, stop_and_error, switch, transform, xml,
+    code, crypto, date_time, debug_helper, filter, http_request, if_node, merge, move_binary_data, no_op, set,
+    split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
 };
 
 /// A registry of all built-in node types.
@@ -22,6 +22,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
         Arc::new(merge::Merge),
+        Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
         Arc::new(no_op::ExecuteWorkflowTrigger),
         Arc::new(no_op::ManualTrigger),

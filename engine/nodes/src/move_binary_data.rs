@@ -1,0 +1,243 @@
+//! Convert to/from binary data (older node): moves data between an item's JSON and its attachments.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::{BinaryData, Item, JsonObject};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+
+use crate::describe::{ONE_TO_ONE, optional};
+use crate::values;
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional("mode", ParameterKind::Options(&["binaryToJson", "jsonToBinary"]), "Which way the data moves."),
+    optional("setAllData", ParameterKind::Boolean, "binaryToJson: the attachment becomes all of the JSON."),
+    optional("convertAllData", ParameterKind::Boolean, "jsonToBinary: all of the JSON becomes the attachment."),
+    optional("sourceKey", ParameterKind::Text, "Where the data is taken from."),
+    optional("destinationKey", ParameterKind::Text, "Where the data goes."),
+    optional("options", ParameterKind::Structure, "Encoding, file name, media type, keeping the source."),
+];
+
+/// The character that marks Unicode text at its beginning.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The Move Binary Data node.
+pub(crate) struct MoveBinaryData;
+
+impl NodeType for MoveBinaryData {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.moveBinaryData",
+            display_name: "Convert to/from binary data",
+            description: "Moves data between the JSON of items and their attachments.",
+            versions: &[1.0, 1.1],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for MoveBinaryData {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let items = run.items();
+        let mut output = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let options = Options { chosen: run.parameter("options", index)?.unwrap_or_default() };
+            let to_binary = run.text("mode", index, "binaryToJson")? == "jsonToBinary";
+            let moved = if to_binary { attach(run, item, index, &options) } else { detach(run, item, index, &options) };
+            match moved {
+                Ok(moved) => output.extend(moved.map(|moved| moved.paired_with(index))),
+                Err(error) if run.continues_on_fail() => output.push(run.failed_item(index, &error)),
+                Err(error) => return Err(error.at_item(index)),
+            }
+        }
+        Ok(NodeOutput::single(output))
+    }
+}
+
+/// The options for one item.
+struct Options {
+    chosen: Value,
+}
+
+impl Options {
+    fn is_on(&self, name: &str, default: bool) -> bool {
+        self.chosen.get(name).map_or(default, values::truthy)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.chosen.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    fn encoding(&self) -> &str {
+        self.text("encoding").unwrap_or("utf8")
+    }
+}
+
+/// The item with an attachment's text in its JSON; `None` when there is no such attachment.
+fn detach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -> Result<Option<Item>, NodeError> {
+    let source = run.text("sourceKey", index, "data")?;
+    let Some(attachment) = item.binary.as_ref().and_then(|binary| binary.get(&source)) else { return Ok(None) };
+    let mut moved = item.clone();
+    if run.boolean("setAllData", index, true)? {
+        let text = text_of(attachment, options)?;
+        moved.json = match serde_json::from_str(&text) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => return Err(NodeError::operation(format!("the JSON in '{source}' is not an object"))),
+            Err(error) => return Err(NodeError::operation(format!("'{source}' does not hold JSON: {error}"))),
+        };
+    } else {
+        let destination = run.text("destinationKey", index, "data")?;
+        let value = if options.is_on("keepAsBase64", false) {
+            Value::String(inline(attachment)?.to_owned())
+        } else {
+            let text = text_of(attachment, options)?;
+            if options.is_on("jsonParse", false) {
+                serde_json::from_str(&text)
+                    .map_err(|error| NodeError::operation(format!("'{source}' does not hold JSON: {error}")))?
+            } else {
+                Value::String(text)
+            }
+        };
+        values::set(&mut moved.json, &destination, value, true);
+    }
+    if !options.is_on("keepSource", false)
+        && let Some(binary) = &mut moved.binary
+    {
+        binary.remove(&source);
+        moved.binary = moved.binary.take().filter(|binary| !binary.is_empty());
+    }
+    Ok(Some(moved))
+}
+
+/// The item with a part of its JSON as an attachment; `None` when there is no such part.
+fn attach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -> Result<Option<Item>, NodeError> {
+    let all = run.boolean("convertAllData", index, true)?;
+    let source = run.text("sourceKey", index, "data")?;
+    let destination = run.text("destinationKey", index, "data")?;
+    let value =
+        if all { Some(Value::Object(item.json.clone())) } else { values::get(&item.json, &source, true).cloned() };
+    let Some(value) = value else { return Ok(None) };
+    let is_json = !options.is_on("useRawData", false) || value.is_object() || value.is_array();
+    let (data, default_name) = if options.is_on("dataIsBase64", false) {
+        (values::text(&value), "file".to_owned())
+    } else {
+        let text = if is_json { values::stringify(&value) } else { values::text(&value) };
+        let name = if is_json { format!("file_{index}.json") } else { "file".to_owned() };
+        (STANDARD.encode(bytes_of(&text, options)?), name)
+    };
+    let file_name = options.text("fileName").map_or(default_name, str::to_owned);
+    let attachment = BinaryData {
+        data,
+        mime_type: options.text("mimeType").unwrap_or("application/json").to_owned(),
+        file_extension: file_name.rsplit_once('.').map(|(_, extension)| extension.to_owned()),
+        file_name: Some(file_name),
+        ..BinaryData::default()
+    };
+    let mut moved = item.clone();
+    moved.binary.get_or_insert_default().insert(destination, attachment);
+    if !options.is_on("keepSource", false) {
+        if all {
+            moved.json = JsonObject::new();
+        } else {
+            values::unset(&mut moved.json, &source, true);
+        }
+    }
+    Ok(Some(moved))
+}
+
+fn inline(attachment: &BinaryData) -> Result<&str, NodeError> {
+    if attachment.data.is_empty() && attachment.id.is_some() {
+        return Err(NodeError::operation("the attachment is stored outside the item and cannot be moved"));
+    }
+    Ok(&attachment.data)
+}
+
+fn text_of(attachment: &BinaryData, options: &Options) -> Result<String, NodeError> {
+    let bytes =
+        STANDARD.decode(inline(attachment)?).map_err(|_| NodeError::operation("the attachment is not valid base64"))?;
+    let text = match options.encoding() {
+        "utf8" | "utf-8" | "ascii" => String::from_utf8_lossy(&bytes).into_owned(),
+        "latin1" | "binary" => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        "utf16le" => {
+            let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+            String::from_utf16_lossy(&units)
+        }
+        other => return Err(unknown_encoding(other)),
+    };
+    let stripped = if options.is_on("stripBOM", true) { text.strip_prefix(BYTE_ORDER_MARK) } else { None };
+    Ok(stripped.map_or_else(|| text.clone(), str::to_owned))
+}
+
+fn bytes_of(text: &str, options: &Options) -> Result<Vec<u8>, NodeError> {
+    let marked = if options.is_on("addBOM", false) { format!("{BYTE_ORDER_MARK}{text}") } else { text.to_owned() };
+    Ok(match options.encoding() {
+        "utf8" | "utf-8" => marked.into_bytes(),
+        "ascii" | "latin1" | "binary" => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
+        "utf16le" => marked.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        other => return Err(unknown_encoding(other)),
+    })
+}
+
+fn unknown_encoding(name: &str) -> NodeError {
+    NodeError::operation(format!("the encoding '{name}' is not supported here"))
+        .described("use utf8, utf16le, latin1 or ascii")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    #[test]
+    fn json_goes_into_an_attachment_and_back() {
+        let there =
+            json!({"mode": "jsonToBinary", "convertAllData": false, "sourceKey": "a.b", "destinationKey": "file"});
+        let output =
+            Bench::new(&MoveBinaryData, 1.0, there).input(json!([{"a": {"b": {"n": 1}}, "c": 2}])).run().unwrap();
+        let item = &output.outputs[0][0];
+        assert_eq!(Value::Object(item.json.clone()), json!({"a": {}, "c": 2}));
+        let attachment = &item.binary.as_ref().unwrap()["file"];
+        assert_eq!((attachment.file_name.as_deref(), attachment.data.as_str()), (Some("file_0.json"), "eyJuIjoxfQ=="));
+
+        let items = json!([item]);
+        let back = json!({"mode": "binaryToJson", "sourceKey": "file"});
+        let output = Bench::new(&MoveBinaryData, 1.0, back).input(items.clone()).run().unwrap();
+        assert_eq!(
+            (Value::Object(output.outputs[0][0].json.clone()), &output.outputs[0][0].binary),
+            (json!({"n": 1}), &None)
+        );
+
+        let beside =
+            json!({"setAllData": false, "sourceKey": "file", "destinationKey": "x", "options": {"keepSource": true}});
+        let output = Bench::new(&MoveBinaryData, 1.0, beside).input(items).run().unwrap();
+        assert_eq!(Value::Object(output.outputs[0][0].json.clone()), json!({"a": {}, "c": 2, "x": "{\"n\":1}"}));
+        assert!(output.outputs[0][0].binary.is_some());
+    }
+
+    #[test]
+    fn items_without_the_data_are_dropped() {
+        let mut bench = Bench::new(&MoveBinaryData, 1.0, json!({})).input(json!([{"a": 1}]));
+        assert_eq!(bench.output(), json!([]));
+    }
+
+    #[test]
+    fn raw_text_is_attached_as_it_is_in_its_encoding() {
+        let parameters = json!({
+            "mode": "jsonToBinary", "convertAllData": false, "sourceKey": "t",
+            "options": {"useRawData": true, "encoding": "latin1", "fileName": "a.txt", "mimeType": "text/plain"},
+        });
+        let output = Bench::new(&MoveBinaryData, 1.1, parameters).input(json!([{"t": "é"}])).run().unwrap();
+        let attachment = output.outputs[0][0].binary.as_ref().unwrap()["data"].clone();
+        assert_eq!((attachment.data.as_str(), attachment.mime_type.as_str()), ("6Q==", "text/plain"));
+        assert_eq!(attachment.file_extension.as_deref(), Some("txt"));
+    }
+}
