@@ -35,6 +35,21 @@ pub trait Event: Sized {
 }
 
 /// State that is folded from events. `apply` cannot fail: an event is a fact.
+///
+/// ```
+/// use timeloom_domain::event::Aggregate;
+/// use timeloom_domain::ids::Slug;
+/// use timeloom_domain::plugin::{Plugin, PluginCommand};
+///
+/// let mut plugin = Plugin::default();
+/// let register = PluginCommand::Register { name: Slug::try_new("acme/mailer")?, description: String::new() };
+/// for event in plugin.decide(&register)? {
+///     plugin.apply(&event);
+/// }
+/// let refusal = plugin.decide(&register).unwrap_err();
+/// assert_eq!(refusal.to_string(), "a plugin with this name is registered already: add a version to it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Aggregate: Default {
     /// What happens to it.
     type Event: Event;

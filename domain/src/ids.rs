@@ -64,6 +64,14 @@ pub struct InvalidSlug(pub String);
 impl Slug {
     /// Checks `text` and takes it as a name.
     ///
+    /// ```
+    /// use timeloom_domain::ids::Slug;
+    ///
+    /// assert_eq!(Slug::try_new("acme/mailer-2")?.as_str(), "acme/mailer-2");
+    /// assert!(Slug::try_new("Acme Mailer").is_err());
+    /// # Ok::<(), timeloom_domain::ids::InvalidSlug>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidSlug`] when a character or the length is not allowed.
     pub fn try_new(text: impl Into<String>) -> Result<Self, InvalidSlug> {

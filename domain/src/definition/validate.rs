@@ -48,6 +48,18 @@ fn joined(problems: &[Problem]) -> String {
 
 /// Reads a workflow file: bounded in size and depth before anything is built from it.
 ///
+/// ```
+/// use timeloom_domain::definition::parse;
+///
+/// let file = br#"{"name": "Hello", "nodes": [{"name": "Start", "type": "n8n-nodes-base.manualTrigger"}]}"#;
+/// let definition = parse(file)?;
+/// assert_eq!(definition.nodes[0].type_version, 1.0);
+///
+/// let error = parse(b"{\"nodes\": 7}").unwrap_err();
+/// assert_eq!(error.to_string(), "not a workflow file: the field 'nodes' is missing or is not a list");
+/// # Ok::<(), timeloom_domain::definition::DefinitionError>(())
+/// ```
+///
 /// # Errors
 /// [`DefinitionError::Unreadable`] with line and column, or the limit that was met.
 pub fn parse(text: &[u8]) -> Result<WorkflowDefinition, DefinitionError> {

@@ -128,8 +128,16 @@ fn a_cycle_that_a_node_ends_is_allowed() {
 }
 
 #[test]
-fn a_name_that_is_used_twice_is_refused() {
-    assert_problem(&json!({"nodes": [trigger(), set("Set"), set("Set")]}), Some("Set"), "name", "rename one");
+fn a_name_of_two_different_nodes_is_refused() {
+    let file = json!({"nodes": [trigger(), set("Set"), node("Set", "n8n-nodes-base.if")]});
+    assert_problem(&file, Some("Set"), "name", "rename one");
+}
+
+#[test]
+fn copies_of_a_node_that_differ_by_id_alone_are_one_node() {
+    let mut copy = set("Set");
+    copy["id"] = json!("another");
+    assert_eq!(check(&json!({"nodes": [trigger(), set("Set"), copy]})).unwrap().nodes.len(), 2);
 }
 
 #[test]
@@ -180,7 +188,7 @@ fn a_workflow_with_too_many_nodes_is_refused() {
 #[test]
 fn problems_are_listed_together() {
     let file = json!({
-        "nodes": [trigger(), node("Odd", "n8n-nodes-base.telepathy"), set("Set"), set("Set")],
+        "nodes": [trigger(), node("Odd", "n8n-nodes-base.telepathy"), set("Set"), node("Set", "n8n-nodes-base.if")],
         "connections": link(&[("Start", "Gone")]),
     });
     let error = check(&file).unwrap_err().to_string();
