@@ -48,7 +48,7 @@ impl PureNode for SplitInBatches {
         let default = if version < 3.0 { 10.0 } else { 1.0 };
         let size = run.number("batchSize", 0, default)?;
         if size < 1.0 {
-            return Err(NodeError::operation("The batch size must be at least 1"));
+            return Err(NodeError::operation("the batch size must be at least 1"));
         }
         let reset = run.boolean("options.reset", 0, false)?;
         let batch = if reset || !run.memory.contains_key("items") {

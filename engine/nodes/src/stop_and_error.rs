@@ -46,9 +46,9 @@ impl PureNode for StopAndError {
             Some(Value::Object(object)) => Err(own_error(object)),
             Some(Value::String(text)) => Err(match serde_json::from_str(&text) {
                 Ok(object) => own_error(object),
-                Err(error) => NodeError::operation(format!("The error object is not valid JSON: {error}")),
+                Err(error) => NodeError::operation(format!("the error object is not valid JSON: {error}")),
             }),
-            _ => Err(NodeError::operation("The error object is missing: write an object with a 'message'")),
+            _ => Err(NodeError::operation("the error object is missing: write an object with a 'message'")),
         }
     }
 }

@@ -80,8 +80,8 @@ impl PureNode for DateAndTime {
 /// The zone of that name.
 fn zone(name: &str) -> Result<Tz, NodeError> {
     name.parse().map_err(|_| {
-        NodeError::operation(format!("The timezone {name} is not valid. Please check the timezone."))
-            .described("Use the name of a zone such as Europe/Berlin")
+        NodeError::operation(format!("'{name}' is not a time zone"))
+            .described("use the name of a zone such as Europe/Berlin")
     })
 }
 
@@ -92,7 +92,7 @@ fn unit(name: &str) -> Result<Unit, NodeError> {
 
 fn added(moment: &DateTime<Tz>, amount: f64, unit: Unit) -> Result<DateTime<Tz>, NodeError> {
     plus(moment, amount, unit)
-        .ok_or_else(|| NodeError::operation("The date is beyond the years that can be told. Please check the amount"))
+        .ok_or_else(|| NodeError::operation("the date is beyond the years that can be told: check the amount"))
 }
 
 /// The value as an author sees it in a message.

@@ -48,8 +48,8 @@ fn read(value: &Value, from_format: &str, zone: Tz) -> Result<DateTime<Tz>, Node
         .then(|| parse_format(&values::text(value), &moment::reading_format(from_format)?, zone))
         .flatten();
     by_format.or_else(|| parse(value, zone)).ok_or_else(|| {
-        NodeError::operation("The date input format could not be recognized. Please set the \"From Format\" field")
-            .described(format!("The value is '{}'", shown(Some(value))))
+        NodeError::operation("the text could not be read as a date: name its format in the option 'From Format'")
+            .described(format!("the text is '{}'", shown(Some(value))))
     })
 }
 
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_text_that_is_no_date_fails() {
         let mut bench = Bench::new(&DateAndTime, 1.0, json!({"value": "soon"})).input(json!([{}]));
-        assert!(bench.failure().contains("could not be recognized"));
+        assert!(bench.failure().contains("could not be read as a date"));
         let mut bench = bench.continue_on_fail();
         assert!(bench.output()[0]["error"].is_string());
     }

@@ -22,7 +22,7 @@ pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Resul
         "getTimeBetweenDates" => ("timeDifference", between(run, index)?),
         "extractDate" => ("datePart", part(run, index)?),
         other => {
-            let message = format!("The operation '{other}' is not known: choose one of the list");
+            let message = format!("the operation '{other}' is not known: choose one of the list");
             return Err(NodeError::operation(message));
         }
     };
@@ -70,8 +70,8 @@ fn read(value: Option<&Value>, from_format: &str, zone: Tz) -> Result<DateTime<T
         None => None,
     };
     moment.map(|moment| moment.with_timezone(&zone)).ok_or_else(|| {
-        NodeError::operation("Invalid date format")
-            .described(format!("'{}' could not be read as a date. Please check the date or its format", shown(value)))
+        NodeError::operation("the value could not be read as a date: check it, or name its format")
+            .described(format!("the value is '{}'", shown(value)))
     })
 }
 
@@ -184,7 +184,7 @@ mod tests {
         });
         assert_eq!(result(parameters), json!({"id": 7, "now": "2024-05-17T00:00:00.000-04:00"}));
         let mut wrong = Bench::new(&DateAndTime, 2.0, json!({"options": {"timezone": "Mars"}})).input(json!([{}]));
-        assert_eq!(wrong.failure(), "The timezone Mars is not valid. Please check the timezone.");
+        assert_eq!(wrong.failure(), "'Mars' is not a time zone");
     }
 
     #[test]
@@ -234,6 +234,6 @@ mod tests {
         assert_eq!(result(parameters), json!({"datePart": 20}));
         let mut bad =
             Bench::new(&DateAndTime, 2.0, json!({"operation": "extractDate", "date": "x"})).input(json!([{}]));
-        assert_eq!(bad.failure(), "Invalid date format");
+        assert_eq!(bad.failure(), "the value could not be read as a date: check it, or name its format");
     }
 }

@@ -70,14 +70,14 @@ pub(super) fn form(pairs: &[(String, String)]) -> String {
 /// The bytes of attachment `name` and its description.
 pub(super) fn attachment(item: &Item, name: &str) -> Result<Attachment, NodeError> {
     let Some(data) = item.binary.as_ref().and_then(|binary| binary.get(name)) else {
-        return Err(NodeError::operation(format!("The item has no binary data named '{name}'")));
+        return Err(NodeError::operation(format!("the item has no binary data named '{name}'")));
     };
     if data.id.is_some() && data.data.is_empty() {
-        return Err(NodeError::operation("Sending binary data from the blob store is not available yet"));
+        return Err(NodeError::operation("sending binary data from the blob store is not available yet"));
     }
     let bytes = STANDARD
         .decode(data.data.as_bytes())
-        .map_err(|error| NodeError::operation(format!("The binary data '{name}' is not valid base64: {error}")))?;
+        .map_err(|error| NodeError::operation(format!("the binary data '{name}' is not valid base64: {error}")))?;
     let mime_type = if data.mime_type.is_empty() { "application/octet-stream" } else { &data.mime_type };
     Ok(Attachment { bytes, mime_type: mime_type.to_owned(), file_name: data.file_name.clone() })
 }

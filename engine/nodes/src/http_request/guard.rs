@@ -25,11 +25,11 @@ pub(super) enum Reach {
 /// [`NodeError`] for other schemes than HTTP, a URL without host, and addresses that are not public.
 pub(super) fn reach(url: &Url, policy: &OutboundPolicy) -> Result<Reach, NodeError> {
     if !matches!(url.scheme(), "http" | "https") {
-        let message = format!("Requests to '{}:' URLs are refused: use http or https", url.scheme());
+        let message = format!("requests to '{}:' URLs are refused: use http or https", url.scheme());
         return Err(NodeError::operation(message));
     }
     let Some(host) = url.host() else {
-        return Err(NodeError::operation(format!("The URL '{url}' names no host")));
+        return Err(NodeError::operation(format!("the URL '{url}' names no host")));
     };
     let name = host.to_string();
     let with_port = format!("{name}:{}", url.port_or_known_default().unwrap_or(0));
@@ -46,8 +46,8 @@ pub(super) fn reach(url: &Url, policy: &OutboundPolicy) -> Result<Reach, NodeErr
 
 /// The error for a host at an address that is not public.
 pub(super) fn refusal(host: &str) -> NodeError {
-    NodeError::operation(format!("Requests to '{host}' are refused: its address is private or reserved"))
-        .described("The operator of this deployment can allow the host for outbound requests")
+    NodeError::operation(format!("requests to '{host}' are refused: its address is private or reserved"))
+        .described("the operator of this deployment can allow the host for outbound requests")
 }
 
 /// Resolves names to public addresses alone.

@@ -99,20 +99,20 @@ pub(super) fn read(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<R
 
 fn refuse_unavailable(run: &mut NodeRun<'_>, index: usize) -> Result<(), NodeError> {
     if run.text("authentication", index, "none")? != "none" {
-        return Err(NodeError::operation("Credentials are not available yet: set Authentication to None")
-            .described("A header of your own, such as Authorization, can be sent meanwhile"));
+        return Err(NodeError::operation("credentials are not available yet: set Authentication to None")
+            .described("a header of your own, such as Authorization, can be sent meanwhile"));
     }
     let paged = run.text("options.pagination.pagination.paginationMode", index, "off")? != "off";
     if paged {
-        return Err(NodeError::operation("Pagination is not available yet: ask for one page at a time"));
+        return Err(NodeError::operation("pagination is not available yet: ask for one page at a time"));
     }
     if !run.text("options.proxy", index, "")?.is_empty() {
-        return Err(NodeError::operation("A proxy of the node's own is not available: remove the option"));
+        return Err(NodeError::operation("a proxy of the node's own is not available: remove the option"));
     }
     let careless = run.boolean("options.allowUnauthorizedCerts", index, false)?
         || run.boolean("allowUnauthorizedCerts", index, false)?;
     if careless {
-        return Err(NodeError::operation("Ignoring TLS problems is not available: remove the option"));
+        return Err(NodeError::operation("ignoring TLS problems is not available: remove the option"));
     }
     Ok(())
 }
@@ -120,11 +120,11 @@ fn refuse_unavailable(run: &mut NodeRun<'_>, index: usize) -> Result<(), NodeErr
 fn address(text: &str) -> Result<Url, NodeError> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(NodeError::operation("The URL is missing: name the address to send the request to"));
+        return Err(NodeError::operation("the URL is missing: name the address to send the request to"));
     }
     Url::parse(text).map_err(|error| {
         NodeError::operation(format!("'{text}' is not a URL: {error}"))
-            .described("A URL begins with http:// or https://")
+            .described("a URL begins with http:// or https://")
     })
 }
 
@@ -207,7 +207,7 @@ fn new_body(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Body, No
 fn multipart(run: &mut NodeRun<'_>, item: &Item, fields: &str, index: usize) -> Result<Body, NodeError> {
     let mut parts = Multipart::new(format!("timeloom-{}-{index}", run.idempotency_key));
     let Some(Value::Array(entries)) = run.parameter(fields, index)? else {
-        return Err(NodeError::operation("The body has no fields: add one"));
+        return Err(NodeError::operation("the body has no fields: add one"));
     };
     for entry in &entries {
         let name = entry.get("name").map(values::text).unwrap_or_default();
@@ -294,7 +294,7 @@ fn json_value(run: &mut NodeRun<'_>, path: &str, index: usize) -> Result<Value, 
         None | Some(Value::Null) => Ok(Value::Object(JsonObject::new())),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(Value::Object(JsonObject::new())),
         Some(Value::String(text)) => serde_json::from_str(&text)
-            .map_err(|error| NodeError::operation(format!("The parameter '{path}' is not valid JSON: {error}"))),
+            .map_err(|error| NodeError::operation(format!("the parameter '{path}' is not valid JSON: {error}"))),
         Some(value) => Ok(value),
     }
 }
@@ -302,7 +302,7 @@ fn json_value(run: &mut NodeRun<'_>, path: &str, index: usize) -> Result<Value, 
 fn json_object(run: &mut NodeRun<'_>, path: &str, index: usize) -> Result<JsonObject, NodeError> {
     match json_value(run, path, index)? {
         Value::Object(fields) => Ok(fields),
-        _ => Err(NodeError::operation(format!("The parameter '{path}' is not a JSON object"))),
+        _ => Err(NodeError::operation(format!("the parameter '{path}' is not a JSON object"))),
     }
 }
 
@@ -310,7 +310,7 @@ fn header_map(fields: &JsonObject) -> Result<HeaderMap, NodeError> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         let invalid =
-            |what: &str| NodeError::operation(format!("The {what} of header '{name}' is not allowed in HTTP"));
+            |what: &str| NodeError::operation(format!("the {what} of header '{name}' is not allowed in HTTP"));
         let header = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| invalid("name"))?;
         let text = if value.is_null() { String::new() } else { values::text(value) };
         let text = HeaderValue::from_bytes(text.trim().as_bytes()).map_err(|_| invalid("value"))?;

@@ -47,8 +47,8 @@ pub(super) fn items(received: Received, answer: &Answer, input: &Item, index: us
         // What a server says about a failure need not be JSON.
         Err(_) if answer.never_error => Value::String(text),
         Err(_) => {
-            return Err(NodeError::operation("The body of the answer is not valid JSON")
-                .described("Set the option Response Format to Text to take it as it is"));
+            return Err(NodeError::operation("the body of the answer is not valid JSON")
+                .described("set the option Response Format to Text to take it as it is"));
         }
     };
     if answer.full {

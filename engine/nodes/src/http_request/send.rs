@@ -65,8 +65,8 @@ pub(super) async fn send(clients: &Clients, request: &Request, policy: &Outbound
 
 fn too_slow(url: &Url, longest: Duration) -> NodeError {
     let host = url.host_str().unwrap_or_default();
-    NodeError::api(format!("The request to {host} got no full answer within {} ms", longest.as_millis()))
-        .described("Raise the Timeout option, or set the node to retry on failure")
+    NodeError::api(format!("the request to {host} got no full answer within {} ms", longest.as_millis()))
+        .described("raise the Timeout option, or set the node to retry on failure")
 }
 
 /// What the next hop is to be.
@@ -95,7 +95,7 @@ async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> 
         let response = outgoing.send().await.map_err(|error| failure(&error, &host))?;
         if let Some(target) = redirect_target(&response, &hop.url).filter(|_| request.redirects_max > 0) {
             if followed == request.redirects_max {
-                let message = format!("The request to {host} was redirected more than {followed} times");
+                let message = format!("the request to {host} was redirected more than {followed} times");
                 return Err(NodeError::api(message));
             }
             followed += 1;
@@ -139,8 +139,8 @@ fn next_hop(mut hop: Hop, status: StatusCode, target: Url) -> Hop {
 
 async fn read_body(mut response: reqwest::Response, bytes_max: usize, host: &str) -> Result<Vec<u8>, NodeError> {
     let too_large = || {
-        NodeError::api(format!("The answer of {host} is larger than {bytes_max} bytes"))
-            .described("Ask for less, page by page, or have the operator raise the limit")
+        NodeError::api(format!("the answer of {host} is larger than {bytes_max} bytes"))
+            .described("ask for less, page by page, or have the operator raise the limit")
     };
     if response.content_length().is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large());
@@ -168,11 +168,11 @@ fn failure(error: &reqwest::Error, host: &str) -> NodeError {
         }
     }
     let what = if error.is_connect() {
-        format!("The server {host} could not be reached")
+        format!("the server {host} could not be reached")
     } else {
-        format!("The request to {host} failed")
+        format!("the request to {host} failed")
     };
-    NodeError::api(format!("{what}: {cause}")).described("Check the URL, and whether the server is running")
+    NodeError::api(format!("{what}: {cause}")).described("check the URL, and whether the server is running")
 }
 
 #[cfg(test)]

@@ -268,12 +268,12 @@ async fn answers_are_limited_in_size_and_time() {
 async fn what_is_not_available_is_refused() {
     let node = HttpRequest::default();
     for (parameters, part) in [
-        (json!({"authentication": "genericCredentialType"}), "Credentials are not available yet"),
+        (json!({"authentication": "genericCredentialType"}), "credentials are not available yet"),
         (
             json!({"options": {"pagination": {"pagination": {"paginationMode": "updateAParameterInEachRequest"}}}}),
-            "Pagination",
+            "pagination is not",
         ),
-        (json!({"url": ""}), "The URL is missing"),
+        (json!({"url": ""}), "the URL is missing"),
         (json!({"url": "example.org"}), "is not a URL"),
         (json!({"url": "ftp://example.org/"}), "use http or https"),
     ] {

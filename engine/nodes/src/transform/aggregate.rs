@@ -89,7 +89,7 @@ fn individual_fields(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<(Item, V
     let items = run.items();
     let wanted = groups(run, "fieldsToAggregate.fieldToAggregate", 0)?;
     if wanted.is_empty() {
-        return Err(NodeError::operation("No fields specified").described("Please add a field to aggregate"));
+        return Err(NodeError::operation("there is no field to aggregate: name at least one"));
     }
     let how = Lists {
         dots: dots(run)?,
@@ -111,8 +111,8 @@ fn individual_fields(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<(Item, V
         }
         let name = output_name(group, &field, how.dots);
         if lists.iter().any(|(other, _)| *other == name) {
-            let error = NodeError::operation(format!("The '{name}' output field is used more than once"));
-            return Err(error.described("Please make sure each output field name is unique"));
+            let error = NodeError::operation(format!("two lists would be named '{name}': rename one"));
+            return Err(error.described("each field of the result holds one list"));
         }
         lists.push((name, list_of(&items, &field, &how)));
     }
@@ -162,7 +162,7 @@ fn whole_items(run: &mut NodeRun<'_>) -> Result<Item, NodeError> {
     let items = run.items();
     let name = run.text("destinationFieldName", 0, "data")?;
     if name.is_empty() {
-        return Err(NodeError::operation("No output field. Please name the field for the list"));
+        return Err(NodeError::operation("the list has no name: name its field"));
     }
     let include = run.text("include", 0, "allFields")?;
     let keep: Box<dyn Fn(&str) -> bool> = match include.as_str() {
@@ -253,8 +253,8 @@ mod tests {
     fn one_output_name_cannot_serve_two_fields() {
         let wanted = json!([{"fieldToAggregate": "a.x"}, {"fieldToAggregate": "b.x"}]);
         let mut bench = Bench::new(&Aggregate, 1.0, fields(wanted, json!({}))).input(json!([{"a": {"x": 1}}]));
-        assert_eq!(bench.failure(), "The 'x' output field is used more than once");
-        assert!(Bench::new(&Aggregate, 1.0, json!({})).input(json!([{}])).failure().contains("No fields"));
+        assert_eq!(bench.failure(), "two lists would be named 'x': rename one");
+        assert!(Bench::new(&Aggregate, 1.0, json!({})).input(json!([{}])).failure().contains("no field to aggregate"));
     }
 
     #[test]

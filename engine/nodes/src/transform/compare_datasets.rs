@@ -57,8 +57,8 @@ impl PureNode for CompareDatasets {
         let plan = Plan::read(run)?;
         let (a, b) = (run.input(0), run.input(1));
         if run.version() < 2.2 {
-            plan.check(&a, "Input A", |pair| &pair.0)?;
-            plan.check(&b, "Input B", |pair| &pair.1)?;
+            plan.check(&a, "input A", |pair| &pair.0)?;
+            plan.check(&b, "input B", |pair| &pair.1)?;
         }
         Ok(compare(&a, &b, &plan))
     }
@@ -94,9 +94,7 @@ impl Plan {
             .map(|pair| (group_text(pair, "field1", ""), group_text(pair, "field2", "")))
             .collect();
         if pairs.is_empty() || pairs.iter().any(|(a, b)| a.is_empty() || b.is_empty()) {
-            return Err(NodeError::operation(
-                "You need to define at least one pair of fields in 'Fields to Match' to match on",
-            ));
+            return Err(NodeError::operation("there is no pair of fields to match: name one in each input"));
         }
         let default = if version < 2.0 { "preferInput2" } else { "includeBoth" };
         let resolve = match run.text("resolve", 0, default)?.as_str() {
@@ -123,7 +121,7 @@ impl Plan {
     fn check(&self, items: &[Item], label: &str, side: impl Fn(&(String, String)) -> &String) -> Result<(), NodeError> {
         for field in self.pairs.iter().map(side) {
             if !items.iter().any(|item| values::has(&item.json, field, self.dots)) {
-                let message = format!("Field '{field}' is not present in any of items from '{label}'");
+                let message = format!("no item of {label} has the field '{field}'");
                 return Err(NodeError::operation(message));
             }
         }
@@ -387,7 +385,7 @@ mod tests {
     fn older_versions_refuse_a_field_that_is_nowhere() {
         let parameters = json!({"mergeByFields": {"values": [{"field1": "x", "field2": "x"}]}});
         let failure = bench(2.1, parameters.clone(), json!([{"id": 1}]), json!([])).failure();
-        assert_eq!(failure, "Field 'x' is not present in any of items from 'Input A'");
+        assert_eq!(failure, "no item of input A has the field 'x'");
         let outputs = bench(2.2, parameters, json!([{"id": 1}]), json!([])).outputs();
         assert_eq!(outputs[0], json!([{"id": 1}]));
     }

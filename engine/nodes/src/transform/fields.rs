@@ -67,16 +67,17 @@ pub(crate) fn dots(run: &mut NodeRun<'_>) -> Result<bool, NodeError> {
 
 /// The error for a field that is nowhere in the input.
 pub(crate) fn field_not_found(field: &str, dots: bool) -> NodeError {
-    let error = NodeError::operation(format!("Couldn't find the field '{field}' in the input data"));
+    let error = NodeError::operation(format!("no item has the field '{field}': check its name"));
     if !dots && field.contains('.') {
-        return error.described("To use a nested field, switch off 'Disable Dot Notation' in the node's options");
+        return error
+            .described("a name with dots leads into objects only while the option 'Disable Dot Notation' is off");
     }
     error
 }
 
 /// The notice for a field that is nowhere in the input.
 pub(crate) fn not_found_hint(field: &str) -> String {
-    format!("The field '{field}' wasn't found in any input item")
+    format!("no item has the field '{field}'")
 }
 
 /// The item, noted as made from item `index` of input 0.

@@ -52,7 +52,7 @@ impl PureNode for ItemLists {
             "removeDuplicates" => remove_duplicates(run, dialect),
             "sort" => sort(run),
             "summarize" => summarize(run, dialect),
-            other => Err(NodeError::operation(format!("The operation '{other}' is not known: choose one of the list"))),
+            other => Err(NodeError::operation(format!("the operation '{other}' is not known: choose one of the list"))),
         }
     }
 }

@@ -56,9 +56,9 @@ impl PureNode for RemoveDuplicates {
         if run.version() >= 2.0 {
             let operation = run.text("operation", 0, "removeDuplicateInputItems")?;
             if operation != "removeDuplicateInputItems" {
-                let message = "Comparing with items of earlier executions is not available yet";
+                let message = "comparing with items of earlier executions is not available yet";
                 return Err(NodeError::operation(message)
-                    .described("Choose 'Remove Items Repeated Within Current Input' as the operation"));
+                    .described("choose the operation that compares the items of the current input"));
             }
         }
         let null_has_any_type = run.version() > 1.0;
@@ -92,7 +92,7 @@ fn compared_fields(run: &mut NodeRun<'_>, items: &Items, dots: bool) -> Result<V
     if compare == "selectedFields" {
         let fields = name_list(run, "fieldsToCompare", 0)?;
         if fields.is_empty() {
-            return Err(NodeError::operation("No fields specified. Please add a field to compare on"));
+            return Err(NodeError::operation("there is no field to compare: name at least one"));
         }
         return Ok(fields);
     }
@@ -100,7 +100,7 @@ fn compared_fields(run: &mut NodeRun<'_>, items: &Items, dots: bool) -> Result<V
     if compare == "allFieldsExcept" {
         let excluded = name_list(run, "fieldsToExclude", 0)?;
         if excluded.is_empty() {
-            return Err(NodeError::operation("No fields specified. Please add a field to exclude from comparison"));
+            return Err(NodeError::operation("there is no field to leave out: name at least one"));
         }
         keys.retain(|key| !excluded.contains(key));
     }
@@ -138,10 +138,13 @@ fn check_types(items: &Items, keys: &[String], dots: bool, dialect: Dialect) -> 
         let mut known: Option<&str> = None;
         for item in items.iter() {
             let Some(value) = values::get(&item.json, key, dots) else {
-                let error = NodeError::operation(format!("'{key}' field is missing from some input items"));
+                let error = NodeError::operation(format!(
+                    "some items lack the field '{key}': fill it in, or compare other fields"
+                ));
                 if !dots && key.contains('.') {
-                    return Err(error
-                        .described("To use a nested field, switch off 'Disable Dot Notation' in the node's options"));
+                    return Err(error.described(
+                        "a name with dots leads into objects only while the option 'Disable Dot Notation' is off",
+                    ));
                 }
                 return Err(error);
             };
@@ -150,8 +153,9 @@ fn check_types(items: &Items, keys: &[String], dots: bool, dialect: Dialect) -> 
             }
             let kind = type_name(value);
             if known.is_some_and(|known| known != kind) {
-                return Err(NodeError::operation(format!("'{key}' isn't always the same type"))
-                    .described("The type of this field varies between items"));
+                return Err(NodeError::operation(format!(
+                    "the field '{key}' is of different types: make it one type before this node"
+                )));
             }
             known = Some(kind);
         }
@@ -202,9 +206,9 @@ mod tests {
     #[test]
     fn fields_that_are_missing_or_change_type_are_refused() {
         let missing = Bench::new(&RemoveDuplicates, 1.0, json!({})).input(json!([{"a": 1}, {"b": 1}])).failure();
-        assert_eq!(missing, "'a' field is missing from some input items");
+        assert_eq!(missing, "some items lack the field 'a': fill it in, or compare other fields");
         let mixed = Bench::new(&RemoveDuplicates, 1.1, json!({})).input(json!([{"a": 1}, {"a": "1"}])).failure();
-        assert_eq!(mixed, "'a' isn't always the same type");
+        assert_eq!(mixed, "the field 'a' is of different types: make it one type before this node");
         let with_null = json!([{"a": 1}, {"a": null}]);
         assert_eq!(Bench::new(&RemoveDuplicates, 2.0, json!({})).input(with_null.clone()).output(), with_null);
         Bench::new(&RemoveDuplicates, 1.0, json!({})).input(with_null).failure();

@@ -84,7 +84,7 @@ impl Pattern {
         let source = group_text(group, "searchRegex", "");
         let flagged = if group_flag(&options, "caseInsensitive") { format!("(?i){source}") } else { source.clone() };
         let regex = Regex::new(&flagged)
-            .map_err(|error| NodeError::operation(format!("The pattern '{source}' is not valid: {error}")))?;
+            .map_err(|error| NodeError::operation(format!("the pattern '{source}' is not valid: {error}")))?;
         let depth = options.get("depth").map_or(-1.0, values::number);
         Ok(Self { regex, replacement: group_text(group, "replaceRegex", ""), depth: depth as i64 })
     }
@@ -197,6 +197,6 @@ mod tests {
     fn a_bad_pattern_is_told() {
         let parameters = json!({"additionalOptions": {"regexReplacement": {"replacements": [{"searchRegex": "("}]}}});
         let failure = Bench::new(&RenameKeys, 1.0, parameters).input(json!([{"a": 1}])).failure();
-        assert!(failure.starts_with("The pattern '(' is not valid"));
+        assert!(failure.starts_with("the pattern '(' is not valid"));
     }
 }

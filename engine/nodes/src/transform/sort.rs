@@ -83,7 +83,7 @@ fn by_code(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     // The comparator itself is not an expression, even where it begins with `=`.
     let code = run.raw_parameter("code").and_then(Value::as_str).unwrap_or_default().to_owned();
     if !code.contains("return") {
-        return Err(NodeError::operation("Sort code doesn't return. Please add a 'return' statement to your code"));
+        return Err(NodeError::operation("the comparator returns nothing: end it with 'return' and a number"));
     }
     let sorted = run.run_code(CodeMode::Sort, &code)?;
     Ok(NodeOutput::single(sorted.items))
@@ -105,7 +105,7 @@ fn by_fields(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         })
         .collect();
     if keys.is_empty() {
-        return Err(NodeError::operation("No sorting specified. Please add a field to sort by"));
+        return Err(NodeError::operation("there is no field to sort by: add one"));
     }
     for key in &keys {
         if !items.iter().any(|item| values::has(&item.json, &key.field, dots)) {
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_field_that_is_nowhere_fails() {
         let mut bench = Bench::new(&Sort, 1.0, by(json!([{"fieldName": "x"}]))).input(json!([{"n": 1}]));
-        assert_eq!(bench.failure(), "Couldn't find the field 'x' in the input data");
+        assert_eq!(bench.failure(), "no item has the field 'x': check its name");
     }
 
     #[test]
@@ -198,6 +198,6 @@ mod tests {
             });
         assert_eq!(json_of(&bench.run().unwrap(), 0), json!([{"n": 1}, {"n": 2}]));
         let mut silent = Bench::new(&Sort, 1.0, json!({"type": "code", "code": "a.n"})).input(json!([{}]));
-        assert!(silent.failure().contains("doesn't return"));
+        assert!(silent.failure().contains("returns nothing"));
     }
 }

@@ -73,20 +73,18 @@ impl Plan {
             vec![field.clone()]
         };
         if fields.iter().any(String::is_empty) {
-            return Err(NodeError::operation("No field specified. Please name the field to split out"));
+            return Err(NodeError::operation("there is no field to split out: name it"));
         }
         let destinations = name_list(run, "options.destinationFieldName", item)?;
         if !destinations.is_empty() && destinations.len() != fields.len() {
-            return Err(NodeError::operation(
-                "If multiple fields to split out are given, the same number of destination fields must be given",
-            ));
+            return Err(NodeError::operation("name as many destination fields as fields to split out, or none"));
         }
         let include = match run.text("include", item, "noOtherFields")?.as_str() {
             "allOtherFields" => Include::All,
             "selectedOtherFields" => {
                 let selected = name_list(run, "fieldsToInclude", item)?;
                 if selected.is_empty() {
-                    return Err(NodeError::operation("No fields specified").described("Please add a field to include"));
+                    return Err(NodeError::operation("there is no other field to include: name at least one"));
                 }
                 Include::Selected(selected)
             }
@@ -139,7 +137,9 @@ fn elements(item: &Item, field: &str, plan: &Plan, dialect: Dialect) -> Result<O
         Some(Value::Array(elements)) => Ok(Some(elements.clone())),
         Some(Value::Object(fields)) => Ok(Some(fields.values().cloned().collect())),
         Some(other) if dialect.splits_many_fields => Ok(Some(vec![other.clone()])),
-        Some(_) => Err(NodeError::operation(format!("The provided field '{field}' is not an array or object"))),
+        Some(_) => Err(NodeError::operation(format!(
+            "the field '{field}' is neither a list nor an object: split out another one"
+        ))),
     }
 }
 
@@ -246,7 +246,7 @@ mod tests {
         let mut uneven =
             Bench::new(&SplitOut, 1.0, json!({"fieldToSplitOut": "a, b", "options": {"destinationFieldName": "x"}}))
                 .input(json!([{"a": [1]}]));
-        assert!(uneven.failure().contains("same number"));
+        assert!(uneven.failure().contains("as many destination fields"));
     }
 
     #[test]
@@ -254,6 +254,6 @@ mod tests {
         let mut bench = Bench::new(&SplitOut, 1.0, json!({"fieldToSplitOut": "x"})).input(json!([{"a": 1}]));
         let output = bench.run().unwrap();
         assert!(output.outputs[0].is_empty());
-        assert_eq!(output.hints, ["The field 'x' wasn't found in any input item"]);
+        assert_eq!(output.hints, ["no item has the field 'x'"]);
     }
 }

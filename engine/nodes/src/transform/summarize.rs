@@ -138,9 +138,7 @@ pub(super) fn summarize(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeO
     let items = run.items();
     let columns: Vec<Column> = groups(run, "fieldsToSummarize.values", 0)?.iter().map(Column::read).collect();
     if columns.is_empty() || columns.iter().any(|column| column.field.is_empty()) {
-        return Err(NodeError::operation(
-            "You need to add at least one aggregation to 'Fields to Summarize' with non empty 'Field'",
-        ));
+        return Err(NodeError::operation("there is nothing to summarize: add an aggregation and name its field"));
     }
     let plan = Plan {
         columns,
@@ -151,7 +149,7 @@ pub(super) fn summarize(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeO
     };
     let nowhere = |column: &&Column| !items.iter().any(|item| values::has(&item.json, &column.field, plan.dots));
     if let Some(column) = plan.columns.iter().find(nowhere) {
-        let message = format!("The field '{}' does not exist in any items", column.field);
+        let message = format!("no item has the field '{}'", column.field);
         if dialect.missing_field_fails {
             return Err(NodeError::operation(message));
         }
@@ -385,7 +383,7 @@ mod tests {
     fn a_field_that_is_nowhere_fails_or_gives_nothing() {
         let wanted = parameters(json!([{"field": "x"}]), "", json!({}));
         let failure = Bench::new(&Summarize, 1.0, wanted.clone()).input(sales()).failure();
-        assert_eq!(failure, "The field 'x' does not exist in any items");
+        assert_eq!(failure, "no item has the field 'x'");
         let output = Bench::new(&Summarize, 1.1, wanted).input(sales()).run().unwrap();
         assert_eq!((output.outputs[0].len(), output.hints.len()), (0, 1));
     }

@@ -76,7 +76,7 @@ fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObjec
         return Ok(JsonObject::from_iter([(property, Value::String(text))]));
     }
     let Some(source) = item.json.get(&property) else {
-        return Err(NodeError::operation(format!("The item has no field '{property}' with XML text")));
+        return Err(NodeError::operation(format!("the item has no field '{property}' with XML text")));
     };
     let how = parse::Options {
         attributes_key,
@@ -114,7 +114,7 @@ mod tests {
     fn bad_xml_fails_its_item_alone_when_told_to_go_on() {
         let input = json!([{"data": "<a><b></a>"}, {"data": "<a>1</a>"}, {}]);
         let mut bench = Bench::new(&Xml, 1.0, json!({})).input(input);
-        assert!(bench.failure().starts_with("The XML is not well-formed"));
+        assert!(bench.failure().starts_with("the XML is not well-formed"));
         let output = bench.continue_on_fail().output();
         assert_eq!(output[1], json!({"a": "1"}));
         assert!(output[0]["error"].is_string() && output[2]["error"].is_string());

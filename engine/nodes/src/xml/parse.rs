@@ -86,12 +86,12 @@ pub(super) fn document(text: &str, how: &Options) -> Result<Value, NodeError> {
 }
 
 fn malformed(reason: &dyn std::fmt::Display) -> NodeError {
-    NodeError::operation(format!("The XML is not well-formed: {reason}"))
+    NodeError::operation(format!("the XML is not well-formed: {reason}"))
 }
 
 fn opened(start: &BytesStart<'_>, depth: usize, after_root: bool, how: &Options) -> Result<Open, NodeError> {
     if depth >= DEPTH_MAX {
-        return Err(NodeError::operation(format!("The XML is nested more than {DEPTH_MAX} elements deep")));
+        return Err(NodeError::operation(format!("the XML is nested more than {DEPTH_MAX} elements deep")));
     }
     if after_root && depth == 0 {
         return Err(malformed(&"there is more than one root element"));
