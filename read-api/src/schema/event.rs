@@ -137,6 +137,7 @@ impl Event {
 
     /// What happened, as it was written down.
     #[graphql(complexity = 5)]
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn payload(&self, context: &Context<'_>) -> Result<Value> {
         payload(context, &self.0)
     }

@@ -249,9 +249,9 @@ impl NodeRun {
         self.0.started_at_ms.and_then(time)
     }
 
-    /// How long it took, in microseconds.
-    async fn duration_us(&self) -> Option<u64> {
-        self.0.duration_us
+    /// How long it took, in milliseconds with microseconds behind the point.
+    async fn duration_ms(&self) -> Option<f64> {
+        self.0.duration_us.map(|microseconds| microseconds as f64 / 1_000.0)
     }
 
     /// How many items it gave, by output.

@@ -56,6 +56,7 @@ pub(crate) struct Busy {
 
 /// Why a command was not carried out.
 #[derive(Debug, Clone, Interface)]
+#[expect(clippy::duplicated_attributes, reason = "two fields have the same type")]
 #[graphql(
     field(name = "code", ty = "&String", desc = "A word for programs."),
     field(name = "message", ty = "&String", desc = "What is wrong and what to do.")

@@ -227,6 +227,7 @@ impl Query {
     }
 
     /// The node types that workflows can use here.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn node_catalogue(
         &self,
         context: &Context<'_>,

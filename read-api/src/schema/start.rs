@@ -101,6 +101,7 @@ impl StartExecutionPayload {
     }
 
     /// What went wrong, when it failed.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn failure(&self) -> Result<Option<Value>> {
         let Some(event) = self.ended_by.as_ref().filter(|_| self.status == Some(ExecutionStatus::Failed)) else {
             return Ok(None);

@@ -83,6 +83,7 @@ impl ExecutionEvent {
     }
 
     /// What happened, as it was written down.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn payload(&self) -> Result<Value> {
         serde_json::from_str(self.event.payload.get()).map_err(|error| fault(&error))
     }

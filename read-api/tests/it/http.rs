@@ -14,7 +14,7 @@ async fn status(request: reqwest::RequestBuilder) -> StatusCode {
 
 #[tokio::test]
 async fn reads_may_come_by_get_and_changes_may_not() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let url = server.url("/graphql");
     let read = server.client.get(&url).query(&[("query", QUERY)]).send().await.unwrap();
     assert_eq!(read.status(), 200);
@@ -46,7 +46,7 @@ async fn reads_may_come_by_get_and_changes_may_not() {
 
 #[tokio::test]
 async fn only_json_is_taken() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let body = json!({ "query": QUERY }).to_string();
     let post = |content_type: Option<&str>| {
         let request = server.client.post(server.url("/graphql")).body(body.clone());
@@ -73,7 +73,7 @@ async fn only_json_is_taken() {
 
 #[tokio::test]
 async fn bodies_that_are_no_graphql_request_are_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let deep = format!("{{\"query\":\"{{a}}\",\"variables\":{{\"a\":{}1{}}}}}", "[".repeat(500), "]".repeat(500));
     for body in [
         "",
@@ -101,7 +101,7 @@ async fn bodies_that_are_no_graphql_request_are_refused() {
 
 #[tokio::test]
 async fn the_client_chooses_the_form_of_answer() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let ask = async |accept: Option<&str>, query: &str| {
         let mut request = server.client.post(server.url("/graphql")).json(&json!({ "query": query }));
         if let Some(accept) = accept {
@@ -130,7 +130,7 @@ async fn the_client_chooses_the_form_of_answer() {
 
 #[tokio::test]
 async fn requests_for_too_much_are_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let aliases: String = (0..60).map(|index| format!("a{index}: head {{ position }} ")).collect();
     let mut deep = "{ workflows(first: 1) { nodes { executions { nodes { workflow { executions { nodes { workflow { executions { nodes { workflow { executions { nodes { workflow { executions { nodes { workflow { executions { nodes { id } } } } } } } } } } } } } } } } } } }".to_owned();
     deep.push_str(" } }");
@@ -145,7 +145,7 @@ async fn requests_for_too_much_are_refused() {
 
 #[tokio::test]
 async fn the_usual_introspection_passes_the_limits() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let types = "kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } }";
     let input = format!("name description type {{ {types} }} defaultValue");
     let query = format!(
@@ -161,7 +161,7 @@ async fn the_usual_introspection_passes_the_limits() {
 
 #[tokio::test]
 async fn other_hosts_and_origins_are_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let port = server.port;
     let post = || server.client.post(server.url("/graphql")).json(&json!({ "query": QUERY }));
     for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
@@ -186,7 +186,7 @@ async fn other_hosts_and_origins_are_refused() {
 
 #[tokio::test]
 async fn the_page_is_served_whole_from_here() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     for path in ["/", "/graphql"] {
         let response = server.client.get(server.url(path)).header(ACCEPT, "text/html,*/*;q=0.8").send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -224,7 +224,7 @@ async fn health_tells_live_from_ready() {
 
 #[tokio::test]
 async fn a_server_for_other_machines_is_not_made() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let refused =
         timeloom_read_api::server(server.state.clone(), listener, &timeloom_read_api::ServerOptions::default());

@@ -132,6 +132,38 @@ async fn a_stop_ends_open_streams() {
     assert_eq!(socket.closed().await, 1001);
 }
 
+#[tokio::test]
+async fn a_subscriber_that_is_too_slow_learns_where_to_go_on() {
+    let server = TestServer::start_behind();
+    append(&server.log, &stream(), begun()).await;
+    let schema = timeloom_read_api::schema(server.state.clone());
+    let ask = |after: u64| {
+        let variables = json!({ "id": unknown_id(), "after": after });
+        async_graphql::Request::new(FOLLOW).variables(async_graphql::Variables::from_json(variables))
+    };
+    let position = |answer: &Value| text(&answer["data"]["execution"]["position"]).parse::<u64>().unwrap();
+    let mut answers = schema.execute_stream(ask(0)).map(|answer| serde_json::to_value(answer).unwrap());
+    assert_eq!(position(&answers.next().await.unwrap()), 1);
+    for _ in 0..2 {
+        let events = std::iter::repeat_with(|| node_completed("Again", 1, json!({}))).take(400).collect();
+        append(&server.log, &stream(), events).await;
+    }
+    let mut last = 1;
+    let error = loop {
+        let answer = answers.next().await.unwrap();
+        if let Some(error) = answer["errors"].get(0) {
+            break error.clone();
+        }
+        assert_eq!(position(&answer), last + 1);
+        last += 1;
+    };
+    assert_eq!(error["extensions"], json!({ "code": "FELL_BEHIND", "lastPosition": last.to_string() }));
+    assert!(answers.next().await.is_none());
+    let mut again = schema.execute_stream(ask(last)).map(|answer| serde_json::to_value(answer).unwrap());
+    assert_eq!(position(&again.next().await.unwrap()), last + 1);
+    server.stop().await;
+}
+
 /// A client of graphql-transport-ws.
 struct Socket(tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>);
 
@@ -200,7 +232,7 @@ async fn a_socket_brings_history_then_live_then_the_end() {
 
 #[tokio::test]
 async fn a_socket_runs_several_operations_and_stops_one() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     append(&server.log, &stream(), begun()).await;
     let mut socket = Socket::open(&server).await;
     socket.begin().await;
@@ -220,7 +252,7 @@ async fn a_socket_runs_several_operations_and_stops_one() {
 
 #[tokio::test]
 async fn a_socket_names_what_is_wrong_with_an_operation() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let mut socket = Socket::open(&server).await;
     socket.begin().await;
     for (id, query) in [("1", "{ nothing }"), ("2", "{"), ("3", "subscription { nothing }")] {
@@ -236,7 +268,7 @@ async fn a_socket_names_what_is_wrong_with_an_operation() {
 
 #[tokio::test]
 async fn a_socket_that_breaks_the_protocol_is_closed_with_its_code() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let mut early = Socket::open(&server).await;
     early.send(subscribe("1", "{ head { position } }", json!({}))).await;
     assert_eq!(early.closed().await, 4401);
@@ -260,7 +292,7 @@ async fn a_socket_that_breaks_the_protocol_is_closed_with_its_code() {
 
 #[tokio::test]
 async fn a_socket_of_another_origin_is_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let mut request = server.url("/graphql/ws").replace("http://", "ws://").into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
     request.headers_mut().insert(ORIGIN.as_str(), "http://evil.example".parse().unwrap());

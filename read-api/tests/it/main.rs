@@ -1,8 +1,16 @@
 //! The API over real HTTP on a loopback port, with a log in memory and no engine: tests play the engine by appending.
 
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
 mod mutations;
+#[cfg(test)]
 mod queries;
+#[cfg(test)]
 mod schema_text;
+#[cfg(test)]
 mod support;

@@ -15,7 +15,7 @@ async fn start(server: &TestServer, input: Value) -> Value {
 
 #[tokio::test]
 async fn a_workflow_is_imported_changed_published_and_archived() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (id, _) = server.import("Flow").await;
     let input = json!({ "workflowId": id });
     let query = "mutation($input: WorkflowInput!, $settings: ChangeWorkflowSettingsInput!, $pins: ChangeWorkflowPinsInput!) {
@@ -38,7 +38,7 @@ async fn a_workflow_is_imported_changed_published_and_archived() {
 
 #[tokio::test]
 async fn a_file_with_problems_is_refused_with_every_problem() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let query =
         "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { workflowId position workflow { id }
         errors { __typename code message ... on Refused { problems { node field message } } } } }";
@@ -66,7 +66,7 @@ async fn a_file_with_problems_is_refused_with_every_problem() {
 
 #[tokio::test]
 async fn a_repeated_command_gets_its_first_answer() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let command_id = unknown_id();
     let query = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { workflowId position repeated errors { code } } }";
     let input = json!({ "input": { "commandId": command_id, "definition": workflow_file("Once") } });
@@ -112,7 +112,7 @@ async fn a_caller_gets_the_end_without_read_models() {
 
 #[tokio::test]
 async fn a_failed_execution_says_what_went_wrong() {
-    let mut server = TestServer::start().await;
+    let mut server = TestServer::start();
     server.play_engine(failed);
     let (id, _) = server.import("Flow").await;
     let query = "mutation($input: StartExecutionInput!) { startExecution(input: $input) {
@@ -127,7 +127,7 @@ async fn a_failed_execution_says_what_went_wrong() {
 
 #[tokio::test]
 async fn a_caller_whose_time_is_up_learns_that_it_runs() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (id, _) = server.import("Flow").await;
     let before = Instant::now();
     let payload = start(&server, json!({ "workflowId": id, "waitFor": "COMPLETED", "timeoutMs": 60 })).await;
@@ -153,7 +153,7 @@ async fn a_repeated_start_gets_the_end_that_was_before_it() {
 
 #[tokio::test]
 async fn a_start_that_cannot_be_is_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (id, _) = server.import("Flow").await;
     for (input, code) in [
         (json!({ "workflowId": unknown_id() }), "WORKFLOW_NOT_FOUND"),
@@ -171,7 +171,7 @@ async fn a_start_that_cannot_be_is_refused() {
 
 #[tokio::test]
 async fn an_execution_is_cancelled_once() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (id, _) = server.import("Flow").await;
     let payload = start(&server, json!({ "workflowId": id })).await;
     let query = "mutation($input: CancelExecutionInput!) { cancelExecution(input: $input) {
@@ -187,7 +187,7 @@ async fn an_execution_is_cancelled_once() {
 
 #[tokio::test]
 async fn a_plugin_is_registered_enabled_disabled_and_retired() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let digest = "a".repeat(64);
     let query = "mutation($digest: String!) {
         registerPlugin(input: {name: \"tools/json\", description: \"JSON tools\"}) { name revision errors { code } }
@@ -213,7 +213,7 @@ async fn a_plugin_is_registered_enabled_disabled_and_retired() {
 
 #[tokio::test]
 async fn a_model_is_registered_promoted_disabled_and_retired() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let digest = "b".repeat(64);
     let query = "mutation($digest: String!) {
         registerModel(input: {name: \"sort\"}) { name errors { code } }

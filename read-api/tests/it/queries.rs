@@ -10,7 +10,7 @@ use crate::support::{TestServer, append, completed, node_completed, started, tex
 
 #[tokio::test]
 async fn a_workflow_is_read_with_its_definition_and_events() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (id, position) = server.import("First").await;
     let query = "query($id: UUID!, $position: Position!) { workflow(id: $id, waitFor: $position) {
         id name nodeCount archived publishedVersion definition history { createdPosition revision }
@@ -30,7 +30,7 @@ async fn a_workflow_is_read_with_its_definition_and_events() {
 
 #[tokio::test]
 async fn what_is_not_there_is_null() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let query = "query($id: UUID!) { workflow(id: $id) { id } execution(id: $id) { id } plugin(name: \"x\") { name }
         model(name: \"Not A Name\") { name } stateAt(entity: {kind: EXECUTION, id: \"x\"}) { status } }";
     let data = server.data(query, json!({ "id": unknown_id() })).await;
@@ -40,7 +40,7 @@ async fn what_is_not_there_is_null() {
 
 #[tokio::test]
 async fn lists_are_paged_newest_first_and_bounded() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     server.import("One").await;
     server.import("Two").await;
     let (_, position) = server.import("Three").await;
@@ -64,7 +64,7 @@ async fn lists_are_paged_newest_first_and_bounded() {
 
 #[tokio::test]
 async fn every_read_answers_as_of_an_earlier_moment() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (id, first) = server.import("Before").await;
     let query = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { position } }";
     let renamed = crate::support::workflow_file("After");
@@ -102,13 +102,13 @@ async fn every_read_answers_as_of_an_earlier_moment() {
 
 #[tokio::test]
 async fn an_execution_is_read_with_its_node_runs_and_their_data() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (workflow_id, _) = server.import("Flow").await;
     let (id, _) = server.execution(&workflow_id).await;
     let head = server.log.head().to_string();
     let query = "query($id: UUID!, $head: Position) { execution(id: $id, waitFor: $head) {
         status mode startNode startedAt endedAt nodesCompleted workflow { name }
-        nodeRuns(first: 1) { nodes { node executionIndex status output error itemCounts } pageInfo { hasNextPage endCursor } }
+        nodeRuns(first: 1) { nodes { node executionIndex status durationMs output error itemCounts } pageInfo { hasNextPage endCursor } }
         rest: nodeRuns(after: \"0\") { nodes { node output sources } }
         events(first: 2) { nodes { type } pageInfo { hasNextPage endCursor } } } }";
     let data = server.data(query, json!({ "id": id, "head": head })).await;
@@ -121,6 +121,7 @@ async fn an_execution_is_read_with_its_node_runs_and_their_data() {
     assert_eq!(run["node"], "Start");
     assert_eq!(run["output"], json!([[{ "json": { "n": 1 } }]]));
     assert_eq!(run["itemCounts"], json!([1]));
+    assert_eq!(run["durationMs"], 0.25);
     assert_eq!(run["error"], json!(null));
     assert_eq!(execution["nodeRuns"]["pageInfo"]["hasNextPage"], true);
     assert_eq!(execution["rest"]["nodes"][0]["node"], "Fill");
@@ -132,7 +133,7 @@ async fn an_execution_is_read_with_its_node_runs_and_their_data() {
 
 #[tokio::test]
 async fn executions_are_filtered_by_workflow_and_status() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (one, _) = server.import("One").await;
     let (two, _) = server.import("Two").await;
     let (done, stream) = server.execution(&one).await;
@@ -155,7 +156,7 @@ async fn executions_are_filtered_by_workflow_and_status() {
 
 #[tokio::test]
 async fn events_are_filtered_and_go_both_ways() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (workflow_id, _) = server.import("Flow").await;
     let (id, _) = server.execution(&workflow_id).await;
     let query = "query($filter: EventFilter, $direction: Direction, $first: Int = 20, $after: String) {
@@ -183,7 +184,7 @@ async fn events_are_filtered_and_go_both_ways() {
 
 #[tokio::test]
 async fn the_state_of_an_execution_is_exact_at_every_event() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let (workflow_id, _) = server.import("Flow").await;
     let (id, _) = server.execution(&workflow_id).await;
     let query = "query($id: ID!, $at: Position!) { stateAt(entity: {kind: EXECUTION, id: $id}, asOf: {position: $at}) {
@@ -208,7 +209,7 @@ async fn the_state_of_an_execution_is_exact_at_every_event() {
 
 #[tokio::test]
 async fn a_position_that_the_log_does_not_have_is_named() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let answer = server.ask("{ workflows(asOf: {position: 99}) { nodes { id } } }", json!({})).await;
     let error = &answer["errors"][0];
     assert_eq!(error["extensions"]["code"], "POSITION_NOT_REACHED");
@@ -234,7 +235,7 @@ async fn a_read_waits_for_the_position_that_it_names() {
 
 #[tokio::test]
 async fn the_catalogue_says_which_nodes_there_are() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let query = "{ nodeCatalogue { type role versions inputs } one: nodeCatalogue(type: \"test.pure\") {
         type parameters { name kind options required } } }";
     let data = server.data(query, json!({})).await;
@@ -247,7 +248,7 @@ async fn the_catalogue_says_which_nodes_there_are() {
 
 #[tokio::test]
 async fn the_head_is_the_newest_event() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let empty = server.data("{ head { position recordedAt } }", json!({})).await;
     assert_eq!(empty["head"], json!({ "position": "0", "recordedAt": null }));
     let stream = StreamKey::new(crate::support::TENANT, "execution", unknown_id().to_string());

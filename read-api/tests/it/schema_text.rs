@@ -21,7 +21,7 @@ fn the_committed_schema_is_the_real_one() {
 
 #[tokio::test]
 async fn the_schema_is_served_as_text() {
-    let server = TestServer::start().await;
+    let server = TestServer::start();
     let response = server.client.get(server.url("/graphql/schema")).send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.text().await.unwrap(), timeloom_read_api::sdl_text());

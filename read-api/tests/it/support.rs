@@ -48,10 +48,7 @@ fn catalogue() -> NodeCatalogue {
             description: "How.",
         }],
     };
-    NodeCatalogue::new([
-        definition("test.trigger", NodeRole::Trigger, 0),
-        definition("test.pure", NodeRole::Pure, 1),
-    ])
+    NodeCatalogue::new([definition("test.trigger", NodeRole::Trigger, 0), definition("test.pure", NodeRole::Pure, 1)])
 }
 
 /// A file with a trigger and a node.
@@ -81,9 +78,9 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     /// A server whose read models follow the log.
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let server = Self::start_behind();
-        server.read_models.start().unwrap();
+        server.catch_up();
         server
     }
 
