@@ -47,6 +47,24 @@ impl NodeType for ManualTrigger {
     }
 }
 
+/// The start node of files from before triggers; the same as [`ManualTrigger`].
+pub(crate) struct Start;
+
+impl NodeType for Start {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.start",
+            display_name: "Start",
+            description: "Starts an execution when someone asks for it. Newer workflows use the Manual Trigger.",
+            ..ManualTrigger.definition()
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::PassThrough
+    }
+}
+
 /// The trigger of a workflow that other workflows call.
 pub(crate) struct ExecuteWorkflowTrigger;
 

@@ -27,6 +27,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::ExecuteWorkflowTrigger),
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
+        Arc::new(no_op::Start),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
@@ -44,4 +45,44 @@ pub fn all() -> NodeRegistry {
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use timeloom_domain::catalogue::NodeRole;
+    use timeloom_engine::node::Behaviour;
+
+    use super::*;
+
+    #[test]
+    fn every_definition_describes_its_node_fully() {
+        let registry = all();
+        let catalogue = registry.catalogue();
+        assert!(catalogue.iter().count() >= 25);
+        for definition in catalogue.iter() {
+            let name = definition.node_type;
+            assert!(name.starts_with("n8n-nodes-base."), "{name}");
+            assert!(definition.description.ends_with('.'), "{name} lacks a sentence about itself");
+            assert!(!definition.versions.is_empty(), "{name} has no version");
+            assert!(definition.versions.is_sorted_by(|left, right| left < right), "{name}: versions ascend");
+            let parameters: BTreeSet<&str> = definition.parameters.iter().map(|parameter| parameter.name).collect();
+            assert_eq!(parameters.len(), definition.parameters.len(), "{name} describes a parameter twice");
+        }
+    }
+
+    #[test]
+    fn the_role_fits_the_behaviour() {
+        let registry = all();
+        for definition in registry.catalogue().iter() {
+            let node_type = registry.get(definition.node_type).unwrap();
+            let fits = match node_type.behaviour() {
+                Behaviour::Effect(_) => definition.role == NodeRole::Effect,
+                Behaviour::Pure(_) => definition.role == NodeRole::Pure,
+                Behaviour::PassThrough => definition.role != NodeRole::Effect,
+            };
+            assert!(fits, "{} is {:?}", definition.node_type, definition.role);
+        }
+    }
 }
