@@ -4,6 +4,7 @@
 
 mod compose;
 mod documents;
+mod expressions;
 mod floors;
 mod licences;
 mod packages;

@@ -57,7 +57,7 @@ fn differences(expected: &Value, execution: &Execution) -> Vec<String> {
 }
 
 /// Equal as JavaScript sees it: `1` and `1.0` are one number, and the order of fields does not count.
-fn same(left: &Value, right: &Value) -> bool {
+pub(crate) fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => left.as_f64() == right.as_f64(),
         (Value::Array(left), Value::Array(right)) => {
