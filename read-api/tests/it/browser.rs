@@ -33,10 +33,9 @@ impl Browser {
 
     async fn port(&self) -> u16 {
         for _ in 0..200 {
-            if let Ok(text) = std::fs::read_to_string(self.folder.path().join("DevToolsActivePort")) {
-                if let Some(port) = text.lines().next().and_then(|line| line.parse().ok()) {
-                    return port;
-                }
+            let text = std::fs::read_to_string(self.folder.path().join("DevToolsActivePort")).unwrap_or_default();
+            if let Some(port) = text.lines().next().and_then(|line| line.parse().ok()) {
+                return port;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
