@@ -1,13 +1,18 @@
 //! Loop Over Items: gives its items in batches, one batch each time the loop comes round.
 //!
-//! Its memory holds what is left to give and what came back. Version 1 has one output; version 2 gives batches on
+//! Its memory says how far it is, not what the items are: those are in the run data of the nodes they came from, so a
+//! loop of many rounds does not write its items anew each time. Version 1 has one output; version 2 gives batches on
 //! output 0 and all processed items on 1 when done; version 3 gives the processed items on 0 and batches on 1.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::definition::Node;
-use timeloom_domain::item::{Item, JsonObject, PairedItem, PairedReference, Source};
+use timeloom_domain::item::{Item, Items, JsonObject, PairedItem, PairedReference, Source};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs};
+use timeloom_expressions::scope::{Found, Lookup};
 
 use crate::describe::optional;
 
@@ -51,19 +56,17 @@ impl PureNode for SplitInBatches {
             return Err(NodeError::operation("the batch size must be at least 1"));
         }
         let reset = run.boolean("options.reset", 0, false)?;
-        let batch = if reset || !run.memory.contains_key("items") {
-            start(run, size as usize)?
-        } else {
-            go_on(run, size as usize)?
+        let mut memory = match Memory::recall(run.memory) {
+            Some(memory) if !reset => memory.with_returned(run),
+            _ => Memory::new(run, size as usize),
         };
-        let left = run.memory.get("items").and_then(Value::as_array).is_some_and(|items| !items.is_empty());
-        run.memory.insert("noItemsLeft".to_owned(), Value::Bool(!left));
+        let batch = memory.next_batch(run, size as usize)?;
         let done = batch.is_empty();
+        memory.no_items_left = memory.given == memory.total;
         // Version 1 has no word for being done, and no list of what came back.
-        if version >= 2.0 {
-            run.memory.insert("done".to_owned(), Value::Bool(done));
-        }
-        let processed = if done { processed(run.memory)? } else { Vec::new() };
+        memory.done = (version >= 2.0).then_some(done);
+        let processed = if done && version >= 2.0 { memory.processed(run)? } else { Vec::new() };
+        *run.memory = memory.keep()?;
         Ok(NodeOutput::many(if version < 2.0 {
             if done { Vec::new() } else { vec![batch] }
         } else if version < 3.0 {
@@ -74,54 +77,136 @@ impl PureNode for SplitInBatches {
     }
 }
 
-/// Begins with the items at hand and gives the first batch.
-fn start(run: &mut NodeRun<'_>, size: usize) -> Result<Vec<Item>, NodeError> {
-    let items = run.items();
-    let numbered = items.iter().enumerate().map(|(index, item)| item.clone().paired_with(index));
-    let mut rest: Vec<Item> = numbered.collect();
-    let first: Vec<Item> = rest.drain(..size.min(rest.len())).collect();
-    let source = source(run);
-    let memory = &mut *run.memory;
-    memory.insert("currentRunIndex".to_owned(), json!(0));
-    memory.insert("maxRunIndex".to_owned(), json!(items.len().div_ceil(size)));
-    memory.insert("sourceData".to_owned(), source.map_or(Value::Null, |source| json!(source)));
-    memory.insert("items".to_owned(), kept(rest)?);
-    memory.insert("processedItems".to_owned(), json!([]));
-    Ok(first)
+/// How far the loop is. Expressions read `noItemsLeft`, `done`, `currentRunIndex` and `maxRunIndex`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Memory {
+    current_run_index: usize,
+    max_run_index: usize,
+    no_items_left: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    done: Option<bool>,
+    /// Where the items to give came from.
+    source_data: Option<Source>,
+    /// The items to give, where they are not in run data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    items: Option<Vec<Item>>,
+    /// How many were given.
+    given: usize,
+    /// How many there are.
+    total: usize,
+    /// What came back, in order.
+    returned: Vec<Returned>,
 }
 
-/// Takes in what the loop brought back and gives the next batch.
-fn go_on(run: &mut NodeRun<'_>, size: usize) -> Result<Vec<Item>, NodeError> {
-    let items = run.items();
-    let came_from = source(run);
-    let returned: Vec<Item> = items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| Item { paired_item: Some(overwritten(index, came_from.clone())), ..item.clone() })
-        .collect();
-    let memory = &mut *run.memory;
-    let round = memory.get("currentRunIndex").and_then(Value::as_u64).unwrap_or(0);
-    memory.insert("currentRunIndex".to_owned(), json!(round + 1));
-    let mut all_returned = taken(memory, "processedItems");
-    if let Value::Array(returned) = kept(returned)? {
-        all_returned.extend(returned);
+/// Items that came back to the loop.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Returned {
+    /// They are in run data: those of this run, and of so many runs after it.
+    Runs {
+        /// The first run.
+        first: Source,
+        /// How many runs, the first included.
+        runs: usize,
+    },
+    /// They are nowhere else.
+    Here {
+        /// Where they came from, as far as is known.
+        source: Option<Source>,
+        /// The items.
+        items: Vec<Item>,
+    },
+}
+
+impl Memory {
+    /// Begins with the items at hand.
+    fn new(run: &NodeRun<'_>, size: usize) -> Self {
+        let items = run.items();
+        let source_data = source(run);
+        let in_run_data = source_data.as_ref().is_some_and(|source| is_in_run_data(run, source, &items));
+        Self {
+            current_run_index: 0,
+            max_run_index: items.len().div_ceil(size),
+            no_items_left: false,
+            done: None,
+            source_data,
+            items: (!in_run_data).then(|| items.to_vec()),
+            given: 0,
+            total: items.len(),
+            returned: Vec::new(),
+        }
     }
-    memory.insert("processedItems".to_owned(), Value::Array(all_returned));
-    let origin: Option<Source> =
-        memory.get("sourceData").and_then(|source| serde_json::from_value(source.clone()).ok());
-    let mut rest = taken(memory, "items");
-    let batch: Vec<Value> = rest.drain(..size.min(rest.len())).collect();
-    memory.insert("items".to_owned(), Value::Array(rest));
-    batch
-        .into_iter()
-        .map(|item| {
-            let mut item = recalled(item)?;
-            let references = item.paired_item.as_ref().map(PairedItem::references).unwrap_or_default();
-            let index = references.first().map_or(0, |reference| reference.item);
-            item.paired_item = Some(overwritten(index, origin.clone()));
-            Ok(item)
-        })
-        .collect()
+
+    fn recall(memory: &JsonObject) -> Option<Self> {
+        if memory.is_empty() {
+            return None;
+        }
+        serde_json::from_value(Value::Object(memory.clone())).ok()
+    }
+
+    fn keep(self) -> Result<JsonObject, NodeError> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(memory)) => Ok(memory),
+            Ok(_) => Ok(JsonObject::new()),
+            Err(error) => Err(NodeError::operation(format!("the loop could not keep its state: {error}"))),
+        }
+    }
+
+    /// The same after another round, with what that brought back.
+    fn with_returned(mut self, run: &NodeRun<'_>) -> Self {
+        self.current_run_index += 1;
+        let items = run.items();
+        match source(run) {
+            Some(source) if is_in_run_data(run, &source, &items) => match self.returned.last_mut() {
+                Some(Returned::Runs { first, runs }) if later(first, *runs) == source => *runs += 1,
+                _ => self.returned.push(Returned::Runs { first: source, runs: 1 }),
+            },
+            source => self.returned.push(Returned::Here { source, items: items.to_vec() }),
+        }
+        self
+    }
+
+    fn next_batch(&mut self, run: &NodeRun<'_>, size: usize) -> Result<Vec<Item>, NodeError> {
+        let end = self.total.min(self.given.saturating_add(size));
+        let positions = self.given..end;
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all = match (&self.items, &self.source_data) {
+            (None, Some(source)) => in_run_data(run, source).ok_or_else(lost)?,
+            _ => Items::default(),
+        };
+        let all: &[Item] = self.items.as_deref().unwrap_or(&all);
+        let chosen = all.get(positions.clone()).ok_or_else(lost)?;
+        // From the second batch on, the items are not those of the input: say where they are from.
+        let origin = if self.current_run_index == 0 { None } else { self.source_data.clone() };
+        let batch = positions.zip(chosen).map(|(index, item)| placed(item, index, origin.clone())).collect();
+        self.given = end;
+        Ok(batch)
+    }
+
+    /// All items that came back.
+    fn processed(&self, run: &NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
+        let mut processed = Vec::new();
+        for returned in &self.returned {
+            match returned {
+                Returned::Here { source, items } => extend(&mut processed, items, source.clone()),
+                Returned::Runs { first, runs } => {
+                    for number in 0..*runs {
+                        let source = later(first, number);
+                        let items = in_run_data(run, &source).ok_or_else(lost)?;
+                        extend(&mut processed, &items, Some(source));
+                    }
+                }
+            }
+        }
+        Ok(processed)
+    }
+}
+
+fn extend(processed: &mut Vec<Item>, items: &[Item], source: Option<Source>) {
+    processed.extend(items.iter().enumerate().map(|(index, item)| placed(item, index, source.clone())));
 }
 
 /// Where the items at hand came from.
@@ -133,34 +218,44 @@ fn source(run: &NodeRun<'_>) -> Option<Source> {
     })
 }
 
-fn overwritten(item: usize, source_overwrite: Option<Source>) -> PairedItem {
-    PairedItem::One(PairedReference { item, input: None, source_overwrite })
+/// The source `number` runs after `first`.
+fn later(first: &Source, number: usize) -> Source {
+    Source { previous_node_run: first.previous_node_run + number, ..first.clone() }
 }
 
-/// Takes the list out of memory; empty where it is missing. The caller puts it back.
-fn taken(memory: &mut JsonObject, name: &str) -> Vec<Value> {
-    match memory.get_mut(name).map(Value::take) {
-        Some(Value::Array(list)) => list,
-        _ => Vec::new(),
+/// The items of a source, as this node gets them.
+fn in_run_data(run: &NodeRun<'_>, source: &Source) -> Option<Items> {
+    let lookup = Lookup::Items {
+        node: source.previous_node.clone(),
+        output: Some(source.previous_node_output),
+        run: Some(source.previous_node_run),
+    };
+    match run.scope.nodes.look_up(&lookup) {
+        Ok(Found::Items(items)) if run.node.execute_once => Some(Arc::new(items.iter().take(1).cloned().collect())),
+        Ok(Found::Items(items)) => Some(items),
+        _ => None,
     }
 }
 
-fn processed(memory: &JsonObject) -> Result<Vec<Item>, NodeError> {
-    let list = memory.get("processedItems").and_then(Value::as_array);
-    list.into_iter().flatten().cloned().map(recalled).collect()
+fn is_in_run_data(run: &NodeRun<'_>, source: &Source, items: &[Item]) -> bool {
+    let same = |(left, right): (&Item, &Item)| left.json == right.json && left.binary == right.binary;
+    in_run_data(run, source).is_some_and(|found| found.len() == items.len() && found.iter().zip(items).all(same))
 }
 
-fn kept(items: Vec<Item>) -> Result<Value, NodeError> {
-    serde_json::to_value(items).map_err(|error| NodeError::operation(format!("the loop could not keep items: {error}")))
+fn lost() -> NodeError {
+    NodeError::operation("the items of the loop are no longer in the run data: run the workflow again")
 }
 
-fn recalled(item: Value) -> Result<Item, NodeError> {
-    serde_json::from_value(item)
-        .map_err(|error| NodeError::operation(format!("the loop's memory is not readable: {error}")))
+fn placed(item: &Item, index: usize, source_overwrite: Option<Source>) -> Item {
+    let paired_item = Some(PairedItem::One(PairedReference { item: index, input: None, source_overwrite }));
+    Item { paired_item, ..item.clone() }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use timeloom_expressions::scope::{LookupError, NodeLookup, PreviousNode};
+
     use super::*;
     use crate::testing::{Bench, items, json_of};
 
@@ -214,6 +309,42 @@ mod tests {
         assert_eq!((&bench.memory["currentRunIndex"], &bench.memory["noItemsLeft"]), (&json!(1), &json!(true)));
         bench.run().unwrap();
         assert_eq!(bench.memory["done"], json!(true));
+    }
+
+    /// Run data with one node, `Source`, whose runs are these.
+    struct Runs(Vec<Items>);
+
+    impl NodeLookup for Runs {
+        fn look_up(&self, lookup: &Lookup) -> Result<Found, LookupError> {
+            match lookup {
+                Lookup::Items { node, output: Some(0), run: Some(run) } if node == "Source" => {
+                    let items = self.0.get(*run).cloned();
+                    items.map(Found::Items).ok_or_else(|| LookupError::NotExecuted(node.clone()))
+                }
+                _ => Err(LookupError::UnknownNode("other".to_owned())),
+            }
+        }
+    }
+
+    #[test]
+    fn items_that_are_in_run_data_are_not_kept_again() {
+        let numbers = |range: std::ops::Range<usize>| items(range.map(|n| json!({"n": n})).collect());
+        let runs: Vec<Items> = std::iter::once(numbers(0..100)).chain((0..100).map(|n| numbers(n..n + 1))).collect();
+        let mut bench = Bench::new(&SplitInBatches, 3.0, json!({}));
+        bench.nodes = Arc::new(Runs(runs.clone()));
+        let mut done = Vec::new();
+        for (run_index, input) in runs.iter().enumerate() {
+            bench.inputs = vec![Arc::clone(input)];
+            bench.previous = Some(PreviousNode { name: "Source".to_owned(), output_index: 0, run_index });
+            let mut output = bench.run().unwrap();
+            assert!(serde_json::to_string(&bench.memory).unwrap().len() < 400, "{:?}", bench.memory);
+            done = output.outputs.swap_remove(0);
+            assert_eq!(output.outputs[0].len(), usize::from(run_index < 100));
+        }
+        let given: Vec<&Value> = done.iter().map(|item| &item.json["n"]).collect();
+        assert_eq!(given, (0..100).map(Value::from).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+        let pair = json!({"item": 0, "sourceOverwrite": {"previousNode": "Source", "previousNodeRun": 100}});
+        assert_eq!(json!(done[99].paired_item), pair);
     }
 
     #[test]

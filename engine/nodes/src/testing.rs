@@ -14,7 +14,7 @@ use timeloom_engine::node::{
     Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
-use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, Scope, WorkflowInfo};
+use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
 
 use crate::values;
 
@@ -38,6 +38,10 @@ pub(crate) struct Bench<'t> {
     pub run_index: usize,
     /// Clients for the outside world: private addresses are allowed.
     pub services: Services,
+    /// `$prevNode`.
+    pub previous: Option<PreviousNode>,
+    /// The other nodes of the run.
+    pub nodes: Arc<dyn NodeLookup>,
     script: Script,
 }
 
@@ -64,6 +68,8 @@ impl<'t> Bench<'t> {
                     ..OutboundPolicy::default()
                 },
             },
+            previous: None,
+            nodes: Arc::new(NoNodes),
             script: Box::new(|_, _, _| panic!("this test gives no script")),
         }
     }
@@ -156,12 +162,12 @@ impl<'t> Bench<'t> {
             now_ms: self.now_ms,
             timezone: chrono_tz::UTC,
             node: NodeInfo { name: self.node.name.clone(), ..NodeInfo::default() },
-            previous: None,
+            previous: self.previous.clone(),
             workflow: WorkflowInfo::default(),
             execution: ExecutionInfo::default(),
             vars: Arc::default(),
             env: Arc::default(),
-            nodes: Arc::new(NoNodes),
+            nodes: Arc::clone(&self.nodes),
         }
     }
 }

@@ -257,7 +257,7 @@ fn work_out(column: &Column, found: &[Option<&Value>]) -> Value {
             let sum: f64 = numbers(found).sum();
             values::number_value(sum / numbers(found).count() as f64)
         }
-        Aggregation::Min => extreme(found, |value, best| is_less(value, best)),
+        Aggregation::Min => extreme(found, is_less),
         Aggregation::Max => extreme(found, |value, best| is_less(best, value)),
     }
 }
