@@ -15,6 +15,7 @@ const bundle = await build({
   target: 'es2023',
   external: ['timeloom:sandbox/host'],
   legalComments: 'none',
+  minify: true,
   write: false,
 });
 const { component } = await componentize({

@@ -3,9 +3,17 @@
 import { InvalidSyntax, LimitError, limitOf } from './errors.js';
 import { DateTime, Duration, Interval } from './zones.js';
 
+const { stringify: toJson } = JSON;
+
 /** JSON of a value; big integers, which JSON lacks, become text. */
 export function stringify(value) {
-  return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? part.toString() : part));
+  try {
+    return toJson(value);
+  } catch (error) {
+    // Only the second look pays for asking about every part.
+    if (!/bigint/i.test(error?.message)) throw error;
+    return toJson(value, (_, part) => (typeof part === 'bigint' ? part.toString() : part));
+  }
 }
 
 function specialKind(value) {

@@ -10,6 +10,7 @@ import { checkLength, errorAnswer, stringify, taggedAnswer, valueAnswer } from '
 import { runCode } from './code/run.js';
 import { evaluateTemplate } from './expression/evaluate.js';
 import { begin } from './scope/state.js';
+import { warmUp } from './warm.js';
 
 function evaluateJob(request, [template, itemIndex]) {
   try {
@@ -45,3 +46,5 @@ export function call(text) {
     return `{"error":${stringify(errorAnswer(error))}}`;
   }
 }
+
+warmUp();

@@ -24,6 +24,9 @@ fn sessions_and_expressions_are_quick() {
     let job = [Job { template, item_index: 0 }];
     let jobs: Vec<Job<'_>> = (0..1000).map(|item_index| Job { template, item_index }).collect();
 
+    let one = [Job { template: "{{ 1 }}", item_index: 0 }];
+    let trivial = best(50, || assert!(session().evaluate(&many, &one, Limits::EXPRESSION)[0].is_ok()));
+    println!("fresh session and {{{{ 1 }}}} {trivial:?}");
     let fresh = best(50, || assert!(session().evaluate(&many, &job, Limits::EXPRESSION)[0].is_ok()));
     let mut warm = session();
     let single = best(200, || assert!(warm.evaluate(&many, &job, Limits::EXPRESSION)[0].is_ok()));

@@ -23,7 +23,7 @@ function requireNothing(name) {
 /** The variables of a script, as an object for `with`. */
 function scriptScope(itemIndex, context) {
   const scope = Object.create(null);
-  defineVariables(scope, itemIndex, evaluateTemplate);
+  defineVariables(scope, itemIndex, evaluateTemplate, true);
   scope.DateTime = DateTime;
   scope.Duration = Duration;
   scope.Interval = Interval;
@@ -156,6 +156,15 @@ const MODES = {
   sort: sortMode,
 };
 
+const ownGlobals = new Set(Object.getOwnPropertyNames(globalThis));
+
+/** Old scripts assign variables that they never declare; the next script must not see them. */
+function dropGlobals() {
+  for (const name of Object.getOwnPropertyNames(globalThis)) {
+    if (!ownGlobals.has(name)) delete globalThis[name];
+  }
+}
+
 /** Runs a script and answers its items. */
 export function runCode({ mode, code, outputMax }) {
   clearJobs();
@@ -172,5 +181,6 @@ export function runCode({ mode, code, outputMax }) {
   } finally {
     // The script had the items in its hands.
     forgetItems();
+    dropGlobals();
   }
 }

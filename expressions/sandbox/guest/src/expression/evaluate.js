@@ -20,6 +20,8 @@ const scope = globalNames();
 defineVariables(scope, () => itemIndex, (template, index) => evaluateTemplate(template, index));
 scope.$$extend = extend;
 scope.$$key = checkKey;
+// `this` is the scope; as a value it shows nothing.
+for (const name of Object.keys(scope)) Object.defineProperty(scope, name, { enumerable: false });
 
 function compilePart(part) {
   if (part.code === undefined) return { text: part.text };
@@ -45,7 +47,8 @@ function compile(template) {
 function runPart(part) {
   if (part.run === undefined) return part.text;
   try {
-    return part.run(scope);
+    // What an expression assigns, it keeps to itself.
+    return part.run(part.mutates ? Object.create(scope) : scope);
   } catch (error) {
     if (error instanceof ExpressionError || limitOf(error) !== undefined) throw error;
     return undefined;

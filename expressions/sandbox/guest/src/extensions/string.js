@@ -12,7 +12,7 @@ const EMAIL = /[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])
 const WHOLE_EMAIL = new RegExp(`^${EMAIL.source}$`, 'i');
 const DOMAIN_LABEL = '(?!-)[a-z0-9\\u00a1-\\uffff-]{1,63}(?<!-)';
 const DOMAIN = new RegExp(`^(?:${DOMAIN_LABEL}\\.)+(?:xn--[a-z0-9-]{2,59}|[a-z\\u00a1-\\uffff]{2,63})$`, 'i');
-const ADDRESS = /^(?:[a-z][a-z0-9+.-]*:)?(?:\/\/)?(?:[^\s@/?#]+@)?([^\s@/?#:]+)(?::\d+)?(?:[/?#]\S*)?$/i;
+const ADDRESS = /^(?:(?:[a-z][a-z0-9+.-]*:)?\/\/|mailto:)?(?:[^\s@/?#]+@)?(\[[0-9a-f:.]+\]|[^\s@/?#:]+)(?::\d+)?(?:[/?#]\S*)?$/i;
 const URL_IN_TEXT = /(?:(?:https?|ftp|file):\/\/|www\.)[^\s<>"'`]+[^\s<>"'`.,;:!?)\]}]|(?:(?:https?|ftp|file):\/\/|www\.)[^\s<>"'`]+/i;
 const CURRENCY = /^[\u20ac$\u00a3\u00a5\u20b9\u20bd\u20a9\s]+|[\u20ac$\u00a3\u00a5\u20b9\u20bd\u20a9\s]+$/gu;
 const FALSE_TEXTS = new Set(['false', 'no', '0']);

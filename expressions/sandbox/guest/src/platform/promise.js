@@ -8,9 +8,11 @@ let timerCount = 0;
 /** Runs queued jobs until there are none. Timers do not wait: their order is kept, their delay is not. */
 export function drain() {
   for (;;) {
-    let index = 0;
-    while (index < jobs.length) jobs[index++]();
-    jobs.length = 0;
+    while (jobs.length > 0) {
+      // Jobs that these add run in the next round, so that the queue does not keep what is done.
+      const round = jobs.splice(0);
+      for (const job of round) job();
+    }
     if (timers.length === 0) return;
     timers.sort((a, b) => a.at - b.at || a.id - b.id);
     const timer = timers.shift();

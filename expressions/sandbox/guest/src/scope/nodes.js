@@ -21,6 +21,8 @@ function checkNumber(value, what) {
 /** `$('Node')`. */
 export function nodeReference(node, itemIndex) {
   if (typeof node !== 'string') throw new ExpressionError("expected the name of a node: $('Node name')");
+  // An unknown node stops the expression here, even where nothing of it is read.
+  const isExecuted = ask({ op: 'is_executed', node });
   const all = (branch, run) => itemsOf(node, checkNumber(branch, 'the branch index'), checkNumber(run, 'the run index'));
   return {
     get item() {
@@ -40,9 +42,7 @@ export function nodeReference(node, itemIndex) {
     get context() {
       return ask({ op: 'context', node });
     },
-    get isExecuted() {
-      return ask({ op: 'is_executed', node });
-    },
+    isExecuted,
   };
 }
 

@@ -65,9 +65,9 @@ function evaluatedParameters(parameters, evaluate) {
 
 /**
  * Defines the variables on `target`. `itemIndex` answers which item they are about, `evaluate(template, itemIndex)`
- * evaluates a template.
+ * evaluates a template. Scripts may assign the same names for themselves; expressions may not.
  */
-export function defineVariables(target, itemIndex, evaluate) {
+export function defineVariables(target, itemIndex, evaluate, assignable = false) {
   const item = () => itemAt(itemIndex());
   const json = () => item()?.json;
   const nodeParameters = () => state.scope.node.parameters ?? {};
@@ -132,9 +132,13 @@ export function defineVariables(target, itemIndex, evaluate) {
       ask({ op: 'paired_item', node, item_index: typeof paired === 'number' ? paired : paired?.item ?? itemIndex() }),
   };
   for (const [name, get] of Object.entries(getters)) {
-    // A script may declare or assign the same name for itself.
-    const set = (value) => Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
-    Object.defineProperty(target, name, { get, set, enumerable: true, configurable: true });
+    const set = assignable
+      ? (value) => Object.defineProperty(target, name, { value, writable: true, configurable: true })
+      : undefined;
+    Object.defineProperty(target, name, { get, set, configurable: true });
   }
-  return Object.assign(target, values);
+  for (const [name, value] of Object.entries(values)) {
+    Object.defineProperty(target, name, { value, writable: true, configurable: true });
+  }
+  return target;
 }
