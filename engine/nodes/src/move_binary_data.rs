@@ -4,11 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
-use timeloom_domain::item::{BinaryData, Item, JsonObject};
+use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use crate::describe::{ONE_TO_ONE, optional};
-use crate::values;
+use crate::{files, values};
 
 const PARAMETERS: &[ParameterDefinition] = &[
     optional("mode", ParameterKind::Options(&["binaryToJson", "jsonToBinary"]), "Which way the data moves."),
@@ -18,9 +18,6 @@ const PARAMETERS: &[ParameterDefinition] = &[
     optional("destinationKey", ParameterKind::Text, "Where the data goes."),
     optional("options", ParameterKind::Structure, "Encoding, file name, media type, keeping the source."),
 ];
-
-/// The character that marks Unicode text at its beginning.
-const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The Move Binary Data node.
 pub(crate) struct MoveBinaryData;
@@ -86,7 +83,7 @@ fn detach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
     let Some(attachment) = item.binary.as_ref().and_then(|binary| binary.get(&source)) else { return Ok(None) };
     let mut moved = item.clone();
     if run.boolean("setAllData", index, true)? {
-        let text = text_of(attachment, options)?;
+        let text = files::text_of(attachment, options.encoding(), options.is_on("stripBOM", true))?;
         moved.json = match serde_json::from_str(&text) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => return Err(NodeError::operation(format!("the JSON in '{source}' is not an object"))),
@@ -95,9 +92,9 @@ fn detach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
     } else {
         let destination = run.text("destinationKey", index, "data")?;
         let value = if options.is_on("keepAsBase64", false) {
-            Value::String(inline(attachment)?.to_owned())
+            Value::String(files::inline(attachment)?.to_owned())
         } else {
-            let text = text_of(attachment, options)?;
+            let text = files::text_of(attachment, options.encoding(), options.is_on("stripBOM", true))?;
             if options.is_on("jsonParse", false) {
                 serde_json::from_str(&text)
                     .map_err(|error| NodeError::operation(format!("'{source}' does not hold JSON: {error}")))?
@@ -130,16 +127,11 @@ fn attach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
     } else {
         let text = if is_json { values::stringify(&value) } else { values::text(&value) };
         let name = if is_json { format!("file_{index}.json") } else { "file".to_owned() };
-        (STANDARD.encode(bytes_of(&text, options)?), name)
+        (STANDARD.encode(files::bytes_of(&text, options.encoding(), options.is_on("addBOM", false))?), name)
     };
     let file_name = options.text("fileName").map_or(default_name, str::to_owned);
-    let attachment = BinaryData {
-        data,
-        mime_type: options.text("mimeType").unwrap_or("application/json").to_owned(),
-        file_extension: file_name.rsplit_once('.').map(|(_, extension)| extension.to_owned()),
-        file_name: Some(file_name),
-        ..BinaryData::default()
-    };
+    let mime_type = options.text("mimeType").unwrap_or("application/json");
+    let attachment = files::attachment(data, mime_type, file_name);
     let mut moved = item.clone();
     moved.binary.get_or_insert_default().insert(destination, attachment);
     if !options.is_on("keepSource", false) {
@@ -150,44 +142,6 @@ fn attach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
         }
     }
     Ok(Some(moved))
-}
-
-fn inline(attachment: &BinaryData) -> Result<&str, NodeError> {
-    if attachment.data.is_empty() && attachment.id.is_some() {
-        return Err(NodeError::operation("the attachment is stored outside the item and cannot be moved"));
-    }
-    Ok(&attachment.data)
-}
-
-fn text_of(attachment: &BinaryData, options: &Options) -> Result<String, NodeError> {
-    let bytes =
-        STANDARD.decode(inline(attachment)?).map_err(|_| NodeError::operation("the attachment is not valid base64"))?;
-    let text = match options.encoding() {
-        "utf8" | "utf-8" | "ascii" => String::from_utf8_lossy(&bytes).into_owned(),
-        "latin1" | "binary" => bytes.iter().map(|byte| char::from(*byte)).collect(),
-        "utf16le" => {
-            let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-            String::from_utf16_lossy(&units)
-        }
-        other => return Err(unknown_encoding(other)),
-    };
-    let stripped = if options.is_on("stripBOM", true) { text.strip_prefix(BYTE_ORDER_MARK) } else { None };
-    Ok(stripped.map_or_else(|| text.clone(), str::to_owned))
-}
-
-fn bytes_of(text: &str, options: &Options) -> Result<Vec<u8>, NodeError> {
-    let marked = if options.is_on("addBOM", false) { format!("{BYTE_ORDER_MARK}{text}") } else { text.to_owned() };
-    Ok(match options.encoding() {
-        "utf8" | "utf-8" => marked.into_bytes(),
-        "ascii" | "latin1" | "binary" => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
-        "utf16le" => marked.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        other => return Err(unknown_encoding(other)),
-    })
-}
-
-fn unknown_encoding(name: &str) -> NodeError {
-    NodeError::operation(format!("the encoding '{name}' is not supported here"))
-        .described("use utf8, utf16le, latin1 or ascii")
 }
 
 #[cfg(test)]

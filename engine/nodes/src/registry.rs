@@ -5,7 +5,7 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, filter, http_request, if_node, merge, move_binary_data, no_op, set,
+    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op, set,
     split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
 };
 
@@ -18,6 +18,8 @@ pub fn all() -> NodeRegistry {
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
+        Arc::new(files::ConvertToFile),
+        Arc::new(files::ExtractFromFile),
         Arc::new(filter::Filter),
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),

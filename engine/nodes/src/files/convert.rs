@@ -1,0 +1,162 @@
+//! Convert to File: makes an attachment of items' data, as CSV, JSON, text or decoded base64.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::{BinaryData, Item, JsonObject, PairedItem};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+
+use super::{BYTE_ORDER_MARK, attachment, bytes_of, csv};
+use crate::conversion::as_text;
+use crate::describe::{ONE_TO_ONE, optional};
+use crate::values;
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional("operation", ParameterKind::Options(&["csv", "toJson", "toText", "toBinary"]), "Kind of file."),
+    optional("mode", ParameterKind::Options(&["once", "each"]), "toJson: one file for all items, or one for each."),
+    optional("sourceProperty", ParameterKind::Text, "toText and toBinary: the field with the data."),
+    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment."),
+    optional("options", ParameterKind::Structure, "File name, media type, encoding, delimiter, header row, layout."),
+];
+
+/// The Convert to File node.
+pub(crate) struct ConvertToFile;
+
+impl NodeType for ConvertToFile {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.convertToFile",
+            display_name: "Convert to File",
+            description: "Makes a file of items' data: CSV, JSON, text, or bytes from base64.",
+            versions: &[1.0, 1.1],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for ConvertToFile {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let operation = run.text("operation", 0, "csv")?;
+        let made = match operation.as_str() {
+            "csv" => csv_file(run)?,
+            "toJson" if run.text("mode", 0, "once")? == "once" => json_file(run)?,
+            "toJson" | "toText" | "toBinary" => return one_each(run, &operation),
+            other => {
+                return Err(NodeError::operation(format!("files of the kind '{other}' are not supported here"))
+                    .described("convert to CSV, JSON or text"));
+            }
+        };
+        let count = run.items().len();
+        let pairs = (0..count).map(PairedItem::index).collect();
+        let item = Item { paired_item: Some(PairedItem::Many(pairs)), ..with_file(run, made, 0)? };
+        Ok(NodeOutput::single(if count == 0 { Vec::new() } else { vec![item] }))
+    }
+}
+
+fn one_each(run: &mut NodeRun<'_>, operation: &str) -> Result<NodeOutput, NodeError> {
+    let items = run.items();
+    let mut output = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let made = file_of(run, item, index, operation).and_then(|file| with_file(run, file, index));
+        match made {
+            Ok(made) => output.push(made.paired_with(index)),
+            Err(error) if run.continues_on_fail() => output.push(run.failed_item(index, &error)),
+            Err(error) => return Err(error.at_item(index)),
+        }
+    }
+    Ok(NodeOutput::single(output))
+}
+
+fn with_file(run: &mut NodeRun<'_>, file: BinaryData, index: usize) -> Result<Item, NodeError> {
+    let name = run.text("binaryPropertyName", index, "data")?;
+    let mut item = Item::new(JsonObject::new());
+    item.binary.get_or_insert_default().insert(name, file);
+    Ok(item)
+}
+
+fn file_of(run: &mut NodeRun<'_>, item: &Item, index: usize, operation: &str) -> Result<BinaryData, NodeError> {
+    if operation == "toJson" {
+        return json_attachment(run, &Value::Object(item.json.clone()), index);
+    }
+    let field = run.text("sourceProperty", index, "")?;
+    let value = values::get(&item.json, &field, true).filter(|value| !value.is_null());
+    let value = value.ok_or_else(|| {
+        NodeError::operation(format!("item {index} has no value in '{field}'")).described("name a field that is set")
+    })?;
+    if operation == "toBinary" && run.boolean("options.dataIsBase64", index, true)? {
+        let name = run.text("options.fileName", index, "file")?;
+        let mime_type = run.text("options.mimeType", index, "application/octet-stream")?;
+        return Ok(attachment(values::text(value), &mime_type, name));
+    }
+    let data = encoded(run, &as_text(value), index)?;
+    let name = run.text("options.fileName", index, "file.txt")?;
+    Ok(attachment(data, &run.text("options.mimeType", index, "text/plain")?, name))
+}
+
+fn json_file(run: &mut NodeRun<'_>) -> Result<BinaryData, NodeError> {
+    let all = run.items().iter().map(|item| Value::Object(item.json.clone())).collect();
+    json_attachment(run, &all, 0)
+}
+
+fn json_attachment(run: &mut NodeRun<'_>, value: &Value, index: usize) -> Result<BinaryData, NodeError> {
+    let pretty = run.boolean("options.format", index, false)?;
+    let text = if pretty { format!("{value:#}") } else { values::stringify(value) };
+    let name = run.text("options.fileName", index, "file.json")?;
+    Ok(attachment(encoded(run, &text, index)?, "application/json", name))
+}
+
+fn encoded(run: &mut NodeRun<'_>, text: &str, index: usize) -> Result<String, NodeError> {
+    let encoding = run.text("options.encoding", index, "utf8")?;
+    let mark = run.boolean("options.addBOM", index, false)?;
+    Ok(STANDARD.encode(bytes_of(text, &encoding, mark)?))
+}
+
+/// One CSV file of all items: a column for each field, those of objects with dots in their names.
+fn csv_file(run: &mut NodeRun<'_>) -> Result<BinaryData, NodeError> {
+    let delimiter = run.text("options.delimiter", 0, ",")?.chars().next().unwrap_or(',');
+    let with_header = run.boolean("options.headerRow", 0, true)?;
+    let rows: Vec<JsonObject> = run.items().iter().map(|item| flat(&item.json)).collect();
+    let mut columns: Vec<String> = Vec::new();
+    for key in rows.iter().flat_map(JsonObject::keys) {
+        if !columns.contains(key) {
+            columns.push(key.clone());
+        }
+    }
+    let cells = |row: &JsonObject| columns.iter().map(|column| cell(row.get(column))).collect();
+    let mut records: Vec<Vec<String>> = if with_header { vec![columns.clone()] } else { Vec::new() };
+    records.extend(rows.iter().map(cells));
+    // Spreadsheet programs take a file for UTF-8 only by this mark.
+    let text = format!("{BYTE_ORDER_MARK}{}", csv::write(&records, delimiter));
+    let name = run.text("options.fileName", 0, "file.csv")?;
+    Ok(attachment(STANDARD.encode(text), "text/csv", name))
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::Bool(truth)) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
+        Some(value) => as_text(value),
+    }
+}
+
+fn flat(fields: &JsonObject) -> JsonObject {
+    let mut flattened = JsonObject::new();
+    for (key, value) in fields {
+        match value {
+            Value::Object(inner) => {
+                flattened.extend(flat(inner).into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            value => {
+                flattened.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    flattened
+}

@@ -1,0 +1,111 @@
+//! Extract from File: reads an attachment as CSV rows, JSON, text or base64.
+
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::{BinaryData, Item, JsonObject};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+
+use super::{csv, inline, text_of};
+use crate::describe::{ONE_TO_ONE, optional};
+use crate::values;
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional("operation", ParameterKind::Options(&["csv", "fromJson", "text", "binaryToPropery"]), "Kind of file."),
+    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment."),
+    optional("destinationKey", ParameterKind::Text, "Field that gets the data."),
+    optional("options", ParameterKind::Structure, "Encoding, delimiter, header row, what is kept of the input."),
+];
+
+/// The Extract from File node.
+pub(crate) struct ExtractFromFile;
+
+impl NodeType for ExtractFromFile {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.extractFromFile",
+            display_name: "Extract from File",
+            description: "Reads an attachment as CSV, JSON, text or base64.",
+            versions: &[1.0, 1.1],
+            role: NodeRole::Pure,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for ExtractFromFile {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let items = run.items();
+        let mut output = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match extract(run, item, index) {
+                Ok(made) => output.extend(made.into_iter().map(|item| item.paired_with(index))),
+                Err(error) if run.continues_on_fail() => output.push(run.failed_item(index, &error)),
+                Err(error) => return Err(error.at_item(index)),
+            }
+        }
+        Ok(NodeOutput::single(output))
+    }
+}
+
+fn extract(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>, NodeError> {
+    let name = run.text("binaryPropertyName", index, "data")?;
+    let file = item.binary.as_ref().and_then(|binary| binary.get(&name));
+    let file = file.ok_or_else(|| {
+        NodeError::operation(format!("item {index} has no attachment '{name}'"))
+            .described("name the attachment that the node before gives")
+    })?;
+    let encoding = run.text("options.encoding", index, "utf8")?;
+    let value = match run.text("operation", index, "csv")?.as_str() {
+        "csv" => return rows(run, file, &encoding, index),
+        "text" => Value::String(text_of(file, &encoding, run.boolean("options.stripBOM", index, true)?)?),
+        "fromJson" => serde_json::from_str(&text_of(file, &encoding, true)?)
+            .map_err(|error| NodeError::operation(format!("'{name}' does not hold JSON: {error}")))?,
+        "binaryToPropery" => Value::String(inline(file)?.to_owned()),
+        other => {
+            return Err(NodeError::operation(format!("files of the kind '{other}' are not supported here"))
+                .described("extract from CSV, JSON or text"));
+        }
+    };
+    let keep = run.text("options.keepSource", index, "")?;
+    let destination = run.text("destinationKey", index, "data")?;
+    let mut made = Item::default();
+    if matches!(keep.as_str(), "json" | "both") {
+        made.json.clone_from(&item.json);
+    }
+    values::set(&mut made.json, &destination, value, true);
+    made.binary.clone_from(&item.binary);
+    if !matches!(keep.as_str(), "binary" | "both")
+        && let Some(binary) = &mut made.binary
+    {
+        binary.remove(&name);
+        made.binary = made.binary.take().filter(|binary| !binary.is_empty());
+    }
+    Ok(vec![made])
+}
+
+/// An item for each row.
+fn rows(run: &mut NodeRun<'_>, file: &BinaryData, encoding: &str, index: usize) -> Result<Vec<Item>, NodeError> {
+    let delimiter = run.text("options.delimiter", index, ",")?.chars().next().unwrap_or(',');
+    let with_header = run.boolean("options.headerRow", index, true)?;
+    let with_empty = run.boolean("options.includeEmptyCells", index, false)?;
+    let skipped = run.number("options.fromLine", index, 0.0)?.max(0.0) as usize;
+    let most = run.number("options.maxRowCount", index, -1.0)?;
+    let most = if most > 0.0 { most as usize } else { usize::MAX };
+    let strip_mark = run.boolean("options.enableBOM", index, false)?;
+    let mut records = csv::read(&text_of(file, encoding, strip_mark)?, delimiter).into_iter().skip(skipped);
+    let header = if with_header { records.next().unwrap_or_default() } else { Vec::new() };
+    let item = |record: Vec<String>| {
+        if !with_header {
+            let cells = record.into_iter().map(Value::String).collect();
+            return Item::new(JsonObject::from_iter([("row".to_owned(), Value::Array(cells))]));
+        }
+        let cells = header.iter().cloned().zip(record).filter(|(_, cell)| with_empty || !cell.is_empty());
+        Item::new(cells.map(|(name, cell)| (name, Value::String(cell))).collect())
+    };
+    Ok(records.take(most).map(item).collect())
+}

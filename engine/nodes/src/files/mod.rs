@@ -1,0 +1,82 @@
+//! Files as attachments: text in several encodings, and the nodes that make files of items and read them.
+
+mod convert;
+mod csv;
+mod extract;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use timeloom_domain::item::BinaryData;
+use timeloom_engine::node::NodeError;
+
+pub(crate) use convert::ConvertToFile;
+pub(crate) use extract::ExtractFromFile;
+
+/// The character that marks Unicode text at its beginning.
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// An attachment of base64 text.
+pub(crate) fn attachment(data: String, mime_type: &str, file_name: String) -> BinaryData {
+    BinaryData {
+        data,
+        mime_type: mime_type.to_owned(),
+        file_extension: file_name.rsplit_once('.').map(|(_, extension)| extension.to_owned()),
+        file_name: Some(file_name),
+        ..BinaryData::default()
+    }
+}
+
+/// The base64 text of an attachment.
+///
+/// # Errors
+/// [`NodeError`] when the bytes are not in the item itself.
+pub(crate) fn inline(attachment: &BinaryData) -> Result<&str, NodeError> {
+    if attachment.data.is_empty() && attachment.id.is_some() {
+        return Err(NodeError::operation("the attachment is stored outside the item and cannot be read here"));
+    }
+    Ok(&attachment.data)
+}
+
+/// The text of an attachment.
+///
+/// # Errors
+/// [`NodeError`] when its bytes cannot be read or the encoding is unknown.
+pub(crate) fn text_of(attachment: &BinaryData, encoding: &str, strip_mark: bool) -> Result<String, NodeError> {
+    let bytes =
+        STANDARD.decode(inline(attachment)?).map_err(|_| NodeError::operation("the attachment is not valid base64"))?;
+    let text = match encoding {
+        "utf8" | "utf-8" | "ascii" => String::from_utf8_lossy(&bytes).into_owned(),
+        "latin1" | "binary" => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        "utf16le" => {
+            let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+            String::from_utf16_lossy(&units)
+        }
+        other => return Err(unknown_encoding(other)),
+    };
+    match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(stripped) if strip_mark => Ok(stripped.to_owned()),
+        _ => Ok(text),
+    }
+}
+
+/// The bytes of a text.
+///
+/// # Errors
+/// [`NodeError`] when the encoding is unknown.
+pub(crate) fn bytes_of(text: &str, encoding: &str, add_mark: bool) -> Result<Vec<u8>, NodeError> {
+    let marked = if add_mark { format!("{BYTE_ORDER_MARK}{text}") } else { text.to_owned() };
+    Ok(match encoding {
+        "utf8" | "utf-8" => marked.into_bytes(),
+        "ascii" | "latin1" | "binary" => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
+        "utf16le" => marked.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        other => return Err(unknown_encoding(other)),
+    })
+}
+
+fn unknown_encoding(name: &str) -> NodeError {
+    NodeError::operation(format!("the encoding '{name}' is not supported here"))
+        .described("use utf8, utf16le, latin1 or ascii")
+}
+
+#[cfg(test)]
+mod tests;
