@@ -169,7 +169,7 @@ async fn ended_status(server: &Server, execution: &str) -> String {
     while let Some(chunk) = response.chunk().await.unwrap() {
         text.push_str(&String::from_utf8_lossy(&chunk));
     }
-    let last = text.lines().filter(|line| line.contains("\"status\"")).next_back().unwrap_or_else(|| panic!("{text}"));
+    let last = text.lines().rfind(|line| line.contains("\"status\"")).unwrap_or_else(|| panic!("{text}"));
     last.split("\"status\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
 
