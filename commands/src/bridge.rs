@@ -16,7 +16,7 @@ use cqrs_es::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::ids::EventId;
+use timeloom_domain::ids::{CommandId, EventId};
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{Append, Direction, EventLog, Expected, LogError, NewEvent, Position, Revision, StreamKey, codec};
 
@@ -89,12 +89,14 @@ pub struct StreamState<A> {
     pub position: Position,
 }
 
-/// Folds into `state` what its stream holds after it.
+/// Folds into `state` what its stream holds after it, up to the events of command `until`, which are left out: so a
+/// command that was carried out before is decided on what it was decided on then.
 pub(crate) async fn load<A>(
     log: &Arc<dyn EventLog>,
     stream: &StreamKey,
     mut state: StreamState<A>,
-) -> Result<StreamState<A>, CommandError>
+    until: Option<CommandId>,
+) -> Result<StreamState<A>, LogError>
 where
     A: Aggregate,
     A::Event: Event + DeserializeOwned,
@@ -102,6 +104,9 @@ where
     loop {
         let events = log.read_stream(stream, state.revision, Direction::Forward, READ_EVENTS_MAX).await?;
         for recorded in &events {
+            if until == Some(recorded.metadata.command_id) {
+                return Ok(state);
+            }
             state.aggregate.apply(&codec::decode::<A::Event>(recorded)?);
             state.revision = recorded.revision;
             state.position = recorded.position;
@@ -144,12 +149,14 @@ struct Slot {
     failure: Option<CommandError>,
 }
 
-struct Attempt<'s, 'c> {
+struct Attempt<'s, 'c, A> {
     store: &'s LogStore<'c>,
     slot: &'s Mutex<Slot>,
+    /// What an earlier attempt at the same command loaded: the next one reads only what came after.
+    known: &'s Mutex<StreamState<A>>,
 }
 
-impl Attempt<'_, '_> {
+impl<A> Attempt<'_, '_, A> {
     fn fill(&self, change: impl FnOnce(&mut Slot)) {
         change(&mut self.slot.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -160,7 +167,7 @@ impl Attempt<'_, '_> {
     }
 }
 
-impl<A> EventStore<Es<A>> for Attempt<'_, '_>
+impl<A> EventStore<Es<A>> for Attempt<'_, '_, A>
 where
     A: Aggregate + AggregateBounds,
     A::Event: Event + EventBounds,
@@ -189,9 +196,14 @@ where
     async fn load_aggregate(&self, _aggregate_id: &str) -> Result<Loaded<A>, AggregateError<A::Refusal>> {
         let state = match self.store.expectation {
             Expectation::New => StreamState::default(),
-            Expectation::Current => load::<A>(self.store.log, &self.store.stream, StreamState::default())
-                .await
-                .map_err(|error| self.fail(error))?,
+            Expectation::Current => {
+                let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let own = Some(self.store.context.command_id);
+                let loaded = load::<A>(self.store.log, &self.store.stream, known, own).await;
+                let loaded = loaded.map_err(|error| self.fail(error))?;
+                self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&loaded);
+                loaded
+            }
         };
         Ok(Loaded { aggregate: Es(state.aggregate), revision: state.revision, position: state.position })
     }
@@ -260,8 +272,12 @@ impl<'c> LogStore<'c> {
         Ok(Append { stream: self.stream.clone(), expected, events: new_events, command_id })
     }
 
-    /// Runs one command through the framework.
-    pub(crate) async fn execute<A>(&self, command: A::Command) -> Result<Outcome<()>, CommandError>
+    /// Runs one command through the framework; `known` goes from one attempt at it to the next.
+    pub(crate) async fn execute<A>(
+        &self,
+        command: A::Command,
+        known: &Mutex<StreamState<A>>,
+    ) -> Result<Outcome<()>, CommandError>
     where
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
@@ -269,8 +285,8 @@ impl<'c> LogStore<'c> {
         A::Refusal: Send + Sync + Into<Refusal>,
     {
         let slot = Mutex::new(Slot::default());
-        let framework: CqrsFramework<Es<A>, Attempt<'_, '_>> =
-            CqrsFramework::new(Attempt { store: self, slot: &slot }, Vec::new(), ());
+        let framework: CqrsFramework<Es<A>, Attempt<'_, '_, A>> =
+            CqrsFramework::new(Attempt { store: self, slot: &slot, known }, Vec::new(), ());
         let result = framework.execute(&self.stream.id, command).await;
         drop(framework);
         let slot = slot.into_inner().unwrap_or_else(PoisonError::into_inner);

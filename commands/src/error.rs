@@ -10,6 +10,9 @@ use timeloom_domain::plugin::PluginRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{AppendError, LogError};
 
+/// The word for a workflow that is there already.
+pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
+
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -100,7 +103,7 @@ impl From<InvalidSlug> for Refusal {
 impl From<WorkflowRefusal> for Refusal {
     fn from(refusal: WorkflowRefusal) -> Self {
         let code = match refusal {
-            WorkflowRefusal::AlreadyExists => "WORKFLOW_EXISTS",
+            WorkflowRefusal::AlreadyExists => WORKFLOW_EXISTS,
             WorkflowRefusal::NotFound => "WORKFLOW_NOT_FOUND",
             WorkflowRefusal::Archived => "WORKFLOW_ARCHIVED",
             WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",

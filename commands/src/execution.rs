@@ -7,6 +7,7 @@ use timeloom_domain::execution::{Execution, ExecutionCommand, ExecutionEvent, Ex
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
 use timeloom_domain::workflow::WorkflowRefusal;
+use timeloom_store::{Direction, Revision};
 
 use crate::{CommandContext, CommandError, Commands, Expectation, Outcome, Refusal};
 
@@ -52,8 +53,18 @@ impl Commands {
         start: StartExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
         let id = start.execution_id.unwrap_or(ExecutionId(context.command_id.0));
-        let facts = self.start_facts(context, start).await?;
         let stream = self.stream::<ExecutionEvent>(context, id);
+        let facts = match self.start_facts(context, start).await {
+            Ok(facts) => facts,
+            // The workflow may have changed since the command was carried out: its answer stays the same.
+            Err(refused @ CommandError::Refused(_)) => {
+                let first = self.inner.log.read_stream(&stream, Revision::default(), Direction::Forward, 1).await?;
+                let own =
+                    first.first().filter(|event| event.metadata.command_id == context.command_id).ok_or(refused)?;
+                return Ok(Outcome { value: id, position: own.position, revision: own.revision, repeated: true });
+            }
+            Err(error) => return Err(error),
+        };
         let command = ExecutionCommand::Start(Box::new(facts));
         Ok(self.execute::<Execution>(context, stream, command, Expectation::New).await?.with(id))
     }

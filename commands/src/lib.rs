@@ -13,7 +13,7 @@ mod plugin;
 mod ports;
 mod workflow;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::event::{Aggregate, Event};
@@ -32,7 +32,7 @@ pub use ports::{Clock, Ids, SystemIds};
 pub use workflow::ImportWorkflow;
 
 /// How often a command is decided again when somebody else appended first.
-const CONFLICT_RETRIES_MAX: usize = 3;
+const CONFLICT_RETRIES_MAX: usize = 10;
 /// Workflows whose folded state is kept.
 const CACHED_WORKFLOWS_MAX: usize = 256;
 
@@ -83,7 +83,7 @@ impl Commands {
         context: &CommandContext,
         stream: StreamKey,
         command: A::Command,
-        expectation: Expectation,
+        mut expectation: Expectation,
     ) -> Result<Outcome<()>, CommandError>
     where
         A: Aggregate + AggregateBounds,
@@ -91,14 +91,15 @@ impl Commands {
         A::Command: Clone + Send + Sync,
         A::Refusal: Send + Sync + Into<Refusal>,
     {
+        let known = Mutex::new(StreamState::default());
         let mut attempts = 0;
         loop {
             let store = LogStore::new(&self.inner.log, &self.inner.ids, context, stream.clone(), expectation);
-            match store.execute::<A>(command.clone()).await {
-                Err(CommandError::Conflict { .. })
-                    if attempts < CONFLICT_RETRIES_MAX && expectation == Expectation::Current =>
-                {
+            match store.execute::<A>(command.clone(), &known).await {
+                Err(CommandError::Conflict { .. }) if attempts < CONFLICT_RETRIES_MAX => {
                     attempts += 1;
+                    // What was to be new is there: what it is decides.
+                    expectation = Expectation::Current;
                 }
                 other => return other,
             }
@@ -118,7 +119,19 @@ impl Commands {
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
     {
-        bridge::load(&self.inner.log, stream, StreamState::default()).await
+        self.load_after(stream, StreamState::default()).await
+    }
+
+    /// The folded state of a stream, from a state folded before and what the log holds after it.
+    ///
+    /// # Errors
+    /// [`CommandError::Fault`] when the log fails.
+    pub async fn load_after<A>(&self, stream: &StreamKey, known: StreamState<A>) -> Result<StreamState<A>, CommandError>
+    where
+        A: Aggregate + AggregateBounds,
+        A::Event: Event + EventBounds,
+    {
+        Ok(bridge::load(&self.inner.log, stream, known, None).await?)
     }
 }
 

@@ -8,6 +8,7 @@ use timeloom_domain::item::Item;
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
 
 use crate::bridge::StreamState;
+use crate::error::WORKFLOW_EXISTS;
 use crate::{CommandContext, CommandError, Commands, Expectation, Outcome, Refusal, bridge};
 
 /// A workflow file to take in.
@@ -32,19 +33,23 @@ impl Commands {
         let definition = definition::parse(&import.source).map_err(Refusal::from)?;
         definition::validate(&definition, self.catalogue()).map_err(Refusal::from)?;
         let definition = Arc::new(definition);
-        let (id, command, expectation) = match import.workflow_id {
+        let Some(id) = import.workflow_id else {
             // A repeated import must find its first answer: the id follows from the command's.
-            None => (WorkflowId(context.command_id.0), WorkflowCommand::Create { definition }, Expectation::New),
-            Some(id) => {
-                let known = self.load::<Workflow>(&self.stream::<WorkflowEvent>(context, id)).await?;
-                let command = match known.aggregate.draft {
-                    None => WorkflowCommand::Create { definition },
-                    Some(_) => WorkflowCommand::Update { definition },
-                };
-                (id, command, Expectation::Current)
-            }
+            let id = WorkflowId(context.command_id.0);
+            return self.change_workflow(context, id, WorkflowCommand::Create { definition }, Expectation::New).await;
         };
-        self.change_workflow(context, id, command, expectation).await
+        let stream = self.stream::<WorkflowEvent>(context, id);
+        let own = Some(context.command_id);
+        let known = bridge::load::<Workflow>(&self.inner.log, &stream, StreamState::default(), own).await?;
+        if known.aggregate.draft.is_none() {
+            let create = WorkflowCommand::Create { definition: Arc::clone(&definition) };
+            match self.change_workflow(context, id, create, Expectation::New).await {
+                // Somebody else imported it first: this file comes after theirs.
+                Err(CommandError::Refused(refusal)) if refusal.code == WORKFLOW_EXISTS => {}
+                other => return other,
+            }
+        }
+        self.change_workflow(context, id, WorkflowCommand::Update { definition }, Expectation::Current).await
     }
 
     /// Makes the draft a version.
@@ -117,7 +122,7 @@ impl Commands {
     ) -> Result<StreamState<Workflow>, CommandError> {
         let stream = self.stream::<WorkflowEvent>(context, id);
         let cached = self.inner.workflows.get(&stream);
-        let state = bridge::load(&self.inner.log, &stream, cached).await?;
+        let state = bridge::load(&self.inner.log, &stream, cached, None).await?;
         self.inner.workflows.put(&stream, &state);
         Ok(state)
     }

@@ -1,7 +1,10 @@
 //! One attempt at one node: its input made ready, the node run, its output put in order.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures::FutureExt;
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::ExecutionMode;
@@ -160,9 +163,8 @@ impl Attempt {
         match plan.node_type(self.task.node).behaviour() {
             Behaviour::Pure(node) => {
                 let before = self.memory.clone();
-                let output = self.with_run(session, |run| node.run(run))?;
-                let memory = (self.memory != before).then(|| self.memory.clone());
-                Ok(self.in_order(output, memory))
+                let ran = self.with_run(session, |run| catch_unwind(AssertUnwindSafe(|| node.run(run))));
+                self.given(ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?, &before)
             }
             Behaviour::PassThrough | Behaviour::Effect(_) => Ok(self.pass_through()),
         }
@@ -174,6 +176,7 @@ impl Attempt {
         let Behaviour::Effect(effect) = plan.node_type(self.task.node).behaviour() else {
             return self.run_pure(session);
         };
+        let before = self.memory.clone();
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
             node: plan.node(self.task.node),
@@ -185,8 +188,14 @@ impl Attempt {
             services: &self.surroundings.services,
             expressions: &mut expressions,
         };
-        let output = effect.run(&mut run).await?;
-        Ok(self.in_order(output, None))
+        let ran = AssertUnwindSafe(effect.run(&mut run)).catch_unwind().await;
+        self.given(ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?, &before)
+    }
+
+    /// What a node gave, in order, with its memory where that changed.
+    fn given(&self, output: NodeOutput, before: &JsonObject) -> Result<Given, NodeError> {
+        let memory = (self.memory != *before).then(|| self.memory.clone());
+        Ok(self.in_order(output, memory))
     }
 
     fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
@@ -301,6 +310,13 @@ impl Attempt {
         }
         given
     }
+}
+
+/// The failure of a node whose code panicked: it fails like any other node, and the execution goes on or ends in order.
+fn broke_down(panic: &(dyn Any + Send)) -> NodeError {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    NodeError::operation(format!("the node broke down: {}", said.unwrap_or("it gave no reason")))
+        .described("This is a fault in the node's own code: report it with the node's type and this message.")
 }
 
 /// Whether an item says that it failed: it has an error, or nothing but `error`, or `error` and `message`.

@@ -8,7 +8,8 @@ use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{ExecutionEvent, StartFacts};
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::log::READ_EVENTS_MAX;
-use timeloom_store::{Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_store::{AppendError, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Surroundings;
@@ -22,6 +23,8 @@ use crate::writer::{ExecutionWriter, WriteError};
 const FAULT_RETRIES_MAX: u32 = 5;
 /// Pause after a failure of the log; it doubles each time.
 const FAULT_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause before another attempt, in milliseconds, whatever the clock does meanwhile.
+const RETRY_WAIT_MAX_MS: u64 = 5_000;
 
 /// Why an execution cannot be driven on.
 #[derive(Debug, thiserror::Error)]
@@ -43,15 +46,21 @@ pub(crate) struct Drive {
     inner: Arc<Inner>,
     started: Arc<RecordedEvent>,
     cancelled: CancellationToken,
+    /// Its place among the executions under way; given up while it only waits.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Drive {
     pub(crate) fn new(engine: &Engine, started: Arc<RecordedEvent>, cancelled: CancellationToken) -> Self {
-        Self { inner: Arc::clone(&engine.inner), started, cancelled }
+        Self { inner: Arc::clone(&engine.inner), started, cancelled, place: None }
     }
 
     /// Drives it to its end. False when it rests unfinished: the next start takes it up again.
-    pub(crate) async fn run(self, mut age: Age) -> bool {
+    pub(crate) async fn run(mut self, mut age: Age) -> bool {
+        self.place = self.inner.place(&self.cancelled).await;
+        if self.place.is_none() {
+            return !self.inner.is_stopping();
+        }
         let mut pause = FAULT_PAUSE;
         for _ in 0..FAULT_RETRIES_MAX {
             let result = self.attempt(age).await;
@@ -59,14 +68,18 @@ impl Drive {
             match result {
                 Ok(ended) => return ended,
                 // A cancellation, or a newer owner: the log says which when it is read again.
-                Err(DriveError::Write(WriteError::Overtaken)) if self.cancelled.is_cancelled() => return true,
                 Err(DriveError::Write(WriteError::Overtaken)) => {}
-                Err(error @ (DriveError::Plan(_) | DriveError::NoWorkflow(_))) => {
+                // The same would happen again.
+                Err(
+                    error @ (DriveError::Plan(_)
+                    | DriveError::NoWorkflow(_)
+                    | DriveError::Write(WriteError::Append(AppendError::TooLarge { .. }))),
+                ) => {
                     return self.fail(&error.to_string()).await;
                 }
                 Err(error) => {
                     tracing::error!(execution = %self.started.stream, %error, "the execution pauses");
-                    tokio::time::sleep(pause).await;
+                    self.sleep(pause).await;
                     pause *= 2;
                 }
             }
@@ -98,7 +111,7 @@ impl Drive {
         }
     }
 
-    async fn attempt(&self, age: Age) -> Result<bool, DriveError> {
+    async fn attempt(&mut self, age: Age) -> Result<bool, DriveError> {
         let (mut writer, events) = self.read(age).await?;
         if writer.state().status.has_ended() {
             return Ok(true);
@@ -107,6 +120,10 @@ impl Drive {
         let plan = self.plan(&start).await?;
         let mut machine = Machine::new(plan, Arc::new(*start));
         events.iter().for_each(|event| machine.apply(event));
+        if let Some(ExecutionEvent::NodeRetried { retry_at_ms, .. }) = events.last() {
+            self.sleep_until(*retry_at_ms).await;
+        }
+        drop(events);
         let mut worker = self.worker(machine);
         loop {
             if self.cancelled.is_cancelled() {
@@ -157,11 +174,21 @@ impl Drive {
         Ok(computed.await?)
     }
 
-    async fn sleep_until(&self, at_ms: i64) {
+    /// Waits without a place: others may run meanwhile. Without one again only when it is cancelled.
+    async fn sleep_until(&mut self, at_ms: i64) {
         let wait_ms = at_ms.saturating_sub(self.inner.parts.clock.now_ms());
+        let wait_ms = u64::try_from(wait_ms).unwrap_or(0).min(RETRY_WAIT_MAX_MS);
+        if wait_ms > 0 {
+            self.place = None;
+            self.sleep(Duration::from_millis(wait_ms)).await;
+            self.place = self.inner.place(&self.cancelled).await;
+        }
+    }
+
+    async fn sleep(&self, time: Duration) {
         tokio::select! {
             () = self.cancelled.cancelled() => {}
-            () = tokio::time::sleep(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))) => {}
+            () = tokio::time::sleep(time) => {}
         }
     }
 

@@ -13,19 +13,31 @@ pub(crate) struct OpenExecutions {
     seen: Position,
 }
 
+// Invariant: `settled` never lies behind an execution that is open, nor before the place where this process began.
+
 struct Open {
     started_at: Position,
     cancelled: CancellationToken,
 }
 
 impl OpenExecutions {
-    /// Takes an execution in; `None` when it is open already.
-    pub(crate) fn begin(&mut self, stream: &StreamKey, started_at: Position) -> Option<CancellationToken> {
+    /// Goes on from a remembered position: every execution that began at or before it has ended.
+    pub(crate) fn resume_from(&mut self, settled: Position) {
+        self.seen = self.seen.max(settled);
+    }
+
+    /// Takes an execution in; `None` when it is open already. What cancels `all` cancels it too.
+    pub(crate) fn begin(
+        &mut self,
+        stream: &StreamKey,
+        started_at: Position,
+        all: &CancellationToken,
+    ) -> Option<CancellationToken> {
         self.seen = self.seen.max(started_at);
         if self.by_stream.contains_key(stream) {
             return None;
         }
-        let cancelled = CancellationToken::new();
+        let cancelled = all.child_token();
         self.by_stream.insert(stream.clone(), Open { started_at, cancelled: cancelled.clone() });
         self.starts.insert(started_at, ());
         Some(cancelled)
@@ -43,11 +55,6 @@ impl OpenExecutions {
         if let Some(open) = self.by_stream.get(stream) {
             open.cancelled.cancel();
         }
-    }
-
-    /// Tells all executions to stop.
-    pub(crate) fn cancel_all(&self) {
-        self.by_stream.values().for_each(|open| open.cancelled.cancel());
     }
 
     /// The position at or before which every execution that began has ended.

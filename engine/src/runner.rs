@@ -18,7 +18,7 @@ use timeloom_expressions::port::Limits;
 use timeloom_store::{
     EventLog, Filter, LogError, Position, RecordedEvent, StreamKey, SubscriptionMessage, TenantScope,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +32,8 @@ use crate::plan::Plan;
 const SUBSCRIPTION_EVENTS_MAX: usize = 65_536;
 /// How often the settled position is remembered.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
+/// Pause before the log is followed again after it failed.
+const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 /// Plans kept ready.
 const PLANS_MAX: usize = 512;
 
@@ -121,6 +123,7 @@ impl Engine {
     /// [`LogError`] when the place to begin cannot be read.
     pub async fn start(&self) -> Result<(), LogError> {
         let from = self.inner.parts.checkpoints.load().await?;
+        self.inner.lock_open().resume_from(from);
         let engine = self.clone();
         self.inner.tasks.spawn(async move { engine.follow(from).await });
         let engine = self.clone();
@@ -131,7 +134,6 @@ impl Engine {
     /// Stops: executions rest at their last event and go on at the next start.
     pub async fn stop(&self) {
         self.inner.stopping.cancel();
-        self.inner.lock_open().cancel_all();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         let settled = self.inner.lock_open().settled();
@@ -170,23 +172,20 @@ impl Engine {
                         self.take(event, history.as_mut());
                     }
                     Some(SubscriptionMessage::Checkpoint(position)) => from = from.max(position),
-                    Some(SubscriptionMessage::CaughtUp(_)) => {
-                        for event in history.take().into_iter().flat_map(HashMap::into_values) {
-                            self.begin(event, Age::Old);
-                        }
-                    }
+                    Some(SubscriptionMessage::CaughtUp(_)) => self.begin_found(history.take()),
                     Some(SubscriptionMessage::FellBehind(position)) => {
-                        history
-                            .take()
-                            .into_iter()
-                            .flat_map(HashMap::into_values)
-                            .for_each(|event| self.begin(event, Age::Old));
+                        self.begin_found(history.take());
                         from = from.min(position);
                         break;
                     }
                     Some(SubscriptionMessage::Failed(error)) => {
                         tracing::error!(%error, "the engine cannot follow the log");
-                        tokio::time::sleep(CHECKPOINT_INTERVAL).await;
+                        // `from` has passed them: what was found so far is not found again.
+                        self.begin_found(history.take());
+                        tokio::select! {
+                            () = self.inner.stopping.cancelled() => return,
+                            () = tokio::time::sleep(FOLLOW_PAUSE) => {}
+                        }
                         break;
                     }
                     None => return,
@@ -195,8 +194,19 @@ impl Engine {
         }
     }
 
+    /// Takes up what history left open, in the order in which it began.
+    fn begin_found(&self, found: Option<HashMap<StreamKey, Arc<RecordedEvent>>>) {
+        let mut found: Vec<_> = found.into_iter().flat_map(HashMap::into_values).collect();
+        found.sort_unstable_by_key(|event| event.position);
+        found.into_iter().for_each(|event| self.begin(event, Age::Old));
+    }
+
     fn take(&self, event: Arc<RecordedEvent>, history: Option<&mut HashMap<StreamKey, Arc<RecordedEvent>>>) {
         let starts = &*event.event_type == "ExecutionStarted";
+        if &*event.event_type == "ExecutionCancelled" {
+            // While history is read again, after falling behind, executions of this process are under way.
+            self.inner.lock_open().cancel(&event.stream);
+        }
         match history {
             Some(open) if starts => {
                 open.insert(event.stream.clone(), event);
@@ -205,22 +215,18 @@ impl Engine {
                 open.remove(&event.stream);
             }
             None if starts => self.begin(event, Age::New),
-            None if &*event.event_type == "ExecutionCancelled" => self.inner.lock_open().cancel(&event.stream),
             None => {}
         }
     }
 
     /// Drives an execution in a task of its own.
     fn begin(&self, started: Arc<RecordedEvent>, age: Age) {
-        let Some(cancelled) = self.inner.lock_open().begin(&started.stream, started.position) else { return };
+        let begun = self.inner.lock_open().begin(&started.stream, started.position, &self.inner.stopping);
+        let Some(cancelled) = begun else { return };
         let engine = self.clone();
         self.inner.tasks.spawn(async move {
-            let permit = tokio::select! {
-                () = engine.inner.stopping.cancelled() => return,
-                permit = Arc::clone(&engine.inner.executions).acquire_owned() => permit,
-            };
             let stream = started.stream.clone();
-            if permit.is_ok() && Drive::new(&engine, started, cancelled).run(age).await {
+            if Drive::new(&engine, started, cancelled).run(age).await {
                 engine.inner.lock_open().end(&stream);
             }
         });
@@ -245,6 +251,15 @@ impl Engine {
 }
 
 impl Inner {
+    /// A place among the executions under way; `None` when `cancelled` comes first.
+    pub(crate) async fn place(&self, cancelled: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            () = cancelled.cancelled() => None,
+            permit = Arc::clone(&self.executions).acquire_owned() => permit.ok(),
+        }
+    }
+
     fn lock_open(&self) -> MutexGuard<'_, OpenExecutions> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,8 +8,12 @@ use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{Execution, ExecutionCommand, ExecutionEvent, ExecutionRefusal};
 use timeloom_domain::ids::{Actor, CommandId, EventId};
 use timeloom_store::{
-    Append, AppendError, EventLog, Expected, LogError, Metadata, NewEvent, Revision, StreamKey, codec,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, EventLog, Expected, LogError, Metadata, NewEvent,
+    Revision, StreamKey, codec,
 };
+
+/// Bytes that the metadata of one event takes at most; what it says is of fixed length.
+const METADATA_BYTES_MAX: usize = 512;
 
 /// Why the engine could not take down what it did.
 #[derive(Debug, thiserror::Error)]
@@ -66,43 +70,46 @@ impl ExecutionWriter {
         self.causation_id.get_or_insert(id);
     }
 
-    /// Appends what the engine did, durably, in one batch.
+    /// Appends what the engine did, durably: in one batch, or in several where the log takes no batch of that size.
     ///
     /// # Errors
-    /// [`WriteError::Overtaken`] when somebody else appended; nothing was appended then.
+    /// [`WriteError::Overtaken`] when somebody else appended; what was not appended before that is not appended.
     pub async fn record(&mut self, events: &[ExecutionEvent]) -> Result<(), WriteError> {
         let mut state = self.state.clone();
-        let command_id = CommandId(self.ids.uuid());
-        let metadata = Arc::new(Metadata {
-            actor: Actor::System("engine".to_owned()),
-            command_id,
-            causation_id: self.causation_id,
-            correlation_id: self.causation_id,
-        });
-        let mut new_events = Vec::with_capacity(events.len());
+        let mut batch = self.batch();
         for event in events {
             for decided in state.decide(&ExecutionCommand::Record(Box::new(event.clone())))? {
-                state.apply(&decided);
                 let encoded = codec::encode(&decided)?;
-                new_events.push(NewEvent {
-                    id: EventId(self.ids.uuid()),
-                    event_type: Arc::from(encoded.event_type),
-                    event_version: encoded.event_version,
-                    payload: encoded.payload,
-                    metadata: Arc::clone(&metadata),
-                });
+                if !batch.has_room_for(&encoded) {
+                    let full = std::mem::replace(&mut batch, self.batch());
+                    self.revision = self.append(full).await?;
+                    self.state = state.clone();
+                }
+                batch.push(EventId(self.ids.uuid()), encoded);
+                state.apply(&decided);
             }
         }
-        let expected = Expected::Exact(self.revision);
-        let append = Append { stream: self.stream.clone(), expected, events: new_events, command_id };
-        let appended = self.append(append).await?;
-        self.revision = appended;
-        self.state = state;
+        if !batch.events.is_empty() {
+            self.revision = self.append(batch).await?;
+            self.state = state;
+        }
         Ok(())
     }
 
+    fn batch(&self) -> Batch {
+        let metadata = Metadata {
+            actor: Actor::System("engine".to_owned()),
+            command_id: CommandId(self.ids.uuid()),
+            causation_id: self.causation_id,
+            correlation_id: self.causation_id,
+        };
+        Batch { metadata: Arc::new(metadata), events: Vec::new(), bytes: 0 }
+    }
+
     /// Appends, again while the log is busy: what was computed must not be lost to a full queue.
-    async fn append(&self, append: Append) -> Result<Revision, WriteError> {
+    async fn append(&self, batch: Batch) -> Result<Revision, WriteError> {
+        let (command_id, expected) = (batch.metadata.command_id, Expected::Exact(self.revision));
+        let append = Append { stream: self.stream.clone(), expected, events: batch.events, command_id };
         loop {
             match self.log.append(append.clone()).await {
                 Ok(appended) => return Ok(appended.revision),
@@ -111,5 +118,31 @@ impl ExecutionWriter {
                 Err(error) => return Err(WriteError::Append(error)),
             }
         }
+    }
+}
+
+/// Events that go into the log together.
+struct Batch {
+    metadata: Arc<Metadata>,
+    events: Vec<NewEvent>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Whether the log takes the batch with this event; an event alone is tried in any case.
+    fn has_room_for(&self, event: &codec::Encoded) -> bool {
+        let bytes = self.bytes + event.payload.get().len() + METADATA_BYTES_MAX;
+        self.events.is_empty() || (self.events.len() < APPEND_EVENTS_MAX && bytes <= APPEND_BYTES_MAX)
+    }
+
+    fn push(&mut self, id: EventId, event: codec::Encoded) {
+        self.bytes += event.payload.get().len() + METADATA_BYTES_MAX;
+        self.events.push(NewEvent {
+            id,
+            event_type: Arc::from(event.event_type),
+            event_version: event.event_version,
+            payload: event.payload,
+            metadata: Arc::clone(&self.metadata),
+        });
     }
 }
