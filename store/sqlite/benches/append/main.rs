@@ -55,7 +55,7 @@ async fn compare(time: Duration) {
     for (tasks, events) in SHAPES.into_iter().filter(|(tasks, _)| only.is_none_or(|only| only == *tasks)) {
         let mut rounds: [Vec<Run>; 3] = Default::default();
         for _ in 0..ROUNDS {
-            let folder = TempDir::new_in(".").unwrap();
+            let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
             let bare = Arc::new(BareLog::open(folder.path()));
             rounds[0].push(
                 drive(time, tasks, events, move |append| {
@@ -64,7 +64,7 @@ async fn compare(time: Duration) {
                 })
                 .await,
             );
-            let folder = TempDir::new_in(".").unwrap();
+            let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
             let (log, _blobs) = SqliteLog::open(folder.path(), options()).unwrap();
             rounds[1].push(drive_log(time, tasks, events, log).await);
             rounds[2].push(drive_log(time, tasks, events, MemoryLog::new(Arc::new(SystemClock))).await);
@@ -100,7 +100,7 @@ fn leaf_ns() -> f64 {
 /// Events a second that a reader of the whole log gets.
 async fn read_rate() -> f64 {
     const EVENTS: usize = 100_000;
-    let folder = TempDir::new_in(".").unwrap();
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (log, _blobs) = SqliteLog::open(folder.path(), options()).unwrap();
     let mut maker = Maker::new(1, 1_000);
     for _ in 0..EVENTS / 1_000 {
