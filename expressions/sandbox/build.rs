@@ -1,10 +1,5 @@
 //! Points the library at the compiled guest, and says what to run where there is none.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "this is how a build script talks to cargo"
-)]
-
 use std::path::PathBuf;
 use std::{env, fs};
 

@@ -21,8 +21,9 @@ echo "sandbox: installing the guest's packages"
 (cd guest && npm install --no-save --no-audit --no-fund --loglevel=error)
 echo "sandbox: bundling the guest"
 (cd guest && node build.mjs)
-echo "sandbox: compiling the guest (the first time, this builds the WebAssembly compiler as well: some minutes)"
-cargo run --quiet --release -p timeloom-sandbox --features compile --bin precompile -- guest/dist/guest.wasm guest/dist/guest.cwasm.part
+# The unoptimised compiler gives the same image; building an optimised one would take longer than it saves.
+echo "sandbox: compiling the guest (the first time, this builds the WebAssembly compiler as well: about two minutes)"
+cargo run --quiet -p timeloom-sandbox --features compile --bin precompile -- guest/dist/guest.wasm guest/dist/guest.cwasm.part
 mv guest/dist/guest.cwasm.part guest/dist/guest.cwasm
 echo "$stamp" > guest/dist/stamp
 echo "sandbox: done, $(du -h guest/dist/guest.cwasm | cut -f1)"
