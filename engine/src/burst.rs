@@ -123,7 +123,7 @@ impl Worker {
             },
         };
         let finished = Finished { facts, number, started_at_ms: now_ms, duration: began.elapsed(), is_pinned };
-        self.conclude(&attempt, finished, result, batch)
+        self.conclude(attempt, finished, result, batch)
     }
 
     /// Takes down that an effect is about to begin: only then may it.
@@ -147,25 +147,25 @@ impl Worker {
     /// Takes down how an effect ended.
     pub(crate) fn conclude_effect(
         &mut self,
-        task: &EffectTask,
+        task: EffectTask,
         duration: Duration,
         result: Result<Given, NodeError>,
     ) -> (Vec<ExecutionEvent>, Option<Pause>) {
         let mut batch = Batch::default();
         let finished = Finished {
-            facts: task.facts.clone(),
+            facts: task.facts,
             number: task.number,
             started_at_ms: task.started_at_ms,
             duration,
             is_pinned: false,
         };
-        let pause = self.conclude(&task.attempt, finished, result, &mut batch);
+        let pause = self.conclude(task.attempt, finished, result, &mut batch);
         (batch.events, pause)
     }
 
     fn conclude(
         &mut self,
-        attempt: &Attempt,
+        attempt: Attempt,
         finished: Finished,
         result: Result<Given, NodeError>,
         batch: &mut Batch,
@@ -190,6 +190,8 @@ impl Worker {
                 ExecutionEvent::NodeFailed { run, started_at_ms, duration_us, error: error.to_json(), outputs }
             }
         };
+        // An attempt reads the run data: held any longer, it would make the next line copy them.
+        drop(attempt);
         self.take_down(event, batch);
         None
     }

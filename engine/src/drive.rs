@@ -159,7 +159,7 @@ impl Drive {
             () = self.cancelled.cancelled() => return Ok(None),
             result = task.attempt.run_effect(&mut worker.session) => result,
         };
-        let (events, pause) = worker.conclude_effect(&task, began.elapsed(), result);
+        let (events, pause) = worker.conclude_effect(task, began.elapsed(), result);
         writer.record(&events).await?;
         Ok(pause)
     }

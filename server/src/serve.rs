@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use anyhow::Context as _;
 use timeloom_read_api::{ServerOptions, check_bind, server};
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::cli::output;
@@ -38,12 +39,13 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let handle = server.handle();
     let place = if serve.in_memory { "memory".to_owned() } else { config.data.display().to_string() };
     output::notice(&format!("timeloom serves on {url}/graphql with the data in {place}"));
-    let serving = actix_web::rt::spawn(server);
+    let mut serving = JoinSet::new();
+    serving.spawn(server);
     stop_signal().await;
     output::notice("timeloom stops");
     app.api.close().await;
     handle.stop(true).await;
-    if let Ok(Err(error)) = serving.await {
+    if let Some(Ok(Err(error))) = serving.join_next().await {
         tracing::warn!(%error, "the HTTP server did not stop cleanly");
     }
     app.close().await;
