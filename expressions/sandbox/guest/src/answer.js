@@ -50,8 +50,7 @@ function tag(value, seen) {
   if (value === undefined || typeof value === 'symbol') return { $undefined: true };
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') {
-    if (Number.isNaN(value)) return { $nan: true };
-    return Number.isFinite(value) ? value : { $infinity: value > 0 ? 1 : -1 };
+    return Number.isNaN(value) ? { $nan: true } : value;
   }
   if (typeof value === 'bigint') return { $bigint: value.toString() };
   if (typeof value === 'function') return { $function: value.name };

@@ -9,10 +9,11 @@ const STYLES = ['full', 'long', 'medium', 'short'];
 const DATE_FIELDS = ['weekday', 'year', 'month', 'day'];
 const TIME_FIELDS = ['hour', 'minute', 'second', 'dayPeriod', 'fractionalSecondDigits'];
 
-let defaultZone = 'UTC';
+/** The zone of formats that name none, as on a server. */
+const DEFAULT_ZONE = 'UTC';
 
 function zoneOf(zone) {
-  if (zone === undefined) return defaultZone;
+  if (zone === undefined) return DEFAULT_ZONE;
   const text = String(zone);
   const fixed = /^([+-])(\d{2}):?(\d{2})?$/.exec(text);
   if (fixed) return `${fixed[1]}${fixed[2]}:${fixed[3] ?? '00'}`;
@@ -186,9 +187,4 @@ export class DateTimeFormat {
   static supportedLocalesOf(locales) {
     return [].concat(locales ?? []).filter(isSupported);
   }
-}
-
-/** Sets the zone of formats that name none. */
-export function setFormatZone(zone) {
-  defaultZone = zone;
 }

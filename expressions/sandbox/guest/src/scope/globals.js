@@ -8,7 +8,7 @@ export const NATIVE_NAMES = new Set([
   'undefined', 'NaN', 'Infinity', 'isFinite', 'isNaN', 'parseFloat', 'parseInt', 'Math', 'JSON', 'Array', 'Date', 'String', 'Number',
   'Boolean', 'BigInt', 'Symbol', 'RegExp', 'Map', 'Set', 'WeakMap', 'WeakSet', 'Intl', 'encodeURI', 'encodeURIComponent', 'decodeURI',
   'decodeURIComponent', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array',
-  'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array', 'ArrayBuffer', 'SharedArrayBuffer', 'DataView', 'Atomics',
+  'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array', 'ArrayBuffer', 'SharedArrayBuffer', 'DataView',
   'URL', 'URLSearchParams',
 ]);
 
@@ -16,7 +16,7 @@ const DENIED_NAMES = [
   'document', 'global', 'globalThis', 'window', 'Window', 'self', 'alert', 'prompt', 'confirm', 'eval', 'uneval', 'setTimeout',
   'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate', 'queueMicrotask', 'Function', 'require', 'module',
   'process', 'Buffer', 'fetch', 'XMLHttpRequest', 'Promise', 'Generator', 'GeneratorFunction', 'AsyncFunction', 'AsyncGenerator',
-  'AsyncGeneratorFunction', 'WebAssembly', 'Reflect', 'Proxy', 'escape', 'unescape', 'performance', 'wit',
+  'AsyncGeneratorFunction', 'WebAssembly', 'Reflect', 'Proxy', 'escape', 'unescape', 'performance', 'wit', 'Atomics',
 ];
 
 const HIDDEN_STATICS = {
