@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -28,6 +29,8 @@ use crate::config::Config;
 const EXECUTIONS_MAX: usize = 4_096;
 /// Computations at once for each thread: more than one, so that a slow script does not hold up the rest.
 const BURSTS_PER_THREAD: usize = 8;
+/// Longest wait for the read models of a folder that was just opened.
+const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(60);
 /// Name of the file that remembers the engine's place in the log.
 const CHECKPOINT_FILE: &str = "engine.checkpoint";
 
@@ -124,6 +127,16 @@ impl App {
     /// When they cannot.
     pub fn start_read_models(&self) -> anyhow::Result<()> {
         Ok(self.read_models.start()?)
+    }
+
+    /// Lets the read models follow the log, and waits until they show all that it holds.
+    ///
+    /// # Errors
+    /// When they cannot, or do not within a minute.
+    pub async fn catch_up(&self) -> anyhow::Result<()> {
+        self.start_read_models()?;
+        let caught_up = self.read_models.wait_for(self.log.head(), CATCH_UP_TIME_MAX).await;
+        caught_up.context("the read models do not keep up: try `timeloom projections rebuild`")
     }
 
     /// Tells other processes where this one can be reached.

@@ -33,12 +33,12 @@ impl Client {
     ///
     /// # Errors
     /// When the folder cannot be opened; another process may have it, and the message says how to reach that one.
-    pub fn open(access: &Access, config: &Config) -> anyhow::Result<Self> {
+    pub async fn open(access: &Access, config: &Config) -> anyhow::Result<Self> {
         match &access.server {
             Some(url) => Self::remote(url),
             None => {
                 let app = App::open(config, timeloom_nodes::registry::all())?;
-                app.start_read_models()?;
+                app.catch_up().await?;
                 let schema = Box::new(schema(app.api.clone()));
                 Ok(Self::Local { app: Box::new(app), schema })
             }

@@ -11,7 +11,7 @@ use crate::config::Config;
 
 const EVENTS: &str = "query($first: Int!, $after: String, $filter: EventFilter!, $direction: Direction!) {
   events(first: $first, after: $after, filter: $filter, direction: $direction) {
-    nodes { position recordedAt category streamId revision eventType actor { kind name } causationId payload }
+    nodes { position recordedAt category streamId revision type actor { kind name } causationId payload }
     pageInfo { hasNextPage endCursor } } }";
 
 /// How often a followed log is asked for news. The wait itself happens in the server.
@@ -77,7 +77,7 @@ impl EventsVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         match self {
             Self::List { which, after, limit, access } => {
-                let client = Client::open(&access, config)?;
+                let client = Client::open(&access, config).await?;
                 let variables = json!({
                     "first": limit,
                     "after": after.map(|after| after.to_string()),
@@ -98,7 +98,7 @@ impl EventsVerb {
                 Ok(())
             }
             Self::Tail { which, limit, no_follow, access } => {
-                let client = Client::open(&access, config)?;
+                let client = Client::open(&access, config).await?;
                 let result = tail(&client, &which, limit, no_follow, access.json).await;
                 client.close().await;
                 Ok(result?)
@@ -147,7 +147,7 @@ fn print(list: &Value, json: bool) {
             output::text(event, "/recordedAt"),
             output::text(event, "/category"),
             output::text(event, "/streamId"),
-            output::text(event, "/eventType"),
+            output::text(event, "/type"),
         ));
     }
 }

@@ -13,7 +13,7 @@ const LIST: &str = "query($first: Int!, $after: String, $workflow: UUID, $status
     nodes { id workflowId status startedAt endedAt errorMessage } pageInfo { hasNextPage endCursor } } }";
 const SHOW: &str = "query($id: UUID!) { execution(id: $id) {
   id workflowId status mode startNode startedAt endedAt errorMessage errorNode createdPosition updatedPosition
-  nodeRuns(first: 100) { nodes { node runIndex executionIndex status attempts durationUs itemCounts errorMessage }
+  nodeRuns(first: 100) { nodes { node runIndex executionIndex status attempts durationMs itemCounts errorMessage }
     pageInfo { hasNextPage endCursor } } } }";
 const CANCEL: &str = "mutation($input: CancelExecutionInput!) { cancelExecution(input: $input) {
   executionId position errors { code message } } }";
@@ -71,7 +71,7 @@ impl ExecutionVerb {
 }
 
 async fn list(variables: Value, access: &Access, config: &Config) -> Result<(), Failure> {
-    let client = Client::open(access, config)?;
+    let client = Client::open(access, config).await?;
     let data = client.ask(LIST, variables).await;
     client.close().await;
     let list = data?.get("executions").cloned().unwrap_or_default();
@@ -91,7 +91,7 @@ async fn list(variables: Value, access: &Access, config: &Config) -> Result<(), 
 }
 
 async fn show(id: Uuid, access: &Access, config: &Config) -> Result<(), Failure> {
-    let client = Client::open(access, config)?;
+    let client = Client::open(access, config).await?;
     let data = client.ask(SHOW, json!({ "id": id })).await;
     client.close().await;
     let execution = data?.get("execution").cloned().unwrap_or_default();
@@ -115,14 +115,14 @@ async fn show(id: Uuid, access: &Access, config: &Config) -> Result<(), Failure>
     }
     output::line("");
     let runs = execution.pointer("/nodeRuns/nodes").and_then(Value::as_array).cloned().unwrap_or_default();
-    let fields = ["/executionIndex", "/node", "/runIndex", "/status", "/attempts", "/itemCounts", "/durationUs"];
+    let fields = ["/executionIndex", "/node", "/runIndex", "/status", "/attempts", "/itemCounts", "/durationMs"];
     let rows: Vec<Vec<String>> = runs.iter().map(|run| fields.map(|path| output::text(run, path)).to_vec()).collect();
-    output::table(&["#", "NODE", "RUN", "STATUS", "ATTEMPTS", "ITEMS", "MICROSECONDS"], &rows);
+    output::table(&["#", "NODE", "RUN", "STATUS", "ATTEMPTS", "ITEMS", "MILLISECONDS"], &rows);
     Ok(())
 }
 
 async fn cancel(id: Uuid, reason: &str, access: &Access, config: &Config) -> Result<(), Failure> {
-    let client = Client::open(access, config)?;
+    let client = Client::open(access, config).await?;
     let input = json!({ "executionId": id, "reason": reason });
     let result = client.change("cancelExecution", CANCEL, input, access.json).await;
     client.close().await;

@@ -36,7 +36,7 @@ impl StateVerb {
             Some(at) if at.bytes().all(|digit| digit.is_ascii_digit()) => json!({ "position": at }),
             Some(at) => json!({ "time": at }),
         };
-        let client = Client::open(&access, config)?;
+        let client = Client::open(&access, config).await?;
         let variables = json!({ "entity": { "kind": kind.to_uppercase(), "id": id }, "asOf": as_of });
         let data = client.ask(STATE, variables).await;
         client.close().await;

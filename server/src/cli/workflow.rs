@@ -15,7 +15,7 @@ use crate::config::Config;
 const IMPORT: &str = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) {
   workflowId position revision errors { code message ... on Refused { problems { node field message } } } } }";
 const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
-  nodes { id name nodeCount publishedVersion archived updatedPosition } pageInfo { hasNextPage endCursor } } }";
+  nodes { id name nodeCount publishedVersion archived } pageInfo { hasNextPage endCursor } } }";
 const STATE: &str = "query($id: ID!) { stateAt(entity: { kind: WORKFLOW, id: $id }) { state position revision } }";
 
 #[derive(Debug, Subcommand)]
@@ -83,7 +83,7 @@ pub fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
 async fn import(file: &Path, id: Option<Uuid>, access: &Access, config: &Config) -> Result<(), Failure> {
     let source = String::from_utf8(read_file(file)?)
         .map_err(|error| anyhow::anyhow!("{} is not UTF-8 text: {error}", file.display()))?;
-    let client = Client::open(access, config)?;
+    let client = Client::open(access, config).await?;
     let input = json!({ "source": source, "workflowId": id });
     let result = client.change("importWorkflow", IMPORT, input, access.json).await;
     client.close().await;
@@ -115,7 +115,7 @@ pub async fn all_pages(client: &Client, query: &str, field: &str, mut variables:
 }
 
 async fn list(access: &Access, config: &Config) -> Result<(), Failure> {
-    let client = Client::open(access, config)?;
+    let client = Client::open(access, config).await?;
     let workflows = all_pages(&client, LIST, "workflows", json!({ "first": 100 })).await;
     client.close().await;
     let workflows = workflows?;
@@ -136,7 +136,7 @@ async fn list(access: &Access, config: &Config) -> Result<(), Failure> {
 }
 
 async fn export(id: Uuid, access: &Access, config: &Config) -> Result<(), Failure> {
-    let client = Client::open(access, config)?;
+    let client = Client::open(access, config).await?;
     let data = client.ask(STATE, json!({ "id": id })).await;
     client.close().await;
     let data = data?;

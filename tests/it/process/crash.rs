@@ -13,7 +13,7 @@ use super::server::{Server, chain, set};
 
 const EXECUTIONS: usize = 200;
 const EVENTS: &str = "query($after: String) { events(first: 100, after: $after) {
-    nodes { position id streamId eventType } pageInfo { hasNextPage endCursor } } }";
+    nodes { position id streamId type } pageInfo { hasNextPage endCursor } } }";
 
 /// An HTTP server that counts the idempotency keys that it sees, each with how often.
 #[derive(Clone, Default)]
@@ -93,7 +93,7 @@ async fn all_events(server: &Server) -> Vec<(u64, String, String, String)> {
         let list = &data["events"];
         for event in list["nodes"].as_array().unwrap() {
             let text = |field: &str| event[field].as_str().unwrap().to_owned();
-            events.push((text("position").parse().unwrap(), text("id"), text("streamId"), text("eventType")));
+            events.push((text("position").parse().unwrap(), text("id"), text("streamId"), text("type")));
         }
         if list["pageInfo"]["hasNextPage"] == false {
             return events;

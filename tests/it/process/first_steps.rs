@@ -38,7 +38,7 @@ async fn the_example_runs_and_its_history_can_be_walked() {
     assert_eq!(nodes(&remote), nodes(&result));
     let events = verb_json(&["events", "list", "--json", "--server", &server.url]);
     let types: Vec<&str> =
-        events["nodes"].as_array().unwrap().iter().map(|event| event["eventType"].as_str().unwrap()).collect();
+        events["nodes"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(types[..2], ["WorkflowCreated", "ExecutionStarted"]);
     assert_eq!(types.last(), Some(&"ExecutionCompleted"));
     let executions = verb_json(&["execution", "list", "--json", "--server", &server.url]);

@@ -15,24 +15,22 @@ pub(crate) struct Server {
     errors: std::sync::Arc<Mutex<String>>,
 }
 
-/// The program under test, built once.
+/// The program under test: the one that `TIMELOOM_PROGRAM` names, or the one beside this test's own file, which
+/// `cargo nextest run --workspace` builds.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "timeloom-server", "--message-format", "json"])
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(built.status.success(), "the program does not build");
-        let messages = String::from_utf8(built.stdout).unwrap();
-        let executable = messages
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|message| message["target"]["name"] == "timeloom")
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-        executable.expect("cargo names the program that it built")
+        let named = std::env::var_os("TIMELOOM_PROGRAM").map(PathBuf::from);
+        let program = named.unwrap_or_else(|| {
+            let folder = std::env::current_exe().unwrap();
+            folder.parent().and_then(Path::parent).unwrap().join("timeloom")
+        });
+        assert!(
+            program.exists(),
+            "{} is not built: run `cargo build`, or the whole workspace's tests",
+            program.display()
+        );
+        program
     })
 }
 
