@@ -1,0 +1,12 @@
+//! The engine over a log in memory, with small node types made for these tests.
+
+mod bench;
+mod control;
+mod crash;
+mod failures;
+mod fold;
+mod machine;
+mod node_types;
+mod outputs;
+mod paired;
+mod recovery;

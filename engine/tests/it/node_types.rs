@@ -1,0 +1,248 @@
+//! Node types for tests: what they do is said by their parameters.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
+use timeloom_domain::definition::Node;
+use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::ids::TenantId;
+use timeloom_domain::item::{Item, JsonObject, PairedItem};
+use timeloom_engine::node::{
+    Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs,
+    SharedNodeType,
+};
+use timeloom_expressions::scope::{Found, Lookup};
+use timeloom_store::{Direction, EventLog, MemoryLog, Revision, StreamKey, codec};
+
+/// What the nodes did, as the world outside saw it.
+#[derive(Default)]
+pub(crate) struct Calls {
+    made: Mutex<Vec<String>>,
+    failed: Mutex<HashMap<String, usize>>,
+}
+
+impl Calls {
+    /// Idempotency keys of the effects that were called, in order.
+    pub(crate) fn made(&self) -> Vec<String> {
+        self.made.lock().unwrap().clone()
+    }
+
+    /// Lets the world remember that attempts with that key failed before.
+    pub(crate) fn remember_failures(&self, key: &str, count: usize) {
+        self.failed.lock().unwrap().insert(key.to_owned(), count);
+    }
+
+    /// Whether this attempt is one of the first `failures` with its key.
+    fn fails(&self, key: &str, failures: u64) -> bool {
+        let mut failed = self.failed.lock().unwrap();
+        let count = failed.entry(key.to_owned()).or_default();
+        let fails = (*count as u64) < failures;
+        *count += usize::from(fails);
+        fails
+    }
+}
+
+type Run = Box<dyn Fn(&mut NodeRun<'_>) -> Result<NodeOutput, NodeError> + Send + Sync>;
+
+/// A type whose node computes by a function.
+struct Pure {
+    name: &'static str,
+    closes_loops: bool,
+    run: Run,
+}
+
+/// A type that passes its input on.
+struct Pass(&'static str, NodeRole);
+
+/// A type that calls the world.
+struct Effect {
+    calls: Arc<Calls>,
+    log: Weak<MemoryLog>,
+}
+
+fn definition(name: &'static str, role: NodeRole, closes_loops: bool) -> NodeDefinition {
+    let inputs = usize::from(!matches!(role, NodeRole::Trigger | NodeRole::ManualTrigger));
+    NodeDefinition {
+        node_type: name,
+        display_name: "Sample",
+        description: "A node for tests.",
+        versions: &[1.0],
+        role,
+        ports: Ports { inputs, outputs: 1, closes_loops },
+        parameters: &[],
+    }
+}
+
+/// Inputs and outputs as the parameters `inputs`, `outputs` and `required` say.
+fn shape(node: &Node) -> NodeShape {
+    let number = |name: &str| node.parameters.get(name).and_then(Value::as_u64).map(|count| count as usize);
+    let required_inputs = match node.parameters.get("required") {
+        Some(Value::String(_)) => RequiredInputs::All,
+        Some(count) => RequiredInputs::AtLeast(count.as_u64().unwrap() as usize),
+        None => RequiredInputs::Any,
+    };
+    NodeShape { inputs: number("inputs").unwrap_or(1), outputs: number("outputs").unwrap_or(1), required_inputs }
+}
+
+impl NodeType for Pure {
+    fn definition(&self) -> NodeDefinition {
+        definition(self.name, NodeRole::Pure, self.closes_loops)
+    }
+
+    fn shape(&self, node: &Node) -> NodeShape {
+        shape(node)
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for Pure {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        (self.run)(run)
+    }
+}
+
+impl NodeType for Pass {
+    fn definition(&self) -> NodeDefinition {
+        definition(self.0, self.1, false)
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::PassThrough
+    }
+}
+
+impl NodeType for Effect {
+    fn definition(&self) -> NodeDefinition {
+        definition("test.effect", NodeRole::Effect, false)
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Effect(self)
+    }
+}
+
+impl Effect {
+    /// Whether the log shows that this very attempt was announced.
+    async fn is_announced(&self, key: &str) -> bool {
+        let Some(log) = self.log.upgrade() else { return false };
+        let (execution, _) = key.rsplit_once('-').unwrap();
+        let stream = StreamKey::new(TenantId(1), "execution", execution);
+        let newest = log.read_stream(&stream, Revision(u64::MAX), Direction::Backward, 1).await.unwrap();
+        let newest: ExecutionEvent = codec::decode(&newest[0]).unwrap();
+        matches!(newest, ExecutionEvent::NodeStarted { idempotency_key, .. } if idempotency_key == key)
+    }
+}
+
+#[async_trait]
+impl EffectNode for Effect {
+    async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let key = run.idempotency_key.to_owned();
+        let [stuck, sleep_ms, failures] =
+            ["stuck", "sleep_ms", "failures"].map(|name| run.raw_parameter(name).and_then(Value::as_u64).unwrap_or(0));
+        assert!(self.is_announced(&key).await, "the effect {key} began before the log said so");
+        self.calls.made.lock().unwrap().push(key.clone());
+        if (self.calls.made().iter().filter(|made| **made == key).count() as u64) <= stuck {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(Duration::from_millis(sleep_ms)).await;
+        if self.calls.fails(&key, failures) {
+            return Err(NodeError::api("the world said no"));
+        }
+        assert!(run.raw_parameter("panics").is_none(), "a fault in an effect");
+        let calls = run.memory.get("calls").and_then(Value::as_u64).unwrap_or(0) + 1;
+        run.memory.insert("calls".to_owned(), json!(calls));
+        Ok(NodeOutput::single(run.items().iter().map(|item| marked(item, &run.node.name)).collect()))
+    }
+}
+
+/// The item without its origin, and with the name of the node that it passed.
+fn marked(item: &Item, by: &str) -> Item {
+    let mut json = item.json.clone();
+    json.insert("by".to_owned(), json!(by));
+    Item::new(json)
+}
+
+fn object(value: &Value) -> JsonObject {
+    value.as_object().cloned().unwrap()
+}
+
+/// Gives the items that its parameter `give` lists by output; items with `json` are taken as they are.
+fn give(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    let outputs: Vec<Vec<Value>> = serde_json::from_value(run.raw_parameter("give").unwrap().clone()).unwrap();
+    let item = |value: &Value| match value.get("json") {
+        Some(_) => serde_json::from_value(value.clone()).unwrap(),
+        None => Item::new(object(value)),
+    };
+    Ok(NodeOutput::many(outputs.iter().map(|items| items.iter().map(item).collect()).collect()))
+}
+
+fn mark(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    Ok(NodeOutput::single(run.items().iter().map(|item| marked(item, &run.node.name)).collect()))
+}
+
+/// All inputs, one after the other, each item paired with where it came from.
+fn append(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    let place = |input: usize| {
+        move |(index, item): (usize, &Item)| Item { paired_item: Some(PairedItem::of(index, input)), ..item.clone() }
+    };
+    let items = run.inputs.iter().enumerate().flat_map(|(input, items)| items.iter().enumerate().map(place(input)));
+    Ok(NodeOutput::single(items.collect()))
+}
+
+/// Counts its runs in its memory: output 0 until there were `rounds`, then output 1.
+fn rounds(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    let before = run.memory.get("count").and_then(Value::as_u64).unwrap_or(0);
+    let more = before < run.raw_parameter("rounds").and_then(Value::as_u64).unwrap();
+    run.memory.insert("count".to_owned(), json!(before + 1));
+    let items: Vec<Item> = run.items().iter().map(|item| marked(item, &format!("round {before}"))).collect();
+    Ok(NodeOutput::many(if more { vec![items, Vec::new()] } else { vec![Vec::new(), items] }))
+}
+
+/// One item for each of the input's: what of node `of` it was made from, as expressions would learn it.
+fn trace(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    let of = run.raw_parameter("of").and_then(Value::as_str).unwrap().to_owned();
+    let found = |item_index| match run.scope.nodes.look_up(&Lookup::PairedItem { node: of.clone(), item_index }) {
+        Ok(Found::Item(item)) => json!({"found": item.json}),
+        Ok(_) => json!({"found": null}),
+        Err(error) => json!({"problem": error.to_string()}),
+    };
+    Ok(NodeOutput::single((0..run.items().len()).map(|index| Item::new(object(&found(index)))).collect()))
+}
+
+/// All node types of these tests.
+pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry {
+    let pure = |name, closes_loops, run: Run| Arc::new(Pure { name, closes_loops, run }) as SharedNodeType;
+    let failing = Arc::clone(calls);
+    let flaky = move |run: &mut NodeRun<'_>| {
+        let failures = run.raw_parameter("failures").and_then(Value::as_u64).unwrap_or(u64::MAX);
+        if failing.fails(run.idempotency_key, failures) {
+            Err(NodeError::operation("it does not work"))
+        } else {
+            mark(run)
+        }
+    };
+    let large = |run: &mut NodeRun<'_>| {
+        let bytes = run.raw_parameter("bytes").and_then(Value::as_u64).unwrap() as usize;
+        Ok(NodeOutput::single(vec![Item::new(object(&json!({"text": "x".repeat(bytes)})))]))
+    };
+    NodeRegistry::new([
+        Arc::new(Pass("test.trigger", NodeRole::Trigger)) as SharedNodeType,
+        Arc::new(Pass("test.pass", NodeRole::Pure)),
+        Arc::new(Effect { calls: Arc::clone(calls), log: Arc::downgrade(log) }),
+        pure("test.give", false, Box::new(give)),
+        pure("test.mark", false, Box::new(mark)),
+        pure("test.append", false, Box::new(append)),
+        pure("test.rounds", true, Box::new(rounds)),
+        pure("test.trace", false, Box::new(trace)),
+        pure("test.flaky", false, Box::new(flaky)),
+        pure("test.large", false, Box::new(large)),
+        pure("test.panics", false, Box::new(|_| panic!("a fault in a node"))),
+    ])
+}
