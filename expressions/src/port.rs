@@ -54,11 +54,7 @@ impl Evaluated {
     /// The value as it lands in an item: what `JSON.stringify` keeps; `None` for `undefined` and functions.
     pub fn into_json(self) -> Option<Value> {
         match self {
-            Self::Undefined
-            | Self::Special {
-                kind: SpecialKind::Function,
-                ..
-            } => None,
+            Self::Undefined | Self::Special { kind: SpecialKind::Function, .. } => None,
             Self::Json(json) | Self::Special { json, .. } => Some(json),
         }
     }
@@ -116,17 +112,11 @@ pub struct Limits {
 
 impl Limits {
     /// Limits for the expressions of one node run.
-    pub const EXPRESSION: Self = Self {
-        time_ms_max: Duration::from_millis(1_000),
-        memory_bytes_max: 128 << 20,
-        output_bytes_max: 64 << 20,
-    };
+    pub const EXPRESSION: Self =
+        Self { time_ms_max: Duration::from_millis(1_000), memory_bytes_max: 128 << 20, output_bytes_max: 64 << 20 };
     /// Limits for one Code node run.
-    pub const CODE: Self = Self {
-        time_ms_max: Duration::from_secs(10),
-        memory_bytes_max: 256 << 20,
-        output_bytes_max: 64 << 20,
-    };
+    pub const CODE: Self =
+        Self { time_ms_max: Duration::from_secs(10), memory_bytes_max: 256 << 20, output_bytes_max: 64 << 20 };
 }
 
 /// How a Code node's script is called.
@@ -159,12 +149,7 @@ pub struct CodeOutput {
 /// A place where JavaScript runs: one per execution, because a script may leave globals behind.
 pub trait ScriptSession: Send {
     /// Evaluates many jobs of one node run; the answers are in the order of the jobs. One limit for all.
-    fn evaluate(
-        &mut self,
-        scope: &Scope,
-        jobs: &[Job<'_>],
-        limits: Limits,
-    ) -> Vec<Result<Evaluated, ExpressionError>>;
+    fn evaluate(&mut self, scope: &Scope, jobs: &[Job<'_>], limits: Limits) -> Vec<Result<Evaluated, ExpressionError>>;
 
     /// Runs a Code node's script over the scope's items.
     ///
@@ -183,12 +168,7 @@ pub trait ScriptSession: Send {
     ///
     /// # Errors
     /// [`ExpressionError`] when it throws or meets a limit.
-    fn evaluate_tagged(
-        &mut self,
-        scope: &Scope,
-        job: Job<'_>,
-        limits: Limits,
-    ) -> Result<Value, ExpressionError>;
+    fn evaluate_tagged(&mut self, scope: &Scope, job: Job<'_>, limits: Limits) -> Result<Value, ExpressionError>;
 }
 
 /// Makes sessions. Implemented by `expressions/sandbox`.

@@ -167,12 +167,12 @@ fn zone_token(moment: &DateTime<Tz>, letter: char, count: usize) -> Option<Strin
 
 /// Zone names as `en-US` has them: American zones have letters, the others a distance from GMT.
 fn zone_abbreviation(moment: &DateTime<Tz>) -> String {
-    const LETTERED: [&str; 14] = [
-        "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AST", "ADT", "AKST", "AKDT", "HST", "HDT",
-    ];
+    const LETTERED: [&str; 14] =
+        ["EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AST", "ADT", "AKST", "AKDT", "HST", "HDT"];
     let zone = moment.timezone();
     let name = moment.offset().abbreviation().unwrap_or_default();
-    let is_american = zone.name().starts_with("America/") || zone.name().starts_with("US/") || zone == Tz::Pacific__Honolulu;
+    let is_american =
+        zone.name().starts_with("America/") || zone.name().starts_with("US/") || zone == Tz::Pacific__Honolulu;
     if (is_american && LETTERED.contains(&name)) || name == "UTC" {
         return name.to_owned();
     }

@@ -14,7 +14,7 @@ const EVENTS: &str = "query($first: Int!, $after: String, $filter: EventFilter!,
     nodes { position recordedAt category streamId revision type actor { kind name } causationId payload }
     pageInfo { hasNextPage endCursor } } }";
 
-/// How often a followed log is asked for news. The wait itself happens in the server.
+/// How often a followed log is asked for news.
 const TAIL_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Subcommand)]
