@@ -67,3 +67,43 @@ impl OpenExecutions {
         self.by_stream.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use timeloom_domain::ids::TenantId;
+
+    use super::*;
+
+    fn stream(id: &str) -> StreamKey {
+        StreamKey::new(TenantId(1), "execution", id)
+    }
+
+    #[test]
+    fn the_settled_position_never_lies_behind_an_open_execution() {
+        let (mut open, all) = (OpenExecutions::default(), CancellationToken::new());
+        open.resume_from(Position(3));
+        assert_eq!(open.settled(), Position(3), "a restart keeps the place");
+        for (id, position) in [("a", 5), ("b", 9), ("c", 20)] {
+            assert!(open.begin(&stream(id), Position(position), &all).is_some());
+        }
+        assert!(open.begin(&stream("b"), Position(9), &all).is_none(), "it is open already");
+        open.end(&stream("c"));
+        assert_eq!(open.settled(), Position(4));
+        open.end(&stream("a"));
+        assert_eq!(open.settled(), Position(8));
+        open.end(&stream("b"));
+        assert_eq!((open.settled(), open.count()), (Position(20), 0));
+    }
+
+    #[test]
+    fn cancelling_reaches_one_execution_and_stopping_reaches_all() {
+        let (mut open, all) = (OpenExecutions::default(), CancellationToken::new());
+        let mut begin = |id: &str, position| open.begin(&stream(id), Position(position), &all).unwrap();
+        let (first, second) = (begin("a", 1), begin("b", 2));
+        open.cancel(&stream("a"));
+        assert_eq!((first.is_cancelled(), second.is_cancelled()), (true, false));
+        all.cancel();
+        assert!(second.is_cancelled());
+        assert!(open.begin(&stream("late"), Position(3), &all).unwrap().is_cancelled(), "what begins after it too");
+    }
+}

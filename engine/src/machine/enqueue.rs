@@ -5,6 +5,7 @@ use std::sync::Arc;
 use timeloom_domain::definition::{ExecutionOrder, Target};
 use timeloom_domain::item::{Item, Items, Outputs, Source};
 
+use super::waiting::Gathered;
 use super::{Entry, Machine};
 
 /// One connection that is followed.
@@ -69,7 +70,7 @@ impl Machine {
         let was_waiting = self.waiting.contains(target.node);
         let complete = self.waiting.add(target.node, target.input, input_count, Arc::clone(step.items), source);
         match complete {
-            Some((inputs, sources)) => self.push(Entry { node: target.node, inputs, sources }),
+            Some(Gathered { inputs, sources }) => self.push(Entry { node: target.node, inputs, sources }),
             None if !was_waiting && self.plan.order == ExecutionOrder::V0 => self.force_parents(step),
             None => {}
         }

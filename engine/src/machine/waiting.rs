@@ -7,17 +7,17 @@ use timeloom_domain::item::{Items, Source};
 
 use super::{Entry, Machine};
 
-/// Incomplete inputs, in the order in which nodes began to wait. A node may wait several times over (in loops).
+/// Gathered inputs, in the order in which nodes began to wait. A node may wait several times over (in loops).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Waiting {
-    nodes: Vec<(usize, BTreeMap<usize, Incomplete>)>,
+    nodes: Vec<(usize, BTreeMap<usize, Gathered>)>,
 }
 
 /// Inputs that came in so far.
 #[derive(Debug, Clone)]
-pub(super) struct Incomplete {
-    inputs: Vec<Option<Items>>,
-    sources: Vec<Option<Source>>,
+pub(super) struct Gathered {
+    pub(super) inputs: Vec<Option<Items>>,
+    pub(super) sources: Vec<Option<Source>>,
 }
 
 impl Waiting {
@@ -33,7 +33,7 @@ impl Waiting {
         input_count: usize,
         items: Items,
         source: Source,
-    ) -> Option<(Vec<Option<Items>>, Vec<Option<Source>>)> {
+    ) -> Option<Gathered> {
         let at = self.nodes.iter().position(|(waiting, _)| *waiting == node).unwrap_or_else(|| {
             self.nodes.push((node, BTreeMap::new()));
             self.nodes.len() - 1
@@ -43,7 +43,7 @@ impl Waiting {
         let index = free.map_or_else(|| entries.keys().next_back().map_or(0, |last| last + 1), |(index, _)| *index);
         let entry = entries
             .entry(index)
-            .or_insert_with(|| Incomplete { inputs: vec![None; input_count], sources: vec![None; input_count] });
+            .or_insert_with(|| Gathered { inputs: vec![None; input_count], sources: vec![None; input_count] });
         if entry.inputs.len() <= input {
             entry.inputs.resize(input + 1, None);
             entry.sources.resize(input + 1, None);
@@ -55,14 +55,14 @@ impl Waiting {
         }
         let complete = entries.remove(&index)?;
         self.nodes.retain(|(_, entries)| !entries.is_empty());
-        Some((complete.inputs, complete.sources))
+        Some(complete)
     }
 
-    fn first(&self, node: usize) -> Option<&Incomplete> {
+    fn first(&self, node: usize) -> Option<&Gathered> {
         self.nodes.iter().find(|(waiting, _)| *waiting == node)?.1.values().next()
     }
 
-    fn take_first(&mut self, node: usize) -> Option<Incomplete> {
+    fn take_first(&mut self, node: usize) -> Option<Gathered> {
         let entries = &mut self.nodes.iter_mut().find(|(waiting, _)| *waiting == node)?.1;
         let taken = entries.pop_first().map(|(_, entry)| entry);
         self.nodes.retain(|(_, entries)| !entries.is_empty());

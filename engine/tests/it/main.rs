@@ -1,5 +1,7 @@
 //! The engine over a log in memory, with small node types made for these tests.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod bench;
 mod control;
 mod crash;

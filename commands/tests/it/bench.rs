@@ -1,0 +1,196 @@
+//! Commands over a log that can be made to fail, and workflow files in short.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use timeloom_commands::{Clock, CommandContext, CommandError, Commands, Ids, ImportWorkflow, Outcome, StartExecution};
+use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, Ports};
+use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
+use timeloom_store::{
+    Append, AppendError, Appended, Direction, EventLog, Filter, LogError, MemoryLog, Position, RecordedEvent, Revision,
+    StreamKey, Subscription, SystemClock, TenantScope,
+};
+use uuid::Uuid;
+
+pub(crate) const TENANT: TenantId = TenantId(1);
+
+/// A log whose next appends or reads fail as the test says.
+pub(crate) struct Moody {
+    log: Arc<MemoryLog>,
+    pub(crate) refusals: Mutex<VecDeque<AppendError>>,
+    pub(crate) read_fault: Mutex<Option<LogError>>,
+}
+
+#[async_trait]
+impl EventLog for Moody {
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let refusal = self.refusals.lock().unwrap().pop_front();
+        match refusal {
+            Some(refusal) => Err(refusal),
+            None => self.log.append(append).await,
+        }
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamKey,
+        after: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        let fault = self.read_fault.lock().unwrap().clone();
+        match fault {
+            Some(fault) => Err(fault),
+            None => self.log.read_stream(stream, after, direction, limit).await,
+        }
+    }
+
+    async fn read_all(
+        &self,
+        scope: TenantScope,
+        after: Position,
+        direction: Direction,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.log.read_all(scope, after, direction, filter, limit).await
+    }
+
+    fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription {
+        self.log.subscribe(scope, after, filter, capacity)
+    }
+
+    fn head(&self) -> Position {
+        self.log.head()
+    }
+
+    async fn wait_for(&self, position: Position) -> Result<(), LogError> {
+        self.log.wait_for(position).await
+    }
+
+    async fn position_at(&self, time_us: i64) -> Result<Position, LogError> {
+        self.log.position_at(time_us).await
+    }
+}
+
+struct TestClock;
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> i64 {
+        1_700_000_000_000
+    }
+}
+
+#[derive(Default)]
+struct TestIds(AtomicU64);
+
+impl Ids for TestIds {
+    fn uuid(&self) -> Uuid {
+        Uuid::from_u64_pair(7, self.0.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn seed(&self) -> u64 {
+        42
+    }
+}
+
+/// Commands and the log under them.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) log: Arc<Moody>,
+    pub(crate) commands: Commands,
+    ids: Arc<dyn Ids>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let log = MemoryLog::new(Arc::new(SystemClock));
+        let log = Arc::new(Moody { log, refusals: Mutex::default(), read_fault: Mutex::default() });
+        let ids: Arc<dyn Ids> = Arc::new(TestIds::default());
+        let commands = Commands::new(
+            Arc::clone(&log) as Arc<dyn EventLog>,
+            Arc::new(catalogue()),
+            Arc::new(TestClock),
+            Arc::clone(&ids),
+        );
+        Self { log, commands, ids }
+    }
+
+    /// A new command of somebody.
+    pub(crate) fn context(&self) -> CommandContext {
+        CommandContext {
+            tenant: TENANT,
+            actor: Actor::Local("somebody".to_owned()),
+            command_id: CommandId(self.ids.uuid()),
+            causation_id: None,
+            correlation_id: None,
+        }
+    }
+
+    pub(crate) async fn import(&self, name: &str) -> WorkflowId {
+        let import = ImportWorkflow { workflow_id: None, source: source(name) };
+        self.commands.import_workflow(&self.context(), import).await.unwrap().value
+    }
+
+    pub(crate) async fn start(&self, workflow_id: WorkflowId) -> ExecutionId {
+        self.commands.start_execution(&self.context(), by_hand(workflow_id)).await.unwrap().value
+    }
+
+    /// Event types of a stream, oldest first.
+    pub(crate) async fn story(&self, category: &str, id: impl ToString) -> Vec<String> {
+        let stream = StreamKey::new(TENANT, category, id.to_string());
+        let read = self.log.log.read_stream(&stream, Revision::default(), Direction::Forward, 1_000).await.unwrap();
+        read.iter().map(|event| event.event_type.to_string()).collect()
+    }
+}
+
+/// A manual run of the draft.
+pub(crate) fn by_hand(workflow_id: WorkflowId) -> StartExecution {
+    let (execution_id, version, start_node, items) = (None, None, None, None);
+    StartExecution { execution_id, workflow_id, version, mode: ExecutionMode::Manual, start_node, items }
+}
+
+fn catalogue() -> NodeCatalogue {
+    let known = |node_type, role| NodeDefinition {
+        node_type,
+        display_name: "Sample",
+        description: "A node for tests.",
+        versions: &[1.0],
+        role,
+        ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
+        parameters: &[],
+    };
+    NodeCatalogue::new([known("test.trigger", NodeRole::Trigger), known("test.set", NodeRole::Pure)])
+}
+
+/// A workflow of a trigger and a node after it.
+pub(crate) fn file(name: &str) -> Value {
+    json!({
+        "name": name,
+        "nodes": [
+            {"name": "Start", "type": "test.trigger", "typeVersion": 1, "position": [0, 0], "parameters": {}},
+            {"name": "Set", "type": "test.set", "typeVersion": 1, "position": [1, 0], "parameters": {}},
+        ],
+        "connections": {"Start": {"main": [[{"node": "Set", "type": "main", "index": 0}]]}},
+    })
+}
+
+pub(crate) fn source(name: &str) -> Vec<u8> {
+    file(name).to_string().into_bytes()
+}
+
+/// The word of a refusal.
+#[track_caller]
+pub(crate) fn code<T: std::fmt::Debug>(answer: Result<Outcome<T>, CommandError>) -> &'static str {
+    match answer {
+        Err(CommandError::Refused(refusal)) => {
+            assert!(!refusal.message.is_empty(), "a refusal says what to do");
+            refusal.code
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}

@@ -1,0 +1,11 @@
+//! Commands over a log in memory, through their public interface.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bench;
+mod executions;
+mod framework;
+mod registries;
+mod repeats;
+mod together;
+mod workflows;

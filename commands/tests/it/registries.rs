@@ -1,0 +1,62 @@
+//! Commands on plugins and models: what they do and what they refuse.
+
+use timeloom_commands::{AddModelVersion, AddPluginVersion};
+use timeloom_domain::ids::Slug;
+
+use crate::bench::{World, code};
+
+fn slug(text: &str) -> Slug {
+    Slug::try_new(text).unwrap()
+}
+
+fn plugin(version: &str, digit: &str) -> AddPluginVersion {
+    AddPluginVersion { version: version.to_owned(), digest: digit.repeat(64) }
+}
+
+fn model(digit: &str) -> AddModelVersion {
+    AddModelVersion { format: "onnx".to_owned(), digest: digit.repeat(64) }
+}
+
+#[tokio::test]
+async fn a_plugin_goes_through_its_life() {
+    let (world, name) = (World::new(), slug("acme/mailer"));
+    let (commands, one) = (&world.commands, || "1".to_owned());
+    let nobody = commands.enable_plugin(&world.context(), name.clone(), one()).await;
+    assert_eq!(code(nobody), "PLUGIN_NOT_FOUND");
+    commands.register_plugin(&world.context(), name.clone(), "Sends mail.".to_owned()).await.unwrap();
+    let twice = commands.register_plugin(&world.context(), name.clone(), String::new()).await;
+    assert_eq!(code(twice), "PLUGIN_EXISTS");
+    commands.add_plugin_version(&world.context(), name.clone(), plugin("1", "a")).await.unwrap();
+    let other = commands.add_plugin_version(&world.context(), name.clone(), plugin("1", "b")).await;
+    assert_eq!(code(other), "PLUGIN_VERSION_TAKEN");
+    let odd = commands.add_plugin_version(&world.context(), name.clone(), plugin("2", "z")).await;
+    assert_eq!(code(odd), "INVALID_DIGEST");
+    let unknown = commands.enable_plugin(&world.context(), name.clone(), "9".to_owned()).await;
+    assert_eq!(code(unknown), "PLUGIN_VERSION_NOT_FOUND");
+    commands.enable_plugin(&world.context(), name.clone(), one()).await.unwrap();
+    commands.disable_plugin(&world.context(), name.clone(), "it leaks".to_owned()).await.unwrap();
+    assert_eq!(commands.retire_plugin(&world.context(), name.clone()).await.unwrap().value, name);
+    assert_eq!(code(commands.enable_plugin(&world.context(), name.clone(), one()).await), "PLUGIN_RETIRED");
+    let story = ["PluginRegistered", "PluginVersionAdded", "PluginEnabled", "PluginDisabled", "PluginRetired"];
+    assert_eq!(world.story("plugin", name).await, story);
+}
+
+#[tokio::test]
+async fn a_model_goes_through_its_life() {
+    let (world, name) = (World::new(), slug("acme/tagger"));
+    let commands = &world.commands;
+    assert_eq!(code(commands.promote_model(&world.context(), name.clone(), 1).await), "MODEL_NOT_FOUND");
+    commands.register_model(&world.context(), name.clone(), "Tags text.".to_owned()).await.unwrap();
+    assert_eq!(code(commands.register_model(&world.context(), name.clone(), String::new()).await), "MODEL_EXISTS");
+    commands.add_model_version(&world.context(), name.clone(), model("a")).await.unwrap();
+    assert_eq!(code(commands.add_model_version(&world.context(), name.clone(), model("z")).await), "INVALID_DIGEST");
+    assert_eq!(code(commands.promote_model(&world.context(), name.clone(), 2).await), "MODEL_VERSION_NOT_FOUND");
+    commands.promote_model(&world.context(), name.clone(), 1).await.unwrap();
+    commands.disable_model(&world.context(), name.clone(), "it drifts".to_owned()).await.unwrap();
+    commands.enable_model(&world.context(), name.clone()).await.unwrap();
+    commands.retire_model(&world.context(), name.clone()).await.unwrap();
+    assert_eq!(code(commands.enable_model(&world.context(), name.clone()).await), "MODEL_RETIRED");
+    let story =
+        ["ModelRegistered", "ModelVersionAdded", "ModelPromoted", "ModelDisabled", "ModelEnabled", "ModelRetired"];
+    assert_eq!(world.story("model", name).await, story);
+}
