@@ -40,7 +40,7 @@ pub struct SqliteOptions {
     pub log_id: Uuid,
     /// Where times come from.
     pub clock: Arc<dyn Clock>,
-    /// Largest size of the log's file in pages of 4 KiB; appends that need more are refused. `None`: the disk decides.
+    /// Largest size of the log's file in pages of 8 KiB; appends that need more are refused. `None`: the disk decides.
     pub pages_max: Option<u32>,
 }
 

@@ -17,6 +17,8 @@ use crate::error::{OpenError, StorageError};
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 /// Marks the file as ours: `TLog` in ASCII.
 const APPLICATION_ID: u32 = 0x544c_6f67;
+/// Size of a page of a new file. An append fills several: larger pages mean fewer writes for each commit.
+const PAGE_BYTES: u32 = 8 << 10;
 /// Pages in the write-ahead log before the writer moves them into the main file.
 const CHECKPOINT_PAGES: u32 = 4_000;
 /// Size to which the write-ahead log is cut after it grew over it.
@@ -98,7 +100,8 @@ pub(crate) fn open_writer(file: &Path, pages_max: Option<u32>) -> Result<Connect
     let connection = Connection::open(file)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.execute_batch(&format!(
-        "PRAGMA journal_mode = WAL;
+        "PRAGMA page_size = {PAGE_BYTES};
+         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
          PRAGMA journal_size_limit = {WAL_BYTES_KEPT};
