@@ -1,6 +1,7 @@
 //! The bridge to cqrs-es: its framework over our log folds every event exactly once, and its own test bench
 //! understands our aggregates.
 
+use cqrs_es::event_sink::EventSink;
 use cqrs_es::test::TestFramework;
 use cqrs_es::{Aggregate as _, DomainEvent as _};
 use proptest::prelude::*;
@@ -46,6 +47,20 @@ async fn the_frameworks_own_test_bench_understands_our_aggregates() {
     bench(()).given(vec![registered(), added()]).when_async(enable("2")).await.then_expect_error(unknown);
     let message = "there is no plugin with this name: register it first";
     bench(()).given_no_previous_events().when_async(enable("1")).await.then_expect_error_message(message);
+}
+
+#[tokio::test]
+async fn an_aggregate_in_the_framework_folds_its_new_events_once() {
+    let (mut aggregate, sink) = (Es::<Plugin>::default(), EventSink::default());
+    let register = PluginCommand::Register { name: slug(), description: String::new() };
+    aggregate.handle(register, &(), &sink).await.unwrap();
+    let add = PluginCommand::AddVersion { version: "1".to_owned(), digest: "a".repeat(64) };
+    aggregate.handle(add, &(), &sink).await.unwrap();
+    let events = sink.collect().await;
+    assert_eq!(events, [registered(), added()]);
+    let mut folded = Plugin::default();
+    events.iter().for_each(|event| folded.apply(&event.0));
+    assert_eq!((&aggregate.0, aggregate.0.versions.len()), (&folded, 1));
 }
 
 #[test]

@@ -105,13 +105,13 @@ fn happenings(run: timeloom_domain::execution::NodeFacts, answer: &Answer) -> Ve
     }
 }
 
-/// A whole history of at most 60 node runs.
+/// A whole history of at most 30 node runs.
 fn history(file: &Value, answers: &[Answer]) -> Vec<ExecutionEvent> {
     let (mut machine, started) = machine(file);
     let mut events = vec![started];
     for step in 0..200 {
         let next = match machine.next() {
-            Action::Run(task) if task.facts.execution_index >= 60 => break,
+            Action::Run(task) if task.facts.execution_index >= 30 => break,
             Action::Run(task) => {
                 let answer = &answers[task.facts.execution_index % answers.len()];
                 happenings(task.facts, answer)
@@ -157,7 +157,7 @@ fn told_runs(state: &Execution) -> Vec<(String, usize, Outputs)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_moment_is_the_same_however_it_is_folded(file in workflow(), answers in prop::collection::vec(answer(), 1..8)) {

@@ -209,7 +209,7 @@ fn order_v0_stops_at_a_node_whose_inputs_never_come() {
 #[test]
 fn a_join_behind_a_waiting_join_waits_for_it() {
     let join = |name, y| node(name, "append", json!({"inputs": 2}), json!({"position": [100, y]}));
-    let nodes = [trigger(), at("Empty", "mark", 0, 300), join("Late", 0), join("Early", 100)];
+    let nodes = [trigger(), at("Empty", "mark", 0, 300), join("Late", 200), join("Early", 100)];
     // `Late` begins to wait first, but its other input comes from `Early`.
     let links = ["Start>Late", "Start>Early", "Start>Empty", "Early>Late.1", "Empty>Early.1"];
     let told = story(&file("v1", &nodes, &links), &[("Empty", &[0])]);
