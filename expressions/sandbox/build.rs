@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "cargo tells a build script everything through its environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script everything through its environment")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let guest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("guest/dist/guest.cwasm");
     println!("cargo:rerun-if-changed={}", guest.display());

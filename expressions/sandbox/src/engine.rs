@@ -86,7 +86,10 @@ impl Loaded {
     }
 }
 
-#[expect(unsafe_code, reason = "the image is part of this executable: our own build compiled it, and nothing can replace it")]
+#[expect(
+    unsafe_code,
+    reason = "the image is part of this executable: our own build compiled it, and nothing can replace it"
+)]
 fn load() -> wasmtime::Result<Loaded> {
     let engine = Engine::new(&runtime_config())?;
     // SAFETY: `GUEST` was written by `precompile` with the same settings; wasmtime checks version and settings.

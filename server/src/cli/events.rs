@@ -116,7 +116,10 @@ async fn tail(client: &Client, which: &Which, limit: u32, no_follow: bool, json:
     }
     let mut after = last_position(&list).unwrap_or_else(|| "0".to_owned());
     print(&list, json);
-    while !no_follow {
+    if no_follow {
+        return Ok(());
+    }
+    loop {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(()),
             () = tokio::time::sleep(TAIL_PAUSE) => {}

@@ -9,12 +9,12 @@ use clap::Args;
 use serde_json::{Value, json};
 use timeloom_commands::{CommandContext, CommandError, Ids as _, ImportWorkflow, Outcome, StartExecution, SystemIds};
 use timeloom_domain::definition::wrap_item;
-use timeloom_domain::event::Event;
+use timeloom_domain::event::{Aggregate as _, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{CommandId, ExecutionId};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::NodeRegistry;
-use timeloom_store::{Filter, Position, StreamKey, SubscriptionMessage, TenantScope};
+use timeloom_store::{Filter, Position, StreamKey, Subscription, SubscriptionMessage, TenantScope};
 
 use super::client::Client;
 use super::workflow::read_file;
@@ -30,6 +30,9 @@ const START: &str = "mutation($input: StartExecutionInput!) { startExecution(inp
   executionId position status errors { code message ... on Refused { problems { node field message } } } } }";
 const STATE: &str = "query($id: ID!, $position: Position) {
   stateAt(entity: { kind: EXECUTION, id: $id }, waitFor: $position) { state } }";
+
+/// How often a person who waits is told how far the run is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What `workflow run` takes.
 #[derive(Debug, Args)]
@@ -130,23 +133,7 @@ impl RunArguments {
         };
         self.told(app.commands.start_execution(&context(), start).await)?;
         let mut execution = Execution::default();
-        let followed = async {
-            while let Some(message) = events.next().await {
-                match message {
-                    SubscriptionMessage::Event(recorded) => {
-                        let event = timeloom_store::codec::decode::<ExecutionEvent>(&recorded)?;
-                        timeloom_domain::event::Aggregate::apply(&mut execution, &event);
-                        if execution.status.has_ended() {
-                            return Ok(());
-                        }
-                    }
-                    SubscriptionMessage::Failed(error) => return Err(anyhow::Error::new(error)),
-                    SubscriptionMessage::FellBehind(_) => return Err(anyhow!("the run gave more events than fit")),
-                    SubscriptionMessage::Checkpoint(_) | SubscriptionMessage::CaughtUp(_) => {}
-                }
-            }
-            Err(anyhow!("the log was closed before the run ended"))
-        };
+        let followed = follow(&mut events, &mut execution);
         match tokio::time::timeout(Duration::from_secs(self.timeout), followed).await {
             Ok(result) => result?,
             Err(_) => return Err(anyhow!("the run did not end within {} s: see --timeout", self.timeout).into()),
@@ -194,6 +181,32 @@ impl RunArguments {
         let data = client.ask(STATE, variables).await?;
         let state = data.pointer("/stateAt/state").cloned().unwrap_or_default();
         Ok(serde_json::from_value(state).context("the server's answer is not an execution")?)
+    }
+}
+
+/// Folds the events of a run as they come, until it has ended; tells the person that it goes on.
+async fn follow(events: &mut Subscription, execution: &mut Execution) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+    loop {
+        let message = tokio::select! {
+            message = events.next() => message,
+            _ = ticks.tick() => {
+                output::notice(&format!("running: {} node runs so far", execution.node_runs.len()));
+                continue;
+            }
+        };
+        match message {
+            Some(SubscriptionMessage::Event(recorded)) => {
+                execution.apply(&timeloom_store::codec::decode::<ExecutionEvent>(&recorded)?);
+                if execution.status.has_ended() {
+                    return Ok(());
+                }
+            }
+            Some(SubscriptionMessage::Failed(error)) => return Err(error.into()),
+            Some(SubscriptionMessage::FellBehind(_)) => return Err(anyhow!("the run gave more events than fit")),
+            Some(SubscriptionMessage::Checkpoint(_) | SubscriptionMessage::CaughtUp(_)) => {}
+            None => return Err(anyhow!("the log was closed before the run ended")),
+        }
     }
 }
 

@@ -8,21 +8,11 @@ use wasmtime::Engine;
 
 /// CPU features that every x86-64 server of the last fifteen years has; the image must run on all of them.
 #[cfg(target_arch = "x86_64")]
-const CPU_FEATURES: [&str; 6] = [
-    "has_cmpxchg16b",
-    "has_sse3",
-    "has_ssse3",
-    "has_sse41",
-    "has_sse42",
-    "has_popcnt",
-];
+const CPU_FEATURES: [&str; 6] = ["has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
 #[cfg(not(target_arch = "x86_64"))]
 const CPU_FEATURES: [&str; 0] = [];
 
-#[expect(
-    unsafe_code,
-    reason = "cranelift flags can change what compiled code means; these only name CPU instructions"
-)]
+#[expect(unsafe_code, reason = "cranelift flags can change what compiled code means; these only name CPU instructions")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let paths: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     let [source, target] = paths.as_slice() else {

@@ -31,7 +31,10 @@ fn sessions_and_expressions_are_quick() {
     let mut warm = session();
     let single = best(200, || assert!(warm.evaluate(&many, &job, Limits::EXPRESSION)[0].is_ok()));
     let batch = best(20, || assert_eq!(warm.evaluate(&many, &jobs, Limits::EXPRESSION).len(), 1000));
-    println!("fresh session and expression {fresh:?}, warm expression {single:?}, in a batch of 1000 {:?} each", batch / 1000);
+    println!(
+        "fresh session and expression {fresh:?}, warm expression {single:?}, in a batch of 1000 {:?} each",
+        batch / 1000
+    );
     assert!(fresh < Duration::from_millis(50), "{fresh:?}");
     assert!(batch / 1000 < Duration::from_millis(1), "{batch:?}");
 }

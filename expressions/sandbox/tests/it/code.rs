@@ -29,10 +29,16 @@ fn all_items_may_be_returned_in_several_shapes() {
     assert_eq!(json_of(all, "return items"), json!([{ "n": 2 }, { "n": 1 }]));
     assert_eq!(json_of(all, "return { a: 1 }"), json!([{ "a": 1 }]));
     assert_eq!(json_of(all, "return [{ a: 1 }, { a: 2 }]"), json!([{ "a": 1 }, { "a": 2 }]));
-    assert_eq!(json_of(all, "return $input.all().map(i => ({ json: { d: i.json.n * 2 } }))"), json!([{ "d": 4 }, { "d": 2 }]));
+    assert_eq!(
+        json_of(all, "return $input.all().map(i => ({ json: { d: i.json.n * 2 } }))"),
+        json!([{ "d": 4 }, { "d": 2 }])
+    );
     assert_eq!(json_of(all, "return null"), json!([]));
     assert_eq!(json_of(all, "return []"), json!([]));
-    assert_eq!(json_of(all, "items[0].json.seen = $('Source').all().length; return items[0]"), json!([{ "n": 2, "seen": 2 }]));
+    assert_eq!(
+        json_of(all, "items[0].json.seen = $('Source').all().length; return items[0]"),
+        json!([{ "n": 2, "seen": 2 }])
+    );
 }
 
 #[test]
@@ -52,7 +58,10 @@ fn wrong_returns_are_explained() {
     assert_eq!(message(all, "return [{ json: 1 }]"), "A 'json' property isn't an object");
     assert_eq!(message(CodeMode::EachItem, "return 5"), "Code doesn't return an object");
     assert_eq!(message(CodeMode::EachItem, "return []"), "Code doesn't return a single object");
-    assert_eq!(message(CodeMode::Function, "items[0].json.x = 1"), "No data got returned. Always return an Array of items!");
+    assert_eq!(
+        message(CodeMode::Function, "items[0].json.x = 1"),
+        "No data got returned. Always return an Array of items!"
+    );
 }
 
 #[test]
@@ -61,7 +70,10 @@ fn each_item_is_paired_with_its_input() {
     assert_eq!(output.items.len(), 1);
     assert_eq!(Value::Object(output.items[0].json.clone()), json!({ "n": 1, "i": 1 }));
     assert_eq!(output.items[0].paired_item, Some(PairedItem::index(1)));
-    assert_eq!(json_of(CodeMode::EachItem, "$input.item.json.x = 1; return $input.item"), json!([{ "n": 2, "x": 1 }, { "n": 1, "x": 1 }]));
+    assert_eq!(
+        json_of(CodeMode::EachItem, "$input.item.json.x = 1; return $input.item"),
+        json!([{ "n": 2, "x": 1 }, { "n": 1, "x": 1 }])
+    );
 }
 
 #[test]
@@ -103,7 +115,8 @@ fn console_lines_come_back() {
 
 #[test]
 fn errors_say_where_they_were_thrown() {
-    let error = run(CodeMode::EachItem, "const a = 1;\n\nif ($json.n === 1) throw new TypeError('bad');\nreturn {}").unwrap_err();
+    let error = run(CodeMode::EachItem, "const a = 1;\n\nif ($json.n === 1) throw new TypeError('bad');\nreturn {}")
+        .unwrap_err();
     let ExpressionError::Thrown { name, message, line, item_index, .. } = error else { panic!("{error:?}") };
     assert_eq!((name.as_str(), message.as_str(), line, item_index), ("TypeError", "bad", Some(3), Some(1)));
     let error = run(CodeMode::AllItems, "return 1;\nconst = 5;").unwrap_err();

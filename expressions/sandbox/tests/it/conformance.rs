@@ -40,7 +40,10 @@ enum Expect {
     NotUndefined(#[expect(dead_code, reason = "only its presence counts")] Value),
 }
 
-#[expect(clippy::disallowed_methods, reason = "the data is not part of the repository; the environment says where it is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the data is not part of the repository; the environment says where it is"
+)]
 fn suite() -> Option<Suite> {
     let folder = PathBuf::from(env::var_os("TIMELOOM_CONFORMANCE")?);
     let text = fs::read_to_string(folder.join("expressions/expressions.json")).unwrap();
@@ -52,14 +55,16 @@ fn same(actual: &Value, expected: &Value) -> bool {
     if let Some(elements) = expected.get("$arrayContaining").and_then(Value::as_array) {
         let Some(actual) = actual.as_array() else { return false };
         return elements.iter().all(|wanted| {
-            actual.iter().any(|one| same(one, wanted)) || wanted.as_array().is_some_and(|all| all.iter().all(|one| actual.contains(one)))
+            actual.iter().any(|one| same(one, wanted))
+                || wanted.as_array().is_some_and(|all| all.iter().all(|one| actual.contains(one)))
         });
     }
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => {
             let undefined = serde_json::json!({ "$undefined": true });
             let keys = actual.keys().chain(expected.keys());
-            keys.into_iter().all(|key| same(actual.get(key).unwrap_or(&undefined), expected.get(key).unwrap_or(&undefined)))
+            keys.into_iter()
+                .all(|key| same(actual.get(key).unwrap_or(&undefined), expected.get(key).unwrap_or(&undefined)))
         }
         (Value::Array(actual), Value::Array(expected)) => {
             actual.len() == expected.len() && actual.iter().zip(expected).all(|(one, other)| same(one, other))

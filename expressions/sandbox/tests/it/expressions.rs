@@ -93,7 +93,12 @@ fn names_that_lead_out_of_the_data_are_refused() {
     for template in templates {
         assert!(evaluate(template, json!([{}])).is_err(), "{template}");
     }
-    check(&[("{{ this }}", json!({})), ("{{ globalThis }}", json!({})), ("{{ process }}", json!({})), ("{{ (function () { return this ?? 'none' })() }}", json!("none"))]);
+    check(&[
+        ("{{ this }}", json!({})),
+        ("{{ globalThis }}", json!({})),
+        ("{{ process }}", json!({})),
+        ("{{ (function () { return this ?? 'none' })() }}", json!("none")),
+    ]);
 }
 
 #[test]
@@ -147,7 +152,8 @@ fn missing_nodes_stop_the_expression() {
 #[test]
 fn jobs_of_one_call_see_their_own_items() {
     let scope = scope(json!([{ "n": 1 }, { "n": 2 }, { "n": 3 }]));
-    let jobs: Vec<Job<'_>> = (0..3).map(|item_index| Job { template: "{{ $json.n * 10 + $itemIndex }}", item_index }).collect();
+    let jobs: Vec<Job<'_>> =
+        (0..3).map(|item_index| Job { template: "{{ $json.n * 10 + $itemIndex }}", item_index }).collect();
     let results = session().evaluate(&scope, &jobs, Limits::EXPRESSION);
     let values: Vec<Value> = results.into_iter().map(|result| result.unwrap().into_json().unwrap()).collect();
     assert_eq!(values, [json!(10), json!(21), json!(32)]);
@@ -157,7 +163,13 @@ fn jobs_of_one_call_see_their_own_items() {
 fn expressions_do_not_change_the_items() {
     let scope = scope(json!([{ "list": [3, 1, 2] }]));
     let mut session = session();
-    for template in ["{{ $json = 5 }}", "{{ list = 5 }}", "{{ $json.list.sort() }}", "{{ $json.list.push(9) && $json.list }}", "{{ $json.list = 5 }}"] {
+    for template in [
+        "{{ $json = 5 }}",
+        "{{ list = 5 }}",
+        "{{ $json.list.sort() }}",
+        "{{ $json.list.push(9) && $json.list }}",
+        "{{ $json.list = 5 }}",
+    ] {
         session.evaluate(&scope, &[Job { template, item_index: 0 }], Limits::EXPRESSION);
     }
     let jobs = ["{{ $json.list }}", "{{ list }}"].map(|template| Job { template, item_index: 0 });
@@ -170,7 +182,8 @@ fn other_items_are_noticed_in_the_same_session() {
     let mut session = session();
     for name in ["first", "second"] {
         let scope = scope(json!([{ "name": name }]));
-        let result = session.evaluate(&scope, &[Job { template: "{{ $json.name }}", item_index: 0 }], Limits::EXPRESSION);
+        let result =
+            session.evaluate(&scope, &[Job { template: "{{ $json.name }}", item_index: 0 }], Limits::EXPRESSION);
         assert_eq!(result, [Ok(Evaluated::Json(json!(name)))]);
     }
 }
@@ -236,7 +249,10 @@ fn numbers_are_written_as_people_write_them() {
         ("{{ (1234.5).toLocaleString('en-US', { style: 'currency', currency: 'USD' }) }}", json!("$1,234.50")),
         ("{{ (0.256).toLocaleString('en-US', { style: 'percent' }) }}", json!("26%")),
         ("{{ new Date(0).toLocaleDateString() }}", json!("1/1/1970")),
-        ("{{ new Date(0).toLocaleString('en-US', { timeZone: 'America/New_York' }) }}", json!("12/31/1969, 7:00:00\u{202f}PM")),
+        (
+            "{{ new Date(0).toLocaleString('en-US', { timeZone: 'America/New_York' }) }}",
+            json!("12/31/1969, 7:00:00\u{202f}PM"),
+        ),
         ("{{ ['b', 'C', 'a', 'é'].sort((x, y) => x.localeCompare(y)) }}", json!(["a", "b", "C", "é"])),
     ]);
 }

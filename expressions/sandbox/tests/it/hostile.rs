@@ -22,7 +22,8 @@ fn run(session: &mut dyn ScriptSession, code: &str) -> ExpressionError {
 }
 
 fn works(session: &mut dyn ScriptSession) {
-    let result = session.evaluate(&scope(json!([{ "a": 1 }])), &[Job { template: "{{ $json.a }}", item_index: 0 }], LIMITS);
+    let result =
+        session.evaluate(&scope(json!([{ "a": 1 }])), &[Job { template: "{{ $json.a }}", item_index: 0 }], LIMITS);
     assert_eq!(result, [Ok(Evaluated::Json(json!(1)))]);
 }
 
@@ -72,7 +73,10 @@ fn large_output_is_refused() {
 #[test]
 fn endless_expressions_stop_too() {
     let scope = scope(json!([{}]));
-    let jobs = [Job { template: "{{ (() => { while (true) {} })() }}", item_index: 0 }, Job { template: "{{ 1 }}", item_index: 0 }];
+    let jobs = [
+        Job { template: "{{ (() => { while (true) {} })() }}", item_index: 0 },
+        Job { template: "{{ 1 }}", item_index: 0 },
+    ];
     let results = session().evaluate(&scope, &jobs, LIMITS);
     assert!(results.iter().all(|result| matches!(result, Err(ExpressionError::Limit(_)))), "{results:?}");
     let deep = [Job { template: "{{ (function f() { return f() + 1 })() }}", item_index: 0 }];

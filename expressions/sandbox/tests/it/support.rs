@@ -48,7 +48,11 @@ pub fn scope(json: Value) -> Scope {
         },
         previous: Some(PreviousNode { name: "Source".to_owned(), output_index: 0, run_index: 0 }),
         workflow: WorkflowInfo { id: "w1".to_owned(), name: "Orders".to_owned(), active: true },
-        execution: ExecutionInfo { id: "e1".to_owned(), mode: "test".to_owned(), resume_url: "http://h/wait".to_owned() },
+        execution: ExecutionInfo {
+            id: "e1".to_owned(),
+            mode: "test".to_owned(),
+            resume_url: "http://h/wait".to_owned(),
+        },
         vars: Arc::new(json!({ "region": "eu" }).as_object().unwrap().clone()),
         env: Arc::new(json!({ "STAGE": "dev" }).as_object().unwrap().clone()),
         nodes: Arc::new(NoNodes),
@@ -71,7 +75,9 @@ impl NodeLookup for Nodes {
             ("Current", Lookup::Context { .. }) => Ok(Found::Value(json!({}))),
             ("Idle", Lookup::IsExecuted { .. }) => Ok(Found::Value(json!(false))),
             ("Idle", _) => Err(LookupError::NotExecuted(node.to_owned())),
-            ("Source", Lookup::Items { run: None | Some(0), .. }) => Ok(Found::Items(items(json!([{ "n": 1 }, { "n": 2 }])))),
+            ("Source", Lookup::Items { run: None | Some(0), .. }) => {
+                Ok(Found::Items(items(json!([{ "n": 1 }, { "n": 2 }]))))
+            }
             ("Source", Lookup::Items { run: Some(1), .. }) => Ok(Found::Items(items(json!([{ "n": 3 }])))),
             ("Source", Lookup::Items { .. }) => Err(LookupError::NotExecuted(node.to_owned())),
             ("Source", Lookup::PairedItem { item_index, .. }) => {
