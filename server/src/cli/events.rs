@@ -129,7 +129,6 @@ async fn tail(client: &Client, which: &Which, limit: u32, no_follow: bool, json:
         print(&list, json);
         after = last_position(&list).unwrap_or(after);
     }
-    Ok(())
 }
 
 fn last_position(list: &Value) -> Option<String> {
