@@ -84,7 +84,6 @@ pub struct Machine {
     phase: Phase,
     execution_index: usize,
     attempts: u32,
-    last_requeued: Option<(usize, usize)>,
 }
 
 impl Machine {
@@ -98,7 +97,6 @@ impl Machine {
             phase: Phase::Running,
             execution_index: 0,
             attempts: 0,
-            last_requeued: None,
             plan,
             start,
         };
@@ -223,7 +221,6 @@ impl Machine {
         Arc::make_mut(&mut self.data).push(node, finished);
         self.execution_index = run.execution_index + 1;
         self.attempts = 0;
-        self.last_requeued = None;
         self.enqueue_followers(node, run_index, outputs);
         if self.stack.is_empty() {
             self.release_waiting();
@@ -231,25 +228,26 @@ impl Machine {
         self.settle();
     }
 
-    /// In order v0 a node whose inputs are incomplete goes to the back of the stack until they are there.
+    /// In order v0 a node whose inputs are incomplete goes to the back of the stack until they are there. When that
+    /// is true of all of them, nothing will bring them any more.
     fn settle(&mut self) {
-        while let Some(entry) = self.stack.front() {
-            let incomplete = self.plan.order == ExecutionOrder::V0
-                && (0..self.plan.graph.inputs(entry.node).len())
-                    .any(|input| entry.inputs.len() < input || entry.inputs.get(input).is_some_and(Option::is_none));
-            if !incomplete {
+        for _ in 0..self.stack.len() {
+            if self.stack.front().is_none_or(|entry| !self.is_incomplete(entry)) {
                 return;
             }
-            let attempt = (entry.node, self.data.runs(entry.node).len());
-            if self.last_requeued == Some(attempt) {
-                let message = "stopped because it seems to be in an endless loop: an input never gets data";
-                let node = Some(self.plan.node(entry.node).name.clone());
-                self.phase = Phase::Failed { node, error: json!({"name": "Error", "message": message}) };
-                return;
-            }
-            self.last_requeued = Some(attempt);
             self.stack.rotate_left(1);
         }
+        if let Some(entry) = self.stack.front() {
+            let message = "stopped because it seems to be in an endless loop: an input never gets data";
+            let node = Some(self.plan.node(entry.node).name.clone());
+            self.phase = Phase::Failed { node, error: json!({"name": "Error", "message": message}) };
+        }
+    }
+
+    fn is_incomplete(&self, entry: &Entry) -> bool {
+        self.plan.order == ExecutionOrder::V0
+            && (0..self.plan.graph.inputs(entry.node).len())
+                .any(|input| entry.inputs.len() < input || entry.inputs.get(input).is_some_and(Option::is_none))
     }
 }
 
