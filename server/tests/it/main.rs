@@ -1,6 +1,6 @@
 //! The command line without a server: expressions, help, and what is refused before anything is opened.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
