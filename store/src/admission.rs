@@ -6,28 +6,44 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 
+use crate::blobs::BLOB_BYTES_MAX;
 use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
-use crate::log::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, Expected, LogError};
+use crate::log::{
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, Expected, LogError,
+};
+use crate::spill::{REFERENCE_BYTES_MAX, spills};
+
+/// The limit of their sum is also the limit of each payload.
+const _: () = assert!(APPEND_SPILLED_BYTES_MAX <= BLOB_BYTES_MAX, "every payload that is allowed fits a blob");
 
 /// An append whose size is allowed.
 #[derive(Debug, Clone)]
 pub struct Measured {
     /// The metadata of each event as JSON text; events that share their metadata share the text.
     pub metadata: Vec<Arc<str>>,
-    /// Bytes of payload and metadata.
+    /// Bytes of payload and metadata as stored.
     pub bytes: usize,
+    /// Bytes of the payloads that go into blobs.
+    pub spilled_bytes: usize,
+}
+
+impl Measured {
+    /// Bytes of memory that the append takes while it waits.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.saturating_add(self.spilled_bytes)
+    }
 }
 
 /// Checks the size of `append` and writes its metadata down.
 ///
 /// # Errors
-/// [`AppendError::TooLarge`] over [`APPEND_EVENTS_MAX`] or [`APPEND_BYTES_MAX`].
+/// [`AppendError::TooLarge`] over [`APPEND_EVENTS_MAX`], [`APPEND_BYTES_MAX`] or [`APPEND_SPILLED_BYTES_MAX`].
 pub fn measure(append: &Append) -> Result<Measured, AppendError> {
     let too_large = |what, actual, max| AppendError::TooLarge { what, actual, max };
     if append.events.len() > APPEND_EVENTS_MAX {
         return Err(too_large("the number of events", append.events.len(), APPEND_EVENTS_MAX));
     }
-    let mut measured = Measured { metadata: Vec::with_capacity(append.events.len()), bytes: 0 };
+    let mut measured = Measured { metadata: Vec::with_capacity(append.events.len()), bytes: 0, spilled_bytes: 0 };
     let mut previous: Option<&NewEvent> = None;
     for event in &append.events {
         let shared = previous.filter(|previous| Arc::ptr_eq(&previous.metadata, &event.metadata));
@@ -35,12 +51,26 @@ pub fn measure(append: &Append) -> Result<Measured, AppendError> {
             (Some(_), Some(text)) => Arc::clone(text),
             _ => serde_json::to_string(&*event.metadata).map_err(LogError::storage)?.into(),
         };
-        measured.bytes += event.payload.get().len() + text.len();
+        let payload_bytes = event.payload.get().len();
+        if spills(&event.payload) {
+            measured.spilled_bytes += payload_bytes;
+            measured.bytes += REFERENCE_BYTES_MAX;
+        } else {
+            measured.bytes += payload_bytes;
+        }
+        measured.bytes += text.len();
         measured.metadata.push(text);
         previous = Some(event);
     }
     if measured.bytes > APPEND_BYTES_MAX {
         return Err(too_large("the size in bytes", measured.bytes, APPEND_BYTES_MAX));
+    }
+    if measured.spilled_bytes > APPEND_SPILLED_BYTES_MAX {
+        return Err(too_large(
+            "the size of its large payloads in bytes",
+            measured.spilled_bytes,
+            APPEND_SPILLED_BYTES_MAX,
+        ));
     }
     Ok(measured)
 }

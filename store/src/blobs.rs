@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::LogError;
 
-/// Payloads larger than this many bytes go into a blob.
+/// Payloads larger than this many bytes go into a blob; see [`crate::spill`].
 pub const BLOB_THRESHOLD_BYTES: usize = 64 << 10;
 /// Largest blob, in bytes.
 pub const BLOB_BYTES_MAX: usize = 256 << 20;

@@ -13,13 +13,14 @@ pub mod envelope;
 pub mod leaf;
 pub mod log;
 pub mod memory;
+pub mod spill;
 pub mod tail;
 
 pub use blobs::{BLOB_BYTES_MAX, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobStore};
 pub use clock::{Clock, SystemClock};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use log::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, Direction, EventLog, Expected, Filter,
-    LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, Direction, EventLog,
+    Expected, Filter, LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};

@@ -12,9 +12,12 @@ use crate::tail::Registration;
 
 /// Most events in one append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
-/// Largest append, in bytes of payload and metadata.
+/// Largest append, in bytes of payload and metadata as stored: a payload that goes into a blob counts as its reference.
 pub const APPEND_BYTES_MAX: usize = 4 << 20;
-/// Most events that one read returns.
+/// Most bytes of one append's payloads that go into blobs.
+pub const APPEND_SPILLED_BYTES_MAX: usize = 256 << 20;
+/// Most events that one read returns. Payloads from blobs are part of it, however large: whoever expects many large
+/// events asks for fewer at a time.
 pub const READ_EVENTS_MAX: usize = 1_000;
 
 /// What the stream must look like for an append to succeed.

@@ -1,7 +1,7 @@
 //! Blobs as files named by the hash of their content, in `blobs/` of the data folder. Never changes a file once it has its name.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,13 +10,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use timeloom_store::{BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore, LogError};
 
-use crate::error::OpenError;
+use crate::error::{OpenError, blobs_error};
 use crate::folder::{DataFolder, make_folder};
 
 /// Name of the blobs' folder in a data folder.
 const BLOBS_FOLDER: &str = "blobs";
 /// Name of the folder in it for files that do not have their name yet.
 const UNFINISHED_FOLDER: &str = "unfinished";
+/// Bytes compared at a time.
+const COMPARED_BYTES: usize = 64 << 10;
 
 /// A [`BlobStore`] in a data folder.
 #[derive(Debug)]
@@ -26,8 +28,9 @@ pub struct SqliteBlobs {
     _folder: Arc<DataFolder>,
 }
 
+/// The files themselves. Everything here blocks.
 #[derive(Debug)]
-struct BlobFiles {
+pub(crate) struct BlobFiles {
     path: PathBuf,
     next_unfinished: AtomicU64,
 }
@@ -43,6 +46,10 @@ impl SqliteBlobs {
         emptied.map_err(|error| OpenError::Io { path: unfinished, error })?;
         let files = Arc::new(BlobFiles { path, next_unfinished: AtomicU64::new(0) });
         Ok(Arc::new(Self { files, _folder: folder }))
+    }
+
+    pub(crate) fn files(&self) -> Arc<BlobFiles> {
+        Arc::clone(&self.files)
     }
 
     async fn work<T: Send + 'static>(
@@ -64,18 +71,22 @@ impl BlobStore for SqliteBlobs {
     }
 
     async fn get(&self, hash: BlobHash) -> Result<Bytes, BlobError> {
-        self.work(move |files| files.get(hash)).await
+        self.work(move |files| files.get(hash).map(Bytes::from)).await
     }
 }
 
 impl BlobFiles {
-    fn put(&self, content: &[u8]) -> Result<BlobHash, BlobError> {
+    /// Stores `content` durably. What is there is kept when it is whole and replaced when it is not.
+    pub(crate) fn put(&self, content: &[u8]) -> Result<BlobHash, BlobError> {
         let hash = BlobHash::of(content);
         let (shard, file) = self.place(hash);
-        if fs::metadata(&file).is_ok_and(|stored| stored.len() == content.len() as u64) {
-            return Ok(hash);
-        }
-        self.write(content, &shard, &file).map_err(LogError::storage)?;
+        let stored = if has_content(&file, content) {
+            // Whoever is storing the same at this moment may have given it its name, but not made the name safe yet.
+            sync_folder(&self.path).and_then(|()| sync_folder(&shard))
+        } else {
+            self.write(content, &shard, &file)
+        };
+        stored.map_err(|error| blobs_error(&self.path, error))?;
         Ok(hash)
     }
 
@@ -87,10 +98,9 @@ impl BlobFiles {
             let mut temporary = File::create(&unfinished)?;
             temporary.write_all(content)?;
             temporary.sync_all()?;
-            if !shard.is_dir() {
-                make_folder(shard)?;
-                sync_folder(&self.path)?;
-            }
+            make_folder(shard)?;
+            // Also when somebody else made it: that may be a moment ago.
+            sync_folder(&self.path)?;
             fs::rename(&unfinished, file)?;
             sync_folder(shard)
         })();
@@ -101,13 +111,14 @@ impl BlobFiles {
         written
     }
 
-    fn get(&self, hash: BlobHash) -> Result<Bytes, BlobError> {
+    /// The content of a blob, checked against its hash.
+    pub(crate) fn get(&self, hash: BlobHash) -> Result<Vec<u8>, BlobError> {
         let (_, file) = self.place(hash);
         let content = fs::read(file).map_err(|error| match error.kind() {
             ErrorKind::NotFound => BlobError::Missing(hash),
-            _ => LogError::storage(error).into(),
+            _ => blobs_error(&self.path, error).into(),
         })?;
-        if BlobHash::of(&content) == hash { Ok(content.into()) } else { Err(BlobError::Damaged(hash)) }
+        if BlobHash::of(&content) == hash { Ok(content) } else { Err(BlobError::Damaged(hash)) }
     }
 
     fn place(&self, hash: BlobHash) -> (PathBuf, PathBuf) {
@@ -117,6 +128,18 @@ impl BlobFiles {
         let file = shard.join(rest);
         (shard, file)
     }
+}
+
+/// Whether the file has exactly this content; one that cannot be read has not.
+fn has_content(file: &Path, content: &[u8]) -> bool {
+    let Ok(mut file) = File::open(file) else { return false };
+    if !file.metadata().is_ok_and(|stored| stored.len() == content.len() as u64) {
+        return false;
+    }
+    let mut buffer = vec![0; COMPARED_BYTES];
+    content.chunks(COMPARED_BYTES).all(|expected| {
+        buffer.get_mut(..expected.len()).is_some_and(|read| file.read_exact(read).is_ok() && read == expected)
+    })
 }
 
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! What can go wrong with the log's file, in words that say what to do next.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
@@ -20,6 +21,14 @@ pub enum StorageError {
     /// The file is not what it was.
     #[error("the log's file is damaged ({0}): restore it from a backup")]
     Damaged(Arc<rusqlite::Error>),
+    /// The blobs beside the log cannot be written or read.
+    #[error("the blobs in {} cannot be used ({error}): check that the folder is there and may be written", path.display())]
+    Blobs {
+        /// Their folder.
+        path: PathBuf,
+        /// Why.
+        error: Arc<std::io::Error>,
+    },
     /// Anything else.
     #[error("SQLite says: {0}")]
     Sqlite(Arc<rusqlite::Error>),
@@ -39,6 +48,14 @@ impl From<rusqlite::Error> for StorageError {
 /// A failure of SQLite as the port's error.
 pub(crate) fn log_error(error: rusqlite::Error) -> LogError {
     LogError::storage(StorageError::from(error))
+}
+
+/// A failure of a blob's file as the port's error.
+pub(crate) fn blobs_error(path: &Path, error: std::io::Error) -> LogError {
+    LogError::storage(match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StorageError::Full,
+        _ => StorageError::Blobs { path: path.to_owned(), error: Arc::new(error) },
+    })
 }
 
 /// Why the log in a folder could not be opened.

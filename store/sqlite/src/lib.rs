@@ -8,6 +8,8 @@ mod error;
 mod folder;
 mod heads;
 mod log;
+mod payloads;
+mod queue;
 mod readers;
 mod recorded;
 mod schema;

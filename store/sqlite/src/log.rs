@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use timeloom_store::admission::measure;
+use timeloom_store::admission::{Measured, measure};
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
     Append, AppendError, Appended, Clock, Direction, EventLog, Filter, LogError, Position, READ_EVENTS_MAX,
@@ -18,9 +17,11 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::blobs::SqliteBlobs;
+use crate::blobs::{BlobFiles, SqliteBlobs};
 use crate::error::{OpenError, StorageError};
 use crate::folder::DataFolder;
+use crate::payloads::References;
+use crate::queue::{Held, QueuedBytes};
 use crate::readers::Readers;
 use crate::schema;
 use crate::writer::{Message, Request, Writer};
@@ -29,8 +30,6 @@ use crate::writer::{Message, Request, Writer};
 const LOG_FILE: &str = "log.db";
 /// Most appends that wait for the writer.
 const QUEUE_REQUESTS_MAX: usize = 4_096;
-/// Bytes of payload and metadata that may wait for the writer.
-const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// When to try again after the queue was full.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
@@ -62,7 +61,8 @@ pub struct SqliteLog {
     log_id: Uuid,
     folder: Arc<DataFolder>,
     queue: Option<mpsc::Sender<Message>>,
-    queued_bytes: Arc<AtomicUsize>,
+    queued_bytes: QueuedBytes,
+    blobs: Arc<BlobFiles>,
     tail: Arc<Tail>,
     readers: Readers,
     history: Arc<dyn History>,
@@ -102,12 +102,11 @@ impl SqliteLog {
             |error: rusqlite::Error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) };
         let mut connection = schema::open_writer(&file, options.pages_max).map_err(storage)?;
         let log_id = schema::prepare(&mut connection, folder.path(), &file, options.log_id)?;
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let writer = Writer::new(file.clone(), options.pages_max, connection, options.clock, Arc::clone(&queued_bytes));
-        let writer = writer.map_err(storage)?;
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
+        let writer = Writer::new(file.clone(), options.pages_max, connection, options.clock, blobs.files());
+        let writer = writer.map_err(storage)?;
         let tail = writer.tail();
-        let readers = Readers::new(file.clone());
+        let readers = Readers::new(file.clone(), blobs.files());
         let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
         // The folder stays locked until the last commit is done, whoever drops the log when.
         let held = Arc::clone(&folder);
@@ -120,7 +119,8 @@ impl SqliteLog {
             log_id,
             folder,
             queue: Some(queue),
-            queued_bytes,
+            queued_bytes: QueuedBytes::default(),
+            blobs: blobs.files(),
             tail,
             history: Arc::new(readers.clone()),
             readers,
@@ -158,21 +158,24 @@ impl SqliteLog {
         self.tail.closed().await;
     }
 
-    fn enqueue(&self, request: Box<Request>) -> Result<(), AppendError> {
-        let queue = self.queue.as_ref().ok_or(LogError::Closed)?;
-        let bytes = request.measured.bytes;
-        let busy = AppendError::Unavailable { retry_after: RETRY_AFTER };
-        if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_BYTES_MAX {
-            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(busy);
+    /// Puts the payloads that spill into blobs. An append that is refused later leaves blobs that nothing names.
+    async fn spill(
+        &self,
+        append: Append,
+        measured: &Measured,
+        held: Held,
+    ) -> Result<(Append, References, Held), LogError> {
+        if measured.spilled_bytes == 0 {
+            return Ok((append, References::default(), held));
         }
-        queue.try_send(Message::Append(request)).map_err(|refused| {
-            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            match refused {
-                TrySendError::Full(_) => busy,
-                TrySendError::Closed(_) => LogError::Closed.into(),
-            }
-        })
+        // Whoever stops waiting stops neither the writing nor the counting, and the folder stays locked until the end.
+        let (blobs, folder) = (Arc::clone(&self.blobs), Arc::clone(&self.folder));
+        let spilled = tokio::task::spawn_blocking(move || {
+            let references = References::spill(&blobs, &append.events);
+            drop(folder);
+            references.map(|references| (append, references, held))
+        });
+        spilled.await.map_err(LogError::storage)?
     }
 }
 
@@ -193,9 +196,21 @@ impl Drop for SqliteLog {
 impl EventLog for SqliteLog {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let measured = measure(&append)?;
+        let busy = AppendError::Unavailable { retry_after: RETRY_AFTER };
+        let queue = self.queue.as_ref().filter(|queue| !queue.is_closed()).ok_or(LogError::Closed)?;
+        let Some(held) = self.queued_bytes.hold(measured.held_bytes()) else { return Err(busy) };
+        let (append, references, held) = self.spill(append, &measured, held).await?;
         let (answer, answered) = oneshot::channel();
-        self.enqueue(Box::new(Request { append, measured, answer }))?;
-        answered.await.map_err(|_| LogError::Closed)?
+        let request = Request { append, measured, references, _held: held, answer };
+        queue.try_send(Message::Append(Box::new(request))).map_err(|refused| match refused {
+            TrySendError::Full(_) => busy,
+            TrySendError::Closed(_) => LogError::Closed.into(),
+        })?;
+        let mut appended = answered.await.map_err(|_| LogError::Closed)??;
+        if appended.repeated {
+            appended.events = self.readers.restore(appended.events).await?;
+        }
+        Ok(appended)
     }
 
     async fn read_stream(

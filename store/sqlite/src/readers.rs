@@ -13,7 +13,9 @@ use timeloom_store::{
 };
 use tokio::sync::Semaphore;
 
+use crate::blobs::BlobFiles;
 use crate::error::log_error;
+use crate::payloads::{any_reference, restore, restored_bytes};
 use crate::recorded::{COLUMNS, RowReader, signed, unsigned};
 use crate::schema;
 
@@ -21,11 +23,14 @@ use crate::schema;
 const CONNECTIONS_MAX: usize = 4;
 /// Positions that one page of history looks at.
 const PAGE_LOOKED_AT: u64 = 10_000;
+/// Bytes of payload after which a page of history ends.
+const PAGE_BYTES: usize = 16 << 20;
 
 /// Connections that read.
 #[derive(Debug)]
 struct Pool {
     file: PathBuf,
+    blobs: Arc<BlobFiles>,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
 }
@@ -35,9 +40,9 @@ struct Pool {
 pub(crate) struct Readers(Arc<Pool>);
 
 impl Readers {
-    pub(crate) fn new(file: PathBuf) -> Self {
+    pub(crate) fn new(file: PathBuf, blobs: Arc<BlobFiles>) -> Self {
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        Self(Arc::new(Pool { file, idle: Mutex::new(Vec::new()), permits }))
+        Self(Arc::new(Pool { file, blobs, idle: Mutex::new(Vec::new()), permits }))
     }
 
     /// Refuses reads from now on and closes the connections that are idle.
@@ -50,14 +55,37 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
+        self.work(move |pool| pool.with_connection(work)).await
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Pool) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, LogError> {
         let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(|_| LogError::Closed)?;
         let pool = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || {
-            let result = pool.with_connection(work);
+            let result = work(&pool);
             drop(permit);
             result
         });
         done.await.map_err(LogError::storage)?
+    }
+
+    /// Reads events and restores their payloads after the connection is free again.
+    async fn read_events(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<Vec<Arc<RecordedEvent>>, LogError> + Send + 'static,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.work(move |pool| pool.with_connection(work).and_then(|events| restore(&pool.blobs, events))).await
+    }
+
+    /// Restores the payloads of events that the writer read.
+    pub(crate) async fn restore(&self, events: Vec<Arc<RecordedEvent>>) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        if !any_reference(&events) {
+            return Ok(events);
+        }
+        self.work(move |pool| restore(&pool.blobs, events)).await
     }
 
     pub(crate) async fn stream(
@@ -67,7 +95,7 @@ impl Readers {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-        self.read(move |connection| match stream_no(connection, &stream)? {
+        self.read_events(move |connection| match stream_no(connection, &stream)? {
             Some(stream_no) => read_stream(connection, stream_no, after, direction, limit),
             None => Ok(Vec::new()),
         })
@@ -82,7 +110,7 @@ impl Readers {
         filter: Filter,
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-        self.read(move |connection| {
+        self.read_events(move |connection| {
             let range = match direction {
                 Direction::Forward => Range { after, up_to: Position(u64::MAX) },
                 Direction::Backward => Range { after: Position::START, up_to: after },
@@ -124,19 +152,35 @@ impl History for Readers {
         limit: usize,
     ) -> Result<HistoryPage, LogError> {
         let filter = filter.clone();
-        self.read(move |connection| {
+        self.work(move |pool| {
             // A stream is found by its own index; anything else looks at a bounded piece of the log at a time.
             let up_to = match &filter.stream {
                 Some(_) => up_to,
                 None => up_to.min(Position(after.0.saturating_add(PAGE_LOOKED_AT))),
             };
-            let events = read_range(connection, scope, Range { after, up_to }, Direction::Forward, &filter, limit)?;
-            let looked_at =
-                if events.len() == limit { events.last().map_or(up_to, |last| last.position) } else { up_to };
-            Ok(HistoryPage { events, looked_at })
+            let range = Range { after, up_to };
+            let mut events = pool.with_connection(|connection| {
+                read_range(connection, scope, range, Direction::Forward, &filter, limit)
+            })?;
+            // Unlike a read, a page says how far it looked, so that it may end early.
+            let within = events_within(&events, PAGE_BYTES);
+            let ended_early = events.len() == limit || within < events.len();
+            events.truncate(within);
+            let looked_at = events.last().filter(|_| ended_early).map_or(up_to, |last| last.position);
+            Ok(HistoryPage { events: restore(&pool.blobs, events)?, looked_at })
         })
         .await
     }
+}
+
+/// How many of `events` it takes to reach `bytes` of payload; all when they do not.
+fn events_within(events: &[Arc<RecordedEvent>], bytes: usize) -> usize {
+    let mut sum = 0usize;
+    let reaches = |event: &Arc<RecordedEvent>| {
+        sum = sum.saturating_add(restored_bytes(event));
+        sum >= bytes
+    };
+    events.iter().position(reaches).map_or(events.len(), |last| last + 1)
 }
 
 /// Positions after `after` up to and with `up_to`.
@@ -268,7 +312,7 @@ fn newest_at(connection: &Connection, head: Position, time_us: i64) -> Result<Po
     Ok(Position(at_or_before))
 }
 
-/// The events from `first` on, in their number.
+/// The events from `first` on, in their number, as they are stored: large payloads are references.
 pub(crate) fn read_run(connection: &Connection, first: i64, last: i64) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
     let sql = format!("SELECT {COLUMNS} FROM events e WHERE e.position BETWEEN ?1 AND ?2 ORDER BY e.position");
     let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;

@@ -7,7 +7,6 @@ mod batch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 use timeloom_store::admission::Measured;
@@ -17,13 +16,16 @@ use timeloom_store::{Append, AppendError, Appended, Clock, LogError, Position, R
 use tokio::sync::{mpsc, oneshot};
 
 use self::batch::{Failure, IdCheck};
+use crate::blobs::BlobFiles;
 use crate::error::log_error;
 use crate::heads::Heads;
+use crate::payloads::{References, restore};
+use crate::queue::Held;
 use crate::{readers, schema};
 
 /// Most requests in one commit.
 const BATCH_REQUESTS_MAX: usize = 512;
-/// Bytes of payload and metadata from which a batch takes no more requests.
+/// Bytes of payload and metadata as stored from which a batch takes no more requests.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 /// The write-ahead log is emptied by force over this many bytes: readers that never rest keep it growing otherwise.
 const WAL_BYTES_MAX: u64 = 256 << 20;
@@ -35,6 +37,10 @@ const COMMITS_PER_WAL_CHECK: u32 = 256;
 pub(crate) struct Request {
     pub(crate) append: Append,
     pub(crate) measured: Measured,
+    /// What is stored in place of payloads that are in blobs by now.
+    pub(crate) references: References,
+    /// Its place among what waits, given up with it.
+    pub(crate) _held: Held,
     pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
@@ -53,7 +59,7 @@ pub(crate) struct Writer {
     connection: Connection,
     clock: Arc<dyn Clock>,
     tail: Arc<Tail>,
-    queued_bytes: Arc<AtomicUsize>,
+    blobs: Arc<BlobFiles>,
     heads: Heads,
     /// As committed; a batch works on a copy.
     end: End,
@@ -85,7 +91,7 @@ impl Writer {
         pages_max: Option<u32>,
         connection: Connection,
         clock: Arc<dyn Clock>,
-        queued_bytes: Arc<AtomicUsize>,
+        blobs: Arc<BlobFiles>,
     ) -> Result<Self, rusqlite::Error> {
         let end = End::read(&connection)?;
         Ok(Self {
@@ -94,7 +100,7 @@ impl Writer {
             connection,
             clock,
             tail: Tail::new(end.position),
-            queued_bytes,
+            blobs,
             heads: Heads::default(),
             end,
             record: Vec::new(),
@@ -127,7 +133,6 @@ impl Writer {
                 let room = batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX;
                 next = if room { queue.try_recv().ok() } else { None };
             }
-            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             if !batch.is_empty() {
                 self.commit(&mut batch);
                 self.bound_wal();
@@ -189,7 +194,7 @@ impl Writer {
         if first <= last {
             let events =
                 readers::read_run(&self.connection, crate::recorded::signed(first), crate::recorded::signed(last))?;
-            self.tail.publish(&events);
+            self.tail.publish(&restore(&self.blobs, events)?);
         }
         self.end = end;
         Ok(())

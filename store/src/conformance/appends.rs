@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::Fresh;
 use super::fixtures::{add, append_to, append_typed, event_of, metadata, new_id, positions, raw, revisions, stream};
+use crate::blobs::BLOB_THRESHOLD_BYTES;
 use crate::envelope::{Metadata, Position, Revision};
 use crate::log::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Direction, Expected, Filter, TenantScope};
 
@@ -163,13 +164,16 @@ pub async fn too_large_appends_are_refused(fresh: Fresh) {
     assert!(
         matches!(outcome, Err(AppendError::TooLarge { actual, max, .. }) if actual == max + 1 && max == APPEND_EVENTS_MAX)
     );
-    let mut append = append_to(&stream, Expected::Any, 1);
-    append.events[0].payload = raw(&format!("\"{}\"", "x".repeat(APPEND_BYTES_MAX)));
+    // As large as a payload can be that does not go into a blob.
+    let payload = raw(&format!("\"{}\"", "x".repeat(BLOB_THRESHOLD_BYTES - 2)));
+    let fit = APPEND_BYTES_MAX / (BLOB_THRESHOLD_BYTES + 1_000);
+    let mut append = append_to(&stream, Expected::Any, APPEND_BYTES_MAX / BLOB_THRESHOLD_BYTES);
+    append.events.iter_mut().for_each(|event| event.payload = Arc::clone(&payload));
     let outcome = log.append(append.clone()).await;
     assert!(matches!(outcome, Err(AppendError::TooLarge { max: APPEND_BYTES_MAX, .. })));
     assert_eq!(log.head(), Position::START);
     // As large as allowed is allowed.
-    append.events[0].payload = raw(&format!("\"{}\"", "x".repeat(APPEND_BYTES_MAX - 1_000)));
+    append.events.truncate(fit);
     log.append(append).await.unwrap();
     let most = log.append(append_to(&stream, Expected::Exists, APPEND_EVENTS_MAX)).await.unwrap();
     assert_eq!(most.events.len(), APPEND_EVENTS_MAX);

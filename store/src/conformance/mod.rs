@@ -4,6 +4,7 @@
 
 mod appends;
 mod fixtures;
+mod large;
 mod model;
 mod reads;
 mod subscriptions;
@@ -13,6 +14,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use appends::*;
+pub use large::*;
 pub use model::random_operations_match_a_model;
 pub use reads::*;
 pub use subscriptions::*;
@@ -44,6 +46,11 @@ macro_rules! event_log_conformance {
             too_large_appends_are_refused,
             an_append_without_events_only_checks,
             payloads_come_back_byte_for_byte,
+            large_payloads_come_back_byte_for_byte,
+            subscriptions_bring_large_payloads,
+            a_repeated_command_gives_large_payloads_again,
+            payloads_that_look_like_references_come_back,
+            too_many_large_payloads_are_refused,
             everything_around_a_payload_comes_back,
             times_strictly_increase,
             streams_are_read_both_ways_within_limits,

@@ -160,7 +160,9 @@ impl<'writer> Batch<'writer> {
         if let Some(head) = known
             && let Some(recorded) = self.find_command(request, head)?
         {
-            return Ok(answer_again(&append.events, recorded));
+            // As stored: the writer reads no blobs, and a lost one fails only who asks for it.
+            let stored = request.references.stored_events(&append.events);
+            return Ok(answer_again(stored.as_deref().unwrap_or(&append.events), recorded));
         }
         let revision = known.map_or(Revision(0), |head| head.revision);
         if let Err(refused) = check_expected(&append.stream, append.expected, revision) {
@@ -212,7 +214,7 @@ impl<'writer> Batch<'writer> {
     }
 
     fn write(&mut self, request: &Request, known: Option<Head>, revision: Revision) -> Result<Appended, Failure> {
-        let Request { append, measured, .. } = request;
+        let Request { append, measured, references, .. } = request;
         let stream_no = match known {
             Some(head) => head.stream_no,
             None => self.add_stream(request)?,
@@ -220,7 +222,9 @@ impl<'writer> Batch<'writer> {
         let first = self.end.position;
         let added = append.events.len() as u64;
         let mut events = Vec::with_capacity(append.events.len());
-        for (offset, (event, metadata)) in (1..).zip(append.events.iter().zip(&measured.metadata)) {
+        for (index, (event, metadata)) in append.events.iter().zip(&measured.metadata).enumerate() {
+            let offset = index as u64 + 1;
+            let stored = Stored { payload: references.stored(index, event).get(), metadata };
             let event = record(
                 event.clone(),
                 append.stream.clone(),
@@ -229,7 +233,7 @@ impl<'writer> Batch<'writer> {
                 self.end.time.next(self.now_us),
             );
             let ends = (offset == added).then_some((signed(added), append.command_id.0.as_bytes()));
-            self.insert(&event, metadata, stream_no, ends)?;
+            self.insert(&event, stored, stream_no, ends)?;
             events.push(Arc::new(event));
         }
         let (position, last) = (Position(first.0 + added), Revision(revision.0 + added));
@@ -250,11 +254,11 @@ impl<'writer> Batch<'writer> {
     fn insert(
         &mut self,
         event: &RecordedEvent,
-        metadata: &str,
+        stored: Stored<'_>,
         stream_no: i64,
         ends: Option<(i64, &[u8; 16])>,
     ) -> Result<(), Failure> {
-        let leaf = leaf(event, metadata, self.record);
+        let leaf = leaf(event, stored.payload, stored.metadata, self.record);
         let mut version = [0; 5];
         self.insert_event.execute(params![
             signed(event.position.0),
@@ -265,8 +269,8 @@ impl<'writer> Batch<'writer> {
             event.id.0.as_bytes(),
             &*event.event_type,
             decimal(event.event_version, &mut version),
-            event.payload.get(),
-            metadata,
+            stored.payload,
+            stored.metadata,
             event.recorded_at.timestamp_micros(),
             leaf,
             stream_no,
@@ -275,6 +279,13 @@ impl<'writer> Batch<'writer> {
         ])?;
         Ok(())
     }
+}
+
+/// The texts of an event as its row has them.
+#[derive(Debug, Clone, Copy)]
+struct Stored<'request> {
+    payload: &'request str,
+    metadata: &'request str,
 }
 
 /// `number` in decimal digits, without an allocation.

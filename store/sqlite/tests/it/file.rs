@@ -6,7 +6,8 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use timeloom_store::{
-    AppendError, Direction, EventLog, Expected, Filter, LogError, Position, Revision, SubscriptionMessage, TenantScope,
+    AppendError, BLOB_THRESHOLD_BYTES, Direction, EventLog, Expected, Filter, LogError, Position, Revision,
+    SubscriptionMessage, TenantScope,
 };
 use timeloom_store_sqlite::{OpenError, SqliteLog, SqliteOptions};
 use uuid::Uuid;
@@ -195,9 +196,10 @@ async fn a_full_disk_refuses_what_does_not_fit_and_the_log_goes_on() {
     let options = SqliteOptions { pages_max: Some(64), ..options() };
     let (log, _) = SqliteLog::open(folder.path(), options).unwrap();
     log.append(append("a", 100, 1, "1")).await.unwrap();
-    let large = format!("\"{}\"", "x".repeat(1 << 20));
+    // Just small enough to be in the file.
+    let large = format!("\"{}\"", "x".repeat(BLOB_THRESHOLD_BYTES - 2));
 
-    let outcome = log.append(append("large", 200, 1, &large)).await;
+    let outcome = log.append(append("large", 200, 16, &large)).await;
     let Err(AppendError::Log(LogError::Storage(error))) = outcome else { panic!("{outcome:?}") };
     assert!(error.to_string().contains("the disk is full"), "{error}");
     assert_eq!(log.head(), Position(1));
@@ -209,5 +211,5 @@ async fn a_full_disk_refuses_what_does_not_fit_and_the_log_goes_on() {
     assert_eq!(all.len(), 2);
     drop(log);
     let (log, _) = open(folder.path());
-    log.append(append("large", 300, 1, &large)).await.unwrap();
+    log.append(append("large", 300, 16, &large)).await.unwrap();
 }

@@ -5,6 +5,7 @@ mod blobs;
 mod crash;
 mod file;
 mod folder;
+mod large;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,107 @@
+//! Which payloads are kept in blobs, and the reference that a stored event has in their place. Never touches storage.
+//!
+//! The reference is a frozen format, exactly these bytes: `{"$blob":{"hash":"<64 hexadecimal digits>","bytes":<length>}}`.
+//! Invariant: a stored payload that begins with `{"$blob":` is a reference and nothing else, because a payload that comes
+//! in with such a beginning goes into a blob whatever its size.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::blobs::{BLOB_THRESHOLD_BYTES, BlobHash};
+
+/// What a reference begins with and no other stored payload does.
+const REFERENCE_START: &str = r#"{"$blob":"#;
+/// No reference is longer than this; each counts as this many bytes of its append.
+pub const REFERENCE_BYTES_MAX: usize = 128;
+
+/// Whether a payload that comes in is kept in a blob.
+pub fn spills(payload: &RawValue) -> bool {
+    payload.get().len() > BLOB_THRESHOLD_BYTES || is_reference(payload)
+}
+
+/// Whether a stored payload is a reference to a blob that has the payload.
+pub fn is_reference(stored: &RawValue) -> bool {
+    stored.get().starts_with(REFERENCE_START)
+}
+
+/// Where the payload of a stored event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayloadReference {
+    /// Hash of the payload's bytes.
+    pub hash: BlobHash,
+    /// How many bytes the payload has.
+    pub bytes: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredReference {
+    #[serde(rename = "$blob")]
+    reference: PayloadReference,
+}
+
+impl PayloadReference {
+    /// The reference to `payload`.
+    pub fn to(payload: &RawValue) -> Self {
+        let bytes = payload.get().as_bytes();
+        Self { hash: BlobHash::of(bytes), bytes: bytes.len() as u64 }
+    }
+
+    /// Reads a stored payload that [`is_reference`].
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(stored: &RawValue) -> Result<Self, String> {
+        let read: StoredReference =
+            serde_json::from_str(stored.get()).map_err(|error| format!("the reference to a blob is wrong: {error}"))?;
+        Ok(read.reference)
+    }
+}
+
+/// The frozen form.
+impl fmt::Display for PayloadReference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, r#"{REFERENCE_START}{{"hash":"{}","bytes":{}}}}}"#, self.hash, self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn the_form_of_a_reference_is_frozen() {
+        let reference = PayloadReference::to(&raw(r#"{"a":1}"#));
+        let text = reference.to_string();
+        let hash = blake3::hash(br#"{"a":1}"#).to_hex();
+        assert_eq!(text, format!(r#"{{"$blob":{{"hash":"{hash}","bytes":7}}}}"#));
+        assert!(is_reference(&raw(&text)));
+        assert_eq!(PayloadReference::read(&raw(&text)).unwrap(), reference);
+        let longest = PayloadReference { bytes: u64::MAX, ..reference };
+        assert!(longest.to_string().len() <= REFERENCE_BYTES_MAX);
+    }
+
+    #[test]
+    fn large_payloads_and_those_that_look_like_references_spill() {
+        let of_length = |length: usize| raw(&format!("\"{}\"", "x".repeat(length - 2)));
+        assert!(!spills(&of_length(BLOB_THRESHOLD_BYTES)));
+        assert!(spills(&of_length(BLOB_THRESHOLD_BYTES + 1)));
+        assert!(spills(&raw(r#"{"$blob":1}"#)));
+        assert!(!spills(&raw(r#"{"a":1,"$blob":1}"#)), "it does not begin as a reference does");
+    }
+
+    #[test]
+    fn a_reference_that_is_not_whole_is_refused() {
+        for wrong in [r#"{"$blob":1}"#, r#"{"$blob":{"hash":"00","bytes":1}}"#, r#"{"$blob":{"bytes":1}}"#] {
+            let refused = PayloadReference::read(&raw(wrong)).unwrap_err();
+            assert!(refused.starts_with("the reference to a blob is wrong"), "{refused}");
+        }
+    }
+}
