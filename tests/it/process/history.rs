@@ -79,3 +79,26 @@ async fn reads_as_of_a_position_answer_as_they_did_then() {
     assert_eq!(again, then);
     server.stop();
 }
+
+#[tokio::test]
+async fn large_outputs_lie_beside_the_log_and_are_there_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let code = json!({
+        "name": "Large", "type": "n8n-nodes-base.code", "typeVersion": 2,
+        "parameters": { "jsCode": "return [{ json: { text: 'timeloom '.repeat(300000) } }];" }
+    });
+    let workflow = server.import(&chain("Large", &[code, set("Step", "n", "={{ $json.text.length }}")])).await;
+    let started = server.start_execution(&workflow, "COMPLETED").await;
+    assert_eq!(started["status"], "COMPLETED", "{started}");
+    let id = started["executionId"].as_str().unwrap().to_owned();
+    let shown = server.ask(STATE, json!({ "id": id })).await["stateAt"]["state"].clone();
+    assert_eq!(shown["node_runs"][2]["outputs"][0][0]["json"]["n"], json!(2_700_000));
+    server.kill();
+
+    let bytes = |file: &str| std::fs::metadata(folder.path().join(file)).map_or(0, |found| found.len());
+    assert!(bytes("log.db") + bytes("log.db-wal") < 2_000_000, "the outputs lie in the log itself");
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.ask(STATE, json!({ "id": id })).await["stateAt"]["state"], shown);
+    server.stop();
+}
