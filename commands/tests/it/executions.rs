@@ -5,7 +5,7 @@ use timeloom_commands::{CancelExecution, ImportWorkflow, StartExecution};
 use timeloom_domain::execution::{Execution, ExecutionMode, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
-use timeloom_store::StreamKey;
+use timeloom_store::{APPEND_SPILLED_BYTES_MAX, StreamKey};
 use uuid::Uuid;
 
 use crate::bench::{TENANT, World, by_hand, code, file, source};
@@ -83,7 +83,7 @@ async fn what_cannot_run_is_not_started() {
 async fn items_larger_than_the_log_takes_are_refused() {
     let world = World::new();
     let workflow = world.import("first").await;
-    let large = Item::new(json!({"text": "x".repeat(5 << 20)}).as_object().cloned().unwrap());
+    let large = Item::new(json!({"text": "x".repeat(APPEND_SPILLED_BYTES_MAX)}).as_object().cloned().unwrap());
     let start = StartExecution { items: Some(vec![large]), ..by_hand(workflow) };
     assert_eq!(code(world.commands.start_execution(&world.context(), start).await), "TOO_LARGE");
 }

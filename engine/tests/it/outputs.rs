@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use timeloom_domain::execution::{ExecutionMode, ExecutionStatus};
+use timeloom_store::APPEND_SPILLED_BYTES_MAX;
 
 use crate::bench::{World, at, chain, file, node, trigger};
 
@@ -89,9 +90,9 @@ async fn results_too_large_for_one_batch_are_recorded_in_several() {
 
 #[tokio::test]
 async fn a_result_too_large_for_the_log_fails_the_execution_at_once() {
-    let large = node("A", "large", json!({"bytes": 5_000_000}), json!({}));
+    let large = node("A", "large", json!({"bytes": APPEND_SPILLED_BYTES_MAX}), json!({}));
     let finished = World::new().run(&chain(&[large])).await;
     assert_eq!(finished.state.status, ExecutionStatus::Failed);
     let message = finished.state.error.unwrap()["message"].as_str().unwrap().to_owned();
-    assert!(message.starts_with("the size in bytes is 5000"), "{message}");
+    assert!(message.starts_with("the size of its large payloads in bytes is"), "{message}");
 }
