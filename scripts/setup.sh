@@ -10,7 +10,7 @@ CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/timeloom"
 
 main() {
   check_tools
-  [ "${1:-all}" = parts ] || check_nextest
+  [ "${1:-all}" = parts ] || { check_postgres && check_nextest; }
   build_part "JavaScript sandbox" expressions/sandbox/guest/dist sandbox_inputs build_sandbox
   build_part "GraphiQL page" read-api/graphiql/dist graphiql_inputs build_graphiql
 }
@@ -40,6 +40,11 @@ install_packages() {
   else
     stop "these tools are missing (Debian's names): $*. Install them, then run 'make setup' again"
   fi
+}
+
+# Tests run against a real server, which they start themselves. It need not be on the path.
+check_postgres() {
+  if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then install_packages postgresql; fi
 }
 
 check_nextest() {

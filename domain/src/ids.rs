@@ -126,4 +126,6 @@ pub enum Actor {
     Local(String),
     /// A part of Timeloom itself, such as the engine.
     System(String),
+    /// A role of the database that appended to an external category by itself.
+    External(String),
 }

@@ -9,7 +9,8 @@ use chrono::DateTime;
 use crate::blobs::BLOB_BYTES_MAX;
 use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
 use crate::log::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, Expected, LogError,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, Durability, Expected,
+    LogError,
 };
 use crate::spill::{REFERENCE_BYTES_MAX, spills};
 
@@ -96,7 +97,11 @@ pub fn check_expected(stream: &StreamKey, expected: Expected, actual: Revision) 
 ///
 /// # Errors
 /// [`AppendError::DuplicateId`] when the events are of other types, or have the same ids and other payloads.
-pub fn answer_again(events: &[NewEvent], recorded: Vec<Arc<RecordedEvent>>) -> Result<Appended, AppendError> {
+pub fn answer_again(
+    events: &[NewEvent],
+    recorded: Vec<Arc<RecordedEvent>>,
+    durability: Durability,
+) -> Result<Appended, AppendError> {
     let same = |(new, old): (&NewEvent, &Arc<RecordedEvent>)| {
         new.event_type == old.event_type && (new.id != old.id || new.payload.get() == old.payload.get())
     };
@@ -104,7 +109,8 @@ pub fn answer_again(events: &[NewEvent], recorded: Vec<Arc<RecordedEvent>>) -> R
         return Err(AppendError::DuplicateId);
     }
     let last = recorded.last().ok_or(AppendError::DuplicateId)?;
-    Ok(Appended { position: last.position, revision: last.revision, events: recorded, repeated: true })
+    let (position, revision) = (last.position, last.revision);
+    Ok(Appended { position, revision, events: recorded, repeated: true, durability })
 }
 
 /// `event` with its place and time.

@@ -46,6 +46,23 @@ pub struct Append {
     pub command_id: CommandId,
 }
 
+/// Categories whose events are always written as [`Durability::Strict`], whatever the deployment chose.
+pub const STRICT_CATEGORIES: [&str; 3] = ["audit", "credential", "policy"];
+
+/// What an acknowledged append survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the process, however it ends, and of the machine.
+    Strict,
+    /// The end of the process, however it ends. The end of the machine may take what was acknowledged in its last moments.
+    Relaxed {
+        /// The length of these moments in milliseconds, at most.
+        loss_ms_max: u32,
+    },
+    /// Nothing: the log is in memory.
+    Volatile,
+}
+
 /// Where an append went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Appended {
@@ -57,6 +74,8 @@ pub struct Appended {
     pub events: Vec<Arc<RecordedEvent>>,
     /// Whether this command had been appended before.
     pub repeated: bool,
+    /// What it survives.
+    pub durability: Durability,
 }
 
 impl PartialEq for RecordedEvent {

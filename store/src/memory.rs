@@ -14,7 +14,8 @@ use crate::blobs::{BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore};
 use crate::clock::{Clock, RecordingTime};
 use crate::envelope::{Position, RecordedEvent, Revision, StreamKey};
 use crate::log::{
-    Append, AppendError, Appended, Direction, EventLog, Filter, LogError, READ_EVENTS_MAX, Subscription, TenantScope,
+    Append, AppendError, Appended, Direction, Durability, EventLog, Filter, LogError, READ_EVENTS_MAX, Subscription,
+    TenantScope,
 };
 use crate::tail::{History, HistoryPage, Tail};
 
@@ -86,13 +87,20 @@ impl Events {
     fn append(&mut self, append: Append, now_us: i64) -> Result<Appended, AppendError> {
         let command = (append.stream.clone(), append.command_id);
         if let Some(range) = self.commands.get(&command).filter(|_| !append.events.is_empty()) {
-            return answer_again(&append.events, self.all.get(range.clone()).unwrap_or_default().to_vec());
+            let recorded = self.all.get(range.clone()).unwrap_or_default().to_vec();
+            return answer_again(&append.events, recorded, Durability::Volatile);
         }
         let revision = Revision(self.streams.get(&append.stream).map_or(0, Vec::len) as u64);
         check_expected(&append.stream, append.expected, revision)?;
         let position = Position(self.all.len() as u64);
         if append.events.is_empty() {
-            return Ok(Appended { position, revision, events: Vec::new(), repeated: false });
+            return Ok(Appended {
+                position,
+                revision,
+                events: Vec::new(),
+                repeated: false,
+                durability: Durability::Volatile,
+            });
         }
         let mut own_ids = HashSet::with_capacity(append.events.len());
         if append.events.iter().any(|event| self.ids.contains(&event.id) || !own_ids.insert(event.id)) {
@@ -119,6 +127,7 @@ impl Events {
             revision: Revision(revision.0 + added),
             events,
             repeated: false,
+            durability: Durability::Volatile,
         })
     }
 

@@ -21,9 +21,10 @@ struct Room {
     never: &'static [&'static str],
 }
 
-static ROOMS: [Room; 12] = [
+static ROOMS: [Room; 13] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
+    room("timeloom-postgres-testing", "store/postgres/testing", 0),
     Room { port: Some("timeloom-store"), ..room("timeloom-store-sqlite", "store/sqlite", 1) },
     room("timeloom-commands", "commands", 2),
     room("timeloom-projections", "projections", 2),

@@ -18,7 +18,8 @@ use crate::state::ApiState;
 /// Who or what sent a command.
 #[derive(Debug, Clone, SimpleObject)]
 pub(crate) struct Actor {
-    /// `local` for somebody on this machine, `system` for a part of Timeloom.
+    /// `local` for somebody on this machine, `system` for a part of Timeloom, `external` for a role of the database that
+    /// appended by itself.
     pub kind: &'static str,
     /// Which one.
     pub name: String,
@@ -29,6 +30,7 @@ impl From<&DomainActor> for Actor {
         let (kind, name) = match actor {
             DomainActor::Local(name) => ("local", name),
             DomainActor::System(name) => ("system", name),
+            DomainActor::External(role) => ("external", role),
         };
         Self { kind, name: name.clone() }
     }

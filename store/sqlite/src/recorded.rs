@@ -7,7 +7,8 @@ use chrono::DateTime;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Row, ToSql};
 use serde_json::value::RawValue;
-use timeloom_domain::ids::{EventId, TenantId};
+use timeloom_domain::ids::{Actor, EventId, TenantId};
+use timeloom_store::stored::{read_metadata, read_version};
 use timeloom_store::{LogError, Metadata, Position, RecordedEvent, Revision, StreamKey};
 use uuid::Uuid;
 
@@ -69,9 +70,9 @@ impl RowReader {
             revision: Revision(unsigned(number(4)?)),
             id: EventId(id),
             event_type: self.event_type(text(row, 6)?),
-            event_version: text(row, 7)?.parse().map_err(|_| "the event version is not a number".to_owned())?,
+            event_version: read_version(text(row, 7)?),
             payload: Arc::from(payload),
-            metadata: self.metadata(text(row, 9)?)?,
+            metadata: self.metadata(text(row, 9)?, EventId(id))?,
             recorded_at: DateTime::from_timestamp_micros(number(10)?)
                 .ok_or_else(|| "the time is out of range".to_owned())?,
         })
@@ -97,13 +98,15 @@ impl RowReader {
         shared
     }
 
-    fn metadata(&mut self, json: &str) -> Result<Arc<Metadata>, String> {
+    fn metadata(&mut self, json: &str, id: EventId) -> Result<Arc<Metadata>, String> {
         if let Some((_, metadata)) = self.metadata.as_ref().filter(|(text, _)| text == json) {
             return Ok(Arc::clone(metadata));
         }
-        let metadata: Metadata =
-            serde_json::from_str(json).map_err(|error| format!("the metadata cannot be read: {error}"))?;
-        let metadata = Arc::new(metadata);
+        let metadata = Arc::new(read_metadata(json, id)?);
+        if let Actor::External(_) = metadata.actor {
+            // Its command is the event itself: the same text means another command in the next row.
+            return Ok(metadata);
+        }
         self.metadata = Some((json.to_owned(), Arc::clone(&metadata)));
         Ok(metadata)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, params};
 use timeloom_store::admission::{answer_again, check_expected, record};
 use timeloom_store::leaf::leaf;
-use timeloom_store::{AppendError, Appended, LogError, NewEvent, Position, RecordedEvent, Revision};
+use timeloom_store::{AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision};
 
 use super::{End, Request, Writer, Written};
 use crate::error::log_error;
@@ -162,7 +162,7 @@ impl<'writer> Batch<'writer> {
         {
             // As stored: the writer reads no blobs, and a lost one fails only who asks for it.
             let stored = request.references.stored_events(&append.events);
-            return Ok(answer_again(stored.as_deref().unwrap_or(&append.events), recorded));
+            return Ok(answer_again(stored.as_deref().unwrap_or(&append.events), recorded, Durability::Strict));
         }
         let revision = known.map_or(Revision(0), |head| head.revision);
         if let Err(refused) = check_expected(&append.stream, append.expected, revision) {
@@ -170,7 +170,13 @@ impl<'writer> Batch<'writer> {
         }
         if append.events.is_empty() {
             let position = self.end.position;
-            return Ok(Ok(Appended { position, revision, events: Vec::new(), repeated: false }));
+            return Ok(Ok(Appended {
+                position,
+                revision,
+                events: Vec::new(),
+                repeated: false,
+                durability: Durability::Strict,
+            }));
         }
         if self.check == IdCheck::Before && self.any_id_taken(&append.events)? {
             return Ok(Err(AppendError::DuplicateId));
@@ -239,7 +245,7 @@ impl<'writer> Batch<'writer> {
         let (position, last) = (Position(first.0 + added), Revision(revision.0 + added));
         self.end.position = position;
         self.heads.put(&append.stream, Head { stream_no, revision: last });
-        Ok(Appended { position, revision: last, events, repeated: false })
+        Ok(Appended { position, revision: last, events, repeated: false, durability: Durability::Strict })
     }
 
     fn add_stream(&mut self, request: &Request) -> Result<i64, Failure> {

@@ -1,0 +1,92 @@
+//! A server of a test's own, which syncs as a production server does and can be killed.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::programs;
+
+/// Longest time that a server takes to start or stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A PostgreSQL server in a temporary folder. Dropping it ends it.
+#[derive(Debug)]
+pub struct Server {
+    folder: TempDir,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// A new cluster, and a server for it.
+    pub fn start_new() -> Self {
+        let folder = TempDir::new().unwrap();
+        programs::make_folder(folder.path());
+        programs::initdb(&folder.path().join("data"));
+        let mut server = Self { folder, process: None };
+        server.start();
+        server
+    }
+
+    /// The address of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        programs::url(self.folder.path(), database)
+    }
+
+    /// The path of its socket.
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join(".s.PGSQL.5432")
+    }
+
+    /// Starts it again after [`Self::kill`] or [`Self::stop`]; returns when it answers.
+    pub fn start(&mut self) {
+        let (data, log) = (self.folder.path().join("data"), self.folder.path().join("log"));
+        let process = programs::server(&data, self.folder.path(), &log, &[]).spawn().unwrap();
+        self.process = Some(process);
+        wait_until_ready(&self.url("postgres"));
+    }
+
+    /// Ends every process of it at once, as `kill -9` does: nothing is flushed, recovery is what is left.
+    pub fn kill(&mut self) {
+        self.end("-KILL");
+    }
+
+    /// Stops it as an administrator does who does not wait for clients.
+    pub fn stop(&mut self) {
+        self.end("-INT");
+    }
+
+    fn end(&mut self, signal: &str) {
+        let Some(mut process) = self.process.take() else { return };
+        // The whole group, so that no backend outlives the postmaster.
+        let target = if signal == "-KILL" { format!("-{}", process.id()) } else { process.id().to_string() };
+        let killed = std::process::Command::new("kill").args([signal, "--", &target]).status().unwrap();
+        assert!(killed.success());
+        process.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end("-KILL");
+    }
+}
+
+/// Waits until a server answers at `url`.
+pub(crate) fn wait_until_ready(url: &str) {
+    let began = Instant::now();
+    while !answers(url) {
+        assert!(began.elapsed() < PATIENCE, "no server answers at {url}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether a server takes connections at `url`. On a thread of its own, since a runtime may be here already.
+pub(crate) fn answers(url: &str) -> bool {
+    let url = url.to_owned();
+    let asking = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { tokio_postgres::connect(&url, tokio_postgres::NoTls).await.is_ok() })
+    });
+    asking.join().unwrap()
+}

@@ -1,0 +1,219 @@
+//! An event exactly as a backend stores it, and what its texts mean. Backends that agree on this agree on every leaf, so
+//! that a log can be moved between them and still be proved.
+//!
+//! Rows of foreign writers (stock programs that append to external categories) are read here too: their version may be
+//! any text, and their metadata is a flat object of texts to which the database added who wrote it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use timeloom_domain::ids::{Actor, CommandId, EventId};
+use uuid::Uuid;
+
+use crate::envelope::{Metadata, Position, RecordedEvent, Revision, StreamKey};
+use crate::leaf::{Leaf, leaf_of};
+use crate::log::LogError;
+
+/// The key that the database adds to the metadata of a foreign row: the role that wrote it.
+pub const EXTERNAL_ROLE_KEY: &str = "timeloom_role";
+
+/// One row of `events`. Its serialized form is that of exported logs and frozen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredEvent {
+    /// Its place in the log.
+    pub position: Position,
+    /// Its stream.
+    pub stream: StreamKey,
+    /// Its place in the stream.
+    pub revision: Revision,
+    /// Its id.
+    pub id: EventId,
+    /// Name of its type.
+    pub event_type: Arc<str>,
+    /// Version of the payload's shape, as text.
+    pub event_version: String,
+    /// The payload as it is stored: JSON text, or the reference to a blob.
+    pub payload: String,
+    /// The metadata as it is stored: JSON text.
+    pub metadata: String,
+    /// When the log took it, in microseconds since 1970.
+    pub recorded_at_us: i64,
+    /// Its leaf, 64 hexadecimal digits when serialized.
+    #[serde(with = "hexadecimal")]
+    pub leaf: Leaf,
+    /// On the last event of an append: the append.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub append: Option<StoredAppend>,
+}
+
+/// The append that an event is the last of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredAppend {
+    /// How many events it has.
+    pub events: u32,
+    /// Its command.
+    pub command_id: CommandId,
+}
+
+impl StoredEvent {
+    /// The leaf that the event should have.
+    pub fn computed_leaf(&self, buffer: &mut Vec<u8>) -> Leaf {
+        leaf_of(self, buffer)
+    }
+
+    /// The event as readers get it; a payload in a blob is still its reference.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] when a text does not have its form.
+    pub fn into_recorded(self) -> Result<RecordedEvent, LogError> {
+        let position = self.position;
+        let corrupt = |detail: String| LogError::Corrupt { position, detail };
+        let metadata = read_metadata(&self.metadata, self.id).map_err(corrupt)?;
+        let payload = RawValue::from_string(self.payload)
+            .map_err(|error| corrupt(format!("the payload is not JSON: {error}")))?;
+        Ok(RecordedEvent {
+            position,
+            stream: self.stream,
+            revision: self.revision,
+            id: self.id,
+            event_version: read_version(&self.event_version),
+            event_type: self.event_type,
+            payload: Arc::from(payload),
+            metadata: Arc::new(metadata),
+            recorded_at: DateTime::from_timestamp_micros(self.recorded_at_us)
+                .ok_or_else(|| corrupt("the time is out of range".to_owned()))?,
+        })
+    }
+}
+
+/// The number of a stored version: its leading digits, so that `1.0` of a foreign writer is 1; 0 without any.
+pub fn read_version(text: &str) -> u16 {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    text.get(..digits).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// Reads stored metadata, which of a foreign row says only who wrote it: its command is the event itself.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_metadata(text: &str, id: EventId) -> Result<Metadata, String> {
+    serde_json::from_str(text).or_else(|error| match serde_json::from_str::<External>(text) {
+        Ok(External { role }) => Ok(Metadata {
+            actor: Actor::External(role),
+            command_id: CommandId(id.0),
+            causation_id: None,
+            correlation_id: None,
+        }),
+        Err(_) => Err(format!("the metadata cannot be read: {error}")),
+    })
+}
+
+#[derive(Deserialize)]
+struct External {
+    #[serde(rename = "timeloom_role")]
+    role: String,
+}
+
+/// What a log says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogIdentity {
+    /// Its id. A copy of a log has the id of the log.
+    pub log_id: Uuid,
+    /// Position of its newest event.
+    pub head: Position,
+}
+
+/// Why stored events were not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ImportError {
+    /// They do not follow what is there.
+    #[error("the events from position {found} on do not follow the head {head}: begin again at the head")]
+    NotNext {
+        /// Where the log ends.
+        head: Position,
+        /// Where the events begin.
+        found: Position,
+    },
+    /// An event does not have the leaf that its content gives.
+    #[error("the event at position {0} is not what was recorded: its hash differs; the source is damaged")]
+    WrongLeaf(Position),
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// Rows out of a log, and into a log that nobody appends to: how logs are copied, backed up and restored.
+#[async_trait]
+pub trait LogTransfer: Send + Sync + 'static {
+    /// Which log it is, and how far.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn identity(&self) -> Result<LogIdentity, LogError>;
+
+    /// Rows after `after` in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError>;
+
+    /// Writes rows that follow the head, durably and all or none, after each was checked against its leaf.
+    ///
+    /// # Errors
+    /// [`ImportError`]; nothing was written then.
+    async fn import(&self, events: Vec<StoredEvent>) -> Result<(), ImportError>;
+}
+
+mod hexadecimal {
+    //! A leaf as text.
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Leaf;
+
+    pub fn serialize<S: Serializer>(leaf: &Leaf, serializer: S) -> Result<S::Ok, S::Error> {
+        let text: String = leaf.iter().map(|byte| format!("{byte:02x}")).collect();
+        serializer.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Leaf, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || D::Error::custom("a leaf is 64 hexadecimal digits");
+        let mut leaf = Leaf::default();
+        if text.len() != 2 * leaf.len() || !text.is_ascii() {
+            return Err(wrong());
+        }
+        for (byte, digits) in leaf.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+        }
+        Ok(leaf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_foreign_writers_are_read_as_far_as_they_are_numbers() {
+        let read = ["3", "1.0", "65535", "65536", "", "beta", "v2"].map(read_version);
+        assert_eq!(read, [3, 1, 65_535, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn foreign_metadata_says_who_wrote_and_ours_is_read_as_it_is() {
+        let id = EventId(Uuid::from_u128(5));
+        let foreign = read_metadata(r#"{"request":"7","timeloom_role":"billing"}"#, id).unwrap();
+        assert_eq!(foreign.actor, Actor::External("billing".to_owned()));
+        assert_eq!(foreign.command_id.0, id.0);
+        let ours = Metadata { actor: Actor::System("engine".to_owned()), ..foreign };
+        assert_eq!(read_metadata(&serde_json::to_string(&ours).unwrap(), id).unwrap(), ours);
+        assert!(read_metadata("{}", id).unwrap_err().contains("actor"));
+    }
+}
