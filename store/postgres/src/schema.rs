@@ -19,7 +19,7 @@ const EXTERNAL_METADATA_BYTES_MAX: usize = 64 << 10;
 /// Longest id, type and version of an event that a foreign program appends, in bytes.
 const EXTERNAL_NAME_BYTES_MAX: usize = 255;
 /// How long a foreign program may sit on an open append.
-const EXTERNAL_IDLE_MAX: Duration = Duration::from_secs(10);
+const EXTERNAL_IDLE_MAX: Duration = Duration::from_secs(5);
 /// Held while tables are made: two processes that begin at once make them once.
 const MAKING_LOCK: i64 = 0x5469_6d65_6c6f_6f6d;
 
@@ -135,7 +135,10 @@ async fn check_server(client: &Client, address: &Address) -> Result<String, Open
         .ok_or_else(|| unfit("no schema of its search_path exists: make it, or name another".to_owned()))
 }
 
-pub(crate) async fn read_meta(client: &impl GenericClient, name: &str) -> Result<Option<String>, tokio_postgres::Error> {
+pub(crate) async fn read_meta(
+    client: &impl GenericClient,
+    name: &str,
+) -> Result<Option<String>, tokio_postgres::Error> {
     let row = client.query_opt("SELECT value FROM log_meta WHERE name = $1", &[&name]).await?;
     Ok(row.map(|row| row.get(0)))
 }
