@@ -152,3 +152,28 @@ async fn large_payloads_of_another_process_are_brought_whole() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_role_is_one_process_s_until_that_process_ends() {
+    let database = Database::create().await;
+    let ((one, _), (other, _)) = (open(database.url()).await, open(database.url()).await);
+    let leader = one.try_lead("engine").await.unwrap().unwrap();
+    assert!(other.try_lead("engine").await.unwrap().is_none());
+    assert!(other.try_lead("projections").await.unwrap().is_some(), "another role");
+    drop(leader);
+    let leader = tokio::time::timeout(PATIENCE, other.lead("engine")).await.unwrap();
+    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND database = \
+               (SELECT oid FROM pg_database WHERE datname = current_database())";
+    database.client().await.query_one(sql, &[]).await.unwrap();
+    tokio::time::timeout(PATIENCE, leader.lost()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mark_is_shared_and_never_moves_back() {
+    let database = Database::create().await;
+    let ((one, _), (other, _)) = (open(database.url()).await, open(database.url()).await);
+    assert_eq!(one.mark("engine").await.unwrap(), Position::START);
+    one.set_mark("engine", Position(7)).await.unwrap();
+    other.set_mark("engine", Position(5)).await.unwrap();
+    assert_eq!(other.mark("engine").await.unwrap(), Position(7));
+}
