@@ -15,6 +15,7 @@ pub mod log;
 pub mod memory;
 pub mod spill;
 pub mod stored;
+mod subscription;
 pub mod tail;
 
 pub use blobs::{BLOB_BYTES_MAX, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobStore};
