@@ -62,7 +62,10 @@ impl Subscription {
             return ending;
         }
         let message = self.receiver.recv().await;
-        self.taken(message)
+        self.taken(message.as_ref());
+        #[cfg(feature = "conformance")]
+        self.brought(message.as_ref());
+        message
     }
 
     /// The next message, if there is one at once.
@@ -72,18 +75,16 @@ impl Subscription {
             return ending;
         }
         let message = self.receiver.try_recv().ok();
-        self.taken(message)
+        self.taken(message.as_ref());
+        #[cfg(feature = "conformance")]
+        self.brought(message.as_ref());
+        message
     }
 
-    fn taken(&mut self, message: Option<SubscriptionMessage>) -> Option<SubscriptionMessage> {
-        if let (Some(spent), Some(message)) = (&self.spent, &message) {
+    fn taken(&self, message: Option<&SubscriptionMessage>) {
+        if let (Some(spent), Some(message)) = (&self.spent, message) {
             spent.give_back(message);
         }
-        #[cfg(feature = "conformance")]
-        if let (Some(cut), Some(message)) = (&mut self.cut, &message) {
-            cut.brought(message);
-        }
-        message
     }
 }
 
@@ -93,6 +94,12 @@ impl Subscription {
     /// The same subscription, which ends early as `cut` says.
     pub(crate) fn ending_by(self, cut: crate::conformance::Cut) -> Self {
         Self { cut: Some(cut), ..self }
+    }
+
+    fn brought(&mut self, message: Option<&SubscriptionMessage>) {
+        if let (Some(cut), Some(message)) = (&mut self.cut, message) {
+            cut.brought(message);
+        }
     }
 
     /// What comes in place of the next message, once it is to end; the outer `None` when it is not.
