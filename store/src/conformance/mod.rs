@@ -4,6 +4,7 @@
 
 mod appends;
 mod chance;
+mod crash;
 mod faults;
 mod faulty;
 mod fixtures;
@@ -24,6 +25,7 @@ use futures::future::BoxFuture;
 
 pub use appends::*;
 pub use chance::Chance;
+pub use crash::{acknowledged_events_survive_kills, append_until_killed};
 pub use faults::*;
 pub use faulty::{Cut, Fault, FaultRates, FaultyLog, InjectedFault};
 pub use large::*;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::chance::Chance;
 use super::faulty::{Fault, FaultRates, FaultyLog};
-use super::fixtures::{PATIENCE, event_of, metadata};
+use super::fixtures::{PATIENCE, event_of, metadata, read_everything};
 use super::twin::Twin;
 use super::{Fresh, Reopen};
 use crate::blobs::BlobStore;
@@ -262,18 +262,6 @@ fn selection(chance: &mut Chance) -> (TenantScope, Filter) {
         filter.stream = Some(StreamKey::new(TenantId(1), CATEGORIES[chance.index(2)], "s1"));
     }
     (scope, filter)
-}
-
-async fn read_everything(log: &dyn EventLog, scope: TenantScope, filter: &Filter) -> Vec<Arc<RecordedEvent>> {
-    let mut all: Vec<Arc<RecordedEvent>> = Vec::new();
-    loop {
-        let after = all.last().map_or(Position::START, |event| event.position);
-        let page = log.read_all(scope, after, Direction::Forward, filter, READ_EVENTS_MAX).await.unwrap();
-        if page.is_empty() {
-            return all;
-        }
-        all.extend(page);
-    }
 }
 
 impl Reader {
