@@ -113,7 +113,9 @@ pub enum CopyError {
         error: BlobError,
     },
     /// The target has more than the source.
-    #[error("the target ends at position {target}, the source at {source_head}: this is not a copy of it; give an empty target")]
+    #[error(
+        "the target ends at position {target}, the source at {source_head}: this is not a copy of it; give an empty target"
+    )]
     Ahead {
         /// Head of the target.
         target: Position,
