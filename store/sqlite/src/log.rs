@@ -27,7 +27,7 @@ use crate::schema;
 use crate::writer::{Message, Request, Writer};
 
 /// Name of the log's file in its folder.
-const LOG_FILE: &str = "log.db";
+pub(crate) const LOG_FILE: &str = "log.db";
 /// Most appends that wait for the writer.
 const QUEUE_REQUESTS_MAX: usize = 4_096;
 /// When to try again after the queue was full.
@@ -132,6 +132,10 @@ impl SqliteLog {
     /// The id that the log was given when it was made.
     pub fn log_id(&self) -> Uuid {
         self.log_id
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// The folder that the log is in.

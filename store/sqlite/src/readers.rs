@@ -51,7 +51,8 @@ impl Readers {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    async fn read<T: Send + 'static>(
+    /// Does `work` with a connection on a thread where it may block.
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {

@@ -30,6 +30,11 @@ const READER_CACHE_KIB: u32 = 2 << 10;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 32;
 
+/// In `meta` while a copy was never finished.
+pub(crate) const UNFINISHED_COPY: &str = "unfinished_copy";
+/// In `meta` of a finished copy: up to which position it was compared with its source.
+pub(crate) const COPY_VERIFIED: &str = "copy_verified";
+
 const TABLES: &str = "
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -139,14 +144,36 @@ pub(crate) fn prepare(
     file: &Path,
     new_id: Uuid,
 ) -> Result<Uuid, OpenError> {
+    match read_about(connection, folder, file)? {
+        Some(about) if about.unfinished => Err(OpenError::UnfinishedCopy { path: folder.to_owned() }),
+        Some(about) => Ok(about.log_id),
+        None => {
+            create(connection, new_id, Made::Empty)
+                .map_err(|error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) })?;
+            Ok(new_id)
+        }
+    }
+}
+
+/// What a file says of its log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About {
+    pub(crate) log_id: Uuid,
+    /// Whether it is a copy that was never finished.
+    pub(crate) unfinished: bool,
+    /// Up to where a copy was compared with its source.
+    pub(crate) verified: u64,
+}
+
+/// What the file says of its log, after its version was checked; `None` when it has no tables yet.
+pub(crate) fn read_about(connection: &Connection, folder: &Path, file: &Path) -> Result<Option<About>, OpenError> {
     let storage =
         |error: rusqlite::Error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) };
     let not_a_log = || OpenError::NotALog { path: file.to_owned() };
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(storage)?;
     if tables == 0 {
-        create(connection, new_id).map_err(storage)?;
-        return Ok(new_id);
+        return Ok(None);
     }
     let application: u32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(storage)?;
     if application != APPLICATION_ID {
@@ -160,10 +187,23 @@ pub(crate) fn prepare(
     };
     let version = meta("schema_version")?.and_then(|version| version.parse().ok()).ok_or_else(not_a_log)?;
     check_version(folder, version)?;
-    meta("log_id")?.and_then(|id| id.parse().ok()).ok_or_else(not_a_log)
+    let log_id = meta("log_id")?.and_then(|id| id.parse().ok()).ok_or_else(not_a_log)?;
+    let unfinished = meta(UNFINISHED_COPY)?.is_some();
+    let verified = meta(COPY_VERIFIED)?.and_then(|position| position.parse().ok()).unwrap_or(0);
+    Ok(Some(About { log_id, unfinished, verified }))
 }
 
-fn create(connection: &mut Connection, log_id: Uuid) -> Result<(), rusqlite::Error> {
+/// What a new file is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// Appends.
+    Empty,
+    /// The rows of another log.
+    Copy,
+}
+
+/// Makes the tables.
+pub(crate) fn create(connection: &mut Connection, log_id: Uuid, made: Made) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
     for table in APPEND_ONLY {
@@ -179,6 +219,9 @@ fn create(connection: &mut Connection, log_id: Uuid) -> Result<(), rusqlite::Err
     let mut insert = transaction.prepare("INSERT INTO meta (name, value) VALUES (?1, ?2)")?;
     insert.execute(["schema_version", &SCHEMA_VERSION.to_string()])?;
     insert.execute(["log_id", &log_id.to_string()])?;
+    if made == Made::Copy {
+        insert.execute([UNFINISHED_COPY, "yes"])?;
+    }
     drop(insert);
     transaction.commit()?;
     // The version is to be readable in the file itself from the start.
