@@ -6,6 +6,8 @@ mod crash;
 mod file;
 mod folder;
 mod large;
+#[cfg(unix)]
+mod power_loss;
 mod transfer;
 
 use std::path::Path;
