@@ -17,7 +17,10 @@ pub mod memory;
 pub mod queue;
 pub mod spill;
 pub mod stored;
+mod subscription;
 pub mod tail;
+pub mod transfer;
+pub mod verify;
 
 pub use blobs::{BLOB_BYTES_MAX, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobStore};
 pub use clock::{Clock, SystemClock};
@@ -27,4 +30,4 @@ pub use log::{
     Durability, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};
-pub use stored::{ImportError, LogIdentity, LogTransfer, StoredAppend, StoredEvent};
+pub use stored::{Begun, ImportError, LogIdentity, LogImport, LogTransfer, StoredAppend, StoredEvent};

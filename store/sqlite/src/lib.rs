@@ -4,6 +4,7 @@
 //! used by one process at a time.
 
 mod blobs;
+mod connections;
 mod error;
 mod folder;
 mod heads;
@@ -13,9 +14,11 @@ mod queue;
 mod readers;
 mod recorded;
 mod schema;
+mod transfer;
 mod writer;
 
 pub use blobs::SqliteBlobs;
 pub use error::{OpenError, StorageError};
 pub use folder::{DataFolder, FolderError};
 pub use log::{SqliteLog, SqliteOptions};
+pub use transfer::{SqliteImport, SqliteSource};

@@ -7,7 +7,7 @@ use timeloom_store::{MemoryBlobs, MemoryLog, SystemClock, event_log_conformance}
 
 async fn fresh() -> Fresh {
     let log = MemoryLog::new(Arc::new(SystemClock));
-    std::future::ready(Fresh { log, blobs: MemoryBlobs::new(), keep: Box::new(()) }).await
+    std::future::ready(Fresh::new(log, MemoryBlobs::new())).await
 }
 
 event_log_conformance!(fresh);
