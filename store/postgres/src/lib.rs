@@ -6,6 +6,7 @@
 
 mod blobs;
 mod check;
+mod columns;
 mod connect;
 mod error;
 mod external;
@@ -15,6 +16,7 @@ mod payloads;
 mod readers;
 mod recorded;
 mod schema;
+mod transfer;
 mod writer;
 
 pub use blobs::PostgresBlobs;
@@ -24,3 +26,4 @@ pub use error::{OpenError, PostgresError};
 pub use external::{ExternalCategory, ExternalError};
 pub use leader::Leader;
 pub use log::{PostgresLog, PostgresOptions};
+pub use transfer::{PostgresImport, PostgresSource};

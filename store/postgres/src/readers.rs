@@ -151,6 +151,13 @@ impl Readers {
         self.events(&sql, &parameters).await
     }
 
+    /// Position of the newest event, whoever appended it.
+    pub(crate) async fn head(&self) -> Result<Position, LogError> {
+        let rows = self.query("SELECT position FROM log_head", &Vec::new()).await?;
+        let position = rows.first().map(|row| row.try_get(0).map_err(log_error)).transpose()?;
+        Ok(position.map_or(Position::START, |position| Position(unsigned(position))))
+    }
+
     /// Times grow with positions, so that halving finds the last event at or before a time without an index.
     pub(crate) async fn position_at(&self, head: Position, time_us: i64) -> Result<Position, LogError> {
         let (mut at_or_before, mut later) = (0, head.0 + 1);

@@ -7,6 +7,7 @@ mod outages;
 mod processes;
 mod schema;
 mod stock;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use timeloom_postgres_testing::Database;
 use timeloom_store::conformance::Fresh;
 use timeloom_store::{
-    Append, Direction, EventLog, Expected, Filter, Metadata, NewEvent, Position, RecordedEvent, StreamKey, SystemClock,
-    TenantScope, event_log_conformance,
+    Append, BlobStore, Direction, EventLog, Expected, Filter, Metadata, NewEvent, Position, RecordedEvent, StreamKey,
+    SystemClock, TenantScope, event_log_conformance,
 };
 use timeloom_store_postgres::{Address, OpenError, PostgresBlobs, PostgresLog, PostgresOptions};
 use uuid::Uuid;
@@ -24,7 +25,15 @@ use uuid::Uuid;
 async fn fresh() -> Fresh {
     let database = Database::create().await;
     let (log, blobs) = open(database.url()).await;
-    Fresh { log, blobs, keep: Box::new(database) }
+    let url = database.url().to_owned();
+    let reopen = move || {
+        let url = url.clone();
+        async move {
+            let (log, blobs) = open(&url).await;
+            (log as Arc<dyn EventLog>, blobs as Arc<dyn BlobStore>)
+        }
+    };
+    Fresh::new(log, blobs).keeping(database).reopened_by(reopen)
 }
 
 event_log_conformance!(fresh);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use timeloom_domain::ids::EventId;
 use timeloom_postgres_testing::{Database, Server};
+use timeloom_store::conformance::{acknowledged_events_survive_kills, append_until_killed};
 use timeloom_store::{AppendError, EventLog, Filter, Position, SubscriptionMessage, TenantScope};
 use timeloom_store_postgres::PostgresLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -264,4 +265,18 @@ async fn appends_wait_while_somebody_holds_the_head_and_go_on_after() {
     }
     holder.batch_execute("COMMIT").await.unwrap();
     assert_eq!(append.await.unwrap().position.0, 1);
+}
+
+/// Not a test of its own: the process that gets killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn child_that_appends_until_it_is_killed() {
+    append_until_killed(async |url: String| open(&url).await.0 as Arc<dyn EventLog>).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_events_survive_a_process_being_killed_in_the_middle_of_commits() {
+    let database = Database::create().await;
+    let child = "outages::child_that_appends_until_it_is_killed";
+    let open = async || open(database.url()).await.0 as Arc<dyn EventLog>;
+    acknowledged_events_survive_kills(child, database.url(), open).await;
 }
