@@ -13,6 +13,7 @@ pub mod envelope;
 pub mod leaf;
 pub mod log;
 pub mod memory;
+pub mod snapshots;
 pub mod spill;
 pub mod stored;
 pub mod tail;
@@ -25,4 +26,5 @@ pub use log::{
     Durability, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};
+pub use snapshots::{FoldHash, MemorySnapshots, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore};
 pub use stored::{ImportError, LogIdentity, LogTransfer, StoredAppend, StoredEvent};

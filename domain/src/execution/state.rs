@@ -183,6 +183,8 @@ impl Execution {
 }
 
 impl Aggregate for Execution {
+    const FOLD_VERSION: u32 = 1;
+
     type Event = ExecutionEvent;
     type Command = ExecutionCommand;
     type Refusal = ExecutionRefusal;

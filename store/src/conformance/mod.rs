@@ -7,6 +7,7 @@ mod fixtures;
 mod large;
 mod model;
 mod reads;
+mod snapshots;
 mod subscriptions;
 mod together;
 
@@ -17,6 +18,7 @@ pub use appends::*;
 pub use large::*;
 pub use model::random_operations_match_a_model;
 pub use reads::*;
+pub use snapshots::*;
 pub use subscriptions::*;
 pub use together::*;
 
