@@ -13,9 +13,11 @@ mod queue;
 mod readers;
 mod recorded;
 mod schema;
+mod snapshots;
 mod writer;
 
 pub use blobs::SqliteBlobs;
 pub use error::{OpenError, StorageError};
 pub use folder::{DataFolder, FolderError};
 pub use log::{SqliteLog, SqliteOptions};
+pub use snapshots::SqliteSnapshots;

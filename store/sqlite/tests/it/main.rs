@@ -6,6 +6,7 @@ mod crash;
 mod file;
 mod folder;
 mod large;
+mod snapshots;
 
 use std::path::Path;
 use std::sync::Arc;
