@@ -12,6 +12,8 @@ use timeloom_store::{AppendError, LogError};
 
 /// The word for a workflow that is there already.
 pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
+/// The word for a workflow that is not there.
+pub(crate) const WORKFLOW_NOT_FOUND: &str = "WORKFLOW_NOT_FOUND";
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +106,7 @@ impl From<WorkflowRefusal> for Refusal {
     fn from(refusal: WorkflowRefusal) -> Self {
         let code = match refusal {
             WorkflowRefusal::AlreadyExists => WORKFLOW_EXISTS,
-            WorkflowRefusal::NotFound => "WORKFLOW_NOT_FOUND",
+            WorkflowRefusal::NotFound => WORKFLOW_NOT_FOUND,
             WorkflowRefusal::Archived => "WORKFLOW_ARCHIVED",
             WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",
         };

@@ -86,7 +86,8 @@ impl Address {
             return Err(AddressError::Invalid(format!("its scheme is '{}'", url.scheme())));
         }
         let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let root_certificate = parameters.iter().find(|(name, _)| name == ROOT_CERTIFICATE).map(|(_, path)| path.clone());
+        let root_certificate =
+            parameters.iter().find(|(name, _)| name == ROOT_CERTIFICATE).map(|(_, path)| path.clone());
         let mode_is_said = parameters.iter().any(|(name, _)| name == "sslmode");
         if root_certificate.is_some() {
             let others: Vec<_> = parameters.into_iter().filter(|(name, _)| name != ROOT_CERTIFICATE).collect();

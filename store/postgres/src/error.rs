@@ -47,7 +47,8 @@ pub(crate) enum Kind {
 pub(crate) fn kind(error: &tokio_postgres::Error) -> Kind {
     let Some(state) = error.code() else {
         // Not an answer of the server: the connection, except for values that the client could not write or read.
-        let ours = describe(error).starts_with("error serializing") || describe(error).starts_with("error deserializing");
+        let ours =
+            describe(error).starts_with("error serializing") || describe(error).starts_with("error deserializing");
         return if ours { Kind::Lasting } else { Kind::Connection };
     };
     match *state {

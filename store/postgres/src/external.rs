@@ -9,8 +9,8 @@ use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_store::log::STRICT_CATEGORIES;
-use timeloom_store::{Filter, LogError, Position, TenantScope};
 use timeloom_store::{Direction, EventLog as _};
+use timeloom_store::{Filter, LogError, Position, TenantScope};
 
 use crate::error::{log_error, pool_error};
 use crate::log::PostgresLog;
@@ -21,8 +21,7 @@ const OWN_CATEGORIES: [&str; 4] =
 /// Longest name of a category, in bytes.
 const CATEGORY_BYTES_MAX: usize = 100;
 /// The columns that a foreign program may write; the database fills in the others.
-const EXTERNAL_COLUMNS: &str =
-    "aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata";
+const EXTERNAL_COLUMNS: &str = "aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata";
 
 /// A category that a role may append to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +44,9 @@ pub enum ExternalError {
     #[error("category '{0}' has events that Timeloom appended: choose another name")]
     InUse(String),
     /// It is no name.
-    #[error("'{0}' is not the name of a category: use 1 to {CATEGORY_BYTES_MAX} bytes without '/' and control characters")]
+    #[error(
+        "'{0}' is not the name of a category: use 1 to {CATEGORY_BYTES_MAX} bytes without '/' and control characters"
+    )]
     InvalidName(String),
     /// The role does not exist.
     #[error("role '{0}' is not in the database: make it first, with CREATE ROLE")]

@@ -135,7 +135,10 @@ async fn check_server(client: &Client, address: &Address) -> Result<String, Open
         .ok_or_else(|| unfit("no schema of its search_path exists: make it, or name another".to_owned()))
 }
 
-pub(crate) async fn read_meta(client: &impl GenericClient, name: &str) -> Result<Option<String>, tokio_postgres::Error> {
+pub(crate) async fn read_meta(
+    client: &impl GenericClient,
+    name: &str,
+) -> Result<Option<String>, tokio_postgres::Error> {
     let row = client.query_opt("SELECT value FROM log_meta WHERE name = $1", &[&name]).await?;
     Ok(row.map(|row| row.get(0)))
 }

@@ -278,7 +278,8 @@ impl Writer {
             }
             None => {
                 self.heads.clear();
-                let mut connection = Connection::new(self.settings.address.connect(&self.settings.tasks).await.map_err(again)?);
+                let mut connection =
+                    Connection::new(self.settings.address.connect(&self.settings.tasks).await.map_err(again)?);
                 connection.prepare(&self.settings.meta).await.map_err(again)?;
                 Ok(connection)
             }

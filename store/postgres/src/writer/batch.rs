@@ -218,11 +218,7 @@ impl<'batch> Stage<'batch> {
         Ok(appended)
     }
 
-    fn answer_again(
-        &self,
-        request: &Request,
-        recorded: Vec<Arc<RecordedEvent>>,
-    ) -> Result<Appended, AppendError> {
+    fn answer_again(&self, request: &Request, recorded: Vec<Arc<RecordedEvent>>) -> Result<Appended, AppendError> {
         let events = &request.append.events;
         let own = recorded.iter().map(|event| event.id).eq(events.iter().map(|event| event.id));
         let answer = answer_again(&request.references.stored_events(events), recorded, self.durability)?;
