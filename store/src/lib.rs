@@ -15,6 +15,7 @@ pub mod leaf;
 pub mod log;
 pub mod memory;
 pub mod queue;
+pub mod snapshots;
 pub mod spill;
 pub mod stored;
 mod subscription;
@@ -30,4 +31,5 @@ pub use log::{
     Durability, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};
+pub use snapshots::{FoldHash, MemorySnapshots, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore};
 pub use stored::{Begun, ImportError, LogIdentity, LogImport, LogTransfer, StoredAppend, StoredEvent};

@@ -13,6 +13,7 @@ mod model;
 mod reads;
 mod seeds;
 mod simulation;
+mod snapshots;
 mod subscriptions;
 mod together;
 mod twin;
@@ -32,6 +33,7 @@ pub use large::*;
 pub use model::random_operations_match_a_model;
 pub use reads::*;
 pub use seeds::{SEED_VARIABLE, TellSeed, seeds};
+pub use snapshots::*;
 pub use subscriptions::*;
 pub use together::*;
 

@@ -8,6 +8,7 @@ mod folder;
 mod large;
 #[cfg(unix)]
 mod power_loss;
+mod snapshots;
 mod transfer;
 
 use std::path::Path;
