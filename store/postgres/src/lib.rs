@@ -16,6 +16,7 @@ mod payloads;
 mod readers;
 mod recorded;
 mod schema;
+mod snapshots;
 mod transfer;
 mod writer;
 
@@ -26,4 +27,5 @@ pub use error::{OpenError, PostgresError};
 pub use external::{ExternalCategory, ExternalError};
 pub use leader::Leader;
 pub use log::{PostgresLog, PostgresOptions};
+pub use snapshots::PostgresSnapshots;
 pub use transfer::{PostgresImport, PostgresSource};

@@ -42,6 +42,10 @@ impl Readers {
         &self.blobs
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Refuses reads from now on.
     pub(crate) fn close(&self) {
         self.pool.close();

@@ -24,7 +24,7 @@ const EXTERNAL_IDLE_MAX: Duration = Duration::from_secs(5);
 const MAKING_LOCK: i64 = 0x5469_6d65_6c6f_6f6d;
 
 /// The tables of the log. Any other table of these names is somebody else's.
-const TABLES: [&str; 6] = ["log_meta", "log_head", "events", "blobs", "marks", "external_categories"];
+const TABLES: [&str; 7] = ["log_meta", "log_head", "events", "blobs", "marks", "snapshot_cache", "external_categories"];
 /// What `log_meta` says of itself.
 const APPLICATION: &str = "timeloom event log";
 

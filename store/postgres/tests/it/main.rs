@@ -14,10 +14,10 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use timeloom_postgres_testing::Database;
-use timeloom_store::conformance::Fresh;
+use timeloom_store::conformance::{FRESH_SNAPSHOTS_BYTES, Fresh, FreshSnapshots};
 use timeloom_store::{
     Append, BlobStore, Direction, EventLog, Expected, Filter, Metadata, NewEvent, Position, RecordedEvent, StreamKey,
-    SystemClock, TenantScope, event_log_conformance,
+    SystemClock, TenantScope, event_log_conformance, snapshot_store_conformance,
 };
 use timeloom_store_postgres::{Address, OpenError, PostgresBlobs, PostgresLog, PostgresOptions};
 use uuid::Uuid;
@@ -37,6 +37,15 @@ async fn fresh() -> Fresh {
 }
 
 event_log_conformance!(fresh);
+
+async fn fresh_snapshots() -> FreshSnapshots {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    let store = Arc::new(log.snapshots_with(FRESH_SNAPSHOTS_BYTES));
+    FreshSnapshots { store, keep: Box::new((log, database)) }
+}
+
+snapshot_store_conformance!(fresh_snapshots);
 
 async fn open(url: &str) -> (Arc<PostgresLog>, Arc<PostgresBlobs>) {
     try_open(url).await.unwrap()
