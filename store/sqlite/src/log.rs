@@ -101,10 +101,10 @@ impl SqliteLog {
         options: SqliteOptions,
     ) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
         let path = folder.path().join(LOG_FILE);
-        schema::refuse_foreign(folder.path(), &path)?;
         let storage =
             |error: rusqlite::Error| OpenError::Storage { path: path.clone(), error: StorageError::from(error) };
         let file = LogFile { path: path.clone(), pages_max: options.pages_max, vfs: options.vfs };
+        schema::refuse_foreign(folder.path(), &file)?;
         let mut connection = file.open_writer().map_err(storage)?;
         let log_id = schema::prepare(&mut connection, folder.path(), &path, options.log_id)?;
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;

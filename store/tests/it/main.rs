@@ -1,5 +1,9 @@
 //! The suite against the log in memory, and what only that log has.
 
+#![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
+
+mod verify;
+
 use std::sync::Arc;
 
 use timeloom_store::conformance::Fresh;

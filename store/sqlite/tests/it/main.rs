@@ -1,6 +1,7 @@
 //! The suite against the log in a SQLite file, and what only a file has: reopening, crashes, locks, versions, full disks.
 #![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
 
+mod bad_files;
 mod blobs;
 mod crash;
 mod file;
