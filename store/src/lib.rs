@@ -10,9 +10,11 @@ pub mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod envelope;
+pub mod heads;
 pub mod leaf;
 pub mod log;
 pub mod memory;
+pub mod queue;
 pub mod spill;
 pub mod stored;
 mod subscription;

@@ -135,6 +135,18 @@ impl SqliteImport {
         Ok((Arc::new(Self { target: Arc::new(Target { folder, file, writer }) }), blobs))
     }
 
+    /// Whether the folder at `path`, which nobody may use meanwhile, holds a copy that was not finished.
+    ///
+    /// # Errors
+    /// [`OpenError`] when that cannot be found out.
+    pub fn is_unfinished_copy(path: impl Into<PathBuf>) -> Result<bool, OpenError> {
+        match SqliteSource::open(path) {
+            Ok(_) | Err(OpenError::NoLog { .. }) => Ok(false),
+            Err(OpenError::UnfinishedCopy { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn work<T: Send + 'static, E: From<LogError> + Send + 'static>(
         &self,
         work: impl FnOnce(&Target, &mut Writer) -> Result<T, E> + Send + 'static,
