@@ -9,6 +9,7 @@ mod folder;
 mod large;
 #[cfg(unix)]
 mod power_loss;
+mod relaxed;
 mod transfer;
 
 use std::path::Path;
@@ -24,15 +25,19 @@ use timeloom_store::{
 use timeloom_store_sqlite::{SqliteBlobs, SqliteLog, SqliteOptions};
 use uuid::Uuid;
 
-async fn fresh() -> Fresh {
+fn fresh_with(options: impl Fn() -> SqliteOptions + Send + Sync + 'static) -> Fresh {
     let folder = TempDir::new().unwrap();
     let path = folder.path().to_owned();
-    let (log, blobs) = open(&path);
+    let (log, blobs) = SqliteLog::open(&path, options()).unwrap();
     let reopen = move || {
-        let (log, blobs) = open(&path);
+        let (log, blobs) = SqliteLog::open(&path, options()).unwrap();
         std::future::ready((log as Arc<dyn EventLog>, blobs as Arc<dyn BlobStore>))
     };
-    std::future::ready(Fresh::new(log, blobs).keeping(folder).reopened_by(reopen)).await
+    Fresh::new(log, blobs).keeping(folder).reopened_by(reopen)
+}
+
+async fn fresh() -> Fresh {
+    std::future::ready(fresh_with(options)).await
 }
 
 event_log_conformance!(fresh);
