@@ -6,6 +6,8 @@ mod blobs;
 mod crash;
 mod file;
 mod folder;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod large;
 #[cfg(unix)]
 mod power_loss;
