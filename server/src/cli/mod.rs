@@ -4,6 +4,7 @@ mod client;
 mod events;
 mod execution;
 mod expression;
+mod external;
 mod log;
 pub mod output;
 mod progress;
