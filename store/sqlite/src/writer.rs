@@ -5,8 +5,10 @@
 
 mod batch;
 mod flush;
+mod intake;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use timeloom_store::admission::Measured;
@@ -17,18 +19,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::batch::{Failure, IdCheck};
 use self::flush::Flush;
+use self::intake::{BATCH_REQUESTS_MAX, Intake};
 use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::heads::Heads;
 use crate::payloads::{References, restore};
-use crate::queue::{Held, receive_within};
+use crate::queue::Held;
 use crate::readers;
 
-/// Most requests in one commit.
-const BATCH_REQUESTS_MAX: usize = 512;
-/// Bytes of payload and metadata as stored from which a batch takes no more requests.
-const BATCH_BYTES_MAX: usize = 4 << 20;
 /// The write-ahead log is emptied by force over this many bytes: readers that never rest keep it growing otherwise.
 const WAL_BYTES_MAX: u64 = 256 << 20;
 /// Commits between two looks at the size of the write-ahead log.
@@ -117,29 +116,25 @@ impl Writer {
     }
 
     /// Works until every sender is gone or the log is closed.
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+    pub(crate) fn run(mut self, queue: mpsc::Receiver<Message>) {
         let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
-        let mut closers = Vec::new();
-        while let Some(first) = self.next(&mut queue) {
-            let mut bytes = 0;
-            let mut next = Some(first);
-            while let Some(message) = next {
-                match message {
-                    Message::Append(request) => {
-                        bytes += request.measured.bytes;
-                        batch.push(*request);
-                    }
-                    Message::Close(closer) => {
-                        queue.close();
-                        closers.push(closer);
-                    }
-                }
-                let room = batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX;
-                next = if room { queue.try_recv().ok() } else { None };
-            }
+        let mut intake = Intake::new(queue);
+        loop {
+            intake.fill(&mut batch);
             if !batch.is_empty() {
+                let began = Instant::now();
                 self.commit(&mut batch);
+                intake.committed(began.elapsed());
                 self.bound_wal();
+                continue;
+            }
+            let due_in = self.flush.due_in();
+            if due_in.is_some_and(|due_in| due_in.is_zero()) {
+                self.flush();
+                continue;
+            }
+            if !intake.wait(&mut batch, due_in) {
+                break;
             }
         }
         if self.flush.due_in().is_some() {
@@ -149,21 +144,7 @@ impl Writer {
             tracing::warn!(%error, "the write-ahead log was not emptied; the next start does it");
         }
         drop(self);
-        for closer in closers {
-            // Whoever does not wait for the end any more does not need to know.
-            let _ = closer.send(());
-        }
-    }
-
-    /// The next message, whenever it comes; `None` when none will. Flushes the disk meanwhile when it has to be.
-    fn next(&mut self, queue: &mut mpsc::Receiver<Message>) -> Option<Message> {
-        loop {
-            let Some(due_in) = self.flush.due_in() else { return queue.blocking_recv() };
-            match receive_within(queue, due_in) {
-                Some(message) => return message,
-                None => self.flush(),
-            }
-        }
+        intake.tell_closers();
     }
 
     fn flush(&mut self) {
