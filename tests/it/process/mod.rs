@@ -7,3 +7,4 @@ mod crash;
 mod first_steps;
 mod history;
 pub(crate) mod server;
+mod time_travel;
