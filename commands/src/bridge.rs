@@ -16,14 +16,14 @@ use cqrs_es::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::ids::{CommandId, EventId};
+use timeloom_domain::ids::EventId;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{Append, Direction, EventLog, Expected, LogError, NewEvent, Position, Revision, StreamKey, codec};
 
-use crate::Expectation;
 use crate::context::{CommandContext, Outcome};
 use crate::error::{CommandError, Refusal};
 use crate::ports::Ids;
+use crate::states::{Folded, States};
 
 /// What an aggregate must be for the framework.
 pub trait AggregateBounds: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
@@ -89,48 +89,30 @@ pub struct StreamState<A> {
     pub position: Position,
 }
 
-/// Folds into `state` what its stream holds after it, up to the events of command `until`, which are left out: so a
-/// command that was carried out before is decided on what it was decided on then.
-pub(crate) async fn load<A>(
-    log: &Arc<dyn EventLog>,
-    stream: &StreamKey,
-    mut state: StreamState<A>,
-    until: Option<CommandId>,
-) -> Result<StreamState<A>, LogError>
-where
-    A: Aggregate,
-    A::Event: Event + DeserializeOwned,
-{
-    loop {
-        let events = log.read_stream(stream, state.revision, Direction::Forward, READ_EVENTS_MAX).await?;
-        for recorded in &events {
-            if until == Some(recorded.metadata.command_id) {
-                return Ok(state);
-            }
-            state.aggregate.apply(&codec::decode::<A::Event>(recorded)?);
-            state.revision = recorded.revision;
-            state.position = recorded.position;
-        }
-        if events.len() < READ_EVENTS_MAX {
-            return Ok(state);
-        }
-    }
+/// Where the state of a command begins.
+pub(crate) enum Base<A> {
+    /// There is no stream: nothing is loaded.
+    New,
+    /// As the log has it.
+    Current,
+    /// What the command was decided on the first time.
+    Before(StreamState<A>),
 }
 
 /// The framework's store for one command on one stream.
 pub(crate) struct LogStore<'c> {
-    log: &'c Arc<dyn EventLog>,
-    ids: &'c Arc<dyn Ids>,
-    context: &'c CommandContext,
-    stream: StreamKey,
-    expectation: Expectation,
+    pub(crate) log: &'c Arc<dyn EventLog>,
+    pub(crate) states: &'c States,
+    pub(crate) ids: &'c Arc<dyn Ids>,
+    pub(crate) context: &'c CommandContext,
+    pub(crate) stream: StreamKey,
 }
 
 /// What the framework carries from load to commit.
 pub(crate) struct Loaded<A> {
     aggregate: Es<A>,
-    revision: Revision,
-    position: Position,
+    /// The rest of what was loaded; its aggregate is the one above.
+    folded: Folded<A>,
 }
 
 impl<A> AggregateContext<Es<A>> for Loaded<A>
@@ -147,13 +129,20 @@ where
 struct Slot {
     outcome: Option<Outcome<()>>,
     failure: Option<CommandError>,
+    from_kept: bool,
+}
+
+/// What one attempt at a command came to.
+pub(crate) struct Attempted {
+    pub(crate) result: Result<Outcome<()>, CommandError>,
+    /// Whether it was decided on a kept state, in which the command's own events may be.
+    pub(crate) from_kept: bool,
 }
 
 struct Attempt<'s, 'c, A> {
     store: &'s LogStore<'c>,
     slot: &'s Mutex<Slot>,
-    /// What an earlier attempt at the same command loaded: the next one reads only what came after.
-    known: &'s Mutex<StreamState<A>>,
+    base: &'s Base<A>,
 }
 
 impl<A> Attempt<'_, '_, A> {
@@ -194,18 +183,19 @@ where
     }
 
     async fn load_aggregate(&self, _aggregate_id: &str) -> Result<Loaded<A>, AggregateError<A::Refusal>> {
-        let state = match self.store.expectation {
-            Expectation::New => StreamState::default(),
-            Expectation::Current => {
-                let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut folded = match self.base {
+            Base::New => Folded::default(),
+            Base::Before(state) => Folded::from(state.clone()),
+            Base::Current => {
                 let own = Some(self.store.context.command_id);
-                let loaded = load::<A>(self.store.log, &self.store.stream, known, own).await;
-                let loaded = loaded.map_err(|error| self.fail(error))?;
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&loaded);
-                loaded
+                let found = self.store.states.load::<A>(&self.store.stream, own).await;
+                let found = found.map_err(|error| self.fail(error))?;
+                self.fill(|slot| slot.from_kept = found.from_kept);
+                found.folded
             }
         };
-        Ok(Loaded { aggregate: Es(state.aggregate), revision: state.revision, position: state.position })
+        let aggregate = Es(std::mem::take(&mut folded.state.aggregate));
+        Ok(Loaded { aggregate, folded })
     }
 
     async fn commit(
@@ -214,15 +204,21 @@ where
         context: Loaded<A>,
         _metadata: HashMap<String, String>,
     ) -> Result<Vec<EventEnvelope<Es<A>>>, AggregateError<A::Refusal>> {
+        let Loaded { aggregate: Es(aggregate), mut folded } = context;
         if events.is_empty() {
-            let (position, revision) = (context.position, context.revision);
+            let (position, revision) = (folded.state.position, folded.state.revision);
             self.fill(|slot| slot.outcome = Some(Outcome { value: (), position, revision, repeated: true }));
             return Ok(Vec::new());
         }
-        let append = self.store.append(&events, context.revision).map_err(|error| self.fail(error))?;
+        let append = self.store.append(&events, folded.state.revision).map_err(|error| self.fail(error))?;
         let appended = self.store.log.append(append).await.map_err(|error| self.fail(error))?;
         let (position, revision, repeated) = (appended.position, appended.revision, appended.repeated);
         self.fill(|slot| slot.outcome = Some(Outcome { value: (), position, revision, repeated }));
+        if matches!(self.base, Base::Current) && !repeated {
+            // The framework folded the new events in when they were decided on.
+            folded.state.aggregate = aggregate;
+            self.store.states.appended(&self.store.stream, folded, &appended.events);
+        }
         let id = self.store.stream.id.to_string();
         Ok(appended.events.iter().zip(events).map(|(stored, event)| envelope(&id, stored.revision, event.0)).collect())
     }
@@ -243,17 +239,7 @@ where
     }
 }
 
-impl<'c> LogStore<'c> {
-    pub(crate) fn new(
-        log: &'c Arc<dyn EventLog>,
-        ids: &'c Arc<dyn Ids>,
-        context: &'c CommandContext,
-        stream: StreamKey,
-        expectation: Expectation,
-    ) -> Self {
-        Self { log, ids, context, stream, expectation }
-    }
-
+impl LogStore<'_> {
     fn append<E: Event + EventBounds>(&self, events: &[EsEvent<E>], loaded: Revision) -> Result<Append, LogError> {
         let metadata = Arc::new(self.context.metadata());
         let mut new_events = Vec::with_capacity(events.len());
@@ -272,12 +258,8 @@ impl<'c> LogStore<'c> {
         Ok(Append { stream: self.stream.clone(), expected, events: new_events, command_id })
     }
 
-    /// Runs one command through the framework; `known` goes from one attempt at it to the next.
-    pub(crate) async fn execute<A>(
-        &self,
-        command: A::Command,
-        known: &Mutex<StreamState<A>>,
-    ) -> Result<Outcome<()>, CommandError>
+    /// Runs one command through the framework.
+    pub(crate) async fn execute<A>(&self, command: A::Command, base: &Base<A>) -> Attempted
     where
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
@@ -286,15 +268,16 @@ impl<'c> LogStore<'c> {
     {
         let slot = Mutex::new(Slot::default());
         let framework: CqrsFramework<Es<A>, Attempt<'_, '_, A>> =
-            CqrsFramework::new(Attempt { store: self, slot: &slot, known }, Vec::new(), ());
+            CqrsFramework::new(Attempt { store: self, slot: &slot, base }, Vec::new(), ());
         let result = framework.execute(&self.stream.id, command).await;
         drop(framework);
-        let slot = slot.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match (result, slot.failure, slot.outcome) {
+        let Slot { outcome, failure, from_kept } = slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let result = match (result, failure, outcome) {
             (_, Some(failure), _) => Err(failure),
             (Err(AggregateError::UserError(refusal)), ..) => Err(CommandError::Refused(refusal.into())),
             (Ok(()), None, Some(outcome)) => Ok(outcome),
             (Ok(()), None, None) | (Err(_), None, _) => Err(CommandError::Fault(LogError::Closed)),
-        }
+        };
+        Attempted { result, from_kept }
     }
 }

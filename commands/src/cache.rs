@@ -1,42 +1,141 @@
-//! Folded states of streams that many commands read. A cached state is only ever a starting point: what came after it
-//! is read from the log each time.
+//! Folded states of the streams that commands used last, bounded by number and by size. A kept state is only ever a
+//! starting point: what came after it is read from the log each time.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use timeloom_store::StreamKey;
+use timeloom_store::{Revision, StreamKey};
 
-use crate::bridge::StreamState;
-
-/// A bounded cache of folded states.
-pub(crate) struct StateCache<A> {
-    states: Mutex<HashMap<StreamKey, StreamState<A>>>,
+/// A bounded cache of folded states of any aggregate: the one that was used least recently makes room.
+pub(crate) struct StateCache {
+    kept: Mutex<Kept>,
     states_max: usize,
+    bytes_max: usize,
 }
 
-impl<A: Clone + Default> StateCache<A> {
-    /// A cache of at most `states_max` states.
-    pub(crate) fn new(states_max: usize) -> Self {
-        Self { states: Mutex::new(HashMap::new()), states_max }
+#[derive(Default)]
+struct Kept {
+    entries: HashMap<StreamKey, Entry>,
+    /// Streams by the number of their last use.
+    by_use: BTreeMap<u64, StreamKey>,
+    uses: u64,
+    bytes: usize,
+}
+
+struct Entry {
+    state: Arc<dyn Any + Send + Sync>,
+    revision: Revision,
+    bytes: usize,
+    used: u64,
+}
+
+impl Kept {
+    fn remove(&mut self, stream: &StreamKey) {
+        if let Some(entry) = self.entries.remove(stream) {
+            self.by_use.remove(&entry.used);
+            self.bytes -= entry.bytes;
+        }
+    }
+}
+
+impl StateCache {
+    /// A cache of at most so many states and bytes.
+    pub(crate) fn new(states_max: usize, bytes_max: usize) -> Self {
+        Self { kept: Mutex::default(), states_max, bytes_max }
     }
 
-    /// The state as it was last seen; the empty state when it was not.
-    pub(crate) fn get(&self, stream: &StreamKey) -> StreamState<A> {
-        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        states.get(stream).cloned().unwrap_or_default()
+    /// The state as it was last seen.
+    pub(crate) fn get<S: Send + Sync + 'static>(&self, stream: &StreamKey) -> Option<Arc<S>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = &mut *kept;
+        let entry = kept.entries.get_mut(stream)?;
+        kept.uses += 1;
+        kept.by_use.remove(&entry.used);
+        kept.by_use.insert(kept.uses, stream.clone());
+        entry.used = kept.uses;
+        Arc::downcast(Arc::clone(&entry.state)).ok()
     }
 
-    /// Remembers a state, unless a newer one is there.
-    pub(crate) fn put(&self, stream: &StreamKey, state: &StreamState<A>) {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        if states.len() >= self.states_max && !states.contains_key(stream) {
-            states.clear();
+    /// Keeps a state of `bytes`, unless a newer one is there. One that is larger than all others may be is not kept.
+    pub(crate) fn put<S: Send + Sync + 'static>(
+        &self,
+        stream: &StreamKey,
+        revision: Revision,
+        state: Arc<S>,
+        bytes: usize,
+    ) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.entries.get(stream).is_some_and(|known| known.revision > revision) {
+            return;
         }
-        match states.get_mut(stream) {
-            Some(known) if known.revision >= state.revision => {}
-            _ => {
-                states.insert(stream.clone(), state.clone());
-            }
+        kept.remove(stream);
+        if bytes > self.bytes_max {
+            return;
         }
+        kept.uses += 1;
+        let used = kept.uses;
+        kept.by_use.insert(used, stream.clone());
+        kept.entries.insert(stream.clone(), Entry { state, revision, bytes, used });
+        kept.bytes += bytes;
+        while kept.entries.len() > self.states_max || kept.bytes > self.bytes_max {
+            let Some((_, oldest)) = kept.by_use.pop_first() else { break };
+            kept.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use timeloom_domain::ids::TenantId;
+
+    use super::*;
+
+    fn stream(id: &str) -> StreamKey {
+        StreamKey::new(TenantId(1), "order", id)
+    }
+
+    fn put(cache: &StateCache, id: &str, revision: u64, bytes: usize) {
+        cache.put(&stream(id), Revision(revision), Arc::new(format!("{id}{revision}")), bytes);
+    }
+
+    fn get(cache: &StateCache, id: &str) -> Option<String> {
+        cache.get::<String>(&stream(id)).map(|state| state.to_string())
+    }
+
+    #[test]
+    fn the_least_recently_used_makes_room() {
+        let cache = StateCache::new(2, 1_000);
+        put(&cache, "a", 1, 1);
+        put(&cache, "b", 1, 1);
+        assert!(get(&cache, "a").is_some());
+        put(&cache, "c", 1, 1);
+        assert_eq!(["a", "b", "c"].map(|id| get(&cache, id).is_some()), [true, false, true]);
+    }
+
+    #[test]
+    fn sizes_count_and_are_given_back() {
+        let cache = StateCache::new(100, 10);
+        put(&cache, "a", 1, 6);
+        put(&cache, "b", 1, 4);
+        put(&cache, "b", 2, 3);
+        assert_eq!((get(&cache, "a"), get(&cache, "b")), (Some("a1".to_owned()), Some("b2".to_owned())));
+        put(&cache, "c", 1, 2);
+        assert_eq!(["a", "b", "c"].map(|id| get(&cache, id).is_some()), [false, true, true]);
+        put(&cache, "huge", 1, 11);
+        assert_eq!(["b", "c", "huge"].map(|id| get(&cache, id).is_some()), [true, true, false]);
+        put(&cache, "c", 2, 11);
+        assert_eq!(get(&cache, "c"), None, "what it was is not kept either");
+        let kept = cache.kept.lock().unwrap();
+        assert_eq!((kept.bytes, kept.entries.len(), kept.by_use.len()), (3, 1, 1));
+    }
+
+    #[test]
+    fn a_newer_state_stays_and_another_type_is_not_taken_for_it() {
+        let cache = StateCache::new(100, 100);
+        put(&cache, "a", 5, 1);
+        put(&cache, "a", 4, 1);
+        assert_eq!(get(&cache, "a").as_deref(), Some("a5"));
+        assert!(cache.get::<u32>(&stream("a")).is_none());
     }
 }

@@ -12,6 +12,11 @@ use timeloom_store::{AppendError, LogError};
 
 /// The word for a workflow that is there already.
 pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
+/// The word for a workflow that is not there.
+pub(crate) const WORKFLOW_NOT_FOUND: &str = "WORKFLOW_NOT_FOUND";
+
+/// The word for an execution that goes on in another stream.
+pub(crate) const EXECUTION_CONTINUED: &str = "EXECUTION_CONTINUED";
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +109,7 @@ impl From<WorkflowRefusal> for Refusal {
     fn from(refusal: WorkflowRefusal) -> Self {
         let code = match refusal {
             WorkflowRefusal::AlreadyExists => WORKFLOW_EXISTS,
-            WorkflowRefusal::NotFound => "WORKFLOW_NOT_FOUND",
+            WorkflowRefusal::NotFound => WORKFLOW_NOT_FOUND,
             WorkflowRefusal::Archived => "WORKFLOW_ARCHIVED",
             WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",
         };
@@ -118,6 +123,7 @@ impl From<ExecutionRefusal> for Refusal {
             ExecutionRefusal::AlreadyExists => "EXECUTION_EXISTS",
             ExecutionRefusal::NotFound => "EXECUTION_NOT_FOUND",
             ExecutionRefusal::Ended(_) => "EXECUTION_ENDED",
+            ExecutionRefusal::Continued(_) => EXECUTION_CONTINUED,
             ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",
         };
         Self::new(code, refusal.to_string())

@@ -9,7 +9,8 @@ use timeloom_domain::item::Item;
 use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{Direction, Revision};
 
-use crate::{CommandContext, CommandError, Commands, Expectation, Outcome, Refusal};
+use crate::bridge::Base;
+use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// Most items with which an execution may be started.
 const START_ITEMS_MAX: usize = 100_000;
@@ -66,7 +67,7 @@ impl Commands {
             Err(error) => return Err(error),
         };
         let command = ExecutionCommand::Start(Box::new(facts));
-        Ok(self.execute::<Execution>(context, stream, command, Expectation::New).await?.with(id))
+        Ok(self.execute::<Execution>(context, stream, command, Base::New).await?.with(id))
     }
 
     async fn start_facts(&self, context: &CommandContext, start: StartExecution) -> Result<StartFacts, CommandError> {
@@ -123,7 +124,7 @@ impl Commands {
         let reason: String = cancel.reason.chars().take(REASON_CHARACTERS_MAX).collect();
         let stream = self.stream::<ExecutionEvent>(context, cancel.execution_id);
         let command = ExecutionCommand::Cancel { reason };
-        let outcome = self.execute::<Execution>(context, stream, command, Expectation::Current).await?;
+        let outcome = self.execute::<Execution>(context, stream, command, Base::Current).await?;
         Ok(outcome.with(cancel.execution_id))
     }
 }

@@ -11,30 +11,30 @@ mod execution;
 mod model;
 mod plugin;
 mod ports;
+mod snapshots;
+mod states;
 mod workflow;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::workflow::Workflow;
 use timeloom_store::{EventLog, StreamKey};
 
 pub use bridge::StreamState;
-use bridge::{AggregateBounds, EventBounds, LogStore};
-use cache::StateCache;
+use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};
 pub use error::{CommandError, Refusal};
 pub use execution::{CancelExecution, StartExecution};
 pub use model::AddModelVersion;
 pub use plugin::AddPluginVersion;
 pub use ports::{Clock, Ids, SystemIds};
+pub use states::Keeping;
+use states::States;
 pub use workflow::ImportWorkflow;
 
 /// How often a command is decided again when somebody else appended first.
 const CONFLICT_RETRIES_MAX: usize = 10;
-/// Workflows whose folded state is kept.
-const CACHED_WORKFLOWS_MAX: usize = 256;
 
 /// The entrance for every change. Cheap to clone.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ struct Inner {
     catalogue: Arc<NodeCatalogue>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
-    workflows: StateCache<Workflow>,
+    states: States,
 }
 
 impl Commands {
@@ -58,8 +58,24 @@ impl Commands {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        let workflows = StateCache::new(CACHED_WORKFLOWS_MAX);
-        Self { inner: Arc::new(Inner { log, catalogue, clock, ids, workflows }) }
+        Self::keeping(log, catalogue, clock, ids, Keeping::default())
+    }
+
+    /// The same, with folded states kept as said. With snapshots, it must be called within a runtime.
+    pub fn keeping(
+        log: Arc<dyn EventLog>,
+        catalogue: Arc<NodeCatalogue>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        keeping: Keeping,
+    ) -> Self {
+        let states = States::new(Arc::clone(&log), keeping);
+        Self { inner: Arc::new(Inner { log, catalogue, clock, ids, states }) }
+    }
+
+    /// Writes the snapshots that wait, and no more. Commands may still be sent; nothing is lost without it.
+    pub async fn close(&self) {
+        self.inner.states.close().await;
     }
 
     /// Where ids and chance come from.
@@ -83,7 +99,7 @@ impl Commands {
         context: &CommandContext,
         stream: StreamKey,
         command: A::Command,
-        mut expectation: Expectation,
+        mut base: Base<A>,
     ) -> Result<Outcome<()>, CommandError>
     where
         A: Aggregate + AggregateBounds,
@@ -91,17 +107,31 @@ impl Commands {
         A::Command: Clone + Send + Sync,
         A::Refusal: Send + Sync + Into<Refusal>,
     {
-        let known = Mutex::new(StreamState::default());
+        let Inner { log, states, ids, .. } = &*self.inner;
+        let store = LogStore { log, states, ids, context, stream };
         let mut attempts = 0;
         loop {
-            let store = LogStore::new(&self.inner.log, &self.inner.ids, context, stream.clone(), expectation);
-            match store.execute::<A>(command.clone(), &known).await {
+            let Attempted { result, from_kept } = store.execute::<A>(command.clone(), &base).await;
+            let looks_done = match &result {
                 Err(CommandError::Conflict { .. }) if attempts < CONFLICT_RETRIES_MAX => {
                     attempts += 1;
                     // What was to be new is there: what it is decides.
-                    expectation = Expectation::Current;
+                    if matches!(base, Base::New) {
+                        base = Base::Current;
+                    }
+                    continue;
                 }
-                other => return other,
+                Err(CommandError::Refused(_)) => true,
+                Ok(outcome) => outcome.repeated,
+                Err(_) => false,
+            };
+            if !(looks_done && from_kept) {
+                return result;
+            }
+            // A repeated command is to be decided on what it was decided on, and a kept state has its own events in it.
+            match states.before::<A>(&store.stream, context.command_id).await? {
+                Some(before) => base = Base::Before(before),
+                None => return result,
             }
         }
     }
@@ -110,7 +140,7 @@ impl Commands {
         StreamKey::new(context.tenant, E::CATEGORY, id.to_string())
     }
 
-    /// The folded state of a stream, read from the log.
+    /// The folded state of a stream as the log has it.
     ///
     /// # Errors
     /// [`CommandError::Fault`] when the log fails.
@@ -119,27 +149,6 @@ impl Commands {
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
     {
-        self.load_after(stream, StreamState::default()).await
+        Ok(self.inner.states.load::<A>(stream, None).await?.folded.state)
     }
-
-    /// The folded state of a stream, from a state folded before and what the log holds after it.
-    ///
-    /// # Errors
-    /// [`CommandError::Fault`] when the log fails.
-    pub async fn load_after<A>(&self, stream: &StreamKey, known: StreamState<A>) -> Result<StreamState<A>, CommandError>
-    where
-        A: Aggregate + AggregateBounds,
-        A::Event: Event + EventBounds,
-    {
-        Ok(bridge::load(&self.inner.log, stream, known, None).await?)
-    }
-}
-
-/// What a command expects of its stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expectation {
-    /// Load it and append to what was loaded.
-    Current,
-    /// It does not exist: nothing is loaded.
-    New,
 }

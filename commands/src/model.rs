@@ -3,7 +3,8 @@
 use timeloom_domain::ids::Slug;
 use timeloom_domain::model::{Model, ModelCommand, ModelEvent};
 
-use crate::{CommandContext, CommandError, Commands, Expectation, Outcome};
+use crate::bridge::Base;
+use crate::{CommandContext, CommandError, Commands, Outcome};
 
 /// A model version to add.
 #[derive(Debug, Clone)]
@@ -91,6 +92,6 @@ impl Commands {
         command: ModelCommand,
     ) -> Result<Outcome<Slug>, CommandError> {
         let stream = self.stream::<ModelEvent>(context, &name);
-        Ok(self.execute::<Model>(context, stream, command, Expectation::Current).await?.with(name))
+        Ok(self.execute::<Model>(context, stream, command, Base::Current).await?.with(name))
     }
 }

@@ -3,7 +3,8 @@
 use timeloom_domain::ids::Slug;
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
 
-use crate::{CommandContext, CommandError, Commands, Expectation, Outcome};
+use crate::bridge::Base;
+use crate::{CommandContext, CommandError, Commands, Outcome};
 
 /// A plugin version to add.
 #[derive(Debug, Clone)]
@@ -83,6 +84,6 @@ impl Commands {
         command: PluginCommand,
     ) -> Result<Outcome<Slug>, CommandError> {
         let stream = self.stream::<PluginEvent>(context, &name);
-        Ok(self.execute::<Plugin>(context, stream, command, Expectation::Current).await?.with(name))
+        Ok(self.execute::<Plugin>(context, stream, command, Base::Current).await?.with(name))
     }
 }

@@ -7,9 +7,9 @@ use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::Item;
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
 
-use crate::bridge::StreamState;
-use crate::error::WORKFLOW_EXISTS;
-use crate::{CommandContext, CommandError, Commands, Expectation, Outcome, Refusal, bridge};
+use crate::bridge::{Base, StreamState};
+use crate::error::{WORKFLOW_EXISTS, WORKFLOW_NOT_FOUND};
+use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// A workflow file to take in.
 #[derive(Debug, Clone)]
@@ -33,23 +33,26 @@ impl Commands {
         let definition = definition::parse(&import.source).map_err(Refusal::from)?;
         definition::validate(&definition, self.catalogue()).map_err(Refusal::from)?;
         let definition = Arc::new(definition);
+        let create = || WorkflowCommand::Create { definition: Arc::clone(&definition) };
+        let update = || WorkflowCommand::Update { definition: Arc::clone(&definition) };
         let Some(id) = import.workflow_id else {
             // A repeated import must find its first answer: the id follows from the command's.
             let id = WorkflowId(context.command_id.0);
-            return self.change_workflow(context, id, WorkflowCommand::Create { definition }, Expectation::New).await;
+            return self.change_workflow(context, id, create(), Base::New).await;
         };
-        let stream = self.stream::<WorkflowEvent>(context, id);
-        let own = Some(context.command_id);
-        let known = bridge::load::<Workflow>(&self.inner.log, &stream, StreamState::default(), own).await?;
-        if known.aggregate.draft.is_none() {
-            let create = WorkflowCommand::Create { definition: Arc::clone(&definition) };
-            match self.change_workflow(context, id, create, Expectation::New).await {
-                // Somebody else imported it first: this file comes after theirs.
-                Err(CommandError::Refused(refusal)) if refusal.code == WORKFLOW_EXISTS => {}
+        if self.current_workflow(context, id).await?.aggregate.draft.is_some() {
+            match self.change_workflow(context, id, update(), Base::Current).await {
+                // It is this very command that had brought it to be.
+                Err(CommandError::Refused(refusal)) if refusal.code == WORKFLOW_NOT_FOUND => {}
                 other => return other,
             }
         }
-        self.change_workflow(context, id, WorkflowCommand::Update { definition }, Expectation::Current).await
+        match self.change_workflow(context, id, create(), Base::New).await {
+            // Somebody else imported it first: this file comes after theirs.
+            Err(CommandError::Refused(refusal)) if refusal.code == WORKFLOW_EXISTS => {}
+            other => return other,
+        }
+        self.change_workflow(context, id, update(), Base::Current).await
     }
 
     /// Makes the draft a version.
@@ -61,7 +64,7 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::Publish, Expectation::Current).await
+        self.change_workflow(context, id, WorkflowCommand::Publish, Base::Current).await
     }
 
     /// Puts a workflow away.
@@ -73,7 +76,7 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::Archive, Expectation::Current).await
+        self.change_workflow(context, id, WorkflowCommand::Archive, Base::Current).await
     }
 
     /// Replaces the draft's settings.
@@ -86,7 +89,7 @@ impl Commands {
         id: WorkflowId,
         settings: Settings,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::ChangeSettings { settings }, Expectation::Current).await
+        self.change_workflow(context, id, WorkflowCommand::ChangeSettings { settings }, Base::Current).await
     }
 
     /// Pins items to a node of the draft; `None` unpins it.
@@ -100,7 +103,7 @@ impl Commands {
         node: String,
         items: Option<Vec<Item>>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::ChangePins { node, items }, Expectation::Current).await
+        self.change_workflow(context, id, WorkflowCommand::ChangePins { node, items }, Base::Current).await
     }
 
     async fn change_workflow(
@@ -108,22 +111,18 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
         command: WorkflowCommand,
-        expectation: Expectation,
+        base: Base<Workflow>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         let stream = self.stream::<WorkflowEvent>(context, id);
-        Ok(self.execute::<Workflow>(context, stream, command, expectation).await?.with(id))
+        Ok(self.execute::<Workflow>(context, stream, command, base).await?.with(id))
     }
 
-    /// A workflow as it is now, from the cache and what the log holds after it.
+    /// A workflow as it is now.
     pub(crate) async fn current_workflow(
         &self,
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<StreamState<Workflow>, CommandError> {
-        let stream = self.stream::<WorkflowEvent>(context, id);
-        let cached = self.inner.workflows.get(&stream);
-        let state = bridge::load(&self.inner.log, &stream, cached, None).await?;
-        self.inner.workflows.put(&stream, &state);
-        Ok(state)
+        self.load(&self.stream::<WorkflowEvent>(context, id)).await
     }
 }

@@ -51,6 +51,10 @@ pub trait Event: Sized {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Aggregate: Default {
+    /// Version of the fold: raised whenever `apply` comes to another state, or the state is written down otherwise. What
+    /// was kept of an older fold is then thrown away and folded anew from the events.
+    const FOLD_VERSION: u32;
+
     /// What happens to it.
     type Event: Event;
     /// What may be asked of it.

@@ -6,7 +6,7 @@ use timeloom_domain::execution::{Execution, ExecutionStatus, NodeRunState, NodeR
 /// `{"status", "error"?, "runData": {NODE: [{"data", "executionIndex", "error"?}…]}}`.
 pub fn run_data(execution: &Execution) -> Value {
     let mut by_node: Map<String, Value> = Map::new();
-    for (execution_index, run) in execution.node_runs.iter().enumerate() {
+    for (execution_index, run) in (execution.earlier_runs..).zip(&execution.node_runs) {
         let ended = matches!(run.status, NodeRunStatus::Completed | NodeRunStatus::Failed);
         if !ended {
             continue;
@@ -58,5 +58,7 @@ fn status(status: ExecutionStatus) -> &'static str {
         ExecutionStatus::Completed => "success",
         ExecutionStatus::Failed => "error",
         ExecutionStatus::Cancelled => "canceled",
+        // The workflow runs on, as another execution.
+        ExecutionStatus::Continued => "running",
     }
 }

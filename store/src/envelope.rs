@@ -59,10 +59,11 @@ impl fmt::Display for StreamKey {
     }
 }
 
-/// Why and by whom an event came to be.
+/// Why and by whom an event came to be. Stored as a flat object of texts, which programs of cqrs-es expect of metadata.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
     /// Who sent the command.
+    #[serde(with = "actor_text")]
     pub actor: Actor,
     /// The command: the same id appended again to the same stream is the same append.
     pub command_id: CommandId,
@@ -72,6 +73,35 @@ pub struct Metadata {
     /// The event that everything of one story goes back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<EventId>,
+}
+
+mod actor_text {
+    //! An actor as `kind:name`. The object with `kind` and `name` that was written before is read as well.
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+    use serde_json::Value;
+    use timeloom_domain::ids::Actor;
+
+    pub fn serialize<S: Serializer>(actor: &Actor, serializer: S) -> Result<S::Ok, S::Error> {
+        match actor {
+            Actor::Local(name) => serializer.collect_str(&format_args!("local:{name}")),
+            Actor::System(name) => serializer.collect_str(&format_args!("system:{name}")),
+            Actor::External(name) => serializer.collect_str(&format_args!("external:{name}")),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Actor, D::Error> {
+        let text = match Value::deserialize(deserializer)? {
+            Value::String(text) => text,
+            object => return serde_json::from_value(object).map_err(de::Error::custom),
+        };
+        match text.split_once(':') {
+            Some(("local", name)) => Ok(Actor::Local(name.to_owned())),
+            Some(("system", name)) => Ok(Actor::System(name.to_owned())),
+            Some(("external", name)) => Ok(Actor::External(name.to_owned())),
+            _ => Err(de::Error::custom(format_args!("unknown actor '{text}'"))),
+        }
+    }
 }
 
 /// An event that is not in the log yet.
@@ -110,4 +140,29 @@ pub struct RecordedEvent {
     pub metadata: Arc<Metadata>,
     /// When the log took it, to the microsecond; strictly increasing with position.
     pub recorded_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn metadata_is_a_flat_object_of_texts_and_its_older_form_is_read() {
+        let metadata = Metadata {
+            actor: Actor::System("engine:1".to_owned()),
+            command_id: CommandId(Uuid::from_u128(1)),
+            causation_id: Some(EventId(Uuid::from_u128(2))),
+            correlation_id: None,
+        };
+        let text = serde_json::to_string(&metadata).unwrap();
+        let flat: HashMap<String, String> = serde_json::from_str(&text).unwrap();
+        assert_eq!(flat["actor"], "system:engine:1");
+        assert_eq!(serde_json::from_str::<Metadata>(&text).unwrap(), metadata);
+        let older = text.replace("\"system:engine:1\"", r#"{"kind":"system","name":"engine:1"}"#);
+        assert_eq!(serde_json::from_str::<Metadata>(&older).unwrap(), metadata);
+    }
 }

@@ -10,11 +10,15 @@ pub mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod envelope;
+pub mod heads;
 pub mod leaf;
 pub mod log;
 pub mod memory;
+pub mod queue;
+pub mod snapshots;
 pub mod spill;
 pub mod stored;
+mod subscription;
 pub mod tail;
 pub mod transfer;
 pub mod verify;
@@ -27,4 +31,5 @@ pub use log::{
     Durability, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};
+pub use snapshots::{FoldHash, MemorySnapshots, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore};
 pub use stored::{Begun, ImportError, LogIdentity, LogImport, LogTransfer, StoredAppend, StoredEvent};

@@ -96,10 +96,15 @@ impl StoredEvent {
     }
 }
 
-/// The number of a stored version: its leading digits, so that `1.0` of a foreign writer is 1; 0 without any.
+/// Most digits of a version.
+const VERSION_DIGITS_MAX: usize = 5;
+
+/// The number of a stored version: its leading digits, so that `1.0` of a foreign writer is 1; 0 when they are none, or
+/// no version that we would write.
 pub fn read_version(text: &str) -> u16 {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    text.get(..digits).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    let digits = text.get(..digits).filter(|digits| digits.len() <= VERSION_DIGITS_MAX);
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 /// Reads stored metadata, which of a foreign row says only who wrote it: its command is the event itself.
@@ -275,8 +280,8 @@ mod tests {
 
     #[test]
     fn versions_of_foreign_writers_are_read_as_far_as_they_are_numbers() {
-        let read = ["3", "1.0", "65535", "65536", "", "beta", "v2"].map(read_version);
-        assert_eq!(read, [3, 1, 65_535, 0, 0, 0, 0]);
+        let read = ["3", "1.0", "65535", "65536", "000001", "", "beta", "v2"].map(read_version);
+        assert_eq!(read, [3, 1, 65_535, 0, 0, 0, 0, 0]);
     }
 
     #[test]

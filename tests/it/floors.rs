@@ -25,6 +25,7 @@ static ROOMS: [Room; 14] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),
+    Room { port: Some("timeloom-store"), ..room("timeloom-store-postgres", "store/postgres", 1) },
     Room { port: Some("timeloom-store"), ..room("timeloom-store-sqlite", "store/sqlite", 1) },
     room("timeloom-commands", "commands", 2),
     room("timeloom-projections", "projections", 2),

@@ -1,12 +1,14 @@
 //! Commands over a log that can be made to fail, and workflow files in short.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_commands::{Clock, CommandContext, CommandError, Commands, Ids, ImportWorkflow, Outcome, StartExecution};
+use timeloom_commands::{
+    Clock, CommandContext, CommandError, Commands, Ids, ImportWorkflow, Keeping, Outcome, StartExecution,
+};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, Ports};
 use timeloom_domain::execution::ExecutionMode;
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
@@ -23,6 +25,8 @@ pub(crate) struct Moody {
     log: Arc<MemoryLog>,
     pub(crate) refusals: Mutex<VecDeque<AppendError>>,
     pub(crate) read_fault: Mutex<Option<LogError>>,
+    /// Events that reads of streams brought.
+    pub(crate) events_read: AtomicUsize,
 }
 
 #[async_trait]
@@ -45,7 +49,11 @@ impl EventLog for Moody {
         let fault = self.read_fault.lock().unwrap().clone();
         match fault {
             Some(fault) => Err(fault),
-            None => self.log.read_stream(stream, after, direction, limit).await,
+            None => {
+                let events = self.log.read_stream(stream, after, direction, limit).await?;
+                self.events_read.fetch_add(events.len(), Ordering::SeqCst);
+                Ok(events)
+            }
         }
     }
 
@@ -108,16 +116,26 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::keeping(Keeping::default())
+    }
+
+    /// A world whose commands keep folded states so.
+    pub(crate) fn keeping(keeping: Keeping) -> Self {
         let log = MemoryLog::new(Arc::new(SystemClock));
-        let log = Arc::new(Moody { log, refusals: Mutex::default(), read_fault: Mutex::default() });
-        let ids: Arc<dyn Ids> = Arc::new(TestIds::default());
-        let commands = Commands::new(
-            Arc::clone(&log) as Arc<dyn EventLog>,
-            Arc::new(catalogue()),
-            Arc::new(TestClock),
-            Arc::clone(&ids),
-        );
+        let log =
+            Moody { log, refusals: Mutex::default(), read_fault: Mutex::default(), events_read: AtomicUsize::new(0) };
+        Self::over(Arc::new(log), Arc::new(TestIds::default()), keeping)
+    }
+
+    fn over(log: Arc<Moody>, ids: Arc<dyn Ids>, keeping: Keeping) -> Self {
+        let shared = Arc::clone(&log) as Arc<dyn EventLog>;
+        let commands = Commands::keeping(shared, Arc::new(catalogue()), Arc::new(TestClock), Arc::clone(&ids), keeping);
         Self { log, commands, ids }
+    }
+
+    /// Another process over the same log: its memory is empty.
+    pub(crate) fn restarted(&self, keeping: Keeping) -> Self {
+        Self::over(Arc::clone(&self.log), Arc::clone(&self.ids), keeping)
     }
 
     /// A new command of somebody.

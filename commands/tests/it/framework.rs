@@ -6,7 +6,7 @@ use cqrs_es::test::TestFramework;
 use cqrs_es::{Aggregate as _, DomainEvent as _};
 use proptest::prelude::*;
 use timeloom_commands::bridge::{Es, EsEvent};
-use timeloom_commands::{AddModelVersion, AddPluginVersion, CancelExecution, ImportWorkflow, StreamState};
+use timeloom_commands::{AddModelVersion, AddPluginVersion, CancelExecution, ImportWorkflow, Keeping, StreamState};
 use timeloom_domain::definition::Settings;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::Execution;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::bench::{TENANT, World, source};
 
-fn slug() -> Slug {
+pub(crate) fn slug() -> Slug {
     Slug::try_new("acme/mailer").unwrap()
 }
 
@@ -75,7 +75,7 @@ fn events_and_aggregates_keep_their_names_in_the_framework() {
 }
 
 /// Folds a stream's events one by one from nothing, without the code under test.
-async fn folded_by_hand<A>(world: &World, stream: &StreamKey) -> Vec<StreamState<A>>
+pub(crate) async fn folded_by_hand<A>(world: &World, stream: &StreamKey) -> Vec<StreamState<A>>
 where
     A: Aggregate + Clone,
     A::Event: serde::de::DeserializeOwned,
@@ -90,7 +90,7 @@ where
     states
 }
 
-/// Whatever was folded before, the rest folded onto it gives the whole.
+/// What commands are decided on is what folding the stream by hand gives, whatever was kept meanwhile.
 async fn folds_once<A>(world: &World, id: &str)
 where
     A: Aggregate
@@ -106,15 +106,13 @@ where
 {
     let stream = StreamKey::new(TENANT, <A::Event as Event>::CATEGORY, id);
     let by_hand = folded_by_hand::<A>(world, &stream).await;
-    let whole = world.commands.load::<A>(&stream).await.unwrap();
-    assert_eq!(&whole, by_hand.last().unwrap());
-    for known in by_hand {
-        assert_eq!(world.commands.load_after(&stream, known).await.unwrap(), whole);
+    for world in [world, &world.restarted(Keeping::default())] {
+        assert_eq!(&world.commands.load::<A>(&stream).await.unwrap(), by_hand.last().unwrap());
     }
 }
 
 /// Sends the `number`-th kind of command; answers whether it was taken.
-async fn workflow_command(world: &World, id: WorkflowId, number: u8) -> bool {
+pub(crate) async fn workflow_command(world: &World, id: WorkflowId, number: u8) -> bool {
     let (commands, context) = (&world.commands, world.context());
     let answer = match number {
         0..=3 => {
@@ -135,7 +133,7 @@ async fn workflow_command(world: &World, id: WorkflowId, number: u8) -> bool {
     answer.is_ok()
 }
 
-async fn plugin_command(world: &World, number: u8) -> bool {
+pub(crate) async fn plugin_command(world: &World, number: u8) -> bool {
     let (commands, context, version) = (&world.commands, world.context(), (number % 3).to_string());
     let answer = match number {
         0 => commands.register_plugin(&context, slug(), String::new()).await,
@@ -150,7 +148,7 @@ async fn plugin_command(world: &World, number: u8) -> bool {
     answer.is_ok()
 }
 
-async fn model_command(world: &World, number: u8) -> bool {
+pub(crate) async fn model_command(world: &World, number: u8) -> bool {
     let (commands, context) = (&world.commands, world.context());
     let answer = match number {
         0 => commands.register_model(&context, slug(), String::new()).await,
@@ -166,7 +164,7 @@ async fn model_command(world: &World, number: u8) -> bool {
     answer.is_ok()
 }
 
-fn block_on(future: impl Future<Output = ()>) {
+pub(crate) fn block_on(future: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
 }
 

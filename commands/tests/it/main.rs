@@ -7,5 +7,6 @@ mod executions;
 mod framework;
 mod registries;
 mod repeats;
+mod snapshots;
 mod together;
 mod workflows;

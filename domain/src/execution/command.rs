@@ -1,12 +1,14 @@
 //! What may be asked of an execution.
 
-use super::{ExecutionEvent, StartFacts};
+use super::{Continuation, ExecutionEvent, StartFacts};
 
 /// A request to one execution.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExecutionCommand {
     /// Begin.
     Start(Box<StartFacts>),
+    /// Go on where another stream ended. Only the engine sends this.
+    Continue(Box<Continuation>),
     /// Stop as soon as possible.
     Cancel {
         /// Why, in the person's words.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Continuation;
 use crate::event::Event;
-use crate::ids::WorkflowId;
+use crate::ids::{ExecutionId, WorkflowId};
 use crate::item::{Item, JsonObject, Outputs, Source};
 
 /// A fact about one execution.
@@ -114,6 +115,15 @@ pub enum ExecutionEvent {
         /// When, in milliseconds since 1970.
         at_ms: i64,
     },
+    /// It goes on in another stream: this one has become long.
+    ExecutionContinuedAsNew {
+        /// The execution's next link, whose stream begins with `ExecutionContinued`.
+        next: ExecutionId,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// It comes from another stream, and goes on from this event.
+    ExecutionContinued(Box<Continuation>),
 }
 
 /// How an execution began.
@@ -183,6 +193,8 @@ impl Event for ExecutionEvent {
         ("ExecutionCancelled", 1),
         ("ExecutionCompleted", 1),
         ("ExecutionFailed", 1),
+        ("ExecutionContinuedAsNew", 1),
+        ("ExecutionContinued", 1),
     ];
 
     fn event_type(&self) -> &'static str {
@@ -199,6 +211,8 @@ impl Event for ExecutionEvent {
             Self::ExecutionCancelled { .. } => "ExecutionCancelled",
             Self::ExecutionCompleted { .. } => "ExecutionCompleted",
             Self::ExecutionFailed { .. } => "ExecutionFailed",
+            Self::ExecutionContinuedAsNew { .. } => "ExecutionContinuedAsNew",
+            Self::ExecutionContinued(_) => "ExecutionContinued",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Why an execution says no.
 
+use crate::ids::ExecutionId;
+
 /// A refused command, in words for the person who sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExecutionRefusal {
@@ -12,6 +14,9 @@ pub enum ExecutionRefusal {
     /// It ended.
     #[error("the execution has ended as {0}: start a new one")]
     Ended(&'static str),
+    /// It goes on in another stream.
+    #[error("the execution goes on as {0}: use that id")]
+    Continued(ExecutionId),
     /// The engine recorded something that cannot follow.
     #[error("'{event}' of node '{node}' cannot follow: {detail}")]
     OutOfOrder {

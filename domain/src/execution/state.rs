@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ExecutionCommand, ExecutionEvent, ExecutionRefusal, NodeFacts, StartFacts};
+use super::{ChainPlace, Continuation, ExecutionCommand, ExecutionEvent, ExecutionRefusal, NodeFacts, StartFacts};
 use crate::event::{Aggregate, Event};
+use crate::ids::ExecutionId;
 use crate::item::{JsonObject, Outputs, Source};
 
 /// An execution as its events tell it.
@@ -14,7 +15,16 @@ pub struct Execution {
     pub start: Option<Box<StartFacts>>,
     /// How far it is.
     pub status: ExecutionStatus,
-    /// Node runs by their place in the order of execution.
+    /// Where it stands in its chain; `None` for the first link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued_from: Option<ChainPlace>,
+    /// The next link, when it goes on in another stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued_as: Option<ExecutionId>,
+    /// Node runs in earlier links: the first of `node_runs` has this place in the order of all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub earlier_runs: usize,
+    /// Node runs of this link by their place in the order of execution.
     pub node_runs: Vec<NodeRunState>,
     /// What went wrong, when it failed.
     pub error: Option<Value>,
@@ -43,12 +53,14 @@ pub enum ExecutionStatus {
     Failed,
     /// Somebody stopped it.
     Cancelled,
+    /// It goes on in another stream.
+    Continued,
 }
 
 impl ExecutionStatus {
-    /// Whether nothing more happens to it.
+    /// Whether nothing more happens to it, in this stream.
     pub fn has_ended(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Continued)
     }
 
     /// The word for it, as events and APIs write it.
@@ -60,6 +72,7 @@ impl ExecutionStatus {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Continued => "continued",
         }
     }
 }
@@ -107,6 +120,10 @@ pub enum NodeRunStatus {
     Failed,
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl NodeRunState {
     /// Pure nodes record no start of an attempt, so the end of one after a retry is one more.
     fn count_last_attempt(&mut self) {
@@ -121,8 +138,21 @@ impl Execution {
         self.node_runs.iter().rev().find(|run| run.node == node)
     }
 
+    /// This link and the one after it as one execution.
+    #[must_use]
+    pub fn joined(mut self, mut next: Self) -> Self {
+        self.node_runs.append(&mut next.node_runs);
+        let Self { status, continued_as, error, failed_node, waiting_until_ms, ended_at_ms, .. } = next;
+        Self { status, continued_as, error, failed_node, waiting_until_ms, ended_at_ms, ..self }
+    }
+
+    /// Place of a run among those of this link; `None` for a run of an earlier one.
+    fn own_index(&self, facts: &NodeFacts) -> Option<usize> {
+        facts.execution_index.checked_sub(self.earlier_runs)
+    }
+
     fn run_mut(&mut self, facts: &NodeFacts) -> &mut NodeRunState {
-        let index = facts.execution_index;
+        let index = self.own_index(facts).unwrap_or_default();
         if index >= self.node_runs.len() {
             // The engine numbers runs without gaps (`check_order`), so this adds exactly one.
             self.node_runs.push(NodeRunState {
@@ -149,6 +179,14 @@ impl Execution {
         self.ended_at_ms = at_ms;
     }
 
+    fn go_on(&mut self, continuation: &Continuation) {
+        let Continuation { previous, root, link, start, earlier_runs, .. } = continuation;
+        self.continued_from = Some(ChainPlace { previous: *previous, root: *root, link: *link });
+        self.start = Some(Box::new(start.clone()));
+        self.earlier_runs = *earlier_runs;
+        self.status = ExecutionStatus::Running;
+    }
+
     fn check_running(&self) -> Result<(), ExecutionRefusal> {
         match self.status {
             ExecutionStatus::New => Err(ExecutionRefusal::NotFound),
@@ -170,9 +208,15 @@ impl Execution {
         let refuse = |detail: String| {
             Err(ExecutionRefusal::OutOfOrder { event: event.event_type(), node: run.node.clone(), detail })
         };
-        match self.node_runs.get(run.execution_index) {
-            None if run.execution_index == self.node_runs.len() => Ok(()),
-            None => refuse(format!("run {} comes before run {}", self.node_runs.len(), run.execution_index)),
+        let Some(index) = self.own_index(run) else {
+            return refuse(format!("run {} was before this stream", run.execution_index));
+        };
+        match self.node_runs.get(index) {
+            None if index == self.node_runs.len() => Ok(()),
+            None => {
+                let next = self.earlier_runs + self.node_runs.len();
+                refuse(format!("run {next} comes before run {}", run.execution_index))
+            }
             Some(open) if open.node != run.node => refuse(format!("run {} is of '{}'", run.execution_index, open.node)),
             Some(open) if matches!(open.status, NodeRunStatus::Completed | NodeRunStatus::Failed) => {
                 refuse("this run has ended".to_owned())
@@ -183,6 +227,8 @@ impl Execution {
 }
 
 impl Aggregate for Execution {
+    const FOLD_VERSION: u32 = 1;
+
     type Event = ExecutionEvent;
     type Command = ExecutionCommand;
     type Refusal = ExecutionRefusal;
@@ -244,6 +290,11 @@ impl Aggregate for Execution {
                 self.error = Some(error.clone());
                 self.end(ExecutionStatus::Failed, Some(*at_ms));
             }
+            ExecutionEvent::ExecutionContinuedAsNew { next, at_ms } => {
+                self.continued_as = Some(*next);
+                self.end(ExecutionStatus::Continued, Some(*at_ms));
+            }
+            ExecutionEvent::ExecutionContinued(continuation) => self.go_on(continuation),
         }
     }
 
@@ -255,7 +306,16 @@ impl Aggregate for Execution {
                 }
                 Ok(vec![ExecutionEvent::ExecutionStarted(facts.clone())])
             }
+            ExecutionCommand::Continue(continuation) => {
+                if self.start.is_some() {
+                    return Err(ExecutionRefusal::AlreadyExists);
+                }
+                Ok(vec![ExecutionEvent::ExecutionContinued(continuation.clone())])
+            }
             ExecutionCommand::Cancel { reason } => {
+                if let Some(next) = self.continued_as {
+                    return Err(ExecutionRefusal::Continued(next));
+                }
                 if self.status == ExecutionStatus::Cancelled {
                     return Ok(Vec::new());
                 }
@@ -264,7 +324,7 @@ impl Aggregate for Execution {
             }
             ExecutionCommand::Record(event) => {
                 self.check_running()?;
-                if matches!(**event, ExecutionEvent::ExecutionStarted(_)) {
+                if matches!(**event, ExecutionEvent::ExecutionStarted(_) | ExecutionEvent::ExecutionContinued(_)) {
                     return Err(ExecutionRefusal::AlreadyExists);
                 }
                 self.check_order(event)?;

@@ -156,6 +156,8 @@ impl Model {
 }
 
 impl Aggregate for Model {
+    const FOLD_VERSION: u32 = 1;
+
     type Event = ModelEvent;
     type Command = ModelCommand;
     type Refusal = ModelRefusal;

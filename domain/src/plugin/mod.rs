@@ -142,6 +142,8 @@ impl Plugin {
 }
 
 impl Aggregate for Plugin {
+    const FOLD_VERSION: u32 = 1;
+
     type Event = PluginEvent;
     type Command = PluginCommand;
     type Refusal = PluginRefusal;

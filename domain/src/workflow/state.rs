@@ -52,6 +52,8 @@ impl Workflow {
 }
 
 impl Aggregate for Workflow {
+    const FOLD_VERSION: u32 = 1;
+
     type Event = WorkflowEvent;
     type Command = WorkflowCommand;
     type Refusal = WorkflowRefusal;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{
     Execution, ExecutionCommand, ExecutionEvent, ExecutionRefusal, ExecutionStatus, NodeRunStatus,
 };
 
 use crate::given::given;
-use crate::samples::{item, run, start};
+use crate::samples::{continuation, item, run, start};
 
 fn started() -> ExecutionEvent {
     ExecutionEvent::ExecutionStarted(start())
@@ -175,4 +176,73 @@ fn a_sleeping_execution_wakes() {
     let resumed = ExecutionEvent::ExecutionResumed { node: "Wait".to_owned() };
     let awake = given::<Execution>([started(), waiting, resumed]).state;
     assert_eq!((awake.status, awake.waiting_until_ms), (ExecutionStatus::Running, None));
+}
+
+fn continued() -> ExecutionEvent {
+    ExecutionEvent::ExecutionContinued(continuation())
+}
+
+fn continued_as_new() -> ExecutionEvent {
+    ExecutionEvent::ExecutionContinuedAsNew { next: continuation().root, at_ms: 2_000 }
+}
+
+#[test]
+fn an_execution_goes_on_in_another_stream_and_nothing_more_happens_in_the_first() {
+    let next = continuation().root;
+    given::<Execution>([started()]).when(record(continued_as_new())).then([continued_as_new()]);
+    let left = || given::<Execution>([started(), continued_as_new()]);
+    left().when(cancel()).refused(ExecutionRefusal::Continued(next));
+    left().when(record(completed("Set", 0))).refused(ExecutionRefusal::Ended("continued"));
+    let mut state = Execution::default();
+    [started(), continued_as_new()].iter().for_each(|event| state.apply(event));
+    assert_eq!(
+        (state.status, state.continued_as, state.ended_at_ms),
+        (ExecutionStatus::Continued, Some(next), Some(2_000))
+    );
+}
+
+#[test]
+fn a_stream_is_begun_once_and_counts_its_runs_on_from_those_before() {
+    given::<Execution>([]).when(ExecutionCommand::Continue(continuation())).then([continued()]);
+    for begun in [started(), continued()] {
+        let again = ExecutionCommand::Continue(continuation());
+        given::<Execution>([begun.clone()]).when(again).refused(ExecutionRefusal::AlreadyExists);
+        given::<Execution>([begun.clone()]).when(record(continued())).refused(ExecutionRefusal::AlreadyExists);
+        given::<Execution>([begun]).when(ExecutionCommand::Start(start())).refused(ExecutionRefusal::AlreadyExists);
+    }
+    let next = || given::<Execution>([continued()]);
+    next().when(record(completed("Set", 1))).then([completed("Set", 1)]);
+    next().when(record(completed("Set", 0))).refused(out_of_order(
+        "NodeCompleted",
+        "Set",
+        "run 0 was before this stream",
+    ));
+    next().when(record(completed("Set", 2))).refused(out_of_order("NodeCompleted", "Set", "run 1 comes before run 2"));
+    next().when(cancel()).then([cancelled()]);
+    let mut state = Execution::default();
+    [continued(), completed("Set", 1)].iter().for_each(|event| state.apply(event));
+    assert_eq!((state.status, state.earlier_runs, state.node_runs.len()), (ExecutionStatus::Running, 1, 1));
+    assert_eq!(state.continued_from.unwrap().root, continuation().root);
+    assert_eq!(state.start.unwrap().seed, 42);
+}
+
+#[test]
+fn links_are_joined_to_the_execution_that_they_are() {
+    let fold = |events: &[ExecutionEvent]| {
+        let mut state = Execution::default();
+        events.iter().for_each(|event| state.apply(event));
+        state
+    };
+    let first = [started(), completed("Start", 0), continued_as_new()];
+    let second = [
+        continued(),
+        failed("Set", 1),
+        ExecutionEvent::ExecutionFailed {
+            node: Some("Set".to_owned()),
+            error: json!({"message": "no route"}),
+            at_ms: 3_000,
+        },
+    ];
+    let whole = [&first[..2], &second[1..]].concat();
+    assert_eq!(fold(&first).joined(fold(&second)), fold(&whole));
 }

@@ -15,7 +15,7 @@ use timeloom_domain::model::{Model, ModelCommand, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
 
-use crate::samples::{definition, item, slug, start};
+use crate::samples::{continuation, definition, item, slug, start};
 
 /// Sends commands one after the other; after each, an aggregate that is folded anew from the stored form of the events
 /// must be in the same state and decide the same.
@@ -128,6 +128,7 @@ fn execution_event() -> impl Strategy<Value = ExecutionEvent> {
     let error = || json!({"message": "no route"});
     prop_oneof![
         Just(ExecutionEvent::ExecutionStarted(start())),
+        Just(ExecutionEvent::ExecutionContinued(continuation())),
         facts().prop_map(|run| ExecutionEvent::NodeScheduled { run }),
         (facts(), any::<u32>(), any::<i64>()).prop_map(|(run, attempt, at_ms)| ExecutionEvent::NodeStarted {
             run,
@@ -174,12 +175,14 @@ fn ending_event() -> impl Strategy<Value = ExecutionEvent> {
             error: error(),
             at_ms: 4
         }),
+        any::<i64>().prop_map(|at_ms| ExecutionEvent::ExecutionContinuedAsNew { next: continuation().root, at_ms }),
     ]
 }
 
 fn execution_command() -> impl Strategy<Value = ExecutionCommand> {
     prop_oneof![
         1 => Just(ExecutionCommand::Start(start())),
+        1 => Just(ExecutionCommand::Continue(continuation())),
         1 => Just(ExecutionCommand::Cancel { reason: "enough".to_owned() }),
         8 => execution_event().prop_map(|event| ExecutionCommand::Record(Box::new(event))),
     ]
@@ -251,9 +254,11 @@ proptest! {
 
     #[test]
     fn an_execution_decides_after_replay_as_it_decides_live(
-        commands in prop::collection::vec(execution_command(), 0..24)
+        commands in prop::collection::vec(execution_command(), 0..24),
+        continues in any::<bool>(),
     ) {
-        let commands = [vec![ExecutionCommand::Start(start())], commands].concat();
+        let begins = if continues { ExecutionCommand::Continue(continuation()) } else { ExecutionCommand::Start(start()) };
+        let commands = [vec![begins], commands].concat();
         replay_equals_live::<Execution>(&commands)?;
         never_twice::<Execution>(&commands, |command| !matches!(command, ExecutionCommand::Record(_)))?;
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod execution;
+mod folds;
 mod given;
 mod golden;
 mod graph;

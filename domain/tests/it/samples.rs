@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::definition::{WorkflowDefinition, parse};
-use timeloom_domain::execution::{ExecutionMode, NodeFacts, StartFacts};
-use timeloom_domain::ids::{Slug, WorkflowId};
+use timeloom_domain::execution::{Continuation, DueNode, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
 use timeloom_domain::item::Item;
 use uuid::Uuid;
 
@@ -88,6 +88,23 @@ pub(crate) fn start() -> Box<StartFacts> {
         pins: [("Set".to_owned(), vec![item(2)])].into(),
         seed: 42,
         at_ms: 1_000,
+    })
+}
+
+/// The sample execution where its second link begins: one node has run, another is due.
+pub(crate) fn continuation() -> Box<Continuation> {
+    let (inputs, sources) = (vec![Some(Arc::new(vec![item(1)]))], vec![None]);
+    Box::new(Continuation {
+        previous: ExecutionId(Uuid::from_u128(8)),
+        root: ExecutionId(Uuid::from_u128(8)),
+        link: 1,
+        start: StartFacts { items: Vec::new(), ..*start() },
+        earlier_runs: 1,
+        run_counts: [("Start".to_owned(), 1)].into(),
+        due: vec![DueNode { node: "Set".to_owned(), inputs, sources }],
+        waiting: Vec::new(),
+        memory: [("Start".to_owned(), item(3).json)].into(),
+        at_ms: 2_000,
     })
 }
 

@@ -199,6 +199,8 @@ impl Machine {
             ExecutionEvent::ExecutionCompleted { .. }
             | ExecutionEvent::ExecutionFailed { .. }
             | ExecutionEvent::ExecutionCancelled { .. } => self.phase = Phase::Ended,
+            // The machine goes on: the next stream begins with the state that this one left.
+            ExecutionEvent::ExecutionContinuedAsNew { .. } | ExecutionEvent::ExecutionContinued(_) => {}
             ExecutionEvent::ExecutionStarted(_)
             | ExecutionEvent::NodeScheduled { .. }
             | ExecutionEvent::ExecutionWaiting { .. }

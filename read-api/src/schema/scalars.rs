@@ -76,6 +76,8 @@ pub(crate) enum ExecutionStatus {
     Failed,
     /// Somebody stopped it.
     Cancelled,
+    /// It goes on as another execution, the next link of its chain.
+    Continued,
 }
 
 impl From<DomainStatus> for ExecutionStatus {
@@ -87,6 +89,7 @@ impl From<DomainStatus> for ExecutionStatus {
             DomainStatus::Completed => Self::Completed,
             DomainStatus::Failed => Self::Failed,
             DomainStatus::Cancelled => Self::Cancelled,
+            DomainStatus::Continued => Self::Continued,
         }
     }
 }
@@ -100,6 +103,7 @@ impl From<ExecutionStatus> for DomainStatus {
             ExecutionStatus::Completed => Self::Completed,
             ExecutionStatus::Failed => Self::Failed,
             ExecutionStatus::Cancelled => Self::Cancelled,
+            ExecutionStatus::Continued => Self::Continued,
         }
     }
 }
@@ -108,11 +112,12 @@ impl ExecutionStatus {
     /// The status after an event of this type; `None` when the type leaves it as it was.
     pub(crate) fn after(event_type: &str) -> Option<Self> {
         match event_type {
-            "ExecutionStarted" | "ExecutionResumed" => Some(Self::Running),
+            "ExecutionStarted" | "ExecutionResumed" | "ExecutionContinued" => Some(Self::Running),
             "ExecutionWaiting" => Some(Self::Waiting),
             "ExecutionCompleted" => Some(Self::Completed),
             "ExecutionFailed" => Some(Self::Failed),
             "ExecutionCancelled" => Some(Self::Cancelled),
+            "ExecutionContinuedAsNew" => Some(Self::Continued),
             _ => None,
         }
     }
@@ -124,13 +129,15 @@ impl ExecutionStatus {
 }
 
 /// Types of the events that change an execution's status.
-pub(crate) const STATUS_EVENT_TYPES: [&str; 6] = [
+pub(crate) const STATUS_EVENT_TYPES: [&str; 8] = [
     "ExecutionStarted",
+    "ExecutionContinued",
     "ExecutionWaiting",
     "ExecutionResumed",
     "ExecutionCompleted",
     "ExecutionFailed",
     "ExecutionCancelled",
+    "ExecutionContinuedAsNew",
 ];
 
 /// How far a run of a node is.

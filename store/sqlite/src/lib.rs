@@ -4,6 +4,7 @@
 //! used by one process at a time.
 
 mod blobs;
+mod connections;
 mod error;
 mod folder;
 mod heads;
@@ -13,6 +14,7 @@ mod queue;
 mod readers;
 mod recorded;
 mod schema;
+mod snapshots;
 mod transfer;
 mod writer;
 
@@ -20,4 +22,5 @@ pub use blobs::SqliteBlobs;
 pub use error::{OpenError, StorageError};
 pub use folder::{DataFolder, FolderError};
 pub use log::{SqliteLog, SqliteOptions};
+pub use snapshots::SqliteSnapshots;
 pub use transfer::{SqliteImport, SqliteSource};

@@ -1,4 +1,4 @@
-//! The log's file: its tables, its version, and the settings of each connection. Never changes a stored event.
+//! The tables of the log's file, and their version. Never changes a stored event.
 //!
 //! `events` holds every column of the common cqrs-es tables under their names. One append is one run of positions and of
 //! sequence numbers, so only its last event is in the indexes that find the events of a stream and of a command. Ids
@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use crate::error::{OpenError, StorageError};
@@ -17,19 +17,6 @@ use crate::error::{OpenError, StorageError};
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 /// Marks the file as ours: `TLog` in ASCII.
 const APPLICATION_ID: u32 = 0x544c_6f67;
-/// Size of a page of a new file. An append fills several: larger pages mean fewer writes for each commit.
-const PAGE_BYTES: u32 = 8 << 10;
-/// Pages in the write-ahead log before the writer moves them into the main file.
-const CHECKPOINT_PAGES: u32 = 4_000;
-/// Size to which the write-ahead log is cut after it grew over it.
-const WAL_BYTES_KEPT: u32 = 64 << 20;
-/// Kibibytes of pages that the writer keeps.
-const WRITER_CACHE_KIB: u32 = 16 << 10;
-/// Kibibytes of pages that each reader keeps.
-const READER_CACHE_KIB: u32 = 2 << 10;
-/// Prepared statements that a connection keeps.
-const STATEMENTS_KEPT: usize = 32;
-
 /// In `meta` while a copy was never finished.
 pub(crate) const UNFINISHED_COPY: &str = "unfinished_copy";
 /// In `meta` of a finished copy: up to which position it was compared with its source.
@@ -71,6 +58,9 @@ CREATE UNIQUE INDEX appends_by_stream  ON events (stream_no, sequence)   WHERE a
 CREATE UNIQUE INDEX appends_by_command ON events (command_id, stream_no) WHERE append_events IS NOT NULL;
 ";
 
+/// What every SQLite database begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
 /// The tables that only ever grow.
 const APPEND_ONLY: [&str; 2] = ["events", "streams"];
 
@@ -85,7 +75,11 @@ pub(crate) fn refuse_foreign(folder: &Path, file: &Path) -> Result<(), OpenError
         Ok(0) => return Ok(()),
         Ok(_) => {}
     }
-    if !header.starts_with(b"SQLite format 3\0") {
+    if header.starts_with(&[0; MAGIC.len()]) && has_journal(file) {
+        // The power went while the file was made, before its beginning was there: SQLite takes back the rest.
+        return Ok(());
+    }
+    if !header.starts_with(MAGIC) {
         return Err(OpenError::NotALog { path: file.to_owned() });
     }
     // The user version is at byte 60 of a database's header.
@@ -93,48 +87,16 @@ pub(crate) fn refuse_foreign(folder: &Path, file: &Path) -> Result<(), OpenError
     check_version(folder, found)
 }
 
+/// Whether SQLite left a journal of changes that it did not finish.
+fn has_journal(file: &Path) -> bool {
+    std::fs::metadata(file.with_extension("db-journal")).is_ok_and(|journal| journal.len() > 0)
+}
+
 fn check_version(folder: &Path, found: u32) -> Result<(), OpenError> {
     if found <= SCHEMA_VERSION {
         return Ok(());
     }
     Err(OpenError::NewerSchema { path: folder.to_owned(), found, known: SCHEMA_VERSION })
-}
-
-/// Opens the one connection that writes and checkpoints.
-pub(crate) fn open_writer(file: &Path, pages_max: Option<u32>) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open(file)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.execute_batch(&format!(
-        "PRAGMA page_size = {PAGE_BYTES};
-         PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
-         PRAGMA journal_size_limit = {WAL_BYTES_KEPT};
-         PRAGMA cache_size = -{WRITER_CACHE_KIB};
-         PRAGMA temp_store = MEMORY;
-         PRAGMA trusted_schema = OFF;
-         PRAGMA busy_timeout = 5000;"
-    ))?;
-    if let Some(pages) = pages_max {
-        connection.pragma_update(None, "max_page_count", pages)?;
-    }
-    Ok(connection)
-}
-
-/// Opens a connection that can only read.
-pub(crate) fn open_reader(file: &Path) -> Result<Connection, rusqlite::Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.execute_batch(&format!(
-        "PRAGMA query_only = ON;
-         PRAGMA wal_autocheckpoint = 0;
-         PRAGMA cache_size = -{READER_CACHE_KIB};
-         PRAGMA temp_store = MEMORY;
-         PRAGMA trusted_schema = OFF;
-         PRAGMA busy_timeout = 5000;"
-    ))?;
-    Ok(connection)
 }
 
 /// Makes the tables in a new file, checks the version of an old one, and says which log it is.

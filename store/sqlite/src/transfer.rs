@@ -17,6 +17,7 @@ use timeloom_store::{
 use uuid::Uuid;
 
 use crate::blobs::SqliteBlobs;
+use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError, log_error};
 use crate::folder::DataFolder;
 use crate::heads::{Head, Heads};
@@ -64,7 +65,8 @@ impl SqliteSource {
         }
         let folder = Arc::new(DataFolder::acquire(&path)?);
         schema::refuse_foreign(folder.path(), &file)?;
-        let connection = schema::open_reader(&file)
+        let connection = LogFile::at(&file)
+            .open_reader()
             .map_err(|error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) })?;
         let about = schema::read_about(&connection, folder.path(), &file)?;
         let about = about.ok_or_else(|| OpenError::NoLog { path: path.clone() })?;
@@ -72,7 +74,7 @@ impl SqliteSource {
             return Err(OpenError::UnfinishedCopy { path });
         }
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
-        let readers = Readers::new(file, blobs.files());
+        let readers = Readers::new(LogFile::at(file), blobs.files());
         Ok((Arc::new(Self { log_id: about.log_id, readers, _folder: folder }), blobs))
     }
 }
@@ -118,7 +120,8 @@ impl SqliteImport {
         let folder = Arc::new(DataFolder::acquire(path)?);
         let file = folder.path().join(LOG_FILE);
         schema::refuse_foreign(folder.path(), &file)?;
-        let connection = schema::open_writer(&file, None)
+        let connection = LogFile::at(&file)
+            .open_writer()
             .map_err(|error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) })?;
         schema::read_about(&connection, folder.path(), &file)?;
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;

@@ -1,0 +1,283 @@
+//! Folded states of streams: from the cache, else from a snapshot, else from the log, and always with what the log holds
+//! after that.
+//!
+//! Invariant: whatever a state began from, it is the one that folding the whole stream gives. A snapshot is looked at
+//! with suspicion (see [`timeloom_store::snapshots`]); one that does not stand the check is forgotten.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use timeloom_domain::event::{Aggregate, Event};
+use timeloom_domain::ids::{CommandId, EventId};
+use timeloom_store::log::READ_EVENTS_MAX;
+use timeloom_store::{
+    Direction, EventLog, FoldHash, LogError, RecordedEvent, Revision, SnapshotPlace, SnapshotStore, StreamKey, codec,
+};
+
+use crate::bridge::{AggregateBounds, EventBounds, StreamState};
+use crate::cache::StateCache;
+use crate::snapshots::SnapshotWriter;
+
+/// Folded states that are kept when nothing else is said.
+const STATES_MAX: usize = 4_096;
+/// Bytes of folded states, as JSON, that are kept when nothing else is said. In memory they are a few times larger.
+const STATES_BYTES_MAX: usize = 64 << 20;
+/// Events after which a stream gets another snapshot when nothing else is said.
+const SNAPSHOT_EVENTS: u64 = 256;
+/// Snapshots that may wait to be written when nothing else is said; more are not written.
+const SNAPSHOTS_QUEUED_MAX: usize = 64;
+
+/// How folded states are kept.
+#[derive(Clone)]
+pub struct Keeping {
+    /// Folded states in memory, of all aggregates together.
+    pub states_max: usize,
+    /// Bytes of them, as JSON.
+    pub bytes_max: usize,
+    /// Where snapshots are; `None` = there are none.
+    pub snapshots: Option<Arc<dyn SnapshotStore>>,
+    /// Events after which a stream gets another snapshot.
+    pub snapshot_events: u64,
+    /// Snapshots that may wait to be written; more are not written.
+    pub snapshots_queued_max: usize,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self {
+            states_max: STATES_MAX,
+            bytes_max: STATES_BYTES_MAX,
+            snapshots: None,
+            snapshot_events: SNAPSHOT_EVENTS,
+            snapshots_queued_max: SNAPSHOTS_QUEUED_MAX,
+        }
+    }
+}
+
+/// A folded stream, and what is known of it besides.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Folded<A> {
+    pub(crate) state: StreamState<A>,
+    /// The last event folded in.
+    last_event: Option<EventId>,
+    /// Up to where there is a snapshot.
+    snapshot: Revision,
+    /// Bytes of the state as JSON when they were counted last.
+    counted_bytes: usize,
+    /// Bytes of payloads folded in since.
+    added_bytes: usize,
+}
+
+impl<A: Default> From<StreamState<A>> for Folded<A> {
+    fn from(state: StreamState<A>) -> Self {
+        Self { state, ..Self::default() }
+    }
+}
+
+impl<A: AggregateBounds + Aggregate> Folded<A>
+where
+    A::Event: Event + EventBounds,
+{
+    fn fold(&mut self, recorded: &RecordedEvent) -> Result<(), LogError> {
+        self.state.aggregate.apply(&codec::decode::<A::Event>(recorded)?);
+        self.passed(recorded);
+        Ok(())
+    }
+
+    /// Takes down that the state has `recorded` in it.
+    fn passed(&mut self, recorded: &RecordedEvent) {
+        self.state.revision = recorded.revision;
+        self.state.position = recorded.position;
+        self.last_event = Some(recorded.id);
+        self.added_bytes += recorded.payload.get().len();
+    }
+
+    /// The state's size. It is counted again only after as much came in as it had, so that counting costs no more than
+    /// folding.
+    fn bytes(&mut self) -> usize {
+        if self.added_bytes >= self.counted_bytes {
+            self.counted_bytes = json_bytes(&self.state.aggregate);
+            self.added_bytes = 0;
+        }
+        self.counted_bytes + self.added_bytes
+    }
+}
+
+/// What the state of a stream began from, and what it came to.
+pub(crate) struct Found<A> {
+    pub(crate) folded: Folded<A>,
+    /// Whether it began from a kept state. Of a command that is in there already, nothing is known then.
+    pub(crate) from_kept: bool,
+}
+
+/// The folded states of one log.
+pub(crate) struct States {
+    log: Arc<dyn EventLog>,
+    cache: StateCache,
+    snapshots: Option<SnapshotWriter>,
+    snapshot_events: u64,
+}
+
+impl States {
+    pub(crate) fn new(log: Arc<dyn EventLog>, keeping: Keeping) -> Self {
+        let Keeping { states_max, bytes_max, snapshots, snapshot_events, snapshots_queued_max } = keeping;
+        Self {
+            log,
+            cache: StateCache::new(states_max, bytes_max),
+            snapshots: snapshots.map(|store| SnapshotWriter::new(store, snapshots_queued_max)),
+            snapshot_events: snapshot_events.max(1),
+        }
+    }
+
+    /// Writes the snapshots that wait, and no more.
+    pub(crate) async fn close(&self) {
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.close().await;
+        }
+    }
+
+    /// The state of `stream` as the log has it. Events of command `own` after the kept state, and what came after them,
+    /// are left out: so a command that was carried out before is decided on what it was decided on then.
+    pub(crate) async fn load<A>(&self, stream: &StreamKey, own: Option<CommandId>) -> Result<Found<A>, LogError>
+    where
+        A: Aggregate + AggregateBounds,
+        A::Event: Event + EventBounds,
+    {
+        let cached = self.cache.get::<Folded<A>>(stream).map(|cached| (*cached).clone());
+        let known = cached.as_ref().map_or(Revision::default(), |cached| cached.state.revision);
+        let kept = match cached {
+            None => self.snapshot_of::<A>(stream).await?,
+            cached => cached,
+        };
+        let from_kept = kept.is_some();
+        let (mut folded, _) = self.fold_on(stream, kept.unwrap_or_default(), own).await?;
+        if folded.state.revision > known {
+            self.remember(stream, &mut folded);
+        }
+        Ok(Found { folded, from_kept })
+    }
+
+    /// The state that command `own` was decided on; `None` when it is not in `stream`.
+    pub(crate) async fn before<A>(&self, stream: &StreamKey, own: CommandId) -> Result<Option<StreamState<A>>, LogError>
+    where
+        A: Aggregate + AggregateBounds,
+        A::Event: Event + EventBounds,
+    {
+        let (folded, is_there) = self.fold_on::<A>(stream, Folded::default(), Some(own)).await?;
+        Ok(is_there.then_some(folded.state))
+    }
+
+    /// Takes in what a command appended to `folded`, whose aggregate has the events in it.
+    pub(crate) fn appended<A>(&self, stream: &StreamKey, mut folded: Folded<A>, events: &[Arc<RecordedEvent>])
+    where
+        A: Aggregate + AggregateBounds,
+        A::Event: Event + EventBounds,
+    {
+        events.iter().for_each(|event| folded.passed(event));
+        self.remember(stream, &mut folded);
+    }
+
+    /// Folds in what the log holds after `folded`, up to the events of `own`. Whether they were there is the second answer.
+    async fn fold_on<A>(
+        &self,
+        stream: &StreamKey,
+        mut folded: Folded<A>,
+        own: Option<CommandId>,
+    ) -> Result<(Folded<A>, bool), LogError>
+    where
+        A: Aggregate + AggregateBounds,
+        A::Event: Event + EventBounds,
+    {
+        loop {
+            let after = folded.state.revision;
+            let events = self.log.read_stream(stream, after, Direction::Forward, READ_EVENTS_MAX).await?;
+            for recorded in &events {
+                if own == Some(recorded.metadata.command_id) {
+                    return Ok((folded, true));
+                }
+                folded.fold(recorded)?;
+            }
+            if events.len() < READ_EVENTS_MAX {
+                return Ok((folded, false));
+            }
+        }
+    }
+
+    /// The state that a snapshot of `stream` holds, if there is one that counts.
+    async fn snapshot_of<A>(&self, stream: &StreamKey) -> Result<Option<Folded<A>>, LogError>
+    where
+        A: Aggregate + AggregateBounds,
+        A::Event: Event + EventBounds,
+    {
+        let Some(snapshots) = &self.snapshots else { return Ok(None) };
+        let Some(snapshot) = snapshots.load(stream, FoldHash::of::<A>()).await else { return Ok(None) };
+        let place = snapshot.place.clone();
+        let before = Revision(place.revision.0.saturating_sub(1));
+        let found = self.log.read_stream(stream, before, Direction::Forward, 1).await?;
+        let is_current = place.stream == *stream
+            && snapshot.fold_hash == FoldHash::of::<A>()
+            && found.first().is_some_and(|event| place.is_of(event));
+        // A large state takes a while to read: not on a thread that others wait for.
+        let read = tokio::task::spawn_blocking(move || {
+            let whole = is_current && snapshot.is_whole();
+            whole.then(|| serde_json::from_slice::<A>(&snapshot.state).ok().map(|state| (state, snapshot.state.len())))
+        });
+        let Some((aggregate, bytes)) = read.await.map_err(LogError::storage)?.flatten() else {
+            tracing::warn!(%stream, revision = %place.revision, "a snapshot does not fit the log and is forgotten");
+            snapshots.forget(stream);
+            return Ok(None);
+        };
+        let (revision, position) = (place.revision, place.position);
+        Ok(Some(Folded {
+            state: StreamState { aggregate, revision, position },
+            last_event: Some(place.event_id),
+            snapshot: revision,
+            counted_bytes: bytes,
+            added_bytes: 0,
+        }))
+    }
+
+    /// Keeps a state, and lets a snapshot be written when the last one is far behind.
+    fn remember<A>(&self, stream: &StreamKey, folded: &mut Folded<A>)
+    where
+        A: Aggregate + AggregateBounds,
+        A::Event: Event + EventBounds,
+    {
+        let bytes = folded.bytes();
+        let StreamState { revision, position, .. } = folded.state;
+        let far_behind = revision.0.saturating_sub(folded.snapshot.0) >= self.snapshot_events;
+        let due = self.snapshots.as_ref().filter(|_| far_behind).zip(folded.last_event);
+        if due.is_some() {
+            // Written or not: the next one is as many events away.
+            folded.snapshot = revision;
+        }
+        let kept = Arc::new(folded.clone());
+        if let Some((snapshots, event_id)) = due {
+            let place = SnapshotPlace { stream: stream.clone(), revision, position, event_id };
+            let state = Arc::clone(&kept);
+            snapshots.save(place, FoldHash::of::<A>(), move || serde_json::to_vec(&state.state.aggregate));
+        }
+        self.cache.put(stream, revision, kept, bytes);
+    }
+}
+
+/// How many bytes a value has as JSON.
+fn json_bytes(value: &impl serde::Serialize) -> usize {
+    struct Counter(usize);
+
+    impl Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut counter = Counter(0);
+    // What cannot be written down counts as far as it was written.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
+}

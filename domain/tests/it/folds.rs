@@ -1,0 +1,68 @@
+//! A fold that changed says so: its states of one fixed history are kept for the version that it declares.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use timeloom_domain::event::{Aggregate, Event};
+use timeloom_domain::execution::Execution;
+use timeloom_domain::model::Model;
+use timeloom_domain::plugin::Plugin;
+use timeloom_domain::workflow::Workflow;
+
+/// The states after each event of a history that is made of every golden file of the category.
+fn states<A>() -> Value
+where
+    A: Aggregate + Serialize,
+    A::Event: DeserializeOwned,
+{
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut state = A::default();
+    let mut states = Vec::new();
+    for (event_type, version) in A::Event::TYPES {
+        let text = fs::read_to_string(golden.join(format!("{event_type}.v{version}.json"))).unwrap();
+        state.apply(&serde_json::from_str(&text).unwrap());
+        states.push(json!({ *event_type: state }));
+    }
+    Value::Array(states)
+}
+
+fn check<A>()
+where
+    A: Aggregate + Serialize,
+    A::Event: DeserializeOwned,
+{
+    let name = format!("{}.fold{}.json", A::Event::CATEGORY, A::FOLD_VERSION);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/folds").join(&name);
+    let now = states::<A>();
+    let known: Value =
+        fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    assert!(
+        now == known,
+        "the fold of '{}' comes to other states than domain/tests/folds/{name} says: raise `FOLD_VERSION`, so that \
+         snapshots of the old fold are thrown away, and write the new states to the file of that version:\n{now:#}",
+        A::Event::CATEGORY
+    );
+}
+
+#[test]
+fn a_workflow_fold_that_comes_to_other_states_has_another_version() {
+    check::<Workflow>();
+}
+
+#[test]
+fn an_execution_fold_that_comes_to_other_states_has_another_version() {
+    check::<Execution>();
+}
+
+#[test]
+fn a_plugin_fold_that_comes_to_other_states_has_another_version() {
+    check::<Plugin>();
+}
+
+#[test]
+fn a_model_fold_that_comes_to_other_states_has_another_version() {
+    check::<Model>();
+}

@@ -1,0 +1,61 @@
+//! What the database itself can say of the log: that positions have no gap, that the head is at the last of them, and that
+//! they were given in the order in which transactions became visible. Never changes anything.
+
+use timeloom_store::{LogError, Position};
+
+use crate::error::{log_error, pool_error};
+use crate::log::PostgresLog;
+use crate::recorded::unsigned;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckReport {
+    /// How many events there are.
+    pub events: u64,
+    /// Where the log says that it ends.
+    pub head: Position,
+    /// The highest position of an event.
+    pub last: Position,
+    /// How many transactions appended them.
+    pub transactions: u64,
+    /// Transactions whose events do not lie side by side: somebody appended without the lock of the head.
+    pub torn_transactions: u64,
+    /// Whether a transaction that is still under way may yet show an event below one that can be seen.
+    pub unsettled: bool,
+}
+
+impl CheckReport {
+    /// Whether everything is as it has to be.
+    pub fn is_sound(&self) -> bool {
+        self.events == self.head.0 && self.head == self.last && self.torn_transactions == 0 && !self.unsettled
+    }
+}
+
+impl PostgresLog {
+    /// Asks the database, in one snapshot. The transaction ids in the rows are the witness: the order of positions is the
+    /// order of visibility if each transaction's events are one run, and no running transaction has events among them.
+    ///
+    /// # Errors
+    /// [`LogError`] when the database fails.
+    pub async fn check(&self) -> Result<CheckReport, LogError> {
+        let client = self.pool().get().await.map_err(pool_error)?;
+        let sql = "
+            WITH runs AS (
+                SELECT tx, count(*) AS events, max(position) - min(position) + 1 AS width FROM events GROUP BY tx
+            )
+            SELECT coalesce(sum(runs.events), 0)::bigint, (SELECT position FROM log_head),
+                (SELECT coalesce(max(position), 0) FROM events), count(*), count(*) FILTER (WHERE events <> width),
+                coalesce(bool_or(NOT pg_visible_in_snapshot(tx, pg_current_snapshot())), false)
+            FROM runs";
+        let row = client.query_one(sql, &[]).await.map_err(log_error)?;
+        let number = |index: usize| row.try_get(index).map(unsigned).map_err(log_error);
+        Ok(CheckReport {
+            events: number(0)?,
+            head: Position(number(1)?),
+            last: Position(number(2)?),
+            transactions: number(3)?,
+            torn_transactions: number(4)?,
+            unsettled: row.try_get(5).map_err(log_error)?,
+        })
+    }
+}

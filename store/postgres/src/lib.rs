@@ -1,0 +1,31 @@
+//! The event log and blobs in one schema of a PostgreSQL database, for any number of processes at once.
+//!
+//! Invariants: whoever appends holds the row lock of the log's head from the first look to the commit, so that positions
+//! have no gaps and their order is the order of visibility; an append is answered after the database has it; rows of
+//! `events` never change. Programs of cqrs-es may append to categories that were declared external, and to no others.
+
+mod blobs;
+mod check;
+mod columns;
+mod connect;
+mod error;
+mod external;
+mod leader;
+mod log;
+mod payloads;
+mod readers;
+mod recorded;
+mod schema;
+mod snapshots;
+mod transfer;
+mod writer;
+
+pub use blobs::PostgresBlobs;
+pub use check::CheckReport;
+pub use connect::{Address, AddressError};
+pub use error::{OpenError, PostgresError};
+pub use external::{ExternalCategory, ExternalError};
+pub use leader::Leader;
+pub use log::{PostgresLog, PostgresOptions};
+pub use snapshots::PostgresSnapshots;
+pub use transfer::{PostgresImport, PostgresSource};

@@ -1,0 +1,369 @@
+//! The one task of a process that appends: takes what waits, checks it under the lock of the head, writes it in one
+//! transaction, commits once, answers each. The same task follows what other processes append.
+//!
+//! Invariants: an answer comes after the commit; subscribers have the events before the answer, in the order of positions,
+//! whoever appended them; a request that is refused changes nothing for its neighbours. When a connection is lost in the
+//! middle of a commit, what was sent may have happened: it is sent again, and the command's id tells.
+
+mod batch;
+mod connection;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use timeloom_store::admission::Measured;
+use timeloom_store::heads::Heads;
+use timeloom_store::queue::Held;
+use timeloom_store::tail::Tail;
+use timeloom_store::{
+    Append, AppendError, Appended, Clock, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use self::batch::{IdCheck, Written};
+use self::connection::Connection;
+use crate::blobs::PostgresBlobs;
+use crate::connect::{Address, Listening};
+use crate::error::{Kind, PostgresError, kind, log_error};
+use crate::payloads::{References, restore};
+use crate::readers;
+use crate::recorded::{RowReader, signed};
+use crate::schema::Meta;
+
+/// Most requests in one commit.
+const BATCH_REQUESTS_MAX: usize = 512;
+/// Bytes of payload and metadata as stored from which a batch takes no more requests.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+/// How often the head is looked at without an announcement: one may be lost with its connection.
+const POLL: Duration = Duration::from_secs(1);
+/// How long appends wait for a database that cannot be reached before they are refused.
+const OUTAGE_MAX: Duration = Duration::from_secs(15);
+/// Pause before the first new try; it doubles up to [`RETRY_MAX`].
+const RETRY_MIN: Duration = Duration::from_millis(20);
+/// Longest pause before a new try.
+const RETRY_MAX: Duration = Duration::from_secs(1);
+
+/// An append that waits for the writer.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) append: Append,
+    pub(crate) measured: Measured,
+    /// What is stored in place of payloads that are in blobs by now.
+    pub(crate) references: References,
+    /// Its place among what waits, given up with it.
+    pub(crate) _held: Held,
+    pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// What the writer can be asked for.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Append(Box<Request>),
+    /// Finish what waits, take nothing more, and say so.
+    Close(oneshot::Sender<()>),
+}
+
+/// What a writer is told once.
+pub(crate) struct Settings {
+    pub(crate) address: Address,
+    pub(crate) meta: Meta,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How much may be lost when the database's machine ends, in milliseconds, if the deployment allows it.
+    pub(crate) relaxed_ms: Option<u32>,
+    /// Owns what drives connections.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// Everything that the writing task owns.
+pub(crate) struct Writer {
+    settings: Settings,
+    tail: Arc<Tail>,
+    blobs: PostgresBlobs,
+    connection: Option<Connection>,
+    /// Where streams are, true as long as nobody else appended after `end`.
+    heads: Heads<Revision>,
+    /// Where the log ended when this process appended last.
+    end: Position,
+    /// Scratch space for the record that a leaf is the hash of.
+    record: Vec<u8>,
+    /// Whether an outage was told of.
+    out: bool,
+}
+
+/// Why a batch was not written.
+enum Failure {
+    /// An event has an id that is taken.
+    IdTaken,
+    /// It may go well when it is tried again. If the connection was lost, what was sent may have happened.
+    Again(PostgresError),
+    /// It goes wrong again.
+    Lasting(LogError),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match kind(&error) {
+            Kind::Taken => Self::IdTaken,
+            Kind::Connection | Kind::Transient => Self::Again(error.into()),
+            Kind::Lasting => Self::Lasting(log_error(error)),
+        }
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Lasting(error)
+    }
+}
+
+/// What wakes the writer.
+enum Woken {
+    Message(Message),
+    /// There may be something new, or the connection is gone.
+    Look,
+    /// Nobody can send any more.
+    Ended,
+}
+
+impl Writer {
+    pub(crate) fn new(settings: Settings, connection: Listening, tail: Arc<Tail>, blobs: PostgresBlobs) -> Self {
+        let end = tail.head();
+        Self {
+            settings,
+            tail,
+            blobs,
+            connection: Some(Connection::new(connection)),
+            heads: Heads::default(),
+            end,
+            record: Vec::new(),
+            out: false,
+        }
+    }
+
+    /// Works until every sender is gone or the log is closed.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
+        let mut closers = Vec::new();
+        loop {
+            match self.wait(&mut queue).await {
+                Woken::Message(first) => {
+                    gather(first, &mut queue, &mut batch, &mut closers);
+                    if !batch.is_empty() {
+                        self.commit(&mut batch).await;
+                    }
+                }
+                Woken::Look => self.look().await,
+                Woken::Ended => break,
+            }
+        }
+        drop(self);
+        for closer in closers {
+            // Whoever does not wait for the end any more does not need to know.
+            let _ = closer.send(());
+        }
+    }
+
+    async fn wait(&mut self, queue: &mut mpsc::Receiver<Message>) -> Woken {
+        let woken = |message: Option<Message>| message.map_or(Woken::Ended, Woken::Message);
+        let poll = tokio::time::sleep(POLL);
+        match &mut self.connection {
+            Some(connection) => tokio::select! {
+                biased;
+                message = queue.recv() => woken(message),
+                _ = connection.announced(self.tail.head()) => Woken::Look,
+                () = poll => Woken::Look,
+            },
+            None => tokio::select! {
+                biased;
+                message = queue.recv() => woken(message),
+                () = poll => Woken::Look,
+            },
+        }
+    }
+
+    /// Shows what other processes appended.
+    async fn look(&mut self) {
+        let looked = async {
+            let connection = self.take_connection().await?;
+            let (head, _) = readers::head(&connection.client).await?;
+            self.catch_up(&connection, head).await?;
+            self.connection = Some(connection);
+            Result::<(), Failure>::Ok(())
+        };
+        match looked.await {
+            Ok(()) => self.reached(),
+            Err(Failure::Again(error)) => self.missed(&error),
+            Err(Failure::Lasting(error)) => tracing::error!(%error, "the log cannot be followed; trying again"),
+            Err(Failure::IdTaken) => {}
+        }
+    }
+
+    async fn commit(&mut self, batch: &mut Vec<Request>) {
+        let give_up = Instant::now() + OUTAGE_MAX;
+        let (mut check, mut sent_before, mut pause) = (IdCheck::ByIndex, false, RETRY_MIN);
+        let error = loop {
+            match self.attempt(batch, check, sent_before).await {
+                Ok(written) => {
+                    self.reached();
+                    for (request, answer) in batch.drain(..).zip(written.answers) {
+                        let _ = request.answer.send(answer);
+                    }
+                    return;
+                }
+                // Somebody reuses an id. Looking every id up first finds out who without failing the others.
+                Err(Failure::IdTaken) if check == IdCheck::ByIndex => check = IdCheck::Before,
+                Err(Failure::IdTaken) => {
+                    let detail = "an id is taken that no event has: check the indexes of the table events".to_owned();
+                    break LogError::Corrupt { position: Position::START, detail }.into();
+                }
+                Err(Failure::Again(error)) => {
+                    self.missed(&error);
+                    if Instant::now() >= give_up {
+                        break AppendError::Unavailable { retry_after: RETRY_MAX };
+                    }
+                    sent_before = true;
+                    tokio::time::sleep(pause).await;
+                    pause = (2 * pause).min(RETRY_MAX);
+                }
+                Err(Failure::Lasting(error)) => break error.into(),
+            }
+        };
+        tracing::error!(%error, requests = batch.len(), "nothing of a batch was written");
+        for request in batch.drain(..) {
+            let _ = request.answer.send(Err(error.clone()));
+        }
+    }
+
+    /// Writes the batch once and makes it visible.
+    async fn attempt(&mut self, requests: &[Request], check: IdCheck, sent_before: bool) -> Result<Written, Failure> {
+        let connection = self.take_connection().await?;
+        let done = async {
+            let written = self.transact(&connection, requests, check, sent_before).await?;
+            // What others appended before comes first.
+            self.catch_up(&connection, written.end_before).await?;
+            self.tail.publish(&written.events);
+            Ok(written)
+        };
+        match done.await {
+            Ok(written) => {
+                self.end = Position(written.end_before.0 + written.events.len() as u64);
+                for answer in written.answers.iter().flatten().filter(|appended| !appended.repeated) {
+                    if let Some(last) = answer.events.last() {
+                        self.heads.put(&last.stream, answer.revision);
+                    }
+                }
+                self.connection = Some(connection);
+                Ok(written)
+            }
+            Err(failure) => {
+                // Nothing is believed that was not read from the database again.
+                self.heads.clear();
+                // Whatever state the transaction is in, it ends here. A connection that cannot do that is given up.
+                if connection.client.batch_execute("ROLLBACK").await.is_ok() {
+                    self.connection = Some(connection);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    async fn take_connection(&mut self) -> Result<Connection, Failure> {
+        match self.connection.take().filter(|connection| !connection.client.is_closed()) {
+            Some(mut connection) => {
+                connection.prepare(&self.settings.meta).await?;
+                Ok(connection)
+            }
+            None => {
+                self.heads.clear();
+                let mut connection =
+                    Connection::new(self.settings.address.connect(&self.settings.tasks).await.map_err(again)?);
+                connection.prepare(&self.settings.meta).await.map_err(again)?;
+                Ok(connection)
+            }
+        }
+    }
+
+    /// Publishes the events up to `head` that were not seen yet.
+    async fn catch_up(&self, connection: &Connection, head: Position) -> Result<(), Failure> {
+        while self.tail.head() < head {
+            let after = self.tail.head();
+            let up_to = head.min(Position(after.0.saturating_add(READ_EVENTS_MAX as u64)));
+            let events = self.read_run(connection, Position(after.0 + 1), up_to).await?;
+            if events.is_empty() {
+                let detail = "there is no event: the log has a gap".to_owned();
+                return Err(LogError::Corrupt { position: Position(after.0 + 1), detail }.into());
+            }
+            self.tail.publish(&restore(&self.blobs, events).await?);
+        }
+        Ok(())
+    }
+
+    /// The events from `first` on to `last` as they are stored: large payloads are references.
+    async fn read_run(
+        &self,
+        connection: &Connection,
+        first: Position,
+        last: Position,
+    ) -> Result<Vec<Arc<RecordedEvent>>, Failure> {
+        let statement = &connection.statements()?.read_run;
+        let rows = connection.client.query(statement, &[&signed(first.0), &signed(last.0)]).await?;
+        Ok(RowReader::read_all(&rows)?)
+    }
+
+    fn missed(&mut self, error: &PostgresError) {
+        if !std::mem::replace(&mut self.out, true) {
+            tracing::warn!(%error, address = %self.settings.address, "the log's database is out of reach; trying again");
+        }
+    }
+
+    fn reached(&mut self) {
+        if std::mem::take(&mut self.out) {
+            tracing::info!(address = %self.settings.address, "the log's database is back");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // However the writer ends, nothing new will come: nobody is to wait for it.
+        self.tail.close();
+    }
+}
+
+/// Whatever goes wrong while a connection is made may go well later.
+fn again(error: impl Into<PostgresError>) -> Failure {
+    Failure::Again(error.into())
+}
+
+/// Takes what waits, up to the size of a batch.
+fn gather(
+    first: Message,
+    queue: &mut mpsc::Receiver<Message>,
+    batch: &mut Vec<Request>,
+    closers: &mut Vec<oneshot::Sender<()>>,
+) {
+    let mut bytes = 0;
+    let mut next = Some(first);
+    while let Some(message) = next {
+        match message {
+            Message::Append(request) => {
+                bytes += request.measured.bytes;
+                batch.push(*request);
+            }
+            Message::Close(closer) => {
+                queue.close();
+                closers.push(closer);
+            }
+        }
+        let room = batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX;
+        next = if room { queue.try_recv().ok() } else { None };
+    }
+}
+
+/// The distinct streams of `requests`.
+fn streams(requests: &[Request]) -> HashSet<&timeloom_store::StreamKey> {
+    requests.iter().map(|request| &request.append.stream).collect()
+}
