@@ -21,7 +21,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-static ROOMS: [Room; 14] = [
+static ROOMS: [Room; 15] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),

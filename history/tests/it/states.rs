@@ -75,11 +75,16 @@ async fn moments_that_are_not_there_are_refused_with_what_is_there() {
     let ask = async |stream: &StreamKey, moment| state_at(&*log, stream, moment).await.unwrap_err();
 
     let refused = ask(&stream_key, Moment::Revision(Revision(99))).await;
-    assert_eq!(refused.to_string(), "execution/x has no revision 99: its revisions go from 1 to 12");
+    let count = events.len() as u64;
+    assert_eq!(refused.to_string(), format!("execution/x has no revision 99: its revisions go from 1 to {count}"));
     let refused = ask(&stream_key, Moment::Revision(Revision(0))).await;
-    assert!(matches!(refused, HistoryError::RevisionNotReached { newest: Revision(12), .. }), "{refused}");
+    assert!(matches!(refused, HistoryError::RevisionNotReached { newest: Revision(n), .. } if n == count), "{refused}");
     let refused = ask(&stream_key, Moment::Position(Position(1_000))).await;
-    assert_eq!(refused.to_string(), "position 1000 is not in the log, which ends at 24: ask for an earlier one");
+    let head = log.head();
+    assert_eq!(
+        refused.to_string(),
+        format!("position 1000 is not in the log, which ends at {head}: ask for an earlier one")
+    );
     let refused = ask(&stream_key, Moment::Position(Position(1))).await;
     assert!(matches!(refused, HistoryError::NotYet { first: Position(2), .. }), "{refused}");
     let refused = ask(&stream_key, Moment::Time(DateTime::UNIX_EPOCH)).await;
@@ -92,5 +97,4 @@ async fn moments_that_are_not_there_are_refused_with_what_is_there() {
     }
     let many = position_of(&*log, None, Moment::Revision(Revision(1))).await;
     assert!(matches!(many, Err(HistoryError::RevisionNeedsStream)), "{many:?}");
-    assert_eq!(events.len(), 12);
 }
