@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use timeloom_store::transfer::{CopySource, CopyTarget};
 use timeloom_store::{BlobStore, LogImport, LogTransfer};
+use timeloom_store_postgres::{Address, PostgresImport, PostgresSource};
 use timeloom_store_sqlite::{SqliteImport, SqliteSource};
 
 use self::http::ServedLog;
@@ -93,7 +94,10 @@ pub async fn open_source(location: &Location) -> anyhow::Result<Source> {
             let served = Arc::new(ServedLog::try_new(url)?);
             Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served })
         }
-        Location::Postgres(_) => bail!("logs in PostgreSQL are not in this build yet: give a data folder or http://…"),
+        Location::Postgres(url) => {
+            let (log, blobs) = PostgresSource::open(&Address::parse(url)?).await?;
+            Ok(Source { log, blobs })
+        }
     }
 }
 
@@ -108,7 +112,10 @@ pub async fn open_target(location: &Location) -> anyhow::Result<Target> {
             Ok(Target { log, blobs })
         }
         Location::Server(url) => bail!("the log of the server at {url} can only be read: give a data folder"),
-        Location::Postgres(_) => bail!("logs in PostgreSQL are not in this build yet: give a data folder"),
+        Location::Postgres(url) => {
+            let (log, blobs) = PostgresImport::open(&Address::parse(url)?).await?;
+            Ok(Target { log, blobs })
+        }
     }
 }
 

@@ -28,7 +28,8 @@ pub use clock::{Clock, SystemClock};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use log::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, Direction,
-    Durability, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
+    Durability, DurabilityChoice, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription,
+    SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};
 pub use snapshots::{FoldHash, MemorySnapshots, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore};

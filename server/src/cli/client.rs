@@ -52,7 +52,7 @@ impl Client {
         match &access.server {
             Some(url) => Self::remote(url),
             None => {
-                let app = App::open(config, timeloom_nodes::registry::all())?;
+                let app = App::open(config, timeloom_nodes::registry::all()).await?;
                 app.catch_up().await?;
                 let schema = Box::new(schema(app.api.clone()));
                 Ok(Self::Local { app: Box::new(app), schema })

@@ -4,6 +4,7 @@
 //! used by one process at a time.
 
 mod blobs;
+mod check;
 mod connections;
 mod error;
 mod folder;

@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
+use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError};
 
 /// The newest schema that this build knows.
@@ -64,8 +65,9 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The tables that only ever grow.
 const APPEND_ONLY: [&str; 2] = ["events", "streams"];
 
-/// Looks at the file without opening it as a database, so that a file which is not for this build stays as it is.
-pub(crate) fn refuse_foreign(folder: &Path, file: &Path) -> Result<(), OpenError> {
+/// Looks at the file before it is opened for writing, so that a file which is not for this build stays as it is.
+pub(crate) fn refuse_foreign(folder: &Path, log_file: &LogFile) -> Result<(), OpenError> {
+    let file = &*log_file.path;
     let mut header = [0; 100];
     let length = File::open(file).and_then(|mut file| file.read(&mut header));
     match length {
@@ -84,7 +86,15 @@ pub(crate) fn refuse_foreign(folder: &Path, file: &Path) -> Result<(), OpenError
     }
     // The user version is at byte 60 of a database's header.
     let found = header.get(60..64).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
-    check_version(folder, found)
+    check_version(folder, found)?;
+    if has_journal(file) {
+        return Ok(());
+    }
+    match log_file.open_to_look() {
+        Ok(connection) => read_about(&connection, folder, file).map(drop),
+        Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => Ok(()),
+        Err(error) => Err(OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) }),
+    }
 }
 
 /// Whether SQLite left a journal of changes that it did not finish.

@@ -4,6 +4,7 @@
 //! changes nothing for its neighbours; after a failure nothing is believed that was not read from the file again.
 
 mod batch;
+mod flush;
 
 use std::sync::Arc;
 
@@ -11,16 +12,17 @@ use rusqlite::Connection;
 use timeloom_store::admission::Measured;
 use timeloom_store::clock::RecordingTime;
 use timeloom_store::tail::Tail;
-use timeloom_store::{Append, AppendError, Appended, Clock, LogError, Position, RecordedEvent};
+use timeloom_store::{Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent};
 use tokio::sync::{mpsc, oneshot};
 
 use self::batch::{Failure, IdCheck};
+use self::flush::Flush;
 use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::heads::Heads;
 use crate::payloads::{References, restore};
-use crate::queue::Held;
+use crate::queue::{Held, receive_within};
 use crate::readers;
 
 /// Most requests in one commit.
@@ -65,6 +67,7 @@ pub(crate) struct Writer {
     /// Scratch space for the record that a leaf is the hash of.
     record: Vec<u8>,
     commits: u32,
+    flush: Flush,
 }
 
 /// Where the log ends.
@@ -90,7 +93,10 @@ impl Writer {
         connection: Connection,
         clock: Arc<dyn Clock>,
         blobs: Arc<BlobFiles>,
+        durability: DurabilityChoice,
     ) -> Result<Self, rusqlite::Error> {
+        // What is there after a crash is shown to everybody from now on: the disk has to have it.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         let end = End::read(&connection)?;
         Ok(Self {
             file,
@@ -102,6 +108,7 @@ impl Writer {
             end,
             record: Vec::new(),
             commits: 0,
+            flush: Flush::new(durability),
         })
     }
 
@@ -113,7 +120,7 @@ impl Writer {
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
         let mut closers = Vec::new();
-        while let Some(first) = queue.blocking_recv() {
+        while let Some(first) = self.next(&mut queue) {
             let mut bytes = 0;
             let mut next = Some(first);
             while let Some(message) = next {
@@ -135,6 +142,9 @@ impl Writer {
                 self.bound_wal();
             }
         }
+        if self.flush.due_in().is_some() {
+            self.flush();
+        }
         if let Err(error) = self.checkpoint() {
             tracing::warn!(%error, "the write-ahead log was not emptied; the next start does it");
         }
@@ -142,6 +152,24 @@ impl Writer {
         for closer in closers {
             // Whoever does not wait for the end any more does not need to know.
             let _ = closer.send(());
+        }
+    }
+
+    /// The next message, whenever it comes; `None` when none will. Flushes the disk meanwhile when it has to be.
+    fn next(&mut self, queue: &mut mpsc::Receiver<Message>) -> Option<Message> {
+        loop {
+            let Some(due_in) = self.flush.due_in() else { return queue.blocking_recv() };
+            match receive_within(queue, due_in) {
+                Some(message) => return message,
+                None => self.flush(),
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Err(error) = self.flush.flush(&self.connection, &self.file.path, self.end.position) {
+            tracing::error!(%error, "the disk was not flushed; it is tried again");
+            self.flush.failed();
         }
     }
 
@@ -177,6 +205,7 @@ impl Writer {
         }
         let reopened = self.file.open_writer().map_err(log_error).and_then(|connection| {
             self.connection = connection;
+            self.flush.reopened();
             self.catch_up()
         });
         if let Err(error) = reopened {

@@ -8,6 +8,7 @@ use timeloom_store::admission::{answer_again, check_expected, record};
 use timeloom_store::leaf::leaf;
 use timeloom_store::{AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision};
 
+use super::flush::Flush;
 use super::{End, Request, Writer, Written};
 use crate::error::log_error;
 use crate::heads::{Head, Heads};
@@ -63,9 +64,11 @@ impl Writer {
     /// Writes all requests that are allowed in one transaction. When it fails nothing has changed.
     pub(super) fn transact(&mut self, requests: &[Request], check: IdCheck) -> Result<Written, Failure> {
         let now_us = self.clock.now().timestamp_micros();
+        let waits = self.flush.must_wait(requests.iter().map(|request| &request.append));
+        self.flush.prepare(&self.connection, waits)?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let staged = Batch::new(&self.connection, &mut self.heads, &mut self.record, self.end, now_us, check)
-            .and_then(|batch| batch.stage(requests));
+            .and_then(|batch| batch.stage(requests, &self.flush, waits));
         let finished = staged.and_then(|(written, end)| {
             let how = if written.0.is_empty() { "ROLLBACK" } else { "COMMIT" };
             self.connection.prepare_cached(how)?.execute([])?;
@@ -73,6 +76,9 @@ impl Writer {
         });
         match finished {
             Ok((written, end)) => {
+                if !written.0.is_empty() {
+                    self.flush.committed(waits);
+                }
                 self.end = end;
                 Ok(written)
             }
@@ -138,15 +144,18 @@ impl<'writer> Batch<'writer> {
         })
     }
 
-    fn stage(mut self, requests: &[Request]) -> Result<(Written, End), Failure> {
+    fn stage(mut self, requests: &[Request], flush: &Flush, waits: bool) -> Result<(Written, End), Failure> {
         let mut events = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            let answer = self.stage_one(request)?;
-            if let Ok(appended) = &answer
-                && !appended.repeated
-            {
-                events.extend(appended.events.iter().cloned());
+            let mut answer = self.stage_one(request)?;
+            if let Ok(appended) = &mut answer {
+                // What was there before does not become safer by a batch in which nothing else is written.
+                let waits = waits && !appended.repeated && !appended.events.is_empty();
+                appended.durability = flush.durability(&request.append, waits);
+                if !appended.repeated {
+                    events.extend(appended.events.iter().cloned());
+                }
             }
             answers.push(answer);
         }
