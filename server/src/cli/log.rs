@@ -137,7 +137,7 @@ async fn copied(from: &Location, to: &Location, done: &str, json: bool) -> Resul
             CopyPhase::Copying => "copying",
             CopyPhase::Verifying => "verifying",
         };
-        progress.show(doing, now.position.0, now.end.0);
+        progress.show(doing, now.position.0 - now.after.0, now.end.0 - now.after.0);
     });
     let copied = copied.await;
     progress.end();

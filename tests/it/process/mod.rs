@@ -8,3 +8,4 @@ mod databases;
 mod first_steps;
 mod history;
 pub(crate) mod server;
+mod time_travel;
