@@ -4,6 +4,7 @@
 //! event, [`Machine::apply`] folds that event. Folding the same events gives the same machine, which is how an
 //! execution goes on after a crash and how its history is replayed without touching the world.
 
+mod continuation;
 mod enqueue;
 mod run_data;
 mod waiting;
@@ -17,6 +18,7 @@ use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, Start
 use timeloom_domain::item::{Items, Outputs, Source};
 
 use crate::plan::Plan;
+pub use continuation::run_counts;
 pub use run_data::{NodeRunData, RunData};
 use waiting::Waiting;
 
@@ -218,9 +220,7 @@ impl Machine {
     fn finish_run(&mut self, run: &NodeFacts, outputs: &Outputs, error: Option<Value>) {
         let Some(entry) = self.stack.pop_front() else { return };
         let (node, run_index) = (entry.node, self.data.runs(entry.node).len());
-        let sources = run.sources.clone();
-        let finished = NodeRunData { sources, outputs: outputs.clone(), error, execution_index: run.execution_index };
-        Arc::make_mut(&mut self.data).push(node, finished);
+        Arc::make_mut(&mut self.data).push(node, NodeRunData::new(run, outputs, error));
         self.execution_index = run.execution_index + 1;
         self.attempts = 0;
         self.enqueue_followers(node, run_index, outputs);
