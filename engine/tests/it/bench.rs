@@ -13,7 +13,7 @@ use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::checkpoint::CheckpointStore;
 use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
-use timeloom_engine::{Engine, EngineOptions, EngineParts};
+use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_store::{
@@ -92,6 +92,8 @@ pub(crate) struct World {
     pub(crate) calls: Arc<Calls>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) checkpoints: Arc<MemoryCheckpoint>,
+    /// When executions go on in another stream.
+    pub(crate) continue_as_new: ContinueAsNew,
     registry: Arc<NodeRegistry>,
     ids: Arc<dyn Ids>,
 }
@@ -109,7 +111,8 @@ impl World {
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::clone(&ids),
         );
-        Self { log, commands, calls, clock, checkpoints: Arc::default(), registry, ids }
+        let continue_as_new = ContinueAsNew::default();
+        Self { log, commands, calls, clock, checkpoints: Arc::default(), continue_as_new, registry, ids }
     }
 
     /// An engine that was not started.
@@ -141,6 +144,7 @@ impl World {
             executions_max,
             bursts_max: 4,
             code_limits: Limits::EXPRESSION,
+            continue_as_new: self.continue_as_new,
         };
         Engine::new(parts, options)
     }
