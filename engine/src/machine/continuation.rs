@@ -15,7 +15,7 @@ use crate::plan::Plan;
 impl Machine {
     /// Whether it stands between two node runs and has more to do: only there may a chain have a seam.
     pub fn may_continue(&self) -> bool {
-        matches!(self.phase, Phase::Running) && self.attempts == 0 && !self.stack.is_empty()
+        matches!(self.phase, Phase::Running) && !self.is_announced && !self.stack.is_empty()
     }
 
     /// What the next link of the chain begins with.
@@ -63,6 +63,7 @@ impl Machine {
             waiting: Waiting::default(),
             phase: Phase::Running,
             execution_index: continuation.earlier_runs,
+            is_announced: false,
             attempts: 0,
             plan,
         };

@@ -85,6 +85,8 @@ pub struct Machine {
     waiting: Waiting,
     phase: Phase,
     execution_index: usize,
+    /// Whether events have told of the node run that is due.
+    is_announced: bool,
     attempts: u32,
 }
 
@@ -98,6 +100,7 @@ impl Machine {
             waiting: Waiting::default(),
             phase: Phase::Running,
             execution_index: 0,
+            is_announced: false,
             attempts: 0,
             plan,
             start,
@@ -182,7 +185,9 @@ impl Machine {
     /// Folds one event of this execution in.
     pub fn apply(&mut self, event: &ExecutionEvent) {
         match event {
+            ExecutionEvent::NodeScheduled { .. } => self.is_announced = true,
             ExecutionEvent::NodeStarted { attempt, .. } | ExecutionEvent::NodeRetried { attempt, .. } => {
+                self.is_announced = true;
                 self.attempts = *attempt;
             }
             ExecutionEvent::NodeCompleted { run, outputs, memory, .. } => {
@@ -204,7 +209,6 @@ impl Machine {
             // The machine goes on: the next stream begins with the state that this one left.
             ExecutionEvent::ExecutionContinuedAsNew { .. } | ExecutionEvent::ExecutionContinued(_) => {}
             ExecutionEvent::ExecutionStarted(_)
-            | ExecutionEvent::NodeScheduled { .. }
             | ExecutionEvent::ExecutionWaiting { .. }
             | ExecutionEvent::ExecutionResumed { .. } => {}
         }
@@ -222,6 +226,7 @@ impl Machine {
         let (node, run_index) = (entry.node, self.data.runs(entry.node).len());
         Arc::make_mut(&mut self.data).push(node, NodeRunData::new(run, outputs, error));
         self.execution_index = run.execution_index + 1;
+        self.is_announced = false;
         self.attempts = 0;
         self.enqueue_followers(node, run_index, outputs);
         if self.stack.is_empty() {
