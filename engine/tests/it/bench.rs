@@ -194,6 +194,12 @@ impl World {
         }
     }
 
+    /// The events of a workflow as recorded.
+    pub(crate) async fn workflow(&self, id: WorkflowId) -> Vec<Arc<RecordedEvent>> {
+        let stream = StreamKey::new(TenantId(1), "workflow", id.to_string());
+        self.log.read_stream(&stream, Revision::default(), Direction::Forward, 1_000).await.unwrap()
+    }
+
     pub(crate) async fn events(&self, id: ExecutionId) -> Vec<ExecutionEvent> {
         self.recorded(id).await.iter().map(|event| codec::decode(event).unwrap()).collect()
     }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
-use timeloom_domain::ids::{CommandId, ExecutionId, TenantId, WorkflowId};
+use timeloom_domain::ids::{CommandId, ExecutionId, WorkflowId};
 use timeloom_store::{
-    Append, Direction, EventLog, Expected, Filter, NewEvent, Position, RecordedEvent, Revision, StreamKey, TenantScope,
-    codec,
+    Append, Direction, EventLog, Expected, Filter, NewEvent, Position, RecordedEvent, TenantScope, codec,
 };
 use uuid::Uuid;
 
@@ -23,7 +22,8 @@ pub(crate) fn result(state: &Execution) -> Value {
     json!([state.status, state.error, state.failed_node, runs.collect::<Vec<_>>()])
 }
 
-async fn copy(world: &World, events: &[Arc<RecordedEvent>]) {
+/// Appends events of another log as they are.
+pub(crate) async fn copy(world: &World, events: &[Arc<RecordedEvent>]) {
     for (number, event) in events.iter().enumerate() {
         let copied = NewEvent {
             id: event.id,
@@ -100,8 +100,7 @@ async fn survives_every_crash_in_links_of(events_max: u64, file: &Value) {
     let recorded = recorded.await.unwrap();
     assert_eq!(recorded.len(), finished.events.len());
     let workflow_id: WorkflowId = finished.state.start.as_ref().unwrap().workflow_id;
-    let workflow = StreamKey::new(TenantId(1), "workflow", workflow_id.to_string());
-    let workflow = first.log.read_stream(&workflow, Revision::default(), Direction::Forward, 100).await.unwrap();
+    let workflow = first.workflow(workflow_id).await;
     for cut in 1..=recorded.len() {
         let (world, events) = go_on(&workflow, &recorded[..cut], finished.id, events_max).await;
         let after = format!("after a crash behind event {cut} of {:?}", finished.story());
