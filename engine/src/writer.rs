@@ -131,27 +131,22 @@ impl ExecutionWriter {
     /// Appends what the engine did, durably: in one batch, or in several where the log takes no batch of that size.
     ///
     /// # Errors
-    /// [`WriteError::Overtaken`] when somebody else appended; what was not appended before that is not appended.
+    /// [`WriteError::Overtaken`] when somebody else appended; what was not appended before that is not appended. After
+    /// any error the writer is of no more use, because its state has what was not written: the stream is to be read again.
     pub async fn record(&mut self, events: &[ExecutionEvent]) -> Result<(), WriteError> {
-        let mut state = self.state.clone();
         let mut batch = self.batch();
         for event in events {
-            for decided in state.decide(&ExecutionCommand::Record(Box::new(event.clone())))? {
+            for decided in self.state.decide(&ExecutionCommand::Record(Box::new(event.clone())))? {
                 let encoded = codec::encode(&decided)?;
                 if !batch.has_room_for(&encoded) {
                     let full = std::mem::replace(&mut batch, self.batch());
                     self.append_next(full).await?;
-                    self.state = state.clone();
                 }
                 batch.push(EventId(self.ids.uuid()), encoded);
-                state.apply(&decided);
+                self.state.apply(&decided);
             }
         }
-        if !batch.events.is_empty() {
-            self.append_next(batch).await?;
-            self.state = state;
-        }
-        Ok(())
+        if batch.events.is_empty() { Ok(()) } else { self.append_next(batch).await }
     }
 
     fn batch(&self) -> Batch {
