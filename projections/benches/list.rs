@@ -169,11 +169,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn fold(folder: &Path, log: ComputedLog) -> Result<Arc<ComputedLog>, Box<dyn std::error::Error>> {
     let (log, began) = (Arc::new(log), Instant::now());
-    let report = rebuild(folder, Arc::clone(&log) as Arc<dyn EventLog>).await?;
+    let report = rebuild(folder, Arc::clone(&log) as Arc<dyn EventLog>, &[]).await?;
     let seconds = began.elapsed().as_secs_f64();
-    let parked: Vec<_> = report.projections.iter().filter_map(|projection| projection.parked.as_ref()).collect();
+    let parked: usize = report.projections.iter().map(|projection| projection.parked).sum();
     say(&format!(
-        "folded {} events of {} executions in {seconds:.1} s: {:.0} events/s, parked {parked:?}",
+        "folded {} events of {} executions in {seconds:.1} s: {:.0} events/s, parked {parked}",
         report.events,
         log.executions,
         report.events as f64 / seconds

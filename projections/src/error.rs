@@ -2,23 +2,37 @@
 
 use timeloom_store::{LogError, Position};
 
+use crate::database::StorageError;
+
 /// A read model could not be kept or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
-    /// The read models' file failed.
-    #[error("the read models' file failed: {0}")]
-    Storage(#[from] rusqlite::Error),
+    /// The database of the read models failed.
+    #[error("the read models' database failed: {0}")]
+    Storage(#[from] StorageError),
     /// The folder of the file failed.
     #[error("the read models' folder failed: {0}")]
     Folder(#[from] std::io::Error),
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Another process writes the same file.
-    #[error(
-        "the checkpoint of '{projection}' was moved by another writer: stop the other process that has this folder open"
-    )]
-    Fenced {
+    /// Another process has written since.
+    #[error("the read models' checkpoints were moved by another writer: stop the other process that writes them")]
+    Fenced,
+    /// Another process writes.
+    #[error("another process writes these read models: ask that one, or stop it")]
+    NotWriter,
+    /// No projection has this name.
+    #[error("there is no projection '{name}': name one of {known}")]
+    UnknownName {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The rows are not there, or of another version.
+    #[error("the rows of '{projection}' are not made by this version yet: ask again in a moment")]
+    NotMade {
         /// Name of the projection.
         projection: &'static str,
     },
@@ -43,7 +57,7 @@ pub struct Behind {
     pub wanted: Position,
 }
 
-/// An event that a projection cannot fold: it parks that projection.
+/// An event that a projection cannot fold, and parks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
     /// The payload does not have the shape that its type and version say.

@@ -18,6 +18,7 @@ use crate::payload::{check_type, error_message, read_payload, shorten, stream_uu
 use crate::read_model::Folded;
 
 pub(crate) use queries::{one, page};
+pub(crate) use table::read_row;
 
 /// One execution.
 #[derive(Debug, Clone, PartialEq)]

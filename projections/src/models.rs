@@ -1,15 +1,14 @@
 //! Models: their versions and which one answers requests.
 
-use rusqlite::{Connection, Row};
 use timeloom_domain::event::Event;
 use timeloom_domain::ids::{Slug, TenantId};
 use timeloom_domain::model::{ModelEvent, ModelVersion};
 use timeloom_store::{Position, RecordedEvent};
 
+use crate::database::{Cells, Index, Named, Query, Rows, StorageError, Table, Value, damaged, integer, text};
 use crate::error::FoldError;
-use crate::listing::{Rows, Table, damaged, from_json, to_json};
-use crate::page::{AsOf, Page, PageOf};
-use crate::payload::{read_payload, shorten};
+use crate::page::{AsOf, Page};
+use crate::payload::{read_payload, shorten, stream_name};
 use crate::provenance::Provenance;
 use crate::read_model::{Folded, ReadModel};
 
@@ -37,55 +36,37 @@ pub struct ModelRow {
 /// The read model.
 pub(crate) struct Models;
 
-const TABLE: Table = Table {
+static TABLE: Table = Table {
     name: "models",
-    key: "name",
+    key: &[text("name")],
+    classed: false,
     columns: &[
-        "name",
-        "description",
-        "versions",
-        "promoted_version",
-        "disabled",
-        "disabled_reason",
-        "retired",
-        "created_position",
-        "created_at",
-        "from_position",
-        "updated_at",
-        "revision",
+        text("description"),
+        text("versions"),
+        integer("promoted_version").optional(),
+        integer("disabled"),
+        text("disabled_reason").optional(),
+        integer("retired"),
+        Provenance::COLUMNS[0],
+        Provenance::COLUMNS[1],
+        Provenance::COLUMNS[2],
+        Provenance::COLUMNS[3],
     ],
+    indexes: &[Index { name: "models_created", columns: &["created_position"], closed: false }],
+    kept: None,
 };
 
 impl ReadModel for Models {
     const NAME: &'static str = "models";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORY: &'static str = ModelEvent::CATEGORY;
-    const TABLES: &'static [&'static str] = &["models"];
-    const SCHEMA: &'static str = "
-        CREATE TABLE models (
-            tenant           INTEGER NOT NULL,
-            name             TEXT    NOT NULL,
-            from_position    INTEGER NOT NULL,
-            to_position      INTEGER,
-            description      TEXT    NOT NULL,
-            versions         TEXT    NOT NULL,
-            promoted_version INTEGER,
-            disabled         INTEGER NOT NULL,
-            disabled_reason  TEXT,
-            retired          INTEGER NOT NULL,
-            created_position INTEGER NOT NULL,
-            created_at       INTEGER NOT NULL,
-            updated_at       INTEGER NOT NULL,
-            revision         INTEGER NOT NULL,
-            PRIMARY KEY (tenant, name, from_position)
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX models_created ON models (tenant, created_position) WHERE to_position IS NULL;";
-    type Key = (TenantId, String);
+    const TABLE: &'static Table = &TABLE;
+    type Key = (TenantId, Slug);
     type Row = ModelRow;
     type Fact = ModelEvent;
 
     fn read(event: &RecordedEvent) -> Result<Option<(Self::Key, ModelEvent)>, FoldError> {
-        let key = (event.stream.tenant, event.stream.id.to_string());
+        let key = (event.stream.tenant, stream_name(event)?);
         Ok(Some((key, read_payload::<ModelEvent, ModelEvent>(event)?)))
     }
 
@@ -127,88 +108,57 @@ impl ReadModel for Models {
         row.provenance.updated_position
     }
 
-    fn load(connection: &Connection, (tenant, name): &Self::Key) -> rusqlite::Result<Option<ModelRow>> {
-        one(connection, *tenant, name, None)
+    fn key<'a>((tenant, name): &'a Self::Key, values: &mut Vec<Value<'a>>) {
+        values.extend([(*tenant).into(), name.as_str().into()]);
     }
 
-    fn insert(
-        connection: &Connection,
-        (tenant, name): &Self::Key,
-        row: &ModelRow,
-        to: Option<Position>,
-    ) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO models (tenant, name, from_position, to_position, description, versions, \
-                   promoted_version, disabled, disabled_reason, retired, created_position, created_at, updated_at, \
-                   revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-        connection.prepare_cached(sql)?.execute(rusqlite::params![
-            tenant.0,
-            name,
-            row.provenance.updated_position.0,
-            to.map(|to| to.0),
-            row.description,
-            to_json(&row.versions)?,
-            row.promoted_version,
-            row.disabled,
-            row.disabled_reason,
-            row.retired,
-            row.provenance.created_position.0,
-            row.provenance.created_at.timestamp_micros(),
-            row.provenance.updated_at.timestamp_micros(),
-            row.provenance.revision.0,
-        ])?;
+    fn values<'a>(row: &'a ModelRow, values: &mut Vec<Value<'a>>) -> Result<(), StorageError> {
+        values.extend([
+            (&row.description).into(),
+            Value::json(&row.versions)?,
+            row.promoted_version.into(),
+            row.disabled.into(),
+            row.disabled_reason.as_ref().into(),
+            row.retired.into(),
+        ]);
+        values.extend(row.provenance.values());
         Ok(())
     }
 
-    fn close(
-        connection: &Connection,
-        (tenant, name): &Self::Key,
-        from: Position,
-        to: Position,
-    ) -> rusqlite::Result<()> {
-        let sql = "UPDATE models SET to_position = ?4 WHERE tenant = ?1 AND name = ?2 AND from_position = ?3";
-        connection.prepare_cached(sql)?.execute((tenant.0, name, from.0, to.0))?;
-        Ok(())
+    fn load(cells: &mut Cells<'_>) -> Result<ModelRow, StorageError> {
+        read_row(cells)
     }
 }
 
 /// One model as it was at `as_of`.
-pub(crate) fn one(
-    connection: &Connection,
-    tenant: TenantId,
-    name: &str,
-    as_of: AsOf,
-) -> rusqlite::Result<Option<ModelRow>> {
-    TABLE.one(connection, (tenant, &name), as_of, read_row)
+pub(crate) fn one(named: &Named, tenant: TenantId, name: &Slug, as_of: AsOf) -> Query {
+    named.one(tenant, name.as_str().to_owned().into(), as_of)
 }
 
 /// Models as they were at `as_of`, newest first.
-pub(crate) fn page(
-    connection: &Connection,
-    tenant: TenantId,
-    as_of: AsOf,
-    page: &Page,
-) -> rusqlite::Result<PageOf<ModelRow>> {
-    let rows = Rows {
+pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page) -> Query {
+    named.page(Rows {
         tenant,
         as_of,
         newest: page.newest(as_of),
         limit: page.rows() + 1,
         index: "models_created",
         conditions: Vec::new(),
-    };
-    let rows = TABLE.page(connection, rows, read_row)?;
-    Ok(PageOf::cut(rows, page, |row| row.provenance.created_position))
+    })
 }
 
-fn read_row(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
+/// A row from its cells.
+pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<ModelRow, StorageError> {
+    let name = Slug::try_new(cells.take::<String>()?).map_err(damaged)?;
+    let from = cells.take()?;
     Ok(ModelRow {
-        name: Slug::try_new(row.get::<_, String>(0)?).map_err(|error| damaged(0, error))?,
-        description: row.get(1)?,
-        versions: from_json(row, 2)?,
-        promoted_version: row.get(3)?,
-        disabled: row.get(4)?,
-        disabled_reason: row.get(5)?,
-        retired: row.get(6)?,
-        provenance: Provenance::from_columns(row, 7)?,
+        name,
+        description: cells.take()?,
+        versions: cells.take_json()?,
+        promoted_version: cells.take()?,
+        disabled: cells.take()?,
+        disabled_reason: cells.take()?,
+        retired: cells.take()?,
+        provenance: Provenance::take(cells, from)?,
     })
 }

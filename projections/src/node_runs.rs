@@ -3,16 +3,15 @@
 //!
 //! Invariant: a row gets a new version only when its status changes; a pure node has exactly one.
 
-use rusqlite::{Connection, Row, params};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::Value as Json;
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::{ExecutionEvent, NodeRunStatus};
 use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_store::{Position, RecordedEvent, Revision};
 
+use crate::database::{Cells, Named, Query, StorageError, Table, Value, blob, bound, integer, text};
 use crate::error::FoldError;
-use crate::listing::{bound, from_json, stored, to_json, word};
 use crate::page::AsOf;
 use crate::payload::{Count, check_type, error_message, read_payload, stream_uuid};
 use crate::read_model::{Folded, ReadModel};
@@ -105,7 +104,7 @@ struct Failed {
     run: Run,
     started_at_ms: i64,
     duration_us: u64,
-    error: Value,
+    error: Json,
     #[serde(default)]
     outputs: Option<Vec<Count>>,
 }
@@ -114,7 +113,7 @@ struct Failed {
 struct Retried {
     run: Run,
     attempt: u32,
-    error: Value,
+    error: Json,
 }
 
 fn read_what(event: &RecordedEvent) -> Result<Option<(Run, What)>, FoldError> {
@@ -176,30 +175,31 @@ fn counts(outputs: &[Count]) -> Vec<u64> {
     outputs.iter().map(|count| count.0).collect()
 }
 
+static TABLE: Table = Table {
+    name: "node_runs",
+    key: &[blob("execution_id"), integer("execution_index")],
+    classed: false,
+    columns: &[
+        text("node"),
+        integer("run_index"),
+        text("status"),
+        integer("attempts"),
+        integer("started_at_ms").optional(),
+        integer("duration_us").optional(),
+        text("item_counts").optional(),
+        text("error").optional(),
+        integer("pinned"),
+        integer("event_revision"),
+    ],
+    indexes: &[],
+    kept: None,
+};
+
 impl ReadModel for NodeRuns {
     const NAME: &'static str = "node_runs";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORY: &'static str = ExecutionEvent::CATEGORY;
-    const TABLES: &'static [&'static str] = &["node_runs"];
-    const SCHEMA: &'static str = "
-        CREATE TABLE node_runs (
-            tenant          INTEGER NOT NULL,
-            execution_id    BLOB    NOT NULL,
-            execution_index INTEGER NOT NULL,
-            from_position   INTEGER NOT NULL,
-            to_position     INTEGER,
-            node            TEXT    NOT NULL,
-            run_index       INTEGER NOT NULL,
-            status          TEXT    NOT NULL,
-            attempts        INTEGER NOT NULL,
-            started_at_ms   INTEGER,
-            duration_us     INTEGER,
-            item_counts     TEXT,
-            error           TEXT,
-            pinned          INTEGER NOT NULL,
-            event_revision  INTEGER NOT NULL,
-            PRIMARY KEY (tenant, execution_id, execution_index, from_position)
-        ) STRICT, WITHOUT ROWID;";
+    const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, ExecutionId, u64);
     type Row = NodeRunRow;
     type Fact = NodeRunFact;
@@ -253,74 +253,48 @@ impl ReadModel for NodeRuns {
         row.event_position
     }
 
-    fn load(connection: &Connection, (tenant, id, index): &Self::Key) -> rusqlite::Result<Option<NodeRunRow>> {
-        let sql = "SELECT execution_index, node, run_index, status, attempts, started_at_ms, duration_us, item_counts, \
-                   error, pinned, event_revision, from_position FROM node_runs WHERE tenant = ?1 AND execution_id = ?2 \
-                   AND execution_index = ?3 ORDER BY from_position DESC LIMIT 1";
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query((tenant.0, id.0.as_bytes(), index))?;
-        rows.next()?.map(|row| read_row(row, *id)).transpose()
+    fn key<'a>((tenant, id, index): &'a Self::Key, values: &mut Vec<Value<'a>>) {
+        values.extend([(*tenant).into(), (&id.0).into(), (*index).into()]);
     }
 
-    fn insert(
-        connection: &Connection,
-        (tenant, id, index): &Self::Key,
-        row: &NodeRunRow,
-        to: Option<Position>,
-    ) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO node_runs (tenant, execution_id, execution_index, from_position, to_position, node, \
-                   run_index, status, attempts, started_at_ms, duration_us, item_counts, error, pinned, \
-                   event_revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-        connection.prepare_cached(sql)?.execute(params![
-            tenant.0,
-            id.0.as_bytes(),
-            index,
-            row.event_position.0,
-            to.map(|to| to.0),
-            row.node,
-            row.run_index,
-            status_word(row.status),
-            row.attempts,
-            row.started_at_ms,
-            // Longer than SQLite can count is as long as it can count.
-            row.duration_us.map(stored),
-            row.item_counts.as_ref().map(to_json).transpose()?,
-            row.error,
-            row.pinned,
-            row.event_revision.0,
-        ])?;
+    fn values<'a>(row: &'a NodeRunRow, values: &mut Vec<Value<'a>>) -> Result<(), StorageError> {
+        values.extend([
+            (&row.node).into(),
+            row.run_index.into(),
+            status_word(row.status).into(),
+            row.attempts.into(),
+            row.started_at_ms.into(),
+            row.duration_us.into(),
+            row.item_counts.as_ref().map(Value::json).transpose()?.unwrap_or(Value::Null),
+            row.error.as_ref().into(),
+            row.pinned.into(),
+            row.event_revision.into(),
+        ]);
         Ok(())
     }
 
-    fn close(
-        connection: &Connection,
-        (tenant, id, index): &Self::Key,
-        from: Position,
-        to: Position,
-    ) -> rusqlite::Result<()> {
-        let sql = "UPDATE node_runs SET to_position = ?5 WHERE tenant = ?1 AND execution_id = ?2 \
-                   AND execution_index = ?3 AND from_position = ?4";
-        connection.prepare_cached(sql)?.execute((tenant.0, id.0.as_bytes(), index, from.0, to.0))?;
-        Ok(())
+    fn load(cells: &mut Cells<'_>) -> Result<NodeRunRow, StorageError> {
+        read_row(cells)
     }
 }
 
 /// Node runs of one execution as they were at `as_of`, in the order of execution, from `first_index` on; at most `limit`.
 pub(crate) fn of_execution(
-    connection: &Connection,
+    named: &Named,
     tenant: TenantId,
     id: ExecutionId,
     as_of: AsOf,
     (first_index, limit): (u64, usize),
-) -> rusqlite::Result<Vec<NodeRunRow>> {
-    let sql = "SELECT execution_index, node, run_index, status, attempts, started_at_ms, duration_us, item_counts, \
-               error, pinned, event_revision, from_position FROM node_runs WHERE tenant = ?1 AND execution_id = ?2 \
-               AND execution_index >= ?3 AND from_position <= ?4 AND (to_position IS NULL OR to_position > ?4) \
-               ORDER BY execution_index LIMIT ?5";
-    let mut statement = connection.prepare_cached(sql)?;
-    let limit = limit.min(NODE_RUNS_MAX);
-    let parameters = (tenant.0, id.0.as_bytes(), stored(first_index), bound(as_of), stored(limit as u64));
-    statement.query_map(parameters, |row| read_row(row, id))?.collect()
+) -> Query {
+    let sql = format!(
+        "SELECT {} FROM {} AS version WHERE tenant = ?1 AND execution_id = ?2 AND execution_index >= ?3 \
+         AND from_position <= ?4 AND (to_position IS NULL OR to_position > ?4) ORDER BY execution_index LIMIT ?5",
+        named.selected(),
+        named.build(),
+    );
+    let limit = limit.min(NODE_RUNS_MAX) as u64;
+    let values = vec![tenant.into(), id.0.into(), first_index.into(), bound(as_of).into(), limit.into()];
+    Query::new(named.dialect, sql, values)
 }
 
 /// The words that the table holds for statuses.
@@ -342,21 +316,24 @@ fn status_word(status: NodeRunStatus) -> &'static str {
     }
 }
 
-fn read_row(row: &Row<'_>, execution_id: ExecutionId) -> rusqlite::Result<NodeRunRow> {
-    let counted = row.get_ref(7)? != rusqlite::types::ValueRef::Null;
+/// A row from its cells.
+pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<NodeRunRow, StorageError> {
+    let execution_id = ExecutionId(cells.take()?);
+    let execution_index = cells.take()?;
+    let event_position = cells.take()?;
     Ok(NodeRunRow {
         execution_id,
-        execution_index: row.get(0)?,
-        node: row.get(1)?,
-        run_index: row.get(2)?,
-        status: word(row, 3, &STATUSES)?,
-        attempts: row.get(4)?,
-        started_at_ms: row.get(5)?,
-        duration_us: row.get(6)?,
-        item_counts: if counted { Some(from_json(row, 7)?) } else { None },
-        error: row.get(8)?,
-        pinned: row.get(9)?,
-        event_revision: Revision(row.get(10)?),
-        event_position: Position(row.get(11)?),
+        execution_index,
+        node: cells.take()?,
+        run_index: cells.take()?,
+        status: cells.take_word(&STATUSES)?,
+        attempts: cells.take()?,
+        started_at_ms: cells.take()?,
+        duration_us: cells.take()?,
+        item_counts: cells.take_optional_json()?,
+        error: cells.take()?,
+        pinned: cells.take()?,
+        event_revision: cells.take()?,
+        event_position,
     })
 }

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use timeloom_domain::event::Event;
+use timeloom_domain::ids::Slug;
 use timeloom_store::RecordedEvent;
 use uuid::Uuid;
 
@@ -42,6 +43,12 @@ pub(crate) fn check_type<E: Event>(event: &RecordedEvent) -> Result<u16, FoldErr
 /// The stream's id as a UUID.
 pub(crate) fn stream_uuid(event: &RecordedEvent) -> Result<Uuid, FoldError> {
     Uuid::parse_str(&event.stream.id)
+        .map_err(|_| FoldError::InvalidStream { position: event.position, id: event.stream.id.to_string() })
+}
+
+/// The stream's id as a name.
+pub(crate) fn stream_name(event: &RecordedEvent) -> Result<Slug, FoldError> {
+    Slug::try_new(&*event.stream.id)
         .map_err(|_| FoldError::InvalidStream { position: event.position, id: event.stream.id.to_string() })
 }
 

@@ -1,16 +1,15 @@
 //! Plugins: their versions and which one workflows may use.
 
-use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 use timeloom_domain::event::Event;
 use timeloom_domain::ids::{Slug, TenantId};
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_store::{Position, RecordedEvent};
 
+use crate::database::{Cells, Index, Named, Query, Rows, StorageError, Table, Value, damaged, integer, text};
 use crate::error::FoldError;
-use crate::listing::{Rows, Table, damaged, from_json, to_json};
-use crate::page::{AsOf, Page, PageOf};
-use crate::payload::{read_payload, shorten};
+use crate::page::{AsOf, Page};
+use crate::payload::{read_payload, shorten, stream_name};
 use crate::provenance::Provenance;
 use crate::read_model::{Folded, ReadModel};
 
@@ -45,53 +44,36 @@ pub struct PluginVersion {
 /// The read model.
 pub(crate) struct Plugins;
 
-const TABLE: Table = Table {
+static TABLE: Table = Table {
     name: "plugins",
-    key: "name",
+    key: &[text("name")],
+    classed: false,
     columns: &[
-        "name",
-        "description",
-        "versions",
-        "enabled_version",
-        "disabled_reason",
-        "retired",
-        "created_position",
-        "created_at",
-        "from_position",
-        "updated_at",
-        "revision",
+        text("description"),
+        text("versions"),
+        text("enabled_version").optional(),
+        text("disabled_reason").optional(),
+        integer("retired"),
+        Provenance::COLUMNS[0],
+        Provenance::COLUMNS[1],
+        Provenance::COLUMNS[2],
+        Provenance::COLUMNS[3],
     ],
+    indexes: &[Index { name: "plugins_created", columns: &["created_position"], closed: false }],
+    kept: None,
 };
 
 impl ReadModel for Plugins {
     const NAME: &'static str = "plugins";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORY: &'static str = PluginEvent::CATEGORY;
-    const TABLES: &'static [&'static str] = &["plugins"];
-    const SCHEMA: &'static str = "
-        CREATE TABLE plugins (
-            tenant           INTEGER NOT NULL,
-            name             TEXT    NOT NULL,
-            from_position    INTEGER NOT NULL,
-            to_position      INTEGER,
-            description      TEXT    NOT NULL,
-            versions         TEXT    NOT NULL,
-            enabled_version  TEXT,
-            disabled_reason  TEXT,
-            retired          INTEGER NOT NULL,
-            created_position INTEGER NOT NULL,
-            created_at       INTEGER NOT NULL,
-            updated_at       INTEGER NOT NULL,
-            revision         INTEGER NOT NULL,
-            PRIMARY KEY (tenant, name, from_position)
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX plugins_created ON plugins (tenant, created_position) WHERE to_position IS NULL;";
-    type Key = (TenantId, String);
+    const TABLE: &'static Table = &TABLE;
+    type Key = (TenantId, Slug);
     type Row = PluginRow;
     type Fact = PluginEvent;
 
     fn read(event: &RecordedEvent) -> Result<Option<(Self::Key, PluginEvent)>, FoldError> {
-        let key = (event.stream.tenant, event.stream.id.to_string());
+        let key = (event.stream.tenant, stream_name(event)?);
         Ok(Some((key, read_payload::<PluginEvent, PluginEvent>(event)?)))
     }
 
@@ -134,86 +116,55 @@ impl ReadModel for Plugins {
         row.provenance.updated_position
     }
 
-    fn load(connection: &Connection, (tenant, name): &Self::Key) -> rusqlite::Result<Option<PluginRow>> {
-        one(connection, *tenant, name, None)
+    fn key<'a>((tenant, name): &'a Self::Key, values: &mut Vec<Value<'a>>) {
+        values.extend([(*tenant).into(), name.as_str().into()]);
     }
 
-    fn insert(
-        connection: &Connection,
-        (tenant, name): &Self::Key,
-        row: &PluginRow,
-        to: Option<Position>,
-    ) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO plugins (tenant, name, from_position, to_position, description, versions, \
-                   enabled_version, disabled_reason, retired, created_position, created_at, updated_at, revision) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-        connection.prepare_cached(sql)?.execute(rusqlite::params![
-            tenant.0,
-            name,
-            row.provenance.updated_position.0,
-            to.map(|to| to.0),
-            row.description,
-            to_json(&row.versions)?,
-            row.enabled_version,
-            row.disabled_reason,
-            row.retired,
-            row.provenance.created_position.0,
-            row.provenance.created_at.timestamp_micros(),
-            row.provenance.updated_at.timestamp_micros(),
-            row.provenance.revision.0,
-        ])?;
+    fn values<'a>(row: &'a PluginRow, values: &mut Vec<Value<'a>>) -> Result<(), StorageError> {
+        values.extend([
+            (&row.description).into(),
+            Value::json(&row.versions)?,
+            row.enabled_version.as_ref().into(),
+            row.disabled_reason.as_ref().into(),
+            row.retired.into(),
+        ]);
+        values.extend(row.provenance.values());
         Ok(())
     }
 
-    fn close(
-        connection: &Connection,
-        (tenant, name): &Self::Key,
-        from: Position,
-        to: Position,
-    ) -> rusqlite::Result<()> {
-        let sql = "UPDATE plugins SET to_position = ?4 WHERE tenant = ?1 AND name = ?2 AND from_position = ?3";
-        connection.prepare_cached(sql)?.execute((tenant.0, name, from.0, to.0))?;
-        Ok(())
+    fn load(cells: &mut Cells<'_>) -> Result<PluginRow, StorageError> {
+        read_row(cells)
     }
 }
 
 /// One plugin as it was at `as_of`.
-pub(crate) fn one(
-    connection: &Connection,
-    tenant: TenantId,
-    name: &str,
-    as_of: AsOf,
-) -> rusqlite::Result<Option<PluginRow>> {
-    TABLE.one(connection, (tenant, &name), as_of, read_row)
+pub(crate) fn one(named: &Named, tenant: TenantId, name: &Slug, as_of: AsOf) -> Query {
+    named.one(tenant, name.as_str().to_owned().into(), as_of)
 }
 
 /// Plugins as they were at `as_of`, newest first.
-pub(crate) fn page(
-    connection: &Connection,
-    tenant: TenantId,
-    as_of: AsOf,
-    page: &Page,
-) -> rusqlite::Result<PageOf<PluginRow>> {
-    let rows = Rows {
+pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page) -> Query {
+    named.page(Rows {
         tenant,
         as_of,
         newest: page.newest(as_of),
         limit: page.rows() + 1,
         index: "plugins_created",
         conditions: Vec::new(),
-    };
-    let rows = TABLE.page(connection, rows, read_row)?;
-    Ok(PageOf::cut(rows, page, |row| row.provenance.created_position))
+    })
 }
 
-fn read_row(row: &Row<'_>) -> rusqlite::Result<PluginRow> {
+/// A row from its cells.
+pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<PluginRow, StorageError> {
+    let name = Slug::try_new(cells.take::<String>()?).map_err(damaged)?;
+    let from = cells.take()?;
     Ok(PluginRow {
-        name: Slug::try_new(row.get::<_, String>(0)?).map_err(|error| damaged(0, error))?,
-        description: row.get(1)?,
-        versions: from_json(row, 2)?,
-        enabled_version: row.get(3)?,
-        disabled_reason: row.get(4)?,
-        retired: row.get(5)?,
-        provenance: Provenance::from_columns(row, 6)?,
+        name,
+        description: cells.take()?,
+        versions: cells.take_json()?,
+        enabled_version: cells.take()?,
+        disabled_reason: cells.take()?,
+        retired: cells.take()?,
+        provenance: Provenance::take(cells, from)?,
     })
 }

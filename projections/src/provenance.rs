@@ -1,8 +1,9 @@
 //! Which events made a row, and when.
 
 use chrono::{DateTime, Utc};
-use rusqlite::Row;
 use timeloom_store::{Position, RecordedEvent, Revision};
+
+use crate::database::{Cells, Column, StorageError, Value, damaged, integer};
 
 /// Which events made a row, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +35,32 @@ impl Provenance {
         Self { created_position: self.created_position, created_at: self.created_at, ..Self::created_by(event) }
     }
 
-    /// From the five columns at `first`: created position and time, updated position and time, revision.
-    pub(crate) fn from_columns(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+    /// The columns of a table that hold it, beside `from_position`.
+    pub(crate) const COLUMNS: [Column; 4] =
+        [integer("created_position"), integer("created_at"), integer("updated_at"), integer("revision")];
+
+    /// As values of these columns.
+    pub(crate) fn values(&self) -> [Value<'static>; 4] {
+        [
+            self.created_position.into(),
+            self.created_at.timestamp_micros().into(),
+            self.updated_at.timestamp_micros().into(),
+            self.revision.into(),
+        ]
+    }
+
+    /// From the cells of these columns, for a version that holds from `updated_position`.
+    pub(crate) fn take(cells: &mut Cells<'_>, updated_position: Position) -> Result<Self, StorageError> {
         Ok(Self {
-            created_position: Position(row.get(first)?),
-            created_at: time(row, first + 1)?,
-            updated_position: Position(row.get(first + 2)?),
-            updated_at: time(row, first + 3)?,
-            revision: Revision(row.get(first + 4)?),
+            created_position: cells.take()?,
+            created_at: time(cells)?,
+            updated_position,
+            updated_at: time(cells)?,
+            revision: cells.take()?,
         })
     }
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
-    let microseconds = row.get::<_, i64>(column)?;
-    DateTime::from_timestamp_micros(microseconds).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, microseconds))
+fn time(cells: &mut Cells<'_>) -> Result<DateTime<Utc>, StorageError> {
+    DateTime::from_timestamp_micros(cells.take()?).ok_or_else(|| damaged("a time is out of range"))
 }

@@ -1,91 +1,87 @@
-//! The read models of one data folder: kept up with the log by one writing thread, asked through a few connections.
+//! The read models of one log: kept up with it by one writing thread, asked through a few connections.
 //!
 //! Every question takes the position as of which it is answered. A position that is not folded yet is waited for up to
 //! [`AS_OF_WAIT`], then refused: an answer as of a position never changes.
 
 use std::mem;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
-use timeloom_domain::ids::{ExecutionId, Slug, TenantId, WorkflowId};
-use timeloom_store::{EventLog, Position, RecordedEvent};
+use timeloom_store::{EventLog, Position};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::database::{Cells, Dialect, Named, Query, Readers, StorageError};
 use crate::error::{Behind, ProjectionError};
-use crate::executions::{self, ExecutionFilter, ExecutionRow};
-use crate::feed::{self, FeedFilter, FeedOrder};
-use crate::file::{FILE, swap};
-use crate::models::{self, ModelRow};
-use crate::node_runs::{self, NODE_RUNS_MAX, NodeRunRow};
-use crate::page::{AsOf, Page, PageOf};
-use crate::plugins::{self, PluginRow};
-use crate::readers::Readers;
-use crate::rebuild::{RebuildReport, blocking, build, catch_up, report};
-use crate::runner::{Progress, Runner};
-use crate::workflows::{self, WorkflowFilter, WorkflowRow};
-use crate::writer::{ProjectionStatus, Writer};
+use crate::page::AsOf;
+use crate::parked::{self, ParkedEvent};
+use crate::progress::{Progress, ProjectionStatus, Role};
+use crate::read_model::Projection;
+use crate::rebuild::{RebuildReport, blocking, known_names};
+use crate::runner::{COMMANDS_MAX, Command, Done, Runner};
+use crate::standby;
+use crate::store::ReadModelStore;
+use crate::writer::{PROJECTIONS, Writer};
 
 /// How long a question waits for the position as of which it is asked.
 pub const AS_OF_WAIT: Duration = Duration::from_secs(1);
+/// How often a question is asked, when the rows that it is asked of are replaced meanwhile.
+const ASK_TRIES_MAX: u32 = 3;
+/// Most parked events that are told at once.
+pub const PARKED_PAGE_MAX: usize = 1_000;
 
-/// The read models of one data folder.
+/// The read models of one log.
 pub struct ReadModels {
-    folder: PathBuf,
-    log: Arc<dyn EventLog>,
-    readers: Readers,
+    store: ReadModelStore,
+    pub(crate) log: Arc<dyn EventLog>,
+    readers: Arc<Readers>,
     progress: Arc<Progress>,
     life: Mutex<Life>,
-    rebuilds: tokio::sync::Mutex<()>,
 }
 
 /// Who has the writer.
 enum Life {
-    /// Nobody: not started yet.
-    Idle(Box<Writer>),
+    /// Nobody: not started yet. There is none when the database is not opened yet.
+    Idle(Option<Box<Writer>>),
     /// The thread.
     Running {
         /// Ends the thread, also when the read models are dropped without being closed.
         closing: DropGuard,
-        /// Gives the writer back.
-        thread: JoinHandle<Writer>,
+        /// Asks something of it.
+        commands: mpsc::Sender<Command>,
+        /// Gives the writer back, if it has one.
+        thread: JoinHandle<Option<Writer>>,
     },
-    /// Another file is taking the present one's place.
-    Rebuilding,
     /// Closed.
     Closed,
 }
 
 impl std::fmt::Debug for ReadModels {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ReadModels").field("folder", &self.folder).field("position", &self.position()).finish()
+        formatter.debug_struct("ReadModels").field("store", &self.store).field("position", &self.position()).finish()
     }
 }
 
 impl ReadModels {
-    /// Opens the read models in `folder`, made or begun again if they are missing, damaged or of another version.
+    /// Opens the read models in `store`. In a folder they are made or begun again if they are missing, damaged or of
+    /// another version; PostgreSQL is not asked anything before [`Self::start`], and [`Self::fault`] tells how it answered.
     ///
     /// # Errors
-    /// [`ProjectionError`] when the folder cannot be written.
-    pub fn open(folder: &Path, log: Arc<dyn EventLog>) -> Result<Arc<Self>, ProjectionError> {
-        std::fs::create_dir_all(folder)?;
-        let path = folder.join(FILE);
-        let writer = Writer::open(&path, log.head())?;
-        let progress = Arc::new(Progress::of(&writer));
-        let life = Mutex::new(Life::Idle(Box::new(writer)));
-        let readers = Readers::new(&path);
-        Ok(Arc::new(Self {
-            folder: folder.to_owned(),
-            log,
-            readers,
-            progress,
-            life,
-            rebuilds: tokio::sync::Mutex::default(),
-        }))
+    /// [`ProjectionError`] when the folder cannot be written or the address cannot be understood.
+    pub fn open(store: impl Into<ReadModelStore>, log: Arc<dyn EventLog>) -> Result<Arc<Self>, ProjectionError> {
+        let (store, progress) = (store.into(), Progress::new());
+        let (writer, readers) = match &store {
+            ReadModelStore::Folder(folder) => {
+                let writer = Writer::open(&store, log.head())?;
+                writer.iter().for_each(|writer| progress.publish_writer(writer));
+                (writer.map(Box::new), Readers::of_folder(folder))
+            }
+            ReadModelStore::Postgres(url) => (None, Readers::of_postgres(url)?),
+        };
+        let (readers, progress, life) = (Arc::new(readers), Arc::new(progress), Mutex::new(Life::Idle(writer)));
+        Ok(Arc::new(Self { store, log, readers, progress, life }))
     }
 
     /// Begins to follow the log; does nothing when it already does. To be called within a tokio runtime with time.
@@ -102,76 +98,82 @@ impl ReadModels {
                 *life = running;
                 return Ok(());
             }
-            without @ (Life::Rebuilding | Life::Closed) => {
-                *life = without;
-                return Err(ProjectionError::Closed);
-            }
+            Life::Closed => return Err(ProjectionError::Closed),
         };
         let closing = CancellationToken::new();
+        let (commands, asked) = mpsc::channel(COMMANDS_MAX);
         let runner = Runner {
+            store: self.store.clone(),
             log: Arc::clone(&self.log),
+            readers: Arc::clone(&self.readers),
             progress: Arc::clone(&self.progress),
             closing: closing.clone(),
             runtime,
+            commands: asked,
+            build: None,
         };
-        let thread = std::thread::Builder::new().name("read-models".to_owned()).spawn(move || runner.run(*writer));
+        let run = move || runner.run(writer.map(|writer| *writer));
+        let thread = std::thread::Builder::new().name("read-models".to_owned()).spawn(run);
         let thread = thread.map_err(|error| thread_error(&error))?;
-        *life = Life::Running { closing: closing.drop_guard(), thread };
+        *life = Life::Running { closing: closing.drop_guard(), commands, thread };
         Ok(())
     }
 
-    /// Stops following the log and closes the file. What was not folded is folded after the next start.
+    /// Stops following the log and closes the database. What was not folded is folded after the next start.
     ///
     /// # Errors
-    /// [`ProjectionError`] when the file cannot be closed.
+    /// [`ProjectionError`] when the database cannot be closed.
     pub async fn close(&self) -> Result<(), ProjectionError> {
-        let writer = self.stop(Life::Closed).await?;
-        let _paused = self.readers.pause().await?;
+        let life = mem::replace(&mut *self.life(), Life::Closed);
+        let writer = match life {
+            Life::Idle(writer) => writer.map(|writer| *writer),
+            Life::Running { closing, thread, .. } => {
+                drop(closing);
+                let stopped = || thread.join().map_err(|_| ProjectionError::Thread("it has panicked".to_owned()));
+                blocking(stopped).await?
+            }
+            Life::Closed => return Ok(()),
+        };
+        self.readers.close().await?;
         match writer {
             Some(writer) => blocking(move || writer.close()).await,
             None => Ok(()),
         }
     }
 
-    /// Builds the read models again while the present ones serve, then lets the new ones take their place and follow on.
+    /// Builds the projections with these names again, or all without any, while the present rows are kept up and answer;
+    /// lets the new rows take their place once they have caught up. Only the process that writes can. The build goes on
+    /// when nobody waits for it any more, and after a restart.
     ///
     /// # Errors
-    /// [`ProjectionError`] when the file or the log fails; [`ProjectionError::Closed`] after [`Self::close`].
-    pub async fn rebuild(&self) -> Result<RebuildReport, ProjectionError> {
-        let _alone = self.rebuilds.lock().await;
-        let (next, built) = build(&self.folder, &*self.log).await?;
-        let present = self.stop(Life::Rebuilding).await?.ok_or(ProjectionError::Closed)?;
-        let replaced = self.replace(present, next, built).await;
-        // Whichever file is in place now is followed on.
-        let (path, head) = (self.folder.join(FILE), self.log.head());
-        let writer = blocking(move || Writer::open(&path, head)).await?;
-        self.progress.publish(&writer);
-        {
-            let mut life = self.life();
-            if !matches!(*life, Life::Rebuilding) {
-                return Err(ProjectionError::Closed);
-            }
-            *life = Life::Idle(Box::new(writer));
-        }
-        self.start()?;
-        replaced
+    /// [`ProjectionError`] when the database fails, when another process writes, when a name is not known;
+    /// [`ProjectionError::Closed`] before [`Self::start`] and after [`Self::close`].
+    pub async fn rebuild(&self, names: &[&str]) -> Result<RebuildReport, ProjectionError> {
+        let names = known_names(names)?;
+        self.request(|done| Command::Rebuild { names, done }).await
     }
 
-    async fn replace(&self, present: Writer, next: Writer, built: u64) -> Result<RebuildReport, ProjectionError> {
-        let _paused = self.readers.pause().await?;
-        let (next, added) = catch_up(next, &*self.log).await?;
-        let report = report(&next, built + added, self.log.head());
-        let folder = self.folder.clone();
-        blocking(move || {
-            present.close()?;
-            next.close()?;
-            swap(&folder)
-        })
-        .await?;
-        Ok(report)
+    /// Folds again what the projections with these names have parked, or all without any. Tells how many events are parked
+    /// still.
+    ///
+    /// # Errors
+    /// As [`Self::rebuild`].
+    pub async fn retry(&self, names: &[&str]) -> Result<usize, ProjectionError> {
+        let names = known_names(names)?;
+        self.request(|done| Command::Retry { names, done }).await
     }
 
-    /// The last position that every projection's rows hold. A parked projection does not count.
+    async fn request<T>(&self, command: impl FnOnce(Done<T>) -> Command) -> Result<T, ProjectionError> {
+        let commands = match &*self.life() {
+            Life::Running { commands, .. } => commands.clone(),
+            Life::Idle(_) | Life::Closed => return Err(ProjectionError::Closed),
+        };
+        let (done, answer) = oneshot::channel();
+        commands.send(command(done)).await.map_err(|_| ProjectionError::Closed)?;
+        answer.await.map_err(|_| ProjectionError::Closed)?
+    }
+
+    /// The last position that every projection's rows hold. One that has stopped does not count.
     pub fn position(&self) -> Position {
         *self.progress.position().borrow()
     }
@@ -196,211 +198,76 @@ impl ReadModels {
 
     /// How far each projection is, and what keeps it.
     pub fn status(&self) -> Vec<ProjectionStatus> {
-        let head = self.log.head();
-        self.progress.states().0.iter().map(|state| state.status(head)).collect()
+        self.progress.status(self.log.head())
     }
 
-    /// Why no projection goes on at present, when the file or the log fails. It is tried again all the time.
+    /// Which part this process has.
+    pub fn role(&self) -> Role {
+        self.progress.role()
+    }
+
+    /// Why no projection goes on at present, when the database or the log fails. It is tried again all the time.
     pub fn fault(&self) -> Option<String> {
-        self.progress.states().1
+        self.progress.fault()
     }
 
-    async fn stop(&self, then: Life) -> Result<Option<Writer>, ProjectionError> {
-        let life = {
-            let mut life = self.life();
-            let without = matches!(*life, Life::Closed);
-            mem::replace(&mut *life, if without { Life::Closed } else { then })
-        };
-        match life {
-            Life::Idle(writer) => Ok(Some(*writer)),
-            Life::Running { closing, thread } => {
-                drop(closing);
-                let stopped = || thread.join().map_err(|_| ProjectionError::Thread("it has panicked".to_owned()));
-                blocking(stopped).await.map(Some)
-            }
-            Life::Rebuilding | Life::Closed => Ok(None),
+    /// What a projection has parked, in the order of the log: at most `limit` events after a position, itself at most
+    /// [`PARKED_PAGE_MAX`].
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn parked(&self, name: &str, after: Position, limit: usize) -> Result<Vec<ParkedEvent>, ProjectionError> {
+        let known = known_names(&[name])?;
+        let projection = PROJECTIONS.into_iter().find(|projection| known.contains(&projection.name()));
+        let Some(projection) = projection else { return Ok(Vec::new()) };
+        let limit = limit.min(PARKED_PAGE_MAX);
+        let question = |named: &Named| parked::select(named.dialect, name, named.generation, after, limit);
+        self.ask(projection, None, question, parked::read).await
+    }
+
+    /// Asks a projection's rows.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        projection: &'static dyn Projection,
+        as_of: AsOf,
+        question: impl Fn(&Named) -> Query + Send,
+        read: fn(&mut Cells<'_>) -> Result<R, StorageError>,
+    ) -> Result<Vec<R>, ProjectionError> {
+        if let Some(position) = as_of {
+            self.wait_for(position, AS_OF_WAIT).await?;
         }
+        let (dialect, table) = (self.readers.dialect(), projection.table());
+        let mut generation = match self.progress.generation(projection.name()) {
+            Some(generation) => generation,
+            None => self.generation(projection).await?,
+        };
+        let mut tries = 1;
+        loop {
+            let answer = self.readers.ask(question(&Named { dialect, table, generation }), read).await;
+            let Err(error) = answer else { return answer };
+            // Other rows may have taken the place of those that were asked, which are dropped then.
+            let newest = self.generation(projection).await?;
+            if newest == generation || tries == ASK_TRIES_MAX {
+                return Err(error);
+            }
+            (generation, tries) = (newest, tries + 1);
+        }
+    }
+
+    /// The build that answers for a projection at present.
+    async fn generation(&self, projection: &'static dyn Projection) -> Result<u32, ProjectionError> {
+        let name = projection.name();
+        let generation = if self.readers.dialect() == Dialect::Sqlite || self.role() == Role::Writer {
+            self.progress.generation(name)
+        } else {
+            let views = standby::look(&self.readers, &self.progress).await?;
+            views.iter().find(|view| view.name == name).map(|view| view.generation)
+        };
+        generation.ok_or(ProjectionError::NotMade { projection: name })
     }
 
     fn life(&self) -> MutexGuard<'_, Life> {
         // It is replaced as a whole, so that no holder leaves it half-way.
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The questions.
-impl ReadModels {
-    async fn ask<R: Send + 'static>(
-        &self,
-        as_of: AsOf,
-        question: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
-    ) -> Result<R, ProjectionError> {
-        if let Some(position) = as_of {
-            self.wait_for(position, AS_OF_WAIT).await?;
-        }
-        self.readers.ask(question).await
-    }
-
-    /// One workflow.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn workflow(
-        &self,
-        tenant: TenantId,
-        id: WorkflowId,
-        as_of: AsOf,
-    ) -> Result<Option<WorkflowRow>, ProjectionError> {
-        self.ask(as_of, move |connection| workflows::one(connection, tenant, id, as_of)).await
-    }
-
-    /// Workflows, newest first.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn workflows(
-        &self,
-        tenant: TenantId,
-        as_of: AsOf,
-        page: &Page,
-        filter: WorkflowFilter,
-    ) -> Result<PageOf<WorkflowRow>, ProjectionError> {
-        let page = *page;
-        self.ask(as_of, move |connection| workflows::page(connection, tenant, as_of, &page, filter)).await
-    }
-
-    /// One plugin.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn plugin(
-        &self,
-        tenant: TenantId,
-        name: &Slug,
-        as_of: AsOf,
-    ) -> Result<Option<PluginRow>, ProjectionError> {
-        let name = name.clone();
-        self.ask(as_of, move |connection| plugins::one(connection, tenant, name.as_str(), as_of)).await
-    }
-
-    /// Plugins, newest first.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn plugins(
-        &self,
-        tenant: TenantId,
-        as_of: AsOf,
-        page: &Page,
-    ) -> Result<PageOf<PluginRow>, ProjectionError> {
-        let page = *page;
-        self.ask(as_of, move |connection| plugins::page(connection, tenant, as_of, &page)).await
-    }
-
-    /// One model.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn model(&self, tenant: TenantId, name: &Slug, as_of: AsOf) -> Result<Option<ModelRow>, ProjectionError> {
-        let name = name.clone();
-        self.ask(as_of, move |connection| models::one(connection, tenant, name.as_str(), as_of)).await
-    }
-
-    /// Models, newest first.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn models(
-        &self,
-        tenant: TenantId,
-        as_of: AsOf,
-        page: &Page,
-    ) -> Result<PageOf<ModelRow>, ProjectionError> {
-        let page = *page;
-        self.ask(as_of, move |connection| models::page(connection, tenant, as_of, &page)).await
-    }
-
-    /// One execution.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn execution(
-        &self,
-        tenant: TenantId,
-        id: ExecutionId,
-        as_of: AsOf,
-    ) -> Result<Option<ExecutionRow>, ProjectionError> {
-        self.ask(as_of, move |connection| executions::one(connection, tenant, id, as_of)).await
-    }
-
-    /// Executions, newest first.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn executions(
-        &self,
-        tenant: TenantId,
-        as_of: AsOf,
-        page: &Page,
-        filter: ExecutionFilter,
-    ) -> Result<PageOf<ExecutionRow>, ProjectionError> {
-        let page = *page;
-        self.ask(as_of, move |connection| executions::page(connection, tenant, as_of, &page, filter)).await
-    }
-
-    /// Node runs of one execution in the order of execution: the first [`NODE_RUNS_MAX`].
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn node_runs(
-        &self,
-        tenant: TenantId,
-        execution_id: ExecutionId,
-        as_of: AsOf,
-    ) -> Result<Vec<NodeRunRow>, ProjectionError> {
-        self.node_runs_from(tenant, execution_id, as_of, 0, NODE_RUNS_MAX).await
-    }
-
-    /// At most `limit` node runs of one execution, from `execution_index` on.
-    ///
-    /// # Errors
-    /// [`ProjectionError`], like every question.
-    pub async fn node_runs_from(
-        &self,
-        tenant: TenantId,
-        execution_id: ExecutionId,
-        as_of: AsOf,
-        execution_index: u64,
-        limit: usize,
-    ) -> Result<Vec<NodeRunRow>, ProjectionError> {
-        let range = (execution_index, limit);
-        self.ask(as_of, move |connection| node_runs::of_execution(connection, tenant, execution_id, as_of, range)).await
-    }
-
-    /// Events themselves, from the log.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Log`] when the log fails.
-    pub async fn events(
-        &self,
-        tenant: TenantId,
-        as_of: AsOf,
-        page: &Page,
-        filter: FeedFilter,
-        order: FeedOrder,
-    ) -> Result<PageOf<Arc<RecordedEvent>>, ProjectionError> {
-        feed::page(&*self.log, tenant, as_of, page, filter, order).await
-    }
-
-    /// The event at a position, from the log: the data of a row is read by its `event_position`.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Log`] when the log fails.
-    pub async fn event(
-        &self,
-        tenant: TenantId,
-        position: Position,
-    ) -> Result<Option<Arc<RecordedEvent>>, ProjectionError> {
-        Ok(feed::one(&*self.log, tenant, position).await?)
     }
 }

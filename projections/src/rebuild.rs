@@ -1,90 +1,175 @@
-//! Builds the read models again, beside the present ones, and puts them in their place when they are complete.
+//! Builds read models again, beside the live ones, which go on following the log and answering all the time.
+//!
+//! A page of the log is folded at a time, so that whoever follows the log waits for a page at most. The next page is read
+//! while one is written. A build that was interrupted is taken up where it was.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use timeloom_store::{Direction, EventLog, Filter, LogError, Position, RecordedEvent, TenantScope};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use crate::error::ProjectionError;
-use crate::file::{FILE, NEXT_FILE, remove, swap};
-use crate::writer::{ProjectionStatus, Writer};
+use crate::progress::{Progress, ProjectionStatus};
+use crate::store::ReadModelStore;
+use crate::writer::{Builds, PROJECTIONS, Writer};
 
 /// Events read at a time.
 const PAGE_EVENTS: usize = 1_000;
 
 /// What a rebuild did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RebuildReport {
-    /// Events that were folded.
+    /// Events that were looked at.
     pub events: u64,
-    /// Up to which position.
+    /// Row versions that were written.
+    pub rows: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// Up to which position all new rows were when they took the place of the old ones.
     pub position: Position,
-    /// Every projection, with its error if it could not fold an event.
+    /// Every projection.
     pub projections: Vec<ProjectionStatus>,
 }
 
-/// Builds the read models in `folder` again from the whole log. The server that owns the folder must not run; while it does,
-/// use [`crate::ReadModels::rebuild`].
+/// Builds the read models in `store` again from the whole log: those with these names, or all without any. No other
+/// process may write them; in a process that does use [`crate::ReadModels::rebuild`].
 ///
 /// # Errors
-/// [`ProjectionError`] when the folder or the log fails; the present read models are untouched then.
-pub async fn rebuild(folder: &Path, log: Arc<dyn EventLog>) -> Result<RebuildReport, ProjectionError> {
-    let (writer, events) = build(folder, &*log).await?;
-    let report = report(&writer, events, log.head());
-    let folder = folder.to_owned();
+/// [`ProjectionError`] when the database or the log fails, when another process writes, or when a name is not known; the
+/// present read models are untouched then.
+pub async fn rebuild(
+    store: impl Into<ReadModelStore>,
+    log: Arc<dyn EventLog>,
+    names: &[&str],
+) -> Result<RebuildReport, ProjectionError> {
+    let (store, names) = (store.into(), known_names(names)?);
     blocking(move || {
+        let runtime = Handle::try_current().map_err(|error| ProjectionError::Thread(error.to_string()))?;
+        let mut writer = Writer::open(&store, log.head())?.ok_or(ProjectionError::NotWriter)?;
+        writer.begin_builds(&names)?;
+        let mut build = Build::new(names);
+        let report = loop {
+            if let Some(report) = build.step(&mut writer, &log, &runtime, true)? {
+                break report;
+            }
+        };
+        let progress = Progress::new();
+        progress.publish_writer(&writer);
         writer.close()?;
-        // Opened once more and closed, the present file leaves no write-ahead log behind.
-        if folder.join(FILE).exists() {
-            Writer::open(&folder.join(FILE), Position(u64::MAX))?.close()?;
-        }
-        swap(&folder)
+        Ok(RebuildReport { projections: progress.status(log.head()), ..report })
     })
-    .await?;
-    Ok(report)
+    .await
 }
 
-pub(crate) fn report(writer: &Writer, events: u64, head: Position) -> RebuildReport {
-    let projections = writer.states().iter().map(|state| state.status(head)).collect();
-    RebuildReport { events, position: writer.position().unwrap_or_default(), projections }
-}
-
-/// Builds the file beside the present one up to the log's head.
-pub(crate) async fn build(folder: &Path, log: &dyn EventLog) -> Result<(Writer, u64), ProjectionError> {
-    let next = folder.join(NEXT_FILE);
-    let head = log.head();
-    let writer = blocking(move || {
-        remove(&next)?;
-        Writer::open(&next, head)
-    })
-    .await?;
-    catch_up(writer, log).await
-}
-
-/// Folds everything that the log has, reading one page while the one before is written.
-pub(crate) async fn catch_up(mut writer: Writer, log: &dyn EventLog) -> Result<(Writer, u64), ProjectionError> {
-    let mut folded = 0;
-    let Some(mut position) = writer.position() else { return Ok((writer, folded)) };
-    let mut page = read(log, position).await?;
-    while let Some(last) = page.last() {
-        position = last.position;
-        folded += page.len() as u64;
-        let written = blocking(move || {
-            writer.apply(&page, position)?;
-            Ok(writer)
-        });
-        let (written, next) = tokio::join!(written, read(log, position));
-        writer = written?;
-        page = next?;
+/// The projections with these names, or all without any.
+pub(crate) fn known_names(names: &[&str]) -> Result<Vec<&'static str>, ProjectionError> {
+    let all = PROJECTIONS.map(|projection| projection.name());
+    if names.is_empty() {
+        return Ok(all.to_vec());
     }
-    Ok((writer, folded))
+    let find = |name: &&str| {
+        let found = all.iter().find(|known| *known == name).copied();
+        found.ok_or_else(|| ProjectionError::UnknownName { name: (*name).to_owned(), known: all.join(", ") })
+    };
+    names.iter().map(find).collect()
 }
 
-async fn read(log: &dyn EventLog, after: Position) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+type Page = Result<Vec<Arc<RecordedEvent>>, LogError>;
+
+/// A rebuild under way.
+pub(crate) struct Build {
+    names: Vec<&'static str>,
+    began: Instant,
+    events: u64,
+    rows: u64,
+    position: Position,
+    /// The page that is being read, and after which position it is.
+    next: Option<(Position, JoinSet<Page>)>,
+}
+
+impl Build {
+    pub fn new(names: Vec<&'static str>) -> Self {
+        Self { names, began: Instant::now(), events: 0, rows: 0, position: Position(u64::MAX), next: None }
+    }
+
+    /// Adds projections that are to be built as well.
+    pub fn add(&mut self, names: &[&'static str]) {
+        let new = names.iter().filter(|name| !self.names.contains(name)).copied().collect::<Vec<_>>();
+        self.names.extend(new);
+    }
+
+    /// Folds one page into what is being built, and promotes what has caught up. Tells when nothing is left to do.
+    /// `alone` = nobody follows the log, so that the end of it is where to come to.
+    pub fn step(
+        &mut self,
+        writer: &mut Writer,
+        log: &Arc<dyn EventLog>,
+        runtime: &Handle,
+        alone: bool,
+    ) -> Result<Option<RebuildReport>, ProjectionError> {
+        let head = log.head();
+        self.promote(writer, head, alone)?;
+        let goals = writer.building.iter().map(|state| if alone { head } else { writer.target(state, head) });
+        let Some(goal) = goals.min() else { return Ok(Some(self.report())) };
+        let Some(after) = writer.building.iter().map(|state| state.position).min() else {
+            return Ok(Some(self.report()));
+        };
+        let mut page = self.page(log, runtime, after)?;
+        page.truncate(page.partition_point(|event| event.position <= goal));
+        let up_to = page.last().map_or(goal, |event| event.position);
+        if up_to < goal {
+            self.read_ahead(log, runtime, up_to);
+        }
+        writer.apply(Builds::Building, &page, up_to)?;
+        self.events += page.len() as u64;
+        self.promote(writer, head, alone)?;
+        Ok(writer.building.is_empty().then(|| self.report()))
+    }
+
+    fn promote(&mut self, writer: &mut Writer, head: Position, alone: bool) -> Result<(), ProjectionError> {
+        for state in writer.promote(head, alone)? {
+            self.rows += state.rows;
+            self.position = self.position.min(state.position);
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> RebuildReport {
+        let position = if self.position == Position(u64::MAX) { Position::START } else { self.position };
+        RebuildReport {
+            events: self.events,
+            rows: self.rows,
+            took: self.began.elapsed(),
+            position,
+            projections: Vec::new(),
+        }
+    }
+
+    fn page(&mut self, log: &Arc<dyn EventLog>, runtime: &Handle, after: Position) -> Page {
+        match self.next.take() {
+            Some((from, mut reading)) if from == after => match runtime.block_on(reading.join_next()) {
+                Some(Ok(page)) => page,
+                // The runtime is going away.
+                Some(Err(_)) | None => Err(LogError::Closed),
+            },
+            _ => runtime.block_on(read(Arc::clone(log), after)),
+        }
+    }
+
+    fn read_ahead(&mut self, log: &Arc<dyn EventLog>, runtime: &Handle, after: Position) {
+        let mut reading = JoinSet::new();
+        reading.spawn_on(read(Arc::clone(log), after), runtime);
+        self.next = Some((after, reading));
+    }
+}
+
+async fn read(log: Arc<dyn EventLog>, after: Position) -> Page {
     log.read_all(TenantScope::All, after, Direction::Forward, &Filter::default(), PAGE_EVENTS).await
 }
 
-/// Does what waits for the disk off the async threads.
+/// Does what waits for the database off the async threads.
 pub(crate) async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> Result<R, ProjectionError> + Send + 'static,
 ) -> Result<R, ProjectionError> {

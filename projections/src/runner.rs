@@ -1,66 +1,56 @@
 //! Follows the log on a thread of its own and has every batch written, then says how far the rows are.
 //!
 //! The thread owns the only connection that writes. It begins at the checkpoints, so that a crash anywhere costs nothing
-//! but time. Never: two batches at once, an announcement before the commit.
+//! but time. While builds are in the making it folds a page into them between two batches. When another process writes, it
+//! stands by, tells how far that one is, and takes over when it is gone. Never: two batches at once, an announcement before
+//! the commit.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use timeloom_store::{EventLog, Filter, Position, RecordedEvent, Subscription, SubscriptionMessage, TenantScope};
+use timeloom_store::{
+    Direction, EventLog, Filter, Position, RecordedEvent, Revision, StreamKey, Subscription, SubscriptionMessage,
+    TenantScope,
+};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::database::Readers;
 use crate::error::ProjectionError;
-use crate::writer::{BATCH_EVENTS_MAX, State, Writer};
+use crate::progress::{Progress, Role};
+use crate::rebuild::{Build, RebuildReport};
+use crate::standby;
+use crate::store::ReadModelStore;
+use crate::writer::{BATCH_EVENTS_MAX, Builds, Writer};
 
 /// Events that wait in the subscription: two batches, so that one fills while one is written.
 const SUBSCRIPTION_EVENTS: usize = 2 * BATCH_EVENTS_MAX;
-/// Pause after a failure of the file or the log.
+/// Pause after a failure of the database or the log.
 const RETRY: Duration = Duration::from_millis(500);
+/// How often a process that stands by looks how far the writer is.
+const STANDBY_LOOK: Duration = Duration::from_millis(50);
+/// How often it tries to become the writer: every so many looks.
+const STANDBY_TRY: u32 = 10;
+/// Requests that wait for the thread.
+pub(crate) const COMMANDS_MAX: usize = 16;
+/// Events of a stream that are folded again at a time.
+const RETRY_EVENTS: usize = 500;
 
-/// What the writing thread tells the others.
-pub(crate) struct Progress {
-    position: watch::Sender<Position>,
-    states: Mutex<(Vec<State>, Option<String>)>,
+/// What the thread is asked to do.
+pub(crate) enum Command {
+    /// Build projections again.
+    Rebuild { names: Vec<&'static str>, done: Done<RebuildReport> },
+    /// Fold again what is parked; how many events are parked still.
+    Retry { names: Vec<&'static str>, done: Done<usize> },
 }
 
-impl Progress {
-    pub fn of(writer: &Writer) -> Self {
-        let position = writer.position().unwrap_or_default();
-        Self { position: watch::Sender::new(position), states: Mutex::new((writer.states().to_vec(), None)) }
-    }
-
-    pub fn position(&self) -> watch::Receiver<Position> {
-        self.position.subscribe()
-    }
-
-    /// Every projection's state, and why the thread does not go on, if it does not.
-    pub fn states(&self) -> (Vec<State>, Option<String>) {
-        self.lock().clone()
-    }
-
-    pub fn publish(&self, writer: &Writer) {
-        *self.lock() = (writer.states().to_vec(), None);
-        if let Some(reached) = writer.position() {
-            self.position.send_if_modified(|position| std::mem::replace(position, reached) != reached);
-        }
-    }
-
-    fn fault(&self, error: &ProjectionError) {
-        tracing::error!(%error, "read models do not go on; trying again");
-        self.lock().1 = Some(error.to_string());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (Vec<State>, Option<String>)> {
-        // It is replaced as a whole, so that no holder leaves it half-way.
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Who waits for an answer. It is no matter when nobody does any more.
+pub(crate) type Done<T> = oneshot::Sender<Result<T, ProjectionError>>;
 
 /// Why following the log ended.
 enum Ended {
-    /// For good: closed, or every projection is parked.
+    /// For good: closed.
     Done,
     /// To be taken up again at the checkpoints.
     Again,
@@ -68,56 +58,238 @@ enum Ended {
 
 /// The writing thread.
 pub(crate) struct Runner {
+    pub store: ReadModelStore,
     pub log: Arc<dyn EventLog>,
+    pub readers: Arc<Readers>,
     pub progress: Arc<Progress>,
     pub closing: CancellationToken,
     pub runtime: Handle,
+    pub commands: mpsc::Receiver<Command>,
+    /// The rebuild under way, and who waits for it.
+    pub build: Option<(Build, Vec<Done<RebuildReport>>)>,
 }
 
 impl Runner {
-    /// Follows the log until closed; gives the writer back.
-    pub fn run(&self, mut writer: Writer) -> Writer {
+    /// Follows the log until closed; gives the writer back, if it has one.
+    pub fn run(mut self, mut writer: Option<Writer>) -> Option<Writer> {
         // Subscriptions and pauses belong to the runtime, whichever thread makes them.
-        let _context = self.runtime.enter();
-        while let Some(position) = writer.position() {
-            let subscription = self.log.subscribe(TenantScope::All, position, Filter::default(), SUBSCRIPTION_EVENTS);
-            match self.follow(&mut writer, subscription) {
+        let runtime = self.runtime.clone();
+        let _context = runtime.enter();
+        let mut opened = true;
+        while !self.closing.is_cancelled() {
+            let mut current = match writer.take() {
+                Some(current) => current,
+                None => match self.become_writer() {
+                    Ok(Some(current)) => current,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.fail(&error);
+                        continue;
+                    }
+                },
+            };
+            let ended = self.take_up(&mut current, opened).and_then(|()| self.follow(&mut current));
+            opened = ended.is_err() && !current.database.outlives_failures();
+            if !opened {
+                writer = Some(current);
+            }
+            match ended {
                 Ok(Ended::Done) => break,
                 Ok(Ended::Again) => {}
-                Err(error) => {
-                    self.progress.fault(&error);
-                    let pause = tokio::time::sleep(RETRY);
-                    self.runtime.block_on(self.closing.run_until_cancelled(pause));
-                }
-            }
-            if self.closing.is_cancelled() {
-                break;
+                Err(error) => self.fail(&error),
             }
         }
         writer
     }
 
-    fn follow(&self, writer: &mut Writer, mut subscription: Subscription) -> Result<Ended, ProjectionError> {
+    fn fail(&self, error: &ProjectionError) {
+        self.progress.fail(Role::Starting, error);
+        self.pause(RETRY);
+    }
+
+    /// Begins to write where the last writer ended.
+    fn take_up(&mut self, writer: &mut Writer, opened: bool) -> Result<(), ProjectionError> {
+        self.progress.publish_writer(writer);
+        if opened {
+            let names: Vec<_> = writer.live.iter().map(|state| state.projection.name()).collect();
+            self.retry(writer, &names)?;
+            self.progress.publish_writer(writer);
+        }
+        if !writer.building.is_empty() && self.build.is_none() {
+            // Left by a process that ended in the middle of it.
+            let names = writer.building.iter().map(|state| state.projection.name()).collect();
+            self.build = Some((Build::new(names), Vec::new()));
+        }
+        Ok(())
+    }
+
+    /// Waits until this process may write, and tells meanwhile how far the one that does is; `None` when closed.
+    fn become_writer(&mut self) -> Result<Option<Writer>, ProjectionError> {
+        let mut look = 0;
+        while !self.closing.is_cancelled() {
+            if look % STANDBY_TRY == 0
+                && let Some(writer) = Writer::open(&self.store, self.log.head())?
+            {
+                return Ok(Some(writer));
+            }
+            look += 1;
+            let views = self.runtime.block_on(standby::look(&self.readers, &self.progress))?;
+            self.progress.publish(Role::Standby, views);
+            while let Ok(command) = self.commands.try_recv() {
+                command.refuse();
+            }
+            self.pause(STANDBY_LOOK);
+        }
+        Ok(None)
+    }
+
+    fn pause(&self, time: Duration) {
+        self.runtime.block_on(async { self.closing.run_until_cancelled(tokio::time::sleep(time)).await });
+    }
+
+    fn follow(&mut self, writer: &mut Writer) -> Result<Ended, ProjectionError> {
+        let position = writer.position().unwrap_or_else(|| self.log.head());
+        let mut subscription = self.log.subscribe(TenantScope::All, position, Filter::default(), SUBSCRIPTION_EVENTS);
         let mut batch = Batch::default();
         loop {
-            let next = self.runtime.block_on(self.closing.run_until_cancelled(subscription.next()));
-            let Some(Some(message)) = next else { return Ok(Ended::Done) };
-            let mut ended = batch.take(message);
-            while ended.is_none() && batch.events.len() < BATCH_EVENTS_MAX {
-                let Some(message) = subscription.try_next() else { break };
-                ended = batch.take(message);
-            }
+            let ended = match self.next(&mut subscription) {
+                Next::Message(message) => batch.fill(message, &mut subscription),
+                Next::Command(command) => self.carry_out(writer, command)?,
+                Next::Nothing => None,
+                Next::Closed => return Ok(Ended::Done),
+            };
             if let Some(up_to) = batch.up_to.take() {
-                writer.apply(&batch.events, up_to)?;
+                writer.apply(Builds::Live, &batch.events, up_to)?;
                 batch.events.clear();
-                self.progress.publish(writer);
+                self.progress.publish_writer(writer);
             }
+            self.go_on_building(writer)?;
             match ended {
                 Some(Ok(())) => return Ok(Ended::Again),
                 Some(Err(error)) => return Err(error),
-                None if writer.position().is_none() => return Ok(Ended::Done),
                 None => {}
             }
+        }
+    }
+
+    /// What comes next; while something is built, only what is there already.
+    fn next(&mut self, subscription: &mut Subscription) -> Next {
+        if self.closing.is_cancelled() {
+            return Next::Closed;
+        }
+        if self.build.is_some() {
+            if let Ok(command) = self.commands.try_recv() {
+                return Next::Command(command);
+            }
+            return subscription.try_next().map_or(Next::Nothing, Next::Message);
+        }
+        let (closing, commands) = (&self.closing, &mut self.commands);
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = closing.cancelled() => Next::Closed,
+                command = commands.recv() => command.map_or(Next::Closed, Next::Command),
+                message = subscription.next() => message.map_or(Next::Closed, Next::Message),
+            }
+        })
+    }
+
+    /// Does what was asked. `Some` when following has to be taken up at the checkpoints.
+    fn carry_out(&mut self, writer: &mut Writer, command: Command) -> Result<Option<Again>, ProjectionError> {
+        match command {
+            Command::Rebuild { names, done } => {
+                writer.begin_builds(&names)?;
+                let (build, waiting) = self.build.get_or_insert_with(|| (Build::new(Vec::new()), Vec::new()));
+                build.add(&names);
+                waiting.push(done);
+                self.progress.publish_writer(writer);
+                Ok(None)
+            }
+            Command::Retry { names, done } => {
+                let mut chosen = writer.live.iter_mut().filter(|state| names.contains(&state.projection.name()));
+                chosen.by_ref().for_each(|state| state.stopped = None);
+                self.retry(writer, &names)?;
+                self.progress.publish_writer(writer);
+                let parked = writer.live.iter().filter(|state| names.contains(&state.projection.name()));
+                // Whoever asked may have gone.
+                let _ = done.send(Ok(parked.map(|state| state.parked.events).sum()));
+                Ok(Some(Ok(())))
+            }
+        }
+    }
+
+    fn go_on_building(&mut self, writer: &mut Writer) -> Result<(), ProjectionError> {
+        let Some((build, _)) = &mut self.build else { return Ok(()) };
+        let Some(report) = build.step(writer, &self.log, &self.runtime, false)? else { return Ok(()) };
+        self.progress.publish_writer(writer);
+        let report = RebuildReport { projections: self.progress.status(self.log.head()), ..report };
+        for done in self.build.take().into_iter().flat_map(|(_, waiting)| waiting) {
+            // Whoever asked may have gone.
+            let _ = done.send(Ok(report.clone()));
+        }
+        Ok(())
+    }
+
+    /// Folds again what the projections with these names have parked.
+    fn retry(&self, writer: &mut Writer, names: &[&str]) -> Result<(), ProjectionError> {
+        for number in 0..writer.live.len() {
+            let Some(state) = writer.live.get(number) else { continue };
+            if !names.contains(&state.projection.name()) {
+                continue;
+            }
+            for (stream, first) in state.parked.streams() {
+                self.retry_stream(writer, number, &stream, first)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn retry_stream(
+        &self,
+        writer: &mut Writer,
+        number: usize,
+        stream: &StreamKey,
+        mut first: Revision,
+    ) -> Result<(), ProjectionError> {
+        while let Some(state) = writer.live.get(number).filter(|_| !self.closing.is_cancelled()) {
+            let (projection, up_to) = (state.projection, state.position);
+            let after = Revision(first.0.saturating_sub(1));
+            let read = self.log.read_stream(stream, after, Direction::Forward, RETRY_EVENTS);
+            let mut events = self.runtime.block_on(read)?;
+            events.truncate(events.partition_point(|event| event.position <= up_to));
+            let Some(last) = events.last().map(|event| event.revision) else { break };
+            if events.first().is_none_or(|event| projection.check(event).is_err()) {
+                // As wrong as before.
+                break;
+            }
+            writer.retry(number, stream, &events)?;
+            let waits = writer.live.get(number).and_then(|state| state.parked.first_of(stream));
+            match waits.filter(|waits| *waits > last) {
+                Some(next) => first = next,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How following ends: taken up again at the checkpoints at once, or after a failure.
+type Again = Result<(), ProjectionError>;
+
+/// What the thread turns to next.
+enum Next {
+    Message(SubscriptionMessage),
+    Command(Command),
+    Nothing,
+    Closed,
+}
+
+impl Command {
+    /// Another process writes.
+    fn refuse(self) {
+        // Whoever asked may have gone.
+        match self {
+            Self::Rebuild { done, .. } => drop(done.send(Err(ProjectionError::NotWriter))),
+            Self::Retry { done, .. } => drop(done.send(Err(ProjectionError::NotWriter))),
         }
     }
 }
@@ -130,8 +302,17 @@ struct Batch {
 }
 
 impl Batch {
-    /// Takes a message; `Some` when the subscription ends with it.
-    fn take(&mut self, message: SubscriptionMessage) -> Option<Result<(), ProjectionError>> {
+    /// Takes a message and what waits behind it, up to a batch; `Some` when the subscription ends with it.
+    fn fill(&mut self, message: SubscriptionMessage, subscription: &mut Subscription) -> Option<Again> {
+        let mut ended = self.take(message);
+        while ended.is_none() && self.events.len() < BATCH_EVENTS_MAX {
+            let Some(message) = subscription.try_next() else { break };
+            ended = self.take(message);
+        }
+        ended
+    }
+
+    fn take(&mut self, message: SubscriptionMessage) -> Option<Again> {
         match message {
             SubscriptionMessage::Event(event) => {
                 self.up_to = Some(event.position);

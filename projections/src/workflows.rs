@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::Event;
@@ -11,9 +9,9 @@ use timeloom_domain::ids::{TenantId, WorkflowId};
 use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_store::{Position, RecordedEvent};
 
+use crate::database::{Cells, Index, Named, Query, Rows, StorageError, Table, Value, blob, integer, text};
 use crate::error::FoldError;
-use crate::listing::{Rows, Table, from_json, to_json, uuid};
-use crate::page::{AsOf, Page, PageOf};
+use crate::page::{AsOf, Page};
 use crate::payload::{check_type, read_payload, stream_uuid};
 use crate::provenance::Provenance;
 use crate::read_model::{Folded, ReadModel};
@@ -84,47 +82,30 @@ pub(crate) enum WorkflowFact {
     Archived,
 }
 
-const TABLE: Table = Table {
+static TABLE: Table = Table {
     name: "workflows",
-    key: "id",
+    key: &[blob("id")],
+    classed: false,
     columns: &[
-        "id",
-        "name",
-        "node_count",
-        "settings",
-        "published_version",
-        "archived",
-        "created_position",
-        "created_at",
-        "from_position",
-        "updated_at",
-        "revision",
+        text("name"),
+        integer("node_count"),
+        text("settings"),
+        integer("published_version").optional(),
+        integer("archived"),
+        Provenance::COLUMNS[0],
+        Provenance::COLUMNS[1],
+        Provenance::COLUMNS[2],
+        Provenance::COLUMNS[3],
     ],
+    indexes: &[Index { name: "workflows_created", columns: &["created_position"], closed: false }],
+    kept: None,
 };
 
 impl ReadModel for Workflows {
     const NAME: &'static str = "workflows";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORY: &'static str = WorkflowEvent::CATEGORY;
-    const TABLES: &'static [&'static str] = &["workflows"];
-    const SCHEMA: &'static str = "
-        CREATE TABLE workflows (
-            tenant            INTEGER NOT NULL,
-            id                BLOB    NOT NULL,
-            from_position     INTEGER NOT NULL,
-            to_position       INTEGER,
-            name              TEXT    NOT NULL,
-            node_count        INTEGER NOT NULL,
-            settings          TEXT    NOT NULL,
-            published_version INTEGER,
-            archived          INTEGER NOT NULL,
-            created_position  INTEGER NOT NULL,
-            created_at        INTEGER NOT NULL,
-            updated_at        INTEGER NOT NULL,
-            revision          INTEGER NOT NULL,
-            PRIMARY KEY (tenant, id, from_position)
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX workflows_created ON workflows (tenant, created_position) WHERE to_position IS NULL;";
+    const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, WorkflowId);
     type Row = WorkflowRow;
     type Fact = WorkflowFact;
@@ -180,83 +161,56 @@ impl ReadModel for Workflows {
         row.provenance.updated_position
     }
 
-    fn load(connection: &Connection, (tenant, id): &Self::Key) -> rusqlite::Result<Option<WorkflowRow>> {
-        one(connection, *tenant, *id, None)
+    fn key<'a>((tenant, id): &'a Self::Key, values: &mut Vec<Value<'a>>) {
+        values.extend([(*tenant).into(), (&id.0).into()]);
     }
 
-    fn insert(
-        connection: &Connection,
-        (tenant, id): &Self::Key,
-        row: &WorkflowRow,
-        to: Option<Position>,
-    ) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO workflows (tenant, id, from_position, to_position, name, node_count, settings, \
-                   published_version, archived, created_position, created_at, updated_at, revision) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-        connection.prepare_cached(sql)?.execute(rusqlite::params![
-            tenant.0,
-            id.0.as_bytes(),
-            row.provenance.updated_position.0,
-            to.map(|to| to.0),
-            row.name,
-            row.node_count,
-            to_json(&row.settings)?,
-            row.published_version,
-            row.archived,
-            row.provenance.created_position.0,
-            row.provenance.created_at.timestamp_micros(),
-            row.provenance.updated_at.timestamp_micros(),
-            row.provenance.revision.0,
-        ])?;
+    fn values<'a>(row: &'a WorkflowRow, values: &mut Vec<Value<'a>>) -> Result<(), StorageError> {
+        values.extend([
+            (&row.name).into(),
+            row.node_count.into(),
+            Value::json(&row.settings)?,
+            row.published_version.into(),
+            row.archived.into(),
+        ]);
+        values.extend(row.provenance.values());
         Ok(())
     }
 
-    fn close(connection: &Connection, (tenant, id): &Self::Key, from: Position, to: Position) -> rusqlite::Result<()> {
-        let sql = "UPDATE workflows SET to_position = ?4 WHERE tenant = ?1 AND id = ?2 AND from_position = ?3";
-        connection.prepare_cached(sql)?.execute((tenant.0, id.0.as_bytes(), from.0, to.0))?;
-        Ok(())
+    fn load(cells: &mut Cells<'_>) -> Result<WorkflowRow, StorageError> {
+        read_row(cells)
     }
 }
 
 /// One workflow as it was at `as_of`.
-pub(crate) fn one(
-    connection: &Connection,
-    tenant: TenantId,
-    id: WorkflowId,
-    as_of: AsOf,
-) -> rusqlite::Result<Option<WorkflowRow>> {
-    TABLE.one(connection, (tenant, id.0.as_bytes()), as_of, read_row)
+pub(crate) fn one(named: &Named, tenant: TenantId, id: WorkflowId, as_of: AsOf) -> Query {
+    named.one(tenant, id.0.into(), as_of)
 }
 
 /// Workflows as they were at `as_of`, newest first.
-pub(crate) fn page(
-    connection: &Connection,
-    tenant: TenantId,
-    as_of: AsOf,
-    page: &Page,
-    filter: WorkflowFilter,
-) -> rusqlite::Result<PageOf<WorkflowRow>> {
-    let archived = filter.archived.map(|archived| ("version.archived = ?", Value::Integer(archived.into())));
-    let rows = Rows {
+pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: WorkflowFilter) -> Query {
+    let archived = filter.archived.map(|archived| ("version.archived = ?", archived.into()));
+    named.page(Rows {
         tenant,
         as_of,
         newest: page.newest(as_of),
         limit: page.rows() + 1,
         index: "workflows_created",
         conditions: archived.into_iter().collect(),
-    };
-    let rows = TABLE.page(connection, rows, read_row)?;
-    Ok(PageOf::cut(rows, page, |row| row.provenance.created_position))
+    })
 }
 
-fn read_row(row: &Row<'_>) -> rusqlite::Result<WorkflowRow> {
+/// A row from its cells.
+pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<WorkflowRow, StorageError> {
+    let id = WorkflowId(cells.take()?);
+    let from = cells.take()?;
     Ok(WorkflowRow {
-        id: WorkflowId(uuid(row, 0)?),
-        name: row.get(1)?,
-        node_count: row.get(2)?,
-        settings: from_json(row, 3)?,
-        published_version: row.get(4)?,
-        archived: row.get(5)?,
-        provenance: Provenance::from_columns(row, 6)?,
+        id,
+        name: cells.take()?,
+        node_count: cells.take()?,
+        settings: cells.take_json()?,
+        published_version: cells.take()?,
+        archived: cells.take()?,
+        provenance: Provenance::take(cells, from)?,
     })
 }

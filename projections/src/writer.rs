@@ -1,164 +1,408 @@
-//! Writes batches of events into the read models' file: rows and checkpoints in one transaction.
+//! Writes batches of events into the read models' database: rows and checkpoints in one transaction.
 //!
-//! Each projection has its own checkpoint. An event that a projection cannot fold parks that projection alone, before that
-//! event; it is tried again when the file is opened the next time. Invariant: a checkpoint only moves from where this
-//! writer left it, so that no batch is folded twice.
+//! Each build of a projection has its own checkpoint, which only moves from where this writer left it: no batch is folded
+//! twice, by whomever. A batch that the database refuses is tried again event by event, and the event that is refused
+//! alone is parked, as one that cannot be read is. Invariant: what is in the rows of a build is what the events up to its
+//! checkpoint say, except those that are parked.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use timeloom_store::{Position, RecordedEvent};
+use timeloom_store::{Position, RecordedEvent, StreamKey};
 
+use crate::builds;
+use crate::checkpoints;
+use crate::database::{Change, Database, Dialect, Load, Named, Postgres, Sqlite, StorageError};
 use crate::error::ProjectionError;
 use crate::executions::Executions;
-use crate::file;
 use crate::models::Models;
 use crate::node_runs::NodeRuns;
+use crate::parked::{self, ParkedEvent, ParkedStreams};
 use crate::plugins::Plugins;
-use crate::read_model::{Poison, Projection};
+use crate::read_model::{Fold, Projection};
+use crate::store::ReadModelStore;
 use crate::workflows::Workflows;
 
 /// Most events of one transaction.
-pub(crate) const BATCH_EVENTS_MAX: usize = 500;
+pub(crate) const BATCH_EVENTS_MAX: usize = 1_000;
+/// How often an event is tried that the database refuses, before it is parked.
+pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 
-const PROJECTIONS: [&dyn Projection; 5] = [&Workflows, &Plugins, &Models, &Executions, &NodeRuns];
-
-/// How far one projection is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProjectionStatus {
-    /// Its name.
-    pub name: &'static str,
-    /// The last event that its rows hold.
-    pub position: Position,
-    /// How many events of the log are not folded yet.
-    pub lag: u64,
-    /// Why it stands still, if it does.
-    pub parked: Option<Parked>,
-}
-
-/// Why a projection stands still.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parked {
-    /// The event that it cannot fold.
-    pub position: Position,
-    /// What is wrong with it.
-    pub error: String,
-}
+/// Every projection.
+pub(crate) static PROJECTIONS: [&dyn Projection; 5] = [&Workflows, &Plugins, &Models, &Executions, &NodeRuns];
 
 /// The one connection that writes.
 pub(crate) struct Writer {
-    connection: Connection,
-    projections: Vec<State>,
+    pub(crate) database: Box<dyn Database>,
+    /// The builds from which questions are answered.
+    pub live: Vec<State>,
+    /// Those that are to take their place.
+    pub building: Vec<State>,
 }
 
-/// One projection and its checkpoint.
+/// One build of a projection.
 #[derive(Clone)]
 pub(crate) struct State {
-    projection: &'static dyn Projection,
+    pub projection: &'static dyn Projection,
+    pub generation: u32,
+    /// The last event that its rows hold.
     pub position: Position,
-    pub parked: Option<Parked>,
+    pub parked: ParkedStreams,
+    /// The event before which it stopped, when it may not park more.
+    pub stopped: Option<ParkedEvent>,
+    /// Row versions written since it was opened.
+    pub rows: u64,
+}
+
+/// Which builds a batch is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Builds {
+    Live,
+    Building,
+}
+
+/// What a batch made of one build.
+struct Advanced {
+    state: usize,
+    position: Position,
+    parked: Vec<ParkedEvent>,
+    stopped: Option<ParkedEvent>,
+    rows: u64,
+}
+
+/// What is refused of an event: the number of the state, and why.
+type Refused = Vec<(usize, String)>;
+
+/// Why a batch was not written.
+enum Failed {
+    /// The database works and refuses what comes of it for one state.
+    Refused { state: usize, error: StorageError },
+    /// Something else.
+    Fault(ProjectionError),
+}
+
+impl From<StorageError> for Failed {
+    fn from(error: StorageError) -> Self {
+        Self::Fault(error.into())
+    }
 }
 
 impl State {
-    pub fn status(&self, head: Position) -> ProjectionStatus {
-        ProjectionStatus {
-            name: self.projection.name(),
-            position: self.position,
-            lag: head.0.saturating_sub(self.position.0),
-            parked: self.parked.clone(),
-        }
-    }
-
-    fn advance(
-        &mut self,
-        connection: &Connection,
-        events: &[Arc<RecordedEvent>],
-        up_to: Position,
-    ) -> Result<(), ProjectionError> {
-        if self.parked.is_some() || up_to <= self.position {
-            return Ok(());
-        }
-        let known = events.partition_point(|event| event.position <= self.position);
-        let poison = self.projection.apply(connection, events.get(known..).unwrap_or_default())?;
-        let reached = poison.as_ref().map_or(up_to, |poison| Position(poison.position.0.saturating_sub(1)));
-        self.parked = poison.map(|Poison { position, error }| Parked { position, error: error.to_string() });
-        let sql = "UPDATE projections SET position = ?3, error = ?4, error_position = ?5 \
-                   WHERE name = ?1 AND position = ?2";
-        let (error, at) = self.parked.as_ref().map(|parked| (&parked.error, parked.position.0)).unzip();
-        let name = self.projection.name();
-        let moved = connection.prepare_cached(sql)?.execute((name, self.position.0, reached.0, error, at))?;
-        if moved != 1 {
-            return Err(ProjectionError::Fenced { projection: name });
-        }
-        self.position = reached;
-        Ok(())
+    pub fn named(&self, dialect: Dialect) -> Named {
+        Named { dialect, table: self.projection.table(), generation: self.generation }
     }
 }
 
 impl Writer {
-    /// Opens the file at `path` and makes what is missing or of another version. A file that is ahead of the log's `head`
-    /// was folded from another log and is begun again.
-    pub fn open(path: &Path, head: Position) -> Result<Self, ProjectionError> {
-        let mut connection = file::open_writer(path)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut projections = Vec::with_capacity(PROJECTIONS.len());
-        for projection in PROJECTIONS {
-            let position = checkpoint(&transaction, projection, head)?;
-            projections.push(State { projection, position, parked: None });
-        }
-        transaction.commit()?;
-        Ok(Self { connection, projections })
+    /// Opens the database of `store` and makes what is missing or of another version; `None` when another process writes
+    /// it. Rows that are ahead of the log's `head` were folded from another log and are begun again. For PostgreSQL to be
+    /// called within a runtime's context, outside its own threads.
+    pub fn open(store: &ReadModelStore, head: Position) -> Result<Option<Self>, ProjectionError> {
+        let layout = [checkpoints::SCHEMA, parked::SCHEMA].concat();
+        let database: Box<dyn Database> = match store {
+            ReadModelStore::Folder(folder) => Box::new(Sqlite::open(folder, &layout)?),
+            ReadModelStore::Postgres(url) => {
+                let runtime = tokio::runtime::Handle::try_current();
+                let runtime = runtime.map_err(|error| ProjectionError::Thread(error.to_string()))?;
+                match Postgres::open(url, &runtime, &layout)? {
+                    Some(database) => Box::new(database),
+                    None => return Ok(None),
+                }
+            }
+        };
+        builds::open(database, head).map(Some)
     }
 
-    /// Folds `events`; everything up to `up_to` was looked at. All or nothing.
-    pub fn apply(&mut self, events: &[Arc<RecordedEvent>], up_to: Position) -> Result<(), ProjectionError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut states = self.projections.clone();
-        for state in &mut states {
-            state.advance(&transaction, events, up_to)?;
+    /// Folds `events`, of which there are all up to `up_to`, into builds that are not further. All or nothing.
+    pub fn apply(
+        &mut self,
+        builds: Builds,
+        events: &[Arc<RecordedEvent>],
+        up_to: Position,
+    ) -> Result<(), ProjectionError> {
+        match self.try_apply(builds, events, up_to, &Vec::new()) {
+            Ok(()) => Ok(()),
+            Err(Failed::Fault(error)) => Err(error),
+            Err(Failed::Refused { error, .. }) => {
+                tracing::warn!(%error, %up_to, "a batch is refused by the database; its events are folded one by one");
+                for event in events {
+                    self.apply_one(builds, event)?;
+                }
+                match self.try_apply(builds, &[], up_to, &Vec::new()) {
+                    Err(Failed::Fault(error)) => Err(error),
+                    Err(Failed::Refused { error, .. }) => Err(error.into()),
+                    Ok(()) => Ok(()),
+                }
+            }
         }
-        transaction.commit()?;
-        self.projections = states;
+    }
+
+    fn apply_one(&mut self, builds: Builds, event: &Arc<RecordedEvent>) -> Result<(), ProjectionError> {
+        let (mut refused, mut tries) = (Refused::new(), 0);
+        loop {
+            match self.try_apply(builds, std::slice::from_ref(event), event.position, &refused) {
+                Ok(()) => return Ok(()),
+                Err(Failed::Fault(error)) => return Err(error),
+                Err(Failed::Refused { error, .. }) if tries + 1 < WRITE_TRIES_MAX => {
+                    tries += 1;
+                    tracing::warn!(%error, position = %event.position, tries, "an event is refused by the database");
+                }
+                Err(Failed::Refused { state, error }) if refused.iter().any(|(known, _)| *known == state) => {
+                    // Not even its being parked is taken.
+                    return Err(error.into());
+                }
+                Err(Failed::Refused { state, error }) => {
+                    refused.push((state, error.to_string()));
+                    tries = 0;
+                }
+            }
+        }
+    }
+
+    fn try_apply(
+        &mut self,
+        builds: Builds,
+        events: &[Arc<RecordedEvent>],
+        up_to: Position,
+        refused: &Refused,
+    ) -> Result<(), Failed> {
+        let states = match builds {
+            Builds::Live => &self.live,
+            Builds::Building => &self.building,
+        };
+        self.database.begin()?;
+        let advanced = advance(&mut *self.database, states, events, up_to, refused);
+        let committed = advanced.and_then(|advanced| {
+            self.database.commit()?;
+            Ok(advanced)
+        });
+        if committed.is_err() {
+            self.database.rollback();
+        }
+        let states = match builds {
+            Builds::Live => &mut self.live,
+            Builds::Building => &mut self.building,
+        };
+        for advanced in committed? {
+            if let Some(state) = states.get_mut(advanced.state) {
+                state.take(advanced);
+            }
+        }
         Ok(())
     }
 
-    /// Every projection's state.
-    pub fn states(&self) -> &[State] {
-        &self.projections
+    /// Folds again what one live build has parked of a stream: `events` are all of its from the first parked one on, up to
+    /// where the build is, or the first of them. All or nothing.
+    pub fn retry(
+        &mut self,
+        number: usize,
+        stream: &StreamKey,
+        events: &[Arc<RecordedEvent>],
+    ) -> Result<(), ProjectionError> {
+        let (Some(state), Some(last)) = (self.live.get(number), events.last()) else { return Ok(()) };
+        let mut again = state.clone();
+        again.parked = state.parked.without(stream);
+        // Some room is made: what is tried again is parked already.
+        again.parked.events = again.parked.events.saturating_sub(events.len());
+        self.database.begin()?;
+        let folded = refold(&mut *self.database, &again, stream, events, last.position);
+        let committed = folded.and_then(|parked| {
+            self.database.commit()?;
+            Ok(parked)
+        });
+        match committed {
+            Ok(parked) => {
+                if let Some(state) = self.live.get_mut(number) {
+                    state.parked = parked;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.database.rollback();
+                match error {
+                    // It stays parked, as it was.
+                    Failed::Refused { .. } => Ok(()),
+                    Failed::Fault(error) => Err(error),
+                }
+            }
+        }
     }
 
-    /// The last event that every projection holds which is not parked; `None` when all are.
+    /// The last event that every live build holds which has not stopped; `None` when all have.
     pub fn position(&self) -> Option<Position> {
-        self.projections.iter().filter(|state| state.parked.is_none()).map(|state| state.position).min()
+        self.live.iter().filter(|state| state.stopped.is_none()).map(|state| state.position).min()
     }
 
-    /// Closes the file, so that nothing of it is left in its write-ahead log.
+    /// Closes the database, so that nothing of it is left in a write-ahead log.
     pub fn close(self) -> Result<(), ProjectionError> {
-        self.connection.close().map_err(|(_, error)| error.into())
+        Ok(self.database.close()?)
     }
 }
 
-/// Where a projection stands; at the start, with empty tables, when its rows are not to be used.
-fn checkpoint(
-    connection: &Connection,
-    projection: &dyn Projection,
-    head: Position,
-) -> Result<Position, ProjectionError> {
-    let sql = "SELECT definition, position FROM projections WHERE name = ?1";
-    let known = connection
-        .query_row(sql, [projection.name()], |row| Ok((row.get::<_, String>(0)?, Position(row.get(1)?))))
-        .optional()?;
-    let definition = projection.definition();
-    match known {
-        Some((known, position)) if known == definition && position <= head => return Ok(position),
-        Some((_, position)) => {
-            tracing::info!(projection = projection.name(), %position, %head, "projection is built again");
+impl State {
+    fn take(&mut self, advanced: Advanced) {
+        let name = self.projection.name();
+        for event in &advanced.parked {
+            if let Some(error) = &event.error {
+                let (position, stream) = (event.position, &event.stream);
+                tracing::error!(projection = name, %position, %stream, error, "an event cannot be folded and is parked");
+            }
+            self.parked.add(event);
         }
-        None => {}
+        if let Some(stopped) = &advanced.stopped {
+            tracing::error!(projection = name, position = %stopped.position, "too many events are parked: it stops");
+        }
+        self.position = advanced.position;
+        self.stopped = advanced.stopped;
+        self.rows += advanced.rows;
     }
-    projection.reset(connection)?;
-    let sql = "INSERT OR REPLACE INTO projections (name, definition, position) VALUES (?1, ?2, 0)";
-    connection.execute(sql, (projection.name(), definition))?;
-    Ok(Position::START)
+}
+
+/// Folds events into the rows of each build that is before them, and moves the checkpoints.
+fn advance(
+    database: &mut dyn Database,
+    states: &[State],
+    events: &[Arc<RecordedEvent>],
+    up_to: Position,
+    refused: &Refused,
+) -> Result<Vec<Advanced>, Failed> {
+    let behind = |state: &&State| state.stopped.is_none() && state.position < up_to;
+    let numbered = states.iter().enumerate().filter(|(_, state)| behind(state));
+    let mut folds: Vec<(usize, &State, Box<dyn Fold>)> = numbered
+        .map(|(number, state)| {
+            let known = events.partition_point(|event| event.position <= state.position);
+            let refused = refused.iter().find(|(state, _)| *state == number).map(|(_, error)| error.as_str());
+            let new = events.get(known..).unwrap_or_default();
+            (number, state, state.projection.begin(new, &state.parked, refused))
+        })
+        .collect();
+    load_and_fold(database, &mut folds)?;
+
+    let dialect = database.dialect();
+    let mut changes = Changes::default();
+    let (mut moves, mut parking) = (checkpoints::advance(dialect), parked::insert(dialect));
+    let mut rows = Vec::with_capacity(folds.len());
+    for (number, state, fold) in &folds {
+        rows.push(changes.add(*number, state, &**fold, dialect)?);
+        let name = state.projection.name();
+        fold.parked().iter().for_each(|event| parked::add_row(&mut parking, name, state.generation, event));
+        let parked = state.parked.events + fold.parked().len();
+        add_move(&mut moves, state, reached(&**fold, up_to), parked, fold.stopped());
+    }
+    changes.add_for_nobody(parking);
+    let wanted = folds.len() as u64;
+    let moved = changes.write(database, moves)?;
+    if moved != wanted {
+        return Err(Failed::Fault(ProjectionError::Fenced));
+    }
+    let advanced = folds.iter().zip(rows).map(|((number, _, fold), rows)| Advanced {
+        state: *number,
+        position: reached(&**fold, up_to),
+        parked: fold.parked().to_vec(),
+        stopped: fold.stopped().cloned(),
+        rows,
+    });
+    Ok(advanced.collect())
+}
+
+/// Adds a build to the change that moves checkpoints.
+fn add_move<'a>(moves: &mut Change<'a>, state: &State, to: Position, parked: usize, stopped: Option<&'a ParkedEvent>) {
+    moves.values.extend([
+        state.projection.name().into(),
+        state.generation.into(),
+        state.position.into(),
+        to.into(),
+        (parked as u64).into(),
+        stopped.map(|event| event.position).into(),
+        stopped.map(ParkedEvent::reason).into(),
+    ]);
+}
+
+fn reached(fold: &dyn Fold, up_to: Position) -> Position {
+    fold.stopped().map_or(up_to, |event| Position(event.position.0.saturating_sub(1)))
+}
+
+fn load_and_fold(
+    database: &mut dyn Database,
+    folds: &mut [(usize, &State, Box<dyn Fold>)],
+) -> Result<(), StorageError> {
+    let dialect = database.dialect();
+    let mut loads: Vec<(Load, &mut dyn Fold)> = Vec::with_capacity(folds.len());
+    for (_, state, fold) in folds.iter_mut() {
+        if fold.keys() > 0 {
+            loads.push((state.named(dialect).load(), &mut **fold));
+        }
+    }
+    database.load(&mut loads)?;
+    for (_, fold) in loads {
+        fold.fold();
+    }
+    Ok(())
+}
+
+/// The changes of a batch, each with the state that it is for.
+#[derive(Default)]
+struct Changes<'a> {
+    changes: Vec<Change<'a>>,
+    states: Vec<Option<usize>>,
+}
+
+impl<'a> Changes<'a> {
+    fn add(&mut self, number: usize, state: &State, fold: &'a dyn Fold, dialect: Dialect) -> Result<u64, StorageError> {
+        if fold.keys() == 0 {
+            return Ok(0);
+        }
+        let rows = fold.changes(&state.named(dialect), &mut self.changes)?;
+        self.changes.retain(|change| !change.values.is_empty());
+        self.states.resize(self.changes.len(), Some(number));
+        Ok(rows)
+    }
+
+    fn add_for_nobody(&mut self, change: Change<'a>) {
+        if !change.values.is_empty() {
+            self.changes.push(change);
+            self.states.push(None);
+        }
+    }
+
+    /// Makes the changes, then the last one; how many rows that changed.
+    fn write(mut self, database: &mut dyn Database, last: Change<'a>) -> Result<u64, Failed> {
+        let last_matters = !last.values.is_empty();
+        self.add_for_nobody(last);
+        let counts = database.write(&self.changes).map_err(|failed| {
+            match self.states.get(failed.change).copied().flatten() {
+                Some(state) if failed.error.is_refusal() => Failed::Refused { state, error: failed.error },
+                _ => failed.error.into(),
+            }
+        })?;
+        Ok(counts.last().copied().filter(|_| last_matters).unwrap_or(0))
+    }
+}
+
+/// Folds events of one stream again into a build that has parked them.
+fn refold(
+    database: &mut dyn Database,
+    state: &State,
+    stream: &StreamKey,
+    events: &[Arc<RecordedEvent>],
+    up_to: Position,
+) -> Result<ParkedStreams, Failed> {
+    let (dialect, name) = (database.dialect(), state.projection.name());
+    database.execute(&parked::delete(dialect, name, state.generation, stream, up_to))?;
+    let mut folds = vec![(0, state, state.projection.begin(events, &state.parked, None))];
+    load_and_fold(database, &mut folds)?;
+    let (mut changes, mut parking) = (Changes::default(), parked::insert(dialect));
+    for (number, state, fold) in &folds {
+        changes.add(*number, state, &**fold, dialect)?;
+        fold.parked().iter().for_each(|event| parked::add_row(&mut parking, name, state.generation, event));
+    }
+    let (_, nothing) = (changes.add_for_nobody(parking), parked::insert(dialect));
+    changes.write(database, nothing)?;
+    let parked = parked::load(database, name, state.generation)?;
+    // It moves nowhere, and only if it is where this writer left it.
+    let mut moves = checkpoints::advance(dialect);
+    add_move(&mut moves, state, state.position, parked.events, state.stopped.as_ref());
+    match Changes::default().write(database, moves)? {
+        1 => Ok(parked),
+        _ => Err(Failed::Fault(ProjectionError::Fenced)),
+    }
 }

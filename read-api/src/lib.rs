@@ -13,4 +13,4 @@ mod state;
 pub use bind::{BindError, check_bind};
 pub use http::{Api, ServerOptions, configure, server};
 pub use schema::{ApiSchema, schema, sdl_text};
-pub use state::{ApiState, Wiring};
+pub use state::{ApiState, StoredLog, Wiring};

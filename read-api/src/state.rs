@@ -8,13 +8,22 @@ use timeloom_commands::{CommandContext, Commands};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_projections::ReadModels;
-use timeloom_store::EventLog;
+use timeloom_store::{BlobStore, EventLog, LogTransfer};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Read models that are at most this many events behind count as caught up.
 const READY_LAG_MAX: u64 = 1_000;
+
+/// The log and its blobs as they are stored: what backups of a running server are made from.
+#[derive(Clone)]
+pub struct StoredLog {
+    /// Its rows.
+    pub log: Arc<dyn LogTransfer>,
+    /// Its blobs.
+    pub blobs: Arc<dyn BlobStore>,
+}
 
 /// The parts that the API is made of.
 #[derive(Clone)]
@@ -27,6 +36,8 @@ pub struct Wiring {
     pub log: Arc<dyn EventLog>,
     /// The nodes that this build runs.
     pub catalogue: Arc<NodeCatalogue>,
+    /// What backups are made from; `None` where nothing is stored.
+    pub stored: Option<StoredLog>,
     /// Whose data is served.
     pub tenant: TenantId,
     /// Who sends the commands that come in here.
@@ -90,6 +101,10 @@ impl ApiState {
 
     pub(crate) fn log(&self) -> &dyn EventLog {
         &*self.inner.wiring.log
+    }
+
+    pub(crate) fn stored(&self) -> Option<&StoredLog> {
+        self.inner.wiring.stored.as_ref()
     }
 
     pub(crate) fn catalogue(&self) -> &NodeCatalogue {

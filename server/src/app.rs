@@ -15,11 +15,11 @@ use timeloom_engine::{Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, Wiring};
+use timeloom_read_api::{ApiState, StoredLog, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::clock::SystemClock;
 use timeloom_store::memory::MemoryLog;
-use timeloom_store::{EventLog, LogError, Position};
+use timeloom_store::{EventLog, LogError, LogTransfer, Position};
 use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions};
 
 use crate::clock::MachineClock;
@@ -64,10 +64,11 @@ impl App {
     pub fn open(config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
         let folder = Arc::new(DataFolder::acquire(&config.data)?);
         let options = SqliteOptions::new(SystemIds.uuid(), Arc::new(SystemClock));
-        let (log, _blobs) = SqliteLog::open_in(Arc::clone(&folder), options)?;
+        let (log, blobs) = SqliteLog::open_in(Arc::clone(&folder), options)?;
         let checkpoints = FileCheckpoint { path: folder.path().join(CHECKPOINT_FILE) };
         let shared: Arc<dyn EventLog> = Arc::clone(&log) as Arc<dyn EventLog>;
-        let mut app = Self::over(shared, folder.path(), config, registry, Arc::new(checkpoints))?;
+        let stored = StoredLog { log: Arc::clone(&log) as Arc<dyn LogTransfer>, blobs };
+        let mut app = Self::over(shared, Some(stored), folder.path(), config, registry, Arc::new(checkpoints))?;
         app.sqlite = Some(log);
         Ok(app)
     }
@@ -78,11 +79,12 @@ impl App {
     /// When the read models cannot be opened.
     pub fn in_memory(config: &Config, folder: &Path, registry: NodeRegistry) -> anyhow::Result<Self> {
         let log = MemoryLog::new(Arc::new(SystemClock));
-        Self::over(log, folder, config, registry, Arc::new(NoCheckpoint))
+        Self::over(log, None, folder, config, registry, Arc::new(NoCheckpoint))
     }
 
     fn over(
         log: Arc<dyn EventLog>,
+        stored: Option<StoredLog>,
         folder: &Path,
         config: &Config,
         registry: NodeRegistry,
@@ -115,6 +117,7 @@ impl App {
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
+            stored,
             tenant: TENANT,
             actor: actor(),
         });

@@ -18,7 +18,10 @@ pub mod queue;
 pub mod snapshots;
 pub mod spill;
 pub mod stored;
+mod subscription;
 pub mod tail;
+pub mod transfer;
+pub mod verify;
 
 pub use blobs::{BLOB_BYTES_MAX, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobStore};
 pub use clock::{Clock, SystemClock};
@@ -29,4 +32,4 @@ pub use log::{
 };
 pub use memory::{MemoryBlobs, MemoryLog};
 pub use snapshots::{FoldHash, MemorySnapshots, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore};
-pub use stored::{ImportError, LogIdentity, LogTransfer, StoredAppend, StoredEvent};
+pub use stored::{Begun, ImportError, LogIdentity, LogImport, LogTransfer, StoredAppend, StoredEvent};

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use timeloom_domain::ids::{CommandId, TenantId};
-use tokio::sync::mpsc;
 
 use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
-use crate::tail::Registration;
+pub use crate::subscription::{Subscription, SubscriptionMessage};
 
 /// Most events in one append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
@@ -189,51 +188,6 @@ impl Filter {
         }) && (self.categories.is_empty() || self.categories.contains(&event.stream.category))
             && (self.event_types.is_empty() || self.event_types.contains(&event.event_type))
             && self.stream.as_ref().is_none_or(|stream| *stream == event.stream)
-    }
-}
-
-/// What a subscription brings.
-#[derive(Debug, Clone)]
-pub enum SubscriptionMessage {
-    /// An event that passes the filter.
-    Event(Arc<RecordedEvent>),
-    /// Everything up to here was looked at: where to resume from.
-    Checkpoint(Position),
-    /// History is behind; what follows is live.
-    CaughtUp(Position),
-    /// The reader was too slow for its bounded queue: resume from here. The subscription ends with this.
-    FellBehind(Position),
-    /// The log failed. The subscription ends with this.
-    Failed(LogError),
-}
-
-/// A stream of events from a position on, into live, without a gap or a double. Dropping it ends it.
-#[derive(Debug)]
-pub struct Subscription {
-    // Dropped before the registration: a hand-over that is going on sees the closed queue, or its place is given up.
-    receiver: mpsc::Receiver<SubscriptionMessage>,
-    _registration: Option<Registration>,
-}
-
-impl Subscription {
-    /// A subscription fed through `receiver`.
-    pub fn new(receiver: mpsc::Receiver<SubscriptionMessage>) -> Self {
-        Self { receiver, _registration: None }
-    }
-
-    /// A subscription that has a place in a tail.
-    pub(crate) fn registered(receiver: mpsc::Receiver<SubscriptionMessage>, registration: Registration) -> Self {
-        Self { receiver, _registration: Some(registration) }
-    }
-
-    /// The next message; `None` when the log was closed.
-    pub async fn next(&mut self) -> Option<SubscriptionMessage> {
-        self.receiver.recv().await
-    }
-
-    /// The next message, if there is one at once.
-    pub fn try_next(&mut self) -> Option<SubscriptionMessage> {
-        self.receiver.try_recv().ok()
     }
 }
 

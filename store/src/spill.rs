@@ -50,6 +50,19 @@ impl PayloadReference {
         Self { hash: BlobHash::of(bytes), bytes: bytes.len() as u64 }
     }
 
+    /// The reference that a stored payload is, if it is one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn find(stored: &str) -> Result<Option<Self>, String> {
+        if !stored.starts_with(REFERENCE_START) {
+            return Ok(None);
+        }
+        let read: StoredReference =
+            serde_json::from_str(stored).map_err(|error| format!("the reference to a blob is wrong: {error}"))?;
+        Ok(Some(read.reference))
+    }
+
     /// Reads a stored payload that [`is_reference`].
     ///
     /// # Errors
@@ -84,6 +97,8 @@ mod tests {
         assert_eq!(text, format!(r#"{{"$blob":{{"hash":"{hash}","bytes":7}}}}"#));
         assert!(is_reference(&raw(&text)));
         assert_eq!(PayloadReference::read(&raw(&text)).unwrap(), reference);
+        assert_eq!(PayloadReference::find(&text).unwrap(), Some(reference));
+        assert_eq!(PayloadReference::find(r#"{"a":1}"#).unwrap(), None);
         let longest = PayloadReference { bytes: u64::MAX, ..reference };
         assert!(longest.to_string().len() <= REFERENCE_BYTES_MAX);
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::envelope::{Metadata, Position, RecordedEvent, Revision, StreamKey};
 use crate::leaf::{Leaf, leaf_of};
-use crate::log::LogError;
+use crate::log::{APPEND_EVENTS_MAX, LogError};
 
 /// The key that the database adds to the metadata of a foreign row: the role that wrote it.
 pub const EXTERNAL_ROLE_KEY: &str = "timeloom_role";
@@ -64,6 +64,11 @@ impl StoredEvent {
     /// The leaf that the event should have.
     pub fn computed_leaf(&self, buffer: &mut Vec<u8>) -> Leaf {
         leaf_of(self, buffer)
+    }
+
+    /// Bytes of its texts as they are stored.
+    pub fn text_bytes(&self) -> usize {
+        self.payload.len() + self.metadata.len()
     }
 
     /// The event as readers get it; a payload in a blob is still its reference.
@@ -124,8 +129,15 @@ struct External {
     role: String,
 }
 
+/// Bytes of texts as stored after which a page of rows ends. More than one append may have, so that a page that begins
+/// where an append begins has the whole of it.
+pub const EXPORT_BYTES_MAX: usize = 8 << 20;
+/// Most rows of one page, as many as one append may have.
+pub const EXPORT_EVENTS_MAX: usize = APPEND_EVENTS_MAX;
+
 /// What a log says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogIdentity {
     /// Its id. A copy of a log has the id of the log.
     pub log_id: Uuid,
@@ -133,9 +145,35 @@ pub struct LogIdentity {
     pub head: Position,
 }
 
+/// Rows out of a log: what copies, backups and checks are made from.
+#[async_trait]
+pub trait LogTransfer: Send + Sync + 'static {
+    /// Which log it is, and how far.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn identity(&self) -> Result<LogIdentity, LogError>;
+
+    /// Rows after `after` in order: at most `limit`, itself at most [`EXPORT_EVENTS_MAX`], and fewer once their texts
+    /// have [`EXPORT_BYTES_MAX`] bytes. None only when nothing is behind `after`. An event that is an append of its own
+    /// says so in [`StoredEvent::append`], whoever wrote it.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError>;
+}
+
 /// Why stored events were not taken.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ImportError {
+    /// Another log is there.
+    #[error("the target holds another log ({found}, not {wanted}): give an empty one")]
+    OtherLog {
+        /// Id of the log that is there.
+        found: Uuid,
+        /// Id of the log that was to be copied.
+        wanted: Uuid,
+    },
     /// They do not follow what is there.
     #[error("the events from position {found} on do not follow the head {head}: begin again at the head")]
     NotNext {
@@ -147,31 +185,66 @@ pub enum ImportError {
     /// An event does not have the leaf that its content gives.
     #[error("the event at position {0} is not what was recorded: its hash differs; the source is damaged")]
     WrongLeaf(Position),
+    /// The events end in the middle of an append.
+    #[error("the event at position {0} is not the end of an append: give whole appends")]
+    AppendNotEnded(Position),
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
 }
 
-/// Rows out of a log, and into a log that nobody appends to: how logs are copied, backed up and restored.
+/// Where a copy stands when it is begun or begun again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// Position of the newest event that is there; 0 in a new copy.
+    pub head: Position,
+    /// Up to where an earlier run compared both sides; 0 when the copy was never finished.
+    pub verified: Position,
+}
+
+/// Rows into a log that nobody appends to: how copies and backups are written and restored.
+///
+/// A copy is marked as unfinished from its begin to its first finish, and is refused for any other use until then. What
+/// is added to a finished copy later comes in whole appends, so that it is a log at every moment.
 #[async_trait]
-pub trait LogTransfer: Send + Sync + 'static {
-    /// Which log it is, and how far.
+pub trait LogImport: LogTransfer {
+    /// Makes the target ready for the rows of the log with this id: an empty target becomes an unfinished copy of it.
     ///
     /// # Errors
-    /// [`LogError`] when the storage fails.
-    async fn identity(&self) -> Result<LogIdentity, LogError>;
+    /// [`ImportError::OtherLog`] when another log is there; it is left as it is.
+    async fn begin(&self, log_id: Uuid) -> Result<Begun, ImportError>;
 
-    /// Rows after `after` in order, at most `limit`.
-    ///
-    /// # Errors
-    /// [`LogError`] when the storage fails.
-    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError>;
-
-    /// Writes rows that follow the head, durably and all or none, after each was checked against its leaf.
+    /// Writes rows that follow the head, durably and all or none, after each was checked against its leaf. They are
+    /// whole appends. Positions, revisions, ids, times, texts and leaves stay as they are.
     ///
     /// # Errors
     /// [`ImportError`]; nothing was written then.
     async fn import(&self, events: Vec<StoredEvent>) -> Result<(), ImportError>;
+
+    /// Both sides are equal up to `verified`: the copy is finished and may be used.
+    ///
+    /// # Errors
+    /// [`ImportError`] when the storage fails.
+    async fn finish(&self, verified: Position) -> Result<(), ImportError>;
+}
+
+/// Checks what every import demands of a page: it follows `head`, each event has its leaf, and it ends with an append.
+///
+/// # Errors
+/// [`ImportError`] about the first event that is wrong.
+pub fn check_page(head: Position, events: &[StoredEvent], buffer: &mut Vec<u8>) -> Result<(), ImportError> {
+    for (event, next) in events.iter().zip(head.0.saturating_add(1)..) {
+        if event.position.0 != next {
+            return Err(ImportError::NotNext { head: Position(next - 1), found: event.position });
+        }
+        if event.computed_leaf(buffer) != event.leaf {
+            return Err(ImportError::WrongLeaf(event.position));
+        }
+    }
+    match events.last() {
+        Some(last) if last.append.is_none() => Err(ImportError::AppendNotEnded(last.position)),
+        _ => Ok(()),
+    }
 }
 
 mod hexadecimal {

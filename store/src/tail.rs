@@ -1,9 +1,10 @@
 //! The live end of a log: committed batches go to subscribers and waiters in memory, never by reading again.
 //!
 //! A subscriber that is behind reads history from storage at its own pace, then is handed over under one lock, so that no
-//! event is missed or brought twice. A live subscriber whose bounded queue is full is told so and let go; it never holds
-//! up the writer.
+//! event is missed or brought twice. A live subscriber whose queue is full, by messages or by bytes, is told so and let
+//! go; it never holds up the writer.
 
+mod budget;
 mod feed;
 mod live;
 mod state;
@@ -18,13 +19,16 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::live::Live;
+pub(crate) use self::budget::Spent;
+use self::live::{Live, Outlet};
 use self::state::State;
 use crate::envelope::{Position, RecordedEvent, StreamKey};
 use crate::log::{Filter, LogError, Subscription, SubscriptionMessage, TenantScope};
 
 /// Most messages in one subscriber's queue, whatever it asks for.
 pub const SUBSCRIPTION_CAPACITY_MAX: usize = 1 << 16;
+/// Bytes of payload in one subscriber's queue; one event that is larger has the queue for itself.
+pub const SUBSCRIPTION_BYTES_MAX: usize = 32 << 20;
 /// Most recent events kept in memory, so that a subscriber a moment behind needs no storage.
 const RECENT_EVENTS_MAX: usize = 4_096;
 /// Most bytes of payload kept in memory with them.
@@ -117,9 +121,11 @@ impl Tail {
         // One slot more than asked for is kept for the last message, so that a full queue still ends with its reason.
         let (sender, receiver) = mpsc::channel(capacity.clamp(2, SUBSCRIPTION_CAPACITY_MAX) + 1);
         let id = self.next_subscriber.fetch_add(1, Ordering::Relaxed);
+        let (budget, spent) = budget::budget();
         let registration = Registration { tail: Arc::downgrade(self), stream: filter.stream.clone(), id };
-        let subscription = Subscription::registered(receiver, registration);
-        let Some(live) = Live::new(id, sender, scope, filter, after) else { return subscription };
+        let subscription = Subscription::registered(receiver, spent, registration);
+        let outlet = Outlet { sender, budget };
+        let Some(live) = Live::new(id, outlet, scope, filter, after) else { return subscription };
         if let Err(behind) = self.attach(live) {
             self.spawn_feed(Arc::clone(history), behind);
         }

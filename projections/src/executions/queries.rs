@@ -8,62 +8,39 @@
 //!   most about twice as many are read as ran at that position;
 //! - as of a position, any status: a walk by creation, each row's version by the primary key.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
 use timeloom_domain::execution::ExecutionStatus;
 use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_store::Position;
 
-use super::table::{TABLE, read_row};
-use super::{ExecutionFilter, ExecutionRow};
-use crate::listing::{Rows, stored};
-use crate::page::{AsOf, Page, PageOf};
+use super::ExecutionFilter;
+use crate::database::{Named, Query, Rows, Value};
+use crate::page::{AsOf, Page};
 
 /// One execution as it was at `as_of`.
-pub(crate) fn one(
-    connection: &Connection,
-    tenant: TenantId,
-    id: ExecutionId,
-    as_of: AsOf,
-) -> rusqlite::Result<Option<ExecutionRow>> {
-    TABLE.one(connection, (tenant, id.0.as_bytes()), as_of, read_row)
+pub(crate) fn one(named: &Named, tenant: TenantId, id: ExecutionId, as_of: AsOf) -> Query {
+    named.one(tenant, id.0.into(), as_of)
 }
 
 /// Executions as they were at `as_of`, newest first.
-pub(crate) fn page(
-    connection: &Connection,
-    tenant: TenantId,
-    as_of: AsOf,
-    page: &Page,
-    filter: ExecutionFilter,
-) -> rusqlite::Result<PageOf<ExecutionRow>> {
-    let rows = match (as_of, filter.status) {
-        (Some(position), Some(status)) if !status.has_ended() => {
-            open_at(connection, tenant, position, page, filter, status)?
-        }
-        _ => walk(connection, tenant, as_of, page, filter)?,
-    };
-    Ok(PageOf::cut(rows, page, |row| row.created_position))
+pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: ExecutionFilter) -> Query {
+    match (as_of, filter.status) {
+        (Some(position), Some(status)) if !status.has_ended() => open_at(named, tenant, position, page, filter, status),
+        _ => walk(named, tenant, as_of, page, filter),
+    }
 }
 
-fn walk(
-    connection: &Connection,
-    tenant: TenantId,
-    as_of: AsOf,
-    page: &Page,
-    filter: ExecutionFilter,
-) -> rusqlite::Result<Vec<ExecutionRow>> {
-    let mut conditions = Vec::new();
+fn walk(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: ExecutionFilter) -> Query {
+    let mut conditions: Vec<(&str, Value<'_>)> = Vec::new();
     if let Some(workflow) = filter.workflow_id {
-        conditions.push(("newest.workflow_id = ?", Value::Blob(workflow.0.as_bytes().to_vec())));
+        conditions.push(("newest.workflow_id = ?", workflow.0.into()));
     }
     let mut row_as_of = as_of;
     if let Some(status) = filter.status {
-        conditions.push(("newest.status = ?", Value::Text(status.name().to_owned())));
+        conditions.push(("newest.status = ?", status.name().into()));
         if let Some(position) = as_of {
             // The newest version is the one that held, or the execution had not ended then.
             row_as_of = None;
-            conditions.push(("newest.from_position <= ?", Value::Integer(stored(position.0))));
+            conditions.push(("newest.from_position <= ?", position.into()));
         }
     }
     let index = match (filter.workflow_id, filter.status) {
@@ -72,43 +49,38 @@ fn walk(
         (None, Some(_)) => "executions_status",
         (Some(_), Some(_)) => "executions_workflow_status",
     };
-    let rows = Rows { tenant, as_of: row_as_of, newest: page.newest(as_of), limit: page.rows() + 1, index, conditions };
-    TABLE.page(connection, rows, read_row)
+    named.page(Rows { tenant, as_of: row_as_of, newest: page.newest(as_of), limit: page.rows() + 1, index, conditions })
 }
 
 /// Executions that had this status at `position` and not for ever.
 fn open_at(
-    connection: &Connection,
+    named: &Named,
     tenant: TenantId,
     position: Position,
     page: &Page,
     filter: ExecutionFilter,
     status: ExecutionStatus,
-) -> rusqlite::Result<Vec<ExecutionRow>> {
+) -> Query {
     // A version that closed holds at the position if it began at or before it and ended after it. Of class c it is
     // shorter than 2^(c+1), so it began less than that before the position.
     let workflow = if filter.workflow_id.is_some() { "AND version.workflow_id = ?5" } else { "" };
-    let columns = TABLE.selected();
+    let (columns, name) = (named.selected(), named.build());
+    let (newest, closed) = (named.indexed_by("executions_status"), named.indexed_by("executions_closed"));
     let sql = format!(
         "WITH RECURSIVE classes (class) AS (SELECT 0 UNION ALL SELECT class + 1 FROM classes WHERE class < 61)
-         SELECT {columns} FROM executions AS version INDEXED BY executions_status
+         SELECT {columns} FROM {name} AS version {newest}
          WHERE version.tenant = ?1 AND version.status = ?2 AND version.to_position IS NULL
              AND version.created_position <= ?4 AND version.from_position <= ?3 {workflow}
          UNION ALL
-         SELECT {columns} FROM classes CROSS JOIN executions AS version INDEXED BY executions_closed
+         SELECT {columns} FROM classes CROSS JOIN {name} AS version {closed}
          WHERE version.tenant = ?1 AND version.status = ?2 AND version.span_class = classes.class
-             AND version.from_position <= ?3 AND version.from_position > ?3 - (2 << classes.class)
+             AND version.to_position IS NOT NULL
+             AND version.from_position <= ?3 AND version.from_position > ?3 - (CAST(2 AS bigint) << classes.class)
              AND version.to_position > ?3 AND version.created_position <= ?4 {workflow}
          ORDER BY created_position DESC LIMIT {}",
         page.rows() + 1,
     );
-    let mut parameters = vec![
-        Value::Integer(tenant.0.into()),
-        Value::Text(status.name().to_owned()),
-        Value::Integer(stored(position.0)),
-        Value::Integer(stored(page.newest(Some(position)))),
-    ];
-    parameters.extend(filter.workflow_id.map(|workflow| Value::Blob(workflow.0.as_bytes().to_vec())));
-    let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_map(params_from_iter(parameters), read_row)?.collect()
+    let mut values = vec![tenant.into(), status.name().into(), position.into(), page.newest(Some(position)).into()];
+    values.extend(filter.workflow_id.map(|workflow| Value::from(workflow.0)));
+    Query::new(named.dialect, sql, values)
 }

@@ -7,6 +7,7 @@ use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionStatus};
 use timeloom_projections::{AsOf, ExecutionFilter, Page, ProjectionError, ReadModels, WorkflowFilter};
 
+use crate::places::Place;
 use crate::world::{
     TENANT, Told, World, caught_up, chances, execution_id, log_of, position, slug, start, told, workflow_id,
 };
@@ -91,18 +92,23 @@ proptest! {
                 world.happen(chance);
             }
             let (story, executions) = (world.story, world.executions.len());
-            let folder = tempfile::tempdir().unwrap();
-            let whole = caught_up(folder.path(), &log_of(&story).await).await;
+            let (folder, database) = (Place::folder(), Place::postgres().await);
+            let log = log_of(&story).await;
+            let whole = [caught_up(folder.store(), &log).await, caught_up(database.store(), &log).await];
             for cut in cuts {
                 let cut = cut.index(story.len() + 1);
                 let folder = tempfile::tempdir().unwrap();
                 let then = caught_up(folder.path(), &log_of(&story[..cut]).await).await;
                 let given_then = answers(&then, None, executions).await;
-                assert_eq!(answers(&whole, Some(position(cut)), executions).await, given_then);
-                check_against_aggregates(&whole, &story[..cut], executions).await;
+                for whole in &whole {
+                    assert_eq!(answers(whole, Some(position(cut)), executions).await, given_then);
+                    check_against_aggregates(whole, &story[..cut], executions).await;
+                }
                 then.close().await.unwrap();
             }
-            whole.close().await.unwrap();
+            for whole in whole {
+                whole.close().await.unwrap();
+            }
         });
     }
 }

@@ -1,28 +1,26 @@
 //! However the log was followed, interrupted or taken up again, the rows are the same.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use rusqlite::Connection;
-use serde_json::value::RawValue;
 use timeloom_domain::execution::ExecutionEvent;
-use timeloom_projections::{ProjectionError, ReadModels, rebuild};
+use timeloom_projections::ReadModels;
 use timeloom_store::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, MemoryLog, Position, RecordedEvent, Revision,
     StreamKey, Subscription, SubscriptionMessage, TenantScope,
 };
 use tokio::sync::mpsc;
 
+use crate::places::Place;
 use crate::world::{
-    PATIENCE, TENANT, Told, caught_up, chances, completed, dump, empty_log, execution_id, log_of, position,
-    rebuilt_dump, start, story_of, tell, told, workflow_id,
+    PATIENCE, Told, caught_up, chances, completed, empty_log, execution_id, log_of, position, rebuilt_dump, start,
+    story_of, tell, told,
 };
 
 /// A story of so many executions with ten nodes each.
-fn long_story(executions: usize) -> Vec<Told> {
+pub fn long_story(executions: usize) -> Vec<Told> {
     let execution = |number| {
         let id = execution_id(number);
         let nodes = (0..10).map(move |index| told(id, &completed(index, &[1])));
@@ -40,9 +38,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let story = story_of(&chances);
-            let folder = tempfile::tempdir().unwrap();
+            let place = Place::folder();
             let log = empty_log();
-            let mut models = caught_up(folder.path(), &log).await;
+            let mut models = caught_up(place.store(), &log).await;
             let mut rest = &story[..];
             for (turn, cut) in cuts.iter().cycle().enumerate() {
                 let (part, later) = rest.split_at((*cut).min(rest.len()));
@@ -52,7 +50,7 @@ proptest! {
                     0 => models.wait_for(log.head(), PATIENCE).await.unwrap(),
                     1 => {
                         models.close().await.unwrap();
-                        models = ReadModels::open(folder.path(), Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
+                        models = ReadModels::open(place.store(), Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
                         models.start().unwrap();
                     }
                     _ => {}
@@ -63,7 +61,7 @@ proptest! {
             }
             models.wait_for(log.head(), PATIENCE).await.unwrap();
             models.close().await.unwrap();
-            assert_eq!(dump(folder.path()), rebuilt_dump(&story).await);
+            assert_eq!(place.dump().await, rebuilt_dump(&story).await);
         });
     }
 }
@@ -72,96 +70,52 @@ proptest! {
 async fn what_a_crash_leaves_on_disk_is_taken_up_exactly_once() {
     let story = long_story(400);
     let log = log_of(&story).await;
-    let folder = tempfile::tempdir().unwrap();
-    let models = ReadModels::open(folder.path(), Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
+    let place = Place::folder();
+    let models = ReadModels::open(place.store(), Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
     models.start().unwrap();
     models.wait_for(position(1_000), PATIENCE).await.unwrap();
     // What another process would find now: the files as they are, the writer in the middle of its work.
-    let after_crash = tempfile::tempdir().unwrap();
-    for file in ["read-models.db", "read-models.db-wal"] {
-        std::fs::copy(folder.path().join(file), after_crash.path().join(file)).unwrap();
+    let after_crash = Place::folder();
+    for suffix in ["", "-wal"] {
+        let beside = |place: &Place| format!("{}{suffix}", place.file().display());
+        std::fs::copy(beside(&place), beside(&after_crash)).unwrap();
     }
     // The writer itself ends without being closed.
     drop(models);
 
     let expected = rebuilt_dump(&story).await;
-    for folder in [after_crash.path(), folder.path()] {
-        let models = caught_up(folder, &log).await;
-        assert!(models.status().iter().all(|status| status.lag == 0 && status.parked.is_none()));
+    for place in [after_crash, place] {
+        let models = caught_up(place.store(), &log).await;
+        assert!(models.status().iter().all(|status| status.lag == 0 && status.parked == 0));
         models.close().await.unwrap();
-        assert_eq!(dump(folder), expected);
+        assert_eq!(place.dump().await, expected);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unreadable_event_parks_its_projection_alone() {
-    let mut story = long_story(2);
-    let mut unreadable = told(workflow_id(0), &timeloom_domain::workflow::WorkflowEvent::WorkflowArchived {});
-    unreadable.event.event_type = "WorkflowCreated";
-    unreadable.event.payload = Arc::from(RawValue::from_string(r#"{"type":"workflow_created"}"#.to_owned()).unwrap());
-    story.insert(5, unreadable);
-    let log = log_of(&story).await;
-    let folder = tempfile::tempdir().unwrap();
-    // The second time it is tried again, and the others do not fold anything twice.
-    for _ in 0..2 {
-        let models = caught_up(folder.path(), &log).await;
-        let status = models.status();
-        let workflows = status.iter().find(|status| status.name == "workflows").unwrap();
-        let parked = workflows.parked.as_ref().unwrap();
-        assert_eq!((workflows.position, parked.position, workflows.lag), (position(5), position(6), 20));
-        assert!(parked.error.contains("definition"), "{}", parked.error);
-        let others: Vec<_> = status.iter().filter(|status| status.name != "workflows").collect();
-        assert!(others.iter().all(|status| status.position == log.head() && status.parked.is_none()), "{others:?}");
-        assert_eq!(models.node_runs(TENANT, execution_id(1), None).await.unwrap().len(), 10);
-        models.close().await.unwrap();
-    }
-    assert_eq!(dump(folder.path()), rebuilt_dump(&story).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_another_version_or_log_or_a_damaged_one_is_built_again() {
     let story = long_story(3);
     let log = log_of(&story).await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("read-models.db");
+    let place = Place::folder();
     let expected = rebuilt_dump(&story).await;
-    let spoil = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     for case in 0..5 {
-        let models = caught_up(folder.path(), &log).await;
+        let models = caught_up(place.store(), &log).await;
         models.close().await.unwrap();
-        assert_eq!(dump(folder.path()), expected, "case {case}");
+        assert_eq!(place.dump().await, expected, "case {case}");
+        let (executions, node_runs) = (place.live("executions").await, place.live("node_runs").await);
         match case {
-            0 => spoil("PRAGMA user_version = 99; DELETE FROM executions"),
-            1 => spoil("UPDATE projections SET definition = 'old' WHERE name = 'node_runs'; DELETE FROM node_runs"),
-            2 => std::fs::write(&path, "no database at all, and longer than a header of one hundred bytes".repeat(3))
-                .unwrap(),
-            _ => spoil("DELETE FROM workflows; UPDATE projections SET position = 1000; DELETE FROM executions"),
+            0 => place.run("PRAGMA user_version = 99").await,
+            1 => {
+                let old = "UPDATE projections SET definition = 'old' WHERE name = 'node_runs'";
+                place.run(&format!("{old}; DELETE FROM {node_runs}")).await;
+            }
+            2 => {
+                let text = "no database at all, and longer than a header of one hundred bytes";
+                std::fs::write(place.file(), text.repeat(3)).unwrap();
+            }
+            _ => place.run(&format!("UPDATE projections SET position = 1000; DELETE FROM {executions}")).await,
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_beside_the_live_rows_takes_their_place() {
-    let story = long_story(60);
-    let log = log_of(&story[..600]).await;
-    let folder = tempfile::tempdir().unwrap();
-    let models = caught_up(folder.path(), &log).await;
-    Connection::open(folder.path().join("read-models.db")).unwrap().execute_batch("DELETE FROM node_runs").unwrap();
-    assert_eq!(models.node_runs(TENANT, execution_id(0), None).await.unwrap(), []);
-
-    let (report, ()) = tokio::join!(models.rebuild(), tell(&log, &story[600..]));
-    let report = report.unwrap();
-    assert!(report.events >= 600 && report.events == report.position.0, "{report:?}");
-    assert_eq!(models.node_runs(TENANT, execution_id(0), None).await.unwrap().len(), 10);
-    models.wait_for(log.head(), PATIENCE).await.unwrap();
-    models.close().await.unwrap();
-    assert_eq!(dump(folder.path()), rebuilt_dump(&story).await);
-    assert!(matches!(models.start(), Err(ProjectionError::Closed)));
-
-    let report = rebuild(folder.path(), Arc::clone(&log) as Arc<dyn EventLog>).await.unwrap();
-    assert_eq!((report.events, report.position), (720, position(720)));
-    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["read-models.db"]);
 }
 
 /// A log whose first subscriptions fall behind or fail after a few events.
@@ -236,13 +190,12 @@ fn futures_free<F: Future>(future: F) -> F::Output {
 async fn falling_behind_and_failing_reads_lose_and_double_nothing() {
     let story = long_story(20);
     let log = log_of(&story).await;
-    let folder: &Path = &tempfile::tempdir().unwrap().keep();
+    let place = Place::folder();
     let stumbling = Arc::new(Stumbling { log: Arc::clone(&log), subscriptions: AtomicUsize::new(0) });
-    let models = ReadModels::open(folder, stumbling).unwrap();
+    let models = ReadModels::open(place.store(), stumbling).unwrap();
     models.start().unwrap();
     models.wait_for(log.head(), PATIENCE).await.unwrap();
     assert_eq!(models.fault(), None);
     models.close().await.unwrap();
-    assert_eq!(dump(folder), rebuilt_dump(&story).await);
-    std::fs::remove_dir_all(folder).unwrap();
+    assert_eq!(place.dump().await, rebuilt_dump(&story).await);
 }

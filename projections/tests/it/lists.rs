@@ -4,7 +4,8 @@ use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus};
 use timeloom_domain::ids::ExecutionId;
 use timeloom_projections::{AsOf, ExecutionFilter, Page, ReadModels};
 
-use crate::world::{PATIENCE, TENANT, Told, caught_up, execution_id, log_of, position, start, tell, told, workflow_id};
+use crate::places::Place;
+use crate::world::{TENANT, Told, caught_up, execution_id, log_of, position, reach, start, tell, told, workflow_id};
 use timeloom_store::EventLog;
 
 fn started(numbers: std::ops::Range<usize>) -> Vec<Told> {
@@ -25,49 +26,53 @@ async fn walk(models: &ReadModels, as_of: AsOf, filter: ExecutionFilter, mut pag
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_stays_where_it_is_while_executions_come_and_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let log = log_of(&started(0..25)).await;
-    let models = caught_up(folder.path(), &log).await;
-    let first = models.executions(TENANT, None, &Page::first(10), ExecutionFilter::default()).await.unwrap();
-    assert!(first.has_next);
+    for place in Place::both().await {
+        let log = log_of(&started(0..25)).await;
+        let models = caught_up(place.store(), &log).await;
+        let first = models.executions(TENANT, None, &Page::first(10), ExecutionFilter::default()).await.unwrap();
+        assert!(first.has_next);
 
-    tell(&log, &started(25..40)).await;
-    let ended = (0..25).map(|number| told(execution_id(number), &ExecutionEvent::ExecutionCompleted { at_ms: 9 }));
-    tell(&log, &ended.collect::<Vec<_>>()).await;
-    models.wait_for(log.head(), PATIENCE).await.unwrap();
+        tell(&log, &started(25..40)).await;
+        let ended = (0..25).map(|number| told(execution_id(number), &ExecutionEvent::ExecutionCompleted { at_ms: 9 }));
+        tell(&log, &ended.collect::<Vec<_>>()).await;
+        reach(&models, log.head()).await;
 
-    let cursor = first.end_cursor.unwrap().to_string().parse().unwrap();
-    let mut ids: Vec<ExecutionId> = first.rows.iter().map(|row| row.id).collect();
-    ids.extend(walk(&models, None, ExecutionFilter::default(), Page::after(4, cursor)).await);
-    assert_eq!(ids, (0..25).rev().map(execution_id).collect::<Vec<_>>());
+        let cursor = first.end_cursor.unwrap().to_string().parse().unwrap();
+        let mut ids: Vec<ExecutionId> = first.rows.iter().map(|row| row.id).collect();
+        ids.extend(walk(&models, None, ExecutionFilter::default(), Page::after(4, cursor)).await);
+        assert_eq!(ids, (0..25).rev().map(execution_id).collect::<Vec<_>>());
+        models.close().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_and_moments_go_together_page_by_page() {
-    let folder = tempfile::tempdir().unwrap();
-    let log = log_of(&started(0..30)).await;
-    let before = position(30);
-    let ended = (0..30).filter(|number| number % 3 == 0);
-    let ended = ended.map(|number| told(execution_id(number), &ExecutionEvent::ExecutionCompleted { at_ms: 9 }));
-    tell(&log, &ended.collect::<Vec<_>>()).await;
-    let models = caught_up(folder.path(), &log).await;
-    let ids = |keep: &dyn Fn(&usize) -> bool| (0..30).rev().filter(keep).map(execution_id).collect::<Vec<_>>();
-    let (workflow_id, none) = (Some(workflow_id(1)), ExecutionFilter::default());
-    let running = ExecutionFilter { status: Some(ExecutionStatus::Running), ..none };
-    let completed = ExecutionFilter { status: Some(ExecutionStatus::Completed), ..none };
+    for place in Place::both().await {
+        let log = log_of(&started(0..30)).await;
+        let before = position(30);
+        let ended = (0..30).filter(|number| number % 3 == 0);
+        let ended = ended.map(|number| told(execution_id(number), &ExecutionEvent::ExecutionCompleted { at_ms: 9 }));
+        tell(&log, &ended.collect::<Vec<_>>()).await;
+        let models = caught_up(place.store(), &log).await;
+        let ids = |keep: &dyn Fn(&usize) -> bool| (0..30).rev().filter(keep).map(execution_id).collect::<Vec<_>>();
+        let (workflow_id, none) = (Some(workflow_id(1)), ExecutionFilter::default());
+        let running = ExecutionFilter { status: Some(ExecutionStatus::Running), ..none };
+        let completed = ExecutionFilter { status: Some(ExecutionStatus::Completed), ..none };
 
-    for first in [1, 7, 100] {
-        let walk = async |as_of, filter| walk(&models, as_of, filter, Page::first(first)).await;
-        assert_eq!(walk(None, none).await, ids(&|_| true));
-        assert_eq!(walk(None, running).await, ids(&|number| number % 3 != 0));
-        assert_eq!(walk(Some(before), running).await, ids(&|_| true));
-        assert_eq!(walk(None, completed).await, ids(&|number| number % 3 == 0));
-        assert_eq!(walk(Some(before), completed).await, []);
-        // Positions 31 to 33 ended the executions 0, 3 and 6.
-        assert_eq!(walk(Some(position(33)), completed).await, ids(&|number| [0, 3, 6].contains(number)));
-        let odd = ExecutionFilter { workflow_id, ..running };
-        assert_eq!(walk(Some(position(33)), odd).await, ids(&|number| number % 2 == 1 && *number != 3));
-        assert_eq!(walk(None, ExecutionFilter { workflow_id, ..none }).await, ids(&|number| number % 2 == 1));
-        assert_eq!(walk(Some(position(10)), none).await, ids(&|number| *number < 10));
+        for first in [1, 7, 100] {
+            let walk = async |as_of, filter| walk(&models, as_of, filter, Page::first(first)).await;
+            assert_eq!(walk(None, none).await, ids(&|_| true));
+            assert_eq!(walk(None, running).await, ids(&|number| number % 3 != 0));
+            assert_eq!(walk(Some(before), running).await, ids(&|_| true));
+            assert_eq!(walk(None, completed).await, ids(&|number| number % 3 == 0));
+            assert_eq!(walk(Some(before), completed).await, []);
+            // Positions 31 to 33 ended the executions 0, 3 and 6.
+            assert_eq!(walk(Some(position(33)), completed).await, ids(&|number| [0, 3, 6].contains(number)));
+            let odd = ExecutionFilter { workflow_id, ..running };
+            assert_eq!(walk(Some(position(33)), odd).await, ids(&|number| number % 2 == 1 && *number != 3));
+            assert_eq!(walk(None, ExecutionFilter { workflow_id, ..none }).await, ids(&|number| number % 2 == 1));
+            assert_eq!(walk(Some(position(10)), none).await, ids(&|number| *number < 10));
+        }
+        models.close().await.unwrap();
     }
 }

@@ -9,6 +9,8 @@ mod feed;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod world;

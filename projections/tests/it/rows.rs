@@ -10,6 +10,7 @@ use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_projections::{Page, SettingsSummary, WorkflowFilter};
 use timeloom_store::Revision;
 
+use crate::places::Place;
 use crate::world::{
     TENANT, Told, caught_up, completed, definition, execution_id, items, log_of, position, run, slug, start, told,
     told_by, workflow_id,
@@ -27,32 +28,34 @@ async fn a_workflow_row_follows_its_draft_and_remembers_what_is_published() {
         told(id, &WorkflowEvent::WorkflowPinsChanged { node: "n0".to_owned(), items: Some(items(3)) }),
         told(id, &WorkflowEvent::WorkflowArchived {}),
     ];
-    let folder = tempfile::tempdir().unwrap();
-    let models = caught_up(folder.path(), &log_of(&story).await).await;
-    let at = async |at| models.workflow(TENANT, id, Some(position(at))).await.unwrap();
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let at = async |at| models.workflow(TENANT, id, Some(position(at))).await.unwrap();
 
-    assert_eq!(at(0).await, None);
-    let created = at(1).await.unwrap();
-    assert_eq!((created.name.as_str(), created.node_count, created.published_version), ("first", 2, None));
-    assert_eq!(created.settings.timezone.as_deref(), Some("Europe/Berlin"));
-    assert_eq!(at(2).await.unwrap().published_version, Some(1));
-    let updated = at(3).await.unwrap();
-    assert_eq!((updated.name.as_str(), updated.node_count, updated.published_version), ("second", 5, Some(1)));
-    let expected = SettingsSummary { execution_timeout: Some(30.0), ..SettingsSummary::default() };
-    assert_eq!(at(4).await.unwrap().settings, expected);
-    assert!(!at(5).await.unwrap().archived);
-    let archived = models.workflow(TENANT, id, None).await.unwrap().unwrap();
-    assert!(archived.archived);
-    assert_eq!(archived.provenance.created_position, position(1));
-    assert_eq!((archived.provenance.updated_position, archived.provenance.revision), (position(6), Revision(6)));
-    assert_eq!(archived.provenance.created_at, created.provenance.updated_at);
+        assert_eq!(at(0).await, None);
+        let created = at(1).await.unwrap();
+        assert_eq!((created.name.as_str(), created.node_count, created.published_version), ("first", 2, None));
+        assert_eq!(created.settings.timezone.as_deref(), Some("Europe/Berlin"));
+        assert_eq!(at(2).await.unwrap().published_version, Some(1));
+        let updated = at(3).await.unwrap();
+        assert_eq!((updated.name.as_str(), updated.node_count, updated.published_version), ("second", 5, Some(1)));
+        let expected = SettingsSummary { execution_timeout: Some(30.0), ..SettingsSummary::default() };
+        assert_eq!(at(4).await.unwrap().settings, expected);
+        assert!(!at(5).await.unwrap().archived);
+        let archived = models.workflow(TENANT, id, None).await.unwrap().unwrap();
+        assert!(archived.archived);
+        assert_eq!(archived.provenance.created_position, position(1));
+        assert_eq!((archived.provenance.updated_position, archived.provenance.revision), (position(6), Revision(6)));
+        assert_eq!(archived.provenance.created_at, created.provenance.updated_at);
 
-    let filter = |archived| WorkflowFilter { archived: Some(archived) };
-    let count = async |as_of, archived| {
-        models.workflows(TENANT, as_of, &Page::first(10), filter(archived)).await.unwrap().rows.len()
-    };
-    assert_eq!((count(None, true).await, count(None, false).await), (1, 0));
-    assert_eq!((count(Some(position(5)), true).await, count(Some(position(5)), false).await), (0, 1));
+        let filter = |archived| WorkflowFilter { archived: Some(archived) };
+        let count = async |as_of, archived| {
+            models.workflows(TENANT, as_of, &Page::first(10), filter(archived)).await.unwrap().rows.len()
+        };
+        assert_eq!((count(None, true).await, count(None, false).await), (1, 0));
+        assert_eq!((count(Some(position(5)), true).await, count(Some(position(5)), false).await), (0, 1));
+        models.close().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,21 +75,23 @@ async fn plugin_and_model_rows_follow_their_streams() {
         told(&name, &ModelEvent::ModelDisabled { reason: "slow".to_owned() }),
         told(&name, &ModelEvent::ModelEnabled {}),
     ];
-    let folder = tempfile::tempdir().unwrap();
-    let models = caught_up(folder.path(), &log_of(&story).await).await;
-    let plugin = async |at| models.plugin(TENANT, &name, Some(position(at))).await.unwrap().unwrap();
-    let model = async |at| models.model(TENANT, &name, Some(position(at))).await.unwrap().unwrap();
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let plugin = async |at| models.plugin(TENANT, &name, Some(position(at))).await.unwrap().unwrap();
+        let model = async |at| models.model(TENANT, &name, Some(position(at))).await.unwrap().unwrap();
 
-    assert_eq!(plugin(3).await.enabled_version.as_deref(), Some("1.0"));
-    assert_eq!(plugin(3).await.versions.len(), 1);
-    let disabled = plugin(4).await;
-    assert_eq!((disabled.enabled_version, disabled.disabled_reason.as_deref()), (None, Some("unsafe")));
-    assert!(plugin(5).await.retired);
-    assert_eq!(model(8).await.promoted_version, Some(1));
-    assert_eq!((model(9).await.disabled, model(9).await.disabled_reason.as_deref()), (true, Some("slow")));
-    assert_eq!((model(10).await.disabled, model(10).await.disabled_reason), (false, None));
-    assert_eq!(models.plugins(TENANT, None, &Page::first(5)).await.unwrap().rows.len(), 1);
-    assert_eq!(models.models(TENANT, Some(position(5)), &Page::first(5)).await.unwrap().rows.len(), 0);
+        assert_eq!(plugin(3).await.enabled_version.as_deref(), Some("1.0"));
+        assert_eq!(plugin(3).await.versions.len(), 1);
+        let disabled = plugin(4).await;
+        assert_eq!((disabled.enabled_version, disabled.disabled_reason.as_deref()), (None, Some("unsafe")));
+        assert!(plugin(5).await.retired);
+        assert_eq!(model(8).await.promoted_version, Some(1));
+        assert_eq!((model(9).await.disabled, model(9).await.disabled_reason.as_deref()), (true, Some("slow")));
+        assert_eq!((model(10).await.disabled, model(10).await.disabled_reason), (false, None));
+        assert_eq!(models.plugins(TENANT, None, &Page::first(5)).await.unwrap().rows.len(), 1);
+        assert_eq!(models.models(TENANT, Some(position(5)), &Page::first(5)).await.unwrap().rows.len(), 0);
+        models.close().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,22 +107,24 @@ async fn an_execution_row_changes_with_its_status_and_counts_nodes_at_its_end() 
         told(id, &node_failed(2)),
         told(id, &ExecutionEvent::ExecutionFailed { node: Some("n2".to_owned()), error, at_ms: 9_000 }),
     ];
-    let folder = tempfile::tempdir().unwrap();
-    let models = caught_up(folder.path(), &log_of(&story).await).await;
-    let at = async |at| models.execution(TENANT, id, Some(position(at))).await.unwrap().unwrap();
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let at = async |at| models.execution(TENANT, id, Some(position(at))).await.unwrap().unwrap();
 
-    let running = at(3).await;
-    assert_eq!((running.status, running.updated_position), (ExecutionStatus::Running, position(1)));
-    assert_eq!((running.workflow_version, running.mode), (Some(1), ExecutionMode::Production));
-    assert_eq!(running.nodes_completed, None);
-    let waiting = at(4).await;
-    assert_eq!((waiting.status, waiting.waiting_until_ms), (ExecutionStatus::Waiting, Some(7_000)));
-    assert_eq!(at(5).await.waiting_until_ms, None);
-    let failed = at(7).await;
-    assert_eq!((failed.status, failed.ended_at_ms), (ExecutionStatus::Failed, Some(9_000)));
-    assert_eq!((failed.error.as_deref(), failed.error_node.as_deref()), (Some("no such host"), Some("n2")));
-    assert_eq!((failed.nodes_completed, failed.nodes_failed), (Some(2), Some(1)));
-    assert_eq!((failed.created_position, failed.revision), (position(1), Revision(7)));
+        let running = at(3).await;
+        assert_eq!((running.status, running.updated_position), (ExecutionStatus::Running, position(1)));
+        assert_eq!((running.workflow_version, running.mode), (Some(1), ExecutionMode::Production));
+        assert_eq!(running.nodes_completed, None);
+        let waiting = at(4).await;
+        assert_eq!((waiting.status, waiting.waiting_until_ms), (ExecutionStatus::Waiting, Some(7_000)));
+        assert_eq!(at(5).await.waiting_until_ms, None);
+        let failed = at(7).await;
+        assert_eq!((failed.status, failed.ended_at_ms), (ExecutionStatus::Failed, Some(9_000)));
+        assert_eq!((failed.error.as_deref(), failed.error_node.as_deref()), (Some("no such host"), Some("n2")));
+        assert_eq!((failed.nodes_completed, failed.nodes_failed), (Some(2), Some(1)));
+        assert_eq!((failed.created_position, failed.revision), (position(1), Revision(7)));
+        models.close().await.unwrap();
+    }
 }
 
 fn node_failed(execution_index: usize) -> ExecutionEvent {
@@ -144,21 +151,23 @@ async fn a_node_run_row_names_the_event_that_holds_its_data() {
         told(id, &started(2)),
         told(id, &completed(1, &[4])),
     ];
-    let folder = tempfile::tempdir().unwrap();
-    let models = caught_up(folder.path(), &log_of(&story).await).await;
-    let at = async |at| models.node_runs(TENANT, id, Some(position(at))).await.unwrap();
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let at = async |at| models.node_runs(TENANT, id, Some(position(at))).await.unwrap();
 
-    let first = at(2).await.remove(0);
-    assert_eq!((first.node.as_str(), first.status, first.attempts), ("n0", NodeRunStatus::Completed, 1));
-    assert_eq!(first.item_counts, Some(vec![2, 0, 1]));
-    assert_eq!((first.event_revision, first.event_position), (Revision(2), position(2)));
-    assert_eq!(at(3).await[1].status, NodeRunStatus::Scheduled);
-    let retrying = at(5).await.remove(1);
-    assert_eq!((retrying.status, retrying.error.as_deref()), (NodeRunStatus::Retrying, Some("timed out")));
-    let done = at(7).await.remove(1);
-    assert_eq!((done.status, done.attempts, done.started_at_ms), (NodeRunStatus::Completed, 2, Some(10)));
-    assert_eq!((done.error, done.item_counts), (None, Some(vec![4])));
-    assert_eq!(models.node_runs_from(TENANT, id, None, 1, 10).await.unwrap().len(), 1);
+        let first = at(2).await.remove(0);
+        assert_eq!((first.node.as_str(), first.status, first.attempts), ("n0", NodeRunStatus::Completed, 1));
+        assert_eq!(first.item_counts, Some(vec![2, 0, 1]));
+        assert_eq!((first.event_revision, first.event_position), (Revision(2), position(2)));
+        assert_eq!(at(3).await[1].status, NodeRunStatus::Scheduled);
+        let retrying = at(5).await.remove(1);
+        assert_eq!((retrying.status, retrying.error.as_deref()), (NodeRunStatus::Retrying, Some("timed out")));
+        let done = at(7).await.remove(1);
+        assert_eq!((done.status, done.attempts, done.started_at_ms), (NodeRunStatus::Completed, 2, Some(10)));
+        assert_eq!((done.error, done.item_counts), (None, Some(vec![4])));
+        assert_eq!(models.node_runs_from(TENANT, id, None, 1, 10).await.unwrap().len(), 1);
+        models.close().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,14 +176,16 @@ async fn nobody_sees_another_tenants_rows() {
     let mine = told(execution_id(0), &start(0));
     let theirs = told_by(other, execution_id(1), &start(0));
     let story: Vec<Told> = vec![mine, theirs];
-    let folder = tempfile::tempdir().unwrap();
-    let models = caught_up(folder.path(), &log_of(&story).await).await;
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
 
-    assert_eq!(models.execution(TENANT, execution_id(1), None).await.unwrap(), None);
-    for (tenant, own) in [(TENANT, execution_id(0)), (other, execution_id(1))] {
-        for as_of in [None, Some(position(2))] {
-            let page = models.executions(tenant, as_of, &Page::first(10), Default::default()).await.unwrap();
-            assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [own]);
+        assert_eq!(models.execution(TENANT, execution_id(1), None).await.unwrap(), None);
+        for (tenant, own) in [(TENANT, execution_id(0)), (other, execution_id(1))] {
+            for as_of in [None, Some(position(2))] {
+                let page = models.executions(tenant, as_of, &Page::first(10), Default::default()).await.unwrap();
+                assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [own]);
+            }
         }
+        models.close().await.unwrap();
     }
 }

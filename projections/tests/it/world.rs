@@ -1,13 +1,11 @@
 //! Logs with stories in them: random ones that obey the aggregates, and dumps of the tables made of them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
-use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use serde_json::json;
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
@@ -20,10 +18,12 @@ use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::model::{Model, ModelCommand};
 use timeloom_domain::plugin::{Plugin, PluginCommand};
 use timeloom_domain::workflow::{Workflow, WorkflowCommand};
-use timeloom_projections::{ReadModels, rebuild};
+use timeloom_projections::{ReadModelStore, ReadModels, rebuild};
 use timeloom_store::codec::{Encoded, encode};
 use timeloom_store::{Append, EventLog, Expected, MemoryLog, Metadata, NewEvent, Position, StreamKey};
 use uuid::Uuid;
+
+use crate::places::Place;
 
 /// The tenant of all stories but the one about tenants.
 pub const TENANT: TenantId = TenantId(1);
@@ -82,36 +82,24 @@ pub async fn tell(log: &MemoryLog, story: &[Told]) {
 }
 
 /// Read models of the whole log, started and caught up.
-pub async fn caught_up(folder: &Path, log: &Arc<MemoryLog>) -> Arc<ReadModels> {
-    let models = ReadModels::open(folder, Arc::clone(log) as Arc<dyn EventLog>).unwrap();
+pub async fn caught_up(store: impl Into<ReadModelStore>, log: &Arc<MemoryLog>) -> Arc<ReadModels> {
+    let models = ReadModels::open(store, Arc::clone(log) as Arc<dyn EventLog>).unwrap();
     models.start().unwrap();
-    models.wait_for(log.head(), PATIENCE).await.unwrap();
+    reach(&models, log.head()).await;
     models
+}
+
+/// Waits until the rows hold a position, and tells why they do not.
+pub async fn reach(models: &ReadModels, position: Position) {
+    let reached = models.wait_for(position, PATIENCE).await;
+    reached.unwrap_or_else(|behind| panic!("{behind}: {:?}, {:?}", models.fault(), models.status()));
 }
 
 /// The dump of read models built in one go.
 pub async fn rebuilt_dump(story: &[Told]) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    rebuild(folder.path(), log_of(story).await).await.unwrap();
-    dump(folder.path())
-}
-
-/// Every row of every table, in order.
-pub fn dump(folder: &Path) -> Vec<String> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let connection = Connection::open_with_flags(folder.join("read-models.db"), flags).unwrap();
-    let mut lines = Vec::new();
-    let tables = ["workflows", "plugins", "models", "executions", "execution_progress", "node_runs", "projections"];
-    for table in tables {
-        let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4")).unwrap();
-        let columns = statement.column_count();
-        let rows = statement.query_map([], |row| {
-            let cells: Vec<String> = (0..columns).map(|column| format!("{:?}", row.get_ref(column).unwrap())).collect();
-            Ok(format!("{table}: {}", cells.join(" ")))
-        });
-        lines.extend(rows.unwrap().map(Result::unwrap));
-    }
-    lines
+    let folder = Place::folder();
+    rebuild(folder.store(), log_of(story).await, &[]).await.unwrap();
+    folder.dump().await
 }
 
 pub fn workflow_id(number: usize) -> WorkflowId {

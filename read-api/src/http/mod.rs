@@ -6,6 +6,7 @@ mod answer;
 mod graphql;
 mod guard;
 mod health;
+mod log;
 mod negotiation;
 mod page;
 mod parameters;
@@ -80,6 +81,9 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     serve(config, "/", "GET", [get().to(page::graphiql)]);
     serve(config, "/assets/graphiql.js", "GET", [get().to(page::script)]);
     serve(config, "/assets/graphiql.css", "GET", [get().to(page::style)]);
+    serve(config, "/log/identity", "GET", [get().to(log::identity)]);
+    serve(config, "/log/events", "GET", [get().to(log::events)]);
+    serve(config, "/log/blobs/{hash}", "GET", [get().to(log::blob)]);
     serve(config, "/health/live", "GET", [get().to(health::live)]);
     serve(config, "/health/ready", "GET", [get().to(health::ready)]);
 }

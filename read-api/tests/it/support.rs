@@ -98,6 +98,7 @@ impl TestServer {
             read_models: Arc::clone(&read_models),
             log: port_log,
             catalogue,
+            stored: None,
             tenant: TENANT,
             actor: Actor::Local("api".to_owned()),
         });

@@ -4,7 +4,9 @@ mod client;
 mod events;
 mod execution;
 mod expression;
+mod log;
 pub mod output;
+mod progress;
 mod projections;
 mod run;
 mod state;
@@ -57,6 +59,9 @@ enum Verb {
     /// Evaluate expressions
     #[command(subcommand)]
     Expression(expression::ExpressionVerb),
+    /// Copy, back up, restore and verify the log
+    #[command(subcommand)]
+    Log(log::LogVerb),
     /// Work on the read models
     #[command(subcommand)]
     Projections(projections::ProjectionsVerb),
@@ -93,6 +98,7 @@ impl Cli {
             Verb::Events(verb) => verb.run(config).await,
             Verb::State(verb) => verb.run(config).await,
             Verb::Expression(verb) => verb.run(config),
+            Verb::Log(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
         };
         match result {

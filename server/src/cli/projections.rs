@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde_json::json;
 use timeloom_commands::{Ids as _, SystemIds};
+use timeloom_projections::ProjectionStatus;
 use timeloom_store::clock::SystemClock;
 use timeloom_store_sqlite::{SqliteLog, SqliteOptions};
 
@@ -13,8 +14,10 @@ use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
 pub enum ProjectionsVerb {
-    /// Build all read models again from the log of a data folder that no server uses
+    /// Build read models again from the log of a data folder that no server uses
     Rebuild {
+        /// Names of the projections to build: all, when none is named
+        names: Vec<String>,
         /// Answer in JSON.
         #[arg(long)]
         json: bool,
@@ -23,18 +26,37 @@ pub enum ProjectionsVerb {
 
 impl ProjectionsVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
-        let Self::Rebuild { json } = self;
+        let Self::Rebuild { names, json } = self;
         let options = SqliteOptions::new(SystemIds.uuid(), Arc::new(SystemClock));
         let (log, _blobs) = SqliteLog::open(&config.data, options)?;
         output::notice("reading the log …");
         let shared = Arc::clone(&log) as Arc<dyn timeloom_store::EventLog>;
-        let report = timeloom_projections::rebuild(&config.data, shared).await;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let report = timeloom_projections::rebuild(&config.data, shared, &names).await;
         log.close().await;
         let report = report?;
         if json {
-            output::json(&json!({ "events": report.events, "position": report.position }));
-        } else {
-            output::line(&format!("rebuilt from {} events, up to position {}", report.events, report.position));
+            let parked = |status: &ProjectionStatus| json!({ "name": status.name, "parked": status.parked });
+            let projections: Vec<_> = report.projections.iter().map(parked).collect();
+            output::json(&json!({
+                "events": report.events,
+                "rows": report.rows,
+                "position": report.position,
+                "seconds": report.took.as_secs_f64(),
+                "projections": projections,
+            }));
+            return Ok(());
+        }
+        output::line(&format!(
+            "rebuilt from {} events, up to position {}: {} rows in {:.1} s",
+            report.events,
+            report.position,
+            report.rows,
+            report.took.as_secs_f64()
+        ));
+        for status in report.projections.iter().filter(|status| status.parked > 0) {
+            let first = status.first_parked.as_ref().map_or("", |event| event.reason());
+            output::line(&format!("{}: {} events are parked: {first}", status.name, status.parked));
         }
         Ok(())
     }

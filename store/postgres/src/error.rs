@@ -147,6 +147,12 @@ pub enum OpenError {
         /// What this build knows.
         known: u32,
     },
+    /// There is none.
+    #[error("there is no event log in {address}: check the address and the schema")]
+    NoLog {
+        /// Where.
+        address: String,
+    },
     /// A copy into it did not come to its end.
     #[error(
         "the event log in {address} is an unfinished copy: run the same `timeloom log copy` again, it goes on where it stopped"

@@ -6,14 +6,18 @@
 
 mod blobs;
 mod check;
+mod columns;
 mod connect;
 mod error;
 mod external;
+mod leader;
 mod log;
 mod payloads;
 mod readers;
 mod recorded;
 mod schema;
+mod snapshots;
+mod transfer;
 mod writer;
 
 pub use blobs::PostgresBlobs;
@@ -21,4 +25,7 @@ pub use check::CheckReport;
 pub use connect::{Address, AddressError};
 pub use error::{OpenError, PostgresError};
 pub use external::{ExternalCategory, ExternalError};
+pub use leader::Leader;
 pub use log::{PostgresLog, PostgresOptions};
+pub use snapshots::PostgresSnapshots;
+pub use transfer::{PostgresImport, PostgresSource};

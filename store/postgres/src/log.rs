@@ -144,6 +144,10 @@ impl PostgresLog {
         &self.pool
     }
 
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
     /// How many subscribers are live now.
     pub fn subscriber_count(&self) -> usize {
         self.tail.subscriber_count()

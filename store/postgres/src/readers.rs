@@ -42,6 +42,10 @@ impl Readers {
         &self.blobs
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Refuses reads from now on.
     pub(crate) fn close(&self) {
         self.pool.close();
@@ -149,6 +153,13 @@ impl Readers {
         let descending = if direction == Direction::Backward { " DESC" } else { "" };
         let _ = write!(sql, " ORDER BY {order}{descending} LIMIT $3");
         self.events(&sql, &parameters).await
+    }
+
+    /// Position of the newest event, whoever appended it.
+    pub(crate) async fn head(&self) -> Result<Position, LogError> {
+        let rows = self.query("SELECT position FROM log_head", &Vec::new()).await?;
+        let position = rows.first().map(|row| row.try_get(0).map_err(log_error)).transpose()?;
+        Ok(position.map_or(Position::START, |position| Position(unsigned(position))))
     }
 
     /// Times grow with positions, so that halving finds the last event at or before a time without an index.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use timeloom_store::APPEND_BYTES_MAX;
+use timeloom_store::{APPEND_BYTES_MAX, Position};
 use tokio_postgres::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
@@ -19,12 +19,12 @@ const EXTERNAL_METADATA_BYTES_MAX: usize = 64 << 10;
 /// Longest id, type and version of an event that a foreign program appends, in bytes.
 const EXTERNAL_NAME_BYTES_MAX: usize = 255;
 /// How long a foreign program may sit on an open append.
-const EXTERNAL_IDLE_MAX: Duration = Duration::from_secs(10);
+const EXTERNAL_IDLE_MAX: Duration = Duration::from_secs(5);
 /// Held while tables are made: two processes that begin at once make them once.
 const MAKING_LOCK: i64 = 0x5469_6d65_6c6f_6f6d;
 
 /// The tables of the log. Any other table of these names is somebody else's.
-const TABLES: [&str; 5] = ["log_meta", "log_head", "events", "blobs", "external_categories"];
+const TABLES: [&str; 7] = ["log_meta", "log_head", "events", "blobs", "marks", "snapshot_cache", "external_categories"];
 /// What `log_meta` says of itself.
 const APPLICATION: &str = "timeloom event log";
 
@@ -36,7 +36,14 @@ pub(crate) struct Meta {
     pub(crate) schema: String,
     /// Whether a copy into the log has not come to its end.
     pub(crate) unfinished: bool,
+    /// Up to where a copy into the log was compared with its source.
+    pub(crate) verified: Position,
 }
+
+/// What `log_meta` has while a copy into the log has not come to its end.
+pub(crate) const UNFINISHED_COPY: &str = "copying";
+/// What `log_meta` has after a copy was compared with its source: up to where.
+pub(crate) const COPY_VERIFIED: &str = "copy_verified";
 
 impl Meta {
     /// The name on which new positions are announced.
@@ -57,11 +64,35 @@ pub(crate) async fn prepare(
     new_id: Uuid,
     copy: bool,
 ) -> Result<Meta, OpenError> {
-    let failed =
-        |error: tokio_postgres::Error| OpenError::Database { address: address.to_string(), error: error.into() };
+    let failed = |error: tokio_postgres::Error| database_error(address, error);
     let schema = check_server(client, address).await?;
     let transaction = client.transaction().await.map_err(failed)?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MAKING_LOCK]).await.map_err(failed)?;
+    let meta = match read(&transaction, address, &schema).await? {
+        Some(meta) => meta,
+        None => {
+            create(&transaction, &schema, new_id, copy).await.map_err(failed)?;
+            Meta { log_id: new_id, schema, unfinished: copy, verified: Position::START }
+        }
+    };
+    transaction.commit().await.map_err(failed)?;
+    Ok(meta)
+}
+
+/// Which log there is, if there is one. Changes nothing.
+pub(crate) async fn find(client: &mut Client, address: &Address) -> Result<Option<Meta>, OpenError> {
+    let schema = check_server(client, address).await?;
+    let failed = |error: tokio_postgres::Error| database_error(address, error);
+    let transaction = client.build_transaction().read_only(true).start().await.map_err(failed)?;
+    read(&transaction, address, &schema).await
+}
+
+fn database_error(address: &Address, error: tokio_postgres::Error) -> OpenError {
+    OpenError::Database { address: address.to_string(), error: error.into() }
+}
+
+async fn read(transaction: &Transaction<'_>, address: &Address, schema: &str) -> Result<Option<Meta>, OpenError> {
+    let failed = |error: tokio_postgres::Error| database_error(address, error);
     let found = transaction
         .query(
             "SELECT relname::text FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relname = ANY($2)",
@@ -70,20 +101,16 @@ pub(crate) async fn prepare(
         .await
         .map_err(failed)?;
     let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
-    if found.is_empty() {
-        create(&transaction, &schema, new_id, copy).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        return Ok(Meta { log_id: new_id, schema, unfinished: copy });
-    }
     let not_a_log = |table: &str| OpenError::NotALog {
         address: address.to_string(),
-        schema: schema.clone(),
+        schema: schema.to_owned(),
         table: table.to_owned(),
     };
+    let Some(first) = found.first() else { return Ok(None) };
     if !found.iter().any(|table| table == "log_meta") {
-        return Err(not_a_log(found.first().map_or("events", String::as_str)));
+        return Err(not_a_log(first));
     }
-    let value = async |name: &str| read_meta(&transaction, name).await;
+    let value = async |name: &str| read_meta(transaction, name).await;
     // A table of that name without these columns is not ours either.
     let application = value("application").await.map_err(|_| not_a_log("log_meta"))?;
     if application.as_deref() != Some(APPLICATION) {
@@ -96,9 +123,10 @@ pub(crate) async fn prepare(
     }
     let log_id = value("log_id").await.map_err(failed)?;
     let log_id = log_id.and_then(|id| id.parse().ok()).ok_or_else(|| not_a_log("log_meta"))?;
-    let unfinished = value("copying").await.map_err(failed)?.is_some();
-    transaction.commit().await.map_err(failed)?;
-    Ok(Meta { log_id, schema, unfinished })
+    let unfinished = value(UNFINISHED_COPY).await.map_err(failed)?.is_some();
+    let verified = value(COPY_VERIFIED).await.map_err(failed)?.and_then(|position| position.parse().ok());
+    let verified = Position(verified.unwrap_or_default());
+    Ok(Some(Meta { log_id, schema: schema.to_owned(), unfinished, verified }))
 }
 
 /// Whether the server can hold a log; gives the schema to use.
@@ -161,7 +189,7 @@ async fn create(
     let (version, log_id) = (SCHEMA_VERSION.to_string(), log_id.to_string());
     let mut entries = vec![("application", APPLICATION), ("schema_version", &version), ("log_id", &log_id)];
     if copy {
-        entries.push(("copying", "true"));
+        entries.push((UNFINISHED_COPY, "true"));
     }
     for (name, value) in entries {
         transaction.execute(&insert, &[&name, &value]).await?;

@@ -46,6 +46,27 @@ CREATE TABLE blobs (
 );
 ALTER TABLE blobs ALTER COLUMN content SET STORAGE EXTERNAL;
 
+-- Positions that processes remember, such as how far executions have ended. Losing one costs time and nothing else.
+CREATE TABLE marks (
+    name     text   PRIMARY KEY,
+    position bigint NOT NULL
+);
+
+-- Folded states of long streams: a cache. A crash of the server empties it, and anybody may.
+CREATE UNLOGGED TABLE snapshot_cache (
+    saved          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    aggregate_type text   NOT NULL,
+    aggregate_id   text   NOT NULL,
+    tenant_id      bigint NOT NULL,
+    sequence       bigint NOT NULL,
+    position       bigint NOT NULL,
+    event_id       uuid   NOT NULL,
+    fold_hash      bytea  NOT NULL,
+    state          bytea  NOT NULL,
+    checksum       bytea  NOT NULL
+);
+CREATE INDEX snapshot_cache_stream ON snapshot_cache (aggregate_type, aggregate_id, tenant_id, saved);
+
 -- Categories to which a role of the database may append by itself, and for which tenant it then does.
 CREATE TABLE external_categories (
     category  text   NOT NULL,
@@ -159,6 +180,6 @@ ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY external_reads ON events FOR SELECT USING (tenant_id IN (SELECT log_tenants_of_role()));
 CREATE POLICY external_appends ON events FOR INSERT WITH CHECK (tenant_id IN (SELECT log_tenants_of_role()));
 
-REVOKE ALL ON log_meta, log_head, events, blobs, external_categories FROM PUBLIC;
+REVOKE ALL ON log_meta, log_head, events, blobs, marks, snapshot_cache, external_categories FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION log_tenants_of_role() FROM PUBLIC;
 REVOKE UPDATE, DELETE, TRUNCATE ON events FROM CURRENT_USER;

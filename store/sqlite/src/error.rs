@@ -83,6 +83,21 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// There is none.
+    #[error("there is no event log in {}: check the path", path.display())]
+    NoLog {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A copy that was cut off.
+    #[error(
+        "{} holds a copy that was not finished: run the `timeloom log` verb that was writing it again, which goes on where it stopped, or delete the folder",
+        path.display()
+    )]
+    UnfinishedCopy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// SQLite could not open or read it.
     #[error("the event log {} cannot be opened: {error}", path.display())]
     Storage {

@@ -4,6 +4,7 @@
 //! used by one process at a time.
 
 mod blobs;
+mod connections;
 mod error;
 mod folder;
 mod heads;
@@ -14,6 +15,7 @@ mod readers;
 mod recorded;
 mod schema;
 mod snapshots;
+mod transfer;
 mod writer;
 
 pub use blobs::SqliteBlobs;
@@ -21,3 +23,4 @@ pub use error::{OpenError, StorageError};
 pub use folder::{DataFolder, FolderError};
 pub use log::{SqliteLog, SqliteOptions};
 pub use snapshots::SqliteSnapshots;
+pub use transfer::{SqliteImport, SqliteSource};

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::blobs::{BlobFiles, SqliteBlobs};
+use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError};
 use crate::folder::DataFolder;
 use crate::payloads::References;
@@ -27,7 +28,7 @@ use crate::schema;
 use crate::writer::{Message, Request, Writer};
 
 /// Name of the log's file in its folder.
-const LOG_FILE: &str = "log.db";
+pub(crate) const LOG_FILE: &str = "log.db";
 /// Most appends that wait for the writer.
 const QUEUE_REQUESTS_MAX: usize = 4_096;
 /// When to try again after the queue was full.
@@ -41,12 +42,15 @@ pub struct SqliteOptions {
     pub clock: Arc<dyn Clock>,
     /// Largest size of the log's file in pages of 8 KiB; appends that need more are refused. `None`: the disk decides.
     pub pages_max: Option<u32>,
+    /// Name of the SQLite VFS that the file is read and written with; `None`: the operating system's. Tests take the power
+    /// away with it.
+    pub vfs: Option<String>,
 }
 
 impl SqliteOptions {
     /// A log as large as the disk allows.
     pub fn new(log_id: Uuid, clock: Arc<dyn Clock>) -> Self {
-        Self { log_id, clock, pages_max: None }
+        Self { log_id, clock, pages_max: None, vfs: None }
     }
 }
 
@@ -96,17 +100,18 @@ impl SqliteLog {
         folder: Arc<DataFolder>,
         options: SqliteOptions,
     ) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
-        let file = folder.path().join(LOG_FILE);
-        schema::refuse_foreign(folder.path(), &file)?;
+        let path = folder.path().join(LOG_FILE);
+        schema::refuse_foreign(folder.path(), &path)?;
         let storage =
-            |error: rusqlite::Error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) };
-        let mut connection = schema::open_writer(&file, options.pages_max).map_err(storage)?;
-        let log_id = schema::prepare(&mut connection, folder.path(), &file, options.log_id)?;
+            |error: rusqlite::Error| OpenError::Storage { path: path.clone(), error: StorageError::from(error) };
+        let file = LogFile { path: path.clone(), pages_max: options.pages_max, vfs: options.vfs };
+        let mut connection = file.open_writer().map_err(storage)?;
+        let log_id = schema::prepare(&mut connection, folder.path(), &path, options.log_id)?;
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
-        let writer = Writer::new(file.clone(), options.pages_max, connection, options.clock, blobs.files());
+        let writer = Writer::new(file.clone(), connection, options.clock, blobs.files());
         let writer = writer.map_err(storage)?;
         let tail = writer.tail();
-        let readers = Readers::new(file.clone(), blobs.files());
+        let readers = Readers::new(file, blobs.files());
         let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
         // The folder stays locked until the last commit is done, whoever drops the log when.
         let held = Arc::clone(&folder);
@@ -114,7 +119,7 @@ impl SqliteLog {
             writer.run(requests);
             drop(held);
         });
-        let thread = thread.map_err(|error| OpenError::Io { path: file, error })?;
+        let thread = thread.map_err(|error| OpenError::Io { path, error })?;
         let log = Self {
             log_id,
             folder,
@@ -132,6 +137,10 @@ impl SqliteLog {
     /// The id that the log was given when it was made.
     pub fn log_id(&self) -> Uuid {
         self.log_id
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// The folder that the log is in.

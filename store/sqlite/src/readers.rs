@@ -1,7 +1,6 @@
 //! A small pool of connections that can only read, used on blocking threads. Never writes, never checkpoints.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -14,10 +13,10 @@ use timeloom_store::{
 use tokio::sync::Semaphore;
 
 use crate::blobs::BlobFiles;
+use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::payloads::{any_reference, restore, restored_bytes};
 use crate::recorded::{COLUMNS, RowReader, signed, unsigned};
-use crate::schema;
 
 /// Reads that run at the same time.
 const CONNECTIONS_MAX: usize = 4;
@@ -29,7 +28,7 @@ const PAGE_BYTES: usize = 16 << 20;
 /// Connections that read.
 #[derive(Debug)]
 struct Pool {
-    file: PathBuf,
+    file: LogFile,
     blobs: Arc<BlobFiles>,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
@@ -40,7 +39,7 @@ struct Pool {
 pub(crate) struct Readers(Arc<Pool>);
 
 impl Readers {
-    pub(crate) fn new(file: PathBuf, blobs: Arc<BlobFiles>) -> Self {
+    pub(crate) fn new(file: LogFile, blobs: Arc<BlobFiles>) -> Self {
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         Self(Arc::new(Pool { file, blobs, idle: Mutex::new(Vec::new()), permits }))
     }
@@ -51,7 +50,8 @@ impl Readers {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    async fn read<T: Send + 'static>(
+    /// Does `work` with a connection on a thread where it may block.
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
@@ -130,7 +130,7 @@ impl Pool {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => schema::open_reader(&self.file).map_err(log_error)?,
+            None => self.file.open_reader().map_err(log_error)?,
         };
         let result = work(&connection);
         // A connection that met a failure is not used again.
@@ -336,12 +336,13 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::schema;
 
     #[test]
     fn a_stream_is_read_by_its_index_without_sorting() {
         let folder = tempfile::TempDir::new().unwrap();
         let file = folder.path().join("log.db");
-        let mut connection = schema::open_writer(&file, None).unwrap();
+        let mut connection = LogFile::at(&file).open_writer().unwrap();
         schema::prepare(&mut connection, Path::new("."), &file, Uuid::from_u128(1)).unwrap();
         for direction in [Direction::Forward, Direction::Backward] {
             let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", stream_sql(direction))).unwrap();

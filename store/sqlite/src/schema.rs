@@ -1,4 +1,4 @@
-//! The log's file: its tables, its version, and the settings of each connection. Never changes a stored event.
+//! The tables of the log's file, and their version. Never changes a stored event.
 //!
 //! `events` holds every column of the common cqrs-es tables under their names. One append is one run of positions and of
 //! sequence numbers, so only its last event is in the indexes that find the events of a stream and of a command. Ids
@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use crate::error::{OpenError, StorageError};
@@ -17,18 +17,10 @@ use crate::error::{OpenError, StorageError};
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 /// Marks the file as ours: `TLog` in ASCII.
 const APPLICATION_ID: u32 = 0x544c_6f67;
-/// Size of a page of a new file. An append fills several: larger pages mean fewer writes for each commit.
-const PAGE_BYTES: u32 = 8 << 10;
-/// Pages in the write-ahead log before the writer moves them into the main file.
-const CHECKPOINT_PAGES: u32 = 4_000;
-/// Size to which the write-ahead log is cut after it grew over it.
-const WAL_BYTES_KEPT: u32 = 64 << 20;
-/// Kibibytes of pages that the writer keeps.
-const WRITER_CACHE_KIB: u32 = 16 << 10;
-/// Kibibytes of pages that each reader keeps.
-const READER_CACHE_KIB: u32 = 2 << 10;
-/// Prepared statements that a connection keeps.
-const STATEMENTS_KEPT: usize = 32;
+/// In `meta` while a copy was never finished.
+pub(crate) const UNFINISHED_COPY: &str = "unfinished_copy";
+/// In `meta` of a finished copy: up to which position it was compared with its source.
+pub(crate) const COPY_VERIFIED: &str = "copy_verified";
 
 const TABLES: &str = "
 CREATE TABLE meta (
@@ -66,6 +58,9 @@ CREATE UNIQUE INDEX appends_by_stream  ON events (stream_no, sequence)   WHERE a
 CREATE UNIQUE INDEX appends_by_command ON events (command_id, stream_no) WHERE append_events IS NOT NULL;
 ";
 
+/// What every SQLite database begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
 /// The tables that only ever grow.
 const APPEND_ONLY: [&str; 2] = ["events", "streams"];
 
@@ -80,12 +75,21 @@ pub(crate) fn refuse_foreign(folder: &Path, file: &Path) -> Result<(), OpenError
         Ok(0) => return Ok(()),
         Ok(_) => {}
     }
-    if !header.starts_with(b"SQLite format 3\0") {
+    if header.starts_with(&[0; MAGIC.len()]) && has_journal(file) {
+        // The power went while the file was made, before its beginning was there: SQLite takes back the rest.
+        return Ok(());
+    }
+    if !header.starts_with(MAGIC) {
         return Err(OpenError::NotALog { path: file.to_owned() });
     }
     // The user version is at byte 60 of a database's header.
     let found = header.get(60..64).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
     check_version(folder, found)
+}
+
+/// Whether SQLite left a journal of changes that it did not finish.
+fn has_journal(file: &Path) -> bool {
+    std::fs::metadata(file.with_extension("db-journal")).is_ok_and(|journal| journal.len() > 0)
 }
 
 fn check_version(folder: &Path, found: u32) -> Result<(), OpenError> {
@@ -95,43 +99,6 @@ fn check_version(folder: &Path, found: u32) -> Result<(), OpenError> {
     Err(OpenError::NewerSchema { path: folder.to_owned(), found, known: SCHEMA_VERSION })
 }
 
-/// Opens the one connection that writes and checkpoints.
-pub(crate) fn open_writer(file: &Path, pages_max: Option<u32>) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open(file)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.execute_batch(&format!(
-        "PRAGMA page_size = {PAGE_BYTES};
-         PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
-         PRAGMA journal_size_limit = {WAL_BYTES_KEPT};
-         PRAGMA cache_size = -{WRITER_CACHE_KIB};
-         PRAGMA temp_store = MEMORY;
-         PRAGMA trusted_schema = OFF;
-         PRAGMA busy_timeout = 5000;"
-    ))?;
-    if let Some(pages) = pages_max {
-        connection.pragma_update(None, "max_page_count", pages)?;
-    }
-    Ok(connection)
-}
-
-/// Opens a connection that can only read.
-pub(crate) fn open_reader(file: &Path) -> Result<Connection, rusqlite::Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.execute_batch(&format!(
-        "PRAGMA query_only = ON;
-         PRAGMA wal_autocheckpoint = 0;
-         PRAGMA cache_size = -{READER_CACHE_KIB};
-         PRAGMA temp_store = MEMORY;
-         PRAGMA trusted_schema = OFF;
-         PRAGMA busy_timeout = 5000;"
-    ))?;
-    Ok(connection)
-}
-
 /// Makes the tables in a new file, checks the version of an old one, and says which log it is.
 pub(crate) fn prepare(
     connection: &mut Connection,
@@ -139,14 +106,36 @@ pub(crate) fn prepare(
     file: &Path,
     new_id: Uuid,
 ) -> Result<Uuid, OpenError> {
+    match read_about(connection, folder, file)? {
+        Some(about) if about.unfinished => Err(OpenError::UnfinishedCopy { path: folder.to_owned() }),
+        Some(about) => Ok(about.log_id),
+        None => {
+            create(connection, new_id, Made::Empty)
+                .map_err(|error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) })?;
+            Ok(new_id)
+        }
+    }
+}
+
+/// What a file says of its log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About {
+    pub(crate) log_id: Uuid,
+    /// Whether it is a copy that was never finished.
+    pub(crate) unfinished: bool,
+    /// Up to where a copy was compared with its source.
+    pub(crate) verified: u64,
+}
+
+/// What the file says of its log, after its version was checked; `None` when it has no tables yet.
+pub(crate) fn read_about(connection: &Connection, folder: &Path, file: &Path) -> Result<Option<About>, OpenError> {
     let storage =
         |error: rusqlite::Error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) };
     let not_a_log = || OpenError::NotALog { path: file.to_owned() };
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(storage)?;
     if tables == 0 {
-        create(connection, new_id).map_err(storage)?;
-        return Ok(new_id);
+        return Ok(None);
     }
     let application: u32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(storage)?;
     if application != APPLICATION_ID {
@@ -160,10 +149,23 @@ pub(crate) fn prepare(
     };
     let version = meta("schema_version")?.and_then(|version| version.parse().ok()).ok_or_else(not_a_log)?;
     check_version(folder, version)?;
-    meta("log_id")?.and_then(|id| id.parse().ok()).ok_or_else(not_a_log)
+    let log_id = meta("log_id")?.and_then(|id| id.parse().ok()).ok_or_else(not_a_log)?;
+    let unfinished = meta(UNFINISHED_COPY)?.is_some();
+    let verified = meta(COPY_VERIFIED)?.and_then(|position| position.parse().ok()).unwrap_or(0);
+    Ok(Some(About { log_id, unfinished, verified }))
 }
 
-fn create(connection: &mut Connection, log_id: Uuid) -> Result<(), rusqlite::Error> {
+/// What a new file is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// Appends.
+    Empty,
+    /// The rows of another log.
+    Copy,
+}
+
+/// Makes the tables.
+pub(crate) fn create(connection: &mut Connection, log_id: Uuid, made: Made) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
     for table in APPEND_ONLY {
@@ -179,6 +181,9 @@ fn create(connection: &mut Connection, log_id: Uuid) -> Result<(), rusqlite::Err
     let mut insert = transaction.prepare("INSERT INTO meta (name, value) VALUES (?1, ?2)")?;
     insert.execute(["schema_version", &SCHEMA_VERSION.to_string()])?;
     insert.execute(["log_id", &log_id.to_string()])?;
+    if made == Made::Copy {
+        insert.execute([UNFINISHED_COPY, "yes"])?;
+    }
     drop(insert);
     transaction.commit()?;
     // The version is to be readable in the file itself from the start.

@@ -17,9 +17,9 @@ use timeloom_store::{
 };
 use uuid::Uuid;
 
+use crate::connections::LogFile;
 use crate::error::{OpenError, log_error};
 use crate::folder::DataFolder;
-use crate::schema::open_reader;
 
 /// Name of the file in a data folder.
 const FILE: &str = "snapshots.db";
@@ -262,7 +262,7 @@ fn open_pair(path: &Path) -> rusqlite::Result<(Writer, Connection)> {
     }
     let sum = "SELECT coalesce(sum(bytes), 0) FROM snapshots INDEXED BY snapshots_by_size";
     let bytes = connection.query_row(sum, [], |row| row.get(0))?;
-    Ok((Writer { connection, bytes }, open_reader(path)?))
+    Ok((Writer { connection, bytes }, LogFile::at(path).open_reader()?))
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {

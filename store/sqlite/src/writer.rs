@@ -5,7 +5,6 @@
 
 mod batch;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -17,11 +16,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::batch::{Failure, IdCheck};
 use crate::blobs::BlobFiles;
+use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::heads::Heads;
 use crate::payloads::{References, restore};
 use crate::queue::Held;
-use crate::{readers, schema};
+use crate::readers;
 
 /// Most requests in one commit.
 const BATCH_REQUESTS_MAX: usize = 512;
@@ -54,8 +54,7 @@ pub(crate) enum Message {
 
 /// Everything that the writing thread owns.
 pub(crate) struct Writer {
-    file: PathBuf,
-    pages_max: Option<u32>,
+    file: LogFile,
     connection: Connection,
     clock: Arc<dyn Clock>,
     tail: Arc<Tail>,
@@ -87,8 +86,7 @@ impl End {
 
 impl Writer {
     pub(crate) fn new(
-        file: PathBuf,
-        pages_max: Option<u32>,
+        file: LogFile,
         connection: Connection,
         clock: Arc<dyn Clock>,
         blobs: Arc<BlobFiles>,
@@ -96,7 +94,6 @@ impl Writer {
         let end = End::read(&connection)?;
         Ok(Self {
             file,
-            pages_max,
             connection,
             clock,
             tail: Tail::new(end.position),
@@ -178,7 +175,7 @@ impl Writer {
         if self.catch_up().is_ok() {
             return;
         }
-        let reopened = schema::open_writer(&self.file, self.pages_max).map_err(log_error).and_then(|connection| {
+        let reopened = self.file.open_writer().map_err(log_error).and_then(|connection| {
             self.connection = connection;
             self.catch_up()
         });
@@ -203,7 +200,7 @@ impl Writer {
     fn bound_wal(&mut self) {
         self.commits = self.commits.wrapping_add(1);
         if self.commits.is_multiple_of(COMMITS_PER_WAL_CHECK) {
-            let wal = self.file.with_extension("db-wal");
+            let wal = self.file.path.with_extension("db-wal");
             if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > WAL_BYTES_MAX)
                 && let Err(error) = self.checkpoint()
             {

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::ids::{Actor, CommandId, EventId};
 use tokio::task::JoinSet;
 
 use super::Fresh;
-use super::fixtures::{add, append_to, append_typed, event_of, metadata, new_id, positions, raw, revisions, stream};
+use super::fixtures::{
+    add, append_to, append_typed, event_of, everything, metadata, new_id, next_event, positions, raw, revisions, stream,
+};
 use crate::blobs::BLOB_THRESHOLD_BYTES;
+use crate::codec::decode;
 use crate::envelope::{Metadata, Position, Revision};
 use crate::log::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Direction, Expected, Filter, TenantScope};
 
@@ -246,4 +250,32 @@ pub async fn times_strictly_increase(fresh: Fresh) {
     let all = log.read_all(TenantScope::All, Position(0), Direction::Forward, &Filter::default(), 1_000).await.unwrap();
     assert_eq!(all.len(), 100);
     assert!(all.is_sorted_by(|earlier, later| earlier.recorded_at < later.recorded_at));
+}
+
+/// What this build does not know goes through unchanged, and is said to be unknown only to who asks what it means.
+pub async fn unknown_types_and_versions_come_back(fresh: Fresh) {
+    let log = &*fresh.log;
+    let mut append = append_to(&stream("future"), Expected::Any, 2);
+    append.events[0].event_type = "BecameSentient".into();
+    append.events[0].payload = raw(r#"{"since": {"$date": 1e3}, "x":[ ]}"#);
+    append.events[1].event_type = "ExecutionCompleted".into();
+    append.events[1].event_version = 9_999;
+    let appended = log.append(append.clone()).await.unwrap();
+    let mut subscription = everything(log, Position::START, 8);
+    let brought = vec![next_event(&mut subscription).await, next_event(&mut subscription).await];
+    let read = log.read_stream(&append.stream, Revision(0), Direction::Forward, 10).await.unwrap();
+    let filter =
+        Filter { event_types: vec!["BecameSentient".into(), "ExecutionCompleted".into()], ..Filter::default() };
+    let filtered = log.read_all(TenantScope::All, Position(0), Direction::Forward, &filter, 10).await.unwrap();
+    for events in [&appended.events, &brought, &read, &filtered] {
+        assert_eq!(events.len(), 2);
+        for (given, found) in append.events.iter().zip(events.iter()) {
+            assert_eq!((&given.event_type, given.event_version), (&found.event_type, found.event_version));
+            assert_eq!(RawValue::get(&given.payload), found.payload.get());
+        }
+    }
+    let decoded = read.iter().map(|event| decode::<ExecutionEvent>(event).unwrap_err().to_string());
+    let [unknown_type, newer_version] = decoded.collect::<Vec<_>>().try_into().unwrap();
+    assert!(unknown_type.contains("position 1: unknown event type 'BecameSentient'"), "{unknown_type}");
+    assert!(newer_version.contains("has version 9999") && newer_version.contains("run a newer"), "{newer_version}");
 }

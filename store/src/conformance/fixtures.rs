@@ -9,7 +9,10 @@ use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use uuid::Uuid;
 
 use crate::envelope::{Metadata, NewEvent, Position, RecordedEvent, StreamKey};
-use crate::log::{Append, Appended, EventLog, Expected, Filter, Subscription, SubscriptionMessage, TenantScope};
+use crate::log::{
+    Append, Appended, Direction, EventLog, Expected, Filter, READ_EVENTS_MAX, Subscription, SubscriptionMessage,
+    TenantScope,
+};
 
 /// Far longer than anything takes that is going to happen.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,5 +96,22 @@ pub(super) async fn next_event(subscription: &mut Subscription) -> Arc<RecordedE
             SubscriptionMessage::Checkpoint(_) | SubscriptionMessage::CaughtUp(_) => {}
             other => panic!("an event was expected, not {other:?}"),
         }
+    }
+}
+
+/// Everything that passes, page by page.
+pub(super) async fn read_everything(
+    log: &dyn EventLog,
+    scope: TenantScope,
+    filter: &Filter,
+) -> Vec<Arc<RecordedEvent>> {
+    let mut all: Vec<Arc<RecordedEvent>> = Vec::new();
+    loop {
+        let after = all.last().map_or(Position::START, |event| event.position);
+        let page = log.read_all(scope, after, Direction::Forward, filter, READ_EVENTS_MAX).await.unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
     }
 }

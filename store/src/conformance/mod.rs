@@ -3,21 +3,36 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this is a test suite: a failed check panics")]
 
 mod appends;
+mod chance;
+mod crash;
+mod faults;
+mod faulty;
 mod fixtures;
 mod large;
 mod model;
 mod reads;
+mod seeds;
+mod simulation;
 mod snapshots;
 mod subscriptions;
 mod together;
+mod twin;
 
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 pub use appends::*;
+pub use chance::Chance;
+pub use crash::{acknowledged_events_survive_kills, append_until_killed};
+pub use faults::*;
+pub use faulty::{Cut, Fault, FaultRates, FaultyLog, InjectedFault};
 pub use large::*;
 pub use model::random_operations_match_a_model;
 pub use reads::*;
+pub use seeds::{SEED_VARIABLE, TellSeed, seeds};
 pub use snapshots::*;
 pub use subscriptions::*;
 pub use together::*;
@@ -25,14 +40,48 @@ pub use together::*;
 use crate::blobs::BlobStore;
 use crate::log::EventLog;
 
+/// Opens again what a log stored. By then every handle to the log and its blobs was dropped.
+pub type Reopen = Arc<dyn Fn() -> BoxFuture<'static, (Arc<dyn EventLog>, Arc<dyn BlobStore>)> + Send + Sync>;
+
 /// A log and blobs that nobody used before.
 pub struct Fresh {
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// The blobs.
     pub blobs: Arc<dyn BlobStore>,
+    /// How it is opened again; `None` where nothing outlives the log.
+    pub reopen: Option<Reopen>,
     /// What must live as long as they do, for example a temporary folder.
     pub keep: Box<dyn Any + Send>,
+}
+
+impl fmt::Debug for Fresh {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Fresh").field("head", &self.log.head()).finish_non_exhaustive()
+    }
+}
+
+impl Fresh {
+    /// A log that ends with its handles.
+    pub fn new(log: Arc<dyn EventLog>, blobs: Arc<dyn BlobStore>) -> Self {
+        Self { log, blobs, reopen: None, keep: Box::new(()) }
+    }
+
+    /// The same, with `keep` living as long.
+    #[must_use]
+    pub fn keeping(self, keep: impl Any + Send) -> Self {
+        Self { keep: Box::new(keep), ..self }
+    }
+
+    /// The same, which `reopen` opens again.
+    #[must_use]
+    pub fn reopened_by<F, Opening>(self, reopen: F) -> Self
+    where
+        F: Fn() -> Opening + Send + Sync + 'static,
+        Opening: Future<Output = (Arc<dyn EventLog>, Arc<dyn BlobStore>)> + Send + 'static,
+    {
+        Self { reopen: Some(Arc::new(move || Box::pin(reopen()))), ..self }
+    }
 }
 
 /// Makes the tests of the suite. The argument is the path of an `async fn() -> Fresh`.
@@ -68,12 +117,24 @@ macro_rules! event_log_conformance {
             a_stream_subscription_brings_its_stream_only,
             a_filter_that_skips_gives_checkpoints,
             a_slow_subscriber_is_told_and_can_resume,
+            a_queue_is_bounded_by_bytes_too,
+            unknown_types_and_versions_come_back,
+            filters_and_checkpoints_lose_nothing_while_many_write,
+            a_lost_answer_is_found_by_sending_the_command_again,
+            many_writers_get_every_command_through_once,
         }
-
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn random_operations_match_a_model() {
-            $crate::conformance::random_operations_match_a_model(|| $fresh()).await;
+        $crate::event_log_conformance! { @many $fresh:
+            random_operations_match_a_model,
+            seeded_faults_leave_every_command_once,
         }
+    };
+    (@many $fresh:path: $($test:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                $crate::conformance::$test(|| $fresh()).await;
+            }
+        )*
     };
     (@tests $fresh:path: $($test:ident,)*) => {
         $(

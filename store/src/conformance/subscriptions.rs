@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::Fresh;
-use super::fixtures::{add, append_to, append_typed, everything, next, next_event, stream};
+use super::fixtures::{add, append_to, append_typed, everything, next, next_event, raw, stream};
 use crate::envelope::Position;
-use crate::log::{Expected, Filter, SubscriptionMessage, TenantScope};
+use crate::log::{Append, Expected, Filter, SubscriptionMessage, TenantScope};
+use crate::tail::SUBSCRIPTION_BYTES_MAX;
 
 /// At the head there is no history: live at once, and each append comes in its order.
 pub async fn a_subscription_at_the_head_is_live_at_once(fresh: Fresh) {
@@ -117,4 +118,41 @@ pub async fn a_slow_subscriber_is_told_and_can_resume(fresh: Fresh) {
     for position in 1..=300 {
         assert_eq!(next_event(&mut quick).await.position.0, position, "of the reader that kept up");
     }
+}
+
+/// However many messages a queue may have, it holds a bounded number of bytes; one event may be larger than that.
+pub async fn a_queue_is_bounded_by_bytes_too(fresh: Fresh) {
+    let log = &*fresh.log;
+    let large = SUBSCRIPTION_BYTES_MAX / 4 - 1_000;
+    let mut slow = everything(log, Position::START, 1_000);
+    for _ in 0..6 {
+        log.append(append_large(large)).await.unwrap();
+    }
+    log.append(append_large(SUBSCRIPTION_BYTES_MAX + 10)).await.unwrap();
+    for position in 1..=4 {
+        assert_eq!(next_event(&mut slow).await.position.0, position);
+    }
+    let message = slow.next().await;
+    assert!(matches!(message, Some(SubscriptionMessage::FellBehind(Position(4)))), "{message:?}");
+    assert!(slow.next().await.is_none(), "it goes on after FellBehind");
+
+    // History waits for its reader instead, and brings what alone is more than the queue holds.
+    let mut from_history = everything(log, Position::START, 1_000);
+    for position in 1..=7 {
+        assert_eq!(next_event(&mut from_history).await.position.0, position);
+    }
+    loop {
+        if let SubscriptionMessage::CaughtUp(position) = next(&mut from_history).await {
+            assert_eq!(position, Position(7));
+            break;
+        }
+    }
+    log.append(append_large(SUBSCRIPTION_BYTES_MAX + 10)).await.unwrap();
+    assert_eq!(next_event(&mut from_history).await.position, Position(8));
+}
+
+fn append_large(bytes: usize) -> Append {
+    let mut append = append_to(&stream("large"), Expected::Any, 1);
+    append.events[0].payload = raw(&format!("\"{}\"", "x".repeat(bytes - 2)));
+    append
 }

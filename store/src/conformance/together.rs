@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 use super::Fresh;
-use super::fixtures::{add, everything, next, stream};
-use crate::envelope::Position;
-use crate::log::{Direction, Filter, SubscriptionMessage, TenantScope};
+use super::fixtures::{TENANT, add, append_typed, everything, next, positions, stream};
+use crate::envelope::{Position, StreamKey};
+use crate::log::{Direction, EventLog, Expected, Filter, SubscriptionMessage, TenantScope};
 
 const WRITERS: usize = 64;
 const APPENDS_PER_WRITER: usize = 20;
 const EVENTS_PER_APPEND: usize = 3;
 const EVENTS: u64 = (WRITERS * APPENDS_PER_WRITER * EVENTS_PER_APPEND) as u64;
 
-fn start_writers(log: &Arc<dyn crate::log::EventLog>) -> JoinSet<()> {
+fn start_writers(log: &Arc<dyn EventLog>) -> JoinSet<()> {
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let log = Arc::clone(log);
@@ -106,4 +106,74 @@ pub async fn history_runs_into_live_without_gap_or_double(fresh: Fresh) {
         writer.unwrap();
     }
     subscribers.join_all().await;
+}
+
+/// Subscribers with filters that resume from whatever position they were told last, an event's or a checkpoint's, get every
+/// event that passes once and in order while many write.
+pub async fn filters_and_checkpoints_lose_nothing_while_many_write(fresh: Fresh) {
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let log = Arc::clone(&fresh.log);
+        writers.spawn(async move {
+            let category = if writer % 2 == 0 { "order" } else { "invoice" };
+            let stream = StreamKey::new(TENANT, category, format!("s{}", writer % 8));
+            for number in 0..APPENDS_PER_WRITER {
+                let event_type = if (writer + number).is_multiple_of(16) { "Rare" } else { "Boring" };
+                log.append(append_typed(&stream, Expected::Any, EVENTS_PER_APPEND, event_type)).await.unwrap();
+            }
+        });
+    }
+    let mut subscribers = JoinSet::new();
+    for number in 0..12usize {
+        let filter = match number % 3 {
+            0 => Filter { event_types: vec!["Rare".into()], ..Filter::default() },
+            1 => Filter { stream: Some(stream("s2")), ..Filter::default() },
+            _ => Filter { categories: vec!["order".into()], event_types: vec!["Rare".into()], stream: None },
+        };
+        let log = Arc::clone(&fresh.log);
+        subscribers.spawn(async move { (follow_to_the_end(&*log, &filter, 3 + number * 4).await, filter) });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer.unwrap();
+    }
+    // Passes every filter: whoever has seen it has seen all.
+    fresh.log.append(append_typed(&stream("s2"), Expected::Exists, 1, "Rare")).await.unwrap();
+    for (seen, filter) in subscribers.join_all().await {
+        let scope = TenantScope::All;
+        let wanted = fresh.log.read_all(scope, Position(0), Direction::Forward, &filter, 1_000).await.unwrap();
+        assert!(!wanted.is_empty() && wanted.len() < 1_000);
+        assert_eq!(seen, positions(&wanted), "{filter:?}");
+    }
+}
+
+/// The positions that a subscriber sees which subscribes again each time it went on `steps` times.
+async fn follow_to_the_end(log: &dyn EventLog, filter: &Filter, steps: usize) -> Vec<u64> {
+    let mut seen = Vec::new();
+    let mut known = Position::START;
+    while known.0 <= EVENTS {
+        let mut subscription = log.subscribe(TenantScope::All, known, filter.clone(), 16);
+        let mut left = steps;
+        while left > 0 && known.0 <= EVENTS {
+            let before = known;
+            match next(&mut subscription).await {
+                SubscriptionMessage::Event(event) => {
+                    assert!(event.position > known, "{} comes after {known}", event.position);
+                    seen.push(event.position.0);
+                    known = event.position;
+                }
+                SubscriptionMessage::Checkpoint(position) | SubscriptionMessage::CaughtUp(position) => {
+                    assert!(position >= known);
+                    known = position;
+                }
+                SubscriptionMessage::FellBehind(position) => {
+                    assert!(position >= known);
+                    known = position;
+                    break;
+                }
+                SubscriptionMessage::Failed(error) => panic!("{error}"),
+            }
+            left -= usize::from(known > before);
+        }
+    }
+    seen
 }

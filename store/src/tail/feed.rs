@@ -27,14 +27,14 @@ async fn catch_up(tail: &Tail, history: &Arc<dyn History>, mut behind: Box<Live>
             };
             for event in page.events {
                 behind.told = event.position;
-                if behind.sender.send(SubscriptionMessage::Event(event)).await.is_err() {
+                if behind.outlet.bring(event).await.is_err() {
                     return;
                 }
             }
             behind.cursor = page.looked_at;
             if behind.told < behind.cursor && behind.cursor < head {
                 behind.told = behind.cursor;
-                if behind.sender.send(SubscriptionMessage::Checkpoint(behind.cursor)).await.is_err() {
+                if behind.outlet.sender.send(SubscriptionMessage::Checkpoint(behind.cursor)).await.is_err() {
                     return;
                 }
             }
@@ -43,7 +43,7 @@ async fn catch_up(tail: &Tail, history: &Arc<dyn History>, mut behind: Box<Live>
             }
         }
         // Handing over takes one free slot: without it the reader is what we wait for.
-        if behind.sender.reserve().await.is_err() {
+        if behind.outlet.sender.reserve().await.is_err() {
             return;
         }
         match tail.attach(*behind) {

@@ -1,17 +1,45 @@
-//! One subscriber: its filter, its bounded queue, and how far it has been told. Never blocks.
+//! One subscriber: its filter, its bounded queue, and how far it has been told. Never blocks once it is live.
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, OwnedPermit, error::TrySendError};
 
 use super::CHECKPOINT_EVENTS;
+use super::budget::Budget;
 use crate::envelope::{Position, RecordedEvent};
 use crate::log::{Filter, SubscriptionMessage, TenantScope};
+
+/// The filling end of a subscriber's queue, which is bounded by messages and by bytes.
+pub(super) struct Outlet {
+    pub(super) sender: mpsc::Sender<SubscriptionMessage>,
+    pub(super) budget: Budget,
+}
+
+impl Outlet {
+    /// Brings `event` once there is room; `Err` when the reader is gone.
+    pub(super) async fn bring(&self, event: Arc<RecordedEvent>) -> Result<(), Ended> {
+        self.budget.spend(&event).await.map_err(|()| Ended::Gone)?;
+        self.sender.send(SubscriptionMessage::Event(event)).await.map_err(|_| Ended::Gone)
+    }
+
+    fn try_bring(&self, event: &Arc<RecordedEvent>) -> Result<(), Ended> {
+        if self.sender.is_closed() {
+            return Err(Ended::Gone);
+        }
+        if !self.budget.try_spend(event) {
+            return Err(Ended::TooSlow);
+        }
+        self.sender.try_send(SubscriptionMessage::Event(Arc::clone(event))).map_err(|refused| match refused {
+            TrySendError::Full(_) => Ended::TooSlow,
+            TrySendError::Closed(_) => Ended::Gone,
+        })
+    }
+}
 
 /// A subscriber. Everything up to `cursor` was delivered or skipped by the filter.
 pub(super) struct Live {
     pub(super) id: u64,
-    pub(super) sender: mpsc::Sender<SubscriptionMessage>,
+    pub(super) outlet: Outlet,
     pub(super) scope: TenantScope,
     pub(super) filter: Filter,
     pub(super) cursor: Position,
@@ -23,15 +51,9 @@ pub(super) struct Live {
 
 impl Live {
     /// A subscriber that has seen everything up to `after`; `None` when the queue has no room even for its last message.
-    pub(super) fn new(
-        id: u64,
-        sender: mpsc::Sender<SubscriptionMessage>,
-        scope: TenantScope,
-        filter: Filter,
-        after: Position,
-    ) -> Option<Self> {
-        let last = sender.clone().try_reserve_owned().ok()?;
-        Some(Self { id, sender, scope, filter, cursor: after, told: after, last })
+    pub(super) fn new(id: u64, outlet: Outlet, scope: TenantScope, filter: Filter, after: Position) -> Option<Self> {
+        let last = outlet.sender.clone().try_reserve_owned().ok()?;
+        Some(Self { id, outlet, scope, filter, cursor: after, told: after, last })
     }
 
     /// Whether `event` is to be delivered.
@@ -43,17 +65,16 @@ impl Live {
     pub(super) fn offer(&mut self, events: &[Arc<RecordedEvent>]) -> Result<(), Ended> {
         for event in events {
             if self.wants(event) {
-                match self.sender.try_send(SubscriptionMessage::Event(Arc::clone(event))) {
-                    Ok(()) => self.told = event.position,
-                    Err(TrySendError::Full(_)) => return Err(Ended::TooSlow),
-                    Err(TrySendError::Closed(_)) => return Err(Ended::Gone),
-                }
+                self.outlet.try_bring(event)?;
+                self.told = event.position;
             }
             self.cursor = self.cursor.max(event.position);
         }
         let skipped = self.cursor.0.saturating_sub(self.told.0);
         // A full queue has newer news than a checkpoint: the next one will do.
-        if skipped >= CHECKPOINT_EVENTS && self.sender.try_send(SubscriptionMessage::Checkpoint(self.cursor)).is_ok() {
+        if skipped >= CHECKPOINT_EVENTS
+            && self.outlet.sender.try_send(SubscriptionMessage::Checkpoint(self.cursor)).is_ok()
+        {
             self.told = self.cursor;
         }
         Ok(())

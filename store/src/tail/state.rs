@@ -76,17 +76,17 @@ impl State {
         }
         let seen = usize::try_from(next - oldest).unwrap_or(usize::MAX).min(self.recent.len());
         // One slot more for the message that says that it is live now.
-        let wanted = self.recent.range(seen..).filter(|event| live.wants(event)).count() + 1;
-        if live.sender.is_closed() {
+        let wanted = || self.recent.range(seen..).filter(|event| live.wants(event));
+        if live.outlet.sender.is_closed() {
             return Ok(());
         }
-        if wanted > live.sender.capacity() {
+        if wanted().count() + 1 > live.outlet.sender.capacity() || !live.outlet.budget.fits(wanted()) {
             return Err(Box::new(live));
         }
         let fed = self.recent.range(seen..).try_for_each(|event| live.offer(std::slice::from_ref(event)));
-        if fed.is_err() || live.sender.try_send(SubscriptionMessage::CaughtUp(self.head)).is_err() {
+        if fed.is_err() || live.outlet.sender.try_send(SubscriptionMessage::CaughtUp(self.head)).is_err() {
             // Checkpoints took the room: history reads on from the cursor.
-            return if live.sender.is_closed() { Ok(()) } else { Err(Box::new(live)) };
+            return if live.outlet.sender.is_closed() { Ok(()) } else { Err(Box::new(live)) };
         }
         live.cursor = live.cursor.max(self.head);
         live.told = live.cursor;

@@ -9,7 +9,7 @@ use timeloom_store::{
 
 async fn fresh() -> Fresh {
     let log = MemoryLog::new(Arc::new(SystemClock));
-    std::future::ready(Fresh { log, blobs: MemoryBlobs::new(), keep: Box::new(()) }).await
+    std::future::ready(Fresh::new(log, MemoryBlobs::new())).await
 }
 
 async fn fresh_snapshots() -> FreshSnapshots {

@@ -3,11 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use timeloom_domain::ids::{CommandId, EventId, TenantId};
 use timeloom_store::admission::{answer_again, check_expected, record};
 use timeloom_store::clock::RecordingTime;
-use timeloom_store::leaf::{Leaf, leaf};
+use timeloom_store::leaf::leaf;
 use timeloom_store::log::STRICT_CATEGORIES;
 use timeloom_store::{
     AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision, StreamKey,
@@ -17,6 +16,7 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::{Failure, Request, Writer, streams};
+use crate::columns::Rows;
 use crate::recorded::{JsonText, signed, unsigned};
 
 /// How ids of events that are taken already are found.
@@ -75,7 +75,7 @@ impl Writer {
         let answers: Vec<_> = requests.iter().map(|request| stage.take(request)).collect();
         let Stage { rows, events, .. } = stage;
         match events.last() {
-            Some(last) => rows.write(connection, last).await?,
+            Some(last) => write(connection, &rows, last).await?,
             None => connection.client.batch_execute("ROLLBACK").await?,
         }
         Ok(Written { end_before, events, answers })
@@ -276,88 +276,25 @@ fn has_own_double(events: &[NewEvent]) -> bool {
     events.len() > 1 && !events.iter().all(|event| seen.insert(event.id))
 }
 
-/// Rows of `events`, a list for each column.
-#[derive(Default)]
-struct Rows<'batch> {
-    positions: Vec<i64>,
-    tenants: Vec<i64>,
-    categories: Vec<&'batch str>,
-    ids: Vec<&'batch str>,
-    revisions: Vec<i64>,
-    event_ids: Vec<Uuid>,
-    event_types: Vec<&'batch str>,
-    event_versions: Vec<String>,
-    payloads: Vec<JsonText<'batch>>,
-    metadata: Vec<JsonText<'batch>>,
-    times: Vec<DateTime<Utc>>,
-    leaves: Vec<Leaf>,
-    append_events: Vec<Option<i32>>,
-    command_ids: Vec<Option<Uuid>>,
-}
-
-impl<'batch> Rows<'batch> {
-    #[expect(clippy::too_many_arguments, reason = "a row has many columns, and this is where they come together")]
-    fn push(
-        &mut self,
-        stream: &'batch StreamKey,
-        event: &'batch NewEvent,
-        recorded: &RecordedEvent,
-        payload: JsonText<'batch>,
-        metadata: JsonText<'batch>,
-        leaf: Leaf,
-        ends: Option<(i32, Uuid)>,
-    ) {
-        self.positions.push(signed(recorded.position.0));
-        self.tenants.push(i64::from(stream.tenant.0));
-        self.categories.push(&stream.category);
-        self.ids.push(&stream.id);
-        self.revisions.push(signed(recorded.revision.0));
-        self.event_ids.push(event.id.0);
-        self.event_types.push(&event.event_type);
-        self.event_versions.push(event.event_version.to_string());
-        self.payloads.push(payload);
-        self.metadata.push(metadata);
-        self.times.push(recorded.recorded_at);
-        self.leaves.push(leaf);
-        self.append_events.push(ends.map(|(added, _)| added));
-        self.command_ids.push(ends.map(|(_, command_id)| command_id));
+/// Writes the rows, moves the head to `last` and commits.
+async fn write(connection: &Connection, rows: &Rows<'_>, last: &RecordedEvent) -> Result<(), Failure> {
+    let (client, statements) = (&connection.client, connection.statements()?);
+    let (position, time_us) = (signed(last.position.0), last.recorded_at.timestamp_micros());
+    let head: [&(dyn ToSql + Sync); 2] = [&position, &time_us];
+    let leaves = rows.leaves();
+    let parameters = rows.parameters(&leaves);
+    let (inserted, moved, committed) = tokio::join!(
+        client.execute(&statements.insert_events, &parameters),
+        client.query(&statements.move_head, &head),
+        client.batch_execute("COMMIT"),
+    );
+    // After an error in between, the server takes COMMIT for ROLLBACK and calls that a success.
+    let inserted = inserted?;
+    let moved = moved?.len();
+    committed?;
+    if inserted != rows.len() as u64 || moved != 1 {
+        let detail = "the table log_head does not have its one row".to_owned();
+        return Err(LogError::Corrupt { position: last.position, detail }.into());
     }
-
-    /// Writes the rows, moves the head to `last` and commits.
-    async fn write(self, connection: &Connection, last: &RecordedEvent) -> Result<(), Failure> {
-        let (client, statements) = (&connection.client, connection.statements()?);
-        let leaves: Vec<&[u8]> = self.leaves.iter().map(Leaf::as_slice).collect();
-        let (position, time_us) = (signed(last.position.0), last.recorded_at.timestamp_micros());
-        let columns: [&(dyn ToSql + Sync); 14] = [
-            &self.positions,
-            &self.tenants,
-            &self.categories,
-            &self.ids,
-            &self.revisions,
-            &self.event_ids,
-            &self.event_types,
-            &self.event_versions,
-            &self.payloads,
-            &self.metadata,
-            &self.times,
-            &leaves,
-            &self.append_events,
-            &self.command_ids,
-        ];
-        let head: [&(dyn ToSql + Sync); 2] = [&position, &time_us];
-        let (inserted, moved, committed) = tokio::join!(
-            client.execute(&statements.insert_events, &columns),
-            client.query(&statements.move_head, &head),
-            client.batch_execute("COMMIT"),
-        );
-        // After an error in between, the server takes COMMIT for ROLLBACK and calls that a success.
-        let inserted = inserted?;
-        let moved = moved?.len();
-        committed?;
-        if inserted != self.positions.len() as u64 || moved != 1 {
-            let detail = "the table log_head does not have its one row".to_owned();
-            return Err(LogError::Corrupt { position: last.position, detail }.into());
-        }
-        Ok(())
-    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use timeloom_store::{LogError, Position};
 use tokio::sync::watch;
 use tokio_postgres::{Client, Statement};
 
+use crate::columns::INSERT_EVENTS;
 use crate::connect::Listening;
 use crate::recorded::COLUMNS;
 use crate::schema::{self, Meta};
@@ -93,9 +94,3 @@ const FIND_REVISIONS: &str = "
 const FIND_COMMANDS: &str = "
     SELECT command_id, aggregate_type, aggregate_id, tenant_id, position, append_events
     FROM events WHERE command_id = ANY($1) AND append_events IS NOT NULL";
-
-const INSERT_EVENTS: &str = "
-    INSERT INTO events (position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, event_version,
-        payload, metadata, recorded_at, leaf, append_events, command_id)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::uuid[], $7::text[],
-        $8::text[], $9::json[], $10::json[], $11::timestamptz[], $12::bytea[], $13::integer[], $14::uuid[])";

@@ -1,6 +1,6 @@
 //! A server of a test's own, which syncs as a production server does and can be killed.
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -41,9 +41,21 @@ impl Server {
     /// Starts it again after [`Self::kill`] or [`Self::stop`]; returns when it answers.
     pub fn start(&mut self) {
         let (data, log) = (self.folder.path().join("data"), self.folder.path().join("log"));
-        let process = programs::server(&data, self.folder.path(), &log, &[]).spawn().unwrap();
-        self.process = Some(process);
-        wait_until_ready(&self.url("postgres"));
+        let (url, began) = (self.url("postgres"), Instant::now());
+        loop {
+            let mut process = programs::server(&data, self.folder.path(), &log, &[]).spawn().unwrap();
+            // It ends at once while a process of the killed one is still there.
+            while process.try_wait().unwrap().is_none() {
+                if answers(&url) {
+                    self.process = Some(process);
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(began.elapsed() < PATIENCE, "the server does not start: {said}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Ends every process of it at once, as `kill -9` does: nothing is flushed, recovery is what is left.
@@ -58,12 +70,20 @@ impl Server {
 
     fn end(&mut self, signal: &str) {
         let Some(mut process) = self.process.take() else { return };
-        // The whole group, so that no backend outlives the postmaster.
-        let target = if signal == "-KILL" { format!("-{}", process.id()) } else { process.id().to_string() };
-        let killed = std::process::Command::new("kill").args([signal, "--", &target]).status().unwrap();
-        assert!(killed.success());
+        let mut targets = vec![process.id()];
+        if signal == "-KILL" {
+            // Backends are in sessions of their own: none may outlive the postmaster.
+            targets.extend(children(process.id()));
+        }
+        let targets = targets.iter().map(u32::to_string);
+        let _ = std::process::Command::new("kill").arg(signal).args(targets).stderr(Stdio::null()).status().unwrap();
         process.wait().unwrap();
     }
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let listed = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+    listed.split_whitespace().filter_map(|process| process.parse().ok()).collect()
 }
 
 impl Drop for Server {

@@ -7,16 +7,17 @@ mod outages;
 mod processes;
 mod schema;
 mod stock;
+mod transfer;
 
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use timeloom_postgres_testing::Database;
-use timeloom_store::conformance::Fresh;
+use timeloom_store::conformance::{FRESH_SNAPSHOTS_BYTES, Fresh, FreshSnapshots};
 use timeloom_store::{
-    Append, Direction, EventLog, Expected, Filter, Metadata, NewEvent, Position, RecordedEvent, StreamKey, SystemClock,
-    TenantScope, event_log_conformance,
+    Append, BlobStore, Direction, EventLog, Expected, Filter, Metadata, NewEvent, Position, RecordedEvent, StreamKey,
+    SystemClock, TenantScope, event_log_conformance, snapshot_store_conformance,
 };
 use timeloom_store_postgres::{Address, OpenError, PostgresBlobs, PostgresLog, PostgresOptions};
 use uuid::Uuid;
@@ -24,10 +25,27 @@ use uuid::Uuid;
 async fn fresh() -> Fresh {
     let database = Database::create().await;
     let (log, blobs) = open(database.url()).await;
-    Fresh { log, blobs, keep: Box::new(database) }
+    let url = database.url().to_owned();
+    let reopen = move || {
+        let url = url.clone();
+        async move {
+            let (log, blobs) = open(&url).await;
+            (log as Arc<dyn EventLog>, blobs as Arc<dyn BlobStore>)
+        }
+    };
+    Fresh::new(log, blobs).keeping(database).reopened_by(reopen)
 }
 
 event_log_conformance!(fresh);
+
+async fn fresh_snapshots() -> FreshSnapshots {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    let store = Arc::new(log.snapshots_with(FRESH_SNAPSHOTS_BYTES));
+    FreshSnapshots { store, keep: Box::new((log, database)) }
+}
+
+snapshot_store_conformance!(fresh_snapshots);
 
 async fn open(url: &str) -> (Arc<PostgresLog>, Arc<PostgresBlobs>) {
     try_open(url).await.unwrap()

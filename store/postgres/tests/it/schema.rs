@@ -1,1 +1,128 @@
-//! x
+//! The tables: made once, never overwritten, never changed; databases that are not fit are refused in words that help.
+
+use timeloom_postgres_testing::{Database, Server};
+use timeloom_store::{EventLog, StreamKey};
+use timeloom_store_postgres::OpenError;
+use tokio::task::JoinSet;
+
+use crate::{append, open, read_everything, try_open};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_begin_at_once_make_one_log() {
+    let database = Database::create().await;
+    let mut opening = JoinSet::new();
+    for number in 0..8u128 {
+        let url = database.url().to_owned();
+        opening.spawn(async move {
+            let (log, _) = open(&url).await;
+            log.append(append("a", number * 10 + 1, 1, "{}")).await.unwrap();
+            log.log_id()
+        });
+    }
+    let ids = opening.join_all().await;
+    assert!(ids.iter().all(|id| *id == ids[0]));
+    let (log, _) = open(database.url()).await;
+    assert_eq!(read_everything(&*log).await.len(), 8);
+}
+
+#[tokio::test]
+async fn nothing_stored_can_be_changed_whoever_asks() {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    log.append(append("a", 1, 1, "{}")).await.unwrap();
+    let client = database.client().await;
+    for change in [
+        "UPDATE events SET payload = '1'",
+        "DELETE FROM events",
+        "TRUNCATE events",
+        "DELETE FROM log_head",
+        "UPDATE events SET payload = '1' WHERE false",
+    ] {
+        let refused = client.batch_execute(change).await.unwrap_err();
+        let message = refused.as_db_error().unwrap().message();
+        assert!(message.contains("only ever grows"), "{change}: {message}");
+    }
+    assert_eq!(read_everything(&*log).await[0].payload.get(), "{}");
+}
+
+#[tokio::test]
+async fn tables_of_somebody_else_are_left_alone() {
+    for theirs in
+        ["CREATE TABLE events (id int)", "CREATE TABLE log_meta (key text)", "CREATE VIEW blobs AS SELECT 1 AS a"]
+    {
+        let database = Database::create().await;
+        let client = database.client().await;
+        client.batch_execute(theirs).await.unwrap();
+        let tables = "SELECT coalesce(string_agg(relname, ',' ORDER BY relname), '') FROM pg_class \
+                      WHERE relnamespace = 'public'::regnamespace";
+        let before: String = client.query_one(tables, &[]).await.unwrap().get(0);
+        let refused = try_open(database.url()).await.unwrap_err();
+        assert!(matches!(refused, OpenError::NotALog { .. }), "{refused}");
+        assert!(refused.to_string().contains("another schema by ?options=-csearch_path%3DNAME"), "{refused}");
+        assert_eq!(client.query_one(tables, &[]).await.unwrap().get::<_, String>(0), before);
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_its_own_keeps_logs_in_one_database_apart() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    client.batch_execute("CREATE SCHEMA one; CREATE SCHEMA \"Other One\"").await.unwrap();
+    let (one, _) = open(&format!("{}?options=-csearch_path%3Done", database.url())).await;
+    let (other, _) = open(&format!("{}?options=-csearch_path%3D%22Other%5C%20One%22", database.url())).await;
+    one.append(append("a", 1, 3, "{}")).await.unwrap();
+    other.append(append("a", 1, 1, "{}")).await.unwrap();
+    assert_eq!((read_everything(&*one).await.len(), read_everything(&*other).await.len()), (3, 1));
+    let refused = try_open(&format!("{}?options=-csearch_path%3Dnowhere", database.url())).await.unwrap_err();
+    assert!(refused.to_string().contains("no schema of its search_path exists"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_log_of_a_newer_build_is_refused_and_left_as_it_is() {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    log.close().await;
+    let client = database.client().await;
+    client.batch_execute("UPDATE log_meta SET value = '99' WHERE name = 'schema_version'").await.unwrap();
+    let refused = try_open(database.url()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("written by a newer Timeloom (schema 99, this build knows up to 1)"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn databases_that_cannot_hold_a_log_say_why() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    let name = format!("{}_latin", database.url().rsplit('/').next().unwrap());
+    client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'")).await.unwrap();
+    let url = format!("{}_latin", database.url());
+    let refused = try_open(&url).await.unwrap_err();
+    client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+    assert!(refused.to_string().contains("make the database with ENCODING 'UTF8'"), "{refused}");
+
+    let refused = try_open(&format!("{}_nowhere", database.url())).await.unwrap_err();
+    assert!(refused.to_string().contains("does not exist"), "{refused}");
+    let refused = try_open("postgres://somebody:secret@127.0.0.1:1/x").await.unwrap_err().to_string();
+    assert!(refused.contains("cannot be reached") && !refused.contains("secret"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_told_with_its_position() {
+    let mut server = Server::start_new();
+    let database = Database::create_on(&server).await;
+    let (log, _) = open(database.url()).await;
+    log.append(append("a", 1, 2, "{}")).await.unwrap();
+    log.append(append("b", 11, 1, "{}")).await.unwrap();
+    let client = database.client().await;
+    // What nobody may do: somebody with the rights of the machine did it.
+    client
+        .batch_execute("SET session_replication_role = replica; UPDATE events SET metadata = '{}' WHERE position = 2")
+        .await
+        .unwrap();
+    let stream = StreamKey::new(timeloom_domain::ids::TenantId(1), "order", "a");
+    let refused = log.read_stream(&stream, timeloom_store::Revision(0), timeloom_store::Direction::Forward, 10).await;
+    assert!(refused.unwrap_err().to_string().contains("damaged at position 2"));
+    server.stop();
+}

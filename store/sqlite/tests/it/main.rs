@@ -6,7 +6,10 @@ mod crash;
 mod file;
 mod folder;
 mod large;
+#[cfg(unix)]
+mod power_loss;
 mod snapshots;
+mod transfer;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,14 +18,21 @@ use serde_json::value::RawValue;
 use tempfile::TempDir;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use timeloom_store::conformance::Fresh;
-use timeloom_store::{Append, Expected, Metadata, NewEvent, StreamKey, SystemClock, event_log_conformance};
+use timeloom_store::{
+    Append, BlobStore, EventLog, Expected, Metadata, NewEvent, StreamKey, SystemClock, event_log_conformance,
+};
 use timeloom_store_sqlite::{SqliteBlobs, SqliteLog, SqliteOptions};
 use uuid::Uuid;
 
 async fn fresh() -> Fresh {
     let folder = TempDir::new().unwrap();
-    let (log, blobs) = open(folder.path());
-    std::future::ready(Fresh { log, blobs, keep: Box::new(folder) }).await
+    let path = folder.path().to_owned();
+    let (log, blobs) = open(&path);
+    let reopen = move || {
+        let (log, blobs) = open(&path);
+        std::future::ready((log as Arc<dyn EventLog>, blobs as Arc<dyn BlobStore>))
+    };
+    std::future::ready(Fresh::new(log, blobs).keeping(folder).reopened_by(reopen)).await
 }
 
 event_log_conformance!(fresh);

@@ -1,0 +1,163 @@
+//! The two databases that rows can be in: SQLite, in a file of the data folder, and PostgreSQL.
+//!
+//! Folds and questions know neither. Statements are written once, with values numbered `?1`, `?2`, and rendered for one
+//! of the two [`Dialect`]s; a table is data, from which everything that is done with it is rendered. Invariant: the same
+//! events make the same rows in both.
+
+mod change;
+mod postgres;
+mod readers;
+mod sqlite;
+mod table;
+mod value;
+
+use rusqlite::ErrorCode;
+use tokio_postgres::error::SqlState;
+
+use crate::read_model::Fold;
+
+pub(crate) use change::Change;
+pub(crate) use postgres::Postgres;
+pub(crate) use readers::Readers;
+pub(crate) use sqlite::Sqlite;
+pub(crate) use table::{Column, Index, Kept, Named, Rows, Table, blob, bound, integer, interval, quoted, text};
+pub(crate) use value::{Cells, Kind, Value, damaged};
+
+/// How a database wants to be spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// A schema as it is written for SQLite.
+    pub fn schema(self, schema: &str) -> String {
+        match self {
+            Self::Sqlite => schema.to_owned(),
+            Self::Postgres => schema
+                .replace(" STRICT, WITHOUT ROWID", "")
+                .replace(" INTEGER", " bigint")
+                .replace(" BLOB", " bytea")
+                // Ordered by its bytes, as in SQLite.
+                .replace(" TEXT", " text COLLATE \"C\""),
+        }
+    }
+
+    /// A statement whose values are numbered `?1`, `?2`.
+    pub fn statement(self, sql: String) -> String {
+        match self {
+            Self::Sqlite => sql,
+            Self::Postgres => sql.replace('?', "$"),
+        }
+    }
+}
+
+/// A statement with its values.
+#[derive(Debug, Clone)]
+pub(crate) struct Query {
+    sql: String,
+    values: Vec<Value<'static>>,
+}
+
+impl Query {
+    /// A statement whose values are numbered `?1`, `?2`.
+    pub fn new(dialect: Dialect, sql: String, values: Vec<Value<'static>>) -> Self {
+        Self { sql: dialect.statement(sql), values }
+    }
+}
+
+/// How newest versions are found by their keys. PostgreSQL's statement gives the number of the key first.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub sql: String,
+    pub kinds: Vec<Kind>,
+}
+
+/// The connection that writes.
+pub(crate) trait Database: Send {
+    /// How it is spoken to.
+    fn dialect(&self) -> Dialect;
+    /// Whether it can be used on after a failure, or has to be opened anew.
+    fn outlives_failures(&self) -> bool;
+    /// Begins a transaction.
+    fn begin(&mut self) -> Result<(), StorageError>;
+    /// Ends it: all of it is kept.
+    fn commit(&mut self) -> Result<(), StorageError>;
+    /// Ends it, if one is open: nothing of it is kept.
+    fn rollback(&mut self);
+    /// Carries out statements without values.
+    fn run(&mut self, sql: &str) -> Result<(), StorageError>;
+    /// Carries out a statement; how many rows it changed.
+    fn execute(&mut self, query: &Query) -> Result<u64, StorageError>;
+    /// Reads every row.
+    fn query(
+        &mut self,
+        query: &Query,
+        read: &mut dyn FnMut(&mut Cells<'_>) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError>;
+    /// Gives every fold the newest versions of the rows that it needs.
+    fn load(&mut self, folds: &mut [(Load, &mut dyn Fold)]) -> Result<(), StorageError>;
+    /// Makes changes in order; how many rows each changed.
+    fn write(&mut self, changes: &[Change<'_>]) -> Result<Vec<u64>, WriteError>;
+    /// Closes it.
+    fn close(self: Box<Self>) -> Result<(), StorageError>;
+}
+
+/// A change was not made.
+#[derive(Debug)]
+pub(crate) struct WriteError {
+    /// Which.
+    pub change: usize,
+    /// Why.
+    pub error: StorageError,
+}
+
+/// A database failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// SQLite.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL.
+    #[error("{}", describe(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    /// No connection to PostgreSQL was free in time.
+    #[error("no connection to PostgreSQL: {0}")]
+    Pool(String),
+    /// The database is one of something else, or of a newer version.
+    #[error("{0}")]
+    Foreign(String),
+    /// A column does not hold what was written there.
+    #[error("{0}: build the rows again with `timeloom projections rebuild`")]
+    Damaged(String),
+}
+
+/// What PostgreSQL says, which its client keeps in the source of the error.
+fn describe(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(said) => format!("{} ({})", said.message(), said.code().code()),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+impl StorageError {
+    /// Whether the database works and refuses what was to be written: trying it again cannot help.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch)
+            ),
+            // Data exceptions, integrity constraints, and limits of the program.
+            Self::Postgres(error) => error
+                .code()
+                .map(SqlState::code)
+                .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+            Self::Damaged(_) | Self::Pool(_) | Self::Foreign(_) => false,
+        }
+    }
+}

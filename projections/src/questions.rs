@@ -1,0 +1,189 @@
+//! The questions that read models answer.
+
+use std::sync::Arc;
+
+use timeloom_domain::ids::{ExecutionId, Slug, TenantId, WorkflowId};
+use timeloom_store::{Position, RecordedEvent};
+
+use crate::database::Named;
+use crate::error::ProjectionError;
+use crate::executions::{self, ExecutionFilter, ExecutionRow, Executions};
+use crate::feed::{self, FeedFilter, FeedOrder};
+use crate::models::{self, ModelRow, Models};
+use crate::node_runs::{self, NODE_RUNS_MAX, NodeRunRow, NodeRuns};
+use crate::page::{AsOf, Page, PageOf};
+use crate::plugins::{self, PluginRow, Plugins};
+use crate::read_models::ReadModels;
+use crate::workflows::{self, WorkflowFilter, WorkflowRow, Workflows};
+
+/// The questions.
+impl ReadModels {
+    /// One workflow.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn workflow(
+        &self,
+        tenant: TenantId,
+        id: WorkflowId,
+        as_of: AsOf,
+    ) -> Result<Option<WorkflowRow>, ProjectionError> {
+        let found = self.ask(&Workflows, as_of, |named| workflows::one(named, tenant, id, as_of), workflows::read_row);
+        Ok(found.await?.pop())
+    }
+
+    /// Workflows, newest first.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn workflows(
+        &self,
+        tenant: TenantId,
+        as_of: AsOf,
+        page: &Page,
+        filter: WorkflowFilter,
+    ) -> Result<PageOf<WorkflowRow>, ProjectionError> {
+        let question = |named: &Named| workflows::page(named, tenant, as_of, page, filter);
+        let found = self.ask(&Workflows, as_of, question, workflows::read_row).await?;
+        Ok(PageOf::cut(found, page, |row| row.provenance.created_position))
+    }
+
+    /// One plugin.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn plugin(
+        &self,
+        tenant: TenantId,
+        name: &Slug,
+        as_of: AsOf,
+    ) -> Result<Option<PluginRow>, ProjectionError> {
+        let found = self.ask(&Plugins, as_of, |named| plugins::one(named, tenant, name, as_of), plugins::read_row);
+        Ok(found.await?.pop())
+    }
+
+    /// Plugins, newest first.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn plugins(
+        &self,
+        tenant: TenantId,
+        as_of: AsOf,
+        page: &Page,
+    ) -> Result<PageOf<PluginRow>, ProjectionError> {
+        let found = self.ask(&Plugins, as_of, |named| plugins::page(named, tenant, as_of, page), plugins::read_row);
+        Ok(PageOf::cut(found.await?, page, |row| row.provenance.created_position))
+    }
+
+    /// One model.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn model(&self, tenant: TenantId, name: &Slug, as_of: AsOf) -> Result<Option<ModelRow>, ProjectionError> {
+        let found = self.ask(&Models, as_of, |named| models::one(named, tenant, name, as_of), models::read_row);
+        Ok(found.await?.pop())
+    }
+
+    /// Models, newest first.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn models(
+        &self,
+        tenant: TenantId,
+        as_of: AsOf,
+        page: &Page,
+    ) -> Result<PageOf<ModelRow>, ProjectionError> {
+        let found = self.ask(&Models, as_of, |named| models::page(named, tenant, as_of, page), models::read_row);
+        Ok(PageOf::cut(found.await?, page, |row| row.provenance.created_position))
+    }
+
+    /// One execution.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn execution(
+        &self,
+        tenant: TenantId,
+        id: ExecutionId,
+        as_of: AsOf,
+    ) -> Result<Option<ExecutionRow>, ProjectionError> {
+        let found =
+            self.ask(&Executions, as_of, |named| executions::one(named, tenant, id, as_of), executions::read_row);
+        Ok(found.await?.pop())
+    }
+
+    /// Executions, newest first.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn executions(
+        &self,
+        tenant: TenantId,
+        as_of: AsOf,
+        page: &Page,
+        filter: ExecutionFilter,
+    ) -> Result<PageOf<ExecutionRow>, ProjectionError> {
+        let question = |named: &Named| executions::page(named, tenant, as_of, page, filter);
+        let found = self.ask(&Executions, as_of, question, executions::read_row).await?;
+        Ok(PageOf::cut(found, page, |row| row.created_position))
+    }
+
+    /// Node runs of one execution in the order of execution: the first [`NODE_RUNS_MAX`].
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn node_runs(
+        &self,
+        tenant: TenantId,
+        execution_id: ExecutionId,
+        as_of: AsOf,
+    ) -> Result<Vec<NodeRunRow>, ProjectionError> {
+        self.node_runs_from(tenant, execution_id, as_of, 0, NODE_RUNS_MAX).await
+    }
+
+    /// At most `limit` node runs of one execution, from `execution_index` on.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn node_runs_from(
+        &self,
+        tenant: TenantId,
+        execution_id: ExecutionId,
+        as_of: AsOf,
+        execution_index: u64,
+        limit: usize,
+    ) -> Result<Vec<NodeRunRow>, ProjectionError> {
+        let range = (execution_index, limit);
+        let question = |named: &Named| node_runs::of_execution(named, tenant, execution_id, as_of, range);
+        self.ask(&NodeRuns, as_of, question, node_runs::read_row).await
+    }
+
+    /// Events themselves, from the log.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Log`] when the log fails.
+    pub async fn events(
+        &self,
+        tenant: TenantId,
+        as_of: AsOf,
+        page: &Page,
+        filter: FeedFilter,
+        order: FeedOrder,
+    ) -> Result<PageOf<Arc<RecordedEvent>>, ProjectionError> {
+        feed::page(&*self.log, tenant, as_of, page, filter, order).await
+    }
+
+    /// The event at a position, from the log: the data of a row is read by its `event_position`.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Log`] when the log fails.
+    pub async fn event(
+        &self,
+        tenant: TenantId,
+        position: Position,
+    ) -> Result<Option<Arc<RecordedEvent>>, ProjectionError> {
+        Ok(feed::one(&*self.log, tenant, position).await?)
+    }
+}

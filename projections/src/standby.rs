@@ -1,0 +1,46 @@
+//! How far the rows are in a database that another process writes.
+
+use std::sync::Arc;
+
+use crate::checkpoints::{self, Checkpoint, Stage};
+use crate::database::Readers;
+use crate::error::ProjectionError;
+use crate::parked;
+use crate::progress::{Progress, Stopped, View};
+use crate::writer::PROJECTIONS;
+
+/// Looks it up. Rows that were made under another definition are not ours to read and are left out.
+pub(crate) async fn look(readers: &Arc<Readers>, progress: &Progress) -> Result<Vec<View>, ProjectionError> {
+    if !readers.is_made().await? {
+        return Ok(Vec::new());
+    }
+    let known = readers.ask(checkpoints::select(readers.dialect()), checkpoints::read).await?;
+    let mut views = Vec::with_capacity(PROJECTIONS.len());
+    for projection in PROJECTIONS {
+        let of_it = |build: &&Checkpoint| build.name == projection.name();
+        let live = known.iter().filter(of_it).find(|build| build.stage == Stage::Live);
+        let Some(live) = live.filter(|live| live.definition == projection.definition()) else { continue };
+        let building = known.iter().filter(of_it).find(|build| build.stage == Stage::Building);
+        let mut view = View {
+            name: projection.name(),
+            generation: live.generation,
+            position: live.position,
+            parked: usize::try_from(live.parked).unwrap_or(usize::MAX),
+            first_parked: None,
+            stopped: live.stopped.clone().map(|(position, error)| Stopped { position, error }),
+            building: building.map(|next| next.position),
+        };
+        if view.parked > 0 {
+            view.first_parked = match progress.view(view.name).filter(|before| before.parked == view.parked) {
+                Some(before) => before.first_parked,
+                None => {
+                    let start = timeloom_store::Position::START;
+                    let first = parked::select(readers.dialect(), view.name, view.generation, start, 1);
+                    readers.ask(first, parked::read).await?.pop()
+                }
+            };
+        }
+        views.push(view);
+    }
+    Ok(views)
+}

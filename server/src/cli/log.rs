@@ -1,0 +1,214 @@
+//! `timeloom log`: copy, backup, restore, verify. All four are the same reading of rows as they are stored.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde_json::json;
+use timeloom_store::transfer::{CopyError, CopyPhase, CopyReport, copy};
+use timeloom_store::verify::{VerifyReport, verify};
+use timeloom_store::{ImportError, Position};
+use timeloom_store_sqlite::SqliteImport;
+
+use super::progress::Progress;
+use super::{Access, Failure, output};
+use crate::config::Config;
+use crate::transfer::{Location, open_source, open_target};
+
+/// What the lock of a data folder is called; a folder with nothing else is empty.
+const LOCK_FILE: &str = "LOCK";
+
+#[derive(Debug, Subcommand)]
+pub enum LogVerb {
+    /// Copy a log to another place, or go on with a copy; a location is a data folder, postgres://… or http://… of a server
+    Copy {
+        /// Where the log is.
+        #[arg(long, value_name = "LOCATION")]
+        from: String,
+        /// Where the copy is to be; what is there of the same log already is kept.
+        #[arg(long, value_name = "LOCATION")]
+        to: String,
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a backup of the log while it is in use (with --server), or add to one what is new
+    Backup {
+        /// The folder of the backup. It is a data folder like any other.
+        destination: PathBuf,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Write a backup back into an empty data folder, the one that --data names
+    Restore {
+        /// The folder of the backup.
+        backup: PathBuf,
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a whole log and say whether it is what was recorded
+    Verify {
+        /// A data folder, postgres://… or http://… of a server; the data folder when absent.
+        location: Option<String>,
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl LogVerb {
+    pub async fn run(self, config: &Config) -> Result<(), Failure> {
+        match self {
+            Self::Copy { from, to, json } => {
+                let (from, to) = (location(&from)?, location(&to)?);
+                copied(&from, &to, "copied", json).await
+            }
+            Self::Backup { destination, access } => {
+                let from = match &access.server {
+                    Some(url) => location(url)?,
+                    None => Location::Folder(config.data.clone()),
+                };
+                copied(&from, &Location::Folder(destination), "backed up", access.json).await
+            }
+            Self::Restore { backup, json } => restore(&backup, &config.data, json).await,
+            Self::Verify { location: text, json } => {
+                let location =
+                    text.map_or_else(|| Ok(Location::Folder(config.data.clone())), |text| location(&text))?;
+                verified(&location, json).await
+            }
+        }
+    }
+}
+
+fn location(text: &str) -> Result<Location, Failure> {
+    Location::parse(text).map_err(|error| refused(&error.to_string()))
+}
+
+fn refused(message: &str) -> Failure {
+    output::error(message);
+    Failure::Refused
+}
+
+async fn restore(backup: &Path, data: &Path, json: bool) -> Result<(), Failure> {
+    if !may_be_written(data)? {
+        let message = format!("data folder {} is not empty: give an empty one with --data", data.display());
+        return Err(refused(&message));
+    }
+    copied(&Location::Folder(backup.to_owned()), &Location::Folder(data.to_owned()), "restored", json).await?;
+    output::notice("the read models are built when a server starts with this folder");
+    Ok(())
+}
+
+/// Whether there is nothing in the folder, or only a restore that was cut off.
+fn may_be_written(data: &Path) -> anyhow::Result<bool> {
+    let entries = match std::fs::read_dir(data) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", data.display())),
+    };
+    let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
+    if names?.iter().all(|name| name == LOCK_FILE) {
+        return Ok(true);
+    }
+    Ok(SqliteImport::is_unfinished_copy(data)?)
+}
+
+async fn copied(from: &Location, to: &Location, done: &str, json: bool) -> Result<(), Failure> {
+    if from == to {
+        return Err(refused("the log would be copied onto itself: give another target"));
+    }
+    let began = Instant::now();
+    let source = open_source(from).await?;
+    // Before anything of the target is made.
+    source.as_copy_source().log.identity().await?;
+    let target = open_target(to).await?;
+    let mut progress = Progress::new();
+    let copied = copy(source.as_copy_source(), target.as_copy_target(), |now| {
+        let doing = match now.phase {
+            CopyPhase::Rereading => "comparing",
+            CopyPhase::Copying => "copying",
+            CopyPhase::Verifying => "verifying",
+        };
+        progress.show(doing, now.position.0, now.end.0);
+    });
+    let copied = copied.await;
+    progress.end();
+    match copied {
+        Ok(report) => {
+            tell(&report, from, to, done, began.elapsed().as_secs_f64(), json);
+            Ok(())
+        }
+        Err(error @ (CopyError::Ahead { .. } | CopyError::Diverged(_)))
+        | Err(error @ CopyError::Target(ImportError::OtherLog { .. })) => Err(refused(&error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tell(report: &CopyReport, from: &Location, to: &Location, done: &str, seconds: f64, json: bool) {
+    let rate = report.events as f64 / seconds.max(0.001);
+    if json {
+        output::json(&json!({
+            "logId": report.log_id,
+            "head": report.head,
+            "events": report.events,
+            "blobs": report.blobs,
+            "bytes": report.bytes,
+            "seconds": (seconds * 1_000.0).round() / 1_000.0,
+            "eventsPerSecond": rate.round(),
+            "verifiedAfter": report.verified_after,
+            "leavesSha256": report.leaves.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        }));
+        return;
+    }
+    let megabytes = report.bytes as f64 / 1_000_000.0;
+    output::line(&format!("{done} log {} from {from} to {to}, up to position {}", report.log_id, report.head));
+    output::line(&format!(
+        "{} events and {} blobs were written ({megabytes:.1} MB) in {seconds:.1} s, {rate:.0} events/s",
+        report.events, report.blobs,
+    ));
+    let compared = match report.verified_after {
+        Position::START => "all events were compared".to_owned(),
+        after => format!("the events after position {after} were compared, those before in an earlier run"),
+    };
+    output::line(&format!("{compared}: both sides are equal"));
+}
+
+async fn verified(location: &Location, json: bool) -> Result<(), Failure> {
+    let source = open_source(location).await?;
+    let source = source.as_copy_source();
+    let end = source.log.identity().await?.head;
+    let mut progress = Progress::new();
+    let report = verify(source.log, source.blobs, |position| progress.show("verifying", position.0, end.0)).await;
+    progress.end();
+    let report = report?;
+    if json {
+        let faults = report.first_faults.iter();
+        let faults: Vec<_> =
+            faults.map(|fault| json!({ "position": fault.position, "detail": fault.detail })).collect();
+        output::json(&json!({
+            "head": report.head,
+            "events": report.events,
+            "streams": report.streams,
+            "blobs": report.blobs,
+            "faultCount": report.faults,
+            "faults": faults,
+        }));
+    } else {
+        tell_verified(&report, location);
+    }
+    if report.is_whole() { Ok(()) } else { Err(Failure::Failed) }
+}
+
+fn tell_verified(report: &VerifyReport, location: &Location) {
+    for fault in &report.first_faults {
+        output::error(&format!("position {}: {}", fault.position, fault.detail));
+    }
+    let found = format!("{} events of {} streams and {} blobs", report.events, report.streams, report.blobs);
+    if report.is_whole() {
+        output::line(&format!("the log in {location} is whole: {found}, up to position {}", report.head));
+    } else {
+        output::line(&format!("the log in {location} is damaged: {} faults in {found}", report.faults));
+    }
+}

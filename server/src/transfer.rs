@@ -1,0 +1,130 @@
+//! Where logs are copied from and to: data folders, running servers, and databases. The copying itself is in `store`.
+
+mod http;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::bail;
+use timeloom_store::transfer::{CopySource, CopyTarget};
+use timeloom_store::{BlobStore, LogImport, LogTransfer};
+use timeloom_store_sqlite::{SqliteImport, SqliteSource};
+
+use self::http::ServedLog;
+
+/// Where a log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A data folder of this machine.
+    Folder(PathBuf),
+    /// A running server, which can only be read.
+    Server(String),
+    /// A PostgreSQL database; its address may hold a password.
+    Postgres(String),
+}
+
+impl Location {
+    /// Reads a location as people write it.
+    ///
+    /// # Errors
+    /// When it is an address of an unknown kind.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        match text.split_once("://") {
+            Some(("http" | "https", _)) => Ok(Self::Server(text.trim_end_matches('/').to_owned())),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
+            Some((scheme, _)) => {
+                bail!("'{scheme}://' is no place for a log: give a data folder, postgres://… or http://…")
+            }
+            None if text.is_empty() => bail!("the location is empty: give a data folder, postgres://… or http://…"),
+            None => Ok(Self::Folder(PathBuf::from(text))),
+        }
+    }
+}
+
+/// Never shows what may be a password.
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => path.display().fmt(formatter),
+            Self::Server(url) => url.fmt(formatter),
+            Self::Postgres(_) => formatter.write_str("the PostgreSQL database"),
+        }
+    }
+}
+
+/// A log that is read.
+pub struct Source {
+    log: Arc<dyn LogTransfer>,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl Source {
+    /// As the copying takes it.
+    pub fn as_copy_source(&self) -> CopySource<'_> {
+        CopySource { log: &*self.log, blobs: &*self.blobs }
+    }
+}
+
+/// A log that is written.
+pub struct Target {
+    log: Arc<dyn LogImport>,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl Target {
+    /// As the copying takes it.
+    pub fn as_copy_target(&self) -> CopyTarget<'_> {
+        CopyTarget { log: &*self.log, blobs: &*self.blobs }
+    }
+}
+
+/// Opens a log to read it.
+///
+/// # Errors
+/// When there is none, or it cannot be read; the message says what to do.
+pub async fn open_source(location: &Location) -> anyhow::Result<Source> {
+    match location {
+        Location::Folder(path) => {
+            let (log, blobs) = SqliteSource::open(path)?;
+            Ok(Source { log, blobs })
+        }
+        Location::Server(url) => {
+            let served = Arc::new(ServedLog::try_new(url)?);
+            Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served })
+        }
+        Location::Postgres(_) => bail!("logs in PostgreSQL are not in this build yet: give a data folder or http://…"),
+    }
+}
+
+/// Opens a log to write a copy into it.
+///
+/// # Errors
+/// When it cannot be written; the message says what to do.
+pub async fn open_target(location: &Location) -> anyhow::Result<Target> {
+    match location {
+        Location::Folder(path) => {
+            let (log, blobs) = SqliteImport::open(path)?;
+            Ok(Target { log, blobs })
+        }
+        Location::Server(url) => bail!("the log of the server at {url} can only be read: give a data folder"),
+        Location::Postgres(_) => bail!("logs in PostgreSQL are not in this build yet: give a data folder"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_are_told_apart_and_passwords_are_not_shown() {
+        let parsed = |text| Location::parse(text).unwrap();
+        assert_eq!(parsed("./data"), Location::Folder("./data".into()));
+        assert_eq!(parsed("http://127.0.0.1:8080/"), Location::Server("http://127.0.0.1:8080".to_owned()));
+        let database = parsed("postgres://timeloom:secret@db/timeloom");
+        assert!(matches!(database, Location::Postgres(_)) && !database.to_string().contains("secret"));
+        for wrong in ["ftp://host/data", ""] {
+            assert!(Location::parse(wrong).unwrap_err().to_string().contains("give a data folder"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The log of a running server, read over HTTP. Never believes a page: whoever copies checks every row.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use reqwest::StatusCode;
+use timeloom_store::stored::EXPORT_BYTES_MAX;
+use timeloom_store::{
+    BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore, LogError, LogIdentity, LogTransfer, Position, StoredEvent,
+};
+
+/// Longest wait for a connection.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for the next bytes of an answer.
+const SILENCE_TIME_MAX: Duration = Duration::from_secs(60);
+/// Largest page of rows as JSON, in bytes: quotes and line ends in texts take twice their room.
+const PAGE_BYTES_MAX: usize = 4 * EXPORT_BYTES_MAX;
+/// Most bytes of a refusal that are told.
+const REFUSAL_BYTES_MAX: usize = 2_000;
+
+/// The log that a server serves.
+pub struct ServedLog {
+    url: String,
+    http: reqwest::Client,
+}
+
+/// Why a server did not give what it was asked for.
+#[derive(Debug, thiserror::Error)]
+enum ServedError {
+    #[error("the server at {url} cannot be reached: {error}")]
+    Unreachable { url: String, error: reqwest::Error },
+    #[error("the server at {url} broke off: {error}")]
+    BrokeOff { url: String, error: reqwest::Error },
+    #[error("the server at {url} answered {status}: {message}")]
+    Refused { url: String, status: StatusCode, message: String },
+    #[error("the server at {url} gave an answer of more than {max} bytes: is it Timeloom?")]
+    TooLarge { url: String, max: usize },
+    #[error(
+        "the server at {url} gave something that is not a row of a log ({error}): is it Timeloom, and not a newer one?"
+    )]
+    NotRows { url: String, error: serde_json::Error },
+}
+
+impl ServedLog {
+    /// The log of the server at `url`; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When no client can be made, or `url` is not the address of a server.
+    pub fn try_new(url: &str) -> anyhow::Result<Self> {
+        if url::Url::parse(url).is_err() {
+            bail!("'{url}' is not the address of a server");
+        }
+        let client = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIME_MAX);
+        let http = client.read_timeout(SILENCE_TIME_MAX).build().context("no HTTP client could be made")?;
+        Ok(Self { url: url.to_owned(), http })
+    }
+
+    /// The body of an answer, at most `bytes_max` of it.
+    async fn get(&self, path: &str, bytes_max: usize) -> Result<Bytes, ServedError> {
+        let url = || self.url.clone();
+        let sent = self.http.get(format!("{}{path}", self.url)).send().await;
+        let mut response = sent.map_err(|error| ServedError::Unreachable { url: url(), error })?;
+        let status = response.status();
+        let mut body = BytesMut::new();
+        while let Some(part) = response.chunk().await.map_err(|error| ServedError::BrokeOff { url: url(), error })? {
+            if body.len() + part.len() > bytes_max {
+                return Err(ServedError::TooLarge { url: url(), max: bytes_max });
+            }
+            body.extend_from_slice(&part);
+        }
+        if status.is_success() {
+            return Ok(body.freeze());
+        }
+        Err(ServedError::Refused { url: url(), status, message: refusal(&body) })
+    }
+}
+
+/// What a server said that it would not do, from its JSON where it is that.
+fn refusal(body: &[u8]) -> String {
+    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let message = json.as_ref().and_then(|json| json.pointer("/errors/0/message")?.as_str());
+    let text = String::from_utf8_lossy(body.get(..REFUSAL_BYTES_MAX).unwrap_or(body));
+    message.map_or_else(|| text.into_owned(), str::to_owned)
+}
+
+#[async_trait]
+impl LogTransfer for ServedLog {
+    async fn identity(&self) -> Result<LogIdentity, LogError> {
+        let body = self.get("/log/identity", PAGE_BYTES_MAX).await.map_err(LogError::storage)?;
+        let identity = serde_json::from_slice(&body);
+        identity.map_err(|error| LogError::storage(ServedError::NotRows { url: self.url.clone(), error }))
+    }
+
+    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
+        let path = format!("/log/events?after={after}&limit={limit}");
+        let body = self.get(&path, PAGE_BYTES_MAX).await.map_err(LogError::storage)?;
+        let rows: Result<Vec<StoredEvent>, _> = serde_json::Deserializer::from_slice(&body).into_iter().collect();
+        rows.map_err(|error| LogError::storage(ServedError::NotRows { url: self.url.clone(), error }))
+    }
+}
+
+#[async_trait]
+impl BlobStore for ServedLog {
+    async fn put(&self, _content: Bytes) -> Result<BlobHash, BlobError> {
+        Err(LogError::Closed.into())
+    }
+
+    async fn get(&self, hash: BlobHash) -> Result<Bytes, BlobError> {
+        match Self::get(self, &format!("/log/blobs/{hash}"), BLOB_BYTES_MAX).await {
+            Ok(content) if BlobHash::of(&content) == hash => Ok(content),
+            Ok(_) | Err(ServedError::Refused { status: StatusCode::GONE, .. }) => Err(BlobError::Damaged(hash)),
+            Err(ServedError::Refused { status: StatusCode::NOT_FOUND, .. }) => Err(BlobError::Missing(hash)),
+            Err(error) => Err(LogError::storage(error).into()),
+        }
+    }
+}

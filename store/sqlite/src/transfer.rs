@@ -1,0 +1,316 @@
+//! Rows as they are stored, out of a data folder and into one: its side of copies, backups and checks.
+//!
+//! A log that is in use gives its rows through its readers while appends go on. A folder that nobody uses is opened as a
+//! source, which writes nothing into the log, or as a target, in which this module's connection is the one that writes.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+use timeloom_domain::ids::{CommandId, EventId, TenantId};
+use timeloom_store::stored::{EXPORT_BYTES_MAX, EXPORT_EVENTS_MAX, check_page};
+use timeloom_store::{
+    Begun, EventLog as _, ImportError, LogError, LogIdentity, LogImport, LogTransfer, Position, Revision, StoredAppend,
+    StoredEvent, StreamKey,
+};
+use uuid::Uuid;
+
+use crate::blobs::SqliteBlobs;
+use crate::connections::LogFile;
+use crate::error::{OpenError, StorageError, log_error};
+use crate::folder::DataFolder;
+use crate::heads::{Head, Heads};
+use crate::log::{LOG_FILE, SqliteLog};
+use crate::readers::{self, Readers};
+use crate::recorded::{signed, unsigned};
+use crate::schema::{self, COPY_VERIFIED, Made, UNFINISHED_COPY};
+
+const EXPORT: &str = "SELECT position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, \
+     event_version, payload, metadata, recorded_at, leaf, append_events, command_id \
+     FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";
+const IMPORT: &str = "INSERT INTO events (position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, \
+     event_type, event_version, payload, metadata, recorded_at, leaf, stream_no, append_events, command_id) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+
+#[async_trait]
+impl LogTransfer for SqliteLog {
+    async fn identity(&self) -> Result<LogIdentity, LogError> {
+        Ok(LogIdentity { log_id: self.log_id(), head: self.head() })
+    }
+
+    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
+        self.readers().read(move |connection| export(connection, after, limit)).await
+    }
+}
+
+/// The log of a folder that this process has, to read from. Nothing is written into the log.
+#[derive(Debug)]
+pub struct SqliteSource {
+    log_id: Uuid,
+    readers: Readers,
+    _folder: Arc<DataFolder>,
+}
+
+impl SqliteSource {
+    /// Takes the folder at `path`, which nobody else may use meanwhile, and opens the log and blobs in it.
+    ///
+    /// # Errors
+    /// [`OpenError`] when there is no log, it is a copy that was not finished, or it cannot be read.
+    pub fn open(path: impl Into<PathBuf>) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
+        let path = path.into();
+        let file = path.join(LOG_FILE);
+        if !file.exists() {
+            return Err(OpenError::NoLog { path });
+        }
+        let folder = Arc::new(DataFolder::acquire(&path)?);
+        schema::refuse_foreign(folder.path(), &file)?;
+        let connection = LogFile::at(&file)
+            .open_reader()
+            .map_err(|error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) })?;
+        let about = schema::read_about(&connection, folder.path(), &file)?;
+        let about = about.ok_or_else(|| OpenError::NoLog { path: path.clone() })?;
+        if about.unfinished {
+            return Err(OpenError::UnfinishedCopy { path });
+        }
+        let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
+        let readers = Readers::new(LogFile::at(file), blobs.files());
+        Ok((Arc::new(Self { log_id: about.log_id, readers, _folder: folder }), blobs))
+    }
+}
+
+#[async_trait]
+impl LogTransfer for SqliteSource {
+    async fn identity(&self) -> Result<LogIdentity, LogError> {
+        let newest = self.readers.read(|connection| readers::newest(connection).map_err(log_error)).await?;
+        Ok(LogIdentity { log_id: self.log_id, head: newest.0 })
+    }
+
+    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
+        self.readers.read(move |connection| export(connection, after, limit)).await
+    }
+}
+
+/// A folder that is being written from another log.
+#[derive(Debug)]
+pub struct SqliteImport {
+    target: Arc<Target>,
+}
+
+#[derive(Debug)]
+struct Target {
+    folder: Arc<DataFolder>,
+    file: PathBuf,
+    writer: Mutex<Writer>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    connection: Connection,
+    /// The numbers of streams that were met lately.
+    streams: Heads,
+}
+
+impl SqliteImport {
+    /// Takes the folder at `path` for this process to write the rows of another log into; makes what is not there.
+    ///
+    /// # Errors
+    /// [`OpenError`], whose message says what to do.
+    pub fn open(path: impl Into<PathBuf>) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
+        let folder = Arc::new(DataFolder::acquire(path)?);
+        let file = folder.path().join(LOG_FILE);
+        schema::refuse_foreign(folder.path(), &file)?;
+        let connection = LogFile::at(&file)
+            .open_writer()
+            .map_err(|error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) })?;
+        schema::read_about(&connection, folder.path(), &file)?;
+        let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
+        let writer = Mutex::new(Writer { connection, streams: Heads::default() });
+        Ok((Arc::new(Self { target: Arc::new(Target { folder, file, writer }) }), blobs))
+    }
+
+    /// Whether the folder at `path`, which nobody may use meanwhile, holds a copy that was not finished.
+    ///
+    /// # Errors
+    /// [`OpenError`] when that cannot be found out.
+    pub fn is_unfinished_copy(path: impl Into<PathBuf>) -> Result<bool, OpenError> {
+        match SqliteSource::open(path) {
+            Ok(_) | Err(OpenError::NoLog { .. }) => Ok(false),
+            Err(OpenError::UnfinishedCopy { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn work<T: Send + 'static, E: From<LogError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Target, &mut Writer) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let target = Arc::clone(&self.target);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut writer = target.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&target, &mut writer)
+        });
+        done.await.map_err(LogError::storage)?
+    }
+}
+
+#[async_trait]
+impl LogTransfer for SqliteImport {
+    async fn identity(&self) -> Result<LogIdentity, LogError> {
+        self.work(|target, writer| {
+            let about = schema::read_about(&writer.connection, target.folder.path(), &target.file);
+            let about = about.map_err(LogError::storage)?;
+            let about =
+                about.ok_or_else(|| LogError::storage(OpenError::NoLog { path: target.folder.path().to_owned() }))?;
+            let (head, _) = readers::newest(&writer.connection).map_err(log_error)?;
+            Ok(LogIdentity { log_id: about.log_id, head })
+        })
+        .await
+    }
+
+    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
+        self.work(move |_, writer| export(&writer.connection, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl LogImport for SqliteImport {
+    async fn begin(&self, log_id: Uuid) -> Result<Begun, ImportError> {
+        self.work(move |target, writer| {
+            let about = schema::read_about(&writer.connection, target.folder.path(), &target.file);
+            let Some(about) = about.map_err(LogError::storage)? else {
+                schema::create(&mut writer.connection, log_id, Made::Copy).map_err(log_error)?;
+                return Ok(Begun { head: Position::START, verified: Position::START });
+            };
+            if about.log_id != log_id {
+                return Err(ImportError::OtherLog { found: about.log_id, wanted: log_id });
+            }
+            let (head, _) = readers::newest(&writer.connection).map_err(log_error)?;
+            Ok(Begun { head, verified: Position(about.verified).min(head) })
+        })
+        .await
+    }
+
+    async fn import(&self, events: Vec<StoredEvent>) -> Result<(), ImportError> {
+        self.work(move |_, writer| {
+            let (head, _) = readers::newest(&writer.connection).map_err(log_error)?;
+            check_page(head, &events, &mut Vec::new())?;
+            let written = writer.write(&events);
+            if written.is_err() {
+                writer.streams.clear();
+            }
+            written.map_err(|error| ImportError::Log(log_error(error)))
+        })
+        .await
+    }
+
+    async fn finish(&self, verified: Position) -> Result<(), ImportError> {
+        self.work(move |_, writer| writer.finish(verified).map_err(|error| ImportError::Log(log_error(error)))).await
+    }
+}
+
+impl Writer {
+    /// Writes the rows in one transaction, which is rolled back when it is dropped before its end.
+    fn write(&mut self, events: &[StoredEvent]) -> Result<(), rusqlite::Error> {
+        let transaction = self.connection.transaction()?;
+        {
+            let mut insert = transaction.prepare_cached(IMPORT)?;
+            for event in events {
+                let stream_no = stream_no(&transaction, &mut self.streams, event)?;
+                insert.execute(params![
+                    signed(event.position.0),
+                    event.stream.tenant.0,
+                    &*event.stream.category,
+                    &*event.stream.id,
+                    signed(event.revision.0),
+                    event.id.0.as_bytes(),
+                    &*event.event_type,
+                    event.event_version,
+                    event.payload,
+                    event.metadata,
+                    event.recorded_at_us,
+                    event.leaf,
+                    stream_no,
+                    event.append.map(|append| append.events),
+                    event.append.as_ref().map(|append| append.command_id.0.as_bytes()),
+                ])?;
+            }
+        }
+        transaction.commit()
+    }
+
+    fn finish(&mut self, verified: Position) -> Result<(), rusqlite::Error> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute("DELETE FROM meta WHERE name = ?1", [UNFINISHED_COPY])?;
+        transaction.execute(
+            "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [COPY_VERIFIED, &verified.to_string()],
+        )?;
+        transaction.commit()?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+}
+
+/// The number of the event's stream, which is given one when it has none.
+fn stream_no(connection: &Connection, known: &mut Heads, event: &StoredEvent) -> Result<i64, rusqlite::Error> {
+    let stream = &event.stream;
+    if let Some(head) = known.get(stream) {
+        return Ok(head.stream_no);
+    }
+    let found = connection
+        .prepare_cached(
+            "INSERT INTO streams (tenant_id, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3) \
+             ON CONFLICT DO NOTHING RETURNING stream_no",
+        )?
+        .query_row((stream.tenant.0, &*stream.category, &*stream.id), |row| row.get(0));
+    let stream_no = match found {
+        Err(rusqlite::Error::QueryReturnedNoRows) => connection
+            .prepare_cached(
+                "SELECT stream_no FROM streams WHERE tenant_id = ?1 AND aggregate_type = ?2 AND aggregate_id = ?3",
+            )?
+            .query_row((stream.tenant.0, &*stream.category, &*stream.id), |row| row.get(0))?,
+        other => other?,
+    };
+    known.put(stream, Head { stream_no, revision: event.revision });
+    Ok(stream_no)
+}
+
+fn export(connection: &Connection, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
+    let limit = signed(limit.min(EXPORT_EVENTS_MAX) as u64);
+    let mut statement = connection.prepare_cached(EXPORT).map_err(log_error)?;
+    let mut rows = statement.query([signed(after.0), limit]).map_err(log_error)?;
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next().map_err(log_error)? {
+        let position = Position(unsigned(row.get(0).map_err(log_error)?));
+        let event = stored(row, position)
+            .map_err(|error| LogError::Corrupt { position, detail: format!("its row cannot be read: {error}") })?;
+        bytes += event.text_bytes();
+        events.push(event);
+        if bytes >= EXPORT_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+fn stored(row: &Row<'_>, position: Position) -> Result<StoredEvent, rusqlite::Error> {
+    let category: String = row.get(2)?;
+    let id: String = row.get(3)?;
+    let event_type: String = row.get(6)?;
+    let append_events: Option<u32> = row.get(12)?;
+    let command_id: Option<[u8; 16]> = row.get(13)?;
+    let append = append_events.zip(command_id);
+    Ok(StoredEvent {
+        position,
+        stream: StreamKey::new(TenantId(row.get(1)?), category, id),
+        revision: Revision(unsigned(row.get(4)?)),
+        id: EventId(Uuid::from_bytes(row.get(5)?)),
+        event_type: event_type.into(),
+        event_version: row.get(7)?,
+        payload: row.get(8)?,
+        metadata: row.get(9)?,
+        recorded_at_us: row.get(10)?,
+        leaf: row.get(11)?,
+        append: append.map(|(events, id)| StoredAppend { events, command_id: CommandId(Uuid::from_bytes(id)) }),
+    })
+}

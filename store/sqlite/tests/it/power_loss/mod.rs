@@ -1,0 +1,138 @@
+//! What was acknowledged survives the loss of power: a disk keeps what was synced and any part of the rest.
+
+mod disk;
+mod vfs;
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use timeloom_store::conformance::{Chance, TellSeed, seeds};
+use timeloom_store::verify::verify;
+use timeloom_store::{EventLog, LogTransfer, Position};
+use timeloom_store_sqlite::{OpenError, SqliteBlobs, SqliteLog, SqliteOptions};
+use tokio::task::JoinSet;
+
+use self::disk::Disk;
+use crate::{append, options};
+
+const FIXED_SEEDS: u64 = 30;
+const WRITERS: u128 = 4;
+/// Times that the power goes before it stays.
+const LIVES: u128 = 3;
+/// Changes and syncs of the disk before the power goes, at most. Making a log takes some forty.
+const OPERATIONS_MAX: u64 = 300;
+
+/// The last position and last event id of an append that was acknowledged.
+type Acknowledged = (Position, u128);
+
+/// A log on a disk that can lose its power.
+struct Machine {
+    folder: TempDir,
+    disk: Arc<Disk>,
+}
+
+impl Machine {
+    fn new(folder: TempDir, operations: Option<u64>) -> Self {
+        let disk = Arc::new(Disk::of(folder.path(), operations));
+        vfs::mount(folder.path(), Arc::clone(&disk));
+        Self { folder, disk }
+    }
+
+    fn open(&self, options: SqliteOptions) -> Result<(Arc<SqliteLog>, Arc<SqliteBlobs>), OpenError> {
+        SqliteLog::open(self.folder.path(), SqliteOptions { vfs: Some(vfs::NAME.to_owned()), ..options })
+    }
+
+    /// The folder as it is when the power is back.
+    fn after_power_loss(&self, chance: &mut Chance) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        self.disk.write_what_is_left(folder.path(), chance);
+        folder
+    }
+}
+
+/// Several append at the same time, with more or fewer events, until the power is off.
+async fn append_until_it_fails(log: &Arc<SqliteLog>, first: u128, chance: &mut Chance) -> Vec<Acknowledged> {
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let log = Arc::clone(log);
+        let count = 1 + u128::from(chance.below(4));
+        let payload = format!("\"{}\"", "x".repeat(10 + chance.index(5_000)));
+        writers.spawn(async move {
+            let mut acknowledged = Vec::new();
+            for number in 0..u128::MAX {
+                let first_id = first + (writer << 64) + number * 10 + 100;
+                match log.append(append(&format!("s{writer}"), first_id, count, &payload)).await {
+                    Ok(appended) => acknowledged.push((appended.position, first_id + count)),
+                    Err(_) => break,
+                }
+            }
+            acknowledged
+        });
+    }
+    writers.join_all().await.into_iter().flatten().collect()
+}
+
+/// The log has no fault and everything that was acknowledged.
+async fn check(log: &Arc<SqliteLog>, blobs: &Arc<SqliteBlobs>, acknowledged: &[Acknowledged]) {
+    let report = verify(&**log, &**blobs, |_| {}).await.unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(report.head, log.head());
+    for (position, id) in acknowledged {
+        assert!(*position <= report.head, "{position} was acknowledged, the log ends at {}", report.head);
+        assert_eq!(last_id(log, *position).await, *id);
+    }
+}
+
+async fn last_id(log: &SqliteLog, position: Position) -> u128 {
+    log.export(Position(position.0 - 1), 1).await.unwrap()[0].id.0.as_u128()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_events_survive_the_loss_of_power() {
+    for seed in seeds(FIXED_SEEDS) {
+        let _tell = TellSeed(seed);
+        let mut chance = Chance::new(seed);
+        let mut folder = TempDir::new().unwrap();
+        let mut acknowledged = Vec::new();
+        for life in 0..LIVES {
+            let machine = Machine::new(folder, Some(chance.below(OPERATIONS_MAX)));
+            match machine.open(options()) {
+                Ok((log, blobs)) => {
+                    if !machine.disk.is_off() {
+                        acknowledged.extend(append_until_it_fails(&log, life << 96, &mut chance).await);
+                    }
+                    drop((log, blobs));
+                }
+                // In the middle of opening it.
+                Err(error) => assert!(machine.disk.is_off(), "{error}"),
+            }
+            folder = machine.after_power_loss(&mut chance);
+        }
+        let machine = Machine::new(folder, None);
+        let (log, blobs) = machine.open(options()).unwrap();
+        check(&log, &blobs, &acknowledged).await;
+        let head = log.head();
+        let more = log.append(append("more", 7, 1, "1")).await.unwrap();
+        assert_eq!(more.position.0, head.0 + 1);
+    }
+}
+
+/// Whenever the power goes while a log is made, what is left can be opened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_can_be_made_again_when_the_power_went_while_it_was_made() {
+    let whole = Machine::new(TempDir::new().unwrap(), None);
+    drop(whole.open(options()).unwrap());
+    for operations in 0..whole.disk.operations() {
+        let mut chance = Chance::new(operations);
+        let machine = Machine::new(TempDir::new().unwrap(), Some(operations));
+        drop(machine.open(options()));
+        assert!(machine.disk.is_off());
+        // The very first writes of a database are the ones that can leave it without its beginning.
+        for _ in 0..if operations < 8 { 12 } else { 2 } {
+            let after = Machine::new(machine.after_power_loss(&mut chance), None);
+            let (log, blobs) = after.open(options()).unwrap_or_else(|error| panic!("after {operations}: {error}"));
+            check(&log, &blobs, &[]).await;
+            log.append(append("a", 7, 1, "1")).await.unwrap();
+        }
+    }
+}
