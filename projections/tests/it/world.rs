@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
-    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, StartFacts,
+    Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, StartFacts,
 };
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
@@ -165,6 +165,23 @@ pub fn start(workflow: usize) -> ExecutionEvent {
         pins: BTreeMap::new(),
         seed: 7,
         at_ms: 1_000,
+    }))
+}
+
+/// How the stream after that of `previous` begins, with so many node runs behind it.
+pub fn continued(previous: ExecutionId, earlier_runs: usize) -> ExecutionEvent {
+    let ExecutionEvent::ExecutionStarted(facts) = start(1) else { unreachable!("an execution starts") };
+    ExecutionEvent::ExecutionContinued(Box::new(Continuation {
+        previous,
+        root: previous,
+        link: 1,
+        start: facts.without_items(),
+        earlier_runs,
+        run_counts: BTreeMap::new(),
+        due: Vec::new(),
+        waiting: Vec::new(),
+        memory: BTreeMap::new(),
+        at_ms: 5_000,
     }))
 }
 
@@ -332,6 +349,7 @@ fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
         14 | 15 => completed(open, &[1]),
         16 | 17 => ExecutionEvent::ExecutionWaiting { node, until_ms: 99 },
         18 | 19 => ExecutionEvent::ExecutionResumed { node },
+        20 if how > 200 => ExecutionEvent::ExecutionContinuedAsNew { next: execution_id(99), at_ms: 2_002 },
         20 => ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() },
         21 => ExecutionEvent::ExecutionCompleted { at_ms: 2_000 },
         22 => ExecutionEvent::ExecutionFailed { node: Some(node), error, at_ms: 2_001 },
