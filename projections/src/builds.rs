@@ -154,9 +154,6 @@ impl Writer {
         for state in &ready {
             self.promote_one(state)?;
         }
-        if !ready.is_empty() {
-            self.drop_retired();
-        }
         Ok(ready)
     }
 

@@ -98,6 +98,8 @@ struct Failure {
 /// What the thread that follows the log tells the others.
 pub(crate) struct Progress {
     position: watch::Sender<Position>,
+    /// Whether the tables are there.
+    made: watch::Sender<bool>,
     told: Mutex<Told>,
 }
 
@@ -121,11 +123,19 @@ impl Progress {
             parked: Vec::new(),
             samples: VecDeque::new(),
         };
-        Self { position: watch::Sender::new(Position::START), told: Mutex::new(told) }
+        Self { position: watch::Sender::new(Position::START), made: watch::Sender::new(false), told: Mutex::new(told) }
     }
 
     pub fn position(&self) -> watch::Receiver<Position> {
         self.position.subscribe()
+    }
+
+    /// Waits until the rows hold a position; 0 is held as soon as the tables are there.
+    pub async fn wait_for(&self, position: Position) {
+        let (mut made, mut reached) = (self.made.subscribe(), self.position.subscribe());
+        // The senders live as long as this.
+        let _ = made.wait_for(|made| *made).await;
+        let _ = reached.wait_for(|reached| *reached >= position).await;
     }
 
     pub fn role(&self) -> Role {
@@ -156,6 +166,7 @@ impl Progress {
     pub fn publish(&self, role: Role, views: Vec<View>) {
         let now = Instant::now();
         let reached = views.iter().filter(|view| view.stopped.is_none()).map(|view| view.position).min();
+        let any = !views.is_empty();
         {
             let mut told = self.lock();
             told.note_parked(&views, now);
@@ -166,6 +177,7 @@ impl Progress {
                 failure.over = true;
             }
         }
+        self.made.send_if_modified(|made| any && !std::mem::replace(made, true));
         if let Some(reached) = reached {
             self.position.send_if_modified(|position| std::mem::replace(position, reached) != reached);
         }

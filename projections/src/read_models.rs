@@ -188,12 +188,8 @@ impl ReadModels {
     /// # Errors
     /// [`Behind`] when that takes longer than `timeout`.
     pub async fn wait_for(&self, position: Position, timeout: Duration) -> Result<(), Behind> {
-        let mut positions = self.progress.position();
-        let reached = tokio::time::timeout(timeout, positions.wait_for(|reached| *reached >= position)).await;
-        match reached {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(Behind { reached: self.position(), wanted: position }),
-        }
+        let reached = tokio::time::timeout(timeout, self.progress.wait_for(position)).await;
+        reached.map_err(|_| Behind { reached: self.position(), wanted: position })
     }
 
     /// How far each projection is, and what keeps it.

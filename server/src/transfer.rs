@@ -13,6 +13,7 @@ use timeloom_store_postgres::{Address, PostgresImport, PostgresSource};
 use timeloom_store_sqlite::{SqliteImport, SqliteSource};
 
 use self::http::ServedLog;
+use crate::config::Config;
 
 /// Where a log is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,14 @@ pub enum Location {
 }
 
 impl Location {
+    /// Where the settings say that everything is kept.
+    pub fn of(config: &Config) -> Self {
+        match &config.database {
+            Some(url) => Self::Postgres(url.clone()),
+            None => Self::Folder(config.data.clone()),
+        }
+    }
+
     /// Reads a location as people write it.
     ///
     /// # Errors

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use timeloom_commands::{Clock, Commands, Ids, SystemIds};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::event::Event as _;
-use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
-use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId, WorkflowId};
+use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, ServerOptions, Wiring, server};
@@ -132,6 +133,37 @@ impl TestServer {
         });
     }
 
+    /// Plays an engine that goes on in stream `next` after one node run.
+    pub(crate) fn play_engine_that_goes_on(&mut self, next: Uuid) {
+        let log = Arc::clone(&self.log);
+        let filter = Filter { event_types: vec![Arc::from("ExecutionStarted")], ..Filter::default() };
+        let mut started = log.subscribe(TenantScope::All, Position::START, filter, 100);
+        self.tasks.spawn(async move {
+            while let Some(message) = started.next().await {
+                let SubscriptionMessage::Event(event) = message else { continue };
+                let next_stream = StreamKey { id: next.to_string().into(), ..event.stream.clone() };
+                let (previous, next) = (ExecutionId(event.stream.id.parse().unwrap()), ExecutionId(next));
+                let ExecutionEvent::ExecutionStarted(start) = codec::decode(&event).unwrap() else { continue };
+                let left = ExecutionEvent::ExecutionContinuedAsNew { next, at_ms: 1_002 };
+                append(&log, &event.stream, vec![node_completed("Start", 0, json!({"n": 1})), left]).await;
+                let goes_on = ExecutionEvent::ExecutionContinued(Box::new(Continuation {
+                    previous,
+                    root: previous,
+                    link: 1,
+                    start: start.without_items(),
+                    earlier_runs: 1,
+                    run_counts: Default::default(),
+                    due: Vec::new(),
+                    waiting: Vec::new(),
+                    memory: Default::default(),
+                    at_ms: 1_002,
+                }));
+                append(&log, &next_stream, vec![goes_on, node_completed("Fill", 1, json!({"n": 2})), completed()])
+                    .await;
+            }
+        });
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
@@ -228,6 +260,18 @@ pub(crate) fn failed() -> ExecutionEvent {
 
 /// Appends events of an execution; the position of the last.
 pub(crate) async fn append(log: &MemoryLog, stream: &StreamKey, events: Vec<ExecutionEvent>) -> Position {
+    let encoded = events.iter().map(|event| codec::encode(event).unwrap());
+    let events = encoded.map(|encoded| (Arc::from(encoded.event_type), encoded.event_version, encoded.payload));
+    append_all(log, stream, events.collect()).await
+}
+
+/// Appends one event, whatever it is.
+pub(crate) async fn append_raw(log: &MemoryLog, stream: &StreamKey, event_type: &str, version: u16, payload: &str) {
+    let payload: Arc<RawValue> = Arc::from(RawValue::from_string(payload.to_owned()).unwrap());
+    append_all(log, stream, vec![(Arc::from(event_type), version, payload)]).await;
+}
+
+async fn append_all(log: &MemoryLog, stream: &StreamKey, events: Vec<(Arc<str>, u16, Arc<RawValue>)>) -> Position {
     let command_id = CommandId(SystemIds.uuid());
     let metadata = Arc::new(Metadata {
         actor: Actor::System("engine".to_owned()),
@@ -235,17 +279,14 @@ pub(crate) async fn append(log: &MemoryLog, stream: &StreamKey, events: Vec<Exec
         causation_id: None,
         correlation_id: None,
     });
-    let new_event = |event: &ExecutionEvent| {
-        let encoded = codec::encode(event).unwrap();
-        NewEvent {
-            id: EventId(SystemIds.uuid()),
-            event_type: Arc::from(encoded.event_type),
-            event_version: encoded.event_version,
-            payload: encoded.payload,
-            metadata: Arc::clone(&metadata),
-        }
+    let new_event = |(event_type, event_version, payload)| NewEvent {
+        id: EventId(SystemIds.uuid()),
+        event_type,
+        event_version,
+        payload,
+        metadata: Arc::clone(&metadata),
     };
-    let events = events.iter().map(new_event).collect();
+    let events = events.into_iter().map(new_event).collect();
     let append = Append { stream: stream.clone(), expected: Expected::Any, events, command_id };
     log.append(append).await.unwrap().position
 }

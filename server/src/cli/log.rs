@@ -11,6 +11,7 @@ use timeloom_store::verify::{VerifyReport, verify};
 use timeloom_store::{ImportError, Position};
 use timeloom_store_sqlite::SqliteImport;
 
+use super::external::ExternalVerb;
 use super::progress::Progress;
 use super::{Access, Failure, output};
 use crate::config::Config;
@@ -40,7 +41,7 @@ pub enum LogVerb {
         #[command(flatten)]
         access: Access,
     },
-    /// Write a backup back into an empty data folder, the one that --data names
+    /// Write a backup back into an empty data folder or database, the one that --data or --database names
     Restore {
         /// The folder of the backup.
         backup: PathBuf,
@@ -48,9 +49,12 @@ pub enum LogVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Categories that other programs may append to by themselves
+    #[command(subcommand)]
+    External(ExternalVerb),
     /// Read a whole log and say whether it is what was recorded
     Verify {
-        /// A data folder, postgres://… or http://… of a server; the data folder when absent.
+        /// A data folder, postgres://… or http://… of a server; the data folder or database of the settings when absent.
         location: Option<String>,
         /// Answer in JSON.
         #[arg(long)]
@@ -68,14 +72,14 @@ impl LogVerb {
             Self::Backup { destination, access } => {
                 let from = match &access.server {
                     Some(url) => location(url)?,
-                    None => Location::Folder(config.data.clone()),
+                    None => Location::of(config),
                 };
                 copied(&from, &Location::Folder(destination), "backed up", access.json).await
             }
-            Self::Restore { backup, json } => restore(&backup, &config.data, json).await,
+            Self::External(verb) => verb.run(config).await,
+            Self::Restore { backup, json } => restore(&backup, &Location::of(config), json).await,
             Self::Verify { location: text, json } => {
-                let location =
-                    text.map_or_else(|| Ok(Location::Folder(config.data.clone())), |text| location(&text))?;
+                let location = text.map_or_else(|| Ok(Location::of(config)), |text| location(&text))?;
                 verified(&location, json).await
             }
         }
@@ -91,13 +95,15 @@ fn refused(message: &str) -> Failure {
     Failure::Refused
 }
 
-async fn restore(backup: &Path, data: &Path, json: bool) -> Result<(), Failure> {
-    if !may_be_written(data)? {
+async fn restore(backup: &Path, target: &Location, json: bool) -> Result<(), Failure> {
+    if let Location::Folder(data) = target
+        && !may_be_written(data)?
+    {
         let message = format!("data folder {} is not empty: give an empty one with --data", data.display());
         return Err(refused(&message));
     }
-    copied(&Location::Folder(backup.to_owned()), &Location::Folder(data.to_owned()), "restored", json).await?;
-    output::notice("the read models are built when a server starts with this folder");
+    copied(&Location::Folder(backup.to_owned()), target, "restored", json).await?;
+    output::notice("the read models are built when a server starts there");
     Ok(())
 }
 
@@ -131,7 +137,7 @@ async fn copied(from: &Location, to: &Location, done: &str, json: bool) -> Resul
             CopyPhase::Copying => "copying",
             CopyPhase::Verifying => "verifying",
         };
-        progress.show(doing, now.position.0, now.end.0);
+        progress.show(doing, now.position.0 - now.after.0, now.end.0 - now.after.0);
     });
     let copied = copied.await;
     progress.end();

@@ -217,7 +217,7 @@ async fn a_copy_is_made_while_appends_go_on() {
     let (import, target_blobs) = SqliteImport::open(target.path()).unwrap();
     let source = CopySource { log: &*log, blobs: &*blobs };
     let report = copy(source, CopyTarget { log: &*import, blobs: &*target_blobs }, |progress| {
-        assert!(progress.position <= progress.end);
+        assert!(progress.after < progress.position && progress.position <= progress.end);
         phases.push(progress.phase);
     });
     let report = report.await.unwrap();
