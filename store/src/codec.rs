@@ -39,7 +39,7 @@ pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E
     let current = E::current_version(&recorded.event_type)
         .ok_or_else(|| corrupt(format!("unknown event type '{}'", recorded.event_type)))?;
     if recorded.event_version == current {
-        return serde_json::from_str(recorded.payload.get()).map_err(|error| corrupt(error.to_string()));
+        return E::read(recorded.payload.get()).map_err(|error| corrupt(error.to_string()));
     }
     if recorded.event_version > current {
         return Err(corrupt(format!(
