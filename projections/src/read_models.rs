@@ -76,7 +76,7 @@ impl ReadModels {
         let (store, progress) = (store.into(), Progress::new());
         let (writer, readers) = match &store {
             ReadModelStore::Folder(folder) => {
-                let writer = Writer::open(&store, log.head())?;
+                let writer = Writer::open(&store, &log)?;
                 writer.iter().for_each(|writer| progress.publish_writer(writer));
                 (writer.map(Box::new), Readers::of_folder(folder))
             }
