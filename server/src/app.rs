@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use timeloom_commands::{Commands, Ids as _, SystemIds};
+use timeloom_commands::{Commands, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_engine::checkpoint::{CheckpointStore, NoCheckpoint};
@@ -19,8 +19,8 @@ use timeloom_read_api::{ApiState, StoredLog, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::clock::SystemClock;
 use timeloom_store::memory::MemoryLog;
-use timeloom_store::{EventLog, LogError, LogTransfer, Position};
-use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions};
+use timeloom_store::{EventLog, LogError, LogTransfer, Position, SnapshotStore};
+use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions, SqliteSnapshots};
 
 use crate::clock::MachineClock;
 use crate::config::Config;
@@ -68,7 +68,9 @@ impl App {
         let checkpoints = FileCheckpoint { path: folder.path().join(CHECKPOINT_FILE) };
         let shared: Arc<dyn EventLog> = Arc::clone(&log) as Arc<dyn EventLog>;
         let stored = StoredLog { log: Arc::clone(&log) as Arc<dyn LogTransfer>, blobs };
-        let mut app = Self::over(shared, Some(stored), folder.path(), config, registry, Arc::new(checkpoints))?;
+        let snapshots = snapshots(&folder);
+        let checkpoints = Arc::new(checkpoints);
+        let mut app = Self::over(shared, Some(stored), folder.path(), snapshots, checkpoints, config, registry)?;
         app.sqlite = Some(log);
         Ok(app)
     }
@@ -79,21 +81,23 @@ impl App {
     /// When the read models cannot be opened.
     pub fn in_memory(config: &Config, folder: &Path, registry: NodeRegistry) -> anyhow::Result<Self> {
         let log = MemoryLog::new(Arc::new(SystemClock));
-        Self::over(log, None, folder, config, registry, Arc::new(NoCheckpoint))
+        Self::over(log, None, folder, None, Arc::new(NoCheckpoint), config, registry)
     }
 
     fn over(
         log: Arc<dyn EventLog>,
         stored: Option<StoredLog>,
         folder: &Path,
+        snapshots: Option<Arc<dyn SnapshotStore>>,
+        checkpoints: Arc<dyn CheckpointStore>,
         config: &Config,
         registry: NodeRegistry,
-        checkpoints: Arc<dyn CheckpointStore>,
     ) -> anyhow::Result<Self> {
         let read_models = ReadModels::open(folder, Arc::clone(&log)).context("the read models cannot be opened")?;
         let catalogue: Arc<NodeCatalogue> = Arc::new(registry.catalogue());
         let (clock, ids) = (Arc::new(MachineClock), Arc::new(SystemIds));
-        let commands = Commands::new(Arc::clone(&log), Arc::clone(&catalogue), clock.clone(), ids.clone());
+        let keeping = Keeping { snapshots, ..Keeping::default() };
+        let commands = Commands::keeping(Arc::clone(&log), Arc::clone(&catalogue), clock.clone(), ids.clone(), keeping);
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let parts = EngineParts {
             log: Arc::clone(&log),
@@ -154,15 +158,27 @@ impl App {
         }
     }
 
-    /// Stops everything in order: no new work, then the engine, the read models, the log.
+    /// Stops everything in order: no new work, then the engine, the snapshots, the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
         self.engine.stop().await;
+        self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
             tracing::warn!(%error, "the read models did not close cleanly; they are checked at the next start");
         }
         if let Some(log) = &self.sqlite {
             log.close().await;
+        }
+    }
+}
+
+/// The snapshots of a data folder. Without them everything is as it is with them, and some of it takes longer.
+fn snapshots(folder: &Arc<DataFolder>) -> Option<Arc<dyn SnapshotStore>> {
+    match SqliteSnapshots::open(Arc::clone(folder)) {
+        Ok(snapshots) => Some(snapshots),
+        Err(error) => {
+            tracing::warn!(%error, "there are no snapshots in this run");
+            None
         }
     }
 }
