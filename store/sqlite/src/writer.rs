@@ -5,25 +5,28 @@
 
 mod batch;
 mod flush;
+mod indexing;
 mod intake;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use timeloom_store::admission::Measured;
 use timeloom_store::clock::RecordingTime;
 use timeloom_store::tail::Tail;
 use timeloom_store::{Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::batch::{Failure, IdCheck};
 use self::flush::Flush;
+use self::indexing::Indexing;
 use self::intake::{BATCH_REQUESTS_MAX, Intake};
 use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::heads::Heads;
+use crate::kinds::indexed_up_to;
 use crate::payloads::{References, restore};
 use crate::queue::Held;
 use crate::readers;
@@ -67,6 +70,7 @@ pub(crate) struct Writer {
     record: Vec<u8>,
     commits: u32,
     flush: Flush,
+    indexing: Indexing,
 }
 
 /// Where the log ends.
@@ -97,6 +101,7 @@ impl Writer {
         // What is there after a crash is shown to everybody from now on: the disk has to have it.
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         let end = End::read(&connection)?;
+        let indexed = indexed_up_to(&connection)?;
         Ok(Self {
             file,
             connection,
@@ -108,7 +113,13 @@ impl Writer {
             record: Vec::new(),
             commits: 0,
             flush: Flush::new(durability),
+            indexing: Indexing::new(indexed),
         })
+    }
+
+    /// How far the index of kinds goes.
+    pub(crate) fn indexed(&self) -> watch::Receiver<Position> {
+        self.indexing.progress()
     }
 
     pub(crate) fn tail(&self) -> Arc<Tail> {
@@ -126,14 +137,16 @@ impl Writer {
                 self.commit(&mut batch);
                 intake.committed(began.elapsed());
                 self.bound_wal();
+                self.indexing.appended();
                 continue;
             }
-            let due_in = self.flush.due_in();
-            if due_in.is_some_and(|due_in| due_in.is_zero()) {
+            let flush_in = self.flush.due_in();
+            let index_in = self.indexing.due_in(self.end.position);
+            if flush_in == Some(Duration::ZERO) {
                 self.flush();
-                continue;
-            }
-            if !intake.wait(&mut batch, due_in) {
+            } else if index_in == Some(Duration::ZERO) {
+                self.indexing.go_on(&self.connection, &mut self.flush);
+            } else if !intake.wait(&mut batch, flush_in.into_iter().chain(index_in).min()) {
                 break;
             }
         }
