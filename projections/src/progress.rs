@@ -277,3 +277,46 @@ fn view_of(state: &State, building: &[State]) -> View {
         building: building.map(|next| next.position),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn views(position: u64, parked: usize) -> Vec<View> {
+        let position = Position(position);
+        let (first_parked, stopped, building) = (None, None, None);
+        vec![View { name: "things", generation: 1, position, parked, first_parked, stopped, building }]
+    }
+
+    #[test]
+    fn a_rate_is_that_of_the_last_seconds() {
+        let progress = Progress::new();
+        let mut told = progress.lock();
+        let began = Instant::now();
+        let at = |seconds: u64| began + Duration::from_secs(seconds);
+        for second in 0..30 {
+            // A hundred a second, and ten from the twentieth second on.
+            let position = if second < 20 { second * 100 } else { 2_000 + (second - 20) * 10 };
+            told.sample(&views(position, 0), at(second));
+        }
+        let rate = |seconds, position| told.rate(&views(position, 0)[0], at(seconds));
+        assert_eq!(rate(30, 2_100).round(), 10.0);
+        assert_eq!(rate(60, 2_100), 0.0);
+        assert!(told.samples.len() <= 12, "{}", told.samples.len());
+    }
+
+    #[test]
+    fn a_failure_is_told_until_it_is_over_and_remembered_after() {
+        let progress = Progress::new();
+        progress.publish(Role::Writer, views(5, 0));
+        assert_eq!(progress.status(Position(7))[0].last_error, None);
+        progress.fail(Role::Starting, &ProjectionError::Fenced);
+        let failing = progress.status(Position(7)).remove(0);
+        assert_eq!((failing.lag, failing.last_error.map(|last| last.over)), (2, Some(false)));
+        assert!(progress.fault().is_some());
+        progress.publish(Role::Writer, views(7, 0));
+        let over = progress.status(Position(7)).remove(0);
+        assert_eq!((over.lag, over.last_error.map(|last| last.over)), (0, Some(true)));
+        assert_eq!((progress.fault(), progress.role()), (None, Role::Writer));
+    }
+}

@@ -47,7 +47,7 @@ pub async fn rebuild(
     let (store, names) = (store.into(), known_names(names)?);
     blocking(move || {
         let runtime = Handle::try_current().map_err(|error| ProjectionError::Thread(error.to_string()))?;
-        let mut writer = Writer::open(&store, log.head())?.ok_or(ProjectionError::NotWriter)?;
+        let mut writer = Writer::open(&store, &log)?.ok_or(ProjectionError::NotWriter)?;
         writer.begin_builds(&names)?;
         let mut build = Build::new(names);
         let progress = Arc::new(Progress::new());

@@ -136,7 +136,7 @@ impl Runner {
         let mut look = 0;
         while !self.closing.is_cancelled() {
             if look % STANDBY_TRY == 0
-                && let Some(writer) = Writer::open(&self.store, self.log.head())?
+                && let Some(writer) = Writer::open(&self.store, &self.log)?
             {
                 return Ok(Some(writer));
             }

@@ -125,14 +125,14 @@ impl App {
         caught_up.context("the read models do not keep up: try `timeloom projections rebuild`")
     }
 
-    /// Stops everything in order: no new work, then the engine, the read models, the log.
+    /// Stops everything in order: no new work, then the engine, the snapshots, the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
         self.engine.stop().await;
+        self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
             tracing::warn!(%error, "the read models did not close cleanly; they are checked at the next start");
         }
-        self.commands.close().await;
         self.store.close().await;
     }
 }

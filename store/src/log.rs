@@ -168,6 +168,14 @@ pub enum LogError {
         /// What is wrong.
         detail: String,
     },
+    /// An event is of a type or version that this build does not know; what follows from it is not known either.
+    #[error("the event at position {position}: {detail}")]
+    Unknown {
+        /// Where.
+        position: Position,
+        /// What is not known, and what to do.
+        detail: String,
+    },
     /// The log was shut down.
     #[error("the event log is closed")]
     Closed,

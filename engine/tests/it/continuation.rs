@@ -10,12 +10,13 @@ use timeloom_domain::execution::{
 };
 use timeloom_domain::ids::{EventId, ExecutionId};
 use timeloom_engine::ContinueAsNew;
-use timeloom_store::{Append, EventLog, Expected, Metadata, NewEvent, Position, codec};
+use timeloom_store::{Append, EventLog, Expected, Metadata, NewEvent, Position, SubscriptionMessage, codec};
 use uuid::Uuid;
 
 use crate::bench::{World, at, chain, execution, file, fold, node, trigger};
 use crate::control::until;
 use crate::crash::{copy, result};
+use crate::recovery::Watched;
 
 /// Goes round so often, then asks of what in `Start` the last item was made.
 fn a_loop(rounds: u64, body: &str) -> Value {
@@ -148,6 +149,38 @@ async fn an_engine_begins_where_the_last_stream_began_after_a_restart() {
     engine.start().await.unwrap();
     assert_eq!(world.ended(id).await.state.status, ExecutionStatus::Completed);
     assert_eq!(world.calls.made().len(), 4, "the call that had been under way is made again, no other");
+    until("it is let go", || engine.open_count() == 0).await;
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_reads_a_chain_again_drives_it_once() {
+    let world = World::in_links_of(4);
+    let stuck = node("Stuck", "effect", json!({"stuck": 1}), json!({}));
+    let workflow = world.import(&chain(&[at("A", "effect", 0, 0), at("B", "effect", 0, 0), stuck])).await;
+    let (watched, feed) = Watched::fed(&world);
+    let engine = world.engine_over(Arc::clone(&watched) as Arc<dyn EventLog>, 8);
+    engine.start().await.unwrap();
+    feed.send(SubscriptionMessage::CaughtUp(world.log.head())).await.unwrap();
+    let id = world.start(workflow, ExecutionMode::Manual).await;
+    let root = world.recorded(id).await.remove(0);
+    feed.send(SubscriptionMessage::Event(Arc::clone(&root))).await.unwrap();
+    until("the third call is under way", || world.calls.made().len() == 3).await;
+    let links = world.links(id).await;
+    let second = world.recorded(fold(&links[0]).continued_as.unwrap()).await.remove(0);
+    assert!(links.len() > 2);
+
+    // Everything again: the streams that were left, and the one in which it is.
+    feed.send(SubscriptionMessage::Event(root)).await.unwrap();
+    feed.send(SubscriptionMessage::Event(second)).await.unwrap();
+    feed.send(SubscriptionMessage::FellBehind(Position::START)).await.unwrap();
+    let other = world.import(&chain(&[at("Mark", "mark", 0, 0)])).await;
+    let later = world.start(other, ExecutionMode::Manual).await;
+    world.ended(later).await;
+    until("the streams that were left are let go", || engine.open_count() == 1).await;
+    assert_eq!((world.calls.made().len(), world.links(id).await), (3, links), "nothing was done twice");
+    let cancel = CancelExecution { execution_id: id, reason: "enough".to_owned() };
+    world.commands.cancel_execution(&world.context(), cancel).await.unwrap();
     until("it is let go", || engine.open_count() == 0).await;
     engine.stop().await;
 }

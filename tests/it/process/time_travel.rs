@@ -139,5 +139,15 @@ async fn unknown_events_are_listed_and_left_out_of_states() {
     );
     let (diff, _) = printed(&["state", "diff", &entity, "--from", "r1", at[0], at[1]]);
     assert!(diff.contains("WorkflowPainted  (unknown to this version)") && diff.contains("nothing changed"), "{diff}");
+
+    // It is there, but what may happen to it next only a version that knows its events can say.
+    let (list, _) = printed(&["workflow", "list", at[0], at[1]]);
+    assert!(list.contains(&workflow) && list.contains("Past"), "{list}");
+    let file = folder.path().join("workflow.json");
+    std::fs::write(&file, chain("Past", &[]).to_string()).unwrap();
+    let refused = verb(&["workflow", "import", file.to_str().unwrap(), "--id", &workflow, at[0], at[1]]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("unknown event type 'WorkflowPainted': run the version of Timeloom that wrote it"), "{said}");
     server.stop();
 }

@@ -328,6 +328,15 @@ async fn verifying_names_every_fault_and_finds_none_in_what_is_whole() {
     assert!(!report.is_whole() && !positions.contains(&29) && !positions.contains(&31));
 }
 
+#[tokio::test]
+async fn an_empty_log_has_an_empty_copy_that_is_finished() {
+    let (source, target) = (filled(0).await, TempDir::new().unwrap());
+    let report = copied(source.path(), target.path()).await.unwrap();
+    assert_eq!((report.head, report.events), (Position(0), 0));
+    let (log, _) = open(target.path());
+    assert_eq!(log.append(append("a", 1, 1, "1")).await.unwrap().position, Position(1));
+}
+
 #[test]
 fn a_source_that_is_not_there_is_not_made() {
     let folder = TempDir::new().unwrap();
