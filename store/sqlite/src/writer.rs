@@ -163,7 +163,6 @@ impl Writer {
     fn flush(&mut self) {
         if let Err(error) = self.flush.flush(&self.connection, &self.file.path, self.end.position) {
             tracing::error!(%error, "the disk was not flushed; it is tried again");
-            self.flush.failed();
         }
     }
 

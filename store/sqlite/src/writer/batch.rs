@@ -8,7 +8,7 @@ use timeloom_store::admission::{answer_again, check_expected, record};
 use timeloom_store::leaf::leaf;
 use timeloom_store::{AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision};
 
-use super::flush::Flush;
+use super::flush::{Flush, FlushError};
 use super::{End, Request, Writer, Written};
 use crate::error::log_error;
 use crate::heads::{Head, Heads};
@@ -54,6 +54,15 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
+impl From<FlushError> for Failure {
+    fn from(error: FlushError) -> Self {
+        match error {
+            FlushError::Sqlite(error) => Self::Storage(log_error(error)),
+            other => Self::Storage(LogError::storage(other)),
+        }
+    }
+}
+
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         Self::Storage(error)
@@ -88,6 +97,9 @@ impl Writer {
                 // Some failures have rolled back already.
                 if !self.connection.is_autocommit() {
                     self.connection.execute_batch("ROLLBACK")?;
+                }
+                if let Failure::Storage(_) = failure {
+                    self.flush.failed();
                 }
                 Err(failure)
             }

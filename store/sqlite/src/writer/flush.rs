@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use timeloom_store::{Append, Durability, DurabilityChoice, Position};
 
 /// What the writer knows of the disk.
@@ -17,12 +17,14 @@ pub(super) struct Flush {
     waits: bool,
     /// Since when there is something that the disk may not have.
     owed_since: Option<Instant>,
+    /// Whether the disk may lack what a flush that succeeds would not bring.
+    in_doubt: bool,
 }
 
 impl Flush {
     /// For a connection as it was opened, which waits.
     pub(super) fn new(choice: DurabilityChoice) -> Self {
-        Self { choice, waits: true, owed_since: None }
+        Self { choice, waits: true, owed_since: None, in_doubt: false }
     }
 
     /// The connection is another one, as it was opened.
@@ -42,12 +44,36 @@ impl Flush {
     }
 
     /// Makes the next commit wait for the disk, or not. Not within a transaction.
-    pub(super) fn prepare(&mut self, connection: &Connection, waits: bool) -> Result<(), rusqlite::Error> {
+    pub(super) fn prepare(&mut self, connection: &Connection, waits: bool) -> Result<(), FlushError> {
+        if waits && self.in_doubt {
+            self.write_again(connection)?;
+        }
         if self.waits != waits {
             let level = if waits { "FULL" } else { "NORMAL" };
             connection.execute_batch(&format!("PRAGMA synchronous = {level}"))?;
             self.waits = waits;
         }
+        Ok(())
+    }
+
+    /// A commit or a flush has failed. Systems forget after that what they have not written: the next flush would succeed
+    /// without it, so it has to be written again.
+    pub(super) fn failed(&mut self) {
+        if let Some(since) = &mut self.owed_since {
+            *since = Instant::now();
+            self.in_doubt = true;
+        }
+    }
+
+    /// Writes everything from the write-ahead log into the main file, and flushes that.
+    fn write_again(&mut self, connection: &Connection) -> Result<(), FlushError> {
+        let (busy, pages, moved): (i64, i64, i64) = connection
+            .query_row("PRAGMA wal_checkpoint(FULL)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        if busy != 0 || pages != moved {
+            return Err(FlushError::Held);
+        }
+        self.in_doubt = false;
+        self.owed_since = None;
         Ok(())
     }
 
@@ -72,33 +98,44 @@ impl Flush {
 
     /// Puts everything on the disk. Notes how far, because only a commit that writes something is flushed.
     pub(super) fn flush(&mut self, connection: &Connection, file: &Path, head: Position) -> Result<(), FlushError> {
-        let noted = self.prepare(connection, true).and_then(|()| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO meta (name, value) VALUES ('flushed', ?1) \
-                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                )?
-                .execute([head.0.to_string()])
+        let flushed = self.prepare(connection, true).and_then(|()| match self.owed_since {
+            Some(_) => self.note(connection, file, head),
+            None => Ok(()),
         });
-        if let Err(error) = noted {
-            // A full disk has no room for the note, but what it has can be flushed.
-            let flushed = File::open(file.with_extension("db-wal")).and_then(|wal| wal.sync_data());
-            flushed.map_err(|flush| FlushError { error, flush })?;
+        match flushed {
+            Ok(()) => self.owed_since = None,
+            Err(_) => self.failed(),
         }
-        self.owed_since = None;
-        Ok(())
+        flushed
     }
 
-    /// The disk could not be flushed: it is tried again when as much time has gone by.
-    pub(super) fn failed(&mut self) {
-        self.owed_since = Some(Instant::now());
+    fn note(&self, connection: &Connection, file: &Path, head: Position) -> Result<(), FlushError> {
+        let noted = connection
+            .prepare_cached(
+                "INSERT INTO meta (name, value) VALUES ('flushed', ?1) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )?
+            .execute([head.0.to_string()]);
+        match noted {
+            // There is no room for the note, but what is there can be flushed.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                Ok(File::open(file.with_extension("db-wal"))?.sync_data()?)
+            }
+            noted => Ok(noted.map(drop)?),
+        }
     }
 }
 
 /// Why the disk does not have everything.
 #[derive(Debug, thiserror::Error)]
-#[error("{flush}, after {error}")]
-pub(super) struct FlushError {
-    error: rusqlite::Error,
-    flush: std::io::Error,
+pub(super) enum FlushError {
+    /// SQLite failed.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The write-ahead log could not be flushed by itself.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// What has to be written again is held back.
+    #[error("readers hold the write-ahead log")]
+    Held,
 }

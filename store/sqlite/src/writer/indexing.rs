@@ -52,7 +52,7 @@ impl Indexing {
     pub(super) fn go_on(&mut self, connection: &Connection, flush: &mut Flush) {
         let began = Instant::now();
         // The disk needs no index at once: what is lost of it is filled again.
-        let outcome = flush.prepare(connection, false).and_then(|()| self.filling.go_on(connection, STEP_ROWS));
+        let outcome = flush.prepare(connection, false).and_then(|()| Ok(self.filling.go_on(connection, STEP_ROWS)?));
         let rest = match outcome {
             Ok(()) => began.elapsed() * if self.appended { REST_BESIDE_APPENDS } else { REST_ALONE },
             Err(error) => {

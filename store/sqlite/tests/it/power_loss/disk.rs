@@ -54,6 +54,8 @@ struct State {
     off: bool,
     /// Changes and syncs so far.
     operations: u64,
+    /// Of a thousand syncs so many fail, which make nothing certain, then or later.
+    failing: Option<(u16, Chance)>,
 }
 
 /// The disk of one folder.
@@ -63,9 +65,9 @@ pub(super) struct Disk {
     synced: Condvar,
 }
 
-/// The power is off.
+/// It was not done: the power is off, or a sync failed.
 #[derive(Debug)]
-pub(super) struct PowerOff;
+pub(super) struct NotDone;
 
 impl Disk {
     /// A disk with the files of `folder`, whose power goes after `operations` changes and syncs; `None`: only by
@@ -77,35 +79,39 @@ impl Disk {
             Some((name, File { certain, changes: Vec::new() }))
         };
         let files = fs::read_dir(folder).unwrap().filter_map(|entry| file(entry.unwrap())).collect();
-        let state = State { files, left: operations, off: false, operations: 0 };
+        let state = State { files, left: operations, off: false, operations: 0, failing: None };
         Self { state: Mutex::new(state), synced: Condvar::new() }
     }
 
-    pub(super) fn write(&self, name: &str, offset: usize, bytes: &[u8]) -> Result<(), PowerOff> {
+    pub(super) fn write(&self, name: &str, offset: usize, bytes: &[u8]) -> Result<(), NotDone> {
         self.change(name, Change::Write { offset, bytes: bytes.to_vec() })
     }
 
-    pub(super) fn truncate(&self, name: &str, length: usize) -> Result<(), PowerOff> {
+    pub(super) fn truncate(&self, name: &str, length: usize) -> Result<(), NotDone> {
         self.change(name, Change::Truncate { length })
     }
 
-    pub(super) fn delete(&self, name: &str) -> Result<(), PowerOff> {
+    pub(super) fn delete(&self, name: &str) -> Result<(), NotDone> {
         self.change(name, Change::Delete)
     }
 
-    fn change(&self, name: &str, change: Change) -> Result<(), PowerOff> {
+    fn change(&self, name: &str, change: Change) -> Result<(), NotDone> {
         let mut state = self.lock();
         if state.off {
-            return Err(PowerOff);
+            return Err(NotDone);
         }
         // Also the last one: it is under way when the power goes.
         state.files.entry(name.to_owned()).or_default().changes.push(change);
         state.count()
     }
 
-    pub(super) fn sync(&self, name: &str) -> Result<(), PowerOff> {
+    pub(super) fn sync(&self, name: &str) -> Result<(), NotDone> {
         let mut state = self.lock();
         state.count()?;
+        if state.failing.as_mut().is_some_and(|(per_thousand, chance)| chance.happens(*per_thousand)) {
+            state.files.entry(name.to_owned()).or_default().changes.clear();
+            return Err(NotDone);
+        }
         let file = state.files.entry(name.to_owned()).or_default();
         let is_new = file.certain.is_none();
         file.settle(file.changes.len());
@@ -116,6 +122,12 @@ impl Disk {
         }
         self.synced.notify_all();
         Ok(())
+    }
+
+    /// Of a thousand syncs, `per_thousand` fail from now on. As some systems do, what they should have made certain is
+    /// forgotten: the next sync succeeds without it.
+    pub(super) fn fail_syncs(&self, per_thousand: u16, chance: Chance) {
+        self.lock().failing = Some((per_thousand, chance));
     }
 
     pub(super) fn is_off(&self) -> bool {
@@ -166,13 +178,13 @@ impl Disk {
 }
 
 impl State {
-    fn count(&mut self) -> Result<(), PowerOff> {
+    fn count(&mut self) -> Result<(), NotDone> {
         self.operations += 1;
         if let Some(left) = &mut self.left {
             self.off |= *left == 0;
             *left = left.saturating_sub(1);
         }
-        if self.off { Err(PowerOff) } else { Ok(()) }
+        if self.off { Err(NotDone) } else { Ok(()) }
     }
 }
 

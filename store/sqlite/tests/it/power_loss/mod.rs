@@ -244,3 +244,41 @@ async fn lifting_a_file_survives_the_loss_of_power() {
         check_selective_reads(&log).await;
     }
 }
+
+/// After a sync that failed the next one succeeds without what it was for. Whoever was told that the disk has it was told
+/// the truth all the same, at both levels.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn syncs_that_fail_are_not_believed_later() {
+    let mut refused = 0;
+    for seed in seeds(FIXED_SEEDS) {
+        let _tell = TellSeed(seed);
+        let mut chance = Chance::new(seed);
+        let machine = Machine::new(TempDir::new().unwrap(), None);
+        let choice = if chance.happens(500) { options() } else { relaxed(FLUSH_MS_MAX) };
+        let (log, blobs) = machine.open(choice).unwrap();
+        machine.disk.fail_syncs(250, chance.fork(1));
+        // Everything up to the last one that the disk is said to have.
+        let (mut told, mut safe) = (Vec::new(), 0);
+        for number in 0..60u128 {
+            let mut append = append("a", 100 + number * 10, 1 + number % 3, "1");
+            if chance.happens(300) {
+                append.stream.category = STRICT_CATEGORIES[0].into();
+            }
+            match log.append(append).await {
+                Ok(appended) => {
+                    told.push((appended.position, 100 + number * 10 + 1 + number % 3));
+                    if appended.durability == Durability::Strict {
+                        safe = told.len();
+                    }
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        machine.disk.power_off();
+        drop((log, blobs));
+        let machine = Machine::new(machine.after_power_loss(&mut chance), None);
+        let (log, blobs) = machine.open(options()).unwrap();
+        check(&log, &blobs, &told[..safe]).await;
+    }
+    assert!(refused > 0, "no sync failed");
+}
