@@ -61,9 +61,31 @@ impl fmt::Display for Location {
 pub struct Source {
     log: Arc<dyn LogTransfer>,
     blobs: Arc<dyn BlobStore>,
+    /// The database, if that is where it is.
+    database: Option<Arc<PostgresSource>>,
 }
 
 impl Source {
+    /// What the database itself finds wrong with the order of its log, if it is in one.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn order_fault(&self) -> anyhow::Result<Option<String>> {
+        let Some(database) = &self.database else { return Ok(None) };
+        let report = database.check().await?;
+        Ok((!report.is_sound()).then(|| {
+            format!(
+                "the order of the log is wrong: {} events up to position {}, the head is at {}, {} transactions do not lie \
+                 side by side{}",
+                report.events,
+                report.last,
+                report.head,
+                report.torn_transactions,
+                if report.unsettled { ", and one that is under way has events among those that can be seen" } else { "" },
+            )
+        }))
+    }
+
     /// As the copying takes it.
     pub fn as_copy_source(&self) -> CopySource<'_> {
         CopySource { log: &*self.log, blobs: &*self.blobs }
@@ -91,15 +113,15 @@ pub async fn open_source(location: &Location) -> anyhow::Result<Source> {
     match location {
         Location::Folder(path) => {
             let (log, blobs) = SqliteSource::open(path)?;
-            Ok(Source { log, blobs })
+            Ok(Source { log, blobs, database: None })
         }
         Location::Server(url) => {
             let served = Arc::new(ServedLog::try_new(url)?);
-            Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served })
+            Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served, database: None })
         }
         Location::Postgres(url) => {
             let (log, blobs) = PostgresSource::open(&Address::parse(url)?).await?;
-            Ok(Source { log, blobs })
+            Ok(Source { log: Arc::clone(&log) as Arc<dyn LogTransfer>, blobs, database: Some(log) })
         }
     }
 }

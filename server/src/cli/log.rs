@@ -170,13 +170,14 @@ fn tell(report: &CopyReport, from: &Location, to: &Location, done: &str, seconds
 }
 
 async fn verified(location: &Location, json: bool) -> Result<(), Failure> {
-    let source = open_source(location).await?;
-    let source = source.as_copy_source();
+    let opened = open_source(location).await?;
+    let source = opened.as_copy_source();
     let end = source.log.identity().await?.head;
     let mut progress = Progress::new();
     let report = verify(source.log, source.blobs, |position| progress.show("verifying", position.0, end.0)).await;
     progress.end();
     let report = report?;
+    let order_fault = opened.order_fault().await?;
     if json {
         let faults = report.first_faults.iter();
         let faults: Vec<_> =
@@ -188,11 +189,15 @@ async fn verified(location: &Location, json: bool) -> Result<(), Failure> {
             "blobs": report.blobs,
             "faultCount": report.faults,
             "faults": faults,
+            "orderFault": order_fault,
         }));
     } else {
         tell_verified(&report, location);
+        if let Some(fault) = &order_fault {
+            output::error(fault);
+        }
     }
-    if report.is_whole() { Ok(()) } else { Err(Failure::Failed) }
+    if report.is_whole() && order_fault.is_none() { Ok(()) } else { Err(Failure::Failed) }
 }
 
 fn tell_verified(report: &VerifyReport, location: &Location) {
