@@ -23,8 +23,8 @@ use crate::read_model::{Fold, Projection};
 use crate::store::ReadModelStore;
 use crate::workflows::Workflows;
 
-/// Most events of one transaction.
-pub(crate) const BATCH_EVENTS_MAX: usize = 1_000;
+/// Most events of one transaction while the log is followed.
+pub(crate) const BATCH_EVENTS_MAX: usize = 500;
 /// How often an event is tried that the database refuses, before it is parked.
 pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 
