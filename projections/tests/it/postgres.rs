@@ -78,6 +78,28 @@ async fn connections_that_are_cut_lose_and_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_loses_its_connection_in_its_sleep_notices_and_another_may_take_over() {
+    let log = log_of(&long_story(2)).await;
+    let place = Place::postgres().await;
+    let first = caught_up(place.store(), &log).await;
+    let Place::Postgres(database) = &place else { unreachable!() };
+    let client = database.client().await;
+    let lock = "SELECT pg_try_advisory_lock(hashtextextended('timeloom read models public', 0))";
+    // Taken at once by a process that is quicker, here by this test.
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'";
+    client.query(cut, &[]).await.unwrap();
+    let mut taken = false;
+    while !taken {
+        taken = client.query_one(lock, &[]).await.unwrap().get(0);
+    }
+    until("the writer stands by", || first.role() == Role::Standby).await;
+    assert!(first.execution(TENANT, execution_id(1), None).await.unwrap().is_some());
+    drop(client);
+    until("the writer is one again", || first.role() == Role::Writer).await;
+    first.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_started_again_is_followed_on() {
     let mut server = Server::start_new();
     let story = long_story(400);
