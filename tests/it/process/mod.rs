@@ -6,4 +6,5 @@ mod conformance;
 mod crash;
 mod first_steps;
 mod history;
+mod long_executions;
 pub(crate) mod server;
