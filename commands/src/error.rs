@@ -40,7 +40,7 @@ pub enum CommandError {
     },
     /// Ours.
     #[error(transparent)]
-    Fault(#[from] LogError),
+    Fault(LogError),
 }
 
 /// A refused command, in words for the person who sent it.
@@ -73,6 +73,16 @@ impl From<Refusal> for CommandError {
     }
 }
 
+/// What follows from events that this build does not know cannot be decided here; another build can.
+impl From<LogError> for CommandError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Unknown { .. } => Self::Refused(Refusal::new("UNKNOWN_EVENT", error.to_string())),
+            other => Self::Fault(other),
+        }
+    }
+}
+
 impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {
@@ -80,7 +90,7 @@ impl From<AppendError> for CommandError {
             AppendError::DuplicateId => Self::Refused(Refusal::new("DUPLICATE_COMMAND_ID", error.to_string())),
             AppendError::TooLarge { .. } => Self::Refused(Refusal::new("TOO_LARGE", error.to_string())),
             AppendError::Unavailable { retry_after } => Self::Busy { retry_after },
-            AppendError::Log(error) => Self::Fault(error),
+            AppendError::Log(error) => error.into(),
         }
     }
 }

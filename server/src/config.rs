@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
+use timeloom_store::DurabilityChoice;
 
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
@@ -18,6 +19,20 @@ pub struct Config {
     /// Folder of the embedded store.
     #[arg(long, global = true, env = "TIMELOOM_DATA", default_value = "./data", help_heading = "Settings")]
     pub data: PathBuf,
+    /// A PostgreSQL database that keeps everything in place of the data folder: postgres://user:password@host/database.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_DATABASE",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Settings"
+    )]
+    pub database: Option<String>,
+    /// What an acknowledged event survives: `strict` = the loss of power; `relaxed` = the end of the process, and the loss
+    /// of power but for the last moments, which docs/durability.md states.
+    #[arg(long, global = true, env = "TIMELOOM_DURABILITY", default_value = "strict", help_heading = "Settings")]
+    pub durability: DurabilityLevel,
     /// Time zone of workflows that name none. The default is the one that n8n has, so that its files give the same.
     #[arg(
         long,
@@ -56,6 +71,28 @@ pub struct Config {
     /// How to log.
     #[arg(long, global = true, env = "TIMELOOM_LOG_FORMAT", default_value = "text", help_heading = "Settings")]
     pub log_format: LogFormat,
+}
+
+/// What an acknowledged event survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DurabilityLevel {
+    /// The loss of power.
+    Strict,
+    /// The end of the process; of the loss of power all but the last moments.
+    Relaxed,
+}
+
+/// Milliseconds after which the embedded store has a relaxed append on the disk.
+const RELAXED_FLUSH_MS: u32 = 50;
+
+impl DurabilityLevel {
+    /// The same, as the store takes it.
+    pub fn choice(self) -> DurabilityChoice {
+        match self {
+            Self::Strict => DurabilityChoice::Strict,
+            Self::Relaxed => DurabilityChoice::Relaxed { flush_ms: RELAXED_FLUSH_MS },
+        }
+    }
 }
 
 /// How log lines look.

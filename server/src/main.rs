@@ -7,6 +7,7 @@ mod config;
 mod fixture;
 mod run_data;
 mod serve;
+mod store;
 mod transfer;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::cli::output;
 use crate::config::{Config, ServeConfig};
+use crate::store::Leadership;
 
 /// Serves until SIGINT or SIGTERM.
 ///
@@ -20,7 +21,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let app = if serve.in_memory {
         App::in_memory(config, scratch.path(), timeloom_nodes::registry::all())?
     } else {
-        App::open(config, timeloom_nodes::registry::all())?
+        App::open(config, timeloom_nodes::registry::all()).await?
     };
     let listener = TcpListener::bind(serve.listen).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
@@ -31,17 +32,23 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
         _ => anyhow::Error::new(error).context(format!("cannot listen on {}", serve.listen)),
     })?;
     let url = format!("http://{}", listener.local_addr().context("the address that was taken cannot be read")?);
-    app.announce(&url)?;
+    app.store.announce(&url)?;
     app.start_read_models()?;
-    app.engine.start().await?;
+    let leading = app.store.try_lead().await?;
+    let standby = leading.is_none();
     let options = ServerOptions { workers: config.worker_threads(), ..ServerOptions::default() };
     let server = server(app.api.clone(), listener, &options)?;
     let handle = server.handle();
-    let place = if serve.in_memory { "memory".to_owned() } else { config.data.display().to_string() };
-    output::notice(&format!("timeloom serves on {url}/graphql with the data in {place}"));
+    output::notice(&format!("timeloom serves on {url}/graphql with the data in {}", place(config, serve)));
+    if standby {
+        output::notice("another process runs the executions: this one answers, and takes over when that one ends");
+    }
     let mut serving = JoinSet::new();
     serving.spawn(server);
-    stop_signal().await;
+    let ended = tokio::select! {
+        () = stop_signal() => Ok(()),
+        ended = run_executions(&app, leading) => ended,
+    };
     output::notice("timeloom stops");
     app.api.close().await;
     handle.stop(true).await;
@@ -49,7 +56,34 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
         tracing::warn!(%error, "the HTTP server did not stop cleanly");
     }
     app.close().await;
-    Ok(())
+    ended
+}
+
+/// Runs executions as long as this process is the one that does; waits for that first. Ends only with an error.
+async fn run_executions(app: &App, leading: Option<Leadership>) -> anyhow::Result<()> {
+    let mut leading = match leading {
+        Some(leading) => leading,
+        None => app.store.lead().await,
+    };
+    app.engine.start().await?;
+    loop {
+        leading.lost().await;
+        tracing::warn!("the connection that gave this process the executions was lost");
+        // Nobody else runs them as long as nobody else has the role. Executions of both would go on by their expected
+        // revisions, but effects might begin twice.
+        leading = app.store.lead_again().await.ok_or_else(|| {
+            anyhow::anyhow!("another process runs the executions now: start this one again, and it stands by")
+        })?;
+    }
+}
+
+fn place(config: &Config, serve: &ServeConfig) -> String {
+    match &config.database {
+        _ if serve.in_memory => "memory".to_owned(),
+        // An address may hold a password.
+        Some(_) => "the PostgreSQL database".to_owned(),
+        None => config.data.display().to_string(),
+    }
 }
 
 /// Resolves when the process is told to stop.

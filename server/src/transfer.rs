@@ -3,15 +3,19 @@
 mod http;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use timeloom_store::transfer::{CopySource, CopyTarget};
 use timeloom_store::{BlobStore, LogImport, LogTransfer};
+use timeloom_store_postgres::{Address, OpenError as PostgresOpenError, PostgresImport, PostgresSource};
 use timeloom_store_sqlite::{SqliteImport, SqliteSource};
 
 use self::http::ServedLog;
+
+/// What the lock of a data folder is called; a folder with nothing else is empty.
+const LOCK_FILE: &str = "LOCK";
 
 /// Where a log is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +97,10 @@ pub async fn open_source(location: &Location) -> anyhow::Result<Source> {
             let served = Arc::new(ServedLog::try_new(url)?);
             Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served })
         }
-        Location::Postgres(_) => bail!("logs in PostgreSQL are not in this build yet: give a data folder or http://…"),
+        Location::Postgres(url) => {
+            let (log, blobs) = PostgresSource::open(&Address::parse(url)?).await?;
+            Ok(Source { log, blobs })
+        }
     }
 }
 
@@ -108,8 +115,37 @@ pub async fn open_target(location: &Location) -> anyhow::Result<Target> {
             Ok(Target { log, blobs })
         }
         Location::Server(url) => bail!("the log of the server at {url} can only be read: give a data folder"),
-        Location::Postgres(_) => bail!("logs in PostgreSQL are not in this build yet: give a data folder"),
+        Location::Postgres(url) => {
+            let (log, blobs) = PostgresImport::open(&Address::parse(url)?).await?;
+            Ok(Target { log, blobs })
+        }
     }
+}
+
+/// Whether a backup may be written there: nothing is there, or only a copy that was not finished.
+///
+/// # Errors
+/// When that cannot be found out.
+pub async fn may_be_restored_to(location: &Location) -> anyhow::Result<bool> {
+    match location {
+        Location::Folder(path) => Ok(is_empty(path)? || SqliteImport::is_unfinished_copy(path)?),
+        Location::Server(_) => Ok(false),
+        Location::Postgres(url) => match PostgresSource::open(&Address::parse(url)?).await {
+            Ok(_) => Ok(false),
+            Err(PostgresOpenError::NoLog { .. } | PostgresOpenError::UnfinishedCopy { .. }) => Ok(true),
+            Err(error) => Err(error.into()),
+        },
+    }
+}
+
+fn is_empty(folder: &Path) -> anyhow::Result<bool> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", folder.display())),
+    };
+    let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
+    Ok(names?.iter().all(|name| name == LOCK_FILE))
 }
 
 #[cfg(test)]

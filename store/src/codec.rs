@@ -33,18 +33,21 @@ pub fn encode<E: Event + Serialize>(event: &E) -> Result<Encoded, LogError> {
 /// Reads an event, whatever version it was written in: old shapes are lifted by the event's own upcasters first.
 ///
 /// # Errors
-/// [`LogError::Corrupt`] when the payload does not have the shape that its type and version say.
+/// [`LogError::Unknown`] when this build does not know the type or version, and [`LogError::Corrupt`] when the payload does
+/// not have the shape that they say.
 pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E, LogError> {
     let corrupt = |detail: String| LogError::Corrupt { position: recorded.position, detail };
-    let current = E::current_version(&recorded.event_type)
-        .ok_or_else(|| corrupt(format!("unknown event type '{}'", recorded.event_type)))?;
+    let unknown = |detail: String| LogError::Unknown { position: recorded.position, detail };
+    let name = &recorded.event_type;
+    let current = E::current_version(name)
+        .ok_or_else(|| unknown(format!("unknown event type '{name}': run the version of Timeloom that wrote it")))?;
     if recorded.event_version == current {
         return serde_json::from_str(recorded.payload.get()).map_err(|error| corrupt(error.to_string()));
     }
     if recorded.event_version > current {
-        return Err(corrupt(format!(
-            "event type '{}' has version {}, this build reads up to {current}: run a newer Timeloom",
-            recorded.event_type, recorded.event_version
+        return Err(unknown(format!(
+            "event type '{name}' has version {}, this build reads up to {current}: run a newer Timeloom",
+            recorded.event_version
         )));
     }
     let value = serde_json::from_str(recorded.payload.get()).map_err(|error| corrupt(error.to_string()))?;

@@ -4,6 +4,8 @@
 //! atomic; what was acknowledged is never lost; payload bytes are stored as they came in.
 
 pub mod admission;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod blobs;
 pub mod clock;
 pub mod codec;
@@ -28,7 +30,8 @@ pub use clock::{Clock, SystemClock};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use log::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, Direction,
-    Durability, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription, SubscriptionMessage, TenantScope,
+    Durability, DurabilityChoice, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription,
+    SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};
 pub use snapshots::{FoldHash, MemorySnapshots, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore};

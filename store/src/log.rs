@@ -62,6 +62,36 @@ pub enum Durability {
     Volatile,
 }
 
+/// How long relaxed appends wait for the disk when nothing else is said, in milliseconds.
+pub const FLUSH_MS_DEFAULT: u32 = 50;
+/// The longest that they may wait, in milliseconds.
+pub const FLUSH_MS_MAX: u32 = 10_000;
+
+/// What a deployment chooses for its appends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DurabilityChoice {
+    /// The disk has every append before it is answered.
+    #[default]
+    Strict,
+    /// Appends are answered before the disk has them, but for those of [`STRICT_CATEGORIES`].
+    Relaxed {
+        /// The disk has them after this many milliseconds, at most [`FLUSH_MS_MAX`].
+        flush_ms: u32,
+    },
+}
+
+impl DurabilityChoice {
+    /// What an append to a stream of `category` survives.
+    pub fn of(self, category: &str) -> Durability {
+        match self {
+            Self::Relaxed { flush_ms } if !STRICT_CATEGORIES.contains(&category) => {
+                Durability::Relaxed { loss_ms_max: flush_ms.clamp(1, FLUSH_MS_MAX) }
+            }
+            _ => Durability::Strict,
+        }
+    }
+}
+
 /// Where an append went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Appended {
@@ -136,6 +166,14 @@ pub enum LogError {
         /// Where.
         position: Position,
         /// What is wrong.
+        detail: String,
+    },
+    /// An event is of a type or version that this build does not know; what follows from it is not known either.
+    #[error("the event at position {position}: {detail}")]
+    Unknown {
+        /// Where.
+        position: Position,
+        /// What is not known, and what to do.
         detail: String,
     },
     /// The log was shut down.

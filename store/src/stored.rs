@@ -294,4 +294,22 @@ mod tests {
         assert_eq!(read_metadata(&serde_json::to_string(&ours).unwrap(), id).unwrap(), ours);
         assert!(read_metadata("{}", id).unwrap_err().contains("actor"));
     }
+
+    #[test]
+    fn the_form_of_an_exported_row_is_frozen() {
+        let text = r#"{"position":7,"stream":{"tenant":2,"category":"order","id":"o-1"},"revision":3,"id":"00000000-0000-0000-0000-000000000005","event_type":"OrderPlaced","event_version":"1.0","payload":"{ \"total\": 12.50 }","metadata":"{\"timeloom_role\":\"billing\"}","recorded_at_us":1764136800000000,"leaf":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f","append":{"events":2,"command_id":"00000000-0000-0000-0000-000000000006"}}"#;
+        let event: StoredEvent = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        assert_eq!((event.payload.as_str(), event.leaf[31]), (r#"{ "total": 12.50 }"#, 31));
+        let (row, _) = text.split_once(r#","append""#).unwrap();
+        let inside: StoredEvent = serde_json::from_str(&format!("{row}}}")).unwrap();
+        assert_eq!((inside.append, serde_json::to_string(&inside).unwrap()), (None, format!("{row}}}")));
+        for wrong in [
+            text.replace("1c1d1e1f", "1c1d1e1"),
+            text.replace("1c1d1e1f", "1c1d1e1g"),
+            text.replace("revision", "version"),
+        ] {
+            assert!(serde_json::from_str::<StoredEvent>(&wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -28,7 +28,7 @@ use crate::log::{Filter, LogError, Subscription, SubscriptionMessage, TenantScop
 /// Most messages in one subscriber's queue, whatever it asks for.
 pub const SUBSCRIPTION_CAPACITY_MAX: usize = 1 << 16;
 /// Bytes of payload in one subscriber's queue; one event that is larger has the queue for itself.
-pub const SUBSCRIPTION_BYTES_MAX: usize = 32 << 20;
+pub const SUBSCRIPTION_BYTES_MAX: usize = 16 << 20;
 /// Most recent events kept in memory, so that a subscriber a moment behind needs no storage.
 const RECENT_EVENTS_MAX: usize = 4_096;
 /// Most bytes of payload kept in memory with them.

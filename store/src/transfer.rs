@@ -54,6 +54,8 @@ pub enum CopyPhase {
 pub struct CopyProgress {
     /// What it is doing.
     pub phase: CopyPhase,
+    /// Position after which the phase began.
+    pub after: Position,
     /// Position that it has reached in this phase.
     pub position: Position,
     /// Position at which the phase ends.
@@ -202,7 +204,7 @@ impl Run<'_, '_> {
             let page = self.source_page(at, up_to).await?;
             page.iter().for_each(|event| self.hash.update(event.leaf));
             at = page.last().map_or(up_to, |last| last.position);
-            self.tell(CopyPhase::Rereading, at, up_to);
+            self.tell(CopyPhase::Rereading, after, at, up_to);
         }
         Ok(())
     }
@@ -225,7 +227,7 @@ impl Run<'_, '_> {
             self.report.events += page.len() as u64;
             self.target.log.import(page).await?;
             at = last;
-            self.tell(CopyPhase::Copying, at, self.end);
+            self.tell(CopyPhase::Copying, after, at, self.end);
         }
         Ok(())
     }
@@ -297,14 +299,14 @@ impl Run<'_, '_> {
                 }
             }
             at = page.last().map_or(self.end, |last| last.position);
-            self.tell(CopyPhase::Verifying, at, self.end);
+            self.tell(CopyPhase::Verifying, self.report.verified_after, at, self.end);
         }
         self.report.leaves = hash.finalize().into();
         let source: [u8; 32] = std::mem::take(&mut self.hash).finalize().into();
         if source == self.report.leaves { Ok(()) } else { Err(CopyError::Diverged(self.end)) }
     }
 
-    fn tell(&mut self, phase: CopyPhase, position: Position, end: Position) {
-        (self.progress)(CopyProgress { phase, position, end });
+    fn tell(&mut self, phase: CopyPhase, after: Position, position: Position, end: Position) {
+        (self.progress)(CopyProgress { phase, after, position, end });
     }
 }

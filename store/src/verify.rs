@@ -49,7 +49,8 @@ impl VerifyReport {
         self.faults == 0
     }
 
-    fn fault(&mut self, position: Position, detail: impl Into<String>) {
+    /// Adds a fault.
+    pub fn fault(&mut self, position: Position, detail: impl Into<String>) {
         self.faults += 1;
         if self.first_faults.len() < FAULTS_TOLD_MAX {
             self.first_faults.push(VerifyFault { position, detail: detail.into() });

@@ -37,10 +37,12 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "CHANGELOG.md",
         "LICENSE-APACHE",
         "LICENSE-MIT",
+        "docs/backup.md",
         "docs/cli.md",
         "docs/expressions.md",
         "docs/graphql.md",
         "docs/performance.md",
+        "docs/time-travel.md",
     ] {
         assert!(read(name).len() > 400, "{name} says too little");
     }

@@ -21,7 +21,7 @@ struct Room {
     never: &'static [&'static str],
 }
 
-static ROOMS: [Room; 14] = [
+static ROOMS: [Room; 15] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),
@@ -29,6 +29,7 @@ static ROOMS: [Room; 14] = [
     Room { port: Some("timeloom-store"), ..room("timeloom-store-sqlite", "store/sqlite", 1) },
     room("timeloom-commands", "commands", 2),
     room("timeloom-projections", "projections", 2),
+    Room { never: &["timeloom-store-sqlite"], ..room("timeloom-history", "history", 2) },
     Room { never: &["timeloom-store", "timeloom-store-sqlite"], ..room("timeloom-expressions", "expressions", 2) },
     Room {
         port: Some("timeloom-expressions"),
@@ -46,12 +47,13 @@ static ROOMS: [Room; 14] = [
 ];
 
 /// Crates that build and test in seconds: none of [`HEAVY`] may come with them.
-const LIGHT: [&str; 7] = [
+const LIGHT: [&str; 8] = [
     "timeloom-domain",
     "timeloom-store",
     "timeloom-store-sqlite",
     "timeloom-commands",
     "timeloom-projections",
+    "timeloom-history",
     "timeloom-expressions",
     "timeloom-engine",
 ];

@@ -1,9 +1,14 @@
 //! Commands on plugins and models: what they do and what they refuse.
 
-use timeloom_commands::{AddModelVersion, AddPluginVersion};
-use timeloom_domain::ids::Slug;
+use std::sync::Arc;
 
-use crate::bench::{World, code};
+use serde_json::value::RawValue;
+use timeloom_commands::{AddModelVersion, AddPluginVersion, CommandError};
+use timeloom_domain::ids::{CommandId, EventId, Slug};
+use timeloom_store::{Append, EventLog as _, Expected, Metadata, NewEvent, StreamKey};
+use uuid::Uuid;
+
+use crate::bench::{TENANT, World, code};
 
 fn slug(text: &str) -> Slug {
     Slug::try_new(text).unwrap()
@@ -59,4 +64,29 @@ async fn a_model_goes_through_its_life() {
     let story =
         ["ModelRegistered", "ModelVersionAdded", "ModelPromoted", "ModelDisabled", "ModelEnabled", "ModelRetired"];
     assert_eq!(world.story("model", name).await, story);
+}
+
+#[tokio::test]
+async fn what_follows_from_events_of_a_newer_version_is_not_decided() {
+    let (world, name) = (World::new(), slug("acme/mailer"));
+    world.commands.register_plugin(&world.context(), name.clone(), String::new()).await.unwrap();
+    let (position, id) = (world.log.head(), CommandId(Uuid::from_u128(0xabcd)));
+    let metadata = Arc::new(Metadata { command_id: id, ..world.context().metadata() });
+    let event = |event_type: &str, event_version, number| NewEvent {
+        id: EventId(Uuid::from_u128(number)),
+        event_type: event_type.into(),
+        event_version,
+        payload: Arc::from(RawValue::from_string(r#"{"type":"plugin_sold","to":"somebody"}"#.to_owned()).unwrap()),
+        metadata: Arc::clone(&metadata),
+    };
+    let stream = StreamKey::new(TENANT, "plugin", name.as_str());
+    let events = vec![event("PluginSold", 1, 0xabc1), event("PluginEnabled", 2, 0xabc2)];
+    world.log.append(Append { stream, expected: Expected::Any, events, command_id: id }).await.unwrap();
+
+    let retire = world.commands.retire_plugin(&world.context(), name.clone()).await;
+    let Err(CommandError::Refused(refusal)) = retire else { panic!("{retire:?}") };
+    assert_eq!(refusal.code, "UNKNOWN_EVENT");
+    let message = format!("the event at position {}: unknown event type 'PluginSold'", position.0 + 1);
+    assert!(refusal.message.starts_with(&message) && refusal.message.contains("run the version"), "{refusal}");
+    assert_eq!(world.log.head().0, position.0 + 2, "nothing was appended");
 }

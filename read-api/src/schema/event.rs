@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use timeloom_domain::ids::Actor as DomainActor;
+use timeloom_history::is_known;
 use timeloom_store::{self as store, Filter, Position, RecordedEvent, StreamKey, TenantScope};
 use uuid::Uuid;
 
@@ -110,6 +111,11 @@ impl Event {
     /// Version of the payload's shape.
     async fn schema_version(&self) -> u16 {
         self.0.event_version
+    }
+
+    /// Whether this build knows its type and version. The payload of others can be read as well.
+    async fn known(&self) -> bool {
+        is_known(&self.0)
     }
 
     /// When the log took it.

@@ -2,13 +2,17 @@
 
 use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
+use timeloom_domain::model::ModelEvent;
+use timeloom_domain::plugin::PluginEvent;
+use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_projections::{AsOf as RowsAsOf, WorkflowFilter};
 use timeloom_store::{Direction as Order, Filter, TenantScope};
 use uuid::Uuid;
 
 use super::catalogue::{NodeType, node_types};
-use super::event::{Event, EventFilter, EventList};
+use super::event::{Event, EventFilter, EventList, StreamInput};
 use super::execution::{self, Execution, ExecutionList};
 use super::faults::fault;
 use super::paging::{PAGE_DEFAULT, Pages, page_cost};
@@ -16,7 +20,7 @@ use super::reading::{Moment, rows, state};
 use super::registry::{Model, Plugin};
 use super::rows::{page, row_pages};
 use super::scalars::{AsOf, Direction, ExecutionStatus, PositionScalar};
-use super::state_at::{EntityInput, StateView, state_at};
+use super::state_at::{EntityInput, StateDiff, StateView, asked_stream, state_at, state_diff};
 use super::workflow::Workflow;
 use crate::state::ApiState;
 
@@ -75,7 +79,7 @@ impl Query {
         wait_for: Option<PositionScalar>,
     ) -> Result<Option<Workflow>> {
         let state = state(context)?;
-        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let as_of = Moment::new(as_of, wait_for).of_stream::<WorkflowEvent>(state, id).of_rows(state).await?;
         workflow(state, WorkflowId(id), as_of).await
     }
 
@@ -108,7 +112,7 @@ impl Query {
         wait_for: Option<PositionScalar>,
     ) -> Result<Option<Execution>> {
         let state = state(context)?;
-        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let as_of = Moment::new(as_of, wait_for).of_stream::<ExecutionEvent>(state, id).of_rows(state).await?;
         execution::execution(state, ExecutionId(id), as_of).await
     }
 
@@ -140,7 +144,7 @@ impl Query {
         wait_for: Option<PositionScalar>,
     ) -> Result<Option<Plugin>> {
         let state = state(context)?;
-        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let as_of = Moment::new(as_of, wait_for).of_stream::<PluginEvent>(state, &name).of_rows(state).await?;
         let Ok(name) = Slug::try_new(name) else { return Ok(None) };
         plugin(state, name, as_of).await
     }
@@ -172,7 +176,7 @@ impl Query {
         wait_for: Option<PositionScalar>,
     ) -> Result<Option<Model>> {
         let state = state(context)?;
-        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let as_of = Moment::new(as_of, wait_for).of_stream::<ModelEvent>(state, &name).of_rows(state).await?;
         let Ok(name) = Slug::try_new(name) else { return Ok(None) };
         model(state, name, as_of).await
     }
@@ -217,13 +221,31 @@ impl Query {
     async fn state_at(
         &self,
         context: &Context<'_>,
-        entity: EntityInput,
+        #[graphql(desc = "What it is about; or give `stream`.")] entity: Option<EntityInput>,
+        #[graphql(desc = "The stream that it is about, of whatever category.")] stream: Option<StreamInput>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Option<StateView>> {
         let state = state(context)?;
-        let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
-        state_at(state, entity, as_of).await
+        let stream = asked_stream(state, entity, stream)?;
+        state_at(context, state, &stream, Moment::new(as_of, wait_for)).await
+    }
+
+    /// What changed in anything between two moments.
+    #[graphql(complexity = "child_complexity + 100")]
+    async fn state_diff(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What it is about; or give `stream`.")] entity: Option<EntityInput>,
+        #[graphql(desc = "The stream that it is about, of whatever category.")] stream: Option<StreamInput>,
+        #[graphql(desc = "The moment that the changes lead from.")] from: AsOf,
+        #[graphql(desc = "The moment that they lead to; absent = now.")] to: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<StateDiff> {
+        let state = state(context)?;
+        let stream = asked_stream(state, entity, stream)?;
+        let from = Moment::new(Some(from), wait_for);
+        state_diff(context, state, &stream, from, Moment::new(to, None)).await
     }
 
     /// The node types that workflows can use here.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use async_graphql::{Context, Result};
+use timeloom_domain::event::Event;
+use timeloom_history::{self as history, HistoryError};
 use timeloom_projections::ProjectionError;
-use timeloom_store::Position;
+use timeloom_store::{Position, StreamKey};
 
 use super::faults::{coded, fault};
 use super::scalars::{AsOf, PositionScalar};
@@ -14,15 +16,26 @@ use crate::state::ApiState;
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// When a read answers: after `wait_for` is there, as of `as_of`.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Moment {
-    pub as_of: Option<AsOf>,
-    pub wait_for: Option<PositionScalar>,
+    as_of: Option<AsOf>,
+    wait_for: Option<PositionScalar>,
+    stream: Option<StreamKey>,
 }
 
 impl Moment {
     pub(crate) fn new(as_of: Option<AsOf>, wait_for: Option<PositionScalar>) -> Self {
-        Self { as_of, wait_for }
+        Self { as_of, wait_for, stream: None }
+    }
+
+    /// The same for a read of one thing, whose revisions are moments too.
+    pub(crate) fn of_stream<E: Event>(self, state: &ApiState, id: impl ToString) -> Self {
+        Self { stream: Some(StreamKey::new(state.tenant(), E::CATEGORY, id.to_string())), ..self }
+    }
+
+    /// As the history library has it.
+    pub(crate) fn as_of(&self) -> history::Moment {
+        self.as_of.map_or(history::Moment::Newest, history::Moment::from)
     }
 
     /// For reads of rows. `None` = as they are now.
@@ -36,26 +49,42 @@ impl Moment {
     }
 
     /// For reads of events. `None` = up to the newest.
-    pub(crate) async fn of_log(self, state: &ApiState) -> Result<Option<Position>> {
-        if let Some(PositionScalar(wanted)) = self.wait_for {
-            match tokio::time::timeout(WAIT_MAX, state.log().wait_for(wanted)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(fault(&error)),
-                Err(_) => return Err(not_reached(wanted, state.log().head())),
-            }
+    pub(crate) async fn of_log(&self, state: &ApiState) -> Result<Option<Position>> {
+        self.wait(state).await?;
+        if self.as_of.is_none() {
+            return Ok(None);
         }
-        match self.as_of {
-            None => Ok(None),
-            Some(AsOf::Time(time)) => {
-                let position = state.log().position_at(time.timestamp_micros()).await;
-                position.map(Some).map_err(|error| fault(&error))
-            }
-            Some(AsOf::Position(PositionScalar(position))) => {
-                let head = state.log().head();
-                if position > head { Err(not_reached(position, head)) } else { Ok(Some(position)) }
-            }
+        match history::position_of(state.log(), self.stream.as_ref(), self.as_of()).await {
+            Ok(position) => Ok(Some(position)),
+            // There is nothing of that name at any moment: the read itself says so in its own way.
+            Err(HistoryError::UnknownStream(_)) => Ok(None),
+            Err(error) => Err(not_there(&error)),
         }
     }
+
+    /// Waits until the log has `wait_for`.
+    pub(crate) async fn wait(&self, state: &ApiState) -> Result<()> {
+        let Some(PositionScalar(wanted)) = self.wait_for else { return Ok(()) };
+        match tokio::time::timeout(WAIT_MAX, state.log().wait_for(wanted)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(fault(&error)),
+            Err(_) => Err(not_there(&HistoryError::PositionNotReached { wanted, head: state.log().head() })),
+        }
+    }
+}
+
+/// Why there is no answer about the past, as clients see it.
+pub(crate) fn not_there(error: &HistoryError) -> async_graphql::Error {
+    let code = match error {
+        HistoryError::UnknownStream(_) => "STREAM_NOT_FOUND",
+        HistoryError::NotYet { .. } => "NOT_YET",
+        HistoryError::RevisionNotReached { .. } => "REVISION_NOT_REACHED",
+        HistoryError::PositionNotReached { .. } => "POSITION_NOT_REACHED",
+        HistoryError::RevisionNeedsStream => "BAD_USER_INPUT",
+        HistoryError::TooManyEvents | HistoryError::TooLarge => "STATE_TOO_LARGE",
+        HistoryError::Log(error) => return fault(error),
+    };
+    coded(code, error.to_string())
 }
 
 /// Waits until the rows show everything up to `position`.
@@ -71,11 +100,6 @@ pub(crate) async fn wait_for_rows(state: &ApiState, position: Position) -> Resul
     Err(coded("BEHIND", message))
 }
 
-fn not_reached(wanted: Position, head: Position) -> async_graphql::Error {
-    let message = format!("position {wanted} is not in the log, which ends at {head}: ask for an earlier one");
-    coded("POSITION_NOT_REACHED", message)
-}
-
 /// The state of the API.
 pub(crate) fn state<'a>(context: &Context<'a>) -> Result<&'a ApiState> {
     context.data::<ApiState>()
@@ -85,6 +109,7 @@ pub(crate) fn state<'a>(context: &Context<'a>) -> Result<&'a ApiState> {
 pub(crate) fn rows<T>(found: std::result::Result<T, ProjectionError>) -> Result<T> {
     found.map_err(|error| match error {
         ProjectionError::Behind(behind) => coded("BEHIND", behind.to_string()),
+        ProjectionError::NotMade { .. } => coded("BEHIND", error.to_string()),
         other => fault(&other),
     })
 }

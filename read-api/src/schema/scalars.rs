@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use timeloom_domain::execution::{
     ExecutionMode as DomainMode, ExecutionStatus as DomainStatus, NodeRunStatus as DomainRun,
 };
-use timeloom_store::Position;
+use timeloom_history::Moment as HistoryMoment;
+use timeloom_store::{Position, Revision};
 
 /// A place in the log's one order of events: a whole number, written as a string because it may need 64 bits.
 /// Taken as a decimal string or as an integer.
@@ -30,13 +31,25 @@ impl ScalarType for PositionScalar {
     }
 }
 
-/// The moment as of which a read answers: exactly one of the two.
+/// The moment as of which a read answers: exactly one of the three.
 #[derive(Debug, Clone, Copy, OneofObject)]
 pub(crate) enum AsOf {
     /// Right after the event at this position.
     Position(PositionScalar),
-    /// Right after the newest event recorded at or before this time.
+    /// Right after the newest event recorded at or before this time; a time in the future is now.
     Time(DateTime<Utc>),
+    /// Right after this event of the one thing that is read, 1 for its first. Not for lists.
+    Revision(u64),
+}
+
+impl From<AsOf> for HistoryMoment {
+    fn from(as_of: AsOf) -> Self {
+        match as_of {
+            AsOf::Position(position) => Self::Position(position.0),
+            AsOf::Time(time) => Self::Time(time),
+            AsOf::Revision(revision) => Self::Revision(Revision(revision)),
+        }
+    }
 }
 
 /// Which way a list goes.

@@ -1,24 +1,17 @@
-//! The exact state of anything at any position: its events up to there, folded.
+//! The exact state of anything at any moment, and what changed between two. The folding is in the history library.
 
-use async_graphql::{Enum, ID, InputObject, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Result, SimpleObject};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::execution::Execution;
-use timeloom_domain::model::Model;
-use timeloom_domain::plugin::Plugin;
-use timeloom_domain::workflow::Workflow;
-use timeloom_store::log::READ_EVENTS_MAX;
-use timeloom_store::{Direction, Position, Revision, StreamKey, codec};
+use timeloom_history::{self as history, BetweenEvent, Change, Difference, HistoryError, Kind, Point, StateAt};
+use timeloom_store::StreamKey;
 
-use super::faults::{coded, fault};
+use super::budget::{PayloadBudget, json_bytes};
+use super::event::StreamInput;
+use super::faults::{bad_input, fault};
+use super::reading::{Moment, not_there};
 use super::scalars::PositionScalar;
 use crate::state::ApiState;
-
-/// Most events that are folded for one answer.
-const FOLD_EVENTS_MAX: u64 = 200_000;
 
 /// What kind of thing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -33,6 +26,28 @@ pub(crate) enum EntityKind {
     Model,
 }
 
+impl From<Kind> for EntityKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Workflow => Self::Workflow,
+            Kind::Execution => Self::Execution,
+            Kind::Plugin => Self::Plugin,
+            Kind::Model => Self::Model,
+        }
+    }
+}
+
+impl From<EntityKind> for Kind {
+    fn from(kind: EntityKind) -> Self {
+        match kind {
+            EntityKind::Workflow => Self::Workflow,
+            EntityKind::Execution => Self::Execution,
+            EntityKind::Plugin => Self::Plugin,
+            EntityKind::Model => Self::Model,
+        }
+    }
+}
+
 /// One thing whose history is in the log.
 #[derive(Debug, Clone, InputObject)]
 pub(crate) struct EntityInput {
@@ -42,125 +57,226 @@ pub(crate) struct EntityInput {
     pub id: ID,
 }
 
+/// The stream that is asked about, by the thing or by its name: exactly one of the two.
+pub(crate) fn asked_stream(
+    state: &ApiState,
+    entity: Option<EntityInput>,
+    stream: Option<StreamInput>,
+) -> Result<StreamKey> {
+    match (entity, stream) {
+        (Some(entity), None) => {
+            Ok(StreamKey::new(state.tenant(), Kind::from(entity.kind).category(), entity.id.as_str()))
+        }
+        (None, Some(stream)) => Ok(StreamKey::new(state.tenant(), stream.category, stream.id.as_str())),
+        _ => Err(bad_input("say what it is about: give entity, or stream, but not both")),
+    }
+}
+
+/// An event that this build does not know.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct UnknownEvent {
+    /// Its place in the log.
+    pub position: PositionScalar,
+    /// Its place in the stream.
+    pub revision: u64,
+    /// Its type.
+    #[graphql(name = "type")]
+    pub event_type: String,
+    /// Version of the payload's shape.
+    pub schema_version: u16,
+}
+
+impl From<&history::UnknownEvent> for UnknownEvent {
+    fn from(event: &history::UnknownEvent) -> Self {
+        Self {
+            position: PositionScalar(event.position),
+            revision: event.revision.0,
+            event_type: event.event_type.to_string(),
+            schema_version: event.event_version,
+        }
+    }
+}
+
 /// The state of a thing right after one of its events.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct StateView {
-    /// What kind of thing it is.
-    pub kind: EntityKind,
+    /// What kind of thing it is; absent when this build has no state for its category.
+    pub kind: Option<EntityKind>,
+    /// Category of its stream.
+    pub category: String,
     /// Its id.
     pub id: ID,
-    /// Position of the last event that was folded in.
+    /// Position of its last event by then.
     pub position: PositionScalar,
-    /// How many events were folded in.
+    /// How many events it had.
     pub revision: u64,
     /// When that last event was recorded.
     pub recorded_at: DateTime<Utc>,
     /// Type of that last event.
     pub last_event_type: String,
-    /// In one word how it is, for example `completed`.
-    pub status: &'static str,
-    /// Everything about it.
+    /// In one word how it is, for example `completed`; absent when this build has no state for its category.
+    pub status: Option<&'static str>,
+    /// Everything about it. Without a `kind`: its newest `events` as they were written, and how many are `omitted`.
     pub state: Value,
+    /// How many of its events were not folded in, because this build does not know their type or version.
+    pub unknown_event_count: u64,
+    /// The first hundred of them.
+    pub unknown_events: Vec<UnknownEvent>,
 }
 
-/// Folds `entity` up to `as_of`; `None` when it had not come to be by then.
+impl From<StateAt> for StateView {
+    fn from(state: StateAt) -> Self {
+        Self {
+            kind: state.kind.map(EntityKind::from),
+            category: state.stream.category.to_string(),
+            id: ID(state.stream.id.to_string()),
+            position: PositionScalar(state.position),
+            revision: state.revision.0,
+            recorded_at: state.recorded_at,
+            last_event_type: state.last_event_type.to_string(),
+            status: state.status,
+            state: state.state,
+            unknown_event_count: state.unknown.count,
+            unknown_events: state.unknown.first.iter().map(UnknownEvent::from).collect(),
+        }
+    }
+}
+
+/// The state of `stream`; `None` when it had not come to be by then.
 pub(crate) async fn state_at(
-    state: &ApiState,
-    entity: EntityInput,
-    as_of: Option<Position>,
-) -> Result<Option<StateView>> {
-    match entity.kind {
-        EntityKind::Workflow => fold::<Workflow>(state, entity, as_of, workflow_status).await,
-        EntityKind::Execution => fold::<Execution>(state, entity, as_of, |execution| execution.status.name()).await,
-        EntityKind::Plugin => fold::<Plugin>(state, entity, as_of, plugin_status).await,
-        EntityKind::Model => fold::<Model>(state, entity, as_of, model_status).await,
-    }
-}
-
-fn workflow_status(workflow: &Workflow) -> &'static str {
-    match (workflow.archived, workflow.versions.is_empty()) {
-        (true, _) => "archived",
-        (false, true) => "draft",
-        (false, false) => "published",
-    }
-}
-
-fn plugin_status(plugin: &Plugin) -> &'static str {
-    match (plugin.retired, &plugin.enabled_version) {
-        (true, _) => "retired",
-        (false, Some(_)) => "enabled",
-        (false, None) => "disabled",
-    }
-}
-
-fn model_status(model: &Model) -> &'static str {
-    match (model.retired, model.disabled) {
-        (true, _) => "retired",
-        (false, true) => "disabled",
-        (false, false) => "enabled",
-    }
-}
-
-/// The aggregate of `stream` as of a position, and its last event.
-pub(crate) async fn load<A>(
+    context: &Context<'_>,
     state: &ApiState,
     stream: &StreamKey,
-    as_of: Option<Position>,
-) -> Result<Option<(A, std::sync::Arc<timeloom_store::RecordedEvent>)>>
-where
-    A: Aggregate,
-    A::Event: DeserializeOwned,
-{
-    let last = as_of.unwrap_or(Position(u64::MAX));
-    let mut aggregate = A::default();
-    let mut newest = None;
-    let mut after = Revision(0);
-    loop {
-        let page = state
-            .log()
-            .read_stream(stream, after, Direction::Forward, READ_EVENTS_MAX)
-            .await
-            .map_err(|error| fault(&error))?;
-        let complete = page.len() < READ_EVENTS_MAX;
-        for recorded in page {
-            if recorded.position > last {
-                return Ok(newest.map(|newest| (aggregate, newest)));
-            }
-            aggregate.apply(&codec::decode::<A::Event>(&recorded).map_err(|error| fault(&error))?);
-            after = recorded.revision;
-            newest = Some(recorded);
+    moment: Moment,
+) -> Result<Option<StateView>> {
+    moment.wait(state).await?;
+    match history::state_at(state.log(), stream, moment.as_of()).await {
+        Ok(found) => {
+            PayloadBudget::take(context, json_bytes(&found.state))?;
+            Ok(Some(found.into()))
         }
-        if complete {
-            return Ok(newest.map(|newest| (aggregate, newest)));
-        }
-        if after.0 >= FOLD_EVENTS_MAX {
-            let message =
-                format!("it has more than {FOLD_EVENTS_MAX} events: ask for its state as of an earlier position");
-            return Err(coded("STATE_TOO_LARGE", message));
+        Err(HistoryError::UnknownStream(_) | HistoryError::NotYet { .. }) => Ok(None),
+        Err(error) => Err(not_there(&error)),
+    }
+}
+
+/// Where a stream was at a moment.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct StatePoint {
+    /// Position of its last event by then; 0 when it had not come to be.
+    pub position: PositionScalar,
+    /// How many events it had.
+    pub revision: u64,
+    /// When the last of them was recorded.
+    pub recorded_at: Option<DateTime<Utc>>,
+}
+
+impl From<Point> for StatePoint {
+    fn from(point: Point) -> Self {
+        Self { position: PositionScalar(point.position), revision: point.revision.0, recorded_at: point.recorded_at }
+    }
+}
+
+/// One change of a state.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct StateChange {
+    /// `add`, `remove` or `replace`.
+    pub op: &'static str,
+    /// Where in the state, as a JSON pointer, after the changes before it.
+    pub path: String,
+    /// What was there.
+    pub before: Option<Value>,
+    /// What is there now.
+    pub after: Option<Value>,
+}
+
+impl From<Change> for StateChange {
+    fn from(change: Change) -> Self {
+        Self { op: change.operation, path: change.path, before: change.before, after: change.after }
+    }
+}
+
+/// An event between two moments.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct StateEvent {
+    /// Its place in the log.
+    pub position: PositionScalar,
+    /// Its place in the stream.
+    pub revision: u64,
+    /// Its type.
+    #[graphql(name = "type")]
+    pub event_type: String,
+    /// Version of the payload's shape.
+    pub schema_version: u16,
+    /// When the log took it.
+    pub recorded_at: DateTime<Utc>,
+    /// Whether this build knows it; otherwise it changed nothing.
+    pub known: bool,
+}
+
+impl From<BetweenEvent> for StateEvent {
+    fn from(event: BetweenEvent) -> Self {
+        Self {
+            position: PositionScalar(event.position),
+            revision: event.revision.0,
+            event_type: event.event_type.to_string(),
+            schema_version: event.event_version,
+            recorded_at: event.recorded_at,
+            known: event.known,
         }
     }
 }
 
-async fn fold<A>(
+/// What changed in a thing between two moments.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct StateDiff {
+    /// What kind of thing it is; absent when this build has no state for its category.
+    pub kind: Option<EntityKind>,
+    /// Category of its stream.
+    pub category: String,
+    /// Its id.
+    pub id: ID,
+    /// The moment that the changes lead from.
+    pub from: StatePoint,
+    /// The moment that they lead to; it may be the earlier one.
+    pub to: StatePoint,
+    /// The changes as a JSON Patch (RFC 6902) from the one state to the other; the state before the first event is null.
+    pub patch: Value,
+    /// The same changes with what was there before each.
+    pub changes: Vec<StateChange>,
+    /// The events after the earlier moment up to the later one, oldest first; at most a thousand.
+    pub events: Vec<StateEvent>,
+    /// How many more events there are.
+    pub events_omitted: u64,
+    /// How many events up to the later moment were not folded in, because this build does not know their type or version.
+    pub unknown_event_count: u64,
+}
+
+/// What changed in `stream`.
+pub(crate) async fn state_diff(
+    context: &Context<'_>,
     state: &ApiState,
-    entity: EntityInput,
-    as_of: Option<Position>,
-    status: fn(&A) -> &'static str,
-) -> Result<Option<StateView>>
-where
-    A: Aggregate + Serialize,
-    A::Event: DeserializeOwned,
-{
-    let stream = StreamKey::new(state.tenant(), A::Event::CATEGORY, entity.id.as_str());
-    let Some((aggregate, newest)) = load::<A>(state, &stream, as_of).await? else { return Ok(None) };
-    Ok(Some(StateView {
-        kind: entity.kind,
-        id: entity.id,
-        position: PositionScalar(newest.position),
-        revision: newest.revision.0,
-        recorded_at: newest.recorded_at,
-        last_event_type: newest.event_type.to_string(),
-        status: status(&aggregate),
-        state: serde_json::to_value(&aggregate).map_err(|error| fault(&error))?,
-    }))
+    stream: &StreamKey,
+    from: Moment,
+    to: Moment,
+) -> Result<StateDiff> {
+    from.wait(state).await?;
+    let found = history::diff(state.log(), stream, from.as_of(), to.as_of()).await;
+    let Difference { stream, kind, from, to, patch, changes, events, events_omitted, unknown } =
+        found.map_err(|error| not_there(&error))?;
+    let patch = serde_json::to_value(&patch).map_err(|error| fault(&error))?;
+    let values = changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
+    PayloadBudget::take(context, json_bytes(&patch) + values.map(json_bytes).sum::<usize>())?;
+    Ok(StateDiff {
+        kind: kind.map(EntityKind::from),
+        category: stream.category.to_string(),
+        id: ID(stream.id.to_string()),
+        from: from.into(),
+        to: to.into(),
+        patch,
+        changes: changes.into_iter().map(StateChange::from).collect(),
+        events: events.into_iter().map(StateEvent::from).collect(),
+        events_omitted,
+        unknown_event_count: unknown.count,
+    })
 }

@@ -13,9 +13,8 @@ use super::execution::{Execution, ExecutionList};
 use super::faults::fault;
 use super::history::History;
 use super::paging::{PAGE_DEFAULT, Pages, page_cost};
-use super::reading::state;
+use super::reading::{not_there, state};
 use super::scalars::{Direction, ExecutionStatus};
-use super::state_at;
 
 /// The settings that decide how a workflow runs.
 #[derive(Debug, SimpleObject)]
@@ -101,8 +100,9 @@ impl Workflow {
         #[graphql(desc = "A published version; absent = the draft.")] version: Option<u32>,
     ) -> Result<Option<Value>> {
         let state = state(context)?;
-        let loaded = state_at::load::<Aggregate>(state, &self.stream(state), self.as_of).await?;
-        let Some((workflow, _)) = loaded else { return Ok(None) };
+        let position = self.as_of.unwrap_or_else(|| state.log().head());
+        let loaded = timeloom_history::load::<Aggregate>(state.log(), &self.stream(state), position).await;
+        let Some((workflow, _)) = loaded.map_err(|error| not_there(&error))? else { return Ok(None) };
         let definition = workflow.definition(version).map(|definition| serde_json::to_value(&**definition));
         definition.transpose().map_err(|error| fault(&error))
     }

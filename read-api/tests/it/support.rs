@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use timeloom_commands::{Clock, Commands, Ids, SystemIds};
@@ -259,6 +260,18 @@ pub(crate) fn failed() -> ExecutionEvent {
 
 /// Appends events of an execution; the position of the last.
 pub(crate) async fn append(log: &MemoryLog, stream: &StreamKey, events: Vec<ExecutionEvent>) -> Position {
+    let encoded = events.iter().map(|event| codec::encode(event).unwrap());
+    let events = encoded.map(|encoded| (Arc::from(encoded.event_type), encoded.event_version, encoded.payload));
+    append_all(log, stream, events.collect()).await
+}
+
+/// Appends one event, whatever it is.
+pub(crate) async fn append_raw(log: &MemoryLog, stream: &StreamKey, event_type: &str, version: u16, payload: &str) {
+    let payload: Arc<RawValue> = Arc::from(RawValue::from_string(payload.to_owned()).unwrap());
+    append_all(log, stream, vec![(Arc::from(event_type), version, payload)]).await;
+}
+
+async fn append_all(log: &MemoryLog, stream: &StreamKey, events: Vec<(Arc<str>, u16, Arc<RawValue>)>) -> Position {
     let command_id = CommandId(SystemIds.uuid());
     let metadata = Arc::new(Metadata {
         actor: Actor::System("engine".to_owned()),
@@ -266,17 +279,14 @@ pub(crate) async fn append(log: &MemoryLog, stream: &StreamKey, events: Vec<Exec
         causation_id: None,
         correlation_id: None,
     });
-    let new_event = |event: &ExecutionEvent| {
-        let encoded = codec::encode(event).unwrap();
-        NewEvent {
-            id: EventId(SystemIds.uuid()),
-            event_type: Arc::from(encoded.event_type),
-            event_version: encoded.event_version,
-            payload: encoded.payload,
-            metadata: Arc::clone(&metadata),
-        }
+    let new_event = |(event_type, event_version, payload)| NewEvent {
+        id: EventId(SystemIds.uuid()),
+        event_type,
+        event_version,
+        payload,
+        metadata: Arc::clone(&metadata),
     };
-    let events = events.iter().map(new_event).collect();
+    let events = events.into_iter().map(new_event).collect();
     let append = Append { stream: stream.clone(), expected: Expected::Any, events, command_id };
     log.append(append).await.unwrap().position
 }

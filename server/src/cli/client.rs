@@ -10,6 +10,21 @@ use crate::app::App;
 use crate::cli::{Access, Failure, output};
 use crate::config::Config;
 
+/// Codes of answers that say that something else must be asked.
+const REFUSALS: [&str; 6] = [
+    "BAD_USER_INPUT",
+    "NOT_YET",
+    "POSITION_NOT_REACHED",
+    "REVISION_NOT_REACHED",
+    "STATE_TOO_LARGE",
+    "STREAM_NOT_FOUND",
+];
+
+/// What was asked was refused: something in it must change.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
+
 /// A way to Timeloom.
 pub enum Client {
     /// A running server.
@@ -37,7 +52,7 @@ impl Client {
         match &access.server {
             Some(url) => Self::remote(url),
             None => {
-                let app = App::open(config, timeloom_nodes::registry::all())?;
+                let app = App::open(config, timeloom_nodes::registry::all()).await?;
                 app.catch_up().await?;
                 let schema = Box::new(schema(app.api.clone()));
                 Ok(Self::Local { app: Box::new(app), schema })
@@ -79,7 +94,12 @@ impl Client {
         };
         if let Some(errors) = response.get("errors").and_then(Value::as_array).filter(|errors| !errors.is_empty()) {
             let messages: Vec<_> = errors.iter().filter_map(|error| error.get("message")?.as_str()).collect();
-            bail!("{}", messages.join("; "));
+            let messages = messages.join("; ");
+            let code = |error: &Value| error.pointer("/extensions/code").and_then(Value::as_str).map(str::to_owned);
+            if errors.iter().all(|error| code(error).is_some_and(|code| REFUSALS.contains(&code.as_str()))) {
+                return Err(Refused(messages).into());
+            }
+            bail!("{messages}");
         }
         Ok(response.get("data").cloned().unwrap_or_default())
     }

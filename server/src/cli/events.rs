@@ -11,7 +11,7 @@ use crate::config::Config;
 
 const EVENTS: &str = "query($first: Int!, $after: String, $filter: EventFilter!, $direction: Direction!) {
   events(first: $first, after: $after, filter: $filter, direction: $direction) {
-    nodes { position recordedAt category streamId revision type actor { kind name } causationId payload }
+    nodes { position recordedAt category streamId revision type schemaVersion known actor { kind name } causationId payload }
     pageInfo { hasNextPage endCursor } } }";
 
 /// How often a followed log is asked for news.
@@ -143,8 +143,14 @@ fn print(list: &Value, json: bool) {
         }
         let node = event.pointer("/payload/run/node").or_else(|| event.pointer("/payload/node"));
         let node = node.and_then(Value::as_str).map(|node| format!("  {node}")).unwrap_or_default();
+        let known = event.get("known").and_then(Value::as_bool).unwrap_or(true);
+        let unknown = if known {
+            String::new()
+        } else {
+            format!("  (unknown to this version, schema {})", output::text(event, "/schemaVersion"))
+        };
         output::line(&format!(
-            "{:>8}  {}  {}/{}  {}{node}",
+            "{:>8}  {}  {}/{}  {}{node}{unknown}",
             output::text(event, "/position"),
             output::text(event, "/recordedAt"),
             output::text(event, "/category"),

@@ -1,23 +1,19 @@
 //! `timeloom log`: copy, backup, restore, verify. All four are the same reading of rows as they are stored.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::json;
 use timeloom_store::transfer::{CopyError, CopyPhase, CopyReport, copy};
 use timeloom_store::verify::{VerifyReport, verify};
 use timeloom_store::{ImportError, Position};
-use timeloom_store_sqlite::SqliteImport;
 
+use super::external::ExternalVerb;
 use super::progress::Progress;
 use super::{Access, Failure, output};
 use crate::config::Config;
-use crate::transfer::{Location, open_source, open_target};
-
-/// What the lock of a data folder is called; a folder with nothing else is empty.
-const LOCK_FILE: &str = "LOCK";
+use crate::transfer::{Location, may_be_restored_to, open_source, open_target};
 
 #[derive(Debug, Subcommand)]
 pub enum LogVerb {
@@ -40,7 +36,7 @@ pub enum LogVerb {
         #[command(flatten)]
         access: Access,
     },
-    /// Write a backup back into an empty data folder, the one that --data names
+    /// Write a backup back into an empty data folder, the one that --data names, or an empty database (--database)
     Restore {
         /// The folder of the backup.
         backup: PathBuf,
@@ -48,9 +44,12 @@ pub enum LogVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Categories that other programs may append to by themselves
+    #[command(subcommand)]
+    External(ExternalVerb),
     /// Read a whole log and say whether it is what was recorded
     Verify {
-        /// A data folder, postgres://… or http://… of a server; the data folder when absent.
+        /// A data folder, postgres://… or http://… of a server; what --data or --database names when absent.
         location: Option<String>,
         /// Answer in JSON.
         #[arg(long)]
@@ -68,15 +67,15 @@ impl LogVerb {
             Self::Backup { destination, access } => {
                 let from = match &access.server {
                     Some(url) => location(url)?,
-                    None => Location::Folder(config.data.clone()),
+                    None => own(config)?,
                 };
                 copied(&from, &Location::Folder(destination), "backed up", access.json).await
             }
-            Self::Restore { backup, json } => restore(&backup, &config.data, json).await,
-            Self::Verify { location: text, json } => {
-                let location =
-                    text.map_or_else(|| Ok(Location::Folder(config.data.clone())), |text| location(&text))?;
-                verified(&location, json).await
+            Self::External(verb) => verb.run(config).await,
+            Self::Restore { backup, json } => restore(backup, &own(config)?, json).await,
+            Self::Verify { location: named, json } => {
+                let place = named.map_or_else(|| own(config), |named| location(&named))?;
+                verified(&place, json).await
             }
         }
     }
@@ -91,28 +90,23 @@ fn refused(message: &str) -> Failure {
     Failure::Refused
 }
 
-async fn restore(backup: &Path, data: &Path, json: bool) -> Result<(), Failure> {
-    if !may_be_written(data)? {
-        let message = format!("data folder {} is not empty: give an empty one with --data", data.display());
-        return Err(refused(&message));
+/// Where this program keeps its own log.
+fn own(config: &Config) -> Result<Location, Failure> {
+    match &config.database {
+        Some(url) => location(url),
+        None => Ok(Location::Folder(config.data.clone())),
     }
-    copied(&Location::Folder(backup.to_owned()), &Location::Folder(data.to_owned()), "restored", json).await?;
-    output::notice("the read models are built when a server starts with this folder");
-    Ok(())
 }
 
-/// Whether there is nothing in the folder, or only a restore that was cut off.
-fn may_be_written(data: &Path) -> anyhow::Result<bool> {
-    let entries = match std::fs::read_dir(data) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", data.display())),
-    };
-    let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
-    if names?.iter().all(|name| name == LOCK_FILE) {
-        return Ok(true);
+async fn restore(backup: PathBuf, to: &Location, json: bool) -> Result<(), Failure> {
+    if !may_be_restored_to(to).await? {
+        let message =
+            format!("{to} is not empty: give an empty folder with --data, or an empty database with --database");
+        return Err(refused(&message));
     }
-    Ok(SqliteImport::is_unfinished_copy(data)?)
+    copied(&Location::Folder(backup), to, "restored", json).await?;
+    output::notice("the read models are built when a server starts with it");
+    Ok(())
 }
 
 async fn copied(from: &Location, to: &Location, done: &str, json: bool) -> Result<(), Failure> {
@@ -131,7 +125,7 @@ async fn copied(from: &Location, to: &Location, done: &str, json: bool) -> Resul
             CopyPhase::Copying => "copying",
             CopyPhase::Verifying => "verifying",
         };
-        progress.show(doing, now.position.0, now.end.0);
+        progress.show(doing, now.position.0 - now.after.0, now.end.0 - now.after.0);
     });
     let copied = copied.await;
     progress.end();

@@ -4,7 +4,9 @@ mod client;
 mod events;
 mod execution;
 mod expression;
+mod external;
 mod log;
+mod moment;
 pub mod output;
 mod progress;
 mod projections;
@@ -105,6 +107,10 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(Failure::Failed) => ExitCode::from(1),
             Err(Failure::Refused) => ExitCode::from(2),
+            Err(Failure::Error(error)) if error.is::<client::Refused>() => {
+                output::error(&error.to_string());
+                ExitCode::from(2)
+            }
             Err(Failure::Error(error)) => fail(&error),
         }
     }

@@ -1,18 +1,20 @@
 //! How far a long verb is: a bar for people at a terminal, a line for each tenth of the way elsewhere.
 
+use std::fmt::Write;
 use std::io::IsTerminal as _;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::output;
 
 /// How a bar looks.
-const BAR: &str = "{msg:>10} [{bar:30}] {human_pos} of {human_len} events, {per_sec}, {eta} left";
+const BAR: &str = "{msg:>10} [{bar:30}] {human_pos} of {human_len} events, {rate}, {eta} left";
 /// A line is written each time this much of the way is done.
 const LINE_PERCENT: u64 = 10;
 
 /// How far something is.
 pub struct Progress {
+    at_terminal: bool,
     bar: Option<ProgressBar>,
     doing: &'static str,
     /// Percent at which the next line is due.
@@ -22,18 +24,15 @@ pub struct Progress {
 impl Progress {
     /// Shown on standard error.
     pub fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(0).with_style(style)
-        });
-        Self { bar, doing: "", next_line: 0 }
+        Self { at_terminal: std::io::stderr().is_terminal(), bar: None, doing: "", next_line: 0 }
     }
 
     /// `done` of `all` events are through what is being done.
     pub fn show(&mut self, doing: &'static str, done: u64, all: u64) {
         let changed = self.doing != doing;
         self.doing = doing;
-        if let Some(bar) = &self.bar {
+        if self.at_terminal {
+            let bar = self.bar.get_or_insert_with(|| new_bar(all));
             if changed {
                 bar.reset();
                 bar.set_message(doing);
@@ -58,4 +57,12 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+fn new_bar(all: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, text: &mut dyn Write| {
+        let _ = write!(text, "{:.0} /s", state.per_sec());
+    };
+    ProgressBar::new(all).with_style(style.with_key("rate", rate))
 }

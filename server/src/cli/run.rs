@@ -111,8 +111,8 @@ impl RunArguments {
         items: Option<Vec<Item>>,
     ) -> Result<Execution, Failure> {
         let folder = tempfile::Builder::new().prefix("timeloom-run-").tempdir().context("no temporary folder")?;
-        let config = Config { data: folder.path().to_owned(), ..config.clone() };
-        let app = App::open(&config, self.registry()?)?;
+        let config = Config { data: folder.path().to_owned(), database: None, ..config.clone() };
+        let app = App::open(&config, self.registry()?).await?;
         let result = self.run_in(&app, source, items).await;
         app.close().await;
         result

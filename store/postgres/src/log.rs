@@ -10,8 +10,8 @@ use timeloom_store::admission::{Measured, measure};
 use timeloom_store::queue::{Held, QueuedBytes};
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
-    Append, AppendError, Appended, Clock, Direction, EventLog, Filter, LogError, Position, READ_EVENTS_MAX,
-    RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
+    Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
+    READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
@@ -37,14 +37,14 @@ pub struct PostgresOptions {
     pub log_id: Uuid,
     /// Where times come from.
     pub clock: Arc<dyn Clock>,
-    /// Whether a commit is acknowledged before the database has it on its disk, where the category allows it.
-    pub relaxed: bool,
+    /// What appends survive. Of a relaxed choice the database's own settings say how long its moments are.
+    pub durability: DurabilityChoice,
 }
 
 impl PostgresOptions {
     /// A log whose acknowledged appends are on the database's disk.
     pub fn new(log_id: Uuid, clock: Arc<dyn Clock>) -> Self {
-        Self { log_id, clock, relaxed: false }
+        Self { log_id, clock, durability: DurabilityChoice::Strict }
     }
 }
 
@@ -96,9 +96,9 @@ impl PostgresLog {
         }
         // From here on nothing is missed: what is not at the head that is read now is announced.
         schema::prepare_writer(&connection.client, &meta).await.map_err(|error| failed(error.into()))?;
-        let relaxed_ms = match options.relaxed {
-            true => Some(schema::relaxed_loss_ms(&connection.client).await.map_err(failed)?),
-            false => None,
+        let durability = match options.durability {
+            DurabilityChoice::Strict => DurabilityChoice::Strict,
+            DurabilityChoice::Relaxed { .. } => schema::relaxed(&connection.client).await.map_err(failed)?,
         };
         let (head, _) = readers::head(&connection.client).await.map_err(|error| failed(error.into()))?;
         let pool = address.pool().map_err(|error| failed(PostgresError::Other(error.to_string())))?;
@@ -110,7 +110,7 @@ impl PostgresLog {
             address: address.clone(),
             meta: meta.clone(),
             clock: options.clock,
-            relaxed_ms,
+            durability,
             tasks: tasks.clone(),
         };
         let writer = Writer::new(settings, connection, Arc::clone(&tail), readers.blobs().clone());

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use timeloom_store::{APPEND_BYTES_MAX, Position};
+use timeloom_store::{APPEND_BYTES_MAX, DurabilityChoice, Position};
 use tokio_postgres::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
@@ -206,11 +206,11 @@ pub(crate) async fn prepare_writer(client: &Client, meta: &Meta) -> Result<(), t
         .await
 }
 
-/// For how long an acknowledged commit that was not synced may be lost, in milliseconds, as the server is set.
-pub(crate) async fn relaxed_loss_ms(client: &Client) -> Result<u32, PostgresError> {
+/// The choice to answer before the disk has an append, with the time that the server takes to write it at most.
+pub(crate) async fn relaxed(client: &Client) -> Result<DurabilityChoice, PostgresError> {
     // The server's documentation says: at most three times this delay.
     const DELAYS: i64 = 3;
     let sql = "SELECT setting::bigint FROM pg_settings WHERE name = 'wal_writer_delay'";
-    let delay_ms: i64 = client.query_one(sql, &[]).await?.get(0);
-    Ok(u32::try_from(DELAYS * delay_ms).unwrap_or(u32::MAX))
+    let delay_ms: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
+    Ok(DurabilityChoice::Relaxed { flush_ms: u32::try_from(DELAYS * delay_ms).unwrap_or(u32::MAX) })
 }

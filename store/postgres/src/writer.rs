@@ -17,7 +17,8 @@ use timeloom_store::heads::Heads;
 use timeloom_store::queue::Held;
 use timeloom_store::tail::Tail;
 use timeloom_store::{
-    Append, AppendError, Appended, Clock, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision,
+    Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, READ_EVENTS_MAX, RecordedEvent,
+    Revision,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -71,8 +72,8 @@ pub(crate) struct Settings {
     pub(crate) address: Address,
     pub(crate) meta: Meta,
     pub(crate) clock: Arc<dyn Clock>,
-    /// How much may be lost when the database's machine ends, in milliseconds, if the deployment allows it.
-    pub(crate) relaxed_ms: Option<u32>,
+    /// What appends survive.
+    pub(crate) durability: DurabilityChoice,
     /// Owns what drives connections.
     pub(crate) tasks: TaskTracker,
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 /// Size of a page of a new file. An append fills several: larger pages mean fewer writes for each commit.
@@ -64,6 +65,13 @@ impl LogFile {
              PRAGMA trusted_schema = OFF;
              PRAGMA busy_timeout = 5000;"
         ))?;
+        Ok(connection)
+    }
+
+    /// Opens a connection that can only read and leaves the write-ahead log as it finds it, also when it is the last.
+    pub(crate) fn open_to_look(&self) -> Result<Connection, rusqlite::Error> {
+        let connection = self.open_reader()?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(connection)
     }
 

@@ -4,16 +4,19 @@
 //! used by one process at a time.
 
 mod blobs;
+mod check;
 mod connections;
 mod error;
 mod folder;
 mod heads;
+mod kinds;
 mod log;
 mod payloads;
 mod queue;
 mod readers;
 mod recorded;
 mod schema;
+mod selective;
 mod snapshots;
 mod transfer;
 mod writer;

@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use timeloom_store::admission::{Measured, measure};
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
-    Append, AppendError, Appended, Clock, Direction, EventLog, Filter, LogError, Position, READ_EVENTS_MAX,
-    RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
+    Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
+    READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::blobs::{BlobFiles, SqliteBlobs};
@@ -45,12 +45,14 @@ pub struct SqliteOptions {
     /// Name of the SQLite VFS that the file is read and written with; `None`: the operating system's. Tests take the power
     /// away with it.
     pub vfs: Option<String>,
+    /// What appends survive.
+    pub durability: DurabilityChoice,
 }
 
 impl SqliteOptions {
-    /// A log as large as the disk allows.
+    /// A log as large as the disk allows, whose appends are all on the disk before they are answered.
     pub fn new(log_id: Uuid, clock: Arc<dyn Clock>) -> Self {
-        Self { log_id, clock, pages_max: None, vfs: None }
+        Self { log_id, clock, pages_max: None, vfs: None, durability: DurabilityChoice::Strict }
     }
 }
 
@@ -68,6 +70,7 @@ pub struct SqliteLog {
     queued_bytes: QueuedBytes,
     blobs: Arc<BlobFiles>,
     tail: Arc<Tail>,
+    indexed: watch::Receiver<Position>,
     readers: Readers,
     history: Arc<dyn History>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -101,16 +104,16 @@ impl SqliteLog {
         options: SqliteOptions,
     ) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
         let path = folder.path().join(LOG_FILE);
-        schema::refuse_foreign(folder.path(), &path)?;
         let storage =
             |error: rusqlite::Error| OpenError::Storage { path: path.clone(), error: StorageError::from(error) };
         let file = LogFile { path: path.clone(), pages_max: options.pages_max, vfs: options.vfs };
+        schema::refuse_foreign(folder.path(), &file)?;
         let mut connection = file.open_writer().map_err(storage)?;
         let log_id = schema::prepare(&mut connection, folder.path(), &path, options.log_id)?;
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
-        let writer = Writer::new(file.clone(), connection, options.clock, blobs.files());
+        let writer = Writer::new(file.clone(), connection, options.clock, blobs.files(), options.durability);
         let writer = writer.map_err(storage)?;
-        let tail = writer.tail();
+        let (tail, indexed) = (writer.tail(), writer.indexed());
         let readers = Readers::new(file, blobs.files());
         let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
         // The folder stays locked until the last commit is done, whoever drops the log when.
@@ -127,6 +130,7 @@ impl SqliteLog {
             queued_bytes: QueuedBytes::default(),
             blobs: blobs.files(),
             tail,
+            indexed,
             history: Arc::new(readers.clone()),
             readers,
             writer: Mutex::new(Some(thread)),
@@ -141,6 +145,12 @@ impl SqliteLog {
 
     pub(crate) fn readers(&self) -> &Readers {
         &self.readers
+    }
+
+    /// How far the index goes by which events of some categories and types are found: in steps of whole blocks, behind the
+    /// head. Reads and subscriptions are right wherever it is; they look at every row behind it.
+    pub fn indexed(&self) -> watch::Receiver<Position> {
+        self.indexed.clone()
     }
 
     /// The folder that the log is in.

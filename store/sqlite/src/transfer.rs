@@ -53,6 +53,10 @@ pub struct SqliteSource {
 }
 
 impl SqliteSource {
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
     /// Takes the folder at `path`, which nobody else may use meanwhile, and opens the log and blobs in it.
     ///
     /// # Errors
@@ -64,8 +68,9 @@ impl SqliteSource {
             return Err(OpenError::NoLog { path });
         }
         let folder = Arc::new(DataFolder::acquire(&path)?);
-        schema::refuse_foreign(folder.path(), &file)?;
-        let connection = LogFile::at(&file)
+        let log_file = LogFile::at(&file);
+        schema::refuse_foreign(folder.path(), &log_file)?;
+        let connection = log_file
             .open_reader()
             .map_err(|error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) })?;
         let about = schema::read_about(&connection, folder.path(), &file)?;
@@ -74,7 +79,7 @@ impl SqliteSource {
             return Err(OpenError::UnfinishedCopy { path });
         }
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
-        let readers = Readers::new(LogFile::at(file), blobs.files());
+        let readers = Readers::new(log_file, blobs.files());
         Ok((Arc::new(Self { log_id: about.log_id, readers, _folder: folder }), blobs))
     }
 }
@@ -119,8 +124,9 @@ impl SqliteImport {
     pub fn open(path: impl Into<PathBuf>) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
         let folder = Arc::new(DataFolder::acquire(path)?);
         let file = folder.path().join(LOG_FILE);
-        schema::refuse_foreign(folder.path(), &file)?;
-        let connection = LogFile::at(&file)
+        let log_file = LogFile::at(&file);
+        schema::refuse_foreign(folder.path(), &log_file)?;
+        let connection = log_file
             .open_writer()
             .map_err(|error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) })?;
         schema::read_about(&connection, folder.path(), &file)?;

@@ -4,29 +4,33 @@
 //! changes nothing for its neighbours; after a failure nothing is believed that was not read from the file again.
 
 mod batch;
+mod flush;
+mod indexing;
+mod intake;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use timeloom_store::admission::Measured;
 use timeloom_store::clock::RecordingTime;
 use timeloom_store::tail::Tail;
-use timeloom_store::{Append, AppendError, Appended, Clock, LogError, Position, RecordedEvent};
-use tokio::sync::{mpsc, oneshot};
+use timeloom_store::{Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::batch::{Failure, IdCheck};
+use self::flush::Flush;
+use self::indexing::Indexing;
+use self::intake::{BATCH_REQUESTS_MAX, Intake};
 use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::heads::Heads;
+use crate::kinds::indexed_up_to;
 use crate::payloads::{References, restore};
 use crate::queue::Held;
 use crate::readers;
 
-/// Most requests in one commit.
-const BATCH_REQUESTS_MAX: usize = 512;
-/// Bytes of payload and metadata as stored from which a batch takes no more requests.
-const BATCH_BYTES_MAX: usize = 4 << 20;
 /// The write-ahead log is emptied by force over this many bytes: readers that never rest keep it growing otherwise.
 const WAL_BYTES_MAX: u64 = 256 << 20;
 /// Commits between two looks at the size of the write-ahead log.
@@ -65,6 +69,8 @@ pub(crate) struct Writer {
     /// Scratch space for the record that a leaf is the hash of.
     record: Vec<u8>,
     commits: u32,
+    flush: Flush,
+    indexing: Indexing,
 }
 
 /// Where the log ends.
@@ -90,8 +96,12 @@ impl Writer {
         connection: Connection,
         clock: Arc<dyn Clock>,
         blobs: Arc<BlobFiles>,
+        durability: DurabilityChoice,
     ) -> Result<Self, rusqlite::Error> {
+        // What is there after a crash is shown to everybody from now on: the disk has to have it.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         let end = End::read(&connection)?;
+        let indexed = indexed_up_to(&connection)?;
         Ok(Self {
             file,
             connection,
@@ -102,7 +112,14 @@ impl Writer {
             end,
             record: Vec::new(),
             commits: 0,
+            flush: Flush::new(durability),
+            indexing: Indexing::new(indexed),
         })
+    }
+
+    /// How far the index of kinds goes.
+    pub(crate) fn indexed(&self) -> watch::Receiver<Position> {
+        self.indexing.progress()
     }
 
     pub(crate) fn tail(&self) -> Arc<Tail> {
@@ -110,38 +127,43 @@ impl Writer {
     }
 
     /// Works until every sender is gone or the log is closed.
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+    pub(crate) fn run(mut self, queue: mpsc::Receiver<Message>) {
         let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
-        let mut closers = Vec::new();
-        while let Some(first) = queue.blocking_recv() {
-            let mut bytes = 0;
-            let mut next = Some(first);
-            while let Some(message) = next {
-                match message {
-                    Message::Append(request) => {
-                        bytes += request.measured.bytes;
-                        batch.push(*request);
-                    }
-                    Message::Close(closer) => {
-                        queue.close();
-                        closers.push(closer);
-                    }
-                }
-                let room = batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX;
-                next = if room { queue.try_recv().ok() } else { None };
-            }
+        let mut intake = Intake::new(queue);
+        loop {
+            intake.fill(&mut batch);
             if !batch.is_empty() {
+                let began = Instant::now();
                 self.commit(&mut batch);
+                intake.committed(began.elapsed());
                 self.bound_wal();
+                self.indexing.appended();
+                continue;
             }
+            let flush_in = self.flush.due_in();
+            let index_in = self.indexing.due_in(self.end.position);
+            if flush_in == Some(Duration::ZERO) {
+                self.flush();
+            } else if index_in == Some(Duration::ZERO) {
+                self.indexing.go_on(&self.connection, &mut self.flush);
+            } else if !intake.wait(&mut batch, flush_in.into_iter().chain(index_in).min()) {
+                break;
+            }
+        }
+        if self.flush.due_in().is_some() {
+            self.flush();
         }
         if let Err(error) = self.checkpoint() {
             tracing::warn!(%error, "the write-ahead log was not emptied; the next start does it");
         }
         drop(self);
-        for closer in closers {
-            // Whoever does not wait for the end any more does not need to know.
-            let _ = closer.send(());
+        intake.tell_closers();
+    }
+
+    fn flush(&mut self) {
+        if let Err(error) = self.flush.flush(&self.connection, &self.file.path, self.end.position) {
+            tracing::error!(%error, "the disk was not flushed; it is tried again");
+            self.flush.failed();
         }
     }
 
@@ -177,6 +199,7 @@ impl Writer {
         }
         let reopened = self.file.open_writer().map_err(log_error).and_then(|connection| {
             self.connection = connection;
+            self.flush.reopened();
             self.catch_up()
         });
         if let Err(error) = reopened {

@@ -9,12 +9,16 @@ use tokio::task::JoinSet;
 
 use super::Fresh;
 use super::fixtures::{
-    add, append_to, append_typed, event_of, everything, metadata, new_id, next_event, positions, raw, revisions, stream,
+    TENANT, add, append_to, append_typed, event_of, everything, metadata, new_id, next_event, positions, raw,
+    revisions, stream,
 };
 use crate::blobs::BLOB_THRESHOLD_BYTES;
 use crate::codec::decode;
-use crate::envelope::{Metadata, Position, Revision};
-use crate::log::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Direction, Expected, Filter, TenantScope};
+use crate::envelope::{Metadata, Position, Revision, StreamKey};
+use crate::log::{
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Direction, Durability, Expected, Filter,
+    STRICT_CATEGORIES, TenantScope,
+};
 
 /// `Any`, `NoStream`, `Exists` and `Exact` mean what they say, and a refusal says where the stream is.
 pub async fn expected_revisions_are_checked(fresh: Fresh) {
@@ -278,4 +282,20 @@ pub async fn unknown_types_and_versions_come_back(fresh: Fresh) {
     let [unknown_type, newer_version] = decoded.collect::<Vec<_>>().try_into().unwrap();
     assert!(unknown_type.contains("position 1: unknown event type 'BecameSentient'"), "{unknown_type}");
     assert!(newer_version.contains("has version 9999") && newer_version.contains("run a newer"), "{newer_version}");
+}
+
+/// Whatever a deployment chose, what must never be lost is never answered before the disk has it; where nothing outlives
+/// the process, that is said.
+pub async fn strict_categories_are_never_relaxed(fresh: Fresh) {
+    let volatile = fresh.reopen.is_none();
+    for category in STRICT_CATEGORIES {
+        let stream = StreamKey::new(TENANT, category, "a");
+        let append = append_to(&stream, Expected::Any, 1);
+        for answer in [fresh.log.append(append.clone()).await.unwrap(), fresh.log.append(append).await.unwrap()] {
+            let expected = if volatile { Durability::Volatile } else { Durability::Strict };
+            assert_eq!(answer.durability, expected, "of {category}");
+        }
+    }
+    let other = add(&*fresh.log, &stream("a"), 1).await;
+    assert_eq!(other.durability == Durability::Volatile, volatile);
 }

@@ -1,5 +1,9 @@
 //! The suite against the log and the snapshots in memory, and what only they have.
 
+#![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
+
+mod verify;
+
 use std::sync::Arc;
 
 use timeloom_store::conformance::{FRESH_SNAPSHOTS_BYTES, Fresh, FreshSnapshots};

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
+use timeloom_postgres_testing::Database;
 use timeloom_store::{
     Append, BlobStore as _, EventLog as _, Expected, LogTransfer, Metadata, NewEvent, Position, StoredEvent, StreamKey,
     SystemClock,
@@ -310,4 +311,33 @@ async fn the_rows_of_a_server_are_given_in_pages_and_wrong_requests_are_refused(
     let other_site = super::server::client().get(format!("{}/log/events", server.url)).header("host", "evil.example");
     assert_eq!(other_site.send().await.unwrap().status(), 403);
     server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_moves_into_a_database_and_back_with_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, back, backup] = ["data", "back", "backup"].map(|name| folder.path().join(name));
+    made_log(&data, 7, 20).await;
+    let (database, second) = (Database::create().await, Database::create().await);
+    let copy = |from: &str, to: &str| verb_json(&["log", "copy", "--from", from, "--to", to, "--json"]);
+
+    let there = copy(path(&data), database.url());
+    assert_eq!((&there["events"], &there["blobs"]), (&json!(5_000), &json!(2)));
+    let again = copy(path(&data), database.url());
+    assert_eq!((&again["events"], &again["verifiedAfter"]), (&json!(0), &json!(5_000)));
+    let report = verb_json(&["log", "verify", database.url(), "--json"]);
+    assert_eq!((&report["faultCount"], &report["events"], &report["blobs"]), (&json!(0), &json!(5_000), &json!(2)));
+    let home = copy(database.url(), path(&back));
+    assert_eq!(home["leavesSha256"], there["leavesSha256"]);
+    let expected = rows(&data).await;
+    assert!(rows(&back).await == expected, "the rows differ");
+
+    let server = Server::start(folder.path(), &["--database", database.url()]);
+    verb_json(&["log", "backup", path(&backup), "--server", &server.url, "--json"]);
+    server.stop();
+    assert!(rows(&backup).await == expected, "the rows differ");
+    let restore = ["log", "restore", path(&backup), "--database", second.url()];
+    assert_eq!(verb_json(&[&restore[..], &["--json"]].concat())["events"], json!(5_000));
+    refused(&restore, 2, &["is not empty", "--database"]);
+    refused(&["log", "copy", "--from", path(&data), "--to", &format!("{}_no", second.url())], 1, &["_no"]);
 }

@@ -7,7 +7,6 @@ use timeloom_domain::ids::{CommandId, EventId, TenantId};
 use timeloom_store::admission::{answer_again, check_expected, record};
 use timeloom_store::clock::RecordingTime;
 use timeloom_store::leaf::leaf;
-use timeloom_store::log::STRICT_CATEGORIES;
 use timeloom_store::{
     AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision, StreamKey,
 };
@@ -83,11 +82,9 @@ impl Writer {
 
     /// What the batch will survive: one event that must be strict makes all of it strict.
     fn durability(&self, requests: &[Request]) -> Durability {
-        let strict = |request: &Request| STRICT_CATEGORIES.contains(&&*request.append.stream.category);
-        match self.settings.relaxed_ms {
-            Some(loss_ms_max) if !requests.iter().any(strict) => Durability::Relaxed { loss_ms_max },
-            _ => Durability::Strict,
-        }
+        let mut each = requests.iter().map(|request| self.settings.durability.of(&request.append.stream.category));
+        let relaxed = each.clone().find(|durability| *durability != Durability::Strict);
+        relaxed.filter(|_| each.all(|durability| durability != Durability::Strict)).unwrap_or(Durability::Strict)
     }
 
     /// Locks the head and reads what the requests need to know, in one round trip as a rule.

@@ -5,6 +5,7 @@
 mod external;
 mod outages;
 mod processes;
+mod relaxed;
 mod schema;
 mod stock;
 mod transfer;

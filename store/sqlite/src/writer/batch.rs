@@ -8,6 +8,7 @@ use timeloom_store::admission::{answer_again, check_expected, record};
 use timeloom_store::leaf::leaf;
 use timeloom_store::{AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision};
 
+use super::flush::Flush;
 use super::{End, Request, Writer, Written};
 use crate::error::log_error;
 use crate::heads::{Head, Heads};
@@ -63,9 +64,11 @@ impl Writer {
     /// Writes all requests that are allowed in one transaction. When it fails nothing has changed.
     pub(super) fn transact(&mut self, requests: &[Request], check: IdCheck) -> Result<Written, Failure> {
         let now_us = self.clock.now().timestamp_micros();
+        let waits = self.flush.must_wait(requests.iter().map(|request| &request.append));
+        self.flush.prepare(&self.connection, waits)?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let staged = Batch::new(&self.connection, &mut self.heads, &mut self.record, self.end, now_us, check)
-            .and_then(|batch| batch.stage(requests));
+            .and_then(|batch| batch.stage(requests, &self.flush, waits));
         let finished = staged.and_then(|(written, end)| {
             let how = if written.0.is_empty() { "ROLLBACK" } else { "COMMIT" };
             self.connection.prepare_cached(how)?.execute([])?;
@@ -73,11 +76,15 @@ impl Writer {
         });
         match finished {
             Ok((written, end)) => {
+                if !written.0.is_empty() {
+                    self.flush.committed(waits);
+                }
                 self.end = end;
                 Ok(written)
             }
             Err(failure) => {
-                self.heads.clear();
+                // What was remembered of these streams was not committed.
+                requests.iter().for_each(|request| self.heads.forget(&request.append.stream));
                 // Some failures have rolled back already.
                 if !self.connection.is_autocommit() {
                     self.connection.execute_batch("ROLLBACK")?;
@@ -138,15 +145,18 @@ impl<'writer> Batch<'writer> {
         })
     }
 
-    fn stage(mut self, requests: &[Request]) -> Result<(Written, End), Failure> {
+    fn stage(mut self, requests: &[Request], flush: &Flush, waits: bool) -> Result<(Written, End), Failure> {
         let mut events = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            let answer = self.stage_one(request)?;
-            if let Ok(appended) = &answer
-                && !appended.repeated
-            {
-                events.extend(appended.events.iter().cloned());
+            let mut answer = self.stage_one(request)?;
+            if let Ok(appended) = &mut answer {
+                // What was there before does not become safer by a batch in which nothing else is written.
+                let waits = waits && !appended.repeated && !appended.events.is_empty();
+                appended.durability = flush.durability(&request.append, waits);
+                if !appended.repeated {
+                    events.extend(appended.events.iter().cloned());
+                }
             }
             answers.push(answer);
         }
@@ -157,15 +167,19 @@ impl<'writer> Batch<'writer> {
     fn stage_one(&mut self, request: &Request) -> Result<Result<Appended, AppendError>, Failure> {
         let append = &request.append;
         let known = self.head(request)?;
-        if let Some(head) = known
+        let revision = known.map_or(Revision(0), |head| head.revision);
+        let fits = check_expected(&append.stream, append.expected, revision);
+        // A command that comes again is refused by its index. It is looked for when that happened, or when the stream has
+        // gone on, as it has when the command comes again.
+        if (self.check == IdCheck::Before || fits.is_err())
+            && let Some(head) = known
             && let Some(recorded) = self.find_command(request, head)?
         {
             // As stored: the writer reads no blobs, and a lost one fails only who asks for it.
             let stored = request.references.stored_events(&append.events);
             return Ok(answer_again(stored.as_deref().unwrap_or(&append.events), recorded, Durability::Strict));
         }
-        let revision = known.map_or(Revision(0), |head| head.revision);
-        if let Err(refused) = check_expected(&append.stream, append.expected, revision) {
+        if let Err(refused) = fits {
             return Ok(Err(refused));
         }
         if append.events.is_empty() {

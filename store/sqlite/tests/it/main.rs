@@ -1,13 +1,18 @@
 //! The suite against the log in a SQLite file, and what only a file has: reopening, crashes, locks, versions, full disks.
 #![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
 
+mod bad_files;
 mod blobs;
 mod crash;
 mod file;
 mod folder;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod large;
+mod migration;
 #[cfg(unix)]
 mod power_loss;
+mod relaxed;
 mod snapshots;
 mod transfer;
 
@@ -24,15 +29,19 @@ use timeloom_store::{
 use timeloom_store_sqlite::{SqliteBlobs, SqliteLog, SqliteOptions};
 use uuid::Uuid;
 
-async fn fresh() -> Fresh {
+fn fresh_with(options: impl Fn() -> SqliteOptions + Send + Sync + 'static) -> Fresh {
     let folder = TempDir::new().unwrap();
     let path = folder.path().to_owned();
-    let (log, blobs) = open(&path);
+    let (log, blobs) = SqliteLog::open(&path, options()).unwrap();
     let reopen = move || {
-        let (log, blobs) = open(&path);
+        let (log, blobs) = SqliteLog::open(&path, options()).unwrap();
         std::future::ready((log as Arc<dyn EventLog>, blobs as Arc<dyn BlobStore>))
     };
-    std::future::ready(Fresh::new(log, blobs).keeping(folder).reopened_by(reopen)).await
+    Fresh::new(log, blobs).keeping(folder).reopened_by(reopen)
+}
+
+async fn fresh() -> Fresh {
+    std::future::ready(fresh_with(options)).await
 }
 
 event_log_conformance!(fresh);

@@ -217,7 +217,7 @@ async fn a_copy_is_made_while_appends_go_on() {
     let (import, target_blobs) = SqliteImport::open(target.path()).unwrap();
     let source = CopySource { log: &*log, blobs: &*blobs };
     let report = copy(source, CopyTarget { log: &*import, blobs: &*target_blobs }, |progress| {
-        assert!(progress.position <= progress.end);
+        assert!(progress.after < progress.position && progress.position <= progress.end);
         phases.push(progress.phase);
     });
     let report = report.await.unwrap();
@@ -326,6 +326,15 @@ async fn verifying_names_every_fault_and_finds_none_in_what_is_whole() {
         assert!(positions.contains(&position), "{position} is not in {report:?}");
     }
     assert!(!report.is_whole() && !positions.contains(&29) && !positions.contains(&31));
+}
+
+#[tokio::test]
+async fn an_empty_log_has_an_empty_copy_that_is_finished() {
+    let (source, target) = (filled(0).await, TempDir::new().unwrap());
+    let report = copied(source.path(), target.path()).await.unwrap();
+    assert_eq!((report.head, report.events), (Position(0), 0));
+    let (log, _) = open(target.path());
+    assert_eq!(log.append(append("a", 1, 1, "1")).await.unwrap().position, Position(1));
 }
 
 #[test]

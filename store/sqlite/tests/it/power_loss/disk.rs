@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use timeloom_store::conformance::Chance;
 
@@ -60,6 +60,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Disk {
     state: Mutex<State>,
+    synced: Condvar,
 }
 
 /// The power is off.
@@ -67,7 +68,8 @@ pub(super) struct Disk {
 pub(super) struct PowerOff;
 
 impl Disk {
-    /// A disk with the files of `folder`, whose power goes after `operations` changes and syncs; `None`: never.
+    /// A disk with the files of `folder`, whose power goes after `operations` changes and syncs; `None`: only by
+    /// [`Self::power_off`].
     pub(super) fn of(folder: &Path, operations: Option<u64>) -> Self {
         let file = |entry: fs::DirEntry| {
             let name = entry.file_name().into_string().ok().filter(|name| name.starts_with(MAIN_FILE))?;
@@ -76,7 +78,7 @@ impl Disk {
         };
         let files = fs::read_dir(folder).unwrap().filter_map(|entry| file(entry.unwrap())).collect();
         let state = State { files, left: operations, off: false, operations: 0 };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), synced: Condvar::new() }
     }
 
     pub(super) fn write(&self, name: &str, offset: usize, bytes: &[u8]) -> Result<(), PowerOff> {
@@ -112,11 +114,28 @@ impl Disk {
             // With the first sync of a journal or write-ahead log SQLite syncs the folder: what was deleted is gone.
             state.files.values_mut().for_each(File::settle_deletion);
         }
+        self.synced.notify_all();
         Ok(())
     }
 
     pub(super) fn is_off(&self) -> bool {
         self.lock().off
+    }
+
+    /// Nothing can be written or read from now on.
+    pub(super) fn power_off(&self) {
+        self.lock().off = true;
+    }
+
+    /// The power was not off in fact: whoever wrote was killed, and what was written is there for the next one.
+    pub(super) fn power_on(&self) {
+        self.lock().off = false;
+    }
+
+    /// Waits until everything that was written is certain.
+    pub(super) fn wait_until_all_is_certain(&self) {
+        let uncertain = |state: &mut State| state.files.values().any(|file| !file.changes.is_empty());
+        drop(self.synced.wait_while(self.lock(), uncertain).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// How many changes and syncs there were.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use timeloom_store::conformance::{Chance, TellSeed, seeds};
+use timeloom_store::log::{FLUSH_MS_MAX, STRICT_CATEGORIES};
 use timeloom_store::verify::verify;
-use timeloom_store::{EventLog, LogTransfer, Position};
+use timeloom_store::{Durability, DurabilityChoice, EventLog, LogTransfer, Position};
 use timeloom_store_sqlite::{OpenError, SqliteBlobs, SqliteLog, SqliteOptions};
 use tokio::task::JoinSet;
 
@@ -134,5 +135,88 @@ async fn a_log_can_be_made_again_when_the_power_went_while_it_was_made() {
             check(&log, &blobs, &[]).await;
             log.append(append("a", 7, 1, "1")).await.unwrap();
         }
+    }
+}
+
+fn relaxed(flush_ms: u32) -> SqliteOptions {
+    SqliteOptions { durability: DurabilityChoice::Relaxed { flush_ms }, ..options() }
+}
+
+/// Ids of the last events of appends, in the order in which they were acknowledged.
+async fn append_one_by_one(log: &SqliteLog, first: u128, count: u128) -> Vec<Acknowledged> {
+    let mut acknowledged = Vec::new();
+    for number in 0..count {
+        let appended = log.append(append("a", first + number * 10, 2, "1")).await.unwrap();
+        assert!(matches!(appended.durability, Durability::Relaxed { .. }), "{:?}", appended.durability);
+        acknowledged.push((appended.position, first + number * 10 + 2));
+    }
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relaxed_appends_lose_nothing_but_the_end_of_the_log() {
+    let mut lost = 0;
+    for seed in seeds(FIXED_SEEDS) {
+        let _tell = TellSeed(seed);
+        let mut chance = Chance::new(seed);
+        let machine = Machine::new(TempDir::new().unwrap(), None);
+        // So long that nothing is flushed but by the strict append.
+        let (log, blobs) = machine.open(relaxed(FLUSH_MS_MAX)).unwrap();
+        let mut kept = append_one_by_one(&log, 100, u128::from(chance.below(20))).await;
+        let mut strict = append("strict", 5_000, 1, "1");
+        strict.stream.category = STRICT_CATEGORIES[chance.index(STRICT_CATEGORIES.len())].into();
+        let appended = log.append(strict).await.unwrap();
+        assert_eq!(appended.durability, Durability::Strict);
+        kept.push((appended.position, 5_001));
+        let later = append_one_by_one(&log, 10_000, u128::from(chance.below(20))).await;
+        machine.disk.power_off();
+        drop((log, blobs));
+
+        let machine = Machine::new(machine.after_power_loss(&mut chance), None);
+        let (log, blobs) = machine.open(options()).unwrap();
+        check(&log, &blobs, &kept).await;
+        // Of the rest a beginning is there, and nothing else.
+        let there = later.iter().filter(|(position, _)| *position <= log.head()).count();
+        check(&log, &blobs, &later[..there]).await;
+        assert_eq!(log.head().0, (kept.len() * 2 - 1 + there * 2) as u64);
+        lost += later.len() - there;
+    }
+    assert!(seeds(FIXED_SEEDS).len() == 1 || lost > 0, "relaxed appends are as slow as strict ones");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relaxed_appends_are_on_the_disk_soon_without_any_other_append() {
+    let machine = Machine::new(TempDir::new().unwrap(), None);
+    let (log, blobs) = machine.open(relaxed(50)).unwrap();
+    let acknowledged = append_one_by_one(&log, 100, 1).await;
+    machine.disk.wait_until_all_is_certain();
+    machine.disk.power_off();
+    drop((log, blobs));
+    let machine = Machine::new(machine.after_power_loss(&mut Chance::new(1)), None);
+    let (log, blobs) = machine.open(relaxed(50)).unwrap();
+    check(&log, &blobs, &acknowledged).await;
+}
+
+/// A process that was killed leaves events that the disk may not have. Once they were shown to anybody, they stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shown_after_a_kill_survives_the_loss_of_power() {
+    for seed in seeds(10) {
+        let _tell = TellSeed(seed);
+        let mut chance = Chance::new(seed);
+        let machine = Machine::new(TempDir::new().unwrap(), None);
+        let (log, blobs) = machine.open(relaxed(FLUSH_MS_MAX)).unwrap();
+        let acknowledged = append_one_by_one(&log, 100, 10).await;
+        // The process cannot even close the file well.
+        machine.disk.power_off();
+        drop((log, blobs));
+        machine.disk.power_on();
+
+        let (log, blobs) = machine.open(options()).unwrap();
+        assert_eq!(log.head(), Position(20));
+        machine.disk.power_off();
+        drop((log, blobs));
+        let machine = Machine::new(machine.after_power_loss(&mut chance), None);
+        let (log, blobs) = machine.open(options()).unwrap();
+        check(&log, &blobs, &acknowledged).await;
     }
 }

@@ -1,0 +1,56 @@
+//! Why there is no answer about the past, in words that say what to ask instead.
+
+use chrono::{DateTime, Utc};
+use timeloom_store::{LogError, Position, Revision, StreamKey};
+
+use crate::fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX};
+
+/// Why a question about the past was not answered.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HistoryError {
+    /// The stream has no event.
+    #[error("there is nothing called {0}: check its kind and id")]
+    UnknownStream(StreamKey),
+    /// The stream had no event by then.
+    #[error("{stream} came to be at position {first} ({}): ask for that or a later moment", first_at.to_rfc3339())]
+    NotYet {
+        /// The stream.
+        stream: StreamKey,
+        /// Position of its first event.
+        first: Position,
+        /// When that was recorded.
+        first_at: DateTime<Utc>,
+    },
+    /// The stream does not have so many events.
+    #[error("{stream} has no revision {wanted}: its revisions go from 1 to {newest}")]
+    RevisionNotReached {
+        /// The stream.
+        stream: StreamKey,
+        /// What was asked for.
+        wanted: Revision,
+        /// What is there.
+        newest: Revision,
+    },
+    /// The log does not have so many events.
+    #[error("position {wanted} is not in the log, which ends at {head}: ask for an earlier one")]
+    PositionNotReached {
+        /// What was asked for.
+        wanted: Position,
+        /// What is there.
+        head: Position,
+    },
+    /// A revision is a place in one stream, and this question is about several.
+    #[error("a revision is a place in one stream, and this is about many: give a position or a time")]
+    RevisionNeedsStream,
+    /// The stream has more events than are folded for one answer.
+    #[error("it has more than {FOLD_EVENTS_MAX} events: ask for its state as of an earlier moment")]
+    TooManyEvents,
+    /// The events hold more data than is kept for one answer.
+    #[error(
+        "the data in it has more than {FOLD_BYTES_MAX} bytes: ask for an earlier moment, or for its node runs one by one"
+    )]
+    TooLarge,
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}

@@ -1,0 +1,118 @@
+//! The aggregates of this build, by the category of their streams, and which events of them it knows.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use timeloom_domain::event::{Aggregate, Event};
+use timeloom_domain::execution::{Execution, ExecutionEvent};
+use timeloom_domain::model::{Model, ModelEvent};
+use timeloom_domain::plugin::{Plugin, PluginEvent};
+use timeloom_domain::workflow::{Workflow, WorkflowEvent};
+use timeloom_store::RecordedEvent;
+
+/// What a stream folds to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A workflow.
+    Workflow,
+    /// An execution.
+    Execution,
+    /// A plugin.
+    Plugin,
+    /// A model.
+    Model,
+}
+
+impl Kind {
+    /// The kind of the streams of a category; `None` for a category of somebody else.
+    pub fn of_category(category: &str) -> Option<Self> {
+        match category {
+            WorkflowEvent::CATEGORY => Some(Self::Workflow),
+            ExecutionEvent::CATEGORY => Some(Self::Execution),
+            PluginEvent::CATEGORY => Some(Self::Plugin),
+            ModelEvent::CATEGORY => Some(Self::Model),
+            _ => None,
+        }
+    }
+
+    /// The category of its streams.
+    pub fn category(self) -> &'static str {
+        match self {
+            Self::Workflow => WorkflowEvent::CATEGORY,
+            Self::Execution => ExecutionEvent::CATEGORY,
+            Self::Plugin => PluginEvent::CATEGORY,
+            Self::Model => ModelEvent::CATEGORY,
+        }
+    }
+}
+
+/// Whether this build can read the event: it knows the category, the type, and the version or a newer one.
+pub fn is_known(event: &RecordedEvent) -> bool {
+    match Kind::of_category(&event.stream.category) {
+        None => false,
+        Some(Kind::Workflow) => knows::<WorkflowEvent>(event),
+        Some(Kind::Execution) => knows::<ExecutionEvent>(event),
+        Some(Kind::Plugin) => knows::<PluginEvent>(event),
+        Some(Kind::Model) => knows::<ModelEvent>(event),
+    }
+}
+
+/// Whether the event is one of `E`, in a version from the first to the current one.
+pub(crate) fn knows<E: Event>(event: &RecordedEvent) -> bool {
+    E::current_version(&event.event_type).is_some_and(|current| (1..=current).contains(&event.event_version))
+}
+
+/// An aggregate that can be shown.
+pub(crate) trait Shown: Aggregate + Serialize
+where
+    Self::Event: DeserializeOwned,
+{
+    /// Whether its state keeps the data of its events, so that it grows with them.
+    const KEEPS_DATA: bool;
+
+    /// In one word how it is.
+    fn status(&self) -> &'static str;
+}
+
+impl Shown for Workflow {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        match (self.archived, self.versions.is_empty()) {
+            (true, _) => "archived",
+            (false, true) => "draft",
+            (false, false) => "published",
+        }
+    }
+}
+
+impl Shown for Execution {
+    const KEEPS_DATA: bool = true;
+
+    fn status(&self) -> &'static str {
+        self.status.name()
+    }
+}
+
+impl Shown for Plugin {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        match (self.retired, &self.enabled_version) {
+            (true, _) => "retired",
+            (false, Some(_)) => "enabled",
+            (false, None) => "disabled",
+        }
+    }
+}
+
+impl Shown for Model {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        match (self.retired, self.disabled) {
+            (true, _) => "retired",
+            (false, true) => "disabled",
+            (false, false) => "enabled",
+        }
+    }
+}

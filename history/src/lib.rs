@@ -1,0 +1,21 @@
+//! Time travel: the exact state of any stream at any moment, and what changed between two moments.
+//!
+//! One library call that every way in uses. It reads the log and folds with the domain's own `apply`; it needs no row and
+//! carries nothing out. Never: a clock, a write, a guess about an event that this build does not know. Such an event is
+//! left out of the fold and told, by position, type and version.
+//!
+//! Invariant: the same stream and the same moment give the same state for ever, whatever is appended later.
+
+mod diff;
+mod error;
+mod fold;
+mod kind;
+mod moment;
+mod state;
+
+pub use diff::{BETWEEN_EVENTS_MAX, BetweenEvent, Change, Difference, Point, diff};
+pub use error::HistoryError;
+pub use fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX, UNKNOWN_EVENTS_MAX, UnknownEvent, UnknownEvents, load};
+pub use kind::{Kind, is_known};
+pub use moment::{Moment, position_of};
+pub use state::{RAW_EVENTS_MAX, StateAt, state_at};

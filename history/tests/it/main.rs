@@ -1,0 +1,8 @@
+//! The past of streams in a log in memory: states, differences, unknown events, and what is refused.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod diffs;
+mod states;
+mod unknown;
+mod world;
