@@ -1,5 +1,6 @@
 //! What every aggregate's events have in common.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A fact that happened to an aggregate. Serialised as a tagged enum: `{"type": "workflow_created", …}`.
@@ -22,6 +23,17 @@ pub trait Event: Sized {
     /// The version in which events of that type are written now; `None` when the type is unknown.
     fn current_version(event_type: &str) -> Option<u16> {
         Self::TYPES.iter().find(|(known, _)| *known == event_type).map(|(_, version)| *version)
+    }
+
+    /// Reads a payload of the current version.
+    ///
+    /// # Errors
+    /// When the payload does not have the shape of the type that it names.
+    fn read(payload: &str) -> Result<Self, serde_json::Error>
+    where
+        Self: DeserializeOwned,
+    {
+        serde_json::from_str(payload)
     }
 
     /// Lifts a payload of an older version to the current one.

@@ -8,4 +8,5 @@ pub mod ids;
 pub mod item;
 pub mod model;
 pub mod plugin;
+mod tagged;
 pub mod workflow;

@@ -42,7 +42,7 @@ pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E
     let current = E::current_version(name)
         .ok_or_else(|| unknown(format!("unknown event type '{name}': run the version of Timeloom that wrote it")))?;
     if recorded.event_version == current {
-        return serde_json::from_str(recorded.payload.get()).map_err(|error| corrupt(error.to_string()));
+        return E::read(recorded.payload.get()).map_err(|error| corrupt(error.to_string()));
     }
     if recorded.event_version > current {
         return Err(unknown(format!(

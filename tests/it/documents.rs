@@ -39,6 +39,7 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "LICENSE-MIT",
         "docs/backup.md",
         "docs/cli.md",
+        "docs/durability.md",
         "docs/expressions.md",
         "docs/graphql.md",
         "docs/performance.md",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Continuation;
+use super::{Continuation, frequent};
 use crate::event::Event;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::item::{Item, JsonObject, Outputs, Source};
@@ -204,6 +204,10 @@ impl Event for ExecutionEvent {
         ("ExecutionContinuedAsNew", 1),
         ("ExecutionContinued", 1),
     ];
+
+    fn read(payload: &str) -> Result<Self, serde_json::Error> {
+        frequent::read(payload).map_or_else(|| serde_json::from_str(payload), Ok)
+    }
 
     fn event_type(&self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@
 mod command;
 mod continuation;
 mod event;
+mod frequent;
 mod refusal;
 mod state;
 

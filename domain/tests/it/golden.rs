@@ -1,6 +1,7 @@
 //! Stored shapes never change: one golden file for every event type and version that was ever released.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ fn decode<E: Event + DeserializeOwned>(event_type: &str, version: u16, payload: 
     serde_json::from_value(payload).unwrap_or_else(|error| panic!("{event_type}.v{version}: {error}"))
 }
 
-fn check_category<E: Event + DeserializeOwned + Serialize>(seen: &mut BTreeSet<String>) {
+fn check_category<E: Event + DeserializeOwned + Serialize + PartialEq + Debug>(seen: &mut BTreeSet<String>) {
     for (event_type, current) in E::TYPES {
         for version in 1..=*current {
             let name = format!("{event_type}.v{version}.json");
@@ -39,6 +40,8 @@ fn check_category<E: Event + DeserializeOwned + Serialize>(seen: &mut BTreeSet<S
                 let written = serde_json::to_string_pretty(&event).unwrap();
                 assert_eq!(written, serde_json::to_string_pretty(&golden).unwrap(), "{name} is written otherwise now");
                 assert_eq!(event.event_version(), *current);
+                let stored = serde_json::to_string(&event).unwrap();
+                assert_eq!(E::read(&stored).unwrap(), event, "{name} is read otherwise");
             }
             seen.insert(name);
         }
@@ -80,4 +83,24 @@ fn a_payload_of_an_unknown_version_is_an_error_and_no_guess() {
     let error = WorkflowEvent::upcast("WorkflowCreated", 0, Value::Null).unwrap_err();
     assert_eq!(error, "no upcaster from version 0 of event type 'WorkflowCreated'");
     assert_eq!(WorkflowEvent::current_version("ExecutionStarted"), None);
+}
+
+/// However the tag is written, and whatever is wrong, a payload is read as the enum itself reads it.
+#[test]
+fn a_payload_is_read_as_its_enum_reads_it() {
+    let whole = fs::read_to_string(folder().join("NodeStarted.v1.json")).unwrap();
+    let compact = serde_json::from_str::<Value>(&whole).unwrap().to_string();
+    assert!(compact.starts_with(r#"{"type":"node_started","#));
+    let moved = format!(
+        "{},{}",
+        &compact[..compact.len() - 1].replacen(r#""type":"node_started","#, "", 1),
+        r#""type":"node_started"}"#
+    );
+    let wrong_field = compact.replacen(r#""attempt":"#, r#""attempts":"#, 1);
+    for payload in [&whole, &compact, &moved, &wrong_field, &format!("{compact} 1"), &compact[..40].to_owned()] {
+        let wanted = serde_json::from_str::<ExecutionEvent>(payload);
+        let read = ExecutionEvent::read(payload);
+        assert_eq!(read.as_ref().ok(), wanted.as_ref().ok(), "{payload}");
+        assert_eq!(read.err().map(|error| error.to_string()), wanted.err().map(|error| error.to_string()), "{payload}");
+    }
 }

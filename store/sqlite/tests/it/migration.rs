@@ -22,7 +22,7 @@ const APPENDS_AT_ONCE: usize = 1_000;
 const EVENTS_PER_APPEND: u128 = 3;
 
 /// A folder with a log of the first version in which `appends` appends are, made from rows of this build.
-async fn folder_of_first_version(appends: u128) -> TempDir {
+pub(super) async fn folder_of_first_version(appends: u128) -> TempDir {
     let newer = TempDir::new().unwrap();
     let (log, _blobs) = open(newer.path());
     let append_of = |number: u128| {
@@ -90,14 +90,14 @@ async fn read_everything(log: &dyn EventLog) -> Vec<Arc<RecordedEvent>> {
 }
 
 /// Selective reads both ways, from many places and with many limits, give what looking at everything gives.
-async fn check_selective_reads(log: &SqliteLog) {
+pub(super) async fn check_selective_reads(log: &SqliteLog) {
     let all = read_everything(log).await;
     let head = all.len() as u64;
     for (scope, filter) in selections() {
         let passing: Vec<u64> =
             all.iter().filter(|event| filter.matches(scope, event)).map(|event| event.position.0).collect();
-        for after in [0, 1, BLOCK_EVENTS - 1, BLOCK_EVENTS, BLOCK_EVENTS + 1, head - 5, head, head + 9] {
-            for limit in [0, 1, 7, READ_EVENTS_MAX] {
+        for after in [0, BLOCK_EVENTS - 1, BLOCK_EVENTS, BLOCK_EVENTS + 1, head - 5, head + 9] {
+            for limit in [7, READ_EVENTS_MAX] {
                 let read = |direction| log.read_all(scope, Position(after), direction, &filter, limit);
                 let forward = read(Direction::Forward).await.unwrap();
                 let wanted = passing.iter().copied().filter(|position| *position > after).take(limit);

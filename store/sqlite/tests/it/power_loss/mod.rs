@@ -14,6 +14,7 @@ use timeloom_store_sqlite::{OpenError, SqliteBlobs, SqliteLog, SqliteOptions};
 use tokio::task::JoinSet;
 
 use self::disk::Disk;
+use crate::migration::{check_selective_reads, folder_of_first_version};
 use crate::{append, options};
 
 const FIXED_SEEDS: u64 = 30;
@@ -218,5 +219,28 @@ async fn what_is_shown_after_a_kill_survives_the_loss_of_power() {
         let machine = Machine::new(machine.after_power_loss(&mut chance), None);
         let (log, blobs) = machine.open(options()).unwrap();
         check(&log, &blobs, &acknowledged).await;
+    }
+}
+
+/// A file of an older build is lifted and its index filled when the power goes: what is there of it is right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lifting_a_file_survives_the_loss_of_power() {
+    let older = folder_of_first_version(3_000).await;
+    for seed in seeds(3) {
+        let _tell = TellSeed(seed);
+        let mut chance = Chance::new(seed);
+        let folder = TempDir::new().unwrap();
+        std::fs::copy(older.path().join("log.db"), folder.path().join("log.db")).unwrap();
+        let machine = Machine::new(folder, Some(chance.below(OPERATIONS_MAX)));
+        let mut acknowledged = Vec::new();
+        if let Ok((log, blobs)) = machine.open(options()) {
+            acknowledged = append_until_it_fails(&log, 1 << 96, &mut chance).await;
+            drop((log, blobs));
+        }
+        assert!(machine.disk.is_off());
+        let machine = Machine::new(machine.after_power_loss(&mut chance), None);
+        let (log, blobs) = machine.open(options()).unwrap();
+        check(&log, &blobs, &acknowledged).await;
+        check_selective_reads(&log).await;
     }
 }

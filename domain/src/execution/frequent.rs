@@ -1,0 +1,69 @@
+//! The events that a run is mostly made of, read by their variant. See [`crate::tagged`].
+
+use serde::Deserialize;
+
+use super::event::{ExecutionEvent, NodeFacts, StartFacts};
+use crate::item::{JsonObject, Outputs};
+use crate::tagged::Tagged;
+
+/// The same fields as those of [`ExecutionEvent`]: a difference does not compile, or is found by the golden files.
+#[derive(Deserialize)]
+#[serde(remote = "ExecutionEvent", rename_all = "snake_case")]
+enum Frequent {
+    ExecutionStarted(Box<StartFacts>),
+    NodeScheduled {
+        run: NodeFacts,
+    },
+    NodeStarted {
+        run: NodeFacts,
+        attempt: u32,
+        idempotency_key: String,
+        at_ms: i64,
+    },
+    NodeCompleted {
+        run: NodeFacts,
+        started_at_ms: i64,
+        duration_us: u64,
+        outputs: Outputs,
+        #[serde(default)]
+        memory: Option<JsonObject>,
+        #[serde(default)]
+        hints: Vec<String>,
+        #[serde(default)]
+        pinned: bool,
+    },
+    ExecutionCompleted {
+        at_ms: i64,
+    },
+}
+
+/// The event in `payload`; `None` when it is none of these, or not as it should be.
+pub(super) fn read(payload: &str) -> Option<ExecutionEvent> {
+    Tagged::split(payload).and_then(|tagged| Frequent::deserialize(tagged).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn these_events_are_read_by_their_variant_and_others_are_left() {
+        for (name, is_frequent) in [
+            ("ExecutionStarted", true),
+            ("NodeScheduled", true),
+            ("NodeStarted", true),
+            ("NodeCompleted", true),
+            ("ExecutionCompleted", true),
+            ("NodeFailed", false),
+            ("ExecutionCancelled", false),
+        ] {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.v1.json"));
+            let event: ExecutionEvent = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+            let read = read(&serde_json::to_string(&event).unwrap());
+            assert_eq!(read, is_frequent.then_some(event), "{name}");
+        }
+    }
+}
