@@ -15,6 +15,8 @@ pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
 /// The word for a workflow that is not there.
 pub(crate) const WORKFLOW_NOT_FOUND: &str = "WORKFLOW_NOT_FOUND";
 
+/// The word for an execution that is not there.
+pub(crate) const EXECUTION_NOT_FOUND: &str = "EXECUTION_NOT_FOUND";
 /// The word for an execution that goes on in another stream.
 pub(crate) const EXECUTION_CONTINUED: &str = "EXECUTION_CONTINUED";
 
@@ -131,7 +133,7 @@ impl From<ExecutionRefusal> for Refusal {
     fn from(refusal: ExecutionRefusal) -> Self {
         let code = match refusal {
             ExecutionRefusal::AlreadyExists => "EXECUTION_EXISTS",
-            ExecutionRefusal::NotFound => "EXECUTION_NOT_FOUND",
+            ExecutionRefusal::NotFound => EXECUTION_NOT_FOUND,
             ExecutionRefusal::Ended(_) => "EXECUTION_ENDED",
             ExecutionRefusal::Continued(_) => EXECUTION_CONTINUED,
             ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",

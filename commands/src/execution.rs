@@ -7,15 +7,19 @@ use timeloom_domain::execution::{Execution, ExecutionCommand, ExecutionEvent, Ex
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
 use timeloom_domain::workflow::WorkflowRefusal;
-use timeloom_store::{Direction, Revision};
+use timeloom_store::{Direction, Revision, codec};
 
 use crate::bridge::Base;
+use crate::error::{EXECUTION_CONTINUED, EXECUTION_NOT_FOUND};
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// Most items with which an execution may be started.
 const START_ITEMS_MAX: usize = 100_000;
 /// Longest reason for a cancellation, in characters.
 const REASON_CHARACTERS_MAX: usize = 1_000;
+
+/// Most streams through which a long execution is followed.
+const CHAIN_LINKS_MAX: usize = 100_000;
 
 /// A run to begin.
 #[derive(Debug, Clone)]
@@ -112,7 +116,8 @@ impl Commands {
         })
     }
 
-    /// Stops an execution: nothing of it begins after this; an effect under way may still happen.
+    /// Stops an execution: nothing of it begins after this; an effect under way may still happen. A long execution that
+    /// goes on in other streams is stopped in its last one, whose id is the answer.
     ///
     /// # Errors
     /// A refusal when there is none or it has ended, or a conflict or fault.
@@ -122,10 +127,41 @@ impl Commands {
         cancel: CancelExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
         let reason: String = cancel.reason.chars().take(REASON_CHARACTERS_MAX).collect();
-        let stream = self.stream::<ExecutionEvent>(context, cancel.execution_id);
-        let command = ExecutionCommand::Cancel { reason };
-        let outcome = self.execute::<Execution>(context, stream, command, Base::Current).await?;
-        Ok(outcome.with(cancel.execution_id))
+        let mut id = cancel.execution_id;
+        for _ in 0..CHAIN_LINKS_MAX {
+            if let Some(next) = self.link_after(context, id).await? {
+                id = next;
+                continue;
+            }
+            let stream = self.stream::<ExecutionEvent>(context, id);
+            let command = ExecutionCommand::Cancel { reason: reason.clone() };
+            match self.execute::<Execution>(context, stream, command, Base::Current).await {
+                // It went on in the moment since: the next round follows it.
+                Err(CommandError::Refused(refusal)) if refusal.code == EXECUTION_CONTINUED => {}
+                Err(CommandError::Refused(refusal))
+                    if refusal.code == EXECUTION_NOT_FOUND && id != cancel.execution_id =>
+                {
+                    let message = "the execution goes on in another stream at this moment: try again".to_owned();
+                    return Err(CommandError::Conflict { message });
+                }
+                other => return Ok(other?.with(id)),
+            }
+        }
+        let message = format!("the execution goes on in more than {CHAIN_LINKS_MAX} streams: cancel the last one");
+        Err(Refusal::new("CHAIN_TOO_LONG", message).into())
+    }
+
+    /// The execution as which `id` goes on; `None` for the last link of a chain, and for one that is not there.
+    async fn link_after(&self, context: &CommandContext, id: ExecutionId) -> Result<Option<ExecutionId>, CommandError> {
+        let stream = self.stream::<ExecutionEvent>(context, id);
+        let newest = self.inner.log.read_stream(&stream, Revision(u64::MAX), Direction::Backward, 1).await?;
+        let Some(newest) = newest.first().filter(|event| &*event.event_type == "ExecutionContinuedAsNew") else {
+            return Ok(None);
+        };
+        match codec::decode(newest)? {
+            ExecutionEvent::ExecutionContinuedAsNew { next, .. } => Ok(Some(next)),
+            _ => Ok(None),
+        }
     }
 }
 

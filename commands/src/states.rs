@@ -150,7 +150,7 @@ impl States {
             cached => cached,
         };
         let from_kept = kept.is_some();
-        let (mut folded, _) = self.fold_on(stream, kept.unwrap_or_default(), own).await?;
+        let mut folded = self.fold_on(stream, kept.unwrap_or_default(), own).await?;
         if folded.state.revision > known {
             self.remember(stream, &mut folded);
         }
@@ -163,8 +163,25 @@ impl States {
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
     {
-        let (folded, is_there) = self.fold_on::<A>(stream, Folded::default(), Some(own)).await?;
-        Ok(is_there.then_some(folded.state))
+        // Mostly it is not there: the stream is looked through first, and folded only when it is.
+        if !self.is_in(stream, own).await? {
+            return Ok(None);
+        }
+        Ok(Some(self.fold_on::<A>(stream, Folded::default(), Some(own)).await?.state))
+    }
+
+    async fn is_in(&self, stream: &StreamKey, command: CommandId) -> Result<bool, LogError> {
+        let mut after = Revision::default();
+        loop {
+            let events = self.log.read_stream(stream, after, Direction::Forward, READ_EVENTS_MAX).await?;
+            if events.iter().any(|event| event.metadata.command_id == command) {
+                return Ok(true);
+            }
+            match events.last() {
+                Some(last) if events.len() == READ_EVENTS_MAX => after = last.revision,
+                _ => return Ok(false),
+            }
+        }
     }
 
     /// Takes in what a command appended to `folded`, whose aggregate has the events in it.
@@ -177,13 +194,13 @@ impl States {
         self.remember(stream, &mut folded);
     }
 
-    /// Folds in what the log holds after `folded`, up to the events of `own`. Whether they were there is the second answer.
+    /// Folds in what the log holds after `folded`, up to the events of `own`.
     async fn fold_on<A>(
         &self,
         stream: &StreamKey,
         mut folded: Folded<A>,
         own: Option<CommandId>,
-    ) -> Result<(Folded<A>, bool), LogError>
+    ) -> Result<Folded<A>, LogError>
     where
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
@@ -193,12 +210,12 @@ impl States {
             let events = self.log.read_stream(stream, after, Direction::Forward, READ_EVENTS_MAX).await?;
             for recorded in &events {
                 if own == Some(recorded.metadata.command_id) {
-                    return Ok((folded, true));
+                    return Ok(folded);
                 }
                 folded.fold(recorded)?;
             }
             if events.len() < READ_EVENTS_MAX {
-                return Ok((folded, false));
+                return Ok(folded);
             }
         }
     }

@@ -55,8 +55,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Computes until something must be waited for.
-    pub(crate) fn run_burst(&mut self) -> (Vec<ExecutionEvent>, Pause) {
+    /// Computes until something must be waited for, or until the stream is to have no more than `room` further events.
+    pub(crate) fn run_burst(&mut self, room: usize) -> (Vec<ExecutionEvent>, Pause) {
         let began = Instant::now();
         let mut batch = Batch::default();
         loop {
@@ -87,7 +87,7 @@ impl Worker {
                 }
                 Action::Nothing => return (batch.events, Pause::Ended),
             }
-            if batch.is_full() || began.elapsed() > BATCH_TIME_MAX {
+            if batch.is_full() || batch.events.len() >= room || began.elapsed() > BATCH_TIME_MAX {
                 return (batch.events, Pause::Flush);
             }
         }

@@ -1,11 +1,12 @@
-//! Drives one execution from where it is to its end.
+//! Drives one execution from where it is to its end, through as many streams as it takes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::execution::{ExecutionEvent, StartFacts};
+use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
+use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{AppendError, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
@@ -14,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
+use crate::chain::{ChainError, ContinueAsNew, earlier_data, place_after, place_of, stream_of};
 use crate::machine::Machine;
 use crate::plan::{Plan, PlanError};
 use crate::runner::{Age, Engine, Inner};
-use crate::writer::{ExecutionWriter, WriteError};
+use crate::writer::{ExecutionWriter, FirstEvent, WriteError};
 
 /// How often an execution is taken up again after a failure of the log before it is left for the next start.
 const FAULT_RETRIES_MAX: u32 = 5;
@@ -37,42 +39,71 @@ enum DriveError {
     Plan(#[from] PlanError),
     #[error("the workflow of the execution is not in the log at revision {0}")]
     NoWorkflow(u64),
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("the id of the execution is not one: {0}")]
+    Id(StreamKey),
     #[error("the computation was torn down: {0}")]
     Torn(#[from] tokio::task::JoinError),
+}
+
+/// Where an attempt at driving an execution ended.
+enum Turn {
+    /// At its end; false when it rests unfinished.
+    Ended(bool),
+    /// In a stream that has begun: it is to be read.
+    NextStream,
 }
 
 /// One execution under way.
 pub(crate) struct Drive {
     inner: Arc<Inner>,
+    /// The first event of the stream in which it is.
     started: Arc<RecordedEvent>,
+    /// The stream by which it is known as open: it is the next one already while that has not begun.
+    open_as: StreamKey,
     cancelled: CancellationToken,
     /// Its place among the executions under way; given up while it only waits.
     place: Option<OwnedSemaphorePermit>,
+    /// Root and number of the stream in its chain; `None` for the first.
+    chained: Option<(ExecutionId, u32)>,
+    /// The revision at which its stream is long enough to go on in another.
+    seam_at: u64,
 }
 
 impl Drive {
     pub(crate) fn new(engine: &Engine, started: Arc<RecordedEvent>, cancelled: CancellationToken) -> Self {
-        Self { inner: Arc::clone(&engine.inner), started, cancelled, place: None }
+        let (inner, open_as) = (Arc::clone(&engine.inner), started.stream.clone());
+        let seam_at = inner.options.continue_as_new.next_look(Revision::default());
+        Self { inner, started, open_as, cancelled, place: None, chained: None, seam_at }
     }
 
-    /// Drives it to its end. False when it rests unfinished: the next start takes it up again.
-    pub(crate) async fn run(mut self, mut age: Age) -> bool {
+    /// Drives it to its end, and answers the stream in which that is. `None` when it rests unfinished: the next start
+    /// takes it up again.
+    pub(crate) async fn run(mut self, age: Age) -> Option<StreamKey> {
+        let ended = self.drive(age).await;
+        ended.then_some(self.open_as)
+    }
+
+    async fn drive(&mut self, mut age: Age) -> bool {
         self.place = self.inner.place(&self.cancelled).await;
         if self.place.is_none() {
             return !self.inner.is_stopping();
         }
-        let mut pause = FAULT_PAUSE;
-        for _ in 0..FAULT_RETRIES_MAX {
+        let (mut faults, mut pause) = (0, FAULT_PAUSE);
+        while faults < FAULT_RETRIES_MAX {
             let result = self.attempt(age).await;
             age = Age::Old;
             match result {
-                Ok(ended) => return ended,
+                Ok(Turn::Ended(ended)) => return ended,
+                Ok(Turn::NextStream) => continue,
                 // A cancellation, or a newer owner: the log says which when it is read again.
                 Err(DriveError::Write(WriteError::Overtaken)) => {}
                 // The same would happen again.
                 Err(
                     error @ (DriveError::Plan(_)
                     | DriveError::NoWorkflow(_)
+                    | DriveError::Chain(ChainError::Broken(_))
                     | DriveError::Write(WriteError::Append(AppendError::TooLarge { .. }))),
                 ) => {
                     return self.fail(&error.to_string()).await;
@@ -83,6 +114,7 @@ impl Drive {
                     pause *= 2;
                 }
             }
+            faults += 1;
             if self.inner.is_stopping() {
                 return false;
             }
@@ -94,32 +126,40 @@ impl Drive {
     async fn fail(&self, message: &str) -> bool {
         let result = async {
             let (mut writer, _) = self.read(Age::Old).await?;
-            if writer.state().status.has_ended() {
-                return Ok(());
+            let status = writer.state().status;
+            if status.has_ended() {
+                // The next stream has not begun: whoever starts next begins it.
+                return Ok(status != ExecutionStatus::Continued);
             }
             let at_ms = self.inner.parts.clock.now_ms();
             let error = json!({"name": "Error", "message": message});
             writer.record(&[ExecutionEvent::ExecutionFailed { node: None, error, at_ms }]).await?;
-            Ok::<(), DriveError>(())
+            Ok::<bool, DriveError>(true)
         };
-        match result.await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(execution = %self.started.stream, %error, "the execution rests until the next start");
-                false
-            }
+        let ended = result.await.unwrap_or_else(|error| {
+            tracing::error!(execution = %self.started.stream, %error, "the end of the execution was not taken down");
+            false
+        });
+        if !ended {
+            tracing::error!(execution = %self.started.stream, "the execution rests until the next start");
         }
+        ended
     }
 
-    async fn attempt(&mut self, age: Age) -> Result<bool, DriveError> {
+    async fn attempt(&mut self, age: Age) -> Result<Turn, DriveError> {
         let (mut writer, events) = self.read(age).await?;
-        if writer.state().status.has_ended() {
-            return Ok(true);
+        let left_for = match events.last() {
+            Some(ExecutionEvent::ExecutionContinuedAsNew { next, at_ms }) => Some((*next, *at_ms)),
+            _ => None,
+        };
+        if writer.state().status.has_ended() && left_for.is_none() {
+            return Ok(Turn::Ended(true));
         }
-        let Some(start) = writer.state().start.clone() else { return Ok(true) };
-        let plan = self.plan(&start).await?;
-        let mut machine = Machine::new(plan, Arc::new(*start));
-        events.iter().for_each(|event| machine.apply(event));
+        let Some(machine) = self.machine(&events).await? else { return Ok(Turn::Ended(true)) };
+        self.chained = place_of(events.first());
+        if let Some(left_for) = left_for {
+            return self.begin_left(&writer, &machine, left_for).await;
+        }
         if let Some(ExecutionEvent::NodeRetried { retry_at_ms, .. }) = events.last() {
             self.sleep_until(*retry_at_ms).await;
         }
@@ -127,16 +167,20 @@ impl Drive {
         let mut worker = self.worker(machine);
         loop {
             if self.cancelled.is_cancelled() {
-                return Ok(!self.inner.is_stopping());
+                return Ok(Turn::Ended(!self.inner.is_stopping()));
             }
-            let (returned, events, pause) = self.compute(worker).await?;
+            if writer.revision().0 >= self.seam_at && worker.machine.may_continue() {
+                self.go_on_in_next(&mut writer, &worker.machine).await?;
+            }
+            let room = usize::try_from(self.seam_at.saturating_sub(writer.revision().0)).unwrap_or(usize::MAX);
+            let (returned, events, pause) = self.compute(worker, room).await?;
             worker = returned;
             if !events.is_empty() {
                 writer.record(&events).await?;
             }
             match pause {
                 Pause::Flush => {}
-                Pause::Ended => return Ok(!self.inner.is_stopping()),
+                Pause::Ended => return Ok(Turn::Ended(!self.inner.is_stopping())),
                 Pause::Retry(at_ms) => self.sleep_until(at_ms).await,
                 Pause::Effect(task) => {
                     if let Some(Pause::Retry(at_ms)) = self.carry_out(*task, &mut worker, &mut writer).await? {
@@ -145,6 +189,85 @@ impl Drive {
                 }
             }
         }
+    }
+
+    /// The machine after all events of its stream; `None` without a beginning.
+    async fn machine(&self, events: &[ExecutionEvent]) -> Result<Option<Machine>, DriveError> {
+        let mut machine = match events.first() {
+            Some(ExecutionEvent::ExecutionStarted(start)) => {
+                Machine::new(self.plan(start).await?, Arc::new((**start).clone()))
+            }
+            Some(ExecutionEvent::ExecutionContinued(continuation)) => {
+                let plan = self.plan(&continuation.start).await?;
+                let log = &self.inner.parts.log;
+                let data = earlier_data(log, &self.started.stream, &plan, continuation).await?;
+                Machine::continued(plan, continuation, data)
+            }
+            _ => return Ok(None),
+        };
+        events.iter().for_each(|event| machine.apply(event));
+        Ok(Some(machine))
+    }
+
+    /// Ends the stream and begins the next. Where the summary is too large, the execution goes on where it is, and the
+    /// next look is a stream's length away.
+    async fn go_on_in_next(&mut self, writer: &mut ExecutionWriter, machine: &Machine) -> Result<(), DriveError> {
+        let (next, at_ms) = (ExecutionId(self.inner.parts.ids.uuid()), self.inner.parts.clock.now_ms());
+        let summary = self.summary(machine, at_ms)?;
+        let ContinueAsNew { summary_bytes_max, .. } = self.inner.options.continue_as_new;
+        if summary.bytes() > summary_bytes_max {
+            let (bytes, execution) = (summary.bytes(), &self.started.stream);
+            tracing::warn!(%execution, bytes, "the execution stays in its stream: what it is in the middle of is large");
+            self.seam_at = self.inner.options.continue_as_new.next_look(writer.revision());
+            return Ok(());
+        }
+        writer.record(&[ExecutionEvent::ExecutionContinuedAsNew { next, at_ms }]).await?;
+        // Somebody who began it in the moment since has it now: the log says so when it is read again.
+        let next = self.begin_next(writer, next, &summary).await?;
+        *writer = next.ok_or(WriteError::Overtaken)?;
+        Ok(())
+    }
+
+    /// A process ended between the two appends of a seam: the second one is made here.
+    async fn begin_left(
+        &mut self,
+        writer: &ExecutionWriter,
+        machine: &Machine,
+        (next, at_ms): (ExecutionId, i64),
+    ) -> Result<Turn, DriveError> {
+        let summary = self.summary(machine, at_ms)?;
+        let begun = self.begin_next(writer, next, &summary).await?;
+        Ok(if begun.is_some() { Turn::NextStream } else { Turn::Ended(true) })
+    }
+
+    fn summary(&self, machine: &Machine, at_ms: i64) -> Result<FirstEvent, DriveError> {
+        let stream = &self.started.stream;
+        let link = stream.id.parse().map_err(|_| DriveError::Id(stream.clone()))?;
+        Ok(FirstEvent::try_new(machine.continuation(place_after(link, self.chained), at_ms))?)
+    }
+
+    /// Begins the next stream, or finds that it has begun; `None` when somebody else is in it.
+    async fn begin_next(
+        &mut self,
+        left: &ExecutionWriter,
+        next: ExecutionId,
+        summary: &FirstEvent,
+    ) -> Result<Option<ExecutionWriter>, DriveError> {
+        let stream = stream_of(&self.started.stream, next);
+        // Before it begins: who follows the log must find that it is driven already.
+        if !self.inner.lock_open().hand_over(&self.open_as, &stream) {
+            return Ok(None);
+        }
+        self.open_as = stream.clone();
+        let parts = &self.inner.parts;
+        let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream.clone());
+        let appended = writer.begin(summary, left).await?;
+        let Some(recorded) = appended.events.into_iter().next() else { return Ok(None) };
+        self.inner.lock_open().moved(&stream, recorded.position);
+        self.started = recorded;
+        self.chained = place_of(Some(summary.event()));
+        self.seam_at = self.inner.options.continue_as_new.next_look(Revision::default());
+        Ok(Some(writer))
     }
 
     /// Runs an effect and takes its end down. A cancellation drops the request under way.
@@ -165,10 +288,14 @@ impl Drive {
     }
 
     /// Computes on a thread that may block, so that a slow script delays no other execution's waiting.
-    async fn compute(&self, mut worker: Worker) -> Result<(Worker, Vec<ExecutionEvent>, Pause), DriveError> {
+    async fn compute(
+        &self,
+        mut worker: Worker,
+        room: usize,
+    ) -> Result<(Worker, Vec<ExecutionEvent>, Pause), DriveError> {
         let _permit = self.inner.bursts.acquire().await;
         let computed = tokio::task::spawn_blocking(move || {
-            let (events, pause) = worker.run_burst();
+            let (events, pause) = worker.run_burst(room);
             (worker, events, pause)
         });
         Ok(computed.await?)
@@ -197,7 +324,8 @@ impl Drive {
         let timeout_s = machine.plan().definition.settings.execution_timeout.filter(|seconds| *seconds > 0.0);
         let deadline_ms = timeout_s.map(|seconds| machine.start().at_ms + (seconds * 1_000.0) as i64);
         let surroundings = Surroundings {
-            execution_id: self.started.stream.id.to_string(),
+            // In every stream of the chain it is the one execution that was started.
+            execution_id: self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string()),
             vars: Arc::clone(&options.vars),
             env: Arc::clone(&options.env),
             services: Arc::clone(&self.inner.parts.services),
@@ -221,7 +349,7 @@ impl Drive {
         let mut events = Vec::new();
         let mut fold = |recorded: &RecordedEvent, writer: &mut ExecutionWriter| {
             let event = codec::decode::<ExecutionEvent>(recorded)?;
-            writer.fold(&event, recorded.id, recorded.revision);
+            writer.fold(&event, recorded);
             events.push(event);
             Ok::<(), LogError>(())
         };

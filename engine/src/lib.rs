@@ -5,6 +5,7 @@
 
 mod attempt;
 mod burst;
+pub mod chain;
 pub mod checkpoint;
 mod drive;
 pub mod lookup;
@@ -15,4 +16,5 @@ pub mod plan;
 pub mod runner;
 pub mod writer;
 
+pub use chain::ContinueAsNew;
 pub use runner::{Engine, EngineOptions, EngineParts};

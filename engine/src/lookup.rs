@@ -59,10 +59,7 @@ impl RunLookup {
             .iter()
             .find_map(|items| items.get(item_index))
             .ok_or_else(|| LookupError::NoPairedItem(format!("there is no input item {item_index}")))?;
-        let mut found = Vec::new();
-        let mut steps = 0;
-        self.trace(wanted, item.paired_item.as_ref(), &self.sources, &mut found, &mut steps)?;
-        let mut distinct = found.into_iter();
+        let mut distinct = self.trace(wanted, item.paired_item.as_ref())?.into_iter();
         let first = distinct.next().ok_or_else(|| unavailable(name))?;
         if distinct.any(|other| !std::ptr::eq(first, other) && first != other) {
             return Err(LookupError::NoPairedItem(format!(
@@ -72,31 +69,33 @@ impl RunLookup {
         Ok(first.clone())
     }
 
-    /// Follows an item's references back until they reach `wanted`.
-    fn trace<'d>(
-        &'d self,
-        wanted: usize,
-        paired: Option<&PairedItem>,
-        sources: &[Option<Source>],
-        found: &mut Vec<&'d Item>,
-        steps: &mut usize,
-    ) -> Result<(), LookupError> {
-        *steps += 1;
-        if *steps > PAIRED_STEPS_MAX {
-            return Err(LookupError::NoPairedItem(format!(
-                "the item's origin lies more than {PAIRED_STEPS_MAX} steps back"
-            )));
-        }
-        for reference in paired.map(PairedItem::references).unwrap_or_default() {
+    /// The items of node `wanted` from which an item of this node's input was made: its references, followed back. In a
+    /// loop they lead through every round, so the way is kept in memory and not on the thread's stack.
+    fn trace<'d>(&'d self, wanted: usize, paired: Option<&PairedItem>) -> Result<Vec<&'d Item>, LookupError> {
+        let references =
+            |paired: Option<&PairedItem>| paired.map(PairedItem::references).unwrap_or_default().into_iter();
+        let (mut found, mut steps) = (Vec::new(), 0);
+        let mut way = vec![(references(paired), self.sources.as_slice())];
+        while let Some((open, sources)) = way.last_mut() {
+            let Some(reference) = open.next() else {
+                way.pop();
+                continue;
+            };
             let Some((node, source, item)) = self.referenced(&reference, sources) else { continue };
             if node == wanted {
                 found.push(item);
                 continue;
             }
             let Some(run) = self.data.runs(node).get(source.previous_node_run) else { continue };
-            self.trace(wanted, item.paired_item.as_ref(), &run.sources, found, steps)?;
+            steps += 1;
+            if steps >= PAIRED_STEPS_MAX {
+                return Err(LookupError::NoPairedItem(format!(
+                    "the item's origin lies more than {PAIRED_STEPS_MAX} steps back"
+                )));
+            }
+            way.push((references(item.paired_item.as_ref()), run.sources.as_slice()));
         }
-        Ok(())
+        Ok(found)
     }
 
     fn referenced<'d>(

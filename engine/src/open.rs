@@ -43,6 +43,28 @@ impl OpenExecutions {
         Some(cancelled)
     }
 
+    /// An open execution goes on in stream `next`. Until [`Self::moved`] it counts from where it began. False when
+    /// somebody else has `next` already.
+    pub(crate) fn hand_over(&mut self, stream: &StreamKey, next: &StreamKey) -> bool {
+        if self.by_stream.contains_key(next) {
+            return stream == next;
+        }
+        if let Some(open) = self.by_stream.remove(stream) {
+            self.by_stream.insert(next.clone(), open);
+        }
+        true
+    }
+
+    /// The stream in which an execution goes on has begun at a position: nothing before that is needed to find it.
+    pub(crate) fn moved(&mut self, stream: &StreamKey, began_at: Position) {
+        if let Some(open) = self.by_stream.get_mut(stream) {
+            self.starts.remove(&open.started_at);
+            open.started_at = began_at;
+            self.starts.insert(began_at, ());
+            self.seen = self.seen.max(began_at);
+        }
+    }
+
     /// Lets an execution go.
     pub(crate) fn end(&mut self, stream: &StreamKey) {
         if let Some(open) = self.by_stream.remove(stream) {
@@ -93,6 +115,24 @@ mod tests {
         assert_eq!(open.settled(), Position(8));
         open.end(&stream("b"));
         assert_eq!((open.settled(), open.count()), (Position(20), 0));
+    }
+
+    #[test]
+    fn an_execution_that_goes_on_elsewhere_is_open_there_and_nowhere_else() {
+        let (mut open, all) = (OpenExecutions::default(), CancellationToken::new());
+        let token = open.begin(&stream("a"), Position(5), &all).unwrap();
+        assert!(open.hand_over(&stream("a"), &stream("a2")));
+        assert_eq!((open.settled(), open.count()), (Position(4), 1), "the next stream is not there yet");
+        assert!(open.begin(&stream("a2"), Position(30), &all).is_none());
+        open.moved(&stream("a2"), Position(30));
+        assert_eq!(open.settled(), Position(29));
+        open.cancel(&stream("a2"));
+        assert!(token.is_cancelled());
+        open.begin(&stream("b"), Position(40), &all).unwrap();
+        assert!(!open.hand_over(&stream("b"), &stream("a2")), "somebody has it");
+        open.end(&stream("a2"));
+        open.end(&stream("b"));
+        assert_eq!((open.settled(), open.count()), (Position(40), 0));
     }
 
     #[test]

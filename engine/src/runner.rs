@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use serde::Deserialize;
 use timeloom_commands::{Clock, Ids};
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::ExecutionEvent;
-use timeloom_domain::ids::WorkflowId;
+use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::chain::{ContinueAsNew, stream_of};
 use crate::checkpoint::CheckpointStore;
 use crate::drive::Drive;
 use crate::node::{NodeRegistry, Services};
@@ -34,6 +36,10 @@ const SUBSCRIPTION_EVENTS_MAX: usize = 65_536;
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause before the log is followed again after it failed.
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
+/// The events by which executions are found. One that was left by `ExecutionContinuedAsNew` stays open until the next
+/// stream begins: if that never came, the engine that finds it has to begin it.
+const FOLLOWED_TYPES: [&str; 5] =
+    ["ExecutionStarted", "ExecutionContinued", "ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"];
 /// Plans kept ready.
 const PLANS_MAX: usize = 512;
 
@@ -70,6 +76,8 @@ pub struct EngineOptions {
     pub bursts_max: usize,
     /// Limits of one Code node run.
     pub code_limits: Limits,
+    /// When a long execution goes on in another stream.
+    pub continue_as_new: ContinueAsNew,
 }
 
 /// The engine of one process. Cheap to clone.
@@ -151,9 +159,7 @@ impl Engine {
     async fn follow(self, mut from: Position) {
         let filter = Filter {
             categories: vec![Arc::from(ExecutionEvent::CATEGORY)],
-            event_types: ["ExecutionStarted", "ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"]
-                .map(Arc::from)
-                .to_vec(),
+            event_types: FOLLOWED_TYPES.map(Arc::from).to_vec(),
             stream: None,
         };
         loop {
@@ -202,19 +208,22 @@ impl Engine {
     }
 
     fn take(&self, event: Arc<RecordedEvent>, history: Option<&mut HashMap<StreamKey, Arc<RecordedEvent>>>) {
-        let starts = &*event.event_type == "ExecutionStarted";
+        let begins = matches!(&*event.event_type, "ExecutionStarted" | "ExecutionContinued");
         if &*event.event_type == "ExecutionCancelled" {
             // While history is read again, after falling behind, executions of this process are under way.
             self.inner.lock_open().cancel(&event.stream);
         }
         match history {
-            Some(open) if starts => {
+            Some(open) if begins => {
+                if let Some(left) = left_by(&event) {
+                    open.remove(&left);
+                }
                 open.insert(event.stream.clone(), event);
             }
             Some(open) => {
                 open.remove(&event.stream);
             }
-            None if starts => self.begin(event, Age::New),
+            None if begins => self.begin(event, Age::New),
             None => {}
         }
     }
@@ -225,9 +234,8 @@ impl Engine {
         let Some(cancelled) = begun else { return };
         let engine = self.clone();
         self.inner.tasks.spawn(async move {
-            let stream = started.stream.clone();
-            if Drive::new(&engine, started, cancelled).run(age).await {
-                engine.inner.lock_open().end(&stream);
+            if let Some(ended) = Drive::new(&engine, started, cancelled).run(age).await {
+                engine.inner.lock_open().end(&ended);
             }
         });
     }
@@ -250,6 +258,20 @@ impl Engine {
     }
 }
 
+/// The stream that an execution left when it went on in that of `event`.
+fn left_by(event: &RecordedEvent) -> Option<StreamKey> {
+    #[derive(Deserialize)]
+    struct Previous {
+        previous: ExecutionId,
+    }
+
+    if &*event.event_type != "ExecutionContinued" {
+        return None;
+    }
+    let Previous { previous } = serde_json::from_str(event.payload.get()).ok()?;
+    Some(stream_of(&event.stream, previous))
+}
+
 impl Inner {
     /// A place among the executions under way; `None` when `cancelled` comes first.
     pub(crate) async fn place(&self, cancelled: &CancellationToken) -> Option<OwnedSemaphorePermit> {
@@ -260,7 +282,7 @@ impl Inner {
         }
     }
 
-    fn lock_open(&self) -> MutexGuard<'_, OpenExecutions> {
+    pub(crate) fn lock_open(&self) -> MutexGuard<'_, OpenExecutions> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use timeloom_commands::Ids;
 use timeloom_domain::event::Aggregate;
-use timeloom_domain::execution::{Execution, ExecutionCommand, ExecutionEvent, ExecutionRefusal};
+use timeloom_domain::execution::{Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionRefusal};
 use timeloom_domain::ids::{Actor, CommandId, EventId};
 use timeloom_store::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, EventLog, Expected, LogError, Metadata, NewEvent,
-    Revision, StreamKey, codec,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, EventLog, Expected, LogError, Metadata,
+    NewEvent, RecordedEvent, Revision, StreamKey, codec,
 };
 
 /// Bytes that the metadata of one event takes at most; what it says is of fixed length.
@@ -39,13 +39,46 @@ pub struct ExecutionWriter {
     stream: StreamKey,
     revision: Revision,
     state: Execution,
-    causation_id: Option<EventId>,
+    /// The stream's first event: what the engine does comes of it.
+    first_event: Option<EventId>,
+    /// The event that the whole execution goes back to: the first of its first stream.
+    root_event: Option<EventId>,
+    last_event: Option<EventId>,
+}
+
+/// The first event of a stream in which an execution goes on, ready to be appended.
+pub struct FirstEvent {
+    event: ExecutionEvent,
+    encoded: codec::Encoded,
+}
+
+impl FirstEvent {
+    /// Writes the summary down.
+    ///
+    /// # Errors
+    /// [`WriteError::Log`] when it cannot be written as JSON.
+    pub fn try_new(continuation: Continuation) -> Result<Self, WriteError> {
+        let event = ExecutionEvent::ExecutionContinued(Box::new(continuation));
+        let encoded = codec::encode(&event)?;
+        Ok(Self { event, encoded })
+    }
+
+    /// The event.
+    pub fn event(&self) -> &ExecutionEvent {
+        &self.event
+    }
+
+    /// How many bytes the summary has.
+    pub fn bytes(&self) -> usize {
+        self.encoded.payload.get().len()
+    }
 }
 
 impl ExecutionWriter {
     /// A writer for a stream of which nothing was read yet.
     pub fn new(log: Arc<dyn EventLog>, ids: Arc<dyn Ids>, stream: StreamKey) -> Self {
-        Self { log, ids, stream, revision: Revision::default(), state: Execution::default(), causation_id: None }
+        let (revision, state) = (Revision::default(), Execution::default());
+        Self { log, ids, stream, revision, state, first_event: None, root_event: None, last_event: None }
     }
 
     /// The execution as written so far.
@@ -63,56 +96,83 @@ impl ExecutionWriter {
         self.revision
     }
 
-    /// Folds an event in that is in the log already.
-    pub fn fold(&mut self, event: &ExecutionEvent, id: EventId, revision: Revision) {
+    /// Folds an event in that is in the log already, as which it is `recorded`.
+    pub fn fold(&mut self, event: &ExecutionEvent, recorded: &RecordedEvent) {
         self.state.apply(event);
-        self.revision = revision;
-        self.causation_id.get_or_insert(id);
+        self.revision = recorded.revision;
+        self.first_event.get_or_insert(recorded.id);
+        let begins_chain = matches!(event, ExecutionEvent::ExecutionStarted(_));
+        let goes_back_to = recorded.metadata.correlation_id.filter(|_| !begins_chain).unwrap_or(recorded.id);
+        self.root_event.get_or_insert(goes_back_to);
+        self.last_event = Some(recorded.id);
+    }
+
+    /// Begins the stream of the next link after `previous`, which has ended. Sent again, it is the same append.
+    ///
+    /// # Errors
+    /// [`WriteError::Overtaken`] when the stream has begun otherwise.
+    pub async fn begin(&mut self, first: &FirstEvent, previous: &Self) -> Result<Appended, WriteError> {
+        let command_id = CommandId(self.stream.id.parse().unwrap_or_else(|_| self.ids.uuid()));
+        let metadata = Metadata {
+            actor: Actor::System("engine".to_owned()),
+            command_id,
+            causation_id: previous.last_event,
+            correlation_id: previous.root_event,
+        };
+        let mut batch = Batch { metadata: Arc::new(metadata), events: Vec::new(), bytes: 0 };
+        batch.push(EventId(self.ids.uuid()), first.encoded.clone());
+        let appended = self.append(batch, Expected::NoStream).await?;
+        for recorded in &appended.events {
+            self.fold(&first.event, recorded);
+        }
+        Ok(appended)
     }
 
     /// Appends what the engine did, durably: in one batch, or in several where the log takes no batch of that size.
     ///
     /// # Errors
-    /// [`WriteError::Overtaken`] when somebody else appended; what was not appended before that is not appended.
+    /// [`WriteError::Overtaken`] when somebody else appended; what was not appended before that is not appended. After
+    /// any error the writer is of no more use, because its state has what was not written: the stream is to be read again.
     pub async fn record(&mut self, events: &[ExecutionEvent]) -> Result<(), WriteError> {
-        let mut state = self.state.clone();
         let mut batch = self.batch();
         for event in events {
-            for decided in state.decide(&ExecutionCommand::Record(Box::new(event.clone())))? {
+            for decided in self.state.decide(&ExecutionCommand::Record(Box::new(event.clone())))? {
                 let encoded = codec::encode(&decided)?;
                 if !batch.has_room_for(&encoded) {
                     let full = std::mem::replace(&mut batch, self.batch());
-                    self.revision = self.append(full).await?;
-                    self.state = state.clone();
+                    self.append_next(full).await?;
                 }
                 batch.push(EventId(self.ids.uuid()), encoded);
-                state.apply(&decided);
+                self.state.apply(&decided);
             }
         }
-        if !batch.events.is_empty() {
-            self.revision = self.append(batch).await?;
-            self.state = state;
-        }
-        Ok(())
+        if batch.events.is_empty() { Ok(()) } else { self.append_next(batch).await }
     }
 
     fn batch(&self) -> Batch {
         let metadata = Metadata {
             actor: Actor::System("engine".to_owned()),
             command_id: CommandId(self.ids.uuid()),
-            causation_id: self.causation_id,
-            correlation_id: self.causation_id,
+            causation_id: self.first_event,
+            correlation_id: self.root_event,
         };
         Batch { metadata: Arc::new(metadata), events: Vec::new(), bytes: 0 }
     }
 
+    async fn append_next(&mut self, batch: Batch) -> Result<(), WriteError> {
+        let last_event = batch.events.last().map(|event| event.id);
+        self.revision = self.append(batch, Expected::Exact(self.revision)).await?.revision;
+        self.last_event = last_event;
+        Ok(())
+    }
+
     /// Appends, again while the log is busy: what was computed must not be lost to a full queue.
-    async fn append(&self, batch: Batch) -> Result<Revision, WriteError> {
-        let (command_id, expected) = (batch.metadata.command_id, Expected::Exact(self.revision));
+    async fn append(&self, batch: Batch, expected: Expected) -> Result<Appended, WriteError> {
+        let command_id = batch.metadata.command_id;
         let append = Append { stream: self.stream.clone(), expected, events: batch.events, command_id };
         loop {
             match self.log.append(append.clone()).await {
-                Ok(appended) => return Ok(appended.revision),
+                Ok(appended) => return Ok(appended),
                 Err(AppendError::Unavailable { retry_after }) => tokio::time::sleep(retry_after).await,
                 Err(AppendError::WrongRevision { .. }) => return Err(WriteError::Overtaken),
                 Err(error) => return Err(WriteError::Append(error)),

@@ -1,9 +1,9 @@
 //! What lists cost over a million executions, and how fast events are folded.
 //!
-//! `cargo bench -p timeloom-projections --bench list [-- <executions>]`; one million when not said.
+//! `cargo bench -p timeloom-projections --bench list [-- <executions>] [--postgres]`; one million when not said, in SQLite
+//! when nothing is said.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ use chrono::DateTime;
 use serde_json::value::RawValue;
 use timeloom_domain::execution::ExecutionStatus;
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
-use timeloom_projections::{AsOf, Cursor, ExecutionFilter, Page, ReadModels, rebuild};
+use timeloom_postgres_testing::{Database, Server};
+use timeloom_projections::{AsOf, Cursor, ExecutionFilter, Page, ReadModelStore, ReadModels, rebuild};
 use timeloom_store::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Metadata, Position, READ_EVENTS_MAX,
     RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
@@ -157,19 +158,28 @@ impl EventLog for ComputedLog {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let wanted = std::env::args().skip(1).find_map(|argument| argument.parse::<u64>().ok()).unwrap_or(1_000_000);
     let executions = wanted.next_multiple_of(CONCURRENT);
+    if std::env::args().any(|argument| argument == "--postgres") {
+        let server = Server::start_new();
+        let database = Database::create_on(&server).await;
+        return measure(ReadModelStore::Postgres(database.url().to_owned()), executions).await;
+    }
     let folder = tempfile::tempdir()?;
-    fold(folder.path(), ComputedLog::new((executions / 20).next_multiple_of(CONCURRENT), 10)).await?;
+    measure(folder.path().into(), executions).await
+}
+
+async fn measure(store: ReadModelStore, executions: u64) -> Result<(), Box<dyn std::error::Error>> {
+    fold(&store, ComputedLog::new((executions / 20).next_multiple_of(CONCURRENT), 10)).await?;
     let log = ComputedLog::new(executions, 0);
     let head = log.head();
-    let log = fold(folder.path(), log).await?;
-    let models = ReadModels::open(folder.path(), log)?;
+    let log = fold(&store, log).await?;
+    let models = ReadModels::open(store, log)?;
     pages(&models, head).await?;
     Ok(())
 }
 
-async fn fold(folder: &Path, log: ComputedLog) -> Result<Arc<ComputedLog>, Box<dyn std::error::Error>> {
+async fn fold(store: &ReadModelStore, log: ComputedLog) -> Result<Arc<ComputedLog>, Box<dyn std::error::Error>> {
     let (log, began) = (Arc::new(log), Instant::now());
-    let report = rebuild(folder, Arc::clone(&log) as Arc<dyn EventLog>, &[]).await?;
+    let report = rebuild(store, Arc::clone(&log) as Arc<dyn EventLog>, &[]).await?;
     let seconds = began.elapsed().as_secs_f64();
     let parked: usize = report.projections.iter().map(|projection| projection.parked).sum();
     say(&format!(

@@ -79,6 +79,13 @@ fn all(database: &mut dyn Database) -> Result<Vec<Checkpoint>, StorageError> {
     Ok(found)
 }
 
+/// The last event that the rows of any build hold which is not to be dropped.
+pub(crate) fn furthest(database: &mut dyn Database) -> Result<Position, StorageError> {
+    let known = all(database)?;
+    let kept = known.iter().filter(|build| build.stage != Stage::Retired);
+    Ok(kept.map(|build| build.position).max().unwrap_or_default())
+}
+
 fn take_up(
     database: &mut dyn Database,
     projection: &'static dyn Projection,
@@ -154,9 +161,6 @@ impl Writer {
         for state in &ready {
             self.promote_one(state)?;
         }
-        if !ready.is_empty() {
-            self.drop_retired();
-        }
         Ok(ready)
     }
 
@@ -173,6 +177,7 @@ impl Writer {
         };
         let database = &mut *self.database;
         let dialect = database.dialect();
+        database.run(&next.named(dialect).analyze())?;
         database.begin()?;
         let retire = checkpoints::turn(dialect, name, present.generation, Stage::Live, Stage::Retired);
         let promote = checkpoints::turn(dialect, name, next.generation, Stage::Building, Stage::Live);

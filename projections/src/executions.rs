@@ -53,6 +53,10 @@ pub struct ExecutionRow {
     pub nodes_completed: Option<u64>,
     /// Node runs that failed for good; known once it ended.
     pub nodes_failed: Option<u64>,
+    /// The execution from which it goes on, when it is a later link of a chain.
+    pub continued_from: Option<ExecutionId>,
+    /// The execution as which it goes on.
+    pub continued_as: Option<ExecutionId>,
     /// Position of its first event.
     pub created_position: Position,
     /// Position of the event that changed its status last.
@@ -84,7 +88,7 @@ pub(crate) struct ExecutionRecord {
 /// What an event says about an execution.
 #[derive(Debug)]
 pub(crate) enum ExecutionFact {
-    Started(ExecutionId, Box<Start>),
+    Started { id: ExecutionId, start: Box<Start>, from: Option<ExecutionId> },
     NodeCompleted,
     NodeFailed,
     Waiting { until_ms: i64 },
@@ -92,6 +96,7 @@ pub(crate) enum ExecutionFact {
     Cancelled { reason: String },
     Completed { at_ms: i64 },
     Failed { node: Option<String>, error: String, at_ms: i64 },
+    ContinuedAsNew { next: ExecutionId, at_ms: i64 },
 }
 
 /// What a row needs of the start facts: not the items, not the pins.
@@ -103,6 +108,18 @@ pub(crate) struct Start {
     workflow_version: Option<u32>,
     mode: ExecutionMode,
     start_node: String,
+    at_ms: i64,
+}
+
+#[derive(Deserialize)]
+struct Continued {
+    previous: ExecutionId,
+    start: Start,
+}
+
+#[derive(Deserialize)]
+struct ContinuedAsNew {
+    next: ExecutionId,
     at_ms: i64,
 }
 
@@ -134,7 +151,18 @@ fn read(event: &RecordedEvent) -> Result<Option<(Key, ExecutionFact)>, FoldError
     let key = (event.stream.tenant, ExecutionId(stream_uuid(event)?));
     check_type::<ExecutionEvent>(event)?;
     let fact = match &*event.event_type {
-        "ExecutionStarted" => ExecutionFact::Started(key.1, Box::new(read_payload::<ExecutionEvent, Start>(event)?)),
+        "ExecutionStarted" => {
+            let start = Box::new(read_payload::<ExecutionEvent, Start>(event)?);
+            ExecutionFact::Started { id: key.1, start, from: None }
+        }
+        "ExecutionContinued" => {
+            let Continued { previous, start } = read_payload::<ExecutionEvent, _>(event)?;
+            ExecutionFact::Started { id: key.1, start: Box::new(start), from: Some(previous) }
+        }
+        "ExecutionContinuedAsNew" => {
+            let ContinuedAsNew { next, at_ms } = read_payload::<ExecutionEvent, _>(event)?;
+            ExecutionFact::ContinuedAsNew { next, at_ms }
+        }
         "NodeCompleted" => ExecutionFact::NodeCompleted,
         "NodeFailed" => ExecutionFact::NodeFailed,
         "ExecutionWaiting" => {
@@ -161,8 +189,8 @@ fn read(event: &RecordedEvent) -> Result<Option<(Key, ExecutionFact)>, FoldError
 }
 
 fn fold(current: Option<&ExecutionRecord>, fact: ExecutionFact, event: &RecordedEvent) -> Folded<ExecutionRecord> {
-    if let ExecutionFact::Started(id, start) = fact {
-        return if current.is_none() { Folded::Version(started(id, *start, event)) } else { Folded::Nothing };
+    if let ExecutionFact::Started { id, start, from } = fact {
+        return if current.is_none() { Folded::Version(started(id, *start, from, event)) } else { Folded::Nothing };
     }
     // After its end nothing changes an execution: its last version stays open for ever.
     let Some(current) = current.filter(|current| !current.row.status.has_ended()) else { return Folded::Nothing };
@@ -176,7 +204,7 @@ fn fold(current: Option<&ExecutionRecord>, fact: ExecutionFact, event: &Recorded
             record.failed += 1;
             return Folded::Kept(record);
         }
-        ExecutionFact::Started(..) => return Folded::Nothing,
+        ExecutionFact::Started { .. } => return Folded::Nothing,
         ExecutionFact::Waiting { until_ms } => {
             record.row.waiting_until_ms = Some(until_ms);
             ExecutionStatus::Waiting
@@ -197,11 +225,16 @@ fn fold(current: Option<&ExecutionRecord>, fact: ExecutionFact, event: &Recorded
             record.row.ended_at_ms = Some(at_ms);
             ExecutionStatus::Failed
         }
+        ExecutionFact::ContinuedAsNew { next, at_ms } => {
+            record.row.continued_as = Some(next);
+            record.row.ended_at_ms = Some(at_ms);
+            ExecutionStatus::Continued
+        }
     };
     Folded::Version(change_status(record, status, event))
 }
 
-fn started(id: ExecutionId, start: Start, event: &RecordedEvent) -> ExecutionRecord {
+fn started(id: ExecutionId, start: Start, from: Option<ExecutionId>, event: &RecordedEvent) -> ExecutionRecord {
     let row = ExecutionRow {
         id,
         workflow_id: start.workflow_id,
@@ -218,6 +251,8 @@ fn started(id: ExecutionId, start: Start, event: &RecordedEvent) -> ExecutionRec
         cancel_reason: None,
         nodes_completed: None,
         nodes_failed: None,
+        continued_from: from,
+        continued_as: None,
         created_position: event.position,
         updated_position: event.position,
         revision: event.revision,
@@ -244,12 +279,13 @@ const MODES: [(ExecutionMode, &str); 2] =
     [(ExecutionMode::Manual, "manual"), (ExecutionMode::Production, "production")];
 
 /// The words that the table holds for statuses.
-const STATUSES: [(ExecutionStatus, &str); 5] = [
+const STATUSES: [(ExecutionStatus, &str); 6] = [
     (ExecutionStatus::Running, "running"),
     (ExecutionStatus::Waiting, "waiting"),
     (ExecutionStatus::Completed, "completed"),
     (ExecutionStatus::Failed, "failed"),
     (ExecutionStatus::Cancelled, "cancelled"),
+    (ExecutionStatus::Continued, "continued"),
 ];
 
 const CATEGORY: &str = ExecutionEvent::CATEGORY;

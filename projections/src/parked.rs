@@ -17,7 +17,7 @@ use crate::payload::shorten;
 
 /// Most events that one projection sets aside. One more stops it before that event: then it is not the events that are
 /// wrong, but the build that reads them.
-pub const PARKED_EVENTS_MAX: usize = 100_000;
+pub const PARKED_EVENTS_MAX: usize = 10_000;
 
 /// An event that a projection has set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]

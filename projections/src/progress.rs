@@ -98,6 +98,8 @@ struct Failure {
 /// What the thread that follows the log tells the others.
 pub(crate) struct Progress {
     position: watch::Sender<Position>,
+    /// Whether the tables are there.
+    made: watch::Sender<bool>,
     told: Mutex<Told>,
 }
 
@@ -121,11 +123,19 @@ impl Progress {
             parked: Vec::new(),
             samples: VecDeque::new(),
         };
-        Self { position: watch::Sender::new(Position::START), told: Mutex::new(told) }
+        Self { position: watch::Sender::new(Position::START), made: watch::Sender::new(false), told: Mutex::new(told) }
     }
 
     pub fn position(&self) -> watch::Receiver<Position> {
         self.position.subscribe()
+    }
+
+    /// Waits until the rows hold a position; 0 is held as soon as the tables are there.
+    pub async fn wait_for(&self, position: Position) {
+        let (mut made, mut reached) = (self.made.subscribe(), self.position.subscribe());
+        // The senders live as long as this.
+        let _ = made.wait_for(|made| *made).await;
+        let _ = reached.wait_for(|reached| *reached >= position).await;
     }
 
     pub fn role(&self) -> Role {
@@ -156,6 +166,7 @@ impl Progress {
     pub fn publish(&self, role: Role, views: Vec<View>) {
         let now = Instant::now();
         let reached = views.iter().filter(|view| view.stopped.is_none()).map(|view| view.position).min();
+        let any = !views.is_empty();
         {
             let mut told = self.lock();
             told.note_parked(&views, now);
@@ -166,6 +177,7 @@ impl Progress {
                 failure.over = true;
             }
         }
+        self.made.send_if_modified(|made| any && !std::mem::replace(made, true));
         if let Some(reached) = reached {
             self.position.send_if_modified(|position| std::mem::replace(position, reached) != reached);
         }
@@ -263,5 +275,48 @@ fn view_of(state: &State, building: &[State]) -> View {
             .as_ref()
             .map(|event| Stopped { position: event.position, error: event.reason().to_owned() }),
         building: building.map(|next| next.position),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn views(position: u64, parked: usize) -> Vec<View> {
+        let position = Position(position);
+        let (first_parked, stopped, building) = (None, None, None);
+        vec![View { name: "things", generation: 1, position, parked, first_parked, stopped, building }]
+    }
+
+    #[test]
+    fn a_rate_is_that_of_the_last_seconds() {
+        let progress = Progress::new();
+        let mut told = progress.lock();
+        let began = Instant::now();
+        let at = |seconds: u64| began + Duration::from_secs(seconds);
+        for second in 0..30 {
+            // A hundred a second, and ten from the twentieth second on.
+            let position = if second < 20 { second * 100 } else { 2_000 + (second - 20) * 10 };
+            told.sample(&views(position, 0), at(second));
+        }
+        let rate = |seconds, position| told.rate(&views(position, 0)[0], at(seconds));
+        assert_eq!(rate(30, 2_100).round(), 10.0);
+        assert_eq!(rate(60, 2_100), 0.0);
+        assert!(told.samples.len() <= 12, "{}", told.samples.len());
+    }
+
+    #[test]
+    fn a_failure_is_told_until_it_is_over_and_remembered_after() {
+        let progress = Progress::new();
+        progress.publish(Role::Writer, views(5, 0));
+        assert_eq!(progress.status(Position(7))[0].last_error, None);
+        progress.fail(Role::Starting, &ProjectionError::Fenced);
+        let failing = progress.status(Position(7)).remove(0);
+        assert_eq!((failing.lag, failing.last_error.map(|last| last.over)), (2, Some(false)));
+        assert!(progress.fault().is_some());
+        progress.publish(Role::Writer, views(7, 0));
+        let over = progress.status(Position(7)).remove(0);
+        assert_eq!((over.lag, over.last_error.map(|last| last.over)), (0, Some(true)));
+        assert_eq!((progress.fault(), progress.role()), (None, Role::Writer));
     }
 }

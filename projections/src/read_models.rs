@@ -6,7 +6,7 @@
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use timeloom_store::{EventLog, Position};
 use tokio::runtime::Handle;
@@ -27,6 +27,8 @@ use crate::writer::{PROJECTIONS, Writer};
 
 /// How long a question waits for the position as of which it is asked.
 pub const AS_OF_WAIT: Duration = Duration::from_secs(1);
+/// Pause before a question looks again for tables that are not made yet.
+const NOT_MADE_PAUSE: Duration = Duration::from_millis(20);
 /// How often a question is asked, when the rows that it is asked of are replaced meanwhile.
 const ASK_TRIES_MAX: u32 = 3;
 /// Most parked events that are told at once.
@@ -74,7 +76,7 @@ impl ReadModels {
         let (store, progress) = (store.into(), Progress::new());
         let (writer, readers) = match &store {
             ReadModelStore::Folder(folder) => {
-                let writer = Writer::open(&store, log.head())?;
+                let writer = Writer::open(&store, &log)?;
                 writer.iter().for_each(|writer| progress.publish_writer(writer));
                 (writer.map(Box::new), Readers::of_folder(folder))
             }
@@ -188,12 +190,8 @@ impl ReadModels {
     /// # Errors
     /// [`Behind`] when that takes longer than `timeout`.
     pub async fn wait_for(&self, position: Position, timeout: Duration) -> Result<(), Behind> {
-        let mut positions = self.progress.position();
-        let reached = tokio::time::timeout(timeout, positions.wait_for(|reached| *reached >= position)).await;
-        match reached {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(Behind { reached: self.position(), wanted: position }),
-        }
+        let reached = tokio::time::timeout(timeout, self.progress.wait_for(position)).await;
+        reached.map_err(|_| Behind { reached: self.position(), wanted: position })
     }
 
     /// How far each projection is, and what keeps it.
@@ -239,7 +237,7 @@ impl ReadModels {
         let (dialect, table) = (self.readers.dialect(), projection.table());
         let mut generation = match self.progress.generation(projection.name()) {
             Some(generation) => generation,
-            None => self.generation(projection).await?,
+            None => self.first_generation(projection).await?,
         };
         let mut tries = 1;
         loop {
@@ -251,6 +249,19 @@ impl ReadModels {
                 return Err(error);
             }
             (generation, tries) = (newest, tries + 1);
+        }
+    }
+
+    /// The build that answers for a projection, waiting a moment for the writer of a new database to make it.
+    async fn first_generation(&self, projection: &'static dyn Projection) -> Result<u32, ProjectionError> {
+        let began = Instant::now();
+        loop {
+            match self.generation(projection).await {
+                Err(ProjectionError::NotMade { .. }) if began.elapsed() < AS_OF_WAIT => {
+                    tokio::time::sleep(NOT_MADE_PAUSE).await;
+                }
+                other => return other,
+            }
         }
     }
 

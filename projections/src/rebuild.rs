@@ -47,15 +47,16 @@ pub async fn rebuild(
     let (store, names) = (store.into(), known_names(names)?);
     blocking(move || {
         let runtime = Handle::try_current().map_err(|error| ProjectionError::Thread(error.to_string()))?;
-        let mut writer = Writer::open(&store, log.head())?.ok_or(ProjectionError::NotWriter)?;
+        let mut writer = Writer::open(&store, &log)?.ok_or(ProjectionError::NotWriter)?;
         writer.begin_builds(&names)?;
         let mut build = Build::new(names);
+        let progress = Arc::new(Progress::new());
+        let around = Around { log: Arc::clone(&log), runtime, progress: Arc::clone(&progress), alone: true };
         let report = loop {
-            if let Some(report) = build.step(&mut writer, &log, &runtime, true)? {
+            if let Some(report) = build.step(&mut writer, &around)? {
                 break report;
             }
         };
-        let progress = Progress::new();
         progress.publish_writer(&writer);
         writer.close()?;
         Ok(RebuildReport { projections: progress.status(log.head()), ..report })
@@ -77,6 +78,15 @@ pub(crate) fn known_names(names: &[&str]) -> Result<Vec<&'static str>, Projectio
 }
 
 type Page = Result<Vec<Arc<RecordedEvent>>, LogError>;
+
+/// What a rebuild goes on among.
+pub(crate) struct Around {
+    pub log: Arc<dyn EventLog>,
+    pub runtime: Handle,
+    pub progress: Arc<Progress>,
+    /// Whether nobody follows the log, so that the end of it is where to come to.
+    pub alone: bool,
+}
 
 /// A rebuild under way.
 pub(crate) struct Build {
@@ -101,38 +111,36 @@ impl Build {
     }
 
     /// Folds one page into what is being built, and promotes what has caught up. Tells when nothing is left to do.
-    /// `alone` = nobody follows the log, so that the end of it is where to come to.
-    pub fn step(
-        &mut self,
-        writer: &mut Writer,
-        log: &Arc<dyn EventLog>,
-        runtime: &Handle,
-        alone: bool,
-    ) -> Result<Option<RebuildReport>, ProjectionError> {
-        let head = log.head();
-        self.promote(writer, head, alone)?;
-        let goals = writer.building.iter().map(|state| if alone { head } else { writer.target(state, head) });
-        let Some(goal) = goals.min() else { return Ok(Some(self.report())) };
-        let Some(after) = writer.building.iter().map(|state| state.position).min() else {
-            return Ok(Some(self.report()));
-        };
-        let mut page = self.page(log, runtime, after)?;
+    pub fn step(&mut self, writer: &mut Writer, around: &Around) -> Result<Option<RebuildReport>, ProjectionError> {
+        let head = around.log.head();
+        self.promote(writer, head, around)?;
+        let goals = writer.building.iter().map(|state| if around.alone { head } else { writer.target(state, head) });
+        let places = writer.building.iter().map(|state| state.position);
+        let (Some(goal), Some(after)) = (goals.min(), places.min()) else { return Ok(Some(self.report())) };
+        let mut page = self.page(around, after)?;
         page.truncate(page.partition_point(|event| event.position <= goal));
         let up_to = page.last().map_or(goal, |event| event.position);
         if up_to < goal {
-            self.read_ahead(log, runtime, up_to);
+            self.read_ahead(around, up_to);
         }
         writer.apply(Builds::Building, &page, up_to)?;
         self.events += page.len() as u64;
-        self.promote(writer, head, alone)?;
+        self.promote(writer, head, around)?;
         Ok(writer.building.is_empty().then(|| self.report()))
     }
 
-    fn promote(&mut self, writer: &mut Writer, head: Position, alone: bool) -> Result<(), ProjectionError> {
-        for state in writer.promote(head, alone)? {
+    fn promote(&mut self, writer: &mut Writer, head: Position, around: &Around) -> Result<(), ProjectionError> {
+        let promoted = writer.promote(head, around.alone)?;
+        if promoted.is_empty() {
+            return Ok(());
+        }
+        for state in promoted {
             self.rows += state.rows;
             self.position = self.position.min(state.position);
         }
+        // Whoever asks is sent to the new rows before the old ones go.
+        around.progress.publish_writer(writer);
+        writer.drop_retired();
         Ok(())
     }
 
@@ -147,7 +155,8 @@ impl Build {
         }
     }
 
-    fn page(&mut self, log: &Arc<dyn EventLog>, runtime: &Handle, after: Position) -> Page {
+    fn page(&mut self, around: &Around, after: Position) -> Page {
+        let Around { log, runtime, .. } = around;
         match self.next.take() {
             Some((from, mut reading)) if from == after => match runtime.block_on(reading.join_next()) {
                 Some(Ok(page)) => page,
@@ -158,9 +167,9 @@ impl Build {
         }
     }
 
-    fn read_ahead(&mut self, log: &Arc<dyn EventLog>, runtime: &Handle, after: Position) {
+    fn read_ahead(&mut self, around: &Around, after: Position) {
         let mut reading = JoinSet::new();
-        reading.spawn_on(read(Arc::clone(log), after), runtime);
+        reading.spawn_on(read(Arc::clone(&around.log), after), &around.runtime);
         self.next = Some((after, reading));
     }
 }

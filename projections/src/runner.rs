@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::database::Readers;
 use crate::error::ProjectionError;
 use crate::progress::{Progress, Role};
-use crate::rebuild::{Build, RebuildReport};
+use crate::rebuild::{Around, Build, RebuildReport};
 use crate::standby;
 use crate::store::ReadModelStore;
 use crate::writer::{BATCH_EVENTS_MAX, Builds, Writer};
@@ -34,6 +34,9 @@ const STANDBY_LOOK: Duration = Duration::from_millis(50);
 const STANDBY_TRY: u32 = 10;
 /// Requests that wait for the thread.
 pub(crate) const COMMANDS_MAX: usize = 16;
+/// Pages that are folded into builds after each batch: more than one, so that they come up with one that is live and
+/// behind itself.
+const BUILD_PAGES: usize = 2;
 /// Events of a stream that are folded again at a time.
 const RETRY_EVENTS: usize = 500;
 
@@ -89,7 +92,12 @@ impl Runner {
                 },
             };
             let ended = self.take_up(&mut current, opened).and_then(|()| self.follow(&mut current));
-            opened = ended.is_err() && !current.database.outlives_failures();
+            // What another writer did is in the database: whoever was fenced begins again from there.
+            opened = match &ended {
+                Ok(_) => false,
+                Err(ProjectionError::Fenced) => true,
+                Err(_) => !current.database.outlives_failures(),
+            };
             if !opened {
                 writer = Some(current);
             }
@@ -128,7 +136,7 @@ impl Runner {
         let mut look = 0;
         while !self.closing.is_cancelled() {
             if look % STANDBY_TRY == 0
-                && let Some(writer) = Writer::open(&self.store, self.log.head())?
+                && let Some(writer) = Writer::open(&self.store, &self.log)?
             {
                 return Ok(Some(writer));
             }
@@ -219,7 +227,16 @@ impl Runner {
 
     fn go_on_building(&mut self, writer: &mut Writer) -> Result<(), ProjectionError> {
         let Some((build, _)) = &mut self.build else { return Ok(()) };
-        let Some(report) = build.step(writer, &self.log, &self.runtime, false)? else { return Ok(()) };
+        let (log, progress) = (Arc::clone(&self.log), Arc::clone(&self.progress));
+        let around = Around { log, runtime: self.runtime.clone(), progress, alone: false };
+        let mut report = None;
+        for _ in 0..BUILD_PAGES {
+            report = build.step(writer, &around)?;
+            if report.is_some() {
+                break;
+            }
+        }
+        let Some(report) = report else { return Ok(()) };
         self.progress.publish_writer(writer);
         let report = RebuildReport { projections: self.progress.status(self.log.head()), ..report };
         for done in self.build.take().into_iter().flat_map(|(_, waiting)| waiting) {

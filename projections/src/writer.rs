@@ -6,8 +6,9 @@
 //! checkpoint say, except those that are parked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use timeloom_store::{Position, RecordedEvent, StreamKey};
+use timeloom_store::{EventLog, Position, RecordedEvent, StreamKey};
 
 use crate::builds;
 use crate::checkpoints;
@@ -26,6 +27,9 @@ use crate::workflows::Workflows;
 pub(crate) const BATCH_EVENTS_MAX: usize = 1_000;
 /// How often an event is tried that the database refuses, before it is parked.
 pub(crate) const WRITE_TRIES_MAX: u32 = 3;
+
+/// How long a new writer waits for the log to come to where the last one was.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every projection.
 pub(crate) static PROJECTIONS: [&dyn Projection; 5] = [&Workflows, &Plugins, &Models, &Executions, &NodeRuns];
@@ -94,22 +98,23 @@ impl State {
 
 impl Writer {
     /// Opens the database of `store` and makes what is missing or of another version; `None` when another process writes
-    /// it. Rows that are ahead of the log's `head` were folded from another log and are begun again. For PostgreSQL to be
-    /// called within a runtime's context, outside its own threads.
-    pub fn open(store: &ReadModelStore, head: Position) -> Result<Option<Self>, ProjectionError> {
+    /// it. Rows that are ahead of the log were folded from another log and are begun again. For PostgreSQL to be called
+    /// within a runtime's context, outside its own threads.
+    pub fn open(store: &ReadModelStore, log: &Arc<dyn EventLog>) -> Result<Option<Self>, ProjectionError> {
         let layout = [checkpoints::SCHEMA, parked::SCHEMA].concat();
         let database: Box<dyn Database> = match store {
             ReadModelStore::Folder(folder) => Box::new(Sqlite::open(folder, &layout)?),
             ReadModelStore::Postgres(url) => {
                 let runtime = tokio::runtime::Handle::try_current();
                 let runtime = runtime.map_err(|error| ProjectionError::Thread(error.to_string()))?;
-                match Postgres::open(url, &runtime, &layout)? {
-                    Some(database) => Box::new(database),
-                    None => return Ok(None),
-                }
+                let Some(mut database) = Postgres::open(url, &runtime, &layout)? else { return Ok(None) };
+                // What the last writer has folded may not have come to this process yet.
+                let furthest = builds::furthest(&mut database)?;
+                let _ = runtime.block_on(tokio::time::timeout(HEAD_TIME_MAX, log.wait_for(furthest)));
+                Box::new(database)
             }
         };
-        builds::open(database, head).map(Some)
+        builds::open(database, log.head()).map(Some)
     }
 
     /// Folds `events`, of which there are all up to `up_to`, into builds that are not further. All or nothing.

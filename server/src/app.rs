@@ -9,7 +9,7 @@ use timeloom_commands::{Commands, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_engine::node::{NodeRegistry, Services};
-use timeloom_engine::{Engine, EngineOptions, EngineParts};
+use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_projections::ReadModels;
@@ -93,6 +93,7 @@ impl App {
             executions_max: EXECUTIONS_MAX,
             bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
             code_limits: Limits::CODE,
+            continue_as_new: ContinueAsNew::default(),
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
@@ -124,14 +125,14 @@ impl App {
         caught_up.context("the read models do not keep up: try `timeloom projections rebuild`")
     }
 
-    /// Stops everything in order: no new work, then the engine, the read models, the log.
+    /// Stops everything in order: no new work, then the engine, the snapshots, the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
         self.engine.stop().await;
+        self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
             tracing::warn!(%error, "the read models did not close cleanly; they are checked at the next start");
         }
-        self.commands.close().await;
         self.store.close().await;
     }
 }

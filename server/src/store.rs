@@ -78,13 +78,12 @@ impl Store {
             ..SqliteOptions::new(SystemIds.uuid(), Arc::new(SystemClock))
         };
         let (log, blobs) = SqliteLog::open_in(Arc::clone(&folder), options)?;
-        let snapshots = SqliteSnapshots::open(Arc::clone(&folder))?;
         Ok(Self {
             log: Arc::clone(&log) as Arc<dyn EventLog>,
             stored: Some(StoredLog { log: Arc::clone(&log) as Arc<dyn LogTransfer>, blobs }),
             read_models: folder.path().into(),
             checkpoints: Arc::new(FileCheckpoint { path: folder.path().join(CHECKPOINT) }),
-            snapshots: Some(snapshots),
+            snapshots: snapshots(&folder),
             place: Place::Folder(log),
         })
     }
@@ -165,6 +164,17 @@ impl Store {
             Place::Folder(log) => log.close().await,
             Place::Database(log) => log.close().await,
             Place::Memory => {}
+        }
+    }
+}
+
+/// The snapshots of a data folder. Without them everything is as it is with them, and some of it takes longer.
+fn snapshots(folder: &Arc<DataFolder>) -> Option<Arc<dyn SnapshotStore>> {
+    match SqliteSnapshots::open(Arc::clone(folder)) {
+        Ok(snapshots) => Some(snapshots),
+        Err(error) => {
+            tracing::warn!(%error, "there are no snapshots in this run");
+            None
         }
     }
 }

@@ -4,6 +4,8 @@
 //! atomic; what was acknowledged is never lost; payload bytes are stored as they came in.
 
 pub mod admission;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod blobs;
 pub mod clock;
 pub mod codec;

@@ -12,7 +12,7 @@ use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId};
 use timeloom_engine::checkpoint::NoCheckpoint;
 use timeloom_engine::node::{OutboundPolicy, Services};
-use timeloom_engine::{Engine, EngineOptions, EngineParts};
+use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_sandbox::SandboxEngine;
@@ -67,6 +67,7 @@ impl Product {
             executions_max: 8,
             bursts_max: 2,
             code_limits: Limits::CODE,
+            continue_as_new: ContinueAsNew::default(),
         };
         let engine = Engine::new(parts, options);
         engine.start().await.unwrap();

@@ -151,6 +151,14 @@ pub struct StartFacts {
     pub at_ms: i64,
 }
 
+impl StartFacts {
+    /// The same without the items for the start node.
+    #[must_use]
+    pub fn without_items(&self) -> Self {
+        Self { items: Vec::new(), pins: self.pins.clone(), start_node: self.start_node.clone(), ..*self }
+    }
+}
+
 /// Why an execution was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

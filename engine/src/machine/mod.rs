@@ -4,6 +4,7 @@
 //! event, [`Machine::apply`] folds that event. Folding the same events gives the same machine, which is how an
 //! execution goes on after a crash and how its history is replayed without touching the world.
 
+mod continuation;
 mod enqueue;
 mod run_data;
 mod waiting;
@@ -17,6 +18,7 @@ use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, Start
 use timeloom_domain::item::{Items, Outputs, Source};
 
 use crate::plan::Plan;
+pub use continuation::run_counts;
 pub use run_data::{NodeRunData, RunData};
 use waiting::Waiting;
 
@@ -83,6 +85,8 @@ pub struct Machine {
     waiting: Waiting,
     phase: Phase,
     execution_index: usize,
+    /// Whether events have told of the node run that is due.
+    is_announced: bool,
     attempts: u32,
 }
 
@@ -96,6 +100,7 @@ impl Machine {
             waiting: Waiting::default(),
             phase: Phase::Running,
             execution_index: 0,
+            is_announced: false,
             attempts: 0,
             plan,
             start,
@@ -180,7 +185,9 @@ impl Machine {
     /// Folds one event of this execution in.
     pub fn apply(&mut self, event: &ExecutionEvent) {
         match event {
+            ExecutionEvent::NodeScheduled { .. } => self.is_announced = true,
             ExecutionEvent::NodeStarted { attempt, .. } | ExecutionEvent::NodeRetried { attempt, .. } => {
+                self.is_announced = true;
                 self.attempts = *attempt;
             }
             ExecutionEvent::NodeCompleted { run, outputs, memory, .. } => {
@@ -202,7 +209,6 @@ impl Machine {
             // The machine goes on: the next stream begins with the state that this one left.
             ExecutionEvent::ExecutionContinuedAsNew { .. } | ExecutionEvent::ExecutionContinued(_) => {}
             ExecutionEvent::ExecutionStarted(_)
-            | ExecutionEvent::NodeScheduled { .. }
             | ExecutionEvent::ExecutionWaiting { .. }
             | ExecutionEvent::ExecutionResumed { .. } => {}
         }
@@ -218,10 +224,9 @@ impl Machine {
     fn finish_run(&mut self, run: &NodeFacts, outputs: &Outputs, error: Option<Value>) {
         let Some(entry) = self.stack.pop_front() else { return };
         let (node, run_index) = (entry.node, self.data.runs(entry.node).len());
-        let sources = run.sources.clone();
-        let finished = NodeRunData { sources, outputs: outputs.clone(), error, execution_index: run.execution_index };
-        Arc::make_mut(&mut self.data).push(node, finished);
+        Arc::make_mut(&mut self.data).push(node, NodeRunData::new(run, outputs, error));
         self.execution_index = run.execution_index + 1;
+        self.is_announced = false;
         self.attempts = 0;
         self.enqueue_followers(node, run_index, outputs);
         if self.stack.is_empty() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use timeloom_domain::execution::StartFacts;
+use timeloom_domain::execution::{ExecutionEvent, NodeFacts, StartFacts};
 use timeloom_domain::item::{Items, JsonObject, Outputs, Source};
 
 use crate::plan::Plan;
@@ -30,14 +30,36 @@ pub struct RunData {
     memory: Vec<Option<JsonObject>>,
 }
 
+impl NodeRunData {
+    pub(super) fn new(run: &NodeFacts, outputs: &Outputs, error: Option<Value>) -> Self {
+        let (sources, execution_index) = (run.sources.clone(), run.execution_index);
+        Self { sources, outputs: outputs.clone(), error, execution_index }
+    }
+}
+
 impl RunData {
-    pub(super) fn new(plan: Arc<Plan>, start: Arc<StartFacts>) -> Self {
+    /// An execution of which no node has run.
+    pub fn new(plan: Arc<Plan>, start: Arc<StartFacts>) -> Self {
         let count = plan.definition.nodes.len();
         Self { plan, start, runs: vec![Vec::new(); count], memory: vec![None; count] }
     }
 
     pub(super) fn push(&mut self, node: usize, run: NodeRunData) {
         self.runs[node].push(run);
+    }
+
+    /// Takes in what an event of an earlier link says that a node gave.
+    pub fn take(&mut self, event: &ExecutionEvent) {
+        let (run, outputs, error) = match event {
+            ExecutionEvent::NodeCompleted { run, outputs, .. } => (run, outputs, None),
+            ExecutionEvent::NodeFailed { run, outputs: Some(outputs), error, .. } => {
+                (run, outputs, Some(error.clone()))
+            }
+            _ => return,
+        };
+        if let Some(node) = self.plan.graph.index(&run.node) {
+            self.push(node, NodeRunData::new(run, outputs, error));
+        }
     }
 
     pub(super) fn set_memory(&mut self, node: usize, memory: JsonObject) {

@@ -58,6 +58,23 @@ impl Waiting {
         Some(complete)
     }
 
+    /// Every gathering, in the order in which nodes began to wait: the node, which of its gatherings, the inputs so far.
+    pub(super) fn gatherings(&self) -> impl Iterator<Item = (usize, usize, &Gathered)> {
+        self.nodes
+            .iter()
+            .flat_map(|(node, entries)| entries.iter().map(move |(gathering, gathered)| (*node, *gathering, gathered)))
+    }
+
+    /// Puts a gathering back; they come in the order of [`Self::gatherings`].
+    pub(super) fn restore(&mut self, node: usize, gathering: usize, gathered: Gathered) {
+        match self.nodes.iter_mut().find(|(waiting, _)| *waiting == node) {
+            Some((_, entries)) => {
+                entries.insert(gathering, gathered);
+            }
+            None => self.nodes.push((node, BTreeMap::from([(gathering, gathered)]))),
+        }
+    }
+
     fn first(&self, node: usize) -> Option<&Gathered> {
         self.nodes.iter().find(|(waiting, _)| *waiting == node)?.1.values().next()
     }

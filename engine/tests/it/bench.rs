@@ -13,7 +13,7 @@ use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::checkpoint::CheckpointStore;
 use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
-use timeloom_engine::{Engine, EngineOptions, EngineParts};
+use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_store::{
@@ -92,6 +92,8 @@ pub(crate) struct World {
     pub(crate) calls: Arc<Calls>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) checkpoints: Arc<MemoryCheckpoint>,
+    /// When executions go on in another stream.
+    pub(crate) continue_as_new: ContinueAsNew,
     registry: Arc<NodeRegistry>,
     ids: Arc<dyn Ids>,
 }
@@ -109,7 +111,13 @@ impl World {
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::clone(&ids),
         );
-        Self { log, commands, calls, clock, checkpoints: Arc::default(), registry, ids }
+        let continue_as_new = ContinueAsNew::default();
+        Self { log, commands, calls, clock, checkpoints: Arc::default(), continue_as_new, registry, ids }
+    }
+
+    /// A world in which executions go on in another stream after so many events.
+    pub(crate) fn in_links_of(events_max: u64) -> Self {
+        Self { continue_as_new: ContinueAsNew { events_max, ..ContinueAsNew::default() }, ..Self::new() }
     }
 
     /// An engine that was not started.
@@ -141,6 +149,7 @@ impl World {
             executions_max,
             bursts_max: 4,
             code_limits: Limits::EXPRESSION,
+            continue_as_new: self.continue_as_new,
         };
         Engine::new(parts, options)
     }
@@ -171,13 +180,39 @@ impl World {
         self.commands.start_execution(&self.context(), start).await.unwrap().value
     }
 
-    /// The execution's events as recorded.
+    /// The events of one stream as recorded.
     pub(crate) async fn recorded(&self, id: ExecutionId) -> Vec<Arc<RecordedEvent>> {
-        self.log.read_stream(&execution(id), Revision::default(), Direction::Forward, 1_000).await.unwrap()
+        let mut recorded: Vec<Arc<RecordedEvent>> = Vec::new();
+        loop {
+            let after = recorded.last().map_or(Revision::default(), |last| last.revision);
+            let page = self.log.read_stream(&execution(id), after, Direction::Forward, 1_000).await.unwrap();
+            let complete = page.len() < 1_000;
+            recorded.extend(page);
+            if complete {
+                return recorded;
+            }
+        }
+    }
+
+    /// The events of a workflow as recorded.
+    pub(crate) async fn workflow(&self, id: WorkflowId) -> Vec<Arc<RecordedEvent>> {
+        let stream = StreamKey::new(TenantId(1), "workflow", id.to_string());
+        self.log.read_stream(&stream, Revision::default(), Direction::Forward, 1_000).await.unwrap()
     }
 
     pub(crate) async fn events(&self, id: ExecutionId) -> Vec<ExecutionEvent> {
         self.recorded(id).await.iter().map(|event| codec::decode(event).unwrap()).collect()
+    }
+
+    /// The events of all links of the execution's chain.
+    pub(crate) async fn links(&self, root: ExecutionId) -> Vec<Vec<ExecutionEvent>> {
+        let (mut links, mut next) = (Vec::new(), Some(root));
+        while let Some(id) = next {
+            let events = self.events(id).await;
+            next = left_for(events.last());
+            links.push(events);
+        }
+        links
     }
 
     /// Waits until the execution holds an event that passes `wanted`.
@@ -198,11 +233,19 @@ impl World {
         }
     }
 
-    /// Waits for the execution's end.
+    /// Waits for the execution's end, in whatever stream that is.
     pub(crate) async fn ended(&self, id: ExecutionId) -> Finished {
-        self.saw(id, ends).await;
-        let events = self.events(id).await;
-        Finished { id, state: fold(&events), events, calls: self.calls.made() }
+        let mut link = id;
+        loop {
+            self.saw(link, ends).await;
+            match left_for(self.events(link).await.last()) {
+                Some(next) => link = next,
+                None => break,
+            }
+        }
+        let links = self.links(id).await;
+        let state = links.iter().map(|events| fold(events)).reduce(Execution::joined).unwrap();
+        Finished { id, state, events: links.concat(), calls: self.calls.made() }
     }
 
     /// Runs a file by hand from beginning to end.
@@ -229,13 +272,22 @@ pub(crate) fn execution(id: ExecutionId) -> StreamKey {
     StreamKey::new(TenantId(1), "execution", id.to_string())
 }
 
-/// Whether an event is the last of its execution.
+/// The stream in which an execution goes on that was left with `event`.
+fn left_for(event: Option<&ExecutionEvent>) -> Option<ExecutionId> {
+    match event {
+        Some(ExecutionEvent::ExecutionContinuedAsNew { next, .. }) => Some(*next),
+        _ => None,
+    }
+}
+
+/// Whether an event is the last of its stream.
 pub(crate) fn ends(event: &ExecutionEvent) -> bool {
     matches!(
         event,
         ExecutionEvent::ExecutionCompleted { .. }
             | ExecutionEvent::ExecutionFailed { .. }
             | ExecutionEvent::ExecutionCancelled { .. }
+            | ExecutionEvent::ExecutionContinuedAsNew { .. }
     )
 }
 

@@ -5,21 +5,25 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
-use timeloom_domain::ids::{CommandId, ExecutionId, TenantId, WorkflowId};
-use timeloom_store::{Append, Direction, EventLog, Expected, NewEvent, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_domain::ids::{CommandId, ExecutionId, WorkflowId};
+use timeloom_store::{
+    Append, Direction, EventLog, Expected, Filter, NewEvent, Position, RecordedEvent, TenantScope, codec,
+};
 use uuid::Uuid;
 
-use crate::bench::{World, at, chain, execution, file, fold, node, trigger};
+use crate::bench::{World, at, chain, execution, file, node, trigger};
+use crate::control::until;
 
 /// What must be the same after every crash: what each node run gave, and how it all ended.
-fn result(state: &Execution) -> Value {
+pub(crate) fn result(state: &Execution) -> Value {
     let runs = state.node_runs.iter().map(|run| {
         json!([run.node, run.run_index, run.status, run.outputs, run.memory, run.error, run.sources, run.pinned])
     });
     json!([state.status, state.error, state.failed_node, runs.collect::<Vec<_>>()])
 }
 
-async fn copy(world: &World, events: &[Arc<RecordedEvent>]) {
+/// Appends events of another log as they are.
+pub(crate) async fn copy(world: &World, events: &[Arc<RecordedEvent>]) {
     for (number, event) in events.iter().enumerate() {
         let copied = NewEvent {
             id: event.id,
@@ -61,8 +65,9 @@ async fn go_on(
     workflow: &[Arc<RecordedEvent>],
     kept: &[Arc<RecordedEvent>],
     id: ExecutionId,
+    events_max: u64,
 ) -> (World, Vec<ExecutionEvent>) {
-    let world = World::new();
+    let world = World::in_links_of(events_max);
     copy(&world, workflow).await;
     copy(&world, kept).await;
     // The outside world remembers the attempts that it is known to have refused.
@@ -76,25 +81,32 @@ async fn go_on(
     let engine = world.engine();
     engine.start().await.unwrap();
     let events = world.ended(id).await.events;
+    until("it is let go", || engine.open_count() == 0).await;
     engine.stop().await;
     (world, events)
 }
 
 /// Runs `file`, then cuts its history after every event and lets a new process go on.
 async fn survives_every_crash(file: &Value) {
-    let first = World::new();
+    survives_every_crash_in_links_of(LINK_EVENTS, file).await;
+}
+
+/// The same with executions that go on in another stream after so many events.
+async fn survives_every_crash_in_links_of(events_max: u64, file: &Value) {
+    let first = World::in_links_of(events_max);
     let finished = first.run_in(file, ExecutionMode::Production).await;
-    let recorded = first.recorded(finished.id).await;
+    let everything = Filter { categories: vec!["execution".into()], ..Filter::default() };
+    let recorded = first.log.read_all(TenantScope::All, Position::START, Direction::Forward, &everything, 1_000);
+    let recorded = recorded.await.unwrap();
+    assert_eq!(recorded.len(), finished.events.len());
     let workflow_id: WorkflowId = finished.state.start.as_ref().unwrap().workflow_id;
-    let workflow = StreamKey::new(TenantId(1), "workflow", workflow_id.to_string());
-    let workflow = first.log.read_stream(&workflow, Revision::default(), Direction::Forward, 100).await.unwrap();
+    let workflow = first.workflow(workflow_id).await;
     for cut in 1..=recorded.len() {
-        let (world, events) = go_on(&workflow, &recorded[..cut], finished.id).await;
+        let (world, events) = go_on(&workflow, &recorded[..cut], finished.id, events_max).await;
         let after = format!("after a crash behind event {cut} of {:?}", finished.story());
-        assert_eq!(result(&fold(&events)), result(&finished.state), "{after}");
+        assert_eq!(result(&world.ended(finished.id).await.state), result(&finished.state), "{after}");
         assert!(conclusions(&events).values().all(|count| *count == 1), "{after}: {events:#?}");
         let kept = &events[..cut];
-        assert_eq!(world.recorded(finished.id).await.len(), events.len());
         let (before, whole) = (attempts(kept), attempts(&events));
         let calls = world.calls.made();
         for (key, numbers) in &whole {
@@ -113,6 +125,9 @@ async fn survives_every_crash(file: &Value) {
     }
     assert!(execution(finished.id).id.len() > 10);
 }
+
+/// More events than any of these runs has.
+const LINK_EVENTS: u64 = 10_000;
 
 fn retries(name: &str, node_type: &str, failures: u64) -> Value {
     let fields = json!({"retryOnFail": true, "maxTries": 5, "waitBetweenTries": 0});
@@ -162,4 +177,35 @@ async fn runs_that_fail() {
     survives_every_crash(&file("v1", &nodes, &["Start>Fails", "Fails.1>Error"])).await;
     survives_every_crash(&chain(&[at("Mark", "mark", 0, 0), node("Fails", "flaky", json!({}), json!({}))])).await;
     survives_every_crash(&chain(&[node("Fails", "effect", json!({"failures": 99}), json!({}))])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_with_an_effect_that_goes_through_many_streams() {
+    let nodes = [
+        trigger(),
+        node("Loop", "rounds", json!({"rounds": 3, "outputs": 2}), json!({})),
+        at("Call", "effect", 0, 0),
+        node("After", "trace", json!({"of": "Start"}), json!({})),
+    ];
+    let file = file("v1", &nodes, &["Start>Loop", "Loop>Call", "Call>Loop", "Loop.1>After"]);
+    for events_max in [2, 3, 5] {
+        survives_every_crash_in_links_of(events_max, &file).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_joins_and_further_attempts_that_go_through_many_streams() {
+    let nodes = [
+        trigger(),
+        at("A", "effect", 0, 0),
+        retries("B", "flaky", 2),
+        node("Join", "append", json!({"inputs": 2}), json!({})),
+        node("Fails", "effect", json!({"failures": 99}), json!({})),
+    ];
+    for order in ["v0", "v1"] {
+        let file = file(order, &nodes, &["Start>A", "Start>B", "A>Join", "B>Join.1", "Join>Fails"]);
+        for events_max in [2, 4] {
+            survives_every_crash_in_links_of(events_max, &file).await;
+        }
+    }
 }

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use timeloom_domain::definition::parse;
 use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{
-    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeRunStatus, StartFacts,
+    ChainPlace, Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeRunStatus, StartFacts,
 };
-use timeloom_domain::ids::WorkflowId;
+use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::{Item, Items, Outputs};
-use timeloom_engine::machine::{Action, Machine};
+use timeloom_engine::machine::{Action, Machine, RunData, run_counts};
 use timeloom_engine::plan::Plan;
 use uuid::Uuid;
 
@@ -156,6 +156,20 @@ fn told_runs(state: &Execution) -> Vec<(String, usize, Outputs)> {
         .collect()
 }
 
+/// The machine as the next link of the chain has it: from the stored form of the summary, and what the links before hold.
+fn through_a_seam(machine: &Machine, before: &[ExecutionEvent], link: u32) -> Machine {
+    let id = ExecutionId(Uuid::from_u128(u128::from(link)));
+    let place = ChainPlace { previous: id, root: id, link: link + 1 };
+    let stored = serde_json::to_string(&machine.continuation(place, 5)).unwrap();
+    let summary: Continuation = serde_json::from_str(&stored).unwrap();
+    assert_eq!(summary, machine.continuation(place, 5));
+    let plan = Arc::clone(machine.plan());
+    let mut data = RunData::new(Arc::clone(&plan), Arc::new(summary.start.clone()));
+    before.iter().for_each(|event| data.take(event));
+    assert_eq!(run_counts(&plan, &data), summary.run_counts);
+    Machine::continued(plan, &summary, data)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -198,6 +212,32 @@ proptest! {
             let (mut anew, _) = machine(&file);
             events[..=cut].iter().for_each(|event| anew.apply(event));
             prop_assert_eq!(format!("{:?}", anew.next()), format!("{:?}", live.next()));
+        }
+    }
+
+    #[test]
+    fn a_machine_that_went_through_seams_wants_and_gives_what_it_would_have_without(
+        file in workflow(),
+        answers in prop::collection::vec(answer(), 1..8),
+        every in 1..6_usize,
+    ) {
+        let events = history(&file, &answers);
+        let (mut live, _) = machine(&file);
+        let (mut chained, _) = machine(&file);
+        let mut seams = 0;
+        for (cut, event) in events.iter().enumerate() {
+            live.apply(event);
+            chained.apply(event);
+            prop_assert_eq!(chained.may_continue(), live.may_continue());
+            if cut.is_multiple_of(every) && chained.may_continue() {
+                chained = through_a_seam(&chained, &events[..=cut], seams);
+                seams += 1;
+            }
+            prop_assert_eq!(format!("{:?}", chained.next()), format!("{:?}", live.next()), "behind event {}", cut);
+            prop_assert_eq!(finished_runs(&chained), finished_runs(&live));
+            for node in 0..live.plan().definition.nodes.len() {
+                prop_assert_eq!(chained.data().memory(node), live.data().memory(node));
+            }
         }
     }
 }

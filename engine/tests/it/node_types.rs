@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
 use timeloom_domain::definition::Node;
 use timeloom_domain::execution::ExecutionEvent;
-use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{
     Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs,
     SharedNodeType,
 };
 use timeloom_expressions::scope::{Found, Lookup};
-use timeloom_store::{Direction, EventLog, MemoryLog, Revision, StreamKey, codec};
+use timeloom_store::{Direction, EventLog, Filter, MemoryLog, RecordedEvent, Revision, TenantScope, codec};
 
 /// What the nodes did, as the world outside saw it.
 #[derive(Default)]
@@ -129,14 +128,18 @@ impl NodeType for Effect {
 }
 
 impl Effect {
-    /// Whether the log shows that this very attempt was announced.
+    /// Whether the log shows that this very attempt was announced, and nothing of its stream after that.
     async fn is_announced(&self, key: &str) -> bool {
         let Some(log) = self.log.upgrade() else { return false };
-        let (execution, _) = key.rsplit_once('-').unwrap();
-        let stream = StreamKey::new(TenantId(1), "execution", execution);
-        let newest = log.read_stream(&stream, Revision(u64::MAX), Direction::Backward, 1).await.unwrap();
-        let newest: ExecutionEvent = codec::decode(&newest[0]).unwrap();
-        matches!(newest, ExecutionEvent::NodeStarted { idempotency_key, .. } if idempotency_key == key)
+        let starts = Filter { event_types: vec!["NodeStarted".into()], ..Filter::default() };
+        let starts = log.read_all(TenantScope::All, log.head(), Direction::Backward, &starts, 1_000).await.unwrap();
+        let announces = |event: &RecordedEvent| {
+            let event: ExecutionEvent = codec::decode(event).unwrap();
+            matches!(event, ExecutionEvent::NodeStarted { idempotency_key, .. } if idempotency_key == key)
+        };
+        let Some(start) = starts.iter().find(|event| announces(event)) else { return false };
+        let newest = log.read_stream(&start.stream, Revision(u64::MAX), Direction::Backward, 1).await.unwrap();
+        newest[0].revision == start.revision
     }
 }
 

@@ -16,7 +16,7 @@ use crate::bench::{World, at, chain, execution, node};
 use crate::control::until;
 
 /// A log whose first subscription is fed by the test, and that notes what was asked.
-struct Watched {
+pub(crate) struct Watched {
     log: Arc<MemoryLog>,
     first: Mutex<Option<mpsc::Receiver<SubscriptionMessage>>>,
     subscribed: Mutex<Vec<Position>>,
@@ -24,13 +24,13 @@ struct Watched {
 }
 
 impl Watched {
-    fn over(world: &World) -> Arc<Self> {
+    pub(crate) fn over(world: &World) -> Arc<Self> {
         let (subscribed, read) = (Mutex::default(), Mutex::default());
         Arc::new(Self { log: Arc::clone(&world.log), first: Mutex::new(None), subscribed, read })
     }
 
     /// The same with a first subscription that brings what is sent here.
-    fn fed(world: &World) -> (Arc<Self>, mpsc::Sender<SubscriptionMessage>) {
+    pub(crate) fn fed(world: &World) -> (Arc<Self>, mpsc::Sender<SubscriptionMessage>) {
         let (sender, receiver) = mpsc::channel(16);
         let watched = Self::over(world);
         *watched.first.lock().unwrap() = Some(receiver);

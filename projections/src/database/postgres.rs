@@ -21,6 +21,8 @@ use crate::read_model::Fold;
 
 /// Version of the layout of the schema; each projection's tables have a version of their own.
 const LAYOUT_VERSION: i64 = 2;
+/// Statements kept prepared by the connection that writes: those of a build each, many times over.
+const STATEMENTS_MAX: usize = 256;
 /// How long a connection may take to be made.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -28,10 +30,13 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// has no statistics from which the planner could know it.
 const SETTINGS: &str = "
     SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
-    SET plan_cache_mode = force_generic_plan; SET lock_timeout = '10s';";
+    SET lock_timeout = '10s';";
 
-/// The one that writes: rows can be built again, so a lost last moment costs nothing.
-const WRITER_SETTINGS: &str = "SET synchronous_commit = off";
+/// The one that writes: rows can be built again, so a lost last moment costs nothing; its statements have one plan each.
+const WRITER_SETTINGS: &str = "SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;";
+
+/// Those that read: which index is best depends on what is asked for.
+const READER_SETTINGS: &str = "SET plan_cache_mode = force_custom_plan;";
 
 /// The lock of whoever writes the schema.
 const LOCK: &str = "SELECT current_schema()::text, pg_try_advisory_lock(hashtextextended('timeloom read models ' || current_schema(), 0))";
@@ -60,7 +65,7 @@ pub(super) fn config_of(url: &str) -> Result<Config, StorageError> {
 
 /// Prepares a new connection that reads.
 pub(super) async fn prepare_reader(client: &Client) -> Result<(), tokio_postgres::Error> {
-    client.batch_execute(SETTINGS).await
+    client.batch_execute(&[SETTINGS, READER_SETTINGS].concat()).await
 }
 
 /// The connection that writes.
@@ -85,8 +90,7 @@ impl Postgres {
             in_transaction: false,
             _driver: driver,
         };
-        opened.run(SETTINGS)?;
-        opened.run(WRITER_SETTINGS)?;
+        opened.run(&[SETTINGS, WRITER_SETTINGS].concat())?;
         let lock = opened.runtime.block_on(opened.client.query_one(LOCK, &[])).map_err(StorageError::from)?;
         let (schema, locked): (Option<String>, Option<bool>) = (lock.get(0), lock.get(1));
         let Some(schema) = schema else {
@@ -115,6 +119,10 @@ impl Postgres {
     }
 
     fn prepare_all(&mut self, sqls: &[&str]) -> Result<(), (usize, StorageError)> {
+        if self.statements.len() + sqls.len() > STATEMENTS_MAX {
+            // Most are of builds that are gone.
+            self.statements.clear();
+        }
         for (number, sql) in sqls.iter().enumerate() {
             if !self.statements.contains_key(*sql) {
                 let prepared =

@@ -205,6 +205,16 @@ impl Named {
         self.dialect.schema(&created)
     }
 
+    /// Looks over the rows, so that the planner of questions knows them.
+    pub fn analyze(&self) -> String {
+        let analyze = |name| format!("ANALYZE {};", quoted(name, self.generation));
+        match self.dialect {
+            // Its questions name the index that they walk.
+            Dialect::Sqlite => String::new(),
+            Dialect::Postgres => join(self.table.names().map(analyze), ""),
+        }
+    }
+
     /// Gives the plain names to this build, for people who look into the database.
     pub fn show(&self) -> String {
         let show = |name| {
@@ -263,9 +273,12 @@ impl Named {
                     join(wanted, " AND ")
                 )
             }
+            // Asked this way there is one index that can be used, whatever the planner thinks of a table that has just been
+            // made.
             Dialect::Postgres => format!(
                 "SELECT wanted.place, {selected} FROM {} WITH ORDINALITY AS wanted ({}, place) \
-                 JOIN {name} AS version ON {} AND version.to_position IS NULL {beside}",
+                 CROSS JOIN LATERAL (SELECT * FROM {name} AS version WHERE {} \
+                 ORDER BY version.from_position DESC LIMIT 1) AS version {beside}",
                 unnested(&kinds),
                 names(&key),
                 equal("version", "wanted", &key),

@@ -28,6 +28,8 @@ static TABLE: Table = Table {
         text("cancel_reason").optional(),
         integer("nodes_completed").optional(),
         integer("nodes_failed").optional(),
+        blob("continued_from").optional(),
+        blob("continued_as").optional(),
         integer("created_position"),
         integer("revision"),
     ],
@@ -48,7 +50,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Executions {
     const NAME: &'static str = "executions";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const CATEGORY: &'static str = CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = Key;
@@ -88,6 +90,8 @@ impl ReadModel for Executions {
             row.cancel_reason.as_ref().into(),
             row.nodes_completed.into(),
             row.nodes_failed.into(),
+            row.continued_from.as_ref().map(|id| &id.0).into(),
+            row.continued_as.as_ref().map(|id| &id.0).into(),
             row.created_position.into(),
             row.revision.into(),
         ]);
@@ -134,6 +138,8 @@ pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<ExecutionRow, StorageErr
         cancel_reason: cells.take()?,
         nodes_completed: cells.take()?,
         nodes_failed: cells.take()?,
+        continued_from: cells.take::<Option<_>>()?.map(ExecutionId),
+        continued_as: cells.take::<Option<_>>()?.map(ExecutionId),
         created_position: cells.take()?,
         updated_position,
         revision: cells.take()?,

@@ -5,11 +5,19 @@ mod as_of;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod determinism;
+#[cfg(test)]
 mod feed;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod parked;
+#[cfg(test)]
 mod places;
+#[cfg(test)]
+mod postgres;
+#[cfg(test)]
+mod rebuild;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]

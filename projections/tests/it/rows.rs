@@ -7,13 +7,13 @@ use timeloom_domain::ids::TenantId;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
-use timeloom_projections::{Page, SettingsSummary, WorkflowFilter};
+use timeloom_projections::{ExecutionFilter, Page, SettingsSummary, WorkflowFilter};
 use timeloom_store::Revision;
 
 use crate::places::Place;
 use crate::world::{
-    TENANT, Told, caught_up, completed, definition, execution_id, items, log_of, position, run, slug, start, told,
-    told_by, workflow_id,
+    TENANT, Told, caught_up, completed, continued, definition, execution_id, items, log_of, position, run, slug, start,
+    told, told_by, workflow_id,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,6 +123,44 @@ async fn an_execution_row_changes_with_its_status_and_counts_nodes_at_its_end() 
         assert_eq!((failed.error.as_deref(), failed.error_node.as_deref()), (Some("no such host"), Some("n2")));
         assert_eq!((failed.nodes_completed, failed.nodes_failed), (Some(2), Some(1)));
         assert_eq!((failed.created_position, failed.revision), (position(1), Revision(7)));
+        models.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_stream_of_a_long_execution_has_a_row_that_names_its_neighbours() {
+    let (first, second) = (execution_id(0), execution_id(1));
+    let story = [
+        told(first, &start(1)),
+        told(first, &completed(0, &[1])),
+        told(first, &ExecutionEvent::ExecutionContinuedAsNew { next: second, at_ms: 5_000 }),
+        told(second, &continued(first, 1)),
+        told(second, &completed(1, &[1])),
+        told(second, &completed(2, &[1])),
+        told(second, &ExecutionEvent::ExecutionCompleted { at_ms: 9_000 }),
+    ];
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let row = async |id, at| models.execution(TENANT, id, Some(position(at))).await.unwrap().unwrap();
+        let left = row(first, 7).await;
+        assert_eq!(
+            (left.status, left.continued_from, left.continued_as),
+            (ExecutionStatus::Continued, None, Some(second))
+        );
+        assert_eq!((left.nodes_completed, left.ended_at_ms), (Some(1), Some(5_000)));
+        let running = row(second, 4).await;
+        assert_eq!((running.status, running.continued_from), (ExecutionStatus::Running, Some(first)));
+        assert_eq!((running.workflow_id, running.workflow_version), (left.workflow_id, left.workflow_version));
+        let ended = row(second, 7).await;
+        assert_eq!(
+            (ended.status, ended.nodes_completed, ended.continued_as),
+            (ExecutionStatus::Completed, Some(2), None)
+        );
+        let runs = models.node_runs(TENANT, second, None).await.unwrap();
+        assert_eq!(runs.iter().map(|run| run.execution_index).collect::<Vec<_>>(), [1, 2], "they count on");
+        let filter = ExecutionFilter { status: Some(ExecutionStatus::Continued), ..ExecutionFilter::default() };
+        let listed = models.executions(TENANT, None, &Page::first(10), filter).await.unwrap().rows;
+        assert_eq!(listed.iter().map(|row| row.id).collect::<Vec<_>>(), [first]);
         models.close().await.unwrap();
     }
 }

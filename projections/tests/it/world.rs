@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
-    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, StartFacts,
+    Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, StartFacts,
 };
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
@@ -30,6 +31,9 @@ pub const TENANT: TenantId = TenantId(1);
 /// Long enough for a busy machine; nothing waits so long that works.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often is looked whether something holds.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// One event of a story.
 #[derive(Debug, Clone)]
 pub struct Told {
@@ -47,6 +51,18 @@ pub fn told_by<E: Event + Serialize>(tenant: TenantId, id: impl ToString, event:
     Told { stream: StreamKey::new(tenant, E::CATEGORY, id.to_string()), event: encode(event).unwrap() }
 }
 
+/// The same event as no build can read it yet: of a version to come.
+pub fn of_a_later_version(mut told: Told) -> Told {
+    told.event.event_version = 99;
+    told
+}
+
+/// The same event as no build can read it: its payload is not what its type says.
+pub fn spoilt(mut told: Told) -> Told {
+    told.event.payload = Arc::from(RawValue::from_string(r#"{"type":"spoilt"}"#.to_owned()).unwrap());
+    told
+}
+
 /// An empty log whose clock stands, so that the same story is the same log.
 pub fn empty_log() -> Arc<MemoryLog> {
     MemoryLog::new(Arc::new(|| DateTime::<Utc>::from_timestamp(1_700_000_000, 0).unwrap()))
@@ -62,22 +78,26 @@ pub async fn log_of(story: &[Told]) -> Arc<MemoryLog> {
 /// Appends a story, an append each event.
 pub async fn tell(log: &MemoryLog, story: &[Told]) {
     for told in story {
-        let number = u128::from(log.head().0) + 1;
-        let event = NewEvent {
-            id: EventId(Uuid::from_u128(number)),
-            event_type: told.event.event_type.into(),
-            event_version: told.event.event_version,
-            payload: Arc::clone(&told.event.payload),
-            metadata: Arc::new(Metadata {
-                actor: Actor::Local("tester".to_owned()),
-                command_id: CommandId(Uuid::from_u128(number)),
-                causation_id: None,
-                correlation_id: None,
-            }),
-        };
+        let event = new_event(u128::from(log.head().0) + 1, told);
         let command_id = event.metadata.command_id;
         let stream = told.stream.clone();
         log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
+    }
+}
+
+/// An event to append, with a number for its ids.
+pub fn new_event(number: u128, told: &Told) -> NewEvent {
+    NewEvent {
+        id: EventId(Uuid::from_u128(number)),
+        event_type: told.event.event_type.into(),
+        event_version: told.event.event_version,
+        payload: Arc::clone(&told.event.payload),
+        metadata: Arc::new(Metadata {
+            actor: Actor::Local("tester".to_owned()),
+            command_id: CommandId(Uuid::from_u128(number)),
+            causation_id: None,
+            correlation_id: None,
+        }),
     }
 }
 
@@ -93,6 +113,16 @@ pub async fn caught_up(store: impl Into<ReadModelStore>, log: &Arc<MemoryLog>) -
 pub async fn reach(models: &ReadModels, position: Position) {
     let reached = models.wait_for(position, PATIENCE).await;
     reached.unwrap_or_else(|behind| panic!("{behind}: {:?}, {:?}", models.fault(), models.status()));
+}
+
+/// Waits until something holds that nobody announces.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !holds() {
+            tokio::time::sleep(LOOK).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("{what}"));
 }
 
 /// The dump of read models built in one go.
@@ -135,6 +165,23 @@ pub fn start(workflow: usize) -> ExecutionEvent {
         pins: BTreeMap::new(),
         seed: 7,
         at_ms: 1_000,
+    }))
+}
+
+/// How the stream after that of `previous` begins, with so many node runs behind it.
+pub fn continued(previous: ExecutionId, earlier_runs: usize) -> ExecutionEvent {
+    let ExecutionEvent::ExecutionStarted(facts) = start(1) else { unreachable!("an execution starts") };
+    ExecutionEvent::ExecutionContinued(Box::new(Continuation {
+        previous,
+        root: previous,
+        link: 1,
+        start: facts.without_items(),
+        earlier_runs,
+        run_counts: BTreeMap::new(),
+        due: Vec::new(),
+        waiting: Vec::new(),
+        memory: BTreeMap::new(),
+        at_ms: 5_000,
     }))
 }
 
@@ -302,6 +349,7 @@ fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
         14 | 15 => completed(open, &[1]),
         16 | 17 => ExecutionEvent::ExecutionWaiting { node, until_ms: 99 },
         18 | 19 => ExecutionEvent::ExecutionResumed { node },
+        20 if how > 200 => ExecutionEvent::ExecutionContinuedAsNew { next: execution_id(99), at_ms: 2_002 },
         20 => ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() },
         21 => ExecutionEvent::ExecutionCompleted { at_ms: 2_000 },
         22 => ExecutionEvent::ExecutionFailed { node: Some(node), error, at_ms: 2_001 },

@@ -147,6 +147,16 @@ impl Execution {
         self.row.nodes_failed
     }
 
+    /// Id of the execution from which it goes on: a very long execution is a chain of them.
+    async fn continued_from(&self) -> Option<Uuid> {
+        self.row.continued_from.map(|id| id.0)
+    }
+
+    /// Id of the execution as which it goes on.
+    async fn continued_as(&self) -> Option<Uuid> {
+        self.row.continued_as.map(|id| id.0)
+    }
+
     /// Position of its first event.
     async fn created_position(&self) -> PositionScalar {
         PositionScalar(self.row.created_position)

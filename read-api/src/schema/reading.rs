@@ -109,6 +109,7 @@ pub(crate) fn state<'a>(context: &Context<'a>) -> Result<&'a ApiState> {
 pub(crate) fn rows<T>(found: std::result::Result<T, ProjectionError>) -> Result<T> {
     found.map_err(|error| match error {
         ProjectionError::Behind(behind) => coded("BEHIND", behind.to_string()),
+        ProjectionError::NotMade { .. } => coded("BEHIND", error.to_string()),
         other => fault(&other),
     })
 }

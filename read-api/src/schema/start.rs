@@ -70,6 +70,8 @@ pub(crate) struct StartExecutionInput {
 #[derive(Debug)]
 pub(crate) struct StartExecutionPayload {
     id: Option<ExecutionId>,
+    /// The execution as which it went on last: what is told below is of that one.
+    last: Option<ExecutionId>,
     status: Option<ExecutionStatus>,
     ended_by: Option<Arc<RecordedEvent>>,
     timed_out: bool,
@@ -79,7 +81,7 @@ pub(crate) struct StartExecutionPayload {
 impl StartExecutionPayload {
     fn refused(error: UserError) -> Self {
         let written = Written { errors: vec![error], ..Written::default() };
-        Self { id: None, status: None, ended_by: None, timed_out: false, written }
+        Self { id: None, last: None, status: None, ended_by: None, timed_out: false, written }
     }
 }
 
@@ -112,10 +114,11 @@ impl StartExecutionPayload {
         }
     }
 
-    /// The execution, from the read models: asking for it waits until they show `position`.
+    /// The execution, from the read models: asking for it waits until they show `position`. Of a long one that went on as
+    /// other executions meanwhile: the last of them.
     #[graphql(complexity = "child_complexity + 5")]
     async fn execution(&self, context: &Context<'_>) -> Result<Option<Execution>> {
-        let Some(id) = self.id else { return Ok(None) };
+        let Some(id) = self.last else { return Ok(None) };
         let state = state(context)?;
         self.written.visible(state).await?;
         execution(state, id, None).await
@@ -172,7 +175,7 @@ pub(crate) async fn start(state: &ApiState, input: StartExecutionInput) -> Resul
     let Some((subscription, wait)) = listening else { return Ok(running(&outcome)) };
     // A repeated command may have ended before we listened: its history has the end.
     let subscription = if outcome.repeated { subscribe(state, id, Position::START) } else { subscription };
-    await_end(subscription, &outcome, wait).await
+    await_end(state, subscription, &outcome, wait).await
 }
 
 fn subscribe(state: &ApiState, id: ExecutionId, after: Position) -> Subscription {
@@ -184,10 +187,12 @@ fn subscribe(state: &ApiState, id: ExecutionId, after: Position) -> Subscription
 
 fn running(outcome: &Outcome<ExecutionId>) -> StartExecutionPayload {
     let (id, written) = Written::of(Ok(*outcome));
-    StartExecutionPayload { id, status: Some(ExecutionStatus::Running), ended_by: None, timed_out: false, written }
+    let status = Some(ExecutionStatus::Running);
+    StartExecutionPayload { id, last: id, status, ended_by: None, timed_out: false, written }
 }
 
 async fn await_end(
+    state: &ApiState,
     mut subscription: Subscription,
     outcome: &Outcome<ExecutionId>,
     wait: Duration,
@@ -201,7 +206,13 @@ async fn await_end(
                     payload.status = Some(status);
                     payload.written.position = Some(event.position);
                     payload.written.revision = Some(event.revision);
-                    if status.has_ended() {
+                    if status == ExecutionStatus::Continued {
+                        // The events of the next stream come after this one, however soon: none is missed.
+                        let next = next_link(&event)?;
+                        payload.last = Some(next);
+                        payload.status = Some(ExecutionStatus::Running);
+                        subscription = subscribe(state, next, event.position);
+                    } else if status.has_ended() {
                         payload.ended_by = Some(event);
                         return Ok(());
                     }
@@ -220,6 +231,14 @@ async fn await_end(
         Err(_) => payload.timed_out = true,
     }
     Ok(payload)
+}
+
+/// The execution as which one goes on that ended with `event`.
+fn next_link(event: &RecordedEvent) -> Result<ExecutionId> {
+    match codec::decode::<ExecutionEvent>(event).map_err(|error| fault(&error))? {
+        ExecutionEvent::ExecutionContinuedAsNew { next, .. } => Ok(next),
+        _ => Err(coded("CONTINUED", "the execution goes on as another one: see its events")),
+    }
 }
 
 /// Items as people write them: one object or a list, wrapped or bare.

@@ -215,7 +215,13 @@ async fn health_tells_live_from_ready() {
     let ready = server.client.get(server.url("/health/ready")).send().await.unwrap();
     assert_eq!(ready.status(), 503);
     let body: Value = ready.json().await.unwrap();
-    assert_eq!(body, json!({ "status": "not ready", "head": "1500", "readModels": { "position": "0", "lag": 1500 } }));
+    assert_eq!((&body["status"], &body["head"]), (&json!("not ready"), &json!("1500")));
+    let read_models = &body["readModels"];
+    assert_eq!((&read_models["position"], &read_models["lag"]), (&json!("0"), &json!(1500)));
+    assert_eq!(read_models["fault"], Value::Null);
+    let projections = read_models["projections"].as_array().unwrap();
+    assert_eq!(projections.len(), 5);
+    assert!(projections.iter().all(|projection| projection["lag"] == 1500 && projection["parked"] == 0));
     server.catch_up();
     server.data("query { workflows(waitFor: 1500) { nodes { id } } }", json!({})).await;
     assert_eq!(status(server.client.get(server.url("/health/ready"))).await, 200);

@@ -111,6 +111,29 @@ async fn a_caller_gets_the_end_without_read_models() {
 }
 
 #[tokio::test]
+async fn a_caller_gets_the_end_of_an_execution_that_went_on_as_another() {
+    let mut server = TestServer::start();
+    let next = unknown_id();
+    server.play_engine_that_goes_on(next);
+    let (id, _) = server.import("Flow").await;
+    let query = "mutation($input: StartExecutionInput!) { startExecution(input: $input) {
+        executionId status timedOut revision execution { id status continuedFrom continuedAs } } }";
+    let data = server.data(query, json!({ "input": { "workflowId": id, "waitFor": "COMPLETED" } })).await;
+    let payload = &data["startExecution"];
+    assert_eq!(
+        (&payload["status"], &payload["timedOut"], &payload["revision"]),
+        (&json!("COMPLETED"), &json!(false), &json!(3))
+    );
+    let root = &payload["executionId"];
+    let last = json!({ "id": next, "status": "COMPLETED", "continuedFrom": root, "continuedAs": null });
+    assert_eq!(payload["execution"], last);
+    let query = "query($id: UUID!) { execution(id: $id) { status continuedFrom continuedAs } }";
+    let first = server.data(query, json!({ "id": root })).await;
+    assert_eq!(first["execution"], json!({ "status": "CONTINUED", "continuedFrom": null, "continuedAs": next }));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_failed_execution_says_what_went_wrong() {
     let mut server = TestServer::start();
     server.play_engine(failed);

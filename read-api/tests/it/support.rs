@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use timeloom_commands::{Clock, Commands, Ids, SystemIds};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::event::Event as _;
-use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
-use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId, WorkflowId};
+use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, ServerOptions, Wiring, server};
@@ -129,6 +129,37 @@ impl TestServer {
                 if let SubscriptionMessage::Event(event) = message {
                     append(&log, &event.stream, vec![node_completed("Start", 0, json!({"n": 1})), ended()]).await;
                 }
+            }
+        });
+    }
+
+    /// Plays an engine that goes on in stream `next` after one node run.
+    pub(crate) fn play_engine_that_goes_on(&mut self, next: Uuid) {
+        let log = Arc::clone(&self.log);
+        let filter = Filter { event_types: vec![Arc::from("ExecutionStarted")], ..Filter::default() };
+        let mut started = log.subscribe(TenantScope::All, Position::START, filter, 100);
+        self.tasks.spawn(async move {
+            while let Some(message) = started.next().await {
+                let SubscriptionMessage::Event(event) = message else { continue };
+                let next_stream = StreamKey { id: next.to_string().into(), ..event.stream.clone() };
+                let (previous, next) = (ExecutionId(event.stream.id.parse().unwrap()), ExecutionId(next));
+                let ExecutionEvent::ExecutionStarted(start) = codec::decode(&event).unwrap() else { continue };
+                let left = ExecutionEvent::ExecutionContinuedAsNew { next, at_ms: 1_002 };
+                append(&log, &event.stream, vec![node_completed("Start", 0, json!({"n": 1})), left]).await;
+                let goes_on = ExecutionEvent::ExecutionContinued(Box::new(Continuation {
+                    previous,
+                    root: previous,
+                    link: 1,
+                    start: start.without_items(),
+                    earlier_runs: 1,
+                    run_counts: Default::default(),
+                    due: Vec::new(),
+                    waiting: Vec::new(),
+                    memory: Default::default(),
+                    at_ms: 1_002,
+                }));
+                append(&log, &next_stream, vec![goes_on, node_completed("Fill", 1, json!({"n": 2})), completed()])
+                    .await;
             }
         });
     }

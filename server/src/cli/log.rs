@@ -9,6 +9,7 @@ use timeloom_store::transfer::{CopyError, CopyPhase, CopyReport, copy};
 use timeloom_store::verify::{VerifyReport, verify};
 use timeloom_store::{ImportError, Position};
 
+use super::external::ExternalVerb;
 use super::progress::Progress;
 use super::{Access, Failure, output};
 use crate::config::Config;
@@ -43,6 +44,9 @@ pub enum LogVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Categories that other programs may append to by themselves
+    #[command(subcommand)]
+    External(ExternalVerb),
     /// Read a whole log and say whether it is what was recorded
     Verify {
         /// A data folder, postgres://… or http://… of a server; what --data or --database names when absent.
@@ -67,6 +71,7 @@ impl LogVerb {
                 };
                 copied(&from, &Location::Folder(destination), "backed up", access.json).await
             }
+            Self::External(verb) => verb.run(config).await,
             Self::Restore { backup, json } => restore(backup, &own(config)?, json).await,
             Self::Verify { location: named, json } => {
                 let place = named.map_or_else(|| own(config), |named| location(&named))?;

@@ -4,6 +4,7 @@ mod client;
 mod events;
 mod execution;
 mod expression;
+mod external;
 mod log;
 mod moment;
 pub mod output;

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use serde_json::json;
-use timeloom_commands::{Ids as _, SystemIds};
 use timeloom_projections::ProjectionStatus;
-use timeloom_store::clock::SystemClock;
-use timeloom_store_sqlite::{SqliteLog, SqliteOptions};
 
 use super::{Failure, output};
 use crate::config::Config;
+use crate::store::Store;
 
 #[derive(Debug, Subcommand)]
 pub enum ProjectionsVerb {
@@ -27,13 +25,11 @@ pub enum ProjectionsVerb {
 impl ProjectionsVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         let Self::Rebuild { names, json } = self;
-        let options = SqliteOptions::new(SystemIds.uuid(), Arc::new(SystemClock));
-        let (log, _blobs) = SqliteLog::open(&config.data, options)?;
+        let store = Store::open(config).await?;
         output::notice("reading the log …");
-        let shared = Arc::clone(&log) as Arc<dyn timeloom_store::EventLog>;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let report = timeloom_projections::rebuild(&config.data, shared, &names).await;
-        log.close().await;
+        let report = timeloom_projections::rebuild(store.read_models.clone(), Arc::clone(&store.log), &names).await;
+        store.close().await;
         let report = report?;
         if json {
             let parked = |status: &ProjectionStatus| json!({ "name": status.name, "parked": status.parked });

@@ -14,7 +14,7 @@ use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{CommandId, ExecutionId};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::NodeRegistry;
-use timeloom_store::{Filter, Position, StreamKey, Subscription, SubscriptionMessage, TenantScope};
+use timeloom_store::{EventLog, Filter, Position, StreamKey, Subscription, SubscriptionMessage, TenantScope};
 
 use super::client::Client;
 use super::workflow::read_file;
@@ -33,6 +33,9 @@ const STATE: &str = "query($id: ID!, $position: Position) {
 
 /// How often a person who waits is told how far the run is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Events of a run that may queue up before they are folded.
+const QUEUE_EVENTS_MAX: usize = 65_536;
 
 /// What `workflow run` takes.
 #[derive(Debug, Args)]
@@ -119,9 +122,7 @@ impl RunArguments {
         let import = ImportWorkflow { workflow_id: None, source };
         let workflow_id = self.told(app.commands.import_workflow(&context(), import).await)?.value;
         let execution_id = ExecutionId(SystemIds.uuid());
-        let stream = StreamKey::new(TENANT, ExecutionEvent::CATEGORY, execution_id.to_string());
-        let filter = Filter { stream: Some(stream), ..Filter::default() };
-        let mut events = app.log.subscribe(TenantScope::One(TENANT), Position::START, filter, 65_536);
+        let events = subscribe(&app.log, execution_id, Position::START);
         app.engine.start().await?;
         let start = StartExecution {
             execution_id: Some(execution_id),
@@ -132,13 +133,11 @@ impl RunArguments {
             items,
         };
         self.told(app.commands.start_execution(&context(), start).await)?;
-        let mut execution = Execution::default();
-        let followed = follow(&mut events, &mut execution);
+        let followed = follow(&app.log, events);
         match tokio::time::timeout(Duration::from_secs(self.timeout), followed).await {
-            Ok(result) => result?,
-            Err(_) => return Err(anyhow!("the run did not end within {} s: see --timeout", self.timeout).into()),
+            Ok(result) => Ok(result?),
+            Err(_) => Err(anyhow!("the run did not end within {} s: see --timeout", self.timeout).into()),
         }
-        Ok(execution)
     }
 
     /// What a command came to; a refusal is told to the person, piece by piece.
@@ -177,29 +176,54 @@ impl RunArguments {
             "timeoutMs": (self.timeout * 1_000).min(300_000),
         });
         let started = client.change("startExecution", START, input, json).await?;
-        let variables = json!({ "id": started["executionId"], "position": started["position"] });
-        let data = client.ask(STATE, variables).await?;
-        let state = data.pointer("/stateAt/state").cloned().unwrap_or_default();
-        Ok(serde_json::from_value(state).context("the server's answer is not an execution")?)
+        let (mut id, position) = (started["executionId"].clone(), &started["position"]);
+        let mut links = Vec::new();
+        loop {
+            let data = client.ask(STATE, json!({ "id": id, "position": position })).await?;
+            let state = data.pointer("/stateAt/state").cloned().unwrap_or_default();
+            let link: Execution = serde_json::from_value(state).context("the server's answer is not an execution")?;
+            let next = link.continued_as;
+            links.push(link);
+            match next {
+                Some(next) => id = json!(next),
+                None => return Ok(links.into_iter().reduce(Execution::joined).unwrap_or_default()),
+            }
+        }
     }
 }
 
-/// Folds the events of a run as they come, until it has ended; tells the person that it goes on.
-async fn follow(events: &mut Subscription, execution: &mut Execution) -> anyhow::Result<()> {
+fn subscribe(log: &Arc<dyn EventLog>, id: ExecutionId, after: Position) -> Subscription {
+    let stream = StreamKey::new(TENANT, ExecutionEvent::CATEGORY, id.to_string());
+    let filter = Filter { stream: Some(stream), ..Filter::default() };
+    log.subscribe(TenantScope::One(TENANT), after, filter, QUEUE_EVENTS_MAX)
+}
+
+/// Folds the events of a run as they come, through as many streams as it takes, until it has ended; tells the person that
+/// it goes on.
+async fn follow(log: &Arc<dyn EventLog>, mut events: Subscription) -> anyhow::Result<Execution> {
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+    let (mut links, mut execution) = (Vec::new(), Execution::default());
     loop {
         let message = tokio::select! {
             message = events.next() => message,
             _ = ticks.tick() => {
-                output::notice(&format!("running: {} node runs so far", execution.node_runs.len()));
+                let runs = execution.earlier_runs + execution.node_runs.len();
+                output::notice(&format!("running: {runs} node runs so far"));
                 continue;
             }
         };
         match message {
             Some(SubscriptionMessage::Event(recorded)) => {
                 execution.apply(&timeloom_store::codec::decode::<ExecutionEvent>(&recorded)?);
+                if let Some(next) = execution.continued_as {
+                    events = subscribe(log, next, recorded.position);
+                }
                 if execution.status.has_ended() {
-                    return Ok(());
+                    let has_next = execution.continued_as.is_some();
+                    links.push(std::mem::take(&mut execution));
+                    if !has_next {
+                        return Ok(links.into_iter().reduce(Execution::joined).unwrap_or_default());
+                    }
                 }
             }
             Some(SubscriptionMessage::Failed(error)) => return Err(error.into()),

@@ -39,6 +39,12 @@ impl Heads {
         self.young.insert(stream.clone(), head);
     }
 
+    /// Forgets the head of `stream`.
+    pub(crate) fn forget(&mut self, stream: &StreamKey) {
+        self.young.remove(stream);
+        self.old.remove(stream);
+    }
+
     /// Forgets everything: what was remembered may not have been committed.
     pub(crate) fn clear(&mut self) {
         self.young.clear();

@@ -14,7 +14,7 @@ use timeloom_store::{
     READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::blobs::{BlobFiles, SqliteBlobs};
@@ -70,6 +70,7 @@ pub struct SqliteLog {
     queued_bytes: QueuedBytes,
     blobs: Arc<BlobFiles>,
     tail: Arc<Tail>,
+    indexed: watch::Receiver<Position>,
     readers: Readers,
     history: Arc<dyn History>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -112,7 +113,7 @@ impl SqliteLog {
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
         let writer = Writer::new(file.clone(), connection, options.clock, blobs.files(), options.durability);
         let writer = writer.map_err(storage)?;
-        let tail = writer.tail();
+        let (tail, indexed) = (writer.tail(), writer.indexed());
         let readers = Readers::new(file, blobs.files());
         let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
         // The folder stays locked until the last commit is done, whoever drops the log when.
@@ -129,6 +130,7 @@ impl SqliteLog {
             queued_bytes: QueuedBytes::default(),
             blobs: blobs.files(),
             tail,
+            indexed,
             history: Arc::new(readers.clone()),
             readers,
             writer: Mutex::new(Some(thread)),
@@ -143,6 +145,12 @@ impl SqliteLog {
 
     pub(crate) fn readers(&self) -> &Readers {
         &self.readers
+    }
+
+    /// How far the index goes by which events of some categories and types are found: in steps of whole blocks, behind the
+    /// head. Reads and subscriptions are right wherever it is; they look at every row behind it.
+    pub fn indexed(&self) -> watch::Receiver<Position> {
+        self.indexed.clone()
     }
 
     /// The folder that the log is in.

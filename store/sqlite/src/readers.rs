@@ -17,6 +17,7 @@ use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::payloads::{any_reference, restore, restored_bytes};
 use crate::recorded::{COLUMNS, RowReader, signed, unsigned};
+use crate::selective::{page_end, read_selected};
 
 /// Reads that run at the same time.
 const CONNECTIONS_MAX: usize = 4;
@@ -115,7 +116,7 @@ impl Readers {
                 Direction::Forward => Range { after, up_to: Position(u64::MAX) },
                 Direction::Backward => Range { after: Position::START, up_to: after },
             };
-            read_range(connection, scope, range, direction, &filter, limit)
+            read_selected(connection, scope, range, direction, &filter, limit)
         })
         .await
     }
@@ -154,13 +155,14 @@ impl History for Readers {
         let filter = filter.clone();
         self.work(move |pool| {
             // A stream is found by its own index; anything else looks at a bounded piece of the log at a time.
-            let up_to = match &filter.stream {
-                Some(_) => up_to,
-                None => up_to.min(Position(after.0.saturating_add(PAGE_LOOKED_AT))),
-            };
-            let range = Range { after, up_to };
-            let mut events = pool.with_connection(|connection| {
-                read_range(connection, scope, range, Direction::Forward, &filter, limit)
+            let (mut events, up_to) = pool.with_connection(|connection| {
+                let up_to = match &filter.stream {
+                    Some(_) => up_to,
+                    None => up_to.min(page_end(connection, scope, after, &filter, PAGE_LOOKED_AT)?),
+                };
+                let range = Range { after, up_to };
+                let events = read_selected(connection, scope, range, Direction::Forward, &filter, limit)?;
+                Ok((events, up_to))
             })?;
             // Unlike a read, a page says how far it looked, so that it may end early.
             let within = events_within(&events, PAGE_BYTES);
@@ -185,9 +187,9 @@ fn events_within(events: &[Arc<RecordedEvent>], bytes: usize) -> usize {
 
 /// Positions after `after` up to and with `up_to`.
 #[derive(Debug, Clone, Copy)]
-struct Range {
-    after: Position,
-    up_to: Position,
+pub(crate) struct Range {
+    pub(crate) after: Position,
+    pub(crate) up_to: Position,
 }
 
 pub(crate) fn stream_no(connection: &Connection, stream: &StreamKey) -> Result<Option<i64>, LogError> {
@@ -231,7 +233,8 @@ fn stream_sql(direction: Direction) -> String {
     }
 }
 
-fn read_range(
+/// Looks at every row, or at those of one stream.
+pub(crate) fn read_range(
     connection: &Connection,
     scope: TenantScope,
     range: Range,

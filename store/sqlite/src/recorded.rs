@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Row, ToSql};
+use rusqlite::{CachedStatement, Connection, Row, ToSql};
 use serde_json::value::RawValue;
 use timeloom_domain::ids::{Actor, EventId, TenantId};
 use timeloom_store::stored::{read_metadata, read_version};
@@ -49,6 +49,24 @@ impl RowReader {
             events.push(Arc::new(reader.read(row)?));
         }
         Ok(events)
+    }
+
+    /// The events at `positions`, in their order.
+    pub(crate) fn read_at(
+        connection: &Connection,
+        positions: &[Position],
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        let mut reader = Self::default();
+        let sql = format!("SELECT {COLUMNS} FROM events e WHERE e.position = ?1");
+        let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
+        let event = |position: &Position| {
+            let mut rows = statement.query([signed(position.0)]).map_err(log_error)?;
+            match rows.next().map_err(log_error)? {
+                Some(row) => Ok(Arc::new(reader.read(row)?)),
+                None => Err(LogError::Corrupt { position: *position, detail: "there is no event".to_owned() }),
+            }
+        };
+        positions.iter().map(event).collect()
     }
 
     fn read(&mut self, row: &Row<'_>) -> Result<RecordedEvent, LogError> {

@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError};
+use crate::kinds;
 
 /// The newest schema that this build knows.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 /// Marks the file as ours: `TLog` in ASCII.
 const APPLICATION_ID: u32 = 0x544c_6f67;
 /// In `meta` while a copy was never finished.
@@ -23,6 +24,11 @@ pub(crate) const UNFINISHED_COPY: &str = "unfinished_copy";
 /// In `meta` of a finished copy: up to which position it was compared with its source.
 pub(crate) const COPY_VERIFIED: &str = "copy_verified";
 
+/// What each version added to the one before it, by version. A step only adds, and takes no longer for a large log than
+/// for a small one: what has to be filled is filled by the writer behind the head, between appends.
+const STEPS: [(u32, &str); 1] = [(2, kinds::TABLES)];
+
+/// The first version.
 const TABLES: &str = "
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -109,7 +115,7 @@ fn check_version(folder: &Path, found: u32) -> Result<(), OpenError> {
     Err(OpenError::NewerSchema { path: folder.to_owned(), found, known: SCHEMA_VERSION })
 }
 
-/// Makes the tables in a new file, checks the version of an old one, and says which log it is.
+/// Makes the tables in a new file, checks the version of an old one and lifts it to this build's, and says which log it is.
 pub(crate) fn prepare(
     connection: &mut Connection,
     folder: &Path,
@@ -118,7 +124,11 @@ pub(crate) fn prepare(
 ) -> Result<Uuid, OpenError> {
     match read_about(connection, folder, file)? {
         Some(about) if about.unfinished => Err(OpenError::UnfinishedCopy { path: folder.to_owned() }),
-        Some(about) => Ok(about.log_id),
+        Some(about) => {
+            migrate(connection, about.version)
+                .map_err(|error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) })?;
+            Ok(about.log_id)
+        }
         None => {
             create(connection, new_id, Made::Empty)
                 .map_err(|error| OpenError::Storage { path: file.to_owned(), error: StorageError::from(error) })?;
@@ -131,6 +141,8 @@ pub(crate) fn prepare(
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About {
     pub(crate) log_id: Uuid,
+    /// The version of its tables.
+    pub(crate) version: u32,
     /// Whether it is a copy that was never finished.
     pub(crate) unfinished: bool,
     /// Up to where a copy was compared with its source.
@@ -162,7 +174,7 @@ pub(crate) fn read_about(connection: &Connection, folder: &Path, file: &Path) ->
     let log_id = meta("log_id")?.and_then(|id| id.parse().ok()).ok_or_else(not_a_log)?;
     let unfinished = meta(UNFINISHED_COPY)?.is_some();
     let verified = meta(COPY_VERIFIED)?.and_then(|position| position.parse().ok()).unwrap_or(0);
-    Ok(Some(About { log_id, unfinished, verified }))
+    Ok(Some(About { log_id, version, unfinished, verified }))
 }
 
 /// What a new file is made for.
@@ -186,6 +198,9 @@ pub(crate) fn create(connection: &mut Connection, log_id: Uuid, made: Made) -> R
             ))?;
         }
     }
+    for (_, step) in STEPS {
+        transaction.execute_batch(step)?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     let mut insert = transaction.prepare("INSERT INTO meta (name, value) VALUES (?1, ?2)")?;
@@ -198,4 +213,19 @@ pub(crate) fn create(connection: &mut Connection, log_id: Uuid, made: Made) -> R
     transaction.commit()?;
     // The version is to be readable in the file itself from the start.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// Adds what later versions than `from` have, each in one transaction.
+fn migrate(connection: &mut Connection, from: u32) -> Result<(), rusqlite::Error> {
+    for (version, step) in STEPS.into_iter().filter(|(version, _)| *version > from) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'schema_version'", [version.to_string()])?;
+        transaction.commit()?;
+        // As in a new file: an older build is to see it before it opens the file.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        tracing::info!(version, "the log's tables were lifted");
+    }
+    Ok(())
 }

@@ -5,30 +5,32 @@
 
 mod batch;
 mod flush;
+mod indexing;
+mod intake;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use timeloom_store::admission::Measured;
 use timeloom_store::clock::RecordingTime;
 use timeloom_store::tail::Tail;
 use timeloom_store::{Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::batch::{Failure, IdCheck};
 use self::flush::Flush;
+use self::indexing::Indexing;
+use self::intake::{BATCH_REQUESTS_MAX, Intake};
 use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::heads::Heads;
+use crate::kinds::indexed_up_to;
 use crate::payloads::{References, restore};
-use crate::queue::{Held, receive_within};
+use crate::queue::Held;
 use crate::readers;
 
-/// Most requests in one commit.
-const BATCH_REQUESTS_MAX: usize = 512;
-/// Bytes of payload and metadata as stored from which a batch takes no more requests.
-const BATCH_BYTES_MAX: usize = 4 << 20;
 /// The write-ahead log is emptied by force over this many bytes: readers that never rest keep it growing otherwise.
 const WAL_BYTES_MAX: u64 = 256 << 20;
 /// Commits between two looks at the size of the write-ahead log.
@@ -68,6 +70,7 @@ pub(crate) struct Writer {
     record: Vec<u8>,
     commits: u32,
     flush: Flush,
+    indexing: Indexing,
 }
 
 /// Where the log ends.
@@ -98,6 +101,7 @@ impl Writer {
         // What is there after a crash is shown to everybody from now on: the disk has to have it.
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         let end = End::read(&connection)?;
+        let indexed = indexed_up_to(&connection)?;
         Ok(Self {
             file,
             connection,
@@ -109,7 +113,13 @@ impl Writer {
             record: Vec::new(),
             commits: 0,
             flush: Flush::new(durability),
+            indexing: Indexing::new(indexed),
         })
+    }
+
+    /// How far the index of kinds goes.
+    pub(crate) fn indexed(&self) -> watch::Receiver<Position> {
+        self.indexing.progress()
     }
 
     pub(crate) fn tail(&self) -> Arc<Tail> {
@@ -117,29 +127,27 @@ impl Writer {
     }
 
     /// Works until every sender is gone or the log is closed.
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+    pub(crate) fn run(mut self, queue: mpsc::Receiver<Message>) {
         let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
-        let mut closers = Vec::new();
-        while let Some(first) = self.next(&mut queue) {
-            let mut bytes = 0;
-            let mut next = Some(first);
-            while let Some(message) = next {
-                match message {
-                    Message::Append(request) => {
-                        bytes += request.measured.bytes;
-                        batch.push(*request);
-                    }
-                    Message::Close(closer) => {
-                        queue.close();
-                        closers.push(closer);
-                    }
-                }
-                let room = batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX;
-                next = if room { queue.try_recv().ok() } else { None };
-            }
+        let mut intake = Intake::new(queue);
+        loop {
+            intake.fill(&mut batch);
             if !batch.is_empty() {
+                let began = Instant::now();
                 self.commit(&mut batch);
+                intake.committed(began.elapsed());
                 self.bound_wal();
+                self.indexing.appended();
+                continue;
+            }
+            let flush_in = self.flush.due_in();
+            let index_in = self.indexing.due_in(self.end.position);
+            if flush_in == Some(Duration::ZERO) {
+                self.flush();
+            } else if index_in == Some(Duration::ZERO) {
+                self.indexing.go_on(&self.connection, &mut self.flush);
+            } else if !intake.wait(&mut batch, flush_in.into_iter().chain(index_in).min()) {
+                break;
             }
         }
         if self.flush.due_in().is_some() {
@@ -149,21 +157,7 @@ impl Writer {
             tracing::warn!(%error, "the write-ahead log was not emptied; the next start does it");
         }
         drop(self);
-        for closer in closers {
-            // Whoever does not wait for the end any more does not need to know.
-            let _ = closer.send(());
-        }
-    }
-
-    /// The next message, whenever it comes; `None` when none will. Flushes the disk meanwhile when it has to be.
-    fn next(&mut self, queue: &mut mpsc::Receiver<Message>) -> Option<Message> {
-        loop {
-            let Some(due_in) = self.flush.due_in() else { return queue.blocking_recv() };
-            match receive_within(queue, due_in) {
-                Some(message) => return message,
-                None => self.flush(),
-            }
-        }
+        intake.tell_closers();
     }
 
     fn flush(&mut self) {

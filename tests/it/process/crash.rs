@@ -160,7 +160,7 @@ async fn executions_complete_after_kill_9_and_effects_keep_their_key() {
 }
 
 /// Waits on the execution's own stream until it has ended; the subscription ends with its last event.
-async fn ended_status(server: &Server, execution: &str) -> String {
+pub(super) async fn ended_status(server: &Server, execution: &str) -> String {
     let query = format!("subscription {{ execution(id: \"{execution}\") {{ status }} }}");
     let body = json!({ "query": query });
     let request = super::server::client().post(format!("{}/graphql", server.url));

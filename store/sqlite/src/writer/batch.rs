@@ -83,7 +83,8 @@ impl Writer {
                 Ok(written)
             }
             Err(failure) => {
-                self.heads.clear();
+                // What was remembered of these streams was not committed.
+                requests.iter().for_each(|request| self.heads.forget(&request.append.stream));
                 // Some failures have rolled back already.
                 if !self.connection.is_autocommit() {
                     self.connection.execute_batch("ROLLBACK")?;
@@ -166,15 +167,19 @@ impl<'writer> Batch<'writer> {
     fn stage_one(&mut self, request: &Request) -> Result<Result<Appended, AppendError>, Failure> {
         let append = &request.append;
         let known = self.head(request)?;
-        if let Some(head) = known
+        let revision = known.map_or(Revision(0), |head| head.revision);
+        let fits = check_expected(&append.stream, append.expected, revision);
+        // A command that comes again is refused by its index. It is looked for when that happened, or when the stream has
+        // gone on, as it has when the command comes again.
+        if (self.check == IdCheck::Before || fits.is_err())
+            && let Some(head) = known
             && let Some(recorded) = self.find_command(request, head)?
         {
             // As stored: the writer reads no blobs, and a lost one fails only who asks for it.
             let stored = request.references.stored_events(&append.events);
             return Ok(answer_again(stored.as_deref().unwrap_or(&append.events), recorded, Durability::Strict));
         }
-        let revision = known.map_or(Revision(0), |head| head.revision);
-        if let Err(refused) = check_expected(&append.stream, append.expected, revision) {
+        if let Err(refused) = fits {
             return Ok(Err(refused));
         }
         if append.events.is_empty() {

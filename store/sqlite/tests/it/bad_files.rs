@@ -50,7 +50,7 @@ fn is_damage(error: &LogError) -> bool {
     match error {
         LogError::Corrupt { .. } => true,
         LogError::Storage(error) => error.to_string().contains("is damaged"),
-        LogError::Closed | LogError::Unknown { .. } => false,
+        LogError::Unknown { .. } | LogError::Closed => false,
     }
 }
 

@@ -9,6 +9,7 @@ mod folder;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod large;
+mod migration;
 #[cfg(unix)]
 mod power_loss;
 mod relaxed;

@@ -1,0 +1,180 @@
+//! Timeloom on PostgreSQL: one process runs executions, another stands by and answers; logs move in and out.
+
+use serde_json::{Value, json};
+use timeloom_postgres_testing::{Database, Server as Postgres};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::crash::ended_status;
+use super::server::{Server, chain, set, verb, verb_json};
+
+const SHOWN: &str = "query($position: Position!) {
+    executions(first: 100, waitFor: $position) { nodes { status } }
+    workflows(first: 10, waitFor: $position) { nodes { name } } }";
+
+/// What a server shows once its rows hold `position`.
+async fn shown(server: &Server, position: &Value) -> Value {
+    server.ask(SHOWN, json!({ "position": position.to_string() })).await
+}
+
+/// A server that answers nothing before it is let: what asks it keeps its execution open.
+struct Gate {
+    host: String,
+    opened: watch::Sender<bool>,
+    asked: watch::Receiver<u32>,
+    _task: JoinSet<()>,
+}
+
+impl Gate {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let (opened, count) = (watch::Sender::new(false), watch::Sender::new(0));
+        let (asked, open) = (count.subscribe(), opened.subscribe());
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut answers = JoinSet::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                count.send_modify(|count| *count += 1);
+                let mut open = open.clone();
+                answers.spawn(async move {
+                    open.wait_for(|open| *open).await.unwrap();
+                    let mut request = [0; 4_096];
+                    let _ = stream.read(&mut request).await;
+                    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 8\r\n\
+                                  connection: close\r\n\r\n{\"ok\":1}";
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                });
+            }
+        });
+        Self { host, opened, asked, _task: task }
+    }
+
+    async fn asked(&self) {
+        self.asked.clone().wait_for(|count| *count > 0).await.unwrap();
+    }
+
+    fn open(&self) {
+        self.opened.send_replace(true);
+    }
+
+    /// A step, the question to this server, and another step.
+    fn workflow(&self) -> Value {
+        let ask = json!({
+            "name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2,
+            "parameters": { "url": format!("http://{}/", self.host), "options": {} }
+        });
+        chain("Asks", &[set("First", "a", "={{ 1 }}"), ask, set("Last", "b", "={{ 2 }}")])
+    }
+}
+
+fn start(database: &Database, gate: Option<&Gate>) -> Server {
+    let unused = tempfile::tempdir().unwrap();
+    let mut arguments = vec!["--database", database.url()];
+    arguments.extend(gate.iter().flat_map(|gate| ["--allow-private-hosts", gate.host.as_str()]));
+    Server::start(&unused.path().join("unused"), &arguments)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_stands_by_answers_and_takes_over_when_the_first_is_killed() {
+    let database = Database::create().await;
+    let gate = Gate::start().await;
+    let (first, standby) = (start(&database, Some(&gate)), start(&database, Some(&gate)));
+    let workflow = standby.import(&gate.workflow()).await;
+    let quick = first.import(&chain("Quick", &[set("Step", "a", "={{ 1 }}")])).await;
+    // Sent to the one, run by the other, and awaited here.
+    let done = standby.start_execution(&quick, "COMPLETED").await;
+    assert_eq!(done["status"], "COMPLETED");
+    let open = first.start_execution(&workflow, "STARTED").await;
+    let listed = verb_json(&["workflow", "list", "--json", "--database", database.url()]);
+    assert_eq!(listed.as_array().unwrap().len(), 2, "a third process reads beside them: {listed}");
+
+    gate.asked().await;
+    first.kill();
+    gate.open();
+    let execution = open["executionId"].as_str().unwrap();
+    assert_eq!(ended_status(&standby, execution).await, "COMPLETED");
+    let verified = verb_json(&["log", "verify", database.url(), "--json"]);
+    assert_eq!(verified["faultCount"], 0, "{verified}");
+    let seen = shown(&standby, &verified["head"]).await;
+    let statuses: Vec<&str> =
+        seen["executions"]["nodes"].as_array().unwrap().iter().map(|row| row["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["COMPLETED", "COMPLETED"]);
+    standby.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_goes_on_after_its_database_was_killed_and_started() {
+    let mut postgres = Postgres::start_new();
+    let database = Database::create_on(&postgres).await;
+    let gate = Gate::start().await;
+    let server = start(&database, Some(&gate));
+    let workflow = server.import(&gate.workflow()).await;
+    let open = server.start_execution(&workflow, "STARTED").await;
+    gate.asked().await;
+    postgres.kill();
+    gate.open();
+    postgres.start();
+    assert_eq!(ended_status(&server, open["executionId"].as_str().unwrap()).await, "COMPLETED");
+    let again = server.start_execution(&workflow, "COMPLETED").await;
+    assert_eq!(again["status"], "COMPLETED", "{again}");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_moves_from_a_folder_to_a_database_and_back_by_the_command_line() {
+    let (folder, back) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let database = Database::create().await;
+    let (data, returned) = (folder.path().to_str().unwrap(), back.path().to_str().unwrap());
+    let server = Server::start(folder.path(), &[]);
+    let workflow = server.import(&chain("Moves", &[set("Step", "a", "={{ 1 }}")])).await;
+    server.start_execution(&workflow, "COMPLETED").await;
+    server.stop();
+
+    let copied = verb_json(&["log", "copy", "--from", data, "--to", database.url(), "--json"]);
+    let server = start(&database, None);
+    assert_eq!(shown(&server, &copied["head"]).await["workflows"]["nodes"], json!([{ "name": "Moves" }]));
+    assert_eq!(server.start_execution(&workflow, "COMPLETED").await["status"], "COMPLETED");
+    server.stop();
+    let moved_back = verb_json(&["log", "copy", "--from", database.url(), "--to", returned, "--json"]);
+    assert_eq!(moved_back["logId"], copied["logId"]);
+    assert!(moved_back["head"].as_u64() > copied["head"].as_u64(), "{moved_back}");
+    let server = Server::start(back.path(), &[]);
+    let seen = shown(&server, &moved_back["head"]).await;
+    assert_eq!(seen["executions"]["nodes"].as_array().unwrap().len(), 2);
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_is_refused_without_its_password() {
+    let database = Database::create().await;
+    database.client().await.batch_execute("CREATE TABLE events (id int)").await.unwrap();
+    for (url, reason) in [
+        (database.url().to_owned(), "is not of a Timeloom event log"),
+        ("postgres://owner:secret@127.0.0.1:1/x".to_owned(), "cannot be reached"),
+        ("mysql://owner:secret@127.0.0.1/x".to_owned(), "it looks like postgres://"),
+    ] {
+        let output = verb(&["workflow", "list", "--database", &url]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(reason) && !said.contains("secret"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn categories_are_opened_to_roles_of_the_database_by_the_command_line() {
+    let database = Database::create().await;
+    let role = format!("role_{}", database.url().rsplit('/').next().unwrap());
+    database.client().await.batch_execute(&format!("DROP ROLE IF EXISTS {role}; CREATE ROLE {role}")).await.unwrap();
+    let open = |category: &str| {
+        verb(&["log", "external", "add", category, "--role", &role, "--tenant", "7", "--database", database.url()])
+    };
+    assert!(open("invoice").status.success());
+    let listed = verb_json(&["log", "external", "list", "--json", "--database", database.url()]);
+    assert_eq!(listed, json!([{ "category": "invoice", "role": role, "tenant": 7 }]));
+    let refused = open("workflow");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("belongs to Timeloom"));
+}
