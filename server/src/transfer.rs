@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use timeloom_store::transfer::{CopySource, CopyTarget};
-use timeloom_store::{BlobStore, LogImport, LogTransfer};
+use timeloom_store::verify::{VerifyFault, VerifyReport, verify};
+use timeloom_store::{BlobStore, LogImport, LogTransfer, Position};
 use timeloom_store_postgres::{Address, OpenError as PostgresOpenError, PostgresImport, PostgresSource};
 use timeloom_store_sqlite::{SqliteImport, SqliteSource};
 
@@ -61,31 +62,9 @@ impl fmt::Display for Location {
 pub struct Source {
     log: Arc<dyn LogTransfer>,
     blobs: Arc<dyn BlobStore>,
-    /// The database, if that is where it is.
-    database: Option<Arc<PostgresSource>>,
 }
 
 impl Source {
-    /// What the database itself finds wrong with the order of its log, if it is in one.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub async fn order_fault(&self) -> anyhow::Result<Option<String>> {
-        let Some(database) = &self.database else { return Ok(None) };
-        let report = database.check().await?;
-        Ok((!report.is_sound()).then(|| {
-            format!(
-                "the order of the log is wrong: {} events up to position {}, the head is at {}, {} transactions do not lie \
-                 side by side{}",
-                report.events,
-                report.last,
-                report.head,
-                report.torn_transactions,
-                if report.unsettled { ", and one that is under way has events among those that can be seen" } else { "" },
-            )
-        }))
-    }
-
     /// As the copying takes it.
     pub fn as_copy_source(&self) -> CopySource<'_> {
         CopySource { log: &*self.log, blobs: &*self.blobs }
@@ -113,15 +92,15 @@ pub async fn open_source(location: &Location) -> anyhow::Result<Source> {
     match location {
         Location::Folder(path) => {
             let (log, blobs) = SqliteSource::open(path)?;
-            Ok(Source { log, blobs, database: None })
+            Ok(Source { log, blobs })
         }
         Location::Server(url) => {
             let served = Arc::new(ServedLog::try_new(url)?);
-            Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served, database: None })
+            Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served })
         }
         Location::Postgres(url) => {
             let (log, blobs) = PostgresSource::open(&Address::parse(url)?).await?;
-            Ok(Source { log: Arc::clone(&log) as Arc<dyn LogTransfer>, blobs, database: Some(log) })
+            Ok(Source { log, blobs })
         }
     }
 }
@@ -140,6 +119,40 @@ pub async fn open_target(location: &Location) -> anyhow::Result<Target> {
         Location::Postgres(url) => {
             let (log, blobs) = PostgresImport::open(&Address::parse(url)?).await?;
             Ok(Target { log, blobs })
+        }
+    }
+}
+
+/// Reads the whole log at a place and says what is wrong with it; of a data folder also whether its file is whole.
+/// `progress` is told how far it is and where the log ends.
+///
+/// # Errors
+/// When the log cannot be read at all.
+pub async fn verify_at(
+    location: &Location,
+    mut progress: impl FnMut(Position, Position) + Send,
+) -> anyhow::Result<VerifyReport> {
+    match location {
+        Location::Folder(path) => {
+            let (log, blobs) = SqliteSource::open(path)?;
+            let head = log.identity().await?.head;
+            Ok(log.verify(&*blobs, |position| progress(position, head)).await?)
+        }
+        Location::Postgres(url) => {
+            let (log, blobs) = PostgresSource::open(&Address::parse(url)?).await?;
+            let head = log.identity().await?.head;
+            let mut report = verify(&*log, &*blobs, |position| progress(position, head)).await?;
+            let order = log.check().await?;
+            if !order.is_sound() {
+                report.faults += 1;
+                report.first_faults.push(VerifyFault { position: order.head, detail: order.to_string() });
+            }
+            Ok(report)
+        }
+        Location::Server(_) => {
+            let source = open_source(location).await?;
+            let head = source.log.identity().await?.head;
+            Ok(verify(&*source.log, &*source.blobs, |position| progress(position, head)).await?)
         }
     }
 }

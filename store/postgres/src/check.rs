@@ -1,6 +1,8 @@
 //! What the database itself can say of the log: that positions have no gap, that the head is at the last of them, and that
 //! they were given in the order in which transactions became visible. Never changes anything.
 
+use std::fmt;
+
 use timeloom_store::{LogError, Position};
 
 use crate::error::log_error;
@@ -30,6 +32,18 @@ impl CheckReport {
     /// Whether everything is as it has to be.
     pub fn is_sound(&self) -> bool {
         self.events == self.head.0 && self.head == self.last && self.torn_transactions == 0 && !self.unsettled
+    }
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, head, last, torn_transactions, .. } = self;
+        write!(
+            formatter,
+            "the database has {events} events up to position {last}, its head says {head}, and {torn_transactions} of its \
+             transactions do not lie side by side"
+        )?;
+        if self.unsettled { formatter.write_str("; one that can be seen is under way") } else { Ok(()) }
     }
 }
 
