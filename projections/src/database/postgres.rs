@@ -33,7 +33,7 @@ const SILENCE_TIME_MAX: Duration = Duration::from_secs(15);
 /// has no statistics from which the planner could know it.
 const SETTINGS: &str = "
     SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
-    SET lock_timeout = '2s';";
+    SET enable_bitmapscan = off; SET lock_timeout = '2s';";
 
 /// The one that writes: rows can be built again, so a lost last moment costs nothing; its statements have one plan each.
 const WRITER_SETTINGS: &str = "SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;";

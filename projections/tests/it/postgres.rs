@@ -119,24 +119,6 @@ async fn a_server_that_is_killed_and_started_again_is_followed_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_that_somebody_else_moved_stops_the_batch() {
-    let story = long_story(4);
-    let log = log_of(&story[..12]).await;
-    let place = Place::postgres().await;
-    let models = caught_up(place.store(), &log).await;
-    // As a second writer would that goes on where this one stands.
-    place.run("UPDATE projections SET position = 24").await;
-    tell(&log, &story[12..]).await;
-    reach(&models, log.head()).await;
-    let told = models.status().remove(0).last_error.unwrap();
-    assert!(told.error.contains("moved by another writer") && told.over, "{told:?}");
-    // The events up to where the other one went were not folded here.
-    assert_eq!(models.execution(TENANT, execution_id(1), None).await.unwrap(), None);
-    assert!(models.execution(TENANT, execution_id(2), None).await.unwrap().is_some());
-    models.close().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn two_schemas_of_one_database_hold_read_models_of_their_own() {
     let database = Database::create().await;
     database.client().await.batch_execute("CREATE SCHEMA one; CREATE SCHEMA other").await.unwrap();
