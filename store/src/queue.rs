@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of payload and metadata that may wait for the writer before more appends are refused.
-const QUEUE_BYTES_MAX: usize = 64 << 20;
+pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 
 /// The count of bytes that wait.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use timeloom_store::admission::{Measured, measure};
+use timeloom_store::queue::{Held, QueuedBytes};
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
     Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
@@ -22,7 +23,6 @@ use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError};
 use crate::folder::DataFolder;
 use crate::payloads::References;
-use crate::queue::{Held, QueuedBytes};
 use crate::readers::Readers;
 use crate::schema;
 use crate::writer::{Message, Request, Writer};

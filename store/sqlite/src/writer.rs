@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use timeloom_store::admission::Measured;
 use timeloom_store::clock::RecordingTime;
+use timeloom_store::queue::Held;
 use timeloom_store::tail::Tail;
 use timeloom_store::{Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,7 +29,6 @@ use crate::error::log_error;
 use crate::heads::Heads;
 use crate::kinds::indexed_up_to;
 use crate::payloads::{References, restore};
-use crate::queue::Held;
 use crate::readers;
 
 /// The write-ahead log is emptied by force over this many bytes: readers that never rest keep it growing otherwise.

@@ -130,11 +130,11 @@ async fn check_history(log: &SqliteLog, scope: TenantScope, filter: &Filter, pas
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_of_the_first_version_is_lifted_while_appends_go_on() {
-    let folder = folder_of_first_version(5_000).await;
+    let folder = folder_of_first_version(3_000).await;
     assert_eq!(version_of(folder.path()), 1);
     let (log, blobs) = open(folder.path());
     let mut indexed = log.indexed();
-    assert_eq!((log.head(), *indexed.borrow()), (Position(15_000), Position(0)));
+    assert_eq!((log.head(), *indexed.borrow()), (Position(9_000), Position(0)));
     // Appends are answered while nothing, some and all of what was there is in the index.
     for number in 0..100 {
         log.append(append("new", 1_000_000 + number * 10, EVENTS_PER_APPEND, "1")).await.unwrap();
@@ -167,7 +167,7 @@ async fn child_that_lifts_and_appends_until_it_is_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lifting_a_file_survives_being_killed_in_the_middle() {
-    let folder = folder_of_first_version(5_000).await;
+    let folder = folder_of_first_version(3_000).await;
     let target = folder.path().to_str().unwrap();
     let child = "migration::child_that_lifts_and_appends_until_it_is_killed";
     acknowledged_events_survive_kills(child, target, || open_log(&folder)).await;
