@@ -37,6 +37,12 @@ pub struct Point {
     pub recorded_at: Option<DateTime<Utc>>,
 }
 
+impl Point {
+    pub(crate) fn of(state: &StateAt) -> Self {
+        Self { position: state.position, revision: state.revision, recorded_at: Some(state.recorded_at) }
+    }
+}
+
 /// One change, in words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -223,8 +229,7 @@ async fn raw_both(
 impl From<Option<StateAt>> for Side {
     fn from(found: Option<StateAt>) -> Self {
         let Some(state) = found else { return Self::BEFORE };
-        let (position, revision) = (state.position, state.revision);
-        Self { point: Point { position, revision, recorded_at: Some(state.recorded_at) }, state: state.state }
+        Self { point: Point::of(&state), state: state.state }
     }
 }
 
@@ -241,7 +246,7 @@ where
 
 /// Each operation of a patch with what it replaces, found by carrying the patch out step by step: a path is meant in the
 /// state that the operations before it left.
-fn changes(mut state: Value, patch: &Patch) -> Result<Vec<Change>, HistoryError> {
+pub(crate) fn changes(mut state: Value, patch: &Patch) -> Result<Vec<Change>, HistoryError> {
     let mut changes = Vec::with_capacity(patch.0.len());
     for operation in &patch.0 {
         let (name, after) = match operation {

@@ -42,6 +42,14 @@ pub enum HistoryError {
     /// A revision is a place in one stream, and this question is about several.
     #[error("a revision is a place in one stream, and this is about many: give a position or a time")]
     RevisionNeedsStream,
+    /// Two things of different kinds cannot be compared.
+    #[error("{left} and {right} are of different kinds: compare two of the same")]
+    OtherKind {
+        /// The one.
+        left: StreamKey,
+        /// The other.
+        right: StreamKey,
+    },
     /// The stream has more events than are folded for one answer.
     #[error("it has more than {FOLD_EVENTS_MAX} events: ask for its state as of an earlier moment")]
     TooManyEvents,

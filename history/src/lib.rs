@@ -6,6 +6,7 @@
 //!
 //! Invariant: the same stream and the same moment give the same state for ever, whatever is appended later.
 
+mod compare;
 mod diff;
 mod error;
 mod fold;
@@ -13,6 +14,7 @@ mod kind;
 mod moment;
 mod state;
 
+pub use compare::{Comparison, OWN_ID, compare};
 pub use diff::{BETWEEN_EVENTS_MAX, BetweenEvent, Change, Difference, Point, diff};
 pub use error::HistoryError;
 pub use fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX, UNKNOWN_EVENTS_MAX, UnknownEvent, UnknownEvents, load};

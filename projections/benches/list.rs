@@ -173,6 +173,9 @@ async fn measure(store: ReadModelStore, executions: u64) -> Result<(), Box<dyn s
     let head = log.head();
     let log = fold(&store, log).await?;
     let models = ReadModels::open(store, log)?;
+    // A database is asked how far it is by the thread that follows.
+    models.start()?;
+    models.wait_for(head, Duration::from_secs(60)).await?;
     pages(&models, head).await?;
     Ok(())
 }

@@ -98,7 +98,7 @@ fn take_up(
 }
 
 /// Begins a build with empty tables.
-fn begin(
+pub(crate) fn begin(
     database: &mut dyn Database,
     projection: &'static dyn Projection,
     stage: Stage,

@@ -16,6 +16,9 @@ pub enum ProjectionError {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The database does not take what has to be written.
+    #[error("the read models' database refuses what is to be written: {0}")]
+    Refused(String),
     /// Another process has written since.
     #[error("the read models' checkpoints were moved by another writer: stop the other process that writes them")]
     Fenced,

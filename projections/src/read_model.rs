@@ -6,6 +6,7 @@
 //! Never commits: the writer puts rows and checkpoint into one transaction. Invariant: a row is folded from the events of
 //! one stream alone, in their order, so that what is parked of one stream changes no row of another.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use timeloom_store::{Position, RecordedEvent};
@@ -86,7 +87,10 @@ pub(crate) trait Fold: Send {
     /// Takes the newest version of a row.
     fn loaded(&mut self, place: usize, cells: &mut Cells<'_>) -> Result<(), StorageError>;
     /// Folds, once every row that there is has been taken.
-    fn fold(&mut self);
+    ///
+    /// # Errors
+    /// With what it panicked; nothing of it is of use then.
+    fn fold(&mut self) -> Result<(), String>;
     /// The changes that write what came of it; how many versions that are new.
     fn changes<'a>(&'a self, named: &Named, changes: &mut Vec<Change<'a>>) -> Result<u64, StorageError>;
     /// What could not be folded.
@@ -121,12 +125,12 @@ impl<M: ReadModel + 'static> Projection for M {
             } else if let Some(error) = refused {
                 parking.begin(event, error.to_owned())
             } else {
-                match M::read(event) {
+                match unless_it_panics(|| M::read(event).map_err(|error| error.to_string())) {
                     Ok(read) => {
                         said.extend(read.map(|(key, fact)| (key, fact, Arc::clone(event))));
                         Ok(())
                     }
-                    Err(error) => parking.begin(event, error.to_string()),
+                    Err(error) => parking.begin(event, error),
                 }
             };
             if read.is_err() {
@@ -135,6 +139,17 @@ impl<M: ReadModel + 'static> Projection for M {
         }
         Box::new(Batch::<M>::new(said, parking))
     }
+}
+
+/// Does what must not panic and might: an event that makes a fold panic is no better than one that cannot be read, and no
+/// reason to end the thread that folds all the others.
+fn unless_it_panics<R>(work: impl FnOnce() -> Result<R, String>) -> Result<R, String> {
+    // Whatever it leaves half-way is thrown away.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(format!("folding it panicked, which is a bug: {text}"))
+    })
 }
 
 /// A batch of what events say, by row.
@@ -222,12 +237,15 @@ impl<M: ReadModel> Fold for Batch<M> {
         Ok(())
     }
 
-    fn fold(&mut self) {
-        for (place, fact, event) in self.facts.drain(..) {
-            if let Some(row) = self.rows.get_mut(place) {
-                row.fold(fact, &event);
+    fn fold(&mut self) -> Result<(), String> {
+        unless_it_panics(|| {
+            for (place, fact, event) in self.facts.drain(..) {
+                if let Some(row) = self.rows.get_mut(place) {
+                    row.fold(fact, &event);
+                }
             }
-        }
+            Ok(())
+        })
     }
 
     fn changes<'a>(&'a self, named: &Named, changes: &mut Vec<Change<'a>>) -> Result<u64, StorageError> {

@@ -15,8 +15,13 @@ use crate::progress::{Progress, ProjectionStatus};
 use crate::store::ReadModelStore;
 use crate::writer::{Builds, PROJECTIONS, Writer};
 
-/// Events read at a time.
-const PAGE_EVENTS: usize = 1_000;
+/// Most events read at a time.
+const PAGE_EVENTS_MAX: usize = 1_000;
+/// Fewest, when they are large.
+const PAGE_EVENTS_MIN: usize = 10;
+/// Bytes of payload that a page should not be larger than. What comes is not known before it is there, so that a page may be
+/// once; the next ones are smaller.
+const PAGE_BYTES: usize = 16 << 20;
 
 /// What a rebuild did.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,13 +100,16 @@ pub(crate) struct Build {
     events: u64,
     rows: u64,
     position: Position,
+    /// Events of the next page.
+    page_events: usize,
     /// The page that is being read, and after which position it is.
     next: Option<(Position, JoinSet<Page>)>,
 }
 
 impl Build {
     pub fn new(names: Vec<&'static str>) -> Self {
-        Self { names, began: Instant::now(), events: 0, rows: 0, position: Position(u64::MAX), next: None }
+        let (position, page_events) = (Position(u64::MAX), PAGE_EVENTS_MAX);
+        Self { names, began: Instant::now(), events: 0, rows: 0, position, page_events, next: None }
     }
 
     /// Adds projections that are to be built as well.
@@ -118,6 +126,7 @@ impl Build {
         let places = writer.building.iter().map(|state| state.position);
         let (Some(goal), Some(after)) = (goals.min(), places.min()) else { return Ok(Some(self.report())) };
         let mut page = self.page(around, after)?;
+        self.page_events = next_page_events(self.page_events, &page);
         page.truncate(page.partition_point(|event| event.position <= goal));
         let up_to = page.last().map_or(goal, |event| event.position);
         if up_to < goal {
@@ -163,19 +172,25 @@ impl Build {
                 // The runtime is going away.
                 Some(Err(_)) | None => Err(LogError::Closed),
             },
-            _ => runtime.block_on(read(Arc::clone(log), after)),
+            _ => runtime.block_on(read(Arc::clone(log), after, self.page_events)),
         }
     }
 
     fn read_ahead(&mut self, around: &Around, after: Position) {
         let mut reading = JoinSet::new();
-        reading.spawn_on(read(Arc::clone(&around.log), after), &around.runtime);
+        reading.spawn_on(read(Arc::clone(&around.log), after, self.page_events), &around.runtime);
         self.next = Some((after, reading));
     }
 }
 
-async fn read(log: Arc<dyn EventLog>, after: Position) -> Page {
-    log.read_all(TenantScope::All, after, Direction::Forward, &Filter::default(), PAGE_EVENTS).await
+async fn read(log: Arc<dyn EventLog>, after: Position, limit: usize) -> Page {
+    log.read_all(TenantScope::All, after, Direction::Forward, &Filter::default(), limit).await
+}
+
+/// How many events to read next, after a page of so many.
+fn next_page_events(now: usize, page: &[Arc<RecordedEvent>]) -> usize {
+    let bytes: usize = page.iter().map(|event| event.payload.get().len()).sum();
+    if bytes > PAGE_BYTES { (now / 4).max(PAGE_EVENTS_MIN) } else { (now * 2).min(PAGE_EVENTS_MAX) }
 }
 
 /// Does what waits for the database off the async threads.

@@ -31,7 +31,9 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How often a process that stands by looks how far the writer is.
 const STANDBY_LOOK: Duration = Duration::from_millis(50);
 /// How often it tries to become the writer: every so many looks.
-const STANDBY_TRY: u32 = 10;
+const STANDBY_TRY: u32 = 40;
+/// How often the writer looks whether it is still connected, when nothing happens.
+const IDLE_LOOK: Duration = Duration::from_secs(1);
 /// Requests that wait for the thread.
 pub(crate) const COMMANDS_MAX: usize = 16;
 /// Pages that are folded into builds after each batch: more than one, so that they come up with one that is live and
@@ -163,7 +165,10 @@ impl Runner {
             let ended = match self.next(&mut subscription) {
                 Next::Message(message) => batch.fill(message, &mut subscription),
                 Next::Command(command) => self.carry_out(writer, command)?,
-                Next::Nothing => None,
+                Next::Nothing => {
+                    writer.database.check()?;
+                    None
+                }
                 Next::Closed => return Ok(Ended::Done),
             };
             if let Some(up_to) = batch.up_to.take() {
@@ -197,6 +202,7 @@ impl Runner {
                 () = closing.cancelled() => Next::Closed,
                 command = commands.recv() => command.map_or(Next::Closed, Next::Command),
                 message = subscription.next() => message.map_or(Next::Closed, Next::Message),
+                () = tokio::time::sleep(IDLE_LOOK) => Next::Nothing,
             }
         })
     }

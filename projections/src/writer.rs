@@ -5,6 +5,9 @@
 //! alone is parked, as one that cannot be read is. Invariant: what is in the rows of a build is what the events up to its
 //! checkpoint say, except those that are parked.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +26,8 @@ use crate::read_model::{Fold, Projection};
 use crate::store::ReadModelStore;
 use crate::workflows::Workflows;
 
-/// Most events of one transaction.
-pub(crate) const BATCH_EVENTS_MAX: usize = 1_000;
+/// Most events of one transaction while the log is followed.
+pub(crate) const BATCH_EVENTS_MAX: usize = 500;
 /// How often an event is tried that the database refuses, before it is parked.
 pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 
@@ -78,8 +81,8 @@ type Refused = Vec<(usize, String)>;
 
 /// Why a batch was not written.
 enum Failed {
-    /// The database works and refuses what comes of it for one state.
-    Refused { state: usize, error: StorageError },
+    /// For one state it cannot be: the database works and refuses what comes of it, or the fold panicked.
+    Refused { state: usize, error: String },
     /// Something else.
     Fault(ProjectionError),
 }
@@ -134,7 +137,7 @@ impl Writer {
                 }
                 match self.try_apply(builds, &[], up_to, &Vec::new()) {
                     Err(Failed::Fault(error)) => Err(error),
-                    Err(Failed::Refused { error, .. }) => Err(error.into()),
+                    Err(Failed::Refused { error, .. }) => Err(ProjectionError::Refused(error)),
                     Ok(()) => Ok(()),
                 }
             }
@@ -153,10 +156,10 @@ impl Writer {
                 }
                 Err(Failed::Refused { state, error }) if refused.iter().any(|(known, _)| *known == state) => {
                     // Not even its being parked is taken.
-                    return Err(error.into());
+                    return Err(ProjectionError::Refused(error));
                 }
                 Err(Failed::Refused { state, error }) => {
-                    refused.push((state, error.to_string()));
+                    refused.push((state, error));
                     tries = 0;
                 }
             }
@@ -326,20 +329,15 @@ fn reached(fold: &dyn Fold, up_to: Position) -> Position {
     fold.stopped().map_or(up_to, |event| Position(event.position.0.saturating_sub(1)))
 }
 
-fn load_and_fold(
-    database: &mut dyn Database,
-    folds: &mut [(usize, &State, Box<dyn Fold>)],
-) -> Result<(), StorageError> {
+fn load_and_fold(database: &mut dyn Database, folds: &mut [(usize, &State, Box<dyn Fold>)]) -> Result<(), Failed> {
     let dialect = database.dialect();
     let mut loads: Vec<(Load, &mut dyn Fold)> = Vec::with_capacity(folds.len());
-    for (_, state, fold) in folds.iter_mut() {
-        if fold.keys() > 0 {
-            loads.push((state.named(dialect).load(), &mut **fold));
-        }
+    for (_, state, fold) in folds.iter_mut().filter(|(_, _, fold)| fold.keys() > 0) {
+        loads.push((state.named(dialect).load(), &mut **fold));
     }
     database.load(&mut loads)?;
-    for (_, fold) in loads {
-        fold.fold();
+    for (state, _, fold) in folds {
+        fold.fold().map_err(|error| Failed::Refused { state: *state, error })?;
     }
     Ok(())
 }
@@ -375,7 +373,7 @@ impl<'a> Changes<'a> {
         self.add_for_nobody(last);
         let counts = database.write(&self.changes).map_err(|failed| {
             match self.states.get(failed.change).copied().flatten() {
-                Some(state) if failed.error.is_refusal() => Failed::Refused { state, error: failed.error },
+                Some(state) if failed.error.is_refusal() => Failed::Refused { state, error: failed.error.to_string() },
                 _ => failed.error.into(),
             }
         })?;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use timeloom_store::transfer::{CopySource, CopyTarget};
-use timeloom_store::{BlobStore, LogImport, LogTransfer};
+use timeloom_store::verify::{VerifyFault, VerifyReport, verify};
+use timeloom_store::{BlobStore, LogImport, LogTransfer, Position};
 use timeloom_store_postgres::{Address, OpenError as PostgresOpenError, PostgresImport, PostgresSource};
 use timeloom_store_sqlite::{SqliteImport, SqliteSource};
 
@@ -118,6 +119,40 @@ pub async fn open_target(location: &Location) -> anyhow::Result<Target> {
         Location::Postgres(url) => {
             let (log, blobs) = PostgresImport::open(&Address::parse(url)?).await?;
             Ok(Target { log, blobs })
+        }
+    }
+}
+
+/// Reads the whole log at a place and says what is wrong with it; of a data folder also whether its file is whole.
+/// `progress` is told how far it is and where the log ends.
+///
+/// # Errors
+/// When the log cannot be read at all.
+pub async fn verify_at(
+    location: &Location,
+    mut progress: impl FnMut(Position, Position) + Send,
+) -> anyhow::Result<VerifyReport> {
+    match location {
+        Location::Folder(path) => {
+            let (log, blobs) = SqliteSource::open(path)?;
+            let head = log.identity().await?.head;
+            Ok(log.verify(&*blobs, |position| progress(position, head)).await?)
+        }
+        Location::Postgres(url) => {
+            let (log, blobs) = PostgresSource::open(&Address::parse(url)?).await?;
+            let head = log.identity().await?.head;
+            let mut report = verify(&*log, &*blobs, |position| progress(position, head)).await?;
+            let order = log.check().await?;
+            if !order.is_sound() {
+                report.faults += 1;
+                report.first_faults.push(VerifyFault { position: order.head, detail: order.to_string() });
+            }
+            Ok(report)
+        }
+        Location::Server(_) => {
+            let source = open_source(location).await?;
+            let head = source.log.identity().await?.head;
+            Ok(verify(&*source.log, &*source.blobs, |position| progress(position, head)).await?)
         }
     }
 }

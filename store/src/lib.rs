@@ -17,6 +17,7 @@ pub mod leaf;
 pub mod log;
 pub mod memory;
 pub mod queue;
+pub mod shared;
 pub mod snapshots;
 pub mod spill;
 pub mod stored;

@@ -21,35 +21,47 @@ struct Room {
     never: &'static [&'static str],
 }
 
+const BACKENDS: [&str; 2] = ["timeloom-store-postgres", "timeloom-store-sqlite"];
+const STORES: [&str; 3] = ["timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"];
+
 static ROOMS: [Room; 15] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),
     Room { port: Some("timeloom-store"), ..room("timeloom-store-postgres", "store/postgres", 1) },
     Room { port: Some("timeloom-store"), ..room("timeloom-store-sqlite", "store/sqlite", 1) },
-    room("timeloom-commands", "commands", 2),
-    room("timeloom-projections", "projections", 2),
-    Room { never: &["timeloom-store-sqlite"], ..room("timeloom-history", "history", 2) },
-    Room { never: &["timeloom-store", "timeloom-store-sqlite"], ..room("timeloom-expressions", "expressions", 2) },
+    Room { never: &BACKENDS, ..room("timeloom-commands", "commands", 2) },
+    Room { never: &BACKENDS, ..room("timeloom-projections", "projections", 2) },
+    Room { never: &BACKENDS, ..room("timeloom-history", "history", 2) },
+    Room { never: &STORES, ..room("timeloom-expressions", "expressions", 2) },
+    Room { port: Some("timeloom-expressions"), never: &STORES, ..room("timeloom-sandbox", "expressions/sandbox", 2) },
     Room {
-        port: Some("timeloom-expressions"),
-        never: &["timeloom-store", "timeloom-store-sqlite"],
-        ..room("timeloom-sandbox", "expressions/sandbox", 2)
+        never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-engine", "engine", 3)
     },
-    Room { never: &["timeloom-projections"], ..room("timeloom-engine", "engine", 3) },
     Room {
-        never: &["timeloom-store", "timeloom-store-sqlite", "timeloom-commands", "timeloom-projections"],
+        never: &[
+            "timeloom-store",
+            "timeloom-store-postgres",
+            "timeloom-store-sqlite",
+            "timeloom-commands",
+            "timeloom-projections",
+        ],
         ..room("timeloom-nodes", "engine/nodes", 4)
     },
-    Room { never: &["timeloom-engine", "timeloom-store-sqlite"], ..room("timeloom-read-api", "read-api", 4) },
+    Room {
+        never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-read-api", "read-api", 4)
+    },
     room("timeloom-server", "server", 5),
     room("timeloom-tests", "tests", TESTS),
 ];
 
 /// Crates that build and test in seconds: none of [`HEAVY`] may come with them.
-const LIGHT: [&str; 8] = [
+const LIGHT: [&str; 9] = [
     "timeloom-domain",
     "timeloom-store",
+    "timeloom-store-postgres",
     "timeloom-store-sqlite",
     "timeloom-commands",
     "timeloom-projections",

@@ -5,7 +5,7 @@ use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
-use timeloom_history::{BETWEEN_EVENTS_MAX, Difference, HistoryError, Moment, diff, state_at};
+use timeloom_history::{BETWEEN_EVENTS_MAX, Difference, HistoryError, Moment, compare, diff, state_at};
 use timeloom_store::{EventLog, MemoryLog, Position, Revision, StreamKey};
 
 use crate::world::{add, golden, log, stream};
@@ -117,4 +117,44 @@ async fn streams_of_another_category_differ_by_their_events_of_which_so_many_are
     assert_eq!(added, 3);
     let long = diff(&*log, &stream, from, Moment::Newest).await.unwrap();
     assert_eq!((long.events.len(), long.events_omitted), (BETWEEN_EVENTS_MAX, 48));
+}
+
+#[tokio::test]
+async fn two_executions_differ_by_what_they_did_and_not_by_when_or_under_which_id() {
+    let log = log();
+    let ids = ["0199aaaa-0000-7000-8000-000000000001", "0199aaaa-0000-7000-8000-000000000002"];
+    let streams = ids.map(|id| stream("execution", id));
+    for (number, stream) in (1..).zip(&streams) {
+        let started = json!({
+            "type": "execution_started", "workflow_id": "0199aaaa-0000-7000-8000-00000000000a", "workflow_revision": 1,
+            "mode": "manual", "start_node": "Start", "items": [{ "json": { "of": stream.id } }], "seed": number,
+            "at_ms": 1_000 * number,
+        });
+        add(&log, stream, "ExecutionStarted", 1, &started.to_string()).await;
+        let completed = json!({
+            "type": "node_completed",
+            "run": { "node": "Start", "run_index": 0, "execution_index": 0, "sources": [] },
+            "started_at_ms": 1_001 * number, "duration_us": 7 * number,
+            "outputs": [[{ "json": { "seed": number / 2, "link": format!("/runs/{}", stream.id) } }]],
+        });
+        add(&log, stream, "NodeCompleted", 1, &completed.to_string()).await;
+    }
+    let [left, right] = &streams;
+    let early = Moment::Revision(Revision(1));
+    assert!(compare(&*log, (left, early), (right, early)).await.unwrap().changes.is_empty());
+    let comparison = compare(&*log, (left, Moment::Newest), (right, Moment::Newest)).await.unwrap();
+    let paths: Vec<&str> = comparison.changes.iter().map(|change| change.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["/node_runs/0/outputs/0/0/json/seed"],
+        "the data of nodes counts, whatever its fields are called"
+    );
+    assert_eq!((comparison.left.revision, comparison.right.position), (Revision(2), Position(4)));
+
+    let other = stream("workflow", "x");
+    let refused = compare(&*log, (left, early), (&other, early)).await.unwrap_err();
+    assert!(refused.to_string().ends_with("are of different kinds: compare two of the same"), "{refused}");
+    let nothing = stream("execution", "y");
+    let refused = compare(&*log, (left, early), (&nothing, Moment::Newest)).await.unwrap_err();
+    assert!(matches!(refused, HistoryError::UnknownStream(stream) if stream == nothing));
 }

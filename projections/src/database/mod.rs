@@ -80,6 +80,8 @@ pub(crate) trait Database: Send {
     fn dialect(&self) -> Dialect;
     /// Whether it can be used on after a failure, or has to be opened anew.
     fn outlives_failures(&self) -> bool;
+    /// Whether it is still connected, as far as is known without asking.
+    fn check(&self) -> Result<(), StorageError>;
     /// Begins a transaction.
     fn begin(&mut self) -> Result<(), StorageError>;
     /// Ends it: all of it is kept.

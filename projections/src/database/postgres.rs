@@ -26,11 +26,14 @@ const STATEMENTS_MAX: usize = 256;
 /// How long a connection may take to be made.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// After how long silence the other end is asked whether it is there, and how long it may leave that unanswered.
+const SILENCE_TIME_MAX: Duration = Duration::from_secs(15);
+
 /// What every connection is set to. Rows are found by keys and walked by indexes, as in SQLite; a table that was just made
 /// has no statistics from which the planner could know it.
 const SETTINGS: &str = "
     SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
-    SET lock_timeout = '10s';";
+    SET enable_bitmapscan = off; SET lock_timeout = '2s';";
 
 /// The one that writes: rows can be built again, so a lost last moment costs nothing; its statements have one plan each.
 const WRITER_SETTINGS: &str = "SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;";
@@ -56,6 +59,9 @@ pub(super) fn config_of(url: &str) -> Result<Config, StorageError> {
     let mut config = Config::from_str(url)?;
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIME_MAX);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.keepalives_idle(SILENCE_TIME_MAX).tcp_user_timeout(SILENCE_TIME_MAX);
     }
     if config.get_application_name().is_none() {
         config.application_name("timeloom read models");
@@ -221,6 +227,13 @@ impl Database for Postgres {
         false
     }
 
+    fn check(&self) -> Result<(), StorageError> {
+        if self.client.is_closed() {
+            return Err(StorageError::Pool("the connection that writes has ended".to_owned()));
+        }
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<(), StorageError> {
         self.run("BEGIN")?;
         self.in_transaction = true;
@@ -307,7 +320,8 @@ impl Database for Postgres {
         numbered.map(|(change, answer)| answer.map_err(|error| WriteError { change, error: error.into() })).collect()
     }
 
-    fn close(self: Box<Self>) -> Result<(), StorageError> {
-        Ok(())
+    fn close(mut self: Box<Self>) -> Result<(), StorageError> {
+        // The server notices later that the connection has ended; whoever writes next need not wait for that.
+        self.run("SELECT pg_advisory_unlock_all()")
     }
 }

@@ -1,6 +1,7 @@
 //! Connections that read: a few, each used by one question at a time.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,14 @@ pub(crate) type Read<R> = fn(&mut Cells<'_>) -> Result<R, StorageError>;
 /// A pool of connections that read one database.
 pub(crate) enum Readers {
     Sqlite(SqliteReaders),
-    Postgres(Pool),
+    Postgres(PostgresReaders),
+}
+
+/// Connections to one schema.
+pub(crate) struct PostgresReaders {
+    pool: Pool,
+    /// Whether the tables in which checkpoints are were seen: they do not go away.
+    made: AtomicBool,
 }
 
 /// Connections to one file.
@@ -56,7 +64,8 @@ impl Readers {
             .create_timeout(Some(TURN_TIME_MAX))
             .post_create(prepare)
             .build();
-        Ok(Self::Postgres(pool.map_err(|error| StorageError::Pool(error.to_string()))?))
+        let pool = pool.map_err(|error| StorageError::Pool(error.to_string()))?;
+        Ok(Self::Postgres(PostgresReaders { pool, made: AtomicBool::new(false) }))
     }
 
     /// How the database is spoken to.
@@ -71,7 +80,7 @@ impl Readers {
     pub async fn ask<R: Send + 'static>(&self, query: Query, read: Read<R>) -> Result<Vec<R>, ProjectionError> {
         match self {
             Self::Sqlite(readers) => readers.ask(query, read).await,
-            Self::Postgres(pool) => Ok(ask_postgres(pool, &query, read).await?),
+            Self::Postgres(readers) => Ok(ask_postgres(&readers.pool, &query, read).await?),
         }
     }
 
@@ -79,9 +88,12 @@ impl Readers {
     pub async fn is_made(&self) -> Result<bool, ProjectionError> {
         match self {
             Self::Sqlite(_) => Ok(true),
-            Self::Postgres(pool) => {
-                let client = pool.get().await.map_err(pool_error)?;
-                Ok(layout_of(&client).await?.is_some())
+            Self::Postgres(readers) if readers.made.load(Ordering::Relaxed) => Ok(true),
+            Self::Postgres(readers) => {
+                let client = readers.pool.get().await.map_err(pool_error)?;
+                let made = layout_of(&client).await?.is_some();
+                readers.made.store(made, Ordering::Relaxed);
+                Ok(made)
             }
         }
     }
@@ -96,7 +108,7 @@ impl Readers {
                 readers.turns.close();
                 drop(turns);
             }
-            Self::Postgres(pool) => pool.close(),
+            Self::Postgres(readers) => readers.pool.close(),
         }
         Ok(())
     }

@@ -134,6 +134,10 @@ impl Database for Sqlite {
         true
     }
 
+    fn check(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<(), StorageError> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())

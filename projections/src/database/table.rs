@@ -346,13 +346,34 @@ impl Named {
 
     fn version_join(&self) -> String {
         let (name, key) = (self.name(), self.key_name());
-        // In this order: SQLite is told, PostgreSQL sees it by the limit.
-        let join = if self.dialect == Dialect::Sqlite { "CROSS JOIN" } else { "JOIN" };
-        format!(
-            "{join} {name} AS version ON version.tenant = newest.tenant AND version.{key} = newest.{key} \
-             AND version.from_position = (SELECT max(earlier.from_position) FROM {name} AS earlier \
-             WHERE earlier.tenant = newest.tenant AND earlier.{key} = newest.{key} AND earlier.from_position <= ?1)"
-        )
+        match self.dialect {
+            Dialect::Sqlite => format!(
+                "CROSS JOIN {name} AS version ON version.tenant = newest.tenant AND version.{key} = newest.{key} \
+                 AND version.from_position = (SELECT max(earlier.from_position) FROM {name} AS earlier \
+                 WHERE earlier.tenant = newest.tenant AND earlier.{key} = newest.{key} AND earlier.from_position <= ?1)"
+            ),
+            Dialect::Postgres => format!(
+                "CROSS JOIN LATERAL (SELECT * FROM {name} AS version WHERE version.tenant = newest.tenant \
+                 AND version.{key} = newest.{key} AND version.from_position <= ?1 \
+                 ORDER BY version.from_position DESC LIMIT 1) AS version"
+            ),
+        }
+    }
+
+    /// Versions that meet conditions which depend on a row of `each`, looked up for one row after the other.
+    pub fn looked_up_for(&self, each: &str, index: &str, conditions: &str) -> String {
+        let (columns, name) = (self.selected(), self.name());
+        match self.dialect {
+            Dialect::Sqlite => {
+                let index = self.indexed_by(index);
+                format!("SELECT {columns} FROM {each} CROSS JOIN {name} AS version {index} WHERE {conditions}")
+            }
+            // With an offset it is not taken apart and joined in another order.
+            Dialect::Postgres => format!(
+                "SELECT {columns} FROM {each} CROSS JOIN LATERAL \
+                 (SELECT * FROM {name} AS version WHERE {conditions} OFFSET 0) AS version"
+            ),
+        }
     }
 
     /// Names the index of the versions that a walk is over, where the database lets itself be told.

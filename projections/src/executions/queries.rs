@@ -64,20 +64,21 @@ fn open_at(
     // A version that closed holds at the position if it began at or before it and ended after it. Of class c it is
     // shorter than 2^(c+1), so it began less than that before the position.
     let workflow = if filter.workflow_id.is_some() { "AND version.workflow_id = ?5" } else { "" };
-    let (columns, name) = (named.selected(), named.build());
-    let (newest, closed) = (named.indexed_by("executions_status"), named.indexed_by("executions_closed"));
+    let newest = named.indexed_by("executions_status");
+    let closed = format!(
+        "version.tenant = ?1 AND version.status = ?2 AND version.span_class = classes.class \
+         AND version.to_position IS NOT NULL AND version.from_position <= ?3 \
+         AND version.from_position > ?3 - (CAST(2 AS bigint) << classes.class) \
+         AND version.to_position > ?3 AND version.created_position <= ?4 {workflow}"
+    );
     let sql = format!(
-        "WITH RECURSIVE classes (class) AS (SELECT 0 UNION ALL SELECT class + 1 FROM classes WHERE class < 61)
-         SELECT {columns} FROM {name} AS version {newest}
-         WHERE version.tenant = ?1 AND version.status = ?2 AND version.to_position IS NULL
-             AND version.created_position <= ?4 AND version.from_position <= ?3 {workflow}
-         UNION ALL
-         SELECT {columns} FROM classes CROSS JOIN {name} AS version {closed}
-         WHERE version.tenant = ?1 AND version.status = ?2 AND version.span_class = classes.class
-             AND version.to_position IS NOT NULL
-             AND version.from_position <= ?3 AND version.from_position > ?3 - (CAST(2 AS bigint) << classes.class)
-             AND version.to_position > ?3 AND version.created_position <= ?4 {workflow}
-         ORDER BY created_position DESC LIMIT {}",
+        "WITH RECURSIVE classes (class) AS (SELECT 0 UNION ALL SELECT class + 1 FROM classes WHERE class < 61) \
+         SELECT {} FROM {} AS version {newest} WHERE version.tenant = ?1 AND version.status = ?2 \
+         AND version.to_position IS NULL AND version.created_position <= ?4 AND version.from_position <= ?3 {workflow} \
+         UNION ALL {} ORDER BY created_position DESC LIMIT {}",
+        named.selected(),
+        named.build(),
+        named.looked_up_for("classes", "executions_closed", &closed),
         page.rows() + 1,
     );
     let mut values = vec![tenant.into(), status.name().into(), position.into(), page.newest(Some(position)).into()];

@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 
 use crate::places::Place;
 use crate::world::{
-    PATIENCE, Told, caught_up, chances, completed, empty_log, execution_id, log_of, position, rebuilt_dump, start,
-    story_of, tell, told,
+    PATIENCE, TENANT, Told, caught_up, chances, completed, empty_log, execution_id, log_of, position, reach,
+    rebuilt_dump, start, story_of, tell, told,
 };
 
 /// A story of so many executions with ten nodes each.
@@ -89,6 +89,25 @@ async fn what_a_crash_leaves_on_disk_is_taken_up_exactly_once() {
         assert!(models.status().iter().all(|status| status.lag == 0 && status.parked == 0));
         models.close().await.unwrap();
         assert_eq!(place.dump().await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_somebody_else_moved_stops_the_batch() {
+    for place in Place::both().await {
+        let story = long_story(4);
+        let log = log_of(&story[..12]).await;
+        let models = caught_up(place.store(), &log).await;
+        // As a second writer would that goes on where this one stands.
+        place.run("UPDATE projections SET position = 24").await;
+        tell(&log, &story[12..]).await;
+        reach(&models, log.head()).await;
+        let told = models.status().remove(0).last_error.unwrap();
+        assert!(told.error.contains("moved by another writer") && told.over, "{told:?}");
+        // The events up to where the other one went were not folded here.
+        assert_eq!(models.execution(TENANT, execution_id(1), None).await.unwrap(), None);
+        assert!(models.execution(TENANT, execution_id(2), None).await.unwrap().is_some());
+        models.close().await.unwrap();
     }
 }
 

@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use timeloom_projections::{ReadModelStore, ReadModels, rebuild};
+use timeloom_projections::{ProjectionError, ReadModelStore, ReadModels, rebuild};
 use timeloom_store::{EventLog, MemoryLog};
 
 use crate::crash::long_story;
 use crate::places::Place;
 use crate::world::{
-    Told, caught_up, chances, empty_log, log_of, of_a_later_version, reach, rebuilt_dump, spoilt, story_of, tell,
+    LOOK, Told, caught_up, chances, empty_log, log_of, of_a_later_version, reach, rebuilt_dump, spoilt, story_of, tell,
 };
 
 /// Spoils some events of a story, so that their streams are parked from there on.
@@ -40,7 +40,11 @@ async fn happen(place: &Place, log: &Arc<MemoryLog>, models: Arc<ReadModels>, wh
             return opened(place, log);
         }
         3 => {
-            models.rebuild(&["executions", "workflows"]).await.unwrap();
+            // A connection that was cut a moment ago may hold the lock for another one.
+            while let Err(error) = models.rebuild(&["executions", "workflows"]).await {
+                assert!(matches!(error, ProjectionError::NotWriter), "{error}");
+                tokio::time::sleep(LOOK).await;
+            }
         }
         4 => {
             if let Place::Postgres(database) = place {

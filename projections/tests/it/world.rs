@@ -32,7 +32,7 @@ pub const TENANT: TenantId = TenantId(1);
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often is looked whether something holds.
-const LOOK: Duration = Duration::from_millis(5);
+pub const LOOK: Duration = Duration::from_millis(5);
 
 /// One event of a story.
 #[derive(Debug, Clone)]

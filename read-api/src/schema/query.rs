@@ -20,7 +20,9 @@ use super::reading::{Moment, rows, state};
 use super::registry::{Model, Plugin};
 use super::rows::{page, row_pages};
 use super::scalars::{AsOf, Direction, ExecutionStatus, PositionScalar};
-use super::state_at::{EntityInput, StateDiff, StateView, asked_stream, state_at, state_diff};
+use super::state_at::{
+    EntityInput, StateComparison, StateDiff, StateView, asked_stream, compare, state_at, state_diff,
+};
 use super::workflow::Workflow;
 use crate::state::ApiState;
 
@@ -246,6 +248,24 @@ impl Query {
         let stream = asked_stream(state, entity, stream)?;
         let from = Moment::new(Some(from), wait_for);
         state_diff(context, state, &stream, from, Moment::new(to, None)).await
+    }
+
+    /// How two things of the same kind differ, such as two executions of a workflow.
+    #[graphql(complexity = "child_complexity + 100")]
+    async fn state_comparison(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The one.")] left: StreamInput,
+        #[graphql(desc = "The moment of the one; absent = now.")] left_as_of: Option<AsOf>,
+        #[graphql(desc = "The other.")] right: StreamInput,
+        #[graphql(desc = "The moment of the other; absent = now.")] right_as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<StateComparison> {
+        let state = state(context)?;
+        let left = asked_stream(state, None, Some(left))?;
+        let right = asked_stream(state, None, Some(right))?;
+        let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
+        compare(context, state, (left, moments.0), (right, moments.1)).await
     }
 
     /// The node types that workflows can use here.

@@ -80,7 +80,7 @@ pub(crate) fn not_there(error: &HistoryError) -> async_graphql::Error {
         HistoryError::NotYet { .. } => "NOT_YET",
         HistoryError::RevisionNotReached { .. } => "REVISION_NOT_REACHED",
         HistoryError::PositionNotReached { .. } => "POSITION_NOT_REACHED",
-        HistoryError::RevisionNeedsStream => "BAD_USER_INPUT",
+        HistoryError::RevisionNeedsStream | HistoryError::OtherKind { .. } => "BAD_USER_INPUT",
         HistoryError::TooManyEvents | HistoryError::TooLarge => "STATE_TOO_LARGE",
         HistoryError::Log(error) => return fault(error),
     };

@@ -252,6 +252,49 @@ pub(crate) struct StateDiff {
     pub unknown_event_count: u64,
 }
 
+/// How two things of the same kind differ.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct StateComparison {
+    /// What kind of thing both are; absent when this build has no state for their category.
+    pub kind: Option<EntityKind>,
+    /// Where the one was.
+    pub left: StatePoint,
+    /// Where the other was.
+    pub right: StatePoint,
+    /// The JSON Patch (RFC 6902) that leads from the one to the other. Their own ids are left out, and of executions the
+    /// times and the seed.
+    pub patch: Value,
+    /// The same changes with what the one has before each.
+    pub changes: Vec<StateChange>,
+}
+
+/// How `right` differs from `left`.
+pub(crate) async fn compare(
+    context: &Context<'_>,
+    state: &ApiState,
+    left: (StreamKey, Moment),
+    right: (StreamKey, Moment),
+) -> Result<StateComparison> {
+    left.1.wait(state).await?;
+    let (one, other) = ((&left.0, left.1.as_of()), (&right.0, right.1.as_of()));
+    let found = history::compare(state.log(), one, other).await.map_err(|error| not_there(&error))?;
+    Ok(StateComparison {
+        kind: found.kind.map(EntityKind::from),
+        left: found.left.into(),
+        right: found.right.into(),
+        patch: bounded(context, &found.patch, &found.changes)?,
+        changes: found.changes.into_iter().map(StateChange::from).collect(),
+    })
+}
+
+/// A patch as JSON, which together with its changes must fit into the answer.
+fn bounded(context: &Context<'_>, patch: &json_patch::Patch, changes: &[Change]) -> Result<Value> {
+    let patch = serde_json::to_value(patch).map_err(|error| fault(&error))?;
+    let values = changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
+    PayloadBudget::take(context, json_bytes(&patch) + values.map(json_bytes).sum::<usize>())?;
+    Ok(patch)
+}
+
 /// What changed in `stream`.
 pub(crate) async fn state_diff(
     context: &Context<'_>,
@@ -264,9 +307,7 @@ pub(crate) async fn state_diff(
     let found = history::diff(state.log(), stream, from.as_of(), to.as_of()).await;
     let Difference { stream, kind, from, to, patch, changes, events, events_omitted, unknown } =
         found.map_err(|error| not_there(&error))?;
-    let patch = serde_json::to_value(&patch).map_err(|error| fault(&error))?;
-    let values = changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
-    PayloadBudget::take(context, json_bytes(&patch) + values.map(json_bytes).sum::<usize>())?;
+    let patch = bounded(context, &patch, &changes)?;
     Ok(StateDiff {
         kind: kind.map(EntityKind::from),
         category: stream.category.to_string(),

@@ -6,14 +6,14 @@ use std::time::Instant;
 use clap::Subcommand;
 use serde_json::json;
 use timeloom_store::transfer::{CopyError, CopyPhase, CopyReport, copy};
-use timeloom_store::verify::{VerifyReport, verify};
+use timeloom_store::verify::VerifyReport;
 use timeloom_store::{ImportError, Position};
 
 use super::external::ExternalVerb;
 use super::progress::Progress;
 use super::{Access, Failure, output};
 use crate::config::Config;
-use crate::transfer::{Location, may_be_restored_to, open_source, open_target};
+use crate::transfer::{Location, may_be_restored_to, open_source, open_target, verify_at};
 
 #[derive(Debug, Subcommand)]
 pub enum LogVerb {
@@ -170,11 +170,8 @@ fn tell(report: &CopyReport, from: &Location, to: &Location, done: &str, seconds
 }
 
 async fn verified(location: &Location, json: bool) -> Result<(), Failure> {
-    let source = open_source(location).await?;
-    let source = source.as_copy_source();
-    let end = source.log.identity().await?.head;
     let mut progress = Progress::new();
-    let report = verify(source.log, source.blobs, |position| progress.show("verifying", position.0, end.0)).await;
+    let report = verify_at(location, |position, head| progress.show("verifying", position.0, head.0)).await;
     progress.end();
     let report = report?;
     if json {

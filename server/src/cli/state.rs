@@ -22,6 +22,11 @@ const DIFF: &str = "query($stream: StreamInput!, $from: AsOf!, $to: AsOf) {
     changes { op path before after } events { position revision type schemaVersion recordedAt known }
     eventsOmitted unknownEventCount } }";
 
+const COMPARE: &str = "query($left: StreamInput!, $leftAsOf: AsOf, $right: StreamInput!, $rightAsOf: AsOf) {
+  stateComparison(left: $left, leftAsOf: $leftAsOf, right: $right, rightAsOf: $rightAsOf) {
+    kind left { position revision recordedAt } right { position revision recordedAt } patch
+    changes { op path before after } } }";
+
 /// Longest value that a change is shown with, in characters; `--json` has all of it.
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
@@ -46,6 +51,24 @@ pub enum StateVerb {
         /// The later moment; now when absent.
         #[arg(long, value_name = "MOMENT")]
         to: Option<Moment>,
+        /// Whether to colour the changes.
+        #[arg(long, default_value = "auto")]
+        color: Colour,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Print how two things of the same kind differ, such as two executions of a workflow
+    Compare {
+        /// The one: KIND/ID.
+        left: String,
+        /// The other: KIND/ID.
+        right: String,
+        /// The moment of the one; now when absent.
+        #[arg(long, value_name = "MOMENT")]
+        left_at: Option<Moment>,
+        /// The moment of the other; now when absent.
+        #[arg(long, value_name = "MOMENT")]
+        right_at: Option<Moment>,
         /// Whether to colour the changes.
         #[arg(long, default_value = "auto")]
         color: Colour,
@@ -84,17 +107,25 @@ pub enum Colour {
     Never,
 }
 
+impl Colour {
+    fn is_wanted(self) -> bool {
+        match self {
+            Self::Auto => std::io::stdout().is_terminal(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
 impl StateVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         match self {
             Self::Get { entity, when, access } => get(&entity, when.moment(), &access, config).await,
             Self::Diff { entity, from, to, color, access } => {
-                let coloured = match color {
-                    Colour::Auto => std::io::stdout().is_terminal(),
-                    Colour::Always => true,
-                    Colour::Never => false,
-                };
-                diff(&entity, from, to, coloured, &access, config).await
+                diff(&entity, from, to, color.is_wanted(), &access, config).await
+            }
+            Self::Compare { left, right, left_at, right_at, color, access } => {
+                compare([&left, &right], [left_at, right_at], color.is_wanted(), &access, config).await
             }
         }
     }
@@ -190,16 +221,7 @@ async fn diff(
         output::json(&found);
         return Ok(());
     }
-    let point = |name: &str| {
-        let text = |field: &str| output::text(&found, &format!("/{name}/{field}"));
-        match found.pointer(&format!("/{name}/recordedAt")) {
-            Some(Value::String(_)) => {
-                format!("revision {} (position {}, {})", text("revision"), text("position"), text("recordedAt"))
-            }
-            _ => "before its first event".to_owned(),
-        }
-    };
-    output::line(&format!("{entity} from {} to {}", point("from"), point("to")));
+    output::line(&format!("{entity} from {} to {}", point(&found, "from"), point(&found, "to")));
     for event in found.get("events").and_then(Value::as_array).into_iter().flatten() {
         let (position, time) = (output::text(event, "/position"), output::text(event, "/recordedAt"));
         let unknown = if event.get("known") == Some(&Value::Bool(false)) { "  (unknown to this version)" } else { "" };
@@ -208,14 +230,54 @@ async fn diff(
     if let Some(omitted) = found.get("eventsOmitted").and_then(Value::as_u64).filter(|omitted| *omitted > 0) {
         output::line(&format!("          and {omitted} more events"));
     }
+    tell_changes(&found, "nothing changed", coloured);
+    Ok(())
+}
+
+async fn compare(
+    entities: [&str; 2],
+    moments: [Option<Moment>; 2],
+    coloured: bool,
+    access: &Access,
+    config: &Config,
+) -> Result<(), Failure> {
+    let [left_as_of, right_as_of] = moments.map(|moment| moment.map(Moment::as_of));
+    let (left, right) = (stream(entities[0])?, stream(entities[1])?);
+    let variables = json!({ "left": left, "leftAsOf": left_as_of, "right": right, "rightAsOf": right_as_of });
+    let client = Client::open(access, config).await?;
+    let data = client.ask(COMPARE, variables).await;
+    client.close().await;
+    let found = data?.get("stateComparison").cloned().unwrap_or_default();
+    if access.json {
+        output::json(&found);
+        return Ok(());
+    }
+    for (entity, side) in entities.iter().zip(["left", "right"]) {
+        output::line(&format!("{entity} at {}", point(&found, side)));
+    }
+    tell_changes(&found, "they are alike", coloured);
+    Ok(())
+}
+
+/// Where a thing was at a moment.
+fn point(found: &Value, name: &str) -> String {
+    let text = |field: &str| output::text(found, &format!("/{name}/{field}"));
+    match found.pointer(&format!("/{name}/recordedAt")) {
+        Some(Value::String(_)) => {
+            format!("revision {} (position {}, {})", text("revision"), text("position"), text("recordedAt"))
+        }
+        _ => "before its first event".to_owned(),
+    }
+}
+
+fn tell_changes(found: &Value, none: &str, coloured: bool) {
     let changes = found.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
     if changes.is_empty() {
-        output::line("nothing changed");
+        output::line(none);
     }
     for change in &changes {
         tell_change(change, coloured);
     }
-    Ok(())
 }
 
 /// One change: `+` what came, `-` what went, `~` what became something else.

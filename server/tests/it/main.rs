@@ -56,7 +56,7 @@ fn expressions_come_a_line_and_answers_go_a_line() {
 #[test]
 fn every_noun_is_in_the_help_and_a_wrong_verb_is_refused() {
     let help = text(&timeloom(&["--help"], ""));
-    for noun in ["serve", "workflow", "execution", "events", "state", "expression", "projections"] {
+    for noun in ["serve", "workflow", "execution", "events", "state", "log", "expression", "projections"] {
         assert!(help.contains(noun), "{noun} is not in:\n{help}");
     }
     let wrong = timeloom(&["workflow", "fly"], "");

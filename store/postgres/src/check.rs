@@ -1,11 +1,15 @@
 //! What the database itself can say of the log: that positions have no gap, that the head is at the last of them, and that
 //! they were given in the order in which transactions became visible. Never changes anything.
 
+use std::fmt;
+
 use timeloom_store::{LogError, Position};
 
-use crate::error::{log_error, pool_error};
+use crate::error::log_error;
 use crate::log::PostgresLog;
+use crate::readers::Readers;
 use crate::recorded::unsigned;
+use crate::transfer::PostgresSource;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,18 @@ impl CheckReport {
     }
 }
 
+impl fmt::Display for CheckReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, head, last, torn_transactions, .. } = self;
+        write!(
+            formatter,
+            "the database has {events} events up to position {last}, its head says {head}, and {torn_transactions} of its \
+             transactions do not lie side by side"
+        )?;
+        if self.unsettled { formatter.write_str("; one that can be seen is under way") } else { Ok(()) }
+    }
+}
+
 impl PostgresLog {
     /// Asks the database, in one snapshot. The transaction ids in the rows are the witness: the order of positions is the
     /// order of visibility if each transaction's events are one run, and no running transaction has events among them.
@@ -38,24 +54,38 @@ impl PostgresLog {
     /// # Errors
     /// [`LogError`] when the database fails.
     pub async fn check(&self) -> Result<CheckReport, LogError> {
-        let client = self.pool().get().await.map_err(pool_error)?;
-        let sql = "
-            WITH runs AS (
-                SELECT tx, count(*) AS events, max(position) - min(position) + 1 AS width FROM events GROUP BY tx
-            )
-            SELECT coalesce(sum(runs.events), 0)::bigint, (SELECT position FROM log_head),
-                (SELECT coalesce(max(position), 0) FROM events), count(*), count(*) FILTER (WHERE events <> width),
-                coalesce(bool_or(NOT pg_visible_in_snapshot(tx, pg_current_snapshot())), false)
-            FROM runs";
-        let row = client.query_one(sql, &[]).await.map_err(log_error)?;
-        let number = |index: usize| row.try_get(index).map(unsigned).map_err(log_error);
-        Ok(CheckReport {
-            events: number(0)?,
-            head: Position(number(1)?),
-            last: Position(number(2)?),
-            transactions: number(3)?,
-            torn_transactions: number(4)?,
-            unsettled: row.try_get(5).map_err(log_error)?,
-        })
+        check(self.readers()).await
     }
+}
+
+impl PostgresSource {
+    /// The same as [`PostgresLog::check`].
+    ///
+    /// # Errors
+    /// [`LogError`] when the database fails.
+    pub async fn check(&self) -> Result<CheckReport, LogError> {
+        check(self.readers()).await
+    }
+}
+
+async fn check(readers: &Readers) -> Result<CheckReport, LogError> {
+    let sql = "
+        WITH runs AS (
+            SELECT tx, count(*) AS events, max(position) - min(position) + 1 AS width FROM events GROUP BY tx
+        )
+        SELECT coalesce(sum(runs.events), 0)::bigint, (SELECT position FROM log_head),
+            (SELECT coalesce(max(position), 0) FROM events), count(*), count(*) FILTER (WHERE events <> width),
+            coalesce(bool_or(NOT pg_visible_in_snapshot(tx, pg_current_snapshot())), false)
+        FROM runs";
+    let rows = readers.query(sql, &Vec::new()).await?;
+    let row = rows.first().ok_or(LogError::Closed)?;
+    let number = |index: usize| row.try_get(index).map(unsigned).map_err(log_error);
+    Ok(CheckReport {
+        events: number(0)?,
+        head: Position(number(1)?),
+        last: Position(number(2)?),
+        transactions: number(3)?,
+        torn_transactions: number(4)?,
+        unsettled: row.try_get(5).map_err(log_error)?,
+    })
 }

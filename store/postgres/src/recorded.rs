@@ -1,15 +1,15 @@
 //! Rows of `events` to recorded events, and values that `json` columns take as they are. Bytes go through unchanged.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use timeloom_domain::ids::{Actor, EventId, TenantId};
-use timeloom_store::stored::{read_metadata, read_version};
-use timeloom_store::{LogError, Metadata, Position, RecordedEvent, Revision, StreamKey};
+use timeloom_domain::ids::{EventId, TenantId};
+use timeloom_store::shared::Shared;
+use timeloom_store::stored::read_version;
+use timeloom_store::{LogError, Position, RecordedEvent, Revision};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
@@ -57,9 +57,7 @@ impl ToSql for JsonText<'_> {
 /// Reads rows; what neighbours have in common is shared.
 #[derive(Debug, Default)]
 pub(crate) struct RowReader {
-    event_types: HashMap<String, Arc<str>>,
-    stream: Option<StreamKey>,
-    metadata: Option<(String, Arc<Metadata>)>,
+    shared: Shared,
 }
 
 impl RowReader {
@@ -76,7 +74,7 @@ impl RowReader {
 
     fn columns(&mut self, row: &Row, position: Position) -> Result<RecordedEvent, String> {
         let tenant = u32::try_from(column::<i64>(row, 1)?).map_err(|_| "the tenant is out of range".to_owned())?;
-        let stream = self.stream(TenantId(tenant), column(row, 2)?, column(row, 3)?);
+        let stream = self.shared.stream(TenantId(tenant), column(row, 2)?, column(row, 3)?);
         let id = EventId(column(row, 5)?);
         let payload = RawValue::from_string(column::<JsonText<'_>>(row, 8)?.0.to_owned())
             .map_err(|error| format!("the payload is not JSON: {error}"))?;
@@ -85,45 +83,12 @@ impl RowReader {
             stream,
             revision: Revision(unsigned(column(row, 4)?)),
             id,
-            event_type: self.event_type(column(row, 6)?),
+            event_type: self.shared.event_type(column(row, 6)?),
             event_version: read_version(column(row, 7)?),
             payload: Arc::from(payload),
-            metadata: self.metadata(column::<JsonText<'_>>(row, 9)?.0, id)?,
+            metadata: self.shared.metadata(column::<JsonText<'_>>(row, 9)?.0, id)?,
             recorded_at: column::<DateTime<Utc>>(row, 10)?,
         })
-    }
-
-    fn stream(&mut self, tenant: TenantId, category: &str, id: &str) -> StreamKey {
-        if let Some(stream) = &self.stream
-            && stream.tenant == tenant
-            && *stream.category == *category
-            && *stream.id == *id
-        {
-            return stream.clone();
-        }
-        self.stream.insert(StreamKey::new(tenant, category, id)).clone()
-    }
-
-    fn event_type(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.event_types.get(name) {
-            return Arc::clone(known);
-        }
-        let shared: Arc<str> = name.into();
-        self.event_types.insert(name.to_owned(), Arc::clone(&shared));
-        shared
-    }
-
-    fn metadata(&mut self, json: &str, id: EventId) -> Result<Arc<Metadata>, String> {
-        if let Some((_, metadata)) = self.metadata.as_ref().filter(|(text, _)| text == json) {
-            return Ok(Arc::clone(metadata));
-        }
-        let metadata = Arc::new(read_metadata(json, id)?);
-        if let Actor::External(_) = metadata.actor {
-            // Its command is the event itself: the same text means another command in the next row.
-            return Ok(metadata);
-        }
-        self.metadata = Some((json.to_owned(), Arc::clone(&metadata)));
-        Ok(metadata)
     }
 }
 

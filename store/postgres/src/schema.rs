@@ -11,7 +11,19 @@ use crate::connect::{Address, SYNC};
 use crate::error::{OpenError, PostgresError};
 
 /// The newest schema that this build knows.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
+/// The oldest build that may use the newest schema: what was added since does not disturb it.
+const USABLE_FROM: u32 = 1;
+/// How the tables of an older version become those of the next one, while processes of the older version go on. Each is
+/// one statement outside any transaction, may be broken off at any moment, and is then made again.
+const MIGRATIONS: [(u32, &[&str]); 1] = [(
+    2,
+    &[
+        // What a build that was broken off leaves behind is not used, and is in the way.
+        "DROP INDEX CONCURRENTLY IF EXISTS events_type",
+        "CREATE INDEX CONCURRENTLY events_type ON events (event_type, position)",
+    ],
+)];
 /// The oldest server that has what the tables use, as PostgreSQL counts versions.
 const SERVER_VERSION_MIN: i32 = 140_000;
 /// Longest metadata of an event that a foreign program appends, in bytes.
@@ -23,6 +35,11 @@ const EXTERNAL_IDLE_MAX: Duration = Duration::from_secs(5);
 /// Held while tables are made: two processes that begin at once make them once.
 const MAKING_LOCK: i64 = 0x5469_6d65_6c6f_6f6d;
 
+/// Held while tables are migrated.
+const MIGRATING_LOCK: i64 = MAKING_LOCK + 1;
+/// Pause before a process that waits for a migration looks again.
+const MIGRATING_PAUSE: Duration = Duration::from_millis(100);
+
 /// The tables of the log. Any other table of these names is somebody else's.
 const TABLES: [&str; 7] = ["log_meta", "log_head", "events", "blobs", "marks", "snapshot_cache", "external_categories"];
 /// What `log_meta` says of itself.
@@ -31,6 +48,8 @@ const APPLICATION: &str = "timeloom event log";
 /// What the tables say of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Meta {
+    /// The version of the tables.
+    version: u32,
     pub(crate) log_id: Uuid,
     /// The schema that the tables are in.
     pub(crate) schema: String,
@@ -72,11 +91,43 @@ pub(crate) async fn prepare(
         Some(meta) => meta,
         None => {
             create(&transaction, &schema, new_id, copy).await.map_err(failed)?;
-            Meta { log_id: new_id, schema, unfinished: copy, verified: Position::START }
+            Meta { version: SCHEMA_VERSION, log_id: new_id, schema, unfinished: copy, verified: Position::START }
         }
     };
     transaction.commit().await.map_err(failed)?;
+    if meta.version < SCHEMA_VERSION {
+        migrate(client).await.map_err(failed)?;
+    }
     Ok(meta)
+}
+
+/// Brings the tables to the newest version, one process at a time; others that begin meanwhile wait here.
+async fn migrate(client: &Client) -> Result<(), tokio_postgres::Error> {
+    // Asked for again and again: whoever waits for it in the database has a transaction, and an index that is built
+    // concurrently waits for those.
+    while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&MIGRATING_LOCK]).await?.try_get::<_, bool>(0)? {
+        tokio::time::sleep(MIGRATING_PAUSE).await;
+    }
+    let migrated = async {
+        for (version, statements) in MIGRATIONS {
+            let found = read_meta(client, "schema_version").await?;
+            if found.and_then(|found| found.parse::<u32>().ok()).is_some_and(|found| found >= version) {
+                continue;
+            }
+            tracing::info!(version, "the log's tables are brought to the next version; appends go on meanwhile");
+            for statement in statements {
+                client.batch_execute(statement).await?;
+            }
+            let sql = "INSERT INTO log_meta (name, value) VALUES ('usable_from', $2), ('schema_version', $1) \
+                       ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            client.execute(sql, &[&version.to_string(), &USABLE_FROM.to_string()]).await?;
+        }
+        Ok(())
+    };
+    let migrated = migrated.await;
+    // The lock ends with the session at the latest.
+    client.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATING_LOCK]).await?;
+    migrated
 }
 
 /// Which log there is, if there is one. Changes nothing.
@@ -118,7 +169,8 @@ async fn read(transaction: &Transaction<'_>, address: &Address, schema: &str) ->
     }
     let version = value("schema_version").await.map_err(failed)?;
     let version = version.and_then(|version| version.parse().ok()).ok_or_else(|| not_a_log("log_meta"))?;
-    if version > SCHEMA_VERSION {
+    let usable_from = value("usable_from").await.map_err(failed)?.and_then(|version| version.parse().ok());
+    if usable_from.unwrap_or(version) > SCHEMA_VERSION {
         return Err(OpenError::NewerSchema { address: address.to_string(), found: version, known: SCHEMA_VERSION });
     }
     let log_id = value("log_id").await.map_err(failed)?;
@@ -126,7 +178,7 @@ async fn read(transaction: &Transaction<'_>, address: &Address, schema: &str) ->
     let unfinished = value(UNFINISHED_COPY).await.map_err(failed)?.is_some();
     let verified = value(COPY_VERIFIED).await.map_err(failed)?.and_then(|position| position.parse().ok());
     let verified = Position(verified.unwrap_or_default());
-    Ok(Some(Meta { log_id, schema: schema.to_owned(), unfinished, verified }))
+    Ok(Some(Meta { version, log_id, schema: schema.to_owned(), unfinished, verified }))
 }
 
 /// Whether the server can hold a log; gives the schema to use.
@@ -186,8 +238,13 @@ async fn create(
         .replace("{external_idle_ms_max}", &EXTERNAL_IDLE_MAX.as_millis().to_string());
     transaction.batch_execute(&tables).await?;
     let insert = transaction.prepare("INSERT INTO log_meta (name, value) VALUES ($1, $2)").await?;
-    let (version, log_id) = (SCHEMA_VERSION.to_string(), log_id.to_string());
-    let mut entries = vec![("application", APPLICATION), ("schema_version", &version), ("log_id", &log_id)];
+    let (version, usable_from, log_id) = (SCHEMA_VERSION.to_string(), USABLE_FROM.to_string(), log_id.to_string());
+    let mut entries = vec![
+        ("application", APPLICATION),
+        ("schema_version", &version),
+        ("usable_from", &usable_from),
+        ("log_id", &log_id),
+    ];
     if copy {
         entries.push((UNFINISHED_COPY, "true"));
     }

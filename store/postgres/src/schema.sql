@@ -39,6 +39,7 @@ CREATE TABLE events (
 );
 
 CREATE INDEX events_command ON events (command_id) WHERE append_events IS NOT NULL;
+CREATE INDEX events_type ON events (event_type, position);
 
 CREATE TABLE blobs (
     hash    bytea  PRIMARY KEY, -- BLAKE3 of the content

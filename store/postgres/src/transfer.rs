@@ -68,6 +68,10 @@ impl PostgresSource {
         let blobs = Arc::new(readers.blobs().clone());
         Ok((Arc::new(Self { log_id: meta.log_id, readers }), blobs))
     }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
 }
 
 #[async_trait]

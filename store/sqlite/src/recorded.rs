@@ -1,15 +1,15 @@
 //! Rows of `events` to recorded events and back. Payload bytes go through unchanged.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::DateTime;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, Row, ToSql};
 use serde_json::value::RawValue;
-use timeloom_domain::ids::{Actor, EventId, TenantId};
-use timeloom_store::stored::{read_metadata, read_version};
-use timeloom_store::{LogError, Metadata, Position, RecordedEvent, Revision, StreamKey};
+use timeloom_domain::ids::{EventId, TenantId};
+use timeloom_store::shared::Shared;
+use timeloom_store::stored::read_version;
+use timeloom_store::{LogError, Position, RecordedEvent, Revision};
 use uuid::Uuid;
 
 use crate::error::log_error;
@@ -31,9 +31,7 @@ pub(crate) fn unsigned(number: i64) -> u64 {
 /// Reads rows; what neighbours have in common is shared.
 #[derive(Debug, Default)]
 pub(crate) struct RowReader {
-    event_types: HashMap<String, Arc<str>>,
-    stream: Option<StreamKey>,
-    metadata: Option<(String, Arc<Metadata>)>,
+    shared: Shared,
 }
 
 impl RowReader {
@@ -77,7 +75,7 @@ impl RowReader {
     fn columns(&mut self, row: &Row<'_>, position: Position) -> Result<RecordedEvent, String> {
         let number = |index| value(row, index)?.as_i64().map_err(|error| error.to_string());
         let tenant = u32::try_from(number(1)?).map_err(|_| "the tenant is out of range".to_owned())?;
-        let stream = self.stream(TenantId(tenant), text(row, 2)?, text(row, 3)?);
+        let stream = self.shared.stream(TenantId(tenant), text(row, 2)?, text(row, 3)?);
         let id = value(row, 5)?.as_blob().map_err(|error| error.to_string())?;
         let id = Uuid::from_slice(id).map_err(|error| error.to_string())?;
         let payload = RawValue::from_string(text(row, 8)?.to_owned())
@@ -87,46 +85,13 @@ impl RowReader {
             stream,
             revision: Revision(unsigned(number(4)?)),
             id: EventId(id),
-            event_type: self.event_type(text(row, 6)?),
+            event_type: self.shared.event_type(text(row, 6)?),
             event_version: read_version(text(row, 7)?),
             payload: Arc::from(payload),
-            metadata: self.metadata(text(row, 9)?, EventId(id))?,
+            metadata: self.shared.metadata(text(row, 9)?, EventId(id))?,
             recorded_at: DateTime::from_timestamp_micros(number(10)?)
                 .ok_or_else(|| "the time is out of range".to_owned())?,
         })
-    }
-
-    fn stream(&mut self, tenant: TenantId, category: &str, id: &str) -> StreamKey {
-        if let Some(stream) = &self.stream
-            && stream.tenant == tenant
-            && *stream.category == *category
-            && *stream.id == *id
-        {
-            return stream.clone();
-        }
-        self.stream.insert(StreamKey::new(tenant, category, id)).clone()
-    }
-
-    fn event_type(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.event_types.get(name) {
-            return Arc::clone(known);
-        }
-        let shared: Arc<str> = name.into();
-        self.event_types.insert(name.to_owned(), Arc::clone(&shared));
-        shared
-    }
-
-    fn metadata(&mut self, json: &str, id: EventId) -> Result<Arc<Metadata>, String> {
-        if let Some((_, metadata)) = self.metadata.as_ref().filter(|(text, _)| text == json) {
-            return Ok(Arc::clone(metadata));
-        }
-        let metadata = Arc::new(read_metadata(json, id)?);
-        if let Actor::External(_) = metadata.actor {
-            // Its command is the event itself: the same text means another command in the next row.
-            return Ok(metadata);
-        }
-        self.metadata = Some((json.to_owned(), Arc::clone(&metadata)));
-        Ok(metadata)
     }
 }
 

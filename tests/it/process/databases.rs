@@ -138,12 +138,26 @@ async fn a_log_moves_from_a_folder_to_a_database_and_back_by_the_command_line() 
     assert_eq!(shown(&server, &copied["head"]).await["workflows"]["nodes"], json!([{ "name": "Moves" }]));
     assert_eq!(server.start_execution(&workflow, "COMPLETED").await["status"], "COMPLETED");
     server.stop();
+    // What a program wrote that knows only cqrs-es goes along.
+    let opened = verb(&["log", "external", "add", "invoice", "--role", "postgres", "--database", database.url()]);
+    assert!(opened.status.success());
+    let foreign = "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
+                   VALUES ('invoice', 'i-1', 1, 'InvoicePaid', '1.0', '{\"n\" : 1}', '{}')";
+    database.client().await.batch_execute(foreign).await.unwrap();
     let moved_back = verb_json(&["log", "copy", "--from", database.url(), "--to", returned, "--json"]);
     assert_eq!(moved_back["logId"], copied["logId"]);
     assert!(moved_back["head"].as_u64() > copied["head"].as_u64(), "{moved_back}");
     let server = Server::start(back.path(), &[]);
     let seen = shown(&server, &moved_back["head"]).await;
     assert_eq!(seen["executions"]["nodes"].as_array().unwrap().len(), 2);
+    let events = "{ events(first: 1, filter: { categories: [\"invoice\"] }) {
+        nodes { type known actor { kind name } payload } } }";
+    let paid = &server.ask(events, json!({})).await["events"]["nodes"][0];
+    assert_eq!(paid["actor"], json!({ "kind": "external", "name": "postgres" }), "{paid}");
+    assert_eq!(
+        (&paid["type"], &paid["known"], &paid["payload"]),
+        (&json!("InvoicePaid"), &json!(false), &json!({ "n": 1 }))
+    );
     server.stop();
 }
 

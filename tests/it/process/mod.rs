@@ -7,5 +7,6 @@ mod crash;
 mod databases;
 mod first_steps;
 mod history;
+mod long_executions;
 pub(crate) mod server;
 mod time_travel;

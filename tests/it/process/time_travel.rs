@@ -72,6 +72,19 @@ async fn states_and_differences_are_printed_for_people_and_programs() {
     assert!(json["patch"].as_array().unwrap().iter().all(|step| step["op"].is_string() && step["path"].is_string()));
     let (same, _) = printed(&["state", "diff", &entity, "--from", "r2", "--to", "r2", at[0], at[1]]);
     assert!(same.ends_with("nothing changed\n"), "{same}");
+
+    // Another run of the same is alike, and of another input it is not.
+    let run =
+        async |id: &str| server.start_execution(id, "COMPLETED").await["executionId"].as_str().unwrap().to_owned();
+    let alike = format!("execution/{}", run(&workflow).await);
+    let (same, _) = printed(&["state", "compare", &entity, &alike, at[0], at[1]]);
+    assert!(same.ends_with("they are alike\n") && same.contains(&alike), "{same}");
+    let changed = server.import(&chain("Past", &[set("Step", "a", "={{ 41 + 2 }}")])).await;
+    let other = format!("execution/{}", run(&changed).await);
+    let (differs, _) = printed(&["state", "compare", &entity, &other, at[0], at[1]]);
+    assert!(differs.contains("/outputs/0/0/json/a: 42 → 43"), "{differs}");
+    let json = verb_json(&["state", "compare", &entity, &other, "--left-at", "r1", "--json", at[0], at[1]]);
+    assert_eq!((&json["left"]["revision"], &json["kind"]), (&json!(1), &json!("EXECUTION")));
     server.stop();
 
     // The same without a server, over the folder.
@@ -98,6 +111,8 @@ async fn questions_that_have_no_answer_are_refused_with_what_there_is() {
         (vec!["state", "diff", &entity], "--from"),
         (vec!["state", "diff", &entity, "--from", "r9"], "its revisions go from 1 to 1"),
         (vec!["state", "diff", "workflow/0", "--from", "0"], "there is nothing called workflow/0"),
+        (vec!["state", "compare", &entity, "execution/0"], "are of different kinds: compare two of the same"),
+        (vec!["state", "compare", &entity, "workflow/0"], "there is nothing called workflow/0"),
     ] {
         let output = verb(&[&arguments[..], &["--server", &server.url]].concat());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
 
 mod external;
+mod full_disk;
 mod outages;
 mod processes;
 mod relaxed;

@@ -177,3 +177,45 @@ async fn a_mark_is_shared_and_never_moves_back() {
     other.set_mark("engine", Position(5)).await.unwrap();
     assert_eq!(other.mark("engine").await.unwrap(), Position(7));
 }
+
+#[tokio::test]
+async fn an_event_that_nobody_announced_is_found_by_looking() {
+    let database = Database::create().await;
+    let ((one, _), (other, _)) = (open(database.url()).await, open(database.url()).await);
+    let client = database.client().await;
+    // What an append does, but for telling: as if the announcement had been lost with its connection.
+    let appended = one.append(append("a", 1, 1, "{}")).await.unwrap();
+    client
+        .batch_execute(
+            "BEGIN;
+             INSERT INTO events SELECT position + 1, tenant_id, aggregate_type, aggregate_id, sequence + 1, \
+                 gen_random_uuid(), event_type, event_version, payload, metadata, recorded_at + interval '1 second', leaf, \
+                 append_events, gen_random_uuid() FROM events;
+             UPDATE log_head SET position = 2;
+             COMMIT",
+        )
+        .await
+        .unwrap();
+    tokio::time::timeout(PATIENCE, other.wait_for(Position(appended.position.0 + 1))).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_that_did_not_take_the_lock_is_found_out() {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    log.append(append("a", 1, 1, "{}")).await.unwrap();
+    assert!(log.check().await.unwrap().is_sound());
+    let copy = |position: i64| {
+        format!(
+            "INSERT INTO events SELECT {position}, tenant_id, aggregate_type, 'b', {position}, gen_random_uuid(), event_type, \
+             event_version, payload, metadata, recorded_at, leaf, NULL, NULL FROM events WHERE position = 1"
+        )
+    };
+    // Two transactions whose positions are mixed.
+    let (one, other) = (database.client().await, database.client().await);
+    one.batch_execute(&format!("BEGIN; {}", copy(2))).await.unwrap();
+    other.batch_execute(&copy(3)).await.unwrap();
+    one.batch_execute(&format!("{}; COMMIT", copy(4))).await.unwrap();
+    let report = log.check().await.unwrap();
+    assert!(!report.is_sound() && report.torn_transactions == 1, "{report:?}");
+}

@@ -1,5 +1,8 @@
 //! The tables: made once, never overwritten, never changed; databases that are not fit are refused in words that help.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use timeloom_postgres_testing::{Database, Server};
 use timeloom_store::{EventLog, StreamKey};
 use timeloom_store_postgres::OpenError;
@@ -78,17 +81,67 @@ async fn a_schema_of_its_own_keeps_logs_in_one_database_apart() {
 }
 
 #[tokio::test]
-async fn a_log_of_a_newer_build_is_refused_and_left_as_it_is() {
+async fn a_log_of_a_newer_build_is_used_if_it_says_so_and_left_as_it_is_otherwise() {
     let database = Database::create().await;
     let (log, _) = open(database.url()).await;
     log.close().await;
     let client = database.client().await;
     client.batch_execute("UPDATE log_meta SET value = '99' WHERE name = 'schema_version'").await.unwrap();
+    let (log, _) = open(database.url()).await;
+    log.append(append("a", 1, 1, "{}")).await.unwrap();
+    log.close().await;
+    client.batch_execute("UPDATE log_meta SET value = '98' WHERE name = 'usable_from'").await.unwrap();
     let refused = try_open(database.url()).await.unwrap_err();
-    assert!(
-        refused.to_string().contains("written by a newer Timeloom (schema 99, this build knows up to 1)"),
-        "{refused}"
-    );
+    let known = "written by a newer Timeloom (schema 99, this build knows up to 2)";
+    assert!(refused.to_string().contains(known), "{refused}");
+    let meta = "SELECT string_agg(name || '=' || value, ',' ORDER BY name) FROM log_meta WHERE name LIKE '%s%_%v%'";
+    assert_eq!(client.query_one(meta, &[]).await.unwrap().get::<_, String>(0), "schema_version=99");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_an_older_version_are_migrated_while_appends_go_on() {
+    let database = Database::create().await;
+    let (older, _) = open(database.url()).await;
+    let client = database.client().await;
+    // What version 1 had, and a build of an index that was broken off.
+    client
+        .batch_execute(
+            "DROP INDEX events_type; CREATE INDEX events_type ON events (event_type);
+             UPDATE log_meta SET value = '1' WHERE name = 'schema_version';
+             DELETE FROM log_meta WHERE name = 'usable_from'",
+        )
+        .await
+        .unwrap();
+    let (stop, mut appending) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+    for writer in 0..4u128 {
+        let (older, stop) = (Arc::clone(&older), Arc::clone(&stop));
+        appending.spawn(async move {
+            let mut appended = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let first_id = (appended * 4 + writer) * 10 + 1;
+                older.append(append(&format!("s{writer}"), first_id, 2, "{}")).await.unwrap();
+                appended += 1;
+            }
+            appended
+        });
+    }
+    older.wait_for(timeloom_store::Position(100)).await.unwrap();
+    let mut opening = JoinSet::new();
+    for _ in 0..3 {
+        let url = database.url().to_owned();
+        opening.spawn(async move { open(&url).await.0 });
+    }
+    let newer = opening.join_all().await;
+    let head = newer[0].head();
+    older.wait_for(timeloom_store::Position(head.0 + 50)).await.unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let appended: u128 = appending.join_all().await.into_iter().sum();
+    assert_eq!(read_everything(&*newer[1]).await.len() as u128, 2 * appended);
+    let index = "SELECT indexdef FROM pg_indexes WHERE indexname = 'events_type'";
+    let index: String = client.query_one(index, &[]).await.unwrap().get(0);
+    assert!(index.contains("(event_type, \"position\")"), "{index}");
+    let version = "SELECT value FROM log_meta WHERE name = 'schema_version'";
+    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, String>(0), "2");
 }
 
 #[tokio::test]

@@ -31,19 +31,22 @@ fn of_tenant(tenant: u32, append: Append) -> Append {
     Append { stream, ..append }
 }
 
-/// Appends `appends` times three events to a few streams of three tenants; every fiftieth append is large.
+/// Events of each append.
+const EVENTS: u128 = 30;
+
+/// Makes `appends` to a few streams of three tenants; the seventh of fifty is large.
 async fn fill(log: &SqliteLog, first: u128, appends: u128) {
     for number in first..first + appends {
         let payload = match number % 50 {
             7 => text_of(70_000 + usize::try_from(number).unwrap()),
             _ => format!(r#"{{"n": {number},  "text": "ü"}}"#),
         };
-        let next = append(&format!("s{}", number % 5), number * 10 + 1, 3, &payload);
+        let next = append(&format!("s{}", number % 5), number * 100 + 1, EVENTS, &payload);
         log.append(of_tenant(u32::try_from(number % 3).unwrap(), next)).await.unwrap();
     }
 }
 
-/// A folder with `appends` times three events.
+/// A folder with so many appends.
 async fn filled(appends: u128) -> TempDir {
     let folder = TempDir::new().unwrap();
     let (log, _) = open(folder.path());
@@ -116,10 +119,10 @@ fn damage(folder: &Path, change: &str) {
 
 #[tokio::test]
 async fn a_copy_has_every_row_and_blob_and_can_be_used_as_the_log_itself() {
-    let source = filled(1_000).await;
+    let source = filled(100).await;
     let target = TempDir::new().unwrap();
     let report = copied(source.path(), target.path()).await.unwrap();
-    assert_eq!((report.head, report.events, report.blobs), (Position(3_000), 3_000, 20));
+    assert_eq!((report.head, report.events, report.blobs), (Position(3_000), 3_000, 2));
     assert_eq!((report.log_id, report.verified_after), (Uuid::from_u128(7), Position(0)));
     let (ours, theirs) = (rows_in(target.path()).await, rows_in(source.path()).await);
     assert!(ours == theirs, "the rows differ");
@@ -134,10 +137,10 @@ async fn a_copy_has_every_row_and_blob_and_can_be_used_as_the_log_itself() {
         let read = async |log: &SqliteLog| log.read_stream(&stream, Revision(150), direction, 1_000).await.unwrap();
         assert_eq!(read(&second).await, read(&first).await);
     }
-    let repeated = second.append(of_tenant(1, append("s2", 71, 3, &text_of(70_007)))).await.unwrap();
+    let repeated = second.append(of_tenant(1, append("s2", 701, EVENTS, &text_of(70_007)))).await.unwrap();
     assert!(repeated.repeated, "the command was carried out before the copy was made");
     let next = second.append(of_tenant(1, append("s2", 1_000_000, 1, "1"))).await.unwrap();
-    assert_eq!((next.position, next.revision), (Position(3_001), Revision(202)));
+    assert_eq!((next.position, next.revision), (Position(3_001), Revision(211)));
     let new = second.append(of_tenant(9, append("new", 2_000_000, 1, "1"))).await.unwrap();
     assert_eq!(new.revision, Revision(1));
 }
@@ -161,7 +164,7 @@ async fn a_page_ends_before_it_is_large_and_never_without_a_whole_append() {
 
 #[tokio::test]
 async fn an_unfinished_copy_is_refused_until_another_run_takes_it_up() {
-    let source = filled(1_200).await;
+    let source = filled(120).await;
     let target = TempDir::new().unwrap();
     cut_off(source.path(), target.path(), 2).await;
 
@@ -173,17 +176,17 @@ async fn an_unfinished_copy_is_refused_until_another_run_takes_it_up() {
     let report = copied(source.path(), target.path()).await.unwrap();
     let written: u64 = 3_600 - report.events;
     assert!((1_500..=2_000).contains(&written), "{written} rows were there, whole appends of two pages");
-    assert_eq!((written % 3, report.verified_after), (0, Position(0)));
+    assert_eq!((written % 30, report.verified_after), (0, Position(0)));
     assert!(rows_in(target.path()).await == rows_in(source.path()).await, "the rows differ");
 }
 
 #[tokio::test]
 async fn a_finished_copy_takes_what_is_new_and_is_a_log_all_the_while() {
-    let source = filled(600).await;
+    let source = filled(60).await;
     let target = TempDir::new().unwrap();
     copied(source.path(), target.path()).await.unwrap();
     let (log, _) = open(source.path());
-    fill(&log, 601, 900).await;
+    fill(&log, 61, 90).await;
     log.close().await;
     drop(log);
 
@@ -208,10 +211,10 @@ async fn a_finished_copy_takes_what_is_new_and_is_a_log_all_the_while() {
 async fn a_copy_is_made_while_appends_go_on() {
     let folder = TempDir::new().unwrap();
     let (log, blobs) = open(folder.path());
-    fill(&log, 1, 400).await;
+    fill(&log, 1, 40).await;
     let mut writers = JoinSet::new();
     let writing = Arc::clone(&log);
-    writers.spawn(async move { fill(&writing, 401, 600).await });
+    writers.spawn(async move { fill(&writing, 41, 60).await });
     let target = TempDir::new().unwrap();
     let mut phases = Vec::new();
     let (import, target_blobs) = SqliteImport::open(target.path()).unwrap();
@@ -232,7 +235,7 @@ async fn a_copy_is_made_while_appends_go_on() {
 
 #[tokio::test]
 async fn a_changed_byte_is_refused_at_its_position_and_the_target_stays_unfinished() {
-    let source = filled(700).await;
+    let source = filled(70).await;
     damage(source.path(), "UPDATE events SET payload = replace(payload, 'ü', 'u') WHERE position = 1500");
     let target = TempDir::new().unwrap();
     let failed = copied(source.path(), target.path()).await.unwrap_err();
@@ -243,7 +246,7 @@ async fn a_changed_byte_is_refused_at_its_position_and_the_target_stays_unfinish
 
 #[tokio::test]
 async fn a_gap_and_a_lost_blob_of_the_source_are_refused_at_their_positions() {
-    let source = filled(700).await;
+    let source = filled(70).await;
     let named = rows_in(source.path()).await.into_iter().find(|row| row.payload.starts_with(r#"{"$blob""#)).unwrap();
     let (log, blobs) = SqliteSource::open(source.path()).unwrap();
     let hash = named.payload.split('"').nth(5).unwrap().to_owned();
@@ -255,27 +258,27 @@ async fn a_gap_and_a_lost_blob_of_the_source_are_refused_at_their_positions() {
     assert!(matches!(failed, CopyError::SourceBlob { position, .. } if position == named.position), "{failed:?}");
     std::fs::write(&file, content).unwrap();
 
-    damage(source.path(), "DELETE FROM events WHERE position BETWEEN 1201 AND 1203");
+    damage(source.path(), "DELETE FROM events WHERE position BETWEEN 1201 AND 1230");
     let failed = copied(source.path(), TempDir::new().unwrap().path()).await.unwrap_err();
     assert!(matches!(failed, CopyError::SourceDamaged { position: Position(1_201), .. }), "{failed:?}");
 }
 
 #[tokio::test]
 async fn another_log_another_history_and_an_older_source_are_refused_and_nothing_is_written() {
-    let source = filled(20).await;
+    let source = filled(2).await;
     let other = TempDir::new().unwrap();
     let (log, _) = SqliteLog::open(other.path(), SqliteOptions::new(Uuid::from_u128(8), options().clock)).unwrap();
-    fill(&log, 1, 2).await;
+    fill(&log, 1, 1).await;
     drop(log);
     let failed = copied(source.path(), other.path()).await.unwrap_err();
     assert!(matches!(failed, CopyError::Target(ImportError::OtherLog { .. })), "{failed:?}");
-    assert_eq!(rows_in(other.path()).await.len(), 6);
+    assert_eq!(rows_in(other.path()).await.len(), 30);
 
     // The same log id and the same events, but recorded at other times.
-    let rewritten = filled(10).await;
+    let rewritten = filled(1).await;
     let failed = copied(source.path(), rewritten.path()).await.unwrap_err();
     assert!(matches!(failed, CopyError::Diverged(Position(30))), "{failed:?}");
-    let longer = filled(30).await;
+    let longer = filled(3).await;
     let failed = copied(source.path(), longer.path()).await.unwrap_err();
     assert!(matches!(failed, CopyError::Ahead { target: Position(90), source_head: Position(60) }), "{failed:?}");
     assert_eq!((rows_in(rewritten.path()).await.len(), rows_in(longer.path()).await.len()), (30, 90));
@@ -298,19 +301,19 @@ async fn rows_that_do_not_follow_are_not_imported() {
     assert!(matches!(failed, ImportError::WrongLeaf(Position(5))), "{failed:?}");
     assert_eq!(import.identity().await.unwrap().head, Position(0));
     import.import(all).await.unwrap();
-    assert_eq!(import.identity().await.unwrap().head, Position(9));
+    assert_eq!(import.identity().await.unwrap().head, Position(90));
 }
 
 #[tokio::test]
 async fn verifying_names_every_fault_and_finds_none_in_what_is_whole() {
-    let source = filled(100).await;
+    let source = filled(10).await;
     let whole = async |folder: &Path| {
         let (log, blobs) = SqliteSource::open(folder).unwrap();
         verify(&*log, &*blobs, |_| {}).await.unwrap()
     };
     let report = whole(source.path()).await;
     assert!(report.is_whole(), "{report:?}");
-    assert_eq!((report.events, report.head, report.streams, report.blobs), (300, Position(300), 15, 2));
+    assert_eq!((report.events, report.head, report.streams, report.blobs), (300, Position(300), 10, 1));
 
     damage(
         source.path(),
@@ -321,8 +324,8 @@ async fn verifying_names_every_fault_and_finds_none_in_what_is_whole() {
     std::fs::remove_dir_all(source.path().join("blobs")).unwrap();
     let report = whole(source.path()).await;
     let positions: HashSet<u64> = report.first_faults.iter().map(|fault| fault.position.0).collect();
-    // Of the row that is gone, the next one tells; each of the two blobs is named by three rows.
-    for position in [19, 30, 60, 91, 169] {
+    // Of the row that is gone, the next one tells; the blob is named by all rows of its append.
+    for position in [30, 60, 91, 181, 210] {
         assert!(positions.contains(&position), "{position} is not in {report:?}");
     }
     assert!(!report.is_whole() && !positions.contains(&29) && !positions.contains(&31));
