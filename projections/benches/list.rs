@@ -13,11 +13,12 @@ use serde_json::value::RawValue;
 use timeloom_domain::execution::ExecutionStatus;
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_postgres_testing::{Database, Server};
-use timeloom_projections::{AsOf, Cursor, ExecutionFilter, Page, ReadModelStore, ReadModels, rebuild};
+use timeloom_projections::{AsOf, Cursor, ExecutionFilter, Page, PostgresPlace, ReadModelStore, ReadModels, rebuild};
 use timeloom_store::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Metadata, Position, READ_EVENTS_MAX,
     RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
 };
+use timeloom_store_postgres::Address;
 use uuid::Uuid;
 
 const TENANT: TenantId = TenantId(1);
@@ -161,7 +162,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if std::env::args().any(|argument| argument == "--postgres") {
         let server = Server::start_new();
         let database = Database::create_on(&server).await;
-        return measure(ReadModelStore::Postgres(database.url().to_owned()), executions).await;
+        return measure(postgres_store(database.url())?, executions).await;
     }
     let folder = tempfile::tempdir()?;
     measure(folder.path().into(), executions).await
@@ -240,4 +241,11 @@ async fn pages(models: &ReadModels, head: Position) -> Result<(), Box<dyn std::e
 #[expect(clippy::print_stdout, reason = "printing is what a bench is for")]
 fn say(line: &str) {
     println!("{line}");
+}
+
+/// Read models in the database at `url`.
+fn postgres_store(url: &str) -> Result<ReadModelStore, Box<dyn std::error::Error>> {
+    let address = Address::parse(url)?;
+    let (config, tls) = (address.config().clone(), address.tls().clone());
+    Ok(ReadModelStore::Postgres(Box::new(PostgresPlace { config, tls })))
 }

@@ -44,5 +44,5 @@ pub use progress::{LastError, ProjectionStatus, RATE_TIME, Role, Stopped};
 pub use provenance::Provenance;
 pub use read_models::{AS_OF_WAIT, PARKED_PAGE_MAX, ReadModels};
 pub use rebuild::{RebuildReport, rebuild};
-pub use store::ReadModelStore;
+pub use store::{PostgresPlace, ReadModelStore};
 pub use workflows::{SettingsSummary, WorkflowFilter, WorkflowRow};

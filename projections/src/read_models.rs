@@ -80,7 +80,7 @@ impl ReadModels {
                 writer.iter().for_each(|writer| progress.publish_writer(writer));
                 (writer.map(Box::new), Readers::of_folder(folder))
             }
-            ReadModelStore::Postgres(url) => (None, Readers::of_postgres(url)?),
+            ReadModelStore::Postgres(place) => (None, Readers::of_postgres(place)?),
         };
         let (readers, progress, life) = (Arc::new(readers), Arc::new(progress), Mutex::new(Life::Idle(writer)));
         Ok(Arc::new(Self { store, log, readers, progress, life }))

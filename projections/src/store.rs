@@ -3,20 +3,32 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How a PostgreSQL database is reached: its parameters as they were read from an address, and how connections are secured.
+#[derive(Clone)]
+pub struct PostgresPlace {
+    /// Host, user, database and the like.
+    pub config: Config,
+    /// What secures a connection, if the parameters ask for it.
+    pub tls: MakeRustlsConnect,
+}
+
 /// Where read models are kept.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum ReadModelStore {
     /// In SQLite: a file in this folder.
     Folder(PathBuf),
-    /// In the PostgreSQL database at this address, in the schema that its `search_path` begins with.
-    Postgres(String),
+    /// In a PostgreSQL database, in the schema that its `search_path` begins with.
+    Postgres(Box<PostgresPlace>),
 }
 
 impl fmt::Debug for ReadModelStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(folder) => formatter.debug_tuple("Folder").field(folder).finish(),
-            // An address may hold a password.
+            // The parameters may hold a password.
             Self::Postgres(_) => formatter.debug_tuple("Postgres").finish_non_exhaustive(),
         }
     }

@@ -107,10 +107,10 @@ impl Writer {
         let layout = [checkpoints::SCHEMA, parked::SCHEMA].concat();
         let database: Box<dyn Database> = match store {
             ReadModelStore::Folder(folder) => Box::new(Sqlite::open(folder, &layout)?),
-            ReadModelStore::Postgres(url) => {
+            ReadModelStore::Postgres(place) => {
                 let runtime = tokio::runtime::Handle::try_current();
                 let runtime = runtime.map_err(|error| ProjectionError::Thread(error.to_string()))?;
-                let Some(mut database) = Postgres::open(url, &runtime, &layout)? else { return Ok(None) };
+                let Some(mut database) = Postgres::open(place, &runtime, &layout)? else { return Ok(None) };
                 // What the last writer has folded may not have come to this process yet.
                 let furthest = builds::furthest(&mut database)?;
                 let _ = runtime.block_on(tokio::time::timeout(HEAD_TIME_MAX, log.wait_for(furthest)));

@@ -22,9 +22,10 @@ use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_postgres_testing::{Database, Server};
-use timeloom_projections::{ExecutionFilter, Page, ReadModelStore, ReadModels, rebuild};
+use timeloom_projections::{ExecutionFilter, Page, PostgresPlace, ReadModelStore, ReadModels, rebuild};
 use timeloom_store::codec::decode;
 use timeloom_store::{Direction, EventLog, Filter, Position, READ_EVENTS_MAX, RecordedEvent, TenantScope};
+use timeloom_store_postgres::Address;
 use timeloom_store_sqlite::SqliteLog;
 use tokio::task::JoinSet;
 
@@ -57,13 +58,13 @@ async fn main() {
     let server = Server::start_new();
     replay("PostgreSQL", &log, baseline, || async {
         let database = Database::create_on(&server).await;
-        (ReadModelStore::Postgres(database.url().to_owned()), database)
+        (postgres_store(database.url()), database)
     })
     .await;
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     notice("SQLite", &log, folder.path().into()).await;
     let database = Database::create_on(&server).await;
-    notice("PostgreSQL", &log, ReadModelStore::Postgres(database.url().to_owned())).await;
+    notice("PostgreSQL", &log, postgres_store(database.url())).await;
 }
 
 /// Events a second that are read from the log and decoded, one page after the other.
@@ -182,4 +183,11 @@ fn percentiles(mut times: Vec<Duration>) -> String {
     times.sort_unstable();
     let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1_000.0;
     format!("{:.2}, {:.2}, {:.2}", at(50), at(99), at(100))
+}
+
+/// Read models in the database at `url`.
+fn postgres_store(url: &str) -> ReadModelStore {
+    let address = Address::parse(url).unwrap();
+    let (config, tls) = (address.config().clone(), address.tls().clone());
+    ReadModelStore::Postgres(Box::new(PostgresPlace { config, tls }))
 }

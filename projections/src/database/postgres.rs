@@ -5,19 +5,19 @@
 //! whoever loses the connection has lost the lock, and begins again at the checkpoints.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Config, Statement};
 
 use super::value::{Cells, Kind, Row, Value};
 use super::{Change, Database, Dialect, Load, Query, StorageError, WriteError};
 use crate::error::ProjectionError;
 use crate::read_model::Fold;
+use crate::store::PostgresPlace;
 
 /// Version of the layout of the schema; each projection's tables have a version of their own.
 const LAYOUT_VERSION: i64 = 2;
@@ -36,7 +36,11 @@ const SETTINGS: &str = "
     SET enable_bitmapscan = off; SET lock_timeout = '2s';";
 
 /// The one that writes: rows can be built again, so a lost last moment costs nothing; its statements have one plan each.
-const WRITER_SETTINGS: &str = "SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;";
+/// A machine that loses its power must not keep the lock: the server asks after it.
+const WRITER_SETTINGS: &str = "
+    SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan; SET tcp_keepalives_idle = 10;
+    SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2; SET tcp_user_timeout = '15s';
+    SET idle_in_transaction_session_timeout = '60s';";
 
 /// Those that read: which index is best depends on what is asked for.
 const READER_SETTINGS: &str = "SET plan_cache_mode = force_custom_plan;";
@@ -49,24 +53,15 @@ const LAYOUT: &str = "
     CREATE TABLE read_models (layout bigint NOT NULL);
     INSERT INTO read_models VALUES ";
 
-/// How connections are secured.
-pub(super) fn tls() -> NoTls {
-    NoTls
-}
-
-/// The address, as connections are made from it.
-pub(super) fn config_of(url: &str) -> Result<Config, StorageError> {
-    let mut config = Config::from_str(url)?;
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_TIME_MAX);
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        config.keepalives_idle(SILENCE_TIME_MAX).tcp_user_timeout(SILENCE_TIME_MAX);
-    }
-    if config.get_application_name().is_none() {
-        config.application_name("timeloom read models");
-    }
-    Ok(config)
+/// The parameters as connections are made from them.
+pub(super) fn config_of(place: &PostgresPlace) -> Config {
+    let mut config = place.config.clone();
+    config
+        .application_name("timeloom read models")
+        .connect_timeout(CONNECT_TIME_MAX)
+        .keepalives_idle(SILENCE_TIME_MAX)
+        .tcp_user_timeout(SILENCE_TIME_MAX);
+    config
 }
 
 /// Prepares a new connection that reads.
@@ -86,9 +81,8 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// Connects to write; `None` when another process does. To be called outside the runtime's own threads.
-    pub fn open(url: &str, runtime: &Handle, layout: &str) -> Result<Option<Self>, ProjectionError> {
-        let config = config_of(url)?;
-        let (client, driver) = runtime.block_on(connect(&config, runtime))?;
+    pub fn open(place: &PostgresPlace, runtime: &Handle, layout: &str) -> Result<Option<Self>, ProjectionError> {
+        let (client, driver) = runtime.block_on(connect(place, runtime))?;
         let mut opened = Self {
             client,
             statements: HashMap::new(),
@@ -145,8 +139,8 @@ impl Postgres {
     }
 }
 
-async fn connect(config: &Config, runtime: &Handle) -> Result<(Client, JoinSet<()>), StorageError> {
-    let (client, connection) = config.connect(tls()).await?;
+async fn connect(place: &PostgresPlace, runtime: &Handle) -> Result<(Client, JoinSet<()>), StorageError> {
+    let (client, connection) = config_of(place).connect(place.tls.clone()).await?;
     let mut driver = JoinSet::new();
     let carried = async move {
         if let Err(error) = connection.await {

@@ -9,11 +9,12 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, PoolError
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::postgres::{config_of, layout_of, prepare_reader, tls, values_of};
+use super::postgres::{config_of, layout_of, prepare_reader, values_of};
 use super::sqlite::{FILE, open_reader, read_all};
 use super::value::{Cells, Row};
 use super::{Dialect, Query, StorageError};
 use crate::error::ProjectionError;
+use crate::store::PostgresPlace;
 
 /// Connections at most; more questions wait their turn.
 const READERS: usize = 4;
@@ -50,10 +51,10 @@ impl Readers {
         Self::Sqlite(SqliteReaders { path: folder.join(FILE), turns, idle: Arc::default() })
     }
 
-    /// Of the PostgreSQL database at `url`, to which nothing is connected yet.
-    pub fn of_postgres(url: &str) -> Result<Self, ProjectionError> {
+    /// Of a PostgreSQL database, to which nothing is connected yet.
+    pub fn of_postgres(place: &PostgresPlace) -> Result<Self, ProjectionError> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config_of(url)?, tls(), recycling);
+        let manager = Manager::from_config(config_of(place), place.tls.clone(), recycling);
         let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
             Box::pin(async move { prepare_reader(client).await.map_err(HookError::Backend) })
         });

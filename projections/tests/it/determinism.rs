@@ -9,7 +9,7 @@ use timeloom_projections::{ProjectionError, ReadModelStore, ReadModels, rebuild}
 use timeloom_store::{EventLog, MemoryLog};
 
 use crate::crash::long_story;
-use crate::places::Place;
+use crate::places::{Place, postgres_store};
 use crate::world::{
     LOOK, Told, caught_up, chances, empty_log, log_of, of_a_later_version, reach, rebuilt_dump, spoilt, story_of, tell,
 };
@@ -114,7 +114,7 @@ async fn child_that_follows_until_it_is_killed() {
     #[expect(clippy::disallowed_methods, reason = "this is how the parent test tells its child what to do")]
     let Ok(store) = std::env::var(STORE_VARIABLE) else { return };
     let store = match store.strip_prefix("postgresql:") {
-        Some(_) => ReadModelStore::Postgres(store),
+        Some(_) => postgres_store(&store),
         None => ReadModelStore::Folder(store.into()),
     };
     let log = log_of(&long_story(EXECUTIONS)).await;
@@ -159,10 +159,7 @@ async fn rows_are_the_same_after_the_process_was_killed_again_and_again() {
     let log = log_of(&story).await;
     let expected = rebuilt_dump(&story).await;
     for place in Place::both().await {
-        let store = match place.store() {
-            ReadModelStore::Folder(folder) => folder.display().to_string(),
-            ReadModelStore::Postgres(url) => url,
-        };
+        let store = place.address();
         for kill in 0..KILLS {
             run_and_kill(&store, 2 + 5 * kill);
         }

@@ -4,7 +4,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 use timeloom_postgres_testing::{Database, Server};
+use timeloom_projections::PostgresPlace;
 use timeloom_projections::ReadModelStore;
+use timeloom_store_postgres::Address;
 use tokio_postgres::types::Type;
 
 /// Where rows are kept.
@@ -49,7 +51,15 @@ impl Place {
     pub fn store(&self) -> ReadModelStore {
         match self {
             Self::Folder(folder) => folder.path().into(),
-            Self::Postgres(database) => ReadModelStore::Postgres(database.url().to_owned()),
+            Self::Postgres(database) => postgres_store(database.url()),
+        }
+    }
+
+    /// The folder or the address.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Folder(folder) => folder.path().display().to_string(),
+            Self::Postgres(database) => database.url().to_owned(),
         }
     }
 
@@ -135,4 +145,11 @@ fn postgres_row(row: &tokio_postgres::Row) -> Vec<(String, String)> {
         cell.unwrap_or_else(|| "-".to_owned())
     };
     (0..row.len()).map(|column| (row.columns()[column].name().to_owned(), cell(column))).collect()
+}
+
+/// Read models in the database at `url`.
+pub fn postgres_store(url: &str) -> ReadModelStore {
+    let address = Address::parse(url).unwrap();
+    let (config, tls) = (address.config().clone(), address.tls().clone());
+    ReadModelStore::Postgres(Box::new(PostgresPlace { config, tls }))
 }

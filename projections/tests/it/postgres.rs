@@ -7,7 +7,7 @@ use timeloom_projections::{ProjectionError, ReadModelStore, ReadModels, Role};
 use timeloom_store::{EventLog, MemoryLog};
 
 use crate::crash::long_story;
-use crate::places::Place;
+use crate::places::{Place, postgres_store};
 use crate::world::{TENANT, caught_up, execution_id, log_of, reach, rebuilt_dump, tell, until};
 
 fn open(store: ReadModelStore, log: &Arc<MemoryLog>) -> Arc<ReadModels> {
@@ -125,8 +125,7 @@ async fn a_server_that_is_killed_and_started_again_is_followed_on() {
 async fn two_schemas_of_one_database_hold_read_models_of_their_own() {
     let database = Database::create().await;
     database.client().await.batch_execute("CREATE SCHEMA one; CREATE SCHEMA other").await.unwrap();
-    let within =
-        |schema: &str| ReadModelStore::Postgres(format!("{}?options=-c%20search_path%3D{schema}", database.url()));
+    let within = |schema: &str| postgres_store(&format!("{}?options=-c%20search_path%3D{schema}", database.url()));
     let (short, long) = (log_of(&long_story(1)).await, log_of(&long_story(3)).await);
     let one = caught_up(within("one"), &short).await;
     let other = caught_up(within("other"), &long).await;

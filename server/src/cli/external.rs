@@ -76,7 +76,9 @@ impl ExternalVerb {
             }
             Self::Remove { category, role } => {
                 if !log.close_to_external(&category, &role).await? {
-                    output::error(&format!("category {category} is not open to role {role}: see timeloom log external list"));
+                    output::error(&format!(
+                        "category {category} is not open to role {role}: see timeloom log external list"
+                    ));
                     return Err(Failure::Refused);
                 }
                 output::line(&format!("role {role} may not append to category {category} any more"));

@@ -8,9 +8,8 @@ use timeloom_domain::ids::TenantId;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
+use timeloom_store::LogError;
 use timeloom_store::log::STRICT_CATEGORIES;
-use timeloom_store::{Direction, EventLog as _};
-use timeloom_store::{Filter, LogError, Position, TenantScope};
 
 use crate::error::{log_error, pool_error};
 use crate::log::PostgresLog;
@@ -58,7 +57,9 @@ pub enum ExternalError {
     )]
     InvalidName(String),
     /// The role can do anything anyway.
-    #[error("role '{0}' has the rights of the log's owner, which no category bounds: make a role of its own for the program")]
+    #[error(
+        "role '{0}' has the rights of the log's owner, which no category bounds: make a role of its own for the program"
+    )]
     Powerful(String),
     /// The role can make things among the log's tables.
     #[error(

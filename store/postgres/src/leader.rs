@@ -65,8 +65,7 @@ impl PostgresLog {
         let key = format!("{} {role}", self.log_id());
         let sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0)), pg_backend_pid()";
         let row = client.query_one(sql, &[&key]).await.map_err(log_error)?;
-        let (taken, session): (bool, i32) =
-            (row.try_get(0).map_err(log_error)?, row.try_get(1).map_err(log_error)?);
+        let (taken, session): (bool, i32) = (row.try_get(0).map_err(log_error)?, row.try_get(1).map_err(log_error)?);
         if !taken {
             return Ok(None);
         }

@@ -17,8 +17,7 @@ use timeloom_store::heads::Heads;
 use timeloom_store::queue::Held;
 use timeloom_store::tail::Tail;
 use timeloom_store::{
-    Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent,
-    Revision,
+    Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent, Revision,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;

@@ -1,7 +1,7 @@
 //! Timeloom on PostgreSQL: one process runs executions, another stands by and answers; logs move in and out.
 
 use serde_json::{Value, json};
-use timeloom_postgres_testing::{Database, Server as Postgres};
+use timeloom_postgres_testing::{Database, Server as Postgres, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -139,11 +139,14 @@ async fn a_log_moves_from_a_folder_to_a_database_and_back_by_the_command_line() 
     assert_eq!(server.start_execution(&workflow, "COMPLETED").await["status"], "COMPLETED");
     server.stop();
     // What a program wrote that knows only cqrs-es goes along.
-    let opened = verb(&["log", "external", "add", "invoice", "--role", "postgres", "--database", database.url()]);
+    let role = make_role(&database).await;
+    let opened =
+        verb(&["log", "external", "add", "invoice", "--role", &role, "--tenant", "0", "--database", database.url()]);
     assert!(opened.status.success());
     let foreign = "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
                    VALUES ('invoice', 'i-1', 1, 'InvoicePaid', '1.0', '{\"n\" : 1}', '{}')";
-    database.client().await.batch_execute(foreign).await.unwrap();
+    let as_role = database.url().replace("://postgres@", &format!("://{role}@"));
+    connect(&as_role).await.batch_execute(foreign).await.unwrap();
     let moved_back = verb_json(&["log", "copy", "--from", database.url(), "--to", returned, "--json"]);
     assert_eq!(moved_back["logId"], copied["logId"]);
     assert!(moved_back["head"].as_u64() > copied["head"].as_u64(), "{moved_back}");
@@ -153,12 +156,19 @@ async fn a_log_moves_from_a_folder_to_a_database_and_back_by_the_command_line() 
     let events = "{ events(first: 1, filter: { categories: [\"invoice\"] }) {
         nodes { type known actor { kind name } payload } } }";
     let paid = &server.ask(events, json!({})).await["events"]["nodes"][0];
-    assert_eq!(paid["actor"], json!({ "kind": "external", "name": "postgres" }), "{paid}");
+    assert_eq!(paid["actor"], json!({ "kind": "external", "name": role }), "{paid}");
     assert_eq!(
         (&paid["type"], &paid["known"], &paid["payload"]),
         (&json!("InvoicePaid"), &json!(false), &json!({ "n": 1 }))
     );
     server.stop();
+}
+
+async fn make_role(database: &Database) -> String {
+    let role = format!("role_{}", database.url().rsplit('/').next().unwrap());
+    let sql = format!("DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN");
+    database.client().await.batch_execute(&sql).await.unwrap();
+    role
 }
 
 #[tokio::test]
@@ -180,14 +190,18 @@ async fn a_database_that_cannot_be_used_is_refused_without_its_password() {
 #[tokio::test]
 async fn categories_are_opened_to_roles_of_the_database_by_the_command_line() {
     let database = Database::create().await;
-    let role = format!("role_{}", database.url().rsplit('/').next().unwrap());
-    database.client().await.batch_execute(&format!("DROP ROLE IF EXISTS {role}; CREATE ROLE {role}")).await.unwrap();
+    let missing = verb(&["log", "external", "list", "--database", database.url()]);
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("there is no event log"), "and none is made by asking");
+    let role = make_role(&database).await;
+    assert!(verb(&["workflow", "list", "--database", database.url()]).status.success());
     let open = |category: &str| {
         verb(&["log", "external", "add", category, "--role", &role, "--tenant", "7", "--database", database.url()])
     };
     assert!(open("invoice").status.success());
     let listed = verb_json(&["log", "external", "list", "--json", "--database", database.url()]);
     assert_eq!(listed, json!([{ "category": "invoice", "role": role, "tenant": 7 }]));
+    let closed = verb(&["log", "external", "remove", "invoice", "--role", &role, "--database", database.url()]);
+    assert!(closed.status.success());
     let refused = open("workflow");
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8(refused.stderr).unwrap().contains("belongs to Timeloom"));

@@ -82,10 +82,16 @@ async fn a_role_is_refused_everything_else() {
     insert(&client, "invoice", 1, "{}").await.unwrap();
     assert_eq!(insert(&client, "invoice", 1, "{}").await, Err(SqlState::UNIQUE_VIOLATION), "a conflict");
     assert_eq!(insert(&client, "invoice", 3, "{}").await, Err(SqlState::CHECK_VIOLATION), "a gap in the stream");
-    assert_eq!(insert(&client, "invoice", 2, "{\"$blob\":1}").await, Err(SqlState::CHECK_VIOLATION));
+    for payload in ["{\"$blob\":1}", " {\"$blob\":1}", "\n{}", "{} "] {
+        assert_eq!(insert(&client, "invoice", 2, payload).await, Err(SqlState::CHECK_VIOLATION), "{payload}");
+    }
     let large = format!("\"{}\"", "x".repeat(5 << 20));
     assert_eq!(insert(&client, "invoice", 2, &large).await, Err(SqlState::PROGRAM_LIMIT_EXCEEDED));
+    // The function that lets rows in lets them into no other table: the head would move without them.
+    client.batch_execute("CREATE TEMP TABLE mine (LIKE events)").await.unwrap();
     for forbidden in [
+        "CREATE TRIGGER mine BEFORE INSERT ON mine FOR EACH ROW EXECUTE FUNCTION events_take_external()",
+        "SELECT log_record_text('a')",
         "INSERT INTO events (position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, event_version, \
          payload, metadata, recorded_at, leaf) VALUES (9, 1, 'invoice', 'i', 1, gen_random_uuid(), 'T', '1', '{}', '{}', now(), '')",
         "UPDATE events SET payload = '{}'",
@@ -101,8 +107,12 @@ async fn a_role_is_refused_everything_else() {
         assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{forbidden}: {refused:?}");
     }
     let forged = "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
-                  VALUES ('invoice', 'i-2', 1, 'T', '1', '{}', '{\"timeloom_role\": \"admin\", \"actor\": \"local:owner\"}')";
+                  VALUES ('invoice', 'i-2', 1, 'T', '1', '{}', '{\"timeloom_role\": \"admin\", \"actor\": \"local:owner\", \
+                  \"command_id\": \"00000000-0000-7000-8000-000000000001\"}')";
     client.batch_execute(forged).await.unwrap();
+    let nested = forged.replace("\"local:owner\"", "{\"kind\": \"local\"}");
+    let refused = client.batch_execute(&nested).await.unwrap_err();
+    assert_eq!(refused.code(), Some(&SqlState::CHECK_VIOLATION), "metadata is a flat object of texts");
     let seen = client.query("SELECT DISTINCT tenant_id FROM events", &[]).await.unwrap();
     assert_eq!(seen.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [42], "only its own tenant's");
 
@@ -128,6 +138,9 @@ async fn own_categories_are_never_opened() {
     assert!(refuse("order", &role).await.contains("has events that Timeloom appended"));
     assert!(refuse("a/b", &role).await.contains("is not the name of a category"));
     assert!(refuse("invoice", "nobody; DROP TABLE events").await.contains("make it first"));
+    assert!(refuse("invoice", "postgres").await.contains("has the rights of the log's owner"));
+    database.client().await.batch_execute("GRANT CREATE ON SCHEMA public TO PUBLIC").await.unwrap();
+    assert!(refuse("invoice", &role).await.contains("may create things in the log's schema"));
     assert!(log.external_categories().await.unwrap().is_empty());
 }
 
@@ -144,4 +157,20 @@ async fn a_role_that_falls_asleep_in_an_append_does_not_hold_up_the_others_for_l
     assert_eq!(log.append(append("a", 1, 1, "{}")).await.unwrap().position.0, 1);
     assert!(asleep.batch_execute("COMMIT").await.is_err());
     assert_eq!(read_everything(&*log).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_category_can_be_closed_again() {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    let role = make_role(&database, "billing").await;
+    log.open_to_external(&external("invoice", &role, 42)).await.unwrap();
+    let client = connect(&url_for(&database, &role)).await;
+    insert(&client, "invoice", 1, "{}").await.unwrap();
+    assert!(log.close_to_external("invoice", &role).await.unwrap());
+    assert!(!log.close_to_external("invoice", &role).await.unwrap());
+    assert_eq!(insert(&client, "invoice", 2, "{}").await, Err(SqlState::INSUFFICIENT_PRIVILEGE));
+    log.open_to_external(&external("invoice", &role, 42)).await.unwrap();
+    insert(&client, "invoice", 2, "{}").await.unwrap();
+    assert_eq!(read_everything(&*log).await.len(), 2, "what was appended stays");
 }

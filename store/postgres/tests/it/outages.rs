@@ -9,7 +9,9 @@ use std::time::Duration;
 use timeloom_domain::ids::EventId;
 use timeloom_postgres_testing::{Database, Server};
 use timeloom_store::conformance::{acknowledged_events_survive_kills, append_until_killed};
-use timeloom_store::{AppendError, EventLog, Filter, Position, SubscriptionMessage, TenantScope};
+use timeloom_store::{
+    AppendError, EventLog, Expected, Filter, LogError, Position, Revision, SubscriptionMessage, TenantScope,
+};
 use timeloom_store_postgres::PostgresLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -279,4 +281,41 @@ async fn acknowledged_events_survive_a_process_being_killed_in_the_middle_of_com
     let child = "outages::child_that_appends_until_it_is_killed";
     let open = async || open(database.url()).await.0 as Arc<dyn EventLog>;
     acknowledged_events_survive_kills(child, database.url(), open).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_goes_on_after_an_append_to_it_was_sent_again() {
+    let server = Server::start_new();
+    let database = Database::create_on(&server).await;
+    let proxy = Proxy::start(server.socket()).await;
+    let name = database.url().rsplit('/').next().unwrap().to_owned();
+    let (log, _) = open(&format!("postgres://postgres@127.0.0.1:{}/{name}", proxy.port)).await;
+    let (other, _) = open(database.url()).await;
+    log.append(append("a", 1, 1, "{}")).await.unwrap();
+    proxy.hold_answer_of_next_commit();
+    let (appending, mut committing) = (Arc::clone(&log), JoinSet::new());
+    committing.spawn(async move { appending.append(append("a", 100, 1, "{}")).await });
+    tokio::time::timeout(PATIENCE, other.wait_for(Position(2))).await.unwrap().unwrap();
+    // Before the answer is sent again, somebody else goes on in the same stream.
+    other.append(append("a", 200, 1, "{}")).await.unwrap();
+    proxy.cut();
+    assert_eq!(committing.join_all().await.remove(0).unwrap().revision.0, 2);
+    let mut next = append("a", 300, 1, "{}");
+    next.expected = Expected::Exact(Revision(3));
+    assert_eq!(log.append(next).await.unwrap().revision.0, 4, "where the stream is was read again");
+}
+
+#[tokio::test]
+async fn a_log_that_lost_what_was_shown_is_not_followed_on() {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    log.append(append("a", 1, 3, "{}")).await.unwrap();
+    // As after a switch to a server that had not got the last events.
+    let back = "SET session_replication_role = replica; DELETE FROM events WHERE position > 1; \
+                UPDATE log_head SET position = 1";
+    database.client().await.batch_execute(back).await.unwrap();
+    let refused = log.append(append("b", 100, 1, "{}")).await.unwrap_err().to_string();
+    assert!(refused.contains("the database lost the events up to 3 that were seen here"), "{refused}");
+    assert!(matches!(log.append(append("b", 200, 1, "{}")).await, Err(AppendError::Log(LogError::Closed))));
+    assert_eq!(open(database.url()).await.0.head(), Position(1), "a process that begins takes the log as it is");
 }

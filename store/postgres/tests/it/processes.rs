@@ -219,3 +219,55 @@ async fn a_writer_that_did_not_take_the_lock_is_found_out() {
     let report = log.check().await.unwrap();
     assert!(!report.is_sound() && report.torn_transactions == 1, "{report:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_id_in_two_appends_that_come_together_refuses_one_of_them() {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    let holder = database.client().await;
+    holder.batch_execute("BEGIN; SELECT FROM log_head FOR UPDATE").await.unwrap();
+    let mut appending = JoinSet::new();
+    // The first batch waits for the lock; what comes meanwhile is one batch.
+    for (number, first_id) in [(0u128, 1), (1, 100), (2, 100), (3, 200)] {
+        let log = Arc::clone(&log);
+        let mut append = append(&format!("s{number}"), first_id, 2, "{}");
+        append.command_id = timeloom_domain::ids::CommandId(uuid::Uuid::from_u128(9_000 + number));
+        appending.spawn(async move { (number, log.append(append).await) });
+    }
+    tokio::time::timeout(PATIENCE, async {
+        let sql =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        while holder.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    })
+    .await
+    .unwrap();
+    holder.batch_execute("COMMIT").await.unwrap();
+    let mut answers = appending.join_all().await;
+    answers.sort_by_key(|(number, _)| *number);
+    let refused: Vec<u128> = answers
+        .iter()
+        .filter(|(_, answer)| matches!(answer, Err(AppendError::DuplicateId)))
+        .map(|(number, _)| *number)
+        .collect();
+    assert!(refused == [1] || refused == [2], "{answers:?}");
+    assert_eq!(answers.iter().filter(|(_, answer)| answer.is_ok()).count(), 3, "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_is_had_again_after_its_connection_was_cut_unless_another_process_took_it() {
+    let database = Database::create().await;
+    let ((one, _), (other, _)) = (open(database.url()).await, open(database.url()).await);
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND database = \
+               (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let leader = one.lead("engine").await;
+    database.client().await.query_one(cut, &[]).await.unwrap();
+    tokio::time::timeout(PATIENCE, leader.lost()).await.unwrap();
+    let leader = one.lead_again("engine", leader).await.unwrap();
+    // A session that is gone for this process and not yet for the server is ended.
+    let leader = one.lead_again("engine", leader).await.unwrap();
+    database.client().await.query_one(cut, &[]).await.unwrap();
+    tokio::time::timeout(PATIENCE, leader.lost()).await.unwrap();
+    let taken = other.lead("engine").await;
+    assert!(one.lead_again("engine", leader).await.is_none());
+    drop(taken);
+}
