@@ -50,6 +50,16 @@ pub(crate) fn make_folder(path: &Path) {
     }
 }
 
+/// Writes a file that nobody but the programs may read.
+pub(crate) fn write_secret(path: &Path, content: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, content).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    if let Some((user, group)) = user() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
+}
+
 /// One of the programs, as a user that it accepts.
 pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(folder().join(name));
@@ -83,8 +93,11 @@ pub(crate) fn server(data: &Path, socket: &Path, log: &Path, settings: &[&str]) 
     command
 }
 
+/// The port that a server has by which its socket is called.
+pub(crate) const PORT: u16 = 5432;
+
 /// The address of `database` in the server whose socket is in `socket`.
-pub(crate) fn url(socket: &Path, database: &str) -> String {
+pub(crate) fn url(socket: &Path, port: u16, database: &str) -> String {
     let host = socket.to_string_lossy().replace('/', "%2F");
-    format!("postgresql://postgres@{host}/{database}")
+    format!("postgresql://postgres@{host}:{port}/{database}")
 }

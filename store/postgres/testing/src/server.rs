@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::programs;
+use crate::programs::{self, PORT};
 
 /// Longest time that a server takes to start or stop.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Server {
     folder: TempDir,
+    port: u16,
+    settings: Vec<String>,
     process: Option<Child>,
 }
 
@@ -23,27 +25,48 @@ impl Server {
         let folder = TempDir::new().unwrap();
         programs::make_folder(folder.path());
         programs::initdb(&folder.path().join("data"));
-        let mut server = Self { folder, process: None };
+        let mut server = Self { folder, port: PORT, settings: Vec::new(), process: None };
+        server.start();
+        server
+    }
+
+    /// The same, which also listens on a loopback port, with this certificate and key in PEM form.
+    pub fn start_new_with_tls(certificate: &str, key: &str) -> Self {
+        let mut server = Self::start_new();
+        server.stop();
+        let data = server.folder.path().join("data");
+        programs::write_secret(&data.join("server.crt"), certificate);
+        programs::write_secret(&data.join("server.key"), key);
+        // It is free now; nobody else is likely to take it in between.
+        server.port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = format!("port={}", server.port);
+        server.settings = vec!["listen_addresses=127.0.0.1".to_owned(), port, "ssl=on".to_owned()];
         server.start();
         server
     }
 
     /// The address of one of its databases.
     pub fn url(&self, database: &str) -> String {
-        programs::url(self.folder.path(), database)
+        programs::url(self.folder.path(), self.port, database)
     }
 
     /// The path of its socket.
     pub fn socket(&self) -> std::path::PathBuf {
-        self.folder.path().join(".s.PGSQL.5432")
+        self.folder.path().join(format!(".s.PGSQL.{}", self.port))
+    }
+
+    /// Its port, if it listens on one.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Starts it again after [`Self::kill`] or [`Self::stop`]; returns when it answers.
     pub fn start(&mut self) {
         let (data, log) = (self.folder.path().join("data"), self.folder.path().join("log"));
         let (url, began) = (self.url("postgres"), Instant::now());
+        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
         loop {
-            let mut process = programs::server(&data, self.folder.path(), &log, &[]).spawn().unwrap();
+            let mut process = programs::server(&data, self.folder.path(), &log, &settings).spawn().unwrap();
             // It ends at once while a process of the killed one is still there.
             while process.try_wait().unwrap().is_none() {
                 if answers(&url) {

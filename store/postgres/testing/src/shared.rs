@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::programs::PORT;
 use crate::{programs, server};
 
 /// Tests keep nothing, so the shared server does not sync.
@@ -26,7 +27,7 @@ const WATCHDOG: &str = r#"
 /// The address of `database` in the shared server, which is started if it does not run.
 pub(crate) fn url(database: &str) -> String {
     static USE: OnceLock<Use> = OnceLock::new();
-    programs::url(&USE.get_or_init(Use::begin).socket, database)
+    programs::url(&USE.get_or_init(Use::begin).socket, PORT, database)
 }
 
 /// This process's part in keeping the server.
@@ -49,7 +50,7 @@ impl Use {
         let starting = lock("start.lock");
         starting.lock().unwrap();
         let cluster = folder.join("cluster");
-        if !server::answers(&programs::url(&cluster, "postgres")) {
+        if !server::answers(&programs::url(&cluster, PORT, "postgres")) {
             start(&folder, &cluster);
         }
         drop(starting);
@@ -64,7 +65,7 @@ fn start(folder: &Path, cluster: &Path) {
     programs::make_folder(cluster);
     programs::initdb(&cluster.join("data"));
     let server = programs::server(&cluster.join("data"), cluster, &cluster.join("log"), &SETTINGS).spawn().unwrap();
-    server::wait_until_ready(&programs::url(cluster, "postgres"));
+    server::wait_until_ready(&programs::url(cluster, PORT, "postgres"));
     Command::new("sh")
         .args(["-c", WATCHDOG, "sh"])
         .arg(folder.join("users.lock"))

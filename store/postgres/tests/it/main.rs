@@ -8,6 +8,7 @@ mod outages;
 mod processes;
 mod relaxed;
 mod schema;
+mod secured;
 mod stock;
 mod transfer;
 
