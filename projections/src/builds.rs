@@ -158,10 +158,18 @@ impl Writer {
         let goal = |state: &State| if alone { head } else { self.target(state, head) };
         let done = |state: &&State| state.stopped.is_some() || state.position >= goal(state);
         let ready: Vec<State> = self.building.iter().filter(done).cloned().collect();
-        for state in &ready {
-            self.promote_one(state)?;
+        let mut promoted = Vec::with_capacity(ready.len());
+        for state in ready {
+            match self.promote_one(&state) {
+                Ok(()) => promoted.push(state),
+                Err(ProjectionError::Storage(error)) if error.is_in_use() => {
+                    let name = state.projection.name();
+                    tracing::info!(projection = name, %error, "somebody looks at the rows for long; promoted later");
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(ready)
+        Ok(promoted)
     }
 
     /// How far a build has to come: to where the live one is, unless that has stopped.
@@ -179,9 +187,10 @@ impl Writer {
         let dialect = database.dialect();
         database.run(&next.named(dialect).analyze())?;
         database.begin()?;
+        let impatient = database.run(dialect.impatient());
         let retire = checkpoints::turn(dialect, name, present.generation, Stage::Live, Stage::Retired);
         let promote = checkpoints::turn(dialect, name, next.generation, Stage::Building, Stage::Live);
-        let turned = database.execute(&retire).and_then(|retired| Ok(retired + database.execute(&promote)?));
+        let turned = impatient.and_then(|()| Ok(database.execute(&retire)? + database.execute(&promote)?));
         let turned = turned.and_then(|turned| {
             database.run(&next.named(dialect).show())?;
             Ok(turned)

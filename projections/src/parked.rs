@@ -63,6 +63,8 @@ pub(crate) struct ParkedStreams {
     pub events: usize,
     /// The first of them.
     pub first: Option<ParkedEvent>,
+    /// Why the last event waits that is not behind another one.
+    pub newest_error: Option<String>,
 }
 
 impl ParkedStreams {
@@ -70,6 +72,9 @@ impl ParkedStreams {
     pub fn add(&mut self, event: &ParkedEvent) {
         Arc::make_mut(&mut self.streams).entry(event.stream.clone()).or_insert(event.revision);
         self.events += 1;
+        if event.error.is_some() {
+            self.newest_error.clone_from(&event.error);
+        }
         if self.first.as_ref().is_none_or(|first| event.position < first.position) {
             self.first = Some(event.clone());
         }

@@ -83,6 +83,7 @@ pub(crate) struct View {
     pub position: Position,
     pub parked: usize,
     pub first_parked: Option<ParkedEvent>,
+    pub newest_parked_error: Option<String>,
     pub stopped: Option<Stopped>,
     pub building: Option<Position>,
 }
@@ -212,8 +213,7 @@ impl Told {
     fn note_parked(&mut self, views: &[View], now: Instant) {
         for view in views {
             let before = self.views.iter().find(|before| before.name == view.name).map_or(0, |before| before.parked);
-            let error = view.first_parked.as_ref().and_then(|event| event.error.clone());
-            let Some(error) = error.filter(|_| view.parked > before) else { continue };
+            let Some(error) = view.newest_parked_error.clone().filter(|_| view.parked > before) else { continue };
             self.parked.retain(|(name, _)| *name != view.name);
             self.parked.push((view.name, Failure { error, since: now, over: false }));
         }
@@ -270,6 +270,7 @@ fn view_of(state: &State, building: &[State]) -> View {
         position: state.position,
         parked: state.parked.events,
         first_parked: state.parked.first.clone(),
+        newest_parked_error: state.parked.newest_error.clone(),
         stopped: state
             .stopped
             .as_ref()
@@ -284,8 +285,16 @@ mod tests {
 
     fn views(position: u64, parked: usize) -> Vec<View> {
         let position = Position(position);
-        let (first_parked, stopped, building) = (None, None, None);
-        vec![View { name: "things", generation: 1, position, parked, first_parked, stopped, building }]
+        vec![View {
+            name: "things",
+            generation: 1,
+            position,
+            parked,
+            first_parked: None,
+            newest_parked_error: (parked > 0).then(|| format!("error {parked}")),
+            stopped: None,
+            building: None,
+        }]
     }
 
     #[test]
@@ -318,5 +327,12 @@ mod tests {
         let over = progress.status(Position(7)).remove(0);
         assert_eq!((over.lag, over.last_error.map(|last| last.over)), (0, Some(true)));
         assert_eq!((progress.fault(), progress.role()), (None, Role::Writer));
+        for parked in [1, 3, 3] {
+            progress.publish(Role::Writer, views(9, parked));
+            let last = progress.status(Position(9)).remove(0).last_error.unwrap();
+            assert_eq!((last.error, last.over), (format!("error {parked}"), false));
+        }
+        progress.publish(Role::Writer, views(9, 0));
+        assert_eq!(progress.status(Position(9)).remove(0).last_error.map(|last| last.over), Some(true));
     }
 }

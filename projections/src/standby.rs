@@ -27,6 +27,7 @@ pub(crate) async fn look(readers: &Arc<Readers>, progress: &Progress) -> Result<
             position: live.position,
             parked: usize::try_from(live.parked).unwrap_or(usize::MAX),
             first_parked: None,
+            newest_parked_error: None,
             stopped: live.stopped.clone().map(|(position, error)| Stopped { position, error }),
             building: building.map(|next| next.position),
         };
@@ -40,6 +41,7 @@ pub(crate) async fn look(readers: &Arc<Readers>, progress: &Progress) -> Result<
                 }
             };
         }
+        view.newest_parked_error = view.first_parked.as_ref().and_then(|event| event.error.clone());
         views.push(view);
     }
     Ok(views)

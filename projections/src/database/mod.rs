@@ -44,6 +44,15 @@ impl Dialect {
         }
     }
 
+    /// Makes the transaction wait a moment at most for what somebody else uses.
+    pub fn impatient(self) -> &'static str {
+        match self {
+            // Its readers hold up no writer.
+            Self::Sqlite => "",
+            Self::Postgres => "SET LOCAL lock_timeout = '200ms'",
+        }
+    }
+
     /// A statement whose values are numbered `?1`, `?2`.
     pub fn statement(self, sql: String) -> String {
         match self {
@@ -147,6 +156,11 @@ fn describe(error: &tokio_postgres::Error) -> String {
 }
 
 impl StorageError {
+    /// Whether somebody else uses what was to be changed: it can be changed later.
+    pub(crate) fn is_in_use(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+    }
+
     /// Whether the database works and refuses what was to be written: trying it again cannot help.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {

@@ -58,6 +58,35 @@ async fn rows_are_answered_before_the_first_start_and_refused_where_there_are_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_looks_at_the_views_for_long_holds_up_a_promotion_and_nothing_else() {
+    let story = long_story(10);
+    let log = log_of(&story[..60]).await;
+    let place = Place::postgres().await;
+    let models = caught_up(place.store(), &log).await;
+    let Place::Postgres(database) = &place else { unreachable!() };
+    let client = database.client().await;
+    client.batch_execute("BEGIN; SELECT count(*) FROM node_runs").await.unwrap();
+    let rebuilding = models.rebuild(&[]);
+    tokio::pin!(rebuilding);
+    for piece in story[60..].chunks(20) {
+        tell(&log, piece).await;
+        tokio::select! {
+            report = &mut rebuilding => panic!("{report:?}"),
+            () = reach(&models, log.head()) => {}
+        }
+    }
+    let generations = || models.status().into_iter().map(|status| status.generation).collect::<Vec<_>>();
+    until("the others are promoted", || generations() == [2, 2, 2, 2, 1]).await;
+    assert_eq!(models.node_runs(TENANT, execution_id(9), None).await.unwrap().len(), 10);
+    assert_eq!(models.fault(), None);
+    client.batch_execute("COMMIT").await.unwrap();
+    let report = rebuilding.await.unwrap();
+    assert!(report.projections.iter().all(|status| status.generation == 2));
+    models.close().await.unwrap();
+    assert_eq!(place.dump().await, rebuilt_dump(&story).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_lose_and_double_nothing() {
     let story = long_story(100);
     let log = log_of(&story[..12]).await;

@@ -227,3 +227,28 @@ async fn nobody_sees_another_tenants_rows() {
         models.close().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_one_database_could_hold_is_the_same_in_both() {
+    let id = execution_id(0);
+    let mut endless = node_failed(0);
+    if let ExecutionEvent::NodeFailed { error, duration_us, .. } = &mut endless {
+        *error = json!({"message": "a zero \0 in it"});
+        *duration_us = u64::MAX;
+    }
+    let error = json!({"message": "no\0host"});
+    let failed = ExecutionEvent::ExecutionFailed { node: Some("n\0".to_owned()), error, at_ms: i64::MIN };
+    let story = [told(id, &start(0)), told(id, &endless), told(id, &failed)];
+    let mut dumps = Vec::new();
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        assert!(models.status().iter().all(|status| status.parked == 0));
+        let row = models.execution(TENANT, id, None).await.unwrap().unwrap();
+        assert_eq!((row.error.as_deref(), row.error_node.as_deref()), (Some("no\u{fffd}host"), Some("n\u{fffd}")));
+        let run = models.node_runs(TENANT, id, None).await.unwrap().remove(0);
+        assert_eq!((run.duration_us, run.error.as_deref()), (Some(i64::MAX as u64), Some("a zero \u{fffd} in it")));
+        models.close().await.unwrap();
+        dumps.push(place.dump().await);
+    }
+    assert_eq!(dumps[0], dumps[1]);
+}
