@@ -45,7 +45,9 @@ test: setup lint
 
 bench: parts
 	$(CARGO) bench --package timeloom-store-sqlite --bench append --bench latency --bench replay
-	$(CARGO) bench --package timeloom-projections --bench list
+	$(CARGO) bench --package timeloom-store-postgres --bench append --bench latency --bench replay
+	$(CARGO) bench --package timeloom-commands --bench hot
+	$(CARGO) bench --package timeloom-projections --bench list --bench replay
 	$(CARGO) bench --package timeloom-expressions --features testing --bench native
 	$(CARGO) bench --package timeloom-tests --bench executions
 

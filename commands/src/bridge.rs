@@ -95,8 +95,8 @@ pub(crate) enum Base<A> {
     New,
     /// As the log has it.
     Current,
-    /// What the command was decided on the first time.
-    Before(StreamState<A>),
+    /// As the caller knows it: what the command was decided on the first time, or as much of it as it needs.
+    Known(StreamState<A>),
 }
 
 /// The framework's store for one command on one stream.
@@ -185,7 +185,7 @@ where
     async fn load_aggregate(&self, _aggregate_id: &str) -> Result<Loaded<A>, AggregateError<A::Refusal>> {
         let mut folded = match self.base {
             Base::New => Folded::default(),
-            Base::Before(state) => Folded::from(state.clone()),
+            Base::Known(state) => Folded::from(state.clone()),
             Base::Current => {
                 let own = Some(self.store.context.command_id);
                 let found = self.store.states.load::<A>(&self.store.stream, own).await;

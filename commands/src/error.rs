@@ -15,11 +15,6 @@ pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
 /// The word for a workflow that is not there.
 pub(crate) const WORKFLOW_NOT_FOUND: &str = "WORKFLOW_NOT_FOUND";
 
-/// The word for an execution that is not there.
-pub(crate) const EXECUTION_NOT_FOUND: &str = "EXECUTION_NOT_FOUND";
-/// The word for an execution that goes on in another stream.
-pub(crate) const EXECUTION_CONTINUED: &str = "EXECUTION_CONTINUED";
-
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -133,9 +128,9 @@ impl From<ExecutionRefusal> for Refusal {
     fn from(refusal: ExecutionRefusal) -> Self {
         let code = match refusal {
             ExecutionRefusal::AlreadyExists => "EXECUTION_EXISTS",
-            ExecutionRefusal::NotFound => EXECUTION_NOT_FOUND,
+            ExecutionRefusal::NotFound => "EXECUTION_NOT_FOUND",
             ExecutionRefusal::Ended(_) => "EXECUTION_ENDED",
-            ExecutionRefusal::Continued(_) => EXECUTION_CONTINUED,
+            ExecutionRefusal::Continued(_) => "EXECUTION_CONTINUED",
             ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",
         };
         Self::new(code, refusal.to_string())

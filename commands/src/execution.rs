@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use timeloom_domain::definition::Graph;
-use timeloom_domain::execution::{Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, StartFacts};
+use timeloom_domain::event::Aggregate as _;
+use timeloom_domain::execution::{
+    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, StartFacts,
+};
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
 use timeloom_domain::workflow::WorkflowRefusal;
-use timeloom_store::{Direction, Revision, codec};
+use timeloom_store::{Direction, Revision, StreamKey, codec};
 
-use crate::bridge::Base;
-use crate::error::{EXECUTION_CONTINUED, EXECUTION_NOT_FOUND};
+use crate::bridge::{Base, StreamState};
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// Most items with which an execution may be started.
@@ -18,6 +20,8 @@ const START_ITEMS_MAX: usize = 100_000;
 /// Longest reason for a cancellation, in characters.
 const REASON_CHARACTERS_MAX: usize = 1_000;
 
+/// How often a cancellation is tried again when the engine appended first.
+const CANCEL_CONFLICTS_MAX: usize = 100;
 /// Most streams through which a long execution is followed.
 const CHAIN_LINKS_MAX: usize = 100_000;
 
@@ -127,23 +131,21 @@ impl Commands {
         cancel: CancelExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
         let reason: String = cancel.reason.chars().take(REASON_CHARACTERS_MAX).collect();
-        let mut id = cancel.execution_id;
+        let (mut id, mut conflicts) = (cancel.execution_id, 0);
         for _ in 0..CHAIN_LINKS_MAX {
-            if let Some(next) = self.link_after(context, id).await? {
+            let stream = self.stream::<ExecutionEvent>(context, id);
+            let newest = self.newest(&stream).await?;
+            if newest.revision == Revision::default() && id != cancel.execution_id {
+                let message = "the execution goes on in another stream at this moment: try again".to_owned();
+                return Err(CommandError::Conflict { message });
+            }
+            if let Some(next) = newest.aggregate.continued_as {
                 id = next;
                 continue;
             }
-            let stream = self.stream::<ExecutionEvent>(context, id);
             let command = ExecutionCommand::Cancel { reason: reason.clone() };
-            match self.execute::<Execution>(context, stream, command, Base::Current).await {
-                // It went on in the moment since: the next round follows it.
-                Err(CommandError::Refused(refusal)) if refusal.code == EXECUTION_CONTINUED => {}
-                Err(CommandError::Refused(refusal))
-                    if refusal.code == EXECUTION_NOT_FOUND && id != cancel.execution_id =>
-                {
-                    let message = "the execution goes on in another stream at this moment: try again".to_owned();
-                    return Err(CommandError::Conflict { message });
-                }
+            match self.execute::<Execution>(context, stream, command, Base::Known(newest)).await {
+                Err(CommandError::Conflict { .. }) if conflicts < CANCEL_CONFLICTS_MAX => conflicts += 1,
                 other => return Ok(other?.with(id)),
             }
         }
@@ -151,17 +153,14 @@ impl Commands {
         Err(Refusal::new("CHAIN_TOO_LONG", message).into())
     }
 
-    /// The execution as which `id` goes on; `None` for the last link of a chain, and for one that is not there.
-    async fn link_after(&self, context: &CommandContext, id: ExecutionId) -> Result<Option<ExecutionId>, CommandError> {
-        let stream = self.stream::<ExecutionEvent>(context, id);
-        let newest = self.inner.log.read_stream(&stream, Revision(u64::MAX), Direction::Backward, 1).await?;
-        let Some(newest) = newest.first().filter(|event| &*event.event_type == "ExecutionContinuedAsNew") else {
-            return Ok(None);
-        };
-        match codec::decode(newest)? {
-            ExecutionEvent::ExecutionContinuedAsNew { next, .. } => Ok(Some(next)),
-            _ => Ok(None),
-        }
+    /// What the newest event of an execution says of it: whether it runs, has ended, or goes on elsewhere. Whoever folds
+    /// a stream to which the engine appends all the time is behind it when he is done.
+    async fn newest(&self, stream: &StreamKey) -> Result<StreamState<Execution>, CommandError> {
+        let newest = self.inner.log.read_stream(stream, Revision(u64::MAX), Direction::Backward, 1).await?;
+        let Some(newest) = newest.first() else { return Ok(StreamState::default()) };
+        let mut aggregate = Execution { status: ExecutionStatus::Running, ..Execution::default() };
+        aggregate.apply(&codec::decode::<ExecutionEvent>(newest)?);
+        Ok(StreamState { aggregate, revision: newest.revision, position: newest.position })
     }
 }
 

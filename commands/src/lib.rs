@@ -113,12 +113,12 @@ impl Commands {
         loop {
             let Attempted { result, from_kept } = store.execute::<A>(command.clone(), &base).await;
             let looks_done = match &result {
-                Err(CommandError::Conflict { .. }) if attempts < CONFLICT_RETRIES_MAX => {
+                Err(CommandError::Conflict { .. })
+                    if attempts < CONFLICT_RETRIES_MAX && !matches!(base, Base::Known(_)) =>
+                {
                     attempts += 1;
                     // What was to be new is there: what it is decides.
-                    if matches!(base, Base::New) {
-                        base = Base::Current;
-                    }
+                    base = Base::Current;
                     continue;
                 }
                 Err(CommandError::Refused(_)) => true,
@@ -130,7 +130,7 @@ impl Commands {
             }
             // A repeated command is to be decided on what it was decided on, and a kept state has its own events in it.
             match states.before::<A>(&store.stream, context.command_id).await? {
-                Some(before) => base = Base::Before(before),
+                Some(before) => base = Base::Known(before),
                 None => return result,
             }
         }

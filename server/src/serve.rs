@@ -71,7 +71,7 @@ async fn run_executions(app: &App, leading: Option<Leadership>) -> anyhow::Resul
         tracing::warn!("the connection that gave this process the executions was lost");
         // Nobody else runs them as long as nobody else has the role. Executions of both would go on by their expected
         // revisions, but effects might begin twice.
-        leading = app.store.lead_again().await.ok_or_else(|| {
+        leading = app.store.lead_again(leading).await.ok_or_else(|| {
             anyhow::anyhow!("another process runs the executions now: start this one again, and it stands by")
         })?;
     }

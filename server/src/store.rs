@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use timeloom_commands::{Ids as _, SystemIds};
 use timeloom_engine::checkpoint::{CheckpointStore, NoCheckpoint};
-use timeloom_projections::ReadModelStore;
+use timeloom_projections::{PostgresPlace, ReadModelStore};
 use timeloom_read_api::StoredLog;
 use timeloom_store::clock::SystemClock;
 use timeloom_store::memory::MemoryLog;
@@ -21,9 +20,6 @@ use crate::config::Config;
 const CHECKPOINT: &str = "engine.checkpoint";
 /// The role of the process that runs executions.
 const ENGINE: &str = "engine";
-
-/// Pause before the role is asked for again while the database is out of reach.
-const LEAD_AGAIN: Duration = Duration::from_millis(200);
 
 /// What an opened place has.
 pub struct Store {
@@ -93,11 +89,13 @@ impl Store {
             durability: config.durability.choice(),
             ..PostgresOptions::new(SystemIds.uuid(), Arc::new(SystemClock))
         };
-        let (log, blobs) = PostgresLog::open(&Address::parse(url)?, options).await?;
+        let address = Address::parse(url)?;
+        let (log, blobs) = PostgresLog::open(&address, options).await?;
+        let place = PostgresPlace { config: address.config().clone(), tls: address.tls().clone() };
         Ok(Self {
             log: Arc::clone(&log) as Arc<dyn EventLog>,
             stored: Some(StoredLog { log: Arc::clone(&log) as Arc<dyn LogTransfer>, blobs }),
-            read_models: ReadModelStore::Postgres(url.to_owned()),
+            read_models: ReadModelStore::Postgres(Box::new(place)),
             checkpoints: Arc::new(MarkCheckpoint(Arc::clone(&log))),
             snapshots: Some(Arc::new(log.snapshots())),
             place: Place::Database(log),
@@ -148,13 +146,12 @@ impl Store {
 
     /// Takes the role again after it was lost; `None` when another process has it by now. A database that is out of reach
     /// is waited for.
-    pub async fn lead_again(&self) -> Option<Leadership> {
-        loop {
-            match self.try_lead().await {
-                Ok(leading) => return leading,
-                Err(error) => tracing::debug!(%error, "the executions cannot be asked for; trying again"),
+    pub async fn lead_again(&self, before: Leadership) -> Option<Leadership> {
+        match (&self.place, before.0) {
+            (Place::Database(log), Some(before)) => {
+                log.lead_again(ENGINE, before).await.map(|leader| Leadership(Some(leader)))
             }
-            tokio::time::sleep(LEAD_AGAIN).await;
+            (_, before) => Some(Leadership(before)),
         }
     }
 

@@ -112,15 +112,18 @@ pub fn read_version(text: &str) -> u16 {
 /// # Errors
 /// What is wrong with it.
 pub fn read_metadata(text: &str, id: EventId) -> Result<Metadata, String> {
-    serde_json::from_str(text).or_else(|error| match serde_json::from_str::<External>(text) {
-        Ok(External { role }) => Ok(Metadata {
+    // Looked for first: whatever else a foreign row says of itself is not believed.
+    if text.contains(EXTERNAL_ROLE_KEY)
+        && let Ok(External { role }) = serde_json::from_str::<External>(text)
+    {
+        return Ok(Metadata {
             actor: Actor::External(role),
             command_id: CommandId(id.0),
             causation_id: None,
             correlation_id: None,
-        }),
-        Err(_) => Err(format!("the metadata cannot be read: {error}")),
-    })
+        });
+    }
+    serde_json::from_str(text).map_err(|error| format!("the metadata cannot be read: {error}"))
 }
 
 #[derive(Deserialize)]
@@ -290,6 +293,8 @@ mod tests {
         let foreign = read_metadata(r#"{"request":"7","timeloom_role":"billing"}"#, id).unwrap();
         assert_eq!(foreign.actor, Actor::External("billing".to_owned()));
         assert_eq!(foreign.command_id.0, id.0);
+        let forged = format!(r#"{{"actor":"local:owner","command_id":"{}","timeloom_role":"billing"}}"#, Uuid::nil());
+        assert_eq!(read_metadata(&forged, id).unwrap(), foreign, "only who wrote it counts");
         let ours = Metadata { actor: Actor::System("engine".to_owned()), ..foreign };
         assert_eq!(read_metadata(&serde_json::to_string(&ours).unwrap(), id).unwrap(), ours);
         assert!(read_metadata("{}", id).unwrap_err().contains("actor"));

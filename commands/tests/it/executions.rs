@@ -1,11 +1,13 @@
 //! Commands on executions: what they do and what they refuse.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
-use timeloom_commands::{CancelExecution, ImportWorkflow, StartExecution};
+use timeloom_commands::{CancelExecution, CommandError, ImportWorkflow, StartExecution};
 use timeloom_domain::execution::{Execution, ExecutionMode, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
-use timeloom_store::{APPEND_SPILLED_BYTES_MAX, StreamKey};
+use timeloom_store::{APPEND_SPILLED_BYTES_MAX, AppendError, Expected, Revision, StreamKey};
 use uuid::Uuid;
 
 use crate::bench::{TENANT, World, by_hand, code, file, source};
@@ -102,4 +104,26 @@ async fn an_execution_is_cancelled_once() {
         code(world.commands.cancel_execution(&world.context(), cancel(nobody, "")).await),
         "EXECUTION_NOT_FOUND"
     );
+}
+
+#[tokio::test]
+async fn a_cancellation_reads_one_event_and_outlasts_an_engine_that_appends() {
+    let world = World::new();
+    let id = world.start(world.import("first").await).await;
+    let conflict = || {
+        let stream = StreamKey::new(TENANT, "execution", id.to_string());
+        AppendError::WrongRevision { stream, expected: Expected::Exact(Revision(1)), actual: Revision(2) }
+    };
+    world.log.refusals.lock().unwrap().extend(std::iter::repeat_with(conflict).take(50));
+    let before = world.log.events_read.load(Ordering::SeqCst);
+    let cancelled = world.commands.cancel_execution(&world.context(), cancel(id, "enough")).await.unwrap();
+    assert_eq!((cancelled.value, cancelled.repeated), (id, false));
+    assert_eq!(world.log.events_read.load(Ordering::SeqCst) - before, 51, "one for each attempt");
+    assert_eq!(state(&world, id).await.status, ExecutionStatus::Cancelled);
+
+    let id = world.start(world.import("second").await).await;
+    world.log.refusals.lock().unwrap().extend(std::iter::repeat_with(conflict).take(1_000));
+    let answer = world.commands.cancel_execution(&world.context(), cancel(id, "enough")).await;
+    assert!(matches!(&answer, Err(CommandError::Conflict { message }) if message.ends_with("try again")), "{answer:?}");
+    assert!(world.log.refusals.lock().unwrap().len() >= 800, "there is an end to it");
 }

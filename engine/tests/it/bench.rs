@@ -218,13 +218,14 @@ impl World {
     /// Waits until the execution holds an event that passes `wanted`.
     pub(crate) async fn saw(&self, id: ExecutionId, wanted: impl Fn(&ExecutionEvent) -> bool) {
         let filter = Filter { stream: Some(execution(id)), ..Filter::default() };
-        let mut subscription = self.log.subscribe(TenantScope::All, Position::START, filter, 1_000);
+        let subscribe = |after| self.log.subscribe(TenantScope::All, after, filter.clone(), 1_000);
         let found = async {
-            while let Some(message) = subscription.next().await {
-                if let SubscriptionMessage::Event(event) = message
-                    && wanted(&codec::decode(&event).unwrap())
-                {
-                    return;
+            let mut subscription = subscribe(Position::START);
+            loop {
+                match subscription.next().await.unwrap() {
+                    SubscriptionMessage::Event(event) if wanted(&codec::decode(&event).unwrap()) => return,
+                    SubscriptionMessage::FellBehind(last) => subscription = subscribe(last),
+                    _ => {}
                 }
             }
         };

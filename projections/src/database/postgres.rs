@@ -321,7 +321,11 @@ impl Database for Postgres {
     }
 
     fn close(mut self: Box<Self>) -> Result<(), StorageError> {
-        // The server notices later that the connection has ended; whoever writes next need not wait for that.
-        self.run("SELECT pg_advisory_unlock_all()")
+        // The server notices later that the connection has ended; whoever writes next need not wait for that. When the
+        // connection is lost already, so is the lock.
+        if let Err(error) = self.run("SELECT pg_advisory_unlock_all()") {
+            tracing::debug!(%error, "the lock of the read models went with the connection");
+        }
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use timeloom_commands::{Ids as _, SystemIds};
 use timeloom_domain::ids::TenantId;
 use timeloom_store::clock::SystemClock;
-use timeloom_store_postgres::{Address, ExternalCategory, ExternalError, PostgresLog, PostgresOptions};
+use timeloom_store_postgres::{Address, ExternalCategory, ExternalError, PostgresLog, PostgresOptions, PostgresSource};
 
 use super::{Failure, output};
 use crate::config::Config;
@@ -22,9 +22,18 @@ pub enum ExternalVerb {
         /// The role with which the program signs in to the database.
         #[arg(long)]
         role: String,
-        /// Whose events they are.
-        #[arg(long, default_value_t = 0)]
+        /// Whose events they are; the role can also read all events of this tenant. There is only tenant 0 until sign-in
+        /// exists.
+        #[arg(long)]
         tenant: u32,
+    },
+    /// Close a category to a role again; what it appended stays
+    Remove {
+        /// The category.
+        category: String,
+        /// The role.
+        #[arg(long)]
+        role: String,
     },
     /// List the categories that are open
     List {
@@ -38,8 +47,11 @@ impl ExternalVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         let url =
             config.database.as_ref().context("only a log in a database has external categories: give --database")?;
+        let address = Address::parse(url)?;
+        // A wrong address is not to get a log made in it.
+        PostgresSource::open(&address).await?;
         let options = PostgresOptions::new(SystemIds.uuid(), Arc::new(SystemClock));
-        let (log, _blobs) = PostgresLog::open(&Address::parse(url)?, options).await?;
+        let (log, _blobs) = PostgresLog::open(&address, options).await?;
         let done = self.run_on(&log).await;
         log.close().await;
         done
@@ -61,6 +73,14 @@ impl ExternalVerb {
                         Err(Failure::Refused)
                     }
                 }
+            }
+            Self::Remove { category, role } => {
+                if !log.close_to_external(&category, &role).await? {
+                    output::error(&format!("category {category} is not open to role {role}: see timeloom log external list"));
+                    return Err(Failure::Refused);
+                }
+                output::line(&format!("role {role} may not append to category {category} any more"));
+                Ok(())
             }
             Self::List { json } => {
                 let open = log.external_categories().await?;

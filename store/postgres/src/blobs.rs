@@ -5,7 +5,8 @@ use bytes::Bytes;
 use deadpool_postgres::Pool;
 use timeloom_store::{BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore};
 
-use crate::error::{log_error, pool_error};
+use crate::error::log_error;
+use crate::readers::query;
 
 /// A [`BlobStore`] in the database of the log.
 #[derive(Debug, Clone)]
@@ -26,19 +27,17 @@ impl BlobStore for PostgresBlobs {
             return Err(BlobError::TooLarge(content.len()));
         }
         let hash = BlobHash::of(&content);
-        let client = self.pool.get().await.map_err(pool_error)?;
-        // A statement is a transaction, and this connection waits for the disk: the blob is safe when it returns.
+        // A statement is a transaction, and these connections wait for the disk: the blob is safe when it returns.
         let sql = "INSERT INTO blobs (hash, content) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
-        let statement = client.prepare_cached(sql).await.map_err(log_error)?;
-        client.execute(&statement, &[&hash.as_bytes().as_slice(), &&*content]).await.map_err(log_error)?;
+        query(&self.pool, sql, &vec![&hash.as_bytes().as_slice(), &&*content]).await?;
         Ok(hash)
     }
 
     async fn get(&self, hash: BlobHash) -> Result<Bytes, BlobError> {
-        let client = self.pool.get().await.map_err(pool_error)?;
-        let statement = client.prepare_cached("SELECT content FROM blobs WHERE hash = $1").await.map_err(log_error)?;
-        let found = client.query_opt(&statement, &[&hash.as_bytes().as_slice()]).await.map_err(log_error)?;
-        let content: Vec<u8> = found.ok_or(BlobError::Missing(hash))?.try_get(0).map_err(log_error)?;
+        let rows =
+            query(&self.pool, "SELECT content FROM blobs WHERE hash = $1", &vec![&hash.as_bytes().as_slice()]).await?;
+        let row = rows.first().ok_or(BlobError::Missing(hash))?;
+        let content: Vec<u8> = row.try_get(0).map_err(log_error)?;
         if BlobHash::of(&content) == hash { Ok(content.into()) } else { Err(BlobError::Damaged(hash)) }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use timeloom_store::{LogError, Position};
 
-use crate::error::log_error;
+use crate::error::{log_error, pool_error};
 use crate::log::PostgresLog;
 use crate::readers::Readers;
 use crate::recorded::unsigned;
@@ -75,10 +75,16 @@ async fn check(readers: &Readers) -> Result<CheckReport, LogError> {
         )
         SELECT coalesce(sum(runs.events), 0)::bigint, (SELECT position FROM log_head),
             (SELECT coalesce(max(position), 0) FROM events), count(*), count(*) FILTER (WHERE events <> width),
-            coalesce(bool_or(NOT pg_visible_in_snapshot(tx, pg_current_snapshot())), false)
+            coalesce(bool_or(tx IN (SELECT pg_snapshot_xip(pg_current_snapshot()))), false)
         FROM runs";
-    let rows = readers.query(sql, &Vec::new()).await?;
-    let row = rows.first().ok_or(LogError::Closed)?;
+    let mut client = readers.pool().get().await.map_err(pool_error)?;
+    let looked = async {
+        let transaction = client.transaction().await?;
+        // All of the log is looked at, which takes as long as it takes.
+        transaction.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on").await?;
+        transaction.query_one(sql, &[]).await
+    };
+    let row = looked.await.map_err(log_error)?;
     let number = |index: usize| row.try_get(index).map(unsigned).map_err(log_error);
     Ok(CheckReport {
         events: number(0)?,

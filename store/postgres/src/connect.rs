@@ -15,7 +15,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::watch;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{AsyncMessage, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::TaskTracker;
@@ -37,6 +37,12 @@ const ROOT_CERTIFICATE: &str = "sslrootcert";
 /// What every connection that writes says first: an acknowledged commit is on the disk, whatever the server's default.
 pub(crate) const SYNC: &str = "SELECT set_config('synchronous_commit', \
      CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)";
+
+/// How every connection plans: by indexes. A statement is planned once, maybe while its table is new and empty, when reading
+/// all of it looks cheapest; the plan would be kept while the table grows.
+/// Row security is off: a role that is not the owner is to meet an error, not a log without events.
+pub(crate) const PLAN: &str = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
+     SET row_security = off";
 
 /// Where a database is: `postgres://user:password@host:port/database`, with the parameters of libpq that matter here, among
 /// them `sslmode`, `sslrootcert` and `options=-csearch_path%3Dschema`. Written out, it hides the password.
@@ -85,26 +91,32 @@ impl Address {
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err(AddressError::Invalid(format!("its scheme is '{}'", url.scheme())));
         }
-        let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let root_certificate =
-            parameters.iter().find(|(name, _)| name == ROOT_CERTIFICATE).map(|(_, path)| path.clone());
-        let mode_is_said = parameters.iter().any(|(name, _)| name == "sslmode");
-        if root_certificate.is_some() {
-            let others: Vec<_> = parameters.into_iter().filter(|(name, _)| name != ROOT_CERTIFICATE).collect();
-            url.set_query(None);
-            if !others.is_empty() {
-                url.query_pairs_mut().extend_pairs(others);
-            }
-        }
+        // By hand: the client decodes percent signs only, so what is written must not be written again another way.
+        let parameters: Vec<&str> =
+            url.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
+        let value = |name: &str| {
+            let is_named = |(found, _): &(std::borrow::Cow<'_, str>, _)| found == name;
+            url.query_pairs().find(is_named).map(|(_, value)| value.into_owned())
+        };
+        let (root_certificate, mode) = (value(ROOT_CERTIFICATE), value("sslmode"));
+        let known = |part: &&&str| !part.starts_with("sslrootcert=") && !part.starts_with("sslmode=");
+        let others = parameters.iter().filter(known).copied().collect::<Vec<_>>().join("&");
+        url.set_query(Some(others.as_str()).filter(|others| !others.is_empty()));
         let mut config: Config = url.as_str().parse().map_err(|error| AddressError::Invalid(describe(&error)))?;
         if config.get_dbname().is_none_or(str::is_empty) {
             return Err(AddressError::Invalid("it names no database".to_owned()));
         }
-        if !mode_is_said {
-            config.ssl_mode(if is_local(&config) { SslMode::Disable } else { SslMode::Require });
-        }
+        let local = is_local(&config) && root_certificate.is_none();
+        config.ssl_mode(match mode.as_deref() {
+            Some("disable") => SslMode::Disable,
+            None | Some("allow" | "prefer") if local => SslMode::Disable,
+            // A certificate is always verified: the three are one.
+            None | Some("allow" | "prefer" | "require" | "verify-ca" | "verify-full") => SslMode::Require,
+            Some(other) => return Err(AddressError::Invalid(format!("sslmode '{other}' is not known"))),
+        });
         config
             .application_name("timeloom")
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .connect_timeout(CONNECT_TIME_MAX)
             .tcp_user_timeout(UNACKNOWLEDGED_TIME_MAX)
             .keepalives_idle(UNACKNOWLEDGED_TIME_MAX);
@@ -120,6 +132,11 @@ impl Address {
         &self.config
     }
 
+    /// How its connections are secured.
+    pub fn tls(&self) -> &MakeRustlsConnect {
+        &self.tls
+    }
+
     /// A connection that tells of new positions; `tasks` owns what drives it.
     pub(crate) async fn connect(&self, tasks: &TaskTracker) -> Result<Listening, tokio_postgres::Error> {
         let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
@@ -129,7 +146,8 @@ impl Address {
                 match message {
                     Ok(AsyncMessage::Notification(notification)) => {
                         // Anybody may announce anything: it is a reason to look, and nothing more.
-                        told.send_replace(notification.payload().parse().unwrap_or(u64::MAX));
+                        let announced: u64 = notification.payload().parse().unwrap_or(0);
+                        told.send_modify(|newest| *newest = (*newest).max(announced));
                     }
                     Ok(_) => {}
                     // Whoever uses the connection meets the error at the next statement.
@@ -146,7 +164,7 @@ impl Address {
         let manager = Manager::from_config(self.config.clone(), self.tls.clone(), settings);
         let prepare = Hook::async_fn(|client, _| {
             Box::pin(async move {
-                let settings = format!("{SYNC}; SET statement_timeout = {READ_STATEMENT_MS_MAX}");
+                let settings = format!("{SYNC}; {PLAN}; SET statement_timeout = {READ_STATEMENT_MS_MAX}");
                 client.batch_execute(&settings).await.map_err(HookError::Backend)
             })
         });
@@ -168,11 +186,12 @@ pub(crate) struct Listening {
 
 /// Whether every host is this machine.
 fn is_local(config: &Config) -> bool {
-    config.get_hosts().iter().all(|host| match host {
+    let is_local_host = |host: &Host| match host {
         Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
         #[cfg(unix)]
         Host::Unix(_) => true,
-    })
+    };
+    config.get_hosts().iter().all(is_local_host) && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
 fn tls(root_certificate: Option<PathBuf>) -> Result<MakeRustlsConnect, AddressError> {
@@ -184,6 +203,9 @@ fn tls(root_certificate: Option<PathBuf>) -> Result<MakeRustlsConnect, AddressEr
             for certificate in certificates {
                 let certificate = certificate.map_err(|error| refused(error.to_string()))?;
                 roots.add(certificate).map_err(|error| refused(error.to_string()))?;
+            }
+            if roots.is_empty() {
+                return Err(refused("there is no certificate in it".to_owned()));
             }
         }
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -225,13 +247,18 @@ mod tests {
         assert_eq!(mode("postgres://a@[::1]:5433/x"), SslMode::Disable);
         assert_eq!(mode("postgres://a@%2Frun%2Fpostgresql/x"), SslMode::Disable);
         assert_eq!(mode("postgres://a@127.0.0.1/x?sslmode=require"), SslMode::Require);
+        assert_eq!(mode("postgres://a@db.example.org/x?sslmode=prefer"), SslMode::Require);
+        assert_eq!(mode("postgres://a@localhost/x?sslmode=verify-full"), SslMode::Require);
+        assert_eq!(mode("postgres://a@localhost/x?hostaddr=10.0.0.5"), SslMode::Require);
+        assert!(Address::parse("postgres://a@h/x?sslmode=maybe").is_err());
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let address = Address::parse("postgres://a:secret@localhost/x?options=-csearch_path%3Done").unwrap();
+        let text = "postgres://a:secret@localhost/x?options=-c%20search_path%3Done&sslmode=disable";
+        let address = Address::parse(text).unwrap();
         assert_eq!(format!("{address} {address:?}"), "postgres://a@localhost/x postgres://a@localhost/x");
-        assert_eq!(address.config.get_options(), Some("-csearch_path=one"));
+        assert_eq!(address.config.get_options(), Some("-c search_path=one"));
         for wrong in ["postgres://a:secret@localhost:port/x", "mysql://a:secret@h/x", "postgres://a:secret@h", "x"] {
             let refused = Address::parse(wrong).unwrap_err().to_string();
             assert!(refused.contains("postgres://user@host:5432/database") && !refused.contains("secret"), "{refused}");

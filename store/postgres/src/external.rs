@@ -23,6 +23,15 @@ const CATEGORY_BYTES_MAX: usize = 100;
 /// The columns that a foreign program may write; the database fills in the others.
 const EXTERNAL_COLUMNS: &str = "aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata";
 
+/// The role and the schema as statements name them, whether the role has the rights of the owner, and whether it may create.
+const ROLE: &str = "SELECT quote_ident(rolname), quote_ident(current_schema()), \
+     pg_has_role(rolname, (SELECT relowner FROM pg_class WHERE oid = 'events'::regclass), 'MEMBER'), \
+     has_schema_privilege(rolname, current_schema(), 'CREATE') FROM pg_roles WHERE rolname = $1";
+/// Whether a category has events and was never open.
+const IN_USE: &str = "SELECT EXISTS (SELECT FROM events WHERE aggregate_type = $1) \
+     AND NOT EXISTS (SELECT FROM events WHERE aggregate_type = $1 AND metadata->>'timeloom_role' IS NOT NULL) \
+     AND NOT EXISTS (SELECT FROM external_categories WHERE category = $1)";
+
 /// A category that a role may append to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalCategory {
@@ -48,6 +57,14 @@ pub enum ExternalError {
         "'{0}' is not the name of a category: use 1 to {CATEGORY_BYTES_MAX} bytes without '/' and control characters"
     )]
     InvalidName(String),
+    /// The role can do anything anyway.
+    #[error("role '{0}' has the rights of the log's owner, which no category bounds: make a role of its own for the program")]
+    Powerful(String),
+    /// The role can make things among the log's tables.
+    #[error(
+        "role '{0}' may create things in the log's schema: forbid it first, with REVOKE CREATE ON SCHEMA … FROM PUBLIC, or from the role"
+    )]
+    MayCreate(String),
     /// The role does not exist.
     #[error("role '{0}' is not in the database: make it first, with CREATE ROLE")]
     NoSuchRole(String),
@@ -72,13 +89,16 @@ impl PostgresLog {
         }
         let mut client = self.pool().get().await.map_err(pool_error)?;
         let transaction = client.transaction().await.map_err(log_error)?;
-        let sql = "SELECT quote_ident(rolname), quote_ident(current_schema()) FROM pg_roles WHERE rolname = $1";
-        let found = transaction.query_opt(sql, &[role]).await.map_err(log_error)?;
+        let found = transaction.query_opt(ROLE, &[role]).await.map_err(log_error)?;
         let found = found.ok_or_else(|| ExternalError::NoSuchRole(role.clone()))?;
         let (quoted_role, schema): (String, String) = (found.get(0), found.get(1));
-        let sql = "SELECT 1 FROM external_categories WHERE category = $1 LIMIT 1";
-        let open_already = transaction.query_opt(sql, &[category]).await.map_err(log_error)?.is_some();
-        if !open_already && self.has_events(category).await? {
+        if found.get(2) {
+            return Err(ExternalError::Powerful(role.clone()));
+        }
+        if found.get(3) {
+            return Err(ExternalError::MayCreate(role.clone()));
+        }
+        if transaction.query_one(IN_USE, &[category]).await.map_err(log_error)?.get(0) {
             return Err(ExternalError::InUse(category.clone()));
         }
         let sql = "INSERT INTO external_categories (category, role, tenant_id) VALUES ($1, $2::text::name, $3) \
@@ -94,6 +114,16 @@ impl PostgresLog {
         Ok(())
     }
 
+    /// Closes a category to a role again; what it appended stays. `false` when it was not open.
+    ///
+    /// # Errors
+    /// [`LogError`] when the database fails.
+    pub async fn close_to_external(&self, category: &str, role: &str) -> Result<bool, LogError> {
+        let client = self.pool().get().await.map_err(pool_error)?;
+        let sql = "DELETE FROM external_categories WHERE category = $1 AND role = $2::text::name";
+        Ok(client.execute(sql, &[&category, &role]).await.map_err(log_error)? > 0)
+    }
+
     /// The categories that are open, by name.
     ///
     /// # Errors
@@ -107,11 +137,5 @@ impl PostgresLog {
             ExternalCategory { category: row.get(0), role: row.get(1), tenant }
         };
         Ok(rows.iter().map(read).collect())
-    }
-
-    async fn has_events(&self, category: &str) -> Result<bool, LogError> {
-        let filter = Filter { categories: vec![category.into()], ..Filter::default() };
-        let events = self.read_all(TenantScope::All, Position::START, Direction::Forward, &filter, 1).await?;
-        Ok(!events.is_empty())
     }
 }

@@ -15,6 +15,7 @@ use timeloom_store::{
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ use crate::error::{OpenError, PostgresError};
 use crate::payloads::{References, restore};
 use crate::readers::{self, Readers};
 use crate::schema::{self, Meta};
-use crate::writer::{Message, Request, Settings, Writer};
+use crate::writer::{Message, OUTAGE_MAX, Request, Settings, Writer};
 
 /// Most appends that wait for the writer.
 const QUEUE_REQUESTS_MAX: usize = 4_096;
@@ -167,15 +168,30 @@ impl PostgresLog {
         self.tasks.wait().await;
     }
 
-    /// Puts the payloads that spill into blobs. An append that is refused later leaves blobs that nothing names.
-    ///
-    /// Whoever stops waiting stops this as well: what was written until then is a blob that nothing names.
-    async fn spill(&self, append: &Append, measured: &Measured) -> Result<References, LogError> {
+    /// Puts the payloads that spill into blobs, waiting for a database that is out of reach as appends do. An append that
+    /// is refused later leaves blobs that nothing names.
+    async fn spill(&self, append: &Append, measured: &Measured) -> Result<References, AppendError> {
         if measured.spilled_bytes == 0 {
             return Ok(References::default());
         }
-        References::spill(self.readers.blobs(), &append.events).await
+        let give_up = Instant::now() + OUTAGE_MAX;
+        loop {
+            match References::spill(self.readers.blobs(), &append.events).await {
+                Err(LogError::Storage(error)) if is_outage(&*error) => {
+                    if Instant::now() >= give_up {
+                        return Err(AppendError::Unavailable { retry_after: RETRY_AFTER });
+                    }
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+                spilled => return Ok(spilled?),
+            }
+        }
     }
+}
+
+fn is_outage(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let failure = error.downcast_ref::<PostgresError>();
+    matches!(failure, Some(PostgresError::Unreachable(_) | PostgresError::Busy(_)))
 }
 
 impl Drop for PostgresLog {

@@ -24,7 +24,7 @@ const PAGE_LOOKED_AT: u64 = 10_000;
 /// Bytes of payload after which a page of history ends.
 const PAGE_BYTES: usize = 16 << 20;
 
-type Parameters<'query> = Vec<&'query (dyn ToSql + Sync)>;
+pub(crate) type Parameters<'query> = Vec<&'query (dyn ToSql + Sync)>;
 
 /// Reads of the log; a copy is another handle to the same connections.
 #[derive(Debug, Clone)]
@@ -53,23 +53,7 @@ impl Readers {
 
     /// The rows of one statement.
     pub(crate) async fn query(&self, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Row>, LogError> {
-        for last in [false, true] {
-            let client: Object = self.pool.get().await.map_err(pool_error)?;
-            let rows = async {
-                let statement = client.prepare_cached(sql).await?;
-                client.query(&statement, parameters).await
-            };
-            match rows.await {
-                Ok(rows) => return Ok(rows),
-                Err(error) if kind(&error) == Kind::Connection && !last => {
-                    // The others of the pool were lost with it, as a rule.
-                    self.pool.retain(|client, _| !client.is_closed());
-                    drop(Object::take(client));
-                }
-                Err(error) => return Err(log_error(error)),
-            }
-        }
-        Err(LogError::Closed)
+        query(&self.pool, sql, parameters).await
     }
 
     async fn events(&self, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
@@ -229,6 +213,27 @@ fn names(names: &[Arc<str>]) -> Vec<&str> {
 
 fn rows(limit: usize) -> i64 {
     signed(limit.min(READ_EVENTS_MAX) as u64)
+}
+
+/// The rows of one statement that may be made twice.
+pub(crate) async fn query(pool: &Pool, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Row>, LogError> {
+    for last in [false, true] {
+        let client: Object = pool.get().await.map_err(pool_error)?;
+        let rows = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, parameters).await
+        };
+        match rows.await {
+            Ok(rows) => return Ok(rows),
+            Err(error) if kind(&error) == Kind::Connection && !last => {
+                // The others of the pool were lost with it, as a rule.
+                pool.retain(|client, _| !client.is_closed());
+                drop(Object::take(client));
+            }
+            Err(error) => return Err(log_error(error)),
+        }
+    }
+    Err(LogError::Closed)
 }
 
 /// Position and time of the newest event.

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use timeloom_store::{APPEND_BYTES_MAX, DurabilityChoice, Position};
+use timeloom_store::{DurabilityChoice, Position};
 use tokio_postgres::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
-use crate::connect::{Address, SYNC};
+use crate::connect::{Address, PLAN, SYNC};
 use crate::error::{OpenError, PostgresError};
 
 /// The newest schema that this build knows.
@@ -26,12 +26,19 @@ const MIGRATIONS: [(u32, &[&str]); 1] = [(
 )];
 /// The oldest server that has what the tables use, as PostgreSQL counts versions.
 const SERVER_VERSION_MIN: i32 = 140_000;
+/// Largest payload of an event that a foreign program appends, in bytes: it is not put into a blob, so that reading many
+/// must not take too much memory.
+const EXTERNAL_PAYLOAD_BYTES_MAX: usize = 256 << 10;
 /// Longest metadata of an event that a foreign program appends, in bytes.
 const EXTERNAL_METADATA_BYTES_MAX: usize = 64 << 10;
 /// Longest id, type and version of an event that a foreign program appends, in bytes.
 const EXTERNAL_NAME_BYTES_MAX: usize = 255;
 /// How long a foreign program may sit on an open append.
 const EXTERNAL_IDLE_MAX: Duration = Duration::from_secs(5);
+/// Longest time that the lock of the head, or of the making of tables, is waited for, in milliseconds.
+const LOCK_WAIT_MS_MAX: u32 = 15_000;
+/// Longest time that an append may lie open in the server without a word, in milliseconds.
+const SILENCE_MS_MAX: u32 = 10_000;
 /// Held while tables are made: two processes that begin at once make them once.
 const MAKING_LOCK: i64 = 0x5469_6d65_6c6f_6f6d;
 
@@ -86,6 +93,7 @@ pub(crate) async fn prepare(
     let failed = |error: tokio_postgres::Error| database_error(address, error);
     let schema = check_server(client, address).await?;
     let transaction = client.transaction().await.map_err(failed)?;
+    transaction.batch_execute(&format!("SET LOCAL lock_timeout = {LOCK_WAIT_MS_MAX}")).await.map_err(failed)?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MAKING_LOCK]).await.map_err(failed)?;
     let meta = match read(&transaction, address, &schema).await? {
         Some(meta) => meta,
@@ -229,10 +237,12 @@ async fn create(
     log_id: Uuid,
     copy: bool,
 ) -> Result<(), tokio_postgres::Error> {
+    let events = format!("{schema}.events").replace('\'', "''");
     let tables = include_str!("schema.sql")
         .replace("{schema}", schema)
+        .replace("{events}", &format!("'{events}'"))
         .replace("{channel}", &channel(log_id))
-        .replace("{payload_bytes_max}", &APPEND_BYTES_MAX.to_string())
+        .replace("{payload_bytes_max}", &EXTERNAL_PAYLOAD_BYTES_MAX.to_string())
         .replace("{metadata_bytes_max}", &EXTERNAL_METADATA_BYTES_MAX.to_string())
         .replace("{name_bytes_max}", &EXTERNAL_NAME_BYTES_MAX.to_string())
         .replace("{external_idle_ms_max}", &EXTERNAL_IDLE_MAX.as_millis().to_string());
@@ -254,13 +264,20 @@ async fn create(
     Ok(())
 }
 
+/// What a session is set to that holds the lock of the head: it does not wait for ever, and the server gives its lock up when
+/// nothing is heard of it, as of a machine that lost its power.
+pub(crate) fn appending() -> String {
+    format!(
+        "{SYNC}; {PLAN}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; \
+         SET idle_in_transaction_session_timeout = {SILENCE_MS_MAX}"
+    )
+}
+
 /// Readies a connection that appends: it syncs, does not wait for ever, and hears of new positions.
 pub(crate) async fn prepare_writer(client: &Client, meta: &Meta) -> Result<(), tokio_postgres::Error> {
     const LOCK_WAIT_MS_MAX: u32 = 15_000;
     let channel = meta.channel();
-    client
-        .batch_execute(&format!("{SYNC}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; SET jit = off; LISTEN {channel}"))
-        .await
+    client.batch_execute(&format!("{SYNC}; {PLAN}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; LISTEN {channel}")).await
 }
 
 /// The choice to answer before the disk has an append, with the time that the server takes to write it at most.

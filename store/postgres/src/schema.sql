@@ -1,7 +1,9 @@
 -- The event log in one schema of a PostgreSQL database. Made once, in one transaction.
 --
 -- `events` has the columns of the common cqrs-es tables under their names, and more. Words in braces are filled in by the
--- program: {schema} is the quoted name of the schema, {channel} the name on which new positions are announced.
+-- program: {schema} is the quoted name of the schema, {events} the name of the table in it as a text, {channel} the name on
+-- which new positions are announced. What runs with the owner's rights names everything in full: in a search path, whoever
+-- may create things in a schema could put his own before ours.
 
 CREATE TABLE log_meta (
     name  text PRIMARY KEY,
@@ -96,15 +98,18 @@ $$;
 -- Takes a row that comes without a position: from a program that knows only the columns of cqrs-es. Its place, time, id,
 -- tenant and author are not its own to say.
 CREATE FUNCTION events_take_external() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    declared external_categories%ROWTYPE;
-    head     log_head%ROWTYPE;
+    declared {schema}.external_categories%ROWTYPE;
+    head     {schema}.log_head%ROWTYPE;
     newest   bigint;
     now_us   bigint;
     version  integer;
 BEGIN
-    SELECT * INTO declared FROM external_categories
+    IF TG_RELID <> {events}::regclass THEN
+        RAISE EXCEPTION 'this is for the event log alone' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    SELECT * INTO declared FROM {schema}.external_categories
         WHERE category = NEW.aggregate_type AND role = session_user;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'category "%" is not open to role "%"', NEW.aggregate_type, session_user
@@ -117,17 +122,21 @@ BEGIN
         RAISE EXCEPTION 'the event is too large: a payload may have {payload_bytes_max} bytes, metadata {metadata_bytes_max}, names {name_bytes_max}'
             USING ERRCODE = 'program_limit_exceeded';
     END IF;
-    IF NEW.payload::text LIKE '{"$blob":%' THEN
-        RAISE EXCEPTION 'a payload may not begin with {"$blob":' USING ERRCODE = 'check_violation';
+    IF NEW.payload::text LIKE '{"$blob":%' OR NEW.payload::text <> btrim(NEW.payload::text, E' \t\n\r') THEN
+        RAISE EXCEPTION 'a payload may not begin with {"$blob":, nor have spaces around it' USING ERRCODE = 'check_violation';
     END IF;
     IF json_typeof(NEW.metadata) <> 'object' THEN
         RAISE EXCEPTION 'metadata must be an object' USING ERRCODE = 'check_violation';
     END IF;
+    IF EXISTS (SELECT FROM json_each(NEW.metadata) AS entry WHERE json_typeof(entry.value) <> 'string') THEN
+        RAISE EXCEPTION 'metadata must have texts as values' USING ERRCODE = 'check_violation';
+    END IF;
 
-    -- A client that falls asleep now would hold up every append.
+    -- A client that falls asleep now, or computes for long, would hold up every append.
     PERFORM set_config('idle_in_transaction_session_timeout', '{external_idle_ms_max}', true);
-    SELECT * INTO head FROM log_head FOR UPDATE;
-    SELECT sequence INTO newest FROM events
+    PERFORM set_config('statement_timeout', '{external_idle_ms_max}', true);
+    SELECT * INTO head FROM {schema}.log_head FOR UPDATE;
+    SELECT sequence INTO newest FROM {schema}.events
         WHERE aggregate_type = NEW.aggregate_type AND aggregate_id = NEW.aggregate_id AND tenant_id = declared.tenant_id
         ORDER BY sequence DESC LIMIT 1;
     newest := coalesce(newest, 0);
@@ -154,16 +163,16 @@ BEGIN
         '\x00'::bytea
         || int8send(NEW.position)
         || substring(int8send(NEW.tenant_id) FROM 5)
-        || log_record_text(NEW.aggregate_type)
-        || log_record_text(NEW.aggregate_id)
+        || {schema}.log_record_text(NEW.aggregate_type)
+        || {schema}.log_record_text(NEW.aggregate_id)
         || int8send(NEW.sequence)
         || uuid_send(NEW.event_id)
-        || log_record_text(NEW.event_type)
+        || {schema}.log_record_text(NEW.event_type)
         || substring(int4send(CASE WHEN version > 65535 THEN 0 ELSE version END) FROM 3)
         || int8send(now_us)
-        || log_record_text(NEW.payload::text)
-        || log_record_text(NEW.metadata::text));
-    UPDATE log_head SET position = NEW.position, recorded_at_us = now_us;
+        || {schema}.log_record_text(NEW.payload::text)
+        || {schema}.log_record_text(NEW.metadata::text));
+    UPDATE {schema}.log_head SET position = NEW.position, recorded_at_us = now_us;
     PERFORM pg_notify('{channel}', NEW.position::text);
     RETURN NEW;
 END $$;
@@ -173,8 +182,8 @@ CREATE TRIGGER events_take_external BEFORE INSERT ON events
 
 -- Roles that were let in read the events of their tenants and no others.
 CREATE FUNCTION log_tenants_of_role() RETURNS SETOF bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
-    SELECT tenant_id FROM external_categories WHERE role = session_user
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tenant_id FROM {schema}.external_categories WHERE role = session_user
 $$;
 
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
@@ -182,5 +191,6 @@ CREATE POLICY external_reads ON events FOR SELECT USING (tenant_id IN (SELECT lo
 CREATE POLICY external_appends ON events FOR INSERT WITH CHECK (tenant_id IN (SELECT log_tenants_of_role()));
 
 REVOKE ALL ON log_meta, log_head, events, blobs, marks, snapshot_cache, external_categories FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION log_tenants_of_role() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION log_tenants_of_role(), events_take_external(), log_only_grows(), log_record_text(text)
+    FROM PUBLIC;
 REVOKE UPDATE, DELETE, TRUNCATE ON events FROM CURRENT_USER;

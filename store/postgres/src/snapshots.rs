@@ -35,12 +35,16 @@ const LOAD: &str = "SELECT sequence, position, event_id, state, checksum FROM sn
      WHERE aggregate_type = $1 AND aggregate_id = $2 AND tenant_id = $3 AND fold_hash = $4 \
      ORDER BY saved DESC LIMIT 1";
 const SAVE: &str = "INSERT INTO snapshot_cache (aggregate_type, aggregate_id, tenant_id, sequence, position, event_id, \
-     fold_hash, state, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+     fold_hash, state, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING saved";
 const DROP_SURPLUS: &str = "DELETE FROM snapshot_cache WHERE aggregate_type = $1 AND aggregate_id = $2 AND tenant_id = $3 \
      AND saved NOT IN (SELECT saved FROM snapshot_cache WHERE aggregate_type = $1 AND aggregate_id = $2 AND tenant_id = $3 \
      ORDER BY saved DESC LIMIT $4)";
 const MAKE_ROOM: &str = "DELETE FROM snapshot_cache WHERE saved IN (SELECT saved FROM (SELECT saved, \
      sum(octet_length(state)) OVER (ORDER BY saved DESC) AS bytes FROM snapshot_cache) AS newest WHERE bytes > $1::bigint)";
+/// One at a time: two that drop the same rows in another order would wait for each other.
+const TRY_ROOM: &str = "SELECT pg_try_advisory_xact_lock('snapshot_cache'::regclass::oid::bigint)";
+/// Of so many snapshots one looks whether there is room for all, if it is not large itself.
+const CHECK_EVERY: u64 = 64;
 const FORGET: &str = "DELETE FROM snapshot_cache WHERE aggregate_type = $1 AND aggregate_id = $2 AND tenant_id = $3";
 
 #[async_trait]
@@ -75,15 +79,22 @@ impl SnapshotStore for PostgresSnapshots {
         let saved = async {
             let transaction = client.transaction().await?;
             let (revision, position) = (signed(place.revision.0), signed(place.position.0));
-            transaction
-                .execute(
+            let saved = transaction
+                .query_one(
                     SAVE,
                     &[&category, &id, &tenant, &revision, &position, &place.event_id.0, &hash, &state, &checksum],
                 )
                 .await?;
+            let number = unsigned(saved.try_get(0)?);
             let kept = signed(SNAPSHOTS_PER_STREAM_MAX as u64);
             transaction.execute(DROP_SURPLUS, &[&category, &id, &tenant, &kept]).await?;
-            transaction.execute(MAKE_ROOM, &[&signed(self.bytes_max)]).await?;
+            // Looking at all of them is dear: a small one can wait until others are with it, or somebody else looks.
+            let is_large = state.len() as u64 >= self.bytes_max / CHECK_EVERY;
+            if (is_large || number.is_multiple_of(CHECK_EVERY))
+                && transaction.query_one(TRY_ROOM, &[]).await?.try_get::<_, bool>(0)?
+            {
+                transaction.execute(MAKE_ROOM, &[&signed(self.bytes_max)]).await?;
+            }
             transaction.commit().await
         };
         saved.await.map_err(|error| SnapshotError::Storage(log_error(error)))

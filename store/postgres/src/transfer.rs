@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::blobs::PostgresBlobs;
 use crate::columns::{INSERT_EVENTS, Rows};
-use crate::connect::{Address, SYNC};
+use crate::connect::Address;
 use crate::error::{OpenError, PostgresError, log_error};
 use crate::log::PostgresLog;
 use crate::readers::{self, Readers};
@@ -104,7 +104,7 @@ impl PostgresImport {
         let failed = |error: PostgresError| OpenError::Database { address: address.to_string(), error };
         let tasks = TaskTracker::new();
         let mut client = address.connect(&tasks).await.map_err(|error| failed(error.into()))?.client;
-        client.batch_execute(SYNC).await.map_err(|error| failed(error.into()))?;
+        client.batch_execute(&schema::appending()).await.map_err(|error| failed(error.into()))?;
         schema::find(&mut client, address).await?;
         let pool = address.pool().map_err(|error| failed(PostgresError::Other(error.to_string())))?;
         let readers = Readers::new(pool);

@@ -17,7 +17,7 @@ use timeloom_store::heads::Heads;
 use timeloom_store::queue::Held;
 use timeloom_store::tail::Tail;
 use timeloom_store::{
-    Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, READ_EVENTS_MAX, RecordedEvent,
+    Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent,
     Revision,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -29,7 +29,7 @@ use self::connection::Connection;
 use crate::blobs::PostgresBlobs;
 use crate::connect::{Address, Listening};
 use crate::error::{Kind, PostgresError, kind, log_error};
-use crate::payloads::{References, restore};
+use crate::payloads::{References, restore, restored_bytes};
 use crate::readers;
 use crate::recorded::{RowReader, signed};
 use crate::schema::Meta;
@@ -41,7 +41,13 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// How often the head is looked at without an announcement: one may be lost with its connection.
 const POLL: Duration = Duration::from_secs(1);
 /// How long appends wait for a database that cannot be reached before they are refused.
-const OUTAGE_MAX: Duration = Duration::from_secs(15);
+pub(crate) const OUTAGE_MAX: Duration = Duration::from_secs(15);
+/// Longest time that one try may take, longer than the lock of the head is waited for: a server that has stopped is noticed.
+const ATTEMPT_MAX: Duration = Duration::from_secs(30);
+/// Events of others that are read at a time.
+const SHOWN_EVENTS: u64 = 256;
+/// Bytes of payload that are restored and shown at a time.
+const SHOWN_BYTES: usize = 16 << 20;
 /// Pause before the first new try; it doubles up to [`RETRY_MAX`].
 const RETRY_MIN: Duration = Duration::from_millis(20);
 /// Longest pause before a new try.
@@ -90,8 +96,12 @@ pub(crate) struct Writer {
     end: Position,
     /// Scratch space for the record that a leaf is the hash of.
     record: Vec<u8>,
-    /// Whether an outage was told of.
-    out: bool,
+    /// Since when the database is out of reach, if it is.
+    out_since: Option<Instant>,
+    /// What keeps events that are in the log from being shown. Nothing is appended meanwhile.
+    blocked: bool,
+    /// Whether the log lost what was shown already: this process cannot go on.
+    went_back: bool,
 }
 
 /// Why a batch was not written.
@@ -140,7 +150,9 @@ impl Writer {
             heads: Heads::default(),
             end,
             record: Vec::new(),
-            out: false,
+            out_since: None,
+            blocked: false,
+            went_back: false,
         }
     }
 
@@ -158,6 +170,9 @@ impl Writer {
                 }
                 Woken::Look => self.look().await,
                 Woken::Ended => break,
+            }
+            if self.went_back {
+                break;
             }
         }
         drop(self);
@@ -190,11 +205,12 @@ impl Writer {
         let looked = async {
             let connection = self.take_connection().await?;
             let (head, _) = readers::head(&connection.client).await?;
+            self.check_not_back(head)?;
             self.catch_up(&connection, head).await?;
             self.connection = Some(connection);
             Result::<(), Failure>::Ok(())
         };
-        match looked.await {
+        match tokio::time::timeout(ATTEMPT_MAX, looked).await.unwrap_or_else(|_| Err(no_answer())) {
             Ok(()) => self.reached(),
             Err(Failure::Again(error)) => self.missed(&error),
             Err(Failure::Lasting(error)) => tracing::error!(%error, "the log cannot be followed; trying again"),
@@ -203,10 +219,12 @@ impl Writer {
     }
 
     async fn commit(&mut self, batch: &mut Vec<Request>) {
-        let give_up = Instant::now() + OUTAGE_MAX;
+        // An outage is waited for once, not by each batch that waits behind.
+        let give_up = self.out_since.unwrap_or_else(Instant::now) + OUTAGE_MAX;
         let (mut check, mut sent_before, mut pause) = (IdCheck::ByIndex, false, RETRY_MIN);
         let error = loop {
-            match self.attempt(batch, check, sent_before).await {
+            let attempt = tokio::time::timeout(ATTEMPT_MAX, self.attempt(batch, check, sent_before)).await;
+            match attempt.unwrap_or_else(|_| Err(no_answer())) {
                 Ok(written) => {
                     self.reached();
                     for (request, answer) in batch.drain(..).zip(written.answers) {
@@ -232,7 +250,7 @@ impl Writer {
                 Err(Failure::Lasting(error)) => break error.into(),
             }
         };
-        tracing::error!(%error, requests = batch.len(), "nothing of a batch was written");
+        tracing::error!(%error, requests = batch.len(), "a batch was not written, or it is not known that it was");
         for request in batch.drain(..) {
             let _ = request.answer.send(Err(error.clone()));
         }
@@ -242,6 +260,11 @@ impl Writer {
     async fn attempt(&mut self, requests: &[Request], check: IdCheck, sent_before: bool) -> Result<Written, Failure> {
         let connection = self.take_connection().await?;
         let done = async {
+            if self.blocked {
+                // Whatever is appended now could not be shown.
+                let (head, _) = readers::head(&connection.client).await?;
+                self.catch_up(&connection, head).await?;
+            }
             let written = self.transact(&connection, requests, check, sent_before).await?;
             // What others appended before comes first.
             self.catch_up(&connection, written.end_before).await?;
@@ -251,7 +274,8 @@ impl Writer {
         match done.await {
             Ok(written) => {
                 self.end = Position(written.end_before.0 + written.events.len() as u64);
-                for answer in written.answers.iter().flatten().filter(|appended| !appended.repeated) {
+                let is_new = |appended: &&Appended| appended.position > written.end_before;
+                for answer in written.answers.iter().flatten().filter(is_new) {
                     if let Some(last) = answer.events.last() {
                         self.heads.put(&last.stream, answer.revision);
                     }
@@ -262,8 +286,10 @@ impl Writer {
             Err(failure) => {
                 // Nothing is believed that was not read from the database again.
                 self.heads.clear();
-                // Whatever state the transaction is in, it ends here. A connection that cannot do that is given up.
-                if connection.client.batch_execute("ROLLBACK").await.is_ok() {
+                // Whatever state the transaction is in, it ends here. A connection that cannot do that is given up, and so
+                // is one to a server that cannot write.
+                let useless = matches!(&failure, Failure::Again(PostgresError::Unreachable(_)));
+                if !useless && connection.client.batch_execute("ROLLBACK").await.is_ok() {
                     self.connection = Some(connection);
                 }
                 Err(failure)
@@ -288,18 +314,51 @@ impl Writer {
     }
 
     /// Publishes the events up to `head` that were not seen yet.
-    async fn catch_up(&self, connection: &Connection, head: Position) -> Result<(), Failure> {
+    async fn catch_up(&mut self, connection: &Connection, head: Position) -> Result<(), Failure> {
+        let caught_up = self.show_up_to(connection, head).await;
+        self.blocked = matches!(caught_up, Err(Failure::Lasting(_)));
+        caught_up
+    }
+
+    async fn show_up_to(&self, connection: &Connection, head: Position) -> Result<(), Failure> {
         while self.tail.head() < head {
             let after = self.tail.head();
-            let up_to = head.min(Position(after.0.saturating_add(READ_EVENTS_MAX as u64)));
+            let up_to = head.min(Position(after.0.saturating_add(SHOWN_EVENTS)));
             let events = self.read_run(connection, Position(after.0 + 1), up_to).await?;
-            if events.is_empty() {
-                let detail = "there is no event: the log has a gap".to_owned();
-                return Err(LogError::Corrupt { position: Position(after.0 + 1), detail }.into());
+            if events.len() as u64 != up_to.0 - after.0 {
+                let detail = "an event behind it is missing: the log has a gap".to_owned();
+                return Err(LogError::Corrupt { position: after, detail }.into());
             }
-            self.tail.publish(&restore(&self.blobs, events).await?);
+            let mut events = events.into_iter().peekable();
+            while events.peek().is_some() {
+                let mut bytes = 0;
+                let mut piece = Vec::new();
+                while let Some(event) = events.next_if(|_| bytes < SHOWN_BYTES) {
+                    bytes += restored_bytes(&event);
+                    piece.push(event);
+                }
+                // A blob that cannot be had now is not one that is lost.
+                let piece = restore(&self.blobs, piece).await.map_err(|error| match error {
+                    LogError::Storage(error) => Failure::Again(PostgresError::Busy(error.to_string())),
+                    lost => Failure::Lasting(lost),
+                })?;
+                self.tail.publish(&piece);
+            }
         }
         Ok(())
+    }
+
+    /// A log that ends before what was shown already has lost events: a server that did not sync was started again, or
+    /// another one took its place that had not got them.
+    fn check_not_back(&mut self, head: Position) -> Result<(), Failure> {
+        let shown = self.tail.head();
+        if head >= shown {
+            return Ok(());
+        }
+        self.went_back = true;
+        let detail =
+            format!("the database lost the events up to {shown} that were seen here: start this process again");
+        Err(LogError::Corrupt { position: head, detail }.into())
     }
 
     /// The events from `first` on to `last` as they are stored: large payloads are references.
@@ -315,13 +374,14 @@ impl Writer {
     }
 
     fn missed(&mut self, error: &PostgresError) {
-        if !std::mem::replace(&mut self.out, true) {
+        if self.out_since.is_none() {
+            self.out_since = Some(Instant::now());
             tracing::warn!(%error, address = %self.settings.address, "the log's database is out of reach; trying again");
         }
     }
 
     fn reached(&mut self) {
-        if std::mem::take(&mut self.out) {
+        if self.out_since.take().is_some() {
             tracing::info!(address = %self.settings.address, "the log's database is back");
         }
     }
@@ -332,6 +392,10 @@ impl Drop for Writer {
         // However the writer ends, nothing new will come: nobody is to wait for it.
         self.tail.close();
     }
+}
+
+fn no_answer() -> Failure {
+    Failure::Again(PostgresError::Unreachable(format!("no answer within {} s", ATTEMPT_MAX.as_secs())))
 }
 
 /// Whatever goes wrong while a connection is made may go well later.

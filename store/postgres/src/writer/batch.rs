@@ -43,8 +43,8 @@ struct Found {
     recorded_at_us: i64,
     revisions: HashMap<StreamKey, Revision>,
     commands: HashMap<(StreamKey, CommandId), Vec<Arc<RecordedEvent>>>,
-    /// Ids of events that are taken, if they were looked for.
-    ids: HashSet<EventId>,
+    /// Ids of events that are taken; `None` when the index is to say so.
+    ids: Option<HashSet<EventId>>,
 }
 
 impl Writer {
@@ -60,6 +60,7 @@ impl Writer {
         let durability = self.durability(requests);
         let found = self.look_up(connection, requests, check, durability).await?;
         let end_before = found.position;
+        self.check_not_back(end_before)?;
         let mut stage = Stage {
             end: end_before,
             time: RecordingTime::after(found.recorded_at_us),
@@ -142,11 +143,11 @@ impl Writer {
             }
         }
         let ids = match check {
-            IdCheck::ByIndex => HashSet::new(),
+            IdCheck::ByIndex => None,
             IdCheck::Before => {
                 let ids = requests.iter().flat_map(|request| &request.append.events).map(|event| event.id.0);
                 let taken = client.query(&statements.find_event_ids, &[&ids.collect::<Vec<Uuid>>()]).await?;
-                taken.iter().map(|row| row.try_get(0).map(EventId)).collect::<Result<_, _>>()?
+                Some(taken.iter().map(|row| row.try_get(0).map(EventId)).collect::<Result<_, _>>()?)
             }
         };
         Ok(Found { position, recorded_at_us: locked.try_get(1)?, revisions, commands, ids })
@@ -203,14 +204,15 @@ impl<'batch> Stage<'batch> {
             let (position, durability) = (self.end, self.durability);
             return Ok(Appended { position, revision, events: Vec::new(), repeated: false, durability });
         }
-        if append.events.iter().any(|event| self.found.ids.contains(&event.id)) || has_own_double(&append.events) {
+        let is_taken = |event: &NewEvent| self.found.ids.as_ref().is_some_and(|ids| ids.contains(&event.id));
+        if append.events.iter().any(is_taken) || has_own_double(&append.events) {
             return Err(AppendError::DuplicateId);
         }
         let appended = self.write(request, revision);
         self.found.revisions.insert(append.stream.clone(), appended.revision);
         self.found.commands.insert(command, stored_again(request, &appended.events));
-        if !self.found.ids.is_empty() {
-            self.found.ids.extend(append.events.iter().map(|event| event.id));
+        if let Some(ids) = &mut self.found.ids {
+            ids.extend(append.events.iter().map(|event| event.id));
         }
         Ok(appended)
     }
