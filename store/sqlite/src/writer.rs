@@ -131,6 +131,10 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
         let mut intake = Intake::new(queue);
         loop {
+            // Before anything else: however many appends come, the disk does not wait for longer.
+            if self.flush.due_in() == Some(Duration::ZERO) {
+                self.flush();
+            }
             intake.fill(&mut batch);
             if !batch.is_empty() {
                 let began = Instant::now();
@@ -140,13 +144,10 @@ impl Writer {
                 self.indexing.appended();
                 continue;
             }
-            let flush_in = self.flush.due_in();
             let index_in = self.indexing.due_in(self.end.position);
-            if flush_in == Some(Duration::ZERO) {
-                self.flush();
-            } else if index_in == Some(Duration::ZERO) {
+            if index_in == Some(Duration::ZERO) {
                 self.indexing.go_on(&self.connection, &mut self.flush);
-            } else if !intake.wait(&mut batch, flush_in.into_iter().chain(index_in).min()) {
+            } else if !intake.wait(&mut batch, self.flush.due_in().into_iter().chain(index_in).min()) {
                 break;
             }
         }
