@@ -37,6 +37,8 @@ use crate::schema::Meta;
 const BATCH_REQUESTS_MAX: usize = 512;
 /// Bytes of payload and metadata as stored from which a batch takes no more requests.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Longest time that the callers of the last commit are waited for.
+const PATIENCE_MAX: Duration = Duration::from_micros(500);
 /// How often the head is looked at without an announcement: one may be lost with its connection.
 const POLL: Duration = Duration::from_secs(1);
 /// How long appends wait for a database that cannot be reached before they are refused.
@@ -159,12 +161,16 @@ impl Writer {
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
         let mut closers = Vec::new();
+        let (mut expected, mut patience) = (0, Duration::ZERO);
         loop {
             match self.wait(&mut queue).await {
                 Woken::Message(first) => {
-                    gather(first, &mut queue, &mut batch, &mut closers);
+                    gather(first, &mut queue, &mut batch, &mut closers, (expected, patience)).await;
                     if !batch.is_empty() {
+                        expected = batch.len();
+                        let began = Instant::now();
                         self.commit(&mut batch).await;
+                        patience = (began.elapsed() / 4).min(PATIENCE_MAX);
                     }
                 }
                 Woken::Look => self.look().await,
@@ -403,12 +409,17 @@ fn again(error: impl Into<PostgresError>) -> Failure {
 }
 
 /// Takes what waits, up to the size of a batch.
-fn gather(
+///
+/// Whoever got an answer sends the next append right after. So as many as came the last time are waited for, for a moment:
+/// taking the first few of them would make every other commit a small one.
+async fn gather(
     first: Message,
     queue: &mut mpsc::Receiver<Message>,
     batch: &mut Vec<Request>,
     closers: &mut Vec<oneshot::Sender<()>>,
+    (expected, patience): (usize, Duration),
 ) {
+    let began = Instant::now();
     let mut bytes = 0;
     let mut next = Some(first);
     while let Some(message) = next {
@@ -424,6 +435,10 @@ fn gather(
         }
         let room = batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX;
         next = if room { queue.try_recv().ok() } else { None };
+        while next.is_none() && room && batch.len() < expected && closers.is_empty() && began.elapsed() < patience {
+            tokio::task::yield_now().await;
+            next = queue.try_recv().ok();
+        }
     }
 }
 
