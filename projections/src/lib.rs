@@ -42,7 +42,7 @@ pub use parked::{PARKED_EVENTS_MAX, ParkedEvent};
 pub use plugins::{PluginRow, PluginVersion};
 pub use progress::{LastError, ProjectionStatus, RATE_TIME, Role, Stopped};
 pub use provenance::Provenance;
-pub use read_models::{AS_OF_WAIT, PARKED_PAGE_MAX, ReadModels};
+pub use read_models::{AS_OF_WAIT, PARKED_PAGE_MAX, ReadModels, Rebuilding};
 pub use rebuild::{RebuildReport, rebuild};
 pub use store::{PostgresPlace, ReadModelStore};
 pub use workflows::{SettingsSummary, WorkflowFilter, WorkflowRow};

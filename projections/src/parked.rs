@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use timeloom_domain::ids::TenantId;
-use timeloom_store::{Position, RecordedEvent, Revision, StreamKey};
+use timeloom_store::{Position, RecordedEvent, Revision, StreamKey, TenantScope};
 
 use crate::database::{Cells, Change, Column, Database, Dialect, Query, StorageError, damaged, integer, text};
 use crate::payload::shorten;
@@ -200,11 +200,27 @@ pub(crate) fn add_row<'a>(change: &mut Change<'a>, projection: &'static str, gen
 }
 
 /// A page of what a build of a projection has set aside, in the order of the log.
-pub(crate) fn select(dialect: Dialect, projection: &str, generation: u32, after: Position, limit: usize) -> Query {
-    let sql = "SELECT position, tenant, category, stream_id, revision, event_type, recorded_at, error FROM parked_events \
-               WHERE projection = ?1 AND generation = ?2 AND position > ?3 ORDER BY position LIMIT ?4";
-    let values = vec![projection.to_owned().into(), generation.into(), after.into(), (limit as u64).into()];
-    Query::new(dialect, sql.to_owned(), values)
+pub(crate) fn select(
+    dialect: Dialect,
+    projection: &str,
+    generation: u32,
+    scope: TenantScope,
+    after: Position,
+    limit: usize,
+) -> Query {
+    let mut values = vec![projection.to_owned().into(), generation.into(), after.into(), (limit as u64).into()];
+    let of_tenant = match scope {
+        TenantScope::One(tenant) => {
+            values.push(tenant.into());
+            " AND tenant = ?5"
+        }
+        TenantScope::All => "",
+    };
+    let sql = format!(
+        "SELECT position, tenant, category, stream_id, revision, event_type, recorded_at, error FROM parked_events \
+         WHERE projection = ?1 AND generation = ?2 AND position > ?3{of_tenant} ORDER BY position LIMIT ?4"
+    );
+    Query::new(dialect, sql, values)
 }
 
 /// Forgets what a build of a projection has set aside of one stream, up to a position.
@@ -253,7 +269,8 @@ pub(crate) fn load(
     generation: u32,
 ) -> Result<ParkedStreams, StorageError> {
     let mut parked = ParkedStreams::default();
-    let query = select(database.dialect(), projection, generation, Position::START, PARKED_EVENTS_MAX);
+    let scope = TenantScope::All;
+    let query = select(database.dialect(), projection, generation, scope, Position::START, PARKED_EVENTS_MAX);
     database.query(&query, &mut |cells| {
         parked.add(&read(cells)?);
         Ok(())

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use timeloom_store::{EventLog, Position};
+use timeloom_store::{EventLog, Position, TenantScope};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -33,6 +33,23 @@ const NOT_MADE_PAUSE: Duration = Duration::from_millis(20);
 const ASK_TRIES_MAX: u32 = 3;
 /// Most parked events that are told at once.
 pub const PARKED_PAGE_MAX: usize = 1_000;
+
+/// What the thread answers to something that it was asked.
+type Answer<T> = oneshot::Receiver<Result<T, ProjectionError>>;
+
+/// A build that has begun. It goes on when this is dropped.
+#[derive(Debug)]
+pub struct Rebuilding(Answer<RebuildReport>);
+
+impl Rebuilding {
+    /// Waits until the new rows have taken their place.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Closed`] when the read models were closed before; the build goes on after the next start.
+    pub async fn end(self) -> Result<RebuildReport, ProjectionError> {
+        self.0.await.map_err(|_| ProjectionError::Closed)?
+    }
+}
 
 /// The read models of one log.
 pub struct ReadModels {
@@ -151,8 +168,23 @@ impl ReadModels {
     /// [`ProjectionError`] when the database fails, when another process writes, when a name is not known;
     /// [`ProjectionError::Closed`] before [`Self::start`] and after [`Self::close`].
     pub async fn rebuild(&self, names: &[&str]) -> Result<RebuildReport, ProjectionError> {
+        self.begin_rebuild(names).await?.end().await
+    }
+
+    /// Begins what [`Self::rebuild`] does, and answers once [`Self::status`] shows it.
+    ///
+    /// # Errors
+    /// As [`Self::rebuild`].
+    pub async fn begin_rebuild(&self, names: &[&str]) -> Result<Rebuilding, ProjectionError> {
         let names = known_names(names)?;
-        self.request(|done| Command::Rebuild { names, done }).await
+        let (begun, beginning) = oneshot::channel();
+        let answer = self.send(|done| Command::Rebuild { names, begun, done }).await?;
+        if beginning.await.is_err() {
+            // It was refused, and the answer says why.
+            answer.await.map_err(|_| ProjectionError::Closed)??;
+            return Err(ProjectionError::Closed);
+        }
+        Ok(Rebuilding(answer))
     }
 
     /// Folds again what the projections with these names have parked, or all without any. Tells how many events are parked
@@ -162,17 +194,18 @@ impl ReadModels {
     /// As [`Self::rebuild`].
     pub async fn retry(&self, names: &[&str]) -> Result<usize, ProjectionError> {
         let names = known_names(names)?;
-        self.request(|done| Command::Retry { names, done }).await
+        let answer = self.send(|done| Command::Retry { names, done }).await?;
+        answer.await.map_err(|_| ProjectionError::Closed)?
     }
 
-    async fn request<T>(&self, command: impl FnOnce(Done<T>) -> Command) -> Result<T, ProjectionError> {
+    async fn send<T>(&self, command: impl FnOnce(Done<T>) -> Command) -> Result<Answer<T>, ProjectionError> {
         let commands = match &*self.life() {
             Life::Running { commands, .. } => commands.clone(),
             Life::Idle(_) | Life::Closed => return Err(ProjectionError::Closed),
         };
         let (done, answer) = oneshot::channel();
         commands.send(command(done)).await.map_err(|_| ProjectionError::Closed)?;
-        answer.await.map_err(|_| ProjectionError::Closed)?
+        Ok(answer)
     }
 
     /// The last position that every projection's rows hold. One that has stopped does not count.
@@ -209,17 +242,23 @@ impl ReadModels {
         self.progress.fault()
     }
 
-    /// What a projection has parked, in the order of the log: at most `limit` events after a position, itself at most
-    /// [`PARKED_PAGE_MAX`].
+    /// What a projection has parked of somebody's events, in the order of the log: at most `limit` events after a position,
+    /// itself at most [`PARKED_PAGE_MAX`].
     ///
     /// # Errors
     /// [`ProjectionError`], like every question.
-    pub async fn parked(&self, name: &str, after: Position, limit: usize) -> Result<Vec<ParkedEvent>, ProjectionError> {
+    pub async fn parked(
+        &self,
+        name: &str,
+        scope: TenantScope,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, ProjectionError> {
         let known = known_names(&[name])?;
         let projection = PROJECTIONS.into_iter().find(|projection| known.contains(&projection.name()));
         let Some(projection) = projection else { return Ok(Vec::new()) };
         let limit = limit.min(PARKED_PAGE_MAX);
-        let question = |named: &Named| parked::select(named.dialect, name, named.generation, after, limit);
+        let question = |named: &Named| parked::select(named.dialect, name, named.generation, scope, after, limit);
         self.ask(projection, None, question, parked::read).await
     }
 

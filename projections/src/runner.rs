@@ -45,7 +45,7 @@ const RETRY_EVENTS: usize = 500;
 /// What the thread is asked to do.
 pub(crate) enum Command {
     /// Build projections again.
-    Rebuild { names: Vec<&'static str>, done: Done<RebuildReport> },
+    Rebuild { names: Vec<&'static str>, begun: oneshot::Sender<()>, done: Done<RebuildReport> },
     /// Fold again what is parked; how many events are parked still.
     Retry { names: Vec<&'static str>, done: Done<usize> },
 }
@@ -210,12 +210,14 @@ impl Runner {
     /// Does what was asked. `Some` when following has to be taken up at the checkpoints.
     fn carry_out(&mut self, writer: &mut Writer, command: Command) -> Result<Option<Again>, ProjectionError> {
         match command {
-            Command::Rebuild { names, done } => {
+            Command::Rebuild { names, begun, done } => {
                 writer.begin_builds(&names)?;
                 let (build, waiting) = self.build.get_or_insert_with(|| (Build::new(Vec::new()), Vec::new()));
                 build.add(&names);
                 waiting.push(done);
                 self.progress.publish_writer(writer);
+                // Whoever asked may have gone.
+                let _ = begun.send(());
                 Ok(None)
             }
             Command::Retry { names, done } => {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use timeloom_store::TenantScope;
+
 use crate::checkpoints::{self, Checkpoint, Stage};
 use crate::database::Readers;
 use crate::error::ProjectionError;
@@ -36,7 +38,8 @@ pub(crate) async fn look(readers: &Arc<Readers>, progress: &Progress) -> Result<
                 Some(before) => before.first_parked,
                 None => {
                     let start = timeloom_store::Position::START;
-                    let first = parked::select(readers.dialect(), view.name, view.generation, start, 1);
+                    let first =
+                        parked::select(readers.dialect(), view.name, view.generation, TenantScope::All, start, 1);
                     readers.ask(first, parked::read).await?.pop()
                 }
             };

@@ -9,6 +9,7 @@ mod history;
 mod mutation;
 mod paging;
 mod payloads;
+mod projections;
 mod query;
 mod reading;
 mod registry;

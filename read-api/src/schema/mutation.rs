@@ -9,6 +9,10 @@ use uuid::Uuid;
 
 use super::execution::{Execution, execution};
 use super::payloads::{payload, refused};
+use super::projections::{
+    RebuildProjectionsInput, RebuildProjectionsPayload, RetryParkedEventsInput, RetryParkedEventsPayload, rebuild,
+    retry,
+};
 use super::query::{model, plugin, workflow};
 use super::reading::state;
 use super::registry::{Model, Plugin};
@@ -347,5 +351,23 @@ impl Mutation {
     async fn retire_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
         ModelPayload::of(state.commands().retire_model(&state.context(input.command_id), name).await)
+    }
+
+    /// Builds projections again from the log, beside the present rows, which go on answering.
+    async fn rebuild_projections(
+        &self,
+        context: &Context<'_>,
+        input: RebuildProjectionsInput,
+    ) -> Result<RebuildProjectionsPayload> {
+        rebuild(state(context)?, input).await
+    }
+
+    /// Tries again to fold what projections have parked.
+    async fn retry_parked_events(
+        &self,
+        context: &Context<'_>,
+        input: RetryParkedEventsInput,
+    ) -> Result<RetryParkedEventsPayload> {
+        retry(state(context)?, input).await
     }
 }

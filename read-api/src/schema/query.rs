@@ -16,6 +16,7 @@ use super::event::{Event, EventFilter, EventList, StreamInput};
 use super::execution::{self, Execution, ExecutionList};
 use super::faults::fault;
 use super::paging::{PAGE_DEFAULT, Pages, page_cost};
+use super::projections::{ParkedEvent, Projection, parked_events, projections_now};
 use super::reading::{Moment, rows, state};
 use super::registry::{Model, Plugin};
 use super::rows::{page, row_pages};
@@ -266,6 +267,24 @@ impl Query {
         let right = asked_stream(state, None, Some(right))?;
         let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
         compare(context, state, (left, moments.0), (right, moments.1)).await
+    }
+
+    /// How far each projection is, and what keeps it.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn projections(&self, context: &Context<'_>) -> Result<Vec<Projection>> {
+        projections_now(state(context)?)
+    }
+
+    /// What a projection could not fold and has set aside, in the order of the log.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn parked_events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Name of the projection.")] projection: String,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+    ) -> Result<Pages<ParkedEvent>> {
+        parked_events(state(context)?, &projection, first, after.as_deref()).await
     }
 
     /// The node types that workflows can use here.

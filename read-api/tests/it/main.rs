@@ -11,6 +11,8 @@ mod live;
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
+mod projections;
+#[cfg(test)]
 mod queries;
 #[cfg(test)]
 mod schema_text;

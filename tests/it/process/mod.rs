@@ -8,5 +8,6 @@ mod databases;
 mod first_steps;
 mod history;
 mod long_executions;
+mod projections;
 pub(crate) mod server;
 mod time_travel;

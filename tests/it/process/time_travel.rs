@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::server::{Server, chain, set, verb, verb_json};
 
 /// Appends one event to the log in a folder that nobody uses, as a newer version or another program would.
-async fn append_stranger(folder: &Path, number: u128, stream: StreamKey, event_type: &str, payload: Value) {
+pub(crate) async fn append_stranger(folder: &Path, number: u128, stream: StreamKey, event_type: &str, payload: Value) {
     let (log, _) = SqliteLog::open(folder, SqliteOptions::new(Uuid::from_u128(1), Arc::new(SystemClock))).unwrap();
     let command_id = CommandId(Uuid::from_u128(number));
     let metadata =
