@@ -63,7 +63,11 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
 async fn run_executions(app: &App, leading: Option<Leadership>) -> anyhow::Result<()> {
     let mut leading = match leading {
         Some(leading) => leading,
-        None => app.store.lead().await,
+        None => {
+            let leading = app.store.lead().await;
+            output::notice("this process runs the executions from now on");
+            leading
+        }
     };
     app.engine.start().await?;
     loop {
