@@ -10,6 +10,7 @@ use std::sync::Arc;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::ids::{CommandId, EventId};
 use timeloom_store::log::READ_EVENTS_MAX;
+use timeloom_store::snapshots::SNAPSHOT_BYTES_MAX;
 use timeloom_store::{
     Direction, EventLog, FoldHash, LogError, RecordedEvent, Revision, SnapshotPlace, SnapshotStore, StreamKey, codec,
 };
@@ -263,7 +264,8 @@ impl States {
         let bytes = folded.bytes();
         let StreamState { revision, position, .. } = folded.state;
         let far_behind = revision.0.saturating_sub(folded.snapshot.0) >= self.snapshot_events;
-        let due = self.snapshots.as_ref().filter(|_| far_behind).zip(folded.last_event);
+        let worth = far_behind && bytes <= SNAPSHOT_BYTES_MAX;
+        let due = self.snapshots.as_ref().filter(|_| worth).zip(folded.last_event);
         if due.is_some() {
             // Written or not: the next one is as many events away.
             folded.snapshot = revision;

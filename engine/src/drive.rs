@@ -25,6 +25,8 @@ use crate::writer::{ExecutionWriter, FirstEvent, WriteError};
 const FAULT_RETRIES_MAX: u32 = 5;
 /// Pause after a failure of the log; it doubles each time.
 const FAULT_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause before a log that cannot be read is tried again.
+const OUTAGE_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Longest pause before another attempt, in milliseconds, whatever the clock does meanwhile.
 const RETRY_WAIT_MAX_MS: u64 = 5_000;
 
@@ -96,7 +98,10 @@ impl Drive {
             age = Age::Old;
             match result {
                 Ok(Turn::Ended(ended)) => return ended,
-                Ok(Turn::NextStream) => continue,
+                Ok(Turn::NextStream) => {
+                    (faults, pause) = (0, FAULT_PAUSE);
+                    continue;
+                }
                 // A cancellation, or a newer owner: the log says which when it is read again.
                 Err(DriveError::Write(WriteError::Overtaken)) => {}
                 // The same would happen again.
@@ -107,6 +112,17 @@ impl Drive {
                     | DriveError::Write(WriteError::Append(AppendError::TooLarge { .. }))),
                 ) => {
                     return self.fail(&error.to_string()).await;
+                }
+                // Out of reach is not broken: the execution waits as long as the log does.
+                Err(DriveError::Log(LogError::Storage(error)))
+                | Err(DriveError::Chain(ChainError::Log(LogError::Storage(error)))) => {
+                    tracing::warn!(execution = %self.started.stream, %error, "the log cannot be read; trying again");
+                    self.inner.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
+                    pause = (2 * pause).min(OUTAGE_PAUSE_MAX);
+                    if self.inner.is_stopping() {
+                        return false;
+                    }
+                    continue;
                 }
                 Err(error) => {
                     tracing::error!(execution = %self.started.stream, %error, "the execution pauses");
@@ -260,7 +276,8 @@ impl Drive {
         }
         self.open_as = stream.clone();
         let parts = &self.inner.parts;
-        let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream.clone());
+        let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream.clone())
+            .until(self.inner.stopping.clone());
         let appended = writer.begin(summary, left).await?;
         let Some(recorded) = appended.events.into_iter().next() else { return Ok(None) };
         self.inner.lock_open().moved(&stream, recorded.position);
@@ -345,7 +362,8 @@ impl Drive {
     async fn read(&self, age: Age) -> Result<(ExecutionWriter, Vec<ExecutionEvent>), DriveError> {
         let parts = &self.inner.parts;
         let stream = self.started.stream.clone();
-        let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream);
+        let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream)
+            .until(self.inner.stopping.clone());
         let mut events = Vec::new();
         let mut fold = |recorded: &RecordedEvent, writer: &mut ExecutionWriter| {
             let event = codec::decode::<ExecutionEvent>(recorded)?;

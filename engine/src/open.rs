@@ -60,8 +60,8 @@ impl OpenExecutions {
         if let Some(open) = self.by_stream.get_mut(stream) {
             self.starts.remove(&open.started_at);
             open.started_at = began_at;
+            // What was seen is for the follower to say: it takes starts in order, this one comes ahead of others.
             self.starts.insert(began_at, ());
-            self.seen = self.seen.max(began_at);
         }
     }
 
@@ -81,7 +81,8 @@ impl OpenExecutions {
 
     /// The position at or before which every execution that began has ended.
     pub(crate) fn settled(&self) -> Position {
-        self.starts.keys().next().map_or(self.seen, |first| Position(first.0.saturating_sub(1)))
+        let before = |first: &Position| Position(first.0.saturating_sub(1)).min(self.seen);
+        self.starts.keys().next().map_or(self.seen, before)
     }
 
     /// How many are open.
@@ -133,6 +134,19 @@ mod tests {
         open.end(&stream("a2"));
         open.end(&stream("b"));
         assert_eq!((open.settled(), open.count()), (Position(40), 0));
+    }
+
+    #[test]
+    fn a_stream_that_began_ahead_of_the_follower_settles_nothing_between() {
+        let (mut open, all) = (OpenExecutions::default(), CancellationToken::new());
+        open.begin(&stream("a"), Position(5), &all).unwrap();
+        assert!(open.hand_over(&stream("a"), &stream("a2")));
+        open.moved(&stream("a2"), Position(1_000));
+        assert_eq!(open.settled(), Position(5), "somebody may have begun at 998, whom nobody took up yet");
+        open.end(&stream("a2"));
+        assert_eq!(open.settled(), Position(5));
+        open.begin(&stream("b"), Position(998), &all).unwrap();
+        assert_eq!(open.settled(), Position(997));
     }
 
     #[test]

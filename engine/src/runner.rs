@@ -94,7 +94,7 @@ pub(crate) struct Inner {
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
     open: Mutex<OpenExecutions>,
     tasks: TaskTracker,
-    stopping: CancellationToken,
+    pub(crate) stopping: CancellationToken,
 }
 
 /// Whether an execution may have events after its first.

@@ -11,6 +11,7 @@ use timeloom_store::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, EventLog, Expected, LogError, Metadata,
     NewEvent, RecordedEvent, Revision, StreamKey, codec,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Bytes that the metadata of one event takes at most; what it says is of fixed length.
 const METADATA_BYTES_MAX: usize = 512;
@@ -44,6 +45,8 @@ pub struct ExecutionWriter {
     /// The event that the whole execution goes back to: the first of its first stream.
     root_event: Option<EventId>,
     last_event: Option<EventId>,
+    /// Ends the waiting for a log that is busy or out of reach.
+    stopping: CancellationToken,
 }
 
 /// The first event of a stream in which an execution goes on, ready to be appended.
@@ -78,7 +81,15 @@ impl ExecutionWriter {
     /// A writer for a stream of which nothing was read yet.
     pub fn new(log: Arc<dyn EventLog>, ids: Arc<dyn Ids>, stream: StreamKey) -> Self {
         let (revision, state) = (Revision::default(), Execution::default());
-        Self { log, ids, stream, revision, state, first_event: None, root_event: None, last_event: None }
+        let stopping = CancellationToken::new();
+        Self { log, ids, stream, revision, state, first_event: None, root_event: None, last_event: None, stopping }
+    }
+
+    /// The same, which does not wait for the log any more once `stopping` says so. What it had to write is computed again at
+    /// the next start, as after a crash.
+    #[must_use]
+    pub fn until(self, stopping: CancellationToken) -> Self {
+        Self { stopping, ..self }
     }
 
     /// The execution as written so far.
@@ -173,7 +184,10 @@ impl ExecutionWriter {
         loop {
             match self.log.append(append.clone()).await {
                 Ok(appended) => return Ok(appended),
-                Err(AppendError::Unavailable { retry_after }) => tokio::time::sleep(retry_after).await,
+                Err(busy @ AppendError::Unavailable { retry_after }) => tokio::select! {
+                    () = tokio::time::sleep(retry_after) => {}
+                    () = self.stopping.cancelled() => return Err(WriteError::Append(busy)),
+                },
                 Err(AppendError::WrongRevision { .. }) => return Err(WriteError::Overtaken),
                 Err(error) => return Err(WriteError::Append(error)),
             }

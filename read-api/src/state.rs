@@ -9,10 +9,13 @@ use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_projections::ReadModels;
 use timeloom_store::{BlobStore, EventLog, LogTransfer};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+/// States that are folded at the same time: each may take some hundred megabytes before it is known how much of it is shown.
+const FOLDS_MAX: usize = 2;
 /// Read models that are at most this many events behind count as caught up.
 const READY_LAG_MAX: u64 = 1_000;
 
@@ -53,6 +56,7 @@ pub struct ApiState {
 struct Inner {
     wiring: Wiring,
     caught_up: AtomicBool,
+    folds: Semaphore,
     closing: CancellationToken,
     connections: TaskTracker,
 }
@@ -70,6 +74,7 @@ impl ApiState {
             inner: Arc::new(Inner {
                 wiring,
                 caught_up: AtomicBool::new(false),
+                folds: Semaphore::new(FOLDS_MAX),
                 closing: CancellationToken::new(),
                 connections: TaskTracker::new(),
             }),
@@ -97,6 +102,12 @@ impl ApiState {
 
     pub(crate) fn read_models(&self) -> &ReadModels {
         &self.inner.wiring.read_models
+    }
+
+    /// A turn to fold a state, kept until what is shown of it was counted.
+    pub(crate) async fn turn_to_fold(&self) -> Option<SemaphorePermit<'_>> {
+        // An error says that turns are not given any more, which never happens.
+        self.inner.folds.acquire().await.ok()
     }
 
     pub(crate) fn log(&self) -> &dyn EventLog {

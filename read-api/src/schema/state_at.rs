@@ -150,6 +150,7 @@ pub(crate) async fn state_at(
     moment: Moment,
 ) -> Result<Option<StateView>> {
     moment.wait(state).await?;
+    let _turn = state.turn_to_fold().await;
     match history::state_at(state.log(), stream, moment.as_of()).await {
         Ok(found) => {
             PayloadBudget::take(context, json_bytes(&found.state))?;
@@ -277,6 +278,7 @@ pub(crate) async fn compare(
 ) -> Result<StateComparison> {
     left.1.wait(state).await?;
     let (one, other) = ((&left.0, left.1.as_of()), (&right.0, right.1.as_of()));
+    let _turn = state.turn_to_fold().await;
     let found = history::compare(state.log(), one, other).await.map_err(|error| not_there(&error))?;
     Ok(StateComparison {
         kind: found.kind.map(EntityKind::from),
@@ -304,6 +306,7 @@ pub(crate) async fn state_diff(
     to: Moment,
 ) -> Result<StateDiff> {
     from.wait(state).await?;
+    let _turn = state.turn_to_fold().await;
     let found = history::diff(state.log(), stream, from.as_of(), to.as_of()).await;
     let Difference { stream, kind, from, to, patch, changes, events, events_omitted, unknown } =
         found.map_err(|error| not_there(&error))?;

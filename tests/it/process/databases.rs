@@ -124,6 +124,25 @@ async fn a_server_goes_on_after_its_database_was_killed_and_started() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_can_be_stopped_while_its_database_is_away() {
+    let mut postgres = Postgres::start_new();
+    let database = Database::create_on(&postgres).await;
+    let gate = Gate::start().await;
+    let server = start(&database, Some(&gate));
+    let workflow = server.import(&gate.workflow()).await;
+    let open = server.start_execution(&workflow, "STARTED").await;
+    gate.asked().await;
+    postgres.kill();
+    // The answer comes, and cannot be taken down.
+    gate.open();
+    server.stop();
+    postgres.start();
+    let server = start(&database, Some(&gate));
+    assert_eq!(ended_status(&server, open["executionId"].as_str().unwrap()).await, "COMPLETED");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_moves_from_a_folder_to_a_database_and_back_by_the_command_line() {
     let (folder, back) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let database = Database::create().await;
