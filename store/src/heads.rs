@@ -39,6 +39,12 @@ impl<Head: Copy> Heads<Head> {
         self.young.insert(stream.clone(), head);
     }
 
+    /// Forgets the head of `stream`.
+    pub fn forget(&mut self, stream: &StreamKey) {
+        self.young.remove(stream);
+        self.old.remove(stream);
+    }
+
     /// Forgets everything: what was remembered may not have been committed.
     pub fn clear(&mut self) {
         self.young.clear();

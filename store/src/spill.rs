@@ -4,12 +4,16 @@
 //! Invariant: a stored payload that begins with `{"$blob":` is a reference and nothing else, because a payload that comes
 //! in with such a beginning goes into a blob whatever its size.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::blobs::{BLOB_THRESHOLD_BYTES, BlobHash};
+use crate::envelope::{NewEvent, RecordedEvent};
+use crate::log::LogError;
 
 /// What a reference begins with and no other stored payload does.
 const REFERENCE_START: &str = r#"{"$blob":"#;
@@ -34,6 +38,39 @@ pub struct PayloadReference {
     pub hash: BlobHash,
     /// How many bytes the payload has.
     pub bytes: u64,
+}
+
+/// What is stored in place of the payloads of an append that are in blobs, by the index of their event.
+#[derive(Debug, Default)]
+pub struct References(HashMap<usize, Arc<RawValue>>);
+
+impl References {
+    /// The payload of the event at `index` is in a blob by now.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] when the reference cannot be written, which does not happen.
+    pub fn add(&mut self, index: usize, reference: PayloadReference) -> Result<(), LogError> {
+        let text = RawValue::from_string(reference.to_string()).map_err(LogError::storage)?;
+        self.0.insert(index, Arc::from(text));
+        Ok(())
+    }
+
+    /// The payload of the event at `index` as it is stored.
+    pub fn stored<'event>(&'event self, index: usize, event: &'event NewEvent) -> &'event Arc<RawValue> {
+        self.0.get(&index).unwrap_or(&event.payload)
+    }
+
+    /// `events` with their payloads as they are stored, to be compared with rows; `None` when that changes nothing.
+    pub fn stored_events(&self, events: &[NewEvent]) -> Option<Vec<NewEvent>> {
+        let stored = |(index, event)| NewEvent { payload: Arc::clone(self.stored(index, event)), ..event.clone() };
+        (!self.0.is_empty()).then(|| events.iter().enumerate().map(stored).collect())
+    }
+}
+
+/// How many bytes the payload of an event that was read from a row has once it is restored.
+pub fn restored_bytes(event: &RecordedEvent) -> usize {
+    let referenced = is_reference(&event.payload).then(|| PayloadReference::read(&event.payload).ok()).flatten();
+    referenced.map_or(event.payload.get().len(), |reference| usize::try_from(reference.bytes).unwrap_or(usize::MAX))
 }
 
 #[derive(Deserialize)]
@@ -61,6 +98,19 @@ impl PayloadReference {
         let read: StoredReference =
             serde_json::from_str(stored).map_err(|error| format!("the reference to a blob is wrong: {error}"))?;
         Ok(Some(read.reference))
+    }
+
+    /// The payload, from the content of its blob.
+    ///
+    /// # Errors
+    /// What is wrong with the content.
+    pub fn payload(self, content: Vec<u8>) -> Result<Arc<RawValue>, String> {
+        if content.len() as u64 != self.bytes {
+            return Err(format!("its payload has {} bytes, not {}", content.len(), self.bytes));
+        }
+        let text = String::from_utf8(content).map_err(|error| format!("its payload is not text: {error}"))?;
+        let payload = RawValue::from_string(text).map_err(|error| format!("its payload is not JSON: {error}"))?;
+        Ok(Arc::from(payload))
     }
 
     /// Reads a stored payload that [`is_reference`].

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use deadpool_postgres::Pool;
 use timeloom_store::admission::{Measured, measure};
 use timeloom_store::queue::{Held, QueuedBytes};
+use timeloom_store::spill::References;
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
     Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
@@ -22,7 +23,7 @@ use uuid::Uuid;
 use crate::blobs::PostgresBlobs;
 use crate::connect::Address;
 use crate::error::{OpenError, PostgresError};
-use crate::payloads::{References, restore};
+use crate::payloads::{restore, spill};
 use crate::readers::{self, Readers};
 use crate::schema::{self, Meta};
 use crate::writer::{Message, OUTAGE_MAX, Request, Settings, Writer};
@@ -176,7 +177,7 @@ impl PostgresLog {
         }
         let give_up = Instant::now() + OUTAGE_MAX;
         loop {
-            match References::spill(self.readers.blobs(), &append.events).await {
+            match spill(self.readers.blobs(), &append.events).await {
                 Err(LogError::Storage(error)) if is_outage(&*error) => {
                     if Instant::now() >= give_up {
                         return Err(AppendError::Unavailable { retry_after: RETRY_AFTER });

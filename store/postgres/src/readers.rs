@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deadpool_postgres::{Object, Pool};
+use timeloom_store::spill::restored_bytes;
 use timeloom_store::tail::{History, HistoryPage};
 use timeloom_store::{
     Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, TenantScope,
@@ -16,7 +17,7 @@ use tokio_postgres::{GenericClient, Row};
 
 use crate::blobs::PostgresBlobs;
 use crate::error::{Kind, kind, log_error, pool_error};
-use crate::payloads::{restore, restored_bytes};
+use crate::payloads::restore;
 use crate::recorded::{COLUMNS, RowReader, signed, unsigned};
 
 /// Positions that one page of history looks at.

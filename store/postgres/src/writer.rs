@@ -15,6 +15,7 @@ use std::time::Duration;
 use timeloom_store::admission::Measured;
 use timeloom_store::heads::Heads;
 use timeloom_store::queue::Held;
+use timeloom_store::spill::{References, restored_bytes};
 use timeloom_store::tail::Tail;
 use timeloom_store::{
     Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent, Revision,
@@ -28,7 +29,7 @@ use self::connection::Connection;
 use crate::blobs::PostgresBlobs;
 use crate::connect::{Address, Listening};
 use crate::error::{Kind, PostgresError, kind, log_error};
-use crate::payloads::{References, restore, restored_bytes};
+use crate::payloads::restore;
 use crate::readers;
 use crate::recorded::{RowReader, signed};
 use crate::schema::Meta;

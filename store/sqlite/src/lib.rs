@@ -8,7 +8,6 @@ mod check;
 mod connections;
 mod error;
 mod folder;
-mod heads;
 mod kinds;
 mod log;
 mod payloads;

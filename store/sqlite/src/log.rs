@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use timeloom_store::admission::{Measured, measure};
 use timeloom_store::queue::{Held, QueuedBytes};
+use timeloom_store::spill::References;
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
     Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
@@ -22,7 +23,7 @@ use crate::blobs::{BlobFiles, SqliteBlobs};
 use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError};
 use crate::folder::DataFolder;
-use crate::payloads::References;
+use crate::payloads::spill;
 use crate::readers::Readers;
 use crate::schema;
 use crate::writer::{Message, Request, Writer};
@@ -190,7 +191,7 @@ impl SqliteLog {
         // Whoever stops waiting stops neither the writing nor the counting, and the folder stays locked until the end.
         let (blobs, folder) = (Arc::clone(&self.blobs), Arc::clone(&self.folder));
         let spilled = tokio::task::spawn_blocking(move || {
-            let references = References::spill(&blobs, &append.events);
+            let references = spill(&blobs, &append.events);
             drop(folder);
             references.map(|references| (append, references, held))
         });

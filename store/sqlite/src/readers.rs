@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, ToSql};
+use timeloom_store::spill::restored_bytes;
 use timeloom_store::tail::{History, HistoryPage};
 use timeloom_store::{
     APPEND_EVENTS_MAX, Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey,
@@ -15,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
-use crate::payloads::{any_reference, restore, restored_bytes};
+use crate::payloads::{any_reference, restore};
 use crate::recorded::{COLUMNS, RowReader, signed, unsigned};
 use crate::selective::{page_end, read_selected};
 

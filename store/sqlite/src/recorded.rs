@@ -18,6 +18,13 @@ use crate::error::log_error;
 pub(crate) const COLUMNS: &str = "e.position, e.tenant_id, e.aggregate_type, e.aggregate_id, e.sequence, e.event_id, \
      e.event_type, e.event_version, e.payload, e.metadata, e.recorded_at";
 
+/// Where a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) stream_no: i64,
+    pub(crate) revision: Revision,
+}
+
 /// A position or revision as SQLite has it.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 use timeloom_domain::ids::{CommandId, EventId, TenantId};
+use timeloom_store::heads::Heads;
 use timeloom_store::stored::{EXPORT_BYTES_MAX, EXPORT_EVENTS_MAX, check_page};
 use timeloom_store::{
     Begun, EventLog as _, ImportError, LogError, LogIdentity, LogImport, LogTransfer, Position, Revision, StoredAppend,
@@ -20,10 +21,9 @@ use crate::blobs::SqliteBlobs;
 use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError, log_error};
 use crate::folder::DataFolder;
-use crate::heads::{Head, Heads};
 use crate::log::{LOG_FILE, SqliteLog};
 use crate::readers::{self, Readers};
-use crate::recorded::{signed, unsigned};
+use crate::recorded::{Head, signed, unsigned};
 use crate::schema::{self, COPY_VERIFIED, Made, UNFINISHED_COPY};
 
 const EXPORT: &str = "SELECT position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, \
@@ -113,7 +113,7 @@ struct Target {
 struct Writer {
     connection: Connection,
     /// The numbers of streams that were met lately.
-    streams: Heads,
+    streams: Heads<Head>,
 }
 
 impl SqliteImport {
@@ -258,7 +258,7 @@ impl Writer {
 }
 
 /// The number of the event's stream, which is given one when it has none.
-fn stream_no(connection: &Connection, known: &mut Heads, event: &StoredEvent) -> Result<i64, rusqlite::Error> {
+fn stream_no(connection: &Connection, known: &mut Heads<Head>, event: &StoredEvent) -> Result<i64, rusqlite::Error> {
     let stream = &event.stream;
     if let Some(head) = known.get(stream) {
         return Ok(head.stream_no);

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use timeloom_store::admission::Measured;
 use timeloom_store::clock::RecordingTime;
+use timeloom_store::heads::Heads;
 use timeloom_store::queue::Held;
+use timeloom_store::spill::References;
 use timeloom_store::tail::Tail;
 use timeloom_store::{Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,10 +28,10 @@ use self::intake::{BATCH_REQUESTS_MAX, Intake};
 use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
-use crate::heads::Heads;
 use crate::kinds::indexed_up_to;
-use crate::payloads::{References, restore};
+use crate::payloads::restore;
 use crate::readers;
+use crate::recorded::Head;
 
 /// The write-ahead log is emptied by force over this many bytes: readers that never rest keep it growing otherwise.
 const WAL_BYTES_MAX: u64 = 256 << 20;
@@ -63,7 +65,7 @@ pub(crate) struct Writer {
     clock: Arc<dyn Clock>,
     tail: Arc<Tail>,
     blobs: Arc<BlobFiles>,
-    heads: Heads,
+    heads: Heads<Head>,
     /// As committed; a batch works on a copy.
     end: End,
     /// Scratch space for the record that a leaf is the hash of.

@@ -220,7 +220,8 @@ impl<'batch> Stage<'batch> {
     fn answer_again(&self, request: &Request, recorded: Vec<Arc<RecordedEvent>>) -> Result<Appended, AppendError> {
         let events = &request.append.events;
         let own = recorded.iter().map(|event| event.id).eq(events.iter().map(|event| event.id));
-        let answer = answer_again(&request.references.stored_events(events), recorded, self.durability)?;
+        let stored = request.references.stored_events(events);
+        let answer = answer_again(stored.as_deref().unwrap_or(events), recorded, self.durability)?;
         if !(self.sent_before && own) {
             return Ok(answer);
         }

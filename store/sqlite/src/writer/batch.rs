@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, params};
 use timeloom_store::admission::{answer_again, check_expected, record};
+use timeloom_store::heads::Heads;
 use timeloom_store::leaf::leaf;
 use timeloom_store::{AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision};
 
 use super::flush::{Flush, FlushError};
 use super::{End, Request, Writer, Written};
 use crate::error::log_error;
-use crate::heads::{Head, Heads};
 use crate::readers;
-use crate::recorded::{signed, unsigned};
+use crate::recorded::{Head, signed, unsigned};
 
 /// How ids of events that are taken already are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Writer {
 /// A transaction that is being filled.
 struct Batch<'writer> {
     connection: &'writer Connection,
-    heads: &'writer mut Heads,
+    heads: &'writer mut Heads<Head>,
     record: &'writer mut Vec<u8>,
     end: End,
     now_us: i64,
@@ -125,7 +125,7 @@ struct Batch<'writer> {
 impl<'writer> Batch<'writer> {
     fn new(
         connection: &'writer Connection,
-        heads: &'writer mut Heads,
+        heads: &'writer mut Heads<Head>,
         record: &'writer mut Vec<u8>,
         end: End,
         now_us: i64,
