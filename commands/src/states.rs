@@ -4,11 +4,11 @@
 //! Invariant: whatever a state began from, it is the one that folding the whole stream gives. A snapshot is looked at
 //! with suspicion (see [`timeloom_store::snapshots`]); one that does not stand the check is forgotten.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::ids::{CommandId, EventId};
+use timeloom_store::codec::json_bytes;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::snapshots::SNAPSHOT_BYTES_MAX;
 use timeloom_store::{
@@ -278,25 +278,4 @@ impl States {
         }
         self.cache.put(stream, revision, kept, bytes);
     }
-}
-
-/// How many bytes a value has as JSON.
-fn json_bytes(value: &impl serde::Serialize) -> usize {
-    struct Counter(usize);
-
-    impl Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let mut counter = Counter(0);
-    // What cannot be written down counts as far as it was written.
-    let _ = serde_json::to_writer(&mut counter, value);
-    counter.0
 }

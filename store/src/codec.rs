@@ -1,5 +1,6 @@
 //! Between domain events and their stored form: type name, version, JSON text, and upcasters from old versions.
 
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -53,4 +54,39 @@ pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E
     let value = serde_json::from_str(recorded.payload.get()).map_err(|error| corrupt(error.to_string()))?;
     let lifted = E::upcast(&recorded.event_type, recorded.event_version, value).map_err(corrupt)?;
     serde_json::from_value(lifted).map_err(|error| corrupt(error.to_string()))
+}
+
+/// How many bytes a value has as JSON text, without keeping it.
+pub fn json_bytes(value: &impl Serialize) -> usize {
+    let mut counter = Counter(0);
+    // What cannot be written down counts as far as it was written.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
+}
+
+struct Counter(usize);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bytes_are_those_of_the_text() {
+        for value in [json!(null), json!("ü\n"), json!({ "a": [1, 2.5, { "b": "c" }] })] {
+            assert_eq!(json_bytes(&value), value.to_string().len());
+        }
+    }
 }

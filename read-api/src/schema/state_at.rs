@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use timeloom_history::{self as history, BetweenEvent, Change, Difference, HistoryError, Kind, Point, StateAt};
 use timeloom_store::StreamKey;
+use timeloom_store::codec::json_bytes;
 
-use super::budget::{PayloadBudget, json_bytes};
+use super::budget::PayloadBudget;
 use super::event::StreamInput;
 use super::faults::{bad_input, fault};
 use super::reading::{Moment, not_there};
