@@ -7,11 +7,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
+    Behaviour, CredentialError, CredentialPort, Expressions, NoCredentials, NodeError, NodeOutput, NodeRun, NodeType,
+    OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -67,6 +69,7 @@ impl<'t> Bench<'t> {
                     response_bytes_max: 1 << 20,
                     ..OutboundPolicy::default()
                 },
+                credentials: Arc::new(NoCredentials),
             },
             previous: None,
             nodes: Arc::new(NoNodes),
@@ -77,6 +80,14 @@ impl<'t> Bench<'t> {
     /// Adds the next input: an array of items, bare or wrapped in `json`.
     pub fn input(mut self, items: Value) -> Self {
         self.inputs.push(self::items(items));
+        self
+    }
+
+    /// The node names a credential of that type, and the store holds it with these fields.
+    pub fn credential(mut self, type_name: &str, fields: Value) -> Self {
+        let Value::Object(fields) = fields else { panic!("fields are an object") };
+        self.node.credentials = Some(json!({type_name: {"id": "c1", "name": "mine"}}));
+        self.services.credentials = Arc::new(OneCredential { type_name: type_name.to_owned(), fields });
         self
     }
 
@@ -167,6 +178,7 @@ impl<'t> Bench<'t> {
             execution: ExecutionInfo::default(),
             vars: Arc::default(),
             env: Arc::default(),
+            additional: Arc::default(),
             nodes: Arc::clone(&self.nodes),
         }
     }
@@ -186,6 +198,23 @@ pub(crate) fn json_of(output: &NodeOutput, index: usize) -> Value {
 /// The `pairedItem` of each item of output 0, as JSON.
 pub(crate) fn pairs_of(output: &NodeOutput) -> Value {
     output.outputs[0].iter().map(|item| json!(item.paired_item)).collect()
+}
+
+struct OneCredential {
+    type_name: String,
+    fields: JsonObject,
+}
+
+#[async_trait]
+impl CredentialPort for OneCredential {
+    async fn credential(
+        &self,
+        type_name: &str,
+        _id: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Option<JsonObject>, CredentialError> {
+        Ok((type_name == self.type_name && name == Some("mine")).then(|| self.fields.clone()))
+    }
 }
 
 struct SimpleExpressions<'s> {
@@ -253,6 +282,9 @@ fn expression(scope: &Scope, source: &str, index: usize) -> Result<Option<Value>
         "$json" => Some(Value::Object(json.clone())),
         "$itemIndex" => Some(json!(index)),
         "undefined" => None,
+        _ if source.starts_with("$response") || source.starts_with("$pageCount") => {
+            values::get(&scope.additional, source, true).cloned()
+        }
         _ => match source.strip_prefix("$json") {
             Some(path) => values::get(json, path.strip_prefix('.').unwrap_or(path), true).cloned(),
             None => Some(serde_json::from_str(source).unwrap_or_else(|_| panic!("not understood here: {source}"))),

@@ -1,6 +1,7 @@
 //! What a node may use while it runs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::NodeError;
+use super::{CredentialPort, NodeError};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
@@ -36,6 +37,8 @@ pub struct NodeRun<'a> {
 pub struct Services {
     /// Which addresses HTTP requests may reach.
     pub outbound: OutboundPolicy,
+    /// Where credentials are kept.
+    pub credentials: Arc<dyn CredentialPort>,
 }
 
 /// Which addresses requests may reach.
@@ -68,7 +71,7 @@ pub trait Expressions: Send {
     fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError>;
 }
 
-impl NodeRun<'_> {
+impl<'a> NodeRun<'a> {
     /// Items of input 0.
     pub fn items(&self) -> Items {
         self.inputs.first().cloned().unwrap_or_default()
@@ -119,6 +122,42 @@ impl NodeRun<'_> {
     pub fn resolve_for_items(&mut self, value: &Value) -> Vec<Result<Option<Value>, NodeError>> {
         let count = self.scope.items.len();
         self.expressions.resolve(&self.scope, value, 0..count)
+    }
+
+    /// Any value with expressions in it, for one item, with variables that this node alone knows: `$response` of the page
+    /// before, for example.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn resolve_with(
+        &mut self,
+        value: &Value,
+        item: usize,
+        additional: &JsonObject,
+    ) -> Result<Option<Value>, NodeError> {
+        let scope = Scope { additional: Arc::new(additional.clone()), ..self.scope.clone() };
+        self.expressions.resolve(&scope, value, item..item + 1).pop().unwrap_or(Ok(None))
+    }
+
+    /// The fields of the credential that this node names for a type.
+    ///
+    /// # Errors
+    /// [`NodeError`] when it names none, there is none of that name, or it cannot be opened.
+    pub fn credential(&self, type_name: &str) -> impl Future<Output = Result<JsonObject, NodeError>> + Send + use<'a> {
+        // The answer is waited for without the run itself, which stays on the thread that computes.
+        let (services, node, type_name) = (self.services, self.node, type_name.to_owned());
+        async move {
+            let reference = node.credentials.as_ref().and_then(|credentials| credentials.get(&type_name));
+            let part = |name: &str| reference.and_then(|reference| reference.get(name)).and_then(Value::as_str);
+            let (id, name) = (part("id"), part("name").or_else(|| reference.and_then(Value::as_str)));
+            let found = services.credentials.credential(&type_name, id, name).await;
+            let found = found.map_err(|error| NodeError::operation(error.to_string()))?;
+            found.ok_or_else(|| {
+                let named = name.or(id).map(|name| format!(" '{name}'")).unwrap_or_default();
+                NodeError::operation(format!("there is no credential{named} of type '{type_name}'"))
+                    .described("save one of that type and name, then run the workflow again")
+            })
+        }
     }
 
     /// A text parameter for one item; numbers and booleans are written out, anything missing is `default`.
