@@ -5,8 +5,8 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op, set,
-    split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
+    code, crypto, date_time, debug_helper, files, filter, graphql, html, http_request, if_node, merge,
+    move_binary_data, no_op, rss_feed_read, set, split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
 };
 
 /// A registry of all built-in node types.
@@ -21,6 +21,9 @@ pub fn all() -> NodeRegistry {
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
         Arc::new(filter::Filter),
+        Arc::new(graphql::GraphQl::default()),
+        Arc::new(html::Html),
+        Arc::new(html::HtmlExtract),
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
         Arc::new(merge::Merge),
@@ -30,6 +33,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
+        Arc::new(rss_feed_read::RssFeedRead::default()),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),

@@ -37,7 +37,7 @@ impl Batching {
     /// The batches of so many items, cut where more would be made ready at once than is allowed.
     pub fn ranges(self, count: usize) -> impl Iterator<Item = Range<usize>> {
         let size = if self.size == 0 { READY_MAX } else { self.size.min(READY_MAX) };
-        let mut start = 0;
+        let mut start = 0_usize;
         std::iter::from_fn(move || {
             let rest = start.checked_div(self.size).map_or(count, |batch| (batch + 1) * self.size);
             let end = (start + size).min(rest).min(count);
