@@ -6,7 +6,8 @@ use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
     code, crypto, date_time, debug_helper, files, filter, graphql, html, http_request, if_node, merge,
-    move_binary_data, no_op, rss_feed_read, set, split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
+    move_binary_data, no_op, respond_to_webhook, rss_feed_read, set, split_in_batches, sticky_note, stop_and_error,
+    switch, transform, wait, xml,
 };
 
 /// A registry of all built-in node types.
@@ -33,6 +34,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
+        Arc::new(respond_to_webhook::RespondToWebhook),
         Arc::new(rss_feed_read::RssFeedRead::default()),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
@@ -48,6 +50,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::Sort),
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
+        Arc::new(wait::Wait),
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
@@ -84,7 +87,7 @@ mod tests {
         for definition in registry.catalogue().iter() {
             let node_type = registry.get(definition.node_type).unwrap();
             let fits = match node_type.behaviour() {
-                Behaviour::Effect(_) => definition.role == NodeRole::Effect,
+                Behaviour::Effect(_) | Behaviour::Wait(_) => definition.role == NodeRole::Effect,
                 Behaviour::Pure(_) => definition.role == NodeRole::Pure,
                 Behaviour::PassThrough => definition.role != NodeRole::Effect,
             };
