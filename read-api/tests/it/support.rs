@@ -287,7 +287,7 @@ async fn append_all(log: &MemoryLog, stream: &StreamKey, events: Vec<(Arc<str>, 
         metadata: Arc::clone(&metadata),
     };
     let events = events.into_iter().map(new_event).collect();
-    let append = Append { stream: stream.clone(), expected: Expected::Any, events, command_id };
+    let append = Append::new(stream.clone(), Expected::Any, events, command_id);
     log.append(append).await.unwrap().position
 }
 
