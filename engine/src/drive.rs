@@ -341,6 +341,7 @@ impl Drive {
         let timeout_s = machine.plan().definition.settings.execution_timeout.filter(|seconds| *seconds > 0.0);
         let deadline_ms = timeout_s.map(|seconds| machine.start().at_ms + (seconds * 1_000.0) as i64);
         let surroundings = Surroundings {
+            tenant: self.started.stream.tenant,
             // In every stream of the chain it is the one execution that was started.
             execution_id: self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string()),
             vars: Arc::clone(&options.vars),

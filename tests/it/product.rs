@@ -57,7 +57,7 @@ impl Product {
             evaluator: Evaluator::new(Some(Arc::new(SandboxEngine::new(7).unwrap()))),
             clock,
             ids,
-            services: Arc::new(Services { outbound }),
+            services: Arc::new(Services::new(outbound)),
             checkpoints: Arc::new(NoCheckpoint),
         };
         let options = EngineOptions {

@@ -139,6 +139,11 @@ impl Keyring {
         self.keys.iter().find(|key| key.fingerprint == fingerprint)
     }
 
+    /// Each, from the oldest to the one that seals.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter()
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.keys.len()
