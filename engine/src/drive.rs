@@ -437,6 +437,7 @@ impl Drive {
         let execution_id =
             self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string());
         let surroundings = Surroundings {
+            tenant: self.started.stream.tenant,
             resume_url: resume_url(&options.public_url, &execution_id, machine.start()),
             execution_id,
             vars: Arc::clone(&options.vars),

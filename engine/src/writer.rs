@@ -180,7 +180,7 @@ impl ExecutionWriter {
     /// Appends, again while the log is busy: what was computed must not be lost to a full queue.
     async fn append(&self, batch: Batch, expected: Expected) -> Result<Appended, WriteError> {
         let command_id = batch.metadata.command_id;
-        let append = Append { stream: self.stream.clone(), expected, events: batch.events, command_id };
+        let append = Append::new(self.stream.clone(), expected, batch.events, command_id);
         loop {
             match self.log.append(append.clone()).await {
                 Ok(appended) => return Ok(appended),

@@ -3,17 +3,18 @@
 //! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
 //! and `undefined`; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, CredentialError, CredentialPort, Expressions, NoCredentials, NodeError, NodeOutput, NodeRun, NodeType,
-    NodeWait, OutboundPolicy, Services,
+    Behaviour, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy,
+    Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -62,15 +63,12 @@ impl<'t> Bench<'t> {
             now_ms: 1_715_949_045_678,
             seed: 7,
             run_index: 0,
-            services: Services {
-                outbound: OutboundPolicy {
-                    allow_private: true,
-                    request_time_max: Duration::from_secs(5),
-                    response_bytes_max: 1 << 20,
-                    ..OutboundPolicy::default()
-                },
-                credentials: Arc::new(NoCredentials),
-            },
+            services: Services::new(OutboundPolicy {
+                allow_private: true,
+                request_time_max: Duration::from_secs(5),
+                response_bytes_max: 1 << 20,
+                ..OutboundPolicy::default()
+            }),
             previous: None,
             nodes: Arc::new(NoNodes),
             script: Box::new(|_, _, _| panic!("this test gives no script")),
@@ -87,7 +85,8 @@ impl<'t> Bench<'t> {
     pub fn credential(mut self, type_name: &str, fields: Value) -> Self {
         let Value::Object(fields) = fields else { panic!("fields are an object") };
         self.node.credentials = Some(json!({type_name: {"id": "c1", "name": "mine"}}));
-        self.services.credentials = Arc::new(OneCredential { type_name: type_name.to_owned(), fields });
+        let by_type = BTreeMap::from([(type_name.to_owned(), fields)]);
+        self.services.credentials = Arc::new(FixedCredentials::new(by_type));
         self
     }
 
@@ -128,6 +127,7 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,
@@ -160,6 +160,7 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,
@@ -205,23 +206,6 @@ pub(crate) fn json_of(output: &NodeOutput, index: usize) -> Value {
 /// The `pairedItem` of each item of output 0, as JSON.
 pub(crate) fn pairs_of(output: &NodeOutput) -> Value {
     output.outputs[0].iter().map(|item| json!(item.paired_item)).collect()
-}
-
-struct OneCredential {
-    type_name: String,
-    fields: JsonObject,
-}
-
-#[async_trait]
-impl CredentialPort for OneCredential {
-    async fn credential(
-        &self,
-        type_name: &str,
-        _id: Option<&str>,
-        name: Option<&str>,
-    ) -> Result<Option<JsonObject>, CredentialError> {
-        Ok((type_name == self.type_name && name == Some("mine")).then(|| self.fields.clone()))
-    }
 }
 
 struct SimpleExpressions<'s> {

@@ -16,7 +16,7 @@ use timeloom_domain::definition::Node;
 use timeloom_domain::execution::{Response, ResumeRule};
 use timeloom_domain::item::Item;
 
-pub use credentials::{CredentialError, CredentialPort, NoCredentials};
+pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services};

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::{CredentialPort, NodeError};
+use super::{CredentialPort, FixedCredentials, NodeError};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
+    /// Whose execution it is.
+    pub tenant: TenantId,
     /// The node as the workflow defines it.
     pub node: &'a Node,
     /// Items by input index; an input without data is an empty list.
@@ -37,8 +40,15 @@ pub struct NodeRun<'a> {
 pub struct Services {
     /// Which addresses HTTP requests may reach.
     pub outbound: OutboundPolicy,
-    /// Where credentials are kept.
+    /// Where credentials are.
     pub credentials: Arc<dyn CredentialPort>,
+}
+
+impl Services {
+    /// Clients for what `outbound` allows, without credentials.
+    pub fn new(outbound: OutboundPolicy) -> Self {
+        Self { outbound, credentials: Arc::new(FixedCredentials::default()) }
+    }
 }
 
 /// Which addresses requests may reach.
@@ -71,7 +81,7 @@ pub trait Expressions: Send {
     fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError>;
 }
 
-impl<'a> NodeRun<'a> {
+impl NodeRun<'_> {
     /// Items of input 0.
     pub fn items(&self) -> Items {
         self.inputs.first().cloned().unwrap_or_default()
@@ -137,27 +147,6 @@ impl<'a> NodeRun<'a> {
     ) -> Result<Option<Value>, NodeError> {
         let scope = Scope { additional: Arc::new(additional.clone()), ..self.scope.clone() };
         self.expressions.resolve(&scope, value, item..item + 1).pop().unwrap_or(Ok(None))
-    }
-
-    /// The fields of the credential that this node names for a type.
-    ///
-    /// # Errors
-    /// [`NodeError`] when it names none, there is none of that name, or it cannot be opened.
-    pub fn credential(&self, type_name: &str) -> impl Future<Output = Result<JsonObject, NodeError>> + Send + use<'a> {
-        // The answer is waited for without the run itself, which stays on the thread that computes.
-        let (services, node, type_name) = (self.services, self.node, type_name.to_owned());
-        async move {
-            let reference = node.credentials.as_ref().and_then(|credentials| credentials.get(&type_name));
-            let part = |name: &str| reference.and_then(|reference| reference.get(name)).and_then(Value::as_str);
-            let (id, name) = (part("id"), part("name").or_else(|| reference.and_then(Value::as_str)));
-            let found = services.credentials.credential(&type_name, id, name).await;
-            let found = found.map_err(|error| NodeError::operation(error.to_string()))?;
-            found.ok_or_else(|| {
-                let named = name.or(id).map(|name| format!(" '{name}'")).unwrap_or_default();
-                NodeError::operation(format!("there is no credential{named} of type '{type_name}'"))
-                    .described("save one of that type and name, then run the workflow again")
-            })
-        }
     }
 
     /// A text parameter for one item; numbers and booleans are written out, anything missing is `default`.

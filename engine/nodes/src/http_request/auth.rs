@@ -29,13 +29,13 @@ impl Authentication {
     ///
     /// # Errors
     /// [`NodeError`] when the node names no such credential, or it lacks a field.
-    pub fn of_type<'a>(
-        run: &NodeRun<'a>,
-        name: &str,
-    ) -> impl Future<Output = Result<Self, NodeError>> + Send + use<'a> {
+    pub fn of_type(run: &NodeRun<'_>, name: &str) -> impl Future<Output = Result<Self, NodeError>> + Send + use<> {
         let (opened, name) = (run.credential(name), name.to_owned());
         async move {
-            let fields = opened.await?;
+            let missing = || {
+                NodeError::operation(format!("the node names no credential of type '{name}': choose one in the node"))
+            };
+            let fields = opened.await?.ok_or_else(missing)?;
             match name.as_str() {
                 "oAuth2Api" => Ok(Self { oauth: Some(OAuth2::read(&fields)), ..Self::default() }),
                 name => Self::read(name, &Fields { credential_type: name, fields: &fields }),

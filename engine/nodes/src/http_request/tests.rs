@@ -446,7 +446,7 @@ async fn credentials_prove_who_asks_and_stay_with_their_host() {
         "url": server.url("/"), "authentication": "predefinedCredentialType", "nodeCredentialType": "githubApi",
     });
     let error = Bench::new(&node, 4.2, lacking).input(json!([{}])).run_effect().await.unwrap_err();
-    assert_eq!(error.message, "there is no credential of type 'githubApi'");
+    assert_eq!(error.message, "the node names no credential of type 'githubApi': choose one in the node");
 }
 
 #[tokio::test]
