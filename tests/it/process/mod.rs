@@ -10,4 +10,5 @@ mod history;
 mod long_executions;
 mod projections;
 pub(crate) mod server;
+mod stub;
 mod time_travel;
