@@ -5,9 +5,9 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, files, filter, graphql, html, http_request, if_node, merge,
-    move_binary_data, no_op, respond_to_webhook, rss_feed_read, set, split_in_batches, sticky_note, stop_and_error,
-    switch, transform, wait, xml,
+    code, crypto, date_time, debug_helper, execution_data, files, filter, graphql, html, http_request, if_node, jwt,
+    markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, set, split_in_batches, sticky_note,
+    stop_and_error, switch, totp, transform, wait, xml,
 };
 
 /// A registry of all built-in node types.
@@ -19,6 +19,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
+        Arc::new(execution_data::ExecutionData),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
         Arc::new(filter::Filter),
@@ -27,6 +28,8 @@ pub fn all() -> NodeRegistry {
         Arc::new(html::HtmlExtract),
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
+        Arc::new(jwt::Jwt),
+        Arc::new(markdown::Markdown),
         Arc::new(merge::Merge),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
@@ -41,6 +44,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(sticky_note::StickyNote),
         Arc::new(stop_and_error::StopAndError),
         Arc::new(switch::Switch),
+        Arc::new(totp::Totp),
         Arc::new(transform::Aggregate),
         Arc::new(transform::CompareDatasets),
         Arc::new(transform::ItemLists),
