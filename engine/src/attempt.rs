@@ -9,6 +9,7 @@ use futures::FutureExt;
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
 use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
@@ -21,6 +22,8 @@ use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
 pub(crate) struct Surroundings {
+    /// Whose execution it is.
+    pub(crate) tenant: TenantId,
     /// Id of the execution, as text.
     pub(crate) execution_id: String,
     /// Where a request makes it go on when it waits.
@@ -227,6 +230,7 @@ impl Attempt {
         let before = self.memory.clone();
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),
@@ -249,6 +253,7 @@ impl Attempt {
     fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: self.plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),
