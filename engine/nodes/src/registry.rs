@@ -46,6 +46,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
         Arc::new(wait::Wait),
+        Arc::new(webhook::Webhook),
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
