@@ -128,7 +128,10 @@ impl App {
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
+            webhooks: config.webhooks(),
         });
+        // It follows the log from now on, so that calls find it ready.
+        commands.directory();
         Ok(Self { commands, log, engine: Engine::new(parts, options), api, read_models, store })
     }
 

@@ -39,4 +39,5 @@ mod totp;
 mod transform;
 mod values;
 mod wait;
+mod webhook;
 mod xml;

@@ -7,7 +7,7 @@ use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 use crate::{
     code, crypto, date_time, debug_helper, execution_data, files, filter, graphql, html, http_request, if_node, jwt,
     markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, set, split_in_batches, sticky_note,
-    stop_and_error, switch, totp, transform, wait, xml,
+    stop_and_error, switch, totp, transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -55,6 +55,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
         Arc::new(wait::Wait),
+        Arc::new(webhook::Webhook),
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
