@@ -21,11 +21,10 @@ const STATUSES: [ExecutionStatus; 6] = [
     ExecutionStatus::Cancelled,
 ];
 
-/// The filter by itself, and narrowed by everything else by which lists are narrowed.
-fn filters(filter: ExecutionFilter) -> [ExecutionFilter; 5] {
+/// The filter narrowed by everything else by which lists are narrowed.
+fn narrowed(filter: ExecutionFilter) -> [ExecutionFilter; 4] {
     let saved = Some(SavedFact { name: "order".to_owned(), value: "1".to_owned() });
     [
-        filter.clone(),
         ExecutionFilter { unresolved: true, ..filter.clone() },
         ExecutionFilter { trigger: Some(TriggerKind::Webhook), ..filter.clone() },
         ExecutionFilter { saved: saved.clone(), ..filter.clone() },
@@ -50,13 +49,14 @@ async fn answers(models: &ReadModels, as_of: AsOf, executions: usize) -> Vec<Str
     }
     for workflow in [None, Some(0), Some(1), Some(2)] {
         for status in STATUSES.map(Some).into_iter().chain([None]) {
-            for filter in
-                filters(ExecutionFilter { workflow_id: workflow.map(workflow_id), status, ..Default::default() })
-            {
-                for first in [2, 100] {
-                    let page = models.executions(TENANT, as_of, &Page::first(first), &filter).await.unwrap();
-                    answers.push(format!("{filter:?} {first}: {page:?}"));
-                }
+            let filter = ExecutionFilter { workflow_id: workflow.map(workflow_id), status, ..Default::default() };
+            for first in [2, 100] {
+                let page = models.executions(TENANT, as_of, &Page::first(first), &filter).await.unwrap();
+                answers.push(format!("{filter:?} {first}: {page:?}"));
+            }
+            for filter in narrowed(filter) {
+                let page = models.executions(TENANT, as_of, &Page::first(3), &filter).await.unwrap();
+                answers.push(format!("{filter:?}: {page:?}"));
             }
         }
     }
