@@ -8,7 +8,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
-use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
 use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
@@ -21,6 +22,8 @@ use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
 pub(crate) struct Surroundings {
+    /// Whose execution it is.
+    pub(crate) tenant: TenantId,
     /// Id of the execution, as text.
     pub(crate) execution_id: String,
     /// Where a request makes it go on when it waits.
@@ -65,6 +68,8 @@ pub(crate) struct Attempt {
     memory: JsonObject,
     seed: u64,
     idempotency_key: String,
+    /// The output on which it passes its input on, where it does.
+    way_through: usize,
     surroundings: Arc<Surroundings>,
 }
 
@@ -141,7 +146,9 @@ impl Attempt {
         };
         let memory = machine.data().memory(task.node).cloned().unwrap_or_default();
         let idempotency_key = idempotency_key(&surroundings.execution_id, task.facts.execution_index);
-        Self { plan, task, inputs, scope, memory, seed, idempotency_key, surroundings: Arc::clone(surroundings) }
+        let way_through = way_through(node, machine.start());
+        let surroundings = Arc::clone(surroundings);
+        Self { plan, task, inputs, scope, memory, seed, idempotency_key, way_through, surroundings }
     }
 
     fn node(&self) -> &Node {
@@ -156,7 +163,8 @@ impl Attempt {
     /// Passes input 0 on: for disabled nodes, triggers and NoOp.
     pub(crate) fn pass_through(&self) -> Given {
         let given = self.inputs.first().filter(|_| self.task.inputs.first().is_some_and(Option::is_some));
-        let outputs = vec![given.map(Arc::clone).unwrap_or_default()];
+        let mut outputs = vec![Items::default(); self.way_through + 1];
+        outputs[self.way_through] = given.map(Arc::clone).unwrap_or_default();
         self.always_some(Given::of(outputs))
     }
 
@@ -227,6 +235,7 @@ impl Attempt {
         let before = self.memory.clone();
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),
@@ -249,6 +258,7 @@ impl Attempt {
     fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: self.plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),
@@ -365,6 +375,14 @@ fn broke_down(panic: &(dyn Any + Send)) -> NodeError {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     NodeError::operation(format!("the node broke down: {}", said.unwrap_or("it gave no reason")))
         .described("This is a fault in the node's own code: report it with the node's type and this message.")
+}
+
+/// The output of a trigger on which the items of its request go on: one with several methods has an output for each.
+fn way_through(node: &Node, start: &StartFacts) -> usize {
+    let Some(TriggerFacts::Webhook { method, .. }) = &start.trigger else { return 0 };
+    let methods = node.parameters.get("httpMethod").and_then(Value::as_array).filter(|_| node.name == start.start_node);
+    let is_method = |candidate: &Value| candidate.as_str().is_some_and(|name| name.eq_ignore_ascii_case(method));
+    methods.and_then(|methods| methods.iter().position(is_method)).unwrap_or(0)
 }
 
 /// As JavaScript sees it.

@@ -31,4 +31,5 @@ mod testing;
 mod transform;
 mod values;
 mod wait;
+mod webhook;
 mod xml;
