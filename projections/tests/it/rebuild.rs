@@ -87,7 +87,7 @@ async fn people_who_ask_during_rebuilds_are_always_answered_with_what_there_is()
                 let (mut asked, mut newest) = (0, Position::START);
                 while done.load(Ordering::SeqCst) == 0 {
                     let page =
-                        models.executions(TENANT, None, &Page::first(5), ExecutionFilter::default()).await.unwrap();
+                        models.executions(TENANT, None, &Page::first(5), &ExecutionFilter::default()).await.unwrap();
                     // Rows of another build are never behind those that were seen.
                     assert!(page.rows.len() == 5 && page.rows[0].created_position >= newest);
                     newest = page.rows[0].created_position;

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
-    Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, RunOptions,
-    StartFacts,
+    Breakpoint, Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus,
+    RunOptions, StartFacts, TriggerFacts,
 };
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
@@ -166,9 +166,13 @@ pub fn start(workflow: usize) -> ExecutionEvent {
         pins: BTreeMap::new(),
         seed: 7,
         at_ms: 1_000,
-        trigger: None,
-        options: RunOptions::default(),
+        trigger: (workflow % 2 == 1).then(webhook),
+        options: RunOptions { priority: -3, ..RunOptions::default() },
     }))
+}
+
+fn webhook() -> TriggerFacts {
+    TriggerFacts::Webhook { method: "POST".to_owned(), path: "orders".to_owned(), is_test: false }
 }
 
 /// How the stream after that of `previous` begins, with so many node runs behind it.
@@ -326,6 +330,16 @@ fn model_command(name: Slug, how: usize) -> ModelCommand {
     }
 }
 
+fn breakpoint(node: &str) -> Breakpoint {
+    Breakpoint { node: node.to_owned(), condition: None }
+}
+
+/// Facts that a node saved: the number, and names that are like it without being the same.
+pub fn saved(number: usize) -> BTreeMap<String, String> {
+    let facts = [("order", number.to_string()), ("re:\"order", "1".to_owned()), (",\"order", "1\":\"".to_owned())];
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
     let next = execution.node_runs.len();
     let open = execution
@@ -335,7 +349,16 @@ fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
         .unwrap_or(next);
     let error = json!({"name": "NodeError", "message": format!("failed {how}")});
     let node = "n0".to_owned();
-    let event = match how % 24 {
+    let reason = format!("because {how}");
+    match how % 32 {
+        24 => return ExecutionCommand::Pause { reason, at_ms: 7 },
+        25 | 26 => return ExecutionCommand::Unpause { step: how.is_multiple_of(2) },
+        27 | 28 => return ExecutionCommand::NoteRetry { execution: execution_id(how) },
+        29 => return ExecutionCommand::Dismiss { reason },
+        30 => return ExecutionCommand::ChangeBreakpoints { breakpoints: vec![breakpoint(&node)] },
+        _ => {}
+    }
+    let event = match how % 32 {
         0..=7 => completed(next, &[how % 3, how % 2]),
         8 | 9 => ExecutionEvent::NodeScheduled { run: run(next) },
         10 | 11 => {
@@ -355,6 +378,7 @@ fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
         20 if how > 200 => ExecutionEvent::ExecutionContinuedAsNew { next: execution_id(99), at_ms: 2_002 },
         20 => ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() },
         21 => ExecutionEvent::ExecutionCompleted { at_ms: 2_000 },
+        31 => ExecutionEvent::ExecutionDataSaved { node, data: saved(how % 3) },
         22 => ExecutionEvent::ExecutionFailed { node: Some(node), error, at_ms: 2_001 },
         _ => return ExecutionCommand::Cancel { reason: "enough".to_owned() },
     };
