@@ -15,6 +15,9 @@ pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
 /// The word for a workflow that is not there.
 pub(crate) const WORKFLOW_NOT_FOUND: &str = "WORKFLOW_NOT_FOUND";
 
+/// The word for a version of a workflow that takes no calls and schedules.
+pub const WORKFLOW_NOT_ACTIVE: &str = "WORKFLOW_NOT_ACTIVE";
+
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -118,6 +121,8 @@ impl From<WorkflowRefusal> for Refusal {
             WorkflowRefusal::AlreadyExists => WORKFLOW_EXISTS,
             WorkflowRefusal::NotFound => WORKFLOW_NOT_FOUND,
             WorkflowRefusal::Archived => "WORKFLOW_ARCHIVED",
+            WorkflowRefusal::NotPublished => "WORKFLOW_NOT_PUBLISHED",
+            WorkflowRefusal::UnknownVersion(_) => "WORKFLOW_VERSION_NOT_FOUND",
             WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",
         };
         Self::new(code, refusal.to_string())
@@ -131,6 +136,9 @@ impl From<ExecutionRefusal> for Refusal {
             ExecutionRefusal::NotFound => "EXECUTION_NOT_FOUND",
             ExecutionRefusal::Ended(_) => "EXECUTION_ENDED",
             ExecutionRefusal::Continued(_) => "EXECUTION_CONTINUED",
+            ExecutionRefusal::NotWaiting => "EXECUTION_NOT_WAITING",
+            ExecutionRefusal::NotFailed(_) => "EXECUTION_NOT_FAILED",
+            ExecutionRefusal::EmptyBreakpoint => "EMPTY_BREAKPOINT",
             ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",
         };
         Self::new(code, refusal.to_string())

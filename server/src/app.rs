@@ -97,6 +97,7 @@ impl App {
             bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),
+            public_url: Arc::from(config.public_url()),
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
@@ -107,7 +108,10 @@ impl App {
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
+            webhooks: config.webhooks(),
         });
+        // It follows the log from now on, so that calls find it ready.
+        commands.directory();
         Ok(Self { commands, log, engine: Engine::new(parts, options), api, read_models, store })
     }
 

@@ -12,11 +12,11 @@ use timeloom_commands::credentials::keys::{Key, KeyError, PassingKeys};
 use timeloom_commands::{Clock, Commands, Credentials, Ids, SystemIds};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::event::Event as _;
-use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, ServerOptions, Wiring, server};
+use timeloom_read_api::{ApiState, ServerOptions, WebhookOptions, Wiring, server};
 use timeloom_store::{
     Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Position, StreamKey, SubscriptionMessage,
     SystemClock, TenantScope, codec,
@@ -106,6 +106,7 @@ impl TestServer {
             stored: None,
             tenant: TENANT,
             actor: Actor::Local("api".to_owned()),
+            webhooks: WebhookOptions::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -234,6 +235,8 @@ pub(crate) fn started(workflow_id: &str) -> ExecutionEvent {
         pins: Default::default(),
         seed: 7,
         at_ms: 1_000,
+        trigger: None,
+        options: RunOptions::default(),
     }))
 }
 
