@@ -5,7 +5,7 @@ use timeloom_commands::SaveCredential;
 use timeloom_domain::execution::ExecutionStatus;
 use timeloom_store::{Direction, EventLog as _, Filter, Position, TenantScope};
 
-use crate::bench::{Finished, World, chain, node, trigger};
+use crate::bench::{Finished, World, chain, node};
 
 const SECRET: &str = "open sesame";
 
@@ -23,7 +23,7 @@ async fn signed_by(world: &World, named: Value) -> Finished {
     let fields = json!({"credentials": {"httpBasicAuth": named}});
     let computes = node("Computes", "sign", json!({}), fields.clone());
     let calls = node("Calls", "effect", json!({"credential": true}), fields);
-    world.run(&chain(&[trigger(), computes, calls])).await
+    world.run(&chain(&[computes, calls])).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,6 +57,6 @@ async fn a_credential_that_is_not_there_fails_the_node_which_says_which() {
 async fn a_node_that_names_none_has_none() {
     let world = World::new();
     save(&world, "Other", "x").await;
-    let finished = world.run(&chain(&[trigger(), node("Computes", "sign", json!({}), json!({}))])).await;
+    let finished = world.run(&chain(&[node("Computes", "sign", json!({}), json!({}))])).await;
     assert_eq!(finished.gave("Computes"), json!([[{"user": null, "length": null}]]));
 }
