@@ -13,7 +13,7 @@ use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, Wiring};
+use timeloom_read_api::{ApiState, WebhookOptions, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
 
@@ -121,14 +121,14 @@ impl App {
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
-            credentials,
+            credentials: credentials.clone(),
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
-            webhooks: config.webhooks(),
+            webhooks: WebhookOptions { secrets: Arc::new(credentials.clone()), ..config.webhooks() },
         });
         // It follows the log from now on, so that calls find it ready.
         commands.directory();
