@@ -3,6 +3,7 @@
 //!
 //! Parsing is lenient in what it ignores and strict in what it uses: see [`validate`] for what is refused.
 
+mod gaps;
 mod graph;
 mod validate;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::item::{Item, JsonObject};
 
+pub use gaps::{Gap, gaps};
 pub use graph::{Graph, Target, TriggerError};
 pub use validate::{DefinitionError, Problem, parse, validate};
 
