@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{CredentialPort, FixedCredentials, NodeRegistry, Services};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services};
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -106,6 +106,7 @@ impl App {
             services: Arc::new(Services {
                 outbound: config.outbound(),
                 credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
+                recall: Arc::new(NoRecall),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
         };
