@@ -14,6 +14,7 @@ pub mod node;
 mod open;
 pub mod plan;
 pub mod runner;
+pub mod schedule;
 pub mod writer;
 
 pub use chain::ContinueAsNew;
