@@ -143,6 +143,9 @@ impl Aggregate for Workflow {
             }
             WorkflowCommand::ListenForTest { until_ms } => {
                 self.existing()?;
+                if self.test_until_ms == Some(*until_ms) {
+                    return Ok(Vec::new());
+                }
                 WorkflowEvent::WorkflowTestListeningStarted { until_ms: *until_ms }
             }
             WorkflowCommand::ChangeSettings { settings } => {
