@@ -15,6 +15,7 @@ mod open;
 pub mod plan;
 pub mod runner;
 pub mod schedule;
+pub mod scheduler;
 pub mod writer;
 
 pub use chain::ContinueAsNew;

@@ -20,6 +20,7 @@ mod move_binary_data;
 mod no_op;
 mod pattern;
 pub mod registry;
+mod schedule;
 mod set;
 mod split_in_batches;
 mod sticky_note;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op, set,
-    split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
+    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op,
+    schedule, set, split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
 };
 
 /// A registry of all built-in node types.
@@ -30,6 +30,9 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
+        Arc::new(schedule::Cron),
+        Arc::new(schedule::Interval),
+        Arc::new(schedule::ScheduleTrigger),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
@@ -81,7 +84,7 @@ mod tests {
             let node_type = registry.get(definition.node_type).unwrap();
             let fits = match node_type.behaviour() {
                 Behaviour::Effect(_) => definition.role == NodeRole::Effect,
-                Behaviour::Pure(_) => definition.role == NodeRole::Pure,
+                Behaviour::Pure(_) => matches!(definition.role, NodeRole::Pure | NodeRole::Trigger),
                 Behaviour::PassThrough => definition.role != NodeRole::Effect,
             };
             assert!(fits, "{} is {:?}", definition.node_type, definition.role);

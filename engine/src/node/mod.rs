@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use timeloom_domain::catalogue::NodeDefinition;
-use timeloom_domain::definition::Node;
+use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::item::Item;
 
 pub use error::{NodeError, NodeErrorKind};
@@ -27,6 +27,12 @@ pub trait NodeType: Send + Sync {
         let _ = node;
         let ports = self.definition().ports;
         NodeShape { inputs: ports.inputs, outputs: ports.outputs, required_inputs: RequiredInputs::Any }
+    }
+
+    /// What keeps this very node from working in an active workflow.
+    fn problems(&self, node: &Node) -> Vec<Problem> {
+        let _ = node;
+        Vec::new()
     }
 
     /// How it runs.
