@@ -13,6 +13,7 @@ use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{Direction, Revision, StreamKey, codec};
 
 use crate::bridge::{Base, StreamState};
+use crate::error::WORKFLOW_NOT_ACTIVE;
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// Most items with which an execution may be started.
@@ -119,6 +120,7 @@ impl Commands {
             return Err(Refusal::from(WorkflowRefusal::Archived).into());
         }
         let newest = || workflow.aggregate.versions.last().map(|published| published.version);
+        check_active(start.trigger.as_ref(), start.version, workflow.aggregate.active_version)?;
         let version = match (start.version, start.mode) {
             (None, ExecutionMode::Production) => {
                 Some(workflow.aggregate.active_version.or_else(newest).ok_or_else(not_published)?)
@@ -204,6 +206,20 @@ pub(crate) fn options(asked: RunOptions, workflow_id: WorkflowId, settings: &Set
     // One process has to see all runs of a workflow that limits how many there may be at once.
     let lane = asked.lane.or_else(|| settings.concurrency.map(|_| workflow_id.to_string()));
     RunOptions { priority, lane, breakpoints: asked.breakpoints }
+}
+
+/// Refuses a call or schedule of a version that is not active, or not any more: whoever sends it may have looked before
+/// another one was.
+fn check_active(trigger: Option<&TriggerFacts>, version: Option<u32>, active: Option<u32>) -> Result<(), Refusal> {
+    match trigger {
+        Some(TriggerFacts::Webhook { is_test: false, .. } | TriggerFacts::Schedule { .. })
+            if active.is_none() || version.is_some_and(|version| active != Some(version)) =>
+        {
+            let message = "the workflow is not active in this version: activate it, and look up which one is active";
+            Err(Refusal::new(WORKFLOW_NOT_ACTIVE, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn not_published() -> Refusal {

@@ -71,6 +71,14 @@ impl WebhookAddress {
         };
         Ok(Self { methods, splits_methods, path: path.to_owned(), patterns })
     }
+
+    /// A method under which both are reached at the same path.
+    pub(crate) fn shared(&self, other: &Self) -> Option<&str> {
+        let (own, others) = (self.patterns.first()?, other.patterns.first()?);
+        let same_paths = nameless(own) == nameless(others);
+        let shared = self.methods.iter().find(|method| same_paths && other.methods.contains(method));
+        shared.map(String::as_str)
+    }
 }
 
 fn methods(parameters: &Value) -> Result<(Vec<String>, bool), String> {

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use timeloom_commands::directory::{Listing, Route, RouteMatch, Routes, TriggerKind};
 use timeloom_commands::{Directory, ImportWorkflow};
 use timeloom_domain::definition::Settings;
-use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId, WorkflowId};
+use timeloom_domain::ids::{Actor, EventId, TenantId, WorkflowId};
 use timeloom_store::{Append, EventLog, Expected, Metadata, NewEvent, StreamKey};
-use uuid::Uuid;
 
 use crate::bench::{TENANT, World};
 
@@ -20,7 +19,7 @@ fn file(id: &str, name: &str, triggers: &[(&str, &str, Value)]) -> Vec<u8> {
             "parameters": parameters, "webhookId": parameters.get("id"),
         })
     };
-    let plain = ("Set", "test.set", json!({}));
+    let plain = ("Called", "n8n-nodes-base.executeWorkflowTrigger", json!({}));
     let nodes: Vec<Value> = triggers.iter().chain([&plain]).map(node).collect();
     json!({ "id": id, "name": name, "nodes": nodes, "connections": {} }).to_string().into_bytes()
 }
@@ -58,6 +57,18 @@ impl World {
         self.publish(id).await;
         self.activate(id, None).await;
         id
+    }
+
+    /// Appends an event without asking the workflow.
+    async fn append(&self, id: WorkflowId, event_type: &str, payload: Value) {
+        let payload = Arc::from(serde_json::value::to_raw_value(&payload).unwrap());
+        let command_id = self.context().command_id;
+        let actor = Actor::Local("another process".to_owned());
+        let metadata = Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None });
+        let id_of_event = EventId(command_id.0);
+        let event = NewEvent { id: id_of_event, event_type: event_type.into(), event_version: 1, payload, metadata };
+        let stream = StreamKey::new(TENANT, "workflow", id.to_string());
+        self.log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
     }
 
     /// What the directory shows of everything that was appended so far.
@@ -199,7 +210,10 @@ async fn of_two_that_want_an_address_the_one_that_was_active_first_has_it() {
     let world = World::new();
     let directory = world.directory();
     let first = world.active_webhook("first", json!({ "path": "same" })).await;
-    let second = world.active_webhook("second", json!({ "path": "same" })).await;
+    let second = world.take_in(file("second", "second", &[webhook(json!({ "path": "same" }))])).await;
+    world.publish(second).await;
+    // As another process does it that looked at the same moment.
+    world.append(second, "WorkflowActivated", json!({ "type": "workflow_activated", "version": 1 })).await;
     world.publish(first).await;
     for directory in [&directory, &world.directory()] {
         assert_eq!(found(world.seen(directory).await.routes(), "GET", "same").0, first);
@@ -271,19 +285,7 @@ async fn a_workflow_with_an_event_that_is_not_known_is_started_by_nothing() {
     let known = world.active_webhook("known", json!({ "path": "known" })).await;
     let odd = world.active_webhook("odd", json!({ "path": "odd" })).await;
     assert_eq!(found(world.seen(&directory).await.routes(), "GET", "odd").0, odd);
-    let payload = serde_json::value::to_raw_value(&json!({ "type": "workflow_reformed" })).unwrap();
-    let command_id = CommandId(Uuid::from_u128(1));
-    let metadata =
-        Metadata { actor: Actor::Local("newer".to_owned()), command_id, causation_id: None, correlation_id: None };
-    let event = NewEvent {
-        id: EventId(Uuid::from_u128(2)),
-        event_type: "WorkflowReformed".into(),
-        event_version: 1,
-        payload: Arc::from(payload),
-        metadata: Arc::new(metadata),
-    };
-    let stream = StreamKey::new(TENANT, "workflow", odd.to_string());
-    world.log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
+    world.append(odd, "WorkflowReformed", json!({ "type": "workflow_reformed" })).await;
     for directory in [&directory, &world.directory()] {
         let listing = world.seen(directory).await;
         assert!(is_nothing(listing.routes(), "GET", "odd") && listing.find(TENANT, "odd").is_none());

@@ -6,7 +6,7 @@ use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
     code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op,
-    schedule, set, split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
+    respond_to_webhook, schedule, set, split_in_batches, sticky_note, stop_and_error, switch, transform, wait, xml,
 };
 
 /// A registry of all built-in node types.
@@ -30,6 +30,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
+        Arc::new(respond_to_webhook::RespondToWebhook),
         Arc::new(schedule::Cron),
         Arc::new(schedule::Interval),
         Arc::new(schedule::ScheduleTrigger),
@@ -47,6 +48,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::Sort),
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
+        Arc::new(wait::Wait),
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
@@ -83,7 +85,7 @@ mod tests {
         for definition in registry.catalogue().iter() {
             let node_type = registry.get(definition.node_type).unwrap();
             let fits = match node_type.behaviour() {
-                Behaviour::Effect(_) => definition.role == NodeRole::Effect,
+                Behaviour::Effect(_) | Behaviour::Wait(_) => definition.role == NodeRole::Effect,
                 Behaviour::Pure(_) => matches!(definition.role, NodeRole::Pure | NodeRole::Trigger),
                 Behaviour::PassThrough => definition.role != NodeRole::Effect,
             };

@@ -150,6 +150,7 @@ impl World {
             bursts_max: 4,
             code_limits: Limits::EXPRESSION,
             continue_as_new: self.continue_as_new,
+            public_url: Arc::from("http://localhost:8080"),
         };
         Engine::new(parts, options)
     }
