@@ -202,13 +202,13 @@ impl Attempt {
     }
 
     /// A parameter for the node's first item; `None` when it is undefined or cannot be evaluated.
-    pub(crate) fn resolve(&mut self, session: &mut Session, value: &Value) -> Option<Value> {
+    pub(crate) fn resolve(&self, session: &mut Session, value: &Value) -> Option<Value> {
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         expressions.resolve(&self.scope, value, 0..1).pop()?.ok()?
     }
 
     /// Whether a condition holds for the node's first item. One that cannot be evaluated holds: whoever wrote it shall see.
-    pub(crate) fn is_true(&mut self, session: &mut Session, condition: &str) -> bool {
+    pub(crate) fn is_true(&self, session: &mut Session, condition: &str) -> bool {
         let text = condition.strip_prefix('=').unwrap_or(condition);
         let text = if text.contains("{{") { format!("={text}") } else { format!("={{{{ {text} }}}}") };
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };

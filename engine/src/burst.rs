@@ -120,7 +120,7 @@ impl Worker {
         let node = plan.node(node_index);
         let began = Instant::now();
         let mut attempt = Attempt::prepare(&self.machine, task, &self.surroundings, now_ms);
-        if let Some(pause) = self.hold_up(&mut attempt, &node.name, now_ms, batch) {
+        if let Some(pause) = self.hold_up(&attempt, &node.name, now_ms, batch) {
             return Some(pause);
         }
         let pinned = if node.disabled { None } else { self.machine.pinned(node_index) };
@@ -134,7 +134,7 @@ impl Worker {
                 Behaviour::Pure(_) => attempt.run_pure(&mut self.session),
                 Behaviour::Effect(_) => return Some(self.announce(attempt, facts, number, now_ms, batch)),
                 Behaviour::Wait(wait) => match self.wait(wait, &mut attempt, &facts, now_ms, batch) {
-                    Waited::Over(result) => result,
+                    Waited::Over(result) => *result,
                     Waited::Until(until_ms) => return Some(Pause::Rest(until_ms)),
                 },
             },
@@ -144,7 +144,7 @@ impl Worker {
     }
 
     /// Pauses before a node with a breakpoint whose condition holds, and while somebody steps through the execution.
-    fn hold_up(&mut self, attempt: &mut Attempt, node: &str, now_ms: i64, batch: &mut Batch) -> Option<Pause> {
+    fn hold_up(&mut self, attempt: &Attempt, node: &str, now_ms: i64, batch: &mut Batch) -> Option<Pause> {
         let (reason, condition) = self.machine.breakpoint(node)?;
         let holds = match condition.map(str::to_owned) {
             Some(condition) => attempt.is_true(&mut self.session, &condition),
@@ -168,22 +168,22 @@ impl Worker {
     ) -> Waited {
         if let Some(wait) = self.machine.wait().cloned() {
             if let Some(items) = &wait.over {
-                return Waited::Over(Ok(attempt.resumed(items.as_deref())));
+                return Waited::over(Ok(attempt.resumed(items.as_deref())));
             }
             if wait.until_ms.is_none_or(|until_ms| now_ms < until_ms) {
                 return Waited::Until(wait.until_ms);
             }
             let (node, cause, items) = (facts.node.clone(), Some(ResumeCause::Time), None);
             self.take_down(ExecutionEvent::ExecutionResumed { node, cause, items }, batch);
-            return Waited::Over(Ok(attempt.resumed(None)));
+            return Waited::over(Ok(attempt.resumed(None)));
         }
         let wait = match attempt.begin_wait(node, &mut self.session) {
             Ok(Some(wait)) => wait,
-            Ok(None) => return Waited::Over(Ok(attempt.resumed(None))),
-            Err(error) => return Waited::Over(Err(error)),
+            Ok(None) => return Waited::over(Ok(attempt.resumed(None))),
+            Err(error) => return Waited::over(Err(error)),
         };
         if wait.until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
-            return Waited::Over(Ok(attempt.resumed(None)));
+            return Waited::over(Ok(attempt.resumed(None)));
         }
         let NodeWait { until_ms, resume } = wait;
         let (node, run) = (facts.node.clone(), Some(facts.clone()));
@@ -297,9 +297,15 @@ impl Worker {
 /// Where a node that waits is.
 enum Waited {
     /// It gives something, or failed.
-    Over(Result<Given, NodeError>),
+    Over(Box<Result<Given, NodeError>>),
     /// It waits, at the longest until then.
     Until(Option<i64>),
+}
+
+impl Waited {
+    fn over(result: Result<Given, NodeError>) -> Self {
+        Self::Over(Box::new(result))
+    }
 }
 
 /// What a node told besides its output.
