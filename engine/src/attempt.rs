@@ -8,7 +8,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
-use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::execution::{ExecutionMode, TriggerFacts};
+use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
 use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
@@ -16,12 +17,18 @@ use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, 
 
 use crate::lookup::RunLookup;
 use crate::machine::{Machine, Task, expression_input};
-use crate::node::{Behaviour, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode};
+use crate::node::{
+    Behaviour, Caller, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode,
+};
 use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
 pub(crate) struct Surroundings {
-    /// Id of the execution, as text.
+    /// Whose it is.
+    pub(crate) tenant: TenantId,
+    /// The execution that was started.
+    pub(crate) root: ExecutionId,
+    /// Its id as text.
     pub(crate) execution_id: String,
     /// Where a request makes it go on when it waits.
     pub(crate) resume_url: String,
@@ -65,6 +72,7 @@ pub(crate) struct Attempt {
     memory: JsonObject,
     seed: u64,
     idempotency_key: String,
+    caller: Caller,
     surroundings: Arc<Surroundings>,
 }
 
@@ -141,7 +149,28 @@ impl Attempt {
         };
         let memory = machine.data().memory(task.node).cloned().unwrap_or_default();
         let idempotency_key = idempotency_key(&surroundings.execution_id, task.facts.execution_index);
-        Self { plan, task, inputs, scope, memory, seed, idempotency_key, surroundings: Arc::clone(surroundings) }
+        let caller = Caller {
+            tenant: surroundings.tenant,
+            workflow_id: plan.workflow_id,
+            execution_id: surroundings.root,
+            execution_index: task.facts.execution_index,
+            attempt: task.attempts + 1,
+            attempts_max: node.attempts_max(),
+            mode: machine.start().mode,
+            depth: depth(machine.start().trigger.as_ref()),
+        };
+        let surroundings = Arc::clone(surroundings);
+        Self { plan, task, inputs, scope, memory, seed, idempotency_key, caller, surroundings }
+    }
+
+    /// Which attempt at which node run this is.
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// Whether the node mostly waits for other executions.
+    pub(crate) fn waits_for_others(&self) -> bool {
+        self.plan.node_type(self.task.node).waits_for_others()
     }
 
     fn node(&self) -> &Node {
@@ -233,6 +262,7 @@ impl Attempt {
             memory: &mut self.memory,
             idempotency_key: &self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.surroundings.services,
             expressions: &mut expressions,
         };
@@ -255,6 +285,7 @@ impl Attempt {
             memory: &mut self.memory,
             idempotency_key: &self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.surroundings.services,
             expressions: &mut expressions,
         };
@@ -357,6 +388,14 @@ impl Attempt {
             given.outputs[0] = Arc::new(vec![item]);
         }
         given
+    }
+}
+
+/// How many executions are above one that was started so.
+fn depth(trigger: Option<&TriggerFacts>) -> u32 {
+    match trigger {
+        Some(TriggerFacts::SubWorkflow { depth, .. }) => *depth,
+        _ => 0,
     }
 }
 

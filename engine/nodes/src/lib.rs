@@ -10,6 +10,7 @@ mod crypto;
 mod date_time;
 mod debug_helper;
 mod describe;
+mod execute_workflow;
 mod files;
 mod filter;
 mod http_request;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op,
-    respond_to_webhook, schedule, set, split_in_batches, sticky_note, stop_and_error, switch, transform, wait, xml,
+    code, crypto, date_time, debug_helper, execute_workflow, files, filter, http_request, if_node, merge,
+    move_binary_data, no_op, respond_to_webhook, schedule, set, split_in_batches, sticky_note, stop_and_error, switch,
+    transform, wait, xml,
 };
 
 /// A registry of all built-in node types.
@@ -18,6 +19,8 @@ pub fn all() -> NodeRegistry {
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
+        Arc::new(execute_workflow::ExecuteWorkflow),
+        Arc::new(execute_workflow::ExecuteWorkflowTrigger),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
         Arc::new(filter::Filter),
@@ -26,7 +29,6 @@ pub fn all() -> NodeRegistry {
         Arc::new(merge::Merge),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
-        Arc::new(no_op::ExecuteWorkflowTrigger),
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
+use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
+    Behaviour, Caller, Expressions, NoSubWorkflows, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
+use uuid::Uuid;
 
 use crate::values;
 
@@ -36,6 +39,8 @@ pub(crate) struct Bench<'t> {
     pub seed: u64,
     /// `$runIndex`.
     pub run_index: usize,
+    /// Which attempt at which node run it is.
+    pub caller: Caller,
     /// Clients for the outside world: private addresses are allowed.
     pub services: Services,
     /// `$prevNode`.
@@ -60,6 +65,16 @@ impl<'t> Bench<'t> {
             now_ms: 1_715_949_045_678,
             seed: 7,
             run_index: 0,
+            caller: Caller {
+                tenant: TenantId(1),
+                workflow_id: WorkflowId(Uuid::from_u128(1)),
+                execution_id: ExecutionId(Uuid::from_u128(2)),
+                execution_index: 0,
+                attempt: 1,
+                attempts_max: 1,
+                mode: ExecutionMode::Manual,
+                depth: 0,
+            },
             services: Services {
                 outbound: OutboundPolicy {
                     allow_private: true,
@@ -67,6 +82,7 @@ impl<'t> Bench<'t> {
                     response_bytes_max: 1 << 20,
                     ..OutboundPolicy::default()
                 },
+                sub_workflows: Arc::new(NoSubWorkflows),
             },
             previous: None,
             nodes: Arc::new(NoNodes),
@@ -101,6 +117,7 @@ impl<'t> Bench<'t> {
             Behaviour::Pure(node) => self.with_run(|run| node.run(run)),
             Behaviour::PassThrough => panic!("a pass-through node does not run"),
             Behaviour::Effect(_) => panic!("use run_effect"),
+            Behaviour::Wait(_) => panic!("use wait"),
         }
     }
 
@@ -116,6 +133,7 @@ impl<'t> Bench<'t> {
             memory: &mut self.memory,
             idempotency_key: "key-1",
             seed: self.seed,
+            caller: self.caller,
             services: &self.services,
             expressions: &mut expressions,
         };
@@ -148,6 +166,7 @@ impl<'t> Bench<'t> {
             memory: &mut self.memory,
             idempotency_key: "key-1",
             seed: self.seed,
+            caller: self.caller,
             services: &self.services,
             expressions: &mut expressions,
         };

@@ -5,6 +5,7 @@
 mod error;
 mod registry;
 mod run;
+mod sub_workflow;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use timeloom_domain::item::Item;
 pub use error::{NodeError, NodeErrorKind};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services};
+pub use sub_workflow::{CallTarget, Caller, NoSubWorkflows, SubWorkflowCall, SubWorkflows};
 
 /// One node type, in all its versions.
 pub trait NodeType: Send + Sync {
@@ -29,6 +31,11 @@ pub trait NodeType: Send + Sync {
         let _ = node;
         let ports = self.definition().ports;
         NodeShape { inputs: ports.inputs, outputs: ports.outputs, required_inputs: RequiredInputs::Any }
+    }
+
+    /// Whether it mostly waits for other executions: its own gives its place among those under way up meanwhile.
+    fn waits_for_others(&self) -> bool {
+        false
     }
 
     /// What keeps this very node from working in an active workflow.

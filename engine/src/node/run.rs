@@ -1,6 +1,7 @@
 //! What a node may use while it runs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::NodeError;
+use super::{Caller, NodeError, SubWorkflows};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
@@ -25,6 +26,8 @@ pub struct NodeRun<'a> {
     pub idempotency_key: &'a str,
     /// Chance for this attempt at this node run.
     pub seed: u64,
+    /// Which attempt at which node run this is.
+    pub caller: Caller,
     /// Clients for the outside world.
     pub services: &'a Services,
     /// The expressions of this execution.
@@ -36,6 +39,8 @@ pub struct NodeRun<'a> {
 pub struct Services {
     /// Which addresses HTTP requests may reach.
     pub outbound: OutboundPolicy,
+    /// Runs of other workflows.
+    pub sub_workflows: Arc<dyn SubWorkflows>,
 }
 
 /// Which addresses requests may reach.

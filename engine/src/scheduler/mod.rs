@@ -5,7 +5,7 @@
 //! more. Invariant: the mark is saved only after everything due up to it has begun or was refused.
 
 mod agenda;
-mod marks;
+mod timer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,9 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use agenda::{ActiveSchedule, Agenda, Firing, LATE_MS_MAX, MADE_UP_MAX, ScheduleKey};
-pub use marks::{ClockTimer, NoMark, ScheduleMark, Timer};
+pub use timer::{ClockTimer, Timer};
 
+use crate::mark::Mark;
 use crate::schedule::{SCHEDULE_TRIGGER, Schedule, firing_item};
 
 /// Firings that are begun at the same time.
@@ -44,8 +45,8 @@ pub struct SchedulerParts {
     pub directory: Directory,
     /// Waits for a time.
     pub timer: Arc<dyn Timer>,
-    /// Remembers up to when everything due has begun.
-    pub mark: Arc<dyn ScheduleMark>,
+    /// Remembers up to when everything due has begun, in milliseconds since 1970.
+    pub mark: Arc<dyn Mark>,
     /// Zone of workflows that name none.
     pub timezone: Tz,
 }
@@ -129,11 +130,14 @@ impl Scheduler {
     }
 
     /// The mark that was saved; `None` when the scheduler is to stop before the storage answers.
-    async fn load_mark(&self) -> Option<Mark> {
+    async fn load_mark(&self) -> Option<Progress> {
         let mut pause = FAULT_PAUSE;
         loop {
             match self.parts.mark.load().await {
-                Ok(done_ms) => return Some(Mark { done_ms, saved_at_ms: i64::MIN, is_saved: true }),
+                Ok(done_ms) => {
+                    let done_ms = done_ms.map(|done_ms| i64::try_from(done_ms).unwrap_or(i64::MAX));
+                    return Some(Progress { done_ms, saved_at_ms: i64::MIN, is_saved: true });
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the time up to which schedules were served cannot be read; trying again");
                     if !self.pause(&mut pause).await {
@@ -145,11 +149,11 @@ impl Scheduler {
     }
 
     /// Saves the mark when it is due again. Losing it costs a second look at what has begun, never an execution.
-    async fn save(&self, mark: &mut Mark, now_ms: i64, interval_ms: i64) {
+    async fn save(&self, mark: &mut Progress, now_ms: i64, interval_ms: i64) {
         let Some(done_ms) = mark.done_ms.filter(|_| mark.due_at(interval_ms).is_some_and(|due| due <= now_ms)) else {
             return;
         };
-        match self.parts.mark.save(done_ms).await {
+        match self.parts.mark.save(u64::try_from(done_ms).unwrap_or(0)).await {
             Ok(()) => mark.is_saved = true,
             Err(error) => tracing::warn!(%error, "the time up to which schedules were served was not remembered"),
         }
@@ -248,13 +252,13 @@ impl Scheduler {
 }
 
 /// Up to when everything due has begun, and whether that is saved.
-struct Mark {
+struct Progress {
     done_ms: Option<i64>,
     saved_at_ms: i64,
     is_saved: bool,
 }
 
-impl Mark {
+impl Progress {
     fn done(&mut self, at_ms: i64) {
         self.done_ms = Some(at_ms);
         self.is_saved = false;

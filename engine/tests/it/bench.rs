@@ -13,6 +13,7 @@ use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::checkpoint::CheckpointStore;
 use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
+use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -120,6 +121,12 @@ impl World {
         Self { continue_as_new: ContinueAsNew { events_max, ..ContinueAsNew::default() }, ..Self::new() }
     }
 
+    /// Runs of other workflows, as the engine has them.
+    pub(crate) fn sub_workflows(&self) -> SubWorkflowCalls {
+        let log = Arc::clone(&self.log) as Arc<dyn EventLog>;
+        SubWorkflowCalls::new(log, self.commands.clone(), self.commands.directory().clone())
+    }
+
     /// An engine that was not started.
     pub(crate) fn engine(&self) -> Engine {
         self.engine_with(1_000)
@@ -138,7 +145,10 @@ impl World {
             evaluator: Evaluator::new(None),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids),
-            services: Arc::new(Services { outbound: OutboundPolicy::default() }),
+            services: Arc::new(Services {
+                outbound: OutboundPolicy::default(),
+                sub_workflows: Arc::new(self.sub_workflows()),
+            }),
             checkpoints: Arc::clone(&self.checkpoints) as Arc<dyn CheckpointStore>,
         };
         let empty = Arc::new(JsonObject::new());

@@ -15,10 +15,11 @@ use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
 use timeloom_domain::definition::{MisfirePolicy, Node, Problem};
 use timeloom_domain::execution::{ExecutionEvent, TriggerFacts};
 use timeloom_domain::ids::{Actor, CommandId, TenantId, WorkflowId};
+use timeloom_engine::mark::Mark;
 use timeloom_engine::node::{Behaviour, NodeRegistry, NodeType, SharedNodeType};
 use timeloom_engine::schedule::{SCHEDULE_TRIGGER, Schedule, firing_item};
 use timeloom_engine::scheduler::{
-    ActiveSchedule, Agenda, MADE_UP_MAX, ScheduleKey, ScheduleMark, Scheduler, SchedulerParts, Timer, firing_id,
+    ActiveSchedule, Agenda, MADE_UP_MAX, ScheduleKey, Scheduler, SchedulerParts, Timer, firing_id,
 };
 use timeloom_store::{Direction, EventLog, Filter, LogError, MemoryLog, Position, TenantScope, codec};
 use tokio::sync::watch;
@@ -33,24 +34,29 @@ const MINUTE: i64 = 60 * SECOND;
 const BEGIN: i64 = 1_772_445_600_000;
 
 /// A clock that stands until it is set.
-struct HandClock(watch::Sender<i64>);
+struct HandClock {
+    now: watch::Sender<i64>,
+    /// How often somebody began to wait for a time.
+    waits: watch::Sender<u64>,
+}
 
 impl HandClock {
     fn set(&self, now_ms: i64) {
-        self.0.send_replace(now_ms);
+        self.now.send_replace(now_ms);
     }
 }
 
 impl Clock for HandClock {
     fn now_ms(&self) -> i64 {
-        *self.0.borrow()
+        *self.now.borrow()
     }
 }
 
 #[async_trait]
 impl Timer for HandClock {
     async fn wait_until(&self, at_ms: i64) {
-        let mut changes = self.0.subscribe();
+        let mut changes = self.now.subscribe();
+        self.waits.send_modify(|waits| *waits += 1);
         if *changes.borrow_and_update() < at_ms {
             changes.changed().await.unwrap();
         }
@@ -59,15 +65,15 @@ impl Timer for HandClock {
 
 /// A mark in memory.
 #[derive(Default)]
-struct MemoryMark(Mutex<Option<i64>>);
+struct MemoryMark(Mutex<Option<u64>>);
 
 #[async_trait]
-impl ScheduleMark for MemoryMark {
-    async fn load(&self) -> Result<Option<i64>, LogError> {
+impl Mark for MemoryMark {
+    async fn load(&self) -> Result<Option<u64>, LogError> {
         Ok(*self.0.lock().unwrap())
     }
 
-    async fn save(&self, done_ms: i64) -> Result<(), LogError> {
+    async fn save(&self, done_ms: u64) -> Result<(), LogError> {
         *self.0.lock().unwrap() = Some(done_ms);
         Ok(())
     }
@@ -114,7 +120,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let clock = Arc::new(HandClock(watch::Sender::new(BEGIN)));
+        let clock = Arc::new(HandClock { now: watch::Sender::new(BEGIN), waits: watch::Sender::new(0) });
         let shown = Arc::clone(&clock);
         let time = move || -> DateTime<Utc> { DateTime::from_timestamp_millis(shown.now_ms()).unwrap() };
         let log = MemoryLog::new(Arc::new(time));
@@ -129,15 +135,19 @@ impl World {
         Self { log, commands, directory: Directory::follow(shared), clock, mark: Arc::default() }
     }
 
-    fn scheduler(&self) -> Scheduler {
+    /// A scheduler that has looked at what was due, and waits.
+    async fn scheduler(&self) -> Scheduler {
         let scheduler = Scheduler::new(SchedulerParts {
             commands: self.commands.clone(),
             directory: self.directory.clone(),
             timer: Arc::clone(&self.clock) as Arc<dyn Timer>,
-            mark: Arc::clone(&self.mark) as Arc<dyn ScheduleMark>,
+            mark: Arc::clone(&self.mark) as Arc<dyn Mark>,
             timezone: Tz::UTC,
         });
+        let mut waits = self.clock.waits.subscribe();
+        waits.mark_unchanged();
         scheduler.start();
+        tokio::time::timeout(PATIENCE, waits.changed()).await.unwrap().unwrap();
         scheduler
     }
 
@@ -219,7 +229,7 @@ fn minutes(from: i64, to: i64) -> Vec<i64> {
 async fn each_time_begins_one_execution_that_tells_when_it_was_due() {
     let world = World::new();
     let id = world.activate(every_minute(), json!({ "timezone": "Europe/Berlin" })).await;
-    let scheduler = world.scheduler();
+    let scheduler = world.scheduler().await;
     world.tick(id, BEGIN + MINUTE).await;
     world.tick(id, BEGIN + 2 * MINUTE).await;
     scheduler.stop().await;
@@ -227,14 +237,17 @@ async fn each_time_begins_one_execution_that_tells_when_it_was_due() {
     let due = minutes(1, 2);
     assert_eq!(started.iter().map(|(_, due, _)| *due).collect::<Vec<_>>(), due);
     assert_eq!(started[0].2, Value::Object(firing_item(due[0], Tz::Europe__Berlin)));
-    assert_eq!(*world.mark.0.lock().unwrap(), Some(due[1]), "a stop remembers how far it came");
+    assert_eq!(*world.mark.0.lock().unwrap(), u64::try_from(due[1]).ok(), "a stop remembers how far it came");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_four_schedulers_one_begins_each_execution() {
     let world = World::new();
     let id = world.activate(every_minute(), json!({})).await;
-    let schedulers: Vec<Scheduler> = (0..4).map(|_| world.scheduler()).collect();
+    let mut schedulers = Vec::new();
+    for _ in 0..4 {
+        schedulers.push(world.scheduler().await);
+    }
     for minute in 1..=20 {
         world.tick(id, BEGIN + minute * MINUTE).await;
     }
@@ -252,14 +265,14 @@ async fn what_was_missed_while_nothing_ran_is_treated_by_the_workflows_policy() 
         let settings = if policy == "none" { json!({}) } else { json!({ "misfire": policy }) };
         ids.insert(policy, world.activate(every_minute(), settings).await);
     }
-    let scheduler = world.scheduler();
+    let scheduler = world.scheduler().await;
     for id in ids.values() {
         world.tick(*id, BEGIN + MINUTE).await;
     }
     scheduler.stop().await;
     // A few seconds after the tenth minute: even what is hardly late was missed.
     world.clock.set(BEGIN + 10 * MINUTE + 5 * SECOND);
-    let scheduler = world.scheduler();
+    let scheduler = world.scheduler().await;
     world.begun(ids["once"], BEGIN + 10 * MINUTE).await;
     for id in ids.values() {
         world.tick(*id, BEGIN + 11 * MINUTE).await;
@@ -275,13 +288,13 @@ async fn what_was_missed_while_nothing_ran_is_treated_by_the_workflows_policy() 
 async fn nothing_was_missed_before_a_workflow_was_active() {
     let world = World::new();
     let first = world.activate(every_minute(), json!({ "misfire": "all" })).await;
-    let scheduler = world.scheduler();
+    let scheduler = world.scheduler().await;
     world.tick(first, BEGIN + MINUTE).await;
     scheduler.stop().await;
     world.clock.set(BEGIN + 5 * MINUTE);
     let late = world.activate(every_minute(), json!({ "misfire": "all" })).await;
     world.clock.set(BEGIN + 7 * MINUTE + SECOND);
-    let scheduler = world.scheduler();
+    let scheduler = world.scheduler().await;
     world.begun(late, BEGIN + 7 * MINUTE).await;
     world.begun(first, BEGIN + 7 * MINUTE).await;
     scheduler.stop().await;
@@ -293,7 +306,7 @@ async fn nothing_was_missed_before_a_workflow_was_active() {
 async fn a_clock_that_goes_back_begins_nothing_twice() {
     let world = World::new();
     let id = world.activate(every_minute(), json!({})).await;
-    let scheduler = world.scheduler();
+    let scheduler = world.scheduler().await;
     for minute in 1..=3 {
         world.tick(id, BEGIN + minute * MINUTE).await;
     }
@@ -303,8 +316,8 @@ async fn a_clock_that_goes_back_begins_nothing_twice() {
     scheduler.stop().await;
     assert_eq!(world.due(id).await, minutes(1, 4));
     // A mark of a clock that was far ahead keeps nothing from being due.
-    world.mark.save(BEGIN + 1_000_000 * MINUTE).await.unwrap();
-    let scheduler = world.scheduler();
+    world.mark.save((BEGIN + 1_000_000 * MINUTE).unsigned_abs()).await.unwrap();
+    let scheduler = world.scheduler().await;
     world.tick(id, BEGIN + 5 * MINUTE).await;
     scheduler.stop().await;
 }
@@ -316,7 +329,7 @@ async fn a_clock_that_jumps_ahead_misses_what_lies_between() {
         world.activate(every_minute(), json!({})).await,
         world.activate(every_minute(), json!({ "misfire": "all" })).await,
     );
-    let scheduler = world.scheduler();
+    let scheduler = world.scheduler().await;
     world.tick(skip, BEGIN + MINUTE).await;
     world.begun(all, BEGIN + MINUTE).await;
     world.clock.set(BEGIN + 60 * MINUTE);
@@ -334,7 +347,7 @@ async fn a_schedule_that_was_taken_out_or_replaced_is_due_no_more() {
     let world = World::new();
     let (stopped, replaced) =
         (world.activate(every_minute(), json!({})).await, world.activate(every_minute(), json!({})).await);
-    let scheduler = world.scheduler();
+    let scheduler = world.scheduler().await;
     world.tick(stopped, BEGIN + MINUTE).await;
     world.begun(replaced, BEGIN + MINUTE).await;
     let down = world.commands.deactivate_workflow(&world.context(), stopped).await.unwrap();
@@ -412,12 +425,12 @@ async fn a_storage_that_cannot_tell_the_mark_is_asked_again() {
     struct Slow;
 
     #[async_trait]
-    impl ScheduleMark for Slow {
-        async fn load(&self) -> Result<Option<i64>, LogError> {
+    impl Mark for Slow {
+        async fn load(&self) -> Result<Option<u64>, LogError> {
             if LOOKS.fetch_add(1, Ordering::SeqCst) == 0 { Err(LogError::Closed) } else { Ok(None) }
         }
 
-        async fn save(&self, _done_ms: i64) -> Result<(), LogError> {
+        async fn save(&self, _done_ms: u64) -> Result<(), LogError> {
             Err(LogError::Closed)
         }
     }
@@ -431,7 +444,10 @@ async fn a_storage_that_cannot_tell_the_mark_is_asked_again() {
         mark: Arc::new(Slow),
         timezone: Tz::UTC,
     });
+    let mut waits = world.clock.waits.subscribe();
+    waits.mark_unchanged();
     scheduler.start();
+    tokio::time::timeout(PATIENCE, waits.changed()).await.unwrap().unwrap();
     world.tick(id, BEGIN + MINUTE).await;
     scheduler.stop().await;
     assert_eq!(LOOKS.load(Ordering::SeqCst), 2);
