@@ -24,7 +24,7 @@ use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
 pub(crate) struct Surroundings {
-    /// Whose it is.
+    /// Whose execution it is.
     pub(crate) tenant: TenantId,
     /// The execution that was started.
     pub(crate) root: ExecutionId,
@@ -256,6 +256,7 @@ impl Attempt {
         let before = self.memory.clone();
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),
@@ -279,6 +280,7 @@ impl Attempt {
     fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: self.plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use timeloom_domain::definition::WorkflowDurability;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::ExecutionId;
 use timeloom_store::log::READ_EVENTS_MAX;
-use timeloom_store::{AppendError, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_store::{AppendError, AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
@@ -85,6 +86,15 @@ fn holds_up(event: &ExecutionEvent) -> bool {
             | ExecutionEvent::ExecutionUnpaused { .. }
             | ExecutionEvent::ExecutionBreakpointsChanged { .. }
     )
+}
+
+/// What the steps of an execution survive, as its workflow says.
+fn asked(machine: &Machine) -> AskedDurability {
+    match machine.plan().definition.settings.durability {
+        None => AskedDurability::OfTheLog,
+        Some(WorkflowDurability::Strict) => AskedDurability::Strict,
+        Some(WorkflowDurability::Relaxed) => AskedDurability::Relaxed,
+    }
 }
 
 /// Where a request makes an execution go on: what a node appends to it is the node's own.
@@ -223,6 +233,7 @@ impl Drive {
         let restored = restore::machine(&self.inner, &self.started.stream, &events).await?;
         let Some(machine) = restored else { return Ok(Turn::Ended(true)) };
         self.chained = place_of(events.first());
+        writer.ask(asked(&machine));
         if let Some(left_for) = left_for {
             return self.begin_left(&writer, &machine, left_for).await;
         }
@@ -315,6 +326,7 @@ impl Drive {
         let parts = &self.inner.parts;
         let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream.clone())
             .until(self.inner.stopping.clone());
+        writer.ask(left.asked());
         let appended = writer.begin(summary, left).await?;
         let Some(recorded) = appended.events.into_iter().next() else { return Ok(None) };
         self.inner.lock_open().moved(&stream, recorded.position);
@@ -369,7 +381,8 @@ impl Drive {
                 Err(WriteError::Overtaken) => {}
                 result => return Ok(result?),
             }
-            let (fresh, all) = self.read(Age::Old).await?;
+            let (mut fresh, all) = self.read(Age::Old).await?;
+            fresh.ask(writer.asked());
             let foreign = all.get(known..).unwrap_or_default();
             if fresh.state().status.has_ended() || !foreign.iter().all(holds_up) {
                 return Err(WriteError::Overtaken.into());

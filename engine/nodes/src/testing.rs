@@ -13,7 +13,7 @@ use timeloom_domain::execution::ExecutionMode;
 use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Caller, Expressions, NoSubWorkflows, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
+    Behaviour, Caller, Expressions, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -75,15 +75,12 @@ impl<'t> Bench<'t> {
                 mode: ExecutionMode::Manual,
                 depth: 0,
             },
-            services: Services {
-                outbound: OutboundPolicy {
-                    allow_private: true,
-                    request_time_max: Duration::from_secs(5),
-                    response_bytes_max: 1 << 20,
-                    ..OutboundPolicy::default()
-                },
-                sub_workflows: Arc::new(NoSubWorkflows),
-            },
+            services: Services::new(OutboundPolicy {
+                allow_private: true,
+                request_time_max: Duration::from_secs(5),
+                response_bytes_max: 1 << 20,
+                ..OutboundPolicy::default()
+            }),
             previous: None,
             nodes: Arc::new(NoNodes),
             script: Box::new(|_, _, _| panic!("this test gives no script")),
@@ -121,12 +118,19 @@ impl<'t> Bench<'t> {
         }
     }
 
+    /// Asks a node that holds the execution up for what it waits.
+    pub fn wait(&mut self) -> Result<Option<NodeWait>, NodeError> {
+        let Behaviour::Wait(node) = self.node_type.behaviour() else { panic!("use run") };
+        self.with_run(|run| node.wait(run))
+    }
+
     /// Runs a node that touches the outside world.
     pub async fn run_effect(&mut self) -> Result<NodeOutput, NodeError> {
         let Behaviour::Effect(node) = self.node_type.behaviour() else { panic!("use run") };
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,
@@ -160,6 +164,7 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,

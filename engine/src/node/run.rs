@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::{Caller, NodeError, SubWorkflows};
+use super::{Caller, CredentialPort, FixedCredentials, NoSubWorkflows, NodeError, SubWorkflows};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
+    /// Whose execution it is.
+    pub tenant: TenantId,
     /// The node as the workflow defines it.
     pub node: &'a Node,
     /// Items by input index; an input without data is an empty list.
@@ -39,8 +42,17 @@ pub struct NodeRun<'a> {
 pub struct Services {
     /// Which addresses HTTP requests may reach.
     pub outbound: OutboundPolicy,
+    /// Where credentials are.
+    pub credentials: Arc<dyn CredentialPort>,
     /// Runs of other workflows.
     pub sub_workflows: Arc<dyn SubWorkflows>,
+}
+
+impl Services {
+    /// Clients for what `outbound` allows, without credentials and other workflows.
+    pub fn new(outbound: OutboundPolicy) -> Self {
+        Self { outbound, credentials: Arc::new(FixedCredentials::default()), sub_workflows: Arc::new(NoSubWorkflows) }
+    }
 }
 
 /// Which addresses requests may reach.

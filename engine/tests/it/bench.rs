@@ -12,6 +12,7 @@ use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::checkpoint::CheckpointStore;
+use timeloom_engine::mark::Mark;
 use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
 use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
@@ -86,6 +87,22 @@ impl CheckpointStore for MemoryCheckpoint {
     }
 }
 
+/// A mark in memory.
+#[derive(Default)]
+pub(crate) struct MemoryMark(pub(crate) Mutex<Option<u64>>);
+
+#[async_trait]
+impl Mark for MemoryMark {
+    async fn load(&self) -> Result<Option<u64>, LogError> {
+        Ok(*self.0.lock().unwrap())
+    }
+
+    async fn save(&self, number: u64) -> Result<(), LogError> {
+        *self.0.lock().unwrap() = Some(number);
+        Ok(())
+    }
+}
+
 /// Everything around an engine.
 pub(crate) struct World {
     pub(crate) log: Arc<MemoryLog>,
@@ -146,8 +163,8 @@ impl World {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids),
             services: Arc::new(Services {
-                outbound: OutboundPolicy::default(),
                 sub_workflows: Arc::new(self.sub_workflows()),
+                ..Services::new(OutboundPolicy::default())
             }),
             checkpoints: Arc::clone(&self.checkpoints) as Arc<dyn CheckpointStore>,
         };

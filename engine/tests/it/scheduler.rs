@@ -1,8 +1,8 @@
 //! Executions that begin by the clock: once each, at their time, by the workflow's policy when it was missed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -25,7 +25,7 @@ use timeloom_store::{Direction, EventLog, Filter, LogError, MemoryLog, Position,
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::bench::PATIENCE;
+use crate::bench::{MemoryMark, PATIENCE};
 
 const TENANT: TenantId = TenantId(1);
 const SECOND: i64 = 1_000;
@@ -60,22 +60,6 @@ impl Timer for HandClock {
         if *changes.borrow_and_update() < at_ms {
             changes.changed().await.unwrap();
         }
-    }
-}
-
-/// A mark in memory.
-#[derive(Default)]
-struct MemoryMark(Mutex<Option<u64>>);
-
-#[async_trait]
-impl Mark for MemoryMark {
-    async fn load(&self) -> Result<Option<u64>, LogError> {
-        Ok(*self.0.lock().unwrap())
-    }
-
-    async fn save(&self, done_ms: u64) -> Result<(), LogError> {
-        *self.0.lock().unwrap() = Some(done_ms);
-        Ok(())
     }
 }
 
