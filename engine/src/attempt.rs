@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
-use timeloom_domain::execution::{ExecutionMode, TriggerFacts};
+use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
 use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
 use timeloom_expressions::evaluator::Session;
@@ -73,6 +73,8 @@ pub(crate) struct Attempt {
     seed: u64,
     idempotency_key: String,
     caller: Caller,
+    /// The output on which it passes its input on, where it does.
+    way_through: usize,
     surroundings: Arc<Surroundings>,
 }
 
@@ -159,8 +161,9 @@ impl Attempt {
             mode: machine.start().mode,
             depth: depth(machine.start().trigger.as_ref()),
         };
+        let way_through = way_through(node, machine.start());
         let surroundings = Arc::clone(surroundings);
-        Self { plan, task, inputs, scope, memory, seed, idempotency_key, caller, surroundings }
+        Self { plan, task, inputs, scope, memory, seed, idempotency_key, caller, way_through, surroundings }
     }
 
     /// Which attempt at which node run this is.
@@ -185,7 +188,8 @@ impl Attempt {
     /// Passes input 0 on: for disabled nodes, triggers and NoOp.
     pub(crate) fn pass_through(&self) -> Given {
         let given = self.inputs.first().filter(|_| self.task.inputs.first().is_some_and(Option::is_some));
-        let outputs = vec![given.map(Arc::clone).unwrap_or_default()];
+        let mut outputs = vec![Items::default(); self.way_through + 1];
+        outputs[self.way_through] = given.map(Arc::clone).unwrap_or_default();
         self.always_some(Given::of(outputs))
     }
 
@@ -406,6 +410,14 @@ fn broke_down(panic: &(dyn Any + Send)) -> NodeError {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     NodeError::operation(format!("the node broke down: {}", said.unwrap_or("it gave no reason")))
         .described("This is a fault in the node's own code: report it with the node's type and this message.")
+}
+
+/// The output of a trigger on which the items of its request go on: one with several methods has an output for each.
+fn way_through(node: &Node, start: &StartFacts) -> usize {
+    let Some(TriggerFacts::Webhook { method, .. }) = &start.trigger else { return 0 };
+    let methods = node.parameters.get("httpMethod").and_then(Value::as_array).filter(|_| node.name == start.start_node);
+    let is_method = |candidate: &Value| candidate.as_str().is_some_and(|name| name.eq_ignore_ascii_case(method));
+    methods.and_then(|methods| methods.iter().position(is_method)).unwrap_or(0)
 }
 
 /// As JavaScript sees it.

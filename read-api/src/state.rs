@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::http::WebhookOptions;
+
 /// States that are folded at the same time: each may take some hundred megabytes before it is known how much of it is shown.
 const FOLDS_MAX: usize = 2;
 /// Read models that are at most this many events behind count as caught up.
@@ -47,6 +49,8 @@ pub struct Wiring {
     pub tenant: TenantId,
     /// Who sends the commands that come in here.
     pub actor: Actor,
+    /// How webhooks are served.
+    pub webhooks: WebhookOptions,
 }
 
 /// The state of the API.
@@ -126,6 +130,10 @@ impl ApiState {
 
     pub(crate) fn catalogue(&self) -> &NodeCatalogue {
         &self.inner.wiring.catalogue
+    }
+
+    pub(crate) fn webhooks(&self) -> &WebhookOptions {
+        &self.inner.wiring.webhooks
     }
 
     pub(crate) fn tenant(&self) -> TenantId {

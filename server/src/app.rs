@@ -125,6 +125,7 @@ impl App {
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
+            webhooks: config.webhooks(),
         });
         Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
     }

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
+use timeloom_read_api::WebhookOptions;
 use timeloom_store::DurabilityChoice;
 use zeroize::Zeroizing;
 
@@ -77,6 +78,36 @@ pub struct Config {
         help_heading = "Settings"
     )]
     pub expression_env: Vec<String>,
+    /// Largest body of a request to a webhook, in MiB.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_WEBHOOK_BODY_MAX_MIB",
+        value_name = "MIB",
+        default_value_t = 16,
+        help_heading = "Settings"
+    )]
+    pub webhook_body_max_mib: usize,
+    /// Longest time that a caller of a webhook waits for its answer, in seconds.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_WEBHOOK_ANSWER_SECONDS_MAX",
+        value_name = "SECONDS",
+        default_value_t = 300,
+        help_heading = "Settings"
+    )]
+    pub webhook_answer_seconds_max: u64,
+    /// Own proxies before this server, which say in X-Forwarded-For who calls.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_PROXY_HOPS",
+        value_name = "NUMBER",
+        default_value_t = 0,
+        help_heading = "Settings"
+    )]
+    pub proxy_hops: usize,
     /// Threads that answer requests and compute; the number of processors when absent.
     #[arg(long, global = true, env = "TIMELOOM_WORKERS", help_heading = "Settings")]
     pub workers: Option<usize>,
@@ -140,6 +171,17 @@ impl Config {
     pub fn worker_threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         self.workers.unwrap_or(processors).clamp(1, 256)
+    }
+
+    /// How webhooks are served.
+    pub fn webhooks(&self) -> WebhookOptions {
+        WebhookOptions {
+            public_url: self.public_url().to_owned(),
+            body_bytes_max: self.webhook_body_max_mib.saturating_mul(1 << 20),
+            answer_time_max: Duration::from_secs(self.webhook_answer_seconds_max),
+            proxy_hops: self.proxy_hops,
+            ..WebhookOptions::default()
+        }
     }
 
     /// Where this deployment is reached from outside, without a slash at the end.

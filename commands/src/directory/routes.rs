@@ -72,6 +72,15 @@ impl WebhookAddress {
         Ok(Self { methods, splits_methods, path: path.to_owned(), patterns })
     }
 
+    /// The path at which it is always reached: behind its id where parts of it are named.
+    pub fn proper_path(&self) -> String {
+        let parts = self.patterns.first().into_iter().flatten().map(|segment| match segment {
+            Segment::Text(text) => text.clone(),
+            Segment::Parameter(name) => format!(":{name}"),
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
     /// A method under which both are reached at the same path.
     pub(crate) fn shared(&self, other: &Self) -> Option<&str> {
         let (own, others) = (self.patterns.first()?, other.patterns.first()?);

@@ -33,4 +33,5 @@ mod testing;
 mod transform;
 mod values;
 mod wait;
+mod webhook;
 mod xml;

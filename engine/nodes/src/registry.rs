@@ -7,7 +7,7 @@ use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 use crate::{
     code, crypto, date_time, debug_helper, execute_workflow, files, filter, http_request, if_node, merge,
     move_binary_data, no_op, respond_to_webhook, schedule, set, split_in_batches, sticky_note, stop_and_error, switch,
-    transform, wait, xml,
+    transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -51,6 +51,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
         Arc::new(wait::Wait),
+        Arc::new(webhook::Webhook),
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)

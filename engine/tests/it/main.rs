@@ -13,6 +13,7 @@ mod machine;
 mod node_types;
 mod outputs;
 mod paired;
+mod parallel;
 mod reactions;
 mod recovery;
 mod retry;

@@ -93,6 +93,21 @@ async fn whoever_waits_leaves_its_place_to_others() {
 }
 
 #[tokio::test]
+async fn branches_that_wait_at_the_same_time_leave_their_place_to_others() {
+    let world = World::new();
+    world.import(&called("Inner", &[at("A", "effect", 0, 0)])).await;
+    let engine = world.engine_with(1);
+    engine.start().await.unwrap();
+    let (mut left, mut right) = (call("Inner"), call("Inner"));
+    (left["name"], right["name"]) = (json!("Left"), json!("Right"));
+    let mut both = file("v1", &[crate::bench::trigger(), left, right], &["Start>Left", "Start>Right"]);
+    both["settings"]["parallelBranches"] = json!(true);
+    let id = world.start(world.import(&both).await, ExecutionMode::Manual).await;
+    assert_eq!(world.ended(id).await.state.status, ExecutionStatus::Completed);
+    engine.stop().await;
+}
+
+#[tokio::test]
 async fn a_failure_over_there_is_the_nodes_own_and_names_the_execution() {
     let world = World::new();
     world.import(&called("Sub", &[node("Breaks", "flaky", json!({}), json!({}))])).await;

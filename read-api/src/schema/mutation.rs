@@ -22,6 +22,9 @@ use super::registry::{Model, Plugin};
 use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
 use super::workflow::Workflow;
 
+/// How long a draft listens for its call, in milliseconds.
+const LISTEN_MS: i64 = 120_000;
+
 payload! {
     /// What a command on a workflow came to.
     WorkflowPayload {
@@ -75,6 +78,17 @@ struct WorkflowInput {
     command_id: Option<Uuid>,
     /// The workflow.
     workflow_id: Uuid,
+}
+
+/// A version of a workflow that is to take calls and schedules.
+#[derive(Debug, InputObject)]
+struct ActivateWorkflowInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The workflow.
+    workflow_id: Uuid,
+    /// The published version; absent = the newest.
+    version: Option<u32>,
 }
 
 /// New settings of a draft.
@@ -225,10 +239,30 @@ impl Mutation {
         WorkflowPayload::of(state.commands().import_workflow(&state.context(input.command_id), import).await)
     }
 
-    /// Makes the draft a version, which never changes again.
+    /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.
     async fn publish_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
         WorkflowPayload::of(state.commands().publish_workflow(&state.context(input.command_id), id).await)
+    }
+
+    /// Lets a published version take calls and schedules, in place of any other. Refused when it could not work.
+    async fn activate_workflow(&self, context: &Context<'_>, input: ActivateWorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let context = state.context(input.command_id);
+        WorkflowPayload::of(state.commands().activate_workflow(&context, id, input.version).await)
+    }
+
+    /// Lets a workflow take no calls and schedules any more. What runs goes on.
+    async fn deactivate_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        WorkflowPayload::of(state.commands().deactivate_workflow(&state.context(input.command_id), id).await)
+    }
+
+    /// Lets the draft take one call at its test address, for two minutes.
+    async fn listen_for_test_webhook(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let until_ms = state.commands().clock().now_ms().saturating_add(LISTEN_MS);
+        WorkflowPayload::of(state.commands().listen_for_test(&state.context(input.command_id), id, until_ms).await)
     }
 
     /// Puts a workflow away: it starts no more executions.

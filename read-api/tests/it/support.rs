@@ -16,7 +16,7 @@ use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, No
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, ServerOptions, Wiring, server};
+use timeloom_read_api::{ApiState, ServerOptions, WebhookOptions, Wiring, server};
 use timeloom_store::{
     Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Position, StreamKey, SubscriptionMessage,
     SystemClock, TenantScope, codec,
@@ -106,6 +106,7 @@ impl TestServer {
             stored: None,
             tenant: TENANT,
             actor: Actor::Local("api".to_owned()),
+            webhooks: WebhookOptions::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
