@@ -8,7 +8,7 @@ use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::item::Item;
 use timeloom_store::{
-    Direction, EventLog, Filter, LogError, RecordedEvent, Revision, StreamKey, SubscriptionMessage, TenantScope, codec,
+    Direction, EventLog, Filter, LogError, Position, RecordedEvent, StreamKey, SubscriptionMessage, TenantScope, codec,
 };
 
 use crate::chain::stream_of;
@@ -17,10 +17,10 @@ use crate::chain::stream_of;
 const ENDS: [&str; 4] = ["ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled", "ExecutionContinuedAsNew"];
 /// Ends that may wait to be looked at: a stream has one.
 const QUEUE_EVENTS_MAX: usize = 4;
-/// Newest events of a stream among which its end is: notes may follow it.
-const NEWEST_EVENTS: usize = 40;
-/// Events that are read at a time on the way back to the last node run.
-const PAGE_EVENTS: usize = 16;
+/// Events that give items.
+const RUNS: [&str; 2] = ["NodeCompleted", "NodeFailed"];
+/// A position that no event reaches.
+const END_OF_LOG: Position = Position(i64::MAX as u64);
 
 /// How a stream of an execution ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,29 +89,23 @@ async fn in_stream(log: &Arc<dyn EventLog>, stream: &StreamKey) -> Result<End, L
 
 /// How a stream has ended; `None` when it has not.
 pub(super) async fn newest(log: &Arc<dyn EventLog>, stream: &StreamKey) -> Result<Option<End>, LogError> {
-    let events = log.read_stream(stream, Revision(u64::MAX), Direction::Backward, NEWEST_EVENTS).await?;
-    let end = events.iter().find(|event| ENDS.contains(&&*event.event_type));
-    end.map_or(Ok(None), |event| End::of(event))
+    let end = newest_of(log, stream, END_OF_LOG, &ENDS).await?;
+    end.map_or(Ok(None), |event| End::of(&event))
 }
 
 /// The items on output 0 of the last node that ran, in this stream or one before it.
 pub(super) async fn items(log: &Arc<dyn EventLog>, mut stream: StreamKey) -> Result<Vec<Item>, LogError> {
     loop {
-        let mut to = Revision(u64::MAX);
-        let mut first = None;
-        while to > Revision::default() {
-            let page = log.read_stream(&stream, to, Direction::Backward, PAGE_EVENTS).await?;
-            let Some(oldest) = page.last() else { break };
-            for event in page.iter().filter(|event| matches!(&*event.event_type, "NodeCompleted" | "NodeFailed")) {
-                if let ExecutionEvent::NodeCompleted { outputs, .. }
-                | ExecutionEvent::NodeFailed { outputs: Some(outputs), .. } = codec::decode(event)?
-                {
-                    return Ok(outputs.into_iter().next().map(Arc::unwrap_or_clone).unwrap_or_default());
-                }
+        let mut to = END_OF_LOG;
+        while let Some(event) = newest_of(log, &stream, to, &RUNS).await? {
+            if let ExecutionEvent::NodeCompleted { outputs, .. }
+            | ExecutionEvent::NodeFailed { outputs: Some(outputs), .. } = codec::decode(&event)?
+            {
+                return Ok(outputs.into_iter().next().map(Arc::unwrap_or_clone).unwrap_or_default());
             }
-            to = Revision(oldest.revision.0.saturating_sub(1));
-            first = page.into_iter().last();
+            to = Position(event.position.0.saturating_sub(1));
         }
+        let first = newest_of(log, &stream, END_OF_LOG, &["ExecutionContinued"]).await?;
         match first.map(|first| codec::decode(&first)).transpose()? {
             Some(ExecutionEvent::ExecutionContinued(continuation)) => {
                 stream = stream_of(&stream, continuation.previous);
@@ -119,4 +113,20 @@ pub(super) async fn items(log: &Arc<dyn EventLog>, mut stream: StreamKey) -> Res
             _ => return Ok(Vec::new()),
         }
     }
+}
+
+/// The newest event of these types in a stream, up to a position. No other is read: events can be large.
+async fn newest_of(
+    log: &Arc<dyn EventLog>,
+    stream: &StreamKey,
+    to: Position,
+    event_types: &[&str],
+) -> Result<Option<Arc<RecordedEvent>>, LogError> {
+    let filter = Filter {
+        categories: Vec::new(),
+        event_types: event_types.iter().copied().map(Arc::from).collect(),
+        stream: Some(stream.clone()),
+    };
+    let scope = TenantScope::One(stream.tenant);
+    Ok(log.read_all(scope, to, Direction::Backward, &filter, 1).await?.into_iter().next())
 }
