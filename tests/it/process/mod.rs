@@ -4,6 +4,7 @@ mod backups;
 mod bad_input;
 mod conformance;
 mod crash;
+mod credentials;
 mod databases;
 mod first_steps;
 mod history;
