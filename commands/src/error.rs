@@ -63,6 +63,11 @@ impl Refusal {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), problems: Vec::new() }
     }
+
+    /// A refusal of settings, with what is wrong with each.
+    pub fn of_settings(error: DefinitionError) -> Self {
+        Self { code: "INVALID_SETTINGS", ..Self::from(error) }
+    }
 }
 
 impl From<Refusal> for CommandError {

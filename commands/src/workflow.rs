@@ -144,6 +144,7 @@ impl Commands {
         id: WorkflowId,
         settings: Settings,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        definition::validate_settings(&settings).map_err(Refusal::of_settings)?;
         self.change_workflow(context, id, WorkflowCommand::ChangeSettings { settings }, Base::Current).await
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, execute_workflow, files, filter, http_request, if_node, merge,
-    move_binary_data, no_op, respond_to_webhook, schedule, set, split_in_batches, sticky_note, stop_and_error, switch,
-    transform, wait, webhook, xml,
+    code, crypto, date_time, debug_helper, execute_workflow, execution_data, files, filter, graphql, html,
+    http_request, if_node, jwt, markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, schedule,
+    set, split_in_batches, sticky_note, stop_and_error, switch, totp, transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -21,11 +21,17 @@ pub fn all() -> NodeRegistry {
         Arc::new(debug_helper::DebugHelper),
         Arc::new(execute_workflow::ExecuteWorkflow),
         Arc::new(execute_workflow::ExecuteWorkflowTrigger),
+        Arc::new(execution_data::ExecutionData),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
         Arc::new(filter::Filter),
+        Arc::new(graphql::GraphQl::default()),
+        Arc::new(html::Html),
+        Arc::new(html::HtmlExtract),
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
+        Arc::new(jwt::Jwt),
+        Arc::new(markdown::Markdown),
         Arc::new(merge::Merge),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
@@ -33,6 +39,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
         Arc::new(respond_to_webhook::RespondToWebhook),
+        Arc::new(rss_feed_read::RssFeedRead::default()),
         Arc::new(schedule::Cron),
         Arc::new(schedule::Interval),
         Arc::new(schedule::ScheduleTrigger),
@@ -41,6 +48,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(sticky_note::StickyNote),
         Arc::new(stop_and_error::StopAndError),
         Arc::new(switch::Switch),
+        Arc::new(totp::Totp),
         Arc::new(transform::Aggregate),
         Arc::new(transform::CompareDatasets),
         Arc::new(transform::ItemLists),

@@ -3,6 +3,7 @@
 //! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
 //! and `undefined`; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use timeloom_domain::execution::ExecutionMode;
 use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Caller, Expressions, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy, Services,
+    Behaviour, Caller, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait,
+    OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -90,6 +92,15 @@ impl<'t> Bench<'t> {
     /// Adds the next input: an array of items, bare or wrapped in `json`.
     pub fn input(mut self, items: Value) -> Self {
         self.inputs.push(self::items(items));
+        self
+    }
+
+    /// The node names a credential of that type, and the store holds it with these fields.
+    pub fn credential(mut self, type_name: &str, fields: Value) -> Self {
+        let Value::Object(fields) = fields else { panic!("fields are an object") };
+        self.node.credentials = Some(json!({type_name: {"id": "c1", "name": "mine"}}));
+        let by_type = BTreeMap::from([(type_name.to_owned(), fields)]);
+        self.services.credentials = Arc::new(FixedCredentials::new(by_type));
         self
     }
 
@@ -191,6 +202,7 @@ impl<'t> Bench<'t> {
             execution: ExecutionInfo::default(),
             vars: Arc::default(),
             env: Arc::default(),
+            additional: Arc::default(),
             nodes: Arc::clone(&self.nodes),
         }
     }
@@ -277,6 +289,9 @@ fn expression(scope: &Scope, source: &str, index: usize) -> Result<Option<Value>
         "$json" => Some(Value::Object(json.clone())),
         "$itemIndex" => Some(json!(index)),
         "undefined" => None,
+        _ if source.starts_with("$response") || source.starts_with("$pageCount") => {
+            values::get(&scope.additional, source, true).cloned()
+        }
         _ => match source.strip_prefix("$json") {
             Some(path) => values::get(json, path.strip_prefix('.').unwrap_or(path), true).cloned(),
             None => Some(serde_json::from_str(source).unwrap_or_else(|_| panic!("not understood here: {source}"))),

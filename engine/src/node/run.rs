@@ -138,6 +138,21 @@ impl NodeRun<'_> {
         self.expressions.resolve(&self.scope, value, 0..count)
     }
 
+    /// Any value with expressions in it, for one item, with variables that this node alone knows: `$response` of the page
+    /// before, for example.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn resolve_with(
+        &mut self,
+        value: &Value,
+        item: usize,
+        additional: &JsonObject,
+    ) -> Result<Option<Value>, NodeError> {
+        let scope = Scope { additional: Arc::new(additional.clone()), ..self.scope.clone() };
+        self.expressions.resolve(&scope, value, item..item + 1).pop().unwrap_or(Ok(None))
+    }
+
     /// A text parameter for one item; numbers and booleans are written out, anything missing is `default`.
     ///
     /// # Errors
