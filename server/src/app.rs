@@ -8,7 +8,10 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services, SubWorkflows};
+use timeloom_engine::reactions::{Reactions, ReactionsParts};
+use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
+use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -26,6 +29,10 @@ use crate::store::Store;
 const EXECUTIONS_MAX: usize = 4_096;
 /// Computations at once for each thread: more than one, so that a slow script does not hold up the rest.
 const BURSTS_PER_THREAD: usize = 8;
+/// Name of the mark up to when schedules were served.
+const SCHEDULES_MARK: &str = "schedules.mark";
+/// Name of the mark up to which the ends of executions were served.
+const REACTIONS_MARK: &str = "reactions.mark";
 /// Longest wait for the read models of a folder that was just opened.
 const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -37,6 +44,10 @@ pub struct App {
     pub log: Arc<dyn EventLog>,
     /// What drives executions; it does nothing until it is started.
     pub engine: Engine,
+    /// What begins executions by the clock; it does nothing until it is started.
+    pub scheduler: Scheduler,
+    /// What follows from the ends of executions; it does nothing until it is started.
+    pub reactions: Reactions,
     /// The API's state.
     pub api: ApiState,
     read_models: Arc<ReadModels>,
@@ -97,6 +108,8 @@ impl App {
         let keys = credential_keys(config, store.key_place(config))?;
         let credentials = Credentials::new(commands.clone(), keys, Arc::new(SystemIds));
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
+        let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
+        let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()));
         let parts = EngineParts {
             log: Arc::clone(&log),
             registry: Arc::new(registry),
@@ -107,6 +120,7 @@ impl App {
                 outbound: config.outbound(),
                 credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
                 recall: Arc::new(NoRecall),
+                sub_workflows: Arc::new(calls),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
         };
@@ -131,9 +145,7 @@ impl App {
             actor: actor(),
             webhooks: WebhookOptions { secrets: Arc::new(credentials.clone()), ..config.webhooks() },
         });
-        // It follows the log from now on, so that calls find it ready.
-        commands.directory();
-        Ok(Self { commands, log, engine: Engine::new(parts, options), api, read_models, store })
+        Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
     }
 
     /// Lets the read models follow the log.
@@ -157,6 +169,8 @@ impl App {
     /// Stops everything in order: no new work, then the engine, the snapshots, the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
+        self.scheduler.stop().await;
+        self.reactions.stop().await;
         self.engine.stop().await;
         self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
@@ -164,4 +178,29 @@ impl App {
         }
         self.store.close().await;
     }
+}
+
+/// What begins executions by the clock, and what follows from their ends. Any number of processes may run both.
+fn background(
+    store: &Store,
+    config: &Config,
+    commands: &Commands,
+    sub_workflows: Arc<dyn SubWorkflows>,
+) -> (Scheduler, Reactions) {
+    let scheduler = Scheduler::new(SchedulerParts {
+        commands: commands.clone(),
+        directory: commands.directory().clone(),
+        timer: Arc::new(ClockTimer(Arc::clone(commands.clock()))),
+        mark: store.mark(SCHEDULES_MARK),
+        timezone: config.timezone,
+    });
+    let reactions = Reactions::new(ReactionsParts {
+        log: Arc::clone(&store.log),
+        commands: commands.clone(),
+        directory: commands.directory().clone(),
+        sub_workflows,
+        mark: store.mark(REACTIONS_MARK),
+        public_url: Arc::from(config.public_url()),
+    });
+    (scheduler, reactions)
 }

@@ -13,7 +13,9 @@ use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::checkpoint::CheckpointStore;
+use timeloom_engine::mark::Mark;
 use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
+use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -86,6 +88,22 @@ impl CheckpointStore for MemoryCheckpoint {
     }
 }
 
+/// A mark in memory.
+#[derive(Default)]
+pub(crate) struct MemoryMark(pub(crate) Mutex<Option<u64>>);
+
+#[async_trait]
+impl Mark for MemoryMark {
+    async fn load(&self) -> Result<Option<u64>, LogError> {
+        Ok(*self.0.lock().unwrap())
+    }
+
+    async fn save(&self, number: u64) -> Result<(), LogError> {
+        *self.0.lock().unwrap() = Some(number);
+        Ok(())
+    }
+}
+
 /// Everything around an engine.
 pub(crate) struct World {
     pub(crate) log: Arc<MemoryLog>,
@@ -124,6 +142,12 @@ impl World {
         Self { continue_as_new: ContinueAsNew { events_max, ..ContinueAsNew::default() }, ..Self::new() }
     }
 
+    /// Runs of other workflows, as the engine has them.
+    pub(crate) fn sub_workflows(&self) -> SubWorkflowCalls {
+        let log = Arc::clone(&self.log) as Arc<dyn EventLog>;
+        SubWorkflowCalls::new(log, self.commands.clone(), self.commands.directory().clone())
+    }
+
     /// An engine that was not started.
     pub(crate) fn engine(&self) -> Engine {
         self.engine_with(1_000)
@@ -144,6 +168,7 @@ impl World {
             ids: Arc::clone(&self.ids),
             services: Arc::new(Services {
                 credentials: Arc::new(self.credentials.clone()),
+                sub_workflows: Arc::new(self.sub_workflows()),
                 ..Services::new(OutboundPolicy::default())
             }),
             checkpoints: Arc::clone(&self.checkpoints) as Arc<dyn CheckpointStore>,

@@ -11,8 +11,8 @@ use timeloom_domain::definition::Node;
 use timeloom_domain::execution::{ExecutionEvent, Response, ResponseBody, ResumeKind, ResumeRule};
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{
-    Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType, NodeWait,
-    PureNode, RequiredInputs, SharedNodeType, WaitNode,
+    Behaviour, CallTarget, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType,
+    NodeWait, PureNode, RequiredInputs, SharedNodeType, SubWorkflowCall, WaitNode,
 };
 use timeloom_expressions::scope::{Found, Lookup};
 use timeloom_store::{Direction, EventLog, Filter, MemoryLog, RecordedEvent, Revision, TenantScope, codec};
@@ -117,6 +117,49 @@ impl NodeType for Pass {
 
     fn behaviour(&self) -> Behaviour<'_> {
         Behaviour::PassThrough
+    }
+}
+
+/// A type that runs another workflow.
+struct Call;
+
+impl NodeType for Call {
+    fn definition(&self) -> NodeDefinition {
+        definition("test.call", NodeRole::Effect, false)
+    }
+
+    fn waits_for_others(&self) -> bool {
+        true
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Effect(self)
+    }
+}
+
+#[async_trait]
+impl EffectNode for Call {
+    /// Calls the workflow `workflow`, or the one that `inline` holds, once for each item.
+    async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let target = called(run);
+        let waits = run.raw_parameter("forget").is_none();
+        let mut given = Vec::new();
+        for (number, item) in run.items().iter().enumerate() {
+            let (node, target, items) = (run.node.name.clone(), target.clone(), vec![item.clone()]);
+            let call = SubWorkflowCall { node, target, items, number, waits };
+            let items = run.services.sub_workflows.call(&run.caller, call).await?;
+            given.extend(items.into_iter().flatten().map(|item| item.paired_with(number)));
+        }
+        Ok(NodeOutput::single(given))
+    }
+}
+
+/// The workflow that the parameters name or hold.
+fn called(run: &NodeRun<'_>) -> CallTarget {
+    let text = |name: &str| run.raw_parameter(name).and_then(Value::as_str).map(str::to_owned);
+    match (text("workflow"), text("inline")) {
+        (Some(reference), _) => CallTarget::Named { reference, name: None },
+        (None, source) => CallTarget::Inline { source: source.unwrap() },
     }
 }
 
@@ -285,6 +328,9 @@ pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry
     NodeRegistry::new([
         Arc::new(Pass("test.trigger", NodeRole::Trigger)) as SharedNodeType,
         Arc::new(Pass("test.pass", NodeRole::Pure)),
+        Arc::new(Pass("n8n-nodes-base.executeWorkflowTrigger", NodeRole::Trigger)),
+        Arc::new(Pass("n8n-nodes-base.errorTrigger", NodeRole::Trigger)),
+        Arc::new(Call),
         Arc::new(Effect { calls: Arc::clone(calls), log: Arc::downgrade(log) }),
         Arc::new(Wait),
         pure("test.give", false, Box::new(give)),
