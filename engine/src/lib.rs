@@ -17,6 +17,7 @@ pub mod node;
 mod open;
 pub mod plan;
 pub mod reactions;
+pub mod recall;
 mod restore;
 pub mod runner;
 pub mod schedule;

@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services, SubWorkflows};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
 use timeloom_engine::reactions::{Reactions, ReactionsParts};
+use timeloom_engine::recall::LoggedRecall;
 use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
 use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
@@ -119,7 +120,7 @@ impl App {
             services: Arc::new(Services {
                 outbound: config.outbound(),
                 credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
-                recall: Arc::new(NoRecall),
+                recall: Arc::new(LoggedRecall::new(commands.clone())),
                 sub_workflows: Arc::new(calls),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
