@@ -176,7 +176,7 @@ impl World {
 
     pub(crate) async fn start(&self, workflow_id: WorkflowId, mode: ExecutionMode) -> ExecutionId {
         let (version, start_node, items) = (None, None, None);
-        let start = StartExecution { execution_id: None, workflow_id, version, mode, start_node, items };
+        let start = StartExecution { version, mode, start_node, items, ..StartExecution::by_hand(workflow_id) };
         self.commands.start_execution(&self.context(), start).await.unwrap().value
     }
 
