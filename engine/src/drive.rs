@@ -5,20 +5,24 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
+use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{AppendError, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::PlaceRequest;
 use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
 use crate::chain::{ChainError, ContinueAsNew, earlier_data, place_after, place_of, stream_of};
+use crate::lane::Lane;
 use crate::machine::Machine;
+use crate::open::Outcome;
+use crate::places::Place;
 use crate::plan::{Plan, PlanError};
 use crate::runner::{Age, Engine, Inner};
+use crate::shards::Hold;
 use crate::writer::{ExecutionWriter, FirstEvent, WriteError};
 
 /// How often an execution is taken up again after a failure of the log before it is left for the next start.
@@ -51,10 +55,20 @@ enum DriveError {
 
 /// Where an attempt at driving an execution ended.
 enum Turn {
-    /// At its end; false when it rests unfinished.
-    Ended(bool),
+    /// There.
+    Over(Outcome),
     /// In a stream that has begun: it is to be read.
     NextStream,
+}
+
+/// By what right this process drives an execution.
+pub(crate) struct Ownership {
+    /// The execution's shard.
+    pub(crate) hold: Arc<Hold>,
+    /// Whether another may have driven it before, which is to be kept out.
+    pub(crate) takes_over: bool,
+    /// Ends the driving: the execution was cancelled, or the shard is lost.
+    pub(crate) cancelled: CancellationToken,
 }
 
 /// One execution under way.
@@ -64,9 +78,11 @@ pub(crate) struct Drive {
     started: Arc<RecordedEvent>,
     /// The stream by which it is known as open: it is the next one already while that has not begun.
     open_as: StreamKey,
+    hold: Arc<Hold>,
+    takes_over: bool,
     cancelled: CancellationToken,
     /// Its place among the executions under way; given up while it only waits.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     /// Root and number of the stream in its chain; `None` for the first.
     chained: Option<(ExecutionId, u32)>,
     /// The revision at which its stream is long enough to go on in another.
@@ -74,30 +90,30 @@ pub(crate) struct Drive {
 }
 
 impl Drive {
-    pub(crate) fn new(engine: &Engine, started: Arc<RecordedEvent>, cancelled: CancellationToken) -> Self {
+    pub(crate) fn new(engine: &Engine, started: Arc<RecordedEvent>, ownership: Ownership) -> Self {
         let (inner, open_as) = (Arc::clone(&engine.inner), started.stream.clone());
         let seam_at = inner.options.continue_as_new.next_look(Revision::default());
-        Self { inner, started, open_as, cancelled, place: None, chained: None, seam_at }
+        let Ownership { hold, takes_over, cancelled } = ownership;
+        Self { inner, started, open_as, hold, takes_over, cancelled, place: None, chained: None, seam_at }
     }
 
-    /// Drives it to its end, and answers the stream in which that is. `None` when it rests unfinished: the next start
-    /// takes it up again.
-    pub(crate) async fn run(mut self, age: Age) -> Option<StreamKey> {
-        let ended = self.drive(age).await;
-        ended.then_some(self.open_as)
+    /// Drives it as far as this process does, and answers the stream in which it is then.
+    pub(crate) async fn run(mut self, age: Age) -> (StreamKey, Outcome) {
+        let outcome = self.drive(age).await;
+        (self.open_as, outcome)
     }
 
-    async fn drive(&mut self, mut age: Age) -> bool {
-        self.place = self.inner.place(&self.cancelled).await;
+    async fn drive(&mut self, mut age: Age) -> Outcome {
+        self.take_place().await;
         if self.place.is_none() {
-            return !self.inner.is_stopping();
+            return self.stopped();
         }
         let (mut faults, mut pause) = (0, FAULT_PAUSE);
         while faults < FAULT_RETRIES_MAX {
             let result = self.attempt(age).await;
             age = Age::Old;
             match result {
-                Ok(Turn::Ended(ended)) => return ended,
+                Ok(Turn::Over(outcome)) => return outcome,
                 Ok(Turn::NextStream) => {
                     (faults, pause) = (0, FAULT_PAUSE);
                     continue;
@@ -117,10 +133,10 @@ impl Drive {
                 Err(DriveError::Log(LogError::Storage(error)))
                 | Err(DriveError::Chain(ChainError::Log(LogError::Storage(error)))) => {
                     tracing::warn!(execution = %self.started.stream, %error, "the log cannot be read; trying again");
-                    self.inner.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
+                    self.hold.leaving.run_until_cancelled(tokio::time::sleep(pause)).await;
                     pause = (2 * pause).min(OUTAGE_PAUSE_MAX);
-                    if self.inner.is_stopping() {
-                        return false;
+                    if self.hold.is_over() {
+                        return Outcome::Rests;
                     }
                     continue;
                 }
@@ -131,15 +147,20 @@ impl Drive {
                 }
             }
             faults += 1;
-            if self.inner.is_stopping() {
-                return false;
+            if self.hold.is_over() {
+                return Outcome::Rests;
             }
         }
         self.fail("the execution could not be carried on: see the server's log").await
     }
 
+    /// How it stands when its driving was stopped from outside: cancelled, which is in the log, or to be driven by others.
+    fn stopped(&self) -> Outcome {
+        if self.hold.is_over() { Outcome::Rests } else { Outcome::Ended }
+    }
+
     /// Takes down that the execution cannot go on.
-    async fn fail(&self, message: &str) -> bool {
+    async fn fail(&self, message: &str) -> Outcome {
         let result = async {
             let (mut writer, _) = self.read(Age::Old).await?;
             let status = writer.state().status;
@@ -159,7 +180,7 @@ impl Drive {
         if !ended {
             tracing::error!(execution = %self.started.stream, "the execution rests until the next start");
         }
-        ended
+        if ended { Outcome::Ended } else { Outcome::Rests }
     }
 
     async fn attempt(&mut self, age: Age) -> Result<Turn, DriveError> {
@@ -169,9 +190,18 @@ impl Drive {
             _ => None,
         };
         if writer.state().status.has_ended() && left_for.is_none() {
-            return Ok(Turn::Ended(true));
+            return Ok(Turn::Over(Outcome::Ended));
         }
-        let Some(machine) = self.machine(&events).await? else { return Ok(Turn::Ended(true)) };
+        if !self.may_drive(&events) {
+            return Ok(Turn::Over(Outcome::Rests));
+        }
+        if let Some(until_ms) = self.holds_still(writer.state()) {
+            return Ok(Turn::Over(Outcome::Waits(until_ms)));
+        }
+        if left_for.is_none() {
+            self.take_over(&events, &mut writer).await?;
+        }
+        let Some(machine) = self.machine(&events).await? else { return Ok(Turn::Over(Outcome::Ended)) };
         self.chained = place_of(events.first());
         if let Some(left_for) = left_for {
             return self.begin_left(&writer, &machine, left_for).await;
@@ -182,8 +212,8 @@ impl Drive {
         drop(events);
         let mut worker = self.worker(machine);
         loop {
-            if self.cancelled.is_cancelled() {
-                return Ok(Turn::Ended(!self.inner.is_stopping()));
+            if self.cancelled.is_cancelled() || self.hold.is_over() {
+                return Ok(Turn::Over(self.stopped()));
             }
             if writer.revision().0 >= self.seam_at && worker.machine.may_continue() {
                 self.go_on_in_next(&mut writer, &worker.machine).await?;
@@ -196,7 +226,7 @@ impl Drive {
             }
             match pause {
                 Pause::Flush => {}
-                Pause::Ended => return Ok(Turn::Ended(!self.inner.is_stopping())),
+                Pause::Ended => return Ok(Turn::Over(self.stopped())),
                 Pause::Retry(at_ms) => self.sleep_until(at_ms).await,
                 Pause::Effect(task) => {
                     if let Some(Pause::Retry(at_ms)) = self.carry_out(*task, &mut worker, &mut writer).await? {
@@ -205,6 +235,68 @@ impl Drive {
                 }
             }
         }
+    }
+
+    /// Whether no newer owner of the execution's shard has taken it over.
+    fn may_drive(&self, events: &[ExecutionEvent]) -> bool {
+        self.hold.is_valid() && owner_epoch(events).is_none_or(|epoch| epoch <= self.hold.lease.epoch.0)
+    }
+
+    /// Keeps whoever drove the execution before from taking anything down: what it appends next expects a revision that has
+    /// passed.
+    async fn take_over(&self, events: &[ExecutionEvent], writer: &mut ExecutionWriter) -> Result<(), DriveError> {
+        let epoch = self.hold.lease.epoch.0;
+        // Where only one process can have the log there is nobody to keep out.
+        if !self.takes_over || epoch == 0 || owner_epoch(events) == Some(epoch) {
+            return Ok(());
+        }
+        let (worker, at_ms) = (self.inner.parts.leases.worker().to_string(), self.inner.parts.clock.now_ms());
+        Ok(writer.record(&[ExecutionEvent::ExecutionTakenOver { worker, epoch, at_ms }]).await?)
+    }
+
+    /// Until when an execution is held up, as its events say; `None` when it goes on.
+    fn holds_still(&self, state: &Execution) -> Option<Option<i64>> {
+        if state.paused.is_some() {
+            return Some(None);
+        }
+        let wait = state.waiting.as_ref()?;
+        let is_over = wait.until_ms.is_some_and(|until_ms| until_ms <= self.inner.parts.clock.now_ms());
+        (!is_over).then_some(wait.until_ms)
+    }
+
+    /// Waits for a place among the executions under way; there is none when the driving ends before.
+    async fn take_place(&mut self) {
+        let request = self.place_request().await;
+        self.place = tokio::select! {
+            biased;
+            () = self.cancelled.cancelled() => None,
+            () = self.hold.leaving.cancelled() => None,
+            place = self.inner.places.take(request) => Some(place),
+        };
+    }
+
+    async fn place_request(&self) -> PlaceRequest {
+        let Lane { name, priority, .. } = Lane::of(&self.started);
+        let (tenant, order) = (self.started.stream.tenant, self.started.position.0);
+        let lane = match name {
+            Some(name) => self.concurrency_max().await.map(|limit| (name, limit)),
+            None => None,
+        };
+        PlaceRequest { tenant, lane, priority, order }
+    }
+
+    /// How many executions of the workflow may run at once. A plan that cannot be made is a failure that comes up later.
+    async fn concurrency_max(&self) -> Option<usize> {
+        let event = codec::decode::<ExecutionEvent>(&self.started).ok()?;
+        let start = match &event {
+            ExecutionEvent::ExecutionStarted(start) => start,
+            ExecutionEvent::ExecutionContinued(continuation) => &continuation.start,
+            ExecutionEvent::ExecutionRetried(retry) => &retry.start,
+            _ => return None,
+        };
+        let limit = self.plan(start).await.ok()?.definition.settings.concurrency?;
+        // A limit of none would be for ever.
+        Some(usize::try_from(limit).unwrap_or(usize::MAX).max(1))
     }
 
     /// The machine after all events of its stream; `None` without a beginning.
@@ -253,7 +345,7 @@ impl Drive {
     ) -> Result<Turn, DriveError> {
         let summary = self.summary(machine, at_ms)?;
         let begun = self.begin_next(writer, next, &summary).await?;
-        Ok(if begun.is_some() { Turn::NextStream } else { Turn::Ended(true) })
+        Ok(if begun.is_some() { Turn::NextStream } else { Turn::Over(Outcome::Ended) })
     }
 
     fn summary(&self, machine: &Machine, at_ms: i64) -> Result<FirstEvent, DriveError> {
@@ -277,7 +369,7 @@ impl Drive {
         self.open_as = stream.clone();
         let parts = &self.inner.parts;
         let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream.clone())
-            .until(self.inner.stopping.clone());
+            .until(self.hold.lost.clone());
         let appended = writer.begin(summary, left).await?;
         let Some(recorded) = appended.events.into_iter().next() else { return Ok(None) };
         self.inner.lock_open().moved(&stream, recorded.position);
@@ -294,6 +386,9 @@ impl Drive {
         worker: &mut Worker,
         writer: &mut ExecutionWriter,
     ) -> Result<Option<Pause>, DriveError> {
+        if !self.hold.is_valid() {
+            return Ok(None);
+        }
         let began = Instant::now();
         let result = tokio::select! {
             () = self.cancelled.cancelled() => return Ok(None),
@@ -325,13 +420,14 @@ impl Drive {
         if wait_ms > 0 {
             self.place = None;
             self.sleep(Duration::from_millis(wait_ms)).await;
-            self.place = self.inner.place(&self.cancelled).await;
+            self.take_place().await;
         }
     }
 
     async fn sleep(&self, time: Duration) {
         tokio::select! {
             () = self.cancelled.cancelled() => {}
+            () = self.hold.leaving.cancelled() => {}
             () = tokio::time::sleep(time) => {}
         }
     }
@@ -362,8 +458,8 @@ impl Drive {
     async fn read(&self, age: Age) -> Result<(ExecutionWriter, Vec<ExecutionEvent>), DriveError> {
         let parts = &self.inner.parts;
         let stream = self.started.stream.clone();
-        let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream)
-            .until(self.inner.stopping.clone());
+        let mut writer =
+            ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream).until(self.hold.lost.clone());
         let mut events = Vec::new();
         let mut fold = |recorded: &RecordedEvent, writer: &mut ExecutionWriter| {
             let event = codec::decode::<ExecutionEvent>(recorded)?;
@@ -413,4 +509,12 @@ impl Drive {
         self.inner.keep_plan(key, &plan);
         Ok(plan)
     }
+}
+
+/// The newest epoch in which a process took the execution over in its present stream.
+fn owner_epoch(events: &[ExecutionEvent]) -> Option<u64> {
+    events.iter().rev().find_map(|event| match event {
+        ExecutionEvent::ExecutionTakenOver { epoch, .. } => Some(*epoch),
+        _ => None,
+    })
 }

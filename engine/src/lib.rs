@@ -3,17 +3,22 @@
 //! Nothing here reads a projection or answers a query. Invariant: an effect begins only after the log holds the event
 //! that says so.
 
+pub mod admission;
 mod attempt;
 mod burst;
 pub mod chain;
 pub mod checkpoint;
 mod drive;
+mod follow;
+mod lane;
 pub mod lookup;
 pub mod machine;
 pub mod node;
 mod open;
+mod places;
 pub mod plan;
 pub mod runner;
+mod shards;
 pub mod writer;
 
 pub use chain::ContinueAsNew;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
 use timeloom_store::DurabilityChoice;
+use timeloom_store::leases::{Role, Roles};
 
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
@@ -110,9 +111,26 @@ pub struct ServeConfig {
     /// Address to listen on. Until sign-in exists, only loopback addresses are accepted.
     #[arg(long, env = "TIMELOOM_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// What this process does: `api` answers requests, `engine` drives executions, `projector` folds read models, `scheduler`
+    /// fires schedules. Processes of one database may share the work; a data folder has one process, which does all of it.
+    #[arg(
+        long,
+        env = "TIMELOOM_ROLES",
+        value_delimiter = ',',
+        default_value = "api,engine,projector,scheduler",
+        value_name = "ROLE"
+    )]
+    pub roles: Vec<Role>,
     /// Keep the log in memory: everything is gone when the server stops. For trying out and for measurements.
     #[arg(long)]
     pub in_memory: bool,
+}
+
+impl ServeConfig {
+    /// What this process does.
+    pub fn roles(&self) -> Roles {
+        self.roles.iter().copied().collect()
+    }
 }
 
 /// Longest time for one request of an HTTP Request node, its answer included.

@@ -1,7 +1,7 @@
 //! The leases of a log that only one process can have: all shards, always. Nobody is to be kept out, so the epoch is 0.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -16,18 +16,25 @@ use crate::log::LogError;
 pub struct AllShards {
     id: WorkerId,
     roles: Roles,
-    address: String,
+    address: OnceLock<String>,
     clock: Arc<dyn Clock>,
     started_at: DateTime<Utc>,
     held: watch::Sender<Held>,
 }
 
 impl AllShards {
-    /// All shards for this process, which starts now and answers at `address`.
-    pub fn new(id: WorkerId, roles: Roles, address: String, clock: Arc<dyn Clock>) -> Self {
+    /// All shards for this process, which starts now.
+    pub fn new(id: WorkerId, roles: Roles, clock: Arc<dyn Clock>) -> Self {
         let lease = Lease { epoch: Epoch(0), since: Position::START, is_leaving: false };
         let shards = Shard::all().map(|shard| (shard, lease)).collect();
+        let address = OnceLock::new();
         Self { id, roles, address, started_at: clock.now(), clock, held: watch::Sender::new(Held { shards }) }
+    }
+
+    /// Joins the workers, of which there is one, as one that answers at `address`.
+    pub fn join(&self, address: &str) {
+        // Whoever joins again is where it was.
+        let _ = self.address.set(address.to_owned());
     }
 }
 
@@ -62,14 +69,15 @@ impl Leases for AllShards {
 impl Workers for AllShards {
     async fn workers(&self) -> Result<Vec<Worker>, LogError> {
         let shards = self.held.borrow().shards.keys().copied().collect();
-        Ok(vec![Worker {
+        let worker = |address: &String| Worker {
             id: self.id,
             roles: self.roles.clone(),
-            address: self.address.clone(),
+            address: address.clone(),
             started_at: self.started_at,
             heartbeat_at: self.clock.now(),
             is_live: true,
             shards,
-        }])
+        };
+        Ok(self.address.get().map(worker).into_iter().collect())
     }
 }

@@ -161,6 +161,10 @@ async fn a_mark_is_shared_and_never_moves_back() {
     one.set_mark("engine", Position(7)).await.unwrap();
     other.set_mark("engine", Position(5)).await.unwrap();
     assert_eq!(other.mark("engine").await.unwrap(), Position(7));
+    assert_eq!(one.note("open").await.unwrap(), None);
+    one.set_note("open", Position(7), "seven").await.unwrap();
+    other.set_note("open", Position(5), "five").await.unwrap();
+    assert_eq!(other.note("open").await.unwrap(), Some((Position(7), "seven".to_owned())));
 }
 
 #[tokio::test]
