@@ -13,3 +13,4 @@ mod node_types;
 mod outputs;
 mod paired;
 mod recovery;
+mod shares;

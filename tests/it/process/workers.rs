@@ -222,8 +222,10 @@ async fn executions_go_on_after_an_outage_of_the_database_that_is_shorter_and_on
 
     let mut executions = begin(&one, &workflows.0, 8).await;
     short.asked_times(8).await;
-    postgres.kill();
-    postgres.start();
+    // As short as an outage gets: every connection is gone, and new ones are taken.
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    database.client().await.query_one(cut, &[]).await.unwrap();
     short.open();
     all_completed(&other, &executions).await;
 
