@@ -22,10 +22,6 @@ use crate::clock::MachineClock;
 use crate::config::Config;
 use crate::store::Store;
 
-/// Executions under way at once.
-const EXECUTIONS_MAX: usize = 4_096;
-/// Executions of one tenant under way at once: some places are always left for others.
-const TENANT_EXECUTIONS_MAX: usize = 3_584;
 /// Computations at once for each thread: more than one, so that a slow script does not hold up the rest.
 const BURSTS_PER_THREAD: usize = 8;
 /// Longest wait for the read models of a folder that was just opened.
@@ -102,8 +98,8 @@ impl App {
             timezone: config.timezone,
             vars: Arc::default(),
             env: Arc::new(config.expression_environment()),
-            executions_max: EXECUTIONS_MAX,
-            tenant_executions_max: TENANT_EXECUTIONS_MAX,
+            executions_max: config.executions_max as usize,
+            tenant_executions_max: config.tenant_executions_max as usize,
             bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),

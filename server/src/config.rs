@@ -66,6 +66,28 @@ pub struct Config {
     /// Threads that answer requests and compute; the number of processors when absent.
     #[arg(long, global = true, env = "TIMELOOM_WORKERS", help_heading = "Settings")]
     pub workers: Option<usize>,
+    /// Executions under way at once in this process; more wait for a place.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_EXECUTIONS_MAX",
+        default_value_t = 4_096,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Settings"
+    )]
+    pub executions_max: u32,
+    /// The same for one tenant, so that places are left for others.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_TENANT_EXECUTIONS_MAX",
+        default_value_t = 3_584,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Settings"
+    )]
+    pub tenant_executions_max: u32,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `timeloom_engine=debug`.
     #[arg(long, global = true, env = "TIMELOOM_LOG", default_value = "warn", help_heading = "Settings")]
     pub log: String,

@@ -268,6 +268,8 @@ async fn roles_can_be_shared_out_between_processes() {
     let table = String::from_utf8(verb(&["workers", "list", "--database", database.url()]).stdout).unwrap();
     assert!(table.contains(&engine.url) && table.contains("projector,scheduler"), "{table}");
 
+    let roles = api.ask("{ projections { role } }", json!({})).await;
+    assert!(roles["projections"].as_array().unwrap().iter().all(|row| row["role"] == "STANDBY"), "{roles}");
     // Whoever leaves in order leaves at once.
     engine.stop();
     let left = verb_json(&["workers", "list", "--json", "--server", &api.url]);
