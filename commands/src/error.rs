@@ -15,6 +15,9 @@ pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
 /// The word for a workflow that is not there.
 pub(crate) const WORKFLOW_NOT_FOUND: &str = "WORKFLOW_NOT_FOUND";
 
+/// The word for a version of a workflow that takes no calls and schedules.
+pub const WORKFLOW_NOT_ACTIVE: &str = "WORKFLOW_NOT_ACTIVE";
+
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -59,6 +62,11 @@ impl Refusal {
     /// A refusal without a list of problems.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), problems: Vec::new() }
+    }
+
+    /// A refusal of settings, with what is wrong with each.
+    pub fn of_settings(error: DefinitionError) -> Self {
+        Self { code: "INVALID_SETTINGS", ..Self::from(error) }
     }
 }
 

@@ -4,25 +4,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionStatus, StartFacts};
+use timeloom_domain::definition::WorkflowDurability;
+use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::ExecutionId;
-use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::log::READ_EVENTS_MAX;
-use timeloom_store::{AppendError, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_store::{AppendError, AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::PlaceRequest;
 use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
-use crate::chain::{ChainError, ContinueAsNew, earlier_data, place_after, place_of, stream_of};
-use crate::lane::Lane;
-use crate::machine::Machine;
-use crate::open::Outcome;
-use crate::places::Place;
-use crate::plan::{Plan, PlanError};
+use crate::chain::{ChainError, ContinueAsNew, place_after, place_of, stream_of};
+use crate::flight::{Flight, Landed, LandedEffect};
+use crate::machine::{Machine, Task};
+use crate::open::{Outcome, Reins};
+use crate::places::{self, Place};
+use crate::restore::{self, RestoreError};
 use crate::runner::{Age, Engine, Inner};
-use crate::shards::Hold;
+use crate::shards::Ownership;
 use crate::writer::{ExecutionWriter, FirstEvent, WriteError};
 
 /// How often an execution is taken up again after a failure of the log before it is left for the next start.
@@ -31,6 +30,10 @@ const FAULT_RETRIES_MAX: u32 = 5;
 const FAULT_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause before a log that cannot be read is tried again.
 const OUTAGE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for which an execution stays in memory, in milliseconds.
+const KEPT_WAIT_MAX_MS: i64 = 10_000;
+/// How often somebody else may write into a stream while the end of one effect is taken down.
+const FOREIGN_WRITES_MAX: usize = 100;
 /// Longest pause before another attempt, in milliseconds, whatever the clock does meanwhile.
 const RETRY_WAIT_MAX_MS: u64 = 5_000;
 
@@ -42,15 +45,65 @@ enum DriveError {
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
-    Plan(#[from] PlanError),
-    #[error("the workflow of the execution is not in the log at revision {0}")]
-    NoWorkflow(u64),
-    #[error(transparent)]
-    Chain(#[from] ChainError),
+    Restore(#[from] RestoreError),
     #[error("the id of the execution is not one: {0}")]
     Id(StreamKey),
     #[error("the computation was torn down: {0}")]
     Torn(#[from] tokio::task::JoinError),
+}
+
+impl DriveError {
+    /// Whether the same would happen again.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Restore(error) => match error {
+                RestoreError::Log(_) | RestoreError::Chain(ChainError::Log(_)) => false,
+                RestoreError::Chain(ChainError::Broken(_)) => true,
+                RestoreError::Plan(_)
+                | RestoreError::NoWorkflow(_)
+                | RestoreError::NoSource(_)
+                | RestoreError::TooDeep => true,
+            },
+            Self::Write(WriteError::Append(AppendError::TooLarge { .. })) => true,
+            Self::Log(_) | Self::Write(_) | Self::Id(_) | Self::Torn(_) => false,
+        }
+    }
+
+    /// Whether the log is out of reach, and may be back at any time.
+    fn is_outage(&self) -> bool {
+        let error = match self {
+            Self::Log(error)
+            | Self::Restore(RestoreError::Log(error) | RestoreError::Chain(ChainError::Log(error)))
+            | Self::Write(WriteError::Log(error) | WriteError::Append(AppendError::Log(error))) => error,
+            _ => return false,
+        };
+        matches!(error, LogError::Storage(_))
+    }
+}
+
+/// Whether an event only says that the execution is to be held up, or is not any more.
+fn holds_up(event: &ExecutionEvent) -> bool {
+    matches!(
+        event,
+        ExecutionEvent::ExecutionPaused { .. }
+            | ExecutionEvent::ExecutionUnpaused { .. }
+            | ExecutionEvent::ExecutionBreakpointsChanged { .. }
+    )
+}
+
+/// What the steps of an execution survive, as its workflow says.
+fn asked(machine: &Machine) -> AskedDurability {
+    match machine.plan().definition.settings.durability {
+        None => AskedDurability::OfTheLog,
+        Some(WorkflowDurability::Strict) => AskedDurability::Strict,
+        Some(WorkflowDurability::Relaxed) => AskedDurability::Relaxed,
+    }
+}
+
+/// Where a request makes an execution go on: what a node appends to it is the node's own.
+fn resume_url(public_url: &str, execution_id: &str, start: &StartFacts) -> String {
+    let path = execution_id.parse().map(|id| start.resume_path(id)).unwrap_or_default();
+    format!("{public_url}{path}")
 }
 
 /// Where an attempt at driving an execution ended.
@@ -59,16 +112,8 @@ enum Turn {
     Over(Outcome),
     /// In a stream that has begun: it is to be read.
     NextStream,
-}
-
-/// By what right this process drives an execution.
-pub(crate) struct Ownership {
-    /// The execution's shard.
-    pub(crate) hold: Arc<Hold>,
-    /// Whether another may have driven it before, which is to be kept out.
-    pub(crate) takes_over: bool,
-    /// Ends the driving: the execution was cancelled, or the shard is lost.
-    pub(crate) cancelled: CancellationToken,
+    /// Somebody else wrote into the stream: it is to be read again.
+    Again,
 }
 
 /// One execution under way.
@@ -78,23 +123,28 @@ pub(crate) struct Drive {
     started: Arc<RecordedEvent>,
     /// The stream by which it is known as open: it is the next one already while that has not begun.
     open_as: StreamKey,
-    hold: Arc<Hold>,
-    takes_over: bool,
+    ownership: Ownership,
+    /// The execution was cancelled, or its shard is lost.
     cancelled: CancellationToken,
+    nudged: Arc<Notify>,
     /// Its place among the executions under way; given up while it only waits.
     place: Option<Place>,
     /// Root and number of the stream in its chain; `None` for the first.
     chained: Option<(ExecutionId, u32)>,
     /// The revision at which its stream is long enough to go on in another.
     seam_at: u64,
+    /// When this began, in milliseconds since 1970.
+    began_ms: i64,
 }
 
 impl Drive {
-    pub(crate) fn new(engine: &Engine, started: Arc<RecordedEvent>, ownership: Ownership) -> Self {
+    pub(crate) fn new(engine: &Engine, started: Arc<RecordedEvent>, ownership: Ownership, reins: Reins) -> Self {
+        let Reins { cancelled, nudged } = reins;
         let (inner, open_as) = (Arc::clone(&engine.inner), started.stream.clone());
         let seam_at = inner.options.continue_as_new.next_look(Revision::default());
-        let Ownership { hold, takes_over, cancelled } = ownership;
-        Self { inner, started, open_as, hold, takes_over, cancelled, place: None, chained: None, seam_at }
+        let began_ms = inner.parts.clock.now_ms();
+        let (place, chained) = (None, None);
+        Self { inner, started, open_as, ownership, cancelled, nudged, place, chained, seam_at, began_ms }
     }
 
     /// Drives it as far as this process does, and answers the stream in which it is then.
@@ -104,7 +154,7 @@ impl Drive {
     }
 
     async fn drive(&mut self, mut age: Age) -> Outcome {
-        self.take_place().await;
+        self.place_again().await;
         if self.place.is_none() {
             return self.stopped();
         }
@@ -114,28 +164,22 @@ impl Drive {
             age = Age::Old;
             match result {
                 Ok(Turn::Over(outcome)) => return outcome,
-                Ok(Turn::NextStream) => {
+                // Somebody else wrote: a cancellation, a pause, a newer owner. The log says what when it is read again.
+                Ok(Turn::NextStream | Turn::Again) | Err(DriveError::Write(WriteError::Overtaken)) => {
+                    if self.ownership.is_over() {
+                        return Outcome::Rests;
+                    }
                     (faults, pause) = (0, FAULT_PAUSE);
+                    self.place_again().await;
                     continue;
                 }
-                // A cancellation, or a newer owner: the log says which when it is read again.
-                Err(DriveError::Write(WriteError::Overtaken)) => {}
-                // The same would happen again.
-                Err(
-                    error @ (DriveError::Plan(_)
-                    | DriveError::NoWorkflow(_)
-                    | DriveError::Chain(ChainError::Broken(_))
-                    | DriveError::Write(WriteError::Append(AppendError::TooLarge { .. }))),
-                ) => {
-                    return self.fail(&error.to_string()).await;
-                }
+                Err(error) if error.is_final() => return self.fail(&error.to_string()).await,
                 // Out of reach is not broken: the execution waits as long as the log does.
-                Err(DriveError::Log(LogError::Storage(error)))
-                | Err(DriveError::Chain(ChainError::Log(LogError::Storage(error)))) => {
-                    tracing::warn!(execution = %self.started.stream, %error, "the log cannot be read; trying again");
-                    self.hold.leaving.run_until_cancelled(tokio::time::sleep(pause)).await;
+                Err(error) if error.is_outage() => {
+                    tracing::warn!(execution = %self.started.stream, %error, "the log is out of reach; trying again");
+                    self.ownership.leaving().run_until_cancelled(tokio::time::sleep(pause)).await;
                     pause = (2 * pause).min(OUTAGE_PAUSE_MAX);
-                    if self.hold.is_over() {
+                    if self.ownership.is_over() {
                         return Outcome::Rests;
                     }
                     continue;
@@ -147,7 +191,7 @@ impl Drive {
                 }
             }
             faults += 1;
-            if self.hold.is_over() {
+            if self.ownership.is_over() {
                 return Outcome::Rests;
             }
         }
@@ -156,7 +200,7 @@ impl Drive {
 
     /// How it stands when its driving was stopped from outside: cancelled, which is in the log, or to be driven by others.
     fn stopped(&self) -> Outcome {
-        if self.hold.is_over() { Outcome::Rests } else { Outcome::Ended }
+        if self.ownership.is_over() { Outcome::Rests } else { Outcome::Ended }
     }
 
     /// Takes down that the execution cannot go on.
@@ -184,6 +228,7 @@ impl Drive {
     }
 
     async fn attempt(&mut self, age: Age) -> Result<Turn, DriveError> {
+        self.inner.lock_open().listen(&self.open_as);
         let (mut writer, events) = self.read(age).await?;
         let left_for = match events.last() {
             Some(ExecutionEvent::ExecutionContinuedAsNew { next, at_ms }) => Some((*next, *at_ms)),
@@ -192,17 +237,13 @@ impl Drive {
         if writer.state().status.has_ended() && left_for.is_none() {
             return Ok(Turn::Over(Outcome::Ended));
         }
-        if !self.may_drive(&events) {
+        if self.ownership.is_kept_out(&events) {
             return Ok(Turn::Over(Outcome::Rests));
         }
-        if let Some(until_ms) = self.holds_still(writer.state()) {
-            return Ok(Turn::Over(Outcome::Waits(until_ms)));
-        }
-        if left_for.is_none() {
-            self.take_over(&events, &mut writer).await?;
-        }
-        let Some(machine) = self.machine(&events).await? else { return Ok(Turn::Over(Outcome::Ended)) };
+        let restored = restore::machine(&self.inner, &self.started.stream, &events).await?;
+        let Some(machine) = restored else { return Ok(Turn::Over(Outcome::Ended)) };
         self.chained = place_of(events.first());
+        writer.ask(asked(&machine));
         if let Some(left_for) = left_for {
             return self.begin_left(&writer, &machine, left_for).await;
         }
@@ -211,9 +252,22 @@ impl Drive {
         }
         drop(events);
         let mut worker = self.worker(machine);
+        let mut flight = Flight::default();
+        if worker.machine.in_flight().next().is_some() {
+            self.take_over(&mut writer).await?;
+            self.begin_those_under_way(&mut worker, &mut writer, &mut flight).await?;
+        }
         loop {
-            if self.cancelled.is_cancelled() || self.hold.is_over() {
+            if self.cancelled.is_cancelled() || !self.ownership.is_valid() {
                 return Ok(Turn::Over(self.stopped()));
+            }
+            if self.ownership.is_over() {
+                // Others are to go on: what is under way is brought to its end, and nothing is begun.
+                if flight.is_empty() {
+                    return Ok(Turn::Over(Outcome::Rests));
+                }
+                self.land(&mut worker, &mut writer, &mut flight).await?;
+                continue;
             }
             if writer.revision().0 >= self.seam_at && worker.machine.may_continue() {
                 self.go_on_in_next(&mut writer, &worker.machine).await?;
@@ -222,12 +276,30 @@ impl Drive {
             let (returned, events, pause) = self.compute(worker, room).await?;
             worker = returned;
             if !events.is_empty() {
+                self.take_over(&mut writer).await?;
+            }
+            if !flight.is_empty() {
+                self.record_effect(&mut worker, &mut writer, &events).await?;
+            } else if !events.is_empty() {
                 writer.record(&events).await?;
             }
             match pause {
                 Pause::Flush => {}
                 Pause::Ended => return Ok(Turn::Over(self.stopped())),
                 Pause::Retry(at_ms) => self.sleep_until(at_ms).await,
+                Pause::Await => self.land(&mut worker, &mut writer, &mut flight).await?,
+                Pause::Rest(_) if !flight.is_empty() => self.land(&mut worker, &mut writer, &mut flight).await?,
+                Pause::Rest(until_ms) => {
+                    if let Some(turn) = self.rest(until_ms).await {
+                        return Ok(turn);
+                    }
+                }
+                Pause::Effect(task) if worker.machine.is_parallel() => {
+                    self.take_off(*task, &worker, &mut flight);
+                    while flight.is_full() && !self.cancelled.is_cancelled() {
+                        self.land(&mut worker, &mut writer, &mut flight).await?;
+                    }
+                }
                 Pause::Effect(task) => {
                     if let Some(Pause::Retry(at_ms)) = self.carry_out(*task, &mut worker, &mut writer).await? {
                         self.sleep_until(at_ms).await;
@@ -237,84 +309,15 @@ impl Drive {
         }
     }
 
-    /// Whether no newer owner of the execution's shard has taken it over.
-    fn may_drive(&self, events: &[ExecutionEvent]) -> bool {
-        self.hold.is_valid() && owner_epoch(events).is_none_or(|epoch| epoch <= self.hold.lease.epoch.0)
-    }
-
     /// Keeps whoever drove the execution before from taking anything down: what it appends next expects a revision that has
-    /// passed.
-    async fn take_over(&self, events: &[ExecutionEvent], writer: &mut ExecutionWriter) -> Result<(), DriveError> {
-        let epoch = self.hold.lease.epoch.0;
-        // Where only one process can have the log there is nobody to keep out.
-        if !self.takes_over || epoch == 0 || owner_epoch(events) == Some(epoch) {
-            return Ok(());
+    /// passed. Done once, before anything else is taken down; an execution that stands still is not woken by it.
+    async fn take_over(&mut self, writer: &mut ExecutionWriter) -> Result<(), DriveError> {
+        if let Some(epoch) = self.ownership.to_take_over() {
+            let (worker, at_ms) = (self.inner.parts.leases.worker().to_string(), self.inner.parts.clock.now_ms());
+            writer.record(&[ExecutionEvent::ExecutionTakenOver { worker, epoch, at_ms }]).await?;
+            self.ownership.taken_over();
         }
-        let (worker, at_ms) = (self.inner.parts.leases.worker().to_string(), self.inner.parts.clock.now_ms());
-        Ok(writer.record(&[ExecutionEvent::ExecutionTakenOver { worker, epoch, at_ms }]).await?)
-    }
-
-    /// Until when an execution is held up, as its events say; `None` when it goes on.
-    fn holds_still(&self, state: &Execution) -> Option<Option<i64>> {
-        if state.paused.is_some() {
-            return Some(None);
-        }
-        let wait = state.waiting.as_ref()?;
-        let is_over = wait.until_ms.is_some_and(|until_ms| until_ms <= self.inner.parts.clock.now_ms());
-        (!is_over).then_some(wait.until_ms)
-    }
-
-    /// Waits for a place among the executions under way; there is none when the driving ends before.
-    async fn take_place(&mut self) {
-        let request = self.place_request().await;
-        self.place = tokio::select! {
-            biased;
-            () = self.cancelled.cancelled() => None,
-            () = self.hold.leaving.cancelled() => None,
-            place = self.inner.places.take(request) => Some(place),
-        };
-    }
-
-    async fn place_request(&self) -> PlaceRequest {
-        let Lane { name, priority, .. } = Lane::of(&self.started);
-        let (tenant, order) = (self.started.stream.tenant, self.started.position.0);
-        let lane = match name {
-            Some(name) => self.concurrency_max().await.map(|limit| (name, limit)),
-            None => None,
-        };
-        PlaceRequest { tenant, lane, priority, order }
-    }
-
-    /// How many executions of the workflow may run at once. A plan that cannot be made is a failure that comes up later.
-    async fn concurrency_max(&self) -> Option<usize> {
-        let event = codec::decode::<ExecutionEvent>(&self.started).ok()?;
-        let start = match &event {
-            ExecutionEvent::ExecutionStarted(start) => start,
-            ExecutionEvent::ExecutionContinued(continuation) => &continuation.start,
-            ExecutionEvent::ExecutionRetried(retry) => &retry.start,
-            _ => return None,
-        };
-        let limit = self.plan(start).await.ok()?.definition.settings.concurrency?;
-        // A limit of none would be for ever.
-        Some(usize::try_from(limit).unwrap_or(usize::MAX).max(1))
-    }
-
-    /// The machine after all events of its stream; `None` without a beginning.
-    async fn machine(&self, events: &[ExecutionEvent]) -> Result<Option<Machine>, DriveError> {
-        let mut machine = match events.first() {
-            Some(ExecutionEvent::ExecutionStarted(start)) => {
-                Machine::new(self.plan(start).await?, Arc::new((**start).clone()))
-            }
-            Some(ExecutionEvent::ExecutionContinued(continuation)) => {
-                let plan = self.plan(&continuation.start).await?;
-                let log = &self.inner.parts.log;
-                let data = earlier_data(log, &self.started.stream, &plan, continuation).await?;
-                Machine::continued(plan, continuation, data)
-            }
-            _ => return Ok(None),
-        };
-        events.iter().for_each(|event| machine.apply(event));
-        Ok(Some(machine))
+        Ok(())
     }
 
     /// Ends the stream and begins the next. Where the summary is too large, the execution goes on where it is, and the
@@ -329,6 +332,7 @@ impl Drive {
             self.seam_at = self.inner.options.continue_as_new.next_look(writer.revision());
             return Ok(());
         }
+        self.take_over(writer).await?;
         writer.record(&[ExecutionEvent::ExecutionContinuedAsNew { next, at_ms }]).await?;
         // Somebody who began it in the moment since has it now: the log says so when it is read again.
         let next = self.begin_next(writer, next, &summary).await?;
@@ -369,7 +373,8 @@ impl Drive {
         self.open_as = stream.clone();
         let parts = &self.inner.parts;
         let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream.clone())
-            .until(self.hold.lost.clone());
+            .until(self.ownership.lost().clone());
+        writer.ask(left.asked());
         let appended = writer.begin(summary, left).await?;
         let Some(recorded) = appended.events.into_iter().next() else { return Ok(None) };
         self.inner.lock_open().moved(&stream, recorded.position);
@@ -386,17 +391,153 @@ impl Drive {
         worker: &mut Worker,
         writer: &mut ExecutionWriter,
     ) -> Result<Option<Pause>, DriveError> {
-        if !self.hold.is_valid() {
+        // A process may have been asleep since it said that the effect begins.
+        if !self.ownership.is_valid() {
             return Ok(None);
         }
         let began = Instant::now();
+        let limit = worker.time_left(&task);
         let result = tokio::select! {
             () = self.cancelled.cancelled() => return Ok(None),
-            result = task.attempt.run_effect(&mut worker.session) => result,
+            result = task.attempt.run_effect(&mut worker.session) => Some(result),
+            () = tokio::time::sleep(limit) => None,
         };
+        let result = result.unwrap_or_else(|| Err(worker.timed_out(limit)));
         let (events, pause) = worker.conclude_effect(task, began.elapsed(), result);
-        writer.record(&events).await?;
+        self.record_effect(worker, writer, &events).await?;
         Ok(pause)
+    }
+
+    /// After a restart: effects that were under way at the same time are begun again.
+    async fn begin_those_under_way(
+        &self,
+        worker: &mut Worker,
+        writer: &mut ExecutionWriter,
+        flight: &mut Flight,
+    ) -> Result<(), DriveError> {
+        let tasks: Vec<Task> = worker.machine.in_flight().collect();
+        for task in tasks {
+            self.begin_again(task, worker, writer, flight).await?;
+        }
+        Ok(())
+    }
+
+    async fn begin_again(
+        &self,
+        task: Task,
+        worker: &mut Worker,
+        writer: &mut ExecutionWriter,
+        flight: &mut Flight,
+    ) -> Result<(), DriveError> {
+        let (events, pause) = worker.begin_again(task);
+        self.record_effect(worker, writer, &events).await?;
+        if let Pause::Effect(task) = pause {
+            self.take_off(*task, worker, flight);
+        }
+        Ok(())
+    }
+
+    /// Lets an announced effect run beside others.
+    fn take_off(&self, task: EffectTask, worker: &Worker, flight: &mut Flight) {
+        let limit = worker.time_left(&task);
+        flight.begin(task, self.inner.parts.evaluator.session(), limit);
+    }
+
+    /// Waits for one of the effects under way, and takes down what came of it.
+    async fn land(
+        &self,
+        worker: &mut Worker,
+        writer: &mut ExecutionWriter,
+        flight: &mut Flight,
+    ) -> Result<(), DriveError> {
+        let landed = tokio::select! {
+            () = self.cancelled.cancelled() => return Ok(()),
+            landed = flight.land() => landed,
+        };
+        match landed.transpose()? {
+            Some(Landed::Effect(landed)) => {
+                let LandedEffect { task, took, result, limit } = *landed;
+                let execution_index = task.facts.execution_index;
+                let result = result.unwrap_or_else(|| Err(worker.timed_out(limit)));
+                let (events, pause) = worker.conclude_effect(task, took, result);
+                self.record_effect(worker, writer, &events).await?;
+                if worker.machine.in_flight_at(execution_index).is_some() {
+                    let at_ms = if let Some(Pause::Retry(at_ms)) = pause { at_ms } else { 0 };
+                    let pause_ms = at_ms.saturating_sub(self.inner.parts.clock.now_ms());
+                    let pause_ms = u64::try_from(pause_ms).unwrap_or(0).min(RETRY_WAIT_MAX_MS);
+                    flight.begin_pause(execution_index, Duration::from_millis(pause_ms));
+                }
+            }
+            Some(Landed::RetryDue(execution_index)) => {
+                if let Some(task) = worker.machine.in_flight_at(execution_index) {
+                    self.begin_again(task, worker, writer, flight).await?;
+                }
+            }
+            // Nothing is under way that the events say is: they are begun again when the stream is read anew.
+            None => return Err(WriteError::Overtaken.into()),
+        }
+        Ok(())
+    }
+
+    /// Takes down what came of an effect. Somebody who paused the execution meanwhile, or changed its breakpoints, does not
+    /// make the effect happen again.
+    async fn record_effect(
+        &self,
+        worker: &mut Worker,
+        writer: &mut ExecutionWriter,
+        events: &[ExecutionEvent],
+    ) -> Result<(), DriveError> {
+        for _ in 0..FOREIGN_WRITES_MAX {
+            let known = usize::try_from(writer.revision().0).unwrap_or(usize::MAX);
+            match writer.record(events).await {
+                Err(WriteError::Overtaken) => {}
+                result => return Ok(result?),
+            }
+            let (mut fresh, all) = self.read(Age::Old).await?;
+            fresh.ask(writer.asked());
+            let foreign = all.get(known..).unwrap_or_default();
+            if fresh.state().status.has_ended() || !foreign.iter().all(holds_up) {
+                return Err(WriteError::Overtaken.into());
+            }
+            foreign.iter().for_each(|event| worker.machine.apply(event));
+            *writer = fresh;
+        }
+        Err(WriteError::Overtaken.into())
+    }
+
+    /// Stands still until a time, or until somebody says so. `None` when the time has come and everything is as it was.
+    async fn rest(&mut self, until_ms: Option<i64>) -> Option<Turn> {
+        self.place = None;
+        let wait_ms = until_ms.map(|until_ms| until_ms.saturating_sub(self.inner.parts.clock.now_ms()));
+        let Some(wait_ms) = wait_ms.filter(|wait_ms| *wait_ms <= KEPT_WAIT_MAX_MS) else {
+            return Some(Turn::Over(Outcome::Waits(until_ms)));
+        };
+        tokio::select! {
+            () = self.cancelled.cancelled() => Some(Turn::Over(self.stopped())),
+            () = self.ownership.leaving().cancelled() => Some(Turn::Over(Outcome::Rests)),
+            () = self.nudged.notified() => Some(Turn::Again),
+            () = tokio::time::sleep(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))) => {
+                self.place_again().await;
+                None
+            }
+        }
+    }
+
+    /// Takes a place among the executions under way, where it has none. There is none when the driving ends before.
+    async fn place_again(&mut self) {
+        if self.place.is_some() {
+            return;
+        }
+        let place = async {
+            let request = places::request_of(&self.inner, &self.started).await;
+            self.inner.places.take(request).await
+        };
+        self.place = tokio::select! {
+            biased;
+            () = self.cancelled.cancelled() => None,
+            () = self.ownership.leaving().cancelled() => None,
+            place = place => Some(place),
+        };
     }
 
     /// Computes on a thread that may block, so that a slow script delays no other execution's waiting.
@@ -420,14 +561,14 @@ impl Drive {
         if wait_ms > 0 {
             self.place = None;
             self.sleep(Duration::from_millis(wait_ms)).await;
-            self.take_place().await;
+            self.place_again().await;
         }
     }
 
     async fn sleep(&self, time: Duration) {
         tokio::select! {
             () = self.cancelled.cancelled() => {}
-            () = self.hold.leaving.cancelled() => {}
+            () = self.ownership.leaving().cancelled() => {}
             () = tokio::time::sleep(time) => {}
         }
     }
@@ -435,10 +576,16 @@ impl Drive {
     fn worker(&self, machine: Machine) -> Worker {
         let options = &self.inner.options;
         let timeout_s = machine.plan().definition.settings.execution_timeout.filter(|seconds| *seconds > 0.0);
-        let deadline_ms = timeout_s.map(|seconds| machine.start().at_ms + (seconds * 1_000.0) as i64);
+        // What it waits for takes as long as it takes: the time counts from when it was taken up again.
+        let from_ms = if machine.has_waited() { self.began_ms } else { machine.start().at_ms };
+        let deadline_ms = timeout_s.map(|seconds| from_ms.saturating_add((seconds * 1_000.0) as i64));
+        // In every stream of the chain it is the one execution that was started.
+        let execution_id =
+            self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string());
         let surroundings = Surroundings {
-            // In every stream of the chain it is the one execution that was started.
-            execution_id: self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string()),
+            resume_url: resume_url(&options.public_url, &execution_id, machine.start()),
+            execution_id,
+            tenant: self.started.stream.tenant,
             vars: Arc::clone(&options.vars),
             env: Arc::clone(&options.env),
             services: Arc::clone(&self.inner.parts.services),
@@ -458,8 +605,8 @@ impl Drive {
     async fn read(&self, age: Age) -> Result<(ExecutionWriter, Vec<ExecutionEvent>), DriveError> {
         let parts = &self.inner.parts;
         let stream = self.started.stream.clone();
-        let mut writer =
-            ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream).until(self.hold.lost.clone());
+        let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream)
+            .until(self.ownership.lost().clone());
         let mut events = Vec::new();
         let mut fold = |recorded: &RecordedEvent, writer: &mut ExecutionWriter| {
             let event = codec::decode::<ExecutionEvent>(recorded)?;
@@ -482,39 +629,4 @@ impl Drive {
             }
         }
     }
-
-    /// The plan of the workflow as it was when the execution began.
-    async fn plan(&self, start: &StartFacts) -> Result<Arc<Plan>, DriveError> {
-        let tenant = self.started.stream.tenant;
-        let stream = StreamKey::new(tenant, WorkflowEvent::CATEGORY, start.workflow_id.to_string());
-        let revision = start.workflow_revision;
-        let key = (stream.clone(), revision, start.workflow_version, start.workflow_id);
-        if let Some(plan) = self.inner.known_plan(&key) {
-            return Ok(plan);
-        }
-        let mut workflow = Workflow::default();
-        let mut after = Revision::default();
-        while after.0 < revision {
-            let limit = usize::try_from(revision - after.0).unwrap_or(READ_EVENTS_MAX).min(READ_EVENTS_MAX);
-            let read = self.inner.parts.log.read_stream(&stream, after, Direction::Forward, limit).await?;
-            let Some(last) = read.last() else { return Err(DriveError::NoWorkflow(revision)) };
-            after = last.revision;
-            for recorded in &read {
-                workflow.apply(&codec::decode::<WorkflowEvent>(recorded)?);
-            }
-        }
-        let definition = workflow.definition(start.workflow_version).ok_or(DriveError::NoWorkflow(revision))?;
-        let (registry, timezone) = (&self.inner.parts.registry, self.inner.options.timezone);
-        let plan = Arc::new(Plan::try_new(start.workflow_id, Arc::clone(definition), registry, timezone)?);
-        self.inner.keep_plan(key, &plan);
-        Ok(plan)
-    }
-}
-
-/// The newest epoch in which a process took the execution over in its present stream.
-fn owner_epoch(events: &[ExecutionEvent]) -> Option<u64> {
-    events.iter().rev().find_map(|event| match event {
-        ExecutionEvent::ExecutionTakenOver { epoch, .. } => Some(*epoch),
-        _ => None,
-    })
 }

@@ -16,10 +16,11 @@ use timeloom_store::{
 use tokio::sync::watch;
 
 use crate::checkpoint::{Checkpoint, OpenWait};
-use crate::drive::{Drive, Ownership};
+use crate::drive::Drive;
 use crate::lane::{self, Lane};
 use crate::open::{News, Outcome};
 use crate::runner::{Age, Engine, Inner};
+use crate::shards::Ownership;
 use crate::writer::ENGINE_ACTOR;
 
 /// Events that a runner may lag behind the log before it reads again from where it was.
@@ -30,7 +31,7 @@ const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 const CLOCK_LOOK: Duration = Duration::from_secs(1);
 /// The events by which open executions are known. One that was left by `ExecutionContinuedAsNew` stays open until the next
 /// stream begins: if that never came, the engine that finds it has to begin it.
-const FOLLOWED_TYPES: [&str; 10] = [
+const FOLLOWED_TYPES: [&str; 11] = [
     "ExecutionStarted",
     "ExecutionContinued",
     "ExecutionRetried",
@@ -41,6 +42,7 @@ const FOLLOWED_TYPES: [&str; 10] = [
     "ExecutionResumed",
     "ExecutionPaused",
     "ExecutionUnpaused",
+    "ExecutionBreakpointsChanged",
 ];
 
 /// What follows the log.
@@ -162,6 +164,7 @@ impl Follower {
             "ExecutionResumed" => News::Resumed,
             "ExecutionPaused" => News::Paused,
             "ExecutionUnpaused" => News::Unpaused,
+            "ExecutionBreakpointsChanged" => News::Breakpoints,
             ended => {
                 let mut open = inner.lock_open();
                 if ended == "ExecutionCancelled" {
@@ -187,7 +190,7 @@ impl Engine {
     fn drive(&self, stream: StreamKey, started: Option<Arc<RecordedEvent>>) {
         let Some((shard, began_at)) = self.inner.lock_open().place_of(&stream) else { return };
         let Some(hold) = self.inner.lock_shards().hold(shard).map(Arc::clone) else { return };
-        let Some(cancelled) = self.inner.lock_open().drive(&stream, hold.lease.epoch, &hold.lost) else { return };
+        let Some(reins) = self.inner.lock_open().drive(&stream, hold.lease.epoch, &hold.lost) else { return };
         // What began before this process had the shard may have been driven by another.
         let may_be_old = began_at <= hold.lease.since;
         let age = if started.is_some() && !may_be_old { Age::New } else { Age::Old };
@@ -197,9 +200,9 @@ impl Engine {
                 Some(started) => Some(started),
                 None => first_event(&engine.inner, &stream, &hold.lost).await,
             };
-            let ownership = Ownership { hold, takes_over: may_be_old, cancelled };
+            let ownership = Ownership::new(hold, may_be_old);
             let (stream, outcome) = match started {
-                Some(started) => Drive::new(&engine, started, ownership).run(age).await,
+                Some(started) => Drive::new(&engine, started, ownership, reins).run(age).await,
                 None => (stream, Outcome::Rests),
             };
             drop(task);

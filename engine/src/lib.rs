@@ -4,11 +4,13 @@
 //! that says so.
 
 pub mod admission;
+mod answer;
 mod attempt;
 mod burst;
 pub mod chain;
 pub mod checkpoint;
 mod drive;
+mod flight;
 mod follow;
 mod lane;
 pub mod lookup;
@@ -17,6 +19,7 @@ pub mod node;
 mod open;
 mod places;
 pub mod plan;
+mod restore;
 pub mod runner;
 mod shards;
 pub mod writer;

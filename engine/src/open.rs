@@ -4,11 +4,13 @@
 //! the settled position never lies behind an execution that is open, nor before the place where this process began.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_store::leases::{Epoch, Shard};
 use timeloom_store::{Position, StreamKey};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::{Checkpoint, OPEN_REMEMBERED_MAX, OpenExecution, OpenWait};
@@ -69,11 +71,20 @@ impl Stands {
 struct Driven {
     /// In which epoch of its shard.
     epoch: Epoch,
-    cancelled: CancellationToken,
-    /// Whether somebody said meanwhile that it goes on.
+    reins: Reins,
+    /// Whether somebody else wrote into its stream since its driver began to listen.
     is_called: bool,
     /// Whether the log told its end meanwhile.
     has_ended: bool,
+}
+
+/// By what the driver of an execution is told of what happens around it.
+#[derive(Clone)]
+pub(crate) struct Reins {
+    /// Set when the execution is cancelled, or its shard is lost.
+    pub(crate) cancelled: CancellationToken,
+    /// Told when somebody else wrote into its stream.
+    pub(crate) nudged: Arc<Notify>,
 }
 
 /// What a news of an open execution is about.
@@ -87,6 +98,8 @@ pub(crate) enum News {
     Paused,
     /// It is let go.
     Unpaused,
+    /// Where it pauses was changed.
+    Breakpoints,
 }
 
 /// How the driving of an execution came to its end.
@@ -130,17 +143,19 @@ impl OpenExecutions {
 
     /// Begins to drive an execution in an epoch of its shard, if nobody does in this process. What cancels `all` cancels it
     /// too.
-    pub(crate) fn drive(
-        &mut self,
-        stream: &StreamKey,
-        epoch: Epoch,
-        all: &CancellationToken,
-    ) -> Option<CancellationToken> {
+    pub(crate) fn drive(&mut self, stream: &StreamKey, epoch: Epoch, all: &CancellationToken) -> Option<Reins> {
         let open = self.by_stream.get_mut(stream).filter(|open| open.driven.is_none())?;
-        let cancelled = all.child_token();
+        let reins = Reins { cancelled: all.child_token(), nudged: Arc::default() };
         self.due.set(stream, open, None);
-        open.driven = Some(Driven { epoch, cancelled: cancelled.clone(), is_called: false, has_ended: false });
-        Some(cancelled)
+        open.driven = Some(Driven { epoch, reins: reins.clone(), is_called: false, has_ended: false });
+        Some(reins)
+    }
+
+    /// The driver of an execution is about to read its stream: what others wrote before that, it finds there.
+    pub(crate) fn listen(&mut self, stream: &StreamKey) {
+        if let Some(driven) = self.by_stream.get_mut(stream).and_then(|open| open.driven.as_mut()) {
+            driven.is_called = false;
+        }
     }
 
     /// The driving of an execution came to its end. Answers whether it is to be driven again: somebody called it
@@ -181,14 +196,16 @@ impl OpenExecutions {
             News::Resumed => stands.waits = None,
             News::Paused => stands.is_paused = true,
             News::Unpaused => stands.is_paused = false,
+            News::Breakpoints => {}
         });
         match self.by_stream.get_mut(stream).map(|open| &mut open.driven) {
-            Some(Some(driven)) => {
-                driven.is_called |= goes_on && !is_own;
+            Some(Some(driven)) if !is_own => {
+                driven.is_called = true;
+                driven.reins.nudged.notify_one();
                 false
             }
-            Some(None) => goes_on,
-            None => false,
+            Some(None) => goes_on && !is_own,
+            Some(Some(_)) | None => false,
         }
     }
 
@@ -203,21 +220,13 @@ impl OpenExecutions {
         self.due.set(stream, open, due_ms);
     }
 
-    /// The executions that nobody drives and nothing holds up, in the order in which they began, of the shards that are
-    /// held; those that wait there are told when they are due.
-    pub(crate) fn take_up(&mut self, is_held: impl Fn(Shard) -> bool) -> Vec<StreamKey> {
-        let mut idle = Vec::new();
+    /// The executions that nobody drives, of the shards that are held, in the order in which they began: those first that
+    /// nothing holds up. The others have to be looked at as well, for a wait holds up one branch, and others may go on.
+    pub(crate) fn take_up(&self, is_held: impl Fn(Shard) -> bool) -> Vec<StreamKey> {
         let is_idle = |open: &Open| open.driven.is_none() && is_held(open.shard);
-        for (stream, open) in self.by_stream.iter_mut().filter(|(_, open)| is_idle(open)) {
-            if open.stands.still() {
-                let due_ms = open.stands.due_ms();
-                self.due.set(stream, open, due_ms);
-            } else {
-                idle.push((open.began_at, stream.clone()));
-            }
-        }
-        idle.sort_unstable_by_key(|(began_at, _)| *began_at);
-        idle.into_iter().map(|(_, stream)| stream).collect()
+        let mut idle: Vec<_> = self.by_stream.iter().filter(|(_, open)| is_idle(open)).collect();
+        idle.sort_unstable_by_key(|(_, open)| (open.stands.still(), open.began_at));
+        idle.into_iter().map(|(stream, _)| stream.clone()).collect()
     }
 
     /// When the next one that waits is due, in milliseconds since 1970.
@@ -276,7 +285,7 @@ impl OpenExecutions {
     /// Tells an execution that is driven here to stop.
     pub(crate) fn cancel(&self, stream: &StreamKey) {
         if let Some(driven) = self.by_stream.get(stream).and_then(|open| open.driven.as_ref()) {
-            driven.cancelled.cancel();
+            driven.reins.cancelled.cancel();
         }
     }
 
@@ -337,14 +346,14 @@ mod tests {
     /// Begun and driven.
     fn begin(open: &mut OpenExecutions, id: &str, began_at: u64, all: &CancellationToken) -> Option<CancellationToken> {
         open.begin(&stream(id), Position(began_at), shard(1)).then_some(())?;
-        open.drive(&stream(id), EPOCH, all)
+        Some(open.drive(&stream(id), EPOCH, all)?.cancelled)
     }
 
     fn end(open: &mut OpenExecutions, id: &str) {
         assert!(!open.rested(&stream(id), Outcome::Ended, |_| Some(EPOCH)));
     }
 
-    fn idle(open: &mut OpenExecutions) -> Vec<String> {
+    fn idle(open: &OpenExecutions) -> Vec<String> {
         open.take_up(|of| of == shard(1)).iter().map(|stream| stream.id.to_string()).collect()
     }
 
@@ -413,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_open_after_a_restart_and_what_waits_is_not_woken() {
+    fn what_is_remembered_is_open_after_a_restart_and_what_waits_comes_last() {
         let (mut open, all) = (OpenExecutions::default(), CancellationToken::new());
         for (id, began_at) in [("later", 9), ("first", 5), ("waits", 6), ("paused", 7), ("ended", 8)] {
             open.begin(&stream(id), Position(began_at), shard(1));
@@ -427,7 +436,7 @@ mod tests {
         let mut open = OpenExecutions::default();
         open.resume(checkpoint.clone());
         assert_eq!((open.checkpoint(), open.count()), (checkpoint, 5));
-        assert_eq!(idle(&mut open), ["first", "later"]);
+        assert_eq!(idle(&open), ["first", "later", "waits", "paused"]);
         assert_eq!((open.take_due(499).len(), open.take_due(500)), (0, vec![stream("waits")]));
         assert!(open.take_due(900).is_empty(), "it is due once");
         assert!(open.told(&stream("paused"), News::Unpaused, false));
@@ -449,7 +458,10 @@ mod tests {
     fn who_is_called_while_it_comes_to_a_rest_goes_on_and_who_lost_its_shard_when_that_comes_back() {
         let (mut open, all) = (OpenExecutions::default(), CancellationToken::new());
         begin(&mut open, "a", 1, &all).unwrap();
+        assert!(!open.told(&stream("a"), News::Resumed, true), "it is the driver's own word");
         assert!(!open.told(&stream("a"), News::Resumed, false), "whoever drives it is there");
+        open.listen(&stream("a"));
+        assert!(!open.told(&stream("a"), News::Breakpoints, false));
         assert!(open.rested(&stream("a"), Outcome::Waits(Some(800)), |_| Some(EPOCH)));
         open.drive(&stream("a"), EPOCH, &all).unwrap();
         assert!(open.drive(&stream("a"), EPOCH, &all).is_none(), "by one at a time");

@@ -3,9 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use timeloom_domain::execution::ExecutionEvent;
+use timeloom_store::{RecordedEvent, codec};
 use tokio::sync::oneshot;
 
 use crate::admission::{Admission, Limits, PlaceRequest, Ticket};
+use crate::lane::Lane;
+use crate::restore;
+use crate::runner::Inner;
 
 /// All places of a process. A copy is another handle to the same.
 #[derive(Clone)]
@@ -71,6 +76,30 @@ impl Drop for Place {
         queue.admission.leave(self.ticket);
         queue.admit();
     }
+}
+
+/// As what an execution stands in the queue, whose stream begins with `started`.
+pub(crate) async fn request_of(inner: &Inner, started: &RecordedEvent) -> PlaceRequest {
+    let Lane { name, priority, .. } = Lane::of(started);
+    let lane = match name {
+        Some(name) => concurrency_max(inner, started).await.map(|limit| (name, limit)),
+        None => None,
+    };
+    PlaceRequest { tenant: started.stream.tenant, lane, priority, order: started.position.0 }
+}
+
+/// How many executions of the workflow may run at once. A plan that cannot be made is a failure that comes up later.
+async fn concurrency_max(inner: &Inner, started: &RecordedEvent) -> Option<usize> {
+    let event = codec::decode::<ExecutionEvent>(started).ok()?;
+    let start = match &event {
+        ExecutionEvent::ExecutionStarted(start) => start,
+        ExecutionEvent::ExecutionContinued(continuation) => &continuation.start,
+        ExecutionEvent::ExecutionRetried(retry) => &retry.start,
+        _ => return None,
+    };
+    let plan = restore::plan(inner, &started.stream, start).await.ok()?;
+    // A limit of none would be for ever.
+    Some(usize::try_from(plan.definition.settings.concurrency?).unwrap_or(usize::MAX).max(1))
 }
 
 #[cfg(test)]

@@ -72,6 +72,8 @@ pub struct EngineOptions {
     pub code_limits: Limits,
     /// When a long execution goes on in another stream.
     pub continue_as_new: ContinueAsNew,
+    /// Where this deployment is reached from outside, without a slash at the end.
+    pub public_url: Arc<str>,
 }
 
 /// The engine of one process. Cheap to clone.

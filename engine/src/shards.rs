@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use timeloom_domain::execution::ExecutionEvent;
 use timeloom_store::leases::{DRAIN_TIME_MAX, Epoch, Lease, Leases, Shard, ShardsChanged};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,11 +31,6 @@ impl Hold {
     /// Whether this process may act for the shard at this moment.
     pub(crate) fn is_valid(&self) -> bool {
         !self.lost.is_cancelled() && self.leases.holds(self.shard, self.lease.epoch)
-    }
-
-    /// Whether an execution that stands between two steps is to rest.
-    pub(crate) fn is_over(&self) -> bool {
-        self.leaving.is_cancelled() || !self.is_valid()
     }
 
     /// Lets what is under way come to a rest, for as long as that may take, then gives the shard back.
@@ -88,5 +84,61 @@ impl Shards {
         {
             hold.lost.cancel();
         }
+    }
+}
+
+/// By what right this process drives an execution.
+pub(crate) struct Ownership {
+    hold: Arc<Hold>,
+    /// Whether another may have driven it before, who is to be kept out.
+    takes_over: bool,
+}
+
+impl Ownership {
+    pub(crate) fn new(hold: Arc<Hold>, may_be_another_s: bool) -> Self {
+        // Where only one process can have the log there is nobody to keep out.
+        let takes_over = may_be_another_s && hold.lease.epoch != Epoch::default();
+        Self { hold, takes_over }
+    }
+
+    /// Whether a newer owner of the shard has taken the execution over, or may do so at this moment.
+    pub(crate) fn is_kept_out(&mut self, events: &[ExecutionEvent]) -> bool {
+        let mine = self.hold.lease.epoch.0;
+        let newest = events.iter().rev().find_map(|event| match event {
+            ExecutionEvent::ExecutionTakenOver { epoch, .. } => Some(*epoch),
+            _ => None,
+        });
+        self.takes_over &= newest != Some(mine);
+        newest.is_some_and(|newest| newest > mine) || !self.is_valid()
+    }
+
+    /// The epoch in which the execution is to be taken over, while it is not.
+    pub(crate) fn to_take_over(&self) -> Option<u64> {
+        self.takes_over.then_some(self.hold.lease.epoch.0)
+    }
+
+    /// It is.
+    pub(crate) fn taken_over(&mut self) {
+        self.takes_over = false;
+    }
+
+    /// Whether this process may act for the execution at this moment.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.hold.is_valid()
+    }
+
+    /// Whether an execution that stands between two steps is to rest.
+    pub(crate) fn is_over(&self) -> bool {
+        self.hold.leaving.is_cancelled() || !self.is_valid()
+    }
+
+    /// Told when executions are to rest at their next step.
+    pub(crate) fn leaving(&self) -> &CancellationToken {
+        &self.hold.leaving
+    }
+
+    /// Told when executions are to rest at once.
+    pub(crate) fn lost(&self) -> &CancellationToken {
+        &self.hold.lost
     }
 }

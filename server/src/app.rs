@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use timeloom_commands::{Commands, Ids as _, Keeping, SystemIds};
+use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{NodeRegistry, Services};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NodeRegistry, Services};
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -20,6 +20,7 @@ use timeloom_store::leases::Roles;
 
 use crate::clock::MachineClock;
 use crate::config::Config;
+use crate::keys::credential_keys;
 use crate::store::Store;
 
 /// Computations at once for each thread: more than one, so that a slow script does not hold up the rest.
@@ -64,7 +65,19 @@ impl App {
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_as(roles: Roles, config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::open(config, roles).await?, config, registry)
+        Self::over(Store::open(config, roles).await?, config, registry, None)
+    }
+
+    /// The same with these credentials in place of those that are kept: for a run of a file by itself.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with(
+        config: &Config,
+        registry: NodeRegistry,
+        credentials: FixedCredentials,
+    ) -> anyhow::Result<Self> {
+        Self::over(Store::open(config, Roles::all()).await?, config, registry, Some(Arc::new(credentials)))
     }
 
     /// Timeloom in memory, with read models in `folder`: for measurements against the embedded store.
@@ -72,10 +85,15 @@ impl App {
     /// # Errors
     /// When the read models cannot be opened.
     pub fn in_memory(config: &Config, folder: &Path, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::in_memory(folder), config, registry)
+        Self::over(Store::in_memory(folder), config, registry, None)
     }
 
-    fn over(store: Store, config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
+    fn over(
+        store: Store,
+        config: &Config,
+        registry: NodeRegistry,
+        fixed: Option<Arc<dyn CredentialPort>>,
+    ) -> anyhow::Result<Self> {
         let log = Arc::clone(&store.log);
         let read_models = ReadModels::open(store.read_models.clone(), Arc::clone(&log));
         let read_models = read_models.context("the read models cannot be opened")?;
@@ -83,6 +101,8 @@ impl App {
         let (clock, ids) = (Arc::new(MachineClock), Arc::new(SystemIds));
         let keeping = Keeping { snapshots: store.snapshots.clone(), ..Keeping::default() };
         let commands = Commands::keeping(Arc::clone(&log), Arc::clone(&catalogue), clock.clone(), ids.clone(), keeping);
+        let keys = credential_keys(config, store.key_place(config))?;
+        let credentials = Credentials::new(commands.clone(), keys, Arc::new(SystemIds));
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let parts = EngineParts {
             log: Arc::clone(&log),
@@ -90,7 +110,10 @@ impl App {
             evaluator: Evaluator::new(Some(Arc::new(sandbox))),
             clock,
             ids,
-            services: Arc::new(Services { outbound: config.outbound() }),
+            services: Arc::new(Services {
+                outbound: config.outbound(),
+                credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
+            }),
             checkpoints: Arc::clone(&store.checkpoints),
             leases: Arc::clone(&store.leases),
         };
@@ -103,9 +126,11 @@ impl App {
             bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),
+            public_url: Arc::from(config.public_url()),
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
+            credentials,
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
@@ -113,7 +138,10 @@ impl App {
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
+            webhooks: config.webhooks(),
         });
+        // It follows the log from now on, so that calls find it ready.
+        commands.directory();
         Ok(Self { commands, log, engine: Engine::new(parts, options), api, read_models, store })
     }
 

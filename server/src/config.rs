@@ -11,8 +11,10 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
+use timeloom_read_api::WebhookOptions;
 use timeloom_store::DurabilityChoice;
 use timeloom_store::leases::{Role, Roles};
+use zeroize::Zeroizing;
 
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
@@ -34,6 +36,10 @@ pub struct Config {
     /// of power but for the last moments, which docs/durability.md states.
     #[arg(long, global = true, env = "TIMELOOM_DURABILITY", default_value = "strict", help_heading = "Settings")]
     pub durability: DurabilityLevel,
+    /// A file with the keys of credentials, one a line in base64, of which the last one seals. A data folder makes its own
+    /// when there is none; a database needs one before a credential can be saved.
+    #[arg(long, global = true, env = "TIMELOOM_CREDENTIAL_KEY_FILE", value_name = "FILE", help_heading = "Settings")]
+    pub credential_key_file: Option<PathBuf>,
     /// Time zone of workflows that name none. The default is the one that n8n has, so that its files give the same.
     #[arg(
         long,
@@ -43,6 +49,16 @@ pub struct Config {
         help_heading = "Settings"
     )]
     pub timezone: Tz,
+    /// Address at which this deployment is reached from outside: what webhooks and waiting executions give as their own.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_PUBLIC_URL",
+        value_name = "URL",
+        default_value = "http://localhost:8080",
+        help_heading = "Settings"
+    )]
+    pub public_url: String,
     /// Private or loopback hosts that HTTP Request nodes may reach, comma-separated (`host` or `host:port`); `*` allows all.
     #[arg(
         long,
@@ -63,6 +79,36 @@ pub struct Config {
         help_heading = "Settings"
     )]
     pub expression_env: Vec<String>,
+    /// Largest body of a request to a webhook, in MiB.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_WEBHOOK_BODY_MAX_MIB",
+        value_name = "MIB",
+        default_value_t = 16,
+        help_heading = "Settings"
+    )]
+    pub webhook_body_max_mib: usize,
+    /// Longest time that a caller of a webhook waits for its answer, in seconds.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_WEBHOOK_ANSWER_SECONDS_MAX",
+        value_name = "SECONDS",
+        default_value_t = 300,
+        help_heading = "Settings"
+    )]
+    pub webhook_answer_seconds_max: u64,
+    /// Own proxies before this server, which say in X-Forwarded-For who calls.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_PROXY_HOPS",
+        value_name = "NUMBER",
+        default_value_t = 0,
+        help_heading = "Settings"
+    )]
+    pub proxy_hops: usize,
     /// Threads that answer requests and compute; the number of processors when absent.
     #[arg(long, global = true, env = "TIMELOOM_WORKERS", help_heading = "Settings")]
     pub workers: Option<usize>,
@@ -167,6 +213,22 @@ impl Config {
         self.workers.unwrap_or(processors).clamp(1, 256)
     }
 
+    /// How webhooks are served.
+    pub fn webhooks(&self) -> WebhookOptions {
+        WebhookOptions {
+            public_url: self.public_url().to_owned(),
+            body_bytes_max: self.webhook_body_max_mib.saturating_mul(1 << 20),
+            answer_time_max: Duration::from_secs(self.webhook_answer_seconds_max),
+            proxy_hops: self.proxy_hops,
+            ..WebhookOptions::default()
+        }
+    }
+
+    /// Where this deployment is reached from outside, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+
     /// Which addresses HTTP Request nodes may reach.
     pub fn outbound(&self) -> OutboundPolicy {
         OutboundPolicy {
@@ -177,10 +239,20 @@ impl Config {
         }
     }
 
-    /// `$env`: the allowed names that are set.
+    /// The variable with the keys of credentials. It is no flag: everybody on a machine sees the flags of its programs.
+    pub const CREDENTIAL_KEY: &str = "TIMELOOM_CREDENTIAL_KEY";
+
+    /// The keys of credentials that the environment has.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    #[expect(clippy::unused_self, reason = "it is a setting like the others")]
+    pub fn credential_key(&self) -> Option<Zeroizing<String>> {
+        std::env::var(Self::CREDENTIAL_KEY).ok().filter(|text| !text.trim().is_empty()).map(Zeroizing::new)
+    }
+
+    /// `$env`: the allowed names that are set. The keys of credentials are for no expression.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        self.expression_env.iter().filter_map(value).collect()
+        self.expression_env.iter().filter(|name| *name != Self::CREDENTIAL_KEY).filter_map(value).collect()
     }
 }

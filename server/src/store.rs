@@ -16,6 +16,7 @@ use timeloom_store_postgres::{Address, PostgresLeases, PostgresLog, PostgresOpti
 use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions, SqliteSnapshots};
 
 use crate::config::Config;
+use crate::keys::KeyPlace;
 
 /// Name of the file that remembers the engine's place in the log, and of the mark that does in a database.
 const CHECKPOINT: &str = "engine.checkpoint";
@@ -112,6 +113,15 @@ impl Store {
             leases: Arc::clone(&all) as Arc<dyn Leases>,
             workers: Arc::clone(&all) as Arc<dyn Workers>,
             place: Place::Memory(all),
+        }
+    }
+
+    /// Where the keys of credentials are when they are not given.
+    pub fn key_place<'a>(&self, config: &'a Config) -> KeyPlace<'a> {
+        match &self.place {
+            Place::Folder(..) => KeyPlace::Folder(&config.data),
+            Place::Database(..) => KeyPlace::Nowhere,
+            Place::Memory(_) => KeyPlace::Memory,
         }
     }
 

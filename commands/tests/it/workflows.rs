@@ -101,3 +101,14 @@ async fn one_tenant_does_not_reach_the_workflow_of_another() {
     stranger.tenant = timeloom_domain::ids::TenantId(2);
     assert_eq!(code(world.commands.publish_workflow(&stranger, id).await), "WORKFLOW_NOT_FOUND");
 }
+
+#[tokio::test]
+async fn settings_outside_their_bounds_are_refused_one_by_one() {
+    let world = World::new();
+    let id = world.import("first").await;
+    let settings = Settings { concurrency: Some(0), priority: Some(1_001), ..Settings::default() };
+    let changed = world.commands.change_workflow_settings(&world.context(), id, settings).await;
+    let Err(CommandError::Refused(refusal)) = changed else { panic!("not refused") };
+    let fields: Vec<&str> = refusal.problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!((refusal.code, fields), ("INVALID_SETTINGS", vec!["settings.concurrency", "settings.priority"]));
+}

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::settings::{check_settings, check_time_limit, read_settings};
 use super::{
     CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX, Node, OnError, WorkflowDefinition,
 };
@@ -113,17 +114,20 @@ fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
     if !problems.is_empty() {
         return Err(DefinitionError::Invalid(problems));
     }
+    let mut settings = None;
     if let Some(fields) = value.as_object_mut() {
         for field in ["settings", "connections"] {
             if fields.get(field).is_some_and(Value::is_null) {
                 fields.remove(field);
             }
         }
+        settings = fields.remove("settings");
         fields.insert("nodes".to_owned(), Value::Array(Vec::new()));
     }
     let mut definition: WorkflowDefinition =
         serde_json::from_value(value).map_err(|error| DefinitionError::Unreadable(error.to_string()))?;
     definition.nodes = without_copies(nodes);
+    definition.settings = settings.map(read_settings).transpose()?.unwrap_or_default();
     Ok(definition)
 }
 
@@ -200,7 +204,7 @@ pub fn validate(definition: &WorkflowDefinition, catalogue: &NodeCatalogue) -> R
     if problems.is_empty() {
         check_loops(definition, catalogue, &mut problems);
     }
-    check_timezone(definition, &mut problems);
+    check_settings(&definition.settings, &mut problems);
     problems.truncate(100);
     if problems.is_empty() { Ok(()) } else { Err(DefinitionError::Invalid(problems)) }
 }
@@ -222,6 +226,7 @@ fn check_nodes(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, probl
         if !names.insert(&node.name) {
             problems.push(problem(name, "name", "two nodes have this name: rename one"));
         }
+        check_time_limit(node, problems);
         match catalogue.get(&node.node_type) {
             None => {
                 let message = format!(
@@ -346,15 +351,6 @@ fn find_cycle(graph: &Graph, start: usize, marks: &mut [Mark], breaks: &dyn Fn(u
     None
 }
 
-fn check_timezone(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
-    let Some(zone) = &definition.settings.timezone else {
-        return;
-    };
-    if zone.is_empty() || zone.len() > 64 || zone.chars().any(|letter| letter.is_control() || letter == ' ') {
-        problems.push(problem(None, "settings.timezone", "not an IANA time zone, such as Europe/Berlin"));
-    }
-}
-
-fn problem(node: Option<&str>, field: &str, message: &str) -> Problem {
+pub(super) fn problem(node: Option<&str>, field: &str, message: &str) -> Problem {
     Problem { node: node.map(str::to_owned), field: field.to_owned(), message: message.to_owned() }
 }

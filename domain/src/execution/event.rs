@@ -233,6 +233,18 @@ pub struct StartFacts {
 }
 
 impl StartFacts {
+    /// What a request has to know to make this execution go on, besides its id.
+    pub fn resume_token(&self, execution: ExecutionId) -> String {
+        let (high, low) = execution.0.as_u64_pair();
+        let first = mixed(self.seed ^ high);
+        format!("{first:016x}{:016x}", mixed(first.wrapping_add(mixed(self.seed)) ^ low))
+    }
+
+    /// The path at which a request makes this execution go on; a node may ask for one more part behind it.
+    pub fn resume_path(&self, execution: ExecutionId) -> String {
+        format!("/webhook-waiting/{execution}.{}", self.resume_token(execution))
+    }
+
     /// The same without the items for the start node.
     #[must_use]
     pub fn without_items(&self) -> Self {
@@ -268,6 +280,14 @@ pub struct NodeFacts {
     pub execution_index: usize,
     /// Where each input came from; `None` for an input without data.
     pub sources: Vec<Option<Source>>,
+}
+
+/// A number that tells as little as possible of the one it was made from (the finaliser of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 fn is_false(value: &bool) -> bool {

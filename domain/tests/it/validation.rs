@@ -175,6 +175,47 @@ fn a_time_zone_that_cannot_be_one_is_refused() {
 }
 
 #[test]
+fn settings_of_how_a_workflow_runs_are_refused_outside_their_bounds() {
+    let file = |field: &str, value: &Value| json!({"nodes": [trigger()], "settings": {field: value}});
+    let settings = json!({
+        "concurrency": 10_000, "priority": -1_000, "parallelBranches": true, "durability": "relaxed",
+        "executionTimeout": -1, "errorWorkflow": "abc", "timezone": "Europe/Berlin",
+    });
+    for (field, value) in settings.as_object().unwrap() {
+        check(&file(field, value)).unwrap();
+    }
+    for (field, value, part) in [
+        ("concurrency", json!(0), "0 is not a whole number from 1 to 10000"),
+        ("concurrency", json!(10_001), "from 1 to 10000"),
+        ("concurrency", json!(-1), "-1 is not a whole number"),
+        ("concurrency", json!(1.5), "1.5 is not a whole number"),
+        ("priority", json!(1_001), "from -1000 to 1000"),
+        ("priority", json!("high"), "\"high\" is not a whole number"),
+        ("parallelBranches", json!("yes"), "true or false"),
+        ("durability", json!("some"), "'strict' or 'relaxed'"),
+        ("executionTimeout", json!("long"), "a number of seconds"),
+        ("errorWorkflow", json!({}), "a text"),
+    ] {
+        assert_problem(&file(field, &value), None, &format!("settings.{field}"), part);
+    }
+    let two = json!({"nodes": [trigger()], "settings": {"concurrency": "x", "durability": 1, "kept": {}}});
+    assert_eq!(problems(&two).len(), 2, "every wrong setting is told");
+}
+
+#[test]
+fn a_time_limit_of_a_node_is_more_than_nothing() {
+    let limited = |seconds: f64| {
+        let mut limited = set("Set");
+        limited["timeoutSeconds"] = json!(seconds);
+        json!({"nodes": [trigger(), limited]})
+    };
+    check(&limited(0.05)).unwrap();
+    for seconds in [0.0, -3.0] {
+        assert_problem(&limited(seconds), Some("Set"), "timeoutSeconds", "above 0");
+    }
+}
+
+#[test]
 fn a_workflow_without_nodes_is_refused() {
     assert_problem(&json!({"nodes": []}), None, "nodes", "add at least a trigger");
 }

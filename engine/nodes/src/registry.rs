@@ -5,8 +5,9 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op, set,
-    split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
+    code, crypto, date_time, debug_helper, execution_data, files, filter, graphql, html, http_request, if_node, jwt,
+    markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, set, split_in_batches, sticky_note,
+    stop_and_error, switch, totp, transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -18,11 +19,17 @@ pub fn all() -> NodeRegistry {
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
+        Arc::new(execution_data::ExecutionData),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
         Arc::new(filter::Filter),
+        Arc::new(graphql::GraphQl::default()),
+        Arc::new(html::Html),
+        Arc::new(html::HtmlExtract),
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
+        Arc::new(jwt::Jwt),
+        Arc::new(markdown::Markdown),
         Arc::new(merge::Merge),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
@@ -30,11 +37,14 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
+        Arc::new(respond_to_webhook::RespondToWebhook),
+        Arc::new(rss_feed_read::RssFeedRead::default()),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
         Arc::new(stop_and_error::StopAndError),
         Arc::new(switch::Switch),
+        Arc::new(totp::Totp),
         Arc::new(transform::Aggregate),
         Arc::new(transform::CompareDatasets),
         Arc::new(transform::ItemLists),
@@ -44,6 +54,8 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::Sort),
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
+        Arc::new(wait::Wait),
+        Arc::new(webhook::Webhook),
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
@@ -80,7 +92,7 @@ mod tests {
         for definition in registry.catalogue().iter() {
             let node_type = registry.get(definition.node_type).unwrap();
             let fits = match node_type.behaviour() {
-                Behaviour::Effect(_) => definition.role == NodeRole::Effect,
+                Behaviour::Effect(_) | Behaviour::Wait(_) => definition.role == NodeRole::Effect,
                 Behaviour::Pure(_) => definition.role == NodeRole::Pure,
                 Behaviour::PassThrough => definition.role != NodeRole::Effect,
             };

@@ -3,15 +3,18 @@
 //! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
 //! and `undefined`; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
+    Behaviour, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy,
+    Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -60,14 +63,12 @@ impl<'t> Bench<'t> {
             now_ms: 1_715_949_045_678,
             seed: 7,
             run_index: 0,
-            services: Services {
-                outbound: OutboundPolicy {
-                    allow_private: true,
-                    request_time_max: Duration::from_secs(5),
-                    response_bytes_max: 1 << 20,
-                    ..OutboundPolicy::default()
-                },
-            },
+            services: Services::new(OutboundPolicy {
+                allow_private: true,
+                request_time_max: Duration::from_secs(5),
+                response_bytes_max: 1 << 20,
+                ..OutboundPolicy::default()
+            }),
             previous: None,
             nodes: Arc::new(NoNodes),
             script: Box::new(|_, _, _| panic!("this test gives no script")),
@@ -77,6 +78,15 @@ impl<'t> Bench<'t> {
     /// Adds the next input: an array of items, bare or wrapped in `json`.
     pub fn input(mut self, items: Value) -> Self {
         self.inputs.push(self::items(items));
+        self
+    }
+
+    /// The node names a credential of that type, and the store holds it with these fields.
+    pub fn credential(mut self, type_name: &str, fields: Value) -> Self {
+        let Value::Object(fields) = fields else { panic!("fields are an object") };
+        self.node.credentials = Some(json!({type_name: {"id": "c1", "name": "mine"}}));
+        let by_type = BTreeMap::from([(type_name.to_owned(), fields)]);
+        self.services.credentials = Arc::new(FixedCredentials::new(by_type));
         self
     }
 
@@ -101,7 +111,14 @@ impl<'t> Bench<'t> {
             Behaviour::Pure(node) => self.with_run(|run| node.run(run)),
             Behaviour::PassThrough => panic!("a pass-through node does not run"),
             Behaviour::Effect(_) => panic!("use run_effect"),
+            Behaviour::Wait(_) => panic!("use wait"),
         }
+    }
+
+    /// Asks a node that holds the execution up for what it waits.
+    pub fn wait(&mut self) -> Result<Option<NodeWait>, NodeError> {
+        let Behaviour::Wait(node) = self.node_type.behaviour() else { panic!("use run") };
+        self.with_run(|run| node.wait(run))
     }
 
     /// Runs a node that touches the outside world.
@@ -110,6 +127,7 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,
@@ -142,6 +160,7 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,
@@ -167,6 +186,7 @@ impl<'t> Bench<'t> {
             execution: ExecutionInfo::default(),
             vars: Arc::default(),
             env: Arc::default(),
+            additional: Arc::default(),
             nodes: Arc::clone(&self.nodes),
         }
     }
@@ -253,6 +273,9 @@ fn expression(scope: &Scope, source: &str, index: usize) -> Result<Option<Value>
         "$json" => Some(Value::Object(json.clone())),
         "$itemIndex" => Some(json!(index)),
         "undefined" => None,
+        _ if source.starts_with("$response") || source.starts_with("$pageCount") => {
+            values::get(&scope.additional, source, true).cloned()
+        }
         _ => match source.strip_prefix("$json") {
             Some(path) => values::get(json, path.strip_prefix('.').unwrap_or(path), true).cloned(),
             None => Some(serde_json::from_str(source).unwrap_or_else(|_| panic!("not understood here: {source}"))),

@@ -146,7 +146,7 @@ impl World {
             evaluator: Evaluator::new(None),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids),
-            services: Arc::new(Services { outbound: OutboundPolicy::default() }),
+            services: Arc::new(Services::new(OutboundPolicy::default())),
             checkpoints: Arc::clone(&self.checkpoints) as Arc<dyn CheckpointStore>,
             leases,
         };
@@ -160,6 +160,7 @@ impl World {
             bursts_max: 4,
             code_limits: Limits::EXPRESSION,
             continue_as_new: self.continue_as_new,
+            public_url: Arc::from("http://localhost:8080"),
         };
         Engine::new(parts, options)
     }

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
 use timeloom_domain::definition::Node;
-use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::execution::{ExecutionEvent, Response, ResponseBody, ResumeKind, ResumeRule};
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{
-    Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs,
-    SharedNodeType,
+    Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType, NodeWait,
+    PureNode, RequiredInputs, SharedNodeType, WaitNode,
 };
 use timeloom_expressions::scope::{Found, Lookup};
 use timeloom_store::{Direction, EventLog, Filter, MemoryLog, RecordedEvent, Revision, TenantScope, codec};
@@ -64,6 +64,9 @@ struct Pure {
 
 /// A type that passes its input on.
 struct Pass(&'static str, NodeRole);
+
+/// A type that waits as long as `for_ms` says, or until it is resumed.
+struct Wait;
 
 /// A type that calls the world.
 struct Effect {
@@ -136,8 +139,9 @@ impl NodeType for Effect {
 }
 
 impl Effect {
-    /// Whether the log shows that this very attempt was announced, and nothing of its stream after that.
-    async fn is_announced(&self, key: &str) -> bool {
+    /// Whether the log shows that this very attempt was announced, and where effects do not overlap nothing of its stream
+    /// after that.
+    async fn is_announced(&self, key: &str, overlaps: bool) -> bool {
         let Some(log) = self.log.upgrade() else { return false };
         let starts = Filter { event_types: vec!["NodeStarted".into()], ..Filter::default() };
         let starts = log.read_all(TenantScope::All, log.head(), Direction::Backward, &starts, 1_000).await.unwrap();
@@ -147,7 +151,7 @@ impl Effect {
         };
         let Some(start) = starts.iter().find(|event| announces(event)) else { return false };
         let newest = log.read_stream(&start.stream, Revision(u64::MAX), Direction::Backward, 1).await.unwrap();
-        newest[0].revision == start.revision
+        overlaps || newest[0].revision == start.revision
     }
 }
 
@@ -157,7 +161,8 @@ impl EffectNode for Effect {
         let key = run.idempotency_key.to_owned();
         let [stuck, sleep_ms, failures, gated] = ["stuck", "sleep_ms", "failures", "gated"]
             .map(|name| run.raw_parameter(name).and_then(Value::as_u64).unwrap_or(0));
-        assert!(self.is_announced(&key).await, "the effect {key} began before the log said so");
+        let overlaps = run.raw_parameter("overlaps").is_some();
+        assert!(self.is_announced(&key, overlaps).await, "the effect {key} began before the log said so");
         self.calls.made.lock().unwrap().push(key.clone());
         if (self.calls.made().iter().filter(|made| **made == key).count() as u64) <= stuck {
             std::future::pending::<()>().await;
@@ -230,6 +235,33 @@ fn trace(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     Ok(NodeOutput::single((0..run.items().len()).map(|index| Item::new(object(&found(index)))).collect()))
 }
 
+/// Answers the request with its first item, and notes its name.
+fn respond(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    let value = Value::Object(run.items().first().map(|item| item.json.clone()).unwrap_or_default());
+    let response = Response { status: 201, headers: Vec::new(), body: ResponseBody::Json { value } };
+    let saved = [("by".to_owned(), run.node.name.clone())].into();
+    let response = Some(NodeResponse { response, more: false });
+    Ok(NodeOutput { response, saved, ..mark(run)? })
+}
+
+impl NodeType for Wait {
+    fn definition(&self) -> NodeDefinition {
+        definition("test.wait", NodeRole::Effect, false)
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Wait(self)
+    }
+}
+
+impl WaitNode for Wait {
+    fn wait(&self, run: &mut NodeRun<'_>) -> Result<Option<NodeWait>, NodeError> {
+        let until_ms = run.raw_parameter("for_ms").and_then(Value::as_i64).map(|for_ms| run.scope.now_ms + for_ms);
+        let resume = Some(ResumeRule { kind: ResumeKind::Webhook, method: None, suffix: None });
+        Ok(Some(NodeWait { until_ms, resume }))
+    }
+}
+
 /// All node types of these tests.
 pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry {
     let pure = |name, closes_loops, run: Run| Arc::new(Pure { name, closes_loops, run }) as SharedNodeType;
@@ -250,7 +282,9 @@ pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry
         Arc::new(Pass("test.trigger", NodeRole::Trigger)) as SharedNodeType,
         Arc::new(Pass("test.pass", NodeRole::Pure)),
         Arc::new(Effect { calls: Arc::clone(calls), log: Arc::downgrade(log) }),
+        Arc::new(Wait),
         pure("test.give", false, Box::new(give)),
+        pure("test.respond", false, Box::new(respond)),
         pure("test.mark", false, Box::new(mark)),
         pure("test.append", false, Box::new(append)),
         pure("test.rounds", true, Box::new(rounds)),

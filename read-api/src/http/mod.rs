@@ -1,6 +1,6 @@
 //! The HTTP side: what is served where, to whom, and within which limits.
 //!
-//! Never answers a page of another site: see [`guard`].
+//! Never answers a page of another site, see [`guard`]; but webhooks answer everybody, see [`webhook`].
 
 mod answer;
 mod graphql;
@@ -11,6 +11,7 @@ mod negotiation;
 mod page;
 mod parameters;
 mod sse;
+mod webhook;
 mod ws;
 
 use std::fmt;
@@ -28,6 +29,7 @@ use crate::bind::{BindError, check_bind};
 use crate::documents::Documents;
 use crate::schema::{ApiSchema, schema};
 use crate::state::ApiState;
+pub use webhook::{NoSecrets, WebhookOptions, WebhookSecrets};
 
 /// Largest request body, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 20 << 20;
@@ -95,6 +97,7 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     serve(config, "/log/identity", "GET", [get().to(log::identity)]);
     serve(config, "/log/events", "GET", [get().to(log::events)]);
     serve(config, "/log/blobs/{hash}", "GET", [get().to(log::blob)]);
+    webhook::configure(config);
     configure_health(config, api);
 }
 

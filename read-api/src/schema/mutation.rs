@@ -7,6 +7,9 @@ use timeloom_domain::definition::Settings;
 use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
 use uuid::Uuid;
 
+use super::credentials::{
+    self, CredentialInput, CredentialPayload, RotateCredentialsInput, RotateCredentialsPayload, SaveCredentialInput,
+};
 use super::execution::{Execution, execution};
 use super::payloads::{payload, refused};
 use super::projections::{
@@ -18,6 +21,9 @@ use super::reading::state;
 use super::registry::{Model, Plugin};
 use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
 use super::workflow::Workflow;
+
+/// How long a draft listens for its call, in milliseconds.
+const LISTEN_MS: i64 = 120_000;
 
 payload! {
     /// What a command on a workflow came to.
@@ -72,6 +78,17 @@ struct WorkflowInput {
     command_id: Option<Uuid>,
     /// The workflow.
     workflow_id: Uuid,
+}
+
+/// A version of a workflow that is to take calls and schedules.
+#[derive(Debug, InputObject)]
+struct ActivateWorkflowInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The workflow.
+    workflow_id: Uuid,
+    /// The published version; absent = the newest.
+    version: Option<u32>,
 }
 
 /// New settings of a draft.
@@ -222,10 +239,30 @@ impl Mutation {
         WorkflowPayload::of(state.commands().import_workflow(&state.context(input.command_id), import).await)
     }
 
-    /// Makes the draft a version, which never changes again.
+    /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.
     async fn publish_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
         WorkflowPayload::of(state.commands().publish_workflow(&state.context(input.command_id), id).await)
+    }
+
+    /// Lets a published version take calls and schedules, in place of any other. Refused when it could not work.
+    async fn activate_workflow(&self, context: &Context<'_>, input: ActivateWorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let context = state.context(input.command_id);
+        WorkflowPayload::of(state.commands().activate_workflow(&context, id, input.version).await)
+    }
+
+    /// Lets a workflow take no calls and schedules any more. What runs goes on.
+    async fn deactivate_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        WorkflowPayload::of(state.commands().deactivate_workflow(&state.context(input.command_id), id).await)
+    }
+
+    /// Lets the draft take one call at its test address, for two minutes.
+    async fn listen_for_test_webhook(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let until_ms = state.commands().clock().now_ms().saturating_add(LISTEN_MS);
+        WorkflowPayload::of(state.commands().listen_for_test(&state.context(input.command_id), id, until_ms).await)
     }
 
     /// Puts a workflow away: it starts no more executions.
@@ -351,6 +388,25 @@ impl Mutation {
     async fn retire_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
         ModelPayload::of(state.commands().retire_model(&state.context(input.command_id), name).await)
+    }
+
+    /// Takes the fields of a credential: of a new one, or in place of those of the one of that type and name.
+    async fn save_credential(&self, context: &Context<'_>, input: SaveCredentialInput) -> Result<CredentialPayload> {
+        credentials::save(state(context)?, input).await
+    }
+
+    /// Lets nobody use a credential any more.
+    async fn delete_credential(&self, context: &Context<'_>, input: CredentialInput) -> Result<CredentialPayload> {
+        credentials::delete(state(context)?, input).await
+    }
+
+    /// Seals every credential anew under the newest key.
+    async fn rotate_credentials(
+        &self,
+        context: &Context<'_>,
+        input: RotateCredentialsInput,
+    ) -> Result<RotateCredentialsPayload> {
+        credentials::rotate(state(context)?, input).await
     }
 
     /// Builds projections again from the log, beside the present rows, which go on answering.

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Object, Result, SimpleObject};
 use serde_json::Value;
+use timeloom_commands::directory::{TriggerKind, WebhookAddress, WorkflowFacts};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
 use timeloom_projections::{SettingsSummary, WorkflowRow};
@@ -41,6 +42,23 @@ impl From<&SettingsSummary> for WorkflowSettings {
     }
 }
 
+/// A webhook of a workflow.
+#[derive(Debug, SimpleObject)]
+struct Webhook {
+    /// Name of its node.
+    node: String,
+    /// The methods that it takes.
+    methods: Vec<String>,
+    /// Its path, as the node has it.
+    path: String,
+    /// Where it takes calls while the workflow is active.
+    url: String,
+    /// Where the draft takes a call while it listens.
+    test_url: String,
+    /// Whether it takes calls.
+    active: bool,
+}
+
 /// A workflow.
 #[derive(Debug, Clone)]
 pub(crate) struct Workflow {
@@ -50,6 +68,13 @@ pub(crate) struct Workflow {
 }
 
 impl Workflow {
+    /// The workflow itself, as of when it was read.
+    async fn aggregate(&self, state: &crate::state::ApiState) -> Result<Option<Aggregate>> {
+        let position = self.as_of.unwrap_or_else(|| state.log().head());
+        let loaded = timeloom_history::load::<Aggregate>(state.log(), &self.stream(state), position).await;
+        Ok(loaded.map_err(|error| not_there(&error))?.map(|(workflow, _)| workflow))
+    }
+
     fn stream(&self, state: &crate::state::ApiState) -> StreamKey {
         StreamKey::new(state.tenant(), WorkflowEvent::CATEGORY, self.row.id.to_string())
     }
@@ -82,6 +107,39 @@ impl Workflow {
         self.row.published_version
     }
 
+    /// The version that takes calls and schedules.
+    async fn active_version(&self) -> Option<u32> {
+        self.row.active_version
+    }
+
+    /// Whether a version of it takes calls and schedules.
+    async fn active(&self) -> bool {
+        self.row.active_version.is_some()
+    }
+
+    /// The webhooks of the active version, else of the draft.
+    #[graphql(complexity = 20)]
+    async fn webhooks(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default, desc = "Those of the draft, whatever is active.")] draft: bool,
+    ) -> Result<Vec<Webhook>> {
+        let state = state(context)?;
+        let version = self.row.active_version.filter(|_| !draft);
+        let Some(workflow) = self.aggregate(state).await? else { return Ok(Vec::new()) };
+        let Some(definition) = workflow.definition(version) else { return Ok(Vec::new()) };
+        let active = version.is_some();
+        let facts = WorkflowFacts::of(definition);
+        let public_url = &state.webhooks().public_url;
+        let webhooks = facts.of_kind(TriggerKind::Webhook).filter_map(|node| {
+            let address = WebhookAddress::of(node).ok()?;
+            let (methods, path) = (address.methods.clone(), address.proper_path());
+            let (url, test_url) = (format!("{public_url}/webhook/{path}"), format!("{public_url}/webhook-test/{path}"));
+            Some(Webhook { node: node.name.clone(), methods, path: address.path, url, test_url, active })
+        });
+        Ok(webhooks.collect())
+    }
+
     /// Whether it was put away.
     async fn archived(&self) -> bool {
         self.row.archived
@@ -99,10 +157,7 @@ impl Workflow {
         context: &Context<'_>,
         #[graphql(desc = "A published version; absent = the draft.")] version: Option<u32>,
     ) -> Result<Option<Value>> {
-        let state = state(context)?;
-        let position = self.as_of.unwrap_or_else(|| state.log().head());
-        let loaded = timeloom_history::load::<Aggregate>(state.log(), &self.stream(state), position).await;
-        let Some((workflow, _)) = loaded.map_err(|error| not_there(&error))? else { return Ok(None) };
+        let Some(workflow) = self.aggregate(state(context)?).await? else { return Ok(None) };
         let definition = workflow.definition(version).map(|definition| serde_json::to_value(&**definition));
         definition.transpose().map_err(|error| fault(&error))
     }

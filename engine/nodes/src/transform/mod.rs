@@ -6,7 +6,7 @@
 
 mod aggregate;
 mod compare_datasets;
-mod fields;
+pub(crate) mod fields;
 mod item_lists;
 mod limit;
 mod remove_duplicates;
