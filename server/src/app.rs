@@ -8,12 +8,12 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{CredentialPort, FixedCredentials, NodeRegistry, Services};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services};
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, Wiring};
+use timeloom_read_api::{ApiState, WebhookOptions, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
 use timeloom_store::leases::Roles;
@@ -113,6 +113,7 @@ impl App {
             services: Arc::new(Services {
                 outbound: config.outbound(),
                 credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
+                recall: Arc::new(NoRecall),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
             leases: Arc::clone(&store.leases),
@@ -130,7 +131,7 @@ impl App {
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
-            credentials,
+            credentials: credentials.clone(),
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
@@ -138,7 +139,7 @@ impl App {
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
-            webhooks: config.webhooks(),
+            webhooks: WebhookOptions { secrets: Arc::new(credentials.clone()), ..config.webhooks() },
         });
         // It follows the log from now on, so that calls find it ready.
         commands.directory();

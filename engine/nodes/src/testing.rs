@@ -35,6 +35,8 @@ pub(crate) struct Bench<'t> {
     pub memory: JsonObject,
     /// `$now` in milliseconds: 2024-05-17T12:30:45.678Z unless the test says otherwise.
     pub now_ms: i64,
+    /// What tells this run from others.
+    pub idempotency_key: &'static str,
     /// Chance.
     pub seed: u64,
     /// `$runIndex`.
@@ -61,6 +63,7 @@ impl<'t> Bench<'t> {
             inputs: Vec::new(),
             memory: JsonObject::new(),
             now_ms: 1_715_949_045_678,
+            idempotency_key: "key-1",
             seed: 7,
             run_index: 0,
             services: Services::new(OutboundPolicy {
@@ -132,7 +135,7 @@ impl<'t> Bench<'t> {
             inputs: &self.inputs,
             scope,
             memory: &mut self.memory,
-            idempotency_key: "key-1",
+            idempotency_key: self.idempotency_key,
             seed: self.seed,
             services: &self.services,
             expressions: &mut expressions,
@@ -165,7 +168,7 @@ impl<'t> Bench<'t> {
             inputs: &self.inputs,
             scope,
             memory: &mut self.memory,
-            idempotency_key: "key-1",
+            idempotency_key: self.idempotency_key,
             seed: self.seed,
             services: &self.services,
             expressions: &mut expressions,

@@ -11,7 +11,7 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::{CredentialPort, FixedCredentials, NodeError};
+use super::{CredentialPort, FixedCredentials, NoRecall, NodeError, RecallPort};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
@@ -42,12 +42,14 @@ pub struct Services {
     pub outbound: OutboundPolicy,
     /// Where credentials are.
     pub credentials: Arc<dyn CredentialPort>,
+    /// What nodes remember from one execution to the next.
+    pub recall: Arc<dyn RecallPort>,
 }
 
 impl Services {
     /// Clients for what `outbound` allows, without credentials.
     pub fn new(outbound: OutboundPolicy) -> Self {
-        Self { outbound, credentials: Arc::new(FixedCredentials::default()) }
+        Self { outbound, credentials: Arc::new(FixedCredentials::default()), recall: Arc::new(NoRecall) }
     }
 }
 
