@@ -1,7 +1,5 @@
 //! Commands on what nodes remember.
 
-use std::sync::Arc;
-
 use timeloom_domain::recall::{Recall, RecallCommand, RecallEvent};
 use uuid::Uuid;
 

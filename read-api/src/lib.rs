@@ -11,6 +11,8 @@ mod schema;
 mod state;
 
 pub use bind::{BindError, check_bind};
-pub use http::{Api, NoSecrets, ServerOptions, WebhookOptions, WebhookSecrets, configure, server};
+pub use http::{
+    Api, NoSecrets, Served, ServerOptions, WebhookOptions, WebhookSecrets, configure, configure_health, server,
+};
 pub use schema::{ApiSchema, schema, sdl_text};
 pub use state::{ApiState, StoredLog, Wiring};

@@ -20,14 +20,13 @@ use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, WebhookOptions, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
+use timeloom_store::leases::Roles;
 
 use crate::clock::MachineClock;
 use crate::config::Config;
 use crate::keys::credential_keys;
 use crate::store::Store;
 
-/// Executions under way at once.
-const EXECUTIONS_MAX: usize = 4_096;
 /// Computations at once for each thread: more than one, so that a slow script does not hold up the rest.
 const BURSTS_PER_THREAD: usize = 8;
 /// Name of the mark up to when schedules were served.
@@ -70,7 +69,15 @@ impl App {
     /// # Errors
     /// When it is in use, cannot be written, or was written by a newer version; the message says what to do.
     pub async fn open(config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::open(config).await?, config, registry, None)
+        Self::open_as(Roles::all(), config, registry).await
+    }
+
+    /// The same for a process with these roles.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_as(roles: Roles, config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
+        Self::over(Store::open(config, roles).await?, config, registry, None)
     }
 
     /// The same with these credentials in place of those that are kept: for a run of a file by itself.
@@ -82,7 +89,7 @@ impl App {
         registry: NodeRegistry,
         credentials: FixedCredentials,
     ) -> anyhow::Result<Self> {
-        Self::over(Store::open(config).await?, config, registry, Some(Arc::new(credentials)))
+        Self::over(Store::open(config, Roles::all()).await?, config, registry, Some(Arc::new(credentials)))
     }
 
     /// Timeloom in memory, with read models in `folder`: for measurements against the embedded store.
@@ -124,12 +131,14 @@ impl App {
                 sub_workflows: Arc::new(calls),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
+            leases: Arc::clone(&store.leases),
         };
         let options = EngineOptions {
             timezone: config.timezone,
             vars: Arc::default(),
             env: Arc::new(config.expression_environment()),
-            executions_max: EXECUTIONS_MAX,
+            executions_max: config.executions_max as usize,
+            tenant_executions_max: config.tenant_executions_max as usize,
             bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),
@@ -141,6 +150,7 @@ impl App {
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
+            workers: Arc::clone(&store.workers),
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
@@ -157,6 +167,14 @@ impl App {
         Ok(self.read_models.start()?)
     }
 
+    /// Lets the read models follow what another process writes.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn start_reading(&self) -> anyhow::Result<()> {
+        Ok(self.read_models.start_reading()?)
+    }
+
     /// Lets the read models follow the log, and waits until they show all that it holds.
     ///
     /// # Errors
@@ -167,12 +185,14 @@ impl App {
         caught_up.context("the read models do not keep up: try `timeloom projections rebuild`")
     }
 
-    /// Stops everything in order: no new work, then the engine, the snapshots, the read models, the log.
+    /// Stops everything in order: no new work, then the engine, whose shards others may have from then on, the snapshots,
+    /// the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
         self.scheduler.stop().await;
         self.reactions.stop().await;
         self.engine.stop().await;
+        self.store.leases.leave().await;
         self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
             tracing::warn!(%error, "the read models did not close cleanly; they are checked at the next start");

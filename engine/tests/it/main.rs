@@ -20,4 +20,5 @@ mod recovery;
 mod retry;
 mod schedule;
 mod scheduler;
+mod shares;
 mod sub_workflows;

@@ -16,18 +16,26 @@ use timeloom_engine::node::{
 };
 use timeloom_expressions::scope::{Found, Lookup};
 use timeloom_store::{Direction, EventLog, Filter, MemoryLog, RecordedEvent, Revision, TenantScope, codec};
+use tokio::sync::watch;
 
 /// What the nodes did, as the world outside saw it.
 #[derive(Default)]
 pub(crate) struct Calls {
     made: Mutex<Vec<String>>,
     failed: Mutex<HashMap<String, usize>>,
+    /// Whether calls that wait for it are answered.
+    opened: watch::Sender<bool>,
 }
 
 impl Calls {
     /// Idempotency keys of the effects that were called, in order.
     pub(crate) fn made(&self) -> Vec<String> {
         self.made.lock().unwrap().clone()
+    }
+
+    /// Answers the calls with `gated`, those that wait and those to come.
+    pub(crate) fn open(&self) {
+        self.opened.send_replace(true);
     }
 
     /// Lets the world remember that attempts with that key failed before.
@@ -194,13 +202,16 @@ impl Effect {
 impl EffectNode for Effect {
     async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         let key = run.idempotency_key.to_owned();
-        let [stuck, sleep_ms, failures] =
-            ["stuck", "sleep_ms", "failures"].map(|name| run.raw_parameter(name).and_then(Value::as_u64).unwrap_or(0));
+        let [stuck, sleep_ms, failures, gated] = ["stuck", "sleep_ms", "failures", "gated"]
+            .map(|name| run.raw_parameter(name).and_then(Value::as_u64).unwrap_or(0));
         let overlaps = run.raw_parameter("overlaps").is_some();
         assert!(self.is_announced(&key, overlaps).await, "the effect {key} began before the log said so");
         self.calls.made.lock().unwrap().push(key.clone());
         if (self.calls.made().iter().filter(|made| **made == key).count() as u64) <= stuck {
             std::future::pending::<()>().await;
+        }
+        if gated > 0 {
+            self.calls.opened.subscribe().wait_for(|opened| *opened).await.unwrap();
         }
         tokio::time::sleep(Duration::from_millis(sleep_ms)).await;
         if self.calls.fails(&key, failures) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use timeloom_engine::reactions::failure_id;
 
 use super::crash::ended_status;
-use super::databases::Gate;
+use super::gate::Gate;
 use super::schedules::{change, starts};
 use super::server::{Server, chain, set};
 
