@@ -9,7 +9,8 @@ use timeloom_projections::{AsOf, ExecutionFilter, Page, ProjectionError, ReadMod
 
 use crate::places::Place;
 use crate::world::{
-    TENANT, Told, World, caught_up, chances, execution_id, log_of, position, slug, start, told, workflow_id,
+    TENANT, Told, World, caught_up, chances, credential_id, execution_id, log_of, position, slug, start, told,
+    workflow_id,
 };
 
 const STATUSES: [ExecutionStatus; 6] = [
@@ -42,7 +43,9 @@ async fn answers(models: &ReadModels, as_of: AsOf, executions: usize) -> Vec<Str
     }
     answers.push(format!("{:?}", models.plugins(TENANT, as_of, &all).await.unwrap()));
     answers.push(format!("{:?}", models.models(TENANT, as_of, &all).await.unwrap()));
+    answers.push(format!("{:?}", models.credentials(TENANT, as_of, &all).await.unwrap()));
     for number in 0..3 {
+        answers.push(format!("{:?}", models.credential(TENANT, credential_id(number), as_of).await.unwrap()));
         answers.push(format!("{:?}", models.workflow(TENANT, workflow_id(number), as_of).await.unwrap()));
         answers.push(format!("{:?}", models.plugin(TENANT, &slug(number), as_of).await.unwrap()));
         answers.push(format!("{:?}", models.model(TENANT, &slug(number), as_of).await.unwrap()));

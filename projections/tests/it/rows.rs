@@ -1,6 +1,7 @@
 //! Each table's fold: what a story makes of a row.
 
 use serde_json::json;
+use timeloom_domain::credential::{CredentialEvent, Sealed};
 use timeloom_domain::definition::Settings;
 use timeloom_domain::execution::{
     ExecutionEvent, ExecutionMode, ExecutionStatus, NodeRunStatus, PauseReason, TriggerKind,
@@ -14,8 +15,8 @@ use timeloom_store::Revision;
 
 use crate::places::Place;
 use crate::world::{
-    TENANT, Told, caught_up, completed, continued, definition, execution_id, items, log_of, position, run, saved, slug,
-    start, told, told_by, workflow_id,
+    TENANT, Told, caught_up, completed, continued, credential_id, definition, execution_id, items, log_of, position,
+    run, saved, slug, start, told, told_by, workflow_id,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,6 +58,43 @@ async fn a_workflow_row_follows_its_draft_and_remembers_what_is_published() {
         assert_eq!((count(None, true).await, count(None, false).await), (1, 0));
         assert_eq!((count(Some(position(5)), true).await, count(Some(position(5)), false).await), (0, 1));
         models.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credential_rows_tell_names_of_fields_and_nothing_of_their_values() {
+    let (id, sealed) = (credential_id(0), |key: &str| Sealed {
+        key: key.to_owned(),
+        nonce: "bm9uY2U=".to_owned(),
+        ciphertext: "Y2lwaGVydGV4dA==".to_owned(),
+    });
+    let saved = |fields: &[&str], key: &str| CredentialEvent::CredentialSaved {
+        name: "Mailer".to_owned(),
+        credential_type: "httpBasicAuth".to_owned(),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+        sealed: sealed(key),
+    };
+    let story = [
+        told(id, &saved(&["user", "password"], "k1")),
+        told(id, &CredentialEvent::CredentialResealed { sealed: sealed("k2") }),
+        told(id, &CredentialEvent::CredentialDeleted {}),
+        told(id, &saved(&["user"], "k2")),
+    ];
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let row = async |at| models.credential(TENANT, id, Some(position(at))).await.unwrap().unwrap();
+        let listed = async |at| models.credentials(TENANT, Some(position(at)), &Page::first(5)).await.unwrap().rows;
+        assert_eq!(
+            (row(1).await.fields, row(1).await.key.as_str()),
+            (vec!["user".to_owned(), "password".to_owned()], "k1")
+        );
+        assert_eq!((row(2).await.key.as_str(), row(2).await.deleted), ("k2", false));
+        assert_eq!((row(3).await.deleted, listed(2).await.len(), listed(3).await.len()), (true, 1, 0));
+        assert_eq!(listed(4).await, [row(4).await]);
+        assert_eq!(row(4).await.provenance.created_position, position(1));
+        models.close().await.unwrap();
+        let dump = place.dump().await.concat();
+        assert!(dump.contains("Mailer") && !dump.contains("bm9uY2U") && !dump.contains("Y2lwaGVy"), "{dump}");
     }
 }
 

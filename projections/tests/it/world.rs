@@ -9,13 +9,14 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use timeloom_domain::credential::{Credential, CredentialCommand, Sealed};
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
     Breakpoint, Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus,
     RunOptions, StartFacts, TriggerFacts,
 };
-use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
+use timeloom_domain::ids::{Actor, CommandId, CredentialId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::model::{Model, ModelCommand};
 use timeloom_domain::plugin::{Plugin, PluginCommand};
@@ -141,6 +142,10 @@ pub fn execution_id(number: usize) -> ExecutionId {
     ExecutionId(Uuid::from_u128(0xE000 + number as u128))
 }
 
+pub fn credential_id(number: usize) -> CredentialId {
+    CredentialId(Uuid::from_u128(0xC000 + number as u128))
+}
+
 pub fn slug(number: usize) -> Slug {
     Slug::try_new(format!("name-{number}")).unwrap()
 }
@@ -232,6 +237,7 @@ pub struct World {
     workflows: [Workflow; 3],
     plugins: [Plugin; 2],
     models: [Model; 2],
+    credentials: [Credential; 2],
 }
 
 pub fn story_of(chances: &[Chance]) -> Vec<Told> {
@@ -259,6 +265,11 @@ impl World {
             4 => {
                 let number = usize::from(which) % self.models.len();
                 decide(&mut self.story, &mut self.models[number], slug(number), &model_command(slug(number), how));
+            }
+            5 => {
+                let number = usize::from(which) % self.credentials.len();
+                let (credential, id) = (&mut self.credentials[number], credential_id(number));
+                decide(&mut self.story, credential, id, &credential_command(number, how));
             }
             _ if self.executions.is_empty() => {}
             _ => {
@@ -315,6 +326,23 @@ fn plugin_command(name: Slug, how: usize) -> PluginCommand {
         4 => PluginCommand::Disable { reason: "r".to_owned() },
         _ if how > 200 => PluginCommand::Retire,
         _ => PluginCommand::Register { name, description: "d".to_owned() },
+    }
+}
+
+fn sealed(key: usize) -> Sealed {
+    Sealed { key: format!("key-{key}"), nonce: "AAAA".to_owned(), ciphertext: "c2VhbGVk".to_owned() }
+}
+
+pub fn credential_command(number: usize, how: usize) -> CredentialCommand {
+    match how % 4 {
+        0 | 1 => CredentialCommand::Save {
+            name: format!("c{number}"),
+            credential_type: "httpBasicAuth".to_owned(),
+            fields: (0..=how % 3).map(|field| format!("f{field}")).collect(),
+            sealed: sealed(how % 5),
+        },
+        2 => CredentialCommand::Reseal { from: sealed(how % 5), sealed: sealed((how + 1) % 5) },
+        _ => CredentialCommand::Delete,
     }
 }
 

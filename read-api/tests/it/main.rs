@@ -5,6 +5,8 @@ mod browser;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod http;
