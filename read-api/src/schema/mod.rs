@@ -2,17 +2,21 @@
 
 mod budget;
 mod catalogue;
+mod control;
 mod credentials;
 mod event;
 mod execution;
+mod execution_facts;
 mod faults;
 mod history;
 mod mutation;
+mod node_run;
 mod paging;
 mod payloads;
 mod projections;
 mod query;
 mod reading;
+mod redrive;
 mod registry;
 mod rows;
 mod scalars;

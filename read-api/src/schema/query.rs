@@ -8,7 +8,7 @@ use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, WorkflowId};
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
-use timeloom_projections::{AsOf as RowsAsOf, WorkflowFilter};
+use timeloom_projections::{AsOf as RowsAsOf, ExecutionFilter, WorkflowFilter};
 use timeloom_store::{Direction as Order, Filter, TenantScope};
 use uuid::Uuid;
 
@@ -16,10 +16,12 @@ use super::catalogue::{NodeType, node_types};
 use super::credentials::{Credential, CredentialType, credential, credential_types};
 use super::event::{Event, EventFilter, EventList, StreamInput};
 use super::execution::{self, Execution, ExecutionList};
+use super::execution_facts::{ExecutionTrigger, SavedFact};
 use super::faults::fault;
 use super::paging::{PAGE_DEFAULT, Pages, page_cost};
 use super::projections::{ParkedEvent, Projection, parked_events, projections_now};
 use super::reading::{Moment, rows, state};
+use super::redrive::DeadLetterFilter;
 use super::registry::{Model, Plugin};
 use super::rows::{page, row_pages};
 use super::scalars::{AsOf, Direction, ExecutionStatus, PositionScalar};
@@ -132,12 +134,39 @@ impl Query {
         after: Option<String>,
         workflow_id: Option<Uuid>,
         status: Option<ExecutionStatus>,
+        #[graphql(desc = "Started by this only.")] trigger: Option<ExecutionTrigger>,
+        #[graphql(default, desc = "Only dead letters: failures of production runs, neither retried nor dismissed.")]
+        unresolved: bool,
+        #[graphql(desc = "Only those about which this was saved.")] saved: Option<SavedFact>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Execution>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        ExecutionList { first, after, workflow_id, status, as_of }.read(state).await
+        let filter = ExecutionFilter {
+            workflow_id: workflow_id.map(WorkflowId),
+            status: status.map(Into::into),
+            trigger: trigger.map(Into::into),
+            unresolved,
+            saved: saved.map(Into::into),
+        };
+        ExecutionList { first, after, filter, as_of }.read(state).await
+    }
+
+    /// Failures of production runs that nobody has looked after: neither retried nor dismissed. Newest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn dead_letters(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        #[graphql(default)] filter: DeadLetterFilter,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Execution>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        ExecutionList { first, after, filter: filter.into(), as_of }.read(state).await
     }
 
     /// A plugin; null when there is none.

@@ -1,12 +1,12 @@
 //! Workflows as the read models have them, with their definitions from the log.
 
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use serde_json::Value;
 use timeloom_commands::directory::{TriggerKind, WebhookAddress, WorkflowFacts};
 use timeloom_domain::definition::{Gap, gaps};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
-use timeloom_projections::{SettingsSummary, WorkflowRow};
+use timeloom_projections::{ExecutionFilter, SettingsSummary, WorkflowRow};
 use timeloom_store::{Filter, Position, StreamKey};
 use uuid::Uuid;
 
@@ -29,6 +29,24 @@ struct WorkflowSettings {
     execution_timeout: Option<f64>,
     /// Workflow to start when an execution fails.
     error_workflow: Option<String>,
+    /// Most executions at once; more wait. Absent: as many as there is room for.
+    concurrency: Option<u32>,
+    /// Of those that wait for a place, the one with the highest priority is next; 0 when absent.
+    priority: Option<i32>,
+    /// Whether branches run at the same time; otherwise one after the other.
+    parallel_branches: Option<bool>,
+    /// What a step survives before the next begins; `STRICT` when absent.
+    durability: Option<WorkflowDurability>,
+}
+
+/// What an acknowledged step of a workflow survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "timeloom_domain::definition::WorkflowDurability")]
+enum WorkflowDurability {
+    /// The loss of power.
+    Strict,
+    /// The end of the process; of the loss of power all but the last moments.
+    Relaxed,
 }
 
 impl From<&SettingsSummary> for WorkflowSettings {
@@ -39,6 +57,10 @@ impl From<&SettingsSummary> for WorkflowSettings {
             timezone: settings.timezone,
             execution_timeout: settings.execution_timeout,
             error_workflow: settings.error_workflow,
+            concurrency: settings.concurrency,
+            priority: settings.priority,
+            parallel_branches: settings.parallel_branches,
+            durability: settings.durability.map(Into::into),
         }
     }
 }
@@ -206,7 +228,12 @@ impl Workflow {
         after: Option<String>,
         status: Option<ExecutionStatus>,
     ) -> Result<Pages<Execution>> {
-        let list = ExecutionList { first, after, workflow_id: Some(self.row.id.0), status, as_of: self.as_of };
+        let filter = ExecutionFilter {
+            workflow_id: Some(self.row.id),
+            status: status.map(Into::into),
+            ..ExecutionFilter::default()
+        };
+        let list = ExecutionList { first, after, filter, as_of: self.as_of };
         list.read(state(context)?).await
     }
 

@@ -1,6 +1,7 @@
 //! The command line: one module a noun. Every verb takes `--json` for programs.
 
 mod client;
+mod control;
 mod credential;
 mod events;
 mod execution;
@@ -51,7 +52,7 @@ enum Verb {
     /// Import, list, export and run workflows
     #[command(subcommand)]
     Workflow(workflow::WorkflowVerb),
-    /// List, show and cancel executions
+    /// List and show executions; pause, resume, cancel and retry them
     #[command(subcommand)]
     Execution(execution::ExecutionVerb),
     /// List the events of the log, or follow them
