@@ -1,11 +1,11 @@
 //! What an execution answers at its end to the request that started it: what its last node gave, as the webhook's node says.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use timeloom_domain::execution::{NodeFacts, Response, ResponseBody, TriggerFacts};
 use timeloom_domain::item::{Item, Items};
 use timeloom_expressions::evaluator::Session;
-
-use std::sync::Arc;
 
 use crate::attempt::{Attempt, Surroundings};
 use crate::machine::{Machine, Task};
@@ -27,7 +27,7 @@ pub(crate) fn at_end(
     let facts = NodeFacts { node: start.start_node.clone(), run_index: 0, execution_index: 0, sources: Vec::new() };
     let inputs = vec![Some(Arc::new(start.items.clone()))];
     let task = Task { node: trigger, facts, inputs, attempts: 0 };
-    let mut attempt = Attempt::prepare(machine, task, surroundings, now_ms);
+    let attempt = Attempt::prepare(machine, task, surroundings, now_ms);
     let mut asked = |name: &str| parameters.get(name).and_then(|value| attempt.resolve(session, value));
     let settings = Settings {
         data: text(asked("responseData")),

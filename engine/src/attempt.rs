@@ -9,6 +9,7 @@ use futures::FutureExt;
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
 use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
@@ -21,6 +22,8 @@ use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
 pub(crate) struct Surroundings {
+    /// Whose execution it is.
+    pub(crate) tenant: TenantId,
     /// Id of the execution, as text.
     pub(crate) execution_id: String,
     /// Where a request makes it go on when it waits.
@@ -207,13 +210,13 @@ impl Attempt {
     }
 
     /// A parameter for the node's first item; `None` when it is undefined or cannot be evaluated.
-    pub(crate) fn resolve(&mut self, session: &mut Session, value: &Value) -> Option<Value> {
+    pub(crate) fn resolve(&self, session: &mut Session, value: &Value) -> Option<Value> {
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         expressions.resolve(&self.scope, value, 0..1).pop()?.ok()?
     }
 
     /// Whether a condition holds for the node's first item. One that cannot be evaluated holds: whoever wrote it shall see.
-    pub(crate) fn is_true(&mut self, session: &mut Session, condition: &str) -> bool {
+    pub(crate) fn is_true(&self, session: &mut Session, condition: &str) -> bool {
         let text = condition.strip_prefix('=').unwrap_or(condition);
         let text = if text.contains("{{") { format!("={text}") } else { format!("={{{{ {text} }}}}") };
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
@@ -232,6 +235,7 @@ impl Attempt {
         let before = self.memory.clone();
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),
@@ -254,6 +258,7 @@ impl Attempt {
     fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: self.plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),

@@ -39,6 +39,8 @@ pub(crate) enum Pause {
     Retry(i64),
     /// Take the events down, then stand still until that time (milliseconds since 1970), or until somebody says so.
     Rest(Option<i64>),
+    /// Take the events down, then wait for one of the effects under way.
+    Await,
     /// Take the events down; that was all.
     Ended,
 }
@@ -85,6 +87,7 @@ impl Worker {
                     let reason = "no items reached it".to_owned();
                     self.take_down(ExecutionEvent::NodeSkipped { node, reason }, &mut batch);
                 }
+                Action::Await => return (batch.events, Pause::Await),
                 Action::Rest => return (batch.events, Pause::Rest(None)),
                 Action::Complete => {
                     self.answer_at_end(now_ms, &mut batch);
@@ -120,7 +123,7 @@ impl Worker {
         let node = plan.node(node_index);
         let began = Instant::now();
         let mut attempt = Attempt::prepare(&self.machine, task, &self.surroundings, now_ms);
-        if let Some(pause) = self.hold_up(&mut attempt, &node.name, now_ms, batch) {
+        if let Some(pause) = self.hold_up(&attempt, &node.name, now_ms, batch) {
             return Some(pause);
         }
         let pinned = if node.disabled { None } else { self.machine.pinned(node_index) };
@@ -134,7 +137,7 @@ impl Worker {
                 Behaviour::Pure(_) => attempt.run_pure(&mut self.session),
                 Behaviour::Effect(_) => return Some(self.announce(attempt, facts, number, now_ms, batch)),
                 Behaviour::Wait(wait) => match self.wait(wait, &mut attempt, &facts, now_ms, batch) {
-                    Waited::Over(result) => result,
+                    Waited::Over(result) => *result,
                     Waited::Until(until_ms) => return Some(Pause::Rest(until_ms)),
                 },
             },
@@ -144,7 +147,7 @@ impl Worker {
     }
 
     /// Pauses before a node with a breakpoint whose condition holds, and while somebody steps through the execution.
-    fn hold_up(&mut self, attempt: &mut Attempt, node: &str, now_ms: i64, batch: &mut Batch) -> Option<Pause> {
+    fn hold_up(&mut self, attempt: &Attempt, node: &str, now_ms: i64, batch: &mut Batch) -> Option<Pause> {
         let (reason, condition) = self.machine.breakpoint(node)?;
         let holds = match condition.map(str::to_owned) {
             Some(condition) => attempt.is_true(&mut self.session, &condition),
@@ -168,22 +171,22 @@ impl Worker {
     ) -> Waited {
         if let Some(wait) = self.machine.wait().cloned() {
             if let Some(items) = &wait.over {
-                return Waited::Over(Ok(attempt.resumed(items.as_deref())));
+                return Waited::over(Ok(attempt.resumed(items.as_deref())));
             }
             if wait.until_ms.is_none_or(|until_ms| now_ms < until_ms) {
                 return Waited::Until(wait.until_ms);
             }
             let (node, cause, items) = (facts.node.clone(), Some(ResumeCause::Time), None);
             self.take_down(ExecutionEvent::ExecutionResumed { node, cause, items }, batch);
-            return Waited::Over(Ok(attempt.resumed(None)));
+            return Waited::over(Ok(attempt.resumed(None)));
         }
         let wait = match attempt.begin_wait(node, &mut self.session) {
             Ok(Some(wait)) => wait,
-            Ok(None) => return Waited::Over(Ok(attempt.resumed(None))),
-            Err(error) => return Waited::Over(Err(error)),
+            Ok(None) => return Waited::over(Ok(attempt.resumed(None))),
+            Err(error) => return Waited::over(Err(error)),
         };
         if wait.until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
-            return Waited::Over(Ok(attempt.resumed(None)));
+            return Waited::over(Ok(attempt.resumed(None)));
         }
         let NodeWait { until_ms, resume } = wait;
         let (node, run) = (facts.node.clone(), Some(facts.clone()));
@@ -211,6 +214,17 @@ impl Worker {
         if number == 1 {
             self.take_down(ExecutionEvent::NodeScheduled { run: facts.clone() }, batch);
         }
+        self.announce_attempt(attempt, facts, number, started_at_ms, batch)
+    }
+
+    fn announce_attempt(
+        &mut self,
+        attempt: Attempt,
+        facts: NodeFacts,
+        number: u32,
+        started_at_ms: i64,
+        batch: &mut Batch,
+    ) -> Pause {
         let idempotency_key = idempotency_key(&self.surroundings.execution_id, facts.execution_index);
         let (run, at_ms) = (facts.clone(), started_at_ms);
         self.take_down(ExecutionEvent::NodeStarted { run, attempt: number, idempotency_key, at_ms }, batch);
@@ -231,6 +245,15 @@ impl Worker {
     pub(crate) fn timed_out(&self, limit: Duration) -> NodeError {
         NodeError::operation(format!("stopped after {} ms: the time limit of the node or workflow", limit.as_millis()))
             .described("Raise the node's timeoutSeconds or the workflow's executionTimeout, or make the work smaller.")
+    }
+
+    /// Begins another attempt at an effect that was announced before.
+    pub(crate) fn begin_again(&mut self, task: Task) -> (Vec<ExecutionEvent>, Pause) {
+        let mut batch = Batch::default();
+        let (facts, number, now_ms) = (task.facts.clone(), task.attempts + 1, self.clock.now_ms());
+        let attempt = Attempt::prepare(&self.machine, task, &self.surroundings, now_ms);
+        let pause = self.announce_attempt(attempt, facts, number, now_ms, &mut batch);
+        (batch.events, pause)
     }
 
     /// Takes down how an effect ended.
@@ -297,9 +320,15 @@ impl Worker {
 /// Where a node that waits is.
 enum Waited {
     /// It gives something, or failed.
-    Over(Result<Given, NodeError>),
+    Over(Box<Result<Given, NodeError>>),
     /// It waits, at the longest until then.
     Until(Option<i64>),
+}
+
+impl Waited {
+    fn over(result: Result<Given, NodeError>) -> Self {
+        Self::Over(Box::new(result))
+    }
 }
 
 /// What a node told besides its output.

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use timeloom_domain::definition::WorkflowDurability;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::ExecutionId;
 use timeloom_store::log::READ_EVENTS_MAX;
-use timeloom_store::{AppendError, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_store::{AppendError, AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
 use crate::chain::{ChainError, ContinueAsNew, place_after, place_of, stream_of};
-use crate::machine::Machine;
+use crate::flight::{Flight, Landed, LandedEffect};
+use crate::machine::{Machine, Task};
 use crate::open::Hold;
 use crate::restore::{self, RestoreError};
 use crate::runner::{Age, Engine, Inner};
@@ -85,6 +87,15 @@ fn holds_up(event: &ExecutionEvent) -> bool {
             | ExecutionEvent::ExecutionUnpaused { .. }
             | ExecutionEvent::ExecutionBreakpointsChanged { .. }
     )
+}
+
+/// What the steps of an execution survive, as its workflow says.
+fn asked(machine: &Machine) -> AskedDurability {
+    match machine.plan().definition.settings.durability {
+        None => AskedDurability::OfTheLog,
+        Some(WorkflowDurability::Strict) => AskedDurability::Strict,
+        Some(WorkflowDurability::Relaxed) => AskedDurability::Relaxed,
+    }
 }
 
 /// Where a request makes an execution go on: what a node appends to it is the node's own.
@@ -223,6 +234,7 @@ impl Drive {
         let restored = restore::machine(&self.inner, &self.started.stream, &events).await?;
         let Some(machine) = restored else { return Ok(Turn::Ended(true)) };
         self.chained = place_of(events.first());
+        writer.ask(asked(&machine));
         if let Some(left_for) = left_for {
             return self.begin_left(&writer, &machine, left_for).await;
         }
@@ -231,6 +243,8 @@ impl Drive {
         }
         drop(events);
         let mut worker = self.worker(machine);
+        let mut flight = Flight::default();
+        self.begin_those_under_way(&mut worker, &mut writer, &mut flight).await?;
         loop {
             if self.cancelled.is_cancelled() {
                 return Ok(Turn::Ended(!self.inner.is_stopping()));
@@ -241,16 +255,26 @@ impl Drive {
             let room = usize::try_from(self.seam_at.saturating_sub(writer.revision().0)).unwrap_or(usize::MAX);
             let (returned, events, pause) = self.compute(worker, room).await?;
             worker = returned;
-            if !events.is_empty() {
+            if !flight.is_empty() {
+                self.record_effect(&mut worker, &mut writer, &events).await?;
+            } else if !events.is_empty() {
                 writer.record(&events).await?;
             }
             match pause {
                 Pause::Flush => {}
                 Pause::Ended => return Ok(Turn::Ended(!self.inner.is_stopping())),
                 Pause::Retry(at_ms) => self.sleep_until(at_ms).await,
+                Pause::Await => self.land(&mut worker, &mut writer, &mut flight).await?,
+                Pause::Rest(_) if !flight.is_empty() => self.land(&mut worker, &mut writer, &mut flight).await?,
                 Pause::Rest(until_ms) => {
                     if let Some(turn) = self.rest(until_ms, nudges).await {
                         return Ok(turn);
+                    }
+                }
+                Pause::Effect(task) if worker.machine.is_parallel() => {
+                    self.take_off(*task, &worker, &mut flight);
+                    while flight.is_full() && !self.cancelled.is_cancelled() {
+                        self.land(&mut worker, &mut writer, &mut flight).await?;
                     }
                 }
                 Pause::Effect(task) => {
@@ -315,6 +339,7 @@ impl Drive {
         let parts = &self.inner.parts;
         let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream.clone())
             .until(self.inner.stopping.clone());
+        writer.ask(left.asked());
         let appended = writer.begin(summary, left).await?;
         let Some(recorded) = appended.events.into_iter().next() else { return Ok(None) };
         self.inner.lock_open().moved(&stream, recorded.position);
@@ -344,6 +369,77 @@ impl Drive {
         Ok(pause)
     }
 
+    /// After a restart: effects that were under way at the same time are begun again.
+    async fn begin_those_under_way(
+        &self,
+        worker: &mut Worker,
+        writer: &mut ExecutionWriter,
+        flight: &mut Flight,
+    ) -> Result<(), DriveError> {
+        let tasks: Vec<Task> = worker.machine.in_flight().collect();
+        for task in tasks {
+            self.begin_again(task, worker, writer, flight).await?;
+        }
+        Ok(())
+    }
+
+    async fn begin_again(
+        &self,
+        task: Task,
+        worker: &mut Worker,
+        writer: &mut ExecutionWriter,
+        flight: &mut Flight,
+    ) -> Result<(), DriveError> {
+        let (events, pause) = worker.begin_again(task);
+        self.record_effect(worker, writer, &events).await?;
+        if let Pause::Effect(task) = pause {
+            self.take_off(*task, worker, flight);
+        }
+        Ok(())
+    }
+
+    /// Lets an announced effect run beside others.
+    fn take_off(&self, task: EffectTask, worker: &Worker, flight: &mut Flight) {
+        let limit = worker.time_left(&task);
+        flight.begin(task, self.inner.parts.evaluator.session(), limit);
+    }
+
+    /// Waits for one of the effects under way, and takes down what came of it.
+    async fn land(
+        &self,
+        worker: &mut Worker,
+        writer: &mut ExecutionWriter,
+        flight: &mut Flight,
+    ) -> Result<(), DriveError> {
+        let landed = tokio::select! {
+            () = self.cancelled.cancelled() => return Ok(()),
+            landed = flight.land() => landed,
+        };
+        match landed.transpose()? {
+            Some(Landed::Effect(landed)) => {
+                let LandedEffect { task, took, result, limit } = *landed;
+                let execution_index = task.facts.execution_index;
+                let result = result.unwrap_or_else(|| Err(worker.timed_out(limit)));
+                let (events, pause) = worker.conclude_effect(task, took, result);
+                self.record_effect(worker, writer, &events).await?;
+                if worker.machine.in_flight_at(execution_index).is_some() {
+                    let at_ms = if let Some(Pause::Retry(at_ms)) = pause { at_ms } else { 0 };
+                    let pause_ms = at_ms.saturating_sub(self.inner.parts.clock.now_ms());
+                    let pause_ms = u64::try_from(pause_ms).unwrap_or(0).min(RETRY_WAIT_MAX_MS);
+                    flight.begin_pause(execution_index, Duration::from_millis(pause_ms));
+                }
+            }
+            Some(Landed::RetryDue(execution_index)) => {
+                if let Some(task) = worker.machine.in_flight_at(execution_index) {
+                    self.begin_again(task, worker, writer, flight).await?;
+                }
+            }
+            // Nothing is under way that the events say is: they are begun again when the stream is read anew.
+            None => return Err(WriteError::Overtaken.into()),
+        }
+        Ok(())
+    }
+
     /// Takes down what came of an effect. Somebody who paused the execution meanwhile, or changed its breakpoints, does not
     /// make the effect happen again.
     async fn record_effect(
@@ -358,7 +454,8 @@ impl Drive {
                 Err(WriteError::Overtaken) => {}
                 result => return Ok(result?),
             }
-            let (fresh, all) = self.read(Age::Old).await?;
+            let (mut fresh, all) = self.read(Age::Old).await?;
+            fresh.ask(writer.asked());
             let foreign = all.get(known..).unwrap_or_default();
             if fresh.state().status.has_ended() || !foreign.iter().all(holds_up) {
                 return Err(WriteError::Overtaken.into());
@@ -439,6 +536,7 @@ impl Drive {
         let surroundings = Surroundings {
             resume_url: resume_url(&options.public_url, &execution_id, machine.start()),
             execution_id,
+            tenant: self.started.stream.tenant,
             vars: Arc::clone(&options.vars),
             env: Arc::clone(&options.env),
             services: Arc::clone(&self.inner.parts.services),

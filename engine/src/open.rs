@@ -100,7 +100,6 @@ impl OpenExecutions {
     }
 
     /// The executions whose time to be taken up has come, and when the next one's comes.
-    #[expect(clippy::type_complexity, reason = "a pair of what is due and of when the next is")]
     pub(crate) fn due(&mut self, now_ms: i64) -> (Vec<(Arc<RecordedEvent>, Hold)>, Option<i64>) {
         let mut due = Vec::new();
         while let Some((until_ms, stream)) = self.alarms.first().cloned() {

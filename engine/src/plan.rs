@@ -20,6 +20,8 @@ pub struct Plan {
     pub graph: Graph,
     /// In which order its branches run.
     pub order: ExecutionOrder,
+    /// Whether its branches run at the same time.
+    pub parallel_branches: bool,
     /// The zone in which its expressions tell the time.
     pub timezone: Tz,
     nodes: Vec<PlannedNode>,
@@ -73,7 +75,9 @@ impl Plan {
         };
         let graph = Graph::new(&definition);
         let order = definition.settings.order();
-        Ok(Self { workflow_id, definition, graph, order, timezone, nodes })
+        // Order v0 has rules of its own about which branch brings what: there they run one after the other.
+        let parallel_branches = order == ExecutionOrder::V1 && definition.settings.parallel_branches == Some(true);
+        Ok(Self { workflow_id, definition, graph, order, parallel_branches, timezone, nodes })
     }
 
     /// The node at `index`.

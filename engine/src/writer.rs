@@ -8,8 +8,8 @@ use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionRefusal};
 use timeloom_domain::ids::{Actor, CommandId, EventId};
 use timeloom_store::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, EventLog, Expected, LogError, Metadata,
-    NewEvent, RecordedEvent, Revision, StreamKey, codec,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, AskedDurability, EventLog, Expected, LogError,
+    Metadata, NewEvent, RecordedEvent, Revision, StreamKey, codec,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,8 @@ pub struct ExecutionWriter {
     /// The event that the whole execution goes back to: the first of its first stream.
     root_event: Option<EventId>,
     last_event: Option<EventId>,
+    /// What its appends survive.
+    asked: AskedDurability,
     /// Ends the waiting for a log that is busy or out of reach.
     stopping: CancellationToken,
 }
@@ -82,7 +84,18 @@ impl ExecutionWriter {
     pub fn new(log: Arc<dyn EventLog>, ids: Arc<dyn Ids>, stream: StreamKey) -> Self {
         let (revision, state) = (Revision::default(), Execution::default());
         let stopping = CancellationToken::new();
-        Self { log, ids, stream, revision, state, first_event: None, root_event: None, last_event: None, stopping }
+        Self {
+            log,
+            ids,
+            stream,
+            revision,
+            state,
+            first_event: None,
+            root_event: None,
+            last_event: None,
+            asked: AskedDurability::default(),
+            stopping,
+        }
     }
 
     /// The same, which does not wait for the log any more once `stopping` says so. What it had to write is computed again at
@@ -90,6 +103,16 @@ impl ExecutionWriter {
     #[must_use]
     pub fn until(self, stopping: CancellationToken) -> Self {
         Self { stopping, ..self }
+    }
+
+    /// Says what the appends from now on survive.
+    pub fn ask(&mut self, durability: AskedDurability) {
+        self.asked = durability;
+    }
+
+    /// What its appends survive.
+    pub fn asked(&self) -> AskedDurability {
+        self.asked
     }
 
     /// The execution as written so far.
@@ -180,7 +203,7 @@ impl ExecutionWriter {
     /// Appends, again while the log is busy: what was computed must not be lost to a full queue.
     async fn append(&self, batch: Batch, expected: Expected) -> Result<Appended, WriteError> {
         let command_id = batch.metadata.command_id;
-        let append = Append { stream: self.stream.clone(), expected, events: batch.events, command_id };
+        let append = Append::new(self.stream.clone(), expected, batch.events, command_id).asking(self.asked);
         loop {
             match self.log.append(append.clone()).await {
                 Ok(appended) => return Ok(appended),

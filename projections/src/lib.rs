@@ -9,6 +9,7 @@
 
 mod builds;
 mod checkpoints;
+mod credentials;
 mod database;
 mod error;
 mod executions;
@@ -31,6 +32,7 @@ mod store;
 mod workflows;
 mod writer;
 
+pub use credentials::CredentialRow;
 pub use database::StorageError;
 pub use error::{Behind, FoldError, ProjectionError};
 pub use executions::{ExecutionFilter, ExecutionRow};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use timeloom_commands::{CommandContext, Commands};
+use timeloom_commands::{CommandContext, Commands, Credentials};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_projections::ReadModels;
@@ -35,6 +35,8 @@ pub struct StoredLog {
 pub struct Wiring {
     /// Where changes go.
     pub commands: Commands,
+    /// Where credentials are saved, and looked up for callers.
+    pub credentials: Credentials,
     /// Where rows come from.
     pub read_models: Arc<ReadModels>,
     /// Where events come from.
@@ -102,6 +104,10 @@ impl ApiState {
 
     pub(crate) fn commands(&self) -> &Commands {
         &self.inner.wiring.commands
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.inner.wiring.credentials
     }
 
     pub(crate) fn read_models(&self) -> &ReadModels {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use timeloom_commands::{Commands, Ids as _, Keeping, SystemIds};
+use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_engine::node::{NodeRegistry, Services};
@@ -19,6 +19,7 @@ use timeloom_store::EventLog;
 
 use crate::clock::MachineClock;
 use crate::config::Config;
+use crate::keys::credential_keys;
 use crate::store::Store;
 
 /// Executions under way at once.
@@ -76,6 +77,8 @@ impl App {
         let (clock, ids) = (Arc::new(MachineClock), Arc::new(SystemIds));
         let keeping = Keeping { snapshots: store.snapshots.clone(), ..Keeping::default() };
         let commands = Commands::keeping(Arc::clone(&log), Arc::clone(&catalogue), clock.clone(), ids.clone(), keeping);
+        let keys = credential_keys(config, store.key_place(config))?;
+        let credentials = Credentials::new(commands.clone(), keys, Arc::new(SystemIds));
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let parts = EngineParts {
             log: Arc::clone(&log),
@@ -83,7 +86,7 @@ impl App {
             evaluator: Evaluator::new(Some(Arc::new(sandbox))),
             clock,
             ids,
-            services: Arc::new(Services { outbound: config.outbound() }),
+            services: Arc::new(Services { outbound: config.outbound(), credentials: Arc::new(credentials.clone()) }),
             checkpoints: Arc::clone(&store.checkpoints),
         };
         let options = EngineOptions {
@@ -98,6 +101,7 @@ impl App {
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
+            credentials,
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,

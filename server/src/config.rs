@@ -13,6 +13,7 @@ use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
 use timeloom_read_api::WebhookOptions;
 use timeloom_store::DurabilityChoice;
+use zeroize::Zeroizing;
 
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
@@ -34,6 +35,10 @@ pub struct Config {
     /// of power but for the last moments, which docs/durability.md states.
     #[arg(long, global = true, env = "TIMELOOM_DURABILITY", default_value = "strict", help_heading = "Settings")]
     pub durability: DurabilityLevel,
+    /// A file with the keys of credentials, one a line in base64, of which the last one seals. A data folder makes its own
+    /// when there is none; a database needs one before a credential can be saved.
+    #[arg(long, global = true, env = "TIMELOOM_CREDENTIAL_KEY_FILE", value_name = "FILE", help_heading = "Settings")]
+    pub credential_key_file: Option<PathBuf>,
     /// Time zone of workflows that name none. The default is the one that n8n has, so that its files give the same.
     #[arg(
         long,
@@ -194,10 +199,20 @@ impl Config {
         }
     }
 
-    /// `$env`: the allowed names that are set.
+    /// The variable with the keys of credentials. It is no flag: everybody on a machine sees the flags of its programs.
+    pub const CREDENTIAL_KEY: &str = "TIMELOOM_CREDENTIAL_KEY";
+
+    /// The keys of credentials that the environment has.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    #[expect(clippy::unused_self, reason = "it is a setting like the others")]
+    pub fn credential_key(&self) -> Option<Zeroizing<String>> {
+        std::env::var(Self::CREDENTIAL_KEY).ok().filter(|text| !text.trim().is_empty()).map(Zeroizing::new)
+    }
+
+    /// `$env`: the allowed names that are set. The keys of credentials are for no expression.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        self.expression_env.iter().filter_map(value).collect()
+        self.expression_env.iter().filter(|name| *name != Self::CREDENTIAL_KEY).filter_map(value).collect()
     }
 }

@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod config;
 mod fixture;
+mod keys;
 mod run_data;
 mod serve;
 mod store;

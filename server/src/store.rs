@@ -15,6 +15,7 @@ use timeloom_store_postgres::{Address, Leader, PostgresLog, PostgresOptions};
 use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions, SqliteSnapshots};
 
 use crate::config::Config;
+use crate::keys::KeyPlace;
 
 /// Name of the file that remembers the engine's place in the log, and of the mark that does in a database.
 const CHECKPOINT: &str = "engine.checkpoint";
@@ -111,6 +112,15 @@ impl Store {
             checkpoints: Arc::new(NoCheckpoint),
             snapshots: None,
             place: Place::Memory,
+        }
+    }
+
+    /// Where the keys of credentials are when they are not given.
+    pub fn key_place<'a>(&self, config: &'a Config) -> KeyPlace<'a> {
+        match &self.place {
+            Place::Folder(_) => KeyPlace::Folder(&config.data),
+            Place::Database(_) => KeyPlace::Nowhere,
+            Place::Memory => KeyPlace::Memory,
         }
     }
 

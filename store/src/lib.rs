@@ -30,8 +30,8 @@ pub use blobs::{BLOB_BYTES_MAX, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobS
 pub use clock::{Clock, SystemClock};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use log::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, Direction,
-    Durability, DurabilityChoice, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, AskedDurability,
+    Direction, Durability, DurabilityChoice, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription,
     SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};

@@ -57,7 +57,7 @@ impl Product {
             evaluator: Evaluator::new(Some(Arc::new(SandboxEngine::new(7).unwrap()))),
             clock,
             ids,
-            services: Arc::new(Services { outbound }),
+            services: Arc::new(Services::new(outbound)),
             checkpoints: Arc::new(NoCheckpoint),
         };
         let options = EngineOptions {
@@ -68,6 +68,7 @@ impl Product {
             bursts_max: 2,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),
+            public_url: Arc::from("http://localhost:8080"),
         };
         let engine = Engine::new(parts, options);
         engine.start().await.unwrap();

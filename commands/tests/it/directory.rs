@@ -68,7 +68,7 @@ impl World {
         let id_of_event = EventId(command_id.0);
         let event = NewEvent { id: id_of_event, event_type: event_type.into(), event_version: 1, payload, metadata };
         let stream = StreamKey::new(TENANT, "workflow", id.to_string());
-        self.log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
+        self.log.append(Append::new(stream, Expected::Any, vec![event], command_id)).await.unwrap();
     }
 
     /// What the directory shows of everything that was appended so far.

@@ -4,6 +4,7 @@
 
 mod activation;
 mod bench;
+mod credentials;
 mod directory;
 mod executions;
 mod framework;

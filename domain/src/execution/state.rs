@@ -178,14 +178,15 @@ impl NodeRunState {
 }
 
 impl Execution {
-    /// Node runs, those of earlier links counted, before the first that did not come to its end.
+    /// Node runs, those of earlier links counted, up to the last one that came to its end.
     pub fn finished_runs(&self) -> usize {
         let has_finished = |run: &&NodeRunState| match run.status {
             NodeRunStatus::Completed => true,
             NodeRunStatus::Failed => run.outputs.is_some(),
             _ => false,
         };
-        self.earlier_runs + self.node_runs.iter().take_while(has_finished).count()
+        let last = self.node_runs.iter().rposition(|run| has_finished(&run));
+        self.earlier_runs + last.map_or(0, |last| last + 1)
     }
 
     /// The newest run of a node.
@@ -375,25 +376,6 @@ impl Aggregate for Execution {
                 state.attempts = *attempt;
                 state.error = Some(error.clone());
             }
-            ExecutionEvent::NodeSkipped { .. } => {}
-            ExecutionEvent::ExecutionWaiting { node, until_ms, run, resume } => {
-                if let Some(run) = run {
-                    self.run_mut(run).status = NodeRunStatus::Waiting;
-                }
-                let wait = Wait { node: node.clone(), until_ms: *until_ms, resume: resume.clone() };
-                self.change_open(|execution| execution.waiting = Some(wait));
-            }
-            ExecutionEvent::ExecutionResumed { .. } => self.change_open(|execution| execution.waiting = None),
-            ExecutionEvent::ExecutionPaused { reason, .. } => {
-                self.change_open(|execution| execution.paused = Some(reason.clone()));
-            }
-            ExecutionEvent::ExecutionUnpaused { .. } => self.change_open(|execution| execution.paused = None),
-            ExecutionEvent::ExecutionBreakpointsChanged { breakpoints } => self.breakpoints.clone_from(breakpoints),
-            ExecutionEvent::ExecutionTakenOver { worker, .. } => self.worker = Some(worker.clone()),
-            ExecutionEvent::ExecutionResponded { response, .. } => self.response = Some(Box::new(response.clone())),
-            ExecutionEvent::ExecutionDataSaved { data, .. } => self.data.extend(data.clone()),
-            ExecutionEvent::ExecutionRetriedAs { execution } => self.retried_as.push(*execution),
-            ExecutionEvent::ExecutionDismissed { reason } => self.dismissed = Some(reason.clone()),
             ExecutionEvent::ExecutionCancelled { .. } => self.end(ExecutionStatus::Cancelled, None),
             ExecutionEvent::ExecutionCompleted { at_ms } => self.end(ExecutionStatus::Completed, Some(*at_ms)),
             ExecutionEvent::ExecutionFailed { node, error, at_ms } => {
@@ -406,6 +388,7 @@ impl Aggregate for Execution {
                 self.end(ExecutionStatus::Continued, Some(*at_ms));
             }
             ExecutionEvent::ExecutionContinued(continuation) => self.go_on(continuation),
+            held_up => self.apply_held_up(held_up),
         }
     }
 
@@ -449,6 +432,31 @@ impl Aggregate for Execution {
 }
 
 impl Execution {
+    /// Folds in what is said about how it is run: waits, pauses, answers and notes.
+    fn apply_held_up(&mut self, event: &ExecutionEvent) {
+        match event {
+            ExecutionEvent::ExecutionWaiting { node, until_ms, run, resume } => {
+                if let Some(run) = run {
+                    self.run_mut(run).status = NodeRunStatus::Waiting;
+                }
+                let wait = Wait { node: node.clone(), until_ms: *until_ms, resume: resume.clone() };
+                self.change_open(|execution| execution.waiting = Some(wait));
+            }
+            ExecutionEvent::ExecutionResumed { .. } => self.change_open(|execution| execution.waiting = None),
+            ExecutionEvent::ExecutionPaused { reason, .. } => {
+                self.change_open(|execution| execution.paused = Some(reason.clone()));
+            }
+            ExecutionEvent::ExecutionUnpaused { .. } => self.change_open(|execution| execution.paused = None),
+            ExecutionEvent::ExecutionBreakpointsChanged { breakpoints } => self.breakpoints.clone_from(breakpoints),
+            ExecutionEvent::ExecutionTakenOver { worker, .. } => self.worker = Some(worker.clone()),
+            ExecutionEvent::ExecutionResponded { response, .. } => self.response = Some(Box::new(response.clone())),
+            ExecutionEvent::ExecutionDataSaved { data, .. } => self.data.extend(data.clone()),
+            ExecutionEvent::ExecutionRetriedAs { execution } => self.retried_as.push(*execution),
+            ExecutionEvent::ExecutionDismissed { reason } => self.dismissed = Some(reason.clone()),
+            _ => {}
+        }
+    }
+
     /// What people ask of an execution under way.
     fn control(&self, command: &ExecutionCommand) -> Result<Vec<ExecutionEvent>, ExecutionRefusal> {
         if let Some(next) = self.continued_as {

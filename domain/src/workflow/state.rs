@@ -122,31 +122,8 @@ impl Aggregate for Workflow {
                 let activated = self.active_version.map(|_| WorkflowEvent::WorkflowActivated { version });
                 return Ok(std::iter::once(published).chain(activated).collect());
             }
-            WorkflowCommand::Activate { version } => {
-                self.existing()?;
-                let newest = self.versions.last().ok_or(WorkflowRefusal::NotPublished)?.version;
-                let version = version.unwrap_or(newest);
-                if self.definition(Some(version)).is_none() {
-                    return Err(WorkflowRefusal::UnknownVersion(version));
-                }
-                if self.active_version == Some(version) {
-                    return Ok(Vec::new());
-                }
-                WorkflowEvent::WorkflowActivated { version }
-            }
-            WorkflowCommand::Deactivate => {
-                self.existing()?;
-                if self.active_version.is_none() {
-                    return Ok(Vec::new());
-                }
-                WorkflowEvent::WorkflowDeactivated {}
-            }
-            WorkflowCommand::ListenForTest { until_ms } => {
-                self.existing()?;
-                if self.test_until_ms == Some(*until_ms) {
-                    return Ok(Vec::new());
-                }
-                WorkflowEvent::WorkflowTestListeningStarted { until_ms: *until_ms }
+            WorkflowCommand::Activate { .. } | WorkflowCommand::Deactivate | WorkflowCommand::ListenForTest { .. } => {
+                return self.decide_on_triggers(command);
             }
             WorkflowCommand::ChangeSettings { settings } => {
                 if self.existing()?.settings == *settings {
@@ -171,6 +148,40 @@ impl Aggregate for Workflow {
                 self.existing()?;
                 WorkflowEvent::WorkflowArchived {}
             }
+        };
+        Ok(vec![event])
+    }
+}
+
+impl Workflow {
+    /// Whether its triggers are listened to.
+    fn decide_on_triggers(&self, command: &WorkflowCommand) -> Result<Vec<WorkflowEvent>, WorkflowRefusal> {
+        self.existing()?;
+        let event = match command {
+            WorkflowCommand::Activate { version } => {
+                let newest = self.versions.last().ok_or(WorkflowRefusal::NotPublished)?.version;
+                let version = version.unwrap_or(newest);
+                if self.definition(Some(version)).is_none() {
+                    return Err(WorkflowRefusal::UnknownVersion(version));
+                }
+                if self.active_version == Some(version) {
+                    return Ok(Vec::new());
+                }
+                WorkflowEvent::WorkflowActivated { version }
+            }
+            WorkflowCommand::Deactivate => {
+                if self.active_version.is_none() {
+                    return Ok(Vec::new());
+                }
+                WorkflowEvent::WorkflowDeactivated {}
+            }
+            WorkflowCommand::ListenForTest { until_ms } => {
+                if self.test_until_ms == Some(*until_ms) {
+                    return Ok(Vec::new());
+                }
+                WorkflowEvent::WorkflowTestListeningStarted { until_ms: *until_ms }
+            }
+            _ => return Ok(Vec::new()),
         };
         Ok(vec![event])
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
@@ -65,4 +66,9 @@ fn a_plugin_fold_that_comes_to_other_states_has_another_version() {
 #[test]
 fn a_model_fold_that_comes_to_other_states_has_another_version() {
     check::<Model>();
+}
+
+#[test]
+fn a_credential_fold_that_comes_to_other_states_has_another_version() {
+    check::<Credential>();
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use timeloom_domain::credential::{Credential, CredentialCommand, CredentialEvent, Sealed};
 use timeloom_domain::definition::Settings;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
@@ -266,6 +267,39 @@ fn plugin_event() -> impl Strategy<Value = PluginEvent> {
     ]
 }
 
+fn sealed() -> impl Strategy<Value = Sealed> {
+    let sealed = |key: &str| Sealed { key: key.to_owned(), nonce: "AA==".to_owned(), ciphertext: "AAAA".to_owned() };
+    prop_oneof![Just(sealed("a")), Just(sealed("b"))]
+}
+
+fn credential_command() -> impl Strategy<Value = CredentialCommand> {
+    let save = |(name, sealed): (&str, Sealed)| CredentialCommand::Save {
+        name: name.to_owned(),
+        credential_type: "httpBasicAuth".to_owned(),
+        fields: vec!["user".to_owned()],
+        sealed,
+    };
+    prop_oneof![
+        (prop_oneof![Just("Mailer"), Just("")], sealed()).prop_map(save),
+        (sealed(), sealed()).prop_map(|(from, sealed)| CredentialCommand::Reseal { from, sealed }),
+        Just(CredentialCommand::Delete),
+    ]
+}
+
+fn credential_event() -> impl Strategy<Value = CredentialEvent> {
+    let saved = |sealed| CredentialEvent::CredentialSaved {
+        name: "Mailer".to_owned(),
+        credential_type: "httpBasicAuth".to_owned(),
+        fields: vec!["user".to_owned()],
+        sealed,
+    };
+    prop_oneof![
+        sealed().prop_map(saved),
+        sealed().prop_map(|sealed| CredentialEvent::CredentialResealed { sealed }),
+        Just(CredentialEvent::CredentialDeleted {}),
+    ]
+}
+
 fn model_command() -> impl Strategy<Value = ModelCommand> {
     prop_oneof![
         Just(ModelCommand::Register { name: slug("a"), description: String::new() }),
@@ -326,17 +360,28 @@ proptest! {
     }
 
     #[test]
+    fn a_credential_decides_after_replay_as_it_decides_live(
+        commands in prop::collection::vec(credential_command(), 0..24),
+    ) {
+        replay_equals_live::<Credential>(&commands)?;
+        never_twice::<Credential>(&commands, |_| true)?;
+    }
+
+    #[test]
     fn any_events_fold_and_any_command_is_answered_then(
         workflow in prop::collection::vec(workflow_event(), 0..16),
         execution in prop::collection::vec(execution_event(), 0..16),
         plugin in prop::collection::vec(plugin_event(), 0..16),
         model in prop::collection::vec(model_event(), 0..16),
-        commands in (workflow_command(), execution_command(), plugin_command(), model_command()),
+        credential in prop::collection::vec(credential_event(), 0..16),
+        commands in
+            (workflow_command(), execution_command(), plugin_command(), model_command(), credential_command()),
     ) {
         let _ = fold_anything::<Workflow>(&workflow).decide(&commands.0);
         let _ = fold_anything::<Execution>(&execution).decide(&commands.1);
         let _ = fold_anything::<Plugin>(&plugin).decide(&commands.2);
         let _ = fold_anything::<Model>(&model).decide(&commands.3);
+        let _ = fold_anything::<Credential>(&credential).decide(&commands.4);
     }
 
     #[test]

@@ -199,3 +199,76 @@ fn response_item(response: &Response) -> Item {
     let json = json!({ "response": { "body": body, "headers": headers, "statusCode": response.status } });
     Item::new(json.as_object().cloned().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Bench;
+
+    fn respond(parameters: Value) -> Result<NodeOutput, NodeError> {
+        Bench::new(&RespondToWebhook, 1.5, parameters).input(json!([{"n": 1}, {"n": 2}])).run()
+    }
+
+    fn answer(parameters: Value) -> Response {
+        respond(parameters).unwrap().response.unwrap().response
+    }
+
+    fn json_answer(parameters: Value) -> Value {
+        match answer(parameters).body {
+            ResponseBody::Json { value } => value,
+            other => panic!("{other:?} is not JSON"),
+        }
+    }
+
+    #[test]
+    fn items_are_answered_as_they_are_and_go_on() {
+        let output = respond(json!({})).unwrap();
+        assert_eq!(output.outputs[0].len(), 2);
+        assert_eq!(json_answer(json!({})), json!({"n": 1}));
+        assert_eq!(json_answer(json!({"respondWith": "allIncomingItems"})), json!([{"n": 1}, {"n": 2}]));
+        let keyed = json!({"respondWith": "allIncomingItems", "options": {"responseKey": "data.all"}});
+        assert_eq!(json_answer(keyed), json!({"data": {"all": [{"n": 1}, {"n": 2}]}}));
+    }
+
+    #[test]
+    fn a_body_may_be_json_text_a_redirect_or_nothing() {
+        assert_eq!(json_answer(json!({"respondWith": "json", "responseBody": "{\"a\": 1}"})), json!({"a": 1}));
+        assert_eq!(json_answer(json!({"respondWith": "json", "responseBody": {"a": 2}})), json!({"a": 2}));
+        let text = answer(json!({"respondWith": "text", "responseBody": "n is {{ 1 }}"}));
+        assert!(matches!(text.body, ResponseBody::Text { .. }));
+        let redirect = answer(json!({"respondWith": "redirect", "redirectURL": "https://example.org/"}));
+        assert_eq!(redirect.status, 307);
+        assert_eq!(redirect.headers, [("location".to_owned(), "https://example.org/".to_owned())]);
+        assert_eq!(answer(json!({"respondWith": "noData", "options": {"responseCode": 204}})).status, 204);
+    }
+
+    #[test]
+    fn headers_are_sent_as_they_are_and_never_split() {
+        let with = |value: &str| {
+            let entries = json!([{"name": "X-Note", "value": value}]);
+            json!({"options": {"responseHeaders": {"entries": entries}}})
+        };
+        assert_eq!(answer(with("seen")).headers, [("x-note".to_owned(), "seen".to_owned())]);
+        let error = respond(with("seen\r\nset-cookie: a=b")).unwrap_err();
+        assert_eq!(error.message, "the header 'x-note' has a line break in it");
+    }
+
+    #[test]
+    fn the_answer_itself_is_a_second_output_where_asked_for() {
+        let output = respond(json!({"enableResponseOutput": true, "options": {"responseCode": 202}})).unwrap();
+        assert_eq!(output.outputs[1][0].json["response"]["statusCode"], json!(202));
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_refused_in_words() {
+        for (parameters, says) in [
+            (json!({"options": {"responseCode": 99}}), "99 is not a status code"),
+            (json!({"respondWith": "json", "responseBody": "{"}), "Invalid JSON in 'Response Body' field"),
+            (json!({"respondWith": "binary"}), "No binary data exists on the first item!"),
+            (json!({"respondWith": "song"}), "'song' is not a way to respond"),
+        ] {
+            let message = respond(parameters).unwrap_err().message;
+            assert!(message.starts_with(says), "{message}");
+        }
+    }
+}

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
+    Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -60,14 +61,12 @@ impl<'t> Bench<'t> {
             now_ms: 1_715_949_045_678,
             seed: 7,
             run_index: 0,
-            services: Services {
-                outbound: OutboundPolicy {
-                    allow_private: true,
-                    request_time_max: Duration::from_secs(5),
-                    response_bytes_max: 1 << 20,
-                    ..OutboundPolicy::default()
-                },
-            },
+            services: Services::new(OutboundPolicy {
+                allow_private: true,
+                request_time_max: Duration::from_secs(5),
+                response_bytes_max: 1 << 20,
+                ..OutboundPolicy::default()
+            }),
             previous: None,
             nodes: Arc::new(NoNodes),
             script: Box::new(|_, _, _| panic!("this test gives no script")),
@@ -101,7 +100,14 @@ impl<'t> Bench<'t> {
             Behaviour::Pure(node) => self.with_run(|run| node.run(run)),
             Behaviour::PassThrough => panic!("a pass-through node does not run"),
             Behaviour::Effect(_) => panic!("use run_effect"),
+            Behaviour::Wait(_) => panic!("use wait"),
         }
+    }
+
+    /// Asks a node that holds the execution up for what it waits.
+    pub fn wait(&mut self) -> Result<Option<NodeWait>, NodeError> {
+        let Behaviour::Wait(node) = self.node_type.behaviour() else { panic!("use run") };
+        self.with_run(|run| node.wait(run))
     }
 
     /// Runs a node that touches the outside world.
@@ -110,6 +116,7 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,
@@ -142,6 +149,7 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,

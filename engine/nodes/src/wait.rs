@@ -144,3 +144,60 @@ fn at(run: &mut NodeRun<'_>, name: &str) -> Result<i64, NodeError> {
     })?;
     Ok(moment.with_timezone(&Utc).timestamp_millis())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    /// The time of the bench: 2024-05-17T12:30:45.678Z.
+    const NOW_MS: i64 = 1_715_949_045_678;
+
+    fn wait(version: f64, parameters: Value) -> Result<Option<NodeWait>, NodeError> {
+        Bench::new(&Wait, version, parameters).input(json!([{"minutes": 2}])).wait()
+    }
+
+    fn until(version: f64, parameters: Value) -> i64 {
+        wait(version, parameters).unwrap().unwrap().until_ms.unwrap()
+    }
+
+    #[test]
+    fn an_interval_counts_from_now_in_its_unit_and_version() {
+        assert_eq!(until(1.1, json!({})), NOW_MS + 5_000);
+        assert_eq!(until(1.0, json!({})), NOW_MS + 3_600_000);
+        assert_eq!(until(1.1, json!({"amount": "={{ $json.minutes }}", "unit": "minutes"})), NOW_MS + 120_000);
+        assert_eq!(until(1.1, json!({"amount": 1.5, "unit": "days"})), NOW_MS + 129_600_000);
+    }
+
+    #[test]
+    fn a_time_is_read_in_the_workflows_zone() {
+        let at = json!({"resume": "specificTime", "dateTime": "2030-01-31T08:00:00Z"});
+        assert_eq!(until(1.1, at), 1_896_076_800_000);
+    }
+
+    #[test]
+    fn a_request_ends_the_wait_and_so_does_its_limit() {
+        let given = wait(1.1, json!({"resume": "webhook", "httpMethod": "post", "options": {"webhookSuffix": "/ok/"}}));
+        let resume = ResumeRule { kind: ResumeKind::Webhook, method: Some("POST".into()), suffix: Some("ok".into()) };
+        assert_eq!(given.unwrap(), Some(NodeWait { until_ms: None, resume: Some(resume) }));
+        let limited = json!({"resume": "form", "limitWaitTime": true, "resumeAmount": 3, "resumeUnit": "minutes"});
+        let given = wait(1.1, limited).unwrap().unwrap();
+        assert_eq!((given.until_ms, given.resume.unwrap().kind), (Some(NOW_MS + 180_000), ResumeKind::Form));
+    }
+
+    #[test]
+    fn what_is_no_wait_is_refused_in_words() {
+        for (parameters, says) in [
+            (json!({"amount": -1}), "the wait amount must be a number of 0 or more"),
+            (json!({"amount": "soon"}), "the wait amount must be a number of 0 or more"),
+            (json!({"unit": "moons"}), "'moons' is not a unit"),
+            (json!({"resume": "specificTime", "dateTime": "tomorrowish"}), "'dateTime' is not a date and time"),
+            (json!({"resume": "luck"}), "'luck' is not a way to resume"),
+        ] {
+            let message = wait(1.1, parameters).unwrap_err().message;
+            assert!(message.starts_with(says), "{message}");
+        }
+    }
+}

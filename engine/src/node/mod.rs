@@ -2,6 +2,7 @@
 //!
 //! A node never touches the log, a clock or chance: what it needs comes in through [`NodeRun`].
 
+mod credentials;
 mod error;
 mod registry;
 mod run;
@@ -15,6 +16,7 @@ use timeloom_domain::definition::Node;
 use timeloom_domain::execution::{Response, ResumeRule};
 use timeloom_domain::item::Item;
 
+pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services};

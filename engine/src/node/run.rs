@@ -1,18 +1,22 @@
 //! What a node may use while it runs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::NodeError;
+use super::{CredentialPort, FixedCredentials, NodeError};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
+    /// Whose execution it is.
+    pub tenant: TenantId,
     /// The node as the workflow defines it.
     pub node: &'a Node,
     /// Items by input index; an input without data is an empty list.
@@ -36,6 +40,15 @@ pub struct NodeRun<'a> {
 pub struct Services {
     /// Which addresses HTTP requests may reach.
     pub outbound: OutboundPolicy,
+    /// Where credentials are.
+    pub credentials: Arc<dyn CredentialPort>,
+}
+
+impl Services {
+    /// Clients for what `outbound` allows, without credentials.
+    pub fn new(outbound: OutboundPolicy) -> Self {
+        Self { outbound, credentials: Arc::new(FixedCredentials::default()) }
+    }
 }
 
 /// Which addresses requests may reach.

@@ -138,7 +138,7 @@ impl World {
             evaluator: Evaluator::new(None),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids),
-            services: Arc::new(Services { outbound: OutboundPolicy::default() }),
+            services: Arc::new(Services::new(OutboundPolicy::default())),
             checkpoints: Arc::clone(&self.checkpoints) as Arc<dyn CheckpointStore>,
         };
         let empty = Arc::new(JsonObject::new());

@@ -201,7 +201,7 @@ async fn write(world: &World, id: ExecutionId, events: &[ExecutionEvent]) {
         }
     };
     let (stream, events) = (execution(id), events.iter().map(new).collect());
-    world.log.append(Append { stream, expected: Expected::NoStream, events, command_id }).await.unwrap();
+    world.log.append(Append::new(stream, Expected::NoStream, events, command_id)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,5 +13,6 @@ mod machine;
 mod node_types;
 mod outputs;
 mod paired;
+mod parallel;
 mod recovery;
 mod retry;

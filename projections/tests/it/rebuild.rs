@@ -44,7 +44,8 @@ async fn a_rebuild_beside_the_live_rows_takes_their_place_and_nothing_is_left_of
         reach(&models, log.head()).await;
         models.close().await.unwrap();
         assert_eq!(place.dump().await, rebuilt_dump(&story).await);
-        let expected = ["execution_progress", "executions", "models", "node_runs", "plugins", "workflows"];
+        let expected =
+            ["credentials", "execution_progress", "executions", "models", "node_runs", "plugins", "workflows"];
         assert_eq!(tables(&place).await, expected.map(|table| format!("{table}@2")));
         assert!(matches!(models.start(), Err(ProjectionError::Closed)));
 
@@ -63,7 +64,8 @@ async fn one_projection_is_rebuilt_by_its_name() {
         let report = models.rebuild(&["node_runs"]).await.unwrap();
         assert_eq!((report.events, report.rows, report.position), (60, 50, position(60)));
         let generations = models.status().into_iter().map(|status| (status.name, status.generation));
-        let expected = [("workflows", 1), ("plugins", 1), ("models", 1), ("executions", 1), ("node_runs", 2)];
+        let expected =
+            [("workflows", 1), ("plugins", 1), ("models", 1), ("credentials", 1), ("executions", 1), ("node_runs", 2)];
         assert_eq!(generations.collect::<Vec<_>>(), expected);
         let unknown = models.rebuild(&["node_runs", "dreams"]).await.unwrap_err();
         assert!(unknown.to_string().contains("'dreams': name one of workflows, plugins"), "{unknown}");

@@ -82,7 +82,7 @@ pub async fn tell(log: &MemoryLog, story: &[Told]) {
         let event = new_event(u128::from(log.head().0) + 1, told);
         let command_id = event.metadata.command_id;
         let stream = told.stream.clone();
-        log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
+        log.append(Append::new(stream, Expected::Any, vec![event], command_id)).await.unwrap();
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod budget;
 mod catalogue;
+mod credentials;
 mod event;
 mod execution;
 mod faults;

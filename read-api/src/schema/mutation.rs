@@ -7,6 +7,9 @@ use timeloom_domain::definition::Settings;
 use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
 use uuid::Uuid;
 
+use super::credentials::{
+    self, CredentialInput, CredentialPayload, RotateCredentialsInput, RotateCredentialsPayload, SaveCredentialInput,
+};
 use super::execution::{Execution, execution};
 use super::payloads::{payload, refused};
 use super::projections::{
@@ -385,6 +388,25 @@ impl Mutation {
     async fn retire_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
         ModelPayload::of(state.commands().retire_model(&state.context(input.command_id), name).await)
+    }
+
+    /// Takes the fields of a credential: of a new one, or in place of those of the one of that type and name.
+    async fn save_credential(&self, context: &Context<'_>, input: SaveCredentialInput) -> Result<CredentialPayload> {
+        credentials::save(state(context)?, input).await
+    }
+
+    /// Lets nobody use a credential any more.
+    async fn delete_credential(&self, context: &Context<'_>, input: CredentialInput) -> Result<CredentialPayload> {
+        credentials::delete(state(context)?, input).await
+    }
+
+    /// Seals every credential anew under the newest key.
+    async fn rotate_credentials(
+        &self,
+        context: &Context<'_>,
+        input: RotateCredentialsInput,
+    ) -> Result<RotateCredentialsPayload> {
+        credentials::rotate(state(context)?, input).await
     }
 
     /// Builds projections again from the log, beside the present rows, which go on answering.

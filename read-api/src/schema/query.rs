@@ -2,8 +2,9 @@
 
 use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use timeloom_domain::credential::CredentialEvent;
 use timeloom_domain::execution::ExecutionEvent;
-use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
+use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, WorkflowId};
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
@@ -12,6 +13,7 @@ use timeloom_store::{Direction as Order, Filter, TenantScope};
 use uuid::Uuid;
 
 use super::catalogue::{NodeType, node_types};
+use super::credentials::{Credential, CredentialType, credential, credential_types};
 use super::event::{Event, EventFilter, EventList, StreamInput};
 use super::execution::{self, Execution, ExecutionList};
 use super::faults::fault;
@@ -199,6 +201,42 @@ impl Query {
         let page = page(first, after.as_deref())?;
         let found = rows(state.read_models().models(state.tenant(), as_of, &page).await)?;
         Ok(row_pages(&page, found, |row| (row.provenance.created_position, Model(row))))
+    }
+
+    /// A credential; null when there is none, or it was deleted.
+    #[graphql(complexity = "child_complexity + 1")]
+    async fn credential(
+        &self,
+        context: &Context<'_>,
+        id: Uuid,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Option<Credential>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_stream::<CredentialEvent>(state, id).of_rows(state).await?;
+        credential(state, CredentialId(id), as_of).await
+    }
+
+    /// Credentials, newest first. Their values are never answered.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn credentials(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Credential>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let page = page(first, after.as_deref())?;
+        let found = rows(state.read_models().credentials(state.tenant(), as_of, &page).await)?;
+        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Credential(row))))
+    }
+
+    /// The types of credentials that nodes of this build use. Credentials of other types can be saved too.
+    async fn credential_types(&self) -> Vec<CredentialType> {
+        credential_types()
     }
 
     /// Events of the log.

@@ -8,7 +8,8 @@ use actix_web::dev::ServerHandle;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use timeloom_commands::{Clock, Commands, Ids, SystemIds};
+use timeloom_commands::credentials::keys::{Key, KeyError, PassingKeys};
+use timeloom_commands::{Clock, Commands, Credentials, Ids, SystemIds};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
@@ -94,8 +95,11 @@ impl TestServer {
         let catalogue = Arc::new(catalogue());
         let commands =
             Commands::new(Arc::clone(&port_log), Arc::clone(&catalogue), Arc::new(FixedClock), Arc::new(SystemIds));
+        let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
+        let credentials = Credentials::new(commands.clone(), Arc::new(keys), Arc::new(SystemIds));
         let state = ApiState::new(Wiring {
             commands,
+            credentials,
             read_models: Arc::clone(&read_models),
             log: port_log,
             catalogue,
@@ -290,7 +294,7 @@ async fn append_all(log: &MemoryLog, stream: &StreamKey, events: Vec<(Arc<str>, 
         metadata: Arc::clone(&metadata),
     };
     let events = events.into_iter().map(new_event).collect();
-    let append = Append { stream: stream.clone(), expected: Expected::Any, events, command_id };
+    let append = Append::new(stream.clone(), Expected::Any, events, command_id);
     log.append(append).await.unwrap().position
 }
 

@@ -1,6 +1,7 @@
 //! The command line: one module a noun. Every verb takes `--json` for programs.
 
 mod client;
+mod credential;
 mod events;
 mod execution;
 mod expression;
@@ -64,6 +65,9 @@ enum Verb {
     /// Copy, back up, restore and verify the log
     #[command(subcommand)]
     Log(log::LogVerb),
+    /// Save, list and delete credentials, and seal them under new keys
+    #[command(subcommand)]
+    Credential(credential::CredentialVerb),
     /// Work on the read models
     #[command(subcommand)]
     Projections(projections::ProjectionsVerb),
@@ -101,6 +105,7 @@ impl Cli {
             Verb::State(verb) => verb.run(config).await,
             Verb::Expression(verb) => verb.run(config),
             Verb::Log(verb) => verb.run(config).await,
+            Verb::Credential(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
         };
         match result {

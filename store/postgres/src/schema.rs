@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use timeloom_store::{DurabilityChoice, Position};
+use timeloom_store::Position;
 use tokio_postgres::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
@@ -280,11 +280,11 @@ pub(crate) async fn prepare_writer(client: &Client, meta: &Meta) -> Result<(), t
     client.batch_execute(&format!("{SYNC}; {PLAN}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; LISTEN {channel}")).await
 }
 
-/// The choice to answer before the disk has an append, with the time that the server takes to write it at most.
-pub(crate) async fn relaxed(client: &Client) -> Result<DurabilityChoice, PostgresError> {
+/// The milliseconds that the server takes at most to write what it was not waited for.
+pub(crate) async fn loss_ms_max(client: &Client) -> Result<u32, PostgresError> {
     // The server's documentation says: at most three times this delay.
     const DELAYS: i64 = 3;
     let sql = "SELECT setting::bigint FROM pg_settings WHERE name = 'wal_writer_delay'";
     let delay_ms: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
-    Ok(DurabilityChoice::Relaxed { flush_ms: u32::try_from(DELAYS * delay_ms).unwrap_or(u32::MAX) })
+    Ok(u32::try_from(DELAYS * delay_ms).unwrap_or(u32::MAX))
 }
