@@ -11,3 +11,4 @@ mod long_executions;
 mod projections;
 pub(crate) mod server;
 mod time_travel;
+mod webhooks;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::server::{Server, client};
 
 /// A webhook node.
-pub(super) fn webhook(parameters: Value) -> Value {
+fn webhook(parameters: Value) -> Value {
     json!({
         "id": "hook", "name": "Webhook", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0],
         "parameters": parameters
@@ -20,7 +20,7 @@ pub(super) fn webhook(parameters: Value) -> Value {
 }
 
 /// A workflow of a trigger and then these nodes, one after the other.
-pub(super) fn after(trigger: &Value, nodes: &[Value]) -> Value {
+fn after(trigger: &Value, nodes: &[Value]) -> Value {
     let mut all = vec![trigger.clone()];
     let mut connections = serde_json::Map::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -34,23 +34,30 @@ pub(super) fn after(trigger: &Value, nodes: &[Value]) -> Value {
     json!({ "name": "a webhook", "nodes": all, "connections": connections, "settings": { "executionOrder": "v1" } })
 }
 
-/// A node whose items are what the JSON says.
-pub(super) fn gives(json_text: &str) -> Value {
+/// A node that gives one item, which is what the JSON text says.
+fn gives(text: &str) -> Value {
     json!({
         "name": "Gives", "type": "n8n-nodes-base.set", "typeVersion": 3.4,
-        "parameters": { "mode": "raw", "jsonOutput": json_text, "options": {} }
+        "parameters": { "mode": "raw", "jsonOutput": text, "options": {} }
     })
 }
 
-pub(super) fn respond(parameters: Value) -> Value {
+/// A Respond to Webhook node.
+fn respond(parameters: Value) -> Value {
     json!({
         "name": "Respond", "type": "n8n-nodes-base.respondToWebhook", "typeVersion": 1.1, "parameters": parameters
     })
 }
 
+/// A workflow that answers with its trigger's item.
+fn echo(mut parameters: Value) -> Value {
+    parameters["responseMode"] = json!("lastNode");
+    after(&webhook(parameters), &[])
+}
+
 impl Server {
     /// Sends a mutation on a workflow; answers its payload.
-    pub(super) async fn change_workflow(&self, mutation: &str, workflow_id: &str) -> Value {
+    async fn change_workflow(&self, mutation: &str, workflow_id: &str) -> Value {
         let query = format!(
             "mutation($id: UUID!) {{ payload: {mutation}(input: {{ workflowId: $id }}) {{
                 position errors {{ code message }} }} }}"
@@ -59,13 +66,13 @@ impl Server {
     }
 
     /// The same, which is not refused.
-    pub(super) async fn changed(&self, mutation: &str, workflow_id: &str) {
+    async fn changed(&self, mutation: &str, workflow_id: &str) {
         let payload = self.change_workflow(mutation, workflow_id).await;
         assert_eq!(payload["errors"], json!([]), "{mutation}: {payload}");
     }
 
     /// Imports, publishes and activates; answers the workflow's id.
-    pub(super) async fn activated(&self, workflow: &Value) -> String {
+    async fn activated(&self, workflow: &Value) -> String {
         let id = self.import(workflow).await;
         self.changed("publishWorkflow", &id).await;
         self.changed("activateWorkflow", &id).await;
@@ -73,7 +80,7 @@ impl Server {
     }
 
     /// Replaces a draft.
-    pub(super) async fn replace(&self, workflow_id: &str, workflow: &Value) {
+    async fn replace(&self, workflow_id: &str, workflow: &Value) {
         let query = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { errors { message } } }";
         let input = json!({ "workflowId": workflow_id, "source": workflow.to_string() });
         let data = self.ask(query, json!({ "input": input })).await;
@@ -81,24 +88,30 @@ impl Server {
     }
 
     /// A request to an address of this server.
-    pub(super) fn request(&self, method: &str, path: &str) -> RequestBuilder {
+    fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         client().request(method, format!("{}{path}", self.url))
     }
 
-    /// The same, sent.
-    pub(super) async fn call(&self, method: &str, path: &str) -> Response {
-        self.request(method, path).send().await.unwrap()
+    /// The same, sent: status and text of the answer.
+    async fn call(&self, method: &str, path: &str) -> (u16, String) {
+        told(self.request(method, path).send().await.unwrap()).await
     }
 
-    /// How many executions there are, once the read models show everything.
-    pub(super) async fn execution_ids(&self) -> Vec<String> {
-        let query = "query($after: PositionInput) { events(first: 200, types: [\"ExecutionStarted\"]) { nodes { streamId } } }";
-        let _ = query;
-        let listed = super::server::verb_json(&[
-            "events", "list", "--json", "--type", "ExecutionStarted", "--server", &self.url,
-        ]);
-        let events = listed["nodes"].as_array().cloned().unwrap_or_default();
-        events.iter().map(|event| event["streamId"].as_str().unwrap_or_else(|| panic!("{event}")).to_owned()).collect()
+    /// How many executions have begun.
+    async fn executions(&self) -> usize {
+        let query = "{ events(first: 100, filter: { types: [\"ExecutionStarted\"] }) { nodes { id } } }";
+        self.ask(query, json!({})).await["events"]["nodes"].as_array().unwrap().len()
     }
+}
+
+/// Status and text of an answer.
+async fn told(response: Response) -> (u16, String) {
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+/// Status and JSON of an answer.
+async fn told_json(response: Response) -> (u16, Value) {
+    let (status, text) = told(response).await;
+    (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
 }
