@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use timeloom_domain::definition::{Graph, Settings};
+use timeloom_domain::definition::{Graph, PRIORITY_MAX, PRIORITY_MIN, Settings, WorkflowDefinition};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::execution::{
-    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, RunOptions, StartFacts, TriggerFacts,
+    Breakpoint, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, RunOptions, StartFacts,
+    TriggerFacts,
 };
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
@@ -13,6 +14,7 @@ use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{Direction, Revision, StreamKey, codec};
 
 use crate::bridge::{Base, StreamState};
+use crate::control::{check_breakpoints, has_node};
 use crate::error::WORKFLOW_NOT_ACTIVE;
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
@@ -94,16 +96,23 @@ impl Commands {
         let facts = match self.start_facts(context, start).await {
             Ok(facts) => facts,
             // The workflow may have changed since the command was carried out: its answer stays the same.
-            Err(refused @ CommandError::Refused(_)) => {
-                let first = self.inner.log.read_stream(&stream, Revision::default(), Direction::Forward, 1).await?;
-                let own =
-                    first.first().filter(|event| event.metadata.command_id == context.command_id).ok_or(refused)?;
-                return Ok(Outcome { value: id, position: own.position, revision: own.revision, repeated: true });
-            }
+            Err(refused @ CommandError::Refused(_)) => return self.begun_before(context, id).await?.ok_or(refused),
             Err(error) => return Err(error),
         };
         let command = ExecutionCommand::Start(Box::new(facts));
         Ok(self.execute::<Execution>(context, stream, command, Base::New).await?.with(id))
+    }
+
+    /// What this very command came to, if it has begun the execution before.
+    pub(crate) async fn begun_before(
+        &self,
+        context: &CommandContext,
+        id: ExecutionId,
+    ) -> Result<Option<Outcome<ExecutionId>>, CommandError> {
+        let stream = self.stream::<ExecutionEvent>(context, id);
+        let first = self.inner.log.read_stream(&stream, Revision::default(), Direction::Forward, 1).await?;
+        let own = first.first().filter(|event| event.metadata.command_id == context.command_id);
+        Ok(own.map(|own| Outcome { value: id, position: own.position, revision: own.revision, repeated: true }))
     }
 
     async fn start_facts(&self, context: &CommandContext, start: StartExecution) -> Result<StartFacts, CommandError> {
@@ -131,6 +140,8 @@ impl Commands {
             let message = format!("the workflow has no version {}: publish it first", version.unwrap_or_default());
             Refusal::new("WORKFLOW_VERSION_NOT_FOUND", message)
         })?;
+        self.check_complete(definition)?;
+        check_options(&start.options, definition)?;
         let start_node = Graph::new(definition)
             .start_node(definition, self.catalogue(), start.start_node.as_deref())
             .map_err(Refusal::from)?;
@@ -197,6 +208,22 @@ impl Commands {
         let mut aggregate = Execution { status: ExecutionStatus::Running, ..Execution::default() };
         aggregate.apply(&codec::decode::<ExecutionEvent>(newest)?);
         Ok(StreamState { aggregate, revision: newest.revision, position: newest.position })
+    }
+}
+
+/// Refuses what cannot be asked of a run of this workflow.
+fn check_options(asked: &RunOptions, definition: &WorkflowDefinition) -> Result<(), Refusal> {
+    if !(PRIORITY_MIN..=PRIORITY_MAX).contains(&asked.priority) {
+        let message = format!("the priority is {}: give {PRIORITY_MIN} to {PRIORITY_MAX}", asked.priority);
+        return Err(Refusal::new("PRIORITY_OUT_OF_RANGE", message));
+    }
+    check_breakpoints(&asked.breakpoints)?;
+    match asked.breakpoints.iter().find(|breakpoint| !has_node(definition, &breakpoint.node)) {
+        Some(Breakpoint { node, .. }) => {
+            let message = format!("the workflow has no node '{node}' to pause before: name one of its nodes");
+            Err(Refusal::new("NODE_NOT_FOUND", message))
+        }
+        None => Ok(()),
     }
 }
 

@@ -142,6 +142,7 @@ impl Attempt {
             },
             vars: Arc::clone(&surroundings.vars),
             env: Arc::clone(&surroundings.env),
+            additional: Arc::default(),
             nodes: Arc::new(lookup),
         };
         let memory = machine.data().memory(task.node).cloned().unwrap_or_default();

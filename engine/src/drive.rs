@@ -100,8 +100,8 @@ fn asked(machine: &Machine) -> AskedDurability {
 
 /// Where a request makes an execution go on: what a node appends to it is the node's own.
 fn resume_url(public_url: &str, execution_id: &str, start: &StartFacts) -> String {
-    let token = execution_id.parse().map(|id| start.resume_token(id)).unwrap_or_default();
-    format!("{public_url}/webhook-waiting/{execution_id}.{token}")
+    let path = execution_id.parse().map(|id| start.resume_path(id)).unwrap_or_default();
+    format!("{public_url}{path}")
 }
 
 /// Where an attempt at driving an execution ended.

@@ -35,7 +35,7 @@ mod writer;
 pub use credentials::CredentialRow;
 pub use database::StorageError;
 pub use error::{Behind, FoldError, ProjectionError};
-pub use executions::{ExecutionFilter, ExecutionRow};
+pub use executions::{ExecutionFilter, ExecutionRow, SAVED_FACTS_MAX, SavedFact};
 pub use feed::{FeedFilter, FeedOrder};
 pub use models::ModelRow;
 pub use node_runs::{NODE_RUNS_MAX, NodeRunRow};

@@ -153,7 +153,7 @@ impl ReadModels {
         tenant: TenantId,
         as_of: AsOf,
         page: &Page,
-        filter: ExecutionFilter,
+        filter: &ExecutionFilter,
     ) -> Result<PageOf<ExecutionRow>, ProjectionError> {
         let question = |named: &Named| executions::page(named, tenant, as_of, page, filter);
         let found = self.ask(&Executions, as_of, question, executions::read_row).await?;

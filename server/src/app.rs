@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{NodeRegistry, Services};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services};
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -58,7 +58,19 @@ impl App {
     /// # Errors
     /// When it is in use, cannot be written, or was written by a newer version; the message says what to do.
     pub async fn open(config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::open(config).await?, config, registry)
+        Self::over(Store::open(config).await?, config, registry, None)
+    }
+
+    /// The same with these credentials in place of those that are kept: for a run of a file by itself.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with(
+        config: &Config,
+        registry: NodeRegistry,
+        credentials: FixedCredentials,
+    ) -> anyhow::Result<Self> {
+        Self::over(Store::open(config).await?, config, registry, Some(Arc::new(credentials)))
     }
 
     /// Timeloom in memory, with read models in `folder`: for measurements against the embedded store.
@@ -66,10 +78,15 @@ impl App {
     /// # Errors
     /// When the read models cannot be opened.
     pub fn in_memory(config: &Config, folder: &Path, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::in_memory(folder), config, registry)
+        Self::over(Store::in_memory(folder), config, registry, None)
     }
 
-    fn over(store: Store, config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
+    fn over(
+        store: Store,
+        config: &Config,
+        registry: NodeRegistry,
+        fixed: Option<Arc<dyn CredentialPort>>,
+    ) -> anyhow::Result<Self> {
         let log = Arc::clone(&store.log);
         let read_models = ReadModels::open(store.read_models.clone(), Arc::clone(&log));
         let read_models = read_models.context("the read models cannot be opened")?;
@@ -86,7 +103,11 @@ impl App {
             evaluator: Evaluator::new(Some(Arc::new(sandbox))),
             clock,
             ids,
-            services: Arc::new(Services { outbound: config.outbound(), credentials: Arc::new(credentials.clone()) }),
+            services: Arc::new(Services {
+                outbound: config.outbound(),
+                credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
+                recall: Arc::new(NoRecall),
+            }),
             checkpoints: Arc::clone(&store.checkpoints),
         };
         let options = EngineOptions {

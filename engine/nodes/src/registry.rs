@@ -5,8 +5,9 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op,
-    respond_to_webhook, set, split_in_batches, sticky_note, stop_and_error, switch, transform, wait, webhook, xml,
+    code, crypto, date_time, debug_helper, execution_data, files, filter, graphql, html, http_request, if_node, jwt,
+    markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, set, split_in_batches, sticky_note,
+    stop_and_error, switch, totp, transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -18,11 +19,17 @@ pub fn all() -> NodeRegistry {
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
+        Arc::new(execution_data::ExecutionData),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
         Arc::new(filter::Filter),
+        Arc::new(graphql::GraphQl::default()),
+        Arc::new(html::Html),
+        Arc::new(html::HtmlExtract),
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
+        Arc::new(jwt::Jwt),
+        Arc::new(markdown::Markdown),
         Arc::new(merge::Merge),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
@@ -31,11 +38,13 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
         Arc::new(respond_to_webhook::RespondToWebhook),
+        Arc::new(rss_feed_read::RssFeedRead::default()),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
         Arc::new(stop_and_error::StopAndError),
         Arc::new(switch::Switch),
+        Arc::new(totp::Totp),
         Arc::new(transform::Aggregate),
         Arc::new(transform::CompareDatasets),
         Arc::new(transform::ItemLists),
@@ -56,7 +65,7 @@ pub fn all() -> NodeRegistry {
 mod tests {
     use std::collections::BTreeSet;
 
-    use timeloom_domain::catalogue::NodeRole;
+    use timeloom_domain::catalogue::{NodeDefinition, NodeRole};
     use timeloom_engine::node::Behaviour;
 
     use super::*;
@@ -75,6 +84,22 @@ mod tests {
             let parameters: BTreeSet<&str> = definition.parameters.iter().map(|parameter| parameter.name).collect();
             assert_eq!(parameters.len(), definition.parameters.len(), "{name} describes a parameter twice");
         }
+    }
+
+    #[test]
+    fn the_page_of_nodes_tells_every_type_and_version() {
+        let page = include_str!("../../../docs/nodes.md");
+        let registry = all();
+        let catalogue = registry.catalogue();
+        let row = |definition: &NodeDefinition| {
+            let versions = definition.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!("| `{}` | {versions} | {} |", definition.node_type, definition.description)
+        };
+        let rows: Vec<String> = catalogue.iter().map(row).collect();
+        let missing: Vec<&String> = rows.iter().filter(|row| !page.contains(row.as_str())).collect();
+        assert!(missing.is_empty(), "docs/nodes.md lacks these rows, or tells them otherwise: {missing:#?}");
+        let told = page.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(told, rows.len(), "docs/nodes.md has rows of types that are not there");
     }
 
     #[test]

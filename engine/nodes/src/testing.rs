@@ -3,6 +3,7 @@
 //! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
 //! and `undefined`; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use timeloom_domain::definition::{Node, wrap_item};
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy, Services,
+    Behaviour, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy,
+    Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -33,6 +35,8 @@ pub(crate) struct Bench<'t> {
     pub memory: JsonObject,
     /// `$now` in milliseconds: 2024-05-17T12:30:45.678Z unless the test says otherwise.
     pub now_ms: i64,
+    /// What tells this run from others.
+    pub idempotency_key: &'static str,
     /// Chance.
     pub seed: u64,
     /// `$runIndex`.
@@ -59,6 +63,7 @@ impl<'t> Bench<'t> {
             inputs: Vec::new(),
             memory: JsonObject::new(),
             now_ms: 1_715_949_045_678,
+            idempotency_key: "key-1",
             seed: 7,
             run_index: 0,
             services: Services::new(OutboundPolicy {
@@ -76,6 +81,15 @@ impl<'t> Bench<'t> {
     /// Adds the next input: an array of items, bare or wrapped in `json`.
     pub fn input(mut self, items: Value) -> Self {
         self.inputs.push(self::items(items));
+        self
+    }
+
+    /// The node names a credential of that type, and the store holds it with these fields.
+    pub fn credential(mut self, type_name: &str, fields: Value) -> Self {
+        let Value::Object(fields) = fields else { panic!("fields are an object") };
+        self.node.credentials = Some(json!({type_name: {"id": "c1", "name": "mine"}}));
+        let by_type = BTreeMap::from([(type_name.to_owned(), fields)]);
+        self.services.credentials = Arc::new(FixedCredentials::new(by_type));
         self
     }
 
@@ -121,7 +135,7 @@ impl<'t> Bench<'t> {
             inputs: &self.inputs,
             scope,
             memory: &mut self.memory,
-            idempotency_key: "key-1",
+            idempotency_key: self.idempotency_key,
             seed: self.seed,
             services: &self.services,
             expressions: &mut expressions,
@@ -154,7 +168,7 @@ impl<'t> Bench<'t> {
             inputs: &self.inputs,
             scope,
             memory: &mut self.memory,
-            idempotency_key: "key-1",
+            idempotency_key: self.idempotency_key,
             seed: self.seed,
             services: &self.services,
             expressions: &mut expressions,
@@ -175,6 +189,7 @@ impl<'t> Bench<'t> {
             execution: ExecutionInfo::default(),
             vars: Arc::default(),
             env: Arc::default(),
+            additional: Arc::default(),
             nodes: Arc::clone(&self.nodes),
         }
     }
@@ -261,6 +276,9 @@ fn expression(scope: &Scope, source: &str, index: usize) -> Result<Option<Value>
         "$json" => Some(Value::Object(json.clone())),
         "$itemIndex" => Some(json!(index)),
         "undefined" => None,
+        _ if source.starts_with("$response") || source.starts_with("$pageCount") => {
+            values::get(&scope.additional, source, true).cloned()
+        }
         _ => match source.strip_prefix("$json") {
             Some(path) => values::get(json, path.strip_prefix('.').unwrap_or(path), true).cloned(),
             None => Some(serde_json::from_str(source).unwrap_or_else(|_| panic!("not understood here: {source}"))),

@@ -4,6 +4,7 @@
 
 mod credentials;
 mod error;
+mod recall;
 mod registry;
 mod run;
 
@@ -18,6 +19,7 @@ use timeloom_domain::item::Item;
 
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
+pub use recall::{NoRecall, RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services};
 

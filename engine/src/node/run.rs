@@ -11,7 +11,7 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::{CredentialPort, FixedCredentials, NodeError};
+use super::{CredentialPort, FixedCredentials, NoRecall, NodeError, RecallPort};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
@@ -42,12 +42,14 @@ pub struct Services {
     pub outbound: OutboundPolicy,
     /// Where credentials are.
     pub credentials: Arc<dyn CredentialPort>,
+    /// What nodes remember from one execution to the next.
+    pub recall: Arc<dyn RecallPort>,
 }
 
 impl Services {
     /// Clients for what `outbound` allows, without credentials.
     pub fn new(outbound: OutboundPolicy) -> Self {
-        Self { outbound, credentials: Arc::new(FixedCredentials::default()) }
+        Self { outbound, credentials: Arc::new(FixedCredentials::default()), recall: Arc::new(NoRecall) }
     }
 }
 
@@ -132,6 +134,21 @@ impl NodeRun<'_> {
     pub fn resolve_for_items(&mut self, value: &Value) -> Vec<Result<Option<Value>, NodeError>> {
         let count = self.scope.items.len();
         self.expressions.resolve(&self.scope, value, 0..count)
+    }
+
+    /// Any value with expressions in it, for one item, with variables that this node alone knows: `$response` of the page
+    /// before, for example.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn resolve_with(
+        &mut self,
+        value: &Value,
+        item: usize,
+        additional: &JsonObject,
+    ) -> Result<Option<Value>, NodeError> {
+        let scope = Scope { additional: Arc::new(additional.clone()), ..self.scope.clone() };
+        self.expressions.resolve(&scope, value, item..item + 1).pop().unwrap_or(Ok(None))
     }
 
     /// A text parameter for one item; numbers and booleans are written out, anything missing is `default`.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod http;

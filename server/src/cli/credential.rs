@@ -33,7 +33,7 @@ pub enum CredentialVerb {
         credential_type: String,
         /// A file with its fields, a JSON object; `-` reads standard input.
         #[arg(long, value_name = "FILE")]
-        data: PathBuf,
+        fields: PathBuf,
         #[command(flatten)]
         access: Access,
     },
@@ -62,10 +62,10 @@ pub enum CredentialVerb {
 impl CredentialVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         match self {
-            Self::Save { name, credential_type, data, access } => {
+            Self::Save { name, credential_type, fields: file, access } => {
                 // What the parser says of broken JSON names a place, never what is there.
-                let fields: Value = serde_json::from_slice(&read_file(&data)?)
-                    .with_context(|| format!("{} is not a JSON object with fields", data.display()))?;
+                let fields: Value = serde_json::from_slice(&read_file(&file)?)
+                    .with_context(|| format!("{} is not a JSON object with fields", file.display()))?;
                 let input = json!({ "name": name, "type": credential_type, "data": fields });
                 let payload = change(&access, config, "saveCredential", SAVE, input).await?;
                 told(&payload, access.json, "saved", name);

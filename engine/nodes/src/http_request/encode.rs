@@ -83,6 +83,7 @@ pub(super) fn attachment(item: &Item, name: &str) -> Result<Attachment, NodeErro
 }
 
 /// Bytes of an item, ready to send.
+#[derive(Debug, Clone)]
 pub(super) struct Attachment {
     /// The bytes.
     pub bytes: Vec<u8>,

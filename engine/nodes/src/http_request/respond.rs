@@ -10,6 +10,7 @@ use url::Url;
 
 use super::request::{Answer, Format};
 use super::send::Received;
+use crate::values;
 
 /// Most characters of a failed answer that its error shows.
 const EXCERPT_CHARS: usize = 500;
@@ -37,7 +38,7 @@ pub(super) fn items(received: Received, answer: &Answer, input: &Item, index: us
         return Ok(vec![Item { binary: Some(binary), ..Item::new(json) }.paired_with(index)]);
     }
     let text = decoded(&received);
-    if format == Format::Text {
+    if format == Format::Text || (text.is_empty() && answer.format == Format::Detect) {
         let mut json = JsonObject::from_iter([(answer.property.clone(), Value::String(text))]);
         json.extend(whole);
         return Ok(vec![Item::new(json).paired_with(index)]);
@@ -63,6 +64,38 @@ pub(super) fn items(received: Received, answer: &Answer, input: &Item, index: us
     Ok(parts.into_iter().map(|part| Item::new(object(part, &answer.property)).paired_with(index)).collect())
 }
 
+/// The body as expressions see it: JSON where it is, text otherwise.
+pub(super) fn body_value(received: &Received, format: Format) -> Value {
+    let text = decoded(received);
+    let is_json = match format {
+        Format::Json => true,
+        Format::Detect => detected(&media_type(&received.headers), &received.body) == Format::Json,
+        Format::Text | Format::File => false,
+    };
+    let parsed = if is_json { serde_json::from_str(&text).ok() } else { None };
+    parsed.unwrap_or(Value::String(text))
+}
+
+/// The item that stands for a request that failed, when the node goes on: what went wrong, and the status.
+pub(crate) fn failed_item(error: &NodeError, index: usize) -> Item {
+    let field = |name: &str| error.data.as_ref().and_then(|data| data.get(name));
+    let status = field("httpCode").and_then(Value::as_str).and_then(|code| code.parse::<u16>().ok());
+    let told = match status {
+        Some(status) => {
+            let body = match field("body") {
+                Some(Value::String(text)) => text.clone(),
+                Some(body) => values::stringify(body),
+                None => String::new(),
+            };
+            let code = if status < 500 { "ERR_BAD_REQUEST" } else { "ERR_BAD_RESPONSE" };
+            let message = format!("{status} - {}", values::stringify(&Value::String(body)));
+            json!({"message": message, "name": "AxiosError", "code": code, "status": status})
+        }
+        None => json!({"message": error.message, "name": error.kind.name(), "description": error.description}),
+    };
+    Item::new(JsonObject::from_iter([("error".to_owned(), told)])).paired_with(index)
+}
+
 /// The value as an item's JSON; what is no object is put in a field.
 fn object(value: Value, property: &str) -> JsonObject {
     match value {
@@ -72,7 +105,7 @@ fn object(value: Value, property: &str) -> JsonObject {
 }
 
 /// The error for a status that tells of failure.
-fn refused(received: &Received) -> NodeError {
+pub(crate) fn refused(received: &Received) -> NodeError {
     let status = received.status;
     let host = received.url.host_str().unwrap_or_default();
     let body = decoded(received);
@@ -131,7 +164,7 @@ fn detected(media_type: &str, body: &[u8]) -> Format {
 }
 
 /// The body as text, in the character set that the answer names.
-fn decoded(received: &Received) -> String {
+pub(crate) fn decoded(received: &Received) -> String {
     let content_type = received.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let named = content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -143,7 +176,7 @@ fn decoded(received: &Received) -> String {
 }
 
 /// Headers by name; those that may come several times and cannot be joined are lists.
-fn headers_json(headers: &HeaderMap) -> Value {
+pub(super) fn headers_json(headers: &HeaderMap) -> Value {
     let mut fields = JsonObject::new();
     for name in headers.keys() {
         let values: Vec<String> =
