@@ -11,8 +11,6 @@ mod schema;
 mod state;
 
 pub use bind::{BindError, check_bind};
-pub use http::{
-    Api, NoSecrets, Served, ServerOptions, WebhookOptions, WebhookSecrets, configure, configure_health, server,
-};
+pub use http::{Api, Served, ServerOptions, WebhookOptions, configure, configure_health, server};
 pub use schema::{ApiSchema, schema, sdl_text};
 pub use state::{ApiState, StoredLog, Wiring};

@@ -17,7 +17,7 @@ use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, WebhookOptions, Wiring};
+use timeloom_read_api::{ApiState, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
 use timeloom_store::leases::Roles;
@@ -146,7 +146,7 @@ impl App {
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
-            credentials: credentials.clone(),
+            credentials,
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
@@ -154,7 +154,7 @@ impl App {
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
-            webhooks: WebhookOptions { secrets: Arc::new(credentials.clone()), ..config.webhooks() },
+            webhooks: config.webhooks(),
         });
         Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
     }

@@ -29,7 +29,7 @@ use crate::bind::{BindError, check_bind};
 use crate::documents::Documents;
 use crate::schema::{ApiSchema, schema};
 use crate::state::ApiState;
-pub use webhook::{NoSecrets, WebhookOptions, WebhookSecrets};
+pub use webhook::WebhookOptions;
 
 /// Largest request body, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 20 << 20;

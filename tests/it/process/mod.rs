@@ -16,4 +16,5 @@ mod schedules;
 pub(crate) mod server;
 mod stub;
 mod time_travel;
+mod webhooks;
 mod workers;
