@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services, TransientRecall};
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -61,7 +61,7 @@ impl App {
         Self::over(Store::open(config).await?, config, registry, None)
     }
 
-    /// The same with these credentials in place of those that are kept: for a run of a file by itself.
+    /// The same for a run of a file by itself: with these credentials, and with nothing to remember.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -105,8 +105,9 @@ impl App {
             ids,
             services: Arc::new(Services {
                 outbound: config.outbound(),
+                // A run by itself has no earlier ones to remember; a server must not forget with its process.
+                recall: if fixed.is_some() { Arc::new(TransientRecall::default()) } else { Arc::new(NoRecall) },
                 credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
-                recall: Arc::new(NoRecall),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
         };

@@ -9,6 +9,8 @@ use super::{flag, option};
 use crate::html::dom::{Document, NodeId};
 use crate::values;
 
+/// Widest column that shorter cells are padded to, in characters.
+const COLUMN_CHARS_MAX: usize = 120;
 /// Longest Markdown: what is indented again and again grows.
 const MARKDOWN_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -223,7 +225,7 @@ impl<'d> Writer<'d> {
         }
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(3, COLUMN_CHARS_MAX)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |row: &[String]| {
