@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use timeloom_domain::definition::{DefinitionError, Problem, TriggerError};
+use timeloom_domain::definition::{DefinitionError, Gap, Problem, TriggerError};
 use timeloom_domain::execution::ExecutionRefusal;
 use timeloom_domain::ids::InvalidSlug;
 use timeloom_domain::model::ModelRefusal;
@@ -105,6 +105,15 @@ impl From<DefinitionError> for Refusal {
             DefinitionError::Unreadable(_) => Self::new("WORKFLOW_UNREADABLE", message),
             DefinitionError::Invalid(problems) => Self { code: "WORKFLOW_INVALID", message, problems },
         }
+    }
+}
+
+impl Refusal {
+    /// The workflow needs nodes that this build does not have.
+    pub(crate) fn incomplete(gaps: &[Gap]) -> Self {
+        let problems: Vec<Problem> = gaps.iter().map(Gap::problem).collect();
+        let message = format!("the workflow needs {} node(s) that this build cannot run", problems.len());
+        Self { code: "WORKFLOW_INCOMPLETE", message, problems }
     }
 }
 

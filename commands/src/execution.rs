@@ -140,6 +140,7 @@ impl Commands {
             let message = format!("the workflow has no version {}: publish it first", version.unwrap_or_default());
             Refusal::new("WORKFLOW_VERSION_NOT_FOUND", message)
         })?;
+        self.check_complete(definition)?;
         check_options(&start.options, definition)?;
         let start_node = Graph::new(definition)
             .start_node(definition, self.catalogue(), start.start_node.as_deref())

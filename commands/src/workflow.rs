@@ -70,10 +70,19 @@ impl Commands {
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         let workflow = self.current_workflow(context, id).await?.aggregate;
+        if let Some(draft) = &workflow.draft {
+            self.check_complete(draft)?;
+        }
         if let (Some(draft), Some(_)) = (&workflow.draft, workflow.active_version) {
             self.check_activation(context, id, draft).await?;
         }
         self.change_in_force(context, id, WorkflowCommand::Publish).await
+    }
+
+    /// Refuses a definition that needs nodes which this build does not have.
+    pub(crate) fn check_complete(&self, definition: &WorkflowDefinition) -> Result<(), Refusal> {
+        let gaps = definition::gaps(definition, self.catalogue());
+        if gaps.is_empty() { Ok(()) } else { Err(Refusal::incomplete(&gaps)) }
     }
 
     /// Lets a published version take calls and schedules, in place of any other; `None` takes the newest.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services, SubWorkflows};
 use timeloom_engine::reactions::{Reactions, ReactionsParts};
 use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
 use timeloom_engine::sub_workflows::SubWorkflowCalls;
@@ -16,7 +16,7 @@ use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, Wiring};
+use timeloom_read_api::{ApiState, WebhookOptions, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
 
@@ -120,6 +120,7 @@ impl App {
                 outbound: config.outbound(),
                 credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
                 sub_workflows: Arc::new(calls),
+                recall: Arc::new(NoRecall),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
         };
@@ -135,14 +136,14 @@ impl App {
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
-            credentials,
+            credentials: credentials.clone(),
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
-            webhooks: config.webhooks(),
+            webhooks: WebhookOptions { secrets: Arc::new(credentials.clone()), ..config.webhooks() },
         });
         Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
     }

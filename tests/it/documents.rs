@@ -42,6 +42,7 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "docs/durability.md",
         "docs/expressions.md",
         "docs/graphql.md",
+        "docs/nodes.md",
         "docs/performance.md",
         "docs/time-travel.md",
     ] {

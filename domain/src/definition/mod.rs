@@ -3,6 +3,7 @@
 //!
 //! Parsing is lenient in what it ignores and strict in what it uses: see [`validate`] for what is refused.
 
+mod gaps;
 mod graph;
 mod settings;
 mod validate;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::item::{Item, JsonObject};
 
+pub use gaps::{Gap, gaps};
 pub use graph::{Graph, Target, TriggerError};
 pub use settings::{CONCURRENCY_MAX, PRIORITY_MAX, PRIORITY_MIN, parse_settings, validate_settings};
 pub use validate::{DefinitionError, Problem, parse, validate};

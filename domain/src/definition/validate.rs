@@ -193,7 +193,8 @@ fn check_depth(text: &[u8]) -> Result<(), DefinitionError> {
     Ok(())
 }
 
-/// Checks that a definition can run here.
+/// Checks that a definition is in order. What it needs beyond this build is not checked here, see
+/// [`gaps`](super::gaps()).
 ///
 /// # Errors
 /// [`DefinitionError::Invalid`] with every problem that was found, at most 100.
@@ -227,29 +228,12 @@ fn check_nodes(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, probl
             problems.push(problem(name, "name", "two nodes have this name: rename one"));
         }
         check_time_limit(node, problems);
-        match catalogue.get(&node.node_type) {
-            None => {
-                let message = format!(
-                    "unknown node type '{}': this build has no such node; remove it or replace it by an HTTP Request",
-                    node.node_type
-                );
-                problems.push(problem(name, "type", &message));
-            }
-            Some(known) if !known.versions.contains(&node.type_version) => {
-                let versions = known.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                let message = format!(
-                    "version {} of '{}' is not known: use one of {versions}",
-                    node.type_version, node.node_type
-                );
-                problems.push(problem(name, "typeVersion", &message));
-            }
-            Some(known) => {
-                for parameter in known.parameters.iter().filter(|parameter| parameter.required) {
-                    if node.parameters.get(parameter.name).is_none() {
-                        let message = format!("the parameter is missing: {}", parameter.description);
-                        problems.push(problem(name, &format!("parameters.{}", parameter.name), &message));
-                    }
-                }
+        // What this build cannot run is a gap, see `gaps`: it is no reason to refuse the file.
+        let known = catalogue.get(&node.node_type).filter(|known| known.versions.contains(&node.type_version));
+        for parameter in known.into_iter().flat_map(|known| known.parameters).filter(|parameter| parameter.required) {
+            if node.parameters.get(parameter.name).is_none() {
+                let message = format!("the parameter is missing: {}", parameter.description);
+                problems.push(problem(name, &format!("parameters.{}", parameter.name), &message));
             }
         }
     }

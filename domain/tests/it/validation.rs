@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use timeloom_domain::definition::{
-    DEFINITION_BYTES_MAX, DefinitionError, NODES_MAX, Problem, WorkflowDefinition, parse, validate,
+    DEFINITION_BYTES_MAX, DefinitionError, Gap, NODES_MAX, Problem, WorkflowDefinition, gaps, parse, validate,
 };
 
 use crate::samples::{catalogue, link, node, read};
@@ -60,17 +60,52 @@ fn nulls_and_older_forms_of_real_files_are_read() {
     assert!(check(&file).unwrap().pin_data.is_empty());
 }
 
-#[test]
-fn an_unknown_node_type_is_refused() {
-    let file = json!({"nodes": [trigger(), node("Odd", "n8n-nodes-base.telepathy")]});
-    assert_problem(&file, Some("Odd"), "type", "n8n-nodes-base.telepathy");
+fn gaps_of(nodes: Value) -> Vec<Gap> {
+    gaps(&check(&json!({ "nodes": nodes })).unwrap(), &catalogue())
 }
 
 #[test]
-fn an_unknown_version_is_refused_with_the_known_ones() {
+fn an_unknown_node_type_is_a_gap_with_what_the_node_wanted() {
+    let mut odd = node("Odd", "n8n-nodes-base.telepathy");
+    odd["parameters"] = json!({"resource": "thought", "operation": "send"});
+    let found = gaps_of(json!([trigger(), set("Set"), odd]));
+    assert_eq!(found.len(), 1);
+    let problem = found[0].problem();
+    assert_eq!((problem.node.as_deref(), problem.field.as_str()), (Some("Odd"), "type"));
+    for part in ["n8n-nodes-base.telepathy", "resource 'thought', operation 'send'", "HTTP Request"] {
+        assert!(problem.message.contains(part), "{}", problem.message);
+    }
+    assert_eq!(found[0].replacement, None);
+}
+
+#[test]
+fn a_node_that_names_its_address_is_offered_as_an_http_request() {
+    let mut odd = node("Odd", "n8n-nodes-base.telepathy");
+    odd["parameters"] = json!({"endpoint": "=https://mind.example/{{ $json.id }}", "requestMethod": "post"});
+    let found = gaps_of(json!([trigger(), odd]));
+    let offered = found[0].replacement.as_ref().unwrap();
+    assert_eq!((offered.name.as_str(), offered.node_type.as_str()), ("Odd", "n8n-nodes-base.httpRequest"));
+    let parameters = json!({"method": "POST", "url": "=https://mind.example/{{ $json.id }}", "options": {}});
+    assert_eq!(offered.parameters, parameters);
+}
+
+#[test]
+fn an_unknown_version_is_a_gap_with_the_known_ones() {
     let mut newer = set("Set");
     newer["typeVersion"] = json!(3);
-    assert_problem(&json!({"nodes": [trigger(), newer]}), Some("Set"), "typeVersion", "use one of 1, 2");
+    let found = gaps_of(json!([trigger(), newer]));
+    assert_eq!(
+        (found[0].known_versions.as_slice(), found[0].problem().field.as_str()),
+        (&[1.0, 2.0][..], "typeVersion")
+    );
+    assert!(found[0].message.contains("use one of 1, 2"), "{}", found[0].message);
+}
+
+#[test]
+fn what_is_switched_off_is_no_gap() {
+    let mut odd = node("Odd", "n8n-nodes-base.telepathy");
+    odd["disabled"] = json!(true);
+    assert!(gaps_of(json!([trigger(), odd])).is_empty());
 }
 
 #[test]

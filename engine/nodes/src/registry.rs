@@ -69,7 +69,7 @@ pub fn all() -> NodeRegistry {
 mod tests {
     use std::collections::BTreeSet;
 
-    use timeloom_domain::catalogue::NodeRole;
+    use timeloom_domain::catalogue::{NodeDefinition, NodeRole};
     use timeloom_engine::node::Behaviour;
 
     use super::*;
@@ -88,6 +88,22 @@ mod tests {
             let parameters: BTreeSet<&str> = definition.parameters.iter().map(|parameter| parameter.name).collect();
             assert_eq!(parameters.len(), definition.parameters.len(), "{name} describes a parameter twice");
         }
+    }
+
+    #[test]
+    fn the_page_of_nodes_tells_every_type_and_version() {
+        let page = include_str!("../../../docs/nodes.md");
+        let registry = all();
+        let catalogue = registry.catalogue();
+        let row = |definition: &NodeDefinition| {
+            let versions = definition.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!("| `{}` | {versions} | {} |", definition.node_type, definition.description)
+        };
+        let rows: Vec<String> = catalogue.iter().map(row).collect();
+        let missing: Vec<&String> = rows.iter().filter(|row| !page.contains(row.as_str())).collect();
+        assert!(missing.is_empty(), "docs/nodes.md lacks these rows, or tells them otherwise: {missing:#?}");
+        let told = page.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(told, rows.len(), "docs/nodes.md has rows of types that are not there");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Bench<'t> {
     pub memory: JsonObject,
     /// `$now` in milliseconds: 2024-05-17T12:30:45.678Z unless the test says otherwise.
     pub now_ms: i64,
+    /// What tells this run from others.
+    pub idempotency_key: &'static str,
     /// Chance.
     pub seed: u64,
     /// `$runIndex`.
@@ -65,6 +67,7 @@ impl<'t> Bench<'t> {
             inputs: Vec::new(),
             memory: JsonObject::new(),
             now_ms: 1_715_949_045_678,
+            idempotency_key: "key-1",
             seed: 7,
             run_index: 0,
             caller: Caller {
@@ -146,7 +149,7 @@ impl<'t> Bench<'t> {
             inputs: &self.inputs,
             scope,
             memory: &mut self.memory,
-            idempotency_key: "key-1",
+            idempotency_key: self.idempotency_key,
             seed: self.seed,
             caller: self.caller,
             services: &self.services,
@@ -180,7 +183,7 @@ impl<'t> Bench<'t> {
             inputs: &self.inputs,
             scope,
             memory: &mut self.memory,
-            idempotency_key: "key-1",
+            idempotency_key: self.idempotency_key,
             seed: self.seed,
             caller: self.caller,
             services: &self.services,

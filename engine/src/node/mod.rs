@@ -4,6 +4,7 @@
 
 mod credentials;
 mod error;
+mod recall;
 mod registry;
 mod run;
 mod sub_workflow;
@@ -19,6 +20,7 @@ use timeloom_domain::item::Item;
 
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
+pub use recall::{NoRecall, RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services};
 pub use sub_workflow::{CallTarget, Caller, NoSubWorkflows, SubWorkflowCall, SubWorkflows};

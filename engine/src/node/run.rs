@@ -11,7 +11,7 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::{Caller, CredentialPort, FixedCredentials, NoSubWorkflows, NodeError, SubWorkflows};
+use super::{Caller, CredentialPort, FixedCredentials, NoRecall, NoSubWorkflows, NodeError, RecallPort, SubWorkflows};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
@@ -46,12 +46,19 @@ pub struct Services {
     pub credentials: Arc<dyn CredentialPort>,
     /// Runs of other workflows.
     pub sub_workflows: Arc<dyn SubWorkflows>,
+    /// What nodes remember from one execution to the next.
+    pub recall: Arc<dyn RecallPort>,
 }
 
 impl Services {
     /// Clients for what `outbound` allows, without credentials and other workflows.
     pub fn new(outbound: OutboundPolicy) -> Self {
-        Self { outbound, credentials: Arc::new(FixedCredentials::default()), sub_workflows: Arc::new(NoSubWorkflows) }
+        Self {
+            outbound,
+            credentials: Arc::new(FixedCredentials::default()),
+            sub_workflows: Arc::new(NoSubWorkflows),
+            recall: Arc::new(NoRecall),
+        }
     }
 }
 

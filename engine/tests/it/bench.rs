@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_commands::{Clock, CommandContext, Commands, Ids, ImportWorkflow, StartExecution};
+use timeloom_commands::credentials::keys::{Key, KeyError, PassingKeys};
+use timeloom_commands::{Clock, CommandContext, Commands, Credentials, Ids, ImportWorkflow, StartExecution, SystemIds};
 use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
@@ -107,6 +108,7 @@ impl Mark for MemoryMark {
 pub(crate) struct World {
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) commands: Commands,
+    pub(crate) credentials: Credentials,
     pub(crate) calls: Arc<Calls>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) checkpoints: Arc<MemoryCheckpoint>,
@@ -129,8 +131,10 @@ impl World {
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::clone(&ids),
         );
+        let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
+        let credentials = Credentials::new(commands.clone(), Arc::new(keys), Arc::new(SystemIds));
         let continue_as_new = ContinueAsNew::default();
-        Self { log, commands, calls, clock, checkpoints: Arc::default(), continue_as_new, registry, ids }
+        Self { log, commands, credentials, calls, clock, checkpoints: Arc::default(), continue_as_new, registry, ids }
     }
 
     /// A world in which executions go on in another stream after so many events.
@@ -163,6 +167,7 @@ impl World {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids),
             services: Arc::new(Services {
+                credentials: Arc::new(self.credentials.clone()),
                 sub_workflows: Arc::new(self.sub_workflows()),
                 ..Services::new(OutboundPolicy::default())
             }),

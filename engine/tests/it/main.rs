@@ -6,6 +6,7 @@ mod bench;
 mod continuation;
 mod control;
 mod crash;
+mod credentials;
 mod failures;
 mod fold;
 mod holding;

@@ -207,6 +207,10 @@ impl EffectNode for Effect {
             return Err(NodeError::api("the world said no"));
         }
         assert!(run.raw_parameter("panics").is_none(), "a fault in an effect");
+        if run.raw_parameter("credential").is_some() {
+            let fields = run.credential("httpBasicAuth").await?;
+            return Ok(NodeOutput::single(vec![signed(fields)]));
+        }
         let calls = run.memory.get("calls").and_then(Value::as_u64).unwrap_or(0) + 1;
         run.memory.insert("calls".to_owned(), json!(calls));
         Ok(NodeOutput::single(run.items().iter().map(|item| marked(item, &run.node.name)).collect()))
@@ -267,6 +271,17 @@ fn trace(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     Ok(NodeOutput::single((0..run.items().len()).map(|index| Item::new(object(&found(index)))).collect()))
 }
 
+/// Who the credential is of, and how long its secret is.
+fn signed(fields: Option<JsonObject>) -> Item {
+    let fields = fields.unwrap_or_default();
+    let length = fields.get("password").and_then(Value::as_str).map(str::len);
+    Item::new(object(&json!({"user": fields.get("user"), "length": length})))
+}
+
+fn sign(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    Ok(NodeOutput::single(vec![signed(run.credential_now("httpBasicAuth")?)]))
+}
+
 /// Answers the request with its first item, and notes its name.
 fn respond(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     let value = Value::Object(run.items().first().map(|item| item.json.clone()).unwrap_or_default());
@@ -323,6 +338,7 @@ pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry
         pure("test.mark", false, Box::new(mark)),
         pure("test.append", false, Box::new(append)),
         pure("test.rounds", true, Box::new(rounds)),
+        pure("test.sign", false, Box::new(sign)),
         pure("test.trace", false, Box::new(trace)),
         pure("test.flaky", false, Box::new(flaky)),
         pure("test.large", false, Box::new(large)),

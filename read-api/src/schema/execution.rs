@@ -34,9 +34,12 @@ impl ExecutionList {
     /// Reads one page, newest first.
     pub(crate) async fn read(self, state: &ApiState) -> Result<Pages<Execution>> {
         let page = page(self.first, self.after.as_deref())?;
-        let filter =
-            ExecutionFilter { workflow_id: self.workflow_id.map(WorkflowId), status: self.status.map(Into::into) };
-        let found = rows(state.read_models().executions(state.tenant(), self.as_of, &page, filter).await)?;
+        let filter = ExecutionFilter {
+            workflow_id: self.workflow_id.map(WorkflowId),
+            status: self.status.map(Into::into),
+            ..ExecutionFilter::default()
+        };
+        let found = rows(state.read_models().executions(state.tenant(), self.as_of, &page, &filter).await)?;
         let as_of = self.as_of;
         Ok(row_pages(&page, found, |row| (row.created_position, Execution { row, as_of })))
     }

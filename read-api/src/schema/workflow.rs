@@ -3,6 +3,7 @@
 use async_graphql::{Context, Object, Result, SimpleObject};
 use serde_json::Value;
 use timeloom_commands::directory::{TriggerKind, WebhookAddress, WorkflowFacts};
+use timeloom_domain::definition::{Gap, gaps};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
 use timeloom_projections::{SettingsSummary, WorkflowRow};
@@ -77,6 +78,31 @@ impl Workflow {
 
     fn stream(&self, state: &crate::state::ApiState) -> StreamKey {
         StreamKey::new(state.tenant(), WorkflowEvent::CATEGORY, self.row.id.to_string())
+    }
+}
+
+/// A node that this build cannot run.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct MissingNode {
+    /// Name of the node.
+    pub node: String,
+    /// Its type.
+    pub node_type: String,
+    /// Its version.
+    pub type_version: f64,
+    /// The versions of the type that run here; empty when the type is not known.
+    pub known_versions: Vec<f64>,
+    /// What to do.
+    pub message: String,
+    /// An HTTP Request to put in its place, where the node itself says what it asks for.
+    pub replacement: Option<Value>,
+}
+
+impl MissingNode {
+    fn of(gap: Gap) -> Result<Self> {
+        let Gap { node, node_type, type_version, known_versions, replacement, message } = gap;
+        let replacement = replacement.map(serde_json::to_value).transpose().map_err(|error| fault(&error))?;
+        Ok(Self { node, node_type, type_version, known_versions, message, replacement })
     }
 }
 
@@ -160,6 +186,15 @@ impl Workflow {
         let Some(workflow) = self.aggregate(state(context)?).await? else { return Ok(None) };
         let definition = workflow.definition(version).map(|definition| serde_json::to_value(&**definition));
         definition.transpose().map_err(|error| fault(&error))
+    }
+
+    /// The nodes of the draft that this build cannot run: as long as there are any, it is neither published nor run.
+    #[graphql(complexity = 20)]
+    async fn missing_nodes(&self, context: &Context<'_>) -> Result<Vec<MissingNode>> {
+        let state = state(context)?;
+        let Some(workflow) = self.aggregate(state).await? else { return Ok(Vec::new()) };
+        let Some(draft) = workflow.definition(None) else { return Ok(Vec::new()) };
+        gaps(draft, state.catalogue()).into_iter().map(MissingNode::of).collect()
     }
 
     /// Its executions, newest first.

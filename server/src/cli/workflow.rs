@@ -13,7 +13,8 @@ use super::{Access, Failure, output};
 use crate::config::Config;
 
 const IMPORT: &str = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) {
-  workflowId position revision errors { code message ... on Refused { problems { node field message } } } } }";
+  workflowId position revision errors { code message ... on Refused { problems { node field message } } }
+  workflow { missingNodes { node nodeType message replacement } } } }";
 const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
   nodes { id name nodeCount publishedVersion activeVersion archived } pageInfo { hasNextPage endCursor } } }";
 const PUBLISH: &str = "mutation($input: WorkflowInput!) { payload: publishWorkflow(input: $input) {
@@ -192,6 +193,13 @@ async fn import(file: &Path, id: Option<Uuid>, access: &Access, config: &Config)
     } else {
         let (id, position) = (output::text(&payload, "/workflowId"), output::text(&payload, "/position"));
         output::line(&format!("imported workflow {id} at position {position}"));
+        let missing = payload.pointer("/workflow/missingNodes").and_then(Value::as_array);
+        for gap in missing.into_iter().flatten() {
+            output::notice(&format!("node '{}': {}", output::text(gap, "/node"), output::text(gap, "/message")));
+        }
+        if missing.is_some_and(|missing| !missing.is_empty()) {
+            output::notice("the workflow can be published and run when these nodes are replaced or removed");
+        }
     }
     Ok(())
 }

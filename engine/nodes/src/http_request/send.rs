@@ -257,7 +257,7 @@ mod tests {
             let secret = HeaderName::from_static("x-key");
             let mut first = hop(Method::GET);
             first.headers.insert(secret.clone(), "secret".parse().unwrap());
-            let next = next_hop(first, StatusCode::FOUND, Url::parse(target).unwrap(), &[secret.clone()]);
+            let next = next_hop(first, StatusCode::FOUND, Url::parse(target).unwrap(), std::slice::from_ref(&secret));
             assert!(!next.headers.contains_key(AUTHORIZATION), "{target}");
             assert!(!next.headers.contains_key(secret) && next.headers.contains_key(CONTENT_TYPE), "{target}");
         }

@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(
             made(html, json!({})),
             "## A _b_\n\nOne **two** three  \nfour [link](/x%20y \"t\")\n\n* a\n  1. x\n  2. y\n* b\n\n> said\n>\n> again\n\n\
-             ```js\nlet a = 1;\n```\n\n---\n\n![pic](p.png) `c*d`"
+             ```js\nlet a = 1;\n```\n\n---\n\n![pic](p.png)`c*d`"
         );
     }
 

@@ -7,6 +7,7 @@
 mod aggregate;
 mod compare_datasets;
 pub(crate) mod fields;
+mod history;
 mod item_lists;
 mod limit;
 mod remove_duplicates;
