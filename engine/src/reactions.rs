@@ -198,6 +198,10 @@ impl Reactions {
                     tracing::error!(stream = %event.stream, %error, "what follows from the end of an execution is not known");
                     return;
                 }
+                Err(ReactionError::Command(CommandError::Refused(refusal))) => {
+                    tracing::warn!(stream = %event.stream, %refusal, "what follows from a failure was refused");
+                    return;
+                }
                 Err(error) => {
                     tracing::warn!(stream = %event.stream, %error, "what follows from a failure must wait; trying again");
                     wait_out(&mut pause).await;

@@ -91,14 +91,16 @@ impl Scheduler {
         let SchedulerParts { commands, directory, timer, .. } = &*self.parts;
         let Some(mut mark) = self.load_mark().await else { return Ok(()) };
         let mut changes = directory.changes();
-        let listing = tokio::select! {
-            listing = directory.caught_up() => listing?,
+        tokio::select! {
+            caught_up = directory.caught_up() => { caught_up?; }
             () = self.stopping.cancelled() => return Ok(()),
-        };
+        }
+        let listing = Arc::clone(&changes.borrow_and_update());
         let (mut agenda, mut activations) = (Agenda::default(), listing.activations());
         let now_ms = commands.clock().now_ms();
-        agenda.replace(self.active(&listing), now_ms, Some(mark.done_ms.unwrap_or(now_ms)));
-        changes.mark_unchanged();
+        // The first start of all: what is due from now on can be missed.
+        let done_ms = mark.done_ms.unwrap_or_else(|| mark.done(now_ms));
+        agenda.replace(self.active(&listing), now_ms, Some(done_ms));
         loop {
             let now_ms = commands.clock().now_ms();
             let firings = agenda.take_due(now_ms);
@@ -259,9 +261,9 @@ struct Progress {
 }
 
 impl Progress {
-    fn done(&mut self, at_ms: i64) {
-        self.done_ms = Some(at_ms);
+    fn done(&mut self, at_ms: i64) -> i64 {
         self.is_saved = false;
+        *self.done_ms.insert(at_ms)
     }
 
     /// When it is to be saved next; `None` when it is.

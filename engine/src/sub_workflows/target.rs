@@ -9,7 +9,7 @@ use timeloom_domain::ids::{CommandId, TenantId, WorkflowId};
 use timeloom_domain::workflow::Workflow;
 use uuid::Uuid;
 
-use super::{SubWorkflowCalls, context, runs_drafts};
+use super::{FAULT_PAUSE, SubWorkflowCalls, context, runs_drafts, wait_out};
 use crate::node::{CallTarget, Caller, NodeError, SubWorkflowCall};
 
 /// The trigger of a workflow that others call.
@@ -78,15 +78,16 @@ impl SubWorkflowCalls {
             let source = nameless(node, source)?;
             let import = ImportWorkflow { workflow_id: Some(workflow_id), source: source.into_bytes() };
             let command = |what: &[u8]| context(caller.tenant, CommandId(Uuid::new_v5(&id, what)));
-            self.commands.import_workflow(&command(b"import"), import).await.map_err(refused)?;
-            self.commands.publish_workflow(&command(b"publish"), workflow_id).await.map_err(refused)?;
+            let (import_by, publish_by) = (command(b"import"), command(b"publish"));
+            persist(|| self.commands.import_workflow(&import_by, import.clone())).await?;
+            persist(|| self.commands.publish_workflow(&publish_by, workflow_id)).await?;
         }
         Ok(workflow_id)
     }
 
     async fn workflow(&self, tenant: TenantId, id: WorkflowId) -> Result<Workflow, NodeError> {
-        let found = self.commands.current_workflow(&context(tenant, CommandId(id.0)), id).await;
-        Ok(found.map_err(refused)?.aggregate)
+        let context = context(tenant, CommandId(id.0));
+        Ok(persist(|| self.commands.current_workflow(&context, id)).await?.aggregate)
     }
 
     /// Whether a workflow lets itself be called by this one.
@@ -141,6 +142,17 @@ fn not_there(reference: &str) -> NodeError {
         .described("choose a workflow that is there, by its id or name, or import it first")
 }
 
-fn refused(error: CommandError) -> NodeError {
-    NodeError::operation(error.to_string())
+/// Carries something out as often as it takes, until it is done or refused.
+async fn persist<T, F>(carry_out: impl Fn() -> F) -> Result<T, NodeError>
+where
+    F: Future<Output = Result<T, CommandError>>,
+{
+    let mut pause = FAULT_PAUSE;
+    loop {
+        match carry_out().await {
+            Ok(done) => return Ok(done),
+            Err(CommandError::Refused(refusal)) => return Err(NodeError::operation(refusal.message)),
+            Err(error) => wait_out(&error, &mut pause).await,
+        }
+    }
 }

@@ -269,6 +269,19 @@ async fn what_was_missed_while_nothing_ran_is_treated_by_the_workflows_policy() 
 }
 
 #[tokio::test]
+async fn what_was_missed_before_anything_was_ever_due_is_made_up_for() {
+    let world = World::new();
+    let id = world.activate(every_minute(), json!({ "misfire": "all" })).await;
+    let scheduler = world.scheduler().await;
+    scheduler.stop().await;
+    world.clock.set(BEGIN + 3 * MINUTE + SECOND);
+    let scheduler = world.scheduler().await;
+    world.begun(id, BEGIN + 3 * MINUTE).await;
+    scheduler.stop().await;
+    assert_eq!(world.due(id).await, minutes(1, 3));
+}
+
+#[tokio::test]
 async fn nothing_was_missed_before_a_workflow_was_active() {
     let world = World::new();
     let first = world.activate(every_minute(), json!({ "misfire": "all" })).await;

@@ -1,3 +1,5 @@
+//! Execute Workflow and its trigger, with a port that answers by a list.
+
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
