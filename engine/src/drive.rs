@@ -351,18 +351,29 @@ impl Drive {
 
     /// Runs an effect and takes its end down. A cancellation drops the request under way.
     async fn carry_out(
-        &self,
+        &mut self,
         mut task: EffectTask,
         worker: &mut Worker,
         writer: &mut ExecutionWriter,
     ) -> Result<Option<Pause>, DriveError> {
         let began = Instant::now();
         let limit = worker.time_left(&task);
+        let (caller, waits) = (task.attempt.caller(), task.attempt.waits_for_others());
+        if waits {
+            // Those it waits for need places, too.
+            self.place = None;
+        }
         let result = tokio::select! {
             () = self.cancelled.cancelled() => return Ok(None),
             result = task.attempt.run_effect(&mut worker.session) => Some(result),
             () = tokio::time::sleep(limit) => None,
         };
+        if waits {
+            if result.is_none() {
+                self.inner.parts.services.sub_workflows.abandon(&caller).await;
+            }
+            self.place_again().await;
+        }
         let result = result.unwrap_or_else(|| Err(worker.timed_out(limit)));
         let (events, pause) = worker.conclude_effect(task, began.elapsed(), result);
         self.record_effect(worker, writer, &events).await?;
@@ -406,19 +417,26 @@ impl Drive {
 
     /// Waits for one of the effects under way, and takes down what came of it.
     async fn land(
-        &self,
+        &mut self,
         worker: &mut Worker,
         writer: &mut ExecutionWriter,
         flight: &mut Flight,
     ) -> Result<(), DriveError> {
+        if flight.only_waits() {
+            self.place = None;
+        }
         let landed = tokio::select! {
             () = self.cancelled.cancelled() => return Ok(()),
             landed = flight.land() => landed,
         };
+        self.place_again().await;
         match landed.transpose()? {
             Some(Landed::Effect(landed)) => {
                 let LandedEffect { task, took, result, limit } = *landed;
                 let execution_index = task.facts.execution_index;
+                if result.is_none() && task.attempt.waits_for_others() {
+                    self.inner.parts.services.sub_workflows.abandon(&task.attempt.caller()).await;
+                }
                 let result = result.unwrap_or_else(|| Err(worker.timed_out(limit)));
                 let (events, pause) = worker.conclude_effect(task, took, result);
                 self.record_effect(worker, writer, &events).await?;
@@ -534,9 +552,10 @@ impl Drive {
         let execution_id =
             self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string());
         let surroundings = Surroundings {
+            tenant: self.started.stream.tenant,
+            root: execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil())),
             resume_url: resume_url(&options.public_url, &execution_id, machine.start()),
             execution_id,
-            tenant: self.started.stream.tenant,
             vars: Arc::clone(&options.vars),
             env: Arc::clone(&options.env),
             services: Arc::clone(&self.inner.parts.services),

@@ -12,11 +12,17 @@ mod drive;
 mod flight;
 pub mod lookup;
 pub mod machine;
+pub mod mark;
 pub mod node;
 mod open;
 pub mod plan;
+pub mod reactions;
+pub mod recall;
 mod restore;
 pub mod runner;
+pub mod schedule;
+pub mod scheduler;
+pub mod sub_workflows;
 pub mod writer;
 
 pub use chain::ContinueAsNew;

@@ -8,12 +8,16 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{CredentialPort, FixedCredentials, NoRecall, NodeRegistry, Services, TransientRecall};
+use timeloom_engine::node::{CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
+use timeloom_engine::reactions::{Reactions, ReactionsParts};
+use timeloom_engine::recall::LoggedRecall;
+use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
+use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, Wiring};
+use timeloom_read_api::{ApiState, WebhookOptions, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
 
@@ -26,6 +30,10 @@ use crate::store::Store;
 const EXECUTIONS_MAX: usize = 4_096;
 /// Computations at once for each thread: more than one, so that a slow script does not hold up the rest.
 const BURSTS_PER_THREAD: usize = 8;
+/// Name of the mark up to when schedules were served.
+const SCHEDULES_MARK: &str = "schedules.mark";
+/// Name of the mark up to which the ends of executions were served.
+const REACTIONS_MARK: &str = "reactions.mark";
 /// Longest wait for the read models of a folder that was just opened.
 const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -37,6 +45,10 @@ pub struct App {
     pub log: Arc<dyn EventLog>,
     /// What drives executions; it does nothing until it is started.
     pub engine: Engine,
+    /// What begins executions by the clock; it does nothing until it is started.
+    pub scheduler: Scheduler,
+    /// What follows from the ends of executions; it does nothing until it is started.
+    pub reactions: Reactions,
     /// The API's state.
     pub api: ApiState,
     read_models: Arc<ReadModels>,
@@ -61,7 +73,7 @@ impl App {
         Self::over(Store::open(config).await?, config, registry, None)
     }
 
-    /// The same for a run of a file by itself: with these credentials, and with nothing to remember.
+    /// The same with these credentials in place of those that are kept: for a run of a file by itself.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -97,6 +109,8 @@ impl App {
         let keys = credential_keys(config, store.key_place(config))?;
         let credentials = Credentials::new(commands.clone(), keys, Arc::new(SystemIds));
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
+        let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
+        let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()));
         let parts = EngineParts {
             log: Arc::clone(&log),
             registry: Arc::new(registry),
@@ -105,9 +119,9 @@ impl App {
             ids,
             services: Arc::new(Services {
                 outbound: config.outbound(),
-                // A run by itself has no earlier ones to remember; a server must not forget with its process.
-                recall: if fixed.is_some() { Arc::new(TransientRecall::default()) } else { Arc::new(NoRecall) },
                 credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
+                recall: Arc::new(LoggedRecall::new(commands.clone())),
+                sub_workflows: Arc::new(calls),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
         };
@@ -123,18 +137,16 @@ impl App {
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
-            credentials,
+            credentials: credentials.clone(),
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
-            webhooks: config.webhooks(),
+            webhooks: WebhookOptions { secrets: Arc::new(credentials.clone()), ..config.webhooks() },
         });
-        // It follows the log from now on, so that calls find it ready.
-        commands.directory();
-        Ok(Self { commands, log, engine: Engine::new(parts, options), api, read_models, store })
+        Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
     }
 
     /// Lets the read models follow the log.
@@ -158,6 +170,8 @@ impl App {
     /// Stops everything in order: no new work, then the engine, the snapshots, the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
+        self.scheduler.stop().await;
+        self.reactions.stop().await;
         self.engine.stop().await;
         self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
@@ -165,4 +179,29 @@ impl App {
         }
         self.store.close().await;
     }
+}
+
+/// What begins executions by the clock, and what follows from their ends. Any number of processes may run both.
+fn background(
+    store: &Store,
+    config: &Config,
+    commands: &Commands,
+    sub_workflows: Arc<dyn SubWorkflows>,
+) -> (Scheduler, Reactions) {
+    let scheduler = Scheduler::new(SchedulerParts {
+        commands: commands.clone(),
+        directory: commands.directory().clone(),
+        timer: Arc::new(ClockTimer(Arc::clone(commands.clock()))),
+        mark: store.mark(SCHEDULES_MARK),
+        timezone: config.timezone,
+    });
+    let reactions = Reactions::new(ReactionsParts {
+        log: Arc::clone(&store.log),
+        commands: commands.clone(),
+        directory: commands.directory().clone(),
+        sub_workflows,
+        mark: store.mark(REACTIONS_MARK),
+        public_url: Arc::from(config.public_url()),
+    });
+    (scheduler, reactions)
 }

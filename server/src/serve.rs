@@ -34,6 +34,8 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let url = format!("http://{}", listener.local_addr().context("the address that was taken cannot be read")?);
     app.store.announce(&url)?;
     app.start_read_models()?;
+    app.reactions.start();
+    app.scheduler.start();
     let leading = app.store.try_lead().await?;
     let standby = leading.is_none();
     let options = ServerOptions { workers: config.worker_threads(), ..ServerOptions::default() };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use timeloom_commands::{Ids as _, SystemIds};
 use timeloom_engine::checkpoint::{CheckpointStore, NoCheckpoint};
+use timeloom_engine::mark::{Mark, NoMark};
 use timeloom_projections::{PostgresPlace, ReadModelStore};
 use timeloom_read_api::StoredLog;
 use timeloom_store::clock::SystemClock;
@@ -16,6 +17,7 @@ use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions, SqliteSnapshot
 
 use crate::config::Config;
 use crate::keys::KeyPlace;
+use crate::marks::{DatabaseMark, FileMark};
 
 /// Name of the file that remembers the engine's place in the log, and of the mark that does in a database.
 const CHECKPOINT: &str = "engine.checkpoint";
@@ -121,6 +123,15 @@ impl Store {
             Place::Folder(_) => KeyPlace::Folder(&config.data),
             Place::Database(_) => KeyPlace::Nowhere,
             Place::Memory => KeyPlace::Memory,
+        }
+    }
+
+    /// Remembers how far a part of the program came.
+    pub fn mark(&self, name: &str) -> Arc<dyn Mark> {
+        match &self.place {
+            Place::Folder(log) => Arc::new(FileMark { path: log.folder().path().join(name) }),
+            Place::Database(log) => Arc::new(DatabaseMark { log: Arc::clone(log), name: name.to_owned() }),
+            Place::Memory => Arc::new(NoMark),
         }
     }
 

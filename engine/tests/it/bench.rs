@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_commands::{Clock, CommandContext, Commands, Ids, ImportWorkflow, StartExecution};
+use timeloom_commands::credentials::keys::{Key, KeyError, PassingKeys};
+use timeloom_commands::{Clock, CommandContext, Commands, Credentials, Ids, ImportWorkflow, StartExecution, SystemIds};
 use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::checkpoint::CheckpointStore;
+use timeloom_engine::mark::Mark;
 use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
+use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -85,10 +88,27 @@ impl CheckpointStore for MemoryCheckpoint {
     }
 }
 
+/// A mark in memory.
+#[derive(Default)]
+pub(crate) struct MemoryMark(pub(crate) Mutex<Option<u64>>);
+
+#[async_trait]
+impl Mark for MemoryMark {
+    async fn load(&self) -> Result<Option<u64>, LogError> {
+        Ok(*self.0.lock().unwrap())
+    }
+
+    async fn save(&self, number: u64) -> Result<(), LogError> {
+        *self.0.lock().unwrap() = Some(number);
+        Ok(())
+    }
+}
+
 /// Everything around an engine.
 pub(crate) struct World {
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) commands: Commands,
+    pub(crate) credentials: Credentials,
     pub(crate) calls: Arc<Calls>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) checkpoints: Arc<MemoryCheckpoint>,
@@ -111,13 +131,21 @@ impl World {
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::clone(&ids),
         );
+        let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
+        let credentials = Credentials::new(commands.clone(), Arc::new(keys), Arc::new(SystemIds));
         let continue_as_new = ContinueAsNew::default();
-        Self { log, commands, calls, clock, checkpoints: Arc::default(), continue_as_new, registry, ids }
+        Self { log, commands, credentials, calls, clock, checkpoints: Arc::default(), continue_as_new, registry, ids }
     }
 
     /// A world in which executions go on in another stream after so many events.
     pub(crate) fn in_links_of(events_max: u64) -> Self {
         Self { continue_as_new: ContinueAsNew { events_max, ..ContinueAsNew::default() }, ..Self::new() }
+    }
+
+    /// Runs of other workflows, as the engine has them.
+    pub(crate) fn sub_workflows(&self) -> SubWorkflowCalls {
+        let log = Arc::clone(&self.log) as Arc<dyn EventLog>;
+        SubWorkflowCalls::new(log, self.commands.clone(), self.commands.directory().clone())
     }
 
     /// An engine that was not started.
@@ -138,7 +166,11 @@ impl World {
             evaluator: Evaluator::new(None),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids),
-            services: Arc::new(Services::new(OutboundPolicy::default())),
+            services: Arc::new(Services {
+                credentials: Arc::new(self.credentials.clone()),
+                sub_workflows: Arc::new(self.sub_workflows()),
+                ..Services::new(OutboundPolicy::default())
+            }),
             checkpoints: Arc::clone(&self.checkpoints) as Arc<dyn CheckpointStore>,
         };
         let empty = Arc::new(JsonObject::new());

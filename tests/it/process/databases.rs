@@ -20,15 +20,15 @@ async fn shown(server: &Server, position: &Value) -> Value {
 }
 
 /// A server that answers nothing before it is let: what asks it keeps its execution open.
-struct Gate {
-    host: String,
+pub(super) struct Gate {
+    pub(super) host: String,
     opened: watch::Sender<bool>,
     asked: watch::Receiver<u32>,
     _task: JoinSet<()>,
 }
 
 impl Gate {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let (opened, count) = (watch::Sender::new(false), watch::Sender::new(0));
@@ -52,16 +52,16 @@ impl Gate {
         Self { host, opened, asked, _task: task }
     }
 
-    async fn asked(&self) {
+    pub(super) async fn asked(&self) {
         self.asked.clone().wait_for(|count| *count > 0).await.unwrap();
     }
 
-    fn open(&self) {
+    pub(super) fn open(&self) {
         self.opened.send_replace(true);
     }
 
     /// A step, the question to this server, and another step.
-    fn workflow(&self) -> Value {
+    pub(super) fn workflow(&self) -> Value {
         let ask = json!({
             "name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2,
             "parameters": { "url": format!("http://{}/", self.host), "options": {} }

@@ -2,6 +2,7 @@
 
 mod backups;
 mod bad_input;
+mod called;
 mod conformance;
 mod crash;
 mod credentials;
@@ -10,6 +11,7 @@ mod first_steps;
 mod history;
 mod long_executions;
 mod projections;
+mod schedules;
 pub(crate) mod server;
 mod stub;
 mod time_travel;

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
+use timeloom_commands::Credentials;
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::JsonObject;
 
@@ -60,6 +61,19 @@ pub trait WebhookSecrets: Send + Sync {
         id: Option<&str>,
         name: Option<&str>,
     ) -> Result<Option<JsonObject>, String>;
+}
+
+#[async_trait]
+impl WebhookSecrets for Credentials {
+    async fn secret(
+        &self,
+        tenant: TenantId,
+        credential_type: &str,
+        id: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Option<JsonObject>, String> {
+        self.credential(tenant, credential_type, id, name).await.map_err(|error| error.to_string())
+    }
 }
 
 /// A deployment without credentials: webhooks that need one let nobody in.
