@@ -80,7 +80,7 @@ impl App {
         Self::over(Store::open(config, roles).await?, config, registry, None)
     }
 
-    /// The same for a run of a file by itself: with these credentials, and with nothing to remember.
+    /// The same with these credentials in place of those that are kept: for a run of a file by itself.
     ///
     /// # Errors
     /// As [`open`](Self::open).
