@@ -251,7 +251,12 @@ impl Drive {
             self.sleep_until(*retry_at_ms).await;
         }
         drop(events);
-        let mut worker = self.worker(machine);
+        let worker = self.worker(machine);
+        self.go_on(worker, writer).await
+    }
+
+    /// Does one thing after the other until there is nothing to do, or it is for others.
+    async fn go_on(&mut self, mut worker: Worker, mut writer: ExecutionWriter) -> Result<Turn, DriveError> {
         let mut flight = Flight::default();
         if worker.machine.in_flight().next().is_some() {
             self.take_over(&mut writer).await?;
