@@ -11,6 +11,7 @@ mod first_steps;
 mod gate;
 mod history;
 mod long_executions;
+mod matrix;
 mod projections;
 mod schedules;
 pub(crate) mod server;
