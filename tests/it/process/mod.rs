@@ -3,6 +3,7 @@
 mod backups;
 mod bad_input;
 mod conformance;
+mod control;
 mod crash;
 mod credentials;
 mod databases;
