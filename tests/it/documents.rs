@@ -44,6 +44,7 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "docs/graphql.md",
         "docs/nodes.md",
         "docs/performance.md",
+        "docs/running.md",
         "docs/time-travel.md",
     ] {
         assert!(read(name).len() > 400, "{name} says too little");

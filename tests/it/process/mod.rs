@@ -4,6 +4,7 @@ mod backups;
 mod bad_input;
 mod called;
 mod conformance;
+mod control;
 mod crash;
 mod credentials;
 mod databases;
