@@ -129,5 +129,8 @@ fn whatever_is_done_to_a_file_it_is_refused_in_words_or_read_back_the_same() {
         }
     }
     println!("{taken} taken, {refused} refused");
-    assert!(taken > 50 && refused > 500, "{taken} taken, {refused} refused: the changes are neither harmless nor hopeless");
+    assert!(
+        taken > 50 && refused > 500,
+        "{taken} taken, {refused} refused: the changes are neither harmless nor hopeless"
+    );
 }

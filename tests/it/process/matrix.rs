@@ -96,7 +96,8 @@ fn start(database: &Database, ledger: &Ledger, roles: &str) -> Server {
 
 /// Starts executions until it is told to stop; a start that was not answered is sent again under its id.
 async fn load(urls: Arc<Mutex<Vec<String>>>, workflow: String, enough: Arc<AtomicBool>) -> Vec<String> {
-    let query = "mutation($input: StartExecutionInput!) { startExecution(input: $input) { executionId errors { message } } }";
+    let query =
+        "mutation($input: StartExecutionInput!) { startExecution(input: $input) { executionId errors { message } } }";
     let http = client();
     let (mut acknowledged, mut tries) = (Vec::new(), 0);
     while !enough.load(Ordering::SeqCst) {
