@@ -35,6 +35,8 @@ impl Activation<'_> {
             problems.push(Problem { node: None, field: "nodes".to_owned(), message: message.to_owned() });
         }
         self.check_webhooks(&mut problems);
+        let enabled = self.definition.nodes.iter().filter(|node| !node.disabled);
+        problems.extend(enabled.flat_map(|node| self.catalogue.problems(node)));
         if problems.is_empty() {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use timeloom_domain::execution::ExecutionRefusal;
 use timeloom_domain::ids::InvalidSlug;
 use timeloom_domain::model::ModelRefusal;
 use timeloom_domain::plugin::PluginRefusal;
+use timeloom_domain::recall::RecallRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{AppendError, LogError};
 
@@ -156,6 +157,12 @@ impl From<ExecutionRefusal> for Refusal {
             ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",
         };
         Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<RecallRefusal> for Refusal {
+    fn from(refusal: RecallRefusal) -> Self {
+        match refusal {}
     }
 }
 

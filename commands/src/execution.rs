@@ -145,9 +145,11 @@ impl Commands {
         let start_node = Graph::new(definition)
             .start_node(definition, self.catalogue(), start.start_node.as_deref())
             .map_err(Refusal::from)?;
+        let is_called = matches!(start.trigger, Some(TriggerFacts::SubWorkflow { .. }));
         let pins = match start.mode {
-            ExecutionMode::Manual => definition.pin_data.clone(),
-            ExecutionMode::Production => BTreeMap::new(),
+            // Pins are for those who look at the workflow itself.
+            ExecutionMode::Manual if !is_called => definition.pin_data.clone(),
+            _ => BTreeMap::new(),
         };
         Ok(StartFacts {
             workflow_id: start.workflow_id,

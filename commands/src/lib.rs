@@ -15,6 +15,7 @@ mod execution;
 mod model;
 mod plugin;
 mod ports;
+mod recall;
 mod snapshots;
 mod states;
 mod workflow;

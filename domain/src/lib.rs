@@ -9,5 +9,6 @@ pub mod ids;
 pub mod item;
 pub mod model;
 pub mod plugin;
+pub mod recall;
 mod tagged;
 pub mod workflow;

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
-use timeloom_domain::ids::TenantId;
+use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
 use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
@@ -17,14 +17,18 @@ use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, 
 
 use crate::lookup::RunLookup;
 use crate::machine::{Machine, Task, expression_input};
-use crate::node::{Behaviour, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode};
+use crate::node::{
+    Behaviour, Caller, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode,
+};
 use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
 pub(crate) struct Surroundings {
     /// Whose execution it is.
     pub(crate) tenant: TenantId,
-    /// Id of the execution, as text.
+    /// The execution that was started.
+    pub(crate) root: ExecutionId,
+    /// Its id as text.
     pub(crate) execution_id: String,
     /// Where a request makes it go on when it waits.
     pub(crate) resume_url: String,
@@ -68,6 +72,7 @@ pub(crate) struct Attempt {
     memory: JsonObject,
     seed: u64,
     idempotency_key: String,
+    caller: Caller,
     /// The output on which it passes its input on, where it does.
     way_through: usize,
     surroundings: Arc<Surroundings>,
@@ -147,9 +152,29 @@ impl Attempt {
         };
         let memory = machine.data().memory(task.node).cloned().unwrap_or_default();
         let idempotency_key = idempotency_key(&surroundings.execution_id, task.facts.execution_index);
+        let caller = Caller {
+            tenant: surroundings.tenant,
+            workflow_id: plan.workflow_id,
+            execution_id: surroundings.root,
+            execution_index: task.facts.execution_index,
+            attempt: task.attempts + 1,
+            attempts_max: node.attempts_max(),
+            mode: machine.start().mode,
+            depth: depth(machine.start().trigger.as_ref()),
+        };
         let way_through = way_through(node, machine.start());
         let surroundings = Arc::clone(surroundings);
-        Self { plan, task, inputs, scope, memory, seed, idempotency_key, way_through, surroundings }
+        Self { plan, task, inputs, scope, memory, seed, idempotency_key, caller, way_through, surroundings }
+    }
+
+    /// Which attempt at which node run this is.
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// Whether the node mostly waits for other executions.
+    pub(crate) fn waits_for_others(&self) -> bool {
+        self.plan.node_type(self.task.node).waits_for_others()
     }
 
     fn node(&self) -> &Node {
@@ -243,6 +268,7 @@ impl Attempt {
             memory: &mut self.memory,
             idempotency_key: &self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.surroundings.services,
             expressions: &mut expressions,
         };
@@ -266,6 +292,7 @@ impl Attempt {
             memory: &mut self.memory,
             idempotency_key: &self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.surroundings.services,
             expressions: &mut expressions,
         };
@@ -368,6 +395,14 @@ impl Attempt {
             given.outputs[0] = Arc::new(vec![item]);
         }
         given
+    }
+}
+
+/// How many executions are above one that was started so.
+fn depth(trigger: Option<&TriggerFacts>) -> u32 {
+    match trigger {
+        Some(TriggerFacts::SubWorkflow { depth, .. }) => *depth,
+        _ => 0,
     }
 }
 

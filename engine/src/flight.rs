@@ -35,6 +35,8 @@ pub(crate) struct LandedEffect {
 #[derive(Default)]
 pub(crate) struct Flight {
     running: JoinSet<Landed>,
+    /// How many of them wait for other executions.
+    waiting: usize,
 }
 
 impl Flight {
@@ -46,8 +48,14 @@ impl Flight {
         self.running.len() >= EFFECTS_MAX
     }
 
+    /// Whether everything under way waits for other executions.
+    pub(crate) fn only_waits(&self) -> bool {
+        self.waiting > 0 && self.waiting == self.running.len()
+    }
+
     /// Begins an attempt that its event has announced.
     pub(crate) fn begin(&mut self, mut task: EffectTask, mut session: Session, limit: Duration) {
+        self.waiting += usize::from(task.attempt.waits_for_others());
         self.running.spawn(async move {
             let began = Instant::now();
             let result = tokio::time::timeout(limit, task.attempt.run_effect(&mut session)).await.ok();
@@ -65,6 +73,10 @@ impl Flight {
 
     /// Waits for the next that ends; `None` when nothing is under way.
     pub(crate) async fn land(&mut self) -> Option<Result<Landed, JoinError>> {
-        self.running.join_next().await
+        let landed = self.running.join_next().await;
+        if let Some(Ok(Landed::Effect(landed))) = &landed {
+            self.waiting -= usize::from(landed.task.attempt.waits_for_others());
+        }
+        landed
     }
 }

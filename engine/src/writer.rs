@@ -13,6 +13,8 @@ use timeloom_store::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Who does what the engine does.
+pub(crate) const ENGINE_ACTOR: &str = "engine";
 /// Bytes that the metadata of one event takes at most; what it says is of fixed length.
 const METADATA_BYTES_MAX: usize = 512;
 
@@ -148,7 +150,7 @@ impl ExecutionWriter {
     pub async fn begin(&mut self, first: &FirstEvent, previous: &Self) -> Result<Appended, WriteError> {
         let command_id = CommandId(self.stream.id.parse().unwrap_or_else(|_| self.ids.uuid()));
         let metadata = Metadata {
-            actor: Actor::System("engine".to_owned()),
+            actor: Actor::System(ENGINE_ACTOR.to_owned()),
             command_id,
             causation_id: previous.last_event,
             correlation_id: previous.root_event,
@@ -185,7 +187,7 @@ impl ExecutionWriter {
 
     fn batch(&self) -> Batch {
         let metadata = Metadata {
-            actor: Actor::System("engine".to_owned()),
+            actor: Actor::System(ENGINE_ACTOR.to_owned()),
             command_id: CommandId(self.ids.uuid()),
             causation_id: self.first_event,
             correlation_id: self.root_event,

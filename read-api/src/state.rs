@@ -8,6 +8,7 @@ use timeloom_commands::{CommandContext, Commands, Credentials};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_projections::ReadModels;
+use timeloom_store::leases::Workers;
 use timeloom_store::{BlobStore, EventLog, LogTransfer};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,8 @@ pub struct Wiring {
     pub log: Arc<dyn EventLog>,
     /// The nodes that this build runs.
     pub catalogue: Arc<NodeCatalogue>,
+    /// The processes of the log.
+    pub workers: Arc<dyn Workers>,
     /// What backups are made from; `None` where nothing is stored.
     pub stored: Option<StoredLog>,
     /// Whose data is served.
@@ -126,6 +129,10 @@ impl ApiState {
 
     pub(crate) fn stored(&self) -> Option<&StoredLog> {
         self.inner.wiring.stored.as_ref()
+    }
+
+    pub(crate) fn workers(&self) -> &dyn Workers {
+        &*self.inner.wiring.workers
     }
 
     pub(crate) fn catalogue(&self) -> &NodeCatalogue {

@@ -13,6 +13,7 @@ use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
 use timeloom_read_api::WebhookOptions;
 use timeloom_store::DurabilityChoice;
+use timeloom_store::leases::{Role, Roles};
 use zeroize::Zeroizing;
 
 /// Settings of every verb that opens a data folder or runs workflows.
@@ -111,6 +112,28 @@ pub struct Config {
     /// Threads that answer requests and compute; the number of processors when absent.
     #[arg(long, global = true, env = "TIMELOOM_WORKERS", help_heading = "Settings")]
     pub workers: Option<usize>,
+    /// Executions under way at once in this process; more wait for a place.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_EXECUTIONS_MAX",
+        default_value_t = 4_096,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Settings"
+    )]
+    pub executions_max: u32,
+    /// The same for one tenant, so that places are left for others.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_TENANT_EXECUTIONS_MAX",
+        default_value_t = 3_584,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Settings"
+    )]
+    pub tenant_executions_max: u32,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `timeloom_engine=debug`.
     #[arg(long, global = true, env = "TIMELOOM_LOG", default_value = "warn", help_heading = "Settings")]
     pub log: String,
@@ -156,9 +179,26 @@ pub struct ServeConfig {
     /// Address to listen on. Until sign-in exists, only loopback addresses are accepted.
     #[arg(long, env = "TIMELOOM_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// What this process does: `api` answers requests, `engine` drives executions, `projector` folds read models, `scheduler`
+    /// fires schedules. Processes of one database may share the work; a data folder has one process, which does all of it.
+    #[arg(
+        long,
+        env = "TIMELOOM_ROLES",
+        value_delimiter = ',',
+        default_value = "api,engine,projector,scheduler",
+        value_name = "ROLE"
+    )]
+    pub roles: Vec<Role>,
     /// Keep the log in memory: everything is gone when the server stops. For trying out and for measurements.
     #[arg(long)]
     pub in_memory: bool,
+}
+
+impl ServeConfig {
+    /// What this process does.
+    pub fn roles(&self) -> Roles {
+        self.roles.iter().copied().collect()
+    }
 }
 
 /// Longest time for one request of an HTTP Request node, its answer included.
@@ -180,7 +220,6 @@ impl Config {
             body_bytes_max: self.webhook_body_max_mib.saturating_mul(1 << 20),
             answer_time_max: Duration::from_secs(self.webhook_answer_seconds_max),
             proxy_hops: self.proxy_hops,
-            ..WebhookOptions::default()
         }
     }
 

@@ -6,6 +6,7 @@ mod clock;
 mod config;
 mod fixture;
 mod keys;
+mod marks;
 mod run_data;
 mod serve;
 mod store;

@@ -105,6 +105,10 @@ pub struct ActiveVersion {
     pub version: u32,
     /// Position of the event that made it active: of two that want the same address, the one that was first has it.
     pub since: Position,
+    /// The same as a time, in milliseconds since 1970. A version that takes the place of an active one keeps it.
+    pub since_ms: i64,
+    /// When this very version became active, in milliseconds since 1970.
+    pub version_since_ms: i64,
     /// What is known of it.
     pub facts: Arc<WorkflowFacts>,
 }
@@ -181,9 +185,12 @@ impl WorkflowEntry {
                 self.versions.push((*version, Arc::clone(&self.draft)));
             }
             WorkflowEvent::WorkflowActivated { version } => {
-                let since = self.active.as_ref().map_or(recorded.position, |active| active.since);
+                let version_since_ms = recorded.recorded_at.timestamp_millis();
+                let begins = (recorded.position, version_since_ms);
+                let (since, since_ms) = self.active.as_ref().map_or(begins, |active| (active.since, active.since_ms));
                 let facts = self.version(*version).cloned();
-                self.active = facts.map(|facts| ActiveVersion { version: *version, since, facts });
+                let active = |facts| ActiveVersion { version: *version, since, since_ms, version_since_ms, facts };
+                self.active = facts.map(active);
             }
             WorkflowEvent::WorkflowDeactivated {} => self.active = None,
             WorkflowEvent::WorkflowTestListeningStarted { until_ms } => {

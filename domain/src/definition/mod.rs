@@ -189,6 +189,9 @@ pub struct Settings {
     /// What a step of this workflow survives before the next begins: `strict` (the loss of power) or `relaxed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<WorkflowDurability>,
+    /// What becomes of the times at which a schedule was due while nothing ran; they are left out when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misfire: Option<MisfirePolicy>,
     /// Settings that we keep for the file's owner and do not use.
     #[serde(flatten)]
     pub extra: JsonObject,
@@ -209,6 +212,19 @@ pub enum WorkflowDurability {
     Strict,
     /// The end of the process; of the loss of power all but the last moments.
     Relaxed,
+}
+
+/// What becomes of the times at which a schedule was due while nothing ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MisfirePolicy {
+    /// Nothing.
+    #[default]
+    Skip,
+    /// One execution stands for all of them: the one of the newest.
+    Once,
+    /// Each gets its execution, up to a bound: the newest.
+    All,
 }
 
 /// The order in which branches run.

@@ -11,6 +11,7 @@ use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
+use timeloom_domain::recall::Recall;
 use timeloom_domain::workflow::Workflow;
 
 /// The states after each event of a history that is made of every golden file of the category.
@@ -71,4 +72,9 @@ fn a_model_fold_that_comes_to_other_states_has_another_version() {
 #[test]
 fn a_credential_fold_that_comes_to_other_states_has_another_version() {
     check::<Credential>();
+}
+
+#[test]
+fn a_recall_fold_that_comes_to_other_states_has_another_version() {
+    check::<Recall>();
 }

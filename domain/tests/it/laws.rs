@@ -17,6 +17,7 @@ use timeloom_domain::execution::{
 use timeloom_domain::item::Source;
 use timeloom_domain::model::{Model, ModelCommand, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
+use timeloom_domain::recall::{Recall, RecallCommand};
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
 
 use crate::samples::{continuation, definition, item, retry, slug, start};
@@ -272,6 +273,16 @@ fn sealed() -> impl Strategy<Value = Sealed> {
     prop_oneof![Just(sealed("a")), Just(sealed("b"))]
 }
 
+fn recall_command() -> impl Strategy<Value = RecallCommand> {
+    let by = || prop_oneof![Just("run-1"), Just("run-2"), Just("run-3")].prop_map(Arc::<str>::from);
+    let keys = prop::collection::vec(prop_oneof![Just("a"), Just("b"), Just("c")].prop_map(Arc::<str>::from), 0..4);
+    prop_oneof![
+        4 => (by(), keys, 2..5_u32).prop_map(|(by, keys, keys_max)| RecallCommand::Remember { by, keys, keys_max }),
+        4 => (by(), -3..3_i32).prop_map(|(by, mark)| RecallCommand::Raise { by, mark: f64::from(mark) }),
+        1 => Just(RecallCommand::Clear),
+    ]
+}
+
 fn credential_command() -> impl Strategy<Value = CredentialCommand> {
     let save = |(name, sealed): (&str, Sealed)| CredentialCommand::Save {
         name: name.to_owned(),
@@ -357,6 +368,33 @@ proptest! {
     fn a_model_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(model_command(), 0..24)) {
         replay_equals_live::<Model>(&commands)?;
         never_twice::<Model>(&commands, |_| true)?;
+    }
+
+    #[test]
+    fn a_memory_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(recall_command(), 0..24)) {
+        replay_equals_live::<Recall>(&commands)?;
+        // What is new may make an older key be forgotten that the same command names.
+        never_twice::<Recall>(&commands, |command| !matches!(command, RecallCommand::Remember { .. }))?;
+    }
+
+    #[test]
+    fn whoever_saw_a_key_first_keeps_it_and_gets_the_same_answer_again(
+        before in prop::collection::vec(recall_command(), 0..12),
+        mine in recall_command(),
+    ) {
+        let mut memory = Recall::default();
+        let send = |memory: &mut Recall, command: &RecallCommand| {
+            for event in memory.decide(command).unwrap() {
+                memory.apply(&event);
+            }
+        };
+        before.iter().for_each(|command| send(&mut memory, command));
+        if let RecallCommand::Remember { by, keys, .. } = &mine {
+            send(&mut memory, &mine);
+            let first = memory.are_new(keys, by);
+            send(&mut memory, &mine);
+            prop_assert_eq!(memory.are_new(keys, by), first);
+        }
     }
 
     #[test]

@@ -264,11 +264,13 @@ fn a_workflow_with_too_many_nodes_is_refused() {
 #[test]
 fn problems_are_listed_together() {
     let file = json!({
-        "nodes": [trigger(), node("Odd", "n8n-nodes-base.telepathy"), set("Set"), node("Set", "n8n-nodes-base.if")],
+        "nodes": [trigger(), node("Fetch", "n8n-nodes-base.httpRequest"), set("Set"), node("Set", "n8n-nodes-base.if")],
         "connections": link(&[("Start", "Gone")]),
     });
     let error = check(&file).unwrap_err().to_string();
-    for part in ["3 problem(s)", "node 'Odd', type:", "node 'Set', name:", "node 'Start', connections.main[0]:"] {
+    for part in
+        ["3 problem(s)", "node 'Fetch', parameters.url:", "node 'Set', name:", "node 'Start', connections.main[0]:"]
+    {
         assert!(error.contains(part), "'{error}' lacks '{part}'");
     }
 }

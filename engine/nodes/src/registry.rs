@@ -5,9 +5,9 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, execution_data, files, filter, graphql, html, http_request, if_node, jwt,
-    markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, set, split_in_batches, sticky_note,
-    stop_and_error, switch, totp, transform, wait, webhook, xml,
+    code, crypto, date_time, debug_helper, execute_workflow, execution_data, files, filter, graphql, html,
+    http_request, if_node, jwt, markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, schedule,
+    set, split_in_batches, sticky_note, stop_and_error, switch, totp, transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -19,6 +19,8 @@ pub fn all() -> NodeRegistry {
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
+        Arc::new(execute_workflow::ExecuteWorkflow),
+        Arc::new(execute_workflow::ExecuteWorkflowTrigger),
         Arc::new(execution_data::ExecutionData),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
@@ -33,12 +35,14 @@ pub fn all() -> NodeRegistry {
         Arc::new(merge::Merge),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
-        Arc::new(no_op::ExecuteWorkflowTrigger),
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
         Arc::new(respond_to_webhook::RespondToWebhook),
         Arc::new(rss_feed_read::RssFeedRead::default()),
+        Arc::new(schedule::Cron),
+        Arc::new(schedule::Interval),
+        Arc::new(schedule::ScheduleTrigger),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
@@ -109,7 +113,7 @@ mod tests {
             let node_type = registry.get(definition.node_type).unwrap();
             let fits = match node_type.behaviour() {
                 Behaviour::Effect(_) | Behaviour::Wait(_) => definition.role == NodeRole::Effect,
-                Behaviour::Pure(_) => definition.role == NodeRole::Pure,
+                Behaviour::Pure(_) => matches!(definition.role, NodeRole::Pure | NodeRole::Trigger),
                 Behaviour::PassThrough => definition.role != NodeRole::Effect,
             };
             assert!(fits, "{} is {:?}", definition.node_type, definition.role);

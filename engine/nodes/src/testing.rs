@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
-use timeloom_domain::ids::TenantId;
+use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy,
-    Services,
+    Behaviour, Caller, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait,
+    OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
+use uuid::Uuid;
 
 use crate::values;
 
@@ -41,6 +43,8 @@ pub(crate) struct Bench<'t> {
     pub seed: u64,
     /// `$runIndex`.
     pub run_index: usize,
+    /// Which attempt at which node run it is.
+    pub caller: Caller,
     /// Clients for the outside world: private addresses are allowed.
     pub services: Services,
     /// `$prevNode`.
@@ -66,6 +70,16 @@ impl<'t> Bench<'t> {
             idempotency_key: "key-1",
             seed: 7,
             run_index: 0,
+            caller: Caller {
+                tenant: TenantId(1),
+                workflow_id: WorkflowId(Uuid::from_u128(1)),
+                execution_id: ExecutionId(Uuid::from_u128(2)),
+                execution_index: 0,
+                attempt: 1,
+                attempts_max: 1,
+                mode: ExecutionMode::Manual,
+                depth: 0,
+            },
             services: Services::new(OutboundPolicy {
                 allow_private: true,
                 request_time_max: Duration::from_secs(5),
@@ -137,6 +151,7 @@ impl<'t> Bench<'t> {
             memory: &mut self.memory,
             idempotency_key: self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.services,
             expressions: &mut expressions,
         };
@@ -170,6 +185,7 @@ impl<'t> Bench<'t> {
             memory: &mut self.memory,
             idempotency_key: self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.services,
             expressions: &mut expressions,
         };

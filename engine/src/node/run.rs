@@ -11,7 +11,7 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::{CredentialPort, FixedCredentials, NoRecall, NodeError, RecallPort};
+use super::{Caller, CredentialPort, FixedCredentials, NoRecall, NoSubWorkflows, NodeError, RecallPort, SubWorkflows};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
@@ -29,6 +29,8 @@ pub struct NodeRun<'a> {
     pub idempotency_key: &'a str,
     /// Chance for this attempt at this node run.
     pub seed: u64,
+    /// Which attempt at which node run this is.
+    pub caller: Caller,
     /// Clients for the outside world.
     pub services: &'a Services,
     /// The expressions of this execution.
@@ -44,12 +46,19 @@ pub struct Services {
     pub credentials: Arc<dyn CredentialPort>,
     /// What nodes remember from one execution to the next.
     pub recall: Arc<dyn RecallPort>,
+    /// Runs of other workflows.
+    pub sub_workflows: Arc<dyn SubWorkflows>,
 }
 
 impl Services {
-    /// Clients for what `outbound` allows, without credentials.
+    /// Clients for what `outbound` allows, without credentials and other workflows.
     pub fn new(outbound: OutboundPolicy) -> Self {
-        Self { outbound, credentials: Arc::new(FixedCredentials::default()), recall: Arc::new(NoRecall) }
+        Self {
+            outbound,
+            credentials: Arc::new(FixedCredentials::default()),
+            recall: Arc::new(NoRecall),
+            sub_workflows: Arc::new(NoSubWorkflows),
+        }
     }
 }
 

@@ -11,23 +11,31 @@ use timeloom_domain::definition::Node;
 use timeloom_domain::execution::{ExecutionEvent, Response, ResponseBody, ResumeKind, ResumeRule};
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{
-    Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType, NodeWait,
-    PureNode, RequiredInputs, SharedNodeType, WaitNode,
+    Behaviour, CallTarget, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType,
+    NodeWait, PureNode, RequiredInputs, SharedNodeType, SubWorkflowCall, WaitNode,
 };
 use timeloom_expressions::scope::{Found, Lookup};
 use timeloom_store::{Direction, EventLog, Filter, MemoryLog, RecordedEvent, Revision, TenantScope, codec};
+use tokio::sync::watch;
 
 /// What the nodes did, as the world outside saw it.
 #[derive(Default)]
 pub(crate) struct Calls {
     made: Mutex<Vec<String>>,
     failed: Mutex<HashMap<String, usize>>,
+    /// Whether calls that wait for it are answered.
+    opened: watch::Sender<bool>,
 }
 
 impl Calls {
     /// Idempotency keys of the effects that were called, in order.
     pub(crate) fn made(&self) -> Vec<String> {
         self.made.lock().unwrap().clone()
+    }
+
+    /// Answers the calls with `gated`, those that wait and those to come.
+    pub(crate) fn open(&self) {
+        self.opened.send_replace(true);
     }
 
     /// Lets the world remember that attempts with that key failed before.
@@ -120,6 +128,49 @@ impl NodeType for Pass {
     }
 }
 
+/// A type that runs another workflow.
+struct Call;
+
+impl NodeType for Call {
+    fn definition(&self) -> NodeDefinition {
+        definition("test.call", NodeRole::Effect, false)
+    }
+
+    fn waits_for_others(&self) -> bool {
+        true
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Effect(self)
+    }
+}
+
+#[async_trait]
+impl EffectNode for Call {
+    /// Calls the workflow `workflow`, or the one that `inline` holds, once for each item.
+    async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let target = called(run);
+        let waits = run.raw_parameter("forget").is_none();
+        let mut given = Vec::new();
+        for (number, item) in run.items().iter().enumerate() {
+            let (node, target, items) = (run.node.name.clone(), target.clone(), vec![item.clone()]);
+            let call = SubWorkflowCall { node, target, items, number, waits };
+            let items = run.services.sub_workflows.call(&run.caller, call).await?;
+            given.extend(items.into_iter().flatten().map(|item| item.paired_with(number)));
+        }
+        Ok(NodeOutput::single(given))
+    }
+}
+
+/// The workflow that the parameters name or hold.
+fn called(run: &NodeRun<'_>) -> CallTarget {
+    let text = |name: &str| run.raw_parameter(name).and_then(Value::as_str).map(str::to_owned);
+    match (text("workflow"), text("inline")) {
+        (Some(reference), _) => CallTarget::Named { reference, name: None },
+        (None, source) => CallTarget::Inline { source: source.unwrap() },
+    }
+}
+
 impl NodeType for Effect {
     fn definition(&self) -> NodeDefinition {
         definition("test.effect", NodeRole::Effect, false)
@@ -151,13 +202,16 @@ impl Effect {
 impl EffectNode for Effect {
     async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         let key = run.idempotency_key.to_owned();
-        let [stuck, sleep_ms, failures] =
-            ["stuck", "sleep_ms", "failures"].map(|name| run.raw_parameter(name).and_then(Value::as_u64).unwrap_or(0));
+        let [stuck, sleep_ms, failures, gated] = ["stuck", "sleep_ms", "failures", "gated"]
+            .map(|name| run.raw_parameter(name).and_then(Value::as_u64).unwrap_or(0));
         let overlaps = run.raw_parameter("overlaps").is_some();
         assert!(self.is_announced(&key, overlaps).await, "the effect {key} began before the log said so");
         self.calls.made.lock().unwrap().push(key.clone());
         if (self.calls.made().iter().filter(|made| **made == key).count() as u64) <= stuck {
             std::future::pending::<()>().await;
+        }
+        if gated > 0 {
+            self.calls.opened.subscribe().wait_for(|opened| *opened).await.unwrap();
         }
         tokio::time::sleep(Duration::from_millis(sleep_ms)).await;
         if self.calls.fails(&key, failures) {
@@ -285,6 +339,9 @@ pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry
     NodeRegistry::new([
         Arc::new(Pass("test.trigger", NodeRole::Trigger)) as SharedNodeType,
         Arc::new(Pass("test.pass", NodeRole::Pure)),
+        Arc::new(Pass("n8n-nodes-base.executeWorkflowTrigger", NodeRole::Trigger)),
+        Arc::new(Pass("n8n-nodes-base.errorTrigger", NodeRole::Trigger)),
+        Arc::new(Call),
         Arc::new(Effect { calls: Arc::clone(calls), log: Arc::downgrade(log) }),
         Arc::new(Wait),
         pure("test.give", false, Box::new(give)),

@@ -23,6 +23,7 @@ mod scalars;
 mod start;
 mod state_at;
 mod subscription;
+mod worker;
 mod workflow;
 
 use std::sync::Arc;

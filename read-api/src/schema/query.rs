@@ -28,6 +28,7 @@ use super::scalars::{AsOf, Direction, ExecutionStatus, PositionScalar};
 use super::state_at::{
     EntityInput, StateComparison, StateDiff, StateView, asked_stream, compare, state_at, state_diff,
 };
+use super::worker::{Worker, workers_now};
 use super::workflow::Workflow;
 use crate::state::ApiState;
 
@@ -334,6 +335,13 @@ impl Query {
         let right = asked_stream(state, None, Some(right))?;
         let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
         compare(context, state, (left, moments.0), (right, moments.1)).await
+    }
+
+    /// The processes of the log, in the order in which they started. One that died is listed for a minute; a log in a data
+    /// folder has one.
+    #[graphql(complexity = "20 * child_complexity + 1")]
+    async fn workers(&self, context: &Context<'_>) -> Result<Vec<Worker>> {
+        workers_now(state(context)?).await
     }
 
     /// How far each projection is, and what keeps it.

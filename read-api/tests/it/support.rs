@@ -17,6 +17,7 @@ use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, Wor
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, ServerOptions, WebhookOptions, Wiring, server};
+use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
 use timeloom_store::{
     Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Position, StreamKey, SubscriptionMessage,
     SystemClock, TenantScope, codec,
@@ -95,6 +96,8 @@ impl TestServer {
         let catalogue = Arc::new(catalogue());
         let commands =
             Commands::new(Arc::clone(&port_log), Arc::clone(&catalogue), Arc::new(FixedClock), Arc::new(SystemIds));
+        let workers = Arc::new(AllShards::new(WorkerId(Uuid::from_u128(77)), Roles::all(), Arc::new(SystemClock)));
+        workers.join("http://127.0.0.1:1");
         let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
         let credentials = Credentials::new(commands.clone(), Arc::new(keys), Arc::new(SystemIds));
         let state = ApiState::new(Wiring {
@@ -103,6 +106,7 @@ impl TestServer {
             read_models: Arc::clone(&read_models),
             log: port_log,
             catalogue,
+            workers: Arc::clone(&workers) as Arc<dyn Workers>,
             stored: None,
             tenant: TENANT,
             actor: Actor::Local("api".to_owned()),
@@ -110,7 +114,7 @@ impl TestServer {
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let options = ServerOptions { workers: 1, shutdown_seconds: 1 };
+        let options = ServerOptions { workers: 1, shutdown_seconds: 1, ..ServerOptions::default() };
         let running = server(state.clone(), listener, &options).unwrap();
         let handle = running.handle();
         let mut tasks = JoinSet::new();

@@ -14,6 +14,7 @@ mod progress;
 mod projections;
 mod run;
 mod state;
+mod workers;
 mod workflow;
 
 use std::process::ExitCode;
@@ -46,7 +47,7 @@ pub struct Access {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Serve the API and run workflows on the embedded store
+    /// Serve the API and run workflows
     Serve(ServeConfig),
     /// Import, list, export and run workflows
     #[command(subcommand)]
@@ -72,6 +73,9 @@ enum Verb {
     /// Work on the read models
     #[command(subcommand)]
     Projections(projections::ProjectionsVerb),
+    /// The processes that work on a log
+    #[command(subcommand)]
+    Workers(workers::WorkersVerb),
 }
 
 /// Why a verb ended without success.
@@ -108,6 +112,7 @@ impl Cli {
             Verb::Log(verb) => verb.run(config).await,
             Verb::Credential(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
+            Verb::Workers(verb) => verb.run(config).await,
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

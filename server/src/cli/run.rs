@@ -93,14 +93,14 @@ impl RunArguments {
         Ok(Some(items.with_context(|| format!("{} is not an item", file.display()))?))
     }
 
-    fn credentials(&self) -> anyhow::Result<Option<FixedCredentials>> {
-        let Some(file) = &self.credentials else { return Ok(None) };
+    fn credentials(&self) -> anyhow::Result<FixedCredentials> {
+        let Some(file) = &self.credentials else { return Ok(FixedCredentials::default()) };
         // What is wrong is told by its place alone: the file holds secrets.
         let by_type = serde_json::from_slice(&read_file(file)?).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             anyhow!("{} is not of the form {{\"TYPE\": {{…}}}}: line {line}, column {column}", file.display())
         })?;
-        Ok(Some(FixedCredentials::new(by_type)))
+        Ok(FixedCredentials::new(by_type))
     }
 
     fn registry(&self) -> anyhow::Result<NodeRegistry> {
@@ -125,10 +125,7 @@ impl RunArguments {
     ) -> Result<Execution, Failure> {
         let folder = tempfile::Builder::new().prefix("timeloom-run-").tempdir().context("no temporary folder")?;
         let config = Config { data: folder.path().to_owned(), database: None, ..config.clone() };
-        let app = match self.credentials()? {
-            Some(credentials) => App::open_with(&config, self.registry()?, credentials).await?,
-            None => App::open(&config, self.registry()?).await?,
-        };
+        let app = App::open_with(&config, self.registry()?, self.credentials()?).await?;
         let result = self.run_in(&app, source, items).await;
         app.close().await;
         result

@@ -64,6 +64,7 @@ pub enum WorkflowVerb {
         access: Access,
     },
     /// Let a published version take calls and schedules
+    #[command(disable_version_flag = true)]
     Activate {
         /// Its id.
         id: Uuid,

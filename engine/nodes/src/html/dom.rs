@@ -14,7 +14,7 @@ use timeloom_engine::node::NodeError;
 /// Longest HTML text.
 const HTML_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Deepest nesting of elements.
-const DEPTH_MAX: usize = 1_000;
+const DEPTH_MAX: usize = 256;
 
 /// Elements that have no content and no end tag.
 const VOID: &[&str] =
@@ -401,6 +401,6 @@ mod tests {
     #[test]
     fn nesting_has_an_end() {
         let Err(error) = Document::parse(&"<div>".repeat(5_000)) else { panic!("not refused") };
-        assert!(error.message.contains("nested more than 1000"));
+        assert!(error.message.contains("nested more than 256"));
     }
 }

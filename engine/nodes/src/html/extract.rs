@@ -109,7 +109,7 @@ impl Taking<'_> {
         for selector in group_text(self.wanted, "skipSelectors", "").split(',') {
             skipped.extend(select(self.document, selector)?);
         }
-        Ok(readable(self.document, self.document.children(element), &skipped))
+        readable(self.document, self.document.children(element), &skipped)
     }
 
     /// What a form would send for the element.

@@ -1,12 +1,17 @@
 //! CSS selectors: which elements of a document an author means.
 //!
 //! The selectors of style sheets, and the positions that jQuery made popular (`:first`, `:eq(2)`). A selector is worked
-//! through from left to right, each step one walk over the document, so that its cost is known: steps times nodes.
+//! through from left to right, each step one walk over the document, so that its cost is known and has an end.
+
+use std::cell::Cell;
 
 use timeloom_engine::node::NodeError;
 
 use super::dom::{Document, NodeId};
 use super::selector::{Attribute, Combinator, Compound, Formula, Match, Position, Pseudo, Selector, parse};
+
+/// Most work of one selector: elements that are looked at, and bytes of text that are searched.
+const WORK_MAX: usize = 500_000_000;
 
 /// The elements that `selector` names, in the order of the document.
 ///
@@ -19,6 +24,12 @@ pub(crate) fn select(document: &Document, selector: &str) -> Result<Vec<NodeId>,
     let selectors = parse(selector)?;
     let walk = Walk::new(document);
     let chosen = walk.any_of(&selectors);
+    if walk.left.get() == 0 {
+        return Err(NodeError::operation(format!(
+            "the selector '{selector}' is too much work for so large a document"
+        ))
+        .described("take a smaller part of the document first, or ask for less"));
+    }
     Ok(walk.order.iter().map(|place| place.id).filter(|id| chosen[*id]).collect())
 }
 
@@ -26,6 +37,8 @@ pub(crate) fn select(document: &Document, selector: &str) -> Result<Vec<NodeId>,
 struct Walk<'d> {
     document: &'d Document,
     order: Vec<Place>,
+    /// Work that may still be done.
+    left: Cell<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,7 +57,7 @@ struct Place {
 
 impl<'d> Walk<'d> {
     fn new(document: &'d Document) -> Self {
-        let mut walk = Self { document, order: Vec::new() };
+        let mut walk = Self { document, order: Vec::new(), left: Cell::new(WORK_MAX) };
         walk.visit(Document::ROOT);
         walk
     }
@@ -72,6 +85,12 @@ impl<'d> Walk<'d> {
         }
     }
 
+    /// Whether there is so much work left; it is done then.
+    fn affords(&self, work: usize) -> bool {
+        self.left.set(self.left.get().saturating_sub(work));
+        self.left.get() > 0
+    }
+
     fn none(&self) -> Vec<bool> {
         vec![false; self.document.len()]
     }
@@ -97,6 +116,9 @@ impl<'d> Walk<'d> {
 
     /// The elements that `compound` names and that stand to the current ones as `combinator` says.
     fn step(&self, current: &[bool], combinator: Combinator, compound: &Compound) -> Vec<bool> {
+        if !self.affords(self.order.len()) {
+            return self.none();
+        }
         let inner: Vec<Inner> = compound.pseudos.iter().map(|pseudo| self.inner(pseudo)).collect();
         let (mut below, mut after) = (self.none(), self.none());
         let mut next = self.none();
@@ -196,7 +218,11 @@ impl<'d> Walk<'d> {
             Pseudo::OnlyOfType => place.of_type == 1,
             Pseudo::Not(_) => !in_set(inner),
             Pseudo::Is(_) | Pseudo::Has(..) => in_set(inner),
-            Pseudo::Contains(text) => document.text(place.id).contains(text.as_str()),
+            Pseudo::Contains(wanted) => {
+                let affordable = self.affords(0);
+                let text = if affordable { document.text(place.id) } else { String::new() };
+                self.affords(text.len()) && text.contains(wanted.as_str())
+            }
             Pseudo::Empty => {
                 let filled = |id: &NodeId| document.name(*id).is_some() || document.text_node(*id).is_some();
                 !document.children(place.id).iter().any(filled)
@@ -282,6 +308,14 @@ mod tests {
         ] {
             assert_eq!(texts(selector), expected, "{selector}");
         }
+    }
+
+    #[test]
+    fn work_has_an_end() {
+        let document = Document::parse(&format!("{}{}", "<b>".repeat(200), "x".repeat(4_000_000))).unwrap();
+        let error = select(&document, "*:contains('y')").unwrap_err();
+        assert!(error.message.contains("too much work"), "{}", error.message);
+        assert_eq!(select(&document, "b:first").unwrap().len(), 1);
     }
 
     #[test]

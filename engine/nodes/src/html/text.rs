@@ -1,23 +1,34 @@
 //! HTML as plain text for people: paragraphs apart, lists with their bullets, the addresses of links and pictures in
 //! brackets, lines of at most 80 characters.
 
+use std::cell::Cell;
 use std::collections::HashSet;
+
+use timeloom_engine::node::NodeError;
 
 use super::dom::{Document, NodeId};
 
 /// Longest line; a word that is longer stays whole.
 const LINE_CHARS: usize = 80;
+/// Longest text, in bytes: what is indented again and again grows.
+const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Shortest line in the deepest of lists.
 const LINE_CHARS_MIN: usize = 20;
 
 /// The text of these nodes and of what is inside them, except what is inside `skipped`.
-pub(crate) fn readable(document: &Document, nodes: &[NodeId], skipped: &HashSet<NodeId>) -> String {
-    let writer = Writer { document, skipped };
+///
+/// # Errors
+/// [`NodeError`] when it would be too long.
+pub(crate) fn readable(document: &Document, nodes: &[NodeId], skipped: &HashSet<NodeId>) -> Result<String, NodeError> {
+    let writer = Writer { document, skipped, too_long: Cell::new(false) };
     let mut flow = Flow::new(LINE_CHARS);
     for node in nodes {
         writer.node(*node, Style::default(), &mut flow);
     }
-    flow.finish()
+    if writer.too_long.get() {
+        return Err(NodeError::operation(format!("the text would have more than {TEXT_BYTES_MAX} bytes")));
+    }
+    Ok(flow.finish())
 }
 
 /// Text that is being written: words, and how many lines are to be left before the next.
@@ -122,6 +133,7 @@ struct Style {
 struct Writer<'d> {
     document: &'d Document,
     skipped: &'d HashSet<NodeId>,
+    too_long: Cell<bool>,
 }
 
 impl Writer<'_> {
@@ -209,6 +221,11 @@ impl Writer<'_> {
         let mut inner = Flow::new(width.saturating_sub(first.chars().count()));
         self.children(id, style, &mut inner);
         let text = inner.finish();
+        let line_count = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        if text.len() + line_count * further.len() > TEXT_BYTES_MAX {
+            self.too_long.set(true);
+            return String::new();
+        }
         let lines = text.split('\n').enumerate();
         let prefixed = lines.map(|(index, line)| format!("{}{line}", if index == 0 { first } else { further }));
         prefixed.collect::<Vec<_>>().join("\n")
@@ -252,7 +269,7 @@ mod tests {
 
     fn text(html: &str) -> String {
         let document = Document::parse(html).unwrap();
-        readable(&document, &[document.body()], &HashSet::new())
+        readable(&document, &[document.body()], &HashSet::new()).unwrap()
     }
 
     #[test]

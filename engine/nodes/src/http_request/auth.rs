@@ -9,6 +9,7 @@ use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, NodeRun};
 
+use super::digest::Login;
 use super::oauth::OAuth2;
 use super::request::{Request, header_map};
 use crate::values;
@@ -22,6 +23,8 @@ pub(crate) struct Authentication {
     query: JsonObject,
     /// A token that can be renewed.
     pub(super) oauth: Option<OAuth2>,
+    /// A password that is proved when the server asks for it.
+    pub(super) login: Option<Login>,
 }
 
 impl Authentication {
@@ -55,7 +58,11 @@ impl Authentication {
                 let (name, value) = (fields.text("name")?, fields.text("value")?);
                 Self { query: JsonObject::from_iter([(name, Value::String(value))]), ..Self::default() }
             }
-            "httpDigestAuth" | "oAuth1Api" => {
+            "httpDigestAuth" => {
+                let login = Login { user: fields.text("user")?, password: fields.text("password")? };
+                Self { login: Some(login), ..Self::default() }
+            }
+            "oAuth1Api" => {
                 return Err(NodeError::operation(format!("credentials of type '{name}' cannot be used here"))
                     .described("ask the service for a token, and use Header Auth or Bearer Auth with it"));
             }
@@ -86,7 +93,7 @@ impl Authentication {
         if !json.is_object() {
             return Err(fields.lacking("json"));
         }
-        Ok(Self { headers: part("headers"), query: part("qs"), oauth: None })
+        Ok(Self { headers: part("headers"), query: part("qs"), ..Self::default() })
     }
 
     fn service(service: &Service, fields: &Fields<'_>) -> Result<Self, NodeError> {
@@ -125,6 +132,11 @@ impl Authentication {
             request.url.query_pairs_mut().extend_pairs(pairs);
         }
         Ok(request)
+    }
+
+    /// The request with this proof.
+    pub(super) fn proved(proof: String, request: Request) -> Result<Request, NodeError> {
+        Self::header("Authorization", proof).applied(request)
     }
 
     /// The request with this token.

@@ -6,6 +6,7 @@
 
 pub(crate) mod auth;
 mod batch;
+mod digest;
 mod encode;
 mod guard;
 mod oauth;

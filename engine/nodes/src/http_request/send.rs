@@ -104,6 +104,14 @@ impl Sender {
         policy: &OutboundPolicy,
     ) -> Result<Received, NodeError> {
         let request = authentication.applied(request)?;
+        if let Some(login) = &authentication.login {
+            let received = send(&self.clients, &request, policy).await?;
+            let asked = received.status == StatusCode::UNAUTHORIZED && received.url.origin() == request.url.origin();
+            return match login.answer(&received.headers, &request).filter(|_| asked) {
+                Some(proof) => send(&self.clients, &Authentication::proved(proof, request)?, policy).await,
+                None => Ok(received),
+            };
+        }
         let Some(oauth) = &authentication.oauth else { return send(&self.clients, &request, policy).await };
         let token = self.tokens.current(oauth, &self.clients, policy).await?;
         let received = send(&self.clients, &Authentication::with_token(&token, request.clone())?, policy).await?;
@@ -257,7 +265,7 @@ mod tests {
             let secret = HeaderName::from_static("x-key");
             let mut first = hop(Method::GET);
             first.headers.insert(secret.clone(), "secret".parse().unwrap());
-            let next = next_hop(first, StatusCode::FOUND, Url::parse(target).unwrap(), &[secret.clone()]);
+            let next = next_hop(first, StatusCode::FOUND, Url::parse(target).unwrap(), std::slice::from_ref(&secret));
             assert!(!next.headers.contains_key(AUTHORIZATION), "{target}");
             assert!(!next.headers.contains_key(secret) && next.headers.contains_key(CONTENT_TYPE), "{target}");
         }

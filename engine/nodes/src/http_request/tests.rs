@@ -450,6 +450,27 @@ async fn credentials_prove_who_asks_and_stay_with_their_host() {
 }
 
 #[tokio::test]
+async fn a_challenge_is_answered_without_sending_the_password() {
+    let server =
+        Server::start_with_request(|request| match request.contains("authorization: Digest username=\"ada\"") {
+            true => json_reply(&json!({"ok": true})),
+            false => {
+                reply("401 Unauthorized", "www-authenticate: Digest realm=\"r\", qop=\"auth\", nonce=\"n1\"\r\n", "")
+            }
+        });
+    let node = HttpRequest::default();
+    let parameters = json!({
+        "url": server.url("/x?a=1"), "authentication": "genericCredentialType", "genericAuthType": "httpDigestAuth",
+    });
+    let credential = json!({"user": "ada", "password": "secret"});
+    let mut bench = Bench::new(&node, 4.2, parameters).input(json!([{}])).credential("httpDigestAuth", credential);
+    assert_eq!(output(&mut bench).await, json!([{"ok": true}]));
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2);
+    assert!(seen[1].contains("uri=\"/x?a=1\"") && !seen[1].contains("secret"), "{}", seen[1]);
+}
+
+#[tokio::test]
 async fn tokens_that_ran_out_are_renewed_once() {
     let server = Server::start_with_request(|request| {
         if request.starts_with("POST /token") {

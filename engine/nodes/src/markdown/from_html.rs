@@ -9,6 +9,11 @@ use super::{flag, option};
 use crate::html::dom::{Document, NodeId};
 use crate::values;
 
+/// Widest column that shorter cells are padded to, in characters.
+const COLUMN_CHARS_MAX: usize = 120;
+/// Longest Markdown: what is indented again and again grows.
+const MARKDOWN_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// The Markdown of `html`.
 ///
 /// # Errors
@@ -16,19 +21,11 @@ use crate::values;
 pub(super) fn markdown(html: &str, options: &JsonObject) -> Result<String, NodeError> {
     let document = Document::parse(html)?;
     let lines_max = options.get("maxConsecutiveNewlines").map_or(3.0, values::number).clamp(1.0, 100.0) as usize;
-    let mut writer = Writer {
-        document: &document,
-        bullet: option(options, "bulletMarker", "*"),
-        fence: option(options, "codeFence", "```"),
-        emphasis: option(options, "emDelimiter", "_"),
-        strong: option(options, "strongDelimiter", "**"),
-        strike: option(options, "strikeDelimiter", "~~"),
-        indented_code: option(options, "codeBlockStyle", "fence") == "indented",
-        keeps_data_images: flag(options, "keepDataImages"),
-        ignored: option(options, "ignore", "").split(',').map(str::trim).filter(|name| !name.is_empty()).collect(),
-        references: flag(options, "useLinkReferenceDefinitions").then(Vec::new),
-    };
+    let mut writer = Writer::new(&document, options);
     let mut made = writer.blocks(document.body());
+    if writer.too_long {
+        return Err(NodeError::operation(format!("the Markdown would have more than {MARKDOWN_BYTES_MAX} bytes")));
+    }
     for (number, target) in writer.references.iter().flatten().enumerate() {
         made.push_str(&format!("{}[{}]: {target}", if number == 0 { "\n\n" } else { "\n" }, number + 1));
     }
@@ -51,6 +48,7 @@ struct Writer<'d> {
     keeps_data_images: bool,
     ignored: HashSet<&'d str>,
     references: Option<Vec<String>>,
+    too_long: bool,
 }
 
 const BLOCKS: &[&str] = &[
@@ -99,7 +97,23 @@ const BLOCKS: &[&str] = &[
     "ul",
 ];
 
-impl Writer<'_> {
+impl<'d> Writer<'d> {
+    fn new(document: &'d Document, options: &'d JsonObject) -> Self {
+        Self {
+            document,
+            bullet: option(options, "bulletMarker", "*"),
+            fence: option(options, "codeFence", "```"),
+            emphasis: option(options, "emDelimiter", "_"),
+            strong: option(options, "strongDelimiter", "**"),
+            strike: option(options, "strikeDelimiter", "~~"),
+            indented_code: option(options, "codeBlockStyle", "fence") == "indented",
+            keeps_data_images: flag(options, "keepDataImages"),
+            ignored: option(options, "ignore", "").split(',').map(str::trim).filter(|name| !name.is_empty()).collect(),
+            references: flag(options, "useLinkReferenceDefinitions").then(Vec::new),
+            too_long: false,
+        }
+    }
+
     /// The blocks inside a node, a blank line between them.
     fn blocks(&mut self, id: NodeId) -> String {
         let mut parts: Vec<String> = Vec::new();
@@ -132,7 +146,10 @@ impl Writer<'_> {
             }
             "hr" => "---".to_owned(),
             "pre" => self.code_block(id),
-            "blockquote" => prefixed(&self.blocks(id), "> ", "> "),
+            "blockquote" => {
+                let text = self.blocks(id);
+                self.prefixed(&text, "> ", "> ")
+            }
             "ul" | "ol" | "menu" | "dir" => self.list(id, name == "ol"),
             "table" => self.table(id),
             _ => self.blocks(id),
@@ -170,9 +187,18 @@ impl Writer<'_> {
             let content = content.replace("\n\n", "\n");
             let marker = if ordered { format!("{number}. ") } else { format!("{} ", self.bullet) };
             number = number.saturating_add(1);
-            lines.push(prefixed(&content, &marker, &" ".repeat(marker.len())));
+            lines.push(self.prefixed(&content, &marker, &" ".repeat(marker.len())));
         }
         lines.join("\n")
+    }
+
+    fn prefixed(&mut self, text: &str, first: &str, further: &str) -> String {
+        let line_count = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        if text.len() + line_count * further.len() > MARKDOWN_BYTES_MAX {
+            self.too_long = true;
+            return String::new();
+        }
+        prefixed(text, first, further)
     }
 
     fn table(&mut self, id: NodeId) -> String {
@@ -199,7 +225,7 @@ impl Writer<'_> {
         }
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(3, COLUMN_CHARS_MAX)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |row: &[String]| {
@@ -408,6 +434,16 @@ mod tests {
     fn tables_are_written_as_tables() {
         let html = "<table><thead><tr><th>Name</th><th>N</th></tr></thead><tr><td>a|b</td><td>1</td></tr></table>";
         assert_eq!(made(html, json!({})), "| Name | N   |\n| ---- | --- |\n| a\\|b | 1   |");
+    }
+
+    #[test]
+    fn what_grows_has_an_end() {
+        let (document, options) = (Document::parse("").unwrap(), JsonObject::new());
+        let mut writer = Writer::new(&document, &options);
+        assert_eq!(writer.prefixed("a\nb", "* ", "  "), "* a\n  b");
+        assert!(!writer.too_long);
+        assert_eq!(writer.prefixed(&"\n".repeat(24 << 20), "* ", "  "), "");
+        assert!(writer.too_long);
     }
 
     #[test]

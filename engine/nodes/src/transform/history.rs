@@ -12,7 +12,7 @@ use super::fields::passed_on;
 use crate::values;
 
 /// Most keys that a node remembers.
-const KEYS_MAX: f64 = 1_000_000.0;
+const KEYS_MAX: f64 = 100_000.0;
 /// Keys that a node remembers when the author names no number.
 const KEYS_DEFAULT: f64 = 10_000.0;
 /// Longest key, in characters.

@@ -9,7 +9,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::stream;
-use serde_json::json;
+use serde_json::{Value, json};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::ids::ExecutionId;
@@ -19,8 +19,8 @@ use timeloom_store::{
 use tokio::time::{Instant, timeout_at};
 
 use super::refusal::Refusal;
-use super::response::{Responded, head};
-use super::settings::{AnswerMode, Settings};
+use super::response::{Responded, content, head};
+use super::settings::{AnswerMode, ResponseData, Settings};
 use crate::state::ApiState;
 
 /// Events of one execution that may queue up for a caller.
@@ -41,22 +41,37 @@ enum Told {
 pub(super) struct Answers {
     state: ApiState,
     execution: ExecutionId,
+    /// The link of its chain that is followed.
+    link: ExecutionId,
     events: Subscription,
     mode: AnswerMode,
     until: Instant,
+    /// The settings of a node that waited, where the end is answered by what the last node gave.
+    resumed: Option<Settings>,
+    /// The newest event in which a node gave something, where that is wanted.
+    last: Option<Arc<RecordedEvent>>,
 }
 
 impl Answers {
     /// The answers of an execution that are given after a position.
     pub(super) fn of(state: &ApiState, execution: ExecutionId, after: Position, mode: AnswerMode) -> Self {
-        let events = subscribe(state, execution, after);
+        let events = subscribe(state, execution, after, false);
         let until = Instant::now() + state.webhooks().answer_time_max;
-        Self { state: state.clone(), execution, events, mode, until }
+        Self { state: state.clone(), execution, link: execution, events, mode, until, resumed: None, last: None }
+    }
+
+    /// The same for a request that ends a wait: where the end is the answer, it is what the last node gave.
+    pub(super) fn with_last_items(self, settings: &Settings) -> Self {
+        if self.mode != AnswerMode::LastNode {
+            return self;
+        }
+        let events = subscribe(&self.state, self.execution, self.state.log().head(), true);
+        Self { events, resumed: Some(settings.clone()), ..self }
     }
 
     /// The same from its first event on: it had begun before.
-    pub(super) fn from_start(self) -> Self {
-        Self { events: subscribe(&self.state, self.execution, Position::START), ..self }
+    pub(super) fn since_start(self) -> Self {
+        Self { events: subscribe(&self.state, self.execution, Position::START, self.resumed.is_some()), ..self }
     }
 
     /// Waits for the answer and gives it as HTTP.
@@ -75,12 +90,41 @@ impl Answers {
                 let first = part(body);
                 Ok(head.streaming(self.parts(first)))
             }
+            Told::Ended(true) if self.resumed.is_some() => self.last_items().await,
             Told::Ended(true) if self.mode == AnswerMode::Streaming => Ok(HttpResponse::Ok().finish()),
             Told::Ended(true) => Ok(HttpResponse::Ok().json(json!({ "message": "Workflow executed successfully" }))),
             Told::Ended(false) => {
                 Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Error in workflow").of(self.execution))
             }
         }
+    }
+
+    /// What the last node gave, as the node that waited wants it answered.
+    async fn last_items(&self) -> Result<HttpResponse, Refusal> {
+        let given = match self.last.as_deref().map(codec::decode::<ExecutionEvent>) {
+            Some(Ok(ExecutionEvent::NodeCompleted { outputs, .. })) => outputs,
+            Some(Err(error)) => return Err(Refusal::fault(&error)),
+            _ => Vec::new(),
+        };
+        let items = given.iter().find(|items| !items.is_empty()).map(|items| items.as_slice()).unwrap_or_default();
+        let settings = self.resumed.as_ref();
+        let (status, headers) = settings.map_or((200, Vec::new()), |settings| (settings.status(), settings.headers()));
+        let json =
+            |value: Value| Ok(head(status, &headers, Some("application/json; charset=utf-8"))?.body(value.to_string()));
+        match settings.map(Settings::response_data) {
+            Some(ResponseData::Nothing) => Ok(head(status, &headers, None)?.finish()),
+            Some(ResponseData::AllItems) => json(items.iter().map(|item| Value::Object(item.json.clone())).collect()),
+            Some(ResponseData::Attachment(name)) => {
+                let attachment = items.first().and_then(|item| item.binary.as_ref()?.get(name));
+                let missing =
+                    || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the last node gave no such attachment");
+                let attachment = attachment.ok_or_else(missing)?;
+                let body = content(attachment, self.blobs()).await?;
+                Ok(head(status, &headers, Some(&attachment.mime_type))?.body(body))
+            }
+            _ => json(items.first().map_or_else(|| json!({}), |item| Value::Object(item.json.clone()))),
+        }
+        .map_err(|refusal: Refusal| refusal.of(self.execution))
     }
 
     /// The parts of an answer as they become durable. What breaks off before its end is seen to have broken off.
@@ -131,27 +175,35 @@ impl Answers {
             match self.events.next().await {
                 Some(SubscriptionMessage::Event(event)) => match &*event.event_type {
                     "ExecutionResponded" if self.is_meant(&event)? => return Ok(Told::Answer(event)),
+                    "NodeCompleted" => self.last = Some(event),
                     "ExecutionCompleted" => return Ok(Told::Ended(true)),
                     "ExecutionFailed" | "ExecutionCancelled" => return Ok(Told::Ended(false)),
                     "ExecutionContinuedAsNew" => {
                         // The events of the next stream come after this one, however soon: none is missed.
-                        self.events = subscribe(&self.state, next_link(&event)?, event.position);
+                        self.link = next_link(&event)?;
+                        self.events = self.subscribed(event.position);
                     }
                     _ => {}
                 },
                 Some(SubscriptionMessage::Checkpoint(_) | SubscriptionMessage::CaughtUp(_)) => {}
-                Some(SubscriptionMessage::FellBehind(position)) => {
-                    let message = format!("the answers came faster than they were read, at position {position}");
-                    return Err(Refusal::fault(&message));
-                }
+                // A long burst came at once: it is read from where the queue was full.
+                Some(SubscriptionMessage::FellBehind(position)) => self.events = self.subscribed(position),
                 Some(SubscriptionMessage::Failed(error)) => return Err(Refusal::fault(&error)),
                 None => return Err(stops()),
             }
         }
     }
 
-    /// Whether an answer is the one that the caller waits for: that of the end, or that of a node.
+    fn subscribed(&self, after: Position) -> Subscription {
+        subscribe(&self.state, self.link, after, self.resumed.is_some())
+    }
+
+    /// Whether an answer is the one that the caller waits for: that of the end, or that of a node. Who ended a wait is
+    /// answered by what the last node gave.
     fn is_meant(&self, event: &RecordedEvent) -> Result<bool, Refusal> {
+        if self.resumed.is_some() {
+            return Ok(false);
+        }
         let of_node = read(event)?.node.is_some();
         Ok(of_node != (self.mode == AnswerMode::LastNode))
     }
@@ -176,9 +228,12 @@ pub(super) fn at_once(settings: &Settings) -> Result<HttpResponse, Refusal> {
     }
 }
 
-fn subscribe(state: &ApiState, execution: ExecutionId, after: Position) -> Subscription {
+fn subscribe(state: &ApiState, execution: ExecutionId, after: Position, with_items: bool) -> Subscription {
     let stream = StreamKey::new(state.tenant(), ExecutionEvent::CATEGORY, execution.to_string());
-    let event_types = FOLLOWED_TYPES.map(Arc::from).to_vec();
+    let mut event_types = FOLLOWED_TYPES.map(Arc::from).to_vec();
+    if with_items {
+        event_types.push(Arc::from("NodeCompleted"));
+    }
     let filter = Filter { categories: Vec::new(), event_types, stream: Some(stream) };
     state.log().subscribe(TenantScope::One(state.tenant()), after, filter, QUEUE_EVENTS_MAX)
 }

@@ -7,19 +7,17 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
-use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
-use timeloom_commands::Credentials;
-use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::JsonObject;
 
 use super::jwt;
 use super::refusal::Refusal;
 use super::settings::{Authentication, Settings};
+use crate::state::ApiState;
 
 /// What tells callers how to show who they are.
 const BASIC_CHALLENGE: &str = "Basic realm=\"Webhook\"";
@@ -47,52 +45,6 @@ const ROBOTS: [&str; 18] = [
     "validator",
 ];
 
-/// Where the secrets of credentials come from.
-#[async_trait]
-pub trait WebhookSecrets: Send + Sync {
-    /// The fields of a credential of that type: by its id where it is one of ours, else by its name; `None` when there is none.
-    ///
-    /// # Errors
-    /// Why it cannot be read, without a value of it.
-    async fn secret(
-        &self,
-        tenant: TenantId,
-        credential_type: &str,
-        id: Option<&str>,
-        name: Option<&str>,
-    ) -> Result<Option<JsonObject>, String>;
-}
-
-#[async_trait]
-impl WebhookSecrets for Credentials {
-    async fn secret(
-        &self,
-        tenant: TenantId,
-        credential_type: &str,
-        id: Option<&str>,
-        name: Option<&str>,
-    ) -> Result<Option<JsonObject>, String> {
-        self.credential(tenant, credential_type, id, name).await.map_err(|error| error.to_string())
-    }
-}
-
-/// A deployment without credentials: webhooks that need one let nobody in.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoSecrets;
-
-#[async_trait]
-impl WebhookSecrets for NoSecrets {
-    async fn secret(
-        &self,
-        _tenant: TenantId,
-        _credential_type: &str,
-        _id: Option<&str>,
-        _name: Option<&str>,
-    ) -> Result<Option<JsonObject>, String> {
-        Ok(None)
-    }
-}
-
 /// The caller's address: that of the connection, or what the last of `proxy_hops` own proxies says that it saw.
 pub(super) fn caller_address(request: &HttpRequest, proxy_hops: usize) -> Option<IpAddr> {
     let peer = request.peer_addr().map(|address| address.ip().to_canonical());
@@ -110,8 +62,7 @@ pub(super) async fn check(
     request: &HttpRequest,
     settings: &Settings,
     caller: Option<IpAddr>,
-    (secrets, tenant): (&dyn WebhookSecrets, TenantId),
-    now_ms: i64,
+    state: &ApiState,
 ) -> Result<Option<Value>, Refusal> {
     let forbidden = |message: &str| Refusal::new(StatusCode::FORBIDDEN, message);
     if let Some(allowed) = settings.allowed_addresses()
@@ -132,12 +83,13 @@ pub(super) async fn check(
     };
     let credential_type = authentication.credential_type().ok_or_else(undefined)?;
     let (id, name) = settings.credential(credential_type);
-    let secret = secrets.secret(tenant, credential_type, id, name).await.map_err(|error| Refusal::fault(&error))?;
+    let secret = state.credentials().credential(state.tenant(), credential_type, id, name).await;
+    let secret = secret.map_err(|error| Refusal::fault(&error))?;
     let secret = secret.ok_or_else(undefined)?;
     match authentication {
         Authentication::Basic => check_basic(request.headers(), &secret).map(|()| None),
         Authentication::Header => check_header(request.headers(), &secret).map(|()| None),
-        _ => check_token(request.headers(), &secret, now_ms).map(Some),
+        _ => check_token(request.headers(), &secret, state.commands().clock().now_ms()).map(Some),
     }
 }
 

@@ -180,8 +180,7 @@ impl Call<'_> {
         let (state, request) = (self.state, self.request);
         let options = state.webhooks();
         let caller = auth::caller_address(request, options.proxy_hops);
-        let secrets = (&*options.secrets, state.tenant());
-        let claims = auth::check(request, settings, caller, secrets, state.commands().clock().now_ms()).await?;
+        let claims = auth::check(request, settings, caller, state).await?;
         if let Some(payload) = payload.take() {
             *came = Some(body::read(request.headers(), payload, options.body_bytes_max).await?);
         }
@@ -220,7 +219,7 @@ impl Call<'_> {
         match answers {
             None => at_once(settings).map_err(|refusal| refusal.of(outcome.value)),
             // It may have answered before we listened: its history has the answer.
-            Some(answers) if outcome.repeated => answers.from_start().respond().await,
+            Some(answers) if outcome.repeated => answers.since_start().respond().await,
             Some(answers) => answers.respond().await,
         }
     }

@@ -162,3 +162,112 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     };
     rest.split_at_checked(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW_MS: i64 = 1_700_000_000_000;
+    const SHARED: &str = "a shared secret";
+    const HS256: &str =
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEifQ.1Vq1AoSkkgitOfLW57on8VFOS9tiK7sIElgNGefF-Ko";
+    const HS384: &str = concat!(
+        "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEifQ.R40E_bYqvi0C3xgYIxR0L6HG5Ag07xEsVJr_NpLo37fE",
+        "jbKoZ5pFPKoyOZ2bAo_q",
+    );
+    const HS512: &str = concat!(
+        "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEifQ.4UsHE1tIhyrgzCcztSiu-5SRMSv8onKDRgBT8DYyVuMQ",
+        "HwuwZFIBdJ9BvSM0P15ieIQd_8BlxtIc1QzJaZCZww",
+    );
+    const RSA_KEY: &str = concat!(
+        "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu/V/RVmaztHX/vb86D63LsfTrPn1BK7ecmOYRLRQCutp5FXMsCwfTCTl",
+        "IFtBbHREYyw5xa3poQEgLONkRY12bhiAi49S7qXW/PHnuqLAiJVXLUs9PicB/OyHf+DA/HqK/Q+ts0os2cfqvBWB9MSwwbEBpZJU",
+        "fVCFcYXIlOK1ahNQgGFiRNuwbtuNcvqoiX9evO9hvfyOLe1mQzxOrX3zHMfX5Uz2bY1f6xmW1PJbL/BlQXo319xPDbe/6MYH64AI",
+        "TenHk5Wp651s4KRfOmjJNEmHJVk1pyAARJwsvlbq/J9zfJ9VFDSHf6IpCSFFZgfy6BEiCylrRVyWAerKKN3jGwIDAQAB",
+    );
+    const RS256: &str = concat!(
+        "eyJhbGciOiAiUlMyNTYifQ.eyJzdWIiOiJhZGEifQ.IfGx86bybXX4eb5n4c8u4uZ7vKusJZTSpcbF7t0-uubsoGp8zvTcG1XXNi",
+        "JfyNpgwZmn4VPpYYRETikAZa45hZeVJq5XNv5K6RrYVnO9kAauKgrOUKDKIpWwsbp1_Kkip8j7ybOHX22gZBLVaPs-aRF_bKhU6x",
+        "cyHkm85thSGDrKxq71z1wGU6I7kZ5ssY8mi-6HYwkDRALMNpqiK54edLeHQHl2hPb9tjVvjzuJd_b8rM5gnKywybSbqlsl01zlKb",
+        "lNN3qjThD2R2NYTu4cExua_nWZmB_W526sExrwGkekQ1jyHTlbaKh974BhE5ITlGMIhPP4MRHUyqADw8H_9A",
+    );
+    const PS256: &str = concat!(
+        "eyJhbGciOiAiUFMyNTYifQ.eyJzdWIiOiJhZGEifQ.NjwKeG1G0ciFdPsjUSNF-KxT5JZIaxelFTwhyC-FsdMsChrDMaqCrNUWiH",
+        "lRn34hFo7bRGS6-WN-oeURR2AV3fKeBpltucy7J6vWzx8j_Bojk0a-V4pAOl9-POaCM1XBiUwZHko3UVooarUP0K7t8jEmvZEXxO",
+        "oYMODV_hTlxwh0FmIQS2EipwNZHLFGnIrE7HxpfSCDxTXfUpgqinWxjh0HwhkqqvVimaFgLHicEuu1XfBCawDV4qY2Psct72gI-l",
+        "dngZ-IhZks-rh7Vn3frNHu2_Eq72ubVbI_k1DmVBC6TvlF8-y3-Q8hojY0s66Qvo6XOppGfCgdUOtMqoiLKg",
+    );
+    const EC_KEY: &str = concat!(
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEBIABPFBu806HpOzgIur1LSjQveQheS44hLlFiq1qh2khdlvl1iGq+uBHqFZ/wfFX",
+        "j2IfBRzlSCQlY5E6nO4UjQ==",
+    );
+    const ES256: &str = concat!(
+        "eyJhbGciOiAiRVMyNTYifQ.eyJzdWIiOiJhZGEifQ.c7y9GNw-NUGiM1KW-VvjvFXUflJPnnxurmT00_aD74lREvvkFIRE2hP-zZ",
+        "OfcwdsxHsczmIAzmQNoavMdk8Wfg",
+    );
+
+    fn checked(credential: &Value, token: &str) -> Result<Value, TokenError> {
+        let credential = credential.as_object().unwrap();
+        verify(token, &Key::of(credential)?, NOW_MS)
+    }
+
+    fn shared(algorithm: &str) -> Value {
+        json!({ "keyType": "passphrase", "secret": SHARED, "algorithm": algorithm })
+    }
+
+    fn public(algorithm: &str, key: &str) -> Value {
+        let key = format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
+        json!({ "keyType": "pemKey", "publicKey": key, "algorithm": algorithm })
+    }
+
+    #[test]
+    fn a_token_of_the_right_key_and_algorithm_tells_its_claims() {
+        for (credential, token) in [
+            (shared("HS256"), HS256),
+            (json!({ "secret": SHARED }), HS256),
+            (shared("HS384"), HS384),
+            (shared("HS512"), HS512),
+            (public("RS256", RSA_KEY), RS256),
+            (public("PS256", RSA_KEY), PS256),
+            (public("ES256", EC_KEY), ES256),
+        ] {
+            assert_eq!(checked(&credential, token).unwrap()["sub"], "ada", "{credential}");
+        }
+    }
+
+    #[test]
+    fn any_other_token_is_refused() {
+        let changed = HS256.replace('.', ".e");
+        let cases = [
+            (shared("HS256"), changed.as_str(), TokenError::Malformed),
+            (shared("HS256"), "a.b", TokenError::Malformed),
+            (shared("HS256"), "", TokenError::Malformed),
+            (shared("HS256"), HS384, TokenError::Algorithm),
+            (shared("HS256"), "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.", TokenError::Algorithm),
+            (json!({ "secret": "another secret" }), HS256, TokenError::Signature),
+            (public("RS256", RSA_KEY), ES256, TokenError::Algorithm),
+            (public("RS256", RSA_KEY), HS256, TokenError::Algorithm),
+            (public("HS256", RSA_KEY), HS256, TokenError::Key),
+            (public("ES256", RSA_KEY), ES256, TokenError::Signature),
+            (public("none", RSA_KEY), RS256, TokenError::Key),
+            (json!({ "secret": "" }), HS256, TokenError::Key),
+            (public("RS256", "AAAA"), RS256, TokenError::Key),
+        ];
+        for (credential, token, expected) in cases {
+            assert_eq!(checked(&credential, token), Err(expected), "{credential} {token}");
+        }
+        let mut broken = RS256.to_owned();
+        broken.replace_range(broken.len() - 8..broken.len() - 4, "AAAA");
+        assert_eq!(checked(&public("RS256", RSA_KEY), &broken), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn a_token_counts_from_its_beginning_to_its_end() {
+        let expired = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEiLCJleHAiOjEwMDB9.i3neALPhHFVdg8Yy609IjvptjX4vsygLxSpdoY_WIfI";
+        let early = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEiLCJuYmYiOjk5OTk5OTk5OTl9.f4Njt1QWQTWnGTTuyIYAyWlYAe4pXupX6QPKTyTNu8U";
+        assert_eq!(checked(&shared("HS256"), expired), Err(TokenError::Expired));
+        assert_eq!(checked(&shared("HS256"), early), Err(TokenError::NotActive));
+    }
+}

@@ -18,14 +18,11 @@ mod response;
 mod resume;
 mod settings;
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-pub use self::auth::{NoSecrets, WebhookSecrets};
 use self::call::{Call, Place};
 use super::Api;
 
@@ -35,7 +32,7 @@ const BODY_BYTES_MAX: usize = 16 << 20;
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// How webhooks are served.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct WebhookOptions {
     /// Where this deployment is reached from outside, without a slash at the end.
     pub public_url: String,
@@ -45,14 +42,6 @@ pub struct WebhookOptions {
     pub answer_time_max: Duration,
     /// Own proxies before this server, which say in `X-Forwarded-For` who calls.
     pub proxy_hops: usize,
-    /// Where the secrets of credentials come from.
-    pub secrets: Arc<dyn WebhookSecrets>,
-}
-
-impl fmt::Debug for WebhookOptions {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("WebhookOptions").field("public_url", &self.public_url).finish_non_exhaustive()
-    }
 }
 
 impl Default for WebhookOptions {
@@ -62,7 +51,6 @@ impl Default for WebhookOptions {
             body_bytes_max: BODY_BYTES_MAX,
             answer_time_max: ANSWER_TIME_MAX,
             proxy_hops: 0,
-            secrets: Arc::new(NoSecrets),
         }
     }
 }

@@ -107,7 +107,10 @@ impl Stored<'_> {
 }
 
 /// The bytes of an attachment.
-async fn content(binary: &BinaryData, blobs: Option<&dyn BlobStore>) -> Result<Bytes, Refusal> {
+///
+/// # Errors
+/// A refusal when they are not there.
+pub(super) async fn content(binary: &BinaryData, blobs: Option<&dyn BlobStore>) -> Result<Bytes, Refusal> {
     let Some(id) = binary.id.as_deref().filter(|id| !id.is_empty()) else {
         return STANDARD.decode(&binary.data).map(Bytes::from).map_err(|error| Refusal::fault(&error));
     };

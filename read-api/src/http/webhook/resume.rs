@@ -97,15 +97,15 @@ impl Waiting {
     async fn go_on(&self, state: &ApiState, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
         let options = state.webhooks();
         let caller = auth::caller_address(request, options.proxy_hops);
-        let secrets = (&*options.secrets, state.tenant());
-        let claims = auth::check(request, &self.settings, caller, secrets, state.commands().clock().now_ms()).await?;
+        let claims = auth::check(request, &self.settings, caller, state).await?;
         let came = body::read(request.headers(), payload, options.body_bytes_max).await?;
         let understood = body::understand(request.headers(), came, &self.settings).await?;
         let webhook_url = format!("{}{}", options.public_url, request.uri().path());
         let item = Head::of(request, [], webhook_url, false).item(understood, claims);
 
         let mode = self.settings.mode();
-        let answers = (mode != AnswerMode::OnReceived).then(|| Answers::of(state, self.link, state.log().head(), mode));
+        let answers = (mode != AnswerMode::OnReceived)
+            .then(|| Answers::of(state, self.link, state.log().head(), mode).with_last_items(&self.settings));
         let control = ExecutionControl::Resume { cause: ResumeCause::Request, items: Some(vec![item]) };
         let resume = ControlExecution { execution_id: self.root, control };
         match state.commands().control_execution(&state.context(None), resume).await {

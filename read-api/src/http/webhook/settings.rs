@@ -20,6 +20,19 @@ pub(super) enum AnswerMode {
     Streaming,
 }
 
+/// What of the last node's items is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponseData<'a> {
+    /// The first item.
+    FirstItem,
+    /// All of them, in a list.
+    AllItems,
+    /// The attachment of that name of the first item.
+    Attachment(&'a str),
+    /// Nothing.
+    Nothing,
+}
+
 /// How a caller shows who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Authentication {
@@ -95,6 +108,18 @@ impl Settings {
             Some("responseNode") => AnswerMode::ByNode,
             Some("streaming") => AnswerMode::Streaming,
             _ => AnswerMode::OnReceived,
+        }
+    }
+
+    /// What of the last node's items is answered.
+    pub(super) fn response_data(&self) -> ResponseData<'_> {
+        match self.text("responseData") {
+            Some("allEntries") => ResponseData::AllItems,
+            Some("noData") => ResponseData::Nothing,
+            Some("firstEntryBinary") => {
+                ResponseData::Attachment(self.text("responseBinaryPropertyName").unwrap_or("data"))
+            }
+            _ => ResponseData::FirstItem,
         }
     }
 

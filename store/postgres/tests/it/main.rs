@@ -4,6 +4,7 @@
 
 mod external;
 mod full_disk;
+mod leases;
 mod outages;
 mod processes;
 mod relaxed;
