@@ -104,7 +104,7 @@ pub struct How {
     from: From,
     /// What the retry runs.
     #[arg(long, value_enum, default_value_t = Version::Same)]
-    version: Version,
+    on: Version,
     /// Makes this the same command as an earlier one with this id: nothing is retried twice.
     #[arg(long, value_name = "ID")]
     command_id: Option<Uuid>,
@@ -116,7 +116,7 @@ impl How {
             From::FailedNode => "FAILED_NODE",
             From::Start => "START",
         };
-        let version = match self.version {
+        let version = match self.on {
             Version::Same => "SAME",
             Version::Newest => "NEWEST",
         };
@@ -141,7 +141,7 @@ pub async fn retry(id: Uuid, how: &How, access: &Access, config: &Config) -> Res
 
 /// Before which nodes an execution pauses.
 #[derive(Debug, Clone, Args)]
-pub struct Breakpoints {
+pub struct BreakpointChange {
     /// Pause before this node; may be given several times.
     #[arg(long, value_name = "NODE")]
     at: Vec<String>,
@@ -153,7 +153,7 @@ pub struct Breakpoints {
     none: bool,
 }
 
-impl Breakpoints {
+impl BreakpointChange {
     /// Changes the breakpoints of execution `id`; without any, tells those that it has.
     pub async fn ask(self, id: Uuid, access: &Access, config: &Config) -> Result<(), Failure> {
         if self.at.is_empty() && self.at_if.is_empty() && !self.none {
@@ -188,7 +188,7 @@ async fn tell(id: Uuid, access: &Access, config: &Config) -> Result<(), Failure>
 
 /// Which dead letters are retried.
 #[derive(Debug, Clone, Args)]
-pub struct Redrive {
+pub struct RedriveChoice {
     /// Only those of this workflow.
     #[arg(long, value_name = "ID")]
     workflow: Option<Uuid>,
@@ -205,7 +205,7 @@ pub struct Redrive {
     how: How,
 }
 
-impl Redrive {
+impl RedriveChoice {
     /// Retries them, and tells what became of each. Some that are refused are no failure of the verb.
     pub async fn ask(self, access: &Access, config: &Config) -> Result<(), Failure> {
         let filter = json!({ "workflowId": self.workflow, "trigger": self.trigger, "saved": self.saved });

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::client::Client;
-use super::control::{self, Breakpoints, Change, How, Redrive};
+use super::control::{self, BreakpointChange, Change, How, RedriveChoice};
 use super::{Access, Failure, output};
 use crate::config::Config;
 
@@ -106,7 +106,7 @@ pub enum ControlVerb {
         /// Its id.
         id: Uuid,
         #[command(flatten)]
-        breakpoints: Breakpoints,
+        breakpoints: BreakpointChange,
         #[command(flatten)]
         access: Access,
     },
@@ -142,7 +142,7 @@ pub enum ControlVerb {
     /// Try many dead letters again, the newest first
     Redrive {
         #[command(flatten)]
-        redrive: Redrive,
+        redrive: RedriveChoice,
         #[command(flatten)]
         access: Access,
     },

@@ -143,3 +143,15 @@ fn init_logging(config: &Config) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn no_two_arguments_of_any_verb_are_in_each_others_way() {
+        Cli::command().debug_assert();
+    }
+}

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::crash::ended_status;
+use super::long_executions::last_status;
 use super::server::{Server, chain, client, set, verb, verb_json};
 
 /// Rounds of a run that is long enough to be paused in its middle.
@@ -128,7 +129,7 @@ async fn a_run_is_paused_in_its_middle_and_waiting_and_paused_ones_are_cancelled
     execution(&server, &["pause", &id]);
     assert_eq!(shown(&server, &id).await["status"], "PAUSED");
     execution(&server, &["unpause", &id]);
-    assert_eq!(ended_status(&server, &id).await, "COMPLETED");
+    assert_eq!(last_status(&server, &id).await, "COMPLETED");
 
     let workflow = server.import(&chain("Waits", &[wait_for_request()])).await;
     for pause in [false, true] {
@@ -184,13 +185,13 @@ async fn fifty_failures_are_tried_again_on_a_mended_version_once_each() {
     publish(&server, &workflow, &mended).await;
     publish(&server, &renamed, &chain("Mended", &[before])).await;
 
-    let single = execution(&server, &["retry", &failures[0], "--version", "newest"]);
+    let single = execution(&server, &["retry", &failures[0], "--on", "newest"]);
     let again = single["executionId"].as_str().unwrap();
     assert_eq!(ended_status(&server, again).await, "COMPLETED");
     assert_eq!(shown(&server, again).await["retryOf"], json!(failures[0]));
 
     let call = "0192a000-0000-7000-8000-000000000001";
-    let arguments = ["redrive", "--version", "newest", "--limit", "1000", "--command-id", call];
+    let arguments = ["redrive", "--on", "newest", "--limit", "1000", "--command-id", call];
     let first = execution(&server, &arguments);
     assert_eq!((&first["retriedCount"], &first["refusedCount"]), (&json!(48), &json!(1)), "{first}");
     for one in first["redriven"].as_array().unwrap().iter().filter(|one| one["error"].is_null()) {
