@@ -105,14 +105,20 @@ mod tests {
         /// Looks of all until nothing moves any more; how many rounds that took.
         fn settle(&mut self) -> usize {
             for round in 0..10 {
-                let before = self.leases.clone();
+                let before = self.standing();
                 self.live.clone().into_iter().for_each(|id| self.look(id));
                 self.check();
-                if self.leases == before {
+                if self.standing() == before {
                     return round;
                 }
             }
             panic!("shards go round in circles");
+        }
+
+        /// Who has which shard, and who still holds what he is to leave.
+        fn standing(&self) -> (BTreeMap<Shard, (Option<WorkerId>, Epoch)>, Vec<(WorkerId, BTreeSet<Shard>)>) {
+            let held = |(id, held): (&WorkerId, &Held)| (*id, held.shards.keys().copied().collect());
+            (self.leases.clone(), self.held.iter().map(held).collect())
         }
 
         fn check(&self) {

@@ -30,8 +30,21 @@ fn works(session: &mut dyn ScriptSession) {
 fn assert_limit(code: &str, expected: &str) {
     let mut session = session();
     let error = run(session.as_mut(), code);
-    assert!(matches!(&error, ExpressionError::Limit(message) if message.contains(expected)), "{code}: {error:?}");
+    assert_says(code, &error, expected);
     works(session.as_mut());
+}
+
+/// The same with time enough to meet another limit first, on machines that do other things as well.
+fn assert_other_limit(code: &str, expected: &str) {
+    let mut session = session();
+    let limits = Limits { time_ms_max: Duration::from_secs(30), ..LIMITS };
+    let error = session.run_code(&scope(json!([{}])), CodeMode::AllItems, code, limits).unwrap_err();
+    assert_says(code, &error, expected);
+    works(session.as_mut());
+}
+
+fn assert_says(code: &str, error: &ExpressionError, expected: &str) {
+    assert!(matches!(error, ExpressionError::Limit(message) if message.contains(expected)), "{code}: {error:?}");
 }
 
 #[test]
@@ -46,9 +59,9 @@ fn endless_work_is_stopped_by_the_clock() {
 
 #[test]
 fn memory_bombs_meet_the_memory_limit() {
-    assert_limit("const a = []; for (;;) a.push({ a: [1, 2, 3], b: 'x' + a.length });", "32 MiB");
-    assert_limit("const a = []; for (;;) a.push(new Uint8Array(1 << 20).fill(1));", "32 MiB");
-    assert_limit("let s = 'x'; for (;;) s += s;", "string too long");
+    assert_other_limit("const a = []; for (;;) a.push({ a: [1, 2, 3], b: 'x' + a.length });", "32 MiB");
+    assert_other_limit("const a = []; for (;;) a.push(new Uint8Array(1 << 20).fill(1));", "32 MiB");
+    assert_other_limit("let s = 'x'; for (;;) s += s;", "string too long");
 }
 
 #[test]
