@@ -143,7 +143,8 @@ impl Request {
         };
         let same_query = query.is_none_or(|mut wanted| {
             let mut own = self.query();
-            (wanted.sort(), own.sort());
+            wanted.sort();
+            own.sort();
             wanted == own
         });
         // What differs between any two programs is not asked for.
