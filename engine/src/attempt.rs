@@ -15,7 +15,7 @@ use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, 
 
 use crate::lookup::RunLookup;
 use crate::machine::{Machine, Task, expression_input};
-use crate::node::{Behaviour, Expressions, NodeError, NodeOutput, NodeRun, Services};
+use crate::node::{Behaviour, Expressions, NodeError, NodeOutput, NodeRun, Services, blocking};
 use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
@@ -164,7 +164,10 @@ impl Attempt {
             Behaviour::Pure(node) => {
                 let before = self.memory.clone();
                 let ran = self.with_run(session, |run| catch_unwind(AssertUnwindSafe(|| node.run(run))));
-                self.given(ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?, &before)
+                let mut output = ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
+                // Pure nodes run where blocking is allowed.
+                blocking(self.surroundings.services.binaries.settle(&mut output.outputs))?;
+                Ok(self.given(output, &before))
             }
             Behaviour::PassThrough | Behaviour::Effect(_) => Ok(self.pass_through()),
         }
@@ -189,13 +192,15 @@ impl Attempt {
             expressions: &mut expressions,
         };
         let ran = AssertUnwindSafe(effect.run(&mut run)).catch_unwind().await;
-        self.given(ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?, &before)
+        let mut output = ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
+        self.surroundings.services.binaries.settle(&mut output.outputs).await?;
+        Ok(self.given(output, &before))
     }
 
     /// What a node gave, in order, with its memory where that changed.
-    fn given(&self, output: NodeOutput, before: &JsonObject) -> Result<Given, NodeError> {
+    fn given(&self, output: NodeOutput, before: &JsonObject) -> Given {
         let memory = (self.memory != *before).then(|| self.memory.clone());
-        Ok(self.in_order(output, memory))
+        self.in_order(output, memory)
     }
 
     fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{NodeRegistry, Services};
+use timeloom_engine::node::{Binaries, NodeRegistry, Services};
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -83,7 +83,10 @@ impl App {
             evaluator: Evaluator::new(Some(Arc::new(sandbox))),
             clock,
             ids,
-            services: Arc::new(Services { outbound: config.outbound() }),
+            services: Arc::new(Services {
+                outbound: config.outbound(),
+                binaries: Binaries::new(Arc::clone(&store.blobs)),
+            }),
             checkpoints: Arc::clone(&store.checkpoints),
         };
         let options = EngineOptions {

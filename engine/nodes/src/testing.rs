@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
+    Behaviour, Binaries, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -65,8 +65,10 @@ impl<'t> Bench<'t> {
                     allow_private: true,
                     request_time_max: Duration::from_secs(5),
                     response_bytes_max: 1 << 20,
+                    file_bytes_max: 2 << 20,
                     ..OutboundPolicy::default()
                 },
+                binaries: Binaries::in_memory(),
             },
             previous: None,
             nodes: Arc::new(NoNodes),

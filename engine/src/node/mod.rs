@@ -2,6 +2,7 @@
 //!
 //! A node never touches the log, a clock or chance: what it needs comes in through [`NodeRun`].
 
+mod binaries;
 mod error;
 mod registry;
 mod run;
@@ -13,6 +14,7 @@ use timeloom_domain::catalogue::NodeDefinition;
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::Item;
 
+pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
 pub use error::{NodeError, NodeErrorKind};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services};

@@ -9,7 +9,7 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::NodeError;
+use super::{Binaries, NodeError};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
@@ -36,6 +36,8 @@ pub struct NodeRun<'a> {
 pub struct Services {
     /// Which addresses HTTP requests may reach.
     pub outbound: OutboundPolicy,
+    /// The bytes of attachments.
+    pub binaries: Binaries,
 }
 
 /// Which addresses requests may reach.
@@ -49,6 +51,8 @@ pub struct OutboundPolicy {
     pub request_time_max: Duration,
     /// Largest answer, in bytes.
     pub response_bytes_max: usize,
+    /// Largest answer that becomes an attachment, in bytes: it is not held in memory.
+    pub file_bytes_max: usize,
 }
 
 /// The expressions of one execution, as nodes reach them.

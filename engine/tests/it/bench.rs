@@ -12,7 +12,7 @@ use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::checkpoint::CheckpointStore;
-use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
+use timeloom_engine::node::{Binaries, NodeRegistry, OutboundPolicy, Services};
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -138,7 +138,7 @@ impl World {
             evaluator: Evaluator::new(None),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids),
-            services: Arc::new(Services { outbound: OutboundPolicy::default() }),
+            services: Arc::new(Services { outbound: OutboundPolicy::default(), binaries: Binaries::in_memory() }),
             checkpoints: Arc::clone(&self.checkpoints) as Arc<dyn CheckpointStore>,
         };
         let empty = Arc::new(JsonObject::new());

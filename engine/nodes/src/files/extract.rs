@@ -5,7 +5,7 @@ use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, 
 use timeloom_domain::item::{BinaryData, Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::{csv, inline, text_of};
+use super::{base64_of, csv, text_of};
 use crate::describe::{ONE_TO_ONE, optional};
 use crate::values;
 
@@ -62,10 +62,13 @@ fn extract(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>
     let encoding = run.text("options.encoding", index, "utf8")?;
     let value = match run.text("operation", index, "csv")?.as_str() {
         "csv" => return rows(run, file, &encoding, index),
-        "text" => Value::String(text_of(file, &encoding, run.boolean("options.stripBOM", index, true)?)?),
-        "fromJson" => serde_json::from_str(&text_of(file, &encoding, true)?)
+        "text" => {
+            let strip_mark = run.boolean("options.stripBOM", index, true)?;
+            Value::String(text_of(run, file, &encoding, strip_mark)?)
+        }
+        "fromJson" => serde_json::from_str(&text_of(run, file, &encoding, true)?)
             .map_err(|error| NodeError::operation(format!("'{name}' does not hold JSON: {error}")))?,
-        "binaryToPropery" => Value::String(inline(file)?.to_owned()),
+        "binaryToPropery" => Value::String(base64_of(run, file)?),
         other => {
             return Err(NodeError::operation(format!("files of the kind '{other}' are not supported here"))
                 .described("extract from CSV, JSON or text"));
@@ -97,7 +100,7 @@ fn rows(run: &mut NodeRun<'_>, file: &BinaryData, encoding: &str, index: usize) 
     let most = run.number("options.maxRowCount", index, -1.0)?;
     let most = if most > 0.0 { most as usize } else { usize::MAX };
     let strip_mark = run.boolean("options.enableBOM", index, false)?;
-    let mut records = csv::read(&text_of(file, encoding, strip_mark)?, delimiter).into_iter().skip(skipped);
+    let mut records = csv::read(&text_of(run, file, encoding, strip_mark)?, delimiter).into_iter().skip(skipped);
     let header = if with_header { records.next().unwrap_or_default() } else { Vec::new() };
     let item = |record: Vec<String>| {
         if !with_header {

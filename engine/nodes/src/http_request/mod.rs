@@ -4,6 +4,7 @@
 //! stays the same when the node runs again after a crash. Credentials never come in here: authentication is refused
 //! until the deployment can hold them.
 
+mod content;
 mod encode;
 mod guard;
 mod request;
@@ -87,8 +88,8 @@ impl EffectNode for HttpRequest {
 impl HttpRequest {
     async fn answer(&self, run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>, NodeError> {
         let request = request::read(run, item, index)?;
-        let received = send::send(&self.clients, &request, &run.services.outbound).await?;
-        respond::items(received, &request.answer, item, index)
+        let received = send::send(&self.clients, &request, run.services).await?;
+        respond::items(received, &request.answer, item, index).await
     }
 }
 

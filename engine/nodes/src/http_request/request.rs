@@ -9,6 +9,7 @@ use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{NodeError, NodeRun};
 use url::Url;
 
+use super::content::Content;
 use super::encode::{ListStyle, Multipart, attachment, form, pairs};
 use crate::values;
 
@@ -22,7 +23,7 @@ pub(super) struct Request {
     /// Headers.
     pub headers: HeaderMap,
     /// Body.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Content>,
     /// Longest time that the author wants to wait.
     pub timeout: Option<Duration>,
     /// Most redirects to follow; 0 means that a redirect is an answer like any other.
@@ -89,7 +90,7 @@ pub(super) fn read(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<R
     default(&mut headers, HeaderName::from_static("idempotency-key"), &key);
     let body = parts.body.map(|body| {
         default(&mut headers, CONTENT_TYPE, &body.mime_type);
-        body.bytes
+        body.content
     });
     let redirects_max = redirects(run, &method, index)?;
     let timeout = run.number("options.timeout", index, 0.0)?;
@@ -137,13 +138,13 @@ struct Parts {
 }
 
 struct Body {
-    bytes: Vec<u8>,
+    content: Content,
     mime_type: String,
 }
 
 impl Body {
     fn new(bytes: Vec<u8>, mime_type: &str) -> Self {
-        Self { bytes, mime_type: mime_type.to_owned() }
+        Self { content: bytes.into(), mime_type: mime_type.to_owned() }
     }
 
     fn json(value: &Value) -> Self {
@@ -193,7 +194,7 @@ fn new_body(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Body, No
         "binaryData" => {
             let name = run.text("inputDataFieldName", index, "data")?;
             let file = attachment(item, &name)?;
-            Ok(Body { bytes: file.bytes, mime_type: file.mime_type })
+            Ok(Body { content: file.data.into(), mime_type: file.mime_type })
         }
         "raw" => {
             let mime_type = run.text("rawContentType", index, "text/plain")?;
@@ -213,7 +214,7 @@ fn multipart(run: &mut NodeRun<'_>, item: &Item, fields: &str, index: usize) -> 
         let name = entry.get("name").map(values::text).unwrap_or_default();
         if entry.get("parameterType").and_then(Value::as_str) == Some("formBinaryData") {
             let source = entry.get("inputDataFieldName").map(values::text).unwrap_or_default();
-            parts.file(&name, &attachment(item, &source)?);
+            parts.file(&name, attachment(item, &source)?);
         } else {
             let value = match entry.get("value") {
                 None => String::new(),
@@ -223,8 +224,8 @@ fn multipart(run: &mut NodeRun<'_>, item: &Item, fields: &str, index: usize) -> 
             parts.text(&name, &value);
         }
     }
-    let (bytes, mime_type) = parts.finish();
-    Ok(Body { bytes, mime_type })
+    let (content, mime_type) = parts.finish();
+    Ok(Body { content, mime_type })
 }
 
 /// Parts as versions 1 and 2 write them.
@@ -245,7 +246,7 @@ fn old_parts(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Parts, 
     if run.boolean("sendBinaryData", index, false)? {
         let name = run.text("binaryPropertyName", index, "data")?;
         let file = attachment(item, &name)?;
-        let body = Some(Body { bytes: file.bytes, mime_type: file.mime_type });
+        let body = Some(Body { content: file.data.into(), mime_type: file.mime_type });
         return Ok(Parts { query, headers, body });
     }
     let content_type = run.text("options.bodyContentType", index, "json")?;

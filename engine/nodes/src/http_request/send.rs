@@ -7,11 +7,13 @@ use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, TRANSFER_ENCODING,
 };
 use reqwest::{Client, Method, StatusCode, redirect};
-use timeloom_engine::node::{NodeError, OutboundPolicy};
+use timeloom_engine::node::{BinaryWriter, NodeError, OutboundPolicy, Services};
 use url::Url;
 
+use super::content::Content;
 use super::guard::{NotPublic, PublicResolver, Reach, reach, refusal};
 use super::request::Request;
+use super::respond::is_file;
 
 /// What came back.
 pub(super) struct Received {
@@ -22,7 +24,15 @@ pub(super) struct Received {
     /// Headers of the last hop.
     pub headers: HeaderMap,
     /// Body of the last hop.
-    pub body: Vec<u8>,
+    pub body: ReceivedBody,
+}
+
+/// The body of an answer.
+pub(super) enum ReceivedBody {
+    /// In memory.
+    Whole(Vec<u8>),
+    /// On its way into an attachment.
+    File(BinaryWriter),
 }
 
 /// The clients, made when the first request is sent.
@@ -55,9 +65,10 @@ impl Clients {
 ///
 /// # Errors
 /// [`NodeError`] when an address is refused, a limit is met, or no answer comes.
-pub(super) async fn send(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> Result<Received, NodeError> {
+pub(super) async fn send(clients: &Clients, request: &Request, services: &Services) -> Result<Received, NodeError> {
+    let policy = &services.outbound;
     let longest = request.timeout.map_or(policy.request_time_max, |timeout| timeout.min(policy.request_time_max));
-    match tokio::time::timeout(longest, hops(clients, request, policy)).await {
+    match tokio::time::timeout(longest, hops(clients, request, services)).await {
         Ok(received) => received,
         Err(_) => Err(too_slow(&request.url, longest)),
     }
@@ -74,23 +85,28 @@ struct Hop {
     method: Method,
     url: Url,
     headers: HeaderMap,
-    body: Option<Vec<u8>>,
+    body: Option<Content>,
 }
 
-async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> Result<Received, NodeError> {
+async fn hops(clients: &Clients, request: &Request, services: &Services) -> Result<Received, NodeError> {
     let mut hop = Hop {
         method: request.method.clone(),
         url: request.url.clone(),
         headers: request.headers.clone(),
         body: request.body.clone(),
     };
+    let policy = &services.outbound;
     let mut followed = 0;
     loop {
         let client = clients.get(reach(&hop.url, policy)?)?;
         let host = hop.url.host_str().unwrap_or_default().to_owned();
         let mut outgoing = client.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
         if let Some(body) = &hop.body {
-            outgoing = outgoing.body(body.clone());
+            let (body, length) = body.body(&services.binaries)?;
+            // A body whose length is told is one that every server takes.
+            outgoing = length
+                .into_iter()
+                .fold(outgoing.body(body), |outgoing, length| outgoing.header(CONTENT_LENGTH, length));
         }
         let response = outgoing.send().await.map_err(|error| failure(&error, &host))?;
         if let Some(target) = redirect_target(&response, &hop.url).filter(|_| request.redirects_max > 0) {
@@ -103,7 +119,11 @@ async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> 
             continue;
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, policy.response_bytes_max, &host).await?;
+        let body = if is_file(status, &headers, &request.answer) {
+            ReceivedBody::File(store_body(response, services, &host).await?)
+        } else {
+            ReceivedBody::Whole(read_body(response, policy, &host).await?)
+        };
         return Ok(Received { url: hop.url, status, headers, body });
     }
 }
@@ -137,22 +157,46 @@ fn next_hop(mut hop: Hop, status: StatusCode, target: Url) -> Hop {
     hop
 }
 
-async fn read_body(mut response: reqwest::Response, bytes_max: usize, host: &str) -> Result<Vec<u8>, NodeError> {
-    let too_large = || {
-        NodeError::api(format!("the answer of {host} is larger than {bytes_max} bytes"))
-            .described("ask for less, page by page, or have the operator raise the limit")
-    };
-    if response.content_length().is_some_and(|length| length > bytes_max as u64) {
-        return Err(too_large());
-    }
-    let mut body = Vec::new();
+/// Takes the body into memory.
+async fn read_body(mut response: reqwest::Response, policy: &OutboundPolicy, host: &str) -> Result<Vec<u8>, NodeError> {
+    let bytes_max = policy.response_bytes_max;
+    let mut body = Vec::with_capacity(told_length(&response, bytes_max, host)?);
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error, host))? {
         if body.len() + chunk.len() > bytes_max {
-            return Err(too_large());
+            return Err(too_large(host, bytes_max));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Takes the body into an attachment, past the memory.
+async fn store_body(
+    mut response: reqwest::Response,
+    services: &Services,
+    host: &str,
+) -> Result<BinaryWriter, NodeError> {
+    let bytes_max = services.outbound.file_bytes_max;
+    told_length(&response, bytes_max, host)?;
+    let mut writer = services.binaries.writer(bytes_max);
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error, host))? {
+        if writer.bytes() + chunk.len() > bytes_max {
+            return Err(too_large(host, bytes_max));
+        }
+        writer.write(chunk).await?;
+    }
+    Ok(writer)
+}
+
+/// The length that the answer tells; 0 when it tells none.
+fn told_length(response: &reqwest::Response, bytes_max: usize, host: &str) -> Result<usize, NodeError> {
+    let told = response.content_length().unwrap_or_default();
+    usize::try_from(told).ok().filter(|length| *length <= bytes_max).ok_or_else(|| too_large(host, bytes_max))
+}
+
+fn too_large(host: &str, bytes_max: usize) -> NodeError {
+    NodeError::api(format!("the answer of {host} is larger than {bytes_max} bytes"))
+        .described("ask for less, page by page, or have the operator raise the limit")
 }
 
 /// Why no answer came, from the innermost cause.
@@ -177,23 +221,26 @@ fn failure(error: &reqwest::Error, host: &str) -> NodeError {
 
 #[cfg(test)]
 mod tests {
+    use timeloom_engine::node::Binaries;
+
     use super::*;
 
     fn hop(method: Method) -> Hop {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, "secret".parse().unwrap());
         headers.insert(CONTENT_TYPE, "text/plain".parse().unwrap());
-        Hop { method, url: Url::parse("http://a.example/x").unwrap(), headers, body: Some(b"body".to_vec()) }
+        Hop { method, url: Url::parse("http://a.example/x").unwrap(), headers, body: Some(b"body".to_vec().into()) }
     }
 
     #[test]
     fn a_redirected_post_becomes_a_get_unless_the_status_keeps_it() {
         let target = Url::parse("http://a.example/y").unwrap();
         let found = next_hop(hop(Method::POST), StatusCode::FOUND, target.clone());
-        assert_eq!((found.method, found.body), (Method::GET, None));
+        assert!(found.method == Method::GET && found.body.is_none());
         assert!(!found.headers.contains_key(CONTENT_TYPE) && found.headers.contains_key(AUTHORIZATION));
         let kept = next_hop(hop(Method::POST), StatusCode::TEMPORARY_REDIRECT, target);
-        assert_eq!((kept.method, kept.body), (Method::POST, Some(b"body".to_vec())));
+        let body = kept.body.unwrap().whole(&Binaries::in_memory());
+        assert_eq!((kept.method, body), (Method::POST, b"body".to_vec()));
     }
 
     #[test]
