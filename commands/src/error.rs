@@ -118,6 +118,8 @@ impl From<WorkflowRefusal> for Refusal {
             WorkflowRefusal::AlreadyExists => WORKFLOW_EXISTS,
             WorkflowRefusal::NotFound => WORKFLOW_NOT_FOUND,
             WorkflowRefusal::Archived => "WORKFLOW_ARCHIVED",
+            WorkflowRefusal::NotPublished => "WORKFLOW_NOT_PUBLISHED",
+            WorkflowRefusal::UnknownVersion(_) => "WORKFLOW_VERSION_NOT_FOUND",
             WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",
         };
         Self::new(code, refusal.to_string())
@@ -131,6 +133,9 @@ impl From<ExecutionRefusal> for Refusal {
             ExecutionRefusal::NotFound => "EXECUTION_NOT_FOUND",
             ExecutionRefusal::Ended(_) => "EXECUTION_ENDED",
             ExecutionRefusal::Continued(_) => "EXECUTION_CONTINUED",
+            ExecutionRefusal::NotWaiting => "EXECUTION_NOT_WAITING",
+            ExecutionRefusal::NotFailed(_) => "EXECUTION_NOT_FAILED",
+            ExecutionRefusal::EmptyBreakpoint => "EMPTY_BREAKPOINT",
             ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",
         };
         Self::new(code, refusal.to_string())

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use timeloom_domain::definition::Graph;
+use timeloom_domain::definition::{Graph, Settings};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::execution::{
-    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, StartFacts,
+    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, RunOptions, StartFacts, TriggerFacts,
 };
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
@@ -18,16 +18,22 @@ use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 /// Most items with which an execution may be started.
 const START_ITEMS_MAX: usize = 100_000;
 /// Longest reason for a cancellation, in characters.
-const REASON_CHARACTERS_MAX: usize = 1_000;
+pub(crate) const REASON_CHARACTERS_MAX: usize = 1_000;
 
+/// Most notes that are kept after an execution's end, such as those of retries.
+pub(crate) const NOTES_MAX: usize = 32;
 /// How often a cancellation is tried again when the engine appended first.
 const CANCEL_CONFLICTS_MAX: usize = 100;
 /// Most streams through which a long execution is followed.
-const CHAIN_LINKS_MAX: usize = 100_000;
+pub(crate) const CHAIN_LINKS_MAX: usize = 100_000;
 
 /// A run to begin.
 #[derive(Debug, Clone)]
 pub struct StartExecution {
+    /// What starts it; `None` for a person.
+    pub trigger: Option<TriggerFacts>,
+    /// How it is to be run. Lane and priority are the workflow's where nothing else is said.
+    pub options: RunOptions,
     /// Its id; `None` takes the command's.
     pub execution_id: Option<ExecutionId>,
     /// The workflow.
@@ -49,6 +55,27 @@ pub struct CancelExecution {
     pub execution_id: ExecutionId,
     /// Why, for those who read its history.
     pub reason: String,
+}
+
+impl StartExecution {
+    /// A run of a workflow that a person starts by hand: its draft, from its trigger, with one empty item.
+    pub fn by_hand(workflow_id: WorkflowId) -> Self {
+        Self {
+            trigger: None,
+            options: RunOptions::default(),
+            execution_id: None,
+            workflow_id,
+            version: None,
+            mode: ExecutionMode::Manual,
+            start_node: None,
+            items: None,
+        }
+    }
+
+    /// A run of a workflow's published version that something else started.
+    pub fn by_trigger(workflow_id: WorkflowId, trigger: TriggerFacts) -> Self {
+        Self { trigger: Some(trigger), mode: ExecutionMode::Production, ..Self::by_hand(workflow_id) }
+    }
 }
 
 impl Commands {
@@ -91,9 +118,11 @@ impl Commands {
         if workflow.aggregate.archived {
             return Err(Refusal::from(WorkflowRefusal::Archived).into());
         }
-        let newest = workflow.aggregate.versions.last().map(|published| published.version);
+        let newest = || workflow.aggregate.versions.last().map(|published| published.version);
         let version = match (start.version, start.mode) {
-            (None, ExecutionMode::Production) => Some(newest.ok_or_else(not_published)?),
+            (None, ExecutionMode::Production) => {
+                Some(workflow.aggregate.active_version.or_else(newest).ok_or_else(not_published)?)
+            }
             (wanted, _) => wanted,
         };
         let definition = workflow.aggregate.definition(version).ok_or_else(|| {
@@ -117,6 +146,8 @@ impl Commands {
             pins,
             seed: self.ids().seed(),
             at_ms: self.clock().now_ms(),
+            trigger: start.trigger,
+            options: options(start.options, start.workflow_id, &definition.settings),
         })
     }
 
@@ -156,12 +187,23 @@ impl Commands {
     /// What the newest event of an execution says of it: whether it runs, has ended, or goes on elsewhere. Whoever folds
     /// a stream to which the engine appends all the time is behind it when he is done.
     async fn newest(&self, stream: &StreamKey) -> Result<StreamState<Execution>, CommandError> {
-        let newest = self.inner.log.read_stream(stream, Revision(u64::MAX), Direction::Backward, 1).await?;
-        let Some(newest) = newest.first() else { return Ok(StreamState::default()) };
+        let newest = self.inner.log.read_stream(stream, Revision(u64::MAX), Direction::Backward, NOTES_MAX).await?;
+        // What is noted after the end says nothing about it.
+        let is_note = |event_type: &str| matches!(event_type, "ExecutionRetriedAs" | "ExecutionDismissed");
+        let found = newest.iter().find(|event| !is_note(&event.event_type)).or(newest.first());
+        let Some(newest) = found else { return Ok(StreamState::default()) };
         let mut aggregate = Execution { status: ExecutionStatus::Running, ..Execution::default() };
         aggregate.apply(&codec::decode::<ExecutionEvent>(newest)?);
         Ok(StreamState { aggregate, revision: newest.revision, position: newest.position })
     }
+}
+
+/// How a run is to be run, with what its workflow says about all of them.
+pub(crate) fn options(asked: RunOptions, workflow_id: WorkflowId, settings: &Settings) -> RunOptions {
+    let priority = if asked.priority == 0 { settings.priority.unwrap_or(0) } else { asked.priority };
+    // One process has to see all runs of a workflow that limits how many there may be at once.
+    let lane = asked.lane.or_else(|| settings.concurrency.map(|_| workflow_id.to_string()));
+    RunOptions { priority, lane, breakpoints: asked.breakpoints }
 }
 
 fn not_published() -> Refusal {

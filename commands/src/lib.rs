@@ -6,6 +6,7 @@
 pub mod bridge;
 mod cache;
 mod context;
+mod control;
 mod error;
 mod execution;
 mod model;
@@ -24,6 +25,7 @@ use timeloom_store::{EventLog, StreamKey};
 pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};
+pub use control::{ControlExecution, ExecutionControl, RetryExecution, RetryFrom, RetryVersion};
 pub use error::{CommandError, Refusal};
 pub use execution::{CancelExecution, StartExecution};
 pub use model::AddModelVersion;

@@ -67,6 +67,44 @@ impl Commands {
         self.change_workflow(context, id, WorkflowCommand::Publish, Base::Current).await
     }
 
+    /// Lets a published version take calls and schedules, in place of any other; `None` takes the newest.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn activate_workflow(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        version: Option<u32>,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.change_workflow(context, id, WorkflowCommand::Activate { version }, Base::Current).await
+    }
+
+    /// Lets a workflow take no calls and schedules any more. What runs goes on.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn deactivate_workflow(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.change_workflow(context, id, WorkflowCommand::Deactivate, Base::Current).await
+    }
+
+    /// Lets the draft take one call at its test address until a time, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn listen_for_test(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        until_ms: i64,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.change_workflow(context, id, WorkflowCommand::ListenForTest { until_ms }, Base::Current).await
+    }
+
     /// Puts a workflow away.
     ///
     /// # Errors
@@ -118,7 +156,10 @@ impl Commands {
     }
 
     /// A workflow as it is now.
-    pub(crate) async fn current_workflow(
+    ///
+    /// # Errors
+    /// A fault when the log fails.
+    pub async fn current_workflow(
         &self,
         context: &CommandContext,
         id: WorkflowId,

@@ -1,6 +1,7 @@
 //! One attempt at one node: its input made ready, the node run, its output put in order.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -15,13 +16,17 @@ use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, 
 
 use crate::lookup::RunLookup;
 use crate::machine::{Machine, Task, expression_input};
-use crate::node::{Behaviour, Expressions, NodeError, NodeOutput, NodeRun, Services, blocking};
+use crate::node::{
+    Behaviour, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode, blocking,
+};
 use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
 pub(crate) struct Surroundings {
     /// Id of the execution, as text.
     pub(crate) execution_id: String,
+    /// Where a request makes it go on when it waits.
+    pub(crate) resume_url: String,
     /// `$vars`.
     pub(crate) vars: Arc<JsonObject>,
     /// `$env`.
@@ -41,6 +46,16 @@ pub(crate) struct Given {
     pub(crate) memory: Option<JsonObject>,
     /// Notices for the author.
     pub(crate) hints: Vec<String>,
+    /// The answer to the request that started the execution.
+    pub(crate) response: Option<NodeResponse>,
+    /// Facts by which the execution can be found.
+    pub(crate) saved: BTreeMap<String, String>,
+}
+
+impl Given {
+    fn of(outputs: Outputs) -> Self {
+        Self { outputs, memory: None, hints: Vec::new(), response: None, saved: BTreeMap::new() }
+    }
 }
 
 /// A node run made ready.
@@ -120,7 +135,7 @@ impl Attempt {
                     ExecutionMode::Manual => "test".to_owned(),
                     ExecutionMode::Production => "production".to_owned(),
                 },
-                resume_url: String::new(),
+                resume_url: surroundings.resume_url.clone(),
             },
             vars: Arc::clone(&surroundings.vars),
             env: Arc::clone(&surroundings.env),
@@ -144,7 +159,7 @@ impl Attempt {
     pub(crate) fn pass_through(&self) -> Given {
         let given = self.inputs.first().filter(|_| self.task.inputs.first().is_some_and(Option::is_some));
         let outputs = vec![given.map(Arc::clone).unwrap_or_default()];
-        self.always_some(Given { outputs, memory: None, hints: Vec::new() })
+        self.always_some(Given::of(outputs))
     }
 
     /// Whether the node has no item to run with and gives an empty one instead (`alwaysOutputData`).
@@ -154,7 +169,7 @@ impl Attempt {
 
     /// What a node gives that was reached without items: nothing, or one empty item.
     pub(crate) fn without_items(&self) -> Given {
-        self.always_some(Given { outputs: vec![Items::default()], memory: None, hints: Vec::new() })
+        self.always_some(Given::of(vec![Items::default()]))
     }
 
     /// An attempt at a pure node.
@@ -169,7 +184,42 @@ impl Attempt {
                 blocking(self.surroundings.services.binaries.settle(&mut output.outputs))?;
                 Ok(self.given(output, &before))
             }
-            Behaviour::PassThrough | Behaviour::Effect(_) => Ok(self.pass_through()),
+            Behaviour::PassThrough | Behaviour::Effect(_) | Behaviour::Wait(_) => Ok(self.pass_through()),
+        }
+    }
+
+    /// What a node that holds the execution up waits for.
+    pub(crate) fn begin_wait(
+        &mut self,
+        node: &dyn WaitNode,
+        session: &mut Session,
+    ) -> Result<Option<NodeWait>, NodeError> {
+        let asked = self.with_run(session, |run| catch_unwind(AssertUnwindSafe(|| node.wait(run))));
+        asked.unwrap_or_else(|panic| Err(broke_down(&*panic)))
+    }
+
+    /// What a node gives whose wait is over: these items, or its input.
+    pub(crate) fn resumed(&self, items: Option<&[Item]>) -> Given {
+        match items {
+            Some(items) => self.in_order(NodeOutput::single(items.to_vec()), None),
+            None => self.pass_through(),
+        }
+    }
+
+    /// A parameter for the node's first item; `None` when it is undefined or cannot be evaluated.
+    pub(crate) fn resolve(&self, session: &mut Session, value: &Value) -> Option<Value> {
+        let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
+        expressions.resolve(&self.scope, value, 0..1).pop()?.ok()?
+    }
+
+    /// Whether a condition holds for the node's first item. One that cannot be evaluated holds: whoever wrote it shall see.
+    pub(crate) fn is_true(&self, session: &mut Session, condition: &str) -> bool {
+        let text = condition.strip_prefix('=').unwrap_or(condition);
+        let text = if text.contains("{{") { format!("={text}") } else { format!("={{{{ {text} }}}}") };
+        let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
+        match expressions.resolve(&self.scope, &Value::String(text), 0..1).pop() {
+            Some(Ok(value)) => is_truthy(value.as_ref()),
+            Some(Err(_)) | None => true,
         }
     }
 
@@ -239,7 +289,7 @@ impl Attempt {
 
     /// Puts a node's output in order: error items to the error output, pairs filled in, never nothing if so wished.
     fn in_order(&self, output: NodeOutput, memory: Option<JsonObject>) -> Given {
-        let NodeOutput { mut outputs, hints } = output;
+        let NodeOutput { mut outputs, hints, response, saved } = output;
         if self.node().error_policy() == OnError::ContinueErrorOutput {
             self.route_errors(&mut outputs);
         }
@@ -251,7 +301,7 @@ impl Attempt {
             }
         }
         let outputs = outputs.into_iter().map(Arc::new).collect();
-        self.always_some(Given { outputs, memory, hints })
+        self.always_some(Given { outputs, memory, hints, response, saved })
     }
 
     fn route_errors(&self, outputs: &mut Vec<Vec<Item>>) {
@@ -322,6 +372,17 @@ fn broke_down(panic: &(dyn Any + Send)) -> NodeError {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     NodeError::operation(format!("the node broke down: {}", said.unwrap_or("it gave no reason")))
         .described("This is a fault in the node's own code: report it with the node's type and this message.")
+}
+
+/// As JavaScript sees it.
+fn is_truthy(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(truth)) => *truth,
+        Some(Value::Number(number)) => number.as_f64().is_some_and(|number| number != 0.0),
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(_) | Value::Object(_)) => true,
+    }
 }
 
 /// Whether an item says that it failed: it has an error, or nothing but `error`, or `error` and `message`.

@@ -3,21 +3,27 @@
 //! Pure nodes run one after the other; their events are gathered into one durable batch. After a crash in the middle
 //! they are computed again, which changes nothing that anybody saw.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use timeloom_commands::Clock;
-use timeloom_domain::execution::{ExecutionEvent, NodeFacts};
+use timeloom_domain::execution::{ExecutionEvent, NodeFacts, ResumeCause};
 use timeloom_expressions::evaluator::Session;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer;
 use crate::attempt::{Attempt, Given, Surroundings, idempotency_key};
 use crate::machine::{Action, Machine, Task};
-use crate::node::{Behaviour, NodeError};
+use crate::node::{Behaviour, NodeError, NodeResponse, NodeWait, WaitNode};
 
 /// Longest time that finished work waits for its batch.
 const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
+/// Longest time for one attempt at a node whose workflow says nothing about it: a sub-workflow may wait for days.
+const EFFECT_TIME_MAX: Duration = Duration::from_secs(EFFECT_SECONDS_MAX as u64);
+/// The same in seconds.
+const EFFECT_SECONDS_MAX: f64 = 366.0 * 86_400.0;
 /// Most events in one batch.
 const BATCH_EVENTS_MAX: usize = 200;
 /// Most items in one batch; a batch may exceed it by one node's output.
@@ -31,6 +37,8 @@ pub(crate) enum Pause {
     Effect(Box<EffectTask>),
     /// Take the events down, then try again at this time (milliseconds since 1970).
     Retry(i64),
+    /// Take the events down, then stand still until that time (milliseconds since 1970), or until somebody says so.
+    Rest(Option<i64>),
     /// Take the events down; that was all.
     Ended,
 }
@@ -77,7 +85,9 @@ impl Worker {
                     let reason = "no items reached it".to_owned();
                     self.take_down(ExecutionEvent::NodeSkipped { node, reason }, &mut batch);
                 }
+                Action::Rest => return (batch.events, Pause::Rest(None)),
                 Action::Complete => {
+                    self.answer_at_end(now_ms, &mut batch);
                     self.take_down(ExecutionEvent::ExecutionCompleted { at_ms: now_ms }, &mut batch);
                     return (batch.events, Pause::Ended);
                 }
@@ -110,6 +120,9 @@ impl Worker {
         let node = plan.node(node_index);
         let began = Instant::now();
         let mut attempt = Attempt::prepare(&self.machine, task, &self.surroundings, now_ms);
+        if let Some(pause) = self.hold_up(&attempt, &node.name, now_ms, batch) {
+            return Some(pause);
+        }
         let pinned = if node.disabled { None } else { self.machine.pinned(node_index) };
         let is_pinned = pinned.is_some();
         let result = match pinned {
@@ -120,10 +133,70 @@ impl Worker {
                 Behaviour::PassThrough => Ok(attempt.pass_through()),
                 Behaviour::Pure(_) => attempt.run_pure(&mut self.session),
                 Behaviour::Effect(_) => return Some(self.announce(attempt, facts, number, now_ms, batch)),
+                Behaviour::Wait(wait) => match self.wait(wait, &mut attempt, &facts, now_ms, batch) {
+                    Waited::Over(result) => *result,
+                    Waited::Until(until_ms) => return Some(Pause::Rest(until_ms)),
+                },
             },
         };
         let finished = Finished { facts, number, started_at_ms: now_ms, duration: began.elapsed(), is_pinned };
         self.conclude(attempt, finished, result, batch)
+    }
+
+    /// Pauses before a node with a breakpoint whose condition holds, and while somebody steps through the execution.
+    fn hold_up(&mut self, attempt: &Attempt, node: &str, now_ms: i64, batch: &mut Batch) -> Option<Pause> {
+        let (reason, condition) = self.machine.breakpoint(node)?;
+        let holds = match condition.map(str::to_owned) {
+            Some(condition) => attempt.is_true(&mut self.session, &condition),
+            None => true,
+        };
+        if !holds {
+            return None;
+        }
+        self.take_down(ExecutionEvent::ExecutionPaused { reason, at_ms: now_ms }, batch);
+        Some(Pause::Rest(None))
+    }
+
+    /// Begins a wait, or ends one.
+    fn wait(
+        &mut self,
+        node: &dyn WaitNode,
+        attempt: &mut Attempt,
+        facts: &NodeFacts,
+        now_ms: i64,
+        batch: &mut Batch,
+    ) -> Waited {
+        if let Some(wait) = self.machine.wait().cloned() {
+            if let Some(items) = &wait.over {
+                return Waited::over(Ok(attempt.resumed(items.as_deref())));
+            }
+            if wait.until_ms.is_none_or(|until_ms| now_ms < until_ms) {
+                return Waited::Until(wait.until_ms);
+            }
+            let (node, cause, items) = (facts.node.clone(), Some(ResumeCause::Time), None);
+            self.take_down(ExecutionEvent::ExecutionResumed { node, cause, items }, batch);
+            return Waited::over(Ok(attempt.resumed(None)));
+        }
+        let wait = match attempt.begin_wait(node, &mut self.session) {
+            Ok(Some(wait)) => wait,
+            Ok(None) => return Waited::over(Ok(attempt.resumed(None))),
+            Err(error) => return Waited::over(Err(error)),
+        };
+        if wait.until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
+            return Waited::over(Ok(attempt.resumed(None)));
+        }
+        let NodeWait { until_ms, resume } = wait;
+        let (node, run) = (facts.node.clone(), Some(facts.clone()));
+        self.take_down(ExecutionEvent::ExecutionWaiting { node, until_ms, run, resume }, batch);
+        Waited::Until(until_ms)
+    }
+
+    /// Answers the request that started the execution, where its trigger says that the end does so.
+    fn answer_at_end(&mut self, now_ms: i64, batch: &mut Batch) {
+        if let Some(response) = answer::at_end(&self.machine, &self.surroundings, &mut self.session, now_ms) {
+            let (node, more, at_ms) = (None, false, now_ms);
+            self.take_down(ExecutionEvent::ExecutionResponded { node, response, more, at_ms }, batch);
+        }
     }
 
     /// Takes down that an effect is about to begin: only then may it.
@@ -142,6 +215,22 @@ impl Worker {
         let (run, at_ms) = (facts.clone(), started_at_ms);
         self.take_down(ExecutionEvent::NodeStarted { run, attempt: number, idempotency_key, at_ms }, batch);
         Pause::Effect(Box::new(EffectTask { attempt, facts, number, started_at_ms }))
+    }
+
+    /// How long an effect may take: as long as its node says, and no longer than the execution may.
+    pub(crate) fn time_left(&self, task: &EffectTask) -> Duration {
+        let plan = self.machine.plan();
+        let node = plan.graph.index(&task.facts.node).map(|index| plan.node(index));
+        let own = node.and_then(|node| node.timeout_seconds).filter(|seconds| *seconds > 0.0);
+        let own = own.map_or(EFFECT_TIME_MAX, |seconds| Duration::from_secs_f64(seconds.min(EFFECT_SECONDS_MAX)));
+        let left_ms = self.deadline_ms.map(|deadline_ms| deadline_ms.saturating_sub(self.clock.now_ms()).max(0));
+        left_ms.map_or(own, |left_ms| own.min(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))))
+    }
+
+    /// The failure of a node that took longer than it may.
+    pub(crate) fn timed_out(&self, limit: Duration) -> NodeError {
+        NodeError::operation(format!("stopped after {} ms: the time limit of the node or workflow", limit.as_millis()))
+            .described("Raise the node's timeoutSeconds or the workflow's executionTimeout, or make the work smaller.")
     }
 
     /// Takes down how an effect ended.
@@ -181,8 +270,10 @@ impl Worker {
         }
         let duration_us = u64::try_from(finished.duration.as_micros()).unwrap_or(u64::MAX);
         let (run, started_at_ms, pinned) = (finished.facts, finished.started_at_ms, finished.is_pinned);
+        let mut notes = Vec::new();
         let event = match result {
-            Ok(Given { outputs, memory, hints }) => {
+            Ok(Given { outputs, memory, hints, response, saved }) => {
+                notes = told(&run.node, response, saved, self.clock.now_ms());
                 ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, hints, pinned }
             }
             Err(error) => {
@@ -193,6 +284,7 @@ impl Worker {
         // An attempt reads the run data: held any longer, it would make the next line copy them.
         drop(attempt);
         self.take_down(event, batch);
+        notes.into_iter().for_each(|event| self.take_down(event, batch));
         None
     }
 
@@ -200,6 +292,37 @@ impl Worker {
         self.machine.apply(&event);
         batch.push(event);
     }
+}
+
+/// Where a node that waits is.
+enum Waited {
+    /// It gives something, or failed.
+    Over(Box<Result<Given, NodeError>>),
+    /// It waits, at the longest until then.
+    Until(Option<i64>),
+}
+
+impl Waited {
+    fn over(result: Result<Given, NodeError>) -> Self {
+        Self::Over(Box::new(result))
+    }
+}
+
+/// What a node told besides its output.
+fn told(
+    node: &str,
+    response: Option<NodeResponse>,
+    saved: BTreeMap<String, String>,
+    at_ms: i64,
+) -> Vec<ExecutionEvent> {
+    let mut events = Vec::new();
+    if !saved.is_empty() {
+        events.push(ExecutionEvent::ExecutionDataSaved { node: node.to_owned(), data: saved });
+    }
+    if let Some(NodeResponse { response, more }) = response {
+        events.push(ExecutionEvent::ExecutionResponded { node: Some(node.to_owned()), response, more, at_ms });
+    }
+    events
 }
 
 struct Finished {

@@ -11,7 +11,6 @@ use timeloom_store::{
 };
 
 use crate::machine::{RunData, run_counts};
-use crate::plan::Plan;
 
 /// Events of one stream after which an execution goes on in another, when nothing else is said.
 const LINK_EVENTS_MAX: u64 = 10_000;
@@ -70,14 +69,14 @@ pub(crate) fn place_after(link: ExecutionId, place: Option<(ExecutionId, u32)>) 
     ChainPlace { previous: link, root, link: number.saturating_add(1) }
 }
 
-/// What the nodes gave in the links before the one that begins with `continuation`, whose stream is `stream`.
+/// What the nodes gave in the links before the one that begins with `continuation`, whose stream is `stream`. Where the
+/// chain is a retry, `data` has what they gave before it.
 pub(crate) async fn earlier_data(
     log: &Arc<dyn EventLog>,
     stream: &StreamKey,
-    plan: &Arc<Plan>,
+    mut data: RunData,
     continuation: &Continuation,
 ) -> Result<RunData, ChainError> {
-    let mut data = RunData::new(Arc::clone(plan), Arc::new(continuation.start.clone()));
     for link in links_before(log, stream, continuation).await? {
         let mut after = Revision::default();
         loop {
@@ -91,7 +90,7 @@ pub(crate) async fn earlier_data(
             }
         }
     }
-    if run_counts(plan, &data) == continuation.run_counts {
+    if run_counts(data.plan(), &data) == continuation.run_counts {
         Ok(data)
     } else {
         Err(ChainError::Broken(continuation.previous))

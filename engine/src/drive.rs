@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::ExecutionId;
-use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{AppendError, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
-use crate::chain::{ChainError, ContinueAsNew, earlier_data, place_after, place_of, stream_of};
+use crate::chain::{ChainError, ContinueAsNew, place_after, place_of, stream_of};
 use crate::machine::Machine;
-use crate::plan::{Plan, PlanError};
+use crate::open::Hold;
+use crate::restore::{self, RestoreError};
 use crate::runner::{Age, Engine, Inner};
 use crate::writer::{ExecutionWriter, FirstEvent, WriteError};
 
@@ -27,6 +26,10 @@ const FAULT_RETRIES_MAX: u32 = 5;
 const FAULT_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause before a log that cannot be read is tried again.
 const OUTAGE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for which an execution stays in memory, in milliseconds.
+const KEPT_WAIT_MAX_MS: i64 = 10_000;
+/// How often somebody else may write into a stream while the end of one effect is taken down.
+const FOREIGN_WRITES_MAX: usize = 100;
 /// Longest pause before another attempt, in milliseconds, whatever the clock does meanwhile.
 const RETRY_WAIT_MAX_MS: u64 = 5_000;
 
@@ -38,15 +41,56 @@ enum DriveError {
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
-    Plan(#[from] PlanError),
-    #[error("the workflow of the execution is not in the log at revision {0}")]
-    NoWorkflow(u64),
-    #[error(transparent)]
-    Chain(#[from] ChainError),
+    Restore(#[from] RestoreError),
     #[error("the id of the execution is not one: {0}")]
     Id(StreamKey),
     #[error("the computation was torn down: {0}")]
     Torn(#[from] tokio::task::JoinError),
+}
+
+impl DriveError {
+    /// Whether the same would happen again.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Restore(error) => match error {
+                RestoreError::Log(_) | RestoreError::Chain(ChainError::Log(_)) => false,
+                RestoreError::Chain(ChainError::Broken(_)) => true,
+                RestoreError::Plan(_)
+                | RestoreError::NoWorkflow(_)
+                | RestoreError::NoSource(_)
+                | RestoreError::TooDeep => true,
+            },
+            Self::Write(WriteError::Append(AppendError::TooLarge { .. })) => true,
+            Self::Log(_) | Self::Write(_) | Self::Id(_) | Self::Torn(_) => false,
+        }
+    }
+
+    /// Whether the log is out of reach, and may be back at any time.
+    fn is_outage(&self) -> bool {
+        let error = match self {
+            Self::Log(error)
+            | Self::Restore(RestoreError::Log(error) | RestoreError::Chain(ChainError::Log(error)))
+            | Self::Write(WriteError::Log(error) | WriteError::Append(AppendError::Log(error))) => error,
+            _ => return false,
+        };
+        matches!(error, LogError::Storage(_))
+    }
+}
+
+/// Whether an event only says that the execution is to be held up, or is not any more.
+fn holds_up(event: &ExecutionEvent) -> bool {
+    matches!(
+        event,
+        ExecutionEvent::ExecutionPaused { .. }
+            | ExecutionEvent::ExecutionUnpaused { .. }
+            | ExecutionEvent::ExecutionBreakpointsChanged { .. }
+    )
+}
+
+/// Where a request makes an execution go on: what a node appends to it is the node's own.
+fn resume_url(public_url: &str, execution_id: &str, start: &StartFacts) -> String {
+    let token = execution_id.parse().map(|id| start.resume_token(id)).unwrap_or_default();
+    format!("{public_url}/webhook-waiting/{execution_id}.{token}")
 }
 
 /// Where an attempt at driving an execution ended.
@@ -55,6 +99,10 @@ enum Turn {
     Ended(bool),
     /// In a stream that has begun: it is to be read.
     NextStream,
+    /// Somebody else wrote into the stream: it is to be read again.
+    Again,
+    /// It stands still, and whoever wakes it up begins anew.
+    Rests,
 }
 
 /// One execution under way.
@@ -65,19 +113,24 @@ pub(crate) struct Drive {
     /// The stream by which it is known as open: it is the next one already while that has not begun.
     open_as: StreamKey,
     cancelled: CancellationToken,
+    nudged: Arc<Notify>,
     /// Its place among the executions under way; given up while it only waits.
     place: Option<OwnedSemaphorePermit>,
     /// Root and number of the stream in its chain; `None` for the first.
     chained: Option<(ExecutionId, u32)>,
     /// The revision at which its stream is long enough to go on in another.
     seam_at: u64,
+    /// When this began, in milliseconds since 1970.
+    began_ms: i64,
 }
 
 impl Drive {
-    pub(crate) fn new(engine: &Engine, started: Arc<RecordedEvent>, cancelled: CancellationToken) -> Self {
+    pub(crate) fn new(engine: &Engine, started: Arc<RecordedEvent>, hold: Hold) -> Self {
+        let Hold { cancelled, nudged } = hold;
         let (inner, open_as) = (Arc::clone(&engine.inner), started.stream.clone());
         let seam_at = inner.options.continue_as_new.next_look(Revision::default());
-        Self { inner, started, open_as, cancelled, place: None, chained: None, seam_at }
+        let began_ms = inner.parts.clock.now_ms();
+        Self { inner, started, open_as, cancelled, nudged, place: None, chained: None, seam_at, began_ms }
     }
 
     /// Drives it to its end, and answers the stream in which that is. `None` when it rests unfinished: the next start
@@ -98,25 +151,20 @@ impl Drive {
             age = Age::Old;
             match result {
                 Ok(Turn::Ended(ended)) => return ended,
-                Ok(Turn::NextStream) => {
+                Ok(Turn::Rests) => return false,
+                // Somebody else wrote: a cancellation, a pause, a newer owner. The log says what when it is read again.
+                Ok(Turn::NextStream | Turn::Again) | Err(DriveError::Write(WriteError::Overtaken)) => {
+                    if self.inner.is_stopping() {
+                        return false;
+                    }
                     (faults, pause) = (0, FAULT_PAUSE);
+                    self.place_again().await;
                     continue;
                 }
-                // A cancellation, or a newer owner: the log says which when it is read again.
-                Err(DriveError::Write(WriteError::Overtaken)) => {}
-                // The same would happen again.
-                Err(
-                    error @ (DriveError::Plan(_)
-                    | DriveError::NoWorkflow(_)
-                    | DriveError::Chain(ChainError::Broken(_))
-                    | DriveError::Write(WriteError::Append(AppendError::TooLarge { .. }))),
-                ) => {
-                    return self.fail(&error.to_string()).await;
-                }
+                Err(error) if error.is_final() => return self.fail(&error.to_string()).await,
                 // Out of reach is not broken: the execution waits as long as the log does.
-                Err(DriveError::Log(LogError::Storage(error)))
-                | Err(DriveError::Chain(ChainError::Log(LogError::Storage(error)))) => {
-                    tracing::warn!(execution = %self.started.stream, %error, "the log cannot be read; trying again");
+                Err(error) if error.is_outage() => {
+                    tracing::warn!(execution = %self.started.stream, %error, "the log is out of reach; trying again");
                     self.inner.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
                     pause = (2 * pause).min(OUTAGE_PAUSE_MAX);
                     if self.inner.is_stopping() {
@@ -163,6 +211,7 @@ impl Drive {
     }
 
     async fn attempt(&mut self, age: Age) -> Result<Turn, DriveError> {
+        let nudges = self.inner.lock_open().nudges(&self.open_as);
         let (mut writer, events) = self.read(age).await?;
         let left_for = match events.last() {
             Some(ExecutionEvent::ExecutionContinuedAsNew { next, at_ms }) => Some((*next, *at_ms)),
@@ -171,7 +220,8 @@ impl Drive {
         if writer.state().status.has_ended() && left_for.is_none() {
             return Ok(Turn::Ended(true));
         }
-        let Some(machine) = self.machine(&events).await? else { return Ok(Turn::Ended(true)) };
+        let restored = restore::machine(&self.inner, &self.started.stream, &events).await?;
+        let Some(machine) = restored else { return Ok(Turn::Ended(true)) };
         self.chained = place_of(events.first());
         if let Some(left_for) = left_for {
             return self.begin_left(&writer, &machine, left_for).await;
@@ -198,6 +248,11 @@ impl Drive {
                 Pause::Flush => {}
                 Pause::Ended => return Ok(Turn::Ended(!self.inner.is_stopping())),
                 Pause::Retry(at_ms) => self.sleep_until(at_ms).await,
+                Pause::Rest(until_ms) => {
+                    if let Some(turn) = self.rest(until_ms, nudges).await {
+                        return Ok(turn);
+                    }
+                }
                 Pause::Effect(task) => {
                     if let Some(Pause::Retry(at_ms)) = self.carry_out(*task, &mut worker, &mut writer).await? {
                         self.sleep_until(at_ms).await;
@@ -205,24 +260,6 @@ impl Drive {
                 }
             }
         }
-    }
-
-    /// The machine after all events of its stream; `None` without a beginning.
-    async fn machine(&self, events: &[ExecutionEvent]) -> Result<Option<Machine>, DriveError> {
-        let mut machine = match events.first() {
-            Some(ExecutionEvent::ExecutionStarted(start)) => {
-                Machine::new(self.plan(start).await?, Arc::new((**start).clone()))
-            }
-            Some(ExecutionEvent::ExecutionContinued(continuation)) => {
-                let plan = self.plan(&continuation.start).await?;
-                let log = &self.inner.parts.log;
-                let data = earlier_data(log, &self.started.stream, &plan, continuation).await?;
-                Machine::continued(plan, continuation, data)
-            }
-            _ => return Ok(None),
-        };
-        events.iter().for_each(|event| machine.apply(event));
-        Ok(Some(machine))
     }
 
     /// Ends the stream and begins the next. Where the summary is too large, the execution goes on where it is, and the
@@ -295,13 +332,67 @@ impl Drive {
         writer: &mut ExecutionWriter,
     ) -> Result<Option<Pause>, DriveError> {
         let began = Instant::now();
+        let limit = worker.time_left(&task);
         let result = tokio::select! {
             () = self.cancelled.cancelled() => return Ok(None),
-            result = task.attempt.run_effect(&mut worker.session) => result,
+            result = task.attempt.run_effect(&mut worker.session) => Some(result),
+            () = tokio::time::sleep(limit) => None,
         };
+        let result = result.unwrap_or_else(|| Err(worker.timed_out(limit)));
         let (events, pause) = worker.conclude_effect(task, began.elapsed(), result);
-        writer.record(&events).await?;
+        self.record_effect(worker, writer, &events).await?;
         Ok(pause)
+    }
+
+    /// Takes down what came of an effect. Somebody who paused the execution meanwhile, or changed its breakpoints, does not
+    /// make the effect happen again.
+    async fn record_effect(
+        &self,
+        worker: &mut Worker,
+        writer: &mut ExecutionWriter,
+        events: &[ExecutionEvent],
+    ) -> Result<(), DriveError> {
+        for _ in 0..FOREIGN_WRITES_MAX {
+            let known = usize::try_from(writer.revision().0).unwrap_or(usize::MAX);
+            match writer.record(events).await {
+                Err(WriteError::Overtaken) => {}
+                result => return Ok(result?),
+            }
+            let (fresh, all) = self.read(Age::Old).await?;
+            let foreign = all.get(known..).unwrap_or_default();
+            if fresh.state().status.has_ended() || !foreign.iter().all(holds_up) {
+                return Err(WriteError::Overtaken.into());
+            }
+            foreign.iter().for_each(|event| worker.machine.apply(event));
+            *writer = fresh;
+        }
+        Err(WriteError::Overtaken.into())
+    }
+
+    /// Stands still until a time, or until somebody says so. `None` when the time has come and everything is as it was.
+    async fn rest(&mut self, until_ms: Option<i64>, nudges: u64) -> Option<Turn> {
+        self.place = None;
+        let wait_ms = until_ms.map(|until_ms| until_ms.saturating_sub(self.inner.parts.clock.now_ms()));
+        let Some(wait_ms) = wait_ms.filter(|wait_ms| *wait_ms <= KEPT_WAIT_MAX_MS) else {
+            let rests = self.inner.lock_open().rest(&self.open_as, &self.started, until_ms, nudges);
+            self.inner.alarm_set.notify_one();
+            return Some(if rests { Turn::Rests } else { Turn::Again });
+        };
+        tokio::select! {
+            () = self.cancelled.cancelled() => Some(Turn::Ended(!self.inner.is_stopping())),
+            () = self.nudged.notified() => Some(Turn::Again),
+            () = tokio::time::sleep(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))) => {
+                self.place_again().await;
+                None
+            }
+        }
+    }
+
+    /// Takes a place among the executions under way again, where it gave its own up.
+    async fn place_again(&mut self) {
+        if self.place.is_none() {
+            self.place = self.inner.place(&self.cancelled).await;
+        }
     }
 
     /// Computes on a thread that may block, so that a slow script delays no other execution's waiting.
@@ -339,10 +430,15 @@ impl Drive {
     fn worker(&self, machine: Machine) -> Worker {
         let options = &self.inner.options;
         let timeout_s = machine.plan().definition.settings.execution_timeout.filter(|seconds| *seconds > 0.0);
-        let deadline_ms = timeout_s.map(|seconds| machine.start().at_ms + (seconds * 1_000.0) as i64);
+        // What it waits for takes as long as it takes: the time counts from when it was taken up again.
+        let from_ms = if machine.has_waited() { self.began_ms } else { machine.start().at_ms };
+        let deadline_ms = timeout_s.map(|seconds| from_ms.saturating_add((seconds * 1_000.0) as i64));
+        // In every stream of the chain it is the one execution that was started.
+        let execution_id =
+            self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string());
         let surroundings = Surroundings {
-            // In every stream of the chain it is the one execution that was started.
-            execution_id: self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string()),
+            resume_url: resume_url(&options.public_url, &execution_id, machine.start()),
+            execution_id,
             vars: Arc::clone(&options.vars),
             env: Arc::clone(&options.env),
             services: Arc::clone(&self.inner.parts.services),
@@ -385,32 +481,5 @@ impl Drive {
                 return Ok((writer, events));
             }
         }
-    }
-
-    /// The plan of the workflow as it was when the execution began.
-    async fn plan(&self, start: &StartFacts) -> Result<Arc<Plan>, DriveError> {
-        let tenant = self.started.stream.tenant;
-        let stream = StreamKey::new(tenant, WorkflowEvent::CATEGORY, start.workflow_id.to_string());
-        let revision = start.workflow_revision;
-        let key = (stream.clone(), revision, start.workflow_version, start.workflow_id);
-        if let Some(plan) = self.inner.known_plan(&key) {
-            return Ok(plan);
-        }
-        let mut workflow = Workflow::default();
-        let mut after = Revision::default();
-        while after.0 < revision {
-            let limit = usize::try_from(revision - after.0).unwrap_or(READ_EVENTS_MAX).min(READ_EVENTS_MAX);
-            let read = self.inner.parts.log.read_stream(&stream, after, Direction::Forward, limit).await?;
-            let Some(last) = read.last() else { return Err(DriveError::NoWorkflow(revision)) };
-            after = last.revision;
-            for recorded in &read {
-                workflow.apply(&codec::decode::<WorkflowEvent>(recorded)?);
-            }
-        }
-        let definition = workflow.definition(start.workflow_version).ok_or(DriveError::NoWorkflow(revision))?;
-        let (registry, timezone) = (&self.inner.parts.registry, self.inner.options.timezone);
-        let plan = Arc::new(Plan::try_new(start.workflow_id, Arc::clone(definition), registry, timezone)?);
-        self.inner.keep_plan(key, &plan);
-        Ok(plan)
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here reads a projection or answers a query. Invariant: an effect begins only after the log holds the event
 //! that says so.
 
+mod answer;
 mod attempt;
 mod burst;
 pub mod chain;
@@ -13,6 +14,7 @@ pub mod machine;
 pub mod node;
 mod open;
 pub mod plan;
+mod restore;
 pub mod runner;
 pub mod writer;
 

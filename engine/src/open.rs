@@ -1,8 +1,10 @@
 //! Which executions are open, and up to where all have ended.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use timeloom_store::{Position, StreamKey};
+use timeloom_store::{Position, RecordedEvent, StreamKey};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// The open executions of this process.
@@ -10,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct OpenExecutions {
     by_stream: HashMap<StreamKey, Open>,
     starts: BTreeMap<Position, ()>,
+    /// When executions that rest are to be taken up.
+    alarms: BTreeSet<(i64, StreamKey)>,
     seen: Position,
 }
 
@@ -18,6 +22,29 @@ pub(crate) struct OpenExecutions {
 struct Open {
     started_at: Position,
     cancelled: CancellationToken,
+    /// Wakes the task that drives it, when somebody else wrote into its stream.
+    nudged: Arc<Notify>,
+    /// How often that happened.
+    nudges: u64,
+    /// Set while nothing drives it: it waits for a time, or for a nudge.
+    resting: Option<Resting>,
+}
+
+/// An execution that stands still.
+struct Resting {
+    /// Its stream's first event, to take it up again.
+    started: Arc<RecordedEvent>,
+    /// When it is to be taken up, in milliseconds since 1970; `None` when somebody nudges it.
+    until_ms: Option<i64>,
+}
+
+/// What a task holds that drives an execution.
+#[derive(Clone)]
+pub(crate) struct Hold {
+    /// Set when the execution is cancelled, or everything stops.
+    pub(crate) cancelled: CancellationToken,
+    /// Told when somebody else wrote into its stream.
+    pub(crate) nudged: Arc<Notify>,
 }
 
 impl OpenExecutions {
@@ -27,20 +54,71 @@ impl OpenExecutions {
     }
 
     /// Takes an execution in; `None` when it is open already. What cancels `all` cancels it too.
-    pub(crate) fn begin(
-        &mut self,
-        stream: &StreamKey,
-        started_at: Position,
-        all: &CancellationToken,
-    ) -> Option<CancellationToken> {
+    pub(crate) fn begin(&mut self, stream: &StreamKey, started_at: Position, all: &CancellationToken) -> Option<Hold> {
         self.seen = self.seen.max(started_at);
         if self.by_stream.contains_key(stream) {
             return None;
         }
-        let cancelled = all.child_token();
-        self.by_stream.insert(stream.clone(), Open { started_at, cancelled: cancelled.clone() });
+        let hold = Hold { cancelled: all.child_token(), nudged: Arc::default() };
+        let (cancelled, nudged) = (hold.cancelled.clone(), Arc::clone(&hold.nudged));
+        self.by_stream.insert(stream.clone(), Open { started_at, cancelled, nudged, nudges: 0, resting: None });
         self.starts.insert(started_at, ());
-        Some(cancelled)
+        Some(hold)
+    }
+
+    /// How often somebody else wrote into the stream of an open execution.
+    pub(crate) fn nudges(&self, stream: &StreamKey) -> u64 {
+        self.by_stream.get(stream).map_or(0, |open| open.nudges)
+    }
+
+    /// Lets an execution stand still that nothing drives any more, unless it was nudged since `nudges` was read: then it is
+    /// to be driven on at once, and the answer is false.
+    pub(crate) fn rest(
+        &mut self,
+        stream: &StreamKey,
+        started: &Arc<RecordedEvent>,
+        until_ms: Option<i64>,
+        nudges: u64,
+    ) -> bool {
+        let Some(open) = self.by_stream.get_mut(stream) else { return true };
+        if open.nudges != nudges {
+            return false;
+        }
+        open.resting = Some(Resting { started: Arc::clone(started), until_ms });
+        if let Some(until_ms) = until_ms {
+            self.alarms.insert((until_ms, stream.clone()));
+        }
+        true
+    }
+
+    /// Somebody else wrote into a stream: the task that drives it is told; one that rests is taken up, which is the answer.
+    pub(crate) fn nudge(&mut self, stream: &StreamKey) -> Option<(Arc<RecordedEvent>, Hold)> {
+        let open = self.by_stream.get_mut(stream)?;
+        open.nudges += 1;
+        open.nudged.notify_one();
+        self.take_up(stream)
+    }
+
+    /// The executions whose time to be taken up has come, and when the next one's comes.
+    pub(crate) fn due(&mut self, now_ms: i64) -> (Vec<(Arc<RecordedEvent>, Hold)>, Option<i64>) {
+        let mut due = Vec::new();
+        while let Some((until_ms, stream)) = self.alarms.first().cloned() {
+            if until_ms > now_ms {
+                return (due, Some(until_ms));
+            }
+            self.alarms.pop_first();
+            due.extend(self.take_up(&stream));
+        }
+        (due, None)
+    }
+
+    fn take_up(&mut self, stream: &StreamKey) -> Option<(Arc<RecordedEvent>, Hold)> {
+        let open = self.by_stream.get_mut(stream)?;
+        let Resting { started, until_ms } = open.resting.take()?;
+        if let Some(until_ms) = until_ms {
+            self.alarms.remove(&(until_ms, stream.clone()));
+        }
+        Some((started, Hold { cancelled: open.cancelled.clone(), nudged: Arc::clone(&open.nudged) }))
     }
 
     /// An open execution goes on in stream `next`. Until [`Self::moved`] it counts from where it began. False when
@@ -69,13 +147,18 @@ impl OpenExecutions {
     pub(crate) fn end(&mut self, stream: &StreamKey) {
         if let Some(open) = self.by_stream.remove(stream) {
             self.starts.remove(&open.started_at);
+            if let Some(until_ms) = open.resting.and_then(|resting| resting.until_ms) {
+                self.alarms.remove(&(until_ms, stream.clone()));
+            }
         }
     }
 
-    /// Tells an execution to stop.
-    pub(crate) fn cancel(&self, stream: &StreamKey) {
-        if let Some(open) = self.by_stream.get(stream) {
-            open.cancelled.cancel();
+    /// Tells an execution to stop. One that rests is let go.
+    pub(crate) fn cancel(&mut self, stream: &StreamKey) {
+        let Some(open) = self.by_stream.get(stream) else { return };
+        open.cancelled.cancel();
+        if open.resting.is_some() {
+            self.end(stream);
         }
     }
 
@@ -128,7 +211,7 @@ mod tests {
         open.moved(&stream("a2"), Position(30));
         assert_eq!(open.settled(), Position(29));
         open.cancel(&stream("a2"));
-        assert!(token.is_cancelled());
+        assert!(token.cancelled.is_cancelled());
         open.begin(&stream("b"), Position(40), &all).unwrap();
         assert!(!open.hand_over(&stream("b"), &stream("a2")), "somebody has it");
         open.end(&stream("a2"));
@@ -155,9 +238,12 @@ mod tests {
         let mut begin = |id: &str, position| open.begin(&stream(id), Position(position), &all).unwrap();
         let (first, second) = (begin("a", 1), begin("b", 2));
         open.cancel(&stream("a"));
-        assert_eq!((first.is_cancelled(), second.is_cancelled()), (true, false));
+        assert_eq!((first.cancelled.is_cancelled(), second.cancelled.is_cancelled()), (true, false));
         all.cancel();
-        assert!(second.is_cancelled());
-        assert!(open.begin(&stream("late"), Position(3), &all).unwrap().is_cancelled(), "what begins after it too");
+        assert!(second.cancelled.is_cancelled());
+        assert!(
+            open.begin(&stream("late"), Position(3), &all).unwrap().cancelled.is_cancelled(),
+            "what begins after it too"
+        );
     }
 }

@@ -12,14 +12,14 @@ use serde::Deserialize;
 use timeloom_commands::{Clock, Ids};
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::ExecutionEvent;
-use timeloom_domain::ids::{ExecutionId, WorkflowId};
+use timeloom_domain::ids::{Actor, ExecutionId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_store::{
     EventLog, Filter, LogError, Position, RecordedEvent, StreamKey, SubscriptionMessage, TenantScope,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,7 +27,7 @@ use crate::chain::{ContinueAsNew, stream_of};
 use crate::checkpoint::CheckpointStore;
 use crate::drive::Drive;
 use crate::node::{NodeRegistry, Services};
-use crate::open::OpenExecutions;
+use crate::open::{Hold, OpenExecutions};
 use crate::plan::Plan;
 
 /// Events that a runner may lag behind the log before it reads again from where it was.
@@ -38,8 +38,20 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 /// The events by which executions are found. One that was left by `ExecutionContinuedAsNew` stays open until the next
 /// stream begins: if that never came, the engine that finds it has to begin it.
-const FOLLOWED_TYPES: [&str; 5] =
-    ["ExecutionStarted", "ExecutionContinued", "ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"];
+const FOLLOWED_TYPES: [&str; 10] = [
+    "ExecutionStarted",
+    "ExecutionContinued",
+    "ExecutionRetried",
+    "ExecutionCompleted",
+    "ExecutionFailed",
+    "ExecutionCancelled",
+    "ExecutionResumed",
+    "ExecutionPaused",
+    "ExecutionUnpaused",
+    "ExecutionBreakpointsChanged",
+];
+/// Longest sleep before it is looked again for executions whose time has come: the clock may have been set.
+const ALARM_LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// Plans kept ready.
 const PLANS_MAX: usize = 512;
 
@@ -78,6 +90,8 @@ pub struct EngineOptions {
     pub code_limits: Limits,
     /// When a long execution goes on in another stream.
     pub continue_as_new: ContinueAsNew,
+    /// Where this deployment is reached from outside, without a slash at the end.
+    pub public_url: Arc<str>,
 }
 
 /// The engine of one process. Cheap to clone.
@@ -93,6 +107,8 @@ pub(crate) struct Inner {
     executions: Arc<Semaphore>,
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
     open: Mutex<OpenExecutions>,
+    /// Told when an execution rests until a time.
+    pub(crate) alarm_set: Notify,
     tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
 }
@@ -117,6 +133,7 @@ impl Engine {
             executions: Arc::new(Semaphore::new(options.executions_max)),
             plans: Mutex::default(),
             open: Mutex::default(),
+            alarm_set: Notify::new(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             parts,
@@ -136,6 +153,8 @@ impl Engine {
         self.inner.tasks.spawn(async move { engine.follow(from).await });
         let engine = self.clone();
         self.inner.tasks.spawn(async move { engine.remember_settled().await });
+        let engine = self.clone();
+        self.inner.tasks.spawn(async move { engine.take_up_due().await });
         Ok(())
     }
 
@@ -208,10 +227,18 @@ impl Engine {
     }
 
     fn take(&self, event: Arc<RecordedEvent>, history: Option<&mut HashMap<StreamKey, Arc<RecordedEvent>>>) {
-        let begins = matches!(&*event.event_type, "ExecutionStarted" | "ExecutionContinued");
+        let begins = matches!(&*event.event_type, "ExecutionStarted" | "ExecutionContinued" | "ExecutionRetried");
+        let ends = matches!(&*event.event_type, "ExecutionCompleted" | "ExecutionFailed" | "ExecutionCancelled");
         if &*event.event_type == "ExecutionCancelled" {
             // While history is read again, after falling behind, executions of this process are under way.
             self.inner.lock_open().cancel(&event.stream);
+        }
+        if !begins && !ends {
+            // What the engine did itself it knows.
+            if !matches!(event.metadata.actor, Actor::System(_)) {
+                self.nudge(&event.stream);
+            }
+            return;
         }
         match history {
             Some(open) if begins => {
@@ -231,13 +258,44 @@ impl Engine {
     /// Drives an execution in a task of its own.
     fn begin(&self, started: Arc<RecordedEvent>, age: Age) {
         let begun = self.inner.lock_open().begin(&started.stream, started.position, &self.inner.stopping);
-        let Some(cancelled) = begun else { return };
+        if let Some(hold) = begun {
+            self.drive(started, hold, age);
+        }
+    }
+
+    fn drive(&self, started: Arc<RecordedEvent>, hold: Hold, age: Age) {
         let engine = self.clone();
         self.inner.tasks.spawn(async move {
-            if let Some(ended) = Drive::new(&engine, started, cancelled).run(age).await {
+            if let Some(ended) = Drive::new(&engine, started, hold).run(age).await {
                 engine.inner.lock_open().end(&ended);
             }
         });
+    }
+
+    /// Somebody else wrote into an execution's stream.
+    fn nudge(&self, stream: &StreamKey) {
+        let rested = self.inner.lock_open().nudge(stream);
+        if let Some((started, hold)) = rested {
+            self.drive(started, hold, Age::Old);
+        }
+    }
+
+    /// Takes executions up whose time has come.
+    async fn take_up_due(self) {
+        loop {
+            let now_ms = self.inner.parts.clock.now_ms();
+            let (due, next_ms) = self.inner.lock_open().due(now_ms);
+            for (started, hold) in due {
+                self.drive(started, hold, Age::Old);
+            }
+            let wait = next_ms.map(|next_ms| u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0));
+            let wait = wait.map_or(ALARM_LOOK_INTERVAL, Duration::from_millis).min(ALARM_LOOK_INTERVAL);
+            tokio::select! {
+                () = self.inner.stopping.cancelled() => return,
+                () = self.inner.alarm_set.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
     }
 
     async fn remember_settled(self) {

@@ -83,6 +83,19 @@ pub(crate) struct ExecutionRecord {
     row: ExecutionRow,
     completed: u64,
     failed: u64,
+    waits: bool,
+    paused: bool,
+}
+
+impl ExecutionRecord {
+    /// What the status is while it has not ended.
+    fn open_status(&self) -> ExecutionStatus {
+        match (self.paused, self.waits) {
+            (true, _) => ExecutionStatus::Paused,
+            (false, true) => ExecutionStatus::Waiting,
+            (false, false) => ExecutionStatus::Running,
+        }
+    }
 }
 
 /// What an event says about an execution.
@@ -91,8 +104,10 @@ pub(crate) enum ExecutionFact {
     Started { id: ExecutionId, start: Box<Start>, from: Option<ExecutionId> },
     NodeCompleted,
     NodeFailed,
-    Waiting { until_ms: i64 },
+    Waiting { until_ms: Option<i64> },
     Resumed,
+    Paused,
+    Unpaused,
     Cancelled { reason: String },
     Completed { at_ms: i64 },
     Failed { node: Option<String>, error: String, at_ms: i64 },
@@ -118,6 +133,11 @@ struct Continued {
 }
 
 #[derive(Deserialize)]
+struct Retried {
+    start: Start,
+}
+
+#[derive(Deserialize)]
 struct ContinuedAsNew {
     next: ExecutionId,
     at_ms: i64,
@@ -125,7 +145,8 @@ struct ContinuedAsNew {
 
 #[derive(Deserialize)]
 struct Waiting {
-    until_ms: i64,
+    #[serde(default)]
+    until_ms: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +180,10 @@ fn read(event: &RecordedEvent) -> Result<Option<(Key, ExecutionFact)>, FoldError
             let Continued { previous, start } = read_payload::<ExecutionEvent, _>(event)?;
             ExecutionFact::Started { id: key.1, start: Box::new(start), from: Some(previous) }
         }
+        "ExecutionRetried" => {
+            let Retried { start } = read_payload::<ExecutionEvent, _>(event)?;
+            ExecutionFact::Started { id: key.1, start: Box::new(start), from: None }
+        }
         "ExecutionContinuedAsNew" => {
             let ContinuedAsNew { next, at_ms } = read_payload::<ExecutionEvent, _>(event)?;
             ExecutionFact::ContinuedAsNew { next, at_ms }
@@ -170,6 +195,8 @@ fn read(event: &RecordedEvent) -> Result<Option<(Key, ExecutionFact)>, FoldError
             ExecutionFact::Waiting { until_ms }
         }
         "ExecutionResumed" => ExecutionFact::Resumed,
+        "ExecutionPaused" => ExecutionFact::Paused,
+        "ExecutionUnpaused" => ExecutionFact::Unpaused,
         "ExecutionCancelled" => {
             let Cancelled { reason } = read_payload::<ExecutionEvent, _>(event)?;
             ExecutionFact::Cancelled { reason: shorten(reason) }
@@ -206,10 +233,23 @@ fn fold(current: Option<&ExecutionRecord>, fact: ExecutionFact, event: &Recorded
         }
         ExecutionFact::Started { .. } => return Folded::Nothing,
         ExecutionFact::Waiting { until_ms } => {
-            record.row.waiting_until_ms = Some(until_ms);
-            ExecutionStatus::Waiting
+            record.row.waiting_until_ms = until_ms;
+            record.waits = true;
+            record.open_status()
         }
-        ExecutionFact::Resumed => ExecutionStatus::Running,
+        ExecutionFact::Resumed => {
+            record.row.waiting_until_ms = None;
+            record.waits = false;
+            record.open_status()
+        }
+        ExecutionFact::Paused => {
+            record.paused = true;
+            record.open_status()
+        }
+        ExecutionFact::Unpaused => {
+            record.paused = false;
+            record.open_status()
+        }
         ExecutionFact::Cancelled { reason } => {
             record.row.cancel_reason = Some(reason);
             record.row.ended_at_ms = Some(event.recorded_at.timestamp_millis());
@@ -257,17 +297,15 @@ fn started(id: ExecutionId, start: Start, from: Option<ExecutionId>, event: &Rec
         updated_position: event.position,
         revision: event.revision,
     };
-    ExecutionRecord { row, completed: 0, failed: 0 }
+    ExecutionRecord { row, completed: 0, failed: 0, waits: false, paused: false }
 }
 
 fn change_status(mut record: ExecutionRecord, status: ExecutionStatus, event: &RecordedEvent) -> ExecutionRecord {
     record.row.status = status;
     record.row.updated_position = event.position;
     record.row.revision = event.revision;
-    if status != ExecutionStatus::Waiting {
-        record.row.waiting_until_ms = None;
-    }
     if status.has_ended() {
+        record.row.waiting_until_ms = None;
         record.row.nodes_completed = Some(record.completed);
         record.row.nodes_failed = Some(record.failed);
     }
@@ -279,9 +317,10 @@ const MODES: [(ExecutionMode, &str); 2] =
     [(ExecutionMode::Manual, "manual"), (ExecutionMode::Production, "production")];
 
 /// The words that the table holds for statuses.
-const STATUSES: [(ExecutionStatus, &str); 6] = [
+const STATUSES: [(ExecutionStatus, &str); 7] = [
     (ExecutionStatus::Running, "running"),
     (ExecutionStatus::Waiting, "waiting"),
+    (ExecutionStatus::Paused, "paused"),
     (ExecutionStatus::Completed, "completed"),
     (ExecutionStatus::Failed, "failed"),
     (ExecutionStatus::Cancelled, "cancelled"),

@@ -68,6 +68,7 @@ enum What {
     Completed { started_at_ms: i64, duration_us: u64, outputs: Vec<Count>, pinned: bool },
     Failed { started_at_ms: i64, duration_us: u64, error: String, outputs: Option<Vec<Count>> },
     Retried { attempt: u32, error: String },
+    Waiting,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +111,12 @@ struct Failed {
 }
 
 #[derive(Deserialize)]
+struct Waiting {
+    #[serde(default)]
+    run: Option<Run>,
+}
+
+#[derive(Deserialize)]
 struct Retried {
     run: Run,
     attempt: u32,
@@ -138,6 +145,11 @@ fn read_what(event: &RecordedEvent) -> Result<Option<(Run, What)>, FoldError> {
         "NodeRetried" => {
             let Retried { run, attempt, error } = read_payload::<ExecutionEvent, _>(event)?;
             (run, What::Retried { attempt, error: error_message(&error) })
+        }
+        "ExecutionWaiting" => {
+            let Waiting { run } = read_payload::<ExecutionEvent, _>(event)?;
+            let Some(run) = run else { return Ok(None) };
+            (run, What::Waiting)
         }
         // A skipped node has no run; the other events are about the execution.
         _ => {
@@ -197,7 +209,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for NodeRuns {
     const NAME: &'static str = "node_runs";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const CATEGORY: &'static str = ExecutionEvent::CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, ExecutionId, u64);
@@ -240,6 +252,7 @@ impl ReadModel for NodeRuns {
                 row.error = Some(error);
                 row.item_counts = outputs.as_deref().map(counts);
             }
+            What::Waiting => row.status = NodeRunStatus::Waiting,
             What::Retried { attempt, error } => {
                 row.status = NodeRunStatus::Retrying;
                 row.attempts = attempt;
@@ -298,9 +311,10 @@ pub(crate) fn of_execution(
 }
 
 /// The words that the table holds for statuses.
-const STATUSES: [(NodeRunStatus, &str); 5] = [
+const STATUSES: [(NodeRunStatus, &str); 6] = [
     (NodeRunStatus::Scheduled, "scheduled"),
     (NodeRunStatus::Running, "running"),
+    (NodeRunStatus::Waiting, "waiting"),
     (NodeRunStatus::Retrying, "retrying"),
     (NodeRunStatus::Completed, "completed"),
     (NodeRunStatus::Failed, "failed"),
@@ -310,6 +324,7 @@ fn status_word(status: NodeRunStatus) -> &'static str {
     match status {
         NodeRunStatus::Scheduled => "scheduled",
         NodeRunStatus::Running => "running",
+        NodeRunStatus::Waiting => "waiting",
         NodeRunStatus::Retrying => "retrying",
         NodeRunStatus::Completed => "completed",
         NodeRunStatus::Failed => "failed",

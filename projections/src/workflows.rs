@@ -29,6 +29,8 @@ pub struct WorkflowRow {
     pub settings: SettingsSummary,
     /// The newest published version.
     pub published_version: Option<u32>,
+    /// The version that takes calls and schedules.
+    pub active_version: Option<u32>,
     /// Whether it was put away.
     pub archived: bool,
     /// Which events made it.
@@ -79,6 +81,7 @@ pub(crate) enum WorkflowFact {
     Published(u32),
     SettingsChanged(SettingsSummary),
     PinsChanged,
+    Activated(Option<u32>),
     Archived,
 }
 
@@ -91,6 +94,7 @@ static TABLE: Table = Table {
         integer("node_count"),
         text("settings"),
         integer("published_version").optional(),
+        integer("active_version").optional(),
         integer("archived"),
         Provenance::COLUMNS[0],
         Provenance::COLUMNS[1],
@@ -103,7 +107,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Workflows {
     const NAME: &'static str = "workflows";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const CATEGORY: &'static str = WorkflowEvent::CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, WorkflowId);
@@ -124,6 +128,9 @@ impl ReadModel for Workflows {
             WorkflowEvent::WorkflowVersionPublished { version } => WorkflowFact::Published(version),
             WorkflowEvent::WorkflowSettingsChanged { settings } => WorkflowFact::SettingsChanged((&settings).into()),
             WorkflowEvent::WorkflowPinsChanged { .. } => WorkflowFact::PinsChanged,
+            WorkflowEvent::WorkflowActivated { version } => WorkflowFact::Activated(Some(version)),
+            WorkflowEvent::WorkflowDeactivated {} => WorkflowFact::Activated(None),
+            WorkflowEvent::WorkflowTestListeningStarted { .. } => return Ok(None),
             WorkflowEvent::WorkflowArchived {} => WorkflowFact::Archived,
         };
         Ok(Some((key, fact)))
@@ -138,6 +145,7 @@ impl ReadModel for Workflows {
                 node_count: 0,
                 settings: SettingsSummary::default(),
                 published_version: None,
+                active_version: None,
                 archived: false,
                 provenance: Provenance::created_by(event),
             },
@@ -152,7 +160,11 @@ impl ReadModel for Workflows {
             WorkflowFact::Published(version) => row.published_version = Some(version),
             WorkflowFact::SettingsChanged(settings) => row.settings = settings,
             WorkflowFact::PinsChanged => {}
-            WorkflowFact::Archived => row.archived = true,
+            WorkflowFact::Activated(version) => row.active_version = version,
+            WorkflowFact::Archived => {
+                row.archived = true;
+                row.active_version = None;
+            }
         }
         Folded::Version(row)
     }
@@ -171,6 +183,7 @@ impl ReadModel for Workflows {
             row.node_count.into(),
             Value::json(&row.settings)?,
             row.published_version.into(),
+            row.active_version.into(),
             row.archived.into(),
         ]);
         values.extend(row.provenance.values());
@@ -210,6 +223,7 @@ pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<WorkflowRow, StorageErro
         node_count: cells.take()?,
         settings: cells.take_json()?,
         published_version: cells.take()?,
+        active_version: cells.take()?,
         archived: cells.take()?,
         provenance: Provenance::take(cells, from)?,
     })

@@ -97,6 +97,7 @@ impl App {
             bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),
+            public_url: Arc::from(config.public_url()),
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),

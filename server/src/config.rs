@@ -42,6 +42,16 @@ pub struct Config {
         help_heading = "Settings"
     )]
     pub timezone: Tz,
+    /// Address at which this deployment is reached from outside: what webhooks and waiting executions give as their own.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_PUBLIC_URL",
+        value_name = "URL",
+        default_value = "http://localhost:8080",
+        help_heading = "Settings"
+    )]
+    pub public_url: String,
     /// Private or loopback hosts that HTTP Request nodes may reach, comma-separated (`host` or `host:port`); `*` allows all.
     #[arg(
         long,
@@ -127,6 +137,11 @@ impl Config {
     pub fn worker_threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         self.workers.unwrap_or(processors).clamp(1, 256)
+    }
+
+    /// Where this deployment is reached from outside, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        self.public_url.trim_end_matches('/')
     }
 
     /// Which addresses HTTP Request nodes may reach.

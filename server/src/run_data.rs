@@ -54,7 +54,7 @@ fn status(status: ExecutionStatus) -> &'static str {
     match status {
         ExecutionStatus::New => "new",
         ExecutionStatus::Running => "running",
-        ExecutionStatus::Waiting => "waiting",
+        ExecutionStatus::Waiting | ExecutionStatus::Paused => "waiting",
         ExecutionStatus::Completed => "success",
         ExecutionStatus::Failed => "error",
         ExecutionStatus::Cancelled => "canceled",

@@ -42,7 +42,7 @@ pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E
     let name = &recorded.event_type;
     let current = E::current_version(name)
         .ok_or_else(|| unknown(format!("unknown event type '{name}': run the version of Timeloom that wrote it")))?;
-    if recorded.event_version == current {
+    if recorded.event_version == current || E::reads_as_current(name, recorded.event_version) {
         return E::read(recorded.payload.get()).map_err(|error| corrupt(error.to_string()));
     }
     if recorded.event_version > current {

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde_json::Value;
 use timeloom_commands::{Clock, CommandContext, Commands, Ids, ImportWorkflow, StartExecution, SystemIds};
 use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
+use timeloom_domain::execution::{Execution, ExecutionEvent};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId};
 use timeloom_engine::checkpoint::NoCheckpoint;
 use timeloom_engine::node::{Binaries, OutboundPolicy, Services};
@@ -83,14 +83,7 @@ impl Product {
     pub(crate) async fn run(&self, workflow: &Value) -> Execution {
         let import = ImportWorkflow { workflow_id: None, source: workflow.to_string().into_bytes() };
         let workflow_id = self.commands.import_workflow(&self.context(), import).await.unwrap().value;
-        let start = StartExecution {
-            execution_id: None,
-            workflow_id,
-            version: None,
-            mode: ExecutionMode::Manual,
-            start_node: None,
-            items: None,
-        };
+        let start = StartExecution::by_hand(workflow_id);
         let execution = self.commands.start_execution(&self.context(), start).await.unwrap().value;
         tokio::time::timeout(EXECUTION_TIME_MAX, self.ended(execution)).await.unwrap()
     }

@@ -10,7 +10,6 @@ use timeloom_commands::{
     Clock, CommandContext, CommandError, Commands, Ids, ImportWorkflow, Keeping, Outcome, StartExecution,
 };
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, Ports};
-use timeloom_domain::execution::ExecutionMode;
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_store::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, MemoryLog, Position, RecordedEvent, Revision,
@@ -168,8 +167,7 @@ impl World {
 
 /// A manual run of the draft.
 pub(crate) fn by_hand(workflow_id: WorkflowId) -> StartExecution {
-    let (execution_id, version, start_node, items) = (None, None, None, None);
-    StartExecution { execution_id, workflow_id, version, mode: ExecutionMode::Manual, start_node, items }
+    StartExecution::by_hand(workflow_id)
 }
 
 fn catalogue() -> NodeCatalogue {

@@ -8,7 +8,7 @@ mod validate;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::item::{Item, JsonObject};
@@ -32,6 +32,9 @@ pub type OutputConnections = Vec<Option<Vec<Connection>>>;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowDefinition {
+    /// Id that the workflow has in the file: other files of the same owner name it by this.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
+    pub id: Option<String>,
     /// Name that people gave it.
     #[serde(default)]
     pub name: String,
@@ -87,6 +90,9 @@ pub struct Node {
     /// Pause between attempts in milliseconds, 0 to 5,000; 1,000 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_between_tries: Option<f64>,
+    /// Seconds after which an attempt at the node is stopped; absent for the deployment's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
     /// Use only the first item of each input.
     #[serde(default, skip_serializing_if = "is_false")]
     pub execute_once: bool,
@@ -166,6 +172,18 @@ pub struct Settings {
     /// Workflow to start when an execution fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_workflow: Option<String>,
+    /// Most executions of this workflow at once; more wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Of those that wait for a place, the one with the highest priority is next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// Whether branches run at the same time; otherwise one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_branches: Option<bool>,
+    /// What a step of this workflow survives before the next begins: `strict` (the loss of power) or `relaxed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<WorkflowDurability>,
     /// Settings that we keep for the file's owner and do not use.
     #[serde(flatten)]
     pub extra: JsonObject,
@@ -176,6 +194,16 @@ impl Settings {
     pub fn order(&self) -> ExecutionOrder {
         if self.execution_order.as_deref() == Some("v1") { ExecutionOrder::V1 } else { ExecutionOrder::V0 }
     }
+}
+
+/// What an acknowledged step of a workflow survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkflowDurability {
+    /// The loss of power.
+    Strict,
+    /// The end of the process; of the loss of power all but the last moments.
+    Relaxed,
 }
 
 /// The order in which branches run.
@@ -201,6 +229,15 @@ fn is_false(value: &bool) -> bool {
 
 fn main_kind() -> String {
     "main".to_owned()
+}
+
+/// Files name a workflow by text or by number.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Option::<Value>::deserialize(deserializer)? {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    })
 }
 
 /// Pinned items may be written bare (`{"a": 1}`) or wrapped (`{"json": {"a": 1}}`).

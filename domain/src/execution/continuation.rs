@@ -39,6 +39,19 @@ pub struct Continuation {
     pub at_ms: i64,
 }
 
+/// How an execution begins that goes on from where another one ended. What the nodes gave until then is read there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetryFacts {
+    /// The execution that ended: its last link.
+    pub of: ExecutionId,
+    /// Up to where that one counts: a revision of its stream.
+    pub revision: u64,
+    /// How this one began: the workflow that it runs, and what was asked for. It has no items of its own.
+    pub start: StartFacts,
+    /// Node runs before: the next one has this place in the order of all.
+    pub earlier_runs: usize,
+}
+
 /// A node that is to run, with its input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DueNode {

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Continuation, frequent};
+use super::{
+    Breakpoint, Continuation, PauseReason, Response, ResumeCause, ResumeRule, RetryFacts, RunOptions, TriggerFacts,
+    frequent,
+};
 use crate::event::Event;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::item::{Item, JsonObject, Outputs, Source};
@@ -84,17 +87,89 @@ pub enum ExecutionEvent {
         /// Why.
         reason: String,
     },
-    /// It sleeps until a time.
+    /// A node waits: until a time, a request, or a person says so.
     ExecutionWaiting {
         /// Name of the node that waits.
         node: String,
-        /// Until when, in milliseconds since 1970.
-        until_ms: i64,
+        /// Until when at the longest, in milliseconds since 1970; absent for as long as it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until_ms: Option<i64>,
+        /// The node run that waits; absent in old events.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<NodeFacts>,
+        /// By what it may be called to go on before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<ResumeRule>,
     },
-    /// It goes on.
+    /// The wait is over.
     ExecutionResumed {
         /// Name of the node that had waited.
         node: String,
+        /// What ended the wait; absent in old events.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<ResumeCause>,
+        /// What the node gives now; absent: its input.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        items: Option<Vec<Item>>,
+    },
+    /// It stands still, whatever is due, until it is let go.
+    ExecutionPaused {
+        /// Why.
+        reason: PauseReason,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// It is let go.
+    ExecutionUnpaused {
+        /// Whether it pauses again before the node after the next.
+        #[serde(default, skip_serializing_if = "is_false")]
+        step: bool,
+    },
+    /// Where it pauses was changed.
+    ExecutionBreakpointsChanged {
+        /// All breakpoints that count from now on.
+        breakpoints: Vec<Breakpoint>,
+    },
+    /// Another process runs it from here on.
+    ExecutionTakenOver {
+        /// The process.
+        worker: String,
+        /// Which ownership of its shard this is: each is greater than the one before.
+        epoch: u64,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// The request that started it is answered.
+    ExecutionResponded {
+        /// The node that answers; absent where the answer follows from the end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+        /// The answer.
+        response: Response,
+        /// Whether more of the same answer follows.
+        #[serde(default, skip_serializing_if = "is_false")]
+        more: bool,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// A node noted facts by which the execution can be found.
+    ExecutionDataSaved {
+        /// Name of the node.
+        node: String,
+        /// The facts.
+        data: BTreeMap<String, String>,
+    },
+    /// It began in the middle: an execution that failed is tried again from the node that failed.
+    ExecutionRetried(Box<RetryFacts>),
+    /// After its end: it is tried again.
+    ExecutionRetriedAs {
+        /// The new execution.
+        execution: ExecutionId,
+    },
+    /// After its end: nobody needs to look at its failure any more.
+    ExecutionDismissed {
+        /// Why, in the person's words.
+        reason: String,
     },
     /// Somebody stopped it.
     ExecutionCancelled {
@@ -149,13 +224,33 @@ pub struct StartFacts {
     pub seed: u64,
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
+    /// What started it; absent for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<TriggerFacts>,
+    /// How it is to be run.
+    #[serde(default, skip_serializing_if = "RunOptions::is_default")]
+    pub options: RunOptions,
 }
 
 impl StartFacts {
+    /// What a request has to know to make this execution go on, besides its id.
+    pub fn resume_token(&self, execution: ExecutionId) -> String {
+        let (high, low) = execution.0.as_u64_pair();
+        let first = mixed(self.seed ^ high);
+        format!("{first:016x}{:016x}", mixed(first.wrapping_add(mixed(self.seed)) ^ low))
+    }
+
     /// The same without the items for the start node.
     #[must_use]
     pub fn without_items(&self) -> Self {
-        Self { items: Vec::new(), pins: self.pins.clone(), start_node: self.start_node.clone(), ..*self }
+        Self {
+            items: Vec::new(),
+            pins: self.pins.clone(),
+            start_node: self.start_node.clone(),
+            trigger: self.trigger.clone(),
+            options: self.options.clone(),
+            ..*self
+        }
     }
 }
 
@@ -182,6 +277,14 @@ pub struct NodeFacts {
     pub sources: Vec<Option<Source>>,
 }
 
+/// A number that tells as little as possible of the one it was made from (the finaliser of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -189,21 +292,36 @@ fn is_false(value: &bool) -> bool {
 impl Event for ExecutionEvent {
     const CATEGORY: &'static str = "execution";
     const TYPES: &'static [(&'static str, u16)] = &[
-        ("ExecutionStarted", 1),
+        ("ExecutionStarted", 2),
         ("NodeScheduled", 1),
         ("NodeStarted", 1),
         ("NodeCompleted", 1),
         ("NodeFailed", 1),
         ("NodeRetried", 1),
         ("NodeSkipped", 1),
-        ("ExecutionWaiting", 1),
-        ("ExecutionResumed", 1),
+        ("ExecutionWaiting", 2),
+        ("ExecutionResumed", 2),
+        ("ExecutionPaused", 1),
+        ("ExecutionUnpaused", 1),
+        ("ExecutionBreakpointsChanged", 1),
+        ("ExecutionTakenOver", 1),
+        ("ExecutionResponded", 1),
+        ("ExecutionDataSaved", 1),
+        ("ExecutionRetried", 1),
+        ("ExecutionRetriedAs", 1),
+        ("ExecutionDismissed", 1),
         ("ExecutionCancelled", 1),
         ("ExecutionCompleted", 1),
         ("ExecutionFailed", 1),
         ("ExecutionContinuedAsNew", 1),
-        ("ExecutionContinued", 1),
+        ("ExecutionContinued", 2),
     ];
+
+    /// The newer versions have optional fields more.
+    fn reads_as_current(event_type: &str, version: u16) -> bool {
+        version == 1
+            && matches!(event_type, "ExecutionStarted" | "ExecutionWaiting" | "ExecutionResumed" | "ExecutionContinued")
+    }
 
     fn read(payload: &str) -> Result<Self, serde_json::Error> {
         frequent::read(payload).map_or_else(|| serde_json::from_str(payload), Ok)
@@ -220,6 +338,15 @@ impl Event for ExecutionEvent {
             Self::NodeSkipped { .. } => "NodeSkipped",
             Self::ExecutionWaiting { .. } => "ExecutionWaiting",
             Self::ExecutionResumed { .. } => "ExecutionResumed",
+            Self::ExecutionPaused { .. } => "ExecutionPaused",
+            Self::ExecutionUnpaused { .. } => "ExecutionUnpaused",
+            Self::ExecutionBreakpointsChanged { .. } => "ExecutionBreakpointsChanged",
+            Self::ExecutionTakenOver { .. } => "ExecutionTakenOver",
+            Self::ExecutionResponded { .. } => "ExecutionResponded",
+            Self::ExecutionDataSaved { .. } => "ExecutionDataSaved",
+            Self::ExecutionRetried(_) => "ExecutionRetried",
+            Self::ExecutionRetriedAs { .. } => "ExecutionRetriedAs",
+            Self::ExecutionDismissed { .. } => "ExecutionDismissed",
             Self::ExecutionCancelled { .. } => "ExecutionCancelled",
             Self::ExecutionCompleted { .. } => "ExecutionCompleted",
             Self::ExecutionFailed { .. } => "ExecutionFailed",

@@ -7,11 +7,15 @@ mod command;
 mod continuation;
 mod event;
 mod frequent;
+mod origin;
 mod refusal;
+mod response;
 mod state;
 
 pub use command::ExecutionCommand;
-pub use continuation::{ChainPlace, Continuation, DueNode, WaitingNode};
+pub use continuation::{ChainPlace, Continuation, DueNode, RetryFacts, WaitingNode};
 pub use event::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+pub use origin::{Breakpoint, PauseReason, ResumeCause, ResumeKind, ResumeRule, RunOptions, TriggerFacts};
 pub use refusal::ExecutionRefusal;
-pub use state::{Execution, ExecutionStatus, NodeRunState, NodeRunStatus};
+pub use response::{Response, ResponseBody};
+pub use state::{Execution, ExecutionStatus, NodeRunState, NodeRunStatus, Wait};

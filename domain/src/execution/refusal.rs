@@ -17,6 +17,15 @@ pub enum ExecutionRefusal {
     /// It goes on in another stream.
     #[error("the execution goes on as {0}: use that id")]
     Continued(ExecutionId),
+    /// It waits for nothing.
+    #[error("the execution does not wait at this moment: look at its state")]
+    NotWaiting,
+    /// It did not fail.
+    #[error("the execution is {0}: only one that failed or was cancelled can be retried or dismissed")]
+    NotFailed(&'static str),
+    /// A breakpoint names no node.
+    #[error("a breakpoint needs the name of a node")]
+    EmptyBreakpoint,
     /// The engine recorded something that cannot follow.
     #[error("'{event}' of node '{node}' cannot follow: {detail}")]
     OutOfOrder {

@@ -1,9 +1,14 @@
 //! The folded execution, and its decisions.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ChainPlace, Continuation, ExecutionCommand, ExecutionEvent, ExecutionRefusal, NodeFacts, StartFacts};
+use super::{
+    Breakpoint, ChainPlace, Continuation, ExecutionCommand, ExecutionEvent, ExecutionRefusal, NodeFacts, PauseReason,
+    Response, ResumeRule, StartFacts,
+};
 use crate::event::{Aggregate, Event};
 use crate::ids::ExecutionId;
 use crate::item::{JsonObject, Outputs, Source};
@@ -30,10 +35,45 @@ pub struct Execution {
     pub error: Option<Value>,
     /// The node to blame, when it failed.
     pub failed_node: Option<String>,
-    /// Until when it sleeps, in milliseconds since 1970.
-    pub waiting_until_ms: Option<i64>,
+    /// For what it waits, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Wait>,
+    /// Why it stands still, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PauseReason>,
+    /// Before which nodes it pauses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakpoints: Vec<Breakpoint>,
+    /// What it answered to the request that started it; of an answer in parts the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Box<Response>>,
+    /// Facts that nodes noted about it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
+    /// The process that took it over last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// Executions that tried it again after its failure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retried_as: Vec<ExecutionId>,
+    /// Why its failure needs no attention any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dismissed: Option<String>,
     /// When it ended by itself, in milliseconds since 1970; of a cancelled one the recording time of that event tells.
     pub ended_at_ms: Option<i64>,
+}
+
+/// For what an execution waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// Name of the node that waits.
+    pub node: String,
+    /// Until when at the longest, in milliseconds since 1970; absent for as long as it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
+    /// By what it may be called to go on before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<ResumeRule>,
 }
 
 /// How far an execution is.
@@ -45,8 +85,10 @@ pub enum ExecutionStatus {
     New,
     /// Nodes run.
     Running,
-    /// It sleeps.
+    /// A node waits for a time, a request or a person.
     Waiting,
+    /// It stands still until it is let go.
+    Paused,
     /// Every branch ended.
     Completed,
     /// A node failed.
@@ -69,6 +111,7 @@ impl ExecutionStatus {
             Self::New => "new",
             Self::Running => "running",
             Self::Waiting => "waiting",
+            Self::Paused => "paused",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -112,6 +155,8 @@ pub enum NodeRunStatus {
     Scheduled,
     /// An attempt is under way.
     Running,
+    /// It waits for a time, a request or a person.
+    Waiting,
     /// Between two attempts.
     Retrying,
     /// It gave its output.
@@ -133,6 +178,16 @@ impl NodeRunState {
 }
 
 impl Execution {
+    /// Node runs, those of earlier links counted, before the first that did not come to its end.
+    pub fn finished_runs(&self) -> usize {
+        let has_finished = |run: &&NodeRunState| match run.status {
+            NodeRunStatus::Completed => true,
+            NodeRunStatus::Failed => run.outputs.is_some(),
+            _ => false,
+        };
+        self.earlier_runs + self.node_runs.iter().take_while(has_finished).count()
+    }
+
     /// The newest run of a node.
     pub fn newest_run(&self, node: &str) -> Option<&NodeRunState> {
         self.node_runs.iter().rev().find(|run| run.node == node)
@@ -142,8 +197,17 @@ impl Execution {
     #[must_use]
     pub fn joined(mut self, mut next: Self) -> Self {
         self.node_runs.append(&mut next.node_runs);
-        let Self { status, continued_as, error, failed_node, waiting_until_ms, ended_at_ms, .. } = next;
-        Self { status, continued_as, error, failed_node, waiting_until_ms, ended_at_ms, ..self }
+        let mut data = std::mem::take(&mut self.data);
+        data.append(&mut next.data);
+        Self {
+            start: self.start,
+            continued_from: self.continued_from,
+            earlier_runs: self.earlier_runs,
+            node_runs: self.node_runs,
+            response: next.response.or(self.response),
+            data,
+            ..next
+        }
     }
 
     /// Place of a run among those of this link; `None` for a run of an earlier one.
@@ -175,16 +239,51 @@ impl Execution {
 
     fn end(&mut self, status: ExecutionStatus, at_ms: Option<i64>) {
         self.status = status;
-        self.waiting_until_ms = None;
+        self.waiting = None;
+        self.paused = None;
         self.ended_at_ms = at_ms;
+    }
+
+    /// What the status is while nodes may run, wait or stand still.
+    fn open_status(&self) -> ExecutionStatus {
+        match (&self.paused, &self.waiting) {
+            (Some(_), _) => ExecutionStatus::Paused,
+            (None, Some(_)) => ExecutionStatus::Waiting,
+            (None, None) => ExecutionStatus::Running,
+        }
+    }
+
+    /// Sets the status after `change`; what has ended stays so.
+    fn change_open(&mut self, change: impl FnOnce(&mut Self)) {
+        if !self.status.has_ended() {
+            change(self);
+            self.status = self.open_status();
+        }
     }
 
     fn go_on(&mut self, continuation: &Continuation) {
         let Continuation { previous, root, link, start, earlier_runs, .. } = continuation;
         self.continued_from = Some(ChainPlace { previous: *previous, root: *root, link: *link });
-        self.start = Some(Box::new(start.clone()));
+        self.begin(start);
         self.earlier_runs = *earlier_runs;
+    }
+
+    fn begin(&mut self, start: &StartFacts) {
+        self.breakpoints.clone_from(&start.options.breakpoints);
+        self.start = Some(Box::new(start.clone()));
         self.status = ExecutionStatus::Running;
+    }
+
+    fn check_failed(&self) -> Result<(), ExecutionRefusal> {
+        match self.status {
+            ExecutionStatus::New => Err(ExecutionRefusal::NotFound),
+            ExecutionStatus::Failed | ExecutionStatus::Cancelled => Ok(()),
+            ExecutionStatus::Continued => match self.continued_as {
+                Some(next) => Err(ExecutionRefusal::Continued(next)),
+                None => Err(ExecutionRefusal::NotFailed(self.status.name())),
+            },
+            status => Err(ExecutionRefusal::NotFailed(status.name())),
+        }
     }
 
     fn check_running(&self) -> Result<(), ExecutionRefusal> {
@@ -201,7 +300,8 @@ impl Execution {
         | ExecutionEvent::NodeStarted { run, .. }
         | ExecutionEvent::NodeCompleted { run, .. }
         | ExecutionEvent::NodeFailed { run, .. }
-        | ExecutionEvent::NodeRetried { run, .. }) = event
+        | ExecutionEvent::NodeRetried { run, .. }
+        | ExecutionEvent::ExecutionWaiting { run: Some(run), .. }) = event
         else {
             return Ok(());
         };
@@ -227,7 +327,7 @@ impl Execution {
 }
 
 impl Aggregate for Execution {
-    const FOLD_VERSION: u32 = 1;
+    const FOLD_VERSION: u32 = 2;
 
     type Event = ExecutionEvent;
     type Command = ExecutionCommand;
@@ -235,9 +335,10 @@ impl Aggregate for Execution {
 
     fn apply(&mut self, event: &ExecutionEvent) {
         match event {
-            ExecutionEvent::ExecutionStarted(facts) => {
-                self.start = Some(facts.clone());
-                self.status = ExecutionStatus::Running;
+            ExecutionEvent::ExecutionStarted(facts) => self.begin(facts),
+            ExecutionEvent::ExecutionRetried(retry) => {
+                self.begin(&retry.start);
+                self.earlier_runs = retry.earlier_runs;
             }
             ExecutionEvent::NodeScheduled { run } => {
                 self.run_mut(run);
@@ -274,15 +375,6 @@ impl Aggregate for Execution {
                 state.attempts = *attempt;
                 state.error = Some(error.clone());
             }
-            ExecutionEvent::NodeSkipped { .. } => {}
-            ExecutionEvent::ExecutionWaiting { until_ms, .. } => {
-                self.status = ExecutionStatus::Waiting;
-                self.waiting_until_ms = Some(*until_ms);
-            }
-            ExecutionEvent::ExecutionResumed { .. } => {
-                self.status = ExecutionStatus::Running;
-                self.waiting_until_ms = None;
-            }
             ExecutionEvent::ExecutionCancelled { .. } => self.end(ExecutionStatus::Cancelled, None),
             ExecutionEvent::ExecutionCompleted { at_ms } => self.end(ExecutionStatus::Completed, Some(*at_ms)),
             ExecutionEvent::ExecutionFailed { node, error, at_ms } => {
@@ -295,6 +387,7 @@ impl Aggregate for Execution {
                 self.end(ExecutionStatus::Continued, Some(*at_ms));
             }
             ExecutionEvent::ExecutionContinued(continuation) => self.go_on(continuation),
+            held_up => self.apply_held_up(held_up),
         }
     }
 
@@ -312,24 +405,116 @@ impl Aggregate for Execution {
                 }
                 Ok(vec![ExecutionEvent::ExecutionContinued(continuation.clone())])
             }
-            ExecutionCommand::Cancel { reason } => {
-                if let Some(next) = self.continued_as {
-                    return Err(ExecutionRefusal::Continued(next));
-                }
-                if self.status == ExecutionStatus::Cancelled {
-                    return Ok(Vec::new());
-                }
-                self.check_running()?;
-                Ok(vec![ExecutionEvent::ExecutionCancelled { reason: reason.clone() }])
-            }
-            ExecutionCommand::Record(event) => {
-                self.check_running()?;
-                if matches!(**event, ExecutionEvent::ExecutionStarted(_) | ExecutionEvent::ExecutionContinued(_)) {
+            ExecutionCommand::Retry(retry) => {
+                if self.start.is_some() {
                     return Err(ExecutionRefusal::AlreadyExists);
                 }
-                self.check_order(event)?;
-                Ok(vec![(**event).clone()])
+                Ok(vec![ExecutionEvent::ExecutionRetried(retry.clone())])
             }
+            ExecutionCommand::Record(event) => self.record(event),
+            ExecutionCommand::NoteRetry { execution } => {
+                self.check_failed()?;
+                let known = self.retried_as.contains(execution);
+                Ok(unless(known, || ExecutionEvent::ExecutionRetriedAs { execution: *execution }))
+            }
+            ExecutionCommand::Dismiss { reason } => {
+                self.check_failed()?;
+                Ok(unless(self.dismissed.is_some(), || ExecutionEvent::ExecutionDismissed { reason: reason.clone() }))
+            }
+            ExecutionCommand::Cancel { .. }
+            | ExecutionCommand::Pause { .. }
+            | ExecutionCommand::Unpause { .. }
+            | ExecutionCommand::ChangeBreakpoints { .. }
+            | ExecutionCommand::Resume { .. } => self.control(command),
         }
     }
+}
+
+impl Execution {
+    /// Folds in what is said about how it is run: waits, pauses, answers and notes.
+    fn apply_held_up(&mut self, event: &ExecutionEvent) {
+        match event {
+            ExecutionEvent::ExecutionWaiting { node, until_ms, run, resume } => {
+                if let Some(run) = run {
+                    self.run_mut(run).status = NodeRunStatus::Waiting;
+                }
+                let wait = Wait { node: node.clone(), until_ms: *until_ms, resume: resume.clone() };
+                self.change_open(|execution| execution.waiting = Some(wait));
+            }
+            ExecutionEvent::ExecutionResumed { .. } => self.change_open(|execution| execution.waiting = None),
+            ExecutionEvent::ExecutionPaused { reason, .. } => {
+                self.change_open(|execution| execution.paused = Some(reason.clone()));
+            }
+            ExecutionEvent::ExecutionUnpaused { .. } => self.change_open(|execution| execution.paused = None),
+            ExecutionEvent::ExecutionBreakpointsChanged { breakpoints } => self.breakpoints.clone_from(breakpoints),
+            ExecutionEvent::ExecutionTakenOver { worker, .. } => self.worker = Some(worker.clone()),
+            ExecutionEvent::ExecutionResponded { response, .. } => self.response = Some(Box::new(response.clone())),
+            ExecutionEvent::ExecutionDataSaved { data, .. } => self.data.extend(data.clone()),
+            ExecutionEvent::ExecutionRetriedAs { execution } => self.retried_as.push(*execution),
+            ExecutionEvent::ExecutionDismissed { reason } => self.dismissed = Some(reason.clone()),
+            _ => {}
+        }
+    }
+
+    /// What people ask of an execution under way.
+    fn control(&self, command: &ExecutionCommand) -> Result<Vec<ExecutionEvent>, ExecutionRefusal> {
+        if let Some(next) = self.continued_as {
+            return Err(ExecutionRefusal::Continued(next));
+        }
+        if matches!(command, ExecutionCommand::Cancel { .. }) && self.status == ExecutionStatus::Cancelled {
+            return Ok(Vec::new());
+        }
+        self.check_running()?;
+        let event = match command {
+            ExecutionCommand::Cancel { reason } => ExecutionEvent::ExecutionCancelled { reason: reason.clone() },
+            ExecutionCommand::Pause { .. } if self.paused.is_some() => return Ok(Vec::new()),
+            ExecutionCommand::Pause { reason, at_ms } => ExecutionEvent::ExecutionPaused {
+                reason: PauseReason::Requested { reason: reason.clone() },
+                at_ms: *at_ms,
+            },
+            ExecutionCommand::Unpause { .. } if self.paused.is_none() => return Ok(Vec::new()),
+            ExecutionCommand::Unpause { step } => ExecutionEvent::ExecutionUnpaused { step: *step },
+            ExecutionCommand::ChangeBreakpoints { breakpoints } if *breakpoints == self.breakpoints => {
+                return Ok(Vec::new());
+            }
+            ExecutionCommand::ChangeBreakpoints { breakpoints } => {
+                if breakpoints.iter().any(|breakpoint| breakpoint.node.is_empty()) {
+                    return Err(ExecutionRefusal::EmptyBreakpoint);
+                }
+                ExecutionEvent::ExecutionBreakpointsChanged { breakpoints: breakpoints.clone() }
+            }
+            ExecutionCommand::Resume { cause, items } => {
+                let wait = self.waiting.as_ref().ok_or(ExecutionRefusal::NotWaiting)?;
+                let (node, cause, items) = (wait.node.clone(), Some(*cause), items.clone());
+                ExecutionEvent::ExecutionResumed { node, cause, items }
+            }
+            _ => return Ok(Vec::new()),
+        };
+        Ok(vec![event])
+    }
+
+    /// What the engine did.
+    fn record(&self, event: &ExecutionEvent) -> Result<Vec<ExecutionEvent>, ExecutionRefusal> {
+        self.check_running()?;
+        if begins(event) {
+            return Err(ExecutionRefusal::AlreadyExists);
+        }
+        self.check_order(event)?;
+        Ok(vec![event.clone()])
+    }
+}
+
+/// Whether a stream begins with such an event.
+fn begins(event: &ExecutionEvent) -> bool {
+    matches!(
+        event,
+        ExecutionEvent::ExecutionStarted(_)
+            | ExecutionEvent::ExecutionContinued(_)
+            | ExecutionEvent::ExecutionRetried(_)
+    )
+}
+
+/// No event when it `is_so` already.
+fn unless(is_so: bool, event: impl FnOnce() -> ExecutionEvent) -> Vec<ExecutionEvent> {
+    if is_so { Vec::new() } else { vec![event()] }
 }

@@ -32,6 +32,18 @@ pub enum WorkflowCommand {
         /// The items; `None` unpins.
         items: Option<Vec<Item>>,
     },
+    /// Let a version take calls and schedules.
+    Activate {
+        /// The version; `None` takes the newest.
+        version: Option<u32>,
+    },
+    /// Let it take no calls and schedules any more.
+    Deactivate,
+    /// Let the draft take one call at its test address.
+    ListenForTest {
+        /// Until when, in milliseconds since 1970.
+        until_ms: i64,
+    },
     /// Put it away.
     Archive,
 }

@@ -39,6 +39,18 @@ pub enum WorkflowEvent {
         /// The items; absent = unpinned.
         items: Option<Vec<Item>>,
     },
+    /// A version takes calls and schedules from now on, in place of any other.
+    WorkflowActivated {
+        /// The version.
+        version: u32,
+    },
+    /// It takes no calls and schedules any more.
+    WorkflowDeactivated {},
+    /// The draft takes one call at its test address.
+    WorkflowTestListeningStarted {
+        /// Until when, in milliseconds since 1970.
+        until_ms: i64,
+    },
     /// It was put away: it takes no more changes and starts no more executions.
     WorkflowArchived {},
 }
@@ -46,13 +58,21 @@ pub enum WorkflowEvent {
 impl Event for WorkflowEvent {
     const CATEGORY: &'static str = "workflow";
     const TYPES: &'static [(&'static str, u16)] = &[
-        ("WorkflowCreated", 1),
-        ("WorkflowUpdated", 1),
+        ("WorkflowCreated", 2),
+        ("WorkflowUpdated", 2),
         ("WorkflowVersionPublished", 1),
         ("WorkflowSettingsChanged", 1),
         ("WorkflowPinsChanged", 1),
+        ("WorkflowActivated", 1),
+        ("WorkflowDeactivated", 1),
+        ("WorkflowTestListeningStarted", 1),
         ("WorkflowArchived", 1),
     ];
+
+    /// Definitions have optional fields more.
+    fn reads_as_current(event_type: &str, version: u16) -> bool {
+        version == 1 && matches!(event_type, "WorkflowCreated" | "WorkflowUpdated")
+    }
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -61,6 +81,9 @@ impl Event for WorkflowEvent {
             Self::WorkflowVersionPublished { .. } => "WorkflowVersionPublished",
             Self::WorkflowSettingsChanged { .. } => "WorkflowSettingsChanged",
             Self::WorkflowPinsChanged { .. } => "WorkflowPinsChanged",
+            Self::WorkflowActivated { .. } => "WorkflowActivated",
+            Self::WorkflowDeactivated {} => "WorkflowDeactivated",
+            Self::WorkflowTestListeningStarted { .. } => "WorkflowTestListeningStarted",
             Self::WorkflowArchived {} => "WorkflowArchived",
         }
     }

@@ -12,6 +12,12 @@ pub enum WorkflowRefusal {
     /// It was put away.
     #[error("the workflow is archived and takes no changes: import its file as a new workflow")]
     Archived,
+    /// No version was published.
+    #[error("the workflow has no published version: publish it first, drafts are never active")]
+    NotPublished,
+    /// There is no such version.
+    #[error("the workflow has no version {0}: list its versions")]
+    UnknownVersion(u32),
     /// The node is not in the draft.
     #[error("the workflow has no node named '{0}'")]
     UnknownNode(String),

@@ -15,6 +15,12 @@ pub struct Workflow {
     pub draft: Option<Arc<WorkflowDefinition>>,
     /// Published versions, oldest first.
     pub versions: Vec<PublishedVersion>,
+    /// The version that takes calls and schedules; `None` when none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_version: Option<u32>,
+    /// Until when the draft takes a call at its test address, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_until_ms: Option<i64>,
     /// Whether it was put away.
     pub archived: bool,
 }
@@ -52,7 +58,7 @@ impl Workflow {
 }
 
 impl Aggregate for Workflow {
-    const FOLD_VERSION: u32 = 1;
+    const FOLD_VERSION: u32 = 2;
 
     type Event = WorkflowEvent;
     type Command = WorkflowCommand;
@@ -79,7 +85,14 @@ impl Aggregate for Workflow {
                     draft.pin_data.remove(node);
                 }
             }),
-            WorkflowEvent::WorkflowArchived {} => self.archived = true,
+            WorkflowEvent::WorkflowActivated { version } => self.active_version = Some(*version),
+            WorkflowEvent::WorkflowDeactivated {} => self.active_version = None,
+            WorkflowEvent::WorkflowTestListeningStarted { until_ms } => self.test_until_ms = Some(*until_ms),
+            WorkflowEvent::WorkflowArchived {} => {
+                self.archived = true;
+                self.active_version = None;
+                self.test_until_ms = None;
+            }
         }
     }
 
@@ -103,9 +116,14 @@ impl Aggregate for Workflow {
                 if newest.is_some_and(|published| *published.definition == *draft) {
                     return Ok(Vec::new());
                 }
-                WorkflowEvent::WorkflowVersionPublished {
-                    version: newest.map_or(1, |published| published.version.saturating_add(1)),
-                }
+                let version = newest.map_or(1, |published| published.version.saturating_add(1));
+                let published = WorkflowEvent::WorkflowVersionPublished { version };
+                // What is active is what was published last: an old version never lives on beside a new one.
+                let activated = self.active_version.map(|_| WorkflowEvent::WorkflowActivated { version });
+                return Ok(std::iter::once(published).chain(activated).collect());
+            }
+            WorkflowCommand::Activate { .. } | WorkflowCommand::Deactivate | WorkflowCommand::ListenForTest { .. } => {
+                return self.decide_on_triggers(command);
             }
             WorkflowCommand::ChangeSettings { settings } => {
                 if self.existing()?.settings == *settings {
@@ -130,6 +148,40 @@ impl Aggregate for Workflow {
                 self.existing()?;
                 WorkflowEvent::WorkflowArchived {}
             }
+        };
+        Ok(vec![event])
+    }
+}
+
+impl Workflow {
+    /// Whether its triggers are listened to.
+    fn decide_on_triggers(&self, command: &WorkflowCommand) -> Result<Vec<WorkflowEvent>, WorkflowRefusal> {
+        self.existing()?;
+        let event = match command {
+            WorkflowCommand::Activate { version } => {
+                let newest = self.versions.last().ok_or(WorkflowRefusal::NotPublished)?.version;
+                let version = version.unwrap_or(newest);
+                if self.definition(Some(version)).is_none() {
+                    return Err(WorkflowRefusal::UnknownVersion(version));
+                }
+                if self.active_version == Some(version) {
+                    return Ok(Vec::new());
+                }
+                WorkflowEvent::WorkflowActivated { version }
+            }
+            WorkflowCommand::Deactivate => {
+                if self.active_version.is_none() {
+                    return Ok(Vec::new());
+                }
+                WorkflowEvent::WorkflowDeactivated {}
+            }
+            WorkflowCommand::ListenForTest { until_ms } => {
+                if self.test_until_ms == Some(*until_ms) {
+                    return Ok(Vec::new());
+                }
+                WorkflowEvent::WorkflowTestListeningStarted { until_ms: *until_ms }
+            }
+            _ => return Ok(Vec::new()),
         };
         Ok(vec![event])
     }

@@ -71,14 +71,15 @@ fn an_execution_starts_once() {
 
 #[test]
 fn a_running_or_sleeping_execution_can_be_cancelled_and_an_ended_one_cannot() {
-    let waiting = ExecutionEvent::ExecutionWaiting { node: "Wait".to_owned(), until_ms: 9_000 };
+    let waiting =
+        ExecutionEvent::ExecutionWaiting { node: "Wait".to_owned(), until_ms: Some(9_000), run: None, resume: None };
     given::<Execution>([started()]).when(cancel()).then([cancelled()]);
     given::<Execution>([started(), waiting.clone()]).when(cancel()).then([cancelled()]);
     given::<Execution>([started(), cancelled()]).when(cancel()).changes_nothing();
     given::<Execution>([started(), ended()]).when(cancel()).refused(ExecutionRefusal::Ended("completed"));
     given::<Execution>([]).when(cancel()).refused(ExecutionRefusal::NotFound);
     let stopped = given::<Execution>([started(), waiting, cancelled()]).state;
-    assert_eq!((stopped.status, stopped.waiting_until_ms), (ExecutionStatus::Cancelled, None));
+    assert_eq!((stopped.status, stopped.waiting.clone()), (ExecutionStatus::Cancelled, None));
 }
 
 #[test]
@@ -170,12 +171,16 @@ fn a_failed_execution_says_which_node_and_why() {
 
 #[test]
 fn a_sleeping_execution_wakes() {
-    let waiting = ExecutionEvent::ExecutionWaiting { node: "Wait".to_owned(), until_ms: 9_000 };
+    let waiting =
+        ExecutionEvent::ExecutionWaiting { node: "Wait".to_owned(), until_ms: Some(9_000), run: None, resume: None };
     let asleep = given::<Execution>([started(), waiting.clone()]).state;
-    assert_eq!((asleep.status, asleep.waiting_until_ms), (ExecutionStatus::Waiting, Some(9_000)));
-    let resumed = ExecutionEvent::ExecutionResumed { node: "Wait".to_owned() };
+    assert_eq!(
+        (asleep.status, asleep.waiting.as_ref().and_then(|wait| wait.until_ms)),
+        (ExecutionStatus::Waiting, Some(9_000))
+    );
+    let resumed = ExecutionEvent::ExecutionResumed { node: "Wait".to_owned(), cause: None, items: None };
     let awake = given::<Execution>([started(), waiting, resumed]).state;
-    assert_eq!((awake.status, awake.waiting_until_ms), (ExecutionStatus::Running, None));
+    assert_eq!((awake.status, awake.waiting.clone()), (ExecutionStatus::Running, None));
 }
 
 fn continued() -> ExecutionEvent {

@@ -9,13 +9,16 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use timeloom_domain::definition::Settings;
 use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::execution::{Execution, ExecutionCommand, ExecutionEvent, NodeFacts};
+use timeloom_domain::execution::{
+    Breakpoint, Execution, ExecutionCommand, ExecutionEvent, NodeFacts, PauseReason, Response, ResponseBody,
+    ResumeCause,
+};
 use timeloom_domain::item::Source;
 use timeloom_domain::model::{Model, ModelCommand, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
 
-use crate::samples::{continuation, definition, item, slug, start};
+use crate::samples::{continuation, definition, item, retry, slug, start};
 
 /// Sends commands one after the other; after each, an aggregate that is folded anew from the stored form of the events
 /// must be in the same state and decide the same.
@@ -97,6 +100,9 @@ fn workflow_command() -> impl Strategy<Value = WorkflowCommand> {
         Just(WorkflowCommand::Publish),
         settings().prop_map(|settings| WorkflowCommand::ChangeSettings { settings }),
         (name(), items()).prop_map(|(node, items)| WorkflowCommand::ChangePins { node, items }),
+        prop::option::of(1..3_u32).prop_map(|version| WorkflowCommand::Activate { version }),
+        Just(WorkflowCommand::Deactivate),
+        any::<i64>().prop_map(|until_ms| WorkflowCommand::ListenForTest { until_ms }),
         Just(WorkflowCommand::Archive),
     ]
 }
@@ -109,6 +115,9 @@ fn workflow_event() -> impl Strategy<Value = WorkflowEvent> {
         any::<u32>().prop_map(|version| WorkflowEvent::WorkflowVersionPublished { version }),
         settings().prop_map(|settings| WorkflowEvent::WorkflowSettingsChanged { settings }),
         (name(), items()).prop_map(|(node, items)| WorkflowEvent::WorkflowPinsChanged { node, items }),
+        any::<u32>().prop_map(|version| WorkflowEvent::WorkflowActivated { version }),
+        Just(WorkflowEvent::WorkflowDeactivated {}),
+        any::<i64>().prop_map(|until_ms| WorkflowEvent::WorkflowTestListeningStarted { until_ms }),
         Just(WorkflowEvent::WorkflowArchived {}),
     ]
 }
@@ -159,10 +168,44 @@ fn execution_event() -> impl Strategy<Value = ExecutionEvent> {
             retry_at_ms: 3
         }),
         name().prop_map(|node| ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() }),
-        (name(), any::<i64>()).prop_map(|(node, until_ms)| ExecutionEvent::ExecutionWaiting { node, until_ms }),
-        name().prop_map(|node| ExecutionEvent::ExecutionResumed { node }),
+        waiting_event(),
         ending_event(),
     ]
+}
+
+fn waiting_event() -> impl Strategy<Value = ExecutionEvent> {
+    let response = || Response { status: 200, headers: Vec::new(), body: ResponseBody::Empty };
+    prop_oneof![
+        (facts(), prop::option::of(any::<i64>())).prop_map(|(run, until_ms)| ExecutionEvent::ExecutionWaiting {
+            node: run.node.clone(),
+            until_ms,
+            run: until_ms.is_some().then_some(run),
+            resume: None,
+        }),
+        (name(), items()).prop_map(|(node, items)| ExecutionEvent::ExecutionResumed { node, cause: None, items }),
+        name().prop_map(|node| ExecutionEvent::ExecutionPaused { reason: PauseReason::Step { node }, at_ms: 5 }),
+        any::<bool>().prop_map(|step| ExecutionEvent::ExecutionUnpaused { step }),
+        breakpoints().prop_map(|breakpoints| ExecutionEvent::ExecutionBreakpointsChanged { breakpoints }),
+        any::<u64>().prop_map(|epoch| ExecutionEvent::ExecutionTakenOver {
+            worker: "other".to_owned(),
+            epoch,
+            at_ms: 6
+        }),
+        any::<bool>().prop_map(move |more| ExecutionEvent::ExecutionResponded {
+            node: None,
+            response: response(),
+            more,
+            at_ms: 7
+        }),
+        name().prop_map(|node| ExecutionEvent::ExecutionDataSaved { data: [(node.clone(), "1".into())].into(), node }),
+        Just(ExecutionEvent::ExecutionRetried(retry())),
+        Just(ExecutionEvent::ExecutionRetriedAs { execution: continuation().root }),
+        Just(ExecutionEvent::ExecutionDismissed { reason: "seen".to_owned() }),
+    ]
+}
+
+fn breakpoints() -> impl Strategy<Value = Vec<Breakpoint>> {
+    prop::collection::vec(name().prop_map(|node| Breakpoint { node, condition: None }), 0..2)
 }
 
 fn ending_event() -> impl Strategy<Value = ExecutionEvent> {
@@ -183,7 +226,14 @@ fn execution_command() -> impl Strategy<Value = ExecutionCommand> {
     prop_oneof![
         1 => Just(ExecutionCommand::Start(start())),
         1 => Just(ExecutionCommand::Continue(continuation())),
+        1 => Just(ExecutionCommand::Retry(retry())),
         1 => Just(ExecutionCommand::Cancel { reason: "enough".to_owned() }),
+        1 => Just(ExecutionCommand::Pause { reason: "wait".to_owned(), at_ms: 8 }),
+        1 => any::<bool>().prop_map(|step| ExecutionCommand::Unpause { step }),
+        1 => breakpoints().prop_map(|breakpoints| ExecutionCommand::ChangeBreakpoints { breakpoints }),
+        1 => items().prop_map(|items| ExecutionCommand::Resume { cause: ResumeCause::Person, items }),
+        1 => Just(ExecutionCommand::NoteRetry { execution: continuation().root }),
+        1 => Just(ExecutionCommand::Dismiss { reason: "seen".to_owned() }),
         8 => execution_event().prop_map(|event| ExecutionCommand::Record(Box::new(event))),
     ]
 }
@@ -295,8 +345,16 @@ proptest! {
         commands in prop::collection::vec(execution_command(), 1..8),
     ) {
         let ended = fold_anything::<Execution>(&[ExecutionEvent::ExecutionStarted(start()), ending]);
+        let outcome = |execution: &Execution| {
+            let Execution { status, node_runs, error, ended_at_ms, continued_as, .. } = execution.clone();
+            (status, node_runs, error, ended_at_ms, continued_as)
+        };
+        let mut noted = ended.clone();
         for command in &commands {
-            prop_assert_eq!(ended.decide(command).unwrap_or_default(), Vec::new());
+            for event in noted.decide(command).unwrap_or_default() {
+                noted.apply(&event);
+            }
+            prop_assert_eq!(outcome(&noted), outcome(&ended));
         }
     }
 

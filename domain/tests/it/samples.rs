@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::definition::{WorkflowDefinition, parse};
-use timeloom_domain::execution::{Continuation, DueNode, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::execution::{Continuation, DueNode, ExecutionMode, NodeFacts, RetryFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
 use timeloom_domain::item::Item;
 use uuid::Uuid;
@@ -88,6 +88,8 @@ pub(crate) fn start() -> Box<StartFacts> {
         pins: [("Set".to_owned(), vec![item(2)])].into(),
         seed: 42,
         at_ms: 1_000,
+        trigger: None,
+        options: RunOptions::default(),
     })
 }
 
@@ -106,6 +108,12 @@ pub(crate) fn continuation() -> Box<Continuation> {
         memory: [("Start".to_owned(), item(3).json)].into(),
         at_ms: 2_000,
     })
+}
+
+/// How an execution began that goes on where the sample execution ended.
+pub(crate) fn retry() -> Box<RetryFacts> {
+    let start = StartFacts { items: Vec::new(), ..*start() };
+    Box::new(RetryFacts { of: ExecutionId(Uuid::from_u128(8)), revision: 4, start, earlier_runs: 1 })
 }
 
 /// The first run of a node.

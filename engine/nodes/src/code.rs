@@ -138,7 +138,7 @@ fn execute(run: &mut NodeRun<'_>, mode: CodeMode, parameter: &str, unwritten: &s
             if let Some(Value::Object(context)) = answer.context {
                 *run.memory = context;
             }
-            Ok(NodeOutput { outputs: vec![answer.items], hints: answer.console })
+            Ok(NodeOutput { outputs: vec![answer.items], hints: answer.console, ..NodeOutput::default() })
         }
         Err(error) => {
             let error = located(error);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op, set,
-    split_in_batches, sticky_note, stop_and_error, switch, transform, xml,
+    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op,
+    respond_to_webhook, set, split_in_batches, sticky_note, stop_and_error, switch, transform, wait, xml,
 };
 
 /// A registry of all built-in node types.
@@ -30,6 +30,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
+        Arc::new(respond_to_webhook::RespondToWebhook),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
@@ -44,6 +45,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::Sort),
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
+        Arc::new(wait::Wait),
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
@@ -80,7 +82,7 @@ mod tests {
         for definition in registry.catalogue().iter() {
             let node_type = registry.get(definition.node_type).unwrap();
             let fits = match node_type.behaviour() {
-                Behaviour::Effect(_) => definition.role == NodeRole::Effect,
+                Behaviour::Effect(_) | Behaviour::Wait(_) => definition.role == NodeRole::Effect,
                 Behaviour::Pure(_) => definition.role == NodeRole::Pure,
                 Behaviour::PassThrough => definition.role != NodeRole::Effect,
             };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Binaries, Expressions, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy, Services,
+    Behaviour, Binaries, Expressions, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -103,7 +103,14 @@ impl<'t> Bench<'t> {
             Behaviour::Pure(node) => self.with_run(|run| node.run(run)),
             Behaviour::PassThrough => panic!("a pass-through node does not run"),
             Behaviour::Effect(_) => panic!("use run_effect"),
+            Behaviour::Wait(_) => panic!("use wait"),
         }
+    }
+
+    /// Asks a node that holds the execution up for what it waits.
+    pub fn wait(&mut self) -> Result<Option<NodeWait>, NodeError> {
+        let Behaviour::Wait(node) = self.node_type.behaviour() else { panic!("use run") };
+        self.with_run(|run| node.wait(run))
     }
 
     /// Runs a node that touches the outside world.

@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::json;
-use timeloom_domain::execution::{ChainPlace, Continuation, DueNode, WaitingNode};
+use timeloom_domain::execution::{ChainPlace, Continuation, DueNode, StartFacts, WaitingNode};
+use timeloom_domain::ids::ExecutionId;
+use uuid::Uuid;
 
+use super::control::Control;
 use super::waiting::{Gathered, Waiting};
 use super::{Entry, Machine, Phase, RunData};
 use crate::plan::Plan;
@@ -15,7 +18,8 @@ use crate::plan::Plan;
 impl Machine {
     /// Whether it stands between two node runs and has more to do: only there may a chain have a seam.
     pub fn may_continue(&self) -> bool {
-        matches!(self.phase, Phase::Running) && !self.is_announced && !self.stack.is_empty()
+        let is_between = matches!(self.phase, Phase::Running) && !self.is_announced && self.wait.is_none();
+        is_between && !self.stack.is_empty() && !self.control.is_paused && !self.is_stepping()
     }
 
     /// What the next link of the chain begins with.
@@ -39,7 +43,7 @@ impl Machine {
             previous,
             root,
             link,
-            start: self.start.without_items(),
+            start: self.start_of_next(),
             earlier_runs: self.execution_index,
             run_counts: run_counts(&self.plan, &self.data),
             due: self.stack.iter().map(due).collect(),
@@ -65,6 +69,10 @@ impl Machine {
             execution_index: continuation.earlier_runs,
             is_announced: false,
             attempts: 0,
+            control: Control::new(&continuation.start),
+            wait: None,
+            has_waited: false,
+            last_run: None,
             plan,
         };
         if let Err(unknown) = machine.restore(continuation) {
@@ -72,6 +80,28 @@ impl Machine {
             machine.phase = Phase::Failed { node: None, error: json!({"name": "Error", "message": message}) };
         }
         machine
+    }
+
+    /// The machine of an execution that tries this one again from where it ended, under a plan that may be newer.
+    #[must_use]
+    pub fn retried(self, plan: Arc<Plan>, start: &StartFacts) -> Self {
+        let nobody = ExecutionId(Uuid::nil());
+        let place = ChainPlace { previous: nobody, root: nobody, link: 0 };
+        let stood = Continuation { start: start.clone(), ..self.continuation(place, start.at_ms) };
+        let data = self.into_data().moved(&plan, &Arc::new(start.clone()));
+        Self::continued(plan, &stood, data)
+    }
+
+    /// What the nodes gave so far, for good.
+    pub fn into_data(self) -> RunData {
+        Arc::unwrap_or_clone(self.data)
+    }
+
+    /// How the execution began, as the next link has it: with the breakpoints that count now.
+    fn start_of_next(&self) -> StartFacts {
+        let mut start = self.start.without_items();
+        start.options.breakpoints.clone_from(&self.control.breakpoints);
+        start
     }
 
     /// Puts back what was due and what waited; `Err` names a node that is not in the workflow.

@@ -5,6 +5,7 @@
 //! execution goes on after a crash and how its history is replayed without touching the world.
 
 mod continuation;
+mod control;
 mod enqueue;
 mod run_data;
 mod waiting;
@@ -19,6 +20,8 @@ use timeloom_domain::item::{Items, Outputs, Source};
 
 use crate::plan::Plan;
 pub use continuation::run_counts;
+use control::Control;
+pub use control::DueWait;
 pub use run_data::{NodeRunData, RunData};
 use waiting::Waiting;
 
@@ -44,6 +47,8 @@ pub enum Action {
         /// What went wrong.
         error: Value,
     },
+    /// Nothing until somebody lets it go on.
+    Rest,
     /// Nothing: it has ended.
     Nothing,
 }
@@ -88,6 +93,10 @@ pub struct Machine {
     /// Whether events have told of the node run that is due.
     is_announced: bool,
     attempts: u32,
+    control: Control,
+    wait: Option<DueWait>,
+    has_waited: bool,
+    last_run: Option<(usize, usize)>,
 }
 
 impl Machine {
@@ -102,6 +111,10 @@ impl Machine {
             execution_index: 0,
             is_announced: false,
             attempts: 0,
+            control: Control::new(&start),
+            wait: None,
+            has_waited: false,
+            last_run: None,
             plan,
             start,
         };
@@ -133,6 +146,16 @@ impl Machine {
         &self.data
     }
 
+    /// The node that ran last, and which of its runs that was.
+    pub fn last_run(&self) -> Option<(usize, usize)> {
+        self.last_run
+    }
+
+    /// Whether it has waited for a time, a request or a person.
+    pub fn has_waited(&self) -> bool {
+        self.has_waited
+    }
+
     /// Items that stand in for a node's output.
     pub fn pinned(&self, node: usize) -> Option<&Vec<timeloom_domain::item::Item>> {
         (self.start.mode == ExecutionMode::Manual).then(|| self.start.pins.get(&self.plan.node(node).name)).flatten()
@@ -144,6 +167,9 @@ impl Machine {
             Phase::Ended => return Action::Nothing,
             Phase::Failed { node, error } => return Action::Fail { node: node.clone(), error: error.clone() },
             Phase::Running => {}
+        }
+        if self.control.is_paused {
+            return Action::Rest;
         }
         let Some(entry) = self.stack.front() else { return Action::Complete };
         if self.execution_index >= NODE_RUNS_MAX {
@@ -184,6 +210,9 @@ impl Machine {
 
     /// Folds one event of this execution in.
     pub fn apply(&mut self, event: &ExecutionEvent) {
+        if self.apply_control(event) {
+            return;
+        }
         match event {
             ExecutionEvent::NodeScheduled { .. } => self.is_announced = true,
             ExecutionEvent::NodeStarted { attempt, .. } | ExecutionEvent::NodeRetried { attempt, .. } => {
@@ -208,9 +237,8 @@ impl Machine {
             | ExecutionEvent::ExecutionCancelled { .. } => self.phase = Phase::Ended,
             // The machine goes on: the next stream begins with the state that this one left.
             ExecutionEvent::ExecutionContinuedAsNew { .. } | ExecutionEvent::ExecutionContinued(_) => {}
-            ExecutionEvent::ExecutionStarted(_)
-            | ExecutionEvent::ExecutionWaiting { .. }
-            | ExecutionEvent::ExecutionResumed { .. } => {}
+            // The rest is about how the execution is run, not about what it does.
+            _ => {}
         }
     }
 
@@ -228,6 +256,8 @@ impl Machine {
         self.execution_index = run.execution_index + 1;
         self.is_announced = false;
         self.attempts = 0;
+        self.wait = None;
+        self.last_run = Some((node, run_index));
         self.enqueue_followers(node, run_index, outputs);
         if self.stack.is_empty() {
             self.release_waiting();

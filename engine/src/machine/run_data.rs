@@ -44,6 +44,19 @@ impl RunData {
         Self { plan, start, runs: vec![Vec::new(); count], memory: vec![None; count] }
     }
 
+    /// The same under another plan, by the names of its nodes. What a node gave that is gone is left out.
+    #[must_use]
+    pub fn moved(mut self, plan: &Arc<Plan>, start: &Arc<StartFacts>) -> Self {
+        let mut moved = Self::new(Arc::clone(plan), Arc::clone(start));
+        for (old, node) in self.plan.definition.nodes.iter().enumerate() {
+            if let Some(new) = plan.graph.index(&node.name) {
+                moved.runs[new] = std::mem::take(&mut self.runs[old]);
+                moved.memory[new] = self.memory[old].take();
+            }
+        }
+        moved
+    }
+
     pub(super) fn push(&mut self, node: usize, run: NodeRunData) {
         self.runs[node].push(run);
     }

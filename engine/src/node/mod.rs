@@ -7,11 +7,13 @@ mod error;
 mod registry;
 mod run;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use timeloom_domain::catalogue::NodeDefinition;
 use timeloom_domain::definition::Node;
+use timeloom_domain::execution::{Response, ResumeRule};
 use timeloom_domain::item::Item;
 
 pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
@@ -65,6 +67,26 @@ pub enum Behaviour<'a> {
     Pure(&'a dyn PureNode),
     /// Touches the outside world: at least once, with a stable idempotency key.
     Effect(&'a dyn EffectNode),
+    /// Holds the execution up until a time, a request or a person.
+    Wait(&'a dyn WaitNode),
+}
+
+/// A node that holds the execution up. What it gives is its input, or the items with which the execution is resumed.
+pub trait WaitNode: Send + Sync {
+    /// For what it waits; `None` when there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the whole node fails; what happens then is the workflow's `onError`.
+    fn wait(&self, run: &mut NodeRun<'_>) -> Result<Option<NodeWait>, NodeError>;
+}
+
+/// For what a node waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeWait {
+    /// Until when at the longest, in milliseconds since 1970; `None` for as long as it takes.
+    pub until_ms: Option<i64>,
+    /// By what the execution may be called to go on before.
+    pub resume: Option<ResumeRule>,
 }
 
 /// A node that computes from its input alone.
@@ -93,17 +115,30 @@ pub struct NodeOutput {
     pub outputs: Vec<Vec<Item>>,
     /// Notices for the author, such as warnings.
     pub hints: Vec<String>,
+    /// The answer to the request that started the execution, where the node gives it.
+    pub response: Option<NodeResponse>,
+    /// Facts by which the execution can be found.
+    pub saved: BTreeMap<String, String>,
+}
+
+/// An answer that a node gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeResponse {
+    /// The answer.
+    pub response: Response,
+    /// Whether more of the same answer follows.
+    pub more: bool,
 }
 
 impl NodeOutput {
     /// Items on output 0 alone.
     pub fn single(items: Vec<Item>) -> Self {
-        Self { outputs: vec![items], hints: Vec::new() }
+        Self { outputs: vec![items], ..Self::default() }
     }
 
     /// Items by output index.
     pub fn many(outputs: Vec<Vec<Item>>) -> Self {
-        Self { outputs, hints: Vec::new() }
+        Self { outputs, ..Self::default() }
     }
 }
 

@@ -150,6 +150,7 @@ impl World {
             bursts_max: 4,
             code_limits: Limits::EXPRESSION,
             continue_as_new: self.continue_as_new,
+            public_url: Arc::from("http://localhost:8080"),
         };
         Engine::new(parts, options)
     }
@@ -176,7 +177,7 @@ impl World {
 
     pub(crate) async fn start(&self, workflow_id: WorkflowId, mode: ExecutionMode) -> ExecutionId {
         let (version, start_node, items) = (None, None, None);
-        let start = StartExecution { execution_id: None, workflow_id, version, mode, start_node, items };
+        let start = StartExecution { version, mode, start_node, items, ..StartExecution::by_hand(workflow_id) };
         self.commands.start_execution(&self.context(), start).await.unwrap().value
     }
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use timeloom_domain::definition::parse;
 use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{
-    ChainPlace, Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeRunStatus, StartFacts,
+    ChainPlace, Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeRunStatus, RunOptions,
+    StartFacts,
 };
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::{Item, Items, Outputs};
@@ -69,6 +70,8 @@ fn machine(file: &Value) -> (Machine, ExecutionEvent) {
         pins: std::collections::BTreeMap::new(),
         seed: 1,
         at_ms: 0,
+        trigger: None,
+        options: RunOptions::default(),
     };
     (Machine::new(Arc::new(plan), Arc::new(start.clone())), ExecutionEvent::ExecutionStarted(Box::new(start)))
 }
@@ -119,7 +122,7 @@ fn history(file: &Value, answers: &[Answer]) -> Vec<ExecutionEvent> {
             Action::Skip { node } => vec![ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() }],
             Action::Complete => vec![ExecutionEvent::ExecutionCompleted { at_ms: step }],
             Action::Fail { node, error } => vec![ExecutionEvent::ExecutionFailed { node, error, at_ms: step }],
-            Action::Nothing => break,
+            Action::Rest | Action::Nothing => break,
         };
         next.iter().for_each(|event| machine.apply(event));
         events.extend(next);

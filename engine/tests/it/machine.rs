@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use timeloom_domain::definition::parse;
-use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::{Item, Items, Source};
 use timeloom_engine::machine::{Action, Machine, NODE_RUNS_MAX, Task};
@@ -31,6 +31,8 @@ fn facts(start_node: &str) -> Arc<StartFacts> {
         pins: std::collections::BTreeMap::new(),
         seed: 1,
         at_ms: 0,
+        trigger: None,
+        options: RunOptions::default(),
     })
 }
 
@@ -79,7 +81,7 @@ fn story(file: &Value, gives: &[(&str, &[usize])]) -> Vec<String> {
                 told.push(format!("{}: {}", node.unwrap_or_default(), error["message"].as_str().unwrap()));
                 return told;
             }
-            Action::Nothing => return told,
+            Action::Rest | Action::Nothing => return told,
         }
     }
 }

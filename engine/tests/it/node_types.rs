@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
 use timeloom_domain::definition::Node;
-use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::execution::{ExecutionEvent, Response, ResponseBody, ResumeKind, ResumeRule};
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{
-    Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs,
-    SharedNodeType,
+    Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType, NodeWait,
+    PureNode, RequiredInputs, SharedNodeType, WaitNode,
 };
 use timeloom_expressions::scope::{Found, Lookup};
 use timeloom_store::{Direction, EventLog, Filter, MemoryLog, RecordedEvent, Revision, TenantScope, codec};
@@ -56,6 +56,9 @@ struct Pure {
 
 /// A type that passes its input on.
 struct Pass(&'static str, NodeRole);
+
+/// A type that waits as long as `for_ms` says, or until it is resumed.
+struct Wait;
 
 /// A type that calls the world.
 struct Effect {
@@ -219,6 +222,33 @@ fn trace(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     Ok(NodeOutput::single((0..run.items().len()).map(|index| Item::new(object(&found(index)))).collect()))
 }
 
+/// Answers the request with its first item, and notes its name.
+fn respond(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    let value = Value::Object(run.items().first().map(|item| item.json.clone()).unwrap_or_default());
+    let response = Response { status: 201, headers: Vec::new(), body: ResponseBody::Json { value } };
+    let saved = [("by".to_owned(), run.node.name.clone())].into();
+    let response = Some(NodeResponse { response, more: false });
+    Ok(NodeOutput { response, saved, ..mark(run)? })
+}
+
+impl NodeType for Wait {
+    fn definition(&self) -> NodeDefinition {
+        definition("test.wait", NodeRole::Effect, false)
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Wait(self)
+    }
+}
+
+impl WaitNode for Wait {
+    fn wait(&self, run: &mut NodeRun<'_>) -> Result<Option<NodeWait>, NodeError> {
+        let until_ms = run.raw_parameter("for_ms").and_then(Value::as_i64).map(|for_ms| run.scope.now_ms + for_ms);
+        let resume = Some(ResumeRule { kind: ResumeKind::Webhook, method: None, suffix: None });
+        Ok(Some(NodeWait { until_ms, resume }))
+    }
+}
+
 /// All node types of these tests.
 pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry {
     let pure = |name, closes_loops, run: Run| Arc::new(Pure { name, closes_loops, run }) as SharedNodeType;
@@ -239,7 +269,9 @@ pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry
         Arc::new(Pass("test.trigger", NodeRole::Trigger)) as SharedNodeType,
         Arc::new(Pass("test.pass", NodeRole::Pure)),
         Arc::new(Effect { calls: Arc::clone(calls), log: Arc::downgrade(log) }),
+        Arc::new(Wait),
         pure("test.give", false, Box::new(give)),
+        pure("test.respond", false, Box::new(respond)),
         pure("test.mark", false, Box::new(mark)),
         pure("test.append", false, Box::new(append)),
         pure("test.rounds", true, Box::new(rounds)),

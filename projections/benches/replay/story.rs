@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use timeloom_domain::definition::WorkflowDefinition;
 use timeloom_domain::event::Event;
-use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::model::ModelEvent;
@@ -76,6 +76,8 @@ fn execution(number: u128) -> Vec<ExecutionEvent> {
         pins: BTreeMap::new(),
         seed: 7,
         at_ms: 1_700_000_000_000,
+        trigger: None,
+        options: RunOptions::default(),
     }))];
     events.extend((0..NODES).map(|index| ExecutionEvent::NodeCompleted {
         run: NodeFacts { node: format!("Edit Fields {index}"), run_index: 0, execution_index: index, sources: vec![] },

@@ -45,12 +45,15 @@ static TABLE: Table = Table {
         Index { name: "executions_closed", columns: &["status", "span_class", "from_position"], closed: true },
     ],
     // What is counted while an execution runs.
-    kept: Some(Kept { name: "execution_progress", columns: &[integer("completed"), integer("failed")] }),
+    kept: Some(Kept {
+        name: "execution_progress",
+        columns: &[integer("completed"), integer("failed"), integer("waits"), integer("paused")],
+    }),
 };
 
 impl ReadModel for Executions {
     const NAME: &'static str = "executions";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const CATEGORY: &'static str = CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = Key;
@@ -101,13 +104,21 @@ impl ReadModel for Executions {
     fn load(cells: &mut Cells<'_>) -> Result<ExecutionRecord, StorageError> {
         let row = read_row(cells)?;
         let (completed, failed): (Option<u64>, Option<u64>) = (cells.take()?, cells.take()?);
-        Ok(ExecutionRecord { row, completed: completed.unwrap_or(0), failed: failed.unwrap_or(0) })
+        let (waits, paused): (Option<bool>, Option<bool>) = (cells.take()?, cells.take()?);
+        Ok(ExecutionRecord {
+            row,
+            completed: completed.unwrap_or(0),
+            failed: failed.unwrap_or(0),
+            waits: waits.unwrap_or(false),
+            paused: paused.unwrap_or(false),
+        })
     }
 
     fn kept(record: &ExecutionRecord, values: &mut Vec<Value<'_>>) -> bool {
-        values.extend([record.completed.into(), record.failed.into()]);
+        values.extend([record.completed.into(), record.failed.into(), record.waits.into(), record.paused.into()]);
         // An execution without a finished node needs no row: most begin and end within one batch.
-        !record.row.status.has_ended() && record.completed + record.failed > 0
+        let is_more_than_begun = record.completed + record.failed > 0 || record.waits || record.paused;
+        !record.row.status.has_ended() && is_more_than_begun
     }
 }
 

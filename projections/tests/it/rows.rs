@@ -102,8 +102,11 @@ async fn an_execution_row_changes_with_its_status_and_counts_nodes_at_its_end() 
         told(id, &start(1)),
         told(id, &completed(0, &[1])),
         told(id, &completed(1, &[1])),
-        told(id, &ExecutionEvent::ExecutionWaiting { node: "n1".to_owned(), until_ms: 7_000 }),
-        told(id, &ExecutionEvent::ExecutionResumed { node: "n1".to_owned() }),
+        told(
+            id,
+            &ExecutionEvent::ExecutionWaiting { node: "n1".to_owned(), until_ms: Some(7_000), run: None, resume: None },
+        ),
+        told(id, &ExecutionEvent::ExecutionResumed { node: "n1".to_owned(), cause: None, items: None }),
         told(id, &node_failed(2)),
         told(id, &ExecutionEvent::ExecutionFailed { node: Some("n2".to_owned()), error, at_ms: 9_000 }),
     ];

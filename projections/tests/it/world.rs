@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
-    Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, StartFacts,
+    Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, RunOptions,
+    StartFacts,
 };
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
@@ -165,6 +166,8 @@ pub fn start(workflow: usize) -> ExecutionEvent {
         pins: BTreeMap::new(),
         seed: 7,
         at_ms: 1_000,
+        trigger: None,
+        options: RunOptions::default(),
     }))
 }
 
@@ -347,8 +350,8 @@ fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
             outputs: how.is_multiple_of(2).then(|| vec![Arc::new(items(1))]),
         },
         14 | 15 => completed(open, &[1]),
-        16 | 17 => ExecutionEvent::ExecutionWaiting { node, until_ms: 99 },
-        18 | 19 => ExecutionEvent::ExecutionResumed { node },
+        16 | 17 => ExecutionEvent::ExecutionWaiting { node, until_ms: Some(99), run: None, resume: None },
+        18 | 19 => ExecutionEvent::ExecutionResumed { node, cause: None, items: None },
         20 if how > 200 => ExecutionEvent::ExecutionContinuedAsNew { next: execution_id(99), at_ms: 2_002 },
         20 => ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() },
         21 => ExecutionEvent::ExecutionCompleted { at_ms: 2_000 },

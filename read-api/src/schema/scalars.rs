@@ -68,8 +68,10 @@ pub(crate) enum ExecutionStatus {
     New,
     /// Nodes run.
     Running,
-    /// It sleeps.
+    /// A node waits for a time, a request or a person.
     Waiting,
+    /// It stands still until it is let go.
+    Paused,
     /// Every branch ended.
     Completed,
     /// A node failed and the workflow stopped there.
@@ -86,6 +88,7 @@ impl From<DomainStatus> for ExecutionStatus {
             DomainStatus::New => Self::New,
             DomainStatus::Running => Self::Running,
             DomainStatus::Waiting => Self::Waiting,
+            DomainStatus::Paused => Self::Paused,
             DomainStatus::Completed => Self::Completed,
             DomainStatus::Failed => Self::Failed,
             DomainStatus::Cancelled => Self::Cancelled,
@@ -100,6 +103,7 @@ impl From<ExecutionStatus> for DomainStatus {
             ExecutionStatus::New => Self::New,
             ExecutionStatus::Running => Self::Running,
             ExecutionStatus::Waiting => Self::Waiting,
+            ExecutionStatus::Paused => Self::Paused,
             ExecutionStatus::Completed => Self::Completed,
             ExecutionStatus::Failed => Self::Failed,
             ExecutionStatus::Cancelled => Self::Cancelled,
@@ -112,7 +116,9 @@ impl ExecutionStatus {
     /// The status after an event of this type; `None` when the type leaves it as it was.
     pub(crate) fn after(event_type: &str) -> Option<Self> {
         match event_type {
-            "ExecutionStarted" | "ExecutionResumed" | "ExecutionContinued" => Some(Self::Running),
+            "ExecutionStarted" | "ExecutionResumed" | "ExecutionContinued" | "ExecutionUnpaused"
+            | "ExecutionRetried" => Some(Self::Running),
+            "ExecutionPaused" => Some(Self::Paused),
             "ExecutionWaiting" => Some(Self::Waiting),
             "ExecutionCompleted" => Some(Self::Completed),
             "ExecutionFailed" => Some(Self::Failed),
@@ -129,11 +135,14 @@ impl ExecutionStatus {
 }
 
 /// Types of the events that change an execution's status.
-pub(crate) const STATUS_EVENT_TYPES: [&str; 8] = [
+pub(crate) const STATUS_EVENT_TYPES: [&str; 11] = [
     "ExecutionStarted",
     "ExecutionContinued",
+    "ExecutionRetried",
     "ExecutionWaiting",
     "ExecutionResumed",
+    "ExecutionPaused",
+    "ExecutionUnpaused",
     "ExecutionCompleted",
     "ExecutionFailed",
     "ExecutionCancelled",
@@ -147,6 +156,8 @@ pub(crate) enum NodeRunStatus {
     Scheduled,
     /// An attempt is under way.
     Running,
+    /// It waits for a time, a request or a person.
+    Waiting,
     /// Between two attempts.
     Retrying,
     /// It gave its output.
@@ -160,6 +171,7 @@ impl From<DomainRun> for NodeRunStatus {
         match status {
             DomainRun::Scheduled => Self::Scheduled,
             DomainRun::Running => Self::Running,
+            DomainRun::Waiting => Self::Waiting,
             DomainRun::Retrying => Self::Retrying,
             DomainRun::Completed => Self::Completed,
             DomainRun::Failed => Self::Failed,

@@ -162,11 +162,11 @@ pub(crate) async fn start(state: &ApiState, input: StartExecutionInput) -> Resul
     let listening = wait.map(|wait| (subscribe(state, id, state.log().head()), wait));
     let start = StartExecution {
         execution_id: Some(id),
-        workflow_id: WorkflowId(input.workflow_id),
         version: input.version,
         mode: DomainMode::from(input.mode),
         start_node: input.start_node,
         items,
+        ..StartExecution::by_hand(WorkflowId(input.workflow_id))
     };
     let outcome = match settle(state.commands().start_execution(&context, start).await)? {
         Ok(outcome) => outcome,

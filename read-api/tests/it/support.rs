@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use timeloom_commands::{Clock, Commands, Ids, SystemIds};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::event::Event as _;
-use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
+use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_projections::ReadModels;
@@ -230,6 +230,8 @@ pub(crate) fn started(workflow_id: &str) -> ExecutionEvent {
         pins: Default::default(),
         seed: 7,
         at_ms: 1_000,
+        trigger: None,
+        options: RunOptions::default(),
     }))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use timeloom_commands::{CommandContext, CommandError, Ids as _, ImportWorkflow, Outcome, StartExecution, SystemIds};
 use timeloom_domain::definition::wrap_item;
 use timeloom_domain::event::{Aggregate as _, Event};
-use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
+use timeloom_domain::execution::{Execution, ExecutionEvent};
 use timeloom_domain::ids::{CommandId, ExecutionId};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::NodeRegistry;
@@ -124,14 +124,7 @@ impl RunArguments {
         let execution_id = ExecutionId(SystemIds.uuid());
         let events = subscribe(&app.log, execution_id, Position::START);
         app.engine.start().await?;
-        let start = StartExecution {
-            execution_id: Some(execution_id),
-            workflow_id,
-            version: None,
-            mode: ExecutionMode::Manual,
-            start_node: None,
-            items,
-        };
+        let start = StartExecution { execution_id: Some(execution_id), items, ..StartExecution::by_hand(workflow_id) };
         self.told(app.commands.start_execution(&context(), start).await)?;
         let followed = follow(&app.log, events);
         match tokio::time::timeout(Duration::from_secs(self.timeout), followed).await {

@@ -71,7 +71,7 @@ pub(super) fn aggregate(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeO
         let unique = run.boolean("options.keepOnlyUnique", 0, false)?;
         combined.binary = attachments(&run.items(), unique);
     }
-    Ok(NodeOutput { outputs: vec![vec![combined]], hints })
+    Ok(NodeOutput { outputs: vec![vec![combined]], hints, ..NodeOutput::default() })
 }
 
 /// The note that an item was made from these items.

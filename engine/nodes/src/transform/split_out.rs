@@ -122,7 +122,7 @@ pub(super) fn split_out(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeO
     }
     let nowhere = missing.iter().filter(|(_, count)| *count == items.len());
     let hints = nowhere.map(|(field, _)| not_found_hint(field)).collect();
-    Ok(NodeOutput { outputs: vec![made], hints })
+    Ok(NodeOutput { outputs: vec![made], hints, ..NodeOutput::default() })
 }
 
 /// The elements of a field; `None` where the item lacks it.

@@ -154,7 +154,7 @@ pub(super) fn summarize(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeO
             return Err(NodeError::operation(message));
         }
         if dialect.missing_field_gives_nothing {
-            return Ok(NodeOutput { outputs: vec![Vec::new()], hints: vec![message] });
+            return Ok(NodeOutput { outputs: vec![Vec::new()], hints: vec![message], ..NodeOutput::default() });
         }
     }
     let one_item = run.text("options.outputFormat", 0, "separateItems")? == "singleItem";

@@ -1,0 +1,203 @@
+//! Wait: holds the execution up for a while, until a time, or until a request or a form makes it go on.
+//!
+//! The wait itself is the engine's: an event tells of it, so that it lasts through restarts, however long it is.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde_json::Value;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::execution::{ResumeKind, ResumeRule};
+use timeloom_engine::node::{Behaviour, NodeError, NodeRun, NodeType, NodeWait, WaitNode};
+use timeloom_expressions::time;
+
+use crate::describe::{ONE_TO_ONE, optional};
+
+/// Longest wait for a length of time, in milliseconds: a hundred years.
+const WAIT_MAX_MS: f64 = 100.0 * 365.25 * 86_400_000.0;
+
+const RESUME: &[&str] = &["timeInterval", "specificTime", "webhook", "form"];
+const UNITS: &[&str] = &["seconds", "minutes", "hours", "days"];
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    optional("resume", ParameterKind::Options(RESUME), "What ends the wait."),
+    optional("amount", ParameterKind::Number, "How long to wait, in the unit."),
+    optional("unit", ParameterKind::Options(UNITS), "Unit of the amount."),
+    optional("dateTime", ParameterKind::Text, "Until when to wait, in the workflow's time zone."),
+    optional("httpMethod", ParameterKind::Text, "Method of the request that ends the wait."),
+    optional("incomingAuthentication", ParameterKind::Text, "How that request has to prove who sends it."),
+    optional("responseMode", ParameterKind::Text, "When that request is answered."),
+    optional("responseData", ParameterKind::Text, "What it is answered with."),
+    optional("responseCode", ParameterKind::Number, "Status code of that answer."),
+    optional("limitWaitTime", ParameterKind::Boolean, "Whether the wait for a request or form ends by itself."),
+    optional("limitType", ParameterKind::Text, "Whether it ends after an interval or at a time."),
+    optional("resumeAmount", ParameterKind::Number, "After how long it ends, in the unit."),
+    optional("resumeUnit", ParameterKind::Options(UNITS), "Unit of that amount."),
+    optional("maxDateAndTime", ParameterKind::Text, "When it ends."),
+    optional("formTitle", ParameterKind::Text, "Title of the form."),
+    optional("formDescription", ParameterKind::Text, "Text above the form."),
+    optional("formFields", ParameterKind::Structure, "Fields of the form."),
+    optional("options", ParameterKind::Structure, "Last part of the address, and how the request is read."),
+];
+
+/// Wait.
+pub(crate) struct Wait;
+
+impl NodeType for Wait {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "n8n-nodes-base.wait",
+            display_name: "Wait",
+            description: "Holds the execution up for a while, until a time, or until a request makes it go on.",
+            versions: &[1.0, 1.1],
+            role: NodeRole::Effect,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Wait(self)
+    }
+}
+
+impl WaitNode for Wait {
+    fn wait(&self, run: &mut NodeRun<'_>) -> Result<Option<NodeWait>, NodeError> {
+        let now_ms = run.scope.now_ms;
+        match run.text("resume", 0, "timeInterval")?.as_str() {
+            "timeInterval" => {
+                let (amount, unit) = if run.version() < 1.1 { (1.0, "hours") } else { (5.0, "seconds") };
+                let until_ms = after(run, "amount", amount, ("unit", unit), now_ms)?;
+                Ok(Some(NodeWait { until_ms: Some(until_ms), resume: None }))
+            }
+            "specificTime" => {
+                let until_ms = at(run, "dateTime")?;
+                Ok(Some(NodeWait { until_ms: Some(until_ms), resume: None }))
+            }
+            "webhook" => {
+                let method = run.text("httpMethod", 0, "GET")?.to_uppercase();
+                Ok(Some(NodeWait {
+                    until_ms: limit(run, now_ms)?,
+                    resume: Some(rule(run, ResumeKind::Webhook, method)?),
+                }))
+            }
+            "form" => {
+                let rule = rule(run, ResumeKind::Form, "POST".to_owned())?;
+                Ok(Some(NodeWait { until_ms: limit(run, now_ms)?, resume: Some(rule) }))
+            }
+            other => {
+                Err(NodeError::operation(format!("'{other}' is not a way to resume: use one of {}", RESUME.join(", "))))
+            }
+        }
+    }
+}
+
+fn rule(run: &mut NodeRun<'_>, kind: ResumeKind, method: String) -> Result<ResumeRule, NodeError> {
+    let suffix = run.text("options.webhookSuffix", 0, "")?;
+    let suffix = suffix.trim_matches('/');
+    Ok(ResumeRule { kind, method: Some(method), suffix: (!suffix.is_empty()).then(|| suffix.to_owned()) })
+}
+
+/// When a wait for a request or form ends by itself.
+fn limit(run: &mut NodeRun<'_>, now_ms: i64) -> Result<Option<i64>, NodeError> {
+    if !run.boolean("limitWaitTime", 0, false)? {
+        return Ok(None);
+    }
+    match run.text("limitType", 0, "afterTimeInterval")?.as_str() {
+        "atSpecifiedTime" => at(run, "maxDateAndTime").map(Some),
+        _ => after(run, "resumeAmount", 1.0, ("resumeUnit", "hours"), now_ms).map(Some),
+    }
+}
+
+fn after(
+    run: &mut NodeRun<'_>,
+    amount: &str,
+    amount_default: f64,
+    (unit, unit_default): (&str, &str),
+    now_ms: i64,
+) -> Result<i64, NodeError> {
+    let given = match run.parameter(amount, 0)? {
+        None | Some(Value::Null) => amount_default,
+        Some(Value::Number(number)) => number.as_f64().unwrap_or(f64::NAN),
+        Some(Value::String(text)) => text.trim().parse().unwrap_or(f64::NAN),
+        Some(_) => f64::NAN,
+    };
+    let unit = run.text(unit, 0, unit_default)?;
+    let unit_ms = match unit.as_str() {
+        "seconds" => 1_000.0,
+        "minutes" => 60_000.0,
+        "hours" => 3_600_000.0,
+        "days" => 86_400_000.0,
+        other => return Err(NodeError::operation(format!("'{other}' is not a unit: use one of {}", UNITS.join(", ")))),
+    };
+    let wait_ms = given * unit_ms;
+    if !(0.0..=WAIT_MAX_MS).contains(&wait_ms) {
+        return Err(NodeError::operation("the wait amount must be a number of 0 or more, and at most a hundred years"));
+    }
+    Ok(now_ms.saturating_add(wait_ms as i64))
+}
+
+fn at(run: &mut NodeRun<'_>, name: &str) -> Result<i64, NodeError> {
+    let value = run.parameter(name, 0)?.unwrap_or(Value::Null);
+    let moment: Option<DateTime<Tz>> = time::parse(&value, run.scope.timezone);
+    let moment = moment.ok_or_else(|| {
+        NodeError::operation(format!("'{name}' is not a date and time: write it as 2030-01-31T08:00:00"))
+    })?;
+    Ok(moment.with_timezone(&Utc).timestamp_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    /// The time of the bench: 2024-05-17T12:30:45.678Z.
+    const NOW_MS: i64 = 1_715_949_045_678;
+
+    fn wait(version: f64, parameters: Value) -> Result<Option<NodeWait>, NodeError> {
+        Bench::new(&Wait, version, parameters).input(json!([{"minutes": 2}])).wait()
+    }
+
+    fn until(version: f64, parameters: Value) -> i64 {
+        wait(version, parameters).unwrap().unwrap().until_ms.unwrap()
+    }
+
+    #[test]
+    fn an_interval_counts_from_now_in_its_unit_and_version() {
+        assert_eq!(until(1.1, json!({})), NOW_MS + 5_000);
+        assert_eq!(until(1.0, json!({})), NOW_MS + 3_600_000);
+        assert_eq!(until(1.1, json!({"amount": "={{ $json.minutes }}", "unit": "minutes"})), NOW_MS + 120_000);
+        assert_eq!(until(1.1, json!({"amount": 1.5, "unit": "days"})), NOW_MS + 129_600_000);
+    }
+
+    #[test]
+    fn a_time_is_read_in_the_workflows_zone() {
+        let at = json!({"resume": "specificTime", "dateTime": "2030-01-31T08:00:00Z"});
+        assert_eq!(until(1.1, at), 1_896_076_800_000);
+    }
+
+    #[test]
+    fn a_request_ends_the_wait_and_so_does_its_limit() {
+        let given = wait(1.1, json!({"resume": "webhook", "httpMethod": "post", "options": {"webhookSuffix": "/ok/"}}));
+        let resume = ResumeRule { kind: ResumeKind::Webhook, method: Some("POST".into()), suffix: Some("ok".into()) };
+        assert_eq!(given.unwrap(), Some(NodeWait { until_ms: None, resume: Some(resume) }));
+        let limited = json!({"resume": "form", "limitWaitTime": true, "resumeAmount": 3, "resumeUnit": "minutes"});
+        let given = wait(1.1, limited).unwrap().unwrap();
+        assert_eq!((given.until_ms, given.resume.unwrap().kind), (Some(NOW_MS + 180_000), ResumeKind::Form));
+    }
+
+    #[test]
+    fn what_is_no_wait_is_refused_in_words() {
+        for (parameters, says) in [
+            (json!({"amount": -1}), "the wait amount must be a number of 0 or more"),
+            (json!({"amount": "soon"}), "the wait amount must be a number of 0 or more"),
+            (json!({"unit": "moons"}), "'moons' is not a unit"),
+            (json!({"resume": "specificTime", "dateTime": "tomorrowish"}), "'dateTime' is not a date and time"),
+            (json!({"resume": "luck"}), "'luck' is not a way to resume"),
+        ] {
+            let message = wait(1.1, parameters).unwrap_err().message;
+            assert!(message.starts_with(says), "{message}");
+        }
+    }
+}
