@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
 use crate::chain::{ChainError, ContinueAsNew, place_after, place_of, stream_of};
+use crate::fetch::LogOutputs;
 use crate::machine::Machine;
 use crate::open::Hold;
 use crate::restore::{self, RestoreError};
@@ -231,6 +232,8 @@ impl Drive {
         }
         drop(events);
         let mut worker = self.worker(machine);
+        worker.machine.fetch_from(LogOutputs::new(&self.inner));
+        worker.machine.written(writer.take_written());
         loop {
             if self.cancelled.is_cancelled() {
                 return Ok(Turn::Ended(!self.inner.is_stopping()));
@@ -244,6 +247,8 @@ impl Drive {
             if !events.is_empty() {
                 writer.record(&events).await?;
             }
+            drop(events);
+            worker.machine.written(writer.take_written());
             match pause {
                 Pause::Flush => {}
                 Pause::Ended => return Ok(Turn::Ended(!self.inner.is_stopping())),
@@ -356,7 +361,11 @@ impl Drive {
             let known = usize::try_from(writer.revision().0).unwrap_or(usize::MAX);
             match writer.record(events).await {
                 Err(WriteError::Overtaken) => {}
-                result => return Ok(result?),
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    worker.machine.written(writer.take_written());
+                    return Ok(());
+                }
             }
             let (fresh, all) = self.read(Age::Old).await?;
             let foreign = all.get(known..).unwrap_or_default();

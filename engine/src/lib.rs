@@ -9,6 +9,7 @@ mod burst;
 pub mod chain;
 pub mod checkpoint;
 mod drive;
+mod fetch;
 pub mod lookup;
 pub mod machine;
 pub mod node;

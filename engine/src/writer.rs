@@ -13,6 +13,8 @@ use timeloom_store::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::machine::{Place, Written};
+
 /// Bytes that the metadata of one event takes at most; what it says is of fixed length.
 const METADATA_BYTES_MAX: usize = 512;
 
@@ -45,6 +47,8 @@ pub struct ExecutionWriter {
     /// The event that the whole execution goes back to: the first of its first stream.
     root_event: Option<EventId>,
     last_event: Option<EventId>,
+    /// Node runs that the log has, which nobody was told yet.
+    written: Vec<Written>,
     /// Ends the waiting for a log that is busy or out of reach.
     stopping: CancellationToken,
 }
@@ -82,7 +86,18 @@ impl ExecutionWriter {
     pub fn new(log: Arc<dyn EventLog>, ids: Arc<dyn Ids>, stream: StreamKey) -> Self {
         let (revision, state) = (Revision::default(), Execution::default());
         let stopping = CancellationToken::new();
-        Self { log, ids, stream, revision, state, first_event: None, root_event: None, last_event: None, stopping }
+        Self {
+            log,
+            ids,
+            stream,
+            revision,
+            state,
+            first_event: None,
+            root_event: None,
+            last_event: None,
+            written: Vec::new(),
+            stopping,
+        }
     }
 
     /// The same, which does not wait for the log any more once `stopping` says so. What it had to write is computed again at
@@ -116,6 +131,23 @@ impl ExecutionWriter {
         let goes_back_to = recorded.metadata.correlation_id.filter(|_| !begins_chain).unwrap_or(recorded.id);
         self.root_event.get_or_insert(goes_back_to);
         self.last_event = Some(recorded.id);
+        self.note(event, recorded.revision, recorded.payload.get().len());
+    }
+
+    /// The node runs that the log has since this was asked last, with where it has them.
+    pub fn take_written(&mut self) -> Vec<Written> {
+        std::mem::take(&mut self.written)
+    }
+
+    /// Keeps where the log has what a node gave in place of that itself.
+    fn note(&mut self, event: &ExecutionEvent, revision: Revision, bytes: usize) {
+        self.state.release_items(event);
+        if let ExecutionEvent::NodeCompleted { run, .. } | ExecutionEvent::NodeFailed { run, outputs: Some(_), .. } =
+            event
+        {
+            let place = Place { stream: self.stream.clone(), revision };
+            self.written.push(Written { execution_index: run.execution_index, place, bytes });
+        }
     }
 
     /// Begins the stream of the next link after `previous`, which has ended. Sent again, it is the same append.
@@ -146,6 +178,7 @@ impl ExecutionWriter {
     /// any error the writer is of no more use, because its state has what was not written: the stream is to be read again.
     pub async fn record(&mut self, events: &[ExecutionEvent]) -> Result<(), WriteError> {
         let mut batch = self.batch();
+        let mut revision = self.revision;
         for event in events {
             for decided in self.state.decide(&ExecutionCommand::Record(Box::new(event.clone())))? {
                 let encoded = codec::encode(&decided)?;
@@ -153,8 +186,11 @@ impl ExecutionWriter {
                     let full = std::mem::replace(&mut batch, self.batch());
                     self.append_next(full).await?;
                 }
+                let bytes = encoded.payload.get().len();
                 batch.push(EventId(self.ids.uuid()), encoded);
                 self.state.apply(&decided);
+                revision = Revision(revision.0 + 1);
+                self.note(&decided, revision, bytes);
             }
         }
         if batch.events.is_empty() { Ok(()) } else { self.append_next(batch).await }

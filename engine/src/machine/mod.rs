@@ -7,6 +7,7 @@
 mod continuation;
 mod control;
 mod enqueue;
+mod kept;
 mod run_data;
 mod waiting;
 
@@ -22,6 +23,7 @@ use crate::plan::Plan;
 pub use continuation::run_counts;
 use control::Control;
 pub use control::DueWait;
+pub use kept::{Fetch, HELD_BYTES_MAX, Place, Written};
 pub use run_data::{NodeRunData, RunData};
 use waiting::Waiting;
 
@@ -139,6 +141,18 @@ impl Machine {
     /// How the execution began.
     pub fn start(&self) -> &Arc<StartFacts> {
         &self.start
+    }
+
+    /// Lets `from` fetch what nodes gave, so that not all of it need be in memory.
+    pub fn fetch_from(&mut self, from: Arc<dyn Fetch>) {
+        Arc::make_mut(&mut self.data).fetch_from(from);
+    }
+
+    /// The log has these node runs now.
+    pub fn written(&mut self, written: Vec<Written>) {
+        if !written.is_empty() {
+            Arc::make_mut(&mut self.data).written(written);
+        }
     }
 
     /// What the nodes gave so far.

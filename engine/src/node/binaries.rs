@@ -15,6 +15,7 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use serde_json::json;
 use timeloom_domain::item::{BinaryData, Item};
 use timeloom_store::{BlobError, BlobHash, BlobReader, BlobStore, BlobWriter, MemoryBlobs};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::NodeError;
 
@@ -78,7 +79,7 @@ impl Binaries {
     /// # Errors
     /// As [`Self::keep`].
     pub fn keep_blocking(&self, content: impl Into<Bytes>, about: BinaryData) -> Result<BinaryData, NodeError> {
-        block_on(self.keep(content, about))
+        blocking(self.keep(content, about))
     }
 
     /// An attachment whose content comes piece by piece, of at most `bytes_max` bytes.
@@ -112,7 +113,7 @@ impl Binaries {
     /// # Errors
     /// As [`Self::read`].
     pub fn read_blocking(&self, attachment: &BinaryData) -> Result<Bytes, NodeError> {
-        block_on(self.read(attachment))
+        blocking(self.read(attachment))
     }
 
     /// The content of an attachment in parts, and how many bytes there are where that is known. A failure is the last part.
@@ -160,9 +161,13 @@ impl Binaries {
     }
 }
 
-/// Waits for an answer of [`Binaries`] where blocking is allowed: in nodes that compute.
+/// Waits for an answer where that may take its time: in nodes that compute, and in expressions.
 pub fn blocking<T>(answer: impl Future<Output = T>) -> T {
-    block_on(answer)
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        // The expressions of an effect are evaluated on one of the few threads that carry the connections as well.
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| block_on(answer)),
+        _ => block_on(answer),
+    }
 }
 
 /// An attachment that is being written. Dropped unfinished, it leaves nothing.
