@@ -417,6 +417,19 @@ fn ready_inputs(node: &Node, inputs: &[Option<Items>]) -> Vec<Items> {
     inputs.iter().enumerate().map(ready).collect()
 }
 
+/// Makes inputs name their own places where they are, as [`ready_inputs`] would in a copy of them.
+pub(crate) fn place_inputs(inputs: &mut [Option<Items>]) {
+    for (input, items) in inputs.iter_mut().enumerate() {
+        let Some(items) = items else { continue };
+        if items.iter().enumerate().all(|(index, item)| is_pair(item, index, input)) {
+            continue;
+        }
+        for (index, item) in Arc::make_mut(items).iter_mut().enumerate() {
+            item.paired_item = Some(PairedItem::of(index, input));
+        }
+    }
+}
+
 fn is_pair(item: &Item, index: usize, input: usize) -> bool {
     match &item.paired_item {
         Some(PairedItem::One(reference)) => {

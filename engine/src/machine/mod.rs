@@ -19,6 +19,7 @@ use timeloom_domain::definition::ExecutionOrder;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
 use timeloom_domain::item::{Items, Outputs, Source};
 
+use crate::attempt::place_inputs;
 use crate::plan::Plan;
 pub use continuation::run_counts;
 use control::Control;
@@ -173,6 +174,15 @@ impl Machine {
     /// Items that stand in for a node's output.
     pub fn pinned(&self, node: usize) -> Option<&Vec<timeloom_domain::item::Item>> {
         (self.start.mode == ExecutionMode::Manual).then(|| self.start.pins.get(&self.plan.node(node).name)).flatten()
+    }
+
+    /// Makes the input of the node that is due name its own places. Where nobody else has it, that takes no copy of it. It is
+    /// what the node gets in any case, so that it is the same whether this was called or not.
+    pub(crate) fn place_inputs(&mut self) {
+        let Some(entry) = self.stack.front_mut() else { return };
+        if !self.plan.node(entry.node).execute_once {
+            place_inputs(&mut entry.inputs);
+        }
     }
 
     /// What to do next.

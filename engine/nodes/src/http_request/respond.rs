@@ -91,7 +91,8 @@ fn json_of(headers: &HeaderMap, body: Vec<u8>, or_text: bool) -> Result<Value, N
 /// The value as an item's JSON; what is no object is put in a field.
 fn object(value: Value, property: &str) -> JsonObject {
     match value {
-        Value::Object(fields) => fields,
+        // Collected anew it takes no more room than it needs: there may be many.
+        Value::Object(fields) => fields.into_iter().collect(),
         other => JsonObject::from_iter([(property.to_owned(), other)]),
     }
 }
