@@ -5,8 +5,8 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data, no_op,
-    respond_to_webhook, set, split_in_batches, sticky_note, stop_and_error, switch, transform, wait, xml,
+    code, compression, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data,
+    no_op, respond_to_webhook, set, split_in_batches, sticky_note, stop_and_error, switch, transform, wait, xml,
 };
 
 /// A registry of all built-in node types.
@@ -15,11 +15,13 @@ pub fn all() -> NodeRegistry {
         Arc::new(code::Code),
         Arc::new(code::Function),
         Arc::new(code::FunctionItem),
+        Arc::new(compression::Compression),
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
+        Arc::new(files::SpreadsheetFile),
         Arc::new(filter::Filter),
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),

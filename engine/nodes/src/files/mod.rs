@@ -4,6 +4,8 @@ mod convert;
 mod csv;
 mod extract;
 pub(crate) mod kinds;
+mod sheet;
+mod spreadsheet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +14,7 @@ use timeloom_engine::node::{NodeError, NodeRun};
 
 pub(crate) use convert::ConvertToFile;
 pub(crate) use extract::ExtractFromFile;
+pub(crate) use spreadsheet::SpreadsheetFile;
 
 /// The character that marks Unicode text at its beginning.
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -25,6 +28,19 @@ pub(crate) fn attachment(data: String, mime_type: &str, file_name: String) -> Bi
         file_name: Some(file_name),
         ..BinaryData::default()
     }
+}
+
+/// An attachment of these bytes.
+///
+/// # Errors
+/// [`NodeError`] when they cannot be stored.
+pub(crate) fn kept(
+    run: &NodeRun<'_>,
+    content: Vec<u8>,
+    mime_type: &str,
+    file_name: String,
+) -> Result<BinaryData, NodeError> {
+    run.services.binaries.keep_blocking(content, kinds::described(Some(file_name), mime_type))
 }
 
 /// The base64 text of an attachment.
