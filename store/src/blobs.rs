@@ -17,6 +17,9 @@ pub const BLOB_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a blob that are read at a time where it is read in parts.
 pub const BLOB_PART_BYTES: usize = 1 << 20;
 
+/// What the `id` of an attachment begins with whose content is a blob; its hash follows. A frozen format.
+const ATTACHMENT_START: &str = "blob:";
+
 /// BLAKE3 hash of a blob's content, 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -26,6 +29,22 @@ impl BlobHash {
     /// The hash of `content`.
     pub fn of(content: &[u8]) -> Self {
         Self(*blake3::hash(content).as_bytes())
+    }
+
+    /// The blob that an attachment's `id` names; `None` when that names something else.
+    pub fn of_attachment(id: &str) -> Option<Self> {
+        id.strip_prefix(ATTACHMENT_START)?.parse().ok()
+    }
+
+    /// The `id` of an attachment whose content this blob has.
+    pub fn attachment_id(&self) -> String {
+        format!("{ATTACHMENT_START}{self}")
+    }
+
+    /// The blobs that attachments in the text of a payload name, those that only look like it too.
+    pub fn of_attachments(payload: &str) -> impl Iterator<Item = Self> {
+        let names = payload.match_indices(ATTACHMENT_START);
+        names.filter_map(|(at, start)| payload.get(at + start.len()..at + start.len() + 64)?.parse().ok())
     }
 
     /// Its 32 bytes.

@@ -23,8 +23,6 @@ use super::NodeError;
 pub const INLINE_BYTES_MAX: usize = 16 << 10;
 /// Most bytes of one attachment that a node has in memory as a whole. Larger ones can be sent and stored, not worked on.
 pub const WHOLE_BYTES_MAX: usize = 64 << 20;
-/// What the reference to a blob begins with; its hash follows.
-const REFERENCE_START: &str = "blob:";
 /// The field of an attachment that has its length, in bytes.
 const BYTES_FIELD: &str = "bytes";
 
@@ -223,7 +221,7 @@ impl BinaryWriter {
 
 /// The hash of the blob that has the attachment's content; `None` when the content is in the item.
 pub fn blob_of(attachment: &BinaryData) -> Option<BlobHash> {
-    attachment.id.as_deref()?.strip_prefix(REFERENCE_START)?.parse().ok()
+    BlobHash::of_attachment(attachment.id.as_deref()?)
 }
 
 /// How many bytes the attachment says that it has.
@@ -252,7 +250,7 @@ fn inline(content: &[u8], about: BinaryData) -> BinaryData {
 
 fn referring(hash: BlobHash, bytes: u64, about: BinaryData) -> BinaryData {
     let sized = sized(bytes, about);
-    BinaryData { data: String::new(), id: Some(format!("{REFERENCE_START}{hash}")), ..sized }
+    BinaryData { data: String::new(), id: Some(hash.attachment_id()), ..sized }
 }
 
 fn sized(bytes: u64, mut about: BinaryData) -> BinaryData {

@@ -7,6 +7,7 @@ mod crash;
 mod databases;
 mod first_steps;
 mod history;
+mod large_payloads;
 mod long_executions;
 mod projections;
 pub(crate) mod server;
