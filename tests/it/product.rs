@@ -68,7 +68,7 @@ impl Product {
             bursts_max: 2,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),
-            public_url: String::new(),
+            public_url: Arc::from("http://localhost:8080"),
         };
         let engine = Engine::new(parts, options);
         engine.start().await.unwrap();

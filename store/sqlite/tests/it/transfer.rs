@@ -13,8 +13,8 @@ use timeloom_store::stored::EXPORT_BYTES_MAX;
 use timeloom_store::transfer::{CopyError, CopyPhase, CopyReport, CopySource, CopyTarget, copy};
 use timeloom_store::verify::verify;
 use timeloom_store::{
-    Append, Direction, EventLog, Filter, ImportError, LogError, LogIdentity, LogImport as _, LogTransfer, Position,
-    Revision, StoredEvent, StreamKey, TenantScope,
+    Append, BlobStore as _, Direction, EventLog, Filter, ImportError, LogError, LogIdentity, LogImport as _,
+    LogTransfer, Position, Revision, StoredEvent, StreamKey, TenantScope,
 };
 use timeloom_store_sqlite::{OpenError, SqliteImport, SqliteLog, SqliteOptions, SqliteSource};
 use tokio::task::JoinSet;
