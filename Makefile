@@ -17,7 +17,7 @@ help:
 	@echo "make build   build the timeloom program (release): target/release/timeloom"
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
-	@echo "make bench   measure: appends, latency, replay, hot streams, lists, expressions, executions over HTTP, start-up, memory"
+	@echo "make bench   measure: appends, latency, replay, hot streams, lists, expressions, executions and webhooks over HTTP, start-up, memory"
 	@echo "make fmt     format the Rust code"
 	@echo "make lint    check format and lints"
 	@echo "make clean   remove what was built; data folders stay"
@@ -49,7 +49,7 @@ bench: parts
 	$(CARGO) bench --package timeloom-commands --bench hot
 	$(CARGO) bench --package timeloom-projections --bench list --bench replay
 	$(CARGO) bench --package timeloom-expressions --features testing --bench native
-	$(CARGO) bench --package timeloom-tests --bench executions --bench memory
+	$(CARGO) bench --package timeloom-tests --bench executions --bench memory --bench webhooks
 
 fmt:
 	$(CARGO) fmt --all

@@ -255,7 +255,7 @@ impl LogStore<'_> {
         }
         let expected = if loaded == Revision::default() { Expected::NoStream } else { Expected::Exact(loaded) };
         let command_id = self.context.command_id;
-        Ok(Append { stream: self.stream.clone(), expected, events: new_events, command_id })
+        Ok(Append::new(self.stream.clone(), expected, new_events, command_id))
     }
 
     /// Runs one command through the framework.

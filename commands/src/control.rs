@@ -152,14 +152,17 @@ impl Commands {
             ExecutionStatus::Failed | ExecutionStatus::Cancelled => {}
             other => return Err(Refusal::from(ExecutionRefusal::NotFailed(other.name())).into()),
         }
-        if ended.aggregate.retried_as.len() >= NOTES_MAX / 2 {
+        let new_id = retry.new_id.unwrap_or(ExecutionId(context.command_id.0));
+        let before = self.begun_before(context, new_id).await?;
+        if before.is_none() && ended.aggregate.retried_as.len() >= NOTES_MAX / 2 {
             let message = "it was retried many times already: retry its last retry, or start a new execution";
             return Err(Refusal::new("TOO_MANY_RETRIES", message).into());
         }
-        let new_id = retry.new_id.unwrap_or(ExecutionId(context.command_id.0));
-        let begun = match retry.from {
-            RetryFrom::Start => self.retry_from_start(context, new_id, &ended.aggregate, &retry).await?,
-            RetryFrom::FailedNode => self.retry_from_node(context, new_id, last, &ended, &retry).await?,
+        let begun = match (before, retry.from) {
+            // The workflow may have changed since: the answer stays the same. Only its note may be missing.
+            (Some(begun), _) => begun,
+            (None, RetryFrom::Start) => self.retry_from_start(context, new_id, &ended.aggregate, &retry).await?,
+            (None, RetryFrom::FailedNode) => self.retry_from_node(context, new_id, last, &ended, &retry).await?,
         };
         let note = ExecutionCommand::NoteRetry { execution: new_id };
         let stream = self.stream::<ExecutionEvent>(context, last);
@@ -307,16 +310,19 @@ impl Commands {
     }
 }
 
-fn has_node(definition: &WorkflowDefinition, name: &str) -> bool {
+pub(crate) fn has_node(definition: &WorkflowDefinition, name: &str) -> bool {
     definition.nodes.iter().any(|node| node.name == name)
 }
 
-fn check_breakpoints(breakpoints: &[Breakpoint]) -> Result<(), CommandError> {
+pub(crate) fn check_breakpoints(breakpoints: &[Breakpoint]) -> Result<(), Refusal> {
     if breakpoints.len() > BREAKPOINTS_MAX {
         let message = format!("at most {BREAKPOINTS_MAX} breakpoints are allowed");
-        return Err(Refusal::new("TOO_MANY_BREAKPOINTS", message).into());
+        return Err(Refusal::new("TOO_MANY_BREAKPOINTS", message));
     }
-    Ok(())
+    match breakpoints.iter().any(|breakpoint| breakpoint.node.is_empty()) {
+        true => Err(ExecutionRefusal::EmptyBreakpoint.into()),
+        false => Ok(()),
+    }
 }
 
 fn shorten(reason: &str) -> String {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use timeloom_domain::definition::{DefinitionError, Problem, TriggerError};
+use timeloom_domain::definition::{DefinitionError, Gap, Problem, TriggerError};
 use timeloom_domain::execution::ExecutionRefusal;
 use timeloom_domain::ids::InvalidSlug;
 use timeloom_domain::model::ModelRefusal;
 use timeloom_domain::plugin::PluginRefusal;
+use timeloom_domain::recall::RecallRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{AppendError, LogError};
 
@@ -14,6 +15,9 @@ use timeloom_store::{AppendError, LogError};
 pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
 /// The word for a workflow that is not there.
 pub(crate) const WORKFLOW_NOT_FOUND: &str = "WORKFLOW_NOT_FOUND";
+
+/// The word for a version of a workflow that takes no calls and schedules.
+pub const WORKFLOW_NOT_ACTIVE: &str = "WORKFLOW_NOT_ACTIVE";
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,11 @@ impl Refusal {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), problems: Vec::new() }
     }
+
+    /// A refusal of settings, with what is wrong with each.
+    pub fn of_settings(error: DefinitionError) -> Self {
+        Self { code: "INVALID_SETTINGS", ..Self::from(error) }
+    }
 }
 
 impl From<Refusal> for CommandError {
@@ -97,6 +106,15 @@ impl From<DefinitionError> for Refusal {
             DefinitionError::Unreadable(_) => Self::new("WORKFLOW_UNREADABLE", message),
             DefinitionError::Invalid(problems) => Self { code: "WORKFLOW_INVALID", message, problems },
         }
+    }
+}
+
+impl Refusal {
+    /// The workflow needs nodes that this build does not have.
+    pub(crate) fn incomplete(gaps: &[Gap]) -> Self {
+        let problems: Vec<Problem> = gaps.iter().map(Gap::problem).collect();
+        let message = format!("the workflow needs {} node(s) that this build cannot run", problems.len());
+        Self { code: "WORKFLOW_INCOMPLETE", message, problems }
     }
 }
 
@@ -139,6 +157,12 @@ impl From<ExecutionRefusal> for Refusal {
             ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",
         };
         Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<RecallRefusal> for Refusal {
+    fn from(refusal: RecallRefusal) -> Self {
+        match refusal {}
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use timeloom_domain::definition::{Graph, Settings};
+use timeloom_domain::definition::{Graph, PRIORITY_MAX, PRIORITY_MIN, Settings, WorkflowDefinition};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::execution::{
-    Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, RunOptions, StartFacts, TriggerFacts,
+    Breakpoint, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, RunOptions, StartFacts,
+    TriggerFacts,
 };
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
@@ -13,6 +14,8 @@ use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{Direction, Revision, StreamKey, codec};
 
 use crate::bridge::{Base, StreamState};
+use crate::control::{check_breakpoints, has_node};
+use crate::error::WORKFLOW_NOT_ACTIVE;
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// Most items with which an execution may be started.
@@ -93,16 +96,23 @@ impl Commands {
         let facts = match self.start_facts(context, start).await {
             Ok(facts) => facts,
             // The workflow may have changed since the command was carried out: its answer stays the same.
-            Err(refused @ CommandError::Refused(_)) => {
-                let first = self.inner.log.read_stream(&stream, Revision::default(), Direction::Forward, 1).await?;
-                let own =
-                    first.first().filter(|event| event.metadata.command_id == context.command_id).ok_or(refused)?;
-                return Ok(Outcome { value: id, position: own.position, revision: own.revision, repeated: true });
-            }
+            Err(refused @ CommandError::Refused(_)) => return self.begun_before(context, id).await?.ok_or(refused),
             Err(error) => return Err(error),
         };
         let command = ExecutionCommand::Start(Box::new(facts));
         Ok(self.execute::<Execution>(context, stream, command, Base::New).await?.with(id))
+    }
+
+    /// What this very command came to, if it has begun the execution before.
+    pub(crate) async fn begun_before(
+        &self,
+        context: &CommandContext,
+        id: ExecutionId,
+    ) -> Result<Option<Outcome<ExecutionId>>, CommandError> {
+        let stream = self.stream::<ExecutionEvent>(context, id);
+        let first = self.inner.log.read_stream(&stream, Revision::default(), Direction::Forward, 1).await?;
+        let own = first.first().filter(|event| event.metadata.command_id == context.command_id);
+        Ok(own.map(|own| Outcome { value: id, position: own.position, revision: own.revision, repeated: true }))
     }
 
     async fn start_facts(&self, context: &CommandContext, start: StartExecution) -> Result<StartFacts, CommandError> {
@@ -119,6 +129,7 @@ impl Commands {
             return Err(Refusal::from(WorkflowRefusal::Archived).into());
         }
         let newest = || workflow.aggregate.versions.last().map(|published| published.version);
+        check_active(start.trigger.as_ref(), start.version, workflow.aggregate.active_version)?;
         let version = match (start.version, start.mode) {
             (None, ExecutionMode::Production) => {
                 Some(workflow.aggregate.active_version.or_else(newest).ok_or_else(not_published)?)
@@ -129,12 +140,16 @@ impl Commands {
             let message = format!("the workflow has no version {}: publish it first", version.unwrap_or_default());
             Refusal::new("WORKFLOW_VERSION_NOT_FOUND", message)
         })?;
+        self.check_complete(definition)?;
+        check_options(&start.options, definition)?;
         let start_node = Graph::new(definition)
             .start_node(definition, self.catalogue(), start.start_node.as_deref())
             .map_err(Refusal::from)?;
+        let is_called = matches!(start.trigger, Some(TriggerFacts::SubWorkflow { .. }));
         let pins = match start.mode {
-            ExecutionMode::Manual => definition.pin_data.clone(),
-            ExecutionMode::Production => BTreeMap::new(),
+            // Pins are for those who look at the workflow itself.
+            ExecutionMode::Manual if !is_called => definition.pin_data.clone(),
+            _ => BTreeMap::new(),
         };
         Ok(StartFacts {
             workflow_id: start.workflow_id,
@@ -198,12 +213,42 @@ impl Commands {
     }
 }
 
+/// Refuses what cannot be asked of a run of this workflow.
+fn check_options(asked: &RunOptions, definition: &WorkflowDefinition) -> Result<(), Refusal> {
+    if !(PRIORITY_MIN..=PRIORITY_MAX).contains(&asked.priority) {
+        let message = format!("the priority is {}: give {PRIORITY_MIN} to {PRIORITY_MAX}", asked.priority);
+        return Err(Refusal::new("PRIORITY_OUT_OF_RANGE", message));
+    }
+    check_breakpoints(&asked.breakpoints)?;
+    match asked.breakpoints.iter().find(|breakpoint| !has_node(definition, &breakpoint.node)) {
+        Some(Breakpoint { node, .. }) => {
+            let message = format!("the workflow has no node '{node}' to pause before: name one of its nodes");
+            Err(Refusal::new("NODE_NOT_FOUND", message))
+        }
+        None => Ok(()),
+    }
+}
+
 /// How a run is to be run, with what its workflow says about all of them.
 pub(crate) fn options(asked: RunOptions, workflow_id: WorkflowId, settings: &Settings) -> RunOptions {
     let priority = if asked.priority == 0 { settings.priority.unwrap_or(0) } else { asked.priority };
     // One process has to see all runs of a workflow that limits how many there may be at once.
     let lane = asked.lane.or_else(|| settings.concurrency.map(|_| workflow_id.to_string()));
     RunOptions { priority, lane, breakpoints: asked.breakpoints }
+}
+
+/// Refuses a call or schedule of a version that is not active, or not any more: whoever sends it may have looked before
+/// another one was.
+fn check_active(trigger: Option<&TriggerFacts>, version: Option<u32>, active: Option<u32>) -> Result<(), Refusal> {
+    match trigger {
+        Some(TriggerFacts::Webhook { is_test: false, .. } | TriggerFacts::Schedule { .. })
+            if active.is_none() || version.is_some_and(|version| active != Some(version)) =>
+        {
+            let message = "the workflow is not active in this version: activate it, and look up which one is active";
+            Err(Refusal::new(WORKFLOW_NOT_ACTIVE, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn not_published() -> Refusal {

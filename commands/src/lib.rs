@@ -3,20 +3,24 @@
 //! cqrs-es gives the framework; the store under it is ours (see [`bridge`]). Nothing here carries out an action of a
 //! workflow, and nothing here reads a projection.
 
+mod activation;
 pub mod bridge;
 mod cache;
 mod context;
 mod control;
+pub mod credentials;
+pub mod directory;
 mod error;
 mod execution;
 mod model;
 mod plugin;
 mod ports;
+mod recall;
 mod snapshots;
 mod states;
 mod workflow;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::event::{Aggregate, Event};
@@ -26,11 +30,13 @@ pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};
 pub use control::{ControlExecution, ExecutionControl, RetryExecution, RetryFrom, RetryVersion};
-pub use error::{CommandError, Refusal};
+pub use credentials::{CredentialError, Credentials, Rotated, SaveCredential};
+pub use directory::Directory;
+pub use error::{CommandError, Refusal, WORKFLOW_NOT_ACTIVE};
 pub use execution::{CancelExecution, StartExecution};
 pub use model::AddModelVersion;
 pub use plugin::AddPluginVersion;
-pub use ports::{Clock, Ids, SystemIds};
+pub use ports::{Clock, Ids, Nonces, SystemIds};
 pub use states::Keeping;
 use states::States;
 pub use workflow::ImportWorkflow;
@@ -50,6 +56,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     states: States,
+    directory: OnceLock<Directory>,
 }
 
 impl Commands {
@@ -72,12 +79,21 @@ impl Commands {
         keeping: Keeping,
     ) -> Self {
         let states = States::new(Arc::clone(&log), keeping);
-        Self { inner: Arc::new(Inner { log, catalogue, clock, ids, states }) }
+        Self { inner: Arc::new(Inner { log, catalogue, clock, ids, states, directory: OnceLock::new() }) }
     }
 
-    /// Writes the snapshots that wait, and no more. Commands may still be sent; nothing is lost without it.
+    /// Writes the snapshots that wait, and no more, and lets the directory follow the log no more. Commands may still be
+    /// sent; nothing is lost without it.
     pub async fn close(&self) {
+        if let Some(directory) = self.inner.directory.get() {
+            directory.close().await;
+        }
         self.inner.states.close().await;
+    }
+
+    /// All workflows at a glance. The first call lets it begin to follow the log, and must be made within a runtime.
+    pub fn directory(&self) -> &Directory {
+        self.inner.directory.get_or_init(|| Directory::follow(Arc::clone(&self.inner.log)))
     }
 
     /// Where ids and chance come from.

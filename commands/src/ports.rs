@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::credentials::NONCE_BYTES;
+
 /// Tells the time.
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970.
@@ -15,6 +17,12 @@ pub trait Ids: Send + Sync {
 
     /// A seed for an execution's chance.
     fn seed(&self) -> u64;
+}
+
+/// Makes numbers for seals.
+pub trait Nonces: Send + Sync {
+    /// A number that nobody can foretell and that never comes twice.
+    fn nonce(&self) -> [u8; NONCE_BYTES];
 }
 
 /// Ids of the operating system's chance and clock.
@@ -31,5 +39,15 @@ impl Ids for SystemIds {
     fn seed(&self) -> u64 {
         // 53 bits: the seed is written as a JSON number, which JavaScript readers keep exact up to there.
         Uuid::new_v4().as_u64_pair().0 >> 11
+    }
+}
+
+impl Nonces for SystemIds {
+    #[expect(clippy::disallowed_methods, reason = "this is the port's one real implementation")]
+    fn nonce(&self) -> [u8; NONCE_BYTES] {
+        // Of each id the six bytes before its version are chance alone.
+        let ids = [Uuid::new_v4(), Uuid::new_v4()];
+        let mut chance = ids.iter().flat_map(|id| id.as_bytes().iter().take(6));
+        std::array::from_fn(|_| chance.next().copied().unwrap_or_default())
     }
 }

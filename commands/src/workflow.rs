@@ -1,15 +1,20 @@
 //! Commands on workflows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use timeloom_domain::definition::{self, Settings};
+use timeloom_domain::definition::{self, Settings, WorkflowDefinition};
 use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::Item;
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
 
+use crate::activation::{Activation, check_listening};
 use crate::bridge::{Base, StreamState};
 use crate::error::{WORKFLOW_EXISTS, WORKFLOW_NOT_FOUND};
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
+
+/// Longest time that a change of what starts a workflow waits until this process goes by it.
+const IN_FORCE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A workflow file to take in.
 #[derive(Debug, Clone)]
@@ -55,7 +60,7 @@ impl Commands {
         self.change_workflow(context, id, update(), Base::Current).await
     }
 
-    /// Makes the draft a version.
+    /// Makes the draft a version. Of an active workflow it is the active one from then on.
     ///
     /// # Errors
     /// A refusal, conflict or fault.
@@ -64,7 +69,20 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::Publish, Base::Current).await
+        let workflow = self.current_workflow(context, id).await?.aggregate;
+        if let Some(draft) = &workflow.draft {
+            self.check_complete(draft)?;
+        }
+        if let (Some(draft), Some(_)) = (&workflow.draft, workflow.active_version) {
+            self.check_activation(context, id, draft).await?;
+        }
+        self.change_in_force(context, id, WorkflowCommand::Publish).await
+    }
+
+    /// Refuses a definition that needs nodes which this build does not have.
+    pub(crate) fn check_complete(&self, definition: &WorkflowDefinition) -> Result<(), Refusal> {
+        let gaps = definition::gaps(definition, self.catalogue());
+        if gaps.is_empty() { Ok(()) } else { Err(Refusal::incomplete(&gaps)) }
     }
 
     /// Lets a published version take calls and schedules, in place of any other; `None` takes the newest.
@@ -77,7 +95,12 @@ impl Commands {
         id: WorkflowId,
         version: Option<u32>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::Activate { version }, Base::Current).await
+        let workflow = self.current_workflow(context, id).await?.aggregate;
+        let version = version.or_else(|| workflow.versions.last().map(|newest| newest.version));
+        if let Some(definition) = version.and_then(|version| workflow.definition(Some(version))) {
+            self.check_activation(context, id, definition).await?;
+        }
+        self.change_in_force(context, id, WorkflowCommand::Activate { version }).await
     }
 
     /// Lets a workflow take no calls and schedules any more. What runs goes on.
@@ -89,7 +112,7 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::Deactivate, Base::Current).await
+        self.change_in_force(context, id, WorkflowCommand::Deactivate).await
     }
 
     /// Lets the draft take one call at its test address until a time, in milliseconds since 1970.
@@ -102,7 +125,10 @@ impl Commands {
         id: WorkflowId,
         until_ms: i64,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::ListenForTest { until_ms }, Base::Current).await
+        if let Some(draft) = &self.current_workflow(context, id).await?.aggregate.draft {
+            check_listening(draft)?;
+        }
+        self.change_in_force(context, id, WorkflowCommand::ListenForTest { until_ms }).await
     }
 
     /// Puts a workflow away.
@@ -114,7 +140,7 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.change_workflow(context, id, WorkflowCommand::Archive, Base::Current).await
+        self.change_in_force(context, id, WorkflowCommand::Archive).await
     }
 
     /// Replaces the draft's settings.
@@ -127,6 +153,7 @@ impl Commands {
         id: WorkflowId,
         settings: Settings,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        definition::validate_settings(&settings).map_err(Refusal::of_settings)?;
         self.change_workflow(context, id, WorkflowCommand::ChangeSettings { settings }, Base::Current).await
     }
 
@@ -142,6 +169,36 @@ impl Commands {
         items: Option<Vec<Item>>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         self.change_workflow(context, id, WorkflowCommand::ChangePins { node, items }, Base::Current).await
+    }
+
+    /// Refuses a definition that cannot take calls and schedules.
+    async fn check_activation(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        definition: &WorkflowDefinition,
+    ) -> Result<(), CommandError> {
+        let listing = self.directory().caught_up().await?;
+        let (tenant, catalogue) = (context.tenant, &**self.catalogue());
+        let activation = Activation { tenant, workflow_id: id, definition, catalogue, listing: &listing };
+        Ok(activation.check()?)
+    }
+
+    /// Changes what starts a workflow. When it is answered, this process calls and schedules by it.
+    async fn change_in_force(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        command: WorkflowCommand,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        let outcome = self.change_workflow(context, id, command, Base::Current).await?;
+        if let Some(directory) = self.inner.directory.get() {
+            let in_force = directory.wait_for(outcome.position);
+            if tokio::time::timeout(IN_FORCE_TIME_MAX, in_force).await.is_err() {
+                tracing::warn!(workflow_id = %id, "the change is in the log, and not in force here yet");
+            }
+        }
+        Ok(outcome)
     }
 
     async fn change_workflow(

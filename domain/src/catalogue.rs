@@ -1,10 +1,12 @@
 //! The node catalogue: node definitions as data. `engine/nodes` fills it; commands and the read API are handed it.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::definition::Node;
+use crate::definition::{Node, Problem};
 
 /// What is known about one node type without running it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,16 +87,39 @@ pub enum ParameterKind {
     Code,
 }
 
+/// Says what is wrong with a node before its workflow becomes active: what no kind of parameter can say.
+pub type NodeCheck = Arc<dyn Fn(&Node) -> Vec<Problem> + Send + Sync>;
+
 /// All node types that this build can run, by type name.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct NodeCatalogue {
     by_type: BTreeMap<&'static str, NodeDefinition>,
+    checks: BTreeMap<&'static str, NodeCheck>,
+}
+
+impl fmt::Debug for NodeCatalogue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.by_type.keys()).finish()
+    }
 }
 
 impl NodeCatalogue {
     /// A catalogue of these definitions.
     pub fn new(definitions: impl IntoIterator<Item = NodeDefinition>) -> Self {
-        Self { by_type: definitions.into_iter().map(|definition| (definition.node_type, definition)).collect() }
+        let by_type = definitions.into_iter().map(|definition| (definition.node_type, definition)).collect();
+        Self { by_type, checks: BTreeMap::new() }
+    }
+
+    /// The same, with checks of nodes by type.
+    #[must_use]
+    pub fn with_checks(mut self, checks: impl IntoIterator<Item = (&'static str, NodeCheck)>) -> Self {
+        self.checks.extend(checks);
+        self
+    }
+
+    /// What keeps a node from working in an active workflow.
+    pub fn problems(&self, node: &Node) -> Vec<Problem> {
+        self.checks.get(node.node_type.as_str()).map(|check| check(node)).unwrap_or_default()
     }
 
     /// The definition of a type.

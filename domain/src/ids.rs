@@ -38,6 +38,10 @@ uuid_id!(
     ExecutionId
 );
 uuid_id!(
+    /// Id of a credential: it follows from tenant, type and name.
+    CredentialId
+);
+uuid_id!(
     /// Id of a command: the same id sent again is the same command.
     CommandId
 );

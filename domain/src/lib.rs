@@ -1,6 +1,7 @@
 //! Facts and rules of Timeloom: events, aggregates, workflow definitions. No I/O, no clock, no made-up ids.
 
 pub mod catalogue;
+pub mod credential;
 pub mod definition;
 pub mod event;
 pub mod execution;
@@ -8,5 +9,6 @@ pub mod ids;
 pub mod item;
 pub mod model;
 pub mod plugin;
+pub mod recall;
 mod tagged;
 pub mod workflow;

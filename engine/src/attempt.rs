@@ -8,7 +8,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
-use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
+use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
 use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
@@ -17,13 +18,18 @@ use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, 
 use crate::lookup::RunLookup;
 use crate::machine::{Machine, Task, expression_input};
 use crate::node::{
-    Behaviour, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode, blocking,
+    Behaviour, Caller, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode,
+    blocking,
 };
 use crate::plan::Plan;
 
 /// What every attempt of an execution shares.
 pub(crate) struct Surroundings {
-    /// Id of the execution, as text.
+    /// Whose execution it is.
+    pub(crate) tenant: TenantId,
+    /// The execution that was started.
+    pub(crate) root: ExecutionId,
+    /// Its id as text.
     pub(crate) execution_id: String,
     /// Where a request makes it go on when it waits.
     pub(crate) resume_url: String,
@@ -67,6 +73,9 @@ pub(crate) struct Attempt {
     memory: JsonObject,
     seed: u64,
     idempotency_key: String,
+    caller: Caller,
+    /// The output on which it passes its input on, where it does.
+    way_through: usize,
     surroundings: Arc<Surroundings>,
 }
 
@@ -139,11 +148,34 @@ impl Attempt {
             },
             vars: Arc::clone(&surroundings.vars),
             env: Arc::clone(&surroundings.env),
+            additional: Arc::default(),
             nodes: Arc::new(lookup),
         };
         let memory = machine.data().memory(task.node).cloned().unwrap_or_default();
         let idempotency_key = idempotency_key(&surroundings.execution_id, task.facts.execution_index);
-        Self { plan, task, inputs, scope, memory, seed, idempotency_key, surroundings: Arc::clone(surroundings) }
+        let caller = Caller {
+            tenant: surroundings.tenant,
+            workflow_id: plan.workflow_id,
+            execution_id: surroundings.root,
+            execution_index: task.facts.execution_index,
+            attempt: task.attempts + 1,
+            attempts_max: node.attempts_max(),
+            mode: machine.start().mode,
+            depth: depth(machine.start().trigger.as_ref()),
+        };
+        let way_through = way_through(node, machine.start());
+        let surroundings = Arc::clone(surroundings);
+        Self { plan, task, inputs, scope, memory, seed, idempotency_key, caller, way_through, surroundings }
+    }
+
+    /// Which attempt at which node run this is.
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// Whether the node mostly waits for other executions.
+    pub(crate) fn waits_for_others(&self) -> bool {
+        self.plan.node_type(self.task.node).waits_for_others()
     }
 
     fn node(&self) -> &Node {
@@ -158,7 +190,8 @@ impl Attempt {
     /// Passes input 0 on: for disabled nodes, triggers and NoOp.
     pub(crate) fn pass_through(&self) -> Given {
         let given = self.inputs.first().filter(|_| self.task.inputs.first().is_some_and(Option::is_some));
-        let outputs = vec![given.map(Arc::clone).unwrap_or_default()];
+        let mut outputs = vec![Items::default(); self.way_through + 1];
+        outputs[self.way_through] = given.map(Arc::clone).unwrap_or_default();
         self.always_some(Given::of(outputs))
     }
 
@@ -232,12 +265,14 @@ impl Attempt {
         let before = self.memory.clone();
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),
             memory: &mut self.memory,
             idempotency_key: &self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.surroundings.services,
             expressions: &mut expressions,
         };
@@ -256,12 +291,14 @@ impl Attempt {
     fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
+            tenant: self.surroundings.tenant,
             node: self.plan.node(self.task.node),
             inputs: &self.inputs,
             scope: self.scope.clone(),
             memory: &mut self.memory,
             idempotency_key: &self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.surroundings.services,
             expressions: &mut expressions,
         };
@@ -367,11 +404,27 @@ impl Attempt {
     }
 }
 
+/// How many executions are above one that was started so.
+fn depth(trigger: Option<&TriggerFacts>) -> u32 {
+    match trigger {
+        Some(TriggerFacts::SubWorkflow { depth, .. }) => *depth,
+        _ => 0,
+    }
+}
+
 /// The failure of a node whose code panicked: it fails like any other node, and the execution goes on or ends in order.
 fn broke_down(panic: &(dyn Any + Send)) -> NodeError {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     NodeError::operation(format!("the node broke down: {}", said.unwrap_or("it gave no reason")))
         .described("This is a fault in the node's own code: report it with the node's type and this message.")
+}
+
+/// The output of a trigger on which the items of its request go on: one with several methods has an output for each.
+fn way_through(node: &Node, start: &StartFacts) -> usize {
+    let Some(TriggerFacts::Webhook { method, .. }) = &start.trigger else { return 0 };
+    let methods = node.parameters.get("httpMethod").and_then(Value::as_array).filter(|_| node.name == start.start_node);
+    let is_method = |candidate: &Value| candidate.as_str().is_some_and(|name| name.eq_ignore_ascii_case(method));
+    methods.and_then(|methods| methods.iter().position(is_method)).unwrap_or(0)
 }
 
 /// As JavaScript sees it.

@@ -39,6 +39,8 @@ pub(crate) enum Pause {
     Retry(i64),
     /// Take the events down, then stand still until that time (milliseconds since 1970), or until somebody says so.
     Rest(Option<i64>),
+    /// Take the events down, then wait for one of the effects under way.
+    Await,
     /// Take the events down; that was all.
     Ended,
 }
@@ -86,6 +88,7 @@ impl Worker {
                     let reason = "no items reached it".to_owned();
                     self.take_down(ExecutionEvent::NodeSkipped { node, reason }, &mut batch);
                 }
+                Action::Await => return (batch.events, Pause::Await),
                 Action::Rest => return (batch.events, Pause::Rest(None)),
                 Action::Complete => {
                     self.answer_at_end(now_ms, &mut batch);
@@ -212,6 +215,17 @@ impl Worker {
         if number == 1 {
             self.take_down(ExecutionEvent::NodeScheduled { run: facts.clone() }, batch);
         }
+        self.announce_attempt(attempt, facts, number, started_at_ms, batch)
+    }
+
+    fn announce_attempt(
+        &mut self,
+        attempt: Attempt,
+        facts: NodeFacts,
+        number: u32,
+        started_at_ms: i64,
+        batch: &mut Batch,
+    ) -> Pause {
         let idempotency_key = idempotency_key(&self.surroundings.execution_id, facts.execution_index);
         let (run, at_ms) = (facts.clone(), started_at_ms);
         self.take_down(ExecutionEvent::NodeStarted { run, attempt: number, idempotency_key, at_ms }, batch);
@@ -232,6 +246,15 @@ impl Worker {
     pub(crate) fn timed_out(&self, limit: Duration) -> NodeError {
         NodeError::operation(format!("stopped after {} ms: the time limit of the node or workflow", limit.as_millis()))
             .described("Raise the node's timeoutSeconds or the workflow's executionTimeout, or make the work smaller.")
+    }
+
+    /// Begins another attempt at an effect that was announced before.
+    pub(crate) fn begin_again(&mut self, task: Task) -> (Vec<ExecutionEvent>, Pause) {
+        let mut batch = Batch::default();
+        let (facts, number, now_ms) = (task.facts.clone(), task.attempts + 1, self.clock.now_ms());
+        let attempt = Attempt::prepare(&self.machine, task, &self.surroundings, now_ms);
+        let pause = self.announce_attempt(attempt, facts, number, now_ms, &mut batch);
+        (batch.events, pause)
     }
 
     /// Takes down how an effect ended.

@@ -3,6 +3,7 @@
 //! Nothing here reads a projection or answers a query. Invariant: an effect begins only after the log holds the event
 //! that says so.
 
+pub mod admission;
 mod answer;
 mod attempt;
 mod burst;
@@ -10,13 +11,24 @@ pub mod chain;
 pub mod checkpoint;
 mod drive;
 mod fetch;
+mod flight;
+mod follow;
+mod lane;
 pub mod lookup;
 pub mod machine;
+pub mod mark;
 pub mod node;
 mod open;
+mod places;
 pub mod plan;
+pub mod reactions;
+pub mod recall;
 mod restore;
 pub mod runner;
+pub mod schedule;
+pub mod scheduler;
+mod shards;
+pub mod sub_workflows;
 pub mod writer;
 
 pub use chain::ContinueAsNew;

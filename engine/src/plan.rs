@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use timeloom_domain::catalogue::NodeRole;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
 use timeloom_domain::definition::{ExecutionOrder, Graph, Node, WorkflowDefinition};
 use timeloom_domain::ids::WorkflowId;
 
-use crate::node::{NodeRegistry, NodeShape, RequiredInputs, SharedNodeType};
+use crate::node::{Behaviour, NodeRegistry, NodeShape, NodeType, RequiredInputs, SharedNodeType};
 
 /// A workflow made ready to run. Shared by all its executions.
 pub struct Plan {
@@ -20,6 +20,8 @@ pub struct Plan {
     pub graph: Graph,
     /// In which order its branches run.
     pub order: ExecutionOrder,
+    /// Whether its branches run at the same time.
+    pub parallel_branches: bool,
     /// The zone in which its expressions tell the time.
     pub timezone: Tz,
     nodes: Vec<PlannedNode>,
@@ -48,6 +50,27 @@ pub enum PlanError {
     UnknownTimezone(String),
 }
 
+/// Stands in for a node of an unknown type that is switched off: its items pass.
+struct SwitchedOff;
+
+impl NodeType for SwitchedOff {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "timeloom.switchedOff",
+            display_name: "Switched off",
+            description: "Passes its items on.",
+            versions: &[1.0],
+            role: NodeRole::Pure,
+            ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
+            parameters: &[],
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::PassThrough
+    }
+}
+
 impl Plan {
     /// Makes a definition ready to run.
     ///
@@ -59,11 +82,17 @@ impl Plan {
         registry: &NodeRegistry,
         default_timezone: Tz,
     ) -> Result<Self, PlanError> {
+        let switched_off: SharedNodeType = Arc::new(SwitchedOff);
         let mut nodes = Vec::with_capacity(definition.nodes.len());
         for node in &definition.nodes {
-            let node_type = registry
-                .get(&node.node_type)
-                .ok_or_else(|| PlanError::UnknownType { node: node.name.clone(), node_type: node.node_type.clone() })?;
+            let node_type = match registry.get(&node.node_type) {
+                Some(known) => known,
+                None if node.disabled => &switched_off,
+                None => {
+                    let (node, node_type) = (node.name.clone(), node.node_type.clone());
+                    return Err(PlanError::UnknownType { node, node_type });
+                }
+            };
             let (shape, role) = (node_type.shape(node), node_type.definition().role);
             nodes.push(PlannedNode { node_type: Arc::clone(node_type), shape, role });
         }
@@ -73,7 +102,9 @@ impl Plan {
         };
         let graph = Graph::new(&definition);
         let order = definition.settings.order();
-        Ok(Self { workflow_id, definition, graph, order, timezone, nodes })
+        // Order v0 has rules of its own about which branch brings what: there they run one after the other.
+        let parallel_branches = order == ExecutionOrder::V1 && definition.settings.parallel_branches == Some(true);
+        Ok(Self { workflow_id, definition, graph, order, parallel_branches, timezone, nodes })
     }
 
     /// The node at `index`.

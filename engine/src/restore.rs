@@ -70,7 +70,7 @@ fn machine_within<'a>(
             }
             Some(ExecutionEvent::ExecutionRetried(retry)) => {
                 let plan = plan(inner, stream, &retry.start).await?;
-                source(inner, stream, retry, deep).await?.retried(plan, &retry.start)
+                source(inner, stream, retry, deep).await?.retried(plan, &retry.start, retry.earlier_runs)
             }
             _ => return Ok(None),
         };

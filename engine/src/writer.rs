@@ -8,13 +8,15 @@ use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionRefusal};
 use timeloom_domain::ids::{Actor, CommandId, EventId};
 use timeloom_store::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, EventLog, Expected, LogError, Metadata,
-    NewEvent, RecordedEvent, Revision, StreamKey, codec,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, AskedDurability, EventLog, Expected, LogError,
+    Metadata, NewEvent, RecordedEvent, Revision, StreamKey, codec,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::machine::{Place, Written};
 
+/// Who does what the engine does.
+pub(crate) const ENGINE_ACTOR: &str = "engine";
 /// Bytes that the metadata of one event takes at most; what it says is of fixed length.
 const METADATA_BYTES_MAX: usize = 512;
 
@@ -49,6 +51,8 @@ pub struct ExecutionWriter {
     last_event: Option<EventId>,
     /// Node runs that the log has, which nobody was told yet.
     written: Vec<Written>,
+    /// What its appends survive.
+    asked: AskedDurability,
     /// Ends the waiting for a log that is busy or out of reach.
     stopping: CancellationToken,
 }
@@ -96,6 +100,7 @@ impl ExecutionWriter {
             root_event: None,
             last_event: None,
             written: Vec::new(),
+            asked: AskedDurability::default(),
             stopping,
         }
     }
@@ -105,6 +110,16 @@ impl ExecutionWriter {
     #[must_use]
     pub fn until(self, stopping: CancellationToken) -> Self {
         Self { stopping, ..self }
+    }
+
+    /// Says what the appends from now on survive.
+    pub fn ask(&mut self, durability: AskedDurability) {
+        self.asked = durability;
+    }
+
+    /// What its appends survive.
+    pub fn asked(&self) -> AskedDurability {
+        self.asked
     }
 
     /// The execution as written so far.
@@ -146,7 +161,8 @@ impl ExecutionWriter {
             event
         {
             let place = Place { stream: self.stream.clone(), revision };
-            self.written.push(Written { execution_index: run.execution_index, place, bytes });
+            let (node, run_index, execution_index) = (run.node.clone(), run.run_index, run.execution_index);
+            self.written.push(Written { node, run_index, execution_index, place, bytes });
         }
     }
 
@@ -157,7 +173,7 @@ impl ExecutionWriter {
     pub async fn begin(&mut self, first: &FirstEvent, previous: &Self) -> Result<Appended, WriteError> {
         let command_id = CommandId(self.stream.id.parse().unwrap_or_else(|_| self.ids.uuid()));
         let metadata = Metadata {
-            actor: Actor::System("engine".to_owned()),
+            actor: Actor::System(ENGINE_ACTOR.to_owned()),
             command_id,
             causation_id: previous.last_event,
             correlation_id: previous.root_event,
@@ -198,7 +214,7 @@ impl ExecutionWriter {
 
     fn batch(&self) -> Batch {
         let metadata = Metadata {
-            actor: Actor::System("engine".to_owned()),
+            actor: Actor::System(ENGINE_ACTOR.to_owned()),
             command_id: CommandId(self.ids.uuid()),
             causation_id: self.first_event,
             correlation_id: self.root_event,
@@ -216,7 +232,7 @@ impl ExecutionWriter {
     /// Appends, again while the log is busy: what was computed must not be lost to a full queue.
     async fn append(&self, batch: Batch, expected: Expected) -> Result<Appended, WriteError> {
         let command_id = batch.metadata.command_id;
-        let append = Append { stream: self.stream.clone(), expected, events: batch.events, command_id };
+        let append = Append::new(self.stream.clone(), expected, batch.events, command_id).asking(self.asked);
         loop {
             match self.log.append(append.clone()).await {
                 Ok(appended) => return Ok(appended),

@@ -32,6 +32,9 @@ pub struct Scope {
     pub vars: Arc<JsonObject>,
     /// `$env`: only the environment names that the configuration allows.
     pub env: Arc<JsonObject>,
+    /// Variables that the node itself gives its expressions: `$response`, `$request` and `$pageCount` of a request that
+    /// turns pages. Mostly empty.
+    pub additional: Arc<JsonObject>,
     /// The other nodes of the run.
     pub nodes: Arc<dyn NodeLookup>,
 }

@@ -46,6 +46,7 @@ pub fn scope_of(items: Vec<JsonObject>) -> Scope {
         execution: ExecutionInfo::default(),
         vars: Arc::default(),
         env: Arc::default(),
+        additional: Arc::default(),
         nodes: Arc::new(NoNodes),
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use json_patch::{Patch, PatchOperation};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use timeloom_domain::credential::Credential;
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
@@ -116,6 +117,7 @@ pub async fn diff(
         Some(Kind::Execution) => folded_both::<Execution>(log, stream, earlier, later).await?,
         Some(Kind::Plugin) => folded_both::<Plugin>(log, stream, earlier, later).await?,
         Some(Kind::Model) => folded_both::<Model>(log, stream, earlier, later).await?,
+        Some(Kind::Credential) => folded_both::<Credential>(log, stream, earlier, later).await?,
     };
     if both.later.point.revision == Revision(0)
         && let unknown @ HistoryError::UnknownStream(_) = absent(log, stream).await?

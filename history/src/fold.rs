@@ -172,7 +172,7 @@ mod tests {
             metadata: Arc::clone(&metadata),
         };
         let events = (2..252).map(event).collect();
-        log.append(Append { stream: stream.clone(), expected: Expected::Any, events, command_id }).await.unwrap();
+        log.append(Append::new(stream.clone(), Expected::Any, events, command_id)).await.unwrap();
 
         let each = payload.to_string().len();
         let mut enough = Fold::<Plugin>::new(each * 250);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use timeloom_domain::credential::{Credential, CredentialEvent};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
 use timeloom_domain::model::{Model, ModelEvent};
@@ -20,6 +21,8 @@ pub enum Kind {
     Plugin,
     /// A model.
     Model,
+    /// A credential, sealed.
+    Credential,
 }
 
 impl Kind {
@@ -30,6 +33,7 @@ impl Kind {
             ExecutionEvent::CATEGORY => Some(Self::Execution),
             PluginEvent::CATEGORY => Some(Self::Plugin),
             ModelEvent::CATEGORY => Some(Self::Model),
+            CredentialEvent::CATEGORY => Some(Self::Credential),
             _ => None,
         }
     }
@@ -41,6 +45,7 @@ impl Kind {
             Self::Execution => ExecutionEvent::CATEGORY,
             Self::Plugin => PluginEvent::CATEGORY,
             Self::Model => ModelEvent::CATEGORY,
+            Self::Credential => CredentialEvent::CATEGORY,
         }
     }
 }
@@ -53,6 +58,7 @@ pub fn is_known(event: &RecordedEvent) -> bool {
         Some(Kind::Execution) => knows::<ExecutionEvent>(event),
         Some(Kind::Plugin) => knows::<PluginEvent>(event),
         Some(Kind::Model) => knows::<ModelEvent>(event),
+        Some(Kind::Credential) => knows::<CredentialEvent>(event),
     }
 }
 
@@ -114,5 +120,13 @@ impl Shown for Model {
             (false, true) => "disabled",
             (false, false) => "enabled",
         }
+    }
+}
+
+impl Shown for Credential {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.sealed.is_some() { "saved" } else { "deleted" }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use timeloom_domain::credential::Credential;
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
@@ -61,6 +62,7 @@ pub async fn state_at(log: &dyn EventLog, stream: &StreamKey, moment: Moment) ->
         Some(Kind::Execution) => folded::<Execution>(log, stream, position).await?,
         Some(Kind::Plugin) => folded::<Plugin>(log, stream, position).await?,
         Some(Kind::Model) => folded::<Model>(log, stream, position).await?,
+        Some(Kind::Credential) => folded::<Credential>(log, stream, position).await?,
     };
     match found {
         Some(state) => Ok(state),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::DateTime;
 use serde_json::value::RawValue;
-use timeloom_domain::execution::ExecutionStatus;
+use timeloom_domain::execution::{ExecutionStatus, TriggerKind};
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_postgres_testing::{Database, Server};
 use timeloom_projections::{AsOf, Cursor, ExecutionFilter, Page, PostgresPlace, ReadModelStore, ReadModels, rebuild};
@@ -197,25 +197,31 @@ async fn fold(store: &ReadModelStore, log: ComputedLog) -> Result<Arc<ComputedLo
 
 async fn pages(models: &ReadModels, head: Position) -> Result<(), Box<dyn std::error::Error>> {
     let all = ExecutionFilter::default();
-    let status = |status| ExecutionFilter { status: Some(status), ..all };
-    let workflow = |filter| ExecutionFilter { workflow_id: Some(workflow_id(40)), ..filter };
+    let status = |status| ExecutionFilter { status: Some(status), ..all.clone() };
+    let workflow = |filter: &ExecutionFilter| ExecutionFilter { workflow_id: Some(workflow_id(40)), ..filter.clone() };
+    let unresolved = ExecutionFilter { unresolved: true, ..all.clone() };
+    let called = ExecutionFilter { trigger: Some(TriggerKind::Webhook), ..all.clone() };
     let (completed, failed, running) =
         (status(ExecutionStatus::Completed), status(ExecutionStatus::Failed), status(ExecutionStatus::Running));
     let (then, deep) = (Some(Position(head.0 / 3 + 40)), Some(Cursor(Position(head.0 / 7))));
-    let cases: [(&str, ExecutionFilter, AsOf, Option<Cursor>); 13] = [
-        ("all, first page", all, None, None),
-        ("all, deep page", all, None, deep),
-        ("failed, first page", failed, None, None),
-        ("completed, deep page", completed, None, deep),
-        ("running now (none)", running, None, None),
-        ("workflow, deep page", workflow(all), None, deep),
-        ("workflow and failed", workflow(failed), None, None),
-        ("all, as of", all, then, None),
-        ("all, as of, deep page", all, then, deep),
-        ("completed, as of", completed, then, None),
-        ("running, as of", running, then, None),
-        ("running of workflow, as of", workflow(running), then, None),
-        ("workflow, as of, deep page", workflow(all), then, deep),
+    let cases: [(&str, &ExecutionFilter, AsOf, Option<Cursor>); 17] = [
+        ("all, first page", &all, None, None),
+        ("all, deep page", &all, None, deep),
+        ("failed, first page", &failed, None, None),
+        ("completed, deep page", &completed, None, deep),
+        ("running now (none)", &running, None, None),
+        ("workflow, deep page", &workflow(&all), None, deep),
+        ("workflow and failed", &workflow(&failed), None, None),
+        ("all, as of", &all, then, None),
+        ("all, as of, deep page", &all, then, deep),
+        ("completed, as of", &completed, then, None),
+        ("running, as of", &running, then, None),
+        ("running of workflow, as of", &workflow(&running), then, None),
+        ("workflow, as of, deep page", &workflow(&all), then, deep),
+        ("unresolved failures", &unresolved, None, None),
+        ("unresolved failures, as of", &unresolved, then, None),
+        ("webhook calls, deep page", &called, None, deep),
+        ("webhook calls, as of", &called, then, None),
     ];
     for (name, filter, as_of, after) in cases {
         let page = Page { first: 50, after };

@@ -1,24 +1,28 @@
-//! Executions: what ran, how it stands, how it ended. What flowed through the nodes is read from the log.
+//! Executions: what ran and why, how it stands, how it ended. What flowed through the nodes is read from the log.
 //!
-//! Invariant: a row gets a new version only when its status changes. Versions of ended executions never close, and no
-//! execution has two newest versions: lists rely on both.
+//! Invariant: a row gets a new version only when its status changes, when facts are saved about it, and when something is
+//! noted after its end. An ended status never changes, and no execution has two newest versions: lists rely on both.
 
+mod facts;
 mod queries;
 mod table;
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::collections::BTreeMap;
+
 use timeloom_domain::event::Event;
-use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, ExecutionStatus};
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, ExecutionStatus, PauseReason, TriggerKind};
 use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_store::{Position, RecordedEvent, Revision};
 
-use crate::error::FoldError;
-use crate::payload::{check_type, error_message, read_payload, shorten, stream_uuid};
+use crate::payload::shorten;
 use crate::read_model::Folded;
+use facts::{End, ExecutionFact, Start};
 
 pub(crate) use queries::{one, page};
 pub(crate) use table::read_row;
+
+/// Most saved facts that a row keeps; all of them are in the log.
+pub const SAVED_FACTS_MAX: usize = 100;
 
 /// One execution.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,12 @@ pub struct ExecutionRow {
     pub workflow_version: Option<u32>,
     /// Why it was started.
     pub mode: ExecutionMode,
+    /// What started it; `None` = a person.
+    pub trigger: Option<TriggerKind>,
+    /// The execution because of which it runs: of which it is a part, whose failure it is about, or that it tries again.
+    pub caused_by: Option<ExecutionId>,
+    /// Of those that wait for a place, the one with the highest priority is next.
+    pub priority: i32,
     /// How far it is.
     pub status: ExecutionStatus,
     /// Name of the node with which it began.
@@ -41,14 +51,24 @@ pub struct ExecutionRow {
     pub started_at_ms: i64,
     /// When it ended, in milliseconds since 1970.
     pub ended_at_ms: Option<i64>,
-    /// Until when it sleeps, in milliseconds since 1970.
+    /// Name of the node that waits.
+    pub waiting_node: Option<String>,
+    /// Until when it waits at the longest, in milliseconds since 1970.
     pub waiting_until_ms: Option<i64>,
+    /// Why it stands still.
+    pub paused: Option<PauseReason>,
     /// What went wrong, when it failed; the whole error is in the log.
     pub error: Option<String>,
     /// The node to blame, when it failed.
     pub error_node: Option<String>,
     /// Why it was cancelled, in the person's words.
     pub cancel_reason: Option<String>,
+    /// The newest execution that tries it again.
+    pub retried_as: Option<ExecutionId>,
+    /// Why its failure needs no attention any more, in the person's words.
+    pub dismissed: Option<String>,
+    /// Facts that nodes saved about it: the first [`SAVED_FACTS_MAX`] names in order.
+    pub saved_data: BTreeMap<String, String>,
     /// Node runs that gave their output; known once it ended.
     pub nodes_completed: Option<u64>,
     /// Node runs that failed for good; known once it ended.
@@ -59,19 +79,46 @@ pub struct ExecutionRow {
     pub continued_as: Option<ExecutionId>,
     /// Position of its first event.
     pub created_position: Position,
-    /// Position of the event that changed its status last.
+    /// Position of the event that ended it.
+    pub ended_position: Option<Position>,
+    /// Position of the event that changed last what is told here.
     pub updated_position: Position,
     /// Revision of that event in its stream.
     pub revision: Revision,
 }
 
+impl ExecutionRow {
+    /// Whether it is a failure of a production run that nobody has looked after: neither retried nor dismissed.
+    pub fn is_unresolved(&self) -> bool {
+        self.status == ExecutionStatus::Failed
+            && self.mode == ExecutionMode::Production
+            && self.retried_as.is_none()
+            && self.dismissed.is_none()
+    }
+}
+
 /// Which executions to list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecutionFilter {
     /// Of this workflow only.
     pub workflow_id: Option<WorkflowId>,
     /// With this status only.
     pub status: Option<ExecutionStatus>,
+    /// Started by this only.
+    pub trigger: Option<TriggerKind>,
+    /// Only failures of production runs that were neither retried nor dismissed.
+    pub unresolved: bool,
+    /// Only those about which this was saved.
+    pub saved: Option<SavedFact>,
+}
+
+/// A fact that a node saved about an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedFact {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub value: String,
 }
 
 /// The read model.
@@ -83,195 +130,104 @@ pub(crate) struct ExecutionRecord {
     row: ExecutionRow,
     completed: u64,
     failed: u64,
-    waits: bool,
-    paused: bool,
-}
-
-impl ExecutionRecord {
-    /// What the status is while it has not ended.
-    fn open_status(&self) -> ExecutionStatus {
-        match (self.paused, self.waits) {
-            (true, _) => ExecutionStatus::Paused,
-            (false, true) => ExecutionStatus::Waiting,
-            (false, false) => ExecutionStatus::Running,
-        }
-    }
-}
-
-/// What an event says about an execution.
-#[derive(Debug)]
-pub(crate) enum ExecutionFact {
-    Started { id: ExecutionId, start: Box<Start>, from: Option<ExecutionId> },
-    NodeCompleted,
-    NodeFailed,
-    Waiting { until_ms: Option<i64> },
-    Resumed,
-    Paused,
-    Unpaused,
-    Cancelled { reason: String },
-    Completed { at_ms: i64 },
-    Failed { node: Option<String>, error: String, at_ms: i64 },
-    ContinuedAsNew { next: ExecutionId, at_ms: i64 },
-}
-
-/// What a row needs of the start facts: not the items, not the pins.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Start {
-    workflow_id: WorkflowId,
-    workflow_revision: u64,
-    #[serde(default)]
-    workflow_version: Option<u32>,
-    mode: ExecutionMode,
-    start_node: String,
-    at_ms: i64,
-}
-
-#[derive(Deserialize)]
-struct Continued {
-    previous: ExecutionId,
-    start: Start,
-}
-
-#[derive(Deserialize)]
-struct Retried {
-    start: Start,
-}
-
-#[derive(Deserialize)]
-struct ContinuedAsNew {
-    next: ExecutionId,
-    at_ms: i64,
-}
-
-#[derive(Deserialize)]
-struct Waiting {
-    #[serde(default)]
-    until_ms: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Cancelled {
-    reason: String,
-}
-
-#[derive(Deserialize)]
-struct Completed {
-    at_ms: i64,
-}
-
-#[derive(Deserialize)]
-struct Failed {
-    node: Option<String>,
-    error: Value,
-    at_ms: i64,
 }
 
 type Key = (TenantId, ExecutionId);
-
-fn read(event: &RecordedEvent) -> Result<Option<(Key, ExecutionFact)>, FoldError> {
-    let key = (event.stream.tenant, ExecutionId(stream_uuid(event)?));
-    check_type::<ExecutionEvent>(event)?;
-    let fact = match &*event.event_type {
-        "ExecutionStarted" => {
-            let start = Box::new(read_payload::<ExecutionEvent, Start>(event)?);
-            ExecutionFact::Started { id: key.1, start, from: None }
-        }
-        "ExecutionContinued" => {
-            let Continued { previous, start } = read_payload::<ExecutionEvent, _>(event)?;
-            ExecutionFact::Started { id: key.1, start: Box::new(start), from: Some(previous) }
-        }
-        "ExecutionRetried" => {
-            let Retried { start } = read_payload::<ExecutionEvent, _>(event)?;
-            ExecutionFact::Started { id: key.1, start: Box::new(start), from: None }
-        }
-        "ExecutionContinuedAsNew" => {
-            let ContinuedAsNew { next, at_ms } = read_payload::<ExecutionEvent, _>(event)?;
-            ExecutionFact::ContinuedAsNew { next, at_ms }
-        }
-        "NodeCompleted" => ExecutionFact::NodeCompleted,
-        "NodeFailed" => ExecutionFact::NodeFailed,
-        "ExecutionWaiting" => {
-            let Waiting { until_ms } = read_payload::<ExecutionEvent, _>(event)?;
-            ExecutionFact::Waiting { until_ms }
-        }
-        "ExecutionResumed" => ExecutionFact::Resumed,
-        "ExecutionPaused" => ExecutionFact::Paused,
-        "ExecutionUnpaused" => ExecutionFact::Unpaused,
-        "ExecutionCancelled" => {
-            let Cancelled { reason } = read_payload::<ExecutionEvent, _>(event)?;
-            ExecutionFact::Cancelled { reason: shorten(reason) }
-        }
-        "ExecutionCompleted" => {
-            let Completed { at_ms } = read_payload::<ExecutionEvent, _>(event)?;
-            ExecutionFact::Completed { at_ms }
-        }
-        "ExecutionFailed" => {
-            let Failed { node, error, at_ms } = read_payload::<ExecutionEvent, _>(event)?;
-            ExecutionFact::Failed { node, error: error_message(&error), at_ms }
-        }
-        // The other events are about one node run each and change nothing here.
-        _ => return Ok(None),
-    };
-    Ok(Some((key, fact)))
-}
 
 fn fold(current: Option<&ExecutionRecord>, fact: ExecutionFact, event: &RecordedEvent) -> Folded<ExecutionRecord> {
     if let ExecutionFact::Started { id, start, from } = fact {
         return if current.is_none() { Folded::Version(started(id, *start, from, event)) } else { Folded::Nothing };
     }
-    // After its end nothing changes an execution: its last version stays open for ever.
-    let Some(current) = current.filter(|current| !current.row.status.has_ended()) else { return Folded::Nothing };
+    let Some(current) = current else { return Folded::Nothing };
+    let is_note = matches!(fact, ExecutionFact::RetriedAs(_) | ExecutionFact::Dismissed(_));
+    // After its end nothing changes an execution but what is noted about it then.
+    if is_note != current.row.status.has_ended() {
+        return Folded::Nothing;
+    }
     let mut record = current.clone();
-    let status = match fact {
-        ExecutionFact::NodeCompleted => {
-            record.completed += 1;
-            return Folded::Kept(record);
+    match fact {
+        ExecutionFact::NodeCompleted => record.completed += 1,
+        ExecutionFact::NodeFailed => record.failed += 1,
+        told => {
+            record.take(told, event);
+            return Folded::Version(record);
         }
-        ExecutionFact::NodeFailed => {
-            record.failed += 1;
-            return Folded::Kept(record);
+    }
+    Folded::Kept(record)
+}
+
+impl ExecutionRecord {
+    /// Folds in what a reader sees.
+    fn take(&mut self, fact: ExecutionFact, event: &RecordedEvent) {
+        let row = &mut self.row;
+        row.updated_position = event.position;
+        row.revision = event.revision;
+        match fact {
+            ExecutionFact::Started { .. } | ExecutionFact::NodeCompleted | ExecutionFact::NodeFailed => {}
+            ExecutionFact::Waiting { node, until_ms } => {
+                row.waiting_node = Some(node);
+                row.waiting_until_ms = until_ms;
+            }
+            ExecutionFact::Resumed => {
+                row.waiting_node = None;
+                row.waiting_until_ms = None;
+            }
+            ExecutionFact::Paused(reason) => row.paused = Some(reason),
+            ExecutionFact::Unpaused => row.paused = None,
+            ExecutionFact::DataSaved(data) => row.save(data),
+            ExecutionFact::Ended(end) => return self.end(end, event),
+            ExecutionFact::RetriedAs(execution) => row.retried_as = Some(execution),
+            ExecutionFact::Dismissed(reason) => row.dismissed = Some(reason),
         }
-        ExecutionFact::Started { .. } => return Folded::Nothing,
-        ExecutionFact::Waiting { until_ms } => {
-            record.row.waiting_until_ms = until_ms;
-            record.waits = true;
-            record.open_status()
+        if !row.status.has_ended() {
+            row.status = row.open_status();
         }
-        ExecutionFact::Resumed => {
-            record.row.waiting_until_ms = None;
-            record.waits = false;
-            record.open_status()
+    }
+
+    fn end(&mut self, end: End, event: &RecordedEvent) {
+        let row = &mut self.row;
+        let (status, at_ms) = match end {
+            End::Cancelled { reason } => {
+                row.cancel_reason = Some(reason);
+                (ExecutionStatus::Cancelled, event.recorded_at.timestamp_millis())
+            }
+            End::Completed { at_ms } => (ExecutionStatus::Completed, at_ms),
+            End::Failed { node, error, at_ms } => {
+                row.error = Some(error);
+                row.error_node = node;
+                (ExecutionStatus::Failed, at_ms)
+            }
+            End::ContinuedAsNew { next, at_ms } => {
+                row.continued_as = Some(next);
+                (ExecutionStatus::Continued, at_ms)
+            }
+        };
+        row.status = status;
+        row.ended_at_ms = Some(at_ms);
+        row.ended_position = Some(event.position);
+        (row.waiting_node, row.waiting_until_ms, row.paused) = (None, None, None);
+        row.nodes_completed = Some(self.completed);
+        row.nodes_failed = Some(self.failed);
+    }
+}
+
+impl ExecutionRow {
+    /// What the status is while it has not ended.
+    fn open_status(&self) -> ExecutionStatus {
+        match (&self.paused, &self.waiting_node) {
+            (Some(_), _) => ExecutionStatus::Paused,
+            (None, Some(_)) => ExecutionStatus::Waiting,
+            (None, None) => ExecutionStatus::Running,
         }
-        ExecutionFact::Paused => {
-            record.paused = true;
-            record.open_status()
+    }
+
+    fn save(&mut self, data: BTreeMap<String, String>) {
+        let shortened = data.into_iter().map(|(name, value)| (shorten(name), shorten(value)));
+        self.saved_data.extend(shortened);
+        while self.saved_data.len() > SAVED_FACTS_MAX {
+            self.saved_data.pop_last();
         }
-        ExecutionFact::Unpaused => {
-            record.paused = false;
-            record.open_status()
-        }
-        ExecutionFact::Cancelled { reason } => {
-            record.row.cancel_reason = Some(reason);
-            record.row.ended_at_ms = Some(event.recorded_at.timestamp_millis());
-            ExecutionStatus::Cancelled
-        }
-        ExecutionFact::Completed { at_ms } => {
-            record.row.ended_at_ms = Some(at_ms);
-            ExecutionStatus::Completed
-        }
-        ExecutionFact::Failed { node, error, at_ms } => {
-            record.row.error = Some(error);
-            record.row.error_node = node;
-            record.row.ended_at_ms = Some(at_ms);
-            ExecutionStatus::Failed
-        }
-        ExecutionFact::ContinuedAsNew { next, at_ms } => {
-            record.row.continued_as = Some(next);
-            record.row.ended_at_ms = Some(at_ms);
-            ExecutionStatus::Continued
-        }
-    };
-    Folded::Version(change_status(record, status, event))
+    }
 }
 
 fn started(id: ExecutionId, start: Start, from: Option<ExecutionId>, event: &RecordedEvent) -> ExecutionRecord {
@@ -281,50 +237,32 @@ fn started(id: ExecutionId, start: Start, from: Option<ExecutionId>, event: &Rec
         workflow_revision: start.workflow_revision,
         workflow_version: start.workflow_version,
         mode: start.mode,
+        trigger: start.trigger.as_ref().map(|trigger| trigger.kind()),
+        caused_by: start.trigger.as_ref().and_then(|trigger| trigger.execution()),
+        priority: start.options.priority,
         status: ExecutionStatus::Running,
         start_node: start.start_node,
         started_at_ms: start.at_ms,
         ended_at_ms: None,
+        waiting_node: None,
         waiting_until_ms: None,
+        paused: None,
         error: None,
         error_node: None,
         cancel_reason: None,
+        retried_as: None,
+        dismissed: None,
+        saved_data: BTreeMap::new(),
         nodes_completed: None,
         nodes_failed: None,
         continued_from: from,
         continued_as: None,
         created_position: event.position,
+        ended_position: None,
         updated_position: event.position,
         revision: event.revision,
     };
-    ExecutionRecord { row, completed: 0, failed: 0, waits: false, paused: false }
+    ExecutionRecord { row, completed: 0, failed: 0 }
 }
-
-fn change_status(mut record: ExecutionRecord, status: ExecutionStatus, event: &RecordedEvent) -> ExecutionRecord {
-    record.row.status = status;
-    record.row.updated_position = event.position;
-    record.row.revision = event.revision;
-    if status.has_ended() {
-        record.row.waiting_until_ms = None;
-        record.row.nodes_completed = Some(record.completed);
-        record.row.nodes_failed = Some(record.failed);
-    }
-    record
-}
-
-/// The words that the table holds for modes.
-const MODES: [(ExecutionMode, &str); 2] =
-    [(ExecutionMode::Manual, "manual"), (ExecutionMode::Production, "production")];
-
-/// The words that the table holds for statuses.
-const STATUSES: [(ExecutionStatus, &str); 7] = [
-    (ExecutionStatus::Running, "running"),
-    (ExecutionStatus::Waiting, "waiting"),
-    (ExecutionStatus::Paused, "paused"),
-    (ExecutionStatus::Completed, "completed"),
-    (ExecutionStatus::Failed, "failed"),
-    (ExecutionStatus::Cancelled, "cancelled"),
-    (ExecutionStatus::Continued, "continued"),
-];
 
 const CATEGORY: &str = ExecutionEvent::CATEGORY;

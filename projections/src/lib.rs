@@ -9,6 +9,7 @@
 
 mod builds;
 mod checkpoints;
+mod credentials;
 mod database;
 mod error;
 mod executions;
@@ -31,9 +32,10 @@ mod store;
 mod workflows;
 mod writer;
 
+pub use credentials::CredentialRow;
 pub use database::StorageError;
 pub use error::{Behind, FoldError, ProjectionError};
-pub use executions::{ExecutionFilter, ExecutionRow};
+pub use executions::{ExecutionFilter, ExecutionRow, SAVED_FACTS_MAX, SavedFact};
 pub use feed::{FeedFilter, FeedOrder};
 pub use models::ModelRow;
 pub use node_runs::{NODE_RUNS_MAX, NodeRunRow};

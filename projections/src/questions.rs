@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use timeloom_domain::ids::{ExecutionId, Slug, TenantId, WorkflowId};
+use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_store::{Position, RecordedEvent};
 
+use crate::credentials::{self, CredentialRow, Credentials};
 use crate::database::Named;
 use crate::error::ProjectionError;
 use crate::executions::{self, ExecutionFilter, ExecutionRow, Executions};
@@ -99,6 +100,35 @@ impl ReadModels {
         Ok(PageOf::cut(found.await?, page, |row| row.provenance.created_position))
     }
 
+    /// One credential, a deleted one too.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn credential(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+        as_of: AsOf,
+    ) -> Result<Option<CredentialRow>, ProjectionError> {
+        let question = |named: &Named| credentials::one(named, tenant, id, as_of);
+        Ok(self.ask(&Credentials, as_of, question, credentials::read_row).await?.pop())
+    }
+
+    /// Credentials that are not deleted, newest first.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn credentials(
+        &self,
+        tenant: TenantId,
+        as_of: AsOf,
+        page: &Page,
+    ) -> Result<PageOf<CredentialRow>, ProjectionError> {
+        let question = |named: &Named| credentials::page(named, tenant, as_of, page);
+        let found = self.ask(&Credentials, as_of, question, credentials::read_row).await?;
+        Ok(PageOf::cut(found, page, |row| row.provenance.created_position))
+    }
+
     /// One execution.
     ///
     /// # Errors
@@ -123,7 +153,7 @@ impl ReadModels {
         tenant: TenantId,
         as_of: AsOf,
         page: &Page,
-        filter: ExecutionFilter,
+        filter: &ExecutionFilter,
     ) -> Result<PageOf<ExecutionRow>, ProjectionError> {
         let question = |named: &Named| executions::page(named, tenant, as_of, page, filter);
         let found = self.ask(&Executions, as_of, question, executions::read_row).await?;

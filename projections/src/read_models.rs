@@ -108,6 +108,19 @@ impl ReadModels {
     /// # Errors
     /// [`ProjectionError::Closed`] after [`Self::close`]; [`ProjectionError::Thread`] without a runtime or a thread.
     pub fn start(&self) -> Result<(), ProjectionError> {
+        self.begin(true)
+    }
+
+    /// Begins to follow what another process writes, and never writes itself; does nothing when it already follows. To be
+    /// called within a tokio runtime with time. Rows in a folder have no other process: they stay as they are.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_reading(&self) -> Result<(), ProjectionError> {
+        self.begin(false)
+    }
+
+    fn begin(&self, may_write: bool) -> Result<(), ProjectionError> {
         let thread_error = |error: &dyn std::fmt::Display| ProjectionError::Thread(error.to_string());
         let runtime = Handle::try_current().map_err(|error| thread_error(&error))?;
         let mut life = self.life();
@@ -129,9 +142,10 @@ impl ReadModels {
             closing: closing.clone(),
             runtime,
             commands: asked,
+            may_write,
             build: None,
         };
-        let run = move || runner.run(writer.map(|writer| *writer));
+        let run = move || runner.run(writer.filter(|_| may_write).map(|writer| *writer));
         let thread = std::thread::Builder::new().name("read-models".to_owned()).spawn(run);
         let thread = thread.map_err(|error| thread_error(&error))?;
         *life = Life::Running { closing: closing.drop_guard(), commands, thread };

@@ -70,6 +70,8 @@ pub(crate) struct Runner {
     pub closing: CancellationToken,
     pub runtime: Handle,
     pub commands: mpsc::Receiver<Command>,
+    /// Whether this process may write the rows when no other does.
+    pub may_write: bool,
     /// The rebuild under way, and who waits for it.
     pub build: Option<(Build, Vec<Done<RebuildReport>>)>,
 }
@@ -137,7 +139,8 @@ impl Runner {
     fn become_writer(&mut self) -> Result<Option<Writer>, ProjectionError> {
         let mut look = 0;
         while !self.closing.is_cancelled() {
-            if look % STANDBY_TRY == 0
+            if self.may_write
+                && look % STANDBY_TRY == 0
                 && let Some(writer) = Writer::open(&self.store, &self.log)?
             {
                 return Ok(Some(writer));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use timeloom_domain::definition::{Settings, WorkflowDefinition};
+use timeloom_domain::definition::{Settings, WorkflowDefinition, WorkflowDurability};
 use timeloom_domain::event::Event;
 use timeloom_domain::ids::{TenantId, WorkflowId};
 use timeloom_domain::workflow::WorkflowEvent;
@@ -52,6 +52,18 @@ pub struct SettingsSummary {
     /// Workflow to start when an execution fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_workflow: Option<String>,
+    /// Most executions at once; more wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Of those that wait for a place, the one with the highest priority is next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// Whether branches run at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_branches: Option<bool>,
+    /// What a step survives before the next begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<WorkflowDurability>,
 }
 
 impl From<&Settings> for SettingsSummary {
@@ -61,6 +73,10 @@ impl From<&Settings> for SettingsSummary {
             timezone: settings.timezone.clone(),
             execution_timeout: settings.execution_timeout,
             error_workflow: settings.error_workflow.clone(),
+            concurrency: settings.concurrency,
+            priority: settings.priority,
+            parallel_branches: settings.parallel_branches,
+            durability: settings.durability,
         }
     }
 }
@@ -107,7 +123,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Workflows {
     const NAME: &'static str = "workflows";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const CATEGORY: &'static str = WorkflowEvent::CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, WorkflowId);

@@ -15,6 +15,7 @@ use timeloom_store::{EventLog, Position, RecordedEvent, StreamKey};
 
 use crate::builds;
 use crate::checkpoints;
+use crate::credentials::Credentials;
 use crate::database::{Change, Database, Dialect, Load, Named, Postgres, Sqlite, StorageError};
 use crate::error::ProjectionError;
 use crate::executions::Executions;
@@ -35,7 +36,8 @@ pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every projection.
-pub(crate) static PROJECTIONS: [&dyn Projection; 5] = [&Workflows, &Plugins, &Models, &Executions, &NodeRuns];
+pub(crate) static PROJECTIONS: [&dyn Projection; 6] =
+    [&Workflows, &Plugins, &Models, &Credentials, &Executions, &NodeRuns];
 
 /// The one connection that writes.
 pub(crate) struct Writer {

@@ -11,6 +11,6 @@ mod schema;
 mod state;
 
 pub use bind::{BindError, check_bind};
-pub use http::{Api, ServerOptions, configure, server};
+pub use http::{Api, Served, ServerOptions, WebhookOptions, configure, configure_health, server};
 pub use schema::{ApiSchema, schema, sdl_text};
 pub use state::{ApiState, StoredLog, Wiring};

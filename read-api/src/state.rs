@@ -4,15 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use timeloom_commands::{CommandContext, Commands};
+use timeloom_commands::{CommandContext, Commands, Credentials};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_projections::ReadModels;
+use timeloom_store::leases::Workers;
 use timeloom_store::{BlobStore, EventLog, LogTransfer};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
+
+use crate::http::WebhookOptions;
 
 /// States that are folded at the same time: each may take some hundred megabytes before it is known how much of it is shown.
 const FOLDS_MAX: usize = 2;
@@ -33,18 +36,24 @@ pub struct StoredLog {
 pub struct Wiring {
     /// Where changes go.
     pub commands: Commands,
+    /// Where credentials are saved, and looked up for callers.
+    pub credentials: Credentials,
     /// Where rows come from.
     pub read_models: Arc<ReadModels>,
     /// Where events come from.
     pub log: Arc<dyn EventLog>,
     /// The nodes that this build runs.
     pub catalogue: Arc<NodeCatalogue>,
+    /// The processes of the log.
+    pub workers: Arc<dyn Workers>,
     /// What backups are made from; `None` where nothing is stored.
     pub stored: Option<StoredLog>,
     /// Whose data is served.
     pub tenant: TenantId,
     /// Who sends the commands that come in here.
     pub actor: Actor,
+    /// How webhooks are served.
+    pub webhooks: WebhookOptions,
 }
 
 /// The state of the API.
@@ -100,6 +109,10 @@ impl ApiState {
         &self.inner.wiring.commands
     }
 
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.inner.wiring.credentials
+    }
+
     pub(crate) fn read_models(&self) -> &ReadModels {
         &self.inner.wiring.read_models
     }
@@ -118,8 +131,16 @@ impl ApiState {
         self.inner.wiring.stored.as_ref()
     }
 
+    pub(crate) fn workers(&self) -> &dyn Workers {
+        &*self.inner.wiring.workers
+    }
+
     pub(crate) fn catalogue(&self) -> &NodeCatalogue {
         &self.inner.wiring.catalogue
+    }
+
+    pub(crate) fn webhooks(&self) -> &WebhookOptions {
+        &self.inner.wiring.webhooks
     }
 
     pub(crate) fn tenant(&self) -> TenantId {

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use timeloom_commands::{Commands, Ids as _, Keeping, SystemIds};
+use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{Binaries, NodeRegistry, Services};
+use timeloom_engine::node::{Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
+use timeloom_engine::reactions::{Reactions, ReactionsParts};
+use timeloom_engine::recall::LoggedRecall;
+use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
+use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -16,15 +20,19 @@ use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
+use timeloom_store::leases::Roles;
 
 use crate::clock::MachineClock;
 use crate::config::Config;
+use crate::keys::credential_keys;
 use crate::store::Store;
 
-/// Executions under way at once.
-const EXECUTIONS_MAX: usize = 4_096;
 /// Computations at once for each thread: more than one, so that a slow script does not hold up the rest.
 const BURSTS_PER_THREAD: usize = 8;
+/// Name of the mark up to when schedules were served.
+const SCHEDULES_MARK: &str = "schedules.mark";
+/// Name of the mark up to which the ends of executions were served.
+const REACTIONS_MARK: &str = "reactions.mark";
 /// Longest wait for the read models of a folder that was just opened.
 const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -36,6 +44,10 @@ pub struct App {
     pub log: Arc<dyn EventLog>,
     /// What drives executions; it does nothing until it is started.
     pub engine: Engine,
+    /// What begins executions by the clock; it does nothing until it is started.
+    pub scheduler: Scheduler,
+    /// What follows from the ends of executions; it does nothing until it is started.
+    pub reactions: Reactions,
     /// The API's state.
     pub api: ApiState,
     read_models: Arc<ReadModels>,
@@ -57,7 +69,27 @@ impl App {
     /// # Errors
     /// When it is in use, cannot be written, or was written by a newer version; the message says what to do.
     pub async fn open(config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::open(config).await?, config, registry)
+        Self::open_as(Roles::all(), config, registry).await
+    }
+
+    /// The same for a process with these roles.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_as(roles: Roles, config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
+        Self::over(Store::open(config, roles).await?, config, registry, None)
+    }
+
+    /// The same with these credentials in place of those that are kept: for a run of a file by itself.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with(
+        config: &Config,
+        registry: NodeRegistry,
+        credentials: FixedCredentials,
+    ) -> anyhow::Result<Self> {
+        Self::over(Store::open(config, Roles::all()).await?, config, registry, Some(Arc::new(credentials)))
     }
 
     /// Timeloom in memory, with read models in `folder`: for measurements against the embedded store.
@@ -65,10 +97,15 @@ impl App {
     /// # Errors
     /// When the read models cannot be opened.
     pub fn in_memory(config: &Config, folder: &Path, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::in_memory(folder), config, registry)
+        Self::over(Store::in_memory(folder), config, registry, None)
     }
 
-    fn over(store: Store, config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
+    fn over(
+        store: Store,
+        config: &Config,
+        registry: NodeRegistry,
+        fixed: Option<Arc<dyn CredentialPort>>,
+    ) -> anyhow::Result<Self> {
         let log = Arc::clone(&store.log);
         let read_models = ReadModels::open(store.read_models.clone(), Arc::clone(&log));
         let read_models = read_models.context("the read models cannot be opened")?;
@@ -76,7 +113,11 @@ impl App {
         let (clock, ids) = (Arc::new(MachineClock), Arc::new(SystemIds));
         let keeping = Keeping { snapshots: store.snapshots.clone(), ..Keeping::default() };
         let commands = Commands::keeping(Arc::clone(&log), Arc::clone(&catalogue), clock.clone(), ids.clone(), keeping);
+        let keys = credential_keys(config, store.key_place(config))?;
+        let credentials = Credentials::new(commands.clone(), keys, Arc::new(SystemIds));
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
+        let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
+        let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()));
         let parts = EngineParts {
             log: Arc::clone(&log),
             registry: Arc::new(registry),
@@ -86,14 +127,19 @@ impl App {
             services: Arc::new(Services {
                 outbound: config.outbound(),
                 binaries: Binaries::new(Arc::clone(&store.blobs)),
+                credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
+                recall: Arc::new(LoggedRecall::new(commands.clone())),
+                sub_workflows: Arc::new(calls),
             }),
             checkpoints: Arc::clone(&store.checkpoints),
+            leases: Arc::clone(&store.leases),
         };
         let options = EngineOptions {
             timezone: config.timezone,
             vars: Arc::default(),
             env: Arc::new(config.expression_environment()),
-            executions_max: EXECUTIONS_MAX,
+            executions_max: config.executions_max as usize,
+            tenant_executions_max: config.tenant_executions_max as usize,
             bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),
@@ -101,14 +147,17 @@ impl App {
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
+            credentials,
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
+            workers: Arc::clone(&store.workers),
             stored: store.stored.clone(),
             tenant: TENANT,
             actor: actor(),
+            webhooks: config.webhooks(),
         });
-        Ok(Self { commands, log, engine: Engine::new(parts, options), api, read_models, store })
+        Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
     }
 
     /// Lets the read models follow the log.
@@ -117,6 +166,14 @@ impl App {
     /// When they cannot.
     pub fn start_read_models(&self) -> anyhow::Result<()> {
         Ok(self.read_models.start()?)
+    }
+
+    /// Lets the read models follow what another process writes.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn start_reading(&self) -> anyhow::Result<()> {
+        Ok(self.read_models.start_reading()?)
     }
 
     /// Lets the read models follow the log, and waits until they show all that it holds.
@@ -129,14 +186,43 @@ impl App {
         caught_up.context("the read models do not keep up: try `timeloom projections rebuild`")
     }
 
-    /// Stops everything in order: no new work, then the engine, the snapshots, the read models, the log.
+    /// Stops everything in order: no new work, then the engine, whose shards others may have from then on, the snapshots,
+    /// the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
+        self.scheduler.stop().await;
+        self.reactions.stop().await;
         self.engine.stop().await;
+        self.store.leases.leave().await;
         self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
             tracing::warn!(%error, "the read models did not close cleanly; they are checked at the next start");
         }
         self.store.close().await;
     }
+}
+
+/// What begins executions by the clock, and what follows from their ends. Any number of processes may run both.
+fn background(
+    store: &Store,
+    config: &Config,
+    commands: &Commands,
+    sub_workflows: Arc<dyn SubWorkflows>,
+) -> (Scheduler, Reactions) {
+    let scheduler = Scheduler::new(SchedulerParts {
+        commands: commands.clone(),
+        directory: commands.directory().clone(),
+        timer: Arc::new(ClockTimer(Arc::clone(commands.clock()))),
+        mark: store.mark(SCHEDULES_MARK),
+        timezone: config.timezone,
+    });
+    let reactions = Reactions::new(ReactionsParts {
+        log: Arc::clone(&store.log),
+        commands: commands.clone(),
+        directory: commands.directory().clone(),
+        sub_workflows,
+        mark: store.mark(REACTIONS_MARK),
+        public_url: Arc::from(config.public_url()),
+    });
+    (scheduler, reactions)
 }

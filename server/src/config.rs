@@ -11,7 +11,10 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
+use timeloom_read_api::WebhookOptions;
+use timeloom_store::leases::{Role, Roles};
 use timeloom_store::{BLOB_BYTES_MAX, DurabilityChoice};
+use zeroize::Zeroizing;
 
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
@@ -33,6 +36,10 @@ pub struct Config {
     /// of power but for the last moments, which docs/durability.md states.
     #[arg(long, global = true, env = "TIMELOOM_DURABILITY", default_value = "strict", help_heading = "Settings")]
     pub durability: DurabilityLevel,
+    /// A file with the keys of credentials, one a line in base64, of which the last one seals. A data folder makes its own
+    /// when there is none; a database needs one before a credential can be saved.
+    #[arg(long, global = true, env = "TIMELOOM_CREDENTIAL_KEY_FILE", value_name = "FILE", help_heading = "Settings")]
+    pub credential_key_file: Option<PathBuf>,
     /// Time zone of workflows that name none. The default is the one that n8n has, so that its files give the same.
     #[arg(
         long,
@@ -72,9 +79,61 @@ pub struct Config {
         help_heading = "Settings"
     )]
     pub expression_env: Vec<String>,
+    /// Largest body of a request to a webhook, in MiB.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_WEBHOOK_BODY_MAX_MIB",
+        value_name = "MIB",
+        default_value_t = 16,
+        help_heading = "Settings"
+    )]
+    pub webhook_body_max_mib: usize,
+    /// Longest time that a caller of a webhook waits for its answer, in seconds.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_WEBHOOK_ANSWER_SECONDS_MAX",
+        value_name = "SECONDS",
+        default_value_t = 300,
+        help_heading = "Settings"
+    )]
+    pub webhook_answer_seconds_max: u64,
+    /// Own proxies before this server, which say in X-Forwarded-For who calls.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_PROXY_HOPS",
+        value_name = "NUMBER",
+        default_value_t = 0,
+        help_heading = "Settings"
+    )]
+    pub proxy_hops: usize,
     /// Threads that answer requests and compute; the number of processors when absent.
     #[arg(long, global = true, env = "TIMELOOM_WORKERS", help_heading = "Settings")]
     pub workers: Option<usize>,
+    /// Executions under way at once in this process; more wait for a place.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_EXECUTIONS_MAX",
+        default_value_t = 4_096,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Settings"
+    )]
+    pub executions_max: u32,
+    /// The same for one tenant, so that places are left for others.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_TENANT_EXECUTIONS_MAX",
+        default_value_t = 3_584,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Settings"
+    )]
+    pub tenant_executions_max: u32,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `timeloom_engine=debug`.
     #[arg(long, global = true, env = "TIMELOOM_LOG", default_value = "warn", help_heading = "Settings")]
     pub log: String,
@@ -120,9 +179,26 @@ pub struct ServeConfig {
     /// Address to listen on. Until sign-in exists, only loopback addresses are accepted.
     #[arg(long, env = "TIMELOOM_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// What this process does: `api` answers requests, `engine` drives executions, `projector` folds read models, `scheduler`
+    /// fires schedules. Processes of one database may share the work; a data folder has one process, which does all of it.
+    #[arg(
+        long,
+        env = "TIMELOOM_ROLES",
+        value_delimiter = ',',
+        default_value = "api,engine,projector,scheduler",
+        value_name = "ROLE"
+    )]
+    pub roles: Vec<Role>,
     /// Keep the log in memory: everything is gone when the server stops. For trying out and for measurements.
     #[arg(long)]
     pub in_memory: bool,
+}
+
+impl ServeConfig {
+    /// What this process does.
+    pub fn roles(&self) -> Roles {
+        self.roles.iter().copied().collect()
+    }
 }
 
 /// Longest time for one request of an HTTP Request node, its answer included.
@@ -137,6 +213,16 @@ impl Config {
     pub fn worker_threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         self.workers.unwrap_or(processors).clamp(1, 256)
+    }
+
+    /// How webhooks are served.
+    pub fn webhooks(&self) -> WebhookOptions {
+        WebhookOptions {
+            public_url: self.public_url().to_owned(),
+            body_bytes_max: self.webhook_body_max_mib.saturating_mul(1 << 20),
+            answer_time_max: Duration::from_secs(self.webhook_answer_seconds_max),
+            proxy_hops: self.proxy_hops,
+        }
     }
 
     /// Where this deployment is reached from outside, without a slash at the end.
@@ -155,10 +241,20 @@ impl Config {
         }
     }
 
-    /// `$env`: the allowed names that are set.
+    /// The variable with the keys of credentials. It is no flag: everybody on a machine sees the flags of its programs.
+    pub const CREDENTIAL_KEY: &str = "TIMELOOM_CREDENTIAL_KEY";
+
+    /// The keys of credentials that the environment has.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    #[expect(clippy::unused_self, reason = "it is a setting like the others")]
+    pub fn credential_key(&self) -> Option<Zeroizing<String>> {
+        std::env::var(Self::CREDENTIAL_KEY).ok().filter(|text| !text.trim().is_empty()).map(Zeroizing::new)
+    }
+
+    /// `$env`: the allowed names that are set. The keys of credentials are for no expression.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        self.expression_env.iter().filter_map(value).collect()
+        self.expression_env.iter().filter(|name| *name != Self::CREDENTIAL_KEY).filter_map(value).collect()
     }
 }

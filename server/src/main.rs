@@ -5,6 +5,8 @@ mod cli;
 mod clock;
 mod config;
 mod fixture;
+mod keys;
+mod marks;
 mod run_data;
 mod serve;
 mod store;

@@ -2,14 +2,15 @@
 
 use std::net::TcpListener;
 
-use anyhow::Context as _;
-use timeloom_read_api::{ServerOptions, check_bind, server};
+use anyhow::{Context as _, bail};
+use timeloom_read_api::{Served, ServerOptions, check_bind, server};
+use timeloom_store::leases::{Role, Roles};
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::cli::output;
 use crate::config::{Config, ServeConfig};
-use crate::store::Leadership;
+use crate::store::Store;
 
 /// Serves until SIGINT or SIGTERM.
 ///
@@ -17,11 +18,13 @@ use crate::store::Leadership;
 /// When the address or the data folder cannot be used; the message says what to do.
 pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     check_bind(serve.listen)?;
+    let roles = serve.roles();
+    check_roles(&roles, config, serve)?;
     let scratch = tempfile::Builder::new().prefix("timeloom-").tempdir().context("no temporary folder can be made")?;
     let app = if serve.in_memory {
         App::in_memory(config, scratch.path(), timeloom_nodes::registry::all())?
     } else {
-        App::open(config, timeloom_nodes::registry::all()).await?
+        App::open_as(roles.clone(), config, timeloom_nodes::registry::all()).await?
     };
     let listener = TcpListener::bind(serve.listen).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
@@ -32,23 +35,20 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
         _ => anyhow::Error::new(error).context(format!("cannot listen on {}", serve.listen)),
     })?;
     let url = format!("http://{}", listener.local_addr().context("the address that was taken cannot be read")?);
-    app.store.announce(&url)?;
-    app.start_read_models()?;
-    let leading = app.store.try_lead().await?;
-    let standby = leading.is_none();
-    let options = ServerOptions { workers: config.worker_threads(), ..ServerOptions::default() };
+    let served = if roles.has(Role::Api) { Served::Api } else { Served::Health };
+    let options = ServerOptions { served, workers: config.worker_threads(), ..ServerOptions::default() };
     let server = server(app.api.clone(), listener, &options)?;
     let handle = server.handle();
-    output::notice(&format!("timeloom serves on {url}/graphql with the data in {}", place(config, serve)));
-    if standby {
-        output::notice("another process runs the executions: this one answers, and takes over when that one ends");
-    }
+    begin(&app, &roles, &url).await?;
+    output::notice(&match served {
+        Served::Api => format!("timeloom serves on {url}/graphql with the data in {}", place(config, serve)),
+        Served::Health => {
+            format!("timeloom works as {roles} on {}; its health is on {url}/health", place(config, serve))
+        }
+    });
     let mut serving = JoinSet::new();
     serving.spawn(server);
-    let ended = tokio::select! {
-        () = stop_signal() => Ok(()),
-        ended = run_executions(&app, leading) => ended,
-    };
+    stop_signal().await;
     output::notice("timeloom stops");
     app.api.close().await;
     handle.stop(true).await;
@@ -56,29 +56,39 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
         tracing::warn!(%error, "the HTTP server did not stop cleanly");
     }
     app.close().await;
-    ended
+    Ok(())
 }
 
-/// Runs executions as long as this process is the one that does; waits for that first. Ends only with an error.
-async fn run_executions(app: &App, leading: Option<Leadership>) -> anyhow::Result<()> {
-    let mut leading = match leading {
-        Some(leading) => leading,
-        None => {
-            let leading = app.store.lead().await;
-            output::notice("this process runs the executions from now on");
-            leading
-        }
-    };
-    app.engine.start().await?;
-    loop {
-        leading.lost().await;
-        tracing::warn!("the connection that gave this process the executions was lost");
-        // Nobody else runs them as long as nobody else has the role. Executions of both would go on by their expected
-        // revisions, but effects might begin twice.
-        leading = app.store.lead_again(leading).await.ok_or_else(|| {
-            anyhow::anyhow!("another process runs the executions now: start this one again, and it stands by")
-        })?;
+/// Begins the work of each role.
+async fn begin(app: &App, roles: &Roles, url: &str) -> anyhow::Result<()> {
+    if roles.has(Role::Projector) {
+        app.start_read_models()?;
+    } else {
+        app.start_reading()?;
     }
+    app.store.join(url)?;
+    if roles.has(Role::Scheduler) {
+        app.reactions.start();
+        app.scheduler.start();
+    }
+    if roles.has(Role::Engine) {
+        app.engine.start().await?;
+    }
+    Ok(())
+}
+
+/// Roles are shared out between the processes of a database; whoever is alone has to have all of them.
+fn check_roles(roles: &Roles, config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
+    if *roles == Roles::default() {
+        bail!("--roles names none: leave it out for all of them");
+    }
+    let is_alone = serve.in_memory || !Store::is_shared(config);
+    if is_alone && *roles != Roles::all() {
+        bail!(
+            "a data folder has one process, which does everything: leave out --roles, or share a database by --database"
+        );
+    }
+    Ok(())
 }
 
 fn place(config: &Config, serve: &ServeConfig) -> String {

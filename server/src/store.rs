@@ -5,21 +5,25 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use timeloom_commands::{Ids as _, SystemIds};
-use timeloom_engine::checkpoint::{CheckpointStore, NoCheckpoint};
+use timeloom_engine::checkpoint::{Checkpoint, CheckpointStore, NoCheckpoint};
+use timeloom_engine::mark::{Mark, NoMark};
 use timeloom_projections::{PostgresPlace, ReadModelStore};
 use timeloom_read_api::StoredLog;
 use timeloom_store::clock::SystemClock;
+use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
 use timeloom_store::memory::{MemoryBlobs, MemoryLog};
-use timeloom_store::{BlobStore, EventLog, LogError, LogTransfer, Position, SnapshotStore};
-use timeloom_store_postgres::{Address, Leader, PostgresLog, PostgresOptions};
+use timeloom_store::{BlobStore, EventLog, Leases, LogError, LogTransfer, Position, SnapshotStore};
+use timeloom_store_postgres::{Address, PostgresLeases, PostgresLog, PostgresOptions};
 use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions, SqliteSnapshots};
 
 use crate::config::Config;
+use crate::keys::KeyPlace;
+use crate::marks::{DatabaseMark, FileMark};
 
 /// Name of the file that remembers the engine's place in the log, and of the mark that does in a database.
 const CHECKPOINT: &str = "engine.checkpoint";
-/// The role of the process that runs executions.
-const ENGINE: &str = "engine";
+/// Name under which a database remembers the executions that are open.
+const OPEN: &str = "engine.open";
 
 /// What an opened place has.
 pub struct Store {
@@ -35,36 +39,27 @@ pub struct Store {
     pub checkpoints: Arc<dyn CheckpointStore>,
     /// Where folded states of long streams are.
     pub snapshots: Option<Arc<dyn SnapshotStore>>,
+    /// The shards of executions that this process has.
+    pub leases: Arc<dyn Leases>,
+    /// The processes of the log.
+    pub workers: Arc<dyn Workers>,
     place: Place,
 }
 
 enum Place {
-    Folder(Arc<SqliteLog>),
-    Database(Arc<PostgresLog>),
-    Memory,
-}
-
-/// The role of the process that runs executions, as long as this is kept.
-pub struct Leadership(Option<Leader>);
-
-impl Leadership {
-    /// Returns when another process may have the role: never where only one process can have the log.
-    pub async fn lost(&self) {
-        match &self.0 {
-            Some(leader) => leader.lost().await,
-            None => std::future::pending().await,
-        }
-    }
+    Folder(Arc<SqliteLog>, Arc<AllShards>),
+    Database(Arc<PostgresLog>, Arc<PostgresLeases>),
+    Memory(Arc<AllShards>),
 }
 
 impl Store {
-    /// Opens what `config` names.
+    /// Opens what `config` names, for a process with these roles.
     ///
     /// # Errors
     /// When it is in use, cannot be written, or was written by a newer version; the message says what to do.
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub async fn open(config: &Config, roles: Roles) -> anyhow::Result<Self> {
         match &config.database {
-            Some(url) => Self::in_database(url, config).await,
+            Some(url) => Self::in_database(url, config, roles).await,
             None => Self::in_folder(config),
         }
     }
@@ -76,6 +71,7 @@ impl Store {
             ..SqliteOptions::new(SystemIds.uuid(), Arc::new(SystemClock))
         };
         let (log, blobs) = SqliteLog::open_in(Arc::clone(&folder), options)?;
+        let all = all_shards();
         Ok(Self {
             log: Arc::clone(&log) as Arc<dyn EventLog>,
             stored: Some(StoredLog {
@@ -86,17 +82,20 @@ impl Store {
             read_models: folder.path().into(),
             checkpoints: Arc::new(FileCheckpoint { path: folder.path().join(CHECKPOINT) }),
             snapshots: snapshots(&folder),
-            place: Place::Folder(log),
+            leases: Arc::clone(&all) as Arc<dyn Leases>,
+            workers: Arc::clone(&all) as Arc<dyn Workers>,
+            place: Place::Folder(log, all),
         })
     }
 
-    async fn in_database(url: &str, config: &Config) -> anyhow::Result<Self> {
+    async fn in_database(url: &str, config: &Config, roles: Roles) -> anyhow::Result<Self> {
         let options = PostgresOptions {
             durability: config.durability.choice(),
             ..PostgresOptions::new(SystemIds.uuid(), Arc::new(SystemClock))
         };
         let address = Address::parse(url)?;
         let (log, blobs) = PostgresLog::open(&address, options).await?;
+        let leases = log.leases(worker_id(), roles);
         let place = PostgresPlace { config: address.config().clone(), tls: address.tls().clone() };
         Ok(Self {
             log: Arc::clone(&log) as Arc<dyn EventLog>,
@@ -108,12 +107,15 @@ impl Store {
             read_models: ReadModelStore::Postgres(Box::new(place)),
             checkpoints: Arc::new(MarkCheckpoint(Arc::clone(&log))),
             snapshots: Some(Arc::new(log.snapshots())),
-            place: Place::Database(log),
+            leases: Arc::clone(&leases) as Arc<dyn Leases>,
+            workers: Arc::clone(&log) as Arc<dyn Workers>,
+            place: Place::Database(log, leases),
         })
     }
 
     /// A log in memory, with read models in `folder`.
     pub fn in_memory(folder: &Path) -> Self {
+        let all = all_shards();
         Self {
             log: MemoryLog::new(Arc::new(SystemClock)),
             stored: None,
@@ -121,59 +123,69 @@ impl Store {
             read_models: folder.into(),
             checkpoints: Arc::new(NoCheckpoint),
             snapshots: None,
-            place: Place::Memory,
+            leases: Arc::clone(&all) as Arc<dyn Leases>,
+            workers: Arc::clone(&all) as Arc<dyn Workers>,
+            place: Place::Memory(all),
         }
     }
 
-    /// Tells other processes of this machine where this one can be reached, if they cannot use the place beside it.
+    /// Where the keys of credentials are when they are not given.
+    pub fn key_place<'a>(&self, config: &'a Config) -> KeyPlace<'a> {
+        match &self.place {
+            Place::Folder(..) => KeyPlace::Folder(&config.data),
+            Place::Database(..) => KeyPlace::Nowhere,
+            Place::Memory(_) => KeyPlace::Memory,
+        }
+    }
+
+    /// Remembers how far a part of the program came.
+    pub fn mark(&self, name: &str) -> Arc<dyn Mark> {
+        match &self.place {
+            Place::Folder(log, _) => Arc::new(FileMark { path: log.folder().path().join(name) }),
+            Place::Database(log, _) => Arc::new(DatabaseMark { log: Arc::clone(log), name: name.to_owned() }),
+            Place::Memory(_) => Arc::new(NoMark),
+        }
+    }
+
+    /// Tells other processes where this one can be reached, and lets it have shards of executions.
     ///
     /// # Errors
     /// When the folder's lock file cannot be written.
-    pub fn announce(&self, url: &str) -> anyhow::Result<()> {
+    pub fn join(&self, url: &str) -> anyhow::Result<()> {
         match &self.place {
-            Place::Folder(log) => Ok(log.folder().set_owner_url(url)?),
-            Place::Database(_) | Place::Memory => Ok(()),
-        }
-    }
-
-    /// Takes the role of running executions; `None` when another process has it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn try_lead(&self) -> anyhow::Result<Option<Leadership>> {
-        match &self.place {
-            Place::Database(log) => Ok(log.try_lead(ENGINE).await?.map(|leader| Leadership(Some(leader)))),
-            Place::Folder(_) | Place::Memory => Ok(Some(Leadership(None))),
-        }
-    }
-
-    /// Waits for the role of running executions.
-    pub async fn lead(&self) -> Leadership {
-        match &self.place {
-            Place::Database(log) => Leadership(Some(log.lead(ENGINE).await)),
-            Place::Folder(_) | Place::Memory => Leadership(None),
-        }
-    }
-
-    /// Takes the role again after it was lost; `None` when another process has it by now. A database that is out of reach
-    /// is waited for.
-    pub async fn lead_again(&self, before: Leadership) -> Option<Leadership> {
-        match (&self.place, before.0) {
-            (Place::Database(log), Some(before)) => {
-                log.lead_again(ENGINE, before).await.map(|leader| Leadership(Some(leader)))
+            Place::Folder(log, all) => {
+                log.folder().set_owner_url(url)?;
+                all.join(url);
             }
-            (_, before) => Some(Leadership(before)),
+            Place::Memory(all) => all.join(url),
+            Place::Database(_, leases) => leases.join(url),
         }
+        Ok(())
+    }
+
+    /// Whether other processes may work on the same log.
+    pub fn is_shared(config: &Config) -> bool {
+        config.database.is_some()
     }
 
     /// Finishes what waits and closes the log.
     pub async fn close(&self) {
         match &self.place {
-            Place::Folder(log) => log.close().await,
-            Place::Database(log) => log.close().await,
-            Place::Memory => {}
+            Place::Folder(log, _) => log.close().await,
+            Place::Database(log, _) => log.close().await,
+            Place::Memory(_) => {}
         }
     }
+}
+
+/// Each life of a process is a worker of its own.
+fn worker_id() -> WorkerId {
+    WorkerId(SystemIds.uuid())
+}
+
+/// All shards for the only process of a log.
+fn all_shards() -> Arc<AllShards> {
+    Arc::new(AllShards::new(worker_id(), Roles::all(), Arc::new(SystemClock)))
 }
 
 /// The snapshots of a data folder. Without them everything is as it is with them, and some of it takes longer.
@@ -194,32 +206,59 @@ struct FileCheckpoint {
 
 #[async_trait]
 impl CheckpointStore for FileCheckpoint {
-    async fn load(&self) -> Result<Position, LogError> {
+    async fn load(&self) -> Result<Checkpoint, LogError> {
         match tokio::fs::read_to_string(&self.path).await {
-            // A damaged file only costs time: the log is read from its start.
-            Ok(text) => Ok(text.trim().parse().map_or(Position::START, Position)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Position::START),
+            Ok(text) => Ok(read_checkpoint(&text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Checkpoint::default()),
             Err(error) => Err(LogError::storage(error)),
         }
     }
 
-    async fn save(&self, position: Position) -> Result<(), LogError> {
-        let next = self.path.with_extension("next");
-        tokio::fs::write(&next, position.to_string()).await.map_err(LogError::storage)?;
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+        let (next, text) = (self.path.with_extension("next"), serde_json::to_string(checkpoint));
+        tokio::fs::write(&next, text.map_err(LogError::storage)?).await.map_err(LogError::storage)?;
         tokio::fs::rename(&next, &self.path).await.map_err(LogError::storage)
     }
 }
 
-/// The engine's place in the log, in the database.
+/// Older builds wrote the settled position alone. What is damaged only costs time: the log is read from its start.
+fn read_checkpoint(text: &str) -> Checkpoint {
+    match text.trim().parse() {
+        Ok(settled) => Checkpoint::settled_at(Position(settled)),
+        Err(_) => serde_json::from_str(text).unwrap_or_default(),
+    }
+}
+
+/// The engine's place in the log, in the database: the settled position, which builds of before read as well, and apart from
+/// it the executions that were open.
 struct MarkCheckpoint(Arc<PostgresLog>);
 
 #[async_trait]
 impl CheckpointStore for MarkCheckpoint {
-    async fn load(&self) -> Result<Position, LogError> {
-        self.0.mark(CHECKPOINT).await
+    async fn load(&self) -> Result<Checkpoint, LogError> {
+        let settled = self.0.mark(CHECKPOINT).await?;
+        let open = self.0.note(OPEN).await?.map(|(_, text)| read_checkpoint(&text));
+        // An older build may have gone on since: then everything that was open has ended.
+        let open = open.filter(|open| open.position() >= settled);
+        Ok(open.unwrap_or_else(|| Checkpoint::settled_at(settled)))
     }
 
-    async fn save(&self, position: Position) -> Result<(), LogError> {
-        self.0.set_mark(CHECKPOINT, position).await
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+        let text = serde_json::to_string(checkpoint).map_err(LogError::storage)?;
+        self.0.set_note(OPEN, checkpoint.position(), &text).await?;
+        self.0.set_mark(CHECKPOINT, checkpoint.settled).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_as_any_build_wrote_it() {
+        assert_eq!(read_checkpoint("42\n"), Checkpoint::settled_at(Position(42)));
+        let checkpoint = Checkpoint { settled: Position(3), seen: Position(9), open: Some(Vec::new()) };
+        assert_eq!(read_checkpoint(&serde_json::to_string(&checkpoint).unwrap()), checkpoint);
+        assert_eq!(read_checkpoint("{\"settled\":5"), Checkpoint::default(), "what is damaged costs time alone");
     }
 }

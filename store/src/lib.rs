@@ -14,6 +14,7 @@ pub mod conformance;
 pub mod envelope;
 pub mod heads;
 pub mod leaf;
+pub mod leases;
 pub mod log;
 pub mod memory;
 pub mod queue;
@@ -32,9 +33,10 @@ pub use blobs::{
 };
 pub use clock::{Clock, SystemClock};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
+pub use leases::Leases;
 pub use log::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, Direction,
-    Durability, DurabilityChoice, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, AskedDurability,
+    Direction, Durability, DurabilityChoice, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription,
     SubscriptionMessage, TenantScope,
 };
 pub use memory::{MemoryBlobs, MemoryLog};

@@ -43,9 +43,37 @@ pub struct Append {
     pub events: Vec<NewEvent>,
     /// Sent again to the same stream after a lost answer, the same id gives the first answer again, whatever is expected.
     pub command_id: CommandId,
+    /// What it asks to survive. The answer says what it does survive, which may be more.
+    pub durability: AskedDurability,
 }
 
-/// Categories whose events are always written as [`Durability::Strict`], whatever the deployment chose.
+impl Append {
+    /// An append that survives what the log's deployment chose.
+    pub fn new(stream: StreamKey, expected: Expected, events: Vec<NewEvent>, command_id: CommandId) -> Self {
+        Self { stream, expected, events, command_id, durability: AskedDurability::OfTheLog }
+    }
+
+    /// The same append, asking for `durability`.
+    #[must_use]
+    pub fn asking(self, durability: AskedDurability) -> Self {
+        Self { durability, ..self }
+    }
+}
+
+/// What an append asks to survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AskedDurability {
+    /// What the deployment chose for its log.
+    #[default]
+    OfTheLog,
+    /// The loss of power, whatever the deployment chose.
+    Strict,
+    /// The end of the process, whatever the deployment chose, but never in one of [`STRICT_CATEGORIES`]. It shares a commit
+    /// with what came in beside it, and is as safe as the most demanding of them.
+    Relaxed,
+}
+
+/// Categories whose events are always written as [`Durability::Strict`], whatever the deployment chose and the append asks.
 pub const STRICT_CATEGORIES: [&str; 3] = ["audit", "credential", "policy"];
 
 /// What an acknowledged append survives.
@@ -62,12 +90,12 @@ pub enum Durability {
     Volatile,
 }
 
-/// How long relaxed appends wait for the disk when nothing else is said, in milliseconds.
+/// How long relaxed appends wait for the disk where the deployment did not choose a time, in milliseconds.
 pub const FLUSH_MS_DEFAULT: u32 = 50;
 /// The longest that they may wait, in milliseconds.
 pub const FLUSH_MS_MAX: u32 = 10_000;
 
-/// What a deployment chooses for its appends.
+/// What a deployment chooses for the appends that ask for nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DurabilityChoice {
     /// The disk has every append before it is answered.
@@ -81,13 +109,21 @@ pub enum DurabilityChoice {
 }
 
 impl DurabilityChoice {
-    /// What an append to a stream of `category` survives.
-    pub fn of(self, category: &str) -> Durability {
+    /// Whether the disk must have `append` before it is answered.
+    pub fn is_strict_for(self, append: &Append) -> bool {
+        let asked = match append.durability {
+            AskedDurability::OfTheLog => self == Self::Strict,
+            AskedDurability::Strict => true,
+            AskedDurability::Relaxed => false,
+        };
+        asked || STRICT_CATEGORIES.contains(&&*append.stream.category)
+    }
+
+    /// The milliseconds after which the disk has relaxed appends, at most.
+    pub fn flush_ms(self) -> u32 {
         match self {
-            Self::Relaxed { flush_ms } if !STRICT_CATEGORIES.contains(&category) => {
-                Durability::Relaxed { loss_ms_max: flush_ms.clamp(1, FLUSH_MS_MAX) }
-            }
-            _ => Durability::Strict,
+            Self::Strict => FLUSH_MS_DEFAULT,
+            Self::Relaxed { flush_ms } => flush_ms.clamp(1, FLUSH_MS_MAX),
         }
     }
 }

@@ -43,7 +43,9 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "docs/durability.md",
         "docs/expressions.md",
         "docs/graphql.md",
+        "docs/nodes.md",
         "docs/performance.md",
+        "docs/running.md",
         "docs/time-travel.md",
     ] {
         assert!(read(name).len() > 400, "{name} says too little");

@@ -7,6 +7,7 @@ mod compose;
 mod documents;
 mod expressions;
 mod floors;
+mod hostile_files;
 mod licences;
 mod packages;
 mod process;

@@ -17,6 +17,7 @@ use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::clock::Clock as StoreClock;
+use timeloom_store::leases::{AllShards, Roles, WorkerId};
 use timeloom_store::{EventLog, Filter, MemoryLog, Position, StreamKey, SubscriptionMessage, SystemClock, TenantScope};
 
 /// Longest time for one execution of a test.
@@ -57,14 +58,16 @@ impl Product {
             evaluator: Evaluator::new(Some(Arc::new(SandboxEngine::new(7).unwrap()))),
             clock,
             ids,
-            services: Arc::new(Services { outbound, binaries: Binaries::in_memory() }),
+            services: Arc::new(Services::new(outbound)),
             checkpoints: Arc::new(NoCheckpoint),
+            leases: Arc::new(AllShards::new(WorkerId(SystemIds.uuid()), Roles::all(), Arc::new(SystemClock))),
         };
         let options = EngineOptions {
             timezone: Tz::UTC,
             vars: Arc::default(),
             env: Arc::default(),
             executions_max: 8,
+            tenant_executions_max: 8,
             bursts_max: 2,
             code_limits: Limits::CODE,
             continue_as_new: ContinueAsNew::default(),

@@ -180,7 +180,14 @@ fn catalogue() -> NodeCatalogue {
         ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
         parameters: &[],
     };
-    NodeCatalogue::new([known("test.trigger", NodeRole::Trigger), known("test.set", NodeRole::Pure)])
+    NodeCatalogue::new([
+        known("test.trigger", NodeRole::Trigger),
+        known("test.set", NodeRole::Pure),
+        known("n8n-nodes-base.webhook", NodeRole::Trigger),
+        known("n8n-nodes-base.scheduleTrigger", NodeRole::Trigger),
+        known("n8n-nodes-base.errorTrigger", NodeRole::Trigger),
+        known("n8n-nodes-base.executeWorkflowTrigger", NodeRole::Trigger),
+    ])
 }
 
 /// A workflow of a trigger and a node after it.

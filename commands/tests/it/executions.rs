@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use timeloom_commands::{CancelExecution, CommandError, ImportWorkflow, StartExecution};
-use timeloom_domain::execution::{Execution, ExecutionMode, ExecutionStatus, StartFacts};
+use timeloom_domain::execution::{Breakpoint, Execution, ExecutionMode, ExecutionStatus, RunOptions, StartFacts};
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
 use timeloom_store::{APPEND_SPILLED_BYTES_MAX, AppendError, Expected, Revision, StreamKey};
@@ -126,4 +126,28 @@ async fn a_cancellation_reads_one_event_and_outlasts_an_engine_that_appends() {
     let answer = world.commands.cancel_execution(&world.context(), cancel(id, "enough")).await;
     assert!(matches!(&answer, Err(CommandError::Conflict { message }) if message.ends_with("try again")), "{answer:?}");
     assert!(world.log.refusals.lock().unwrap().len() >= 800, "there is an end to it");
+}
+
+#[tokio::test]
+async fn a_run_is_asked_for_within_bounds_and_pauses_before_nodes_that_are_there() {
+    let world = World::new();
+    let workflow = world.import("first").await;
+    let breakpoint = |node: &str| Breakpoint { node: node.to_owned(), condition: None };
+    let asked = |priority, breakpoints: Vec<Breakpoint>| StartExecution {
+        options: RunOptions { priority, breakpoints, ..RunOptions::default() },
+        ..by_hand(workflow)
+    };
+    for (start, word) in [
+        (asked(1_001, Vec::new()), "PRIORITY_OUT_OF_RANGE"),
+        (asked(-1_001, Vec::new()), "PRIORITY_OUT_OF_RANGE"),
+        (asked(0, vec![breakpoint("Nobody")]), "NODE_NOT_FOUND"),
+        (asked(0, vec![breakpoint("")]), "EMPTY_BREAKPOINT"),
+        (asked(0, vec![breakpoint("Set"); 201]), "TOO_MANY_BREAKPOINTS"),
+    ] {
+        assert_eq!(code(world.commands.start_execution(&world.context(), start).await), word);
+    }
+    let start = asked(-1_000, vec![breakpoint("Set")]);
+    let id = world.commands.start_execution(&world.context(), start).await.unwrap().value;
+    let state = state(&world, id).await;
+    assert_eq!((state.breakpoints, state.start.unwrap().options.priority), (vec![breakpoint("Set")], -1_000));
 }

@@ -2,7 +2,10 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod activation;
 mod bench;
+mod credentials;
+mod directory;
 mod executions;
 mod framework;
 mod registries;

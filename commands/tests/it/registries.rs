@@ -81,7 +81,7 @@ async fn what_follows_from_events_of_a_newer_version_is_not_decided() {
     };
     let stream = StreamKey::new(TENANT, "plugin", name.as_str());
     let events = vec![event("PluginSold", 1, 0xabc1), event("PluginEnabled", 2, 0xabc2)];
-    world.log.append(Append { stream, expected: Expected::Any, events, command_id: id }).await.unwrap();
+    world.log.append(Append::new(stream, Expected::Any, events, id)).await.unwrap();
 
     let retire = world.commands.retire_plugin(&world.context(), name.clone()).await;
     let Err(CommandError::Refused(refusal)) = retire else { panic!("{retire:?}") };

@@ -1,7 +1,7 @@
 //! Commands on workflows: what they do and what they refuse.
 
 use serde_json::json;
-use timeloom_commands::{CommandError, ImportWorkflow};
+use timeloom_commands::{CommandError, ImportWorkflow, StartExecution};
 use timeloom_domain::definition::{DEFINITION_BYTES_MAX, Settings};
 use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::Item;
@@ -62,10 +62,30 @@ async fn a_file_that_is_none_is_refused() {
     assert_eq!(code(import(b"{".to_vec()).await), "WORKFLOW_UNREADABLE");
     assert_eq!(code(import(vec![b' '; DEFINITION_BYTES_MAX + 1]).await), "WORKFLOW_UNREADABLE");
     let mut odd = file("odd");
-    odd["nodes"][1]["type"] = json!("test.odd");
-    odd["nodes"][0]["typeVersion"] = json!(9);
+    odd["nodes"][1]["name"] = json!("");
+    odd["settings"] = json!({"timezone": "not a zone"});
     let Err(CommandError::Refused(refusal)) = import(odd.to_string().into_bytes()).await else { panic!("not refused") };
-    assert_eq!((refusal.code, refusal.problems.len()), ("WORKFLOW_INVALID", 2), "every problem is named");
+    assert_eq!(refusal.code, "WORKFLOW_INVALID");
+    assert!(refusal.problems.len() >= 2, "every problem is named: {:?}", refusal.problems);
+}
+
+#[tokio::test]
+async fn a_workflow_with_unknown_nodes_is_taken_in_and_neither_published_nor_run() {
+    let world = World::new();
+    let mut odd = file("odd");
+    odd["nodes"][1]["type"] = json!("test.odd");
+    let import = ImportWorkflow { workflow_id: None, source: odd.to_string().into_bytes() };
+    let id = world.commands.import_workflow(&world.context(), import).await.unwrap().value;
+    let published = world.commands.publish_workflow(&world.context(), id).await;
+    let Err(CommandError::Refused(refusal)) = published else { panic!("not refused: {published:?}") };
+    assert_eq!((refusal.code, refusal.problems.len()), ("WORKFLOW_INCOMPLETE", 1));
+    assert!(refusal.problems[0].message.contains("test.odd"), "{:?}", refusal.problems);
+    let started = world.commands.start_execution(&world.context(), StartExecution::by_hand(id)).await;
+    assert_eq!(code(started), "WORKFLOW_INCOMPLETE");
+    odd["nodes"][1]["disabled"] = json!(true);
+    let import = ImportWorkflow { workflow_id: Some(id), source: odd.to_string().into_bytes() };
+    world.commands.import_workflow(&world.context(), import).await.unwrap();
+    world.commands.publish_workflow(&world.context(), id).await.unwrap();
 }
 
 #[tokio::test]
@@ -100,4 +120,15 @@ async fn one_tenant_does_not_reach_the_workflow_of_another() {
     let mut stranger = world.context();
     stranger.tenant = timeloom_domain::ids::TenantId(2);
     assert_eq!(code(world.commands.publish_workflow(&stranger, id).await), "WORKFLOW_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn settings_outside_their_bounds_are_refused_one_by_one() {
+    let world = World::new();
+    let id = world.import("first").await;
+    let settings = Settings { concurrency: Some(0), priority: Some(1_001), ..Settings::default() };
+    let changed = world.commands.change_workflow_settings(&world.context(), id, settings).await;
+    let Err(CommandError::Refused(refusal)) = changed else { panic!("not refused") };
+    let fields: Vec<&str> = refusal.problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!((refusal.code, fields), ("INVALID_SETTINGS", vec!["settings.concurrency", "settings.priority"]));
 }

@@ -3,7 +3,9 @@
 //!
 //! Parsing is lenient in what it ignores and strict in what it uses: see [`validate`] for what is refused.
 
+mod gaps;
 mod graph;
+mod settings;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -13,7 +15,9 @@ use serde_json::Value;
 
 use crate::item::{Item, JsonObject};
 
+pub use gaps::{Gap, gaps};
 pub use graph::{Graph, Target, TriggerError};
+pub use settings::{CONCURRENCY_MAX, PRIORITY_MAX, PRIORITY_MIN, parse_settings, validate_settings};
 pub use validate::{DefinitionError, Problem, parse, validate};
 
 /// Most nodes that one workflow may have.
@@ -90,7 +94,7 @@ pub struct Node {
     /// Pause between attempts in milliseconds, 0 to 5,000; 1,000 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_between_tries: Option<f64>,
-    /// Seconds after which an attempt at the node is stopped; absent for the deployment's limit.
+    /// Seconds after which an attempt at the node is stopped, more than 0; absent for the deployment's limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<f64>,
     /// Use only the first item of each input.
@@ -172,10 +176,11 @@ pub struct Settings {
     /// Workflow to start when an execution fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_workflow: Option<String>,
-    /// Most executions of this workflow at once; more wait.
+    /// Most executions of this workflow at once, 1 to [`CONCURRENCY_MAX`]; more wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
-    /// Of those that wait for a place, the one with the highest priority is next.
+    /// Of those that wait for a place, the one with the highest priority is next: [`PRIORITY_MIN`] to [`PRIORITY_MAX`], 0
+    /// when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
     /// Whether branches run at the same time; otherwise one after the other.
@@ -184,6 +189,9 @@ pub struct Settings {
     /// What a step of this workflow survives before the next begins: `strict` (the loss of power) or `relaxed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<WorkflowDurability>,
+    /// What becomes of the times at which a schedule was due while nothing ran; they are left out when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misfire: Option<MisfirePolicy>,
     /// Settings that we keep for the file's owner and do not use.
     #[serde(flatten)]
     pub extra: JsonObject,
@@ -204,6 +212,19 @@ pub enum WorkflowDurability {
     Strict,
     /// The end of the process; of the loss of power all but the last moments.
     Relaxed,
+}
+
+/// What becomes of the times at which a schedule was due while nothing ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MisfirePolicy {
+    /// Nothing.
+    #[default]
+    Skip,
+    /// One execution stands for all of them: the one of the newest.
+    Once,
+    /// Each gets its execution, up to a bound: the newest.
+    All,
 }
 
 /// The order in which branches run.

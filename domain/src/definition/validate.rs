@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::settings::{check_settings, check_time_limit, read_settings};
 use super::{
     CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX, Node, OnError, WorkflowDefinition,
 };
@@ -113,17 +114,20 @@ fn serde_path(mut value: Value) -> Result<WorkflowDefinition, DefinitionError> {
     if !problems.is_empty() {
         return Err(DefinitionError::Invalid(problems));
     }
+    let mut settings = None;
     if let Some(fields) = value.as_object_mut() {
         for field in ["settings", "connections"] {
             if fields.get(field).is_some_and(Value::is_null) {
                 fields.remove(field);
             }
         }
+        settings = fields.remove("settings");
         fields.insert("nodes".to_owned(), Value::Array(Vec::new()));
     }
     let mut definition: WorkflowDefinition =
         serde_json::from_value(value).map_err(|error| DefinitionError::Unreadable(error.to_string()))?;
     definition.nodes = without_copies(nodes);
+    definition.settings = settings.map(read_settings).transpose()?.unwrap_or_default();
     Ok(definition)
 }
 
@@ -189,7 +193,8 @@ fn check_depth(text: &[u8]) -> Result<(), DefinitionError> {
     Ok(())
 }
 
-/// Checks that a definition can run here.
+/// Checks that a definition is in order. What it needs beyond this build is not checked here, see
+/// [`gaps`](super::gaps()).
 ///
 /// # Errors
 /// [`DefinitionError::Invalid`] with every problem that was found, at most 100.
@@ -200,7 +205,7 @@ pub fn validate(definition: &WorkflowDefinition, catalogue: &NodeCatalogue) -> R
     if problems.is_empty() {
         check_loops(definition, catalogue, &mut problems);
     }
-    check_timezone(definition, &mut problems);
+    check_settings(&definition.settings, &mut problems);
     problems.truncate(100);
     if problems.is_empty() { Ok(()) } else { Err(DefinitionError::Invalid(problems)) }
 }
@@ -222,29 +227,13 @@ fn check_nodes(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, probl
         if !names.insert(&node.name) {
             problems.push(problem(name, "name", "two nodes have this name: rename one"));
         }
-        match catalogue.get(&node.node_type) {
-            None => {
-                let message = format!(
-                    "unknown node type '{}': this build has no such node; remove it or replace it by an HTTP Request",
-                    node.node_type
-                );
-                problems.push(problem(name, "type", &message));
-            }
-            Some(known) if !known.versions.contains(&node.type_version) => {
-                let versions = known.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                let message = format!(
-                    "version {} of '{}' is not known: use one of {versions}",
-                    node.type_version, node.node_type
-                );
-                problems.push(problem(name, "typeVersion", &message));
-            }
-            Some(known) => {
-                for parameter in known.parameters.iter().filter(|parameter| parameter.required) {
-                    if node.parameters.get(parameter.name).is_none() {
-                        let message = format!("the parameter is missing: {}", parameter.description);
-                        problems.push(problem(name, &format!("parameters.{}", parameter.name), &message));
-                    }
-                }
+        check_time_limit(node, problems);
+        // What this build cannot run is a gap, see `gaps`: it is no reason to refuse the file.
+        let known = catalogue.get(&node.node_type).filter(|known| known.versions.contains(&node.type_version));
+        for parameter in known.into_iter().flat_map(|known| known.parameters).filter(|parameter| parameter.required) {
+            if node.parameters.get(parameter.name).is_none() {
+                let message = format!("the parameter is missing: {}", parameter.description);
+                problems.push(problem(name, &format!("parameters.{}", parameter.name), &message));
             }
         }
     }
@@ -346,15 +335,6 @@ fn find_cycle(graph: &Graph, start: usize, marks: &mut [Mark], breaks: &dyn Fn(u
     None
 }
 
-fn check_timezone(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
-    let Some(zone) = &definition.settings.timezone else {
-        return;
-    };
-    if zone.is_empty() || zone.len() > 64 || zone.chars().any(|letter| letter.is_control() || letter == ' ') {
-        problems.push(problem(None, "settings.timezone", "not an IANA time zone, such as Europe/Berlin"));
-    }
-}
-
-fn problem(node: Option<&str>, field: &str, message: &str) -> Problem {
+pub(super) fn problem(node: Option<&str>, field: &str, message: &str) -> Problem {
     Problem { node: node.map(str::to_owned), field: field.to_owned(), message: message.to_owned() }
 }

@@ -240,6 +240,11 @@ impl StartFacts {
         format!("{first:016x}{:016x}", mixed(first.wrapping_add(mixed(self.seed)) ^ low))
     }
 
+    /// The path at which a request makes this execution go on; a node may ask for one more part behind it.
+    pub fn resume_path(&self, execution: ExecutionId) -> String {
+        format!("/webhook-waiting/{execution}.{}", self.resume_token(execution))
+    }
+
     /// The same without the items for the start node.
     #[must_use]
     pub fn without_items(&self) -> Self {

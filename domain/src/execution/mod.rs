@@ -15,7 +15,7 @@ mod state;
 pub use command::ExecutionCommand;
 pub use continuation::{ChainPlace, Continuation, DueNode, RetryFacts, WaitingNode};
 pub use event::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
-pub use origin::{Breakpoint, PauseReason, ResumeCause, ResumeKind, ResumeRule, RunOptions, TriggerFacts};
+pub use origin::{Breakpoint, PauseReason, ResumeCause, ResumeKind, ResumeRule, RunOptions, TriggerFacts, TriggerKind};
 pub use refusal::ExecutionRefusal;
 pub use response::{Response, ResponseBody};
 pub use state::{Execution, ExecutionStatus, NodeRunState, NodeRunStatus, Wait};

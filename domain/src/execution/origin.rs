@@ -45,14 +45,14 @@ pub enum TriggerFacts {
 }
 
 impl TriggerFacts {
-    /// The word for it, as rows and APIs write it.
-    pub fn name(&self) -> &'static str {
+    /// Which kind of thing it is.
+    pub fn kind(&self) -> TriggerKind {
         match self {
-            Self::Webhook { .. } => "webhook",
-            Self::Schedule { .. } => "schedule",
-            Self::SubWorkflow { .. } => "sub_workflow",
-            Self::Failure { .. } => "failure",
-            Self::Retry { .. } => "retry",
+            Self::Webhook { .. } => TriggerKind::Webhook,
+            Self::Schedule { .. } => TriggerKind::Schedule,
+            Self::SubWorkflow { .. } => TriggerKind::SubWorkflow,
+            Self::Failure { .. } => TriggerKind::Failure,
+            Self::Retry { .. } => TriggerKind::Retry,
         }
     }
 
@@ -63,6 +63,37 @@ impl TriggerFacts {
                 Some(*execution)
             }
             Self::Webhook { .. } | Self::Schedule { .. } => None,
+        }
+    }
+}
+
+/// What kind of thing started an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TriggerKind {
+    /// A request to a webhook.
+    Webhook,
+    /// A schedule.
+    Schedule,
+    /// A node of another execution.
+    SubWorkflow,
+    /// The failure of another execution.
+    Failure,
+    /// An execution that ended and is tried again.
+    Retry,
+}
+
+impl TriggerKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Webhook, Self::Schedule, Self::SubWorkflow, Self::Failure, Self::Retry];
+
+    /// The word for it, as events and rows write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Schedule => "schedule",
+            Self::SubWorkflow => "sub_workflow",
+            Self::Failure => "failure",
+            Self::Retry => "retry",
         }
     }
 }

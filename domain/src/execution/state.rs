@@ -178,14 +178,15 @@ impl NodeRunState {
 }
 
 impl Execution {
-    /// Node runs, those of earlier links counted, before the first that did not come to its end.
+    /// Node runs, those of earlier links counted, up to the last one that came to its end.
     pub fn finished_runs(&self) -> usize {
         let has_finished = |run: &&NodeRunState| match run.status {
             NodeRunStatus::Completed => true,
             NodeRunStatus::Failed => run.outputs.is_some(),
             _ => false,
         };
-        self.earlier_runs + self.node_runs.iter().take_while(has_finished).count()
+        let last = self.node_runs.iter().rposition(|run| has_finished(&run));
+        self.earlier_runs + last.map_or(0, |last| last + 1)
     }
 
     /// Lets go of the items that `event` says a node gave: for whoever folds on and never asks for them.

@@ -6,10 +6,12 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
+use timeloom_domain::recall::Recall;
 use timeloom_domain::workflow::Workflow;
 
 /// The states after each event of a history that is made of every golden file of the category.
@@ -65,4 +67,14 @@ fn a_plugin_fold_that_comes_to_other_states_has_another_version() {
 #[test]
 fn a_model_fold_that_comes_to_other_states_has_another_version() {
     check::<Model>();
+}
+
+#[test]
+fn a_credential_fold_that_comes_to_other_states_has_another_version() {
+    check::<Credential>();
+}
+
+#[test]
+fn a_recall_fold_that_comes_to_other_states_has_another_version() {
+    check::<Recall>();
 }

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use timeloom_domain::credential::CredentialEvent;
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
+use timeloom_domain::recall::RecallEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 
 fn folder() -> PathBuf {
@@ -73,6 +75,8 @@ fn every_event_type_and_version_has_a_golden_file_that_still_reads_and_writes_th
     check_category::<ExecutionEvent>(&mut seen);
     check_category::<PluginEvent>(&mut seen);
     check_category::<ModelEvent>(&mut seen);
+    check_category::<CredentialEvent>(&mut seen);
+    check_category::<RecallEvent>(&mut seen);
     let files: BTreeSet<String> =
         fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(files, seen, "a golden file belongs to no event type and version");

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use timeloom_domain::credential::{Credential, CredentialCommand, CredentialEvent, Sealed};
 use timeloom_domain::definition::Settings;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
@@ -16,6 +17,7 @@ use timeloom_domain::execution::{
 use timeloom_domain::item::Source;
 use timeloom_domain::model::{Model, ModelCommand, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
+use timeloom_domain::recall::{Recall, RecallCommand};
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
 
 use crate::samples::{continuation, definition, item, retry, slug, start};
@@ -266,6 +268,49 @@ fn plugin_event() -> impl Strategy<Value = PluginEvent> {
     ]
 }
 
+fn sealed() -> impl Strategy<Value = Sealed> {
+    let sealed = |key: &str| Sealed { key: key.to_owned(), nonce: "AA==".to_owned(), ciphertext: "AAAA".to_owned() };
+    prop_oneof![Just(sealed("a")), Just(sealed("b"))]
+}
+
+fn recall_command() -> impl Strategy<Value = RecallCommand> {
+    let by = || prop_oneof![Just("run-1"), Just("run-2"), Just("run-3")].prop_map(Arc::<str>::from);
+    let keys = prop::collection::vec(prop_oneof![Just("a"), Just("b"), Just("c")].prop_map(Arc::<str>::from), 0..4);
+    prop_oneof![
+        4 => (by(), keys, 2..5_u32).prop_map(|(by, keys, keys_max)| RecallCommand::Remember { by, keys, keys_max }),
+        4 => (by(), -3..3_i32).prop_map(|(by, mark)| RecallCommand::Raise { by, mark: f64::from(mark) }),
+        1 => Just(RecallCommand::Clear),
+    ]
+}
+
+fn credential_command() -> impl Strategy<Value = CredentialCommand> {
+    let save = |(name, sealed): (&str, Sealed)| CredentialCommand::Save {
+        name: name.to_owned(),
+        credential_type: "httpBasicAuth".to_owned(),
+        fields: vec!["user".to_owned()],
+        sealed,
+    };
+    prop_oneof![
+        (prop_oneof![Just("Mailer"), Just("")], sealed()).prop_map(save),
+        (sealed(), sealed()).prop_map(|(from, sealed)| CredentialCommand::Reseal { from, sealed }),
+        Just(CredentialCommand::Delete),
+    ]
+}
+
+fn credential_event() -> impl Strategy<Value = CredentialEvent> {
+    let saved = |sealed| CredentialEvent::CredentialSaved {
+        name: "Mailer".to_owned(),
+        credential_type: "httpBasicAuth".to_owned(),
+        fields: vec!["user".to_owned()],
+        sealed,
+    };
+    prop_oneof![
+        sealed().prop_map(saved),
+        sealed().prop_map(|sealed| CredentialEvent::CredentialResealed { sealed }),
+        Just(CredentialEvent::CredentialDeleted {}),
+    ]
+}
+
 fn model_command() -> impl Strategy<Value = ModelCommand> {
     prop_oneof![
         Just(ModelCommand::Register { name: slug("a"), description: String::new() }),
@@ -326,17 +371,55 @@ proptest! {
     }
 
     #[test]
+    fn a_memory_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(recall_command(), 0..24)) {
+        replay_equals_live::<Recall>(&commands)?;
+        // What is new may make an older key be forgotten that the same command names.
+        never_twice::<Recall>(&commands, |command| !matches!(command, RecallCommand::Remember { .. }))?;
+    }
+
+    #[test]
+    fn whoever_saw_a_key_first_keeps_it_and_gets_the_same_answer_again(
+        before in prop::collection::vec(recall_command(), 0..12),
+        mine in recall_command(),
+    ) {
+        let mut memory = Recall::default();
+        let send = |memory: &mut Recall, command: &RecallCommand| {
+            for event in memory.decide(command).unwrap() {
+                memory.apply(&event);
+            }
+        };
+        before.iter().for_each(|command| send(&mut memory, command));
+        if let RecallCommand::Remember { by, keys, .. } = &mine {
+            send(&mut memory, &mine);
+            let first = memory.are_new(keys, by);
+            send(&mut memory, &mine);
+            prop_assert_eq!(memory.are_new(keys, by), first);
+        }
+    }
+
+    #[test]
+    fn a_credential_decides_after_replay_as_it_decides_live(
+        commands in prop::collection::vec(credential_command(), 0..24),
+    ) {
+        replay_equals_live::<Credential>(&commands)?;
+        never_twice::<Credential>(&commands, |_| true)?;
+    }
+
+    #[test]
     fn any_events_fold_and_any_command_is_answered_then(
         workflow in prop::collection::vec(workflow_event(), 0..16),
         execution in prop::collection::vec(execution_event(), 0..16),
         plugin in prop::collection::vec(plugin_event(), 0..16),
         model in prop::collection::vec(model_event(), 0..16),
-        commands in (workflow_command(), execution_command(), plugin_command(), model_command()),
+        credential in prop::collection::vec(credential_event(), 0..16),
+        commands in
+            (workflow_command(), execution_command(), plugin_command(), model_command(), credential_command()),
     ) {
         let _ = fold_anything::<Workflow>(&workflow).decide(&commands.0);
         let _ = fold_anything::<Execution>(&execution).decide(&commands.1);
         let _ = fold_anything::<Plugin>(&plugin).decide(&commands.2);
         let _ = fold_anything::<Model>(&model).decide(&commands.3);
+        let _ = fold_anything::<Credential>(&credential).decide(&commands.4);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use timeloom_domain::definition::{
-    DEFINITION_BYTES_MAX, DefinitionError, NODES_MAX, Problem, WorkflowDefinition, parse, validate,
+    DEFINITION_BYTES_MAX, DefinitionError, Gap, NODES_MAX, Problem, WorkflowDefinition, gaps, parse, validate,
 };
 
 use crate::samples::{catalogue, link, node, read};
@@ -60,17 +60,52 @@ fn nulls_and_older_forms_of_real_files_are_read() {
     assert!(check(&file).unwrap().pin_data.is_empty());
 }
 
-#[test]
-fn an_unknown_node_type_is_refused() {
-    let file = json!({"nodes": [trigger(), node("Odd", "n8n-nodes-base.telepathy")]});
-    assert_problem(&file, Some("Odd"), "type", "n8n-nodes-base.telepathy");
+fn gaps_of(nodes: Value) -> Vec<Gap> {
+    gaps(&check(&json!({ "nodes": nodes })).unwrap(), &catalogue())
 }
 
 #[test]
-fn an_unknown_version_is_refused_with_the_known_ones() {
+fn an_unknown_node_type_is_a_gap_with_what_the_node_wanted() {
+    let mut odd = node("Odd", "n8n-nodes-base.telepathy");
+    odd["parameters"] = json!({"resource": "thought", "operation": "send"});
+    let found = gaps_of(json!([trigger(), set("Set"), odd]));
+    assert_eq!(found.len(), 1);
+    let problem = found[0].problem();
+    assert_eq!((problem.node.as_deref(), problem.field.as_str()), (Some("Odd"), "type"));
+    for part in ["n8n-nodes-base.telepathy", "resource 'thought', operation 'send'", "HTTP Request"] {
+        assert!(problem.message.contains(part), "{}", problem.message);
+    }
+    assert_eq!(found[0].replacement, None);
+}
+
+#[test]
+fn a_node_that_names_its_address_is_offered_as_an_http_request() {
+    let mut odd = node("Odd", "n8n-nodes-base.telepathy");
+    odd["parameters"] = json!({"endpoint": "=https://mind.example/{{ $json.id }}", "requestMethod": "post"});
+    let found = gaps_of(json!([trigger(), odd]));
+    let offered = found[0].replacement.as_ref().unwrap();
+    assert_eq!((offered.name.as_str(), offered.node_type.as_str()), ("Odd", "n8n-nodes-base.httpRequest"));
+    let parameters = json!({"method": "POST", "url": "=https://mind.example/{{ $json.id }}", "options": {}});
+    assert_eq!(offered.parameters, parameters);
+}
+
+#[test]
+fn an_unknown_version_is_a_gap_with_the_known_ones() {
     let mut newer = set("Set");
     newer["typeVersion"] = json!(3);
-    assert_problem(&json!({"nodes": [trigger(), newer]}), Some("Set"), "typeVersion", "use one of 1, 2");
+    let found = gaps_of(json!([trigger(), newer]));
+    assert_eq!(
+        (found[0].known_versions.as_slice(), found[0].problem().field.as_str()),
+        (&[1.0, 2.0][..], "typeVersion")
+    );
+    assert!(found[0].message.contains("use one of 1, 2"), "{}", found[0].message);
+}
+
+#[test]
+fn what_is_switched_off_is_no_gap() {
+    let mut odd = node("Odd", "n8n-nodes-base.telepathy");
+    odd["disabled"] = json!(true);
+    assert!(gaps_of(json!([trigger(), odd])).is_empty());
 }
 
 #[test]
@@ -175,6 +210,47 @@ fn a_time_zone_that_cannot_be_one_is_refused() {
 }
 
 #[test]
+fn settings_of_how_a_workflow_runs_are_refused_outside_their_bounds() {
+    let file = |field: &str, value: &Value| json!({"nodes": [trigger()], "settings": {field: value}});
+    let settings = json!({
+        "concurrency": 10_000, "priority": -1_000, "parallelBranches": true, "durability": "relaxed",
+        "executionTimeout": -1, "errorWorkflow": "abc", "timezone": "Europe/Berlin",
+    });
+    for (field, value) in settings.as_object().unwrap() {
+        check(&file(field, value)).unwrap();
+    }
+    for (field, value, part) in [
+        ("concurrency", json!(0), "0 is not a whole number from 1 to 10000"),
+        ("concurrency", json!(10_001), "from 1 to 10000"),
+        ("concurrency", json!(-1), "-1 is not a whole number"),
+        ("concurrency", json!(1.5), "1.5 is not a whole number"),
+        ("priority", json!(1_001), "from -1000 to 1000"),
+        ("priority", json!("high"), "\"high\" is not a whole number"),
+        ("parallelBranches", json!("yes"), "true or false"),
+        ("durability", json!("some"), "'strict' or 'relaxed'"),
+        ("executionTimeout", json!("long"), "a number of seconds"),
+        ("errorWorkflow", json!({}), "a text"),
+    ] {
+        assert_problem(&file(field, &value), None, &format!("settings.{field}"), part);
+    }
+    let two = json!({"nodes": [trigger()], "settings": {"concurrency": "x", "durability": 1, "kept": {}}});
+    assert_eq!(problems(&two).len(), 2, "every wrong setting is told");
+}
+
+#[test]
+fn a_time_limit_of_a_node_is_more_than_nothing() {
+    let limited = |seconds: f64| {
+        let mut limited = set("Set");
+        limited["timeoutSeconds"] = json!(seconds);
+        json!({"nodes": [trigger(), limited]})
+    };
+    check(&limited(0.05)).unwrap();
+    for seconds in [0.0, -3.0] {
+        assert_problem(&limited(seconds), Some("Set"), "timeoutSeconds", "above 0");
+    }
+}
+
+#[test]
 fn a_workflow_without_nodes_is_refused() {
     assert_problem(&json!({"nodes": []}), None, "nodes", "add at least a trigger");
 }
@@ -188,11 +264,13 @@ fn a_workflow_with_too_many_nodes_is_refused() {
 #[test]
 fn problems_are_listed_together() {
     let file = json!({
-        "nodes": [trigger(), node("Odd", "n8n-nodes-base.telepathy"), set("Set"), node("Set", "n8n-nodes-base.if")],
+        "nodes": [trigger(), node("Fetch", "n8n-nodes-base.httpRequest"), set("Set"), node("Set", "n8n-nodes-base.if")],
         "connections": link(&[("Start", "Gone")]),
     });
     let error = check(&file).unwrap_err().to_string();
-    for part in ["3 problem(s)", "node 'Odd', type:", "node 'Set', name:", "node 'Start', connections.main[0]:"] {
+    for part in
+        ["3 problem(s)", "node 'Fetch', parameters.url:", "node 'Set', name:", "node 'Start', connections.main[0]:"]
+    {
         assert!(error.contains(part), "'{error}' lacks '{part}'");
     }
 }

@@ -1,4 +1,6 @@
-//! Crypto: digests, keyed digests and random texts.
+//! Crypto: digests, keyed digests, signatures and random texts.
+//!
+//! From version 2 on, secrets and keys come from the credential `crypto` alone.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,15 +12,18 @@ use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType,
 
 use crate::chance::Chance;
 use crate::describe::{ONE_TO_ONE, optional};
+use crate::signature::{self, Digest, Scheme};
 use crate::values;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("action", ParameterKind::Options(&["hash", "hmac", "generate"]), "What to do; signing is not supported."),
+    optional("action", ParameterKind::Options(&["hash", "hmac", "sign", "generate"]), "What to do."),
     optional("type", ParameterKind::Options(TYPES), "The digest."),
     optional("value", ParameterKind::Text, "The text to digest."),
     optional("binaryData", ParameterKind::Boolean, "Digest an attachment in place of a text."),
     optional("binaryPropertyName", ParameterKind::Text, "Name of that attachment."),
-    optional("secret", ParameterKind::Text, "Action hmac: the key."),
+    optional("secret", ParameterKind::Text, "Action hmac: the key; version 2 has it in the credential."),
+    optional("algorithm", ParameterKind::Text, "Action sign: the digest, such as `RSA-SHA256`."),
+    optional("privateKey", ParameterKind::Text, "Action sign: the key; version 2 has it in the credential."),
     optional("encoding", ParameterKind::Options(&["hex", "base64"]), "How the digest is written."),
     optional(
         "encodingType",
@@ -29,7 +34,7 @@ const PARAMETERS: &[ParameterDefinition] = &[
     optional("dataPropertyName", ParameterKind::Text, "Field that gets the result."),
 ];
 
-const TYPES: &[&str] = &["MD5", "SHA256", "SHA3-256", "SHA3-384", "SHA3-512", "SHA384", "SHA512"];
+const TYPES: &[&str] = &["MD5", "SHA1", "SHA224", "SHA256", "SHA3-256", "SHA3-384", "SHA3-512", "SHA384", "SHA512"];
 
 /// Longest random text.
 const LENGTH_MAX: f64 = 1_048_576.0;
@@ -45,8 +50,8 @@ impl NodeType for Crypto {
         NodeDefinition {
             node_type: "n8n-nodes-base.crypto",
             display_name: "Crypto",
-            description: "Computes digests and keyed digests, and makes random texts.",
-            versions: &[1.0],
+            description: "Computes digests, keyed digests and signatures, and makes random texts.",
+            versions: &[1.0, 2.0],
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
@@ -74,22 +79,28 @@ impl PureNode for Crypto {
 }
 
 fn compute(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, NodeError> {
+    let default = if run.version() < 2.0 { "MD5" } else { "SHA256" };
     let result = match run.text("action", index, "hash")?.as_str() {
         "hash" => {
             let data = data(run, item, index)?;
-            let kind = run.text("type", index, "MD5")?;
+            let kind = run.text("type", index, default)?;
             written(run, index, &digest(&kind, &data)?)?
         }
         "hmac" => {
             let data = data(run, item, index)?;
-            let kind = run.text("type", index, "MD5")?;
-            let secret = run.text("secret", index, "")?;
+            let kind = run.text("type", index, default)?;
+            let secret = secret(run, "secret", "hmacSecret", index)?;
             written(run, index, &keyed_digest(&kind, secret.as_bytes(), &data)?)?
         }
         "generate" => random(run, index)?,
         "sign" => {
-            return Err(NodeError::operation("signing is not supported here")
-                .described("sign in the service that holds the key, through an HTTP Request"));
+            let data = data(run, item, index)?;
+            let digest = signing_digest(&run.text("algorithm", index, "RSA-SHA256")?)?;
+            let key = secret(run, "privateKey", "signPrivateKey", index)?;
+            // The key itself says whether it is one of RSA: a curve signs with its own digest.
+            let signed = signature::sign(Scheme::RsaPkcs1(digest), &key, &data);
+            let signed = signed.or_else(|error| signature::sign(Scheme::EcDer(digest), &key, &data).map_err(|_| error));
+            written(run, index, &signed?)?
         }
         other => return Err(NodeError::operation(format!("unknown action '{other}'"))),
     };
@@ -97,6 +108,30 @@ fn compute(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, Nod
     let mut made = item.clone();
     values::set(&mut made.json, &field, Value::String(result), true);
     Ok(made)
+}
+
+/// A secret: from the parameter, or from the credential in versions that keep secrets there.
+fn secret(run: &mut NodeRun<'_>, parameter: &str, field: &str, index: usize) -> Result<String, NodeError> {
+    if run.version() < 2.0 {
+        return run.text(parameter, index, "");
+    }
+    let fields = run.credential_now("crypto")?.unwrap_or_default();
+    let secret = fields.get(field).and_then(Value::as_str).filter(|secret| !secret.is_empty());
+    secret.map(str::to_owned).ok_or_else(|| {
+        NodeError::operation(format!("the node has no credential of type 'crypto' with the field '{field}'"))
+    })
+}
+
+/// The digest that a name such as `RSA-SHA256` or `sha256WithRSAEncryption` means.
+fn signing_digest(name: &str) -> Result<Digest, NodeError> {
+    let bare = name.to_ascii_uppercase().replace("WITHRSAENCRYPTION", "");
+    match bare.strip_prefix("RSA-").unwrap_or(&bare).replace('-', "").as_str() {
+        "SHA256" => Ok(Digest::Sha256),
+        "SHA384" => Ok(Digest::Sha384),
+        "SHA512" => Ok(Digest::Sha512),
+        _ => Err(NodeError::operation(format!("signing with '{name}' is not supported"))
+            .described("use RSA-SHA256, RSA-SHA384 or RSA-SHA512; shorter and older digests can be forged")),
+    }
 }
 
 /// The bytes to digest: a text, or an attachment.
@@ -114,6 +149,8 @@ fn digest(kind: &str, data: &[u8]) -> Result<Vec<u8>, NodeError> {
     use sha2::Digest;
     Ok(match kind {
         "MD5" => md5::Md5::digest(data).to_vec(),
+        "SHA1" => sha1::Sha1::digest(data).to_vec(),
+        "SHA224" => sha2::Sha224::digest(data).to_vec(),
         "SHA256" => sha2::Sha256::digest(data).to_vec(),
         "SHA384" => sha2::Sha384::digest(data).to_vec(),
         "SHA512" => sha2::Sha512::digest(data).to_vec(),
@@ -124,9 +161,15 @@ fn digest(kind: &str, data: &[u8]) -> Result<Vec<u8>, NodeError> {
     })
 }
 
-fn keyed_digest(kind: &str, key: &[u8], data: &[u8]) -> Result<Vec<u8>, NodeError> {
+/// The keyed digest of that name.
+///
+/// # Errors
+/// [`NodeError`] when there is none.
+pub(crate) fn keyed_digest(kind: &str, key: &[u8], data: &[u8]) -> Result<Vec<u8>, NodeError> {
     match kind {
         "MD5" => keyed::<Hmac<md5::Md5>>(key, data),
+        "SHA1" => keyed::<Hmac<sha1::Sha1>>(key, data),
+        "SHA224" => keyed::<Hmac<sha2::Sha224>>(key, data),
         "SHA256" => keyed::<Hmac<sha2::Sha256>>(key, data),
         "SHA384" => keyed::<Hmac<sha2::Sha384>>(key, data),
         "SHA512" => keyed::<Hmac<sha2::Sha512>>(key, data),
@@ -183,6 +226,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::signature::testing::{EC_PRIVATE, RSA_PRIVATE, RSA_PUBLIC};
     use crate::testing::Bench;
 
     fn result(parameters: Value) -> String {
@@ -228,9 +272,30 @@ mod tests {
     }
 
     #[test]
-    fn signing_is_refused() {
-        let sign = || Bench::new(&Crypto, 1.0, json!({"action": "sign"})).input(json!([{"a": 1}]));
-        assert_eq!(sign().failure(), "signing is not supported here");
-        assert_eq!(sign().continue_on_fail().output(), json!([{"error": "signing is not supported here"}]));
+    fn signatures_are_those_of_the_key() {
+        let sign = |version: f64, parameters: Value| {
+            let bench = Bench::new(&Crypto, version, parameters).input(json!([{}]));
+            bench.credential("crypto", json!({"signPrivateKey": RSA_PRIVATE, "hmacSecret": "Jefe"}))
+        };
+        let by_parameter = json!({"action": "sign", "value": "abc", "privateKey": RSA_PRIVATE, "encoding": "base64"});
+        let signed = sign(1.0, by_parameter).output()[0]["data"].as_str().unwrap().to_owned();
+        let signed = STANDARD.decode(signed).unwrap();
+        assert!(signature::verify(Scheme::RsaPkcs1(Digest::Sha256), RSA_PUBLIC, b"abc", &signed).unwrap());
+        let by_credential = json!({"action": "sign", "value": "abc", "encoding": "base64"});
+        assert_eq!(sign(2.0, by_credential).output()[0]["data"], json!(STANDARD.encode(&signed)));
+        let curve = json!({"action": "sign", "value": "abc", "privateKey": EC_PRIVATE, "algorithm": "SHA256"});
+        assert!(sign(1.0, curve).output()[0]["data"].as_str().unwrap().starts_with("30"));
+        let weak = json!({"action": "sign", "value": "abc", "algorithm": "RSA-MD5"});
+        assert!(sign(2.0, weak).failure().contains("is not supported"));
+    }
+
+    #[test]
+    fn newer_versions_take_secrets_from_the_credential() {
+        let parameters = json!({"action": "hmac", "value": "what do ya want for nothing?", "secret": "not this"});
+        let mut bench = Bench::new(&Crypto, 2.0, parameters).input(json!([{}]));
+        assert!(bench.failure().contains("no credential of type 'crypto'"));
+        let mut bench = bench.credential("crypto", json!({"hmacSecret": "Jefe"}));
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(bench.output()[0]["data"], json!(expected));
     }
 }

@@ -65,27 +65,6 @@ impl NodeType for Start {
     }
 }
 
-/// The trigger of a workflow that other workflows call.
-pub(crate) struct ExecuteWorkflowTrigger;
-
-impl NodeType for ExecuteWorkflowTrigger {
-    fn definition(&self) -> NodeDefinition {
-        NodeDefinition {
-            node_type: "n8n-nodes-base.executeWorkflowTrigger",
-            display_name: "When Executed by Another Workflow",
-            description: "Starts when another workflow calls this one; gives the items that the caller passed.",
-            versions: &[1.0, 1.1],
-            role: NodeRole::Trigger,
-            ports: TRIGGER,
-            parameters: &[],
-        }
-    }
-
-    fn behaviour(&self) -> Behaviour<'_> {
-        Behaviour::PassThrough
-    }
-}
-
 /// The trigger of a workflow that handles other workflows' failures.
 pub(crate) struct ErrorTrigger;
 

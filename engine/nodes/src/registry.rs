@@ -5,8 +5,9 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, compression, crypto, date_time, debug_helper, files, filter, http_request, if_node, merge, move_binary_data,
-    no_op, respond_to_webhook, set, split_in_batches, sticky_note, stop_and_error, switch, transform, wait, xml,
+    code, compression, crypto, date_time, debug_helper, execute_workflow, execution_data, files, filter, graphql, html,
+    http_request, if_node, jwt, markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, schedule,
+    set, split_in_batches, sticky_note, stop_and_error, switch, totp, transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -19,25 +20,37 @@ pub fn all() -> NodeRegistry {
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
+        Arc::new(execute_workflow::ExecuteWorkflow),
+        Arc::new(execute_workflow::ExecuteWorkflowTrigger),
+        Arc::new(execution_data::ExecutionData),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
         Arc::new(files::SpreadsheetFile),
         Arc::new(filter::Filter),
+        Arc::new(graphql::GraphQl::default()),
+        Arc::new(html::Html),
+        Arc::new(html::HtmlExtract),
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
+        Arc::new(jwt::Jwt),
+        Arc::new(markdown::Markdown),
         Arc::new(merge::Merge),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
-        Arc::new(no_op::ExecuteWorkflowTrigger),
         Arc::new(no_op::ManualTrigger),
         Arc::new(no_op::NoOp),
         Arc::new(no_op::Start),
         Arc::new(respond_to_webhook::RespondToWebhook),
+        Arc::new(rss_feed_read::RssFeedRead::default()),
+        Arc::new(schedule::Cron),
+        Arc::new(schedule::Interval),
+        Arc::new(schedule::ScheduleTrigger),
         Arc::new(set::Set),
         Arc::new(split_in_batches::SplitInBatches),
         Arc::new(sticky_note::StickyNote),
         Arc::new(stop_and_error::StopAndError),
         Arc::new(switch::Switch),
+        Arc::new(totp::Totp),
         Arc::new(transform::Aggregate),
         Arc::new(transform::CompareDatasets),
         Arc::new(transform::ItemLists),
@@ -48,6 +61,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(transform::SplitOut),
         Arc::new(transform::Summarize),
         Arc::new(wait::Wait),
+        Arc::new(webhook::Webhook),
         Arc::new(xml::Xml),
     ];
     NodeRegistry::new(types)
@@ -57,7 +71,7 @@ pub fn all() -> NodeRegistry {
 mod tests {
     use std::collections::BTreeSet;
 
-    use timeloom_domain::catalogue::NodeRole;
+    use timeloom_domain::catalogue::{NodeDefinition, NodeRole};
     use timeloom_engine::node::Behaviour;
 
     use super::*;
@@ -79,13 +93,29 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_nodes_tells_every_type_and_version() {
+        let page = include_str!("../../../docs/nodes.md");
+        let registry = all();
+        let catalogue = registry.catalogue();
+        let row = |definition: &NodeDefinition| {
+            let versions = definition.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!("| `{}` | {versions} | {} |", definition.node_type, definition.description)
+        };
+        let rows: Vec<String> = catalogue.iter().map(row).collect();
+        let missing: Vec<&String> = rows.iter().filter(|row| !page.contains(row.as_str())).collect();
+        assert!(missing.is_empty(), "docs/nodes.md lacks these rows, or tells them otherwise: {missing:#?}");
+        let told = page.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(told, rows.len(), "docs/nodes.md has rows of types that are not there");
+    }
+
+    #[test]
     fn the_role_fits_the_behaviour() {
         let registry = all();
         for definition in registry.catalogue().iter() {
             let node_type = registry.get(definition.node_type).unwrap();
             let fits = match node_type.behaviour() {
                 Behaviour::Effect(_) | Behaviour::Wait(_) => definition.role == NodeRole::Effect,
-                Behaviour::Pure(_) => definition.role == NodeRole::Pure,
+                Behaviour::Pure(_) => matches!(definition.role, NodeRole::Pure | NodeRole::Trigger),
                 Behaviour::PassThrough => definition.role != NodeRole::Effect,
             };
             assert!(fits, "{} is {:?}", definition.node_type, definition.role);

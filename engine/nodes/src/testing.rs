@@ -3,18 +3,23 @@
 //! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
 //! and `undefined`; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use timeloom_domain::definition::{Node, wrap_item};
+use timeloom_domain::execution::ExecutionMode;
+use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Binaries, Expressions, NodeError, NodeOutput, NodeRun, NodeType, NodeWait, OutboundPolicy, Services,
+    Behaviour, Caller, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait,
+    OutboundPolicy, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
+use uuid::Uuid;
 
 use crate::values;
 
@@ -32,10 +37,14 @@ pub(crate) struct Bench<'t> {
     pub memory: JsonObject,
     /// `$now` in milliseconds: 2024-05-17T12:30:45.678Z unless the test says otherwise.
     pub now_ms: i64,
+    /// What tells this run from others.
+    pub idempotency_key: &'static str,
     /// Chance.
     pub seed: u64,
     /// `$runIndex`.
     pub run_index: usize,
+    /// Which attempt at which node run it is.
+    pub caller: Caller,
     /// Clients for the outside world: private addresses are allowed.
     pub services: Services,
     /// `$prevNode`.
@@ -58,18 +67,26 @@ impl<'t> Bench<'t> {
             inputs: Vec::new(),
             memory: JsonObject::new(),
             now_ms: 1_715_949_045_678,
+            idempotency_key: "key-1",
             seed: 7,
             run_index: 0,
-            services: Services {
-                outbound: OutboundPolicy {
-                    allow_private: true,
-                    request_time_max: Duration::from_secs(5),
-                    response_bytes_max: 1 << 20,
-                    file_bytes_max: 2 << 20,
-                    ..OutboundPolicy::default()
-                },
-                binaries: Binaries::in_memory(),
+            caller: Caller {
+                tenant: TenantId(1),
+                workflow_id: WorkflowId(Uuid::from_u128(1)),
+                execution_id: ExecutionId(Uuid::from_u128(2)),
+                execution_index: 0,
+                attempt: 1,
+                attempts_max: 1,
+                mode: ExecutionMode::Manual,
+                depth: 0,
             },
+            services: Services::new(OutboundPolicy {
+                allow_private: true,
+                request_time_max: Duration::from_secs(5),
+                response_bytes_max: 1 << 20,
+                file_bytes_max: 2 << 20,
+                ..OutboundPolicy::default()
+            }),
             previous: None,
             nodes: Arc::new(NoNodes),
             script: Box::new(|_, _, _| panic!("this test gives no script")),
@@ -79,6 +96,15 @@ impl<'t> Bench<'t> {
     /// Adds the next input: an array of items, bare or wrapped in `json`.
     pub fn input(mut self, items: Value) -> Self {
         self.inputs.push(self::items(items));
+        self
+    }
+
+    /// The node names a credential of that type, and the store holds it with these fields.
+    pub fn credential(mut self, type_name: &str, fields: Value) -> Self {
+        let Value::Object(fields) = fields else { panic!("fields are an object") };
+        self.node.credentials = Some(json!({type_name: {"id": "c1", "name": "mine"}}));
+        let by_type = BTreeMap::from([(type_name.to_owned(), fields)]);
+        self.services.credentials = Arc::new(FixedCredentials::new(by_type));
         self
     }
 
@@ -119,12 +145,14 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,
             memory: &mut self.memory,
-            idempotency_key: "key-1",
+            idempotency_key: self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.services,
             expressions: &mut expressions,
         };
@@ -151,12 +179,14 @@ impl<'t> Bench<'t> {
         let scope = self.scope();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
+            tenant: TenantId(0),
             node: &self.node,
             inputs: &self.inputs,
             scope,
             memory: &mut self.memory,
-            idempotency_key: "key-1",
+            idempotency_key: self.idempotency_key,
             seed: self.seed,
+            caller: self.caller,
             services: &self.services,
             expressions: &mut expressions,
         };
@@ -176,6 +206,7 @@ impl<'t> Bench<'t> {
             execution: ExecutionInfo::default(),
             vars: Arc::default(),
             env: Arc::default(),
+            additional: Arc::default(),
             nodes: Arc::clone(&self.nodes),
         }
     }
@@ -262,6 +293,9 @@ fn expression(scope: &Scope, source: &str, index: usize) -> Result<Option<Value>
         "$json" => Some(Value::Object(json.clone())),
         "$itemIndex" => Some(json!(index)),
         "undefined" => None,
+        _ if source.starts_with("$response") || source.starts_with("$pageCount") => {
+            values::get(&scope.additional, source, true).cloned()
+        }
         _ => match source.strip_prefix("$json") {
             Some(path) => values::get(json, path.strip_prefix('.').unwrap_or(path), true).cloned(),
             None => Some(serde_json::from_str(source).unwrap_or_else(|_| panic!("not understood here: {source}"))),

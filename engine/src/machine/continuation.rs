@@ -19,7 +19,11 @@ impl Machine {
     /// Whether it stands between two node runs and has more to do: only there may a chain have a seam.
     pub fn may_continue(&self) -> bool {
         let is_between = matches!(self.phase, Phase::Running) && !self.is_announced && self.wait.is_none();
-        is_between && !self.stack.is_empty() && !self.control.is_paused && !self.is_stepping()
+        is_between
+            && self.in_flight.is_empty()
+            && !self.stack.is_empty()
+            && !self.control.is_paused
+            && !self.is_stepping()
     }
 
     /// What the next link of the chain begins with.
@@ -69,6 +73,7 @@ impl Machine {
             execution_index: continuation.earlier_runs,
             is_announced: false,
             attempts: 0,
+            in_flight: Vec::new(),
             control: Control::new(&continuation.start),
             wait: None,
             has_waited: false,
@@ -84,10 +89,11 @@ impl Machine {
 
     /// The machine of an execution that tries this one again from where it ended, under a plan that may be newer.
     #[must_use]
-    pub fn retried(self, plan: Arc<Plan>, start: &StartFacts) -> Self {
+    pub fn retried(mut self, plan: Arc<Plan>, start: &StartFacts, earlier_runs: usize) -> Self {
+        self.ground();
         let nobody = ExecutionId(Uuid::nil());
         let place = ChainPlace { previous: nobody, root: nobody, link: 0 };
-        let stood = Continuation { start: start.clone(), ..self.continuation(place, start.at_ms) };
+        let stood = Continuation { start: start.clone(), earlier_runs, ..self.continuation(place, start.at_ms) };
         let data = self.into_data().moved(&plan, &Arc::new(start.clone()));
         Self::continued(plan, &stood, data)
     }

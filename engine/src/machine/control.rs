@@ -71,6 +71,7 @@ impl Machine {
             }
             // Old events name no run: then nothing waited that could go on.
             ExecutionEvent::ExecutionWaiting { run: Some(_), until_ms, .. } => {
+                self.hold_due();
                 self.is_announced = true;
                 self.wait = Some(DueWait { until_ms: *until_ms, over: None });
             }

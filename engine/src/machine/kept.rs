@@ -25,6 +25,10 @@ pub struct Place {
 /// A node run that the log has now.
 #[derive(Debug, Clone)]
 pub struct Written {
+    /// Name of the node.
+    pub node: String,
+    /// Which run of it.
+    pub run_index: usize,
     /// Its place in the order of all node runs.
     pub execution_index: usize,
     /// Where the log has it.

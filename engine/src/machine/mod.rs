@@ -8,6 +8,7 @@ mod continuation;
 mod control;
 mod enqueue;
 mod kept;
+mod parallel;
 mod run_data;
 mod waiting;
 
@@ -25,6 +26,7 @@ pub use continuation::run_counts;
 use control::Control;
 pub use control::DueWait;
 pub use kept::{Fetch, HELD_BYTES_MAX, Place, Written};
+use parallel::InFlight;
 pub use run_data::{NodeRunData, RunData};
 use waiting::Waiting;
 
@@ -41,6 +43,8 @@ pub enum Action {
         /// Name of the node.
         node: String,
     },
+    /// Nothing until one of the nodes under way ends.
+    Await,
     /// Every branch ended.
     Complete,
     /// The execution fails.
@@ -96,6 +100,8 @@ pub struct Machine {
     /// Whether events have told of the node run that is due.
     is_announced: bool,
     attempts: u32,
+    /// Node runs that overlap, where branches run at the same time.
+    in_flight: Vec<InFlight>,
     control: Control,
     wait: Option<DueWait>,
     has_waited: bool,
@@ -114,6 +120,7 @@ impl Machine {
             execution_index: 0,
             is_announced: false,
             attempts: 0,
+            in_flight: Vec::new(),
             control: Control::new(&start),
             wait: None,
             has_waited: false,
@@ -189,13 +196,17 @@ impl Machine {
     pub fn next(&self) -> Action {
         match &self.phase {
             Phase::Ended => return Action::Nothing,
+            // What is under way comes to its end first: its effect may have happened.
+            Phase::Failed { .. } if !self.in_flight.is_empty() => return Action::Await,
             Phase::Failed { node, error } => return Action::Fail { node: node.clone(), error: error.clone() },
             Phase::Running => {}
         }
         if self.control.is_paused {
             return Action::Rest;
         }
-        let Some(entry) = self.stack.front() else { return Action::Complete };
+        let Some(entry) = self.due().and_then(|place| self.stack.get(place)) else {
+            return if self.in_flight.is_empty() { Action::Complete } else { Action::Await };
+        };
         if self.execution_index >= NODE_RUNS_MAX {
             let message = format!("stopped after {NODE_RUNS_MAX} node runs: the workflow does not seem to end");
             return self.fail_at(entry.node, &message);
@@ -237,9 +248,13 @@ impl Machine {
         if self.apply_control(event) {
             return;
         }
+        if self.is_parallel() && self.apply_in_flight(event) {
+            return;
+        }
         match event {
             ExecutionEvent::NodeScheduled { .. } => self.is_announced = true,
             ExecutionEvent::NodeStarted { attempt, .. } | ExecutionEvent::NodeRetried { attempt, .. } => {
+                self.hold_due();
                 self.is_announced = true;
                 self.attempts = *attempt;
             }
@@ -251,10 +266,13 @@ impl Machine {
             }
             ExecutionEvent::NodeFailed { run, error, outputs, .. } => match outputs {
                 Some(outputs) => self.finish_run(run, outputs, Some(error.clone())),
-                None => self.phase = Phase::Failed { node: Some(run.node.clone()), error: error.clone() },
+                None => {
+                    self.land_failed(run);
+                    self.phase = Phase::Failed { node: Some(run.node.clone()), error: error.clone() };
+                }
             },
             ExecutionEvent::NodeSkipped { .. } => {
-                self.stack.pop_front();
+                self.take_due();
             }
             ExecutionEvent::ExecutionCompleted { .. }
             | ExecutionEvent::ExecutionFailed { .. }
@@ -274,16 +292,12 @@ impl Machine {
 
     /// A node gave its output: it leaves the stack, those that follow it come on.
     fn finish_run(&mut self, run: &NodeFacts, outputs: &Outputs, error: Option<Value>) {
-        let Some(entry) = self.stack.pop_front() else { return };
+        let Some(entry) = self.take_ended(run) else { return };
         let (node, run_index) = (entry.node, self.data.runs(entry.node).len());
         Arc::make_mut(&mut self.data).push(node, NodeRunData::new(run, outputs, error));
-        self.execution_index = run.execution_index + 1;
-        self.is_announced = false;
-        self.attempts = 0;
-        self.wait = None;
         self.last_run = Some((node, run_index));
         self.enqueue_followers(node, run_index, outputs);
-        if self.stack.is_empty() {
+        if self.stack.is_empty() && self.in_flight.is_empty() {
             self.release_waiting();
         }
         self.settle();

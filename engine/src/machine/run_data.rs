@@ -154,8 +154,12 @@ impl RunData {
             return;
         }
         self.fetched.forget();
-        for Written { execution_index, place, bytes } in written {
-            let Some((node, run)) = self.find(execution_index) else { continue };
+        for Written { node, run_index: run, execution_index, place, bytes } in written {
+            let Some(node) = self.plan.graph.index(&node) else { continue };
+            // What is found elsewhere than where it should be is kept: nothing is to be taken for another run.
+            if self.runs[node].get(run).is_none_or(|found| found.execution_index != execution_index) {
+                continue;
+            }
             self.held.push_back(Held { node, run, place, bytes });
             self.held_bytes += bytes;
         }
@@ -166,14 +170,5 @@ impl RunData {
                 run.kept.leave(place);
             }
         }
-    }
-
-    /// A run by its place in the order of all runs, in which those of each node are.
-    fn find(&self, execution_index: usize) -> Option<(usize, usize)> {
-        let at = |(node, runs): (usize, &Vec<NodeRunData>)| {
-            let run = runs.binary_search_by_key(&execution_index, |run| run.execution_index).ok()?;
-            Some((node, run))
-        };
-        self.runs.iter().enumerate().find_map(at)
     }
 }

@@ -3,23 +3,29 @@
 //! A node never touches the log, a clock or chance: what it needs comes in through [`NodeRun`].
 
 mod binaries;
+mod credentials;
 mod error;
+mod recall;
 mod registry;
 mod run;
+mod sub_workflow;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use timeloom_domain::catalogue::NodeDefinition;
-use timeloom_domain::definition::Node;
+use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{Response, ResumeRule};
 use timeloom_domain::item::Item;
 
 pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
+pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
+pub use recall::{NoRecall, RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services};
+pub use sub_workflow::{CallTarget, Caller, NoSubWorkflows, SubWorkflowCall, SubWorkflows};
 
 /// One node type, in all its versions.
 pub trait NodeType: Send + Sync {
@@ -31,6 +37,17 @@ pub trait NodeType: Send + Sync {
         let _ = node;
         let ports = self.definition().ports;
         NodeShape { inputs: ports.inputs, outputs: ports.outputs, required_inputs: RequiredInputs::Any }
+    }
+
+    /// Whether it mostly waits for other executions: its own gives its place among those under way up meanwhile.
+    fn waits_for_others(&self) -> bool {
+        false
+    }
+
+    /// What keeps this very node from working in an active workflow.
+    fn problems(&self, node: &Node) -> Vec<Problem> {
+        let _ = node;
+        Vec::new()
     }
 
     /// How it runs.

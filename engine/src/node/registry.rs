@@ -1,8 +1,10 @@
 //! The node types of this build, by name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use timeloom_domain::catalogue::NodeCatalogue;
+use timeloom_domain::catalogue::{NodeCatalogue, NodeCheck};
+use timeloom_domain::definition::Node;
 
 use super::SharedNodeType;
 
@@ -32,8 +34,13 @@ impl NodeRegistry {
         self.by_type.get(node_type)
     }
 
-    /// The definitions as data.
+    /// The definitions as data, with the checks of the types.
     pub fn catalogue(&self) -> NodeCatalogue {
-        NodeCatalogue::new(self.by_type.values().map(|node_type| node_type.definition()))
+        let check = |node_type: &SharedNodeType| {
+            let (name, node_type) = (node_type.definition().node_type, Arc::clone(node_type));
+            (name, Arc::new(move |node: &Node| node_type.problems(node)) as NodeCheck)
+        };
+        let definitions = self.by_type.values().map(|node_type| node_type.definition());
+        NodeCatalogue::new(definitions).with_checks(self.by_type.values().map(check))
     }
 }

@@ -1,18 +1,24 @@
 //! What a node may use while it runs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::{Binaries, NodeError};
+use super::{
+    Binaries, Caller, CredentialPort, FixedCredentials, NoRecall, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
+};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
+    /// Whose execution it is.
+    pub tenant: TenantId,
     /// The node as the workflow defines it.
     pub node: &'a Node,
     /// Items by input index; an input without data is an empty list.
@@ -25,6 +31,8 @@ pub struct NodeRun<'a> {
     pub idempotency_key: &'a str,
     /// Chance for this attempt at this node run.
     pub seed: u64,
+    /// Which attempt at which node run this is.
+    pub caller: Caller,
     /// Clients for the outside world.
     pub services: &'a Services,
     /// The expressions of this execution.
@@ -38,6 +46,25 @@ pub struct Services {
     pub outbound: OutboundPolicy,
     /// The bytes of attachments.
     pub binaries: Binaries,
+    /// Where credentials are.
+    pub credentials: Arc<dyn CredentialPort>,
+    /// What nodes remember from one execution to the next.
+    pub recall: Arc<dyn RecallPort>,
+    /// Runs of other workflows.
+    pub sub_workflows: Arc<dyn SubWorkflows>,
+}
+
+impl Services {
+    /// Clients for what `outbound` allows, without credentials and other workflows, and with attachments in memory.
+    pub fn new(outbound: OutboundPolicy) -> Self {
+        Self {
+            outbound,
+            binaries: Binaries::in_memory(),
+            credentials: Arc::new(FixedCredentials::default()),
+            recall: Arc::new(NoRecall),
+            sub_workflows: Arc::new(NoSubWorkflows),
+        }
+    }
 }
 
 /// Which addresses requests may reach.
@@ -123,6 +150,21 @@ impl NodeRun<'_> {
     pub fn resolve_for_items(&mut self, value: &Value) -> Vec<Result<Option<Value>, NodeError>> {
         let count = self.scope.items.len();
         self.expressions.resolve(&self.scope, value, 0..count)
+    }
+
+    /// Any value with expressions in it, for one item, with variables that this node alone knows: `$response` of the page
+    /// before, for example.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn resolve_with(
+        &mut self,
+        value: &Value,
+        item: usize,
+        additional: &JsonObject,
+    ) -> Result<Option<Value>, NodeError> {
+        let scope = Scope { additional: Arc::new(additional.clone()), ..self.scope.clone() };
+        self.expressions.resolve(&scope, value, item..item + 1).pop().unwrap_or(Ok(None))
     }
 
     /// A text parameter for one item; numbers and booleans are written out, anything missing is `default`.

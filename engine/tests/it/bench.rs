@@ -6,18 +6,22 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_commands::{Clock, CommandContext, Commands, Ids, ImportWorkflow, StartExecution};
+use timeloom_commands::credentials::keys::{Key, KeyError, PassingKeys};
+use timeloom_commands::{Clock, CommandContext, Commands, Credentials, Ids, ImportWorkflow, StartExecution, SystemIds};
 use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
-use timeloom_engine::checkpoint::CheckpointStore;
-use timeloom_engine::node::{Binaries, NodeRegistry, OutboundPolicy, Services};
+use timeloom_engine::checkpoint::{Checkpoint, CheckpointStore};
+use timeloom_engine::mark::Mark;
+use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
+use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
+use timeloom_store::leases::{AllShards, Roles, WorkerId};
 use timeloom_store::{
-    Direction, EventLog, Filter, LogError, MemoryLog, Position, RecordedEvent, Revision, StreamKey,
+    Direction, EventLog, Filter, Leases, LogError, MemoryLog, Position, RecordedEvent, Revision, StreamKey,
     SubscriptionMessage, SystemClock, TenantScope, codec,
 };
 use uuid::Uuid;
@@ -71,16 +75,32 @@ impl Ids for TestIds {
 
 /// A checkpoint in memory, and everything that was saved.
 #[derive(Default)]
-pub(crate) struct MemoryCheckpoint(pub(crate) Mutex<Vec<Position>>);
+pub(crate) struct MemoryCheckpoint(pub(crate) Mutex<Vec<Checkpoint>>);
 
 #[async_trait]
 impl CheckpointStore for MemoryCheckpoint {
-    async fn load(&self) -> Result<Position, LogError> {
-        Ok(self.0.lock().unwrap().last().copied().unwrap_or(Position::START))
+    async fn load(&self) -> Result<Checkpoint, LogError> {
+        Ok(self.0.lock().unwrap().last().cloned().unwrap_or_default())
     }
 
-    async fn save(&self, position: Position) -> Result<(), LogError> {
-        self.0.lock().unwrap().push(position);
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+        self.0.lock().unwrap().push(checkpoint.clone());
+        Ok(())
+    }
+}
+
+/// A mark in memory.
+#[derive(Default)]
+pub(crate) struct MemoryMark(pub(crate) Mutex<Option<u64>>);
+
+#[async_trait]
+impl Mark for MemoryMark {
+    async fn load(&self) -> Result<Option<u64>, LogError> {
+        Ok(*self.0.lock().unwrap())
+    }
+
+    async fn save(&self, number: u64) -> Result<(), LogError> {
+        *self.0.lock().unwrap() = Some(number);
         Ok(())
     }
 }
@@ -89,6 +109,7 @@ impl CheckpointStore for MemoryCheckpoint {
 pub(crate) struct World {
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) commands: Commands,
+    pub(crate) credentials: Credentials,
     pub(crate) calls: Arc<Calls>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) checkpoints: Arc<MemoryCheckpoint>,
@@ -111,13 +132,21 @@ impl World {
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::clone(&ids),
         );
+        let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
+        let credentials = Credentials::new(commands.clone(), Arc::new(keys), Arc::new(SystemIds));
         let continue_as_new = ContinueAsNew::default();
-        Self { log, commands, calls, clock, checkpoints: Arc::default(), continue_as_new, registry, ids }
+        Self { log, commands, credentials, calls, clock, checkpoints: Arc::default(), continue_as_new, registry, ids }
     }
 
     /// A world in which executions go on in another stream after so many events.
     pub(crate) fn in_links_of(events_max: u64) -> Self {
         Self { continue_as_new: ContinueAsNew { events_max, ..ContinueAsNew::default() }, ..Self::new() }
+    }
+
+    /// Runs of other workflows, as the engine has them.
+    pub(crate) fn sub_workflows(&self) -> SubWorkflowCalls {
+        let log = Arc::clone(&self.log) as Arc<dyn EventLog>;
+        SubWorkflowCalls::new(log, self.commands.clone(), self.commands.directory().clone())
     }
 
     /// An engine that was not started.
@@ -132,14 +161,26 @@ impl World {
 
     /// An engine over a log of the test's own.
     pub(crate) fn engine_over(&self, log: Arc<dyn EventLog>, executions_max: usize) -> Engine {
+        let id = WorkerId(self.ids.uuid());
+        let leases = AllShards::new(id, Roles::all(), Arc::new(SystemClock));
+        self.engine_by(log, executions_max, Arc::new(leases))
+    }
+
+    /// An engine with leases of the test's own.
+    pub(crate) fn engine_by(&self, log: Arc<dyn EventLog>, executions_max: usize, leases: Arc<dyn Leases>) -> Engine {
         let parts = EngineParts {
             log,
             registry: Arc::clone(&self.registry),
             evaluator: Evaluator::new(None),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids),
-            services: Arc::new(Services { outbound: OutboundPolicy::default(), binaries: Binaries::in_memory() }),
+            services: Arc::new(Services {
+                credentials: Arc::new(self.credentials.clone()),
+                sub_workflows: Arc::new(self.sub_workflows()),
+                ..Services::new(OutboundPolicy::default())
+            }),
             checkpoints: Arc::clone(&self.checkpoints) as Arc<dyn CheckpointStore>,
+            leases,
         };
         let empty = Arc::new(JsonObject::new());
         let options = EngineOptions {
@@ -147,6 +188,7 @@ impl World {
             vars: Arc::clone(&empty),
             env: empty,
             executions_max,
+            tenant_executions_max: executions_max,
             bursts_max: 4,
             code_limits: Limits::EXPRESSION,
             continue_as_new: self.continue_as_new,

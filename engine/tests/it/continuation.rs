@@ -144,7 +144,8 @@ async fn an_engine_begins_where_the_last_stream_began_after_a_restart() {
     let links = world.links(id).await;
     let last = fold(&links[links.len() - 2]).continued_as.unwrap();
     let began = world.recorded(last).await[0].position;
-    assert_eq!(world.checkpoints.0.lock().unwrap().last(), Some(&Position(began.0 - 1)));
+    let saved = world.checkpoints.0.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(saved.settled, Position(began.0 - 1));
     let engine = world.engine();
     engine.start().await.unwrap();
     assert_eq!(world.ended(id).await.state.status, ExecutionStatus::Completed);
@@ -201,7 +202,7 @@ async fn write(world: &World, id: ExecutionId, events: &[ExecutionEvent]) {
         }
     };
     let (stream, events) = (execution(id), events.iter().map(new).collect());
-    world.log.append(Append { stream, expected: Expected::NoStream, events, command_id }).await.unwrap();
+    world.log.append(Append::new(stream, Expected::NoStream, events, command_id)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,7 +34,7 @@ pub(crate) async fn copy(world: &World, events: &[Arc<RecordedEvent>]) {
         };
         let command_id = CommandId(Uuid::from_u64_pair(u64::MAX, number as u64));
         let (stream, expected) = (event.stream.clone(), Expected::Any);
-        world.log.append(Append { stream, expected, events: vec![copied], command_id }).await.unwrap();
+        world.log.append(Append::new(stream, expected, vec![copied], command_id)).await.unwrap();
     }
 }
 

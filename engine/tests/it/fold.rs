@@ -122,7 +122,7 @@ fn history(file: &Value, answers: &[Answer]) -> Vec<ExecutionEvent> {
             Action::Skip { node } => vec![ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() }],
             Action::Complete => vec![ExecutionEvent::ExecutionCompleted { at_ms: step }],
             Action::Fail { node, error } => vec![ExecutionEvent::ExecutionFailed { node, error, at_ms: step }],
-            Action::Rest | Action::Nothing => break,
+            Action::Rest | Action::Await | Action::Nothing => break,
         };
         next.iter().for_each(|event| machine.apply(event));
         events.extend(next);

@@ -81,7 +81,7 @@ fn story(file: &Value, gives: &[(&str, &[usize])]) -> Vec<String> {
                 told.push(format!("{}: {}", node.unwrap_or_default(), error["message"].as_str().unwrap()));
                 return told;
             }
-            Action::Rest | Action::Nothing => return told,
+            Action::Rest | Action::Await | Action::Nothing => return told,
         }
     }
 }

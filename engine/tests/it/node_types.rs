@@ -11,23 +11,31 @@ use timeloom_domain::definition::Node;
 use timeloom_domain::execution::{ExecutionEvent, Response, ResponseBody, ResumeKind, ResumeRule};
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{
-    Behaviour, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType, NodeWait,
-    PureNode, RequiredInputs, SharedNodeType, WaitNode,
+    Behaviour, CallTarget, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType,
+    NodeWait, PureNode, RequiredInputs, SharedNodeType, SubWorkflowCall, WaitNode,
 };
 use timeloom_expressions::scope::{Found, Lookup};
 use timeloom_store::{Direction, EventLog, Filter, MemoryLog, RecordedEvent, Revision, TenantScope, codec};
+use tokio::sync::watch;
 
 /// What the nodes did, as the world outside saw it.
 #[derive(Default)]
 pub(crate) struct Calls {
     made: Mutex<Vec<String>>,
     failed: Mutex<HashMap<String, usize>>,
+    /// Whether calls that wait for it are answered.
+    opened: watch::Sender<bool>,
 }
 
 impl Calls {
     /// Idempotency keys of the effects that were called, in order.
     pub(crate) fn made(&self) -> Vec<String> {
         self.made.lock().unwrap().clone()
+    }
+
+    /// Answers the calls with `gated`, those that wait and those to come.
+    pub(crate) fn open(&self) {
+        self.opened.send_replace(true);
     }
 
     /// Lets the world remember that attempts with that key failed before.
@@ -120,6 +128,49 @@ impl NodeType for Pass {
     }
 }
 
+/// A type that runs another workflow.
+struct Call;
+
+impl NodeType for Call {
+    fn definition(&self) -> NodeDefinition {
+        definition("test.call", NodeRole::Effect, false)
+    }
+
+    fn waits_for_others(&self) -> bool {
+        true
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Effect(self)
+    }
+}
+
+#[async_trait]
+impl EffectNode for Call {
+    /// Calls the workflow `workflow`, or the one that `inline` holds, once for each item.
+    async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let target = called(run);
+        let waits = run.raw_parameter("forget").is_none();
+        let mut given = Vec::new();
+        for (number, item) in run.items().iter().enumerate() {
+            let (node, target, items) = (run.node.name.clone(), target.clone(), vec![item.clone()]);
+            let call = SubWorkflowCall { node, target, items, number, waits };
+            let items = run.services.sub_workflows.call(&run.caller, call).await?;
+            given.extend(items.into_iter().flatten().map(|item| item.paired_with(number)));
+        }
+        Ok(NodeOutput::single(given))
+    }
+}
+
+/// The workflow that the parameters name or hold.
+fn called(run: &NodeRun<'_>) -> CallTarget {
+    let text = |name: &str| run.raw_parameter(name).and_then(Value::as_str).map(str::to_owned);
+    match (text("workflow"), text("inline")) {
+        (Some(reference), _) => CallTarget::Named { reference, name: None },
+        (None, source) => CallTarget::Inline { source: source.unwrap() },
+    }
+}
+
 impl NodeType for Effect {
     fn definition(&self) -> NodeDefinition {
         definition("test.effect", NodeRole::Effect, false)
@@ -131,8 +182,9 @@ impl NodeType for Effect {
 }
 
 impl Effect {
-    /// Whether the log shows that this very attempt was announced, and nothing of its stream after that.
-    async fn is_announced(&self, key: &str) -> bool {
+    /// Whether the log shows that this very attempt was announced, and where effects do not overlap nothing of its stream
+    /// after that.
+    async fn is_announced(&self, key: &str, overlaps: bool) -> bool {
         let Some(log) = self.log.upgrade() else { return false };
         let starts = Filter { event_types: vec!["NodeStarted".into()], ..Filter::default() };
         let starts = log.read_all(TenantScope::All, log.head(), Direction::Backward, &starts, 1_000).await.unwrap();
@@ -142,7 +194,7 @@ impl Effect {
         };
         let Some(start) = starts.iter().find(|event| announces(event)) else { return false };
         let newest = log.read_stream(&start.stream, Revision(u64::MAX), Direction::Backward, 1).await.unwrap();
-        newest[0].revision == start.revision
+        overlaps || newest[0].revision == start.revision
     }
 }
 
@@ -150,18 +202,26 @@ impl Effect {
 impl EffectNode for Effect {
     async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         let key = run.idempotency_key.to_owned();
-        let [stuck, sleep_ms, failures] =
-            ["stuck", "sleep_ms", "failures"].map(|name| run.raw_parameter(name).and_then(Value::as_u64).unwrap_or(0));
-        assert!(self.is_announced(&key).await, "the effect {key} began before the log said so");
+        let [stuck, sleep_ms, failures, gated] = ["stuck", "sleep_ms", "failures", "gated"]
+            .map(|name| run.raw_parameter(name).and_then(Value::as_u64).unwrap_or(0));
+        let overlaps = run.raw_parameter("overlaps").is_some();
+        assert!(self.is_announced(&key, overlaps).await, "the effect {key} began before the log said so");
         self.calls.made.lock().unwrap().push(key.clone());
         if (self.calls.made().iter().filter(|made| **made == key).count() as u64) <= stuck {
             std::future::pending::<()>().await;
+        }
+        if gated > 0 {
+            self.calls.opened.subscribe().wait_for(|opened| *opened).await.unwrap();
         }
         tokio::time::sleep(Duration::from_millis(sleep_ms)).await;
         if self.calls.fails(&key, failures) {
             return Err(NodeError::api("the world said no"));
         }
         assert!(run.raw_parameter("panics").is_none(), "a fault in an effect");
+        if run.raw_parameter("credential").is_some() {
+            let fields = run.credential("httpBasicAuth").await?;
+            return Ok(NodeOutput::single(vec![signed(fields)]));
+        }
         let calls = run.memory.get("calls").and_then(Value::as_u64).unwrap_or(0) + 1;
         run.memory.insert("calls".to_owned(), json!(calls));
         Ok(NodeOutput::single(run.items().iter().map(|item| marked(item, &run.node.name)).collect()))
@@ -222,6 +282,17 @@ fn trace(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     Ok(NodeOutput::single((0..run.items().len()).map(|index| Item::new(object(&found(index)))).collect()))
 }
 
+/// Who the credential is of, and how long its secret is.
+fn signed(fields: Option<JsonObject>) -> Item {
+    let fields = fields.unwrap_or_default();
+    let length = fields.get("password").and_then(Value::as_str).map(str::len);
+    Item::new(object(&json!({"user": fields.get("user"), "length": length})))
+}
+
+fn sign(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    Ok(NodeOutput::single(vec![signed(run.credential_now("httpBasicAuth")?)]))
+}
+
 /// Answers the request with its first item, and notes its name.
 fn respond(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     let value = Value::Object(run.items().first().map(|item| item.json.clone()).unwrap_or_default());
@@ -268,6 +339,9 @@ pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry
     NodeRegistry::new([
         Arc::new(Pass("test.trigger", NodeRole::Trigger)) as SharedNodeType,
         Arc::new(Pass("test.pass", NodeRole::Pure)),
+        Arc::new(Pass("n8n-nodes-base.executeWorkflowTrigger", NodeRole::Trigger)),
+        Arc::new(Pass("n8n-nodes-base.errorTrigger", NodeRole::Trigger)),
+        Arc::new(Call),
         Arc::new(Effect { calls: Arc::clone(calls), log: Arc::downgrade(log) }),
         Arc::new(Wait),
         pure("test.give", false, Box::new(give)),
@@ -275,6 +349,7 @@ pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry
         pure("test.mark", false, Box::new(mark)),
         pure("test.append", false, Box::new(append)),
         pure("test.rounds", true, Box::new(rounds)),
+        pure("test.sign", false, Box::new(sign)),
         pure("test.trace", false, Box::new(trace)),
         pure("test.flaky", false, Box::new(flaky)),
         pure("test.large", false, Box::new(large)),

@@ -125,3 +125,23 @@ async fn what_did_not_fail_is_not_retried_and_a_node_that_is_gone_is_named() {
     assert!(refused.to_string().contains("no node 'Flaky'"), "{refused}");
     engine.stop().await;
 }
+
+#[tokio::test]
+async fn a_repeated_retry_gets_its_first_answer_although_the_workflow_changed_since() {
+    let world = World::new();
+    let engine = world.engine();
+    engine.start().await.unwrap();
+    let (workflow, id) = failed(&world, &[flaky(u64::MAX)]).await;
+    let context = world.context();
+    let retry =
+        RetryExecution { new_id: None, execution_id: id, from: RetryFrom::FailedNode, version: RetryVersion::Newest };
+    let first = world.commands.retry_execution(&context, retry.clone()).await.unwrap();
+    world.ended(first.value).await;
+    let source = chain(&[at("A", "mark", 0, 0)]).to_string().into_bytes();
+    let import = ImportWorkflow { workflow_id: Some(workflow), source };
+    world.commands.import_workflow(&world.context(), import).await.unwrap();
+    let second = world.commands.retry_execution(&context, retry).await.unwrap();
+    assert_eq!((second.value, second.repeated), (first.value, true));
+    assert_eq!(crate::bench::fold(&world.events(id).await).retried_as, vec![first.value], "it is noted once");
+    engine.stop().await;
+}

@@ -81,6 +81,8 @@ struct ScopeText<'a> {
     execution: &'a ExecutionInfo,
     vars: &'a JsonObject,
     env: &'a JsonObject,
+    #[serde(skip_serializing_if = "JsonObject::is_empty")]
+    additional: &'a JsonObject,
 }
 
 /// The scope without its items, which the guest asks for when it needs them.
@@ -96,5 +98,6 @@ pub fn scope_text(scope: &Scope) -> serde_json::Result<String> {
         execution: &scope.execution,
         vars: &scope.vars,
         env: &scope.env,
+        additional: &scope.additional,
     })
 }

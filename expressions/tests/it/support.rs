@@ -37,6 +37,7 @@ pub fn scope(items: Vec<Value>) -> Scope {
         execution: ExecutionInfo { id: "e1".into(), mode: "test".into(), resume_url: "http://resume".into() },
         vars: Arc::new(object(json!({ "region": "eu" }))),
         env: Arc::new(object(json!({ "HOME_PAGE": "http://home" }))),
+        additional: Arc::default(),
         nodes: Arc::new(NoNodes),
     }
 }

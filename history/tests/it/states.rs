@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
 use timeloom_domain::model::Model;
@@ -50,6 +51,7 @@ async fn every_kind_is_folded_at_every_revision_position_and_time() {
     each_moment::<Execution>(&log, Kind::Execution).await;
     each_moment::<Plugin>(&log, Kind::Plugin).await;
     each_moment::<Model>(&log, Kind::Model).await;
+    each_moment::<Credential>(&log, Kind::Credential).await;
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ pub(crate) async fn add(
         payload: Arc::from(RawValue::from_string(payload.to_owned()).unwrap()),
         metadata: Arc::new(metadata),
     };
-    let append = Append { stream: stream.clone(), expected: Expected::Any, events: vec![event], command_id };
+    let append = Append::new(stream.clone(), Expected::Any, vec![event], command_id);
     log.append(append).await.unwrap().events[0].clone()
 }
 

@@ -133,7 +133,7 @@ async fn notice(kind: &str, log: &Arc<SqliteLog>, store: ReadModelStore) {
             let mut times = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
                 let began = Instant::now();
-                let page = asked.executions(story::TENANT, None, &Page::first(50), ExecutionFilter::default()).await;
+                let page = asked.executions(story::TENANT, None, &Page::first(50), &ExecutionFilter::default()).await;
                 assert_eq!(page.unwrap().rows.len(), 50);
                 times.push(began.elapsed());
                 tokio::time::sleep(Duration::from_millis(2)).await;

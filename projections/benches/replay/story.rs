@@ -142,5 +142,5 @@ async fn append<E: Event + Serialize>(log: &SqliteLog, id: impl ToString, event:
         }),
     };
     let stream = StreamKey::new(TENANT, E::CATEGORY, id.to_string());
-    log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
+    log.append(Append::new(stream, Expected::Any, vec![event], command_id)).await.unwrap();
 }

@@ -58,7 +58,8 @@ const FROM: Column = integer("from_position");
 const TO: Column = integer("to_position").optional();
 const SPAN_CLASS: Column = integer("span_class").optional();
 
-/// An index, after the tenant.
+/// An index, after the tenant. One that begins with a column which may hold nothing holds the rows that have something
+/// there: it serves who looks for that.
 #[derive(Debug)]
 pub(crate) struct Index {
     pub name: &'static str,
@@ -143,6 +144,12 @@ impl Table {
         [&[TENANT], self.key].concat()
     }
 
+    /// The column with which an index begins, if it may hold nothing.
+    fn rare(&self, index: &Index) -> Option<&'static str> {
+        let first = index.columns.first()?;
+        self.columns.iter().find(|column| column.name == *first && column.optional).map(|column| column.name)
+    }
+
     fn interval(&self) -> &'static [Column] {
         if self.classed { &[FROM, TO, SPAN_CLASS] } else { &[FROM, TO] }
     }
@@ -192,10 +199,11 @@ impl Named {
         let (name, columns, key) = (self.name(), schema(&table.all_columns()), names(&table.full_key()));
         let mut created =
             format!("CREATE TABLE {name} ({columns}, PRIMARY KEY ({key}, from_position)) STRICT, WITHOUT ROWID;");
-        for Index { name: index, columns, closed } in table.indexes {
-            let (index, columns) = (quoted(index, self.generation), join(*columns, ", "));
-            let which = if *closed { "IS NOT NULL" } else { "IS NULL" };
-            let sql = format!("CREATE INDEX {index} ON {name} (tenant, {columns}) WHERE to_position {which};");
+        for index in table.indexes {
+            let (quoted, columns) = (quoted(index.name, self.generation), join(index.columns, ", "));
+            let which = if index.closed { "IS NOT NULL" } else { "IS NULL" };
+            let filled = table.rare(index).map_or(String::new(), |column| format!(" AND {column} IS NOT NULL"));
+            let sql = format!("CREATE INDEX {quoted} ON {name} (tenant, {columns}) WHERE to_position {which}{filled};");
             created.push_str(&sql);
         }
         if let Some(kept) = &table.kept {

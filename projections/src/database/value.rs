@@ -258,6 +258,12 @@ impl FromValue for u32 {
     }
 }
 
+impl FromValue for i32 {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        Self::try_from(i64::from_value(value)?).ok()
+    }
+}
+
 impl FromValue for bool {
     fn from_value(value: Value<'_>) -> Option<Self> {
         match i64::from_value(value)? {

@@ -4,21 +4,34 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use timeloom_domain::event::Aggregate;
-use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionStatus};
-use timeloom_projections::{AsOf, ExecutionFilter, Page, ProjectionError, ReadModels, WorkflowFilter};
+use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionStatus, TriggerKind};
+use timeloom_projections::{AsOf, ExecutionFilter, Page, ProjectionError, ReadModels, SavedFact, WorkflowFilter};
 
 use crate::places::Place;
 use crate::world::{
-    TENANT, Told, World, caught_up, chances, execution_id, log_of, position, slug, start, told, workflow_id,
+    TENANT, Told, World, caught_up, chances, credential_id, execution_id, log_of, position, slug, start, told,
+    workflow_id,
 };
 
-const STATUSES: [ExecutionStatus; 5] = [
+const STATUSES: [ExecutionStatus; 6] = [
     ExecutionStatus::Running,
+    ExecutionStatus::Paused,
     ExecutionStatus::Waiting,
     ExecutionStatus::Completed,
     ExecutionStatus::Failed,
     ExecutionStatus::Cancelled,
 ];
+
+/// The filter narrowed by everything else by which lists are narrowed.
+fn narrowed(filter: ExecutionFilter) -> [ExecutionFilter; 4] {
+    let saved = Some(SavedFact { name: "order".to_owned(), value: "1".to_owned() });
+    [
+        ExecutionFilter { unresolved: true, ..filter.clone() },
+        ExecutionFilter { trigger: Some(TriggerKind::Webhook), ..filter.clone() },
+        ExecutionFilter { saved: saved.clone(), ..filter.clone() },
+        ExecutionFilter { unresolved: true, trigger: Some(TriggerKind::Webhook), saved, ..filter },
+    ]
+}
 
 /// Every answer there is, in words.
 async fn answers(models: &ReadModels, as_of: AsOf, executions: usize) -> Vec<String> {
@@ -30,17 +43,23 @@ async fn answers(models: &ReadModels, as_of: AsOf, executions: usize) -> Vec<Str
     }
     answers.push(format!("{:?}", models.plugins(TENANT, as_of, &all).await.unwrap()));
     answers.push(format!("{:?}", models.models(TENANT, as_of, &all).await.unwrap()));
+    answers.push(format!("{:?}", models.credentials(TENANT, as_of, &all).await.unwrap()));
     for number in 0..3 {
+        answers.push(format!("{:?}", models.credential(TENANT, credential_id(number), as_of).await.unwrap()));
         answers.push(format!("{:?}", models.workflow(TENANT, workflow_id(number), as_of).await.unwrap()));
         answers.push(format!("{:?}", models.plugin(TENANT, &slug(number), as_of).await.unwrap()));
         answers.push(format!("{:?}", models.model(TENANT, &slug(number), as_of).await.unwrap()));
     }
     for workflow in [None, Some(0), Some(1), Some(2)] {
         for status in STATUSES.map(Some).into_iter().chain([None]) {
-            let filter = ExecutionFilter { workflow_id: workflow.map(workflow_id), status };
+            let filter = ExecutionFilter { workflow_id: workflow.map(workflow_id), status, ..Default::default() };
             for first in [2, 100] {
-                let page = models.executions(TENANT, as_of, &Page::first(first), filter).await.unwrap();
+                let page = models.executions(TENANT, as_of, &Page::first(first), &filter).await.unwrap();
                 answers.push(format!("{filter:?} {first}: {page:?}"));
+            }
+            for filter in narrowed(filter) {
+                let page = models.executions(TENANT, as_of, &Page::first(3), &filter).await.unwrap();
+                answers.push(format!("{filter:?}: {page:?}"));
             }
         }
     }
@@ -64,8 +83,14 @@ async fn check_against_aggregates(models: &ReadModels, story: &[Told], execution
     let as_of = Some(position(story.len()));
     for (number, aggregate) in aggregates.iter().enumerate() {
         let row = models.execution(TENANT, execution_id(number), as_of).await.unwrap();
-        let status = row.map_or(ExecutionStatus::New, |row| row.status);
+        let status = row.as_ref().map_or(ExecutionStatus::New, |row| row.status);
         assert_eq!(status, aggregate.status);
+        if let Some(row) = row {
+            let waiting = aggregate.waiting.as_ref().map(|wait| (Some(wait.node.clone()), wait.until_ms));
+            assert_eq!((row.waiting_node, row.waiting_until_ms), waiting.unwrap_or_default());
+            assert_eq!((&row.paused, &row.saved_data), (&aggregate.paused, &aggregate.data));
+            assert_eq!((row.retried_as, &row.dismissed), (aggregate.retried_as.last().copied(), &aggregate.dismissed));
+        }
         let runs = models.node_runs(TENANT, execution_id(number), as_of).await.unwrap();
         assert_eq!(runs.len(), aggregate.node_runs.len());
         for (row, run) in runs.iter().zip(&aggregate.node_runs) {

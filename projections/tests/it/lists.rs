@@ -15,7 +15,7 @@ fn started(numbers: std::ops::Range<usize>) -> Vec<Told> {
 async fn walk(models: &ReadModels, as_of: AsOf, filter: ExecutionFilter, mut page: Page) -> Vec<ExecutionId> {
     let mut ids = Vec::new();
     loop {
-        let found = models.executions(TENANT, as_of, &page, filter).await.unwrap();
+        let found = models.executions(TENANT, as_of, &page, &filter).await.unwrap();
         ids.extend(found.rows.iter().map(|row| row.id));
         if !found.has_next {
             return ids;
@@ -29,7 +29,7 @@ async fn a_cursor_stays_where_it_is_while_executions_come_and_end() {
     for place in Place::both().await {
         let log = log_of(&started(0..25)).await;
         let models = caught_up(place.store(), &log).await;
-        let first = models.executions(TENANT, None, &Page::first(10), ExecutionFilter::default()).await.unwrap();
+        let first = models.executions(TENANT, None, &Page::first(10), &ExecutionFilter::default()).await.unwrap();
         assert!(first.has_next);
 
         tell(&log, &started(25..40)).await;
@@ -56,22 +56,26 @@ async fn filters_and_moments_go_together_page_by_page() {
         let models = caught_up(place.store(), &log).await;
         let ids = |keep: &dyn Fn(&usize) -> bool| (0..30).rev().filter(keep).map(execution_id).collect::<Vec<_>>();
         let (workflow_id, none) = (Some(workflow_id(1)), ExecutionFilter::default());
-        let running = ExecutionFilter { status: Some(ExecutionStatus::Running), ..none };
-        let completed = ExecutionFilter { status: Some(ExecutionStatus::Completed), ..none };
+        let running = ExecutionFilter { status: Some(ExecutionStatus::Running), ..none.clone() };
+        let completed = ExecutionFilter { status: Some(ExecutionStatus::Completed), ..none.clone() };
 
         for first in [1, 7, 100] {
-            let walk = async |as_of, filter| walk(&models, as_of, filter, Page::first(first)).await;
-            assert_eq!(walk(None, none).await, ids(&|_| true));
-            assert_eq!(walk(None, running).await, ids(&|number| number % 3 != 0));
-            assert_eq!(walk(Some(before), running).await, ids(&|_| true));
-            assert_eq!(walk(None, completed).await, ids(&|number| number % 3 == 0));
-            assert_eq!(walk(Some(before), completed).await, []);
+            let walk =
+                async |as_of, filter: &ExecutionFilter| walk(&models, as_of, filter.clone(), Page::first(first)).await;
+            assert_eq!(walk(None, &none).await, ids(&|_| true));
+            assert_eq!(walk(None, &running).await, ids(&|number| number % 3 != 0));
+            assert_eq!(walk(Some(before), &running).await, ids(&|_| true));
+            assert_eq!(walk(None, &completed).await, ids(&|number| number % 3 == 0));
+            assert_eq!(walk(Some(before), &completed).await, []);
             // Positions 31 to 33 ended the executions 0, 3 and 6.
-            assert_eq!(walk(Some(position(33)), completed).await, ids(&|number| [0, 3, 6].contains(number)));
-            let odd = ExecutionFilter { workflow_id, ..running };
-            assert_eq!(walk(Some(position(33)), odd).await, ids(&|number| number % 2 == 1 && *number != 3));
-            assert_eq!(walk(None, ExecutionFilter { workflow_id, ..none }).await, ids(&|number| number % 2 == 1));
-            assert_eq!(walk(Some(position(10)), none).await, ids(&|number| *number < 10));
+            assert_eq!(walk(Some(position(33)), &completed).await, ids(&|number| [0, 3, 6].contains(number)));
+            let odd = ExecutionFilter { workflow_id, ..running.clone() };
+            assert_eq!(walk(Some(position(33)), &odd).await, ids(&|number| number % 2 == 1 && *number != 3));
+            assert_eq!(
+                walk(None, &ExecutionFilter { workflow_id, ..none.clone() }).await,
+                ids(&|number| number % 2 == 1)
+            );
+            assert_eq!(walk(Some(position(10)), &none).await, ids(&|number| *number < 10));
         }
         models.close().await.unwrap();
     }

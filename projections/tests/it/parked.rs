@@ -199,7 +199,7 @@ async fn a_projection_that_would_park_too_much_stops_before_it_and_the_others_go
         let command_id = events[0].metadata.command_id;
         let stream = updated(0, "behind").stream;
         told += events.len();
-        log.append(Append { stream, expected: Expected::Any, events, command_id }).await.unwrap();
+        log.append(Append::new(stream, Expected::Any, events, command_id)).await.unwrap();
     }
     tell(&log, &[told_execution()]).await;
     let models = caught_up(place.store(), &log).await;

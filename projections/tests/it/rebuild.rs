@@ -44,7 +44,8 @@ async fn a_rebuild_beside_the_live_rows_takes_their_place_and_nothing_is_left_of
         reach(&models, log.head()).await;
         models.close().await.unwrap();
         assert_eq!(place.dump().await, rebuilt_dump(&story).await);
-        let expected = ["execution_progress", "executions", "models", "node_runs", "plugins", "workflows"];
+        let expected =
+            ["credentials", "execution_progress", "executions", "models", "node_runs", "plugins", "workflows"];
         assert_eq!(tables(&place).await, expected.map(|table| format!("{table}@2")));
         assert!(matches!(models.start(), Err(ProjectionError::Closed)));
 
@@ -63,7 +64,8 @@ async fn one_projection_is_rebuilt_by_its_name() {
         let report = models.rebuild(&["node_runs"]).await.unwrap();
         assert_eq!((report.events, report.rows, report.position), (60, 50, position(60)));
         let generations = models.status().into_iter().map(|status| (status.name, status.generation));
-        let expected = [("workflows", 1), ("plugins", 1), ("models", 1), ("executions", 1), ("node_runs", 2)];
+        let expected =
+            [("workflows", 1), ("plugins", 1), ("models", 1), ("credentials", 1), ("executions", 1), ("node_runs", 2)];
         assert_eq!(generations.collect::<Vec<_>>(), expected);
         let unknown = models.rebuild(&["node_runs", "dreams"]).await.unwrap_err();
         assert!(unknown.to_string().contains("'dreams': name one of workflows, plugins"), "{unknown}");
@@ -85,7 +87,7 @@ async fn people_who_ask_during_rebuilds_are_always_answered_with_what_there_is()
                 let (mut asked, mut newest) = (0, Position::START);
                 while done.load(Ordering::SeqCst) == 0 {
                     let page =
-                        models.executions(TENANT, None, &Page::first(5), ExecutionFilter::default()).await.unwrap();
+                        models.executions(TENANT, None, &Page::first(5), &ExecutionFilter::default()).await.unwrap();
                     // Rows of another build are never behind those that were seen.
                     assert!(page.rows.len() == 5 && page.rows[0].created_position >= newest);
                     newest = page.rows[0].created_position;
@@ -195,7 +197,7 @@ async fn a_rebuild_that_was_interrupted_leaves_the_old_rows_serving_and_goes_on_
         assert_eq!(models.node_runs(TENANT, execution_id(299), None).await.unwrap().len(), 10);
         models.close().await.unwrap();
         let built = place.rows("SELECT position FROM projections WHERE stage = 'building'").await;
-        assert_eq!(built, ["2000"; 5]);
+        assert_eq!(built, ["2000"; 6]);
 
         // Enough pages to go on, and not to begin again.
         let scarce = Arc::new(Failing { log: Arc::clone(&log), pages: AtomicUsize::new(2) });

@@ -1,19 +1,22 @@
 //! Each table's fold: what a story makes of a row.
 
 use serde_json::json;
+use timeloom_domain::credential::{CredentialEvent, Sealed};
 use timeloom_domain::definition::Settings;
-use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, ExecutionStatus, NodeRunStatus};
+use timeloom_domain::execution::{
+    ExecutionEvent, ExecutionMode, ExecutionStatus, NodeRunStatus, PauseReason, TriggerKind,
+};
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
-use timeloom_projections::{ExecutionFilter, Page, SettingsSummary, WorkflowFilter};
+use timeloom_projections::{ExecutionFilter, Page, SavedFact, SettingsSummary, WorkflowFilter};
 use timeloom_store::Revision;
 
 use crate::places::Place;
 use crate::world::{
-    TENANT, Told, caught_up, completed, continued, definition, execution_id, items, log_of, position, run, slug, start,
-    told, told_by, workflow_id,
+    TENANT, Told, caught_up, completed, continued, credential_id, definition, execution_id, items, log_of, position,
+    run, saved, slug, start, told, told_by, workflow_id,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,6 +58,43 @@ async fn a_workflow_row_follows_its_draft_and_remembers_what_is_published() {
         assert_eq!((count(None, true).await, count(None, false).await), (1, 0));
         assert_eq!((count(Some(position(5)), true).await, count(Some(position(5)), false).await), (0, 1));
         models.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credential_rows_tell_names_of_fields_and_nothing_of_their_values() {
+    let (id, sealed) = (credential_id(0), |key: &str| Sealed {
+        key: key.to_owned(),
+        nonce: "bm9uY2U=".to_owned(),
+        ciphertext: "Y2lwaGVydGV4dA==".to_owned(),
+    });
+    let saved = |fields: &[&str], key: &str| CredentialEvent::CredentialSaved {
+        name: "Mailer".to_owned(),
+        credential_type: "httpBasicAuth".to_owned(),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+        sealed: sealed(key),
+    };
+    let story = [
+        told(id, &saved(&["user", "password"], "k1")),
+        told(id, &CredentialEvent::CredentialResealed { sealed: sealed("k2") }),
+        told(id, &CredentialEvent::CredentialDeleted {}),
+        told(id, &saved(&["user"], "k2")),
+    ];
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let row = async |at| models.credential(TENANT, id, Some(position(at))).await.unwrap().unwrap();
+        let listed = async |at| models.credentials(TENANT, Some(position(at)), &Page::first(5)).await.unwrap().rows;
+        assert_eq!(
+            (row(1).await.fields, row(1).await.key.as_str()),
+            (vec!["user".to_owned(), "password".to_owned()], "k1")
+        );
+        assert_eq!((row(2).await.key.as_str(), row(2).await.deleted), ("k2", false));
+        assert_eq!((row(3).await.deleted, listed(2).await.len(), listed(3).await.len()), (true, 1, 0));
+        assert_eq!(listed(4).await, [row(4).await]);
+        assert_eq!(row(4).await.provenance.created_position, position(1));
+        models.close().await.unwrap();
+        let dump = place.dump().await.concat();
+        assert!(dump.contains("Mailer") && !dump.contains("bm9uY2U") && !dump.contains("Y2lwaGVy"), "{dump}");
     }
 }
 
@@ -130,6 +170,130 @@ async fn an_execution_row_changes_with_its_status_and_counts_nodes_at_its_end() 
     }
 }
 
+fn failed_run() -> ExecutionEvent {
+    ExecutionEvent::ExecutionFailed {
+        node: Some("n2".to_owned()),
+        error: json!({"message": "no such host"}),
+        at_ms: 9_000,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_row_tells_why_it_runs_and_what_holds_it_up() {
+    let id = execution_id(0);
+    let pause = PauseReason::Breakpoint { node: "n2".to_owned() };
+    let waiting =
+        ExecutionEvent::ExecutionWaiting { node: "n1".to_owned(), until_ms: Some(7_000), run: None, resume: None };
+    let story = [
+        told(id, &start(1)),
+        told(id, &waiting),
+        told(id, &ExecutionEvent::ExecutionPaused { reason: pause.clone(), at_ms: 6 }),
+        told(id, &ExecutionEvent::ExecutionResumed { node: "n1".to_owned(), cause: None, items: None }),
+        told(id, &ExecutionEvent::ExecutionUnpaused { step: true }),
+        told(id, &ExecutionEvent::ExecutionDataSaved { node: "n1".to_owned(), data: saved(4) }),
+    ];
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let at = async |at| models.execution(TENANT, id, Some(position(at))).await.unwrap().unwrap();
+        let held_up = async |at_position| {
+            let row = at(at_position).await;
+            (row.status, row.waiting_node, row.paused)
+        };
+        let (node, pause) = (Some("n1".to_owned()), Some(pause.clone()));
+        assert_eq!(held_up(1).await, (ExecutionStatus::Running, None, None));
+        assert_eq!(held_up(2).await, (ExecutionStatus::Waiting, node.clone(), None));
+        assert_eq!(held_up(3).await, (ExecutionStatus::Paused, node, pause.clone()));
+        assert_eq!(held_up(4).await, (ExecutionStatus::Paused, None, pause));
+        assert_eq!(held_up(5).await, (ExecutionStatus::Running, None, None));
+        let row = at(6).await;
+        assert_eq!((row.trigger, row.caused_by, row.priority), (Some(TriggerKind::Webhook), None, -3));
+        assert_eq!((row.saved_data, row.updated_position), (saved(4), position(6)));
+        models.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_unresolved_until_it_is_retried_or_dismissed_and_was_so_ever_after() {
+    let (by_hand, called, ended) = (execution_id(0), execution_id(1), execution_id(2));
+    let story = [
+        told(by_hand, &start(0)),
+        told(called, &start(1)),
+        told(ended, &start(1)),
+        told(by_hand, &failed_run()),
+        told(called, &failed_run()),
+        told(ended, &failed_run()),
+        told(called, &ExecutionEvent::ExecutionRetriedAs { execution: execution_id(7) }),
+        told(called, &ExecutionEvent::ExecutionRetriedAs { execution: execution_id(8) }),
+        told(ended, &ExecutionEvent::ExecutionDismissed { reason: "known".to_owned() }),
+    ];
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let unresolved = ExecutionFilter { unresolved: true, ..ExecutionFilter::default() };
+        let failed = ExecutionFilter { status: Some(ExecutionStatus::Failed), ..ExecutionFilter::default() };
+        let list = async |at, filter| {
+            let found = models.executions(TENANT, at, &Page::first(10), filter).await.unwrap();
+            found.rows.iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        for (at, expected) in [(4, vec![]), (5, vec![called]), (6, vec![ended, called]), (7, vec![ended]), (9, vec![])]
+        {
+            assert_eq!(list(Some(position(at)), &unresolved).await, expected, "at {at}");
+        }
+        assert_eq!(list(None, &unresolved).await, []);
+        for (at, expected) in [(4, vec![by_hand]), (9, vec![ended, called, by_hand])] {
+            assert_eq!(list(Some(position(at)), &failed).await, expected, "at {at}");
+        }
+        let row = async |at| models.execution(TENANT, called, Some(position(at))).await.unwrap().unwrap();
+        assert_eq!(row(6).await.retried_as, None);
+        assert_eq!(row(7).await.retried_as, Some(execution_id(7)));
+        let newest = row(9).await;
+        assert_eq!((newest.retried_as, newest.status), (Some(execution_id(8)), ExecutionStatus::Failed));
+        assert_eq!((newest.ended_position, newest.ended_at_ms), (Some(position(5)), Some(9_000)));
+        let dismissed = models.execution(TENANT, ended, None).await.unwrap().unwrap();
+        assert_eq!(dismissed.dismissed.as_deref(), Some("known"));
+        models.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn executions_are_found_by_what_started_them_and_by_what_was_saved_about_them() {
+    let [first, second, third] = [0, 1, 2].map(execution_id);
+    let save =
+        |id, number| told(id, &ExecutionEvent::ExecutionDataSaved { node: "n0".to_owned(), data: saved(number) });
+    let story = [
+        told(first, &start(0)),
+        told(second, &start(1)),
+        told(third, &start(1)),
+        save(first, 7),
+        save(second, 8),
+        save(second, 7),
+        told(second, &ExecutionEvent::ExecutionCompleted { at_ms: 9 }),
+    ];
+    for place in Place::both().await {
+        let models = caught_up(place.store(), &log_of(&story).await).await;
+        let list = async |at: Option<usize>, filter: ExecutionFilter| {
+            let found = models.executions(TENANT, at.map(position), &Page::first(10), &filter).await.unwrap();
+            found.rows.iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        let saved = |name: &str, value: &str| ExecutionFilter {
+            saved: Some(SavedFact { name: name.to_owned(), value: value.to_owned() }),
+            ..ExecutionFilter::default()
+        };
+        assert_eq!(list(None, saved("order", "7")).await, [second, first]);
+        assert_eq!(list(Some(5), saved("order", "8")).await, [second]);
+        assert_eq!(list(None, saved("order", "8")).await, [], "it was changed");
+        assert_eq!(list(None, saved("order", "1")).await, [], "other names end alike");
+        assert_eq!(list(None, saved("re:\"order", "1")).await, [second, first]);
+        assert_eq!(list(None, saved("order", "7\"")).await, []);
+        let by = |trigger| ExecutionFilter { trigger: Some(trigger), ..ExecutionFilter::default() };
+        assert_eq!(list(None, by(TriggerKind::Webhook)).await, [third, second]);
+        assert_eq!(list(Some(2), by(TriggerKind::Webhook)).await, [second]);
+        assert_eq!(list(None, by(TriggerKind::Schedule)).await, []);
+        let both = ExecutionFilter { status: Some(ExecutionStatus::Completed), ..by(TriggerKind::Webhook) };
+        assert_eq!(list(None, both).await, [second]);
+        models.close().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_stream_of_a_long_execution_has_a_row_that_names_its_neighbours() {
     let (first, second) = (execution_id(0), execution_id(1));
@@ -162,7 +326,7 @@ async fn each_stream_of_a_long_execution_has_a_row_that_names_its_neighbours() {
         let runs = models.node_runs(TENANT, second, None).await.unwrap();
         assert_eq!(runs.iter().map(|run| run.execution_index).collect::<Vec<_>>(), [1, 2], "they count on");
         let filter = ExecutionFilter { status: Some(ExecutionStatus::Continued), ..ExecutionFilter::default() };
-        let listed = models.executions(TENANT, None, &Page::first(10), filter).await.unwrap().rows;
+        let listed = models.executions(TENANT, None, &Page::first(10), &filter).await.unwrap().rows;
         assert_eq!(listed.iter().map(|row| row.id).collect::<Vec<_>>(), [first]);
         models.close().await.unwrap();
     }
@@ -223,7 +387,7 @@ async fn nobody_sees_another_tenants_rows() {
         assert_eq!(models.execution(TENANT, execution_id(1), None).await.unwrap(), None);
         for (tenant, own) in [(TENANT, execution_id(0)), (other, execution_id(1))] {
             for as_of in [None, Some(position(2))] {
-                let page = models.executions(tenant, as_of, &Page::first(10), Default::default()).await.unwrap();
+                let page = models.executions(tenant, as_of, &Page::first(10), &Default::default()).await.unwrap();
                 assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [own]);
             }
         }

@@ -9,13 +9,14 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use timeloom_domain::credential::{Credential, CredentialCommand, Sealed};
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
-    Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus, RunOptions,
-    StartFacts,
+    Breakpoint, Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus,
+    RunOptions, StartFacts, TriggerFacts,
 };
-use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
+use timeloom_domain::ids::{Actor, CommandId, CredentialId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::model::{Model, ModelCommand};
 use timeloom_domain::plugin::{Plugin, PluginCommand};
@@ -82,7 +83,7 @@ pub async fn tell(log: &MemoryLog, story: &[Told]) {
         let event = new_event(u128::from(log.head().0) + 1, told);
         let command_id = event.metadata.command_id;
         let stream = told.stream.clone();
-        log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
+        log.append(Append::new(stream, Expected::Any, vec![event], command_id)).await.unwrap();
     }
 }
 
@@ -141,6 +142,10 @@ pub fn execution_id(number: usize) -> ExecutionId {
     ExecutionId(Uuid::from_u128(0xE000 + number as u128))
 }
 
+pub fn credential_id(number: usize) -> CredentialId {
+    CredentialId(Uuid::from_u128(0xC000 + number as u128))
+}
+
 pub fn slug(number: usize) -> Slug {
     Slug::try_new(format!("name-{number}")).unwrap()
 }
@@ -166,9 +171,13 @@ pub fn start(workflow: usize) -> ExecutionEvent {
         pins: BTreeMap::new(),
         seed: 7,
         at_ms: 1_000,
-        trigger: None,
-        options: RunOptions::default(),
+        trigger: (workflow % 2 == 1).then(webhook),
+        options: RunOptions { priority: -3, ..RunOptions::default() },
     }))
+}
+
+fn webhook() -> TriggerFacts {
+    TriggerFacts::Webhook { method: "POST".to_owned(), path: "orders".to_owned(), is_test: false }
 }
 
 /// How the stream after that of `previous` begins, with so many node runs behind it.
@@ -228,6 +237,7 @@ pub struct World {
     workflows: [Workflow; 3],
     plugins: [Plugin; 2],
     models: [Model; 2],
+    credentials: [Credential; 2],
 }
 
 pub fn story_of(chances: &[Chance]) -> Vec<Told> {
@@ -255,6 +265,11 @@ impl World {
             4 => {
                 let number = usize::from(which) % self.models.len();
                 decide(&mut self.story, &mut self.models[number], slug(number), &model_command(slug(number), how));
+            }
+            5 => {
+                let number = usize::from(which) % self.credentials.len();
+                let (credential, id) = (&mut self.credentials[number], credential_id(number));
+                decide(&mut self.story, credential, id, &credential_command(number, how));
             }
             _ if self.executions.is_empty() => {}
             _ => {
@@ -314,6 +329,23 @@ fn plugin_command(name: Slug, how: usize) -> PluginCommand {
     }
 }
 
+fn sealed(key: usize) -> Sealed {
+    Sealed { key: format!("key-{key}"), nonce: "AAAA".to_owned(), ciphertext: "c2VhbGVk".to_owned() }
+}
+
+pub fn credential_command(number: usize, how: usize) -> CredentialCommand {
+    match how % 4 {
+        0 | 1 => CredentialCommand::Save {
+            name: format!("c{number}"),
+            credential_type: "httpBasicAuth".to_owned(),
+            fields: (0..=how % 3).map(|field| format!("f{field}")).collect(),
+            sealed: sealed(how % 5),
+        },
+        2 => CredentialCommand::Reseal { from: sealed(how % 5), sealed: sealed((how + 1) % 5) },
+        _ => CredentialCommand::Delete,
+    }
+}
+
 fn model_command(name: Slug, how: usize) -> ModelCommand {
     match how % 7 {
         0 | 1 => ModelCommand::Register { name, description: "d".to_owned() },
@@ -326,6 +358,16 @@ fn model_command(name: Slug, how: usize) -> ModelCommand {
     }
 }
 
+fn breakpoint(node: &str) -> Breakpoint {
+    Breakpoint { node: node.to_owned(), condition: None }
+}
+
+/// Facts that a node saved: the number, and names that are like it without being the same.
+pub fn saved(number: usize) -> BTreeMap<String, String> {
+    let facts = [("order", number.to_string()), ("re:\"order", "1".to_owned()), (",\"order", "1\":\"".to_owned())];
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
     let next = execution.node_runs.len();
     let open = execution
@@ -335,7 +377,16 @@ fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
         .unwrap_or(next);
     let error = json!({"name": "NodeError", "message": format!("failed {how}")});
     let node = "n0".to_owned();
-    let event = match how % 24 {
+    let reason = format!("because {how}");
+    match how % 32 {
+        24 => return ExecutionCommand::Pause { reason, at_ms: 7 },
+        25 | 26 => return ExecutionCommand::Unpause { step: how.is_multiple_of(2) },
+        27 | 28 => return ExecutionCommand::NoteRetry { execution: execution_id(how) },
+        29 => return ExecutionCommand::Dismiss { reason },
+        30 => return ExecutionCommand::ChangeBreakpoints { breakpoints: vec![breakpoint(&node)] },
+        _ => {}
+    }
+    let event = match how % 32 {
         0..=7 => completed(next, &[how % 3, how % 2]),
         8 | 9 => ExecutionEvent::NodeScheduled { run: run(next) },
         10 | 11 => {
@@ -355,6 +406,7 @@ fn execution_command(execution: &Execution, how: usize) -> ExecutionCommand {
         20 if how > 200 => ExecutionEvent::ExecutionContinuedAsNew { next: execution_id(99), at_ms: 2_002 },
         20 => ExecutionEvent::NodeSkipped { node, reason: "no items".to_owned() },
         21 => ExecutionEvent::ExecutionCompleted { at_ms: 2_000 },
+        31 => ExecutionEvent::ExecutionDataSaved { node, data: saved(how % 3) },
         22 => ExecutionEvent::ExecutionFailed { node: Some(node), error, at_ms: 2_001 },
         _ => return ExecutionCommand::Cancel { reason: "enough".to_owned() },
     };

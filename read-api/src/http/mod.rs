@@ -1,6 +1,6 @@
 //! The HTTP side: what is served where, to whom, and within which limits.
 //!
-//! Never answers a page of another site: see [`guard`].
+//! Never answers a page of another site, see [`guard`]; but webhooks answer everybody, see [`webhook`].
 
 mod answer;
 mod binary;
@@ -12,6 +12,7 @@ mod negotiation;
 mod page;
 mod parameters;
 mod sse;
+mod webhook;
 mod ws;
 
 use std::fmt;
@@ -29,15 +30,27 @@ use crate::bind::{BindError, check_bind};
 use crate::documents::Documents;
 use crate::schema::{ApiSchema, schema};
 use crate::state::ApiState;
+pub use webhook::WebhookOptions;
 
 /// Largest request body, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 20 << 20;
 /// Most connections at a time, for each worker.
 const CONNECTIONS_PER_WORKER_MAX: usize = 4_096;
 
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// Everything.
+    Api,
+    /// Whether the process is well, and nothing else.
+    Health,
+}
+
 /// How the server runs.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
+    /// What is served.
+    pub served: Served,
     /// Threads that answer requests.
     pub workers: usize,
     /// Seconds that open requests get at a stop.
@@ -46,7 +59,7 @@ pub struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { workers: 2, shutdown_seconds: 5 }
+        Self { served: Served::Api, workers: 2, shutdown_seconds: 5 }
     }
 }
 
@@ -86,8 +99,15 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     serve(config, "/log/events", "GET", [get().to(log::events)]);
     serve(config, "/log/blobs/{hash}", "GET", [get().to(log::blob)]);
     serve(config, "/binary/{execution}", "GET", [get().to(binary::download)]);
-    serve(config, "/health/live", "GET", [get().to(health::live)]);
-    serve(config, "/health/ready", "GET", [get().to(health::ready)]);
+    webhook::configure(config);
+    configure_health(config, api);
+}
+
+/// Adds what tells whether the process is well.
+pub fn configure_health(config: &mut ServiceConfig, api: &Api) {
+    config.app_data(Data::new(api.clone()));
+    serve(config, "/health/live", "GET", [web::get().to(health::live)]);
+    serve(config, "/health/ready", "GET", [web::get().to(health::ready)]);
 }
 
 /// Adds a resource that only pages and programs of this machine reach, and that names its methods to those who use another.
@@ -108,6 +128,10 @@ pub fn server(state: ApiState, listener: TcpListener, options: &ServerOptions) -
     let address = listener.local_addr()?;
     check_bind(address).map_err(|error: BindError| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
     let api = Api::new(state);
+    let configure = match options.served {
+        Served::Api => configure,
+        Served::Health => configure_health,
+    };
     let server = HttpServer::new(move || App::new().configure(|config| configure(config, &api)))
         .workers(options.workers)
         .max_connections(CONNECTIONS_PER_WORKER_MAX)

@@ -2,22 +2,22 @@
 
 use async_graphql::{Context, Object, Result};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent as Facts;
-use timeloom_domain::ids::{ExecutionId, WorkflowId};
-use timeloom_projections::{AsOf, ExecutionFilter, ExecutionRow, NodeRunRow};
-use timeloom_store::{self as store, Filter, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_domain::execution::TriggerKind;
+use timeloom_domain::ids::ExecutionId;
+use timeloom_projections::{AsOf, ExecutionFilter, ExecutionRow};
+use timeloom_store::{Filter, StreamKey};
 use uuid::Uuid;
 
-use super::budget::PayloadBudget;
 use super::event::{Event, EventList};
-use super::faults::fault;
+use super::execution_facts::{Breakpoint, ExecutionTrigger, Pause, Response, SavedFact, Source, Wait};
+use super::node_run::NodeRun;
 use super::paging::{PAGE_DEFAULT, Pages, number_cursor, page_cost, page_size, pages};
 use super::query::workflow;
 use super::reading::{rows, state};
 use super::rows::{page, row_pages};
-use super::scalars::{Direction, ExecutionMode, ExecutionStatus, NodeRunStatus, PositionScalar};
+use super::scalars::{Direction, ExecutionMode, ExecutionStatus, PositionScalar};
 use super::workflow::Workflow;
 use crate::state::ApiState;
 
@@ -25,8 +25,7 @@ use crate::state::ApiState;
 pub(crate) struct ExecutionList {
     pub first: i32,
     pub after: Option<String>,
-    pub workflow_id: Option<Uuid>,
-    pub status: Option<ExecutionStatus>,
+    pub filter: ExecutionFilter,
     pub as_of: AsOf,
 }
 
@@ -34,9 +33,7 @@ impl ExecutionList {
     /// Reads one page, newest first.
     pub(crate) async fn read(self, state: &ApiState) -> Result<Pages<Execution>> {
         let page = page(self.first, self.after.as_deref())?;
-        let filter =
-            ExecutionFilter { workflow_id: self.workflow_id.map(WorkflowId), status: self.status.map(Into::into) };
-        let found = rows(state.read_models().executions(state.tenant(), self.as_of, &page, filter).await)?;
+        let found = rows(state.read_models().executions(state.tenant(), self.as_of, &page, &self.filter).await)?;
         let as_of = self.as_of;
         Ok(row_pages(&page, found, |row| (row.created_position, Execution { row, as_of })))
     }
@@ -48,11 +45,11 @@ pub(crate) async fn execution(state: &ApiState, id: ExecutionId, as_of: AsOf) ->
     Ok(row.map(|row| Execution { row, as_of }))
 }
 
-fn stream(state: &ApiState, id: ExecutionId) -> StreamKey {
+pub(super) fn stream(state: &ApiState, id: ExecutionId) -> StreamKey {
     StreamKey::new(state.tenant(), Facts::CATEGORY, id.to_string())
 }
 
-fn time(milliseconds: i64) -> Option<DateTime<Utc>> {
+pub(super) fn time(milliseconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(milliseconds)
 }
 
@@ -62,6 +59,12 @@ pub(crate) struct Execution {
     row: ExecutionRow,
     /// As of when it was read; its parts are read as of the same moment.
     as_of: AsOf,
+}
+
+impl Execution {
+    fn source(&self) -> Source {
+        Source { id: self.row.id, as_of: self.as_of }
+    }
 }
 
 #[Object]
@@ -97,6 +100,41 @@ impl Execution {
         self.row.mode.into()
     }
 
+    /// What started it; absent for a person.
+    async fn trigger(&self) -> Option<ExecutionTrigger> {
+        self.row.trigger.map(Into::into)
+    }
+
+    /// Id of the execution because of which it runs: of which it is a part, whose failure it is about, or that it retries.
+    async fn caused_by(&self) -> Option<Uuid> {
+        self.row.caused_by.map(|id| id.0)
+    }
+
+    /// Id of the execution that it tries again.
+    async fn retry_of(&self) -> Option<Uuid> {
+        self.row.caused_by.filter(|_| self.row.trigger == Some(TriggerKind::Retry)).map(|id| id.0)
+    }
+
+    /// Id of the newest execution that tries it again.
+    async fn retried_as(&self) -> Option<Uuid> {
+        self.row.retried_as.map(|id| id.0)
+    }
+
+    /// Why its failure needs no attention any more; absent when nobody said so.
+    async fn dismissed(&self) -> Option<&str> {
+        self.row.dismissed.as_deref()
+    }
+
+    /// Whether it is a dead letter: a failure of a production run that was neither retried nor dismissed.
+    async fn unresolved(&self) -> bool {
+        self.row.is_unresolved()
+    }
+
+    /// Of those that wait for a place, the one with the highest priority is next.
+    async fn priority(&self) -> i32 {
+        self.row.priority
+    }
+
     /// How far it is.
     async fn status(&self) -> ExecutionStatus {
         self.row.status.into()
@@ -117,9 +155,44 @@ impl Execution {
         self.row.ended_at_ms.and_then(time)
     }
 
-    /// Until when it sleeps.
+    /// Until when it waits at the longest.
     async fn waiting_until(&self) -> Option<DateTime<Utc>> {
         self.row.waiting_until_ms.and_then(time)
+    }
+
+    /// For what it waits; absent when it does not.
+    async fn waiting(&self) -> Option<Wait> {
+        let node = self.row.waiting_node.clone()?;
+        Some(Wait { node, until: self.row.waiting_until_ms.and_then(time), source: self.source() })
+    }
+
+    /// Why it stands still; absent when it does not.
+    async fn paused(&self) -> Option<Pause> {
+        self.row.paused.clone().map(Pause::from)
+    }
+
+    /// Before which nodes it pauses.
+    #[graphql(complexity = "child_complexity + 10")]
+    async fn breakpoints(&self, context: &Context<'_>) -> Result<Vec<Breakpoint>> {
+        self.source().breakpoints(context).await
+    }
+
+    /// What it answered to the request that started it.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn response(&self, context: &Context<'_>) -> Result<Option<Response>> {
+        self.source().response(context).await
+    }
+
+    /// The process that took it over last; absent when the one that began it has it still.
+    #[graphql(complexity = 5)]
+    async fn worker(&self, context: &Context<'_>) -> Result<Option<String>> {
+        self.source().worker(context).await
+    }
+
+    /// Facts that nodes saved about it: the first hundred by name.
+    async fn saved_data(&self) -> Vec<SavedFact> {
+        let facts = self.row.saved_data.iter();
+        facts.map(|(name, value)| SavedFact { name: name.clone(), value: value.clone() }).collect()
     }
 
     /// What went wrong, in words, when it failed.
@@ -162,7 +235,7 @@ impl Execution {
         PositionScalar(self.row.created_position)
     }
 
-    /// Position of the event that changed its status last.
+    /// Position of the event that changed last what is told of it, its nodes apart.
     async fn updated_position(&self) -> PositionScalar {
         PositionScalar(self.row.updated_position)
     }
@@ -203,126 +276,5 @@ impl Execution {
         let state = state(context)?;
         let filter = Filter { stream: Some(stream(state, self.row.id)), ..Filter::default() };
         EventList { filter, direction: Direction::Forward, first, after, as_of: self.as_of }.read(state).await
-    }
-}
-
-/// One run of one node.
-#[derive(Debug, Clone)]
-pub(crate) struct NodeRun(NodeRunRow);
-
-impl NodeRun {
-    /// The event that says how far it is and holds its data.
-    async fn facts(&self, context: &Context<'_>) -> Result<Option<Facts>> {
-        let state = state(context)?;
-        let before = Revision(self.0.event_revision.0.saturating_sub(1));
-        let found = state
-            .log()
-            .read_stream(&stream(state, self.0.execution_id), before, store::Direction::Forward, 1)
-            .await
-            .map_err(|error| fault(&error))?;
-        let Some(event) = found.first() else { return Ok(None) };
-        let event: &RecordedEvent = event;
-        PayloadBudget::take(context, event.payload.get().len())?;
-        codec::decode::<Facts>(event).map(Some).map_err(|error| fault(&error))
-    }
-}
-
-#[Object]
-impl NodeRun {
-    /// Name of the node.
-    async fn node(&self) -> &str {
-        &self.0.node
-    }
-
-    /// 0 for the node's first run in this execution.
-    async fn run_index(&self) -> u64 {
-        self.0.run_index
-    }
-
-    /// Place in the order of all node runs of the execution; 0 is the first.
-    async fn execution_index(&self) -> u64 {
-        self.0.execution_index
-    }
-
-    /// How far it is.
-    async fn status(&self) -> NodeRunStatus {
-        self.0.status.into()
-    }
-
-    /// Attempts so far.
-    async fn attempts(&self) -> u32 {
-        self.0.attempts
-    }
-
-    /// When it began.
-    async fn started_at(&self) -> Option<DateTime<Utc>> {
-        self.0.started_at_ms.and_then(time)
-    }
-
-    /// How long it took, in milliseconds with microseconds behind the point.
-    async fn duration_ms(&self) -> Option<f64> {
-        self.0.duration_us.map(|microseconds| microseconds as f64 / 1_000.0)
-    }
-
-    /// How many items it gave, by output.
-    async fn item_counts(&self) -> Option<&[u64]> {
-        self.0.item_counts.as_deref()
-    }
-
-    /// What went wrong, in words.
-    async fn error_message(&self) -> Option<&str> {
-        self.0.error.as_deref()
-    }
-
-    /// Whether pinned items stood in for the node.
-    async fn pinned(&self) -> bool {
-        self.0.pinned
-    }
-
-    /// Position of the event that says all this.
-    async fn position(&self) -> PositionScalar {
-        PositionScalar(self.0.event_position)
-    }
-
-    /// The items that it gave: a list for each output.
-    #[graphql(complexity = 5)]
-    async fn output(&self, context: &Context<'_>) -> Result<Option<Value>> {
-        if self.0.item_counts.is_none() {
-            return Ok(None);
-        }
-        let outputs = match self.facts(context).await? {
-            Some(Facts::NodeCompleted { outputs, .. }) => Some(outputs),
-            Some(Facts::NodeFailed { outputs, .. }) => outputs,
-            _ => None,
-        };
-        outputs.map(|outputs| serde_json::to_value(outputs).map_err(|error| fault(&error))).transpose()
-    }
-
-    /// Everything about what went wrong.
-    #[graphql(complexity = 5)]
-    async fn error(&self, context: &Context<'_>) -> Result<Option<Value>> {
-        if self.0.error.is_none() {
-            return Ok(None);
-        }
-        Ok(match self.facts(context).await? {
-            Some(Facts::NodeFailed { error, .. } | Facts::NodeRetried { error, .. }) => Some(error),
-            _ => None,
-        })
-    }
-
-    /// Where its input came from: for each input the node, output and run, or null for an input without data.
-    #[graphql(complexity = 5)]
-    async fn sources(&self, context: &Context<'_>) -> Result<Option<Value>> {
-        let run = match self.facts(context).await? {
-            Some(
-                Facts::NodeScheduled { run }
-                | Facts::NodeStarted { run, .. }
-                | Facts::NodeCompleted { run, .. }
-                | Facts::NodeFailed { run, .. }
-                | Facts::NodeRetried { run, .. },
-            ) => run,
-            _ => return Ok(None),
-        };
-        serde_json::to_value(run.sources).map(Some).map_err(|error| fault(&error))
     }
 }

@@ -2,22 +2,28 @@
 
 mod budget;
 mod catalogue;
+mod control;
+mod credentials;
 mod event;
 mod execution;
+mod execution_facts;
 mod faults;
 mod history;
 mod mutation;
+mod node_run;
 mod paging;
 mod payloads;
 mod projections;
 mod query;
 mod reading;
+mod redrive;
 mod registry;
 mod rows;
 mod scalars;
 mod start;
 mod state_at;
 mod subscription;
+mod worker;
 mod workflow;
 
 use std::sync::Arc;

@@ -2,22 +2,33 @@
 
 use async_graphql::{Context, InputObject, Object, Result};
 use serde_json::Value;
-use timeloom_commands::{AddModelVersion, AddPluginVersion, CancelExecution, ImportWorkflow};
-use timeloom_domain::definition::Settings;
+use timeloom_commands::{AddModelVersion, AddPluginVersion, CancelExecution, ImportWorkflow, Refusal};
+use timeloom_domain::definition::parse_settings;
 use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
 use uuid::Uuid;
 
+use super::control::{
+    self, ChangeBreakpointsInput, DismissExecutionInput, PauseExecutionInput, ResumeExecutionInput,
+    RetryExecutionInput, UnpauseExecutionInput,
+};
+use super::credentials::{
+    self, CredentialInput, CredentialPayload, RotateCredentialsInput, RotateCredentialsPayload, SaveCredentialInput,
+};
 use super::execution::{Execution, execution};
-use super::payloads::{payload, refused};
+use super::payloads::{UserError, payload, refused};
 use super::projections::{
     RebuildProjectionsInput, RebuildProjectionsPayload, RetryParkedEventsInput, RetryParkedEventsPayload, rebuild,
     retry,
 };
 use super::query::{model, plugin, workflow};
 use super::reading::state;
+use super::redrive::{RedriveExecutionsInput, RedriveExecutionsPayload, redrive};
 use super::registry::{Model, Plugin};
 use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
 use super::workflow::Workflow;
+
+/// How long a draft listens for its call, in milliseconds.
+const LISTEN_MS: i64 = 120_000;
 
 payload! {
     /// What a command on a workflow came to.
@@ -74,6 +85,17 @@ struct WorkflowInput {
     workflow_id: Uuid,
 }
 
+/// A version of a workflow that is to take calls and schedules.
+#[derive(Debug, InputObject)]
+struct ActivateWorkflowInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The workflow.
+    workflow_id: Uuid,
+    /// The published version; absent = the newest.
+    version: Option<u32>,
+}
+
 /// New settings of a draft.
 #[derive(Debug, InputObject)]
 struct ChangeWorkflowSettingsInput {
@@ -81,7 +103,8 @@ struct ChangeWorkflowSettingsInput {
     command_id: Option<Uuid>,
     /// The workflow.
     workflow_id: Uuid,
-    /// All settings, as a workflow file has them: what is not named is unset.
+    /// All settings, as a workflow file has them: what is not named is unset. `concurrency` is 1 to 10,000, `priority`
+    /// -1,000 to 1,000, `durability` `strict` or `relaxed`; the type `WorkflowSettings` tells what each means.
     settings: Value,
 }
 
@@ -222,10 +245,30 @@ impl Mutation {
         WorkflowPayload::of(state.commands().import_workflow(&state.context(input.command_id), import).await)
     }
 
-    /// Makes the draft a version, which never changes again.
+    /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.
     async fn publish_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
         WorkflowPayload::of(state.commands().publish_workflow(&state.context(input.command_id), id).await)
+    }
+
+    /// Lets a published version take calls and schedules, in place of any other. Refused when it could not work.
+    async fn activate_workflow(&self, context: &Context<'_>, input: ActivateWorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let context = state.context(input.command_id);
+        WorkflowPayload::of(state.commands().activate_workflow(&context, id, input.version).await)
+    }
+
+    /// Lets a workflow take no calls and schedules any more. What runs goes on.
+    async fn deactivate_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        WorkflowPayload::of(state.commands().deactivate_workflow(&state.context(input.command_id), id).await)
+    }
+
+    /// Lets the draft take one call at its test address, for two minutes.
+    async fn listen_for_test_webhook(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let until_ms = state.commands().clock().now_ms().saturating_add(LISTEN_MS);
+        WorkflowPayload::of(state.commands().listen_for_test(&state.context(input.command_id), id, until_ms).await)
     }
 
     /// Puts a workflow away: it starts no more executions.
@@ -240,12 +283,9 @@ impl Mutation {
         context: &Context<'_>,
         input: ChangeWorkflowSettingsInput,
     ) -> Result<WorkflowPayload> {
-        let settings = match serde_json::from_value::<Settings>(input.settings) {
+        let settings = match parse_settings(input.settings) {
             Ok(settings) => settings,
-            Err(error) => {
-                let message = format!("these are not settings: {error}");
-                return Ok(WorkflowPayload::from(refused("INVALID_SETTINGS", message)));
-            }
+            Err(error) => return Ok(WorkflowPayload::from(UserError::from(Refusal::of_settings(error)))),
         };
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
         let context = state.context(input.command_id);
@@ -281,6 +321,50 @@ impl Mutation {
         let state = state(context)?;
         let cancel = CancelExecution { execution_id: ExecutionId(input.execution_id), reason: input.reason };
         ExecutionPayload::of(state.commands().cancel_execution(&state.context(input.command_id), cancel).await)
+    }
+
+    /// Lets an execution stand still before its next node. An effect that is under way comes to its end.
+    async fn pause_execution(&self, context: &Context<'_>, input: PauseExecutionInput) -> Result<ExecutionPayload> {
+        control::pause(state(context)?, input).await
+    }
+
+    /// Lets an execution go on that stands still: to its end, or for one node.
+    async fn unpause_execution(&self, context: &Context<'_>, input: UnpauseExecutionInput) -> Result<ExecutionPayload> {
+        control::unpause(state(context)?, input).await
+    }
+
+    /// Changes before which nodes an execution pauses.
+    async fn change_breakpoints(
+        &self,
+        context: &Context<'_>,
+        input: ChangeBreakpointsInput,
+    ) -> Result<ExecutionPayload> {
+        control::change_breakpoints(state(context)?, input).await
+    }
+
+    /// Ends the wait of a node, as a person.
+    async fn resume_execution(&self, context: &Context<'_>, input: ResumeExecutionInput) -> Result<ExecutionPayload> {
+        control::resume(state(context)?, input).await
+    }
+
+    /// Tries an execution again that failed or was cancelled. The answer is about the new execution.
+    async fn retry_execution(&self, context: &Context<'_>, input: RetryExecutionInput) -> Result<ExecutionPayload> {
+        control::retry(state(context)?, input).await
+    }
+
+    /// Takes down that a failure needs no attention any more.
+    async fn dismiss_execution(&self, context: &Context<'_>, input: DismissExecutionInput) -> Result<ExecutionPayload> {
+        control::dismiss(state(context)?, input).await
+    }
+
+    /// Tries many dead letters again, each as an execution of its own.
+    #[graphql(complexity = "child_complexity + 1000")]
+    async fn redrive_executions(
+        &self,
+        context: &Context<'_>,
+        input: RedriveExecutionsInput,
+    ) -> Result<RedriveExecutionsPayload> {
+        redrive(state(context)?, input).await
     }
 
     /// Takes a name for a plugin.
@@ -351,6 +435,25 @@ impl Mutation {
     async fn retire_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
         ModelPayload::of(state.commands().retire_model(&state.context(input.command_id), name).await)
+    }
+
+    /// Takes the fields of a credential: of a new one, or in place of those of the one of that type and name.
+    async fn save_credential(&self, context: &Context<'_>, input: SaveCredentialInput) -> Result<CredentialPayload> {
+        credentials::save(state(context)?, input).await
+    }
+
+    /// Lets nobody use a credential any more.
+    async fn delete_credential(&self, context: &Context<'_>, input: CredentialInput) -> Result<CredentialPayload> {
+        credentials::delete(state(context)?, input).await
+    }
+
+    /// Seals every credential anew under the newest key.
+    async fn rotate_credentials(
+        &self,
+        context: &Context<'_>,
+        input: RotateCredentialsInput,
+    ) -> Result<RotateCredentialsPayload> {
+        credentials::rotate(state(context)?, input).await
     }
 
     /// Builds projections again from the log, beside the present rows, which go on answering.

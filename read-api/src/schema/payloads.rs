@@ -3,7 +3,7 @@
 
 use async_graphql::{Context, Interface, Result, SimpleObject};
 use timeloom_commands::{CommandError, Outcome, Refusal};
-use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
+use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, WorkflowId};
 use timeloom_store::{Position, Revision};
 use uuid::Uuid;
 
@@ -92,16 +92,23 @@ pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> UserErr
 pub(crate) fn settle<T>(result: Result<Outcome<T>, CommandError>) -> Result<Result<Outcome<T>, UserError>> {
     match result {
         Ok(outcome) => Ok(Ok(outcome)),
-        Err(CommandError::Refused(refusal)) => Ok(Err(refusal.into())),
-        Err(CommandError::Conflict { message }) => {
-            Ok(Err(UserError::Conflict(Conflict { code: "CONFLICT".to_owned(), message })))
+        Err(error) => user_error(error).map(Err),
+    }
+}
+
+/// Why a command was not carried out, for the sender. A fault is a GraphQL error.
+pub(crate) fn user_error(error: CommandError) -> Result<UserError> {
+    match error {
+        CommandError::Refused(refusal) => Ok(refusal.into()),
+        CommandError::Conflict { message } => {
+            Ok(UserError::Conflict(Conflict { code: "CONFLICT".to_owned(), message }))
         }
-        Err(CommandError::Busy { retry_after }) => {
+        CommandError::Busy { retry_after } => {
             let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
             let message = format!("the server is busy: try again in {retry_after_ms} ms");
-            Ok(Err(UserError::Busy(Busy { code: "BUSY".to_owned(), message, retry_after_ms })))
+            Ok(UserError::Busy(Busy { code: "BUSY".to_owned(), message, retry_after_ms }))
         }
-        Err(CommandError::Fault(error)) => Err(fault(&error)),
+        CommandError::Fault(error) => Err(fault(&error)),
     }
 }
 
@@ -166,6 +173,14 @@ impl ShownId for WorkflowId {
 }
 
 impl ShownId for ExecutionId {
+    type Shown = Uuid;
+
+    fn shown(&self) -> Uuid {
+        self.0
+    }
+}
+
+impl ShownId for CredentialId {
     type Shown = Uuid;
 
     fn shown(&self) -> Uuid {

@@ -2,28 +2,33 @@
 
 use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use timeloom_domain::credential::CredentialEvent;
 use timeloom_domain::execution::ExecutionEvent;
-use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
+use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, WorkflowId};
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
-use timeloom_projections::{AsOf as RowsAsOf, WorkflowFilter};
+use timeloom_projections::{AsOf as RowsAsOf, ExecutionFilter, WorkflowFilter};
 use timeloom_store::{Direction as Order, Filter, TenantScope};
 use uuid::Uuid;
 
 use super::catalogue::{NodeType, node_types};
+use super::credentials::{Credential, CredentialType, credential, credential_types};
 use super::event::{Event, EventFilter, EventList, StreamInput};
 use super::execution::{self, Execution, ExecutionList};
+use super::execution_facts::{ExecutionTrigger, SavedFact};
 use super::faults::fault;
 use super::paging::{PAGE_DEFAULT, Pages, page_cost};
 use super::projections::{ParkedEvent, Projection, parked_events, projections_now};
 use super::reading::{Moment, rows, state};
+use super::redrive::DeadLetterFilter;
 use super::registry::{Model, Plugin};
 use super::rows::{page, row_pages};
 use super::scalars::{AsOf, Direction, ExecutionStatus, PositionScalar};
 use super::state_at::{
     EntityInput, StateComparison, StateDiff, StateView, asked_stream, compare, state_at, state_diff,
 };
+use super::worker::{Worker, workers_now};
 use super::workflow::Workflow;
 use crate::state::ApiState;
 
@@ -129,12 +134,39 @@ impl Query {
         after: Option<String>,
         workflow_id: Option<Uuid>,
         status: Option<ExecutionStatus>,
+        #[graphql(desc = "Started by this only.")] trigger: Option<ExecutionTrigger>,
+        #[graphql(default, desc = "Only dead letters: failures of production runs, neither retried nor dismissed.")]
+        unresolved: bool,
+        #[graphql(desc = "Only those about which this was saved.")] saved: Option<SavedFact>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Execution>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        ExecutionList { first, after, workflow_id, status, as_of }.read(state).await
+        let filter = ExecutionFilter {
+            workflow_id: workflow_id.map(WorkflowId),
+            status: status.map(Into::into),
+            trigger: trigger.map(Into::into),
+            unresolved,
+            saved: saved.map(Into::into),
+        };
+        ExecutionList { first, after, filter, as_of }.read(state).await
+    }
+
+    /// Failures of production runs that nobody has looked after: neither retried nor dismissed. Newest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn dead_letters(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        #[graphql(default)] filter: DeadLetterFilter,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Execution>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        ExecutionList { first, after, filter: filter.into(), as_of }.read(state).await
     }
 
     /// A plugin; null when there is none.
@@ -199,6 +231,42 @@ impl Query {
         let page = page(first, after.as_deref())?;
         let found = rows(state.read_models().models(state.tenant(), as_of, &page).await)?;
         Ok(row_pages(&page, found, |row| (row.provenance.created_position, Model(row))))
+    }
+
+    /// A credential; null when there is none, or it was deleted.
+    #[graphql(complexity = "child_complexity + 1")]
+    async fn credential(
+        &self,
+        context: &Context<'_>,
+        id: Uuid,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Option<Credential>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_stream::<CredentialEvent>(state, id).of_rows(state).await?;
+        credential(state, CredentialId(id), as_of).await
+    }
+
+    /// Credentials, newest first. Their values are never answered.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn credentials(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<Credential>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let page = page(first, after.as_deref())?;
+        let found = rows(state.read_models().credentials(state.tenant(), as_of, &page).await)?;
+        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Credential(row))))
+    }
+
+    /// The types of credentials that nodes of this build use. Credentials of other types can be saved too.
+    async fn credential_types(&self) -> Vec<CredentialType> {
+        credential_types()
     }
 
     /// Events of the log.
@@ -267,6 +335,13 @@ impl Query {
         let right = asked_stream(state, None, Some(right))?;
         let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
         compare(context, state, (left, moments.0), (right, moments.1)).await
+    }
+
+    /// The processes of the log, in the order in which they started. One that died is listed for a minute; a log in a data
+    /// folder has one.
+    #[graphql(complexity = "20 * child_complexity + 1")]
+    async fn workers(&self, context: &Context<'_>) -> Result<Vec<Worker>> {
+        workers_now(state(context)?).await
     }
 
     /// How far each projection is, and what keeps it.

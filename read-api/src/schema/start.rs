@@ -11,7 +11,7 @@ use serde_json::Value;
 use timeloom_commands::{Outcome, StartExecution};
 use timeloom_domain::definition::wrap_item;
 use timeloom_domain::event::Event as _;
-use timeloom_domain::execution::{ExecutionEvent, ExecutionMode as DomainMode};
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode as DomainMode, RunOptions};
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
 use timeloom_store::{
@@ -20,6 +20,7 @@ use timeloom_store::{
 use uuid::Uuid;
 
 use super::execution::{Execution, execution};
+use super::execution_facts::Breakpoint;
 use super::faults::{coded, fault, fell_behind};
 use super::payloads::{UserError, Written, refused, settle};
 use super::reading::state;
@@ -58,6 +59,12 @@ pub(crate) struct StartExecutionInput {
     pub start_node: Option<String>,
     /// Items for that node: a list of objects, wrapped as `{"json": …}` or bare. Absent = one empty item.
     pub items: Option<Value>,
+    /// Before which nodes it pauses, at most 200.
+    #[graphql(default)]
+    pub breakpoints: Vec<Breakpoint>,
+    /// Of those that wait for a place, the one with the highest priority is next, -1,000 to 1,000. 0 = the workflow's.
+    #[graphql(default)]
+    pub priority: i32,
     /// What to wait for before answering.
     #[graphql(default_with = "WaitFor::Started")]
     pub wait_for: WaitFor,
@@ -160,12 +167,14 @@ pub(crate) async fn start(state: &ApiState, input: StartExecutionInput) -> Resul
     let wait = (input.wait_for == WaitFor::Completed).then(|| Duration::from_millis(input.timeout_ms));
     // Before the command: what comes of it cannot come before we listen.
     let listening = wait.map(|wait| (subscribe(state, id, state.log().head()), wait));
+    let breakpoints = input.breakpoints.into_iter().map(Into::into).collect();
     let start = StartExecution {
         execution_id: Some(id),
         version: input.version,
         mode: DomainMode::from(input.mode),
         start_node: input.start_node,
         items,
+        options: RunOptions { priority: input.priority, breakpoints, lane: None },
         ..StartExecution::by_hand(WorkflowId(input.workflow_id))
     };
     let outcome = match settle(state.commands().start_execution(&context, start).await)? {

@@ -25,6 +25,8 @@ pub(crate) enum EntityKind {
     Plugin,
     /// A model.
     Model,
+    /// A credential: its fields are sealed.
+    Credential,
 }
 
 impl From<Kind> for EntityKind {
@@ -34,6 +36,7 @@ impl From<Kind> for EntityKind {
             Kind::Execution => Self::Execution,
             Kind::Plugin => Self::Plugin,
             Kind::Model => Self::Model,
+            Kind::Credential => Self::Credential,
         }
     }
 }
@@ -45,6 +48,7 @@ impl From<EntityKind> for Kind {
             EntityKind::Execution => Self::Execution,
             EntityKind::Plugin => Self::Plugin,
             EntityKind::Model => Self::Model,
+            EntityKind::Credential => Self::Credential,
         }
     }
 }

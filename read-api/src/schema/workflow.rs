@@ -1,10 +1,12 @@
 //! Workflows as the read models have them, with their definitions from the log.
 
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use serde_json::Value;
+use timeloom_commands::directory::{TriggerKind, WebhookAddress, WorkflowFacts};
+use timeloom_domain::definition::{Gap, gaps};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
-use timeloom_projections::{SettingsSummary, WorkflowRow};
+use timeloom_projections::{ExecutionFilter, SettingsSummary, WorkflowRow};
 use timeloom_store::{Filter, Position, StreamKey};
 use uuid::Uuid;
 
@@ -27,6 +29,24 @@ struct WorkflowSettings {
     execution_timeout: Option<f64>,
     /// Workflow to start when an execution fails.
     error_workflow: Option<String>,
+    /// Most executions at once; more wait. Absent: as many as there is room for.
+    concurrency: Option<u32>,
+    /// Of those that wait for a place, the one with the highest priority is next; 0 when absent.
+    priority: Option<i32>,
+    /// Whether branches run at the same time; otherwise one after the other.
+    parallel_branches: Option<bool>,
+    /// What a step survives before the next begins; `STRICT` when absent.
+    durability: Option<WorkflowDurability>,
+}
+
+/// What an acknowledged step of a workflow survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "timeloom_domain::definition::WorkflowDurability")]
+enum WorkflowDurability {
+    /// The loss of power.
+    Strict,
+    /// The end of the process; of the loss of power all but the last moments.
+    Relaxed,
 }
 
 impl From<&SettingsSummary> for WorkflowSettings {
@@ -37,8 +57,29 @@ impl From<&SettingsSummary> for WorkflowSettings {
             timezone: settings.timezone,
             execution_timeout: settings.execution_timeout,
             error_workflow: settings.error_workflow,
+            concurrency: settings.concurrency,
+            priority: settings.priority,
+            parallel_branches: settings.parallel_branches,
+            durability: settings.durability.map(Into::into),
         }
     }
+}
+
+/// A webhook of a workflow.
+#[derive(Debug, SimpleObject)]
+struct Webhook {
+    /// Name of its node.
+    node: String,
+    /// The methods that it takes.
+    methods: Vec<String>,
+    /// Its path, as the node has it.
+    path: String,
+    /// Where it takes calls while the workflow is active.
+    url: String,
+    /// Where the draft takes a call while it listens.
+    test_url: String,
+    /// Whether it takes calls.
+    active: bool,
 }
 
 /// A workflow.
@@ -50,8 +91,40 @@ pub(crate) struct Workflow {
 }
 
 impl Workflow {
+    /// The workflow itself, as of when it was read.
+    async fn aggregate(&self, state: &crate::state::ApiState) -> Result<Option<Aggregate>> {
+        let position = self.as_of.unwrap_or_else(|| state.log().head());
+        let loaded = timeloom_history::load::<Aggregate>(state.log(), &self.stream(state), position).await;
+        Ok(loaded.map_err(|error| not_there(&error))?.map(|(workflow, _)| workflow))
+    }
+
     fn stream(&self, state: &crate::state::ApiState) -> StreamKey {
         StreamKey::new(state.tenant(), WorkflowEvent::CATEGORY, self.row.id.to_string())
+    }
+}
+
+/// A node that this build cannot run.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct MissingNode {
+    /// Name of the node.
+    pub node: String,
+    /// Its type.
+    pub node_type: String,
+    /// Its version.
+    pub type_version: f64,
+    /// The versions of the type that run here; empty when the type is not known.
+    pub known_versions: Vec<f64>,
+    /// What to do.
+    pub message: String,
+    /// An HTTP Request to put in its place, where the node itself says what it asks for.
+    pub replacement: Option<Value>,
+}
+
+impl MissingNode {
+    fn of(gap: Gap) -> Result<Self> {
+        let Gap { node, node_type, type_version, known_versions, replacement, message } = gap;
+        let replacement = replacement.map(serde_json::to_value).transpose().map_err(|error| fault(&error))?;
+        Ok(Self { node, node_type, type_version, known_versions, message, replacement })
     }
 }
 
@@ -82,6 +155,39 @@ impl Workflow {
         self.row.published_version
     }
 
+    /// The version that takes calls and schedules.
+    async fn active_version(&self) -> Option<u32> {
+        self.row.active_version
+    }
+
+    /// Whether a version of it takes calls and schedules.
+    async fn active(&self) -> bool {
+        self.row.active_version.is_some()
+    }
+
+    /// The webhooks of the active version, else of the draft.
+    #[graphql(complexity = 20)]
+    async fn webhooks(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default, desc = "Those of the draft, whatever is active.")] draft: bool,
+    ) -> Result<Vec<Webhook>> {
+        let state = state(context)?;
+        let version = self.row.active_version.filter(|_| !draft);
+        let Some(workflow) = self.aggregate(state).await? else { return Ok(Vec::new()) };
+        let Some(definition) = workflow.definition(version) else { return Ok(Vec::new()) };
+        let active = version.is_some();
+        let facts = WorkflowFacts::of(definition);
+        let public_url = &state.webhooks().public_url;
+        let webhooks = facts.of_kind(TriggerKind::Webhook).filter_map(|node| {
+            let address = WebhookAddress::of(node).ok()?;
+            let (methods, path) = (address.methods.clone(), address.proper_path());
+            let (url, test_url) = (format!("{public_url}/webhook/{path}"), format!("{public_url}/webhook-test/{path}"));
+            Some(Webhook { node: node.name.clone(), methods, path: address.path, url, test_url, active })
+        });
+        Ok(webhooks.collect())
+    }
+
     /// Whether it was put away.
     async fn archived(&self) -> bool {
         self.row.archived
@@ -99,12 +205,18 @@ impl Workflow {
         context: &Context<'_>,
         #[graphql(desc = "A published version; absent = the draft.")] version: Option<u32>,
     ) -> Result<Option<Value>> {
-        let state = state(context)?;
-        let position = self.as_of.unwrap_or_else(|| state.log().head());
-        let loaded = timeloom_history::load::<Aggregate>(state.log(), &self.stream(state), position).await;
-        let Some((workflow, _)) = loaded.map_err(|error| not_there(&error))? else { return Ok(None) };
+        let Some(workflow) = self.aggregate(state(context)?).await? else { return Ok(None) };
         let definition = workflow.definition(version).map(|definition| serde_json::to_value(&**definition));
         definition.transpose().map_err(|error| fault(&error))
+    }
+
+    /// The nodes of the draft that this build cannot run: as long as there are any, it is neither published nor run.
+    #[graphql(complexity = 20)]
+    async fn missing_nodes(&self, context: &Context<'_>) -> Result<Vec<MissingNode>> {
+        let state = state(context)?;
+        let Some(workflow) = self.aggregate(state).await? else { return Ok(Vec::new()) };
+        let Some(draft) = workflow.definition(None) else { return Ok(Vec::new()) };
+        gaps(draft, state.catalogue()).into_iter().map(MissingNode::of).collect()
     }
 
     /// Its executions, newest first.
@@ -116,7 +228,12 @@ impl Workflow {
         after: Option<String>,
         status: Option<ExecutionStatus>,
     ) -> Result<Pages<Execution>> {
-        let list = ExecutionList { first, after, workflow_id: Some(self.row.id.0), status, as_of: self.as_of };
+        let filter = ExecutionFilter {
+            workflow_id: Some(self.row.id),
+            status: status.map(Into::into),
+            ..ExecutionFilter::default()
+        };
+        let list = ExecutionList { first, after, filter, as_of: self.as_of };
         list.read(state(context)?).await
     }
 

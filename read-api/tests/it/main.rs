@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod http;

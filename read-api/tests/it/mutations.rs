@@ -43,7 +43,7 @@ async fn a_file_with_problems_is_refused_with_every_problem() {
         "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { workflowId position workflow { id }
         errors { __typename code message ... on Refused { problems { node field message } } } } }";
     let mut file = workflow_file("Broken");
-    file["nodes"][1]["type"] = json!("test.unknown");
+    file["connections"]["Fill"] = json!({"main": [[{"node": "Nowhere", "type": "main", "index": 0}]]});
     let data = server.data(query, json!({ "input": { "definition": file } })).await;
     let payload = &data["importWorkflow"];
     assert_eq!(
@@ -61,6 +61,28 @@ async fn a_file_with_problems_is_refused_with_every_problem() {
         let data = server.data(query, json!({ "input": input })).await;
         assert_eq!(data["importWorkflow"]["errors"][0]["code"], code);
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_import_names_the_nodes_that_are_missing_and_publishing_is_refused() {
+    let server = TestServer::start();
+    let import = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { workflowId errors { code }
+        workflow { missingNodes { node nodeType typeVersion knownVersions message replacement } } } }";
+    let mut file = workflow_file("Odd");
+    file["nodes"][1]["type"] = json!("test.unknown");
+    let data = server.data(import, json!({ "input": { "definition": file } })).await;
+    let payload = &data["importWorkflow"];
+    assert_eq!(payload["errors"], json!([]));
+    let missing = &payload["workflow"]["missingNodes"];
+    assert_eq!((&missing[0]["node"], &missing[0]["nodeType"]), (&json!("Fill"), &json!("test.unknown")));
+    assert_eq!((&missing[0]["knownVersions"], &missing[0]["replacement"]), (&json!([]), &Value::Null));
+    let publish = "mutation($input: WorkflowInput!) { publishWorkflow(input: $input) {
+        errors { code ... on Refused { problems { node field message } } } } }";
+    let data = server.data(publish, json!({ "input": { "workflowId": payload["workflowId"] } })).await;
+    let error = &data["publishWorkflow"]["errors"][0];
+    assert_eq!((&error["code"], &error["problems"][0]["node"]), (&json!("WORKFLOW_INCOMPLETE"), &json!("Fill")));
+    assert_eq!(error["problems"][0]["message"], missing[0]["message"]);
     server.stop().await;
 }
 

@@ -263,3 +263,16 @@ async fn the_head_is_the_newest_event() {
     assert!(data["head"]["recordedAt"].is_string());
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_processes_of_a_log_tell_what_they_do_and_have() {
+    let server = TestServer::start();
+    let data = server.data("{ workers { id roles address shards live startedAt heartbeatAt } }", json!({})).await;
+    let worker = &data["workers"][0];
+    assert_eq!(data["workers"].as_array().unwrap().len(), 1, "{data}");
+    assert_eq!(worker["roles"], json!(["API", "ENGINE", "PROJECTOR", "SCHEDULER"]));
+    assert_eq!(worker["shards"], json!((0..64).collect::<Vec<_>>()), "whoever is alone has all of them");
+    assert_eq!((&worker["address"], &worker["live"]), (&json!("http://127.0.0.1:1"), &json!(true)));
+    assert!(worker["startedAt"].as_str().unwrap() <= worker["heartbeatAt"].as_str().unwrap(), "{worker}");
+    server.stop().await;
+}

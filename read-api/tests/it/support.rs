@@ -8,14 +8,16 @@ use actix_web::dev::ServerHandle;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use timeloom_commands::{Clock, Commands, Ids, SystemIds};
+use timeloom_commands::credentials::keys::{Key, KeyError, PassingKeys};
+use timeloom_commands::{Clock, Commands, Credentials, Ids, SystemIds};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, ServerOptions, Wiring, server};
+use timeloom_read_api::{ApiState, ServerOptions, WebhookOptions, Wiring, server};
+use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
 use timeloom_store::{
     Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Position, StreamKey, SubscriptionMessage,
     SystemClock, TenantScope, codec,
@@ -94,18 +96,25 @@ impl TestServer {
         let catalogue = Arc::new(catalogue());
         let commands =
             Commands::new(Arc::clone(&port_log), Arc::clone(&catalogue), Arc::new(FixedClock), Arc::new(SystemIds));
+        let workers = Arc::new(AllShards::new(WorkerId(Uuid::from_u128(77)), Roles::all(), Arc::new(SystemClock)));
+        workers.join("http://127.0.0.1:1");
+        let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
+        let credentials = Credentials::new(commands.clone(), Arc::new(keys), Arc::new(SystemIds));
         let state = ApiState::new(Wiring {
             commands,
+            credentials,
             read_models: Arc::clone(&read_models),
             log: port_log,
             catalogue,
+            workers: Arc::clone(&workers) as Arc<dyn Workers>,
             stored: None,
             tenant: TENANT,
             actor: Actor::Local("api".to_owned()),
+            webhooks: WebhookOptions::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let options = ServerOptions { workers: 1, shutdown_seconds: 1 };
+        let options = ServerOptions { workers: 1, shutdown_seconds: 1, ..ServerOptions::default() };
         let running = server(state.clone(), listener, &options).unwrap();
         let handle = running.handle();
         let mut tasks = JoinSet::new();
@@ -289,7 +298,7 @@ async fn append_all(log: &MemoryLog, stream: &StreamKey, events: Vec<(Arc<str>, 
         metadata: Arc::clone(&metadata),
     };
     let events = events.into_iter().map(new_event).collect();
-    let append = Append { stream: stream.clone(), expected: Expected::Any, events, command_id };
+    let append = Append::new(stream.clone(), Expected::Any, events, command_id);
     log.append(append).await.unwrap().position
 }
 

@@ -131,6 +131,7 @@ fn scope(config: &Config, items: Vec<Item>, now_ms: i64) -> Scope {
         execution: ExecutionInfo { mode: "test".to_owned(), ..ExecutionInfo::default() },
         vars: Arc::default(),
         env: Arc::new(config.expression_environment()),
+        additional: Arc::default(),
         nodes: Arc::new(NoNodes),
     }
 }

@@ -1,6 +1,8 @@
 //! The command line: one module a noun. Every verb takes `--json` for programs.
 
 mod client;
+mod control;
+mod credential;
 mod events;
 mod execution;
 mod expression;
@@ -12,6 +14,7 @@ mod progress;
 mod projections;
 mod run;
 mod state;
+mod workers;
 mod workflow;
 
 use std::process::ExitCode;
@@ -44,12 +47,12 @@ pub struct Access {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Serve the API and run workflows on the embedded store
+    /// Serve the API and run workflows
     Serve(ServeConfig),
     /// Import, list, export and run workflows
     #[command(subcommand)]
     Workflow(workflow::WorkflowVerb),
-    /// List, show and cancel executions
+    /// List and show executions; pause, resume, cancel and retry them
     #[command(subcommand)]
     Execution(execution::ExecutionVerb),
     /// List the events of the log, or follow them
@@ -64,9 +67,15 @@ enum Verb {
     /// Copy, back up, restore and verify the log
     #[command(subcommand)]
     Log(log::LogVerb),
+    /// Save, list and delete credentials, and seal them under new keys
+    #[command(subcommand)]
+    Credential(credential::CredentialVerb),
     /// Work on the read models
     #[command(subcommand)]
     Projections(projections::ProjectionsVerb),
+    /// The processes that work on a log
+    #[command(subcommand)]
+    Workers(workers::WorkersVerb),
 }
 
 /// Why a verb ended without success.
@@ -101,7 +110,9 @@ impl Cli {
             Verb::State(verb) => verb.run(config).await,
             Verb::Expression(verb) => verb.run(config),
             Verb::Log(verb) => verb.run(config).await,
+            Verb::Credential(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
+            Verb::Workers(verb) => verb.run(config).await,
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -131,4 +142,16 @@ fn init_logging(config: &Config) -> anyhow::Result<()> {
         LogFormat::Json => builder.json().init(),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn no_two_arguments_of_any_verb_are_in_each_others_way() {
+        Cli::command().debug_assert();
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use timeloom_projections::ProjectionStatus;
+use timeloom_store::leases::Roles;
 
 use super::client::Client;
 use super::{Access, Failure, output};
@@ -224,7 +225,7 @@ async fn rebuild_there(names: &[String], access: &Access, config: &Config) -> Re
 }
 
 async fn rebuild_here(names: &[String], json: bool, config: &Config) -> Result<(), Failure> {
-    let store = Store::open(config).await?;
+    let store = Store::open(config, Roles::all()).await?;
     output::notice("reading the log …");
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let report = timeloom_projections::rebuild(store.read_models.clone(), Arc::clone(&store.log), &names).await;

@@ -13,7 +13,7 @@ use timeloom_domain::event::{Aggregate as _, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
 use timeloom_domain::ids::{CommandId, ExecutionId};
 use timeloom_domain::item::Item;
-use timeloom_engine::node::NodeRegistry;
+use timeloom_engine::node::{FixedCredentials, NodeRegistry};
 use timeloom_store::{EventLog, Filter, Position, StreamKey, Subscription, SubscriptionMessage, TenantScope};
 
 use super::client::Client;
@@ -48,6 +48,9 @@ pub struct RunArguments {
     /// Let the records of a JSON file stand in for a node type.
     #[arg(long, value_name = "TYPE=FILE")]
     fixture_node: Vec<String>,
+    /// A JSON file with the credentials of the run: `{"TYPE": {fields}}`. They are kept nowhere.
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
     /// Longest time for the run, in seconds.
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
@@ -90,6 +93,16 @@ impl RunArguments {
         Ok(Some(items.with_context(|| format!("{} is not an item", file.display()))?))
     }
 
+    fn credentials(&self) -> anyhow::Result<FixedCredentials> {
+        let Some(file) = &self.credentials else { return Ok(FixedCredentials::default()) };
+        // What is wrong is told by its place alone: the file holds secrets.
+        let by_type = serde_json::from_slice(&read_file(file)?).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            anyhow!("{} is not of the form {{\"TYPE\": {{…}}}}: line {line}, column {column}", file.display())
+        })?;
+        Ok(FixedCredentials::new(by_type))
+    }
+
     fn registry(&self) -> anyhow::Result<NodeRegistry> {
         let mut registry = timeloom_nodes::registry::all();
         for fixture in &self.fixture_node {
@@ -112,7 +125,7 @@ impl RunArguments {
     ) -> Result<Execution, Failure> {
         let folder = tempfile::Builder::new().prefix("timeloom-run-").tempdir().context("no temporary folder")?;
         let config = Config { data: folder.path().to_owned(), database: None, ..config.clone() };
-        let app = App::open(&config, self.registry()?).await?;
+        let app = App::open_with(&config, self.registry()?, self.credentials()?).await?;
         let result = self.run_in(&app, source, items).await;
         app.close().await;
         result
@@ -154,6 +167,9 @@ impl RunArguments {
     }
 
     async fn run_remote(&self, url: &str, source: Vec<u8>, items: Option<Vec<Item>>) -> Result<Execution, Failure> {
+        if self.credentials.is_some() {
+            return Err(anyhow!("--credentials works without --server only: a server has its own").into());
+        }
         if !self.fixture_node.is_empty() {
             return Err(anyhow!("--fixture-node works without --server only: a server has its own nodes").into());
         }

@@ -1,4 +1,4 @@
-//! `timeloom workflow`: import, list, export, run.
+//! `timeloom workflow`: import, list, export, run, publish, activate, deactivate, listen.
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,21 @@ use super::{Access, Failure, output};
 use crate::config::Config;
 
 const IMPORT: &str = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) {
-  workflowId position revision errors { code message ... on Refused { problems { node field message } } } } }";
+  workflowId position revision errors { code message ... on Refused { problems { node field message } } }
+  workflow { missingNodes { node nodeType message replacement } } } }";
 const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
-  nodes { id name nodeCount publishedVersion archived } pageInfo { hasNextPage endCursor } } }";
+  nodes { id name nodeCount publishedVersion activeVersion archived } pageInfo { hasNextPage endCursor } } }";
+const PUBLISH: &str = "mutation($input: WorkflowInput!) { payload: publishWorkflow(input: $input) {
+  workflowId position revision errors { code message ... on Refused { problems { node field message } } }
+  workflow { publishedVersion activeVersion } } }";
+const ACTIVATE: &str = "mutation($input: ActivateWorkflowInput!) { payload: activateWorkflow(input: $input) {
+  workflowId position revision errors { code message ... on Refused { problems { node field message } } }
+  workflow { activeVersion webhooks { node methods url } } } }";
+const DEACTIVATE: &str = "mutation($input: WorkflowInput!) { payload: deactivateWorkflow(input: $input) {
+  workflowId position revision errors { code message ... on Refused { problems { node field message } } } } }";
+const LISTEN: &str = "mutation($input: WorkflowInput!) { payload: listenForTestWebhook(input: $input) {
+  workflowId position revision errors { code message ... on Refused { problems { node field message } } }
+  workflow { webhooks(draft: true) { node methods testUrl } } } }";
 const STATE: &str = "query($id: ID!) { stateAt(entity: { kind: WORKFLOW, id: $id }) { state position revision } }";
 
 #[derive(Debug, Subcommand)]
@@ -44,6 +56,38 @@ pub enum WorkflowVerb {
     },
     /// Run a workflow file and print what every node gave
     Run(RunArguments),
+    /// Make the draft a version; of an active workflow it is the active one from then on
+    Publish {
+        /// Its id.
+        id: Uuid,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Let a published version take calls and schedules
+    #[command(disable_version_flag = true)]
+    Activate {
+        /// Its id.
+        id: Uuid,
+        /// The version; the newest when absent.
+        #[arg(long)]
+        version: Option<u32>,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Let a workflow take no calls and schedules any more
+    Deactivate {
+        /// Its id.
+        id: Uuid,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Let the draft take one call at its test address, for two minutes
+    Listen {
+        /// Its id.
+        id: Uuid,
+        #[command(flatten)]
+        access: Access,
+    },
 }
 
 impl WorkflowVerb {
@@ -53,8 +97,65 @@ impl WorkflowVerb {
             Self::List { access } => list(&access, config).await,
             Self::Export { id, access } => export(id, &access, config).await,
             Self::Run(arguments) => arguments.run(config).await,
+            Self::Publish { id, access } => {
+                let payload = change(PUBLISH, json!({ "workflowId": id }), &access, config).await?;
+                let versions = ["/workflow/publishedVersion", "/workflow/activeVersion"];
+                let [published, active] = versions.map(|path| output::text(&payload, path));
+                tell(&access, &payload, || match active == published {
+                    true => format!("published version {published}, which is active"),
+                    false => {
+                        format!("published version {published}: `timeloom workflow activate {id}` lets it take calls")
+                    }
+                });
+                Ok(())
+            }
+            Self::Activate { id, version, access } => {
+                let input = json!({ "workflowId": id, "version": version });
+                let payload = change(ACTIVATE, input, &access, config).await?;
+                let version = output::text(&payload, "/workflow/activeVersion");
+                tell(&access, &payload, || format!("version {version} is active{}", webhooks(&payload, "/url")));
+                Ok(())
+            }
+            Self::Deactivate { id, access } => {
+                let payload = change(DEACTIVATE, json!({ "workflowId": id }), &access, config).await?;
+                tell(&access, &payload, || format!("workflow {id} takes no calls and schedules any more"));
+                Ok(())
+            }
+            Self::Listen { id, access } => {
+                let payload = change(LISTEN, json!({ "workflowId": id }), &access, config).await?;
+                let addresses = webhooks(&payload, "/testUrl");
+                tell(&access, &payload, || format!("the draft takes one call within two minutes{addresses}"));
+                Ok(())
+            }
         }
     }
+}
+
+/// Sends a mutation whose payload is named `payload`.
+async fn change(mutation: &str, input: Value, access: &Access, config: &Config) -> Result<Value, Failure> {
+    let client = Client::open(access, config).await?;
+    let result = client.change("payload", mutation, input, access.json).await;
+    client.close().await;
+    result
+}
+
+fn tell(access: &Access, payload: &Value, text: impl FnOnce() -> String) {
+    if access.json {
+        output::json(payload);
+    } else {
+        output::line(&text());
+    }
+}
+
+/// The webhooks of a payload, one a line.
+fn webhooks(payload: &Value, address: &str) -> String {
+    let webhooks = payload.pointer("/workflow/webhooks").and_then(Value::as_array).cloned().unwrap_or_default();
+    let line = |webhook: &Value| {
+        let methods = webhook.get("methods").and_then(Value::as_array).cloned().unwrap_or_default();
+        let methods: Vec<&str> = methods.iter().filter_map(Value::as_str).collect();
+        format!("\n  {} {}", methods.join(", "), output::text(webhook, address))
+    };
+    webhooks.iter().map(line).collect()
 }
 
 /// Largest file that is read, in bytes: what is larger is refused before it fills the memory.
@@ -93,6 +194,13 @@ async fn import(file: &Path, id: Option<Uuid>, access: &Access, config: &Config)
     } else {
         let (id, position) = (output::text(&payload, "/workflowId"), output::text(&payload, "/position"));
         output::line(&format!("imported workflow {id} at position {position}"));
+        let missing = payload.pointer("/workflow/missingNodes").and_then(Value::as_array);
+        for gap in missing.into_iter().flatten() {
+            output::notice(&format!("node '{}': {}", output::text(gap, "/node"), output::text(gap, "/message")));
+        }
+        if missing.is_some_and(|missing| !missing.is_empty()) {
+            output::notice("the workflow can be published and run when these nodes are replaced or removed");
+        }
     }
     Ok(())
 }
@@ -126,12 +234,12 @@ async fn list(access: &Access, config: &Config) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = workflows
         .iter()
         .map(|workflow| {
-            ["/id", "/name", "/nodeCount", "/publishedVersion", "/archived"]
+            ["/id", "/name", "/nodeCount", "/publishedVersion", "/activeVersion", "/archived"]
                 .map(|path| output::text(workflow, path))
                 .to_vec()
         })
         .collect();
-    output::table(&["ID", "NAME", "NODES", "VERSION", "ARCHIVED"], &rows);
+    output::table(&["ID", "NAME", "NODES", "VERSION", "ACTIVE", "ARCHIVED"], &rows);
     Ok(())
 }
 

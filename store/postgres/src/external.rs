@@ -2,6 +2,7 @@
 //!
 //! Invariant: no category of our own aggregates, and none of which they might make use, is ever opened.
 
+use timeloom_domain::credential::CredentialEvent;
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::ids::TenantId;
@@ -15,8 +16,13 @@ use crate::error::{log_error, pool_error};
 use crate::log::PostgresLog;
 
 /// Categories whose events only commands append.
-const OWN_CATEGORIES: [&str; 4] =
-    [WorkflowEvent::CATEGORY, ExecutionEvent::CATEGORY, PluginEvent::CATEGORY, ModelEvent::CATEGORY];
+const OWN_CATEGORIES: [&str; 5] = [
+    WorkflowEvent::CATEGORY,
+    ExecutionEvent::CATEGORY,
+    PluginEvent::CATEGORY,
+    ModelEvent::CATEGORY,
+    CredentialEvent::CATEGORY,
+];
 /// Longest name of a category, in bytes.
 const CATEGORY_BYTES_MAX: usize = 100;
 /// The columns that a foreign program may write; the database fills in the others.

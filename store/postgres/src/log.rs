@@ -98,10 +98,7 @@ impl PostgresLog {
         }
         // From here on nothing is missed: what is not at the head that is read now is announced.
         schema::prepare_writer(&connection.client, &meta).await.map_err(|error| failed(error.into()))?;
-        let durability = match options.durability {
-            DurabilityChoice::Strict => DurabilityChoice::Strict,
-            DurabilityChoice::Relaxed { .. } => schema::relaxed(&connection.client).await.map_err(failed)?,
-        };
+        let loss_ms_max = schema::loss_ms_max(&connection.client).await.map_err(failed)?;
         let (head, _) = readers::head(&connection.client).await.map_err(|error| failed(error.into()))?;
         let pool = address.pool().map_err(|error| failed(PostgresError::Other(error.to_string())))?;
         let readers = Readers::new(pool.clone());
@@ -112,7 +109,8 @@ impl PostgresLog {
             address: address.clone(),
             meta: meta.clone(),
             clock: options.clock,
-            durability,
+            durability: options.durability,
+            loss_ms_max,
             tasks: tasks.clone(),
         };
         let writer = Writer::new(settings, connection, Arc::clone(&tail), readers.blobs().clone());

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use timeloom_store::{DurabilityChoice, Position};
+use timeloom_store::Position;
 use tokio_postgres::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
@@ -11,19 +11,22 @@ use crate::connect::{Address, PLAN, SYNC};
 use crate::error::{OpenError, PostgresError};
 
 /// The newest schema that this build knows.
-pub(crate) const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 /// The oldest build that may use the newest schema: what was added since does not disturb it.
 const USABLE_FROM: u32 = 1;
 /// How the tables of an older version become those of the next one, while processes of the older version go on. Each is
 /// one statement outside any transaction, may be broken off at any moment, and is then made again.
-const MIGRATIONS: [(u32, &[&str]); 1] = [(
-    2,
-    &[
-        // What a build that was broken off leaves behind is not used, and is in the way.
-        "DROP INDEX CONCURRENTLY IF EXISTS events_type",
-        "CREATE INDEX CONCURRENTLY events_type ON events (event_type, position)",
-    ],
-)];
+const MIGRATIONS: [(u32, &[&str]); 2] = [
+    (
+        2,
+        &[
+            // What a build that was broken off leaves behind is not used, and is in the way.
+            "DROP INDEX CONCURRENTLY IF EXISTS events_type",
+            "CREATE INDEX CONCURRENTLY events_type ON events (event_type, position)",
+        ],
+    ),
+    (3, &[include_str!("leases.sql"), "ALTER TABLE marks ADD COLUMN IF NOT EXISTS note text"]),
+];
 /// The oldest server that has what the tables use, as PostgreSQL counts versions.
 const SERVER_VERSION_MIN: i32 = 140_000;
 /// Largest payload of an event that a foreign program appends, in bytes: it is not put into a blob, so that reading many
@@ -48,7 +51,17 @@ const MIGRATING_LOCK: i64 = MAKING_LOCK + 1;
 const MIGRATING_PAUSE: Duration = Duration::from_millis(100);
 
 /// The tables of the log. Any other table of these names is somebody else's.
-const TABLES: [&str; 7] = ["log_meta", "log_head", "events", "blobs", "marks", "snapshot_cache", "external_categories"];
+const TABLES: [&str; 9] = [
+    "log_meta",
+    "log_head",
+    "events",
+    "blobs",
+    "marks",
+    "snapshot_cache",
+    "external_categories",
+    "workers",
+    "shard_leases",
+];
 /// What `log_meta` says of itself.
 const APPLICATION: &str = "timeloom event log";
 
@@ -247,6 +260,7 @@ async fn create(
         .replace("{name_bytes_max}", &EXTERNAL_NAME_BYTES_MAX.to_string())
         .replace("{external_idle_ms_max}", &EXTERNAL_IDLE_MAX.as_millis().to_string());
     transaction.batch_execute(&tables).await?;
+    transaction.batch_execute(include_str!("leases.sql")).await?;
     let insert = transaction.prepare("INSERT INTO log_meta (name, value) VALUES ($1, $2)").await?;
     let (version, usable_from, log_id) = (SCHEMA_VERSION.to_string(), USABLE_FROM.to_string(), log_id.to_string());
     let mut entries = vec![
@@ -280,11 +294,11 @@ pub(crate) async fn prepare_writer(client: &Client, meta: &Meta) -> Result<(), t
     client.batch_execute(&format!("{SYNC}; {PLAN}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; LISTEN {channel}")).await
 }
 
-/// The choice to answer before the disk has an append, with the time that the server takes to write it at most.
-pub(crate) async fn relaxed(client: &Client) -> Result<DurabilityChoice, PostgresError> {
+/// The milliseconds that the server takes at most to write what it was not waited for.
+pub(crate) async fn loss_ms_max(client: &Client) -> Result<u32, PostgresError> {
     // The server's documentation says: at most three times this delay.
     const DELAYS: i64 = 3;
     let sql = "SELECT setting::bigint FROM pg_settings WHERE name = 'wal_writer_delay'";
     let delay_ms: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
-    Ok(DurabilityChoice::Relaxed { flush_ms: u32::try_from(DELAYS * delay_ms).unwrap_or(u32::MAX) })
+    Ok(u32::try_from(DELAYS * delay_ms).unwrap_or(u32::MAX))
 }

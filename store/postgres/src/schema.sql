@@ -52,7 +52,8 @@ ALTER TABLE blobs ALTER COLUMN content SET STORAGE EXTERNAL;
 -- Positions that processes remember, such as how far executions have ended. Losing one costs time and nothing else.
 CREATE TABLE marks (
     name     text   PRIMARY KEY,
-    position bigint NOT NULL
+    position bigint NOT NULL,
+    note     text   -- what is remembered beside it
 );
 
 -- Folded states of long streams: a cache. A crash of the server empties it, and anybody may.

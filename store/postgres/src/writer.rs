@@ -80,8 +80,10 @@ pub(crate) struct Settings {
     pub(crate) address: Address,
     pub(crate) meta: Meta,
     pub(crate) clock: Arc<dyn Clock>,
-    /// What appends survive.
+    /// What appends survive that ask for nothing else.
     pub(crate) durability: DurabilityChoice,
+    /// The milliseconds in which the server has relaxed appends on its disk, at most.
+    pub(crate) loss_ms_max: u32,
     /// Owns what drives connections.
     pub(crate) tasks: TaskTracker,
 }

@@ -77,7 +77,7 @@ impl Maker {
         let events: Vec<NewEvent> = (0..self.events).map(event).collect();
         let expected = Expected::Exact(Revision(self.revision));
         self.revision += self.events as u64;
-        Append { stream: self.stream.clone(), expected, events, command_id }
+        Append::new(self.stream.clone(), expected, events, command_id)
     }
 }
 
@@ -131,5 +131,5 @@ fn execution_append(number: u64) -> Append {
     };
     let stream = StreamKey::new(TenantId(1), "execution", id().to_string());
     let events = execution(number).into_iter().map(event).collect();
-    Append { stream, expected: Expected::NoStream, events, command_id }
+    Append::new(stream, Expected::NoStream, events, command_id)
 }

@@ -10,13 +10,13 @@ use tokio::task::JoinSet;
 use super::Fresh;
 use super::fixtures::{
     TENANT, add, append_to, append_typed, event_of, everything, metadata, new_id, next_event, positions, raw,
-    revisions, stream,
+    read_everything, revisions, stream,
 };
 use crate::blobs::BLOB_THRESHOLD_BYTES;
 use crate::codec::decode;
 use crate::envelope::{Metadata, Position, Revision, StreamKey};
 use crate::log::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Direction, Durability, Expected, Filter,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, AskedDurability, Direction, Durability, Expected, Filter,
     STRICT_CATEGORIES, TenantScope,
 };
 
@@ -212,7 +212,7 @@ pub async fn payloads_come_back_byte_for_byte(fresh: Fresh) {
     let command = CommandId(new_id());
     let metadata = metadata(command);
     let events = payloads.iter().map(|payload| event_of("Happened", payload, &metadata)).collect();
-    let append = Append { stream: stream("bytes"), expected: Expected::Any, events, command_id: command };
+    let append = Append::new(stream("bytes"), Expected::Any, events, command);
     let appended = log.append(append).await.unwrap();
     let read = log.read_stream(&stream("bytes"), Revision(0), Direction::Forward, 100).await.unwrap();
     for events in [appended.events, read] {
@@ -291,11 +291,60 @@ pub async fn strict_categories_are_never_relaxed(fresh: Fresh) {
     for category in STRICT_CATEGORIES {
         let stream = StreamKey::new(TENANT, category, "a");
         let append = append_to(&stream, Expected::Any, 1);
-        for answer in [fresh.log.append(append.clone()).await.unwrap(), fresh.log.append(append).await.unwrap()] {
+        let relaxed = append_to(&stream, Expected::Any, 1).asking(AskedDurability::Relaxed);
+        for append in [append.clone(), append, relaxed.clone(), relaxed] {
+            let answer = fresh.log.append(append).await.unwrap();
             let expected = if volatile { Durability::Volatile } else { Durability::Strict };
             assert_eq!(answer.durability, expected, "of {category}");
         }
     }
     let other = add(&*fresh.log, &stream("a"), 1).await;
     assert_eq!(other.durability == Durability::Volatile, volatile);
+}
+
+/// An append may ask for more or less than the deployment chose. Its answer, and that to the same command sent again, says
+/// what it has got; who asks more for what is there already gets that too.
+pub async fn an_append_survives_what_it_asks_for(fresh: Fresh) {
+    let log = &*fresh.log;
+    let volatile = fresh.reopen.is_none();
+    let stream = stream("a");
+    let survives = async |append: &Append, asked| log.append(append.clone().asking(asked)).await.unwrap().durability;
+    let is_relaxed = |durability| match durability {
+        Durability::Relaxed { loss_ms_max } => !volatile && loss_ms_max > 0,
+        Durability::Volatile => volatile,
+        Durability::Strict => false,
+    };
+    let strict = if volatile { Durability::Volatile } else { Durability::Strict };
+    // Without a word it is the deployment's choice, again and again.
+    let chosen = survives(&append_to(&stream, Expected::NoStream, 1), AskedDurability::OfTheLog).await;
+    for _ in 0..3 {
+        let relaxed = append_to(&stream, Expected::Exists, 2);
+        assert!(is_relaxed(survives(&relaxed, AskedDurability::Relaxed).await));
+        assert!(is_relaxed(survives(&relaxed, AskedDurability::Relaxed).await), "sent again");
+        assert_eq!(survives(&relaxed, AskedDurability::Strict).await, strict, "sent again, asking for more");
+        assert_eq!(survives(&append_to(&stream, Expected::Any, 1), AskedDurability::Strict).await, strict);
+        assert_eq!(survives(&append_to(&stream, Expected::Any, 1), AskedDurability::OfTheLog).await, chosen);
+    }
+    assert_eq!(log.head(), Position(1 + 3 * 4));
+}
+
+/// Appends that share commits get no less than each asked for, and none is lost beside the others.
+pub async fn appends_that_ask_for_different_things_share_the_log(fresh: Fresh) {
+    const EACH: usize = 20;
+    let volatile = fresh.reopen.is_none();
+    let mut writers = JoinSet::new();
+    for asked in [AskedDurability::OfTheLog, AskedDurability::Strict, AskedDurability::Relaxed] {
+        for number in 0..3 {
+            let (log, stream) = (Arc::clone(&fresh.log), stream(&format!("{asked:?}-{number}")));
+            writers.spawn(async move {
+                for _ in 0..EACH {
+                    let appended = log.append(append_to(&stream, Expected::Any, 1).asking(asked)).await.unwrap();
+                    let strict = appended.durability == Durability::Strict;
+                    assert!(strict || volatile || asked != AskedDurability::Strict, "{:?}", appended.durability);
+                }
+            });
+        }
+    }
+    writers.join_all().await;
+    assert_eq!(read_everything(&*fresh.log, TenantScope::All, &Filter::default()).await.len(), 9 * EACH);
 }

@@ -67,7 +67,7 @@ fn append_with_ids(id: &str, first_id: u128) -> Append {
         ..event_of("Happened", &payload, &metadata)
     };
     let events = (0..EVENTS_PER_APPEND).map(event).collect();
-    Append { stream: stream(id), expected: Expected::Any, events, command_id }
+    Append::new(stream(id), Expected::Any, events, command_id)
 }
 
 /// Runs the test `child` of this binary with `target` again and again and kills it in the middle of its appends; after

@@ -60,7 +60,7 @@ pub(super) fn append_typed(stream: &StreamKey, expected: Expected, count: usize,
     let command_id = CommandId(new_id());
     let metadata = metadata(command_id);
     let events = (0..count).map(|number| event_of(event_type, &format!(r#"{{"n":{number}}}"#), &metadata)).collect();
-    Append { stream: stream.clone(), expected, events, command_id }
+    Append::new(stream.clone(), expected, events, command_id)
 }
 
 pub(super) async fn add(log: &dyn EventLog, stream: &StreamKey, count: usize) -> Appended {

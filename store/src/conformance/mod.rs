@@ -126,6 +126,8 @@ macro_rules! event_log_conformance {
             a_queue_is_bounded_by_bytes_too,
             unknown_types_and_versions_come_back,
             strict_categories_are_never_relaxed,
+            an_append_survives_what_it_asks_for,
+            appends_that_ask_for_different_things_share_the_log,
             filters_and_checkpoints_lose_nothing_while_many_write,
             a_lost_answer_is_found_by_sending_the_command_again,
             many_writers_get_every_command_through_once,

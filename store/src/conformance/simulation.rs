@@ -20,8 +20,8 @@ use crate::blobs::BlobStore;
 use crate::clock::SystemClock;
 use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
 use crate::log::{
-    Append, AppendError, Direction, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription,
-    SubscriptionMessage, TenantScope,
+    Append, AppendError, AskedDurability, Direction, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX,
+    Subscription, SubscriptionMessage, TenantScope,
 };
 use crate::memory::MemoryLog;
 
@@ -153,7 +153,13 @@ impl Simulation {
             let payload = format!(r#"{{"n":{number}, "for":"{}"}}"#, command_id.0);
             NewEvent { id: EventId(self.id()), ..event_of(TYPES[self.chance.index(TYPES.len())], &payload, &metadata) }
         });
-        Append { events: events.collect(), stream, expected, command_id }
+        let events = events.collect();
+        let asked = match self.chance.below(3) {
+            0 => AskedDurability::Strict,
+            1 => AskedDurability::Relaxed,
+            _ => AskedDurability::OfTheLog,
+        };
+        Append::new(stream, expected, events, command_id).asking(asked)
     }
 
     /// The same command with new events of the same types.

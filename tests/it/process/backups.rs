@@ -52,7 +52,7 @@ async fn made_log(folder: &Path, log_id: u128, appends: u128) {
         let tenant = TenantId(u32::try_from(number % 3).unwrap());
         let stream = StreamKey::new(tenant, "order", format!("o{}", number % 7));
         let events = (0..EVENTS_PER_APPEND).map(event).collect();
-        log.append(Append { stream, expected: Expected::Any, events, command_id }).await.unwrap();
+        log.append(Append::new(stream, Expected::Any, events, command_id)).await.unwrap();
     }
     log.close().await;
 }

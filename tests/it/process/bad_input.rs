@@ -64,6 +64,34 @@ fn files_that_cannot_run_are_refused_with_the_node_and_the_field() {
 }
 
 #[test]
+fn a_file_with_unknown_nodes_is_imported_and_its_gaps_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, data) = (folder.path().join("odd.json"), folder.path().join("data"));
+    let odd = with_node(|file| {
+        file["nodes"][1]["type"] = json!("acme.rocket");
+        file["nodes"][1]["parameters"] = json!({"url": "https://rocket.example/launch", "operation": "launch"});
+    });
+    fs::write(&file, odd).unwrap();
+    let run = |arguments: &[&str]| verb(&[arguments, &["--data", data.to_str().unwrap()]].concat());
+    let imported = run(&["workflow", "import", file.to_str().unwrap(), "--json"]);
+    assert_eq!(imported.status.code(), Some(0), "{imported:?}");
+    let payload: Value = serde_json::from_slice(&imported.stdout).unwrap();
+    let missing = &payload["workflow"]["missingNodes"][0];
+    assert_eq!((&missing["node"], &missing["nodeType"]), (&json!("Step"), &json!("acme.rocket")));
+    let offered = &missing["replacement"];
+    assert_eq!(offered["type"], json!("n8n-nodes-base.httpRequest"));
+    assert_eq!(offered["parameters"]["url"], json!("https://rocket.example/launch"));
+    let told = run(&["workflow", "import", file.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&told.stderr).into_owned();
+    for word in ["'Step'", "acme.rocket", "operation 'launch'", "HTTP Request"] {
+        assert!(said.contains(word), "'{word}' is not in: {said}");
+    }
+    let published = run(&["workflow", "publish", payload["workflowId"].as_str().unwrap()]);
+    assert_eq!(published.status.code(), Some(2), "{published:?}");
+    assert!(String::from_utf8_lossy(&published.stderr).contains("acme.rocket"), "{published:?}");
+}
+
+#[test]
 fn a_data_folder_that_cannot_be_used_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");

@@ -1,13 +1,10 @@
-//! Timeloom on PostgreSQL: one process runs executions, another stands by and answers; logs move in and out.
+//! Timeloom on PostgreSQL: processes come and go, and so does the database; logs move in and out.
 
 use serde_json::{Value, json};
 use timeloom_postgres_testing::{Database, Server as Postgres, connect};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::crash::ended_status;
+use super::gate::Gate;
 use super::server::{Server, chain, set, verb, verb_json};
 
 const SHOWN: &str = "query($position: Position!) {
@@ -19,57 +16,6 @@ async fn shown(server: &Server, position: &Value) -> Value {
     server.ask(SHOWN, json!({ "position": position.to_string() })).await
 }
 
-/// A server that answers nothing before it is let: what asks it keeps its execution open.
-struct Gate {
-    host: String,
-    opened: watch::Sender<bool>,
-    asked: watch::Receiver<u32>,
-    _task: JoinSet<()>,
-}
-
-impl Gate {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = listener.local_addr().unwrap().to_string();
-        let (opened, count) = (watch::Sender::new(false), watch::Sender::new(0));
-        let (asked, open) = (count.subscribe(), opened.subscribe());
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            let mut answers = JoinSet::new();
-            while let Ok((mut stream, _)) = listener.accept().await {
-                count.send_modify(|count| *count += 1);
-                let mut open = open.clone();
-                answers.spawn(async move {
-                    open.wait_for(|open| *open).await.unwrap();
-                    let mut request = [0; 4_096];
-                    let _ = stream.read(&mut request).await;
-                    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 8\r\n\
-                                  connection: close\r\n\r\n{\"ok\":1}";
-                    let _ = stream.write_all(answer.as_bytes()).await;
-                });
-            }
-        });
-        Self { host, opened, asked, _task: task }
-    }
-
-    async fn asked(&self) {
-        self.asked.clone().wait_for(|count| *count > 0).await.unwrap();
-    }
-
-    fn open(&self) {
-        self.opened.send_replace(true);
-    }
-
-    /// A step, the question to this server, and another step.
-    fn workflow(&self) -> Value {
-        let ask = json!({
-            "name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2,
-            "parameters": { "url": format!("http://{}/", self.host), "options": {} }
-        });
-        chain("Asks", &[set("First", "a", "={{ 1 }}"), ask, set("Last", "b", "={{ 2 }}")])
-    }
-}
-
 fn start(database: &Database, gate: Option<&Gate>) -> Server {
     let unused = tempfile::tempdir().unwrap();
     let mut arguments = vec!["--database", database.url()];
@@ -78,7 +24,7 @@ fn start(database: &Database, gate: Option<&Gate>) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_stands_by_answers_and_takes_over_when_the_first_is_killed() {
+async fn a_process_answers_for_another_and_goes_on_with_its_executions_when_that_one_is_killed() {
     let database = Database::create().await;
     let gate = Gate::start().await;
     let (first, standby) = (start(&database, Some(&gate)), start(&database, Some(&gate)));

@@ -33,7 +33,7 @@ fn counting() -> Value {
 }
 
 /// The status with which a stream ends. A subscriber that falls behind a busy execution begins again.
-async fn last_status(server: &Server, execution: &str) -> String {
+pub(super) async fn last_status(server: &Server, execution: &str) -> String {
     loop {
         let status = ended_status(server, execution).await;
         if status != "RUNNING" {

@@ -2,13 +2,22 @@
 
 mod backups;
 mod bad_input;
+mod called;
 mod conformance;
+mod control;
 mod crash;
+mod credentials;
 mod databases;
 mod first_steps;
+mod gate;
 mod history;
 mod large_payloads;
 mod long_executions;
+mod matrix;
 mod projections;
+mod schedules;
 pub(crate) mod server;
+mod stub;
 mod time_travel;
+mod webhooks;
+mod workers;

@@ -68,8 +68,8 @@ impl Server {
                 panic!("the server ended: {said}");
             }
             said.push_str(&line);
-            if let Some(rest) = line.split("serves on ").nth(1) {
-                break rest.split("/graphql").next().unwrap().to_owned();
+            if let Some(rest) = line.split("serves on ").nth(1).or_else(|| line.split("its health is on ").nth(1)) {
+                break rest.split(['/', ' ']).take(3).collect::<Vec<_>>().join("/").trim_end().to_owned();
             }
         };
         let errors = std::sync::Arc::new(Mutex::new(said));
@@ -92,10 +92,24 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Lets the process stand still, as on a machine that sleeps, until [`Self::wake`].
+    pub(crate) fn suspend(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn wake(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Asks it to stop, and waits.
     pub(crate) fn stop(mut self) -> String {
-        let stopped = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(stopped.success());
+        self.signal("-TERM");
         let status = self.child.wait().unwrap();
         assert!(status.success(), "the server stopped with {status}");
         self.errors.lock().unwrap().clone()

@@ -25,7 +25,7 @@ pub(crate) async fn append_stranger(folder: &Path, number: u128, stream: StreamK
         payload: Arc::from(RawValue::from_string(payload.to_string()).unwrap()),
         metadata: Arc::new(metadata),
     };
-    log.append(Append { stream, expected: Expected::Any, events: vec![event], command_id }).await.unwrap();
+    log.append(Append::new(stream, Expected::Any, vec![event], command_id)).await.unwrap();
     log.close().await;
 }
 

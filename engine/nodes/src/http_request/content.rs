@@ -8,23 +8,17 @@ use timeloom_engine::node::{Binaries, NodeError};
 
 /// A body. Cheap to clone: a redirect may ask for it again.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Content(Vec<Piece>);
+pub(crate) struct Content(Vec<Piece>);
 
 #[derive(Debug, Clone)]
 enum Piece {
     Bytes(Bytes),
-    Attachment(BinaryData),
+    Attachment(BinaryData, Binaries),
 }
 
 impl From<Vec<u8>> for Content {
     fn from(bytes: Vec<u8>) -> Self {
         Self(vec![Piece::Bytes(bytes.into())])
-    }
-}
-
-impl From<BinaryData> for Content {
-    fn from(attachment: BinaryData) -> Self {
-        Self(vec![Piece::Attachment(attachment)])
     }
 }
 
@@ -35,15 +29,15 @@ impl Content {
     }
 
     /// Adds what an attachment holds.
-    pub fn push_attachment(&mut self, attachment: BinaryData) {
-        self.0.push(Piece::Attachment(attachment));
+    pub fn push_attachment(&mut self, attachment: BinaryData, binaries: Binaries) {
+        self.0.push(Piece::Attachment(attachment, binaries));
     }
 
     /// The body to send, and its length where all of it is known.
     ///
     /// # Errors
     /// [`NodeError`] when an attachment cannot be read.
-    pub fn body(&self, binaries: &Binaries) -> Result<(reqwest::Body, Option<usize>), NodeError> {
+    pub fn body(&self) -> Result<(reqwest::Body, Option<usize>), NodeError> {
         if let [Piece::Bytes(bytes)] = self.0.as_slice() {
             return Ok((bytes.clone().into(), Some(bytes.len())));
         }
@@ -51,7 +45,7 @@ impl Content {
         for piece in &self.0 {
             let (parts, bytes) = match piece {
                 Piece::Bytes(bytes) => (stream::iter([Ok(bytes.clone())]).boxed(), Some(bytes.len())),
-                Piece::Attachment(attachment) => binaries.stream(attachment)?,
+                Piece::Attachment(attachment, binaries) => binaries.stream(attachment)?,
             };
             length = length.zip(bytes).map(|(length, bytes)| length + bytes);
             streams.push(parts);
@@ -63,10 +57,10 @@ impl Content {
 #[cfg(test)]
 impl Content {
     /// All of it, for tests.
-    pub fn whole(&self, binaries: &Binaries) -> Vec<u8> {
+    pub fn whole(&self) -> Vec<u8> {
         let piece = |piece: &Piece| match piece {
             Piece::Bytes(bytes) => bytes.to_vec(),
-            Piece::Attachment(attachment) => binaries.read_blocking(attachment).unwrap().to_vec(),
+            Piece::Attachment(attachment, binaries) => binaries.read_blocking(attachment).unwrap().to_vec(),
         };
         self.0.iter().flat_map(piece).collect()
     }

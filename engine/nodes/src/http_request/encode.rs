@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use timeloom_domain::item::{BinaryData, Item, JsonObject};
-use timeloom_engine::node::NodeError;
+use timeloom_engine::node::{Binaries, NodeError, NodeRun};
 use url::form_urlencoded;
 
 use super::content::Content;
@@ -67,22 +67,37 @@ pub(super) fn form(pairs: &[(String, String)]) -> String {
 }
 
 /// The attachment `name`, and what is said of it.
-pub(super) fn attachment(item: &Item, name: &str) -> Result<Attachment, NodeError> {
+pub(super) fn attachment(run: &NodeRun<'_>, item: &Item, name: &str) -> Result<Attachment, NodeError> {
     let Some(data) = item.binary.as_ref().and_then(|binary| binary.get(name)) else {
         return Err(NodeError::operation(format!("the item has no binary data named '{name}'")));
     };
     let mime_type = if data.mime_type.is_empty() { "application/octet-stream" } else { &data.mime_type };
-    Ok(Attachment { data: data.clone(), mime_type: mime_type.to_owned(), file_name: data.file_name.clone() })
+    Ok(Attachment {
+        data: data.clone(),
+        binaries: run.services.binaries.clone(),
+        mime_type: mime_type.to_owned(),
+        file_name: data.file_name.clone(),
+    })
 }
 
 /// An attachment of an item, ready to send.
+#[derive(Debug, Clone)]
 pub(super) struct Attachment {
-    /// Where its bytes are.
-    pub data: BinaryData,
+    data: BinaryData,
+    binaries: Binaries,
     /// Their media type.
     pub mime_type: String,
     /// Name of the file they came from.
     pub file_name: Option<String>,
+}
+
+impl Attachment {
+    /// The body that is this attachment alone.
+    pub fn into_content(self) -> Content {
+        let mut content = Content::default();
+        content.push_attachment(self.data, self.binaries);
+        content
+    }
 }
 
 /// A body of several parts, built up part by part.
@@ -104,11 +119,11 @@ impl Multipart {
     }
 
     /// Adds a file.
-    pub fn file(&mut self, name: &str, file: Attachment) {
+    pub fn file(&mut self, name: &str, file: &Attachment) {
         let file_name = file.file_name.as_deref().unwrap_or("file");
         let disposition = format!("form-data; name=\"{}\"; filename=\"{}\"", quoted(name), quoted(file_name));
         self.head(&disposition, Some(&file.mime_type));
-        self.body.push_attachment(file.data);
+        self.body.push_attachment(file.data.clone(), file.binaries.clone());
         self.body.push("\r\n");
     }
 
@@ -133,7 +148,6 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use timeloom_engine::node::Binaries;
 
     use super::*;
 
@@ -158,7 +172,7 @@ mod tests {
         let (body, mime_type) = parts.finish();
         assert_eq!(mime_type, "multipart/form-data; boundary=B");
         assert_eq!(
-            String::from_utf8(body.whole(&Binaries::in_memory())).unwrap(),
+            String::from_utf8(body.whole()).unwrap(),
             "--B\r\nContent-Disposition: form-data; name=\"a%22%0D%0AX: 1\"\r\n\r\nv\r\n--B--\r\n"
         );
     }

@@ -50,6 +50,20 @@ pub(super) fn refusal(host: &str) -> NodeError {
         .described("the operator of this deployment can allow the host for outbound requests")
 }
 
+/// Whether the host is public as far as this machine can tell, for hosts that a proxy connects to.
+///
+/// # Errors
+/// [`NodeError`] when all its addresses here are private. A name that is not known here is the proxy's own affair.
+pub(super) async fn resolves_publicly(url: &Url) -> Result<(), NodeError> {
+    let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
+    let Ok(found) = tokio::net::lookup_host((name, 0)).await else { return Ok(()) };
+    let addresses: Vec<SocketAddr> = found.collect();
+    if !addresses.is_empty() && !addresses.iter().any(|address| is_public(address.ip())) {
+        return Err(refusal(name));
+    }
+    Ok(())
+}
+
 /// Resolves names to public addresses alone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PublicResolver;

@@ -1,25 +1,37 @@
 //! HTTP Request: sends a request for each item and gives what comes back.
 //!
 //! Private addresses are refused unless the deployment allows them, and every request carries an idempotency key that
-//! stays the same when the node runs again after a crash. Credentials never come in here: authentication is refused
-//! until the deployment can hold them.
+//! stays the same when the node runs again after a crash. The requests of a batch run at once, up to a bound; what they
+//! give is in the order of the items.
 
+pub(crate) mod auth;
+mod batch;
 mod content;
+mod digest;
 mod encode;
 mod guard;
-mod request;
-mod respond;
-mod send;
+mod oauth;
+mod pages;
+mod parts;
+pub(crate) mod request;
+pub(crate) mod respond;
+pub(crate) mod send;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use std::time::Duration;
+use std::ops::Range;
 
 use async_trait::async_trait;
+use futures::{StreamExt as _, stream};
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
-use timeloom_domain::item::Item;
-use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
+use timeloom_domain::item::{Item, Items};
+use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy};
 
+use self::auth::Authentication;
+use self::batch::{Batching, REQUESTS_AT_ONCE_MAX};
+use self::pages::Paging;
+use self::request::{Answer, Draft, IntoFile, Request};
+use self::send::{Received, Sender};
 use crate::describe::{ONE_TO_ONE, optional, required};
 
 const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -27,7 +39,13 @@ const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", 
 const PARAMETERS: &[ParameterDefinition] = &[
     required("url", ParameterKind::Text, "Address to send the request to."),
     optional("method", ParameterKind::Options(METHODS), "Method; `requestMethod` before version 3."),
-    optional("authentication", ParameterKind::Options(&["none"]), "Credentials are not available yet."),
+    optional(
+        "authentication",
+        ParameterKind::Options(&["none", "genericCredentialType", "predefinedCredentialType"]),
+        "Which credential to use.",
+    ),
+    optional("genericAuthType", ParameterKind::Text, "Type of the credential, such as `httpHeaderAuth`."),
+    optional("nodeCredentialType", ParameterKind::Text, "Type of a service's credential, such as `githubApi`."),
     optional("sendQuery", ParameterKind::Boolean, "Whether to add a query to the address."),
     optional("queryParameters", ParameterKind::Structure, "Names and values of the query."),
     optional("sendHeaders", ParameterKind::Boolean, "Whether to send headers."),
@@ -40,13 +58,17 @@ const PARAMETERS: &[ParameterDefinition] = &[
     ),
     optional("bodyParameters", ParameterKind::Structure, "Names and values of the body."),
     optional("jsonBody", ParameterKind::Text, "The body as JSON, for `specifyBody: json`."),
-    optional("options", ParameterKind::Structure, "`response`, `redirect`, `timeout`, `batching`."),
+    optional(
+        "options",
+        ParameterKind::Structure,
+        "`response`, `redirect`, `timeout`, `batching`, `pagination`, `proxy`.",
+    ),
 ];
 
 /// HTTP Request.
 #[derive(Default)]
 pub(crate) struct HttpRequest {
-    clients: send::Clients,
+    sender: Sender,
 }
 
 impl NodeType for HttpRequest {
@@ -71,54 +93,125 @@ impl NodeType for HttpRequest {
 impl EffectNode for HttpRequest {
     async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         let items = run.items();
-        let pace = Pace::read(run)?;
+        let batching = Batching::read(run)?;
         let mut given = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            pace.wait_before(index).await;
-            match self.answer(run, item, index).await {
-                Ok(answered) => given.extend(answered),
-                Err(error) if run.continues_on_fail() => given.push(run.failed_item(index, &error)),
-                Err(error) => return Err(error.at_item(index)),
-            }
+        for range in batching.ranges(items.len()) {
+            batching.pause_before(range.start).await;
+            self.batch(run, &items, range, &mut given).await?;
         }
         Ok(NodeOutput::single(given))
     }
 }
 
 impl HttpRequest {
-    async fn answer(&self, run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>, NodeError> {
-        let request = request::read(run, item, index)?;
-        let received = send::send(&self.clients, &request, run.services).await?;
-        respond::items(received, &request.answer, item, index).await
-    }
-}
-
-/// How long to pause between requests.
-struct Pace {
-    batch: usize,
-    pause: Duration,
-}
-
-impl Pace {
-    /// Longest pause between two batches.
-    const PAUSE_MAX_MS: f64 = 600_000.0;
-
-    fn read(run: &mut NodeRun<'_>) -> Result<Self, NodeError> {
-        let (size, interval) = if run.version() < 3.0 {
-            (run.number("options.batchSize", 0, -1.0)?, run.number("options.batchInterval", 0, 0.0)?)
-        } else {
-            let set = run.raw_parameter("options.batching.batch").is_some();
-            let size = run.number("options.batching.batch.batchSize", 0, if set { 50.0 } else { -1.0 })?;
-            (size, run.number("options.batching.batch.batchInterval", 0, if set { 1000.0 } else { 0.0 })?)
-        };
-        let pause = Duration::from_millis(interval.clamp(0.0, Self::PAUSE_MAX_MS) as u64);
-        let batch = if size < 0.0 { 0 } else { size.max(1.0) as usize };
-        Ok(Self { batch, pause })
-    }
-
-    async fn wait_before(&self, index: usize) {
-        if index > 0 && self.batch > 0 && index.is_multiple_of(self.batch) && !self.pause.is_zero() {
-            tokio::time::sleep(self.pause).await;
+    /// Sends the requests of these items, some at once; what comes back is in the order of the items.
+    async fn batch(
+        &self,
+        run: &mut NodeRun<'_>,
+        items: &Items,
+        range: Range<usize>,
+        given: &mut Vec<Item>,
+    ) -> Result<(), NodeError> {
+        let goes_on = run.continues_on_fail();
+        let mut ready = Vec::with_capacity(range.len());
+        for (index, item) in items.iter().enumerate().take(range.end).skip(range.start) {
+            let prepared = self.prepare(run, item, index).await;
+            if let (Err(error), false) = (&prepared, goes_on) {
+                return Err(error.clone().at_item(index));
+            }
+            ready.push((prepared, index));
         }
+        let policy = &run.services.outbound;
+        let mut answers = stream::iter(ready)
+            .map(|(prepared, index)| self.answer(prepared, policy, items, index))
+            .buffered(REQUESTS_AT_ONCE_MAX);
+        for index in range {
+            let Some(answered) = answers.next().await else { break };
+            match answered {
+                Ok(answered) => given.extend(answered),
+                Err(error) if goes_on => given.push(respond::failed_item(&error, index)),
+                Err(error) => return Err(error.at_item(index)),
+            }
+        }
+        Ok(())
     }
+
+    /// The request of one item. Pages are turned here and now: each needs the author's expressions.
+    async fn prepare(&self, run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Prepared, NodeError> {
+        let authentication = credentials(run, index).await?;
+        let draft = Draft::read(run, item, index)?;
+        if let Some(paging) = Paging::read(run, index)? {
+            let items = pages::turn(self, run, &paging, &draft, &authentication, (item, index)).await?;
+            return Ok(Prepared::Answered(items));
+        }
+        let answer = draft.answer.clone();
+        let mut request = draft.finish()?;
+        request.transport.into_file =
+            Some(IntoFile { answer: answer.clone(), binaries: run.services.binaries.clone() });
+        Ok(Prepared::Single(Box::new(Single { request, authentication, answer })))
+    }
+
+    async fn answer(
+        &self,
+        prepared: Result<Prepared, NodeError>,
+        policy: &OutboundPolicy,
+        items: &Items,
+        index: usize,
+    ) -> Result<Vec<Item>, NodeError> {
+        let single = match prepared? {
+            Prepared::Answered(items) => return Ok(items),
+            Prepared::Single(single) => *single,
+        };
+        let Some(item) = items.get(index) else { return Ok(Vec::new()) };
+        let mut received = self.send(&single.authentication, single.request, policy).await?;
+        let Some(written) = received.file.take() else {
+            return respond::items(received, &single.answer, item, index);
+        };
+        let file = written.finish(respond::described(&received)).await?;
+        Ok(vec![respond::file_item(&received, file, &single.answer, item, index)])
+    }
+
+    async fn send(
+        &self,
+        authentication: &Authentication,
+        request: Request,
+        policy: &OutboundPolicy,
+    ) -> Result<Received, NodeError> {
+        self.sender.send(authentication, request, policy).await
+    }
+}
+
+/// What one item came to before the requests are sent.
+enum Prepared {
+    /// One request.
+    Single(Box<Single>),
+    /// Nothing more: its pages are there.
+    Answered(Vec<Item>),
+}
+
+struct Single {
+    request: Request,
+    authentication: Authentication,
+    answer: Answer,
+}
+
+/// The credential that the parameters choose, whichever version wrote them.
+async fn credentials(run: &mut NodeRun<'_>, index: usize) -> Result<Authentication, NodeError> {
+    let chosen = run.text("authentication", index, "none")?;
+    let credential_type = match chosen.as_str() {
+        "none" | "" => return Ok(Authentication::default()),
+        "predefinedCredentialType" => run.text("nodeCredentialType", index, "")?,
+        "genericCredentialType" => run.text("genericAuthType", index, "")?,
+        "basicAuth" => "httpBasicAuth".to_owned(),
+        "digestAuth" => "httpDigestAuth".to_owned(),
+        "headerAuth" => "httpHeaderAuth".to_owned(),
+        "queryAuth" => "httpQueryAuth".to_owned(),
+        "oAuth1" => "oAuth1Api".to_owned(),
+        "oAuth2" => "oAuth2Api".to_owned(),
+        other => return Err(NodeError::operation(format!("the authentication '{other}' is not known"))),
+    };
+    if credential_type.is_empty() {
+        return Err(NodeError::operation("no credential type is chosen: choose one, or set Authentication to None"));
+    }
+    Authentication::of_type(run, &credential_type).await
 }

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use serde_json::Value;
+use serde_json::{Value, json};
 use timeloom_domain::item::{Item, JsonObject};
-use timeloom_engine::node::{NodeError, NodeRun};
+use timeloom_engine::node::{Binaries, NodeError, NodeRun};
 use url::Url;
 
 use super::content::Content;
-use super::encode::{ListStyle, Multipart, attachment, form, pairs};
+use super::encode::{ListStyle, pairs};
+use super::parts::{Body, Parts, new_parts, old_parts};
 use crate::values;
 
 /// One request, ready to send.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// Method.
     pub method: Method,
     /// Address with its query.
@@ -24,17 +25,39 @@ pub(super) struct Request {
     pub headers: HeaderMap,
     /// Body.
     pub body: Option<Content>,
+    /// Headers that are kept from other hosts, beside those that always are.
+    pub secret_headers: Vec<HeaderName>,
+    /// How it is sent.
+    pub transport: Transport,
+}
+
+/// How a request is sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Transport {
     /// Longest time that the author wants to wait.
     pub timeout: Option<Duration>,
     /// Most redirects to follow; 0 means that a redirect is an answer like any other.
     pub redirects_max: usize,
-    /// How to treat the answer.
+    /// The proxy to send it through.
+    pub proxy: Option<Url>,
+    /// Whether certificates that prove nothing are good enough.
+    pub any_certificate: bool,
+    /// Where an answer that is a file goes, past the memory; without it every answer is taken into memory.
+    pub into_file: Option<IntoFile>,
+}
+
+/// Where an answer that is a file goes.
+#[derive(Debug, Clone)]
+pub(crate) struct IntoFile {
+    /// How the answer is treated, which says whether it is one.
     pub answer: Answer,
+    /// The attachments.
+    pub binaries: Binaries,
 }
 
 /// How to treat an answer.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Status, headers and body, not the body alone.
     pub full: bool,
     /// A failed status is an answer like any other.
@@ -47,7 +70,7 @@ pub(super) struct Answer {
 
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Its media type tells.
     Detect,
     /// JSON.
@@ -63,62 +86,114 @@ const REDIRECTS_DEFAULT: f64 = 21.0;
 /// Most redirects that are followed at all.
 const REDIRECTS_MAX: f64 = 100.0;
 
-/// Reads the request for one item.
-pub(super) fn read(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Request, NodeError> {
-    let old = run.version() < 3.0;
-    refuse_unavailable(run, index)?;
-    let method_name = run.text(if old { "requestMethod" } else { "method" }, index, "GET")?;
-    let method = Method::from_bytes(method_name.to_ascii_uppercase().as_bytes())
-        .map_err(|_| NodeError::operation(format!("'{method_name}' is not an HTTP method")))?;
-    let mut url = address(&run.text("url", index, "")?)?;
-    let parts = if old { old_parts(run, item, index)? } else { new_parts(run, item, index)? };
-    if !parts.query.is_empty() {
-        let default = if old && run.boolean("options.useQueryString", index, false)? { "repeat" } else { "indices" };
-        let style = run.text("options.queryParameterArrays", index, default)?;
-        url.query_pairs_mut().extend_pairs(pairs(&parts.query, ListStyle::named(&style)));
+/// A request whose parts can still be changed: turning pages does.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    method: Method,
+    url: Url,
+    /// Its query, headers and body.
+    pub parts: Parts,
+    list_style: ListStyle,
+    key: String,
+    transport: Transport,
+    /// How to treat the answer.
+    pub answer: Answer,
+}
+
+/// What a page asks for otherwise than the one before.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes {
+    /// Another address.
+    pub url: Option<String>,
+    /// Fields of the query.
+    pub query: JsonObject,
+    /// Headers.
+    pub headers: JsonObject,
+    /// Fields of the body.
+    pub body: JsonObject,
+}
+
+impl Draft {
+    /// Reads the request for one item.
+    pub fn read(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Self, NodeError> {
+        let old = run.version() < 3.0;
+        let method_name = run.text(if old { "requestMethod" } else { "method" }, index, "GET")?;
+        let method = Method::from_bytes(method_name.to_ascii_uppercase().as_bytes())
+            .map_err(|_| NodeError::operation(format!("'{method_name}' is not an HTTP method")))?;
+        let url = address(&run.text("url", index, "")?)?;
+        let parts = if old { old_parts(run, item, index)? } else { new_parts(run, item, index)? };
+        let default = match old {
+            true if run.boolean("options.useQueryString", index, false)? => "repeat",
+            true => "indices",
+            false => "brackets",
+        };
+        let list_style = ListStyle::named(&run.text("options.queryParameterArrays", index, default)?);
+        let answer = if old { old_answer(run, index)? } else { new_answer(run, index)? };
+        let transport = transport(run, &method, index)?;
+        let key = format!("{}-{index}", run.idempotency_key);
+        Ok(Self { method, url, parts, list_style, key, transport, answer })
     }
-    let answer = if old { old_answer(run, index)? } else { new_answer(run, index)? };
-    let mut headers = header_map(&parts.headers)?;
-    let default = |headers: &mut HeaderMap, name: HeaderName, value: &str| {
-        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value)) {
-            headers.insert(name, value);
+
+    /// The same with other parts; `page` tells its key from those of the pages before.
+    pub fn changed(&self, changes: &Changes, page: usize) -> Result<Self, NodeError> {
+        let mut draft = self.clone();
+        if let Some(url) = &changes.url {
+            draft.url = address(url)?;
         }
-    };
-    default(&mut headers, USER_AGENT, "timeloom");
-    default(&mut headers, ACCEPT, accepted(answer.format));
-    let key = format!("{}-{index}", run.idempotency_key);
-    default(&mut headers, HeaderName::from_static("idempotency-key"), &key);
-    let body = parts.body.map(|body| {
-        default(&mut headers, CONTENT_TYPE, &body.mime_type);
-        body.content
-    });
-    let redirects_max = redirects(run, &method, index)?;
-    let timeout = run.number("options.timeout", index, 0.0)?;
-    let timeout = (timeout > 0.0).then(|| Duration::from_millis(timeout as u64));
-    Ok(Request { method, url, headers, body, timeout, redirects_max, answer })
+        draft.parts.query.extend(changes.query.clone());
+        draft.parts.headers.extend(changes.headers.clone());
+        if !changes.body.is_empty() {
+            let body = draft.parts.body.take().unwrap_or_else(|| Body::Json(Value::Object(JsonObject::new())));
+            draft.parts.body = Some(body.with_fields(&changes.body));
+        }
+        if page > 0 {
+            draft.key = format!("{}-{page}", self.key);
+        }
+        Ok(draft)
+    }
+
+    /// The request as expressions see it in `$request`.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "method": self.method.as_str(),
+            "url": self.url.as_str(),
+            "uri": self.url.as_str(),
+            "qs": self.parts.query,
+            "headers": self.parts.headers,
+            "body": self.parts.body.as_ref().map(Body::to_json),
+        })
+    }
+
+    /// The request, ready to send.
+    pub fn finish(self) -> Result<Request, NodeError> {
+        let mut url = self.url;
+        if !self.parts.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(pairs(&self.parts.query, self.list_style));
+        }
+        let mut headers = header_map(&self.parts.headers)?;
+        default_header(&mut headers, USER_AGENT, "timeloom");
+        default_header(&mut headers, ACCEPT, accepted(self.answer.format));
+        default_header(&mut headers, HeaderName::from_static("idempotency-key"), &self.key);
+        let boundary = format!("timeloom-{}", self.key);
+        let body = self.parts.body.map(|body| {
+            let (bytes, mime_type) = body.written(&boundary);
+            default_header(&mut headers, CONTENT_TYPE, &mime_type);
+            bytes
+        });
+        let secret_headers = Vec::new();
+        Ok(Request { method: self.method, url, headers, body, secret_headers, transport: self.transport })
+    }
 }
 
-fn refuse_unavailable(run: &mut NodeRun<'_>, index: usize) -> Result<(), NodeError> {
-    if run.text("authentication", index, "none")? != "none" {
-        return Err(NodeError::operation("credentials are not available yet: set Authentication to None")
-            .described("a header of your own, such as Authorization, can be sent meanwhile"));
+/// Sets a header that the author did not set.
+pub(crate) fn default_header(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value)) {
+        headers.insert(name, value);
     }
-    let paged = run.text("options.pagination.pagination.paginationMode", index, "off")? != "off";
-    if paged {
-        return Err(NodeError::operation("pagination is not available yet: ask for one page at a time"));
-    }
-    if !run.text("options.proxy", index, "")?.is_empty() {
-        return Err(NodeError::operation("a proxy of the node's own is not available: remove the option"));
-    }
-    let careless = run.boolean("options.allowUnauthorizedCerts", index, false)?
-        || run.boolean("allowUnauthorizedCerts", index, false)?;
-    if careless {
-        return Err(NodeError::operation("ignoring TLS problems is not available: remove the option"));
-    }
-    Ok(())
 }
 
-fn address(text: &str) -> Result<Url, NodeError> {
+/// A URL out of text that an author or a server wrote.
+pub(crate) fn address(text: &str) -> Result<Url, NodeError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(NodeError::operation("the URL is missing: name the address to send the request to"));
@@ -129,189 +204,14 @@ fn address(text: &str) -> Result<Url, NodeError> {
     })
 }
 
-/// The parts of a request that authors give as fields or JSON.
-#[derive(Default)]
-struct Parts {
-    query: JsonObject,
-    headers: JsonObject,
-    body: Option<Body>,
-}
-
-struct Body {
-    content: Content,
-    mime_type: String,
-}
-
-impl Body {
-    fn new(bytes: Vec<u8>, mime_type: &str) -> Self {
-        Self { content: bytes.into(), mime_type: mime_type.to_owned() }
-    }
-
-    fn json(value: &Value) -> Self {
-        Self::new(values::stringify(value).into_bytes(), "application/json")
-    }
-
-    fn form(fields: &JsonObject) -> Self {
-        let text = form(&pairs(fields, ListStyle::Indices));
-        Self::new(text.into_bytes(), "application/x-www-form-urlencoded")
-    }
-}
-
-/// Parts as versions 3 and 4 write them.
-fn new_parts(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Parts, NodeError> {
-    let mut parts = Parts::default();
-    if run.boolean("sendQuery", index, false)? {
-        parts.query = if run.text("specifyQuery", index, "keypair")? == "json" {
-            json_object(run, "jsonQuery", index)?
-        } else {
-            let repeats = run.version() >= 4.3;
-            named_values(run, "queryParameters.parameters", index, repeats)?
-        };
-    }
-    if run.boolean("sendHeaders", index, false)? {
-        parts.headers = if run.text("specifyHeaders", index, "keypair")? == "json" {
-            json_object(run, "jsonHeaders", index)?
-        } else {
-            named_values(run, "headerParameters.parameters", index, false)?
-        };
-    }
-    if run.boolean("sendBody", index, false)? {
-        parts.body = Some(new_body(run, item, index)?);
-    }
-    Ok(parts)
-}
-
-fn new_body(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Body, NodeError> {
-    let fields = "bodyParameters.parameters";
-    let specified = run.text("specifyBody", index, "keypair")?;
-    match run.text("contentType", index, "json")?.as_str() {
-        "form-urlencoded" if specified == "string" => {
-            let text = run.text("body", index, "")?;
-            Ok(Body::new(text.into_bytes(), "application/x-www-form-urlencoded"))
-        }
-        "form-urlencoded" => Ok(Body::form(&named_values(run, fields, index, false)?)),
-        "multipart-form-data" => multipart(run, item, fields, index),
-        "binaryData" => {
-            let name = run.text("inputDataFieldName", index, "data")?;
-            let file = attachment(item, &name)?;
-            Ok(Body { content: file.data.into(), mime_type: file.mime_type })
-        }
-        "raw" => {
-            let mime_type = run.text("rawContentType", index, "text/plain")?;
-            Ok(Body::new(run.text("body", index, "")?.into_bytes(), &mime_type))
-        }
-        _ if specified == "json" => Ok(Body::json(&json_value(run, "jsonBody", index)?)),
-        _ => Ok(Body::json(&Value::Object(named_values(run, fields, index, false)?))),
-    }
-}
-
-fn multipart(run: &mut NodeRun<'_>, item: &Item, fields: &str, index: usize) -> Result<Body, NodeError> {
-    let mut parts = Multipart::new(format!("timeloom-{}-{index}", run.idempotency_key));
-    let Some(Value::Array(entries)) = run.parameter(fields, index)? else {
-        return Err(NodeError::operation("the body has no fields: add one"));
-    };
-    for entry in &entries {
-        let name = entry.get("name").map(values::text).unwrap_or_default();
-        if entry.get("parameterType").and_then(Value::as_str) == Some("formBinaryData") {
-            let source = entry.get("inputDataFieldName").map(values::text).unwrap_or_default();
-            parts.file(&name, attachment(item, &source)?);
-        } else {
-            let value = match entry.get("value") {
-                None => String::new(),
-                Some(value @ (Value::Array(_) | Value::Object(_))) => values::stringify(value),
-                Some(value) => values::text(value),
-            };
-            parts.text(&name, &value);
-        }
-    }
-    let (content, mime_type) = parts.finish();
-    Ok(Body { content, mime_type })
-}
-
-/// Parts as versions 1 and 2 write them.
-fn old_parts(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Parts, NodeError> {
-    let as_json = run.boolean("jsonParameters", index, false)?;
-    let part = |run: &mut NodeRun<'_>, name: &str| {
-        if as_json {
-            json_object(run, &format!("{name}ParametersJson"), index)
-        } else {
-            named_values(run, &format!("{name}ParametersUi.parameter"), index, false)
-        }
-    };
-    let query = part(run, "query")?;
-    let headers = part(run, "header")?;
-    if matches!(run.text("requestMethod", index, "GET")?.as_str(), "GET" | "HEAD" | "OPTIONS") {
-        return Ok(Parts { query, headers, body: None });
-    }
-    if run.boolean("sendBinaryData", index, false)? {
-        let name = run.text("binaryPropertyName", index, "data")?;
-        let file = attachment(item, &name)?;
-        let body = Some(Body { content: file.data.into(), mime_type: file.mime_type });
-        return Ok(Parts { query, headers, body });
-    }
-    let content_type = run.text("options.bodyContentType", index, "json")?;
-    let body = match content_type.as_str() {
-        "raw" => {
-            let mime_type = run.text("options.bodyContentCustomMimeType", index, "text/plain")?;
-            let text = match run.parameter("bodyParametersJson", index)? {
-                None | Some(Value::Null) => String::new(),
-                Some(Value::String(text)) => text,
-                Some(value) => values::stringify(&value),
-            };
-            Body::new(text.into_bytes(), &mime_type)
-        }
-        "multipart-form-data" => multipart(run, item, "bodyParametersUi.parameter", index)?,
-        "form-urlencoded" => Body::form(&part(run, "body")?),
-        _ if as_json => Body::json(&json_value(run, "bodyParametersJson", index)?),
-        _ => Body::json(&Value::Object(part(run, "body")?)),
-    };
-    Ok(Parts { query, headers, body: Some(body) })
-}
-
-/// Names and values that the author listed; with `repeats`, a name given twice has a list of values.
-fn named_values(run: &mut NodeRun<'_>, path: &str, index: usize, repeats: bool) -> Result<JsonObject, NodeError> {
-    let mut fields = JsonObject::new();
-    let Some(Value::Array(entries)) = run.parameter(path, index)? else { return Ok(fields) };
-    for entry in entries {
-        let name = entry.get("name").map(values::text).unwrap_or_default();
-        if name.is_empty() {
-            continue;
-        }
-        let value = entry.get("value").cloned().unwrap_or_else(|| Value::String(String::new()));
-        match fields.get_mut(&name) {
-            Some(Value::Array(list)) if repeats => list.push(value),
-            Some(first) if repeats => *first = Value::Array(vec![first.take(), value]),
-            _ => {
-                fields.insert(name, value);
-            }
-        }
-    }
-    Ok(fields)
-}
-
-/// A parameter that is JSON text, or a structure that an expression gave.
-fn json_value(run: &mut NodeRun<'_>, path: &str, index: usize) -> Result<Value, NodeError> {
-    match run.parameter(path, index)? {
-        None | Some(Value::Null) => Ok(Value::Object(JsonObject::new())),
-        Some(Value::String(text)) if text.trim().is_empty() => Ok(Value::Object(JsonObject::new())),
-        Some(Value::String(text)) => serde_json::from_str(&text)
-            .map_err(|error| NodeError::operation(format!("the parameter '{path}' is not valid JSON: {error}"))),
-        Some(value) => Ok(value),
-    }
-}
-
-fn json_object(run: &mut NodeRun<'_>, path: &str, index: usize) -> Result<JsonObject, NodeError> {
-    match json_value(run, path, index)? {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(NodeError::operation(format!("the parameter '{path}' is not a JSON object"))),
-    }
-}
-
-fn header_map(fields: &JsonObject) -> Result<HeaderMap, NodeError> {
+/// Headers out of names and values; what would end a header or begin another is refused.
+pub(crate) fn header_map(fields: &JsonObject) -> Result<HeaderMap, NodeError> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
-        let invalid =
-            |what: &str| NodeError::operation(format!("the {what} of header '{name}' is not allowed in HTTP"));
+        let invalid = |what: &str| {
+            NodeError::operation(format!("the {what} of header '{}' is not allowed in HTTP", name.escape_debug()))
+                .described("line breaks and control characters cannot be part of a header: take them out")
+        };
         let header = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| invalid("name"))?;
         let text = if value.is_null() { String::new() } else { values::text(value) };
         let text = HeaderValue::from_bytes(text.trim().as_bytes()).map_err(|_| invalid("value"))?;
@@ -326,6 +226,25 @@ fn accepted(format: Format) -> &'static str {
         Format::Text => "text/*,application/json;q=0.9,*/*;q=0.5",
         Format::Detect | Format::File => "application/json,text/*;q=0.9,*/*;q=0.8",
     }
+}
+
+fn transport(run: &mut NodeRun<'_>, method: &Method, index: usize) -> Result<Transport, NodeError> {
+    let timeout = run.number("options.timeout", index, 0.0)?;
+    let proxy = run.text("options.proxy", index, "")?;
+    let proxy = match proxy.trim() {
+        "" => None,
+        text if text.contains("://") => Some(address(text)?),
+        text => Some(address(&format!("http://{text}"))?),
+    };
+    let any_certificate = run.boolean("options.allowUnauthorizedCerts", index, false)?
+        || run.boolean("allowUnauthorizedCerts", index, false)?;
+    Ok(Transport {
+        timeout: (timeout > 0.0).then(|| Duration::from_millis(timeout as u64)),
+        redirects_max: redirects(run, method, index)?,
+        into_file: None,
+        proxy,
+        any_certificate,
+    })
 }
 
 fn redirects(run: &mut NodeRun<'_>, method: &Method, index: usize) -> Result<usize, NodeError> {

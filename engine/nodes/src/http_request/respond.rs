@@ -1,5 +1,7 @@
 //! Items from an answer: JSON, text or an attachment, with status and headers when asked for.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
@@ -8,59 +10,40 @@ use timeloom_engine::node::NodeError;
 use url::Url;
 
 use super::request::{Answer, Format};
-use super::send::{Received, ReceivedBody};
+use super::send::Received;
 use crate::files::kinds;
+use crate::values;
 
 /// Most characters of a failed answer that its error shows.
 const EXCERPT_CHARS: usize = 500;
 
-/// Whether an answer is to become an attachment: then its body need not be in memory.
-pub(super) fn is_file(status: StatusCode, headers: &HeaderMap, answer: &Answer) -> bool {
-    let is_taken = status.is_success() || answer.never_error;
-    let format = match answer.format {
-        Format::Detect => detected(&media_type(headers)),
-        format => format,
-    };
-    is_taken && format == Format::File
-}
-
 /// The items that the answer to item `index` gives.
-pub(super) async fn items(
+pub(super) fn items(
     mut received: Received,
     answer: &Answer,
     input: &Item,
     index: usize,
 ) -> Result<Vec<Item>, NodeError> {
-    let media_type = media_type(&received.headers);
-    let mut whole = JsonObject::new();
-    if answer.full {
-        whole.insert("headers".to_owned(), headers_json(&received.headers));
-        whole.insert("statusCode".to_owned(), json!(received.status.as_u16()));
-        whole.insert("statusMessage".to_owned(), json!(received.status.canonical_reason().unwrap_or_default()));
-    }
-    let body = match std::mem::replace(&mut received.body, ReceivedBody::Whole(Vec::new())) {
-        ReceivedBody::Whole(body) => body,
-        ReceivedBody::File(written) => {
-            let json = if answer.full { whole } else { input.json.clone() };
-            let mut binary = input.binary.clone().unwrap_or_default();
-            binary.insert(answer.property.clone(), written.finish(described(&received, &media_type)).await?);
-            return Ok(vec![Item { binary: Some(binary), ..Item::new(json) }.paired_with(index)]);
-        }
-    };
     if !received.status.is_success() && !answer.never_error {
-        return Err(refused(&received, &body));
+        return Err(refused(&received));
     }
+    let media_type = media_type(&received.headers);
     let format = match answer.format {
-        Format::Detect => detected(&media_type),
+        Format::Detect => detected(&media_type, &received.body),
         format => format,
     };
-    if format == Format::Text || (answer.format == Format::Detect && body.is_empty()) {
-        let text = Value::String(decoded(&received.headers, &body));
-        let mut json = JsonObject::from_iter([(answer.property.clone(), text)]);
+    if format == Format::File {
+        let file = BinaryData { data: STANDARD.encode(&received.body), ..described(&received) };
+        return Ok(vec![file_item(&received, file, answer, input, index)]);
+    }
+    let whole = head(&received, answer);
+    if format == Format::Text || (received.body.is_empty() && answer.format == Format::Detect) {
+        let text = decoded(&received);
+        let mut json = JsonObject::from_iter([(answer.property.clone(), Value::String(text))]);
         json.extend(whole);
         return Ok(vec![Item::new(json).paired_with(index)]);
     }
-    let body = json_of(&received.headers, body, answer.never_error)?;
+    let body = json_of(&mut received, answer.never_error)?;
     if answer.full {
         let mut json = JsonObject::from_iter([("body".to_owned(), body)]);
         json.extend(whole);
@@ -73,19 +56,81 @@ pub(super) async fn items(
     Ok(parts.into_iter().map(|part| Item::new(object(part, &answer.property)).paired_with(index)).collect())
 }
 
-/// The JSON of a body. What a server says about a failure need not be JSON: with `or_text` it is text then.
-fn json_of(headers: &HeaderMap, body: Vec<u8>, or_text: bool) -> Result<Value, NodeError> {
+/// Whether an answer is to become an attachment: then its body need not be in memory.
+pub(super) fn is_file(status: StatusCode, headers: &HeaderMap, answer: &Answer) -> bool {
+    let is_taken = status.is_success() || answer.never_error;
+    let format = match answer.format {
+        Format::Detect => detected(&media_type(headers), &[0]),
+        format => format,
+    };
+    is_taken && format == Format::File
+}
+
+/// The item of an answer that is a file.
+pub(super) fn file_item(received: &Received, file: BinaryData, answer: &Answer, input: &Item, index: usize) -> Item {
+    let json = if answer.full { head(received, answer) } else { input.json.clone() };
+    let mut binary = input.binary.clone().unwrap_or_default();
+    binary.insert(answer.property.clone(), file);
+    Item { binary: Some(binary), ..Item::new(json) }.paired_with(index)
+}
+
+/// Status and headers, where they are asked for.
+fn head(received: &Received, answer: &Answer) -> JsonObject {
+    let mut whole = JsonObject::new();
+    if answer.full {
+        whole.insert("headers".to_owned(), headers_json(&received.headers));
+        whole.insert("statusCode".to_owned(), json!(received.status.as_u16()));
+        whole.insert("statusMessage".to_owned(), json!(received.status.canonical_reason().unwrap_or_default()));
+    }
+    whole
+}
+
+/// The JSON of a body, which is let go. What a server says about a failure need not be JSON: with `or_text` it is text then.
+fn json_of(received: &mut Received, or_text: bool) -> Result<Value, NodeError> {
     // A body in Unicode, as all JSON is to be, is not copied into a text first: it may be large.
-    if let Ok(value) = serde_json::from_slice(&body) {
+    if let Ok(value) = serde_json::from_slice(&received.body) {
+        received.body = Vec::new();
         return Ok(value);
     }
-    let text = decoded(headers, &body);
+    let text = decoded(received);
     match serde_json::from_str(&text) {
         Ok(value) => Ok(value),
         Err(_) if or_text => Ok(Value::String(text)),
         Err(_) => Err(NodeError::operation("the body of the answer is not valid JSON")
             .described("set the option Response Format to Text to take it as it is")),
     }
+}
+
+/// The body as expressions see it: JSON where it is, text otherwise.
+pub(super) fn body_value(received: &Received, format: Format) -> Value {
+    let text = decoded(received);
+    let is_json = match format {
+        Format::Json => true,
+        Format::Detect => detected(&media_type(&received.headers), &received.body) == Format::Json,
+        Format::Text | Format::File => false,
+    };
+    let parsed = if is_json { serde_json::from_str(&text).ok() } else { None };
+    parsed.unwrap_or(Value::String(text))
+}
+
+/// The item that stands for a request that failed, when the node goes on: what went wrong, and the status.
+pub(crate) fn failed_item(error: &NodeError, index: usize) -> Item {
+    let field = |name: &str| error.data.as_ref().and_then(|data| data.get(name));
+    let status = field("httpCode").and_then(Value::as_str).and_then(|code| code.parse::<u16>().ok());
+    let told = match status {
+        Some(status) => {
+            let body = match field("body") {
+                Some(Value::String(text)) => text.clone(),
+                Some(body) => values::stringify(body),
+                None => String::new(),
+            };
+            let code = if status < 500 { "ERR_BAD_REQUEST" } else { "ERR_BAD_RESPONSE" };
+            let message = format!("{status} - {}", values::stringify(&Value::String(body)));
+            json!({"message": message, "name": "AxiosError", "code": code, "status": status})
+        }
+        None => json!({"message": error.message, "name": error.kind.name(), "description": error.description}),
+    };
+    Item::new(JsonObject::from_iter([("error".to_owned(), told)])).paired_with(index)
 }
 
 /// The value as an item's JSON; what is no object is put in a field.
@@ -98,10 +143,10 @@ fn object(value: Value, property: &str) -> JsonObject {
 }
 
 /// The error for a status that tells of failure.
-fn refused(received: &Received, body: &[u8]) -> NodeError {
+pub(crate) fn refused(received: &Received) -> NodeError {
     let status = received.status;
     let host = received.url.host_str().unwrap_or_default();
-    let body = decoded(&received.headers, body);
+    let body = decoded(received);
     let excerpt: String = body.chars().take(EXCERPT_CHARS).collect();
     let mut error = NodeError::api(format!(
         "{} - {}: the server {host} refused the request",
@@ -122,10 +167,10 @@ fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// What a body of that media type is.
-fn detected(media_type: &str) -> Format {
+/// What a body of that media type is. An empty body is never JSON.
+fn detected(media_type: &str, body: &[u8]) -> Format {
     if media_type == "application/json" || media_type.ends_with("+json") {
-        return Format::Json;
+        return if body.is_empty() { Format::Text } else { Format::Json };
     }
     let kinds = [
         "image/",
@@ -157,19 +202,19 @@ fn detected(media_type: &str) -> Format {
 }
 
 /// The body as text, in the character set that the answer names.
-fn decoded(headers: &HeaderMap, body: &[u8]) -> String {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+pub(crate) fn decoded(received: &Received) -> String {
+    let content_type = received.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let named = content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
     });
     let encoding =
         named.and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes())).unwrap_or(encoding_rs::UTF_8);
-    encoding.decode(body).0.into_owned()
+    encoding.decode(&received.body).0.into_owned()
 }
 
 /// Headers by name; those that may come several times and cannot be joined are lists.
-fn headers_json(headers: &HeaderMap) -> Value {
+pub(super) fn headers_json(headers: &HeaderMap) -> Value {
     let mut fields = JsonObject::new();
     for name in headers.keys() {
         let values: Vec<String> =
@@ -181,9 +226,9 @@ fn headers_json(headers: &HeaderMap) -> Value {
 }
 
 /// What is said of the attachment that the body becomes.
-fn described(received: &Received, media_type: &str) -> BinaryData {
+pub(super) fn described(received: &Received) -> BinaryData {
     let file_name = disposition_name(&received.headers).or_else(|| url_name(&received.url));
-    kinds::described(file_name, media_type)
+    kinds::described(file_name, &media_type(&received.headers))
 }
 
 /// The name in `Content-Disposition`, without any folders.
@@ -215,11 +260,9 @@ fn bare_name(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::StatusCode;
-
     use super::*;
 
-    fn received(headers: &[(&'static str, &str)], url: &str) -> Received {
+    fn received(headers: &[(&'static str, &str)], url: &str, body: &[u8]) -> Received {
         Received {
             url: Url::parse(url).unwrap(),
             status: StatusCode::OK,
@@ -227,35 +270,33 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (reqwest::header::HeaderName::from_static(name), value.parse().unwrap()))
                 .collect(),
-            body: ReceivedBody::Whole(Vec::new()),
+            body: body.to_vec(),
+            file: None,
         }
     }
 
-    /// What is said of the attachment, as JSON.
-    fn described(headers: &[(&'static str, &str)], url: &str) -> Value {
-        let received = received(headers, url);
-        serde_json::to_value(super::described(&received, &media_type(&received.headers))).unwrap()
+    /// The attachment of an answer as JSON.
+    fn described(received: &Received) -> Value {
+        serde_json::to_value(super::described(received)).unwrap()
     }
 
     #[test]
     fn files_are_named_after_the_header_or_the_address() {
-        let by_url = described(&[("content-type", "image/png")], "http://h.example/a/pic.png");
+        let by_url = described(&received(&[("content-type", "image/png")], "http://h.example/a/pic.png", b"test"));
         assert_eq!(by_url["fileName"], json!("pic.png"));
         assert_eq!((&by_url["fileExtension"], &by_url["fileType"]), (&json!("png"), &json!("image")));
         let disposition = "attachment; filename=\"../x/photo.jpg\"";
-        let by_header = described(&[("content-disposition", disposition)], "http://h.example/d");
+        let by_header = described(&received(&[("content-disposition", disposition)], "http://h.example/d", b"x"));
         assert_eq!(by_header["fileName"], json!("photo.jpg"));
         assert_eq!(by_header["mimeType"], json!("image/jpeg"));
         let encoded = "attachment; filename*=UTF-8''na%C3%AFve.txt";
-        let by_header = described(&[("content-disposition", encoded)], "http://h.example/d");
+        let by_header = described(&received(&[("content-disposition", encoded)], "http://h.example/d", b"x"));
         assert_eq!(by_header["fileName"], json!("na\u{ef}ve.txt"));
     }
 
     #[test]
     fn the_character_set_is_the_answers() {
-        let latin = received(&[("content-type", "text/plain; charset=latin1")], "http://h.example/");
-        assert_eq!(decoded(&latin.headers, b"caf\xe9"), "caf\u{e9}");
-        let json = received(&[("content-type", "application/json; charset=latin1")], "http://h.example/");
-        assert_eq!(json_of(&json.headers, b"\"caf\xe9\"".to_vec(), false).unwrap(), json!("caf\u{e9}"));
+        let latin = received(&[("content-type", "text/plain; charset=latin1")], "http://h.example/", b"caf\xe9");
+        assert_eq!(decoded(&latin), "caf\u{e9}");
     }
 }

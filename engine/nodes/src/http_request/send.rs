@@ -3,61 +3,70 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use reqwest::header::HeaderName;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, TRANSFER_ENCODING,
 };
-use reqwest::{Client, Method, StatusCode, redirect};
-use timeloom_engine::node::{BinaryWriter, NodeError, OutboundPolicy, Services};
+use reqwest::{Client, ClientBuilder, Method, Proxy, StatusCode, redirect};
+use timeloom_engine::node::{Binaries, BinaryWriter, NodeError, OutboundPolicy};
 use url::Url;
 
+use super::auth::Authentication;
 use super::content::Content;
-use super::guard::{NotPublic, PublicResolver, Reach, reach, refusal};
-use super::request::Request;
+use super::guard::{NotPublic, PublicResolver, Reach, reach, refusal, resolves_publicly};
+use super::oauth::Tokens;
+use super::request::{Request, Transport};
 use super::respond::is_file;
 
 /// What came back.
-pub(super) struct Received {
+pub(crate) struct Received {
     /// Where the last hop led.
     pub url: Url,
     /// Status of the last hop.
     pub status: StatusCode,
     /// Headers of the last hop.
     pub headers: HeaderMap,
-    /// Body of the last hop.
-    pub body: ReceivedBody,
-}
-
-/// The body of an answer.
-pub(super) enum ReceivedBody {
-    /// In memory.
-    Whole(Vec<u8>),
-    /// On its way into an attachment.
-    File(BinaryWriter),
+    /// Body of the last hop; empty where it is in a file.
+    pub body: Vec<u8>,
+    /// The body on its way into an attachment, where the request asked for that.
+    pub file: Option<BinaryWriter>,
 }
 
 /// The clients, made when the first request is sent.
 #[derive(Default)]
-pub(super) struct Clients {
-    public: OnceLock<Client>,
-    open: OnceLock<Client>,
+pub(crate) struct Clients {
+    /// By reach, and by whether any certificate will do.
+    kept: [[OnceLock<Client>; 2]; 2],
 }
 
 impl Clients {
-    fn get(&self, reach: Reach) -> Result<Client, NodeError> {
-        let slot = match reach {
-            Reach::PublicOnly => &self.public,
-            Reach::Anywhere => &self.open,
-        };
+    fn get(&self, reach: Reach, transport: &Transport, policy: &OutboundPolicy) -> Result<Client, NodeError> {
+        if let Some(proxy) = &transport.proxy {
+            // The proxy is what is connected to: it is held to the same rules as any other host.
+            let reach = self::reach(proxy, policy)?;
+            let host = proxy.host_str().unwrap_or_default();
+            let proxy = Proxy::all(proxy.clone()).map_err(|error| failure(&error, host))?;
+            let client = builder(reach, transport.any_certificate).proxy(proxy).build();
+            return client.map_err(|error| failure(&error, host));
+        }
+        let [public, open] = &self.kept;
+        let slots = if reach == Reach::PublicOnly { public } else { open };
+        let slot = &slots[usize::from(transport.any_certificate)];
         if let Some(client) = slot.get() {
             return Ok(client.clone());
         }
-        // Redirects are followed here, hop by hop; a proxy of the environment would step around the checks.
-        let mut builder = Client::builder().redirect(redirect::Policy::none()).no_proxy();
-        if reach == Reach::PublicOnly {
-            builder = builder.dns_resolver(std::sync::Arc::new(PublicResolver));
-        }
-        let client = builder.build().map_err(|error| failure(&error, ""))?;
+        let client = builder(reach, transport.any_certificate).build().map_err(|error| failure(&error, ""))?;
         Ok(slot.get_or_init(|| client).clone())
+    }
+}
+
+/// Redirects are followed here, hop by hop; a proxy of the environment would step around the checks.
+fn builder(reach: Reach, any_certificate: bool) -> ClientBuilder {
+    let builder = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+    let builder = builder.danger_accept_invalid_certs(any_certificate);
+    match reach {
+        Reach::PublicOnly => builder.dns_resolver(std::sync::Arc::new(PublicResolver)),
+        Reach::Anywhere => builder,
     }
 }
 
@@ -65,10 +74,10 @@ impl Clients {
 ///
 /// # Errors
 /// [`NodeError`] when an address is refused, a limit is met, or no answer comes.
-pub(super) async fn send(clients: &Clients, request: &Request, services: &Services) -> Result<Received, NodeError> {
-    let policy = &services.outbound;
-    let longest = request.timeout.map_or(policy.request_time_max, |timeout| timeout.min(policy.request_time_max));
-    match tokio::time::timeout(longest, hops(clients, request, services)).await {
+pub(crate) async fn send(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> Result<Received, NodeError> {
+    let longest =
+        request.transport.timeout.map_or(policy.request_time_max, |timeout| timeout.min(policy.request_time_max));
+    match tokio::time::timeout(longest, hops(clients, request, policy)).await {
         Ok(received) => received,
         Err(_) => Err(too_slow(&request.url, longest)),
     }
@@ -80,6 +89,46 @@ fn too_slow(url: &Url, longest: Duration) -> NodeError {
         .described("raise the Timeout option, or set the node to retry on failure")
 }
 
+/// Sends requests with what proves who asks, and renews tokens that have run out.
+#[derive(Default)]
+pub(crate) struct Sender {
+    clients: Clients,
+    tokens: Tokens,
+}
+
+impl Sender {
+    /// Sends `request`; once more with a renewed token where the first was refused.
+    ///
+    /// # Errors
+    /// As [`send`]; also when no token can be had.
+    pub async fn send(
+        &self,
+        authentication: &Authentication,
+        request: Request,
+        policy: &OutboundPolicy,
+    ) -> Result<Received, NodeError> {
+        let request = authentication.applied(request)?;
+        if let Some(login) = &authentication.login {
+            let received = send(&self.clients, &request, policy).await?;
+            let asked = received.status == StatusCode::UNAUTHORIZED && received.url.origin() == request.url.origin();
+            return match login.answer(&received.headers, &request).filter(|_| asked) {
+                Some(proof) => send(&self.clients, &Authentication::proved(proof, request)?, policy).await,
+                None => Ok(received),
+            };
+        }
+        let Some(oauth) = &authentication.oauth else { return send(&self.clients, &request, policy).await };
+        let token = self.tokens.current(oauth, &self.clients, policy).await?;
+        let received = send(&self.clients, &Authentication::with_token(&token, request.clone())?, policy).await?;
+        if received.status != StatusCode::UNAUTHORIZED {
+            return Ok(received);
+        }
+        match self.tokens.renewed(oauth, &self.clients, policy).await? {
+            Some(token) => send(&self.clients, &Authentication::with_token(&token, request)?, policy).await,
+            None => Ok(received),
+        }
+    }
+}
+
 /// What the next hop is to be.
 struct Hop {
     method: Method,
@@ -88,43 +137,47 @@ struct Hop {
     body: Option<Content>,
 }
 
-async fn hops(clients: &Clients, request: &Request, services: &Services) -> Result<Received, NodeError> {
+async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> Result<Received, NodeError> {
     let mut hop = Hop {
         method: request.method.clone(),
         url: request.url.clone(),
         headers: request.headers.clone(),
         body: request.body.clone(),
     };
-    let policy = &services.outbound;
     let mut followed = 0;
     loop {
-        let client = clients.get(reach(&hop.url, policy)?)?;
+        let reach = reach(&hop.url, policy)?;
+        let client = clients.get(reach, &request.transport, policy)?;
+        if request.transport.proxy.is_some() && reach == Reach::PublicOnly {
+            resolves_publicly(&hop.url).await?;
+        }
         let host = hop.url.host_str().unwrap_or_default().to_owned();
         let mut outgoing = client.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
         if let Some(body) = &hop.body {
-            let (body, length) = body.body(&services.binaries)?;
+            let (body, length) = body.body()?;
+            outgoing = outgoing.body(body);
             // A body whose length is told is one that every server takes.
-            outgoing = length
-                .into_iter()
-                .fold(outgoing.body(body), |outgoing, length| outgoing.header(CONTENT_LENGTH, length));
+            if let Some(length) = length {
+                outgoing = outgoing.header(CONTENT_LENGTH, length);
+            }
         }
         let response = outgoing.send().await.map_err(|error| failure(&error, &host))?;
-        if let Some(target) = redirect_target(&response, &hop.url).filter(|_| request.redirects_max > 0) {
-            if followed == request.redirects_max {
+        if let Some(target) = redirect_target(&response, &hop.url).filter(|_| request.transport.redirects_max > 0) {
+            if followed == request.transport.redirects_max {
                 let message = format!("the request to {host} was redirected more than {followed} times");
                 return Err(NodeError::api(message));
             }
             followed += 1;
-            hop = next_hop(hop, response.status(), target);
+            hop = next_hop(hop, response.status(), target, &request.secret_headers);
             continue;
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = if is_file(status, &headers, &request.answer) {
-            ReceivedBody::File(store_body(response, services, &host).await?)
-        } else {
-            ReceivedBody::Whole(read_body(response, policy, &host).await?)
+        let into = request.transport.into_file.as_ref().filter(|into| is_file(status, &headers, &into.answer));
+        let (body, file) = match into {
+            Some(into) => (Vec::new(), Some(store_body(response, &into.binaries, policy, &host).await?)),
+            None => (read_body(response, policy, &host).await?, None),
         };
-        return Ok(Received { url: hop.url, status, headers, body });
+        return Ok(Received { url: hop.url, status, headers, body, file });
     }
 }
 
@@ -137,7 +190,7 @@ fn redirect_target(response: &reqwest::Response, base: &Url) -> Option<Url> {
 
 /// The hop to `target`: as browsers do, POST becomes GET unless the status keeps the method; what is secret stays
 /// with the host it was meant for.
-fn next_hop(mut hop: Hop, status: StatusCode, target: Url) -> Hop {
+fn next_hop(mut hop: Hop, status: StatusCode, target: Url, secret_headers: &[HeaderName]) -> Hop {
     let keeps_method = matches!(status.as_u16(), 307 | 308) || matches!(hop.method, Method::GET | Method::HEAD);
     if status.as_u16() == 303 && hop.method != Method::HEAD || !keeps_method {
         hop.method = Method::GET;
@@ -150,6 +203,9 @@ fn next_hop(mut hop: Hop, status: StatusCode, target: Url) -> Hop {
         == (target.scheme(), target.host_str(), target.port_or_known_default());
     if !same_origin {
         for name in [AUTHORIZATION, COOKIE] {
+            hop.headers.remove(name);
+        }
+        for name in secret_headers {
             hop.headers.remove(name);
         }
     }
@@ -173,12 +229,13 @@ async fn read_body(mut response: reqwest::Response, policy: &OutboundPolicy, hos
 /// Takes the body into an attachment, past the memory.
 async fn store_body(
     mut response: reqwest::Response,
-    services: &Services,
+    binaries: &Binaries,
+    policy: &OutboundPolicy,
     host: &str,
 ) -> Result<BinaryWriter, NodeError> {
-    let bytes_max = services.outbound.file_bytes_max;
+    let bytes_max = policy.file_bytes_max;
     told_length(&response, bytes_max, host)?;
-    let mut writer = services.binaries.writer(bytes_max);
+    let mut writer = binaries.writer(bytes_max);
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error, host))? {
         if writer.bytes() + chunk.len() > bytes_max {
             return Err(too_large(host, bytes_max));
@@ -221,8 +278,6 @@ fn failure(error: &reqwest::Error, host: &str) -> NodeError {
 
 #[cfg(test)]
 mod tests {
-    use timeloom_engine::node::Binaries;
-
     use super::*;
 
     fn hop(method: Method) -> Hop {
@@ -235,19 +290,22 @@ mod tests {
     #[test]
     fn a_redirected_post_becomes_a_get_unless_the_status_keeps_it() {
         let target = Url::parse("http://a.example/y").unwrap();
-        let found = next_hop(hop(Method::POST), StatusCode::FOUND, target.clone());
+        let found = next_hop(hop(Method::POST), StatusCode::FOUND, target.clone(), &[]);
         assert!(found.method == Method::GET && found.body.is_none());
         assert!(!found.headers.contains_key(CONTENT_TYPE) && found.headers.contains_key(AUTHORIZATION));
-        let kept = next_hop(hop(Method::POST), StatusCode::TEMPORARY_REDIRECT, target);
-        let body = kept.body.unwrap().whole(&Binaries::in_memory());
-        assert_eq!((kept.method, body), (Method::POST, b"body".to_vec()));
+        let kept = next_hop(hop(Method::POST), StatusCode::TEMPORARY_REDIRECT, target, &[]);
+        assert_eq!((kept.method, kept.body.unwrap().whole()), (Method::POST, b"body".to_vec()));
     }
 
     #[test]
     fn secrets_stay_with_their_host() {
         for target in ["http://b.example/", "https://a.example/", "http://a.example:81/"] {
-            let next = next_hop(hop(Method::GET), StatusCode::FOUND, Url::parse(target).unwrap());
+            let secret = HeaderName::from_static("x-key");
+            let mut first = hop(Method::GET);
+            first.headers.insert(secret.clone(), "secret".parse().unwrap());
+            let next = next_hop(first, StatusCode::FOUND, Url::parse(target).unwrap(), std::slice::from_ref(&secret));
             assert!(!next.headers.contains_key(AUTHORIZATION), "{target}");
+            assert!(!next.headers.contains_key(secret) && next.headers.contains_key(CONTENT_TYPE), "{target}");
         }
     }
 }

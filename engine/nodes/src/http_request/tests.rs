@@ -12,35 +12,62 @@ use super::HttpRequest;
 use crate::testing::{Bench, json_of, pairs_of};
 
 /// Answers requests on a local port and keeps what it was sent.
-struct Server {
+pub(crate) struct Server {
     port: u16,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     /// Answers each request with what `answer` gives for its first line.
-    fn start(answer: impl Fn(&str) -> String + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    pub(crate) fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self::start_with_request(move |request| answer(request.lines().next().unwrap_or_default()))
+    }
+
+    /// Answers each request with what `answer` gives for the whole of it.
+    pub(crate) fn start_with_request(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self::serve(TcpListener::bind("127.0.0.1:0").unwrap(), answer, false)
+    }
+
+    /// The same on a listener that is there already, for the first line.
+    fn on(listener: TcpListener, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self::serve(listener, move |request| answer(request.lines().next().unwrap_or_default()), false)
+    }
+
+    /// Answers requests at once, each on a thread of its own.
+    fn start_concurrent(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        let answer = move |request: &str| answer(request.lines().next().unwrap_or_default());
+        Self::serve(TcpListener::bind("127.0.0.1:0").unwrap(), answer, true)
+    }
+
+    fn serve(listener: TcpListener, answer: impl Fn(&str) -> String + Send + Sync + 'static, concurrent: bool) -> Self {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&seen);
+        let answer = Arc::new(answer);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
-                let request = read_request(&mut stream);
-                let line = request.lines().next().unwrap_or_default().to_owned();
-                kept.lock().unwrap().push(request);
-                let _ = stream.write_all(answer(&line).as_bytes());
+                let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
+                let mut exchange = move || {
+                    let request = read_request(&mut stream);
+                    kept.lock().unwrap().push(request.clone());
+                    let _ = stream.write_all(answer(&request).as_bytes());
+                };
+                if concurrent {
+                    std::thread::spawn(exchange);
+                } else {
+                    exchange();
+                }
             }
         });
         Self { port, seen }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -64,12 +91,12 @@ fn read_request(stream: &mut TcpStream) -> String {
     }
 }
 
-fn reply(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn reply(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}")
 }
 
-fn json_reply(body: &Value) -> String {
+pub(crate) fn json_reply(body: &Value) -> String {
     reply("200 OK", "content-type: application/json\r\n", &body.to_string())
 }
 
@@ -87,7 +114,8 @@ async fn each_item_is_one_request_with_its_own_key() {
     assert_eq!(json_of(&output, 0), json!([{"line": "GET /things/1 HTTP/1.1"}, {"line": "GET /things/2 HTTP/1.1"}]));
     assert_eq!(pairs_of(&output), json!([{"item": 0}, {"item": 1}]));
     let seen = server.seen();
-    assert!(seen[0].contains("idempotency-key: key-1-0") && seen[1].contains("idempotency-key: key-1-1"));
+    let sent = |path: &str, key: &str| seen.iter().any(|request| request.contains(path) && request.contains(key));
+    assert!(sent("/things/1 ", "idempotency-key: key-1-0") && sent("/things/2 ", "idempotency-key: key-1-1"));
 }
 
 #[tokio::test]
@@ -200,7 +228,9 @@ async fn a_failed_status_is_an_error_unless_it_may_not_be() {
     assert_eq!(error.message, "404 - Not Found: the server 127.0.0.1 refused the request");
     assert_eq!(error.data.unwrap(), json!({"httpCode": "404", "body": {"why": "gone"}}));
     let mut going_on = Bench::new(&node, 4.2, json!({"url": url})).input(json!([{}])).continue_on_fail();
-    assert!(output(&mut going_on).await[0]["error"].as_str().unwrap().starts_with("404 - Not Found"));
+    let failed = &output(&mut going_on).await[0]["error"];
+    assert_eq!((&failed["status"], &failed["code"]), (&json!(404), &json!("ERR_BAD_REQUEST")));
+    assert_eq!(failed["message"], json!("404 - \"{\\\"why\\\":\\\"gone\\\"}\""));
     let options = json!({"response": {"response": {"neverError": true, "fullResponse": true}}});
     let answer = output(&mut Bench::new(&node, 4.2, json!({"url": url, "options": options})).input(json!([{}]))).await;
     assert_eq!((&answer[0]["statusCode"], &answer[0]["body"]), (&json!(404), &json!({"why": "gone"})));
@@ -265,21 +295,233 @@ async fn answers_are_limited_in_size_and_time() {
 }
 
 #[tokio::test]
-async fn what_is_not_available_is_refused() {
+async fn what_cannot_be_sent_is_refused() {
     let node = HttpRequest::default();
+    let header = |name: &str, value: &str| {
+        let parameters = json!({"parameters": [{"name": name, "value": value}]});
+        json!({"url": "http://127.0.0.1:1/", "sendHeaders": true, "headerParameters": parameters})
+    };
     for (parameters, part) in [
-        (json!({"authentication": "genericCredentialType"}), "credentials are not available yet"),
-        (
-            json!({"options": {"pagination": {"pagination": {"paginationMode": "updateAParameterInEachRequest"}}}}),
-            "pagination is not",
-        ),
+        (json!({"url": "http://127.0.0.1:1/", "authentication": "genericCredentialType"}), "no credential type"),
         (json!({"url": ""}), "the URL is missing"),
         (json!({"url": "example.org"}), "is not a URL"),
         (json!({"url": "ftp://example.org/"}), "use http or https"),
+        (json!({"url": "http://127.0.0.1:1/", "method": "GET / HTTP/1.1\r\nX: 1"}), "is not an HTTP method"),
+        (header("X-Own", "a\r\nX-Injected: 1"), "the value of header 'X-Own' is not allowed"),
+        (header("X\r\nX-Injected", "a"), "the name of header 'X\\r\\nX-Injected' is not allowed"),
     ] {
         let error = Bench::new(&node, 4.2, parameters).input(json!([{}])).run_effect().await.unwrap_err();
         assert!(error.message.contains(part), "{}", error.message);
     }
+}
+
+/// Answers `/users` with pages of a list of 15, as `skip` and `limit` of the query, or of the body, say.
+fn users(request: &str, url: &str) -> String {
+    let number = |name: &str| {
+        let rest = request.split_once(&format!("{name}="))?.1;
+        rest.split(|character: char| !character.is_ascii_digit()).next()?.parse::<usize>().ok()
+    };
+    let (skip, limit) = (number("skip").unwrap_or(0), number("limit").unwrap_or(10));
+    let users: Vec<Value> = (skip..(skip + limit).min(15)).map(|id| json!({ "id": id })).collect();
+    let status = if users.is_empty() { "404 Not Found" } else { "200 OK" };
+    let next = format!("next-url: {url}/users?skip={}&limit={limit}\r\n", skip + limit);
+    let headers = format!("content-type: application/json\r\n{next}");
+    reply(status, &headers, &Value::Array(users).to_string())
+}
+
+fn paged(server: &Server, pagination: Value) -> Value {
+    let query = json!({"parameters": [{"name": "limit", "value": "4"}]});
+    json!({
+        "url": server.url("/users"), "sendQuery": true, "queryParameters": query,
+        "options": {"pagination": {"pagination": pagination}},
+    })
+}
+
+fn user_server() -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    Server::on(listener, move |line| users(line, &url))
+}
+
+#[tokio::test]
+async fn pages_are_turned_by_a_parameter_until_one_is_empty() {
+    let server = user_server();
+    let node = HttpRequest::default();
+    let pagination = json!({
+        "parameters": {"parameters": [{"type": "qs", "name": "skip", "value": "={{ $pageCount }}0"}]},
+        "paginationCompleteWhen": "receiveSpecificStatusCodes", "statusCodesWhenComplete": "404, 410",
+    });
+    let output = Bench::new(&node, 4.2, paged(&server, pagination)).input(json!([{}])).run_effect().await.unwrap();
+    let ids: Vec<u64> = output.outputs[0].iter().map(|item| item.json["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, [0, 1, 2, 3, 10, 11, 12, 13]);
+    assert_eq!(output.outputs[0].last().unwrap().paired_item, output.outputs[0][0].paired_item);
+    let keys: Vec<bool> = ["key-1-0\r", "key-1-0-1\r", "key-1-0-2\r"]
+        .iter()
+        .zip(server.seen())
+        .map(|(key, seen)| seen.contains(key))
+        .collect();
+    assert_eq!(keys, [true; 3]);
+}
+
+#[tokio::test]
+async fn pages_are_turned_by_the_address_that_the_answer_names() {
+    let server = user_server();
+    let node = HttpRequest::default();
+    let next = json!({
+        "paginationMode": "responseContainsNextURL", "nextURL": "={{ $response.headers[\"next-url\"] }}",
+        "limitPagesFetched": true, "maxRequests": 2,
+    });
+    let output = output(&mut Bench::new(&node, 4.2, paged(&server, next)).input(json!([{}]))).await;
+    assert_eq!(output.as_array().unwrap().len(), 8);
+    let seen = server.seen();
+    assert!(seen[0].starts_with("GET /users?limit=4 ") && seen[1].contains("skip=4"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn pagination_ends_at_failures_and_when_nothing_changes() {
+    let server = Server::start(|line| match line.contains("/down") {
+        true => reply("500 Internal Server Error", "", "broken"),
+        false => json_reply(&json!({"same": true})),
+    });
+    let node = HttpRequest::default();
+    let parameters = |path: &str| {
+        json!({
+            "url": server.url(path),
+            "options": {"pagination": {"pagination": {
+                "parameters": {"parameters": [{"type": "qs", "name": "page", "value": "={{ $pageCount }}"}]},
+            }}},
+        })
+    };
+    let same = Bench::new(&node, 4.2, parameters("/same")).input(json!([{}])).run_effect().await.unwrap_err();
+    assert!(same.message.contains("5 pages in a row were the same"), "{}", same.message);
+    assert_eq!(server.seen().len(), 5);
+    let down = Bench::new(&node, 4.2, parameters("/down")).input(json!([{}])).run_effect().await.unwrap_err();
+    assert!(down.message.starts_with("500"), "{}", down.message);
+    let nothing = json!({"url": server.url("/"), "options": {"pagination": {"pagination": {}}}});
+    let refused = Bench::new(&node, 4.2, nothing).input(json!([{}])).run_effect().await.unwrap_err();
+    assert!(refused.message.contains("changes no parameter"), "{}", refused.message);
+}
+
+#[tokio::test]
+async fn requests_of_a_batch_run_at_once_and_keep_their_order() {
+    // The server answers only when all four requests are there: one after the other, none would be answered.
+    let gate = Arc::new(std::sync::Barrier::new(4));
+    let server = Server::start_concurrent(move |line| {
+        gate.wait();
+        json_reply(&json!({"line": line.split(' ').nth(1)}))
+    });
+    let node = HttpRequest::default();
+    let url = format!("={}", server.url("/{{ $itemIndex }}"));
+    let mut bench = Bench::new(&node, 4.2, json!({"url": url})).input(json!([{}, {}, {}, {}]));
+    assert_eq!(output(&mut bench).await, json!([{"line": "/0"}, {"line": "/1"}, {"line": "/2"}, {"line": "/3"}]));
+}
+
+#[tokio::test]
+async fn credentials_prove_who_asks_and_stay_with_their_host() {
+    let server = Server::start(|_| json_reply(&json!({})));
+    let node = HttpRequest::default();
+    let sent = async |kind: &str, fields: Value| {
+        let parameters =
+            json!({"url": server.url("/?a=1"), "authentication": "genericCredentialType", "genericAuthType": kind});
+        let mut bench = Bench::new(&node, 4.2, parameters).input(json!([{}])).credential(kind, fields);
+        bench.run_effect().await.unwrap();
+        server.seen().pop().unwrap()
+    };
+    let basic = sent("httpBasicAuth", json!({"user": "ada", "password": "pass"})).await;
+    assert!(basic.contains("authorization: Basic YWRhOnBhc3M="), "{basic}");
+    let bearer = sent("httpBearerAuth", json!({"token": "t1"})).await;
+    assert!(bearer.contains("authorization: Bearer t1"), "{bearer}");
+    let header = sent("httpHeaderAuth", json!({"name": "X-Key", "value": "k1"})).await;
+    assert!(header.contains("x-key: k1"), "{header}");
+    let query = sent("httpQueryAuth", json!({"name": "key", "value": "k 2"})).await;
+    assert!(query.starts_with("GET /?a=1&key=k+2 "), "{query}");
+    let custom = sent("httpCustomAuth", json!({"json": "{\"headers\": {\"X-A\": \"1\"}, \"qs\": {\"b\": 2}}"})).await;
+    assert!(custom.starts_with("GET /?a=1&b=2 ") && custom.contains("x-a: 1"), "{custom}");
+    let old = json!({"url": server.url("/"), "authentication": "headerAuth"});
+    let mut old = Bench::new(&node, 1.0, old).input(json!([{}]));
+    old = old.credential("httpHeaderAuth", json!({"name": "X-Old", "value": "o"}));
+    old.run_effect().await.unwrap();
+    assert!(server.seen().pop().unwrap().contains("x-old: o"));
+    let lacking = json!({
+        "url": server.url("/"), "authentication": "predefinedCredentialType", "nodeCredentialType": "githubApi",
+    });
+    let error = Bench::new(&node, 4.2, lacking).input(json!([{}])).run_effect().await.unwrap_err();
+    assert_eq!(error.message, "the node names no credential of type 'githubApi': choose one in the node");
+}
+
+#[tokio::test]
+async fn a_challenge_is_answered_without_sending_the_password() {
+    let server =
+        Server::start_with_request(|request| match request.contains("authorization: Digest username=\"ada\"") {
+            true => json_reply(&json!({"ok": true})),
+            false => {
+                reply("401 Unauthorized", "www-authenticate: Digest realm=\"r\", qop=\"auth\", nonce=\"n1\"\r\n", "")
+            }
+        });
+    let node = HttpRequest::default();
+    let parameters = json!({
+        "url": server.url("/x?a=1"), "authentication": "genericCredentialType", "genericAuthType": "httpDigestAuth",
+    });
+    let credential = json!({"user": "ada", "password": "secret"});
+    let mut bench = Bench::new(&node, 4.2, parameters).input(json!([{}])).credential("httpDigestAuth", credential);
+    assert_eq!(output(&mut bench).await, json!([{"ok": true}]));
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2);
+    assert!(seen[1].contains("uri=\"/x?a=1\"") && !seen[1].contains("secret"), "{}", seen[1]);
+}
+
+#[tokio::test]
+async fn tokens_that_ran_out_are_renewed_once() {
+    let server = Server::start_with_request(|request| {
+        if request.starts_with("POST /token") {
+            assert!(request.ends_with("refresh_token=r1&grant_type=refresh_token&client_id=id&client_secret=s"));
+            return json_reply(&json!({"access_token": "new", "refresh_token": "r2"}));
+        }
+        match request.contains("authorization: Bearer new") {
+            true => json_reply(&json!({"ok": true})),
+            false => reply("401 Unauthorized", "", ""),
+        }
+    });
+    let node = HttpRequest::default();
+    let fields = json!({
+        "accessTokenUrl": server.url("/token"), "clientId": "id", "clientSecret": "s", "authentication": "body",
+        "oauthTokenData": {"access_token": "old", "refresh_token": "r1"},
+    });
+    let parameters = json!({
+        "url": server.url("/"), "authentication": "genericCredentialType", "genericAuthType": "oAuth2Api",
+    });
+    let mut bench = Bench::new(&node, 4.2, parameters).input(json!([{}])).credential("oAuth2Api", fields);
+    assert_eq!(output(&mut bench).await, json!([{"ok": true}]));
+    assert_eq!(output(&mut bench).await, json!([{"ok": true}]));
+    let lines: Vec<String> = server.seen().iter().map(|request| request.lines().next().unwrap().to_owned()).collect();
+    assert_eq!(lines, ["GET / HTTP/1.1", "POST /token HTTP/1.1", "GET / HTTP/1.1", "GET / HTTP/1.1"]);
+}
+
+#[tokio::test]
+async fn a_proxy_is_sent_the_whole_address_and_held_to_the_same_rules() {
+    let server = Server::start(|line| json_reply(&json!({"line": line})));
+    let node = HttpRequest::default();
+    let through = |proxy: String| json!({"url": "http://8.8.8.8/x", "options": {"proxy": proxy}});
+    let mut bench = Bench::new(&node, 4.2, through(server.url(""))).input(json!([{}]));
+    assert_eq!(output(&mut bench).await, json!([{"line": "GET http://8.8.8.8/x HTTP/1.1"}]));
+    bench.services.outbound.allow_private = false;
+    let refused = bench.run_effect().await.unwrap_err();
+    assert!(refused.message.contains("'127.0.0.1' are refused"), "{}", refused.message);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_name_of_this_machine_is_refused() {
+    let other = Server::start(|_| json_reply(&json!({"secret": true})));
+    let location = format!("location: http://localhost:{}/\r\n", other.port);
+    let server = Server::start(move |_| reply("302 Found", &location, ""));
+    let node = HttpRequest::default();
+    let mut bench = Bench::new(&node, 4.2, json!({"url": server.url("/")})).input(json!([{}]));
+    bench.services.outbound.allow_private = false;
+    bench.services.outbound.allowed_hosts = BTreeSet::from([format!("127.0.0.1:{}", server.port)]);
+    let refused = bench.run_effect().await.unwrap_err();
+    assert!(refused.message.contains("'localhost' are refused"), "{}", refused.message);
+    assert!(other.seen().is_empty());
 }
 
 #[tokio::test]

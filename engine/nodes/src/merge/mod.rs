@@ -4,6 +4,7 @@
 
 mod by_fields;
 mod by_position;
+mod by_sql;
 mod clash;
 mod legacy;
 mod matching;
@@ -18,7 +19,11 @@ use crate::describe::{optional, ports};
 use crate::values;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("mode", ParameterKind::Text, "append, combine or chooseBranch; version 1 has further modes."),
+    optional(
+        "mode",
+        ParameterKind::Text,
+        "append, combine, combineBySql or chooseBranch; version 1 has further modes.",
+    ),
     optional("numberInputs", ParameterKind::Number, "From version 3: how many inputs there are."),
     optional(
         "combinationMode",
@@ -39,6 +44,7 @@ const PARAMETERS: &[ParameterDefinition] = &[
         "Which items are given.",
     ),
     optional("outputDataFrom", ParameterKind::Options(&["both", "input1", "input2"]), "Whose fields are given."),
+    optional("query", ParameterKind::Text, "Mode combineBySql: the query; the inputs are input1, input2 and so on."),
     optional("output", ParameterKind::Text, "Mode chooseBranch: what is given."),
     optional("useDataOfInput", ParameterKind::Number, "Mode chooseBranch: number of the input, the first is 1."),
     optional("propertyName1", ParameterKind::Text, "Version 1: field of input 1 that is compared."),
@@ -101,8 +107,7 @@ impl PureNode for Merge {
             "append" => Ok(NodeOutput::single(inputs(run).into_iter().flatten().collect())),
             "combine" => combine(run).map(NodeOutput::single),
             "chooseBranch" => choose_branch(run).map(NodeOutput::single),
-            "combineBySql" => Err(NodeError::operation("merging by SQL query is not supported here")
-                .described("combine by matching fields, or merge in a Code node")),
+            "combineBySql" if run.version() >= 3.0 => by_sql::run(run).map(NodeOutput::single),
             other => Err(unknown("mode", other)),
         }
     }

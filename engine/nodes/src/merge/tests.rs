@@ -128,9 +128,3 @@ fn version_1_merges_by_index_and_key() {
     assert_eq!(output(json!({"mode": "passThrough", "output": "input2"})), towns());
     assert_eq!(output(json!({"mode": "wait"})), json!([{}]));
 }
-
-#[test]
-fn sql_is_refused_in_plain_words() {
-    let mut sql = bench(3.2, json!({"mode": "combineBySql", "query": "select 1"}), json!([]), json!([]));
-    assert_eq!(sql.failure(), "merging by SQL query is not supported here");
-}

@@ -6,7 +6,8 @@
 
 mod aggregate;
 mod compare_datasets;
-mod fields;
+pub(crate) mod fields;
+mod history;
 mod item_lists;
 mod limit;
 mod remove_duplicates;

@@ -1,25 +1,42 @@
 //! Remove Duplicates: keeps the first of the items that are alike.
 //!
-//! Comparing with earlier executions needs a history that this node does not have; it says so.
+//! Comparing with earlier executions asks the deployment's memory, see [`history`](super::history).
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, Items, JsonObject};
-use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs};
 
-use super::Dialect;
 use super::fields::{dots, name_list, passed_on};
+use super::{Dialect, history};
 use crate::describe::{ONE_TO_ONE, optional};
 use crate::values;
 
 const PARAMETERS: &[ParameterDefinition] = &[
     optional(
         "operation",
-        ParameterKind::Options(&["removeDuplicateInputItems"]),
+        ParameterKind::Options(&[
+            "removeDuplicateInputItems",
+            "removeItemsSeenInPreviousExecutions",
+            "clearDeduplicationHistory",
+        ]),
         "What to compare with; version 2 alone has it.",
     ),
+    optional(
+        "logic",
+        ParameterKind::Options(&[
+            "removeItemsWithAlreadySeenKeyValues",
+            "removeItemsUpToStoredIncrementalKey",
+            "removeItemsUpToStoredDate",
+        ]),
+        "What counts as seen in earlier executions.",
+    ),
+    optional("dedupeValue", ParameterKind::Text, "What tells an item from others, across executions."),
+    optional("incrementalDedupeValue", ParameterKind::Number, "A number that rises from item to item."),
+    optional("dateDedupeValue", ParameterKind::Text, "A date that rises from item to item."),
     optional(
         "compare",
         ParameterKind::Options(&["allFields", "allFieldsExcept", "selectedFields"]),
@@ -27,7 +44,7 @@ const PARAMETERS: &[ParameterDefinition] = &[
     ),
     optional("fieldsToCompare", ParameterKind::Text, "The fields, for `selectedFields`."),
     optional("fieldsToExclude", ParameterKind::Text, "The fields, for `allFieldsExcept`."),
-    optional("options", ParameterKind::Structure, "`disableDotNotation`, `removeOtherFields`."),
+    optional("options", ParameterKind::Structure, "`disableDotNotation`, `removeOtherFields`, `scope`, `historySize`."),
 ];
 
 /// Remove Duplicates.
@@ -46,6 +63,12 @@ impl NodeType for RemoveDuplicates {
         }
     }
 
+    fn shape(&self, node: &Node) -> NodeShape {
+        let operation = node.parameters.get("operation").and_then(Value::as_str);
+        let splits = node.type_version >= 2.0 && operation == Some("removeItemsSeenInPreviousExecutions");
+        NodeShape { inputs: 1, outputs: if splits { 2 } else { 1 }, required_inputs: RequiredInputs::Any }
+    }
+
     fn behaviour(&self) -> Behaviour<'_> {
         Behaviour::Pure(self)
     }
@@ -54,11 +77,10 @@ impl NodeType for RemoveDuplicates {
 impl PureNode for RemoveDuplicates {
     fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         if run.version() >= 2.0 {
-            let operation = run.text("operation", 0, "removeDuplicateInputItems")?;
-            if operation != "removeDuplicateInputItems" {
-                let message = "comparing with items of earlier executions is not available yet";
-                return Err(NodeError::operation(message)
-                    .described("choose the operation that compares the items of the current input"));
+            match run.text("operation", 0, "removeDuplicateInputItems")?.as_str() {
+                "removeItemsSeenInPreviousExecutions" => return history::unseen(run),
+                "clearDeduplicationHistory" => return history::clear(run),
+                _ => {}
             }
         }
         let null_has_any_type = run.version() > 1.0;
@@ -212,12 +234,5 @@ mod tests {
         let with_null = json!([{"a": 1}, {"a": null}]);
         assert_eq!(Bench::new(&RemoveDuplicates, 2.0, json!({})).input(with_null.clone()).output(), with_null);
         Bench::new(&RemoveDuplicates, 1.0, json!({})).input(with_null).failure();
-    }
-
-    #[test]
-    fn history_is_refused() {
-        let parameters = json!({"operation": "removeItemsSeenInPreviousExecutions"});
-        let message = Bench::new(&RemoveDuplicates, 2.0, parameters).input(json!([{}])).failure();
-        assert!(message.contains("not available yet"));
     }
 }

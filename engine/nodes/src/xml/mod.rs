@@ -60,6 +60,22 @@ impl PureNode for Xml {
     }
 }
 
+/// The data in an XML text, every child in a list, attributes apart: the shape that feeds are read in.
+pub(crate) fn in_lists(text: &str) -> Result<Value, NodeError> {
+    let how = parse::Options {
+        attributes_key: "$".to_owned(),
+        text_key: "_".to_owned(),
+        arrays: true,
+        root: true,
+        ignore_attributes: false,
+        merge_attributes: false,
+        collapse: false,
+        lower_names: false,
+        trim: false,
+    };
+    parse::document(text, &how)
+}
+
 fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObject, NodeError> {
     let property = run.text("dataPropertyName", index, "data")?;
     let attributes_key = run.text("options.attrkey", index, "$")?;

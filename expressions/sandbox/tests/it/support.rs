@@ -55,6 +55,7 @@ pub fn scope(json: Value) -> Scope {
         },
         vars: Arc::new(json!({ "region": "eu" }).as_object().unwrap().clone()),
         env: Arc::new(json!({ "STAGE": "dev" }).as_object().unwrap().clone()),
+        additional: Arc::default(),
         nodes: Arc::new(NoNodes),
     }
 }

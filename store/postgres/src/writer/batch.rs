@@ -14,7 +14,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::connection::Connection;
-use super::{Failure, Request, Writer, streams};
+use super::{Failure, Request, Settings, Writer, streams};
 use crate::columns::Rows;
 use crate::recorded::{JsonText, signed, unsigned};
 
@@ -76,6 +76,11 @@ impl Writer {
         let Stage { rows, events, .. } = stage;
         match events.last() {
             Some(last) => write(connection, &rows, last).await?,
+            // What is answered again may have been relaxed the first time. The lock of the head is enough to be committed, and
+            // with a commit everything before it is on the disk.
+            None if durability == Durability::Strict && answers.iter().flatten().any(|answer| answer.repeated) => {
+                connection.client.batch_execute("COMMIT").await?;
+            }
             None => connection.client.batch_execute("ROLLBACK").await?,
         }
         Ok(Written { end_before, events, answers })
@@ -83,9 +88,11 @@ impl Writer {
 
     /// What the batch will survive: one event that must be strict makes all of it strict.
     fn durability(&self, requests: &[Request]) -> Durability {
-        let mut each = requests.iter().map(|request| self.settings.durability.of(&request.append.stream.category));
-        let relaxed = each.clone().find(|durability| *durability != Durability::Strict);
-        relaxed.filter(|_| each.all(|durability| durability != Durability::Strict)).unwrap_or(Durability::Strict)
+        let Settings { durability, loss_ms_max, .. } = self.settings;
+        if requests.iter().any(|request| durability.is_strict_for(&request.append)) {
+            return Durability::Strict;
+        }
+        Durability::Relaxed { loss_ms_max }
     }
 
     /// Locks the head and reads what the requests need to know, in one round trip as a rule.

@@ -154,21 +154,6 @@ async fn large_payloads_of_another_process_are_brought_whole() {
 }
 
 #[tokio::test]
-async fn a_role_is_one_process_s_until_that_process_ends() {
-    let database = Database::create().await;
-    let ((one, _), (other, _)) = (open(database.url()).await, open(database.url()).await);
-    let leader = one.try_lead("engine").await.unwrap().unwrap();
-    assert!(other.try_lead("engine").await.unwrap().is_none());
-    assert!(other.try_lead("projections").await.unwrap().is_some(), "another role");
-    drop(leader);
-    let leader = tokio::time::timeout(PATIENCE, other.lead("engine")).await.unwrap();
-    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND database = \
-               (SELECT oid FROM pg_database WHERE datname = current_database())";
-    database.client().await.query_one(sql, &[]).await.unwrap();
-    tokio::time::timeout(PATIENCE, leader.lost()).await.unwrap();
-}
-
-#[tokio::test]
 async fn a_mark_is_shared_and_never_moves_back() {
     let database = Database::create().await;
     let ((one, _), (other, _)) = (open(database.url()).await, open(database.url()).await);
@@ -176,6 +161,10 @@ async fn a_mark_is_shared_and_never_moves_back() {
     one.set_mark("engine", Position(7)).await.unwrap();
     other.set_mark("engine", Position(5)).await.unwrap();
     assert_eq!(other.mark("engine").await.unwrap(), Position(7));
+    assert_eq!(one.note("open").await.unwrap(), None);
+    one.set_note("open", Position(7), "seven").await.unwrap();
+    other.set_note("open", Position(5), "five").await.unwrap();
+    assert_eq!(other.note("open").await.unwrap(), Some((Position(7), "seven".to_owned())));
 }
 
 #[tokio::test]
@@ -251,23 +240,4 @@ async fn one_id_in_two_appends_that_come_together_refuses_one_of_them() {
         .collect();
     assert!(refused == [1] || refused == [2], "{answers:?}");
     assert_eq!(answers.iter().filter(|(_, answer)| answer.is_ok()).count(), 3, "{answers:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_role_is_had_again_after_its_connection_was_cut_unless_another_process_took_it() {
-    let database = Database::create().await;
-    let ((one, _), (other, _)) = (open(database.url()).await, open(database.url()).await);
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND database = \
-               (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let leader = one.lead("engine").await;
-    database.client().await.query_one(cut, &[]).await.unwrap();
-    tokio::time::timeout(PATIENCE, leader.lost()).await.unwrap();
-    let leader = one.lead_again("engine", leader).await.unwrap();
-    // A session that is gone for this process and not yet for the server is ended.
-    let leader = one.lead_again("engine", leader).await.unwrap();
-    database.client().await.query_one(cut, &[]).await.unwrap();
-    tokio::time::timeout(PATIENCE, leader.lost()).await.unwrap();
-    let taken = other.lead("engine").await;
-    assert!(one.lead_again("engine", leader).await.is_none());
-    drop(taken);
 }

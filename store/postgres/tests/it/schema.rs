@@ -92,7 +92,7 @@ async fn a_log_of_a_newer_build_is_used_if_it_says_so_and_left_as_it_is_otherwis
     log.close().await;
     client.batch_execute("UPDATE log_meta SET value = '98' WHERE name = 'usable_from'").await.unwrap();
     let refused = try_open(database.url()).await.unwrap_err();
-    let known = "written by a newer Timeloom (schema 99, this build knows up to 2)";
+    let known = "written by a newer Timeloom (schema 99, this build knows up to 3)";
     assert!(refused.to_string().contains(known), "{refused}");
     let meta = "SELECT string_agg(name || '=' || value, ',' ORDER BY name) FROM log_meta \
                 WHERE name IN ('schema_version', 'usable_from')";
@@ -108,7 +108,8 @@ async fn tables_of_an_older_version_are_migrated_while_appends_go_on() {
     // What version 1 had, and a build of an index that was broken off.
     client
         .batch_execute(
-            "DROP INDEX events_type; CREATE INDEX events_type ON events (event_type);
+            "DROP TABLE workers, shard_leases; ALTER TABLE marks DROP COLUMN note;
+             DROP INDEX events_type; CREATE INDEX events_type ON events (event_type);
              UPDATE log_meta SET value = '1' WHERE name = 'schema_version';
              DELETE FROM log_meta WHERE name = 'usable_from'",
         )
@@ -143,7 +144,9 @@ async fn tables_of_an_older_version_are_migrated_while_appends_go_on() {
     let index: String = client.query_one(index, &[]).await.unwrap().get(0);
     assert!(index.contains("(event_type, \"position\")"), "{index}");
     let version = "SELECT value FROM log_meta WHERE name = 'schema_version'";
-    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, String>(0), "2");
+    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, String>(0), "3");
+    let shards = "SELECT count(*) FROM shard_leases WHERE worker IS NULL AND epoch = 0";
+    assert_eq!(client.query_one(shards, &[]).await.unwrap().get::<_, i64>(0), 64);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use timeloom_store::heads::Heads;
 use timeloom_store::leaf::leaf;
 use timeloom_store::{AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision};
 
-use super::flush::{Flush, FlushError};
+use super::flush::FlushError;
 use super::{End, Request, Writer, Written};
 use crate::error::log_error;
 use crate::readers;
@@ -77,10 +77,14 @@ impl Writer {
         self.flush.prepare(&self.connection, waits)?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let staged = Batch::new(&self.connection, &mut self.heads, &mut self.record, self.end, now_us, check)
-            .and_then(|batch| batch.stage(requests, &self.flush, waits));
+            .and_then(|batch| batch.stage(requests, self.flush.durability(waits)));
         let finished = staged.and_then(|(written, end)| {
             let how = if written.0.is_empty() { "ROLLBACK" } else { "COMMIT" };
             self.connection.prepare_cached(how)?.execute([])?;
+            if waits && written.0.is_empty() {
+                // What is answered again may have been relaxed the first time.
+                self.flush.flush(&self.connection, &self.file.path, end.position)?;
+            }
             Ok((written, end))
         });
         match finished {
@@ -157,15 +161,13 @@ impl<'writer> Batch<'writer> {
         })
     }
 
-    fn stage(mut self, requests: &[Request], flush: &Flush, waits: bool) -> Result<(Written, End), Failure> {
+    fn stage(mut self, requests: &[Request], durability: Durability) -> Result<(Written, End), Failure> {
         let mut events = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             let mut answer = self.stage_one(request)?;
             if let Ok(appended) = &mut answer {
-                // What was there before does not become safer by a batch in which nothing else is written.
-                let waits = waits && !appended.repeated && !appended.events.is_empty();
-                appended.durability = flush.durability(&request.append, waits);
+                appended.durability = durability;
                 if !appended.repeated {
                     events.extend(appended.events.iter().cloned());
                 }

@@ -32,15 +32,14 @@ impl Flush {
         self.waits = true;
     }
 
-    /// What an append survives once its batch is committed, which waits for the disk when `waits`.
-    pub(super) fn durability(&self, append: &Append, waits: bool) -> Durability {
-        if waits { Durability::Strict } else { self.choice.of(&append.stream.category) }
+    /// What appends survive that are answered after a commit which waits for the disk when `waits`.
+    pub(super) fn durability(&self, waits: bool) -> Durability {
+        if waits { Durability::Strict } else { Durability::Relaxed { loss_ms_max: self.choice.flush_ms() } }
     }
 
     /// Whether a commit with these appends waits for the disk: one that has to is enough.
     pub(super) fn must_wait<'append>(&self, mut appends: impl Iterator<Item = &'append Append>) -> bool {
-        self.choice == DurabilityChoice::Strict
-            || appends.any(|append| self.choice.of(&append.stream.category) == Durability::Strict)
+        appends.any(|append| self.choice.is_strict_for(append))
     }
 
     /// Makes the next commit wait for the disk, or not. Not within a transaction.
@@ -89,10 +88,8 @@ impl Flush {
 
     /// How long the disk may still wait; `None` when it has everything.
     pub(super) fn due_in(&self) -> Option<Duration> {
-        let DurabilityChoice::Relaxed { .. } = self.choice else { return None };
-        let Durability::Relaxed { loss_ms_max } = self.choice.of("") else { return None };
         // Half of the time is for the flush itself and for the batch that is going on.
-        let wait = Duration::from_millis(u64::from(loss_ms_max) / 2);
+        let wait = Duration::from_millis(u64::from(self.choice.flush_ms()) / 2);
         self.owed_since.map(|since| wait.saturating_sub(since.elapsed()))
     }
 

@@ -75,5 +75,5 @@ fn append(id: &str, first_id: u128, count: u128, payload: &str) -> Append {
         payload: Arc::clone(&payload),
         metadata: Arc::clone(&metadata),
     };
-    Append { stream: stream(id), expected: Expected::Any, events: (0..count).map(event).collect(), command_id }
+    Append::new(stream(id), Expected::Any, (0..count).map(event).collect(), command_id)
 }

@@ -88,6 +88,7 @@ export function defineVariables(target, itemIndex, evaluate, assignable = false)
     },
     byIndex: (index) => ask({ op: 'input', index }),
   };
+  const additional = (name) => () => state.scope.additional?.[name];
   const evaluated = () => evaluatedParameters(nodeParameters(), (template) => evaluate(template, itemIndex()));
   const getters = {
     $json: json,
@@ -116,6 +117,9 @@ export function defineVariables(target, itemIndex, evaluate, assignable = false)
     $nodeVersion: () => state.scope.node.typeVersion,
     $nodeId: () => state.scope.node.id,
     $webhookId: () => state.scope.node.webhookId ?? undefined,
+    $request: additional('$request'),
+    $response: additional('$response'),
+    $pageCount: additional('$pageCount'),
   };
   const own = () => allItems();
   const values = {

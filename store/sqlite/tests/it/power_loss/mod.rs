@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use timeloom_store::conformance::{Chance, TellSeed, seeds};
 use timeloom_store::log::{FLUSH_MS_MAX, STRICT_CATEGORIES};
 use timeloom_store::verify::verify;
-use timeloom_store::{Durability, DurabilityChoice, EventLog, LogTransfer, Position};
+use timeloom_store::{AskedDurability, Durability, DurabilityChoice, EventLog, LogTransfer, Position};
 use timeloom_store_sqlite::{OpenError, SqliteBlobs, SqliteLog, SqliteOptions};
 use tokio::task::JoinSet;
 
@@ -143,11 +143,20 @@ fn relaxed(flush_ms: u32) -> SqliteOptions {
     SqliteOptions { durability: DurabilityChoice::Relaxed { flush_ms }, ..options() }
 }
 
-/// Ids of the last events of appends, in the order in which they were acknowledged.
+fn asked(chance: &mut Chance) -> AskedDurability {
+    match chance.below(3) {
+        0 => AskedDurability::Strict,
+        1 => AskedDurability::Relaxed,
+        _ => AskedDurability::OfTheLog,
+    }
+}
+
+/// Ids of the last events of relaxed appends, in the order in which they were acknowledged.
 async fn append_one_by_one(log: &SqliteLog, first: u128, count: u128) -> Vec<Acknowledged> {
     let mut acknowledged = Vec::new();
     for number in 0..count {
-        let appended = log.append(append("a", first + number * 10, 2, "1")).await.unwrap();
+        let append = append("a", first + number * 10, 2, "1").asking(AskedDurability::Relaxed);
+        let appended = log.append(append).await.unwrap();
         assert!(matches!(appended.durability, Durability::Relaxed { .. }), "{:?}", appended.durability);
         acknowledged.push((appended.position, first + number * 10 + 2));
     }
@@ -187,15 +196,42 @@ async fn relaxed_appends_lose_nothing_but_the_end_of_the_log() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn relaxed_appends_are_on_the_disk_soon_without_any_other_append() {
-    let machine = Machine::new(TempDir::new().unwrap(), None);
-    let (log, blobs) = machine.open(relaxed(50)).unwrap();
-    let acknowledged = append_one_by_one(&log, 100, 1).await;
-    machine.disk.wait_until_all_is_certain();
-    machine.disk.power_off();
-    drop((log, blobs));
-    let machine = Machine::new(machine.after_power_loss(&mut Chance::new(1)), None);
-    let (log, blobs) = machine.open(relaxed(50)).unwrap();
-    check(&log, &blobs, &acknowledged).await;
+    // Whether the deployment chose it or the append asked for it.
+    for choice in [relaxed(50), options()] {
+        let machine = Machine::new(TempDir::new().unwrap(), None);
+        let (log, blobs) = machine.open(choice).unwrap();
+        let acknowledged = append_one_by_one(&log, 100, 1).await;
+        machine.disk.wait_until_all_is_certain();
+        machine.disk.power_off();
+        drop((log, blobs));
+        let machine = Machine::new(machine.after_power_loss(&mut Chance::new(1)), None);
+        let (log, blobs) = machine.open(relaxed(50)).unwrap();
+        check(&log, &blobs, &acknowledged).await;
+    }
+}
+
+/// What was answered as relaxed and is asked for again as strict is on the disk when that is answered, though nothing is
+/// written for it; an append without events that asks to be strict takes everything before it along too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asking_again_for_more_puts_what_is_there_on_the_disk() {
+    for seed in seeds(FIXED_SEEDS) {
+        let _tell = TellSeed(seed);
+        let mut chance = Chance::new(seed);
+        let machine = Machine::new(TempDir::new().unwrap(), None);
+        let (log, blobs) = machine.open(relaxed(FLUSH_MS_MAX)).unwrap();
+        let acknowledged = append_one_by_one(&log, 100, 1 + u128::from(chance.below(20))).await;
+        let mut again = append("a", 100, 2, "1");
+        if chance.happens(500) {
+            again.events.clear();
+        }
+        let appended = log.append(again.asking(AskedDurability::Strict)).await.unwrap();
+        assert_eq!(appended.durability, Durability::Strict);
+        machine.disk.power_off();
+        drop((log, blobs));
+        let machine = Machine::new(machine.after_power_loss(&mut chance), None);
+        let (log, blobs) = machine.open(options()).unwrap();
+        check(&log, &blobs, &acknowledged).await;
+    }
 }
 
 /// A process that was killed leaves events that the disk may not have. Once they were shown to anybody, they stay.
@@ -264,6 +300,7 @@ async fn syncs_that_fail_are_not_believed_later() {
             if chance.happens(300) {
                 append.stream.category = STRICT_CATEGORIES[0].into();
             }
+            append.durability = asked(&mut chance);
             match log.append(append).await {
                 Ok(appended) => {
                     told.push((appended.position, 100 + number * 10 + 1 + number % 3));

@@ -1,0 +1,109 @@
+//! Whether a version of a workflow can take calls and schedules: what is wrong is told before it is active, not by the
+//! first call.
+//!
+//! Two activations at the same moment may pass both; which of them then has an address is decided by
+//! [`crate::directory::Routes`], the same in every process.
+
+use timeloom_domain::catalogue::{NodeCatalogue, NodeRole};
+use timeloom_domain::definition::{Problem, WorkflowDefinition};
+use timeloom_domain::ids::{TenantId, WorkflowId};
+
+use crate::Refusal;
+use crate::directory::{Listing, TriggerKind, WebhookAddress, WorkflowFacts};
+
+/// The node type that answers for a webhook.
+const RESPOND_TYPE: &str = "n8n-nodes-base.respondToWebhook";
+
+/// A version that is to take calls and schedules, and what it would stand beside.
+pub(crate) struct Activation<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) workflow_id: WorkflowId,
+    pub(crate) definition: &'a WorkflowDefinition,
+    pub(crate) catalogue: &'a NodeCatalogue,
+    pub(crate) listing: &'a Listing,
+}
+
+impl Activation<'_> {
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    /// A refusal that lists every problem with its node.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        let mut problems = Vec::new();
+        if !self.has_trigger() {
+            let message = "nothing starts this workflow: add a trigger, such as a Webhook or a Schedule Trigger";
+            problems.push(Problem { node: None, field: "nodes".to_owned(), message: message.to_owned() });
+        }
+        self.check_webhooks(&mut problems);
+        let enabled = self.definition.nodes.iter().filter(|node| !node.disabled);
+        problems.extend(enabled.flat_map(|node| self.catalogue.problems(node)));
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let message = format!("the workflow cannot be active: {}", told.join("; "));
+        Err(Refusal { code: "WORKFLOW_CANNOT_BE_ACTIVE", message, problems })
+    }
+
+    fn has_trigger(&self) -> bool {
+        let mut enabled = self.definition.nodes.iter().filter(|node| !node.disabled);
+        enabled.any(|node| self.catalogue.role(node) == NodeRole::Trigger)
+    }
+
+    fn check_webhooks(&self, problems: &mut Vec<Problem>) {
+        let facts = WorkflowFacts::of(self.definition);
+        let mut own: Vec<(&str, WebhookAddress)> = Vec::new();
+        for node in facts.of_kind(TriggerKind::Webhook) {
+            let mut tell = |field: &str, message: String| {
+                problems.push(Problem { node: Some(node.name.clone()), field: field.to_owned(), message });
+            };
+            if node.parameters.get("responseMode").and_then(|mode| mode.as_str()) == Some("responseNode")
+                && !self.definition.nodes.iter().any(|node| node.node_type == RESPOND_TYPE && !node.disabled)
+            {
+                let message = "a Respond to Webhook node is to answer and there is none: add one, or answer otherwise";
+                tell("parameters.responseMode", message.to_owned());
+            }
+            let address = match WebhookAddress::of(node) {
+                Ok(address) => address,
+                Err(message) => {
+                    tell("parameters.path", message);
+                    continue;
+                }
+            };
+            if let Some((other, method)) = own.iter().find_map(|(name, known)| Some((name, known.shared(&address)?))) {
+                tell("parameters.path", format!("node '{other}' listens at {method} {} too", address.path));
+            }
+            if let Some((route, method)) = self.listing.routes().holder(self.tenant, self.workflow_id, &address) {
+                let (name, id) = (&route.workflow.draft.name, route.workflow.id);
+                let message = format!(
+                    "the active workflow '{name}' ({id}) listens at {method} {} already: change the path, or deactivate that one",
+                    address.path
+                );
+                tell("parameters.path", message);
+            }
+            own.push((&node.name, address));
+        }
+    }
+}
+
+/// Refuses to listen for a call to a draft that has no webhook.
+///
+/// # Errors
+/// A refusal that says what to add.
+pub(crate) fn check_listening(draft: &WorkflowDefinition) -> Result<(), Refusal> {
+    let facts = WorkflowFacts::of(draft);
+    let mut webhooks = facts.of_kind(TriggerKind::Webhook).peekable();
+    if webhooks.peek().is_none() {
+        let message = "the draft has no enabled Webhook node: add one, or run the workflow by hand";
+        return Err(Refusal::new("NO_WEBHOOK", message));
+    }
+    for node in webhooks {
+        if let Err(message) = WebhookAddress::of(node) {
+            let field = "parameters.path".to_owned();
+            let problem = Problem { node: Some(node.name.clone()), field, message };
+            let message = format!("the draft cannot listen: {problem}");
+            return Err(Refusal { code: "WORKFLOW_CANNOT_LISTEN", message, problems: vec![problem] });
+        }
+    }
+    Ok(())
+}

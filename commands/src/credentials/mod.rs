@@ -1,0 +1,313 @@
+//! Credentials: seals what people save, and opens it for whoever carries out a node or lets a caller in.
+//!
+//! Never keeps an opened credential, and never tells a value in an error. Invariant: what is answered is what the log says
+//! at that moment, whichever process saved it: there is no index that could lag behind.
+
+pub mod keys;
+mod seal;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use timeloom_domain::credential::types::check_fields;
+use timeloom_domain::credential::{Credential, CredentialCommand, CredentialEvent, CredentialRefusal, Sealed};
+use timeloom_domain::event::Event as _;
+use timeloom_domain::ids::{CredentialId, TenantId};
+use timeloom_domain::item::JsonObject;
+use timeloom_store::{Direction, Filter, LogError, Position, READ_EVENTS_MAX, StreamKey, TenantScope};
+
+use self::keys::{KeyError, KeySource, Keyring};
+pub use self::seal::NONCE_BYTES;
+use self::seal::{SealError, open, seal};
+use crate::bridge::Base;
+use crate::ports::Nonces;
+use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
+
+/// How often a credential is sealed again that somebody saves meanwhile.
+const RESEALS_MAX: usize = 5;
+/// Most credentials that a rotation tells of one by one, because they could not be opened.
+const TOLD_MAX: usize = 100;
+
+/// A credential to save.
+pub struct SaveCredential {
+    /// Its name: the one of that type and name is replaced.
+    pub name: String,
+    /// Its type, such as `httpBasicAuth`.
+    pub credential_type: String,
+    /// Its fields.
+    pub fields: JsonObject,
+}
+
+impl std::fmt::Debug for SaveCredential {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, credential_type, .. } = self;
+        formatter
+            .debug_struct("SaveCredential")
+            .field("name", name)
+            .field("credential_type", credential_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a rotation came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Fingerprint of the key under which everything is sealed now.
+    pub key: String,
+    /// Credentials that were sealed anew.
+    pub resealed: u64,
+    /// Credentials that were under that key already.
+    pub kept: u64,
+    /// Credentials that could not be opened.
+    pub failed: u64,
+    /// Why, for the first hundred of them.
+    pub failures: Vec<String>,
+}
+
+/// Why a credential cannot be had. Never tells a value of it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CredentialError {
+    /// Its key is lost, or has not been brought.
+    #[error(
+        "the credential '{name}' ({credential_type}) was sealed with key {key}, which is not in {place}: bring that key back from its copy, or save the credential again"
+    )]
+    KeyMissing {
+        /// The credential.
+        name: String,
+        /// Its type.
+        credential_type: String,
+        /// Fingerprint of the key.
+        key: String,
+        /// Where keys are looked for.
+        place: String,
+    },
+    /// What is stored is not what was saved.
+    #[error(
+        "the credential '{name}' ({credential_type}) is not what was saved: what the log has was changed, or belongs to another credential; save it again"
+    )]
+    Broken {
+        /// The credential.
+        name: String,
+        /// Its type.
+        credential_type: String,
+    },
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        let code = match error {
+            KeyError::None => "NO_CREDENTIAL_KEY",
+            KeyError::Given => "CREDENTIAL_KEYS_GIVEN",
+            KeyError::Invalid { .. } | KeyError::TooMany(_) | KeyError::File(_) => "CREDENTIAL_KEYS_UNUSABLE",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<CredentialRefusal> for Refusal {
+    fn from(refusal: CredentialRefusal) -> Self {
+        let code = match refusal {
+            CredentialRefusal::NotFound => "CREDENTIAL_NOT_FOUND",
+            CredentialRefusal::Changed => "CREDENTIAL_CHANGED",
+            CredentialRefusal::InvalidName => "INVALID_NAME",
+            CredentialRefusal::InvalidType => "INVALID_TYPE",
+            CredentialRefusal::NoFields | CredentialRefusal::TooManyFields | CredentialRefusal::TooLarge(_) => {
+                "INVALID_FIELDS"
+            }
+            CredentialRefusal::MissingField { .. } | CredentialRefusal::InvalidField { .. } => "INVALID_FIELDS",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+/// The credentials of one log. Cheap to clone.
+#[derive(Clone)]
+pub struct Credentials {
+    commands: Commands,
+    keys: Arc<dyn KeySource>,
+    nonces: Arc<dyn Nonces>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Credentials").field("keys", &self.keys.place()).finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// The credentials of the log of `commands`, under `keys`.
+    pub fn new(commands: Commands, keys: Arc<dyn KeySource>, nonces: Arc<dyn Nonces>) -> Self {
+        Self { commands, keys, nonces }
+    }
+
+    /// Takes the fields of a credential: of a new one, or in place of those of the one of that type and name.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn save(
+        &self,
+        context: &CommandContext,
+        save: SaveCredential,
+    ) -> Result<Outcome<CredentialId>, CommandError> {
+        let SaveCredential { name, credential_type, fields } = save;
+        check_fields(&credential_type, &fields).map_err(Refusal::from)?;
+        let id = CredentialId::of(context.tenant, &credential_type, &name);
+        let keys = self.keys.keys_to_seal().map_err(Refusal::from)?;
+        let sealed = self.seal(&keys, (context.tenant, id), &fields)?;
+        let fields = fields.keys().cloned().collect();
+        self.change(context, id, CredentialCommand::Save { name, credential_type, fields, sealed }).await
+    }
+
+    /// Lets nobody use a credential any more.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn delete(
+        &self,
+        context: &CommandContext,
+        id: CredentialId,
+    ) -> Result<Outcome<CredentialId>, CommandError> {
+        self.change(context, id, CredentialCommand::Delete).await
+    }
+
+    /// Seals every credential of the tenant under the newest key, which is a new one when `new_key`. What cannot be opened
+    /// stays as it is and is told.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault. What was sealed anew by then stays so, and the same call goes on with the rest.
+    pub async fn rotate(&self, context: &CommandContext, new_key: bool) -> Result<Rotated, CommandError> {
+        let keys = if new_key { self.keys.renew() } else { self.keys.keys_to_seal() }.map_err(Refusal::from)?;
+        let newest = keys.newest().ok_or(KeyError::None).map_err(Refusal::from)?;
+        let mut rotated = Rotated { key: newest.fingerprint().to_owned(), ..Rotated::default() };
+        let filter = Filter { categories: vec![CredentialEvent::CATEGORY.into()], ..Filter::default() };
+        let (scope, mut seen) = (TenantScope::One(context.tenant), BTreeSet::new());
+        let mut after = Position::START;
+        loop {
+            let log = &self.commands.inner.log;
+            let page = log.read_all(scope, after, Direction::Forward, &filter, READ_EVENTS_MAX).await?;
+            for event in &page {
+                after = event.position;
+                // Another id than a command makes is nobody's credential.
+                if let Ok(id) = event.stream.id.parse::<CredentialId>()
+                    && seen.insert(id)
+                {
+                    self.reseal(context, id, &keys, &mut rotated).await?;
+                }
+            }
+            if page.len() < READ_EVENTS_MAX {
+                return Ok(rotated);
+            }
+        }
+    }
+
+    /// The fields of a credential of that type: by its id where it is one of ours, else by its name. `None` when there is
+    /// none.
+    ///
+    /// # Errors
+    /// [`CredentialError`], which tells no value.
+    pub async fn credential(
+        &self,
+        tenant: TenantId,
+        credential_type: &str,
+        id: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Option<JsonObject>, CredentialError> {
+        let by_id = id.and_then(|id| id.parse::<CredentialId>().ok());
+        let by_name = name.map(|name| CredentialId::of(tenant, credential_type, name));
+        for id in by_id.into_iter().chain(by_name) {
+            let credential = self.current(tenant, id).await?;
+            if let Some(sealed) = credential.sealed.as_ref().filter(|_| credential.credential_type == credential_type) {
+                return self.open(&*self.keys.keys()?, (tenant, id), &credential, sealed).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn reseal(
+        &self,
+        context: &CommandContext,
+        id: CredentialId,
+        keys: &Keyring,
+        rotated: &mut Rotated,
+    ) -> Result<(), CommandError> {
+        for _ in 0..RESEALS_MAX {
+            let credential = self.current(context.tenant, id).await?;
+            let Some(from) = credential.sealed.clone() else { return Ok(()) };
+            if from.key == rotated.key {
+                rotated.kept += 1;
+                return Ok(());
+            }
+            let fields = match self.open(keys, (context.tenant, id), &credential, &from) {
+                Ok(fields) => fields,
+                Err(error) => {
+                    rotated.failed += 1;
+                    if rotated.failures.len() < TOLD_MAX {
+                        rotated.failures.push(error.to_string());
+                    }
+                    return Ok(());
+                }
+            };
+            let sealed = self.seal(keys, (context.tenant, id), &fields)?;
+            match self.change(context, id, CredentialCommand::Reseal { from, sealed }).await {
+                Ok(_) => {
+                    rotated.resealed += 1;
+                    return Ok(());
+                }
+                // Somebody saved or deleted it meanwhile: it is looked at again.
+                Err(CommandError::Refused(_)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        let message = "a credential is saved again and again meanwhile: try again later".to_owned();
+        Err(CommandError::Conflict { message })
+    }
+
+    fn seal(
+        &self,
+        keys: &Keyring,
+        place: (TenantId, CredentialId),
+        fields: &JsonObject,
+    ) -> Result<Sealed, CommandError> {
+        let key = keys.newest().ok_or(KeyError::None).map_err(Refusal::from)?;
+        let sealed = seal(key, self.nonces.nonce(), place, fields);
+        sealed.ok_or_else(|| Refusal::new("INVALID_FIELDS", "the fields cannot be sealed: make them smaller").into())
+    }
+
+    fn open(
+        &self,
+        keys: &Keyring,
+        place: (TenantId, CredentialId),
+        credential: &Credential,
+        sealed: &Sealed,
+    ) -> Result<JsonObject, CredentialError> {
+        let (name, credential_type) = (credential.name.clone(), credential.credential_type.clone());
+        open(keys, place, sealed).map_err(|error| match error {
+            SealError::NoKey => {
+                let (key, place) = (sealed.key.clone(), self.keys.place());
+                CredentialError::KeyMissing { name, credential_type, key, place }
+            }
+            SealError::Broken => CredentialError::Broken { name, credential_type },
+        })
+    }
+
+    async fn current(&self, tenant: TenantId, id: CredentialId) -> Result<Credential, LogError> {
+        let stream = StreamKey::new(tenant, CredentialEvent::CATEGORY, id.to_string());
+        Ok(self.commands.inner.states.load::<Credential>(&stream, None).await?.folded.state.aggregate)
+    }
+
+    async fn change(
+        &self,
+        context: &CommandContext,
+        id: CredentialId,
+        command: CredentialCommand,
+    ) -> Result<Outcome<CredentialId>, CommandError> {
+        let stream = self.commands.stream::<CredentialEvent>(context, id);
+        Ok(self.commands.execute::<Credential>(context, stream, command, Base::Current).await?.with(id))
+    }
+}

@@ -1,0 +1,230 @@
+//! What proves to the other side who asks: the credential that a node names, turned into headers and a query.
+//!
+//! Credentials come from the deployment's store at the moment of use. They are in no expression, no item and no error,
+//! and a redirect to another host does not take them along.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use timeloom_domain::item::JsonObject;
+use timeloom_engine::node::{NodeError, NodeRun};
+
+use super::digest::Login;
+use super::oauth::OAuth2;
+use super::request::{Request, header_map};
+use crate::values;
+
+/// What is added to each request of an item.
+#[derive(Clone, Default)]
+pub(crate) struct Authentication {
+    /// Headers, which take the place of the author's.
+    headers: JsonObject,
+    /// Fields of the query.
+    query: JsonObject,
+    /// A token that can be renewed.
+    pub(super) oauth: Option<OAuth2>,
+    /// A password that is proved when the server asks for it.
+    pub(super) login: Option<Login>,
+}
+
+impl Authentication {
+    /// What credential type `name` of this node adds.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the node names no such credential, or it lacks a field.
+    pub fn of_type(run: &NodeRun<'_>, name: &str) -> impl Future<Output = Result<Self, NodeError>> + Send + use<> {
+        let (opened, name) = (run.credential(name), name.to_owned());
+        async move {
+            let missing = || {
+                NodeError::operation(format!("the node names no credential of type '{name}': choose one in the node"))
+            };
+            let fields = opened.await?.ok_or_else(missing)?;
+            match name.as_str() {
+                "oAuth2Api" => Ok(Self { oauth: Some(OAuth2::read(&fields)), ..Self::default() }),
+                name => Self::read(name, &Fields { credential_type: name, fields: &fields }),
+            }
+        }
+    }
+
+    fn read(name: &str, fields: &Fields<'_>) -> Result<Self, NodeError> {
+        Ok(match name {
+            "httpBasicAuth" => {
+                let pair = format!("{}:{}", fields.text("user")?, fields.text("password")?);
+                Self::header("Authorization", format!("Basic {}", STANDARD.encode(pair)))
+            }
+            "httpHeaderAuth" => Self::header(&fields.text("name")?, fields.text("value")?),
+            "httpBearerAuth" => Self::bearer(&fields.text("token")?),
+            "httpQueryAuth" => {
+                let (name, value) = (fields.text("name")?, fields.text("value")?);
+                Self { query: JsonObject::from_iter([(name, Value::String(value))]), ..Self::default() }
+            }
+            "httpDigestAuth" => {
+                let login = Login { user: fields.text("user")?, password: fields.text("password")? };
+                Self { login: Some(login), ..Self::default() }
+            }
+            "oAuth1Api" => {
+                return Err(NodeError::operation(format!("credentials of type '{name}' cannot be used here"))
+                    .described("ask the service for a token, and use Header Auth or Bearer Auth with it"));
+            }
+            "httpCustomAuth" => Self::custom(fields)?,
+            _ => match SERVICES.iter().find(|service| service.credential_type == name) {
+                Some(service) => Self::service(service, fields)?,
+                None => Self::unknown_service(fields)?,
+            },
+        })
+    }
+
+    fn header(name: &str, value: String) -> Self {
+        Self { headers: JsonObject::from_iter([(name.to_owned(), Value::String(value))]), ..Self::default() }
+    }
+
+    fn bearer(token: &str) -> Self {
+        Self::header("Authorization", format!("Bearer {}", token.trim()))
+    }
+
+    /// Headers and query as the author of the credential wrote them, in JSON.
+    fn custom(fields: &Fields<'_>) -> Result<Self, NodeError> {
+        let json = match fields.fields.get("json") {
+            Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
+            Some(value) => value.clone(),
+            None => Value::Null,
+        };
+        let part = |name: &str| json.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+        if !json.is_object() {
+            return Err(fields.lacking("json"));
+        }
+        Ok(Self { headers: part("headers"), query: part("qs"), ..Self::default() })
+    }
+
+    fn service(service: &Service, fields: &Fields<'_>) -> Result<Self, NodeError> {
+        let secret = fields.text(service.field)?;
+        let mut made = match service.place {
+            Place::Header(name, prefix) => Self::header(name, format!("{prefix}{}", secret.trim())),
+            Place::Query(name) => {
+                Self { query: JsonObject::from_iter([(name.to_owned(), Value::String(secret))]), ..Self::default() }
+            }
+        };
+        for (name, value) in service.more {
+            made.headers.insert((*name).to_owned(), Value::String((*value).to_owned()));
+        }
+        Ok(made)
+    }
+
+    /// A credential of a service that is not known here: a token that it holds the usual way is sent the usual way.
+    fn unknown_service(fields: &Fields<'_>) -> Result<Self, NodeError> {
+        if fields.fields.get("oauthTokenData").is_some() {
+            return Ok(Self { oauth: Some(OAuth2::read(fields.fields)), ..Self::default() });
+        }
+        let error = format!("how the credential type '{}' signs requests is not known here", fields.credential_type);
+        Err(NodeError::operation(error)
+            .described("choose Generic Credential Type, and Header Auth or Bearer Auth with the service's token"))
+    }
+
+    /// The request with what proves who asks.
+    pub(super) fn applied(&self, mut request: Request) -> Result<Request, NodeError> {
+        for (name, value) in header_map(&self.headers)? {
+            let Some(name) = name else { continue };
+            request.secret_headers.push(name.clone());
+            request.headers.insert(name, value);
+        }
+        if !self.query.is_empty() {
+            let pairs = self.query.iter().map(|(name, value)| (name.as_str(), values::text(value)));
+            request.url.query_pairs_mut().extend_pairs(pairs);
+        }
+        Ok(request)
+    }
+
+    /// The request with this proof.
+    pub(super) fn proved(proof: String, request: Request) -> Result<Request, NodeError> {
+        Self::header("Authorization", proof).applied(request)
+    }
+
+    /// The request with this token.
+    pub(super) fn with_token(token: &str, request: Request) -> Result<Request, NodeError> {
+        Self::bearer(token).applied(request)
+    }
+}
+
+/// The fields of a credential.
+struct Fields<'f> {
+    credential_type: &'f str,
+    fields: &'f JsonObject,
+}
+
+impl Fields<'_> {
+    fn text(&self, name: &str) -> Result<String, NodeError> {
+        let value = self.fields.get(name).filter(|value| !value.is_null());
+        value.map(values::text).ok_or_else(|| self.lacking(name))
+    }
+
+    fn lacking(&self, name: &str) -> NodeError {
+        NodeError::operation(format!("the credential of type '{}' lacks the field '{name}'", self.credential_type))
+            .described("save the credential again with all its fields")
+    }
+}
+
+/// How a well-known service wants its token.
+struct Service {
+    credential_type: &'static str,
+    field: &'static str,
+    place: Place,
+    more: &'static [(&'static str, &'static str)],
+}
+
+/// Where a token goes.
+enum Place {
+    /// A header, and what comes before the token in it.
+    Header(&'static str, &'static str),
+    /// A field of the query.
+    Query(&'static str),
+}
+
+const fn bearer(credential_type: &'static str, field: &'static str) -> Service {
+    Service { credential_type, field, place: Place::Header("Authorization", "Bearer "), more: &[] }
+}
+
+const fn header(
+    credential_type: &'static str,
+    field: &'static str,
+    name: &'static str,
+    prefix: &'static str,
+) -> Service {
+    Service { credential_type, field, place: Place::Header(name, prefix), more: &[] }
+}
+
+/// Services whose credentials are often used in HTTP Requests, in alphabetical order.
+const SERVICES: &[Service] = &[
+    bearer("airtableTokenApi", "accessToken"),
+    Service {
+        credential_type: "anthropicApi",
+        field: "apiKey",
+        place: Place::Header("x-api-key", ""),
+        more: &[("anthropic-version", "2023-06-01")],
+    },
+    header("asanaApi", "accessToken", "Authorization", "Bearer "),
+    header("clickUpApi", "accessToken", "Authorization", ""),
+    bearer("cohereApi", "apiKey"),
+    header("discordBotApi", "botToken", "Authorization", "Bot "),
+    header("githubApi", "accessToken", "Authorization", "token "),
+    header("gitlabApi", "accessToken", "Private-Token", ""),
+    Service { credential_type: "googlePalmApi", field: "apiKey", place: Place::Query("key"), more: &[] },
+    bearer("groqApi", "apiKey"),
+    bearer("hubspotAppToken", "appToken"),
+    bearer("jinaAiApi", "apiKey"),
+    header("linearApi", "apiKey", "Authorization", ""),
+    bearer("mistralCloudApi", "apiKey"),
+    Service {
+        credential_type: "notionApi",
+        field: "apiKey",
+        place: Place::Header("Authorization", "Bearer "),
+        more: &[("Notion-Version", "2022-06-28")],
+    },
+    bearer("openAiApi", "apiKey"),
+    bearer("openRouterApi", "apiKey"),
+    bearer("perplexityApi", "apiKey"),
+    header("pipedriveApi", "apiToken", "x-api-token", ""),
+    bearer("sendGridApi", "apiKey"),
+    bearer("slackApi", "accessToken"),
+    bearer("stripeApi", "secretKey"),
+    header("todoistApi", "apiKey", "Authorization", "Bearer "),
+];

@@ -1,0 +1,160 @@
+//! Tokens that run out: got with a client's credentials, renewed when the other side no longer takes them.
+//!
+//! A renewed token is kept in memory alone, for as long as the process lives and the credential stays as it is.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde_json::Value;
+use timeloom_domain::item::JsonObject;
+use timeloom_engine::node::{NodeError, OutboundPolicy};
+use url::form_urlencoded;
+
+use super::request::{Request, Transport, address};
+use super::send::{Clients, send};
+
+/// Renewed tokens that are kept.
+const TOKENS_MAX: usize = 1_024;
+
+/// A credential with a token that can be renewed.
+#[derive(Clone)]
+pub(crate) struct OAuth2 {
+    fields: JsonObject,
+}
+
+/// The renewed tokens, by what they were renewed from.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    by_origin: Mutex<HashMap<String, Token>>,
+}
+
+#[derive(Clone)]
+struct Token {
+    access: String,
+    refresh: Option<String>,
+}
+
+impl OAuth2 {
+    /// The credential with these fields.
+    pub fn read(fields: &JsonObject) -> Self {
+        Self { fields: fields.clone() }
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    fn stored(&self, name: &str) -> Option<&str> {
+        self.fields.get("oauthTokenData")?.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// What tells this credential, as it is stored, from others.
+    fn origin(&self) -> String {
+        let parts = [self.text("accessTokenUrl"), self.text("clientId"), self.stored("access_token")];
+        parts.map(Option::unwrap_or_default).join("\n")
+    }
+
+    /// The form that asks for a token.
+    fn question(&self, refresh: Option<&str>) -> Result<Request, NodeError> {
+        let lacking = |name: &str| {
+            NodeError::operation(format!("the credential of type 'oAuth2Api' lacks the field '{name}'"))
+                .described("save the credential again with all its fields")
+        };
+        let url = address(self.text("accessTokenUrl").ok_or_else(|| lacking("accessTokenUrl"))?)?;
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        match refresh {
+            Some(token) => {
+                form.append_pair("refresh_token", token).append_pair("grant_type", "refresh_token");
+            }
+            None => {
+                form.append_pair("grant_type", "client_credentials");
+                if let Some(scope) = self.text("scope") {
+                    form.append_pair("scope", scope);
+                }
+            }
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let (id, secret) = (self.text("clientId").unwrap_or_default(), self.text("clientSecret").unwrap_or_default());
+        if self.text("authentication") == Some("body") {
+            form.append_pair("client_id", id).append_pair("client_secret", secret);
+        } else {
+            let value = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
+            let value = HeaderValue::from_str(&value).map_err(|_| lacking("clientId"))?;
+            headers.insert(AUTHORIZATION, value);
+        }
+        let body = Some(form.finish().into_bytes().into());
+        let transport = Transport::default();
+        Ok(Request { method: Method::POST, url, headers, body, transport, secret_headers: Vec::new() })
+    }
+}
+
+impl Tokens {
+    /// The token to send; got first where the credential holds none.
+    pub async fn current(
+        &self,
+        oauth: &OAuth2,
+        clients: &Clients,
+        policy: &OutboundPolicy,
+    ) -> Result<String, NodeError> {
+        if let Some(token) = self.kept(oauth) {
+            return Ok(token.access);
+        }
+        if let Some(access) = oauth.stored("access_token") {
+            return Ok(access.to_owned());
+        }
+        if oauth.text("grantType") != Some("clientCredentials") {
+            return Err(NodeError::operation("the OAuth2 credential holds no token")
+                .described("connect the credential in the program that made it, then save it again"));
+        }
+        self.ask(oauth, None, clients, policy).await
+    }
+
+    /// A new token in place of one that was refused; `None` when there is no way to get one.
+    pub async fn renewed(
+        &self,
+        oauth: &OAuth2,
+        clients: &Clients,
+        policy: &OutboundPolicy,
+    ) -> Result<Option<String>, NodeError> {
+        let kept = self.kept(oauth).and_then(|token| token.refresh);
+        let refresh = kept.or_else(|| oauth.stored("refresh_token").map(str::to_owned));
+        if refresh.is_none() && oauth.text("grantType") != Some("clientCredentials") {
+            return Ok(None);
+        }
+        self.ask(oauth, refresh.as_deref(), clients, policy).await.map(Some)
+    }
+
+    fn kept(&self, oauth: &OAuth2) -> Option<Token> {
+        self.by_origin.lock().unwrap_or_else(PoisonError::into_inner).get(&oauth.origin()).cloned()
+    }
+
+    async fn ask(
+        &self,
+        oauth: &OAuth2,
+        refresh: Option<&str>,
+        clients: &Clients,
+        policy: &OutboundPolicy,
+    ) -> Result<String, NodeError> {
+        let received = send(clients, &oauth.question(refresh)?, policy).await?;
+        let answer: Value = serde_json::from_slice(&received.body).unwrap_or_default();
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (true, Some(access)) = (received.status.is_success(), text("access_token")) else {
+            let host = received.url.host_str().unwrap_or_default();
+            let message = format!("{host} gave no token: it answered with status {}", received.status.as_u16());
+            return Err(NodeError::api(message).described("connect the credential anew, then save it again"));
+        };
+        let token = Token { access: access.clone(), refresh: text("refresh_token").or(refresh.map(str::to_owned)) };
+        let mut by_origin = self.by_origin.lock().unwrap_or_else(PoisonError::into_inner);
+        if by_origin.len() >= TOKENS_MAX {
+            by_origin.clear();
+        }
+        by_origin.insert(oauth.origin(), token);
+        Ok(access)
+    }
+}

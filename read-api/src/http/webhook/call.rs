@@ -1,0 +1,266 @@
+//! A request to a webhook: which one is meant, who calls, what it brings, and the execution that it starts.
+//!
+//! Invariant: no answer of success before the execution's first event is durable, and none while this process does not
+//! know yet what is active. A version that was replaced is never run, see [`WORKFLOW_NOT_ACTIVE`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use timeloom_commands::directory::{Listing, Route, RouteMatch};
+use timeloom_commands::{CommandError, Outcome, StartExecution, WORKFLOW_NOT_ACTIVE};
+use timeloom_domain::execution::{ExecutionMode, TriggerFacts};
+use timeloom_domain::ids::ExecutionId;
+use uuid::Uuid;
+
+use super::answer::{Answers, at_once};
+use super::refusal::Refusal;
+use super::request::{Head, path_behind};
+use super::settings::{AnswerMode, Settings};
+use super::{auth, body, cors};
+use crate::state::ApiState;
+
+/// The header by which a caller says that a request is the same as an earlier one.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Longest such key, in bytes.
+const KEY_BYTES_MAX: usize = 255;
+/// How often a call looks again which version is active.
+const LOOKS_MAX: usize = 5;
+/// How long it waits between two looks for the news to arrive.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// Which addresses a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Those of active versions.
+    Production,
+    /// Those of drafts that listen.
+    Test,
+}
+
+impl Place {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Production => "/webhook",
+            Self::Test => "/webhook-test",
+        }
+    }
+
+    fn find<'a>(self, state: &ApiState, listing: &'a Listing, method: &str, path: &str) -> RouteMatch<'a> {
+        match self {
+            Self::Production => listing.routes().find(state.tenant(), method, path),
+            Self::Test => match listing.test_routes().find(state.tenant(), method, path) {
+                RouteMatch::Found(route, _) if !is_listening(state, route) => RouteMatch::Nothing,
+                found => found,
+            },
+        }
+    }
+}
+
+fn is_listening(state: &ApiState, route: &Route) -> bool {
+    route.listening.is_some_and(|listening| state.commands().clock().now_ms() < listening.until_ms)
+}
+
+/// One request.
+pub(super) struct Call<'a> {
+    pub(super) state: &'a ApiState,
+    pub(super) request: &'a HttpRequest,
+    pub(super) place: Place,
+}
+
+/// The webhook that a request means, and the named parts of its path.
+struct Meant {
+    route: Arc<Route>,
+    params: Vec<(String, String)>,
+}
+
+impl Call<'_> {
+    /// Takes the request.
+    pub(super) async fn take(&self, payload: Payload) -> HttpResponse {
+        self.taken(payload).await.unwrap_or_else(Refusal::into_response)
+    }
+
+    async fn taken(&self, payload: Payload) -> Result<HttpResponse, Refusal> {
+        let directory = self.state.commands().directory();
+        if self.state.closing().is_cancelled() || !directory.is_caught_up() {
+            return Err(Refusal::not_ready("the server starts or stops: try again", None));
+        }
+        let path = path_behind(self.request, self.place.prefix())?;
+        let asks_beforehand = self.request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if self.request.method() == Method::OPTIONS && asks_beforehand {
+            return Ok(self.preflight(&directory.now(), &path));
+        }
+        let (mut payload, mut came) = (Some(payload), None);
+        for _ in 0..LOOKS_MAX {
+            let listing = directory.now();
+            let meant = match self.meant(&listing, &path) {
+                Ok(meant) => meant,
+                // Somebody who may call with another method may be told so.
+                Err(response) => return Ok(response),
+            };
+            let settings = Settings::of_webhook(&meant.route.node);
+            let answered = self.answered(&meant, &settings, &path, (&mut payload, &mut came)).await;
+            let mut response = match answered {
+                Ok(Some(response)) => response,
+                Ok(None) => {
+                    self.news_after(&listing).await;
+                    continue;
+                }
+                Err(refusal) => refusal.into_response(),
+            };
+            cors::allow_origin(self.request, &settings, response.headers_mut());
+            return Ok(response);
+        }
+        Err(Refusal::not_ready("the workflow is being published or deactivated: try again", None))
+    }
+
+    /// Waits until the directory has changed since `listing`, but not long.
+    async fn news_after(&self, listing: &Arc<Listing>) {
+        let mut changes = self.state.commands().directory().changes();
+        let changed = changes.wait_for(|now| !Arc::ptr_eq(now, listing));
+        // Without news it is looked again all the same.
+        let _ = tokio::time::timeout(LOOK_AGAIN_AFTER, changed).await;
+    }
+
+    fn preflight(&self, listing: &Listing, path: &str) -> HttpResponse {
+        let asked = self.request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let method = asked.and_then(|method| method.to_str().ok()).unwrap_or_default();
+        let all = match self.place.find(self.state, listing, "", path) {
+            RouteMatch::OtherMethods(methods) => methods,
+            _ => Vec::new(),
+        };
+        match self.place.find(self.state, listing, method, path) {
+            RouteMatch::Found(route, _) => {
+                cors::preflight(self.request, Some(&Settings::of_webhook(&route.node)), &all)
+            }
+            _ => cors::preflight(self.request, None, &all),
+        }
+    }
+
+    fn meant(&self, listing: &Listing, path: &str) -> Result<Meant, HttpResponse> {
+        let method = self.request.method().as_str();
+        let shown: String = path.chars().take(200).collect();
+        let refusal = match self.place.find(self.state, listing, method, path) {
+            RouteMatch::Found(route, params) => {
+                let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+                return Ok(Meant { route: Arc::clone(route), params });
+            }
+            RouteMatch::OtherMethods(methods) if self.request.method() == Method::OPTIONS => {
+                return Err(cors::preflight(self.request, None, &methods));
+            }
+            RouteMatch::OtherMethods(methods) => {
+                let message = format!("The requested webhook \"{method} {shown}\" is not registered.");
+                let hint = format!("this path is registered for {}: send one of these", methods.join(", "));
+                Refusal::new(StatusCode::NOT_FOUND, message).hint(hint)
+            }
+            RouteMatch::Nothing => {
+                let message = format!("The requested webhook \"{method} {shown}\" is not registered.");
+                Refusal::new(StatusCode::NOT_FOUND, message).hint(match self.place {
+                    Place::Production => "the workflow must be published and active: `timeloom workflow activate ID`",
+                    Place::Test => {
+                        "a draft takes one call after `timeloom workflow listen ID`, which holds for two minutes"
+                    }
+                })
+            }
+        };
+        Err(refusal.into_response())
+    }
+
+    /// Starts the execution and answers; `None` when the version is not active any more.
+    async fn answered(
+        &self,
+        meant: &Meant,
+        settings: &Settings,
+        path: &str,
+        (payload, came): (&mut Option<Payload>, &mut Option<Bytes>),
+    ) -> Result<Option<HttpResponse>, Refusal> {
+        let (state, request) = (self.state, self.request);
+        let options = state.webhooks();
+        let caller = auth::caller_address(request, options.proxy_hops);
+        let claims = auth::check(request, settings, caller, state).await?;
+        if let Some(payload) = payload.take() {
+            *came = Some(body::read(request.headers(), payload, options.body_bytes_max).await?);
+        }
+        let understood = body::understand(request.headers(), came.clone().unwrap_or_default(), settings).await?;
+        let is_test = self.place == Place::Test;
+        let webhook_url = format!("{}{}/{path}", options.public_url, self.place.prefix());
+        let head = Head::of(request, meant.params.iter().cloned(), webhook_url, is_test);
+        let mut start = self.start(meant);
+        start.items = Some(vec![head.item(understood, claims)]);
+
+        let (execution, command_id) = self.ids(&meant.route)?;
+        start.execution_id = Some(execution);
+        let mode = settings.mode();
+        // Before the command: what comes of it cannot come before we listen.
+        let answers = (mode != AnswerMode::OnReceived).then(|| Answers::of(state, execution, state.log().head(), mode));
+        let started = state.commands().start_execution(&state.context(Some(command_id)), start).await;
+        let outcome = match started {
+            Err(CommandError::Refused(refusal)) if refusal.code == WORKFLOW_NOT_ACTIVE => return Ok(None),
+            Err(CommandError::Refused(refusal)) if is_test && refusal.code == "EXECUTION_EXISTS" => {
+                let message = "the draft has taken its one call already";
+                return Err(
+                    Refusal::new(StatusCode::NOT_FOUND, message).hint("listen again: `timeloom workflow listen ID`")
+                );
+            }
+            other => other?,
+        };
+        self.answer(settings, answers, &outcome).await.map(Some)
+    }
+
+    async fn answer(
+        &self,
+        settings: &Settings,
+        answers: Option<Answers>,
+        outcome: &Outcome<ExecutionId>,
+    ) -> Result<HttpResponse, Refusal> {
+        match answers {
+            None => at_once(settings).map_err(|refusal| refusal.of(outcome.value)),
+            // It may have answered before we listened: its history has the answer.
+            Some(answers) if outcome.repeated => answers.since_start().respond().await,
+            Some(answers) => answers.respond().await,
+        }
+    }
+
+    fn start(&self, meant: &Meant) -> StartExecution {
+        let route = &meant.route;
+        let trigger = TriggerFacts::Webhook {
+            method: self.request.method().as_str().to_owned(),
+            path: route.address.path.clone(),
+            is_test: self.place == Place::Test,
+        };
+        let mode = match self.place {
+            Place::Production => ExecutionMode::Production,
+            Place::Test => ExecutionMode::Manual,
+        };
+        StartExecution {
+            mode,
+            version: route.version,
+            start_node: Some(route.node.name.clone()),
+            ..StartExecution::by_trigger(route.workflow.id, trigger)
+        }
+    }
+
+    /// Ids of the execution and of the command. Requests with the same key have the same, so that one execution answers
+    /// them all; calls to a draft that listens have the same execution and commands of their own, so that one wins.
+    fn ids(&self, route: &Route) -> Result<(ExecutionId, Uuid), Refusal> {
+        let new = || self.state.commands().ids().uuid();
+        if let Some(listening) = route.listening {
+            return Ok((ExecutionId(Uuid::new_v5(&listening.event.0, b"test call")), new()));
+        }
+        let Some(key) = self.request.headers().get(IDEMPOTENCY_KEY) else {
+            let id = new();
+            return Ok((ExecutionId(id), id));
+        };
+        let key = key.as_bytes();
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            let message = format!("the Idempotency-Key has {} bytes: 1 to {KEY_BYTES_MAX} are allowed", key.len());
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
+        }
+        let named = [b"webhook\0", route.node.name.as_bytes(), b"\0", key].concat();
+        let id = Uuid::new_v5(&route.workflow.id.0, &named);
+        Ok((ExecutionId(id), id))
+    }
+}

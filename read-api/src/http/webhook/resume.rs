@@ -1,0 +1,163 @@
+//! A request that makes a waiting execution go on.
+//!
+//! Its address has a token that nobody can guess; the waiting node may ask for more. Who has the wrong token is told the same
+//! as who asks for an execution that does not exist.
+
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+use timeloom_commands::directory::{TriggerKind, TriggerNode};
+use timeloom_commands::{CommandError, ControlExecution, ExecutionControl};
+use timeloom_domain::definition::Node;
+use timeloom_domain::event::{Aggregate as _, Event as _};
+use timeloom_domain::execution::{Execution, ExecutionStatus, ResumeCause, ResumeKind, StartFacts};
+use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::workflow::{Workflow, WorkflowEvent};
+use timeloom_store::{Direction, READ_EVENTS_MAX, Revision, StreamKey, codec};
+
+use super::answer::{Answers, at_once};
+use super::refusal::Refusal;
+use super::request::{Head, path_behind};
+use super::settings::{AnswerMode, Settings};
+use super::{auth, body, cors};
+use crate::state::ApiState;
+
+const PREFIX: &str = "/webhook-waiting";
+
+/// Takes a request to a waiting execution.
+pub(super) async fn resume(state: &ApiState, request: &HttpRequest, payload: Payload) -> HttpResponse {
+    match waiting(state, request).await {
+        Ok(waiting) => {
+            let answered = waiting.go_on(state, request, payload).await;
+            let mut response = answered.unwrap_or_else(Refusal::into_response);
+            cors::allow_origin(request, &waiting.settings, response.headers_mut());
+            response
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// A waiting execution whose address the caller knows.
+struct Waiting {
+    /// The execution as it was started.
+    root: ExecutionId,
+    /// The link of its chain in which it waits.
+    link: ExecutionId,
+    settings: Settings,
+}
+
+async fn waiting(state: &ApiState, request: &HttpRequest) -> Result<Waiting, Refusal> {
+    if state.closing().is_cancelled() {
+        return Err(Refusal::not_ready("the server stops: try again", None));
+    }
+    let path = path_behind(request, PREFIX)?;
+    let (named, suffix) = path.split_once('/').map_or((path.as_str(), None), |(named, suffix)| (named, Some(suffix)));
+    let unknown = || {
+        Refusal::new(StatusCode::NOT_FOUND, "there is no waiting execution at this address")
+            .hint("use the address that $execution.resumeUrl gave, whole")
+    };
+    let (id, token) = named.split_once('.').ok_or_else(unknown)?;
+    let root = id.parse::<ExecutionId>().map_err(|_| unknown())?;
+    let context = state.context(None);
+    let (link, found) = state.commands().last_link(&context, root).await?;
+    let start = found.aggregate.start.as_deref().ok_or_else(unknown)?;
+    if !auth::is_same(token.as_bytes(), start.resume_token(root).as_bytes()) {
+        return Err(unknown());
+    }
+    let conflict = |message: String| Refusal::new(StatusCode::CONFLICT, message).of(root);
+    let execution: &Execution = &found.aggregate;
+    let (wait, rule) = match (&execution.waiting, execution.status) {
+        (Some(wait), ExecutionStatus::Waiting | ExecutionStatus::Paused) => {
+            let by_time = || conflict("the execution waits for a time, not for a request".to_owned());
+            (wait, wait.resume.as_ref().ok_or_else(by_time)?)
+        }
+        (_, status) if status.has_ended() => {
+            return Err(conflict(format!("The execution \"{root}\" has finished already.")));
+        }
+        _ => return Err(conflict(format!("The execution \"{root}\" is running already."))),
+    };
+    if rule.suffix.as_deref().map(|suffix| suffix.trim_matches('/')) != suffix {
+        return Err(unknown());
+    }
+    if rule.kind == ResumeKind::Form {
+        let message = "the execution waits for a form, and forms are not served here";
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, message).of(root));
+    }
+    if let Some(method) = rule.method.as_deref().filter(|method| *method != request.method().as_str()) {
+        let message = format!("the execution waits for another method: send {method}");
+        return Err(Refusal::new(StatusCode::NOT_FOUND, message).of(root));
+    }
+    let node = node(state, start, &wait.node).await?.ok_or_else(unknown)?;
+    Ok(Waiting { root, link, settings: Settings::of_wait(&Arc::new(node)) })
+}
+
+impl Waiting {
+    async fn go_on(&self, state: &ApiState, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
+        let options = state.webhooks();
+        let caller = auth::caller_address(request, options.proxy_hops);
+        let claims = auth::check(request, &self.settings, caller, state).await?;
+        let came = body::read(request.headers(), payload, options.body_bytes_max).await?;
+        let understood = body::understand(request.headers(), came, &self.settings).await?;
+        let webhook_url = format!("{}{}", options.public_url, request.uri().path());
+        let item = Head::of(request, [], webhook_url, false).item(understood, claims);
+
+        let mode = self.settings.mode();
+        let answers = (mode != AnswerMode::OnReceived)
+            .then(|| Answers::of(state, self.link, state.log().head(), mode).with_last_items(&self.settings));
+        let control = ExecutionControl::Resume { cause: ResumeCause::Request, items: Some(vec![item]) };
+        let resume = ControlExecution { execution_id: self.root, control };
+        match state.commands().control_execution(&state.context(None), resume).await {
+            Err(CommandError::Refused(refusal)) => {
+                return Err(Refusal::new(StatusCode::CONFLICT, refusal.message).of(self.root));
+            }
+            other => other?,
+        };
+        match answers {
+            None => at_once(&self.settings).map_err(|refusal| refusal.of(self.root)),
+            Some(answers) => answers.respond().await,
+        }
+    }
+}
+
+/// The node that waits, as the execution runs it.
+async fn node(state: &ApiState, start: &StartFacts, name: &str) -> Result<Option<TriggerNode>, Refusal> {
+    let workflow = match start.workflow_version {
+        // A version never changes: what is kept of the workflow has it.
+        Some(_) => state.commands().current_workflow(&state.context(None), start.workflow_id).await?.aggregate,
+        None => draft(state, start).await?,
+    };
+    let definition = workflow.definition(start.workflow_version);
+    let node = definition.and_then(|definition| definition.nodes.iter().find(|node| node.name == name));
+    Ok(node.map(of_wait))
+}
+
+fn of_wait(node: &Node) -> TriggerNode {
+    TriggerNode {
+        kind: TriggerKind::Webhook,
+        name: node.name.clone(),
+        node_type: node.node_type.clone(),
+        type_version: node.type_version,
+        parameters: node.parameters.clone(),
+        credentials: node.credentials.clone(),
+        webhook_id: node.webhook_id.clone(),
+    }
+}
+
+/// The workflow as it was when the execution began.
+async fn draft(state: &ApiState, start: &StartFacts) -> Result<Workflow, Refusal> {
+    let stream = StreamKey::new(state.tenant(), WorkflowEvent::CATEGORY, start.workflow_id.to_string());
+    let (mut workflow, mut after) = (Workflow::default(), Revision::default());
+    while after.0 < start.workflow_revision {
+        let limit = usize::try_from(start.workflow_revision - after.0).unwrap_or(READ_EVENTS_MAX).min(READ_EVENTS_MAX);
+        let read = state.log().read_stream(&stream, after, Direction::Forward, limit).await;
+        let read = read.map_err(|error| Refusal::fault(&error))?;
+        let Some(last) = read.last() else { break };
+        after = last.revision;
+        for recorded in &read {
+            workflow.apply(&codec::decode::<WorkflowEvent>(recorded).map_err(|error| Refusal::fault(&error))?);
+        }
+    }
+    Ok(workflow)
+}

@@ -1,0 +1,204 @@
+//! Credentials: which there are, of what types, and the changes to them. No value of a field is ever answered.
+
+use async_graphql::{Enum, InputObject, Object, Result, SimpleObject};
+use serde_json::Value;
+use timeloom_commands::SaveCredential;
+use timeloom_domain::credential::types::{self as domain, CREDENTIAL_TYPES, CredentialFieldKind as DomainKind};
+use timeloom_domain::ids::CredentialId;
+use timeloom_projections::{AsOf as RowsAsOf, CredentialRow};
+use uuid::Uuid;
+
+use super::history::History;
+use super::payloads::{UserError, payload, refused, user_error};
+use super::reading::rows;
+use crate::state::ApiState;
+
+/// A credential. Its values are sealed: nobody can read them here.
+#[derive(Debug, Clone)]
+pub(crate) struct Credential(pub CredentialRow);
+
+#[Object]
+impl Credential {
+    /// Its id, which follows from its type and name.
+    async fn id(&self) -> Uuid {
+        self.0.id.0
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its type, such as `httpBasicAuth`.
+    #[graphql(name = "type")]
+    async fn credential_type(&self) -> &str {
+        &self.0.credential_type
+    }
+
+    /// The names of its fields.
+    async fn fields(&self) -> &[String] {
+        &self.0.fields
+    }
+
+    /// Fingerprint of the key under which its fields are sealed.
+    async fn key(&self) -> &str {
+        &self.0.key
+    }
+
+    /// Which events made it what it is.
+    async fn history(&self) -> History {
+        self.0.provenance.into()
+    }
+}
+
+/// One credential as of a moment; none when it was deleted by then.
+pub(crate) async fn credential(state: &ApiState, id: CredentialId, as_of: RowsAsOf) -> Result<Option<Credential>> {
+    let row = rows(state.read_models().credential(state.tenant(), id, as_of).await)?;
+    Ok(row.filter(|row| !row.deleted).map(Credential))
+}
+
+/// Kind of value that a field takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub(crate) enum CredentialFieldKind {
+    /// Text.
+    Text,
+    /// One of the words in `options`.
+    Options,
+    /// JSON, as text or as it is.
+    Json,
+}
+
+/// One field of a type of credentials.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct CredentialField {
+    /// Its name.
+    pub name: &'static str,
+    /// Kind of value.
+    pub kind: CredentialFieldKind,
+    /// The words that are allowed, for options.
+    pub options: Option<Vec<&'static str>>,
+    /// Whether people are not to see what they type.
+    pub secret: bool,
+    /// Whether a credential without it is refused.
+    pub required: bool,
+    /// One sentence for people.
+    pub description: &'static str,
+}
+
+/// A type of credentials that nodes of this build use. Others are taken with whatever fields they have.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct CredentialType {
+    /// Its name in workflow files.
+    pub name: &'static str,
+    /// Name for people.
+    pub display_name: &'static str,
+    /// Its fields.
+    pub fields: Vec<CredentialField>,
+}
+
+/// The types that are known.
+pub(crate) fn credential_types() -> Vec<CredentialType> {
+    let field = |field: &domain::CredentialField| {
+        let (kind, options) = match field.kind {
+            DomainKind::Text => (CredentialFieldKind::Text, None),
+            DomainKind::Options(words) => (CredentialFieldKind::Options, Some(words.to_vec())),
+            DomainKind::Json => (CredentialFieldKind::Json, None),
+        };
+        let domain::CredentialField { name, secret, required, description, .. } = *field;
+        CredentialField { name, kind, options, secret, required, description }
+    };
+    let known = |known: &domain::CredentialType| CredentialType {
+        name: known.name,
+        display_name: known.display_name,
+        fields: known.fields.iter().map(field).collect(),
+    };
+    CREDENTIAL_TYPES.iter().map(known).collect()
+}
+
+payload! {
+    /// What a command on a credential came to.
+    CredentialPayload {
+        credential_id: CredentialId => Uuid,
+        /// The credential, from the read models: asking for it waits until they show `position`.
+        credential: Credential = credential
+    }
+}
+
+/// A credential to save. Send it as variables: texts of queries are kept in many places.
+#[derive(InputObject)]
+pub(crate) struct SaveCredentialInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// Its name: the credential of that type and name is replaced.
+    name: String,
+    /// Its type, such as `httpBasicAuth`; see `credentialTypes`.
+    #[graphql(name = "type")]
+    credential_type: String,
+    /// Its fields, as an object.
+    data: Value,
+}
+
+/// A credential to do something with.
+#[derive(Debug, InputObject)]
+pub(crate) struct CredentialInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// The credential.
+    credential_id: Uuid,
+}
+
+/// How to seal everything anew.
+#[derive(Debug, InputObject)]
+pub(crate) struct RotateCredentialsInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// Whether a new key is made first. Where keys are given to the server, they are not made by it.
+    #[graphql(default)]
+    new_key: bool,
+}
+
+/// What sealing everything anew came to.
+#[derive(Debug, Default, SimpleObject)]
+pub(crate) struct RotateCredentialsPayload {
+    /// Fingerprint of the key under which everything is sealed now.
+    pub key: Option<String>,
+    /// Credentials that were sealed anew.
+    pub resealed_count: u64,
+    /// Credentials that were under that key already.
+    pub kept_count: u64,
+    /// Credentials that could not be opened, and stay as they are.
+    pub failed_count: u64,
+    /// Why, for the first hundred of them.
+    pub failures: Vec<String>,
+    /// Why it was not done; empty when it was.
+    pub errors: Vec<UserError>,
+}
+
+pub(crate) async fn save(state: &ApiState, input: SaveCredentialInput) -> Result<CredentialPayload> {
+    let Value::Object(fields) = input.data else {
+        let message = "data must be an object with the fields of the credential";
+        return Ok(CredentialPayload::from(refused("INVALID_FIELDS", message)));
+    };
+    let save = SaveCredential { name: input.name, credential_type: input.credential_type, fields };
+    CredentialPayload::of(state.credentials().save(&state.context(input.command_id), save).await)
+}
+
+pub(crate) async fn delete(state: &ApiState, input: CredentialInput) -> Result<CredentialPayload> {
+    let (context, id) = (state.context(input.command_id), CredentialId(input.credential_id));
+    CredentialPayload::of(state.credentials().delete(&context, id).await)
+}
+
+pub(crate) async fn rotate(state: &ApiState, input: RotateCredentialsInput) -> Result<RotateCredentialsPayload> {
+    let rotated = state.credentials().rotate(&state.context(input.command_id), input.new_key).await;
+    match rotated {
+        Ok(rotated) => Ok(RotateCredentialsPayload {
+            key: Some(rotated.key),
+            resealed_count: rotated.resealed,
+            kept_count: rotated.kept,
+            failed_count: rotated.failed,
+            failures: rotated.failures,
+            errors: Vec::new(),
+        }),
+        Err(error) => Ok(RotateCredentialsPayload { errors: vec![user_error(error)?], ..Default::default() }),
+    }
+}
