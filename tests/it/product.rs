@@ -11,7 +11,7 @@ use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId};
 use timeloom_engine::checkpoint::NoCheckpoint;
-use timeloom_engine::node::{Binaries, OutboundPolicy, Services};
+use timeloom_engine::node::{OutboundPolicy, Services};
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;

@@ -73,7 +73,7 @@ pub(super) fn attachment(run: &NodeRun<'_>, item: &Item, name: &str) -> Result<A
     };
     let mime_type = if data.mime_type.is_empty() { "application/octet-stream" } else { &data.mime_type };
     Ok(Attachment {
-        data: data.clone(),
+        data: Box::new(data.clone()),
         binaries: run.services.binaries.clone(),
         mime_type: mime_type.to_owned(),
         file_name: data.file_name.clone(),
@@ -83,7 +83,7 @@ pub(super) fn attachment(run: &NodeRun<'_>, item: &Item, name: &str) -> Result<A
 /// An attachment of an item, ready to send.
 #[derive(Debug, Clone)]
 pub(super) struct Attachment {
-    data: BinaryData,
+    data: Box<BinaryData>,
     binaries: Binaries,
     /// Their media type.
     pub mime_type: String,
@@ -95,7 +95,7 @@ impl Attachment {
     /// The body that is this attachment alone.
     pub fn into_content(self) -> Content {
         let mut content = Content::default();
-        content.push_attachment(self.data, self.binaries);
+        content.push_attachment(*self.data, self.binaries);
         content
     }
 }
@@ -123,7 +123,7 @@ impl Multipart {
         let file_name = file.file_name.as_deref().unwrap_or("file");
         let disposition = format!("form-data; name=\"{}\"; filename=\"{}\"", quoted(name), quoted(file_name));
         self.head(&disposition, Some(&file.mime_type));
-        self.body.push_attachment(file.data.clone(), file.binaries.clone());
+        self.body.push_attachment(BinaryData::clone(&file.data), file.binaries.clone());
         self.body.push("\r\n");
     }
 
