@@ -49,7 +49,7 @@ bench: parts
 	$(CARGO) bench --package timeloom-commands --bench hot
 	$(CARGO) bench --package timeloom-projections --bench list --bench replay
 	$(CARGO) bench --package timeloom-expressions --features testing --bench native
-	$(CARGO) bench --package timeloom-tests --bench executions --bench webhooks
+	$(CARGO) bench --package timeloom-tests --bench executions --bench memory --bench webhooks
 
 fmt:
 	$(CARGO) fmt --all

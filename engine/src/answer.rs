@@ -118,8 +118,9 @@ impl Settings {
 
 /// The items of the last node's first output that has any.
 fn last_items(machine: &Machine) -> Items {
-    let run = machine.last_run().and_then(|(node, run)| machine.data().runs(node).get(run));
-    let outputs = run.map(|run| run.outputs.as_slice()).unwrap_or_default();
+    let outputs = machine.last_run().and_then(|(node, run)| machine.data().outputs(node, run));
+    // What cannot be read any more answers as what gave nothing: the run itself has ended well.
+    let outputs = outputs.and_then(Result::ok).unwrap_or_default();
     outputs.iter().find(|items| !items.is_empty()).cloned().unwrap_or_default()
 }
 

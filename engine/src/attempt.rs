@@ -19,6 +19,7 @@ use crate::lookup::RunLookup;
 use crate::machine::{Machine, Task, expression_input};
 use crate::node::{
     Behaviour, Caller, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode,
+    blocking,
 };
 use crate::plan::Plan;
 
@@ -211,7 +212,10 @@ impl Attempt {
             Behaviour::Pure(node) => {
                 let before = self.memory.clone();
                 let ran = self.with_run(session, |run| catch_unwind(AssertUnwindSafe(|| node.run(run))));
-                self.given(ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?, &before)
+                let mut output = ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
+                // Pure nodes run where blocking is allowed.
+                blocking(self.surroundings.services.binaries.settle(&mut output.outputs))?;
+                Ok(self.given(output, &before))
             }
             Behaviour::PassThrough | Behaviour::Effect(_) | Behaviour::Wait(_) => Ok(self.pass_through()),
         }
@@ -273,13 +277,15 @@ impl Attempt {
             expressions: &mut expressions,
         };
         let ran = AssertUnwindSafe(effect.run(&mut run)).catch_unwind().await;
-        self.given(ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?, &before)
+        let mut output = ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
+        self.surroundings.services.binaries.settle(&mut output.outputs).await?;
+        Ok(self.given(output, &before))
     }
 
     /// What a node gave, in order, with its memory where that changed.
-    fn given(&self, output: NodeOutput, before: &JsonObject) -> Result<Given, NodeError> {
+    fn given(&self, output: NodeOutput, before: &JsonObject) -> Given {
         let memory = (self.memory != *before).then(|| self.memory.clone());
-        Ok(self.in_order(output, memory))
+        self.in_order(output, memory)
     }
 
     fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
@@ -462,6 +468,19 @@ fn ready_inputs(node: &Node, inputs: &[Option<Items>]) -> Vec<Items> {
         Arc::new(placed.collect())
     };
     inputs.iter().enumerate().map(ready).collect()
+}
+
+/// Makes inputs name their own places where they are, as [`ready_inputs`] would in a copy of them.
+pub(crate) fn place_inputs(inputs: &mut [Option<Items>]) {
+    for (input, items) in inputs.iter_mut().enumerate() {
+        let Some(items) = items else { continue };
+        if items.iter().enumerate().all(|(index, item)| is_pair(item, index, input)) {
+            continue;
+        }
+        for (index, item) in Arc::make_mut(items).iter_mut().enumerate() {
+            item.paired_item = Some(PairedItem::of(index, input));
+        }
+    }
 }
 
 fn is_pair(item: &Item, index: usize, input: usize) -> bool {

@@ -77,6 +77,7 @@ impl Worker {
             if let Some(pause) = self.check_deadline(now_ms, &mut batch) {
                 return (batch.events, pause);
             }
+            self.machine.place_inputs();
             match self.machine.next() {
                 Action::Run(task) => {
                     if let Some(pause) = self.run_node(task, now_ms, &mut batch) {

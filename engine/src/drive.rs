@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
 use crate::chain::{ChainError, ContinueAsNew, place_after, place_of, stream_of};
+use crate::fetch::LogOutputs;
 use crate::flight::{Flight, Landed, LandedEffect};
 use crate::machine::{Machine, Task};
 use crate::open::{Outcome, Reins};
@@ -251,7 +252,9 @@ impl Drive {
             self.sleep_until(*retry_at_ms).await;
         }
         drop(events);
-        let worker = self.worker(machine);
+        let mut worker = self.worker(machine);
+        worker.machine.fetch_from(LogOutputs::new(&self.inner));
+        worker.machine.written(writer.take_written());
         self.go_on(worker, writer).await
     }
 
@@ -288,6 +291,8 @@ impl Drive {
             } else if !events.is_empty() {
                 writer.record(&events).await?;
             }
+            drop(events);
+            worker.machine.written(writer.take_written());
             match pause {
                 Pause::Flush => {}
                 Pause::Ended => return Ok(Turn::Over(self.stopped())),
@@ -514,7 +519,11 @@ impl Drive {
             let known = usize::try_from(writer.revision().0).unwrap_or(usize::MAX);
             match writer.record(events).await {
                 Err(WriteError::Overtaken) => {}
-                result => return Ok(result?),
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    worker.machine.written(writer.take_written());
+                    return Ok(());
+                }
             }
             let (mut fresh, all) = self.read(Age::Old).await?;
             fresh.ask(writer.asked());

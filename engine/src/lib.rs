@@ -10,6 +10,7 @@ mod burst;
 pub mod chain;
 pub mod checkpoint;
 mod drive;
+mod fetch;
 mod flight;
 mod follow;
 mod lane;

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use timeloom_domain::item::{Item, Items, PairedItem, PairedReference, Source};
+use timeloom_domain::item::{Item, Items, Outputs, PairedItem, PairedReference, Source};
 use timeloom_expressions::scope::{Found, Lookup, LookupError, NodeLookup};
+use timeloom_store::LogError;
 
 use crate::machine::RunData;
 
 /// Most steps from an item back to its origin.
 const PAIRED_STEPS_MAX: usize = 10_000;
+
+/// An item that a node gave: its run, output and place.
+type Origin = (usize, usize, usize);
 
 /// The run so far, as one node run sees it.
 pub struct RunLookup {
@@ -39,11 +43,21 @@ impl RunLookup {
                 .ok_or_else(|| LookupError::NotExecuted(name.to_owned()));
         }
         let run = run.unwrap_or(runs.len() - 1);
-        let found = runs.get(run).ok_or_else(|| {
-            LookupError::NoPairedItem(format!("run {run} of node '{name}' doesn't exist: it ran {} times", runs.len()))
-        })?;
+        if run >= runs.len() {
+            let message = format!("run {run} of node '{name}' doesn't exist: it ran {} times", runs.len());
+            return Err(LookupError::NoPairedItem(message));
+        }
         let output = output.or_else(|| self.data.plan().output_towards(node, self.current)).unwrap_or(0);
-        Ok(found.outputs.get(output).cloned().unwrap_or_default())
+        Ok(self.given(node, run)?.get(output).cloned().unwrap_or_default())
+    }
+
+    /// What a run gave, by output.
+    fn given(&self, node: usize, run: usize) -> Result<Outputs, LookupError> {
+        let unreadable = |error: LogError| LookupError::Unreadable {
+            node: self.data.plan().node(node).name.clone(),
+            reason: error.to_string(),
+        };
+        self.data.outputs(node, run).unwrap_or_else(|| Ok(Outputs::new())).map_err(unreadable)
     }
 
     fn paired_item(&self, name: &str, item_index: usize) -> Result<Item, LookupError> {
@@ -59,19 +73,30 @@ impl RunLookup {
             .iter()
             .find_map(|items| items.get(item_index))
             .ok_or_else(|| LookupError::NoPairedItem(format!("there is no input item {item_index}")))?;
-        let mut distinct = self.trace(wanted, item.paired_item.as_ref())?.into_iter();
-        let first = distinct.next().ok_or_else(|| unavailable(name))?;
-        if distinct.any(|other| !std::ptr::eq(first, other) && first != other) {
-            return Err(LookupError::NoPairedItem(format!(
-                "multiple items of node '{name}' match item {item_index}: use .first(), .last() or .all()[index]"
-            )));
+        let mut origins = self.trace(wanted, item.paired_item.as_ref())?;
+        origins.sort_unstable();
+        origins.dedup();
+        let mut items = origins.into_iter().map(|origin| self.item(wanted, origin));
+        let first = items.next().ok_or_else(|| unavailable(name))??;
+        for other in items {
+            if other? != first {
+                return Err(LookupError::NoPairedItem(format!(
+                    "multiple items of node '{name}' match item {item_index}: use .first(), .last() or .all()[index]"
+                )));
+            }
         }
-        Ok(first.clone())
+        Ok(first)
+    }
+
+    fn item(&self, node: usize, (run, output, item): Origin) -> Result<Item, LookupError> {
+        let given = self.given(node, run)?;
+        let found = given.get(output).and_then(|items| items.get(item));
+        found.cloned().ok_or_else(|| unavailable(&self.data.plan().node(node).name))
     }
 
     /// The items of node `wanted` from which an item of this node's input was made: its references, followed back. In a
     /// loop they lead through every round, so the way is kept in memory and not on the thread's stack.
-    fn trace<'d>(&'d self, wanted: usize, paired: Option<&PairedItem>) -> Result<Vec<&'d Item>, LookupError> {
+    fn trace(&self, wanted: usize, paired: Option<&PairedItem>) -> Result<Vec<Origin>, LookupError> {
         let references =
             |paired: Option<&PairedItem>| paired.map(PairedItem::references).unwrap_or_default().into_iter();
         let (mut found, mut steps) = (Vec::new(), 0);
@@ -81,35 +106,37 @@ impl RunLookup {
                 way.pop();
                 continue;
             };
-            let Some((node, source, item)) = self.referenced(&reference, sources) else { continue };
+            let Some((node, origin, paired)) = self.referenced(&reference, sources) else { continue };
             if node == wanted {
-                found.push(item);
+                found.push(origin);
                 continue;
             }
-            let Some(run) = self.data.runs(node).get(source.previous_node_run) else { continue };
+            let Some(run) = self.data.runs(node).get(origin.0) else { continue };
             steps += 1;
             if steps >= PAIRED_STEPS_MAX {
                 return Err(LookupError::NoPairedItem(format!(
                     "the item's origin lies more than {PAIRED_STEPS_MAX} steps back"
                 )));
             }
-            way.push((references(item.paired_item.as_ref()), run.sources.as_slice()));
+            way.push((references(paired.as_ref()), run.sources.as_slice()));
         }
         Ok(found)
     }
 
-    fn referenced<'d>(
-        &'d self,
+    /// The node and item that `reference` names, and from what that was made.
+    fn referenced(
+        &self,
         reference: &PairedReference,
         sources: &[Option<Source>],
-    ) -> Option<(usize, Source, &'d Item)> {
+    ) -> Option<(usize, Origin, Option<PairedItem>)> {
         let source = match &reference.source_overwrite {
-            Some(source) => source.clone(),
-            None => sources.get(reference.input.unwrap_or(0))?.clone()?,
+            Some(source) => source,
+            None => sources.get(reference.input.unwrap_or(0))?.as_ref()?,
         };
         let node = self.data.plan().graph.index(&source.previous_node)?;
-        let items = self.data.output(node, source.previous_node_run, source.previous_node_output)?;
-        Some((node, source, items.get(reference.item)?))
+        let origin = (source.previous_node_run, source.previous_node_output, reference.item);
+        let paired = self.data.paired(node, origin.0, origin.1, origin.2)?;
+        Some((node, origin, paired))
     }
 
     /// The item from which `reference` says an output item was made, for error outputs.

@@ -13,6 +13,8 @@ use timeloom_store::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::machine::{Place, Written};
+
 /// Who does what the engine does.
 pub(crate) const ENGINE_ACTOR: &str = "engine";
 /// Bytes that the metadata of one event takes at most; what it says is of fixed length.
@@ -47,6 +49,8 @@ pub struct ExecutionWriter {
     /// The event that the whole execution goes back to: the first of its first stream.
     root_event: Option<EventId>,
     last_event: Option<EventId>,
+    /// Node runs that the log has, which nobody was told yet.
+    written: Vec<Written>,
     /// What its appends survive.
     asked: AskedDurability,
     /// Ends the waiting for a log that is busy or out of reach.
@@ -95,6 +99,7 @@ impl ExecutionWriter {
             first_event: None,
             root_event: None,
             last_event: None,
+            written: Vec::new(),
             asked: AskedDurability::default(),
             stopping,
         }
@@ -141,6 +146,24 @@ impl ExecutionWriter {
         let goes_back_to = recorded.metadata.correlation_id.filter(|_| !begins_chain).unwrap_or(recorded.id);
         self.root_event.get_or_insert(goes_back_to);
         self.last_event = Some(recorded.id);
+        self.note(event, recorded.revision, recorded.payload.get().len());
+    }
+
+    /// The node runs that the log has since this was asked last, with where it has them.
+    pub fn take_written(&mut self) -> Vec<Written> {
+        std::mem::take(&mut self.written)
+    }
+
+    /// Keeps where the log has what a node gave in place of that itself.
+    fn note(&mut self, event: &ExecutionEvent, revision: Revision, bytes: usize) {
+        self.state.release_items(event);
+        if let ExecutionEvent::NodeCompleted { run, .. } | ExecutionEvent::NodeFailed { run, outputs: Some(_), .. } =
+            event
+        {
+            let place = Place { stream: self.stream.clone(), revision };
+            let (node, run_index, execution_index) = (run.node.clone(), run.run_index, run.execution_index);
+            self.written.push(Written { node, run_index, execution_index, place, bytes });
+        }
     }
 
     /// Begins the stream of the next link after `previous`, which has ended. Sent again, it is the same append.
@@ -171,6 +194,7 @@ impl ExecutionWriter {
     /// any error the writer is of no more use, because its state has what was not written: the stream is to be read again.
     pub async fn record(&mut self, events: &[ExecutionEvent]) -> Result<(), WriteError> {
         let mut batch = self.batch();
+        let mut revision = self.revision;
         for event in events {
             for decided in self.state.decide(&ExecutionCommand::Record(Box::new(event.clone())))? {
                 let encoded = codec::encode(&decided)?;
@@ -178,8 +202,11 @@ impl ExecutionWriter {
                     let full = std::mem::replace(&mut batch, self.batch());
                     self.append_next(full).await?;
                 }
+                let bytes = encoded.payload.get().len();
                 batch.push(EventId(self.ids.uuid()), encoded);
                 self.state.apply(&decided);
+                revision = Revision(revision.0 + 1);
+                self.note(&decided, revision, bytes);
             }
         }
         if batch.events.is_empty() { Ok(()) } else { self.append_next(batch).await }

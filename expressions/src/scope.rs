@@ -150,6 +150,14 @@ pub enum LookupError {
     /// The node ran, but the wanted item cannot be told.
     #[error("{0}")]
     NoPairedItem(String),
+    /// The node ran, but what it gave cannot be read from where it is kept.
+    #[error("what node '{node}' gave cannot be read: {reason}")]
+    Unreadable {
+        /// Name of the node.
+        node: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Access to the other nodes of a run.

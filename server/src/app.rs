@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
+use timeloom_engine::node::{Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
 use timeloom_engine::reactions::{Reactions, ReactionsParts};
 use timeloom_engine::recall::LoggedRecall;
 use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
@@ -126,6 +126,7 @@ impl App {
             ids,
             services: Arc::new(Services {
                 outbound: config.outbound(),
+                binaries: Binaries::new(Arc::clone(&store.blobs)),
                 credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
                 recall: Arc::new(LoggedRecall::new(commands.clone())),
                 sub_workflows: Arc::new(calls),

@@ -12,8 +12,8 @@ use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
 use timeloom_read_api::WebhookOptions;
-use timeloom_store::DurabilityChoice;
 use timeloom_store::leases::{Role, Roles};
+use timeloom_store::{BLOB_BYTES_MAX, DurabilityChoice};
 use zeroize::Zeroizing;
 
 /// Settings of every verb that opens a data folder or runs workflows.
@@ -205,6 +205,8 @@ impl ServeConfig {
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(300);
 /// Largest answer to such a request, in bytes.
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
+/// Largest answer to such a request that becomes an attachment, in bytes; no blob may be larger.
+const FILE_BYTES_MAX: usize = BLOB_BYTES_MAX;
 
 impl Config {
     /// Threads that answer requests and compute.
@@ -235,6 +237,7 @@ impl Config {
             allowed_hosts: self.allow_private_hosts.iter().cloned().collect::<BTreeSet<_>>(),
             request_time_max: REQUEST_TIME_MAX,
             response_bytes_max: RESPONSE_BYTES_MAX,
+            file_bytes_max: FILE_BYTES_MAX,
         }
     }
 

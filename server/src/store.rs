@@ -11,8 +11,8 @@ use timeloom_projections::{PostgresPlace, ReadModelStore};
 use timeloom_read_api::StoredLog;
 use timeloom_store::clock::SystemClock;
 use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
-use timeloom_store::memory::MemoryLog;
-use timeloom_store::{EventLog, Leases, LogError, LogTransfer, Position, SnapshotStore};
+use timeloom_store::memory::{MemoryBlobs, MemoryLog};
+use timeloom_store::{BlobStore, EventLog, Leases, LogError, LogTransfer, Position, SnapshotStore};
 use timeloom_store_postgres::{Address, PostgresLeases, PostgresLog, PostgresOptions};
 use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions, SqliteSnapshots};
 
@@ -31,6 +31,8 @@ pub struct Store {
     pub log: Arc<dyn EventLog>,
     /// The log as it is stored; `None` where nothing is.
     pub stored: Option<StoredLog>,
+    /// What is too large for events: payloads and attachments.
+    pub blobs: Arc<dyn BlobStore>,
     /// Where read models are.
     pub read_models: ReadModelStore,
     /// Where the engine remembers its place.
@@ -72,7 +74,11 @@ impl Store {
         let all = all_shards();
         Ok(Self {
             log: Arc::clone(&log) as Arc<dyn EventLog>,
-            stored: Some(StoredLog { log: Arc::clone(&log) as Arc<dyn LogTransfer>, blobs }),
+            stored: Some(StoredLog {
+                log: Arc::clone(&log) as Arc<dyn LogTransfer>,
+                blobs: Arc::clone(&blobs) as Arc<dyn BlobStore>,
+            }),
+            blobs,
             read_models: folder.path().into(),
             checkpoints: Arc::new(FileCheckpoint { path: folder.path().join(CHECKPOINT) }),
             snapshots: snapshots(&folder),
@@ -93,7 +99,11 @@ impl Store {
         let place = PostgresPlace { config: address.config().clone(), tls: address.tls().clone() };
         Ok(Self {
             log: Arc::clone(&log) as Arc<dyn EventLog>,
-            stored: Some(StoredLog { log: Arc::clone(&log) as Arc<dyn LogTransfer>, blobs }),
+            stored: Some(StoredLog {
+                log: Arc::clone(&log) as Arc<dyn LogTransfer>,
+                blobs: Arc::clone(&blobs) as Arc<dyn BlobStore>,
+            }),
+            blobs,
             read_models: ReadModelStore::Postgres(Box::new(place)),
             checkpoints: Arc::new(MarkCheckpoint(Arc::clone(&log))),
             snapshots: Some(Arc::new(log.snapshots())),
@@ -109,6 +119,7 @@ impl Store {
         Self {
             log: MemoryLog::new(Arc::new(SystemClock)),
             stored: None,
+            blobs: MemoryBlobs::new(),
             read_models: folder.into(),
             checkpoints: Arc::new(NoCheckpoint),
             snapshots: None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +14,11 @@ use crate::log::LogError;
 pub const BLOB_THRESHOLD_BYTES: usize = 64 << 10;
 /// Largest blob, in bytes.
 pub const BLOB_BYTES_MAX: usize = 256 << 20;
+/// Bytes of a blob that are read at a time where it is read in parts.
+pub const BLOB_PART_BYTES: usize = 1 << 20;
+
+/// What the `id` of an attachment begins with whose content is a blob; its hash follows. A frozen format.
+const ATTACHMENT_START: &str = "blob:";
 
 /// BLAKE3 hash of a blob's content, 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,6 +29,22 @@ impl BlobHash {
     /// The hash of `content`.
     pub fn of(content: &[u8]) -> Self {
         Self(*blake3::hash(content).as_bytes())
+    }
+
+    /// The blob that an attachment's `id` names; `None` when that names something else.
+    pub fn of_attachment(id: &str) -> Option<Self> {
+        id.strip_prefix(ATTACHMENT_START)?.parse().ok()
+    }
+
+    /// The `id` of an attachment whose content this blob has.
+    pub fn attachment_id(&self) -> String {
+        format!("{ATTACHMENT_START}{self}")
+    }
+
+    /// The blobs that attachments in the text of a payload name, those that only look like it too.
+    pub fn of_attachments(payload: &str) -> impl Iterator<Item = Self> {
+        let names = payload.match_indices(ATTACHMENT_START);
+        names.filter_map(|(at, start)| payload.get(at + start.len()..at + start.len() + 64)?.parse().ok())
     }
 
     /// Its 32 bytes.
@@ -105,4 +127,101 @@ pub trait BlobStore: Send + Sync + 'static {
     /// # Errors
     /// [`BlobError::Missing`] or [`BlobError::Damaged`], or the storage failed.
     async fn get(&self, hash: BlobHash) -> Result<Bytes, BlobError>;
+
+    /// Begins a blob whose content comes piece by piece and is never in memory as a whole.
+    ///
+    /// # Errors
+    /// The storage failed.
+    async fn writer(&self) -> Result<Box<dyn BlobWriter>, BlobError>;
+
+    /// At most `bytes_max` bytes of a blob's content from `offset` on; none at its end. A part cannot be checked against
+    /// the hash: [`BlobReader`] checks the whole while it reads the parts.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`], or the storage failed.
+    async fn part(&self, hash: BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, BlobError>;
+}
+
+/// A blob that is being written. Dropped unfinished, it leaves nothing.
+#[async_trait]
+pub trait BlobWriter: Send {
+    /// Adds to the content.
+    ///
+    /// # Errors
+    /// [`BlobError::TooLarge`], or the storage failed. The writer is of no more use then.
+    async fn write(&mut self, content: Bytes) -> Result<(), BlobError>;
+
+    /// Makes the content a blob, durably.
+    ///
+    /// # Errors
+    /// The storage failed.
+    async fn finish(self: Box<Self>) -> Result<WrittenBlob, BlobError>;
+}
+
+/// A blob that was written piece by piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrittenBlob {
+    /// Hash of its content.
+    pub hash: BlobHash,
+    /// Length of its content.
+    pub bytes: u64,
+}
+
+/// Hashes and counts a content that comes piece by piece; what every [`BlobWriter`] has at its heart.
+#[derive(Debug, Default)]
+pub struct BlobMeter {
+    hasher: blake3::Hasher,
+    bytes: usize,
+}
+
+impl BlobMeter {
+    /// Takes the next piece in.
+    ///
+    /// # Errors
+    /// [`BlobError::TooLarge`] when there are more than [`BLOB_BYTES_MAX`] bytes with it.
+    pub fn add(&mut self, content: &[u8]) -> Result<(), BlobError> {
+        self.bytes = self.bytes.saturating_add(content.len());
+        if self.bytes > BLOB_BYTES_MAX {
+            return Err(BlobError::TooLarge(self.bytes));
+        }
+        self.hasher.update(content);
+        Ok(())
+    }
+
+    /// The blob that the pieces are so far.
+    pub fn written(&self) -> WrittenBlob {
+        WrittenBlob { hash: BlobHash(*self.hasher.finalize().as_bytes()), bytes: self.bytes as u64 }
+    }
+}
+
+/// Reads a blob in parts of [`BLOB_PART_BYTES`], and checks at the end that they were its content.
+pub struct BlobReader {
+    store: Arc<dyn BlobStore>,
+    hash: BlobHash,
+    meter: BlobMeter,
+    ended: bool,
+}
+
+impl BlobReader {
+    /// A reader that has read nothing yet.
+    pub fn new(store: Arc<dyn BlobStore>, hash: BlobHash) -> Self {
+        Self { store, hash, meter: BlobMeter::default(), ended: false }
+    }
+
+    /// The next part; `None` behind the last one.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`], [`BlobError::Damaged`] in place of the end, or the storage failed.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, BlobError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let part = self.store.part(self.hash, self.meter.bytes as u64, BLOB_PART_BYTES).await?;
+        self.meter.add(&part)?;
+        if !part.is_empty() {
+            return Ok(Some(part));
+        }
+        self.ended = true;
+        if self.meter.written().hash == self.hash { Ok(None) } else { Err(BlobError::Damaged(self.hash)) }
+    }
 }

@@ -27,7 +27,10 @@ pub mod tail;
 pub mod transfer;
 pub mod verify;
 
-pub use blobs::{BLOB_BYTES_MAX, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobStore};
+pub use blobs::{
+    BLOB_BYTES_MAX, BLOB_PART_BYTES, BLOB_THRESHOLD_BYTES, BlobError, BlobHash, BlobMeter, BlobReader, BlobStore,
+    BlobWriter, WrittenBlob,
+};
 pub use clock::{Clock, SystemClock};
 pub use envelope::{Metadata, NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use leases::Leases;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use timeloom_domain::ids::{CommandId, EventId};
 
 use crate::admission::{answer_again, check_expected, measure, record};
-use crate::blobs::{BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore};
+use crate::blobs::{BLOB_BYTES_MAX, BlobError, BlobHash, BlobMeter, BlobStore, BlobWriter, WrittenBlob};
 use crate::clock::{Clock, RecordingTime};
 use crate::envelope::{Position, RecordedEvent, Revision, StreamKey};
 use crate::log::{
@@ -260,13 +260,18 @@ fn lock(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
 /// A [`BlobStore`] in memory.
 #[derive(Debug, Default)]
 pub struct MemoryBlobs {
-    blobs: Mutex<HashMap<BlobHash, Bytes>>,
+    blobs: Arc<Mutex<HashMap<BlobHash, Bytes>>>,
 }
 
 impl MemoryBlobs {
     /// An empty store.
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    fn find(&self, hash: BlobHash) -> Result<Bytes, BlobError> {
+        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.get(&hash).cloned().ok_or(BlobError::Missing(hash))
     }
 }
 
@@ -282,7 +287,38 @@ impl BlobStore for MemoryBlobs {
     }
 
     async fn get(&self, hash: BlobHash) -> Result<Bytes, BlobError> {
-        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        blobs.get(&hash).cloned().ok_or(BlobError::Missing(hash))
+        self.find(hash)
+    }
+
+    async fn writer(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
+        let (blobs, meter) = (Arc::clone(&self.blobs), BlobMeter::default());
+        Ok(Box::new(MemoryBlobWriter { blobs, meter, content: Vec::new() }))
+    }
+
+    async fn part(&self, hash: BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, BlobError> {
+        let content = self.find(hash)?;
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+        Ok(content.slice(from..from.saturating_add(bytes_max).min(content.len())))
+    }
+}
+
+struct MemoryBlobWriter {
+    blobs: Arc<Mutex<HashMap<BlobHash, Bytes>>>,
+    meter: BlobMeter,
+    content: Vec<u8>,
+}
+
+#[async_trait]
+impl BlobWriter for MemoryBlobWriter {
+    async fn write(&mut self, content: Bytes) -> Result<(), BlobError> {
+        self.meter.add(&content)?;
+        self.content.extend_from_slice(&content);
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<WrittenBlob, BlobError> {
+        let written = self.meter.written();
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(written.hash, self.content.into());
+        Ok(written)
     }
 }

@@ -253,17 +253,45 @@ impl Run<'_, '_> {
 
     async fn copy_blob(&mut self, event: &StoredEvent) -> Result<(), CopyError> {
         let position = event.position;
-        let Some(reference) = self.reference(event)? else { return Ok(()) };
+        let Some(reference) = self.reference(event)? else {
+            return self.copy_attachments(position, &event.payload).await;
+        };
         let content = self.source.blobs.get(reference.hash).await;
         let content: Bytes = content.map_err(|error| CopyError::SourceBlob { position, error })?;
         if content.len() as u64 != reference.bytes {
             let detail = format!("its payload has {} bytes, not {}", content.len(), reference.bytes);
             return Err(CopyError::SourceDamaged { position, detail });
         }
-        let put = self.target.blobs.put(content).await;
+        let put = self.target.blobs.put(content.clone()).await;
         put.map_err(|error| CopyError::TargetBlob { position, error })?;
         self.report.blobs += 1;
         self.report.bytes += reference.bytes;
+        // A payload is JSON; what is none names nothing.
+        self.copy_attachments(position, std::str::from_utf8(&content).unwrap_or_default()).await
+    }
+
+    /// Copies the content of attachments that a payload names. What only looks like such a name has no blob, and what was
+    /// lost is not there to be copied: neither keeps the log from being copied.
+    async fn copy_attachments(&mut self, position: Position, payload: &str) -> Result<(), CopyError> {
+        let named: Vec<BlobHash> = BlobHash::of_attachments(payload).collect();
+        for hash in named {
+            if self.done_blobs.len() >= BLOBS_REMEMBERED_MAX {
+                self.done_blobs.clear();
+            }
+            if !self.done_blobs.insert(hash) {
+                continue;
+            }
+            let content = match self.source.blobs.get(hash).await {
+                Ok(content) => content,
+                Err(BlobError::Missing(_)) => continue,
+                Err(error) => return Err(CopyError::SourceBlob { position, error }),
+            };
+            let bytes = content.len() as u64;
+            let put = self.target.blobs.put(content).await;
+            put.map_err(|error| CopyError::TargetBlob { position, error })?;
+            self.report.blobs += 1;
+            self.report.bytes += bytes;
+        }
         Ok(())
     }
 

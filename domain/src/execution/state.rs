@@ -189,6 +189,15 @@ impl Execution {
         self.earlier_runs + last.map_or(0, |last| last + 1)
     }
 
+    /// Lets go of the items that `event` says a node gave: for whoever folds on and never asks for them.
+    pub fn release_items(&mut self, event: &ExecutionEvent) {
+        if let ExecutionEvent::NodeCompleted { run, .. } | ExecutionEvent::NodeFailed { run, outputs: Some(_), .. } =
+            event
+        {
+            self.run_mut(run).outputs = Some(Outputs::new());
+        }
+    }
+
     /// The newest run of a node.
     pub fn newest_run(&self, node: &str) -> Option<&NodeRunState> {
         self.node_runs.iter().rev().find(|run| run.node == node)

@@ -2,10 +2,15 @@
 //!
 //! The script runs in the execution's sandbox; this module only says how it is called and what a failure gives.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
-use timeloom_domain::item::{Item, JsonObject};
-use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+use timeloom_domain::item::{Item, Items, JsonObject};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode, blob_of};
 use timeloom_expressions::port::CodeMode;
 
 use crate::describe::{ONE_TO_ONE, optional};
@@ -21,6 +26,9 @@ const CODE_PARAMETERS: &[ParameterDefinition] = &[
 ];
 
 const FUNCTION_PARAMETERS: &[ParameterDefinition] = &[optional("functionCode", ParameterKind::Code, "The script.")];
+
+/// Most bytes of attachments that one run of a script sees.
+const ATTACHMENT_BYTES_MAX: usize = 16 << 20;
 
 /// The scripts of nodes whose author has written none yet.
 const UNWRITTEN_ALL: &str = "for (const item of $input.all()) item.json.myNewField = 1;\nreturn $input.all();";
@@ -120,6 +128,9 @@ impl PureNode for FunctionItem {
 
 fn execute(run: &mut NodeRun<'_>, mode: CodeMode, parameter: &str, unwritten: &str) -> Result<NodeOutput, NodeError> {
     let code = run.raw_parameter(parameter).and_then(Value::as_str).unwrap_or(unwritten).to_owned();
+    if code.to_ascii_lowercase().contains("binary") {
+        bring_attachments(run)?;
+    }
     let goes_on = run.continues_on_fail();
     let code = if goes_on { catching(mode, code) } else { code };
     match run.run_code(mode, &code) {
@@ -134,6 +145,40 @@ fn execute(run: &mut NodeRun<'_>, mode: CodeMode, parameter: &str, unwritten: &s
             if goes_on { Ok(NodeOutput::single(vec![error_item(&error)])) } else { Err(error) }
         }
     }
+}
+
+/// Puts attachments that are beside the log into the items that a script sees, as many as fit: it cannot ask for them
+/// later. One that does not fit is described only, and the helper that would read it says so.
+fn bring_attachments(run: &mut NodeRun<'_>) -> Result<(), NodeError> {
+    let mut room = ATTACHMENT_BYTES_MAX;
+    let mut bring = |items: &Items| -> Result<Option<Items>, NodeError> {
+        let has_blob = |item: &Item| item.binary.iter().flatten().any(|(_, attachment)| blob_of(attachment).is_some());
+        if !items.iter().any(has_blob) {
+            return Ok(None);
+        }
+        let mut brought = items.to_vec();
+        for attachment in brought.iter_mut().filter_map(|item| item.binary.as_mut()).flat_map(BTreeMap::values_mut) {
+            let bytes = attachment.extra.get("bytes").and_then(Value::as_u64).unwrap_or(u64::MAX);
+            let fits = usize::try_from(bytes).is_ok_and(|bytes| bytes <= room);
+            if fits && blob_of(attachment).is_some() {
+                let content = run.services.binaries.read_blocking(attachment)?;
+                room = room.saturating_sub(content.len());
+                (attachment.data, attachment.id) = (STANDARD.encode(content), None);
+            }
+        }
+        Ok(Some(Arc::new(brought)))
+    };
+    let items = bring(&run.scope.items)?;
+    let mut inputs = run.scope.inputs.to_vec();
+    for input in &mut inputs {
+        match &items {
+            Some(brought) if Arc::ptr_eq(input, &run.scope.items) => *input = Arc::clone(brought),
+            _ => *input = bring(input)?.unwrap_or_else(|| Arc::clone(input)),
+        }
+    }
+    run.scope.items = items.unwrap_or_else(|| Arc::clone(&run.scope.items));
+    run.scope.inputs = Arc::new(inputs);
+    Ok(())
 }
 
 /// The error with its place in the script behind its message.
@@ -253,5 +298,24 @@ mod tests {
     fn python_is_refused_in_plain_words() {
         let mut bench = Bench::new(&Code, 2.0, json!({"language": "python", "pythonCode": "pass"})).input(json!([{}]));
         assert_eq!(bench.failure(), "scripts in python are not supported here");
+    }
+
+    #[test]
+    fn scripts_that_ask_for_attachments_see_those_that_are_beside_the_log() {
+        let content = vec![7; 20_000];
+        let given = |code: &str| {
+            let mut bench = Bench::new(&Code, 2.0, json!({"jsCode": code})).input(json!([]));
+            let about = timeloom_domain::item::BinaryData { mime_type: "text/plain".to_owned(), ..Default::default() };
+            let kept = bench.services.binaries.keep_blocking(content.clone(), about).unwrap();
+            bench.inputs = vec![items(json!([{"json": {}, "binary": {"file": kept}}]))];
+            let mut bench = bench.script(|_, _, given| {
+                let file = &given[0].binary.as_ref().unwrap()["file"];
+                Ok(answer(json!([{"data": file.data, "id": file.id}])))
+            });
+            bench.output()[0].clone()
+        };
+        let seen = given("await this.helpers.getBinaryDataBuffer(0, 'file')");
+        assert_eq!(seen, json!({"data": STANDARD.encode(&content), "id": null}));
+        assert_eq!(given("return items")["data"], json!(""), "no other script pays for them");
     }
 }

@@ -134,7 +134,7 @@ fn signing_digest(name: &str) -> Result<Digest, NodeError> {
     }
 }
 
-/// The bytes to digest: a text, or an attachment that the item holds inline.
+/// The bytes to digest: a text, or an attachment.
 fn data(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<u8>, NodeError> {
     if !run.boolean("binaryData", index, false)? {
         return Ok(run.text("value", index, "")?.into_bytes());
@@ -142,9 +142,7 @@ fn data(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<u8>, Nod
     let name = run.text("binaryPropertyName", index, "data")?;
     let attachment = item.binary.as_ref().and_then(|binary| binary.get(&name));
     let attachment = attachment.ok_or_else(|| NodeError::operation(format!("the item has no attachment '{name}'")))?;
-    STANDARD
-        .decode(&attachment.data)
-        .map_err(|_| NodeError::operation(format!("the attachment '{name}' is not valid base64")))
+    Ok(run.services.binaries.read_blocking(attachment)?.to_vec())
 }
 
 fn digest(kind: &str, data: &[u8]) -> Result<Vec<u8>, NodeError> {

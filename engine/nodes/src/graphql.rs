@@ -161,7 +161,7 @@ fn request(run: &mut NodeRun<'_>, index: usize) -> Result<Request, NodeError> {
     } else {
         default_header(&mut headers, CONTENT_TYPE, &format!("application/{format}"));
         let body = if format == "json" { json_body(run, index, query)? } else { query };
-        (Method::POST, Some(body.into_bytes()))
+        (Method::POST, Some(body.into_bytes().into()))
     };
     let any_certificate = run.boolean("allowUnauthorizedCerts", index, false)?;
     let transport = Transport { redirects_max: REDIRECTS_MAX, any_certificate, ..Transport::default() };

@@ -4,6 +4,7 @@
 
 mod chance;
 mod code;
+mod compression;
 mod conditions;
 mod conversion;
 mod crypto;

@@ -83,7 +83,7 @@ fn detach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
     let Some(attachment) = item.binary.as_ref().and_then(|binary| binary.get(&source)) else { return Ok(None) };
     let mut moved = item.clone();
     if run.boolean("setAllData", index, true)? {
-        let text = files::text_of(attachment, options.encoding(), options.is_on("stripBOM", true))?;
+        let text = files::text_of(run, attachment, options.encoding(), options.is_on("stripBOM", true))?;
         moved.json = match serde_json::from_str(&text) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => return Err(NodeError::operation(format!("the JSON in '{source}' is not an object"))),
@@ -92,9 +92,9 @@ fn detach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
     } else {
         let destination = run.text("destinationKey", index, "data")?;
         let value = if options.is_on("keepAsBase64", false) {
-            Value::String(files::inline(attachment)?.to_owned())
+            Value::String(files::base64_of(run, attachment)?)
         } else {
-            let text = files::text_of(attachment, options.encoding(), options.is_on("stripBOM", true))?;
+            let text = files::text_of(run, attachment, options.encoding(), options.is_on("stripBOM", true))?;
             if options.is_on("jsonParse", false) {
                 serde_json::from_str(&text)
                     .map_err(|error| NodeError::operation(format!("'{source}' does not hold JSON: {error}")))?

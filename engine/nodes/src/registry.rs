@@ -5,7 +5,7 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, crypto, date_time, debug_helper, execute_workflow, execution_data, files, filter, graphql, html,
+    code, compression, crypto, date_time, debug_helper, execute_workflow, execution_data, files, filter, graphql, html,
     http_request, if_node, jwt, markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, schedule,
     set, split_in_batches, sticky_note, stop_and_error, switch, totp, transform, wait, webhook, xml,
 };
@@ -16,6 +16,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(code::Code),
         Arc::new(code::Function),
         Arc::new(code::FunctionItem),
+        Arc::new(compression::Compression),
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
@@ -24,6 +25,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(execution_data::ExecutionData),
         Arc::new(files::ConvertToFile),
         Arc::new(files::ExtractFromFile),
+        Arc::new(files::SpreadsheetFile),
         Arc::new(filter::Filter),
         Arc::new(graphql::GraphQl::default()),
         Arc::new(html::Html),

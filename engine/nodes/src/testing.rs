@@ -84,6 +84,7 @@ impl<'t> Bench<'t> {
                 allow_private: true,
                 request_time_max: Duration::from_secs(5),
                 response_bytes_max: 1 << 20,
+                file_bytes_max: 2 << 20,
                 ..OutboundPolicy::default()
             }),
             previous: None,

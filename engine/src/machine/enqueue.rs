@@ -128,6 +128,6 @@ impl Machine {
         let Some(connections) = self.plan.graph.inputs(node).first() else { return true };
         connections
             .iter()
-            .all(|&(parent, output)| self.data.output(parent, run_index, output).is_none_or(|items| items.is_empty()))
+            .all(|&(parent, output)| self.data.count(parent, run_index, output).is_none_or(|count| count == 0))
     }
 }

@@ -7,6 +7,7 @@
 mod continuation;
 mod control;
 mod enqueue;
+mod kept;
 mod parallel;
 mod run_data;
 mod waiting;
@@ -19,10 +20,12 @@ use timeloom_domain::definition::ExecutionOrder;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
 use timeloom_domain::item::{Items, Outputs, Source};
 
+use crate::attempt::place_inputs;
 use crate::plan::Plan;
 pub use continuation::run_counts;
 use control::Control;
 pub use control::DueWait;
+pub use kept::{Fetch, HELD_BYTES_MAX, Place, Written};
 use parallel::InFlight;
 pub use run_data::{NodeRunData, RunData};
 use waiting::Waiting;
@@ -148,6 +151,18 @@ impl Machine {
         &self.start
     }
 
+    /// Lets `from` fetch what nodes gave, so that not all of it need be in memory.
+    pub fn fetch_from(&mut self, from: Arc<dyn Fetch>) {
+        Arc::make_mut(&mut self.data).fetch_from(from);
+    }
+
+    /// The log has these node runs now.
+    pub fn written(&mut self, written: Vec<Written>) {
+        if !written.is_empty() {
+            Arc::make_mut(&mut self.data).written(written);
+        }
+    }
+
     /// What the nodes gave so far.
     pub fn data(&self) -> &Arc<RunData> {
         &self.data
@@ -166,6 +181,15 @@ impl Machine {
     /// Items that stand in for a node's output.
     pub fn pinned(&self, node: usize) -> Option<&Vec<timeloom_domain::item::Item>> {
         (self.start.mode == ExecutionMode::Manual).then(|| self.start.pins.get(&self.plan.node(node).name)).flatten()
+    }
+
+    /// Makes the input of the node that is due name its own places. Where nobody else has it, that takes no copy of it. It is
+    /// what the node gets in any case, so that it is the same whether this was called or not.
+    pub(crate) fn place_inputs(&mut self) {
+        let Some(entry) = self.stack.front_mut() else { return };
+        if !self.plan.node(entry.node).execute_once {
+            place_inputs(&mut entry.inputs);
+        }
     }
 
     /// What to do next.

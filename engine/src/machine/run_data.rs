@@ -1,11 +1,14 @@
 //! What the nodes of an execution gave so far.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::Value;
 use timeloom_domain::execution::{ExecutionEvent, NodeFacts, StartFacts};
-use timeloom_domain::item::{Items, JsonObject, Outputs, Source};
+use timeloom_domain::item::{JsonObject, Outputs, PairedItem, Source};
+use timeloom_store::LogError;
 
+use super::kept::{Fetch, Fetched, HELD_BYTES_MAX, Kept, Place, Written};
 use crate::plan::Plan;
 
 /// One finished run of a node.
@@ -14,7 +17,7 @@ pub struct NodeRunData {
     /// Where each input came from; empty for the start node.
     pub sources: Vec<Option<Source>>,
     /// Items by output.
-    pub outputs: Outputs,
+    kept: Kept,
     /// What went wrong, when the workflow went on all the same.
     pub error: Option<Value>,
     /// Place in the order of all node runs.
@@ -28,12 +31,25 @@ pub struct RunData {
     start: Arc<StartFacts>,
     runs: Vec<Vec<NodeRunData>>,
     memory: Vec<Option<JsonObject>>,
+    fetched: Fetched,
+    /// Runs whose items are in memory although the log has them, oldest first.
+    held: VecDeque<Held>,
+    held_bytes: usize,
+}
+
+/// A run whose items may be let go.
+#[derive(Clone)]
+struct Held {
+    node: usize,
+    run: usize,
+    place: Place,
+    bytes: usize,
 }
 
 impl NodeRunData {
     pub(super) fn new(run: &NodeFacts, outputs: &Outputs, error: Option<Value>) -> Self {
         let (sources, execution_index) = (run.sources.clone(), run.execution_index);
-        Self { sources, outputs: outputs.clone(), error, execution_index }
+        Self { sources, kept: Kept::Here(outputs.clone()), error, execution_index }
     }
 }
 
@@ -41,13 +57,22 @@ impl RunData {
     /// An execution of which no node has run.
     pub fn new(plan: Arc<Plan>, start: Arc<StartFacts>) -> Self {
         let count = plan.definition.nodes.len();
-        Self { plan, start, runs: vec![Vec::new(); count], memory: vec![None; count] }
+        Self {
+            plan,
+            start,
+            runs: vec![Vec::new(); count],
+            memory: vec![None; count],
+            fetched: Fetched::default(),
+            held: VecDeque::new(),
+            held_bytes: 0,
+        }
     }
 
     /// The same under another plan, by the names of its nodes. What a node gave that is gone is left out.
     #[must_use]
     pub fn moved(mut self, plan: &Arc<Plan>, start: &Arc<StartFacts>) -> Self {
         let mut moved = Self::new(Arc::clone(plan), Arc::clone(start));
+        moved.fetched = self.fetched.clone();
         for (old, node) in self.plan.definition.nodes.iter().enumerate() {
             if let Some(new) = plan.graph.index(&node.name) {
                 moved.runs[new] = std::mem::take(&mut self.runs[old]);
@@ -99,8 +124,51 @@ impl RunData {
         self.memory[node].as_ref()
     }
 
-    /// Items of one output of one run.
-    pub fn output(&self, node: usize, run: usize, output: usize) -> Option<&Items> {
-        self.runs[node].get(run)?.outputs.get(output)
+    /// How many items an output of a run has; `None` when there is no such run or output.
+    pub fn count(&self, node: usize, run: usize, output: usize) -> Option<usize> {
+        self.runs[node].get(run)?.kept.count(output)
+    }
+
+    /// From what an item was made; `None` when there is no such item.
+    pub fn paired(&self, node: usize, run: usize, output: usize, item: usize) -> Option<Option<PairedItem>> {
+        self.runs[node].get(run)?.kept.paired(output, item)
+    }
+
+    /// What a run gave, by output: from memory, or from the log. `None` when there is no such run.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log cannot be read.
+    pub fn outputs(&self, node: usize, run: usize) -> Option<Result<Outputs, LogError>> {
+        let run = self.runs[node].get(run)?;
+        Some(self.fetched.outputs(run.execution_index, &run.kept))
+    }
+
+    /// Lets what is let go be fetched by `from`. Without that, nothing is.
+    pub(super) fn fetch_from(&mut self, from: Arc<dyn Fetch>) {
+        self.fetched = Fetched::from(from);
+    }
+
+    /// The log has these runs now: the oldest ones are let go where there are more than are held.
+    pub(super) fn written(&mut self, written: Vec<Written>) {
+        if !self.fetched.can_fetch() {
+            return;
+        }
+        self.fetched.forget();
+        for Written { node, run_index: run, execution_index, place, bytes } in written {
+            let Some(node) = self.plan.graph.index(&node) else { continue };
+            // What is found elsewhere than where it should be is kept: nothing is to be taken for another run.
+            if self.runs[node].get(run).is_none_or(|found| found.execution_index != execution_index) {
+                continue;
+            }
+            self.held.push_back(Held { node, run, place, bytes });
+            self.held_bytes += bytes;
+        }
+        while self.held_bytes > HELD_BYTES_MAX {
+            let Some(Held { node, run, place, bytes }) = self.held.pop_front() else { return };
+            self.held_bytes -= bytes;
+            if let Some(run) = self.runs[node].get_mut(run) {
+                run.kept.leave(place);
+            }
+        }
     }
 }

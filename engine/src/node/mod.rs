@@ -2,6 +2,7 @@
 //!
 //! A node never touches the log, a clock or chance: what it needs comes in through [`NodeRun`].
 
+mod binaries;
 mod credentials;
 mod error;
 mod recall;
@@ -18,6 +19,7 @@ use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{Response, ResumeRule};
 use timeloom_domain::item::Item;
 
+pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
 pub use recall::{NoRecall, RecallError, RecallPort, RecallScope, TransientRecall};

@@ -11,7 +11,9 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
-use super::{Caller, CredentialPort, FixedCredentials, NoRecall, NoSubWorkflows, NodeError, RecallPort, SubWorkflows};
+use super::{
+    Binaries, Caller, CredentialPort, FixedCredentials, NoRecall, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
+};
 
 /// One run of one node.
 pub struct NodeRun<'a> {
@@ -42,6 +44,8 @@ pub struct NodeRun<'a> {
 pub struct Services {
     /// Which addresses HTTP requests may reach.
     pub outbound: OutboundPolicy,
+    /// The bytes of attachments.
+    pub binaries: Binaries,
     /// Where credentials are.
     pub credentials: Arc<dyn CredentialPort>,
     /// What nodes remember from one execution to the next.
@@ -51,10 +55,11 @@ pub struct Services {
 }
 
 impl Services {
-    /// Clients for what `outbound` allows, without credentials and other workflows.
+    /// Clients for what `outbound` allows, without credentials and other workflows, and with attachments in memory.
     pub fn new(outbound: OutboundPolicy) -> Self {
         Self {
             outbound,
+            binaries: Binaries::in_memory(),
             credentials: Arc::new(FixedCredentials::default()),
             recall: Arc::new(NoRecall),
             sub_workflows: Arc::new(NoSubWorkflows),
@@ -73,6 +78,8 @@ pub struct OutboundPolicy {
     pub request_time_max: Duration,
     /// Largest answer, in bytes.
     pub response_bytes_max: usize,
+    /// Largest answer that becomes an attachment, in bytes: it is not held in memory.
+    pub file_bytes_max: usize,
 }
 
 /// The expressions of one execution, as nodes reach them.

@@ -134,15 +134,18 @@ fn history(file: &Value, answers: &[Answer]) -> Vec<ExecutionEvent> {
 fn finished_runs(machine: &Machine) -> Vec<(String, usize, Outputs)> {
     let plan = machine.plan();
     let mut runs: Vec<_> = (0..plan.definition.nodes.len())
-        .flat_map(|node| machine.data().runs(node).iter().map(move |run| (node, run)))
-        .map(|(node, run)| (run.execution_index, (plan.node(node).name.clone(), run)))
+        .flat_map(|node| machine.data().runs(node).iter().enumerate().map(move |(index, run)| (node, index, run)))
+        .map(|(node, index, run)| {
+            let outputs = machine.data().outputs(node, index).unwrap().unwrap();
+            (run.execution_index, (plan.node(node).name.clone(), outputs))
+        })
         .collect();
     runs.sort_by_key(|(place, _)| *place);
     let mut counts = std::collections::HashMap::new();
-    let numbered = |(_, (name, run)): (usize, (String, &timeloom_engine::machine::NodeRunData))| {
+    let numbered = |(_, (name, outputs)): (usize, (String, Outputs))| {
         let count: &mut usize = counts.entry(name.clone()).or_default();
         *count += 1;
-        (name, *count - 1, run.outputs.clone())
+        (name, *count - 1, outputs)
     };
     runs.into_iter().map(numbered).collect()
 }

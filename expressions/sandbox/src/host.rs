@@ -132,5 +132,6 @@ fn kind(error: &LookupError) -> &'static str {
         LookupError::UnknownNode(_) => "unknown_node",
         LookupError::NotExecuted(_) => "not_executed",
         LookupError::NoPairedItem(_) => "no_paired_item",
+        LookupError::Unreadable { .. } => "fault",
     }
 }

@@ -3,6 +3,7 @@
 //! Never answers a page of another site, see [`guard`]; but webhooks answer everybody, see [`webhook`].
 
 mod answer;
+mod binary;
 mod graphql;
 mod guard;
 mod health;
@@ -97,6 +98,7 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     serve(config, "/log/identity", "GET", [get().to(log::identity)]);
     serve(config, "/log/events", "GET", [get().to(log::events)]);
     serve(config, "/log/blobs/{hash}", "GET", [get().to(log::blob)]);
+    serve(config, "/binary/{execution}", "GET", [get().to(binary::download)]);
     webhook::configure(config);
     configure_health(config, api);
 }

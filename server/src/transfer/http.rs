@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use timeloom_store::stored::EXPORT_BYTES_MAX;
 use timeloom_store::{
-    BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore, LogError, LogIdentity, LogTransfer, Position, StoredEvent,
+    BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore, BlobWriter, LogError, LogIdentity, LogTransfer, Position,
+    StoredEvent,
 };
 
 /// Longest wait for a connection.
@@ -114,5 +115,15 @@ impl BlobStore for ServedLog {
             Err(ServedError::Refused { status: StatusCode::NOT_FOUND, .. }) => Err(BlobError::Missing(hash)),
             Err(error) => Err(LogError::storage(error).into()),
         }
+    }
+
+    async fn writer(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
+        Err(LogError::Closed.into())
+    }
+
+    async fn part(&self, hash: BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, BlobError> {
+        let content = BlobStore::get(self, hash).await?;
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+        Ok(content.slice(from..from.saturating_add(bytes_max).min(content.len())))
     }
 }

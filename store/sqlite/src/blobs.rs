@@ -1,14 +1,16 @@
 //! Blobs as files named by the hash of their content, in `blobs/` of the data folder. Never changes a file once it has its name.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use timeloom_store::{BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore, LogError};
+use timeloom_store::{
+    BLOB_BYTES_MAX, BLOB_PART_BYTES, BlobError, BlobHash, BlobMeter, BlobStore, BlobWriter, LogError, WrittenBlob,
+};
 
 use crate::error::{OpenError, blobs_error};
 use crate::folder::{DataFolder, make_folder};
@@ -25,7 +27,7 @@ const COMPARED_BYTES: usize = 64 << 10;
 pub struct SqliteBlobs {
     files: Arc<BlobFiles>,
     /// Keeps the folder this process's own.
-    _folder: Arc<DataFolder>,
+    folder: Arc<DataFolder>,
 }
 
 /// The files themselves. Everything here blocks.
@@ -45,7 +47,7 @@ impl SqliteBlobs {
         };
         emptied.map_err(|error| OpenError::Io { path: unfinished, error })?;
         let files = Arc::new(BlobFiles { path, next_unfinished: AtomicU64::new(0) });
-        Ok(Arc::new(Self { files, _folder: folder }))
+        Ok(Arc::new(Self { files, folder }))
     }
 
     pub(crate) fn files(&self) -> Arc<BlobFiles> {
@@ -73,6 +75,71 @@ impl BlobStore for SqliteBlobs {
     async fn get(&self, hash: BlobHash) -> Result<Bytes, BlobError> {
         self.work(move |files| files.get(hash).map(Bytes::from)).await
     }
+
+    async fn writer(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
+        let files = Arc::clone(&self.files);
+        let unfinished = self.work(|files| files.begin()).await?;
+        let folder = Arc::clone(&self.folder);
+        let writer =
+            FileWriter { unfinished, gathered: Vec::new(), meter: BlobMeter::default(), files, _folder: folder };
+        Ok(Box::new(writer))
+    }
+
+    async fn part(&self, hash: BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, BlobError> {
+        self.work(move |files| files.part(hash, offset, bytes_max).map(Bytes::from)).await
+    }
+}
+
+/// A blob on its way into a file.
+struct FileWriter {
+    unfinished: Arc<Unfinished>,
+    /// What is not in the file yet: small pieces are written together.
+    gathered: Vec<u8>,
+    meter: BlobMeter,
+    files: Arc<BlobFiles>,
+    /// Keeps the folder this process's own.
+    _folder: Arc<DataFolder>,
+}
+
+#[async_trait]
+impl BlobWriter for FileWriter {
+    async fn write(&mut self, content: Bytes) -> Result<(), BlobError> {
+        self.meter.add(&content)?;
+        self.gathered.extend_from_slice(&content);
+        if self.gathered.len() < BLOB_PART_BYTES {
+            return Ok(());
+        }
+        let (unfinished, files) = (Arc::clone(&self.unfinished), Arc::clone(&self.files));
+        let gathered = std::mem::take(&mut self.gathered);
+        let write = move || (&unfinished.file).write_all(&gathered).map_err(|error| blobs_error(&files.path, error));
+        Ok(tokio::task::spawn_blocking(write).await.map_err(LogError::storage)??)
+    }
+
+    async fn finish(self: Box<Self>) -> Result<WrittenBlob, BlobError> {
+        let finish = move || {
+            let written = self.meter.written();
+            let named = (&self.unfinished.file)
+                .write_all(&self.gathered)
+                .and_then(|()| self.files.name(&self.unfinished, written));
+            named.map_err(|error| blobs_error(&self.files.path, error))?;
+            Ok(written)
+        };
+        tokio::task::spawn_blocking(finish).await.map_err(LogError::storage)?
+    }
+}
+
+/// A file that has no name among the blobs yet.
+#[derive(Debug)]
+struct Unfinished {
+    path: PathBuf,
+    file: File,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // One that was finished has another name by now. What cannot be removed goes at the next start.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 impl BlobFiles {
@@ -90,25 +157,37 @@ impl BlobFiles {
         Ok(hash)
     }
 
-    /// The name comes after the content is safe, and the name itself is safe before this returns.
     fn write(&self, content: &[u8], shard: &Path, file: &Path) -> std::io::Result<()> {
+        let unfinished = self.unfinished()?;
+        (&unfinished.file).write_all(content)?;
+        self.give_name(&unfinished, shard, file)
+    }
+
+    /// The name comes after the content is safe, and the name itself is safe before this returns.
+    fn give_name(&self, unfinished: &Unfinished, shard: &Path, file: &Path) -> std::io::Result<()> {
+        unfinished.file.sync_all()?;
+        make_folder(shard)?;
+        // Also when somebody else made it: that may be a moment ago.
+        sync_folder(&self.path)?;
+        fs::rename(&unfinished.path, file)?;
+        sync_folder(shard)
+    }
+
+    fn unfinished(&self) -> std::io::Result<Unfinished> {
         let number = self.next_unfinished.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.path.join(UNFINISHED_FOLDER).join(number.to_string());
-        let written = (|| {
-            let mut temporary = File::create(&unfinished)?;
-            temporary.write_all(content)?;
-            temporary.sync_all()?;
-            make_folder(shard)?;
-            // Also when somebody else made it: that may be a moment ago.
-            sync_folder(&self.path)?;
-            fs::rename(&unfinished, file)?;
-            sync_folder(shard)
-        })();
-        if written.is_err() {
-            // What is left is removed at the next start.
-            let _ = fs::remove_file(&unfinished);
-        }
-        written
+        let path = self.path.join(UNFINISHED_FOLDER).join(number.to_string());
+        Ok(Unfinished { file: File::create(&path)?, path })
+    }
+
+    /// A blob whose content is still to come.
+    fn begin(&self) -> Result<Arc<Unfinished>, BlobError> {
+        Ok(Arc::new(self.unfinished().map_err(|error| blobs_error(&self.path, error))?))
+    }
+
+    /// Gives a file that has all of its content its name. One that has the name already may be damaged: it is replaced.
+    fn name(&self, unfinished: &Unfinished, written: WrittenBlob) -> std::io::Result<()> {
+        let (shard, file) = self.place(written.hash);
+        self.give_name(unfinished, &shard, &file)
     }
 
     /// The content of a blob, checked against its hash.
@@ -119,6 +198,24 @@ impl BlobFiles {
             _ => blobs_error(&self.path, error).into(),
         })?;
         if BlobHash::of(&content) == hash { Ok(content) } else { Err(BlobError::Damaged(hash)) }
+    }
+
+    /// A part of the content of a blob.
+    fn part(&self, hash: BlobHash, offset: u64, bytes_max: usize) -> Result<Vec<u8>, BlobError> {
+        let (_, file) = self.place(hash);
+        let read = || {
+            let mut file = File::open(&file)?;
+            let mut part = Vec::new();
+            if offset < file.metadata()?.len() {
+                file.seek(SeekFrom::Start(offset))?;
+                file.take(bytes_max as u64).read_to_end(&mut part)?;
+            }
+            Ok(part)
+        };
+        read().map_err(|error: std::io::Error| match error.kind() {
+            ErrorKind::NotFound => BlobError::Missing(hash),
+            _ => blobs_error(&self.path, error).into(),
+        })
     }
 
     fn place(&self, hash: BlobHash) -> (PathBuf, PathBuf) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this is a test suite: a failed check panics")]
 
 mod appends;
+mod blobs;
 mod chance;
 mod crash;
 mod faults;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 pub use appends::*;
+pub use blobs::*;
 pub use chance::Chance;
 pub use crash::{acknowledged_events_survive_kills, append_until_killed};
 pub use faults::*;
@@ -111,6 +113,10 @@ macro_rules! event_log_conformance {
             a_time_finds_its_position,
             waiting_ends_when_the_position_is_there,
             blobs_come_back_and_are_missed,
+            blobs_are_written_in_pieces_and_read_in_parts,
+            a_blob_that_many_write_is_whole,
+            an_unfinished_blob_leaves_nothing,
+            a_blob_over_the_bound_is_refused_on_its_way,
             positions_are_gapless_and_seen_in_order,
             history_runs_into_live_without_gap_or_double,
             a_subscription_at_the_head_is_live_at_once,

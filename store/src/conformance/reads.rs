@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use timeloom_domain::ids::TenantId;
 
 use super::Fresh;
 use super::fixtures::{PATIENCE, add, append_to, append_typed, positions, revisions, stream};
-use crate::blobs::{BlobError, BlobHash};
 use crate::envelope::{Position, Revision, StreamKey};
 use crate::log::{Direction, Expected, Filter, READ_EVENTS_MAX, TenantScope};
 
@@ -157,18 +155,4 @@ pub async fn waiting_ends_when_the_position_is_there(fresh: Fresh) {
     });
     waited.unwrap().unwrap();
     assert_eq!(log.head(), Position(4));
-}
-
-/// A blob is found by its hash, twice the same is one, and what is not there is said to be missing.
-pub async fn blobs_come_back_and_are_missed(fresh: Fresh) {
-    let blobs = &*fresh.blobs;
-    let content = Bytes::from(vec![7; 200_000]);
-    let hash = blobs.put(content.clone()).await.unwrap();
-    assert_eq!(hash, BlobHash::of(&content));
-    assert_eq!(blobs.put(content.clone()).await.unwrap(), hash);
-    assert_eq!(blobs.get(hash).await.unwrap(), content);
-    let empty = blobs.put(Bytes::new()).await.unwrap();
-    assert_eq!(blobs.get(empty).await.unwrap(), Bytes::new());
-    let missing = BlobHash::of(b"never stored");
-    assert!(matches!(blobs.get(missing).await, Err(BlobError::Missing(hash)) if hash == missing));
 }

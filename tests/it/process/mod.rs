@@ -11,6 +11,7 @@ mod databases;
 mod first_steps;
 mod gate;
 mod history;
+mod large_payloads;
 mod long_executions;
 mod matrix;
 mod projections;

@@ -1,5 +1,7 @@
 //! Convert to File: makes an attachment of items' data, as CSV, JSON, text or decoded base64.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -7,13 +9,15 @@ use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, 
 use timeloom_domain::item::{BinaryData, Item, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::{BYTE_ORDER_MARK, attachment, bytes_of, csv};
+use super::{BYTE_ORDER_MARK, bytes_of, csv, kept, kinds, sheet};
 use crate::conversion::as_text;
 use crate::describe::{ONE_TO_ONE, optional};
 use crate::values;
 
+const OPERATIONS: &[&str] = &["csv", "html", "xlsx", "toJson", "toText", "toBinary"];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(&["csv", "toJson", "toText", "toBinary"]), "Kind of file."),
+    optional("operation", ParameterKind::Options(OPERATIONS), "Kind of file."),
     optional("mode", ParameterKind::Options(&["once", "each"]), "toJson: one file for all items, or one for each."),
     optional("sourceProperty", ParameterKind::Text, "toText and toBinary: the field with the data."),
     optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment."),
@@ -28,7 +32,7 @@ impl NodeType for ConvertToFile {
         NodeDefinition {
             node_type: "n8n-nodes-base.convertToFile",
             display_name: "Convert to File",
-            description: "Makes a file of items' data: CSV, JSON, text, or bytes from base64.",
+            description: "Makes a file of items' data: CSV, XLSX, HTML, JSON, text, or bytes from base64.",
             versions: &[1.0, 1.1],
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
@@ -45,12 +49,14 @@ impl PureNode for ConvertToFile {
     fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         let operation = run.text("operation", 0, "csv")?;
         let made = match operation.as_str() {
-            "csv" => csv_file(run)?,
+            "csv" => csv_file(run, "")?,
+            "html" => html_file(run, "")?,
+            "xlsx" => xlsx_file(run, "")?,
             "toJson" if run.text("mode", 0, "once")? == "once" => json_file(run)?,
             "toJson" | "toText" | "toBinary" => return one_each(run, &operation),
             other => {
                 return Err(NodeError::operation(format!("files of the kind '{other}' are not supported here"))
-                    .described("convert to CSV, JSON or text"));
+                    .described("convert to CSV, XLSX, HTML, JSON or text"));
             }
         };
         let count = run.items().len();
@@ -93,11 +99,15 @@ fn file_of(run: &mut NodeRun<'_>, item: &Item, index: usize, operation: &str) ->
     if operation == "toBinary" && run.boolean("options.dataIsBase64", index, true)? {
         let name = run.text("options.fileName", index, "file")?;
         let mime_type = run.text("options.mimeType", index, "application/octet-stream")?;
-        return Ok(attachment(values::text(value), &mime_type, name));
+        let content = STANDARD
+            .decode(values::text(value).trim().as_bytes())
+            .map_err(|_| NodeError::operation(format!("item {index} has no base64 in '{field}'")))?;
+        return kept(run, content, &mime_type, name);
     }
     let data = encoded(run, &as_text(value), index)?;
     let name = run.text("options.fileName", index, "file.txt")?;
-    Ok(attachment(data, &run.text("options.mimeType", index, "text/plain")?, name))
+    let mime_type = run.text("options.mimeType", index, "text/plain")?;
+    kept(run, data, &mime_type, name)
 }
 
 fn json_file(run: &mut NodeRun<'_>) -> Result<BinaryData, NodeError> {
@@ -109,33 +119,67 @@ fn json_attachment(run: &mut NodeRun<'_>, value: &Value, index: usize) -> Result
     let pretty = run.boolean("options.format", index, false)?;
     let text = if pretty { format!("{value:#}") } else { values::stringify(value) };
     let name = run.text("options.fileName", index, "file.json")?;
-    Ok(attachment(encoded(run, &text, index)?, "application/json", name))
+    let content = encoded(run, &text, index)?;
+    kept(run, content, "application/json", name)
 }
 
-fn encoded(run: &mut NodeRun<'_>, text: &str, index: usize) -> Result<String, NodeError> {
+fn encoded(run: &mut NodeRun<'_>, text: &str, index: usize) -> Result<Vec<u8>, NodeError> {
     let encoding = run.text("options.encoding", index, "utf8")?;
     let mark = run.boolean("options.addBOM", index, false)?;
-    Ok(STANDARD.encode(bytes_of(text, &encoding, mark)?))
+    bytes_of(text, &encoding, mark)
 }
 
 /// One CSV file of all items: a column for each field, those of objects with dots in their names.
-fn csv_file(run: &mut NodeRun<'_>) -> Result<BinaryData, NodeError> {
+pub(super) fn csv_file(run: &mut NodeRun<'_>, named: &str) -> Result<BinaryData, NodeError> {
     let delimiter = run.text("options.delimiter", 0, ",")?.chars().next().unwrap_or(',');
     let with_header = run.boolean("options.headerRow", 0, true)?;
     let rows: Vec<JsonObject> = run.items().iter().map(|item| flat(&item.json)).collect();
-    let mut columns: Vec<String> = Vec::new();
-    for key in rows.iter().flat_map(JsonObject::keys) {
-        if !columns.contains(key) {
-            columns.push(key.clone());
-        }
-    }
+    let columns = columns(&rows);
     let cells = |row: &JsonObject| columns.iter().map(|column| cell(row.get(column))).collect();
     let mut records: Vec<Vec<String>> = if with_header { vec![columns.clone()] } else { Vec::new() };
     records.extend(rows.iter().map(cells));
     // Spreadsheet programs take a file for UTF-8 only by this mark.
     let text = format!("{BYTE_ORDER_MARK}{}", csv::write(&records, delimiter));
-    let name = run.text("options.fileName", 0, "file.csv")?;
-    Ok(attachment(STANDARD.encode(text), "text/csv", name))
+    let name = run.text("options.fileName", 0, named_or(named, "file.csv"))?;
+    kept(run, text.into_bytes(), "text/csv", name)
+}
+
+/// One sheet of all items.
+pub(super) fn xlsx_file(run: &mut NodeRun<'_>, named: &str) -> Result<BinaryData, NodeError> {
+    let sheet_name = run.text("options.sheetName", 0, "")?;
+    let content = sheet::write_xlsx(&table(run)?, &sheet_name)?;
+    let name = run.text("options.fileName", 0, named_or(named, "file.xlsx"))?;
+    kept(run, content, kinds::type_of("xlsx").unwrap_or_default(), name)
+}
+
+/// One page with a table of all items.
+pub(super) fn html_file(run: &mut NodeRun<'_>, named: &str) -> Result<BinaryData, NodeError> {
+    let sheet_name = run.text("options.sheetName", 0, "")?;
+    let page = sheet::write_html(&table(run)?, &sheet_name);
+    let name = run.text("options.fileName", 0, named_or(named, "file.html"))?;
+    kept(run, page.into_bytes(), "text/html", name)
+}
+
+fn named_or<'name>(named: &'name str, default: &'name str) -> &'name str {
+    if named.is_empty() { default } else { named }
+}
+
+/// All items as rows of a table, with their names first where these are wanted.
+fn table(run: &mut NodeRun<'_>) -> Result<Vec<Vec<Value>>, NodeError> {
+    let with_header = run.boolean("options.headerRow", 0, true)?;
+    let rows: Vec<JsonObject> = run.items().iter().map(|item| flat(&item.json)).collect();
+    let columns = columns(&rows);
+    let header = || columns.iter().cloned().map(Value::String).collect();
+    let mut table: Vec<Vec<Value>> = if with_header { vec![header()] } else { Vec::new() };
+    let cells = |row: &JsonObject| columns.iter().map(|column| row.get(column).cloned().unwrap_or_default()).collect();
+    table.extend(rows.iter().map(cells));
+    Ok(table)
+}
+
+/// The names of all fields, in the order in which they come first.
+fn columns(rows: &[JsonObject]) -> Vec<String> {
+    let mut known = HashSet::new();
+    rows.iter().flat_map(JsonObject::keys).filter(|key| known.insert(key.as_str())).cloned().collect()
 }
 
 fn cell(value: Option<&Value>) -> String {

@@ -5,12 +5,14 @@ use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, 
 use timeloom_domain::item::{BinaryData, Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::{csv, inline, text_of};
+use super::{base64_of, csv, sheet, text_of};
 use crate::describe::{ONE_TO_ONE, optional};
 use crate::values;
 
+const OPERATIONS: &[&str] = &["csv", "html", "fromJson", "text", "xml", "xls", "xlsx", "ods", "binaryToPropery"];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(&["csv", "fromJson", "text", "binaryToPropery"]), "Kind of file."),
+    optional("operation", ParameterKind::Options(OPERATIONS), "Kind of file."),
     optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment."),
     optional("destinationKey", ParameterKind::Text, "Field that gets the data."),
     optional("options", ParameterKind::Structure, "Encoding, delimiter, header row, what is kept of the input."),
@@ -24,7 +26,7 @@ impl NodeType for ExtractFromFile {
         NodeDefinition {
             node_type: "n8n-nodes-base.extractFromFile",
             display_name: "Extract from File",
-            description: "Reads an attachment as CSV, JSON, text or base64.",
+            description: "Reads an attachment as CSV, spreadsheet, HTML table, JSON, XML, text or base64.",
             versions: &[1.0, 1.1],
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
@@ -62,13 +64,21 @@ fn extract(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>
     let encoding = run.text("options.encoding", index, "utf8")?;
     let value = match run.text("operation", index, "csv")?.as_str() {
         "csv" => return rows(run, file, &encoding, index),
-        "text" => Value::String(text_of(file, &encoding, run.boolean("options.stripBOM", index, true)?)?),
-        "fromJson" => serde_json::from_str(&text_of(file, &encoding, true)?)
+        "xls" | "xlsx" | "ods" => return sheet_rows(run, file, index),
+        "html" => {
+            let page = text_of(run, file, &encoding, true)?;
+            return table(run, sheet::read_html(&page), index);
+        }
+        "text" | "xml" => {
+            let strip_mark = run.boolean("options.stripBOM", index, true)?;
+            Value::String(text_of(run, file, &encoding, strip_mark)?)
+        }
+        "fromJson" => serde_json::from_str(&text_of(run, file, &encoding, true)?)
             .map_err(|error| NodeError::operation(format!("'{name}' does not hold JSON: {error}")))?,
-        "binaryToPropery" => Value::String(inline(file)?.to_owned()),
+        "binaryToPropery" => Value::String(base64_of(run, file)?),
         other => {
             return Err(NodeError::operation(format!("files of the kind '{other}' are not supported here"))
-                .described("extract from CSV, JSON or text"));
+                .described("extract from CSV, XLSX, XLS, ODS, HTML, JSON, XML or text"));
         }
     };
     let keep = run.text("options.keepSource", index, "")?;
@@ -88,8 +98,37 @@ fn extract(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>
     Ok(vec![made])
 }
 
+/// An item for each row of a sheet.
+pub(super) fn sheet_rows(run: &mut NodeRun<'_>, file: &BinaryData, index: usize) -> Result<Vec<Item>, NodeError> {
+    let name = run.text("options.sheetName", index, "")?;
+    let content = run.services.binaries.read_blocking(file)?;
+    table(run, sheet::read(content, &name)?, index)
+}
+
+/// An item for each row of a table, as the options say.
+pub(super) fn table(run: &mut NodeRun<'_>, rows: Vec<Vec<Value>>, index: usize) -> Result<Vec<Item>, NodeError> {
+    let with_header = run.boolean("options.headerRow", index, true)?;
+    let with_empty = run.boolean("options.includeEmptyCells", index, false)?;
+    // A range is the row from which the table is read, or cells such as `A2:C9`.
+    let range = run.text("options.range", index, "")?;
+    let rows = sheet::within(rows, &range)?;
+    let as_text = run.boolean("options.readAsString", index, false)?;
+    let mut items = sheet::items(rows, with_header, with_empty);
+    if as_text {
+        for value in items.iter_mut().flat_map(JsonObject::values_mut).filter(|value| !value.is_array()) {
+            *value = Value::String(values::text(value));
+        }
+    }
+    Ok(items.into_iter().map(Item::new).collect())
+}
+
 /// An item for each row.
-fn rows(run: &mut NodeRun<'_>, file: &BinaryData, encoding: &str, index: usize) -> Result<Vec<Item>, NodeError> {
+pub(super) fn rows(
+    run: &mut NodeRun<'_>,
+    file: &BinaryData,
+    encoding: &str,
+    index: usize,
+) -> Result<Vec<Item>, NodeError> {
     let delimiter = run.text("options.delimiter", index, ",")?.chars().next().unwrap_or(',');
     let with_header = run.boolean("options.headerRow", index, true)?;
     let with_empty = run.boolean("options.includeEmptyCells", index, false)?;
@@ -97,7 +136,7 @@ fn rows(run: &mut NodeRun<'_>, file: &BinaryData, encoding: &str, index: usize) 
     let most = run.number("options.maxRowCount", index, -1.0)?;
     let most = if most > 0.0 { most as usize } else { usize::MAX };
     let strip_mark = run.boolean("options.enableBOM", index, false)?;
-    let mut records = csv::read(&text_of(file, encoding, strip_mark)?, delimiter).into_iter().skip(skipped);
+    let mut records = csv::read(&text_of(run, file, encoding, strip_mark)?, delimiter).into_iter().skip(skipped);
     let header = if with_header { records.next().unwrap_or_default() } else { Vec::new() };
     let item = |record: Vec<String>| {
         if !with_header {

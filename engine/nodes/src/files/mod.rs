@@ -3,14 +3,18 @@
 mod convert;
 mod csv;
 mod extract;
+pub(crate) mod kinds;
+mod sheet;
+mod spreadsheet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use timeloom_domain::item::BinaryData;
-use timeloom_engine::node::NodeError;
+use timeloom_engine::node::{NodeError, NodeRun};
 
 pub(crate) use convert::ConvertToFile;
 pub(crate) use extract::ExtractFromFile;
+pub(crate) use spreadsheet::SpreadsheetFile;
 
 /// The character that marks Unicode text at its beginning.
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -26,24 +30,38 @@ pub(crate) fn attachment(data: String, mime_type: &str, file_name: String) -> Bi
     }
 }
 
+/// An attachment of these bytes.
+///
+/// # Errors
+/// [`NodeError`] when they cannot be stored.
+pub(crate) fn kept(
+    run: &NodeRun<'_>,
+    content: Vec<u8>,
+    mime_type: &str,
+    file_name: String,
+) -> Result<BinaryData, NodeError> {
+    run.services.binaries.keep_blocking(content, kinds::described(Some(file_name), mime_type))
+}
+
 /// The base64 text of an attachment.
 ///
 /// # Errors
-/// [`NodeError`] when the bytes are not in the item itself.
-pub(crate) fn inline(attachment: &BinaryData) -> Result<&str, NodeError> {
-    if attachment.data.is_empty() && attachment.id.is_some() {
-        return Err(NodeError::operation("the attachment is stored outside the item and cannot be read here"));
-    }
-    Ok(&attachment.data)
+/// [`NodeError`] when its bytes cannot be read.
+pub(crate) fn base64_of(run: &NodeRun<'_>, attachment: &BinaryData) -> Result<String, NodeError> {
+    Ok(STANDARD.encode(run.services.binaries.read_blocking(attachment)?))
 }
 
 /// The text of an attachment.
 ///
 /// # Errors
 /// [`NodeError`] when its bytes cannot be read or the encoding is unknown.
-pub(crate) fn text_of(attachment: &BinaryData, encoding: &str, strip_mark: bool) -> Result<String, NodeError> {
-    let bytes =
-        STANDARD.decode(inline(attachment)?).map_err(|_| NodeError::operation("the attachment is not valid base64"))?;
+pub(crate) fn text_of(
+    run: &NodeRun<'_>,
+    attachment: &BinaryData,
+    encoding: &str,
+    strip_mark: bool,
+) -> Result<String, NodeError> {
+    let bytes = run.services.binaries.read_blocking(attachment)?;
     let text = match encoding {
         "utf8" | "utf-8" | "ascii" => String::from_utf8_lossy(&bytes).into_owned(),
         "latin1" | "binary" => bytes.iter().map(|byte| char::from(*byte)).collect(),

@@ -1,12 +1,11 @@
 //! Parameters as pairs of a query string or form, and bodies of several parts.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use timeloom_domain::item::{Item, JsonObject};
-use timeloom_engine::node::NodeError;
+use timeloom_domain::item::{BinaryData, Item, JsonObject};
+use timeloom_engine::node::{Binaries, NodeError, NodeRun};
 use url::form_urlencoded;
 
+use super::content::Content;
 use crate::values;
 
 /// How lists are written in a query string.
@@ -67,67 +66,76 @@ pub(super) fn form(pairs: &[(String, String)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// The bytes of attachment `name` and its description.
-pub(super) fn attachment(item: &Item, name: &str) -> Result<Attachment, NodeError> {
+/// The attachment `name`, and what is said of it.
+pub(super) fn attachment(run: &NodeRun<'_>, item: &Item, name: &str) -> Result<Attachment, NodeError> {
     let Some(data) = item.binary.as_ref().and_then(|binary| binary.get(name)) else {
         return Err(NodeError::operation(format!("the item has no binary data named '{name}'")));
     };
-    if data.id.is_some() && data.data.is_empty() {
-        return Err(NodeError::operation("sending binary data from the blob store is not available yet"));
-    }
-    let bytes = STANDARD
-        .decode(data.data.as_bytes())
-        .map_err(|error| NodeError::operation(format!("the binary data '{name}' is not valid base64: {error}")))?;
     let mime_type = if data.mime_type.is_empty() { "application/octet-stream" } else { &data.mime_type };
-    Ok(Attachment { bytes, mime_type: mime_type.to_owned(), file_name: data.file_name.clone() })
+    Ok(Attachment {
+        data: Box::new(data.clone()),
+        binaries: run.services.binaries.clone(),
+        mime_type: mime_type.to_owned(),
+        file_name: data.file_name.clone(),
+    })
 }
 
-/// Bytes of an item, ready to send.
+/// An attachment of an item, ready to send.
 #[derive(Debug, Clone)]
 pub(super) struct Attachment {
-    /// The bytes.
-    pub bytes: Vec<u8>,
+    data: Box<BinaryData>,
+    binaries: Binaries,
     /// Their media type.
     pub mime_type: String,
     /// Name of the file they came from.
     pub file_name: Option<String>,
 }
 
+impl Attachment {
+    /// The body that is this attachment alone.
+    pub fn into_content(self) -> Content {
+        let mut content = Content::default();
+        content.push_attachment(*self.data, self.binaries);
+        content
+    }
+}
+
 /// A body of several parts, built up part by part.
 pub(super) struct Multipart {
     boundary: String,
-    body: Vec<u8>,
+    body: Content,
 }
 
 impl Multipart {
     /// An empty body; `boundary` must not occur in any part.
     pub fn new(boundary: String) -> Self {
-        Self { boundary, body: Vec::new() }
+        Self { boundary, body: Content::default() }
     }
 
     /// Adds a field.
     pub fn text(&mut self, name: &str, value: &str) {
-        self.part(&format!("form-data; name=\"{}\"", quoted(name)), None, value.as_bytes());
+        self.head(&format!("form-data; name=\"{}\"", quoted(name)), None);
+        self.body.push(format!("{value}\r\n"));
     }
 
     /// Adds a file.
     pub fn file(&mut self, name: &str, file: &Attachment) {
         let file_name = file.file_name.as_deref().unwrap_or("file");
         let disposition = format!("form-data; name=\"{}\"; filename=\"{}\"", quoted(name), quoted(file_name));
-        self.part(&disposition, Some(&file.mime_type), &file.bytes);
+        self.head(&disposition, Some(&file.mime_type));
+        self.body.push_attachment(BinaryData::clone(&file.data), file.binaries.clone());
+        self.body.push("\r\n");
     }
 
-    fn part(&mut self, disposition: &str, mime_type: Option<&str>, bytes: &[u8]) {
+    fn head(&mut self, disposition: &str, mime_type: Option<&str>) {
         let typed = mime_type.map(|mime_type| format!("Content-Type: {}\r\n", quoted(mime_type))).unwrap_or_default();
         let head = format!("--{}\r\nContent-Disposition: {disposition}\r\n{typed}\r\n", self.boundary);
-        self.body.extend_from_slice(head.as_bytes());
-        self.body.extend_from_slice(bytes);
-        self.body.extend_from_slice(b"\r\n");
+        self.body.push(head);
     }
 
     /// The body and its media type.
-    pub fn finish(mut self) -> (Vec<u8>, String) {
-        self.body.extend_from_slice(format!("--{}--\r\n", self.boundary).as_bytes());
+    pub fn finish(mut self) -> (Content, String) {
+        self.body.push(format!("--{}--\r\n", self.boundary));
         (self.body, format!("multipart/form-data; boundary={}", self.boundary))
     }
 }
@@ -164,7 +172,7 @@ mod tests {
         let (body, mime_type) = parts.finish();
         assert_eq!(mime_type, "multipart/form-data; boundary=B");
         assert_eq!(
-            String::from_utf8(body).unwrap(),
+            String::from_utf8(body.whole()).unwrap(),
             "--B\r\nContent-Disposition: form-data; name=\"a%22%0D%0AX: 1\"\r\n\r\nv\r\n--B--\r\n"
         );
     }

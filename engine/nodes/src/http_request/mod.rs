@@ -6,6 +6,7 @@
 
 pub(crate) mod auth;
 mod batch;
+mod content;
 mod digest;
 mod encode;
 mod guard;
@@ -29,7 +30,7 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 use self::auth::Authentication;
 use self::batch::{Batching, REQUESTS_AT_ONCE_MAX};
 use self::pages::Paging;
-use self::request::{Answer, Draft, Request};
+use self::request::{Answer, Draft, IntoFile, Request};
 use self::send::{Received, Sender};
 use crate::describe::{ONE_TO_ONE, optional, required};
 
@@ -144,7 +145,10 @@ impl HttpRequest {
             return Ok(Prepared::Answered(items));
         }
         let answer = draft.answer.clone();
-        Ok(Prepared::Single(Box::new(Single { request: draft.finish()?, authentication, answer })))
+        let mut request = draft.finish()?;
+        request.transport.into_file =
+            Some(IntoFile { answer: answer.clone(), binaries: run.services.binaries.clone() });
+        Ok(Prepared::Single(Box::new(Single { request, authentication, answer })))
     }
 
     async fn answer(
@@ -159,8 +163,12 @@ impl HttpRequest {
             Prepared::Single(single) => *single,
         };
         let Some(item) = items.get(index) else { return Ok(Vec::new()) };
-        let received = self.send(&single.authentication, single.request, policy).await?;
-        respond::items(received, &single.answer, item, index)
+        let mut received = self.send(&single.authentication, single.request, policy).await?;
+        let Some(written) = received.file.take() else {
+            return respond::items(received, &single.answer, item, index);
+        };
+        let file = written.finish(respond::described(&received)).await?;
+        Ok(vec![respond::file_item(&received, file, &single.answer, item, index)])
     }
 
     async fn send(

@@ -88,7 +88,7 @@ impl OAuth2 {
             let value = HeaderValue::from_str(&value).map_err(|_| lacking("clientId"))?;
             headers.insert(AUTHORIZATION, value);
         }
-        let body = Some(form.finish().into_bytes());
+        let body = Some(form.finish().into_bytes().into());
         let transport = Transport::default();
         Ok(Request { method: Method::POST, url, headers, body, transport, secret_headers: Vec::new() })
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{NodeError, NodeRun};
 
+use super::content::Content as Sent;
 use super::encode::{Attachment, ListStyle, Multipart, attachment, form, pairs};
 use crate::values;
 
@@ -37,6 +38,8 @@ pub(super) enum Body {
         /// Their media type.
         mime_type: String,
     },
+    /// An attachment.
+    File(Attachment),
 }
 
 /// One part of a form that may hold files.
@@ -63,7 +66,7 @@ impl Body {
     pub fn with_fields(mut self, fields: &JsonObject) -> Self {
         match &mut self {
             Self::Json(Value::Object(own)) | Self::Form(own) => own.extend(fields.clone()),
-            Self::Json(_) | Self::Bytes { .. } => {}
+            Self::Json(_) | Self::Bytes { .. } | Self::File(_) => {}
             Self::Multipart(parts) => {
                 for (name, value) in fields {
                     parts.retain(|part| part.name != *name);
@@ -86,15 +89,17 @@ impl Body {
                 });
                 Value::Object(texts.collect())
             }
+            // A file may be long: expressions see that there is one, and not what is in it.
+            Self::File(_) => Value::Null,
             Self::Bytes { bytes, .. } => Value::String(String::from_utf8_lossy(bytes).into_owned()),
         }
     }
 
     /// The bytes to send, and their media type. `boundary` must not occur in any part.
-    pub fn written(self, boundary: &str) -> (Vec<u8>, String) {
+    pub fn written(self, boundary: &str) -> (Sent, String) {
         match self {
-            Self::Json(value) => (values::stringify(&value).into_bytes(), JSON_TYPE.to_owned()),
-            Self::Form(fields) => (form(&pairs(&fields, ListStyle::Indices)).into_bytes(), FORM_TYPE.to_owned()),
+            Self::Json(value) => (values::stringify(&value).into_bytes().into(), JSON_TYPE.to_owned()),
+            Self::Form(fields) => (form(&pairs(&fields, ListStyle::Indices)).into_bytes().into(), FORM_TYPE.to_owned()),
             Self::Multipart(parts) => {
                 let mut whole = Multipart::new(boundary.to_owned());
                 for part in &parts {
@@ -105,7 +110,11 @@ impl Body {
                 }
                 whole.finish()
             }
-            Self::Bytes { bytes, mime_type } => (bytes, mime_type),
+            Self::Bytes { bytes, mime_type } => (bytes.into(), mime_type),
+            Self::File(file) => {
+                let mime_type = file.mime_type.clone();
+                (file.into_content(), mime_type)
+            }
         }
     }
 }
@@ -143,8 +152,8 @@ fn new_body(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Body, No
         "multipart-form-data" => multipart(run, item, fields, index),
         "binaryData" => {
             let name = run.text("inputDataFieldName", index, "data")?;
-            let file = attachment(item, &name)?;
-            Ok(Body::Bytes { bytes: file.bytes, mime_type: file.mime_type })
+            let file = attachment(run, item, &name)?;
+            Ok(Body::File(file))
         }
         "raw" => {
             let mime_type = run.text("rawContentType", index, "")?;
@@ -165,7 +174,7 @@ fn multipart(run: &mut NodeRun<'_>, item: &Item, fields: &str, index: usize) -> 
         let name = entry.get("name").map(values::text).unwrap_or_default();
         let content = if entry.get("parameterType").and_then(Value::as_str) == Some("formBinaryData") {
             let source = entry.get("inputDataFieldName").map(values::text).unwrap_or_default();
-            Content::File(attachment(item, &source)?)
+            Content::File(attachment(run, item, &source)?)
         } else {
             Content::Text(entry.get("value").map(field_text).unwrap_or_default())
         };
@@ -228,13 +237,13 @@ fn old_attachments(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<B
     let names = run.text("binaryPropertyName", index, "data")?;
     let as_form = run.text("options.bodyContentType", index, "json")? == "multipart-form-data";
     if !as_form && !names.contains([',', ':']) {
-        let file = attachment(item, names.trim())?;
-        return Ok(Body::Bytes { bytes: file.bytes, mime_type: file.mime_type });
+        let file = attachment(run, item, names.trim())?;
+        return Ok(Body::File(file));
     }
     let mut parts = Vec::new();
     for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let (field, source) = name.split_once(':').unwrap_or((name, name));
-        parts.push(Part { name: field.to_owned(), content: Content::File(attachment(item, source)?) });
+        parts.push(Part { name: field.to_owned(), content: Content::File(attachment(run, item, source)?) });
     }
     Ok(Body::Multipart(parts))
 }

@@ -6,9 +6,10 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use serde_json::{Value, json};
 use timeloom_domain::item::{Item, JsonObject};
-use timeloom_engine::node::{NodeError, NodeRun};
+use timeloom_engine::node::{Binaries, NodeError, NodeRun};
 use url::Url;
 
+use super::content::Content;
 use super::encode::{ListStyle, pairs};
 use super::parts::{Body, Parts, new_parts, old_parts};
 use crate::values;
@@ -23,7 +24,7 @@ pub(crate) struct Request {
     /// Headers.
     pub headers: HeaderMap,
     /// Body.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Content>,
     /// Headers that are kept from other hosts, beside those that always are.
     pub secret_headers: Vec<HeaderName>,
     /// How it is sent.
@@ -41,11 +42,22 @@ pub(crate) struct Transport {
     pub proxy: Option<Url>,
     /// Whether certificates that prove nothing are good enough.
     pub any_certificate: bool,
+    /// Where an answer that is a file goes, past the memory; without it every answer is taken into memory.
+    pub into_file: Option<IntoFile>,
+}
+
+/// Where an answer that is a file goes.
+#[derive(Debug, Clone)]
+pub(crate) struct IntoFile {
+    /// How the answer is treated, which says whether it is one.
+    pub answer: Answer,
+    /// The attachments.
+    pub binaries: Binaries,
 }
 
 /// How to treat an answer.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Status, headers and body, not the body alone.
     pub full: bool,
     /// A failed status is an answer like any other.
@@ -58,7 +70,7 @@ pub(super) struct Answer {
 
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Its media type tells.
     Detect,
     /// JSON.
@@ -229,6 +241,7 @@ fn transport(run: &mut NodeRun<'_>, method: &Method, index: usize) -> Result<Tra
     Ok(Transport {
         timeout: (timeout > 0.0).then(|| Duration::from_millis(timeout as u64)),
         redirects_max: redirects(run, method, index)?,
+        into_file: None,
         proxy,
         any_certificate,
     })

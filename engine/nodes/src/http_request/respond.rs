@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::StatusCode;
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
 use timeloom_domain::item::{BinaryData, Item, JsonObject};
@@ -10,13 +11,19 @@ use url::Url;
 
 use super::request::{Answer, Format};
 use super::send::Received;
+use crate::files::kinds;
 use crate::values;
 
 /// Most characters of a failed answer that its error shows.
 const EXCERPT_CHARS: usize = 500;
 
 /// The items that the answer to item `index` gives.
-pub(super) fn items(received: Received, answer: &Answer, input: &Item, index: usize) -> Result<Vec<Item>, NodeError> {
+pub(super) fn items(
+    mut received: Received,
+    answer: &Answer,
+    input: &Item,
+    index: usize,
+) -> Result<Vec<Item>, NodeError> {
     if !received.status.is_success() && !answer.never_error {
         return Err(refused(&received));
     }
@@ -25,33 +32,18 @@ pub(super) fn items(received: Received, answer: &Answer, input: &Item, index: us
         Format::Detect => detected(&media_type, &received.body),
         format => format,
     };
-    let mut whole = JsonObject::new();
-    if answer.full {
-        whole.insert("headers".to_owned(), headers_json(&received.headers));
-        whole.insert("statusCode".to_owned(), json!(received.status.as_u16()));
-        whole.insert("statusMessage".to_owned(), json!(received.status.canonical_reason().unwrap_or_default()));
-    }
     if format == Format::File {
-        let json = if answer.full { whole } else { input.json.clone() };
-        let mut binary = input.binary.clone().unwrap_or_default();
-        binary.insert(answer.property.clone(), attachment(&received, &media_type));
-        return Ok(vec![Item { binary: Some(binary), ..Item::new(json) }.paired_with(index)]);
+        let file = BinaryData { data: STANDARD.encode(&received.body), ..described(&received) };
+        return Ok(vec![file_item(&received, file, answer, input, index)]);
     }
-    let text = decoded(&received);
-    if format == Format::Text || (text.is_empty() && answer.format == Format::Detect) {
+    let whole = head(&received, answer);
+    if format == Format::Text || (received.body.is_empty() && answer.format == Format::Detect) {
+        let text = decoded(&received);
         let mut json = JsonObject::from_iter([(answer.property.clone(), Value::String(text))]);
         json.extend(whole);
         return Ok(vec![Item::new(json).paired_with(index)]);
     }
-    let body = match serde_json::from_str(&text) {
-        Ok(body) => body,
-        // What a server says about a failure need not be JSON.
-        Err(_) if answer.never_error => Value::String(text),
-        Err(_) => {
-            return Err(NodeError::operation("the body of the answer is not valid JSON")
-                .described("set the option Response Format to Text to take it as it is"));
-        }
-    };
+    let body = json_of(&mut received, answer.never_error)?;
     if answer.full {
         let mut json = JsonObject::from_iter([("body".to_owned(), body)]);
         json.extend(whole);
@@ -62,6 +54,51 @@ pub(super) fn items(received: Received, answer: &Answer, input: &Item, index: us
         body => vec![body],
     };
     Ok(parts.into_iter().map(|part| Item::new(object(part, &answer.property)).paired_with(index)).collect())
+}
+
+/// Whether an answer is to become an attachment: then its body need not be in memory.
+pub(super) fn is_file(status: StatusCode, headers: &HeaderMap, answer: &Answer) -> bool {
+    let is_taken = status.is_success() || answer.never_error;
+    let format = match answer.format {
+        Format::Detect => detected(&media_type(headers), &[0]),
+        format => format,
+    };
+    is_taken && format == Format::File
+}
+
+/// The item of an answer that is a file.
+pub(super) fn file_item(received: &Received, file: BinaryData, answer: &Answer, input: &Item, index: usize) -> Item {
+    let json = if answer.full { head(received, answer) } else { input.json.clone() };
+    let mut binary = input.binary.clone().unwrap_or_default();
+    binary.insert(answer.property.clone(), file);
+    Item { binary: Some(binary), ..Item::new(json) }.paired_with(index)
+}
+
+/// Status and headers, where they are asked for.
+fn head(received: &Received, answer: &Answer) -> JsonObject {
+    let mut whole = JsonObject::new();
+    if answer.full {
+        whole.insert("headers".to_owned(), headers_json(&received.headers));
+        whole.insert("statusCode".to_owned(), json!(received.status.as_u16()));
+        whole.insert("statusMessage".to_owned(), json!(received.status.canonical_reason().unwrap_or_default()));
+    }
+    whole
+}
+
+/// The JSON of a body, which is let go. What a server says about a failure need not be JSON: with `or_text` it is text then.
+fn json_of(received: &mut Received, or_text: bool) -> Result<Value, NodeError> {
+    // A body in Unicode, as all JSON is to be, is not copied into a text first: it may be large.
+    if let Ok(value) = serde_json::from_slice(&received.body) {
+        received.body = Vec::new();
+        return Ok(value);
+    }
+    let text = decoded(received);
+    match serde_json::from_str(&text) {
+        Ok(value) => Ok(value),
+        Err(_) if or_text => Ok(Value::String(text)),
+        Err(_) => Err(NodeError::operation("the body of the answer is not valid JSON")
+            .described("set the option Response Format to Text to take it as it is")),
+    }
 }
 
 /// The body as expressions see it: JSON where it is, text otherwise.
@@ -99,7 +136,8 @@ pub(crate) fn failed_item(error: &NodeError, index: usize) -> Item {
 /// The value as an item's JSON; what is no object is put in a field.
 fn object(value: Value, property: &str) -> JsonObject {
     match value {
-        Value::Object(fields) => fields,
+        // Collected anew it takes no more room than it needs: there may be many.
+        Value::Object(fields) => fields.into_iter().collect(),
         other => JsonObject::from_iter([(property.to_owned(), other)]),
     }
 }
@@ -187,72 +225,10 @@ pub(super) fn headers_json(headers: &HeaderMap) -> Value {
     Value::Object(fields)
 }
 
-fn attachment(received: &Received, media_type: &str) -> BinaryData {
+/// What is said of the attachment that the body becomes.
+pub(super) fn described(received: &Received) -> BinaryData {
     let file_name = disposition_name(&received.headers).or_else(|| url_name(&received.url));
-    let extension_of = |name: &String| name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-    let extension = file_name.as_ref().and_then(extension_of);
-    let known = |extension: &str| TYPES.iter().find(|(ending, _)| *ending == extension).map(|(_, kind)| *kind);
-    let mime_type = if media_type.is_empty() {
-        extension.as_deref().and_then(known).unwrap_or("text/plain").to_owned()
-    } else {
-        media_type.to_owned()
-    };
-    let ending = || TYPES.iter().find(|(_, kind)| *kind == mime_type).map(|(ending, _)| (*ending).to_owned());
-    let file_extension = extension.clone().filter(|extension| known(extension).is_some()).or_else(ending).or(extension);
-    let mut extra = JsonObject::new();
-    if let Some(kind) = file_kind(&mime_type) {
-        extra.insert("fileType".to_owned(), json!(kind));
-    }
-    BinaryData {
-        data: STANDARD.encode(&received.body),
-        file_name,
-        file_extension,
-        file_size: Some(size_text(received.body.len())),
-        mime_type,
-        id: None,
-        extra,
-    }
-}
-
-/// Endings of file names and the media types they stand for.
-const TYPES: &[(&str, &str)] = &[
-    ("json", "application/json"),
-    ("txt", "text/plain"),
-    ("html", "text/html"),
-    ("htm", "text/html"),
-    ("csv", "text/csv"),
-    ("md", "text/markdown"),
-    ("ics", "text/calendar"),
-    ("xml", "application/xml"),
-    ("pdf", "application/pdf"),
-    ("zip", "application/zip"),
-    ("gz", "application/gzip"),
-    ("png", "image/png"),
-    ("jpg", "image/jpeg"),
-    ("jpeg", "image/jpeg"),
-    ("gif", "image/gif"),
-    ("webp", "image/webp"),
-    ("svg", "image/svg+xml"),
-    ("mp3", "audio/mpeg"),
-    ("wav", "audio/wav"),
-    ("ogg", "audio/ogg"),
-    ("mp4", "video/mp4"),
-    ("webm", "video/webm"),
-    ("doc", "application/msword"),
-    ("xls", "application/vnd.ms-excel"),
-    ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
-    ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-];
-
-fn file_kind(mime_type: &str) -> Option<&'static str> {
-    match mime_type {
-        "application/json" => return Some("json"),
-        "text/html" => return Some("html"),
-        "application/pdf" => return Some("pdf"),
-        _ => {}
-    }
-    let (kind, _) = mime_type.split_once('/')?;
-    ["image", "audio", "video", "text"].into_iter().find(|known| *known == kind)
+    kinds::described(file_name, &media_type(&received.headers))
 }
 
 /// The name in `Content-Disposition`, without any folders.
@@ -282,31 +258,8 @@ fn bare_name(name: &str) -> Option<String> {
     (!bare.is_empty() && bare != "." && bare != "..").then(|| bare.to_owned())
 }
 
-/// A size for people: `4 B`, `1.23 kB`.
-fn size_text(bytes: usize) -> String {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let mut size = bytes as f64;
-    let mut unit = 0;
-    while size >= 1000.0 && unit + 1 < UNITS.len() {
-        size /= 1000.0;
-        unit += 1;
-    }
-    let digits = if unit == 0 || size >= 100.0 {
-        0
-    } else if size >= 10.0 {
-        1
-    } else {
-        2
-    };
-    let written = format!("{size:.digits$}");
-    let short = if digits > 0 { written.trim_end_matches('0').trim_end_matches('.') } else { &written };
-    format!("{short} {}", UNITS.get(unit).unwrap_or(&"B"))
-}
-
 #[cfg(test)]
 mod tests {
-    use reqwest::StatusCode;
-
     use super::*;
 
     fn received(headers: &[(&'static str, &str)], url: &str, body: &[u8]) -> Received {
@@ -318,12 +271,13 @@ mod tests {
                 .map(|(name, value)| (reqwest::header::HeaderName::from_static(name), value.parse().unwrap()))
                 .collect(),
             body: body.to_vec(),
+            file: None,
         }
     }
 
     /// The attachment of an answer as JSON.
     fn described(received: &Received) -> Value {
-        serde_json::to_value(attachment(received, &media_type(&received.headers))).unwrap()
+        serde_json::to_value(super::described(received)).unwrap()
     }
 
     #[test]
@@ -331,7 +285,6 @@ mod tests {
         let by_url = described(&received(&[("content-type", "image/png")], "http://h.example/a/pic.png", b"test"));
         assert_eq!(by_url["fileName"], json!("pic.png"));
         assert_eq!((&by_url["fileExtension"], &by_url["fileType"]), (&json!("png"), &json!("image")));
-        assert_eq!((&by_url["fileSize"], &by_url["data"]), (&json!("4 B"), &json!("dGVzdA==")));
         let disposition = "attachment; filename=\"../x/photo.jpg\"";
         let by_header = described(&received(&[("content-disposition", disposition)], "http://h.example/d", b"x"));
         assert_eq!(by_header["fileName"], json!("photo.jpg"));
@@ -345,12 +298,5 @@ mod tests {
     fn the_character_set_is_the_answers() {
         let latin = received(&[("content-type", "text/plain; charset=latin1")], "http://h.example/", b"caf\xe9");
         assert_eq!(decoded(&latin), "caf\u{e9}");
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        assert_eq!(size_text(999), "999 B");
-        assert_eq!(size_text(1234), "1.23 kB");
-        assert_eq!(size_text(12_300_000), "12.3 MB");
     }
 }

@@ -8,13 +8,15 @@ use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, TRANSFER_ENCODING,
 };
 use reqwest::{Client, ClientBuilder, Method, Proxy, StatusCode, redirect};
-use timeloom_engine::node::{NodeError, OutboundPolicy};
+use timeloom_engine::node::{Binaries, BinaryWriter, NodeError, OutboundPolicy};
 use url::Url;
 
 use super::auth::Authentication;
+use super::content::Content;
 use super::guard::{NotPublic, PublicResolver, Reach, reach, refusal, resolves_publicly};
 use super::oauth::Tokens;
 use super::request::{Request, Transport};
+use super::respond::is_file;
 
 /// What came back.
 pub(crate) struct Received {
@@ -24,8 +26,10 @@ pub(crate) struct Received {
     pub status: StatusCode,
     /// Headers of the last hop.
     pub headers: HeaderMap,
-    /// Body of the last hop.
+    /// Body of the last hop; empty where it is in a file.
     pub body: Vec<u8>,
+    /// The body on its way into an attachment, where the request asked for that.
+    pub file: Option<BinaryWriter>,
 }
 
 /// The clients, made when the first request is sent.
@@ -130,7 +134,7 @@ struct Hop {
     method: Method,
     url: Url,
     headers: HeaderMap,
-    body: Option<Vec<u8>>,
+    body: Option<Content>,
 }
 
 async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> Result<Received, NodeError> {
@@ -150,7 +154,12 @@ async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> 
         let host = hop.url.host_str().unwrap_or_default().to_owned();
         let mut outgoing = client.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
         if let Some(body) = &hop.body {
-            outgoing = outgoing.body(body.clone());
+            let (body, length) = body.body()?;
+            outgoing = outgoing.body(body);
+            // A body whose length is told is one that every server takes.
+            if let Some(length) = length {
+                outgoing = outgoing.header(CONTENT_LENGTH, length);
+            }
         }
         let response = outgoing.send().await.map_err(|error| failure(&error, &host))?;
         if let Some(target) = redirect_target(&response, &hop.url).filter(|_| request.transport.redirects_max > 0) {
@@ -163,8 +172,12 @@ async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> 
             continue;
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, policy.response_bytes_max, &host).await?;
-        return Ok(Received { url: hop.url, status, headers, body });
+        let into = request.transport.into_file.as_ref().filter(|into| is_file(status, &headers, &into.answer));
+        let (body, file) = match into {
+            Some(into) => (Vec::new(), Some(store_body(response, &into.binaries, policy, &host).await?)),
+            None => (read_body(response, policy, &host).await?, None),
+        };
+        return Ok(Received { url: hop.url, status, headers, body, file });
     }
 }
 
@@ -200,22 +213,47 @@ fn next_hop(mut hop: Hop, status: StatusCode, target: Url, secret_headers: &[Hea
     hop
 }
 
-async fn read_body(mut response: reqwest::Response, bytes_max: usize, host: &str) -> Result<Vec<u8>, NodeError> {
-    let too_large = || {
-        NodeError::api(format!("the answer of {host} is larger than {bytes_max} bytes"))
-            .described("ask for less, page by page, or have the operator raise the limit")
-    };
-    if response.content_length().is_some_and(|length| length > bytes_max as u64) {
-        return Err(too_large());
-    }
-    let mut body = Vec::new();
+/// Takes the body into memory.
+async fn read_body(mut response: reqwest::Response, policy: &OutboundPolicy, host: &str) -> Result<Vec<u8>, NodeError> {
+    let bytes_max = policy.response_bytes_max;
+    let mut body = Vec::with_capacity(told_length(&response, bytes_max, host)?);
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error, host))? {
         if body.len() + chunk.len() > bytes_max {
-            return Err(too_large());
+            return Err(too_large(host, bytes_max));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Takes the body into an attachment, past the memory.
+async fn store_body(
+    mut response: reqwest::Response,
+    binaries: &Binaries,
+    policy: &OutboundPolicy,
+    host: &str,
+) -> Result<BinaryWriter, NodeError> {
+    let bytes_max = policy.file_bytes_max;
+    told_length(&response, bytes_max, host)?;
+    let mut writer = binaries.writer(bytes_max);
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error, host))? {
+        if writer.bytes() + chunk.len() > bytes_max {
+            return Err(too_large(host, bytes_max));
+        }
+        writer.write(chunk).await?;
+    }
+    Ok(writer)
+}
+
+/// The length that the answer tells; 0 when it tells none.
+fn told_length(response: &reqwest::Response, bytes_max: usize, host: &str) -> Result<usize, NodeError> {
+    let told = response.content_length().unwrap_or_default();
+    usize::try_from(told).ok().filter(|length| *length <= bytes_max).ok_or_else(|| too_large(host, bytes_max))
+}
+
+fn too_large(host: &str, bytes_max: usize) -> NodeError {
+    NodeError::api(format!("the answer of {host} is larger than {bytes_max} bytes"))
+        .described("ask for less, page by page, or have the operator raise the limit")
 }
 
 /// Why no answer came, from the innermost cause.
@@ -246,17 +284,17 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, "secret".parse().unwrap());
         headers.insert(CONTENT_TYPE, "text/plain".parse().unwrap());
-        Hop { method, url: Url::parse("http://a.example/x").unwrap(), headers, body: Some(b"body".to_vec()) }
+        Hop { method, url: Url::parse("http://a.example/x").unwrap(), headers, body: Some(b"body".to_vec().into()) }
     }
 
     #[test]
     fn a_redirected_post_becomes_a_get_unless_the_status_keeps_it() {
         let target = Url::parse("http://a.example/y").unwrap();
         let found = next_hop(hop(Method::POST), StatusCode::FOUND, target.clone(), &[]);
-        assert_eq!((found.method, found.body), (Method::GET, None));
+        assert!(found.method == Method::GET && found.body.is_none());
         assert!(!found.headers.contains_key(CONTENT_TYPE) && found.headers.contains_key(AUTHORIZATION));
         let kept = next_hop(hop(Method::POST), StatusCode::TEMPORARY_REDIRECT, target, &[]);
-        assert_eq!((kept.method, kept.body), (Method::POST, Some(b"body".to_vec())));
+        assert_eq!((kept.method, kept.body.unwrap().whole()), (Method::POST, b"body".to_vec()));
     }
 
     #[test]

@@ -523,3 +523,44 @@ async fn a_redirect_to_a_name_of_this_machine_is_refused() {
     assert!(refused.message.contains("'localhost' are refused"), "{}", refused.message);
     assert!(other.seen().is_empty());
 }
+
+#[tokio::test]
+async fn a_large_file_is_kept_beside_the_item_and_sent_from_there() {
+    let long = "0123456789".repeat(20_000);
+    let body = long.clone();
+    let server = Server::start(move |line| match line.split(' ').next() {
+        Some("GET") => reply("200 OK", "content-type: application/pdf\r\n", &body),
+        _ => json_reply(&json!({"taken": true})),
+    });
+    let node = HttpRequest::default();
+    let mut fetched = Bench::new(&node, 4.2, json!({"url": server.url("/report.pdf")})).input(json!([{"n": 1}]));
+    // An answer that goes past the memory has a bound of its own.
+    fetched.services.outbound.response_bytes_max = 1_000;
+    let output = fetched.run_effect().await.unwrap();
+    let file = &output.outputs[0][0].binary.as_ref().unwrap()["data"];
+    assert!(file.data.is_empty() && file.id.as_ref().unwrap().starts_with("blob:"), "{file:?}");
+    assert_eq!((file.file_size.as_deref(), &file.extra["bytes"]), (Some("200 kB"), &json!(200_000)));
+
+    let parts = json!({"parameters": [
+        {"parameterType": "formBinaryData", "name": "file", "inputDataFieldName": "data"}, {"name": "a", "value": "1"},
+    ]});
+    for (parameters, begins, ends) in [
+        (json!({"contentType": "binaryData"}), "0123456789", "0123456789"),
+        (json!({"contentType": "multipart-form-data", "bodyParameters": parts}), "--timeloom-key-1-0", "-0--\r\n"),
+    ] {
+        let mut parameters = parameters;
+        (parameters["url"], parameters["method"], parameters["sendBody"]) =
+            (json!(server.url("/in")), json!("POST"), json!(true));
+        let mut sent = Bench::new(&node, 4.2, parameters).input(json!([output.outputs[0][0]]));
+        sent.services = fetched.services.clone();
+        sent.run_effect().await.unwrap();
+        let seen = server.seen().pop().unwrap();
+        let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+        assert!(body.starts_with(begins) && body.ends_with(ends) && body.contains(&long), "{head}");
+    }
+
+    let mut refused = Bench::new(&node, 4.2, json!({"url": server.url("/report.pdf")})).input(json!([{}]));
+    refused.services.outbound.file_bytes_max = 199_999;
+    assert!(refused.run_effect().await.unwrap_err().message.contains("larger than 199999 bytes"));
+}

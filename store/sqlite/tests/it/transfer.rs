@@ -13,8 +13,8 @@ use timeloom_store::stored::EXPORT_BYTES_MAX;
 use timeloom_store::transfer::{CopyError, CopyPhase, CopyReport, CopySource, CopyTarget, copy};
 use timeloom_store::verify::verify;
 use timeloom_store::{
-    Append, Direction, EventLog, Filter, ImportError, LogError, LogIdentity, LogImport as _, LogTransfer, Position,
-    Revision, StoredEvent, StreamKey, TenantScope,
+    Append, BlobStore as _, Direction, EventLog, Filter, ImportError, LogError, LogIdentity, LogImport as _,
+    LogTransfer, Position, Revision, StoredEvent, StreamKey, TenantScope,
 };
 use timeloom_store_sqlite::{OpenError, SqliteImport, SqliteLog, SqliteOptions, SqliteSource};
 use tokio::task::JoinSet;
@@ -143,6 +143,27 @@ async fn a_copy_has_every_row_and_blob_and_can_be_used_as_the_log_itself() {
     assert_eq!((next.position, next.revision), (Position(3_001), Revision(211)));
     let new = second.append(of_tenant(9, append("new", 2_000_000, 1, "1"))).await.unwrap();
     assert_eq!(new.revision, Revision(1));
+}
+
+#[tokio::test]
+async fn attachments_that_payloads_name_are_copied_and_what_only_looks_like_one_is_not_missed() {
+    let folder = TempDir::new().unwrap();
+    let (log, blobs) = open(folder.path());
+    let kept = [blobs.put(vec![1; 20_000].into()).await.unwrap(), blobs.put(vec![2; 20_000].into()).await.unwrap()];
+    let never = timeloom_store::BlobHash::of(b"never stored");
+    let naming = |id: String, filling: usize| format!("{{\"id\":\"{id}\",\"f\":\"{}\"}}", "x".repeat(filling));
+    // In a row, and in a payload that is a blob itself.
+    log.append(append("a", 1, 1, &naming(kept[0].attachment_id(), 0))).await.unwrap();
+    log.append(append("a", 101, 1, &naming(kept[1].attachment_id(), 100_000))).await.unwrap();
+    log.append(append("a", 201, 1, &naming(never.attachment_id(), 0))).await.unwrap();
+    log.append(append("a", 301, 1, &naming("blob:short".to_owned(), 0))).await.unwrap();
+    drop((log, blobs));
+    let target = TempDir::new().unwrap();
+    assert_eq!(copied(folder.path(), target.path()).await.unwrap().blobs, 3);
+    let (_log, blobs) = open(target.path());
+    for hash in kept {
+        assert_eq!(blobs.get(hash).await.unwrap().len(), 20_000);
+    }
 }
 
 #[tokio::test]

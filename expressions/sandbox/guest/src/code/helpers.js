@@ -13,7 +13,7 @@ function binaryOf(itemIndex, property) {
   const item = typeof itemIndex === 'object' ? itemIndex : itemAt(itemIndex);
   const binary = item?.binary?.[property];
   if (!binary) throw new Error(`item ${itemIndex} has no binary data in property '${property}'`);
-  if (!binary.data && binary.id) throw new Error(`the binary data in property '${property}' is stored outside the item and cannot be read by scripts`);
+  if (!binary.data && binary.id) throw new Error(`the binary data in property '${property}' is too large for scripts (at most 16 MiB a run): send it on, or use Extract from File or Compression`);
   return binary;
 }
 
