@@ -74,20 +74,20 @@ fn cut_and_paste(file: &[u8], chance: &mut Chance) -> Vec<u8> {
 
 /// Changes the values of a file, which stays JSON.
 fn swap_values(value: &mut Value, chance: &mut Chance) {
-    if chance.below(25) == 0 {
+    if chance.below(500) == 0 {
         *value = serde_json::from_str(PIECES[chance.below(PIECES.len())]).unwrap_or(Value::Null);
         return;
     }
     match value {
         Value::Array(values) => {
-            if chance.below(20) == 0 && !values.is_empty() {
+            if chance.below(150) == 0 && !values.is_empty() {
                 let copy = values[chance.below(values.len())].clone();
                 values.push(copy);
             }
             values.iter_mut().for_each(|value| swap_values(value, chance));
         }
         Value::Object(fields) => {
-            if chance.below(20) == 0 {
+            if chance.below(150) == 0 {
                 let key = fields.keys().nth(chance.below(fields.len())).cloned();
                 let gone = key.and_then(|key| fields.remove(&key)).unwrap_or_default();
                 fields.insert(["nodes", "name", "type", "__proto__", ""][chance.below(5)].to_owned(), gone);
