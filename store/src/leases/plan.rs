@@ -63,10 +63,12 @@ mod tests {
         WorkerId(Uuid::from_u128(number * 0x1234_5678_9abc_def1))
     }
 
+    type Leases = BTreeMap<Shard, (Option<WorkerId>, Epoch)>;
+
     /// A storage, and the workers that look at it one after the other.
     #[derive(Default)]
     struct World {
-        leases: BTreeMap<Shard, (Option<WorkerId>, Epoch)>,
+        leases: Leases,
         held: BTreeMap<WorkerId, Held>,
         live: BTreeSet<WorkerId>,
     }
@@ -116,9 +118,9 @@ mod tests {
         }
 
         /// Who has which shard, and who still holds what he is to leave.
-        fn standing(&self) -> (BTreeMap<Shard, (Option<WorkerId>, Epoch)>, Vec<(WorkerId, BTreeSet<Shard>)>) {
-            let held = |(id, held): (&WorkerId, &Held)| (*id, held.shards.keys().copied().collect());
-            (self.leases.clone(), self.held.iter().map(held).collect())
+        fn standing(&self) -> (Leases, BTreeSet<(WorkerId, Shard)>) {
+            let held = self.held.iter().flat_map(|(id, held)| held.shards.keys().map(|shard| (*id, *shard)));
+            (self.leases.clone(), held.collect())
         }
 
         fn check(&self) {
