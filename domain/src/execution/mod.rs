@@ -3,8 +3,10 @@
 //! Its events carry the items that nodes gave, so that any moment of a run can be looked at again. A very long run is a
 //! chain of streams, each an aggregate of its own.
 
+mod answer;
 mod command;
 mod continuation;
+mod decide;
 mod event;
 mod frequent;
 mod origin;
@@ -12,6 +14,7 @@ mod refusal;
 mod response;
 mod state;
 
+pub use answer::AnswerSettings;
 pub use command::ExecutionCommand;
 pub use continuation::{ChainPlace, Continuation, DueNode, RetryFacts, WaitingNode};
 pub use event::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};

@@ -9,7 +9,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::stream;
-use serde_json::{Value, json};
+use serde_json::json;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::ids::ExecutionId;
@@ -19,8 +19,8 @@ use timeloom_store::{
 use tokio::time::{Instant, timeout_at};
 
 use super::refusal::Refusal;
-use super::response::{Responded, content, head};
-use super::settings::{AnswerMode, ResponseData, Settings};
+use super::response::{JSON, Responded, TEXT, head, respond};
+use super::settings::{AnswerMode, Settings};
 use crate::state::ApiState;
 
 /// Events of one execution that may queue up for a caller.
@@ -107,24 +107,8 @@ impl Answers {
             _ => Vec::new(),
         };
         let items = given.iter().find(|items| !items.is_empty()).map(|items| items.as_slice()).unwrap_or_default();
-        let settings = self.resumed.as_ref();
-        let (status, headers) = settings.map_or((200, Vec::new()), |settings| (settings.status(), settings.headers()));
-        let json =
-            |value: Value| Ok(head(status, &headers, Some("application/json; charset=utf-8"))?.body(value.to_string()));
-        match settings.map(Settings::response_data) {
-            Some(ResponseData::Nothing) => Ok(head(status, &headers, None)?.finish()),
-            Some(ResponseData::AllItems) => json(items.iter().map(|item| Value::Object(item.json.clone())).collect()),
-            Some(ResponseData::Attachment(name)) => {
-                let attachment = items.first().and_then(|item| item.binary.as_ref()?.get(name));
-                let missing =
-                    || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the last node gave no such attachment");
-                let attachment = attachment.ok_or_else(missing)?;
-                let body = content(attachment, self.blobs()).await?;
-                Ok(head(status, &headers, Some(&attachment.mime_type))?.body(body))
-            }
-            _ => json(items.first().map_or_else(|| json!({}), |item| Value::Object(item.json.clone()))),
-        }
-        .map_err(|refusal: Refusal| refusal.of(self.execution))
+        let answer = self.resumed.as_ref().map(Settings::answer).unwrap_or_default().answer(items);
+        respond(&answer, self.blobs()).await.map_err(|refusal: Refusal| refusal.of(self.execution))
     }
 
     /// The parts of an answer as they become durable. What breaks off before its end is seen to have broken off.
@@ -214,17 +198,15 @@ impl Answers {
 /// # Errors
 /// A refusal when a header cannot be sent.
 pub(super) fn at_once(settings: &Settings) -> Result<HttpResponse, Refusal> {
-    let (status, headers) = (settings.status(), settings.headers());
+    let answer = settings.answer();
+    let (status, headers) = (answer.status(), answer.headers());
     if settings.answers_without_body() {
         return Ok(head(status, &headers, None)?.finish());
     }
-    let json = "application/json; charset=utf-8";
     match settings.text_at_once() {
-        None => Ok(head(status, &headers, Some(json))?.body(json!({ "message": "Workflow was started" }).to_string())),
-        Some(serde_json::Value::String(text)) => {
-            Ok(head(status, &headers, Some("text/html; charset=utf-8"))?.body(text.clone()))
-        }
-        Some(value) => Ok(head(status, &headers, Some(json))?.body(value.to_string())),
+        None => Ok(head(status, &headers, Some(JSON))?.body(json!({ "message": "Workflow was started" }).to_string())),
+        Some(serde_json::Value::String(text)) => Ok(head(status, &headers, Some(TEXT))?.body(text.clone())),
+        Some(value) => Ok(head(status, &headers, Some(JSON))?.body(value.to_string())),
     }
 }
 

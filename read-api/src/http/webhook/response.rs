@@ -14,11 +14,16 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use timeloom_domain::execution::{Response, ResponseBody};
 use timeloom_domain::item::BinaryData;
 use timeloom_store::BlobStore;
 
 use super::refusal::Refusal;
 
+/// Media type of JSON.
+pub(super) const JSON: &str = "application/json; charset=utf-8";
+/// Media type of text of which the workflow says no other.
+pub(super) const TEXT: &str = "text/html; charset=utf-8";
 /// Most headers of an answer.
 const HEADERS_MAX: usize = 100;
 /// Most bytes of their names and values.
@@ -83,10 +88,9 @@ impl Stored<'_> {
     /// A refusal when a header cannot be sent.
     pub(super) fn head(&self) -> Result<HttpResponseBuilder, Refusal> {
         let media_type = match (&*self.body.kind, &self.body.binary) {
-            ("json", _) => Some("application/json; charset=utf-8"),
-            ("text", _) => Some("text/html; charset=utf-8"),
-            ("binary", Some(binary)) if !binary.mime_type.is_empty() => Some(binary.mime_type.as_str()),
-            ("binary", _) => Some("application/octet-stream"),
+            ("json", _) => Some(JSON),
+            ("text", _) => Some(TEXT),
+            ("binary", Some(binary)) => Some(media_type_of(binary)),
             _ => None,
         };
         head(self.status, &self.headers, media_type)
@@ -104,6 +108,24 @@ impl Stored<'_> {
             _ => Ok(Bytes::new()),
         }
     }
+}
+
+/// An answer as HTTP.
+///
+/// # Errors
+/// A refusal when a header cannot be sent, or an attachment is not there.
+pub(super) async fn respond(answer: &Response, blobs: Option<&dyn BlobStore>) -> Result<HttpResponse, Refusal> {
+    let (media_type, body) = match &answer.body {
+        ResponseBody::Empty => (None, Bytes::new()),
+        ResponseBody::Json { value } => (Some(JSON), Bytes::from(value.to_string())),
+        ResponseBody::Text { text } => (Some(TEXT), Bytes::from(text.clone())),
+        ResponseBody::Binary { binary } => (Some(media_type_of(binary)), content(binary, blobs).await?),
+    };
+    Ok(head(answer.status, &answer.headers, media_type)?.body(body))
+}
+
+fn media_type_of(binary: &BinaryData) -> &str {
+    if binary.mime_type.is_empty() { "application/octet-stream" } else { &binary.mime_type }
 }
 
 /// The bytes of an attachment.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use timeloom_commands::directory::TriggerNode;
+use timeloom_domain::execution::AnswerSettings;
 
 /// When a request is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,19 +19,6 @@ pub(super) enum AnswerMode {
     ByNode,
     /// In parts as they come, until the end.
     Streaming,
-}
-
-/// What of the last node's items is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ResponseData<'a> {
-    /// The first item.
-    FirstItem,
-    /// All of them, in a list.
-    AllItems,
-    /// The attachment of that name of the first item.
-    Attachment(&'a str),
-    /// Nothing.
-    Nothing,
 }
 
 /// How a caller shows who it is.
@@ -111,43 +99,9 @@ impl Settings {
         }
     }
 
-    /// What of the last node's items is answered.
-    pub(super) fn response_data(&self) -> ResponseData<'_> {
-        match self.text("responseData") {
-            Some("allEntries") => ResponseData::AllItems,
-            Some("noData") => ResponseData::Nothing,
-            Some("firstEntryBinary") => {
-                ResponseData::Attachment(self.text("responseBinaryPropertyName").unwrap_or("data"))
-            }
-            _ => ResponseData::FirstItem,
-        }
-    }
-
-    /// Status of the answer that is given at once.
-    pub(super) fn status(&self) -> u16 {
-        let chosen = self.option("responseCode").and_then(|code| code.get("values"));
-        let code = chosen.and_then(|values| match values.get("responseCode") {
-            Some(Value::String(custom)) if custom == "customCode" => values.get("customCode"),
-            other => other,
-        });
-        let code = code.or_else(|| self.node.parameters.get("responseCode"));
-        let number = code.and_then(|code| match code {
-            Value::String(text) => text.trim().parse().ok(),
-            other => other.as_u64(),
-        });
-        number.and_then(|code| u16::try_from(code).ok()).filter(|code| (200..600).contains(code)).unwrap_or(200)
-    }
-
-    /// Headers of the answer that is given at once.
-    pub(super) fn headers(&self) -> Vec<(String, String)> {
-        let entries =
-            self.option("responseHeaders").and_then(|headers| headers.get("entries")).and_then(Value::as_array);
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        entries
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some((entry.get("name")?.as_str()?.to_owned(), text(entry.get("value")?))))
-            .collect()
+    /// What it says about the answer.
+    pub(super) fn answer(&self) -> AnswerSettings {
+        AnswerSettings::read(|name| self.node.parameters.get(name).cloned())
     }
 
     /// What is answered at once, where the author chose it.
