@@ -169,8 +169,6 @@ pub struct ResumeRule {
 pub enum ResumeKind {
     /// A request makes it go on.
     Webhook,
-    /// A page with a form, which makes it go on when it is sent.
-    Form,
 }
 
 /// What made a waiting execution go on.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{ResumeKind, ResumeRule};
 use timeloom_engine::node::{Behaviour, NodeError, NodeRun, NodeType, NodeWait, WaitNode};
 use timeloom_expressions::time;
@@ -14,6 +15,8 @@ use crate::describe::{ONE_TO_ONE, optional};
 
 /// Longest wait for a length of time, in milliseconds: a hundred years.
 const WAIT_MAX_MS: f64 = 100.0 * 365.25 * 86_400_000.0;
+
+const NO_FORMS: &str = "forms are not served by this version: resume by webhook, at a time or after an interval";
 
 const RESUME: &[&str] = &["timeInterval", "specificTime", "webhook", "form"];
 const UNITS: &[&str] = &["seconds", "minutes", "hours", "days"];
@@ -33,9 +36,6 @@ const PARAMETERS: &[ParameterDefinition] = &[
     optional("resumeAmount", ParameterKind::Number, "After how long it ends, in the unit."),
     optional("resumeUnit", ParameterKind::Options(UNITS), "Unit of that amount."),
     optional("maxDateAndTime", ParameterKind::Text, "When it ends."),
-    optional("formTitle", ParameterKind::Text, "Title of the form."),
-    optional("formDescription", ParameterKind::Text, "Text above the form."),
-    optional("formFields", ParameterKind::Structure, "Fields of the form."),
     optional("options", ParameterKind::Structure, "Last part of the address, and how the request is read."),
 ];
 
@@ -53,6 +53,13 @@ impl NodeType for Wait {
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
         }
+    }
+
+    fn problems(&self, node: &Node) -> Vec<Problem> {
+        let is_form = node.parameters.get("resume").is_some_and(|resume| resume == "form");
+        let field = "parameters.resume".to_owned();
+        let problem = || Problem { node: Some(node.name.clone()), field, message: NO_FORMS.to_owned() };
+        is_form.then(problem).into_iter().collect()
     }
 
     fn behaviour(&self) -> Behaviour<'_> {
@@ -75,15 +82,9 @@ impl WaitNode for Wait {
             }
             "webhook" => {
                 let method = run.text("httpMethod", 0, "GET")?.to_uppercase();
-                Ok(Some(NodeWait {
-                    until_ms: limit(run, now_ms)?,
-                    resume: Some(rule(run, ResumeKind::Webhook, method)?),
-                }))
+                Ok(Some(NodeWait { until_ms: limit(run, now_ms)?, resume: Some(rule(run, method)?) }))
             }
-            "form" => {
-                let rule = rule(run, ResumeKind::Form, "POST".to_owned())?;
-                Ok(Some(NodeWait { until_ms: limit(run, now_ms)?, resume: Some(rule) }))
-            }
+            "form" => Err(NodeError::operation(NO_FORMS)),
             other => {
                 Err(NodeError::operation(format!("'{other}' is not a way to resume: use one of {}", RESUME.join(", "))))
             }
@@ -91,10 +92,14 @@ impl WaitNode for Wait {
     }
 }
 
-fn rule(run: &mut NodeRun<'_>, kind: ResumeKind, method: String) -> Result<ResumeRule, NodeError> {
+fn rule(run: &mut NodeRun<'_>, method: String) -> Result<ResumeRule, NodeError> {
     let suffix = run.text("options.webhookSuffix", 0, "")?;
     let suffix = suffix.trim_matches('/');
-    Ok(ResumeRule { kind, method: Some(method), suffix: (!suffix.is_empty()).then(|| suffix.to_owned()) })
+    Ok(ResumeRule {
+        kind: ResumeKind::Webhook,
+        method: Some(method),
+        suffix: (!suffix.is_empty()).then(|| suffix.to_owned()),
+    })
 }
 
 /// When a wait for a request or form ends by itself.
@@ -182,9 +187,16 @@ mod tests {
         let given = wait(1.1, json!({"resume": "webhook", "httpMethod": "post", "options": {"webhookSuffix": "/ok/"}}));
         let resume = ResumeRule { kind: ResumeKind::Webhook, method: Some("POST".into()), suffix: Some("ok".into()) };
         assert_eq!(given.unwrap(), Some(NodeWait { until_ms: None, resume: Some(resume) }));
-        let limited = json!({"resume": "form", "limitWaitTime": true, "resumeAmount": 3, "resumeUnit": "minutes"});
+        let limited = json!({"resume": "webhook", "limitWaitTime": true, "resumeAmount": 3, "resumeUnit": "minutes"});
         let given = wait(1.1, limited).unwrap().unwrap();
-        assert_eq!((given.until_ms, given.resume.unwrap().kind), (Some(NOW_MS + 180_000), ResumeKind::Form));
+        assert_eq!((given.until_ms, given.resume.unwrap().suffix), (Some(NOW_MS + 180_000), None));
+    }
+
+    #[test]
+    fn a_wait_for_a_form_keeps_a_workflow_from_being_active() {
+        let bench = |resume: &str| Bench::new(&Wait, 1.1, json!({"resume": resume}));
+        assert_eq!(Wait.problems(&bench("form").node)[0].field, "parameters.resume");
+        assert!(Wait.problems(&bench("webhook").node).is_empty());
     }
 
     #[test]
@@ -194,6 +206,7 @@ mod tests {
             (json!({"amount": "soon"}), "the wait amount must be a number of 0 or more"),
             (json!({"unit": "moons"}), "'moons' is not a unit"),
             (json!({"resume": "specificTime", "dateTime": "tomorrowish"}), "'dateTime' is not a date and time"),
+            (json!({"resume": "form"}), "forms are not served"),
             (json!({"resume": "luck"}), "'luck' is not a way to resume"),
         ] {
             let message = wait(1.1, parameters).unwrap_err().message;

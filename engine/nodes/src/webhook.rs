@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
-use timeloom_domain::definition::Node;
+use timeloom_domain::definition::{Node, Problem};
 use timeloom_engine::node::{Behaviour, NodeShape, NodeType, RequiredInputs};
 
 use crate::describe::{TRIGGER, optional};
@@ -55,7 +55,66 @@ impl NodeType for Webhook {
         NodeShape { inputs: 0, outputs: methods.clamp(1, OUTPUTS_MAX), required_inputs: RequiredInputs::Any }
     }
 
+    fn problems(&self, node: &Node) -> Vec<Problem> {
+        let fields = read_before(&node.parameters).filter(|(_, value)| has_expression(value));
+        let problem = |(name, _): (&str, &Value)| Problem {
+            node: Some(node.name.clone()),
+            field: format!("parameters.{name}"),
+            message: "is read before the workflow begins and cannot be an expression: write the value, or answer by a \
+                      Respond to Webhook node"
+                .to_owned(),
+        };
+        fields.map(problem).collect()
+    }
+
     fn behaviour(&self) -> Behaviour<'_> {
         Behaviour::PassThrough
+    }
+}
+
+/// The parameters that whoever takes the request reads: all but those of an answer that the end of the workflow gives.
+fn read_before(parameters: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let mode = parameters.get("responseMode").and_then(Value::as_str).unwrap_or("onReceived");
+    let at_once = mode == "onReceived";
+    let is_read = move |name: &str| at_once || !name.starts_with("response") || name == "responseMode";
+    let own = parameters.as_object().into_iter().flatten();
+    let options = parameters.get("options").and_then(Value::as_object).into_iter().flatten();
+    let named = own.filter(|(name, _)| *name != "options").chain(options);
+    named.map(|(name, value)| (name.as_str(), value)).filter(move |(name, _)| is_read(name))
+}
+
+fn has_expression(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.starts_with('='),
+        Value::Array(values) => values.iter().any(has_expression),
+        Value::Object(fields) => fields.values().any(has_expression),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    fn fields(parameters: Value) -> Vec<String> {
+        let bench = Bench::new(&Webhook, 2.0, parameters);
+        Webhook.problems(&bench.node).into_iter().map(|problem| problem.field).collect()
+    }
+
+    #[test]
+    fn what_is_read_before_the_workflow_begins_is_no_expression() {
+        let answer = json!({"responseData": "={{ $json.body }}", "responseHeaders": {"entries": [{"name": "a", "value": "=b"}]}});
+        let at_once = json!({"path": "orders", "options": answer});
+        assert_eq!(fields(at_once), ["parameters.responseData", "parameters.responseHeaders"]);
+        let at_end = json!({"path": "orders", "responseMode": "lastNode", "responseData": "={{ 'allEntries' }}", "options": answer});
+        assert_eq!(fields(at_end), Vec::<String>::new(), "the end evaluates them");
+        assert_eq!(fields(json!({"authentication": "={{ $env.auth }}"})), ["parameters.authentication"]);
+        assert_eq!(
+            fields(json!({"responseMode": "lastNode", "options": {"rawBody": "={{ true }}"}})),
+            ["parameters.rawBody"]
+        );
     }
 }

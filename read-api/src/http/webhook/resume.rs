@@ -12,7 +12,7 @@ use timeloom_commands::directory::{TriggerKind, TriggerNode};
 use timeloom_commands::{CommandError, ControlExecution, ExecutionControl};
 use timeloom_domain::definition::Node;
 use timeloom_domain::event::{Aggregate as _, Event as _};
-use timeloom_domain::execution::{Execution, ExecutionStatus, ResumeCause, ResumeKind, StartFacts};
+use timeloom_domain::execution::{Execution, ExecutionStatus, ResumeCause, StartFacts};
 use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::{Direction, READ_EVENTS_MAX, Revision, StreamKey, codec};
@@ -80,10 +80,6 @@ async fn waiting(state: &ApiState, request: &HttpRequest) -> Result<Waiting, Ref
     };
     if rule.suffix.as_deref().map(|suffix| suffix.trim_matches('/')) != suffix {
         return Err(unknown());
-    }
-    if rule.kind == ResumeKind::Form {
-        let message = "the execution waits for a form, and forms are not served here";
-        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, message).of(root));
     }
     if let Some(method) = rule.method.as_deref().filter(|method| *method != request.method().as_str()) {
         let message = format!("the execution waits for another method: send {method}");
