@@ -1,6 +1,7 @@
 //! Facts and rules of Timeloom: events, aggregates, workflow definitions. No I/O, no clock, no made-up ids.
 
 pub mod catalogue;
+pub mod chance;
 pub mod credential;
 pub mod definition;
 pub mod event;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use serde_json::Value;
+use timeloom_domain::chance;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
 use timeloom_domain::ids::{ExecutionId, TenantId};
@@ -501,10 +502,7 @@ fn previous_node(sources: &[Option<Source>]) -> Option<PreviousNode> {
     })
 }
 
-/// Chance for one node run out of the execution's seed (the finaliser of SplitMix64).
+/// Chance for one node run out of the execution's seed.
 fn mix(seed: u64, index: u64) -> u64 {
-    let mut mixed = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
+    chance::mixed(seed.wrapping_add(index.wrapping_mul(chance::STEP)))
 }

@@ -9,6 +9,7 @@ use super::{
     Breakpoint, Continuation, PauseReason, Response, ResumeCause, ResumeRule, RetryFacts, RunOptions, TriggerFacts,
     frequent,
 };
+use crate::chance::mixed;
 use crate::event::Event;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::item::{Item, JsonObject, Outputs, Source};
@@ -280,14 +281,6 @@ pub struct NodeFacts {
     pub execution_index: usize,
     /// Where each input came from; `None` for an input without data.
     pub sources: Vec<Option<Source>>,
-}
-
-/// A number that tells as little as possible of the one it was made from (the finaliser of SplitMix64).
-fn mixed(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }
 
 fn is_false(value: &bool) -> bool {

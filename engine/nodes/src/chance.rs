@@ -1,5 +1,7 @@
 //! Chance for nodes, drawn from the seed of a node run: the same run draws the same again.
 
+use timeloom_domain::chance;
+
 /// A stream of chance (SplitMix64). The seed holds 64 bits: enough for test data and ids, too little for secrets
 /// that must withstand an attacker.
 pub(crate) struct Chance {
@@ -16,11 +18,9 @@ impl Chance {
 
     /// The next 64 bits.
     pub fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        let next = chance::mixed(self.state);
+        self.state = self.state.wrapping_add(chance::STEP);
+        next
     }
 
     /// A whole number below `bound`, which must not be 0.
