@@ -18,6 +18,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::describe::{ONE_TO_ONE, optional};
+use crate::files::attached;
 use crate::files::kinds;
 
 /// Most bytes that the archives of one item give together.
@@ -82,14 +83,7 @@ impl PureNode for Compression {
 fn chosen(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<(String, BinaryData)>, NodeError> {
     let names = run.text("binaryPropertyName", index, "data")?;
     let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let named = |name: &str| {
-        let found = item.binary.as_ref().and_then(|binary| binary.get(name)).cloned();
-        let found = found.ok_or_else(|| {
-            NodeError::operation(format!("item {index} has no attachment '{name}'"))
-                .described("name the attachments that the node before gives")
-        });
-        found.map(|attachment| (name.to_owned(), attachment))
-    };
+    let named = |name: &str| Ok((name.to_owned(), attached(item, index, name)?.clone()));
     names.map(named).collect()
 }
 

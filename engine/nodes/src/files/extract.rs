@@ -5,7 +5,7 @@ use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, 
 use timeloom_domain::item::{BinaryData, Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::{base64_of, csv, sheet, text_of};
+use super::{attached, base64_of, csv, for_each_item, sheet, text_of};
 use crate::describe::{ONE_TO_ONE, optional};
 use crate::values;
 
@@ -41,26 +41,13 @@ impl NodeType for ExtractFromFile {
 
 impl PureNode for ExtractFromFile {
     fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
-        let items = run.items();
-        let mut output = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match extract(run, item, index) {
-                Ok(made) => output.extend(made.into_iter().map(|item| item.paired_with(index))),
-                Err(error) if run.continues_on_fail() => output.push(run.failed_item(index, &error)),
-                Err(error) => return Err(error.at_item(index)),
-            }
-        }
-        Ok(NodeOutput::single(output))
+        for_each_item(run, extract)
     }
 }
 
 fn extract(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>, NodeError> {
     let name = run.text("binaryPropertyName", index, "data")?;
-    let file = item.binary.as_ref().and_then(|binary| binary.get(&name));
-    let file = file.ok_or_else(|| {
-        NodeError::operation(format!("item {index} has no attachment '{name}'"))
-            .described("name the attachment that the node before gives")
-    })?;
+    let file = attached(item, index, &name)?;
     let encoding = run.text("options.encoding", index, "utf8")?;
     let value = match run.text("operation", index, "csv")?.as_str() {
         "csv" => return rows(run, file, &encoding, index),

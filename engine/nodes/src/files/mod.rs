@@ -9,8 +9,8 @@ mod spreadsheet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use timeloom_domain::item::BinaryData;
-use timeloom_engine::node::{NodeError, NodeRun};
+use timeloom_domain::item::{BinaryData, Item};
+use timeloom_engine::node::{NodeError, NodeOutput, NodeRun};
 
 pub(crate) use convert::ConvertToFile;
 pub(crate) use extract::ExtractFromFile;
@@ -94,6 +94,31 @@ pub(crate) fn bytes_of(text: &str, encoding: &str, add_mark: bool) -> Result<Vec
 fn unknown_encoding(name: &str) -> NodeError {
     NodeError::operation(format!("the encoding '{name}' is not supported here"))
         .described("use utf8, utf16le, latin1 or ascii")
+}
+
+/// What `make` makes of each item; one that fails is passed on as such where the node goes on.
+fn for_each_item(
+    run: &mut NodeRun<'_>,
+    make: impl Fn(&mut NodeRun<'_>, &Item, usize) -> Result<Vec<Item>, NodeError>,
+) -> Result<NodeOutput, NodeError> {
+    let items = run.items();
+    let mut output = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match make(run, item, index) {
+            Ok(made) => output.extend(made.into_iter().map(|made| made.paired_with(index))),
+            Err(error) if run.continues_on_fail() => output.push(run.failed_item(index, &error)),
+            Err(error) => return Err(error.at_item(index)),
+        }
+    }
+    Ok(NodeOutput::single(output))
+}
+
+/// The attachment of that name.
+pub(crate) fn attached<'i>(item: &'i Item, index: usize, name: &str) -> Result<&'i BinaryData, NodeError> {
+    item.binary.as_ref().and_then(|binary| binary.get(name)).ok_or_else(|| {
+        NodeError::operation(format!("item {index} has no attachment '{name}'"))
+            .described("name the attachment that the node before gives")
+    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType,
 
 use super::convert::{csv_file, html_file, xlsx_file};
 use super::extract::{rows, sheet_rows, table};
-use super::{csv, kinds, sheet, text_of};
+use super::{attached, csv, for_each_item, kinds, sheet, text_of};
 use crate::describe::{ONE_TO_ONE, optional};
 
 const FORMATS: &[&str] = &["autodetect", "csv", "html", "ods", "xls", "xlsx"];
@@ -44,26 +44,13 @@ impl PureNode for SpreadsheetFile {
         if run.text("operation", 0, "fromFile")? == "toFile" {
             return to_file(run);
         }
-        let items = run.items();
-        let mut output = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match from_file(run, item, index) {
-                Ok(made) => output.extend(made.into_iter().map(|made| made.paired_with(index))),
-                Err(error) if run.continues_on_fail() => output.push(run.failed_item(index, &error)),
-                Err(error) => return Err(error.at_item(index)),
-            }
-        }
-        Ok(NodeOutput::single(output))
+        for_each_item(run, from_file)
     }
 }
 
 fn from_file(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>, NodeError> {
     let name = run.text("binaryPropertyName", index, "data")?;
-    let file = item.binary.as_ref().and_then(|binary| binary.get(&name));
-    let file = file.ok_or_else(|| {
-        NodeError::operation(format!("item {index} has no attachment '{name}'"))
-            .described("name the attachment that the node before gives")
-    })?;
+    let file = attached(item, index, &name)?;
     let encoding = run.text("options.encoding", index, "utf8")?;
     let format = run.text("fileFormat", index, "autodetect")?;
     let format = if format == "autodetect" { detected(file) } else { format };
