@@ -55,36 +55,7 @@ pub trait RecallPort: fmt::Debug + Send + Sync {
 #[error("{0}")]
 pub struct RecallError(pub String);
 
-/// A deployment that keeps no memories.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoRecall;
-
-#[async_trait]
-impl RecallPort for NoRecall {
-    async fn remember(
-        &self,
-        _scope: &RecallScope,
-        _keys: &[String],
-        _keys_max: usize,
-        _by: &str,
-    ) -> Result<Vec<bool>, RecallError> {
-        Err(unkept())
-    }
-
-    async fn raise(&self, _scope: &RecallScope, _mark: f64, _by: &str) -> Result<Option<f64>, RecallError> {
-        Err(unkept())
-    }
-
-    async fn forget(&self, _scope: &RecallScope) -> Result<(), RecallError> {
-        Err(unkept())
-    }
-}
-
-fn unkept() -> RecallError {
-    RecallError("this deployment remembers nothing from one execution to the next".to_owned())
-}
-
-/// Memories that last as long as the process: for tests, and for a run of a file by itself.
+/// Memories that last as long as the process: for tests.
 #[derive(Debug, Default)]
 pub struct TransientRecall {
     by_scope: Mutex<BTreeMap<RecallScope, Memory>>,

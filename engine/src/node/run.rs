@@ -12,7 +12,8 @@ use timeloom_expressions::port::{CodeMode, CodeOutput};
 use timeloom_expressions::scope::Scope;
 
 use super::{
-    Binaries, Caller, CredentialPort, FixedCredentials, NoRecall, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
+    Binaries, Caller, CredentialPort, FixedCredentials, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
+    TransientRecall,
 };
 
 /// One run of one node.
@@ -61,7 +62,7 @@ impl Services {
             outbound,
             binaries: Binaries::in_memory(),
             credentials: Arc::new(FixedCredentials::default()),
-            recall: Arc::new(NoRecall),
+            recall: Arc::new(TransientRecall::default()),
             sub_workflows: Arc::new(NoSubWorkflows),
         }
     }
