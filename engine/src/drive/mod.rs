@@ -1,5 +1,9 @@
 //! Drives one execution from where it is to its end, through as many streams as it takes.
 
+mod effects;
+mod error;
+mod seam;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,22 +12,23 @@ use timeloom_domain::definition::WorkflowDurability;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::ExecutionId;
 use timeloom_store::log::READ_EVENTS_MAX;
-use timeloom_store::{AppendError, AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_store::{AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use self::error::DriveError;
 use crate::attempt::Surroundings;
 use crate::burst::{EffectTask, Pause, Worker};
-use crate::chain::{ChainError, ContinueAsNew, place_after, place_of, stream_of};
+use crate::chain::place_of;
 use crate::fetch::LogOutputs;
-use crate::flight::{Flight, Landed, LandedEffect};
-use crate::machine::{Machine, Task};
+use crate::flight::Flight;
+use crate::machine::Machine;
 use crate::open::{Outcome, Reins};
 use crate::places::{self, Place};
-use crate::restore::{self, RestoreError};
+use crate::restore;
 use crate::runner::{Age, Engine, Inner};
 use crate::shards::Ownership;
-use crate::writer::{ExecutionWriter, FirstEvent, WriteError};
+use crate::writer::{ExecutionWriter, WriteError};
 
 /// How often an execution is taken up again after a failure of the log before it is left for the next start.
 const FAULT_RETRIES_MAX: u32 = 5;
@@ -33,64 +38,8 @@ const FAULT_PAUSE: Duration = Duration::from_millis(200);
 const OUTAGE_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for which an execution stays in memory, in milliseconds.
 const KEPT_WAIT_MAX_MS: i64 = 10_000;
-/// How often somebody else may write into a stream while the end of one effect is taken down.
-const FOREIGN_WRITES_MAX: usize = 100;
 /// Longest pause before another attempt, in milliseconds, whatever the clock does meanwhile.
 const RETRY_WAIT_MAX_MS: u64 = 5_000;
-
-/// Why an execution cannot be driven on.
-#[derive(Debug, thiserror::Error)]
-enum DriveError {
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    #[error(transparent)]
-    Restore(#[from] RestoreError),
-    #[error("the id of the execution is not one: {0}")]
-    Id(StreamKey),
-    #[error("the computation was torn down: {0}")]
-    Torn(#[from] tokio::task::JoinError),
-}
-
-impl DriveError {
-    /// Whether the same would happen again.
-    fn is_final(&self) -> bool {
-        match self {
-            Self::Restore(error) => match error {
-                RestoreError::Log(_) | RestoreError::Chain(ChainError::Log(_)) => false,
-                RestoreError::Chain(ChainError::Broken(_)) => true,
-                RestoreError::Plan(_)
-                | RestoreError::NoWorkflow(_)
-                | RestoreError::NoSource(_)
-                | RestoreError::TooDeep => true,
-            },
-            Self::Write(WriteError::Append(AppendError::TooLarge { .. })) => true,
-            Self::Log(_) | Self::Write(_) | Self::Id(_) | Self::Torn(_) => false,
-        }
-    }
-
-    /// Whether the log is out of reach, and may be back at any time.
-    fn is_outage(&self) -> bool {
-        let error = match self {
-            Self::Log(error)
-            | Self::Restore(RestoreError::Log(error) | RestoreError::Chain(ChainError::Log(error)))
-            | Self::Write(WriteError::Log(error) | WriteError::Append(AppendError::Log(error))) => error,
-            _ => return false,
-        };
-        matches!(error, LogError::Storage(_))
-    }
-}
-
-/// Whether an event only says that the execution is to be held up, or is not any more.
-fn holds_up(event: &ExecutionEvent) -> bool {
-    matches!(
-        event,
-        ExecutionEvent::ExecutionPaused { .. }
-            | ExecutionEvent::ExecutionUnpaused { .. }
-            | ExecutionEvent::ExecutionBreakpointsChanged { .. }
-    )
-}
 
 /// What the steps of an execution survive, as its workflow says.
 fn asked(machine: &Machine) -> AskedDurability {
@@ -330,70 +279,6 @@ impl Drive {
         Ok(())
     }
 
-    /// Ends the stream and begins the next. Where the summary is too large, the execution goes on where it is, and the
-    /// next look is a stream's length away.
-    async fn go_on_in_next(&mut self, writer: &mut ExecutionWriter, machine: &Machine) -> Result<(), DriveError> {
-        let (next, at_ms) = (ExecutionId(self.inner.parts.ids.uuid()), self.inner.parts.clock.now_ms());
-        let summary = self.summary(machine, at_ms)?;
-        let ContinueAsNew { summary_bytes_max, .. } = self.inner.options.continue_as_new;
-        if summary.bytes() > summary_bytes_max {
-            let (bytes, execution) = (summary.bytes(), &self.started.stream);
-            tracing::warn!(%execution, bytes, "the execution stays in its stream: what it is in the middle of is large");
-            self.seam_at = self.inner.options.continue_as_new.next_look(writer.revision());
-            return Ok(());
-        }
-        self.take_over(writer).await?;
-        writer.record(&[ExecutionEvent::ExecutionContinuedAsNew { next, at_ms }]).await?;
-        // Somebody who began it in the moment since has it now: the log says so when it is read again.
-        let next = self.begin_next(writer, next, &summary).await?;
-        *writer = next.ok_or(WriteError::Overtaken)?;
-        Ok(())
-    }
-
-    /// A process ended between the two appends of a seam: the second one is made here.
-    async fn begin_left(
-        &mut self,
-        writer: &ExecutionWriter,
-        machine: &Machine,
-        (next, at_ms): (ExecutionId, i64),
-    ) -> Result<Turn, DriveError> {
-        let summary = self.summary(machine, at_ms)?;
-        let begun = self.begin_next(writer, next, &summary).await?;
-        Ok(if begun.is_some() { Turn::NextStream } else { Turn::Over(Outcome::Ended) })
-    }
-
-    fn summary(&self, machine: &Machine, at_ms: i64) -> Result<FirstEvent, DriveError> {
-        let stream = &self.started.stream;
-        let link = stream.id.parse().map_err(|_| DriveError::Id(stream.clone()))?;
-        Ok(FirstEvent::try_new(machine.continuation(place_after(link, self.chained), at_ms))?)
-    }
-
-    /// Begins the next stream, or finds that it has begun; `None` when somebody else is in it.
-    async fn begin_next(
-        &mut self,
-        left: &ExecutionWriter,
-        next: ExecutionId,
-        summary: &FirstEvent,
-    ) -> Result<Option<ExecutionWriter>, DriveError> {
-        let stream = stream_of(&self.started.stream, next);
-        // Before it begins: who follows the log must find that it is driven already.
-        if !self.inner.lock_open().hand_over(&self.open_as, &stream) {
-            return Ok(None);
-        }
-        self.open_as = stream.clone();
-        let parts = &self.inner.parts;
-        let mut writer = ExecutionWriter::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), stream.clone())
-            .until(self.ownership.lost().clone());
-        writer.ask(left.asked());
-        let appended = writer.begin(summary, left).await?;
-        let Some(recorded) = appended.events.into_iter().next() else { return Ok(None) };
-        self.inner.lock_open().moved(&stream, recorded.position);
-        self.started = recorded;
-        self.chained = place_of(Some(summary.event()));
-        self.seam_at = self.inner.options.continue_as_new.next_look(Revision::default());
-        Ok(Some(writer))
-    }
-
     /// Runs an effect and takes its end down. A cancellation drops the request under way.
     async fn carry_out(
         &mut self,
@@ -427,114 +312,6 @@ impl Drive {
         let (events, pause) = worker.conclude_effect(task, began.elapsed(), result);
         self.record_effect(worker, writer, &events).await?;
         Ok(pause)
-    }
-
-    /// After a restart: effects that were under way at the same time are begun again.
-    async fn begin_those_under_way(
-        &self,
-        worker: &mut Worker,
-        writer: &mut ExecutionWriter,
-        flight: &mut Flight,
-    ) -> Result<(), DriveError> {
-        let tasks: Vec<Task> = worker.machine.in_flight().collect();
-        for task in tasks {
-            self.begin_again(task, worker, writer, flight).await?;
-        }
-        Ok(())
-    }
-
-    async fn begin_again(
-        &self,
-        task: Task,
-        worker: &mut Worker,
-        writer: &mut ExecutionWriter,
-        flight: &mut Flight,
-    ) -> Result<(), DriveError> {
-        let (events, pause) = worker.begin_again(task);
-        self.record_effect(worker, writer, &events).await?;
-        if let Pause::Effect(task) = pause {
-            self.take_off(*task, worker, flight);
-        }
-        Ok(())
-    }
-
-    /// Lets an announced effect run beside others.
-    fn take_off(&self, task: EffectTask, worker: &Worker, flight: &mut Flight) {
-        let limit = worker.time_left(&task);
-        flight.begin(task, self.inner.parts.evaluator.session(), limit);
-    }
-
-    /// Waits for one of the effects under way, and takes down what came of it.
-    async fn land(
-        &mut self,
-        worker: &mut Worker,
-        writer: &mut ExecutionWriter,
-        flight: &mut Flight,
-    ) -> Result<(), DriveError> {
-        if flight.only_waits() {
-            self.place = None;
-        }
-        let landed = tokio::select! {
-            () = self.cancelled.cancelled() => return Ok(()),
-            landed = flight.land() => landed,
-        };
-        self.place_again().await;
-        match landed.transpose()? {
-            Some(Landed::Effect(landed)) => {
-                let LandedEffect { task, took, result, limit } = *landed;
-                let execution_index = task.facts.execution_index;
-                if result.is_none() && task.attempt.waits_for_others() {
-                    self.inner.parts.services.sub_workflows.abandon(&task.attempt.caller()).await;
-                }
-                let result = result.unwrap_or_else(|| Err(worker.timed_out(limit)));
-                let (events, pause) = worker.conclude_effect(task, took, result);
-                self.record_effect(worker, writer, &events).await?;
-                if worker.machine.in_flight_at(execution_index).is_some() {
-                    let at_ms = if let Some(Pause::Retry(at_ms)) = pause { at_ms } else { 0 };
-                    let pause_ms = at_ms.saturating_sub(self.inner.parts.clock.now_ms());
-                    let pause_ms = u64::try_from(pause_ms).unwrap_or(0).min(RETRY_WAIT_MAX_MS);
-                    flight.begin_pause(execution_index, Duration::from_millis(pause_ms));
-                }
-            }
-            Some(Landed::RetryDue(execution_index)) => {
-                if let Some(task) = worker.machine.in_flight_at(execution_index) {
-                    self.begin_again(task, worker, writer, flight).await?;
-                }
-            }
-            // Nothing is under way that the events say is: they are begun again when the stream is read anew.
-            None => return Err(WriteError::Overtaken.into()),
-        }
-        Ok(())
-    }
-
-    /// Takes down what came of an effect. Somebody who paused the execution meanwhile, or changed its breakpoints, does not
-    /// make the effect happen again.
-    async fn record_effect(
-        &self,
-        worker: &mut Worker,
-        writer: &mut ExecutionWriter,
-        events: &[ExecutionEvent],
-    ) -> Result<(), DriveError> {
-        for _ in 0..FOREIGN_WRITES_MAX {
-            let known = usize::try_from(writer.revision().0).unwrap_or(usize::MAX);
-            match writer.record(events).await {
-                Err(WriteError::Overtaken) => {}
-                Err(error) => return Err(error.into()),
-                Ok(()) => {
-                    worker.machine.written(writer.take_written());
-                    return Ok(());
-                }
-            }
-            let (mut fresh, all) = self.read(Age::Old).await?;
-            fresh.ask(writer.asked());
-            let foreign = all.get(known..).unwrap_or_default();
-            if fresh.state().status.has_ended() || !foreign.iter().all(holds_up) {
-                return Err(WriteError::Overtaken.into());
-            }
-            foreign.iter().for_each(|event| worker.machine.apply(event));
-            *writer = fresh;
-        }
-        Err(WriteError::Overtaken.into())
     }
 
     /// Stands still until a time, or until somebody says so. `None` when the time has come and everything is as it was.
