@@ -6,6 +6,8 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench ends when something is wrong")]
 
+#[path = "support/client.rs"]
+mod client;
 mod support;
 
 use std::time::{Duration, Instant};
@@ -13,7 +15,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Client, Figure, Server, median, program, serve};
+use crate::client::{Client, Figure, median};
+use crate::support::{Server, program, serve};
 
 /// Measured time for one figure.
 const WINDOW: Duration = Duration::from_secs(4);

@@ -6,12 +6,14 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench ends when something is wrong")]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+mod support;
+
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+
+use support::{Server, program, serve};
 
 /// What a run may take, in MiB.
 const BOUND_MIB: f64 = 300.0;
@@ -19,53 +21,6 @@ const BOUND_MIB: f64 = 300.0;
 const PAYLOAD_BYTES: usize = 50_000_000;
 /// Longest wait for a run, in milliseconds, as often as it takes.
 const WAIT_MS: u32 = 30_000;
-
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn program() -> PathBuf {
-    let built = Command::new("cargo")
-        .args(["build", "--release", "--package", "timeloom-server", "--message-format", "json"])
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "the program does not build");
-    String::from_utf8(built.stdout)
-        .unwrap()
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "timeloom")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .unwrap_or_else(|| panic!("cargo does not name the program"))
-}
-
-fn serve(program: &Path, data: &Path) -> Server {
-    let mut child = Command::new(program)
-        .args(["serve", "--listen", "127.0.0.1:0", "--allow-private-hosts", "*", "--data"])
-        .arg(data)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("serves on ") {
-        line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "the server ended");
-    }
-    let url = line.split("serves on ").nth(1).unwrap().split("/graphql").next().unwrap().to_owned();
-    std::thread::spawn(move || lines.lines().for_each(drop));
-    Server { child, url }
-}
 
 /// Peak resident set of a process, in MiB.
 fn peak_mib(server: &Server) -> f64 {
@@ -142,8 +97,15 @@ fn chain(first: Value, steps: usize) -> Value {
 async fn ask(server: &Server, query: &str, variables: Value) -> Value {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let body = json!({ "query": query, "variables": variables });
-    let answer: Value =
-        client.post(format!("{}/graphql", server.url)).json(&body).send().await.unwrap().json().await.unwrap();
+    let answer: Value = client
+        .post(format!("http://{}/graphql", server.address))
+        .json(&body)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert!(answer.get("errors").is_none(), "{answer}");
     answer["data"].clone()
 }
@@ -161,7 +123,7 @@ async fn run(server: &Server, workflow: &Value) {
     while started["timedOut"] == true && status != "COMPLETED" {
         assert_ne!(status, "FAILED");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        let query = "query($id: ID!) { execution(id: $id) { status } }";
+        let query = "query($id: UUID!) { execution(id: $id) { status } }";
         status = ask(server, query, json!({ "id": started["executionId"] })).await["execution"]["status"].clone();
     }
     assert_eq!(status, "COMPLETED", "{started}");
@@ -183,7 +145,7 @@ fn main() {
         ("50 MB of JSON, items of 1 kB", chain(get("/small"), 3)),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let server = serve(&program, folder.path());
+        let server = serve(&program, folder.path(), &["--allow-private-hosts", "*"]);
         let before = peak_mib(&server);
         runtime.block_on(run(&server, &workflow));
         let peak = peak_mib(&server);

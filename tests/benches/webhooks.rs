@@ -7,6 +7,8 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench ends when something is wrong")]
 
+#[path = "support/client.rs"]
+mod client;
 mod support;
 
 use std::time::{Duration, Instant};
@@ -15,7 +17,8 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Client, Figure, median, program, serve};
+use crate::client::{Client, Figure, median};
+use crate::support::{program, serve};
 
 /// Measured time for one figure.
 const WINDOW: Duration = Duration::from_secs(4);
