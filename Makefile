@@ -3,13 +3,15 @@
 CARGO ?= cargo
 DATA ?= ./data
 LISTEN ?= 127.0.0.1:8080
+TARGET ?= import
+SECONDS ?= 60
 
 # Users' own n8n files, run as a conformance test where they lie beside this folder. They are never part of it.
 ifneq ($(wildcard ../shared/n8n),)
 export TIMELOOM_CONFORMANCE ?= $(abspath ../shared/n8n)
 endif
 
-.PHONY: help setup parts build run test bench fmt lint clean
+.PHONY: help setup parts build run test bench fuzz fmt lint clean
 
 help:
 	@echo "make help    this list"
@@ -18,6 +20,7 @@ help:
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
 	@echo "make bench   measure: appends, latency, replay, hot streams, lists, expressions, executions and webhooks over HTTP, start-up, memory"
+	@echo "make fuzz    look for files and expressions that break the program down: TARGET=import or expression, SECONDS=60"
 	@echo "make fmt     format the Rust code"
 	@echo "make lint    check format and lints"
 	@echo "make clean   remove what was built; data folders stay"
@@ -50,6 +53,9 @@ bench: parts
 	$(CARGO) bench --package timeloom-projections --bench list --bench replay
 	$(CARGO) bench --package timeloom-expressions --features testing --bench native
 	$(CARGO) bench --package timeloom-tests --bench executions --bench memory --bench webhooks
+
+fuzz:
+	scripts/fuzz.sh $(TARGET) $(SECONDS)
 
 fmt:
 	$(CARGO) fmt --all
