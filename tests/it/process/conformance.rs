@@ -215,7 +215,8 @@ fn credentials(exchanges: &[Value]) -> Value {
     let token_url =
         format!("{}{}", renewal["base"].as_str().unwrap_or_default(), renewal["path"].as_str().unwrap_or_default());
     json!({
-        "totpApi": {"label": "it", "secret": "BVDRSBXQB2ZEL5HE"},
+        // The key of the examples in RFC 6238.
+        "totpApi": {"secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"},
         "oAuth2Api": {
             "accessTokenUrl": token_url, "clientId": "id", "clientSecret": "secret", "authentication": "header",
             "oauthTokenData": {"access_token": "old", "refresh_token": renewal["body"]["refresh_token"]},
