@@ -143,6 +143,7 @@ impl ReadModels {
             runtime,
             commands: asked,
             may_write,
+            failed: None,
             build: None,
         };
         let run = move || runner.run(writer.filter(|_| may_write).map(|writer| *writer));

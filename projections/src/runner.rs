@@ -72,6 +72,8 @@ pub(crate) struct Runner {
     pub commands: mpsc::Receiver<Command>,
     /// Whether this process may write the rows when no other does.
     pub may_write: bool,
+    /// What the database failed at when it was asked: it is tried once more with a new connection.
+    pub failed: Option<Command>,
     /// The rebuild under way, and who waits for it.
     pub build: Option<(Build, Vec<Done<RebuildReport>>)>,
 }
@@ -148,9 +150,8 @@ impl Runner {
             look += 1;
             let views = self.runtime.block_on(standby::look(&self.readers, &self.progress))?;
             self.progress.publish(Role::Standby, views);
-            while let Ok(command) = self.commands.try_recv() {
-                command.refuse();
-            }
+            let failed = self.failed.take().into_iter();
+            failed.chain(std::iter::from_fn(|| self.commands.try_recv().ok())).for_each(Command::refuse);
             self.pause(STANDBY_LOOK);
         }
         Ok(None)
@@ -164,10 +165,16 @@ impl Runner {
         let position = writer.position().unwrap_or_else(|| self.log.head());
         let mut subscription = self.log.subscribe(TenantScope::All, position, Filter::default(), SUBSCRIPTION_EVENTS);
         let mut batch = Batch::default();
+        if let Some(command) = self.failed.take() {
+            // A second failure is not for want of a connection: whoever asked hears that it came to nothing.
+            if let Some(again) = self.carry_out(writer, command, &mut None)? {
+                return again.map(|()| Ended::Again);
+            }
+        }
         loop {
             let ended = match self.next(&mut subscription) {
                 Next::Message(message) => batch.fill(message, &mut subscription),
-                Next::Command(command) => self.carry_out(writer, command)?,
+                Next::Command(command) => self.try_out(writer, command)?,
                 Next::Nothing => {
                     writer.database.check()?;
                     None
@@ -210,11 +217,27 @@ impl Runner {
         })
     }
 
-    /// Does what was asked. `Some` when following has to be taken up at the checkpoints.
-    fn carry_out(&mut self, writer: &mut Writer, command: Command) -> Result<Option<Again>, ProjectionError> {
+    /// Does what was asked, and keeps it where the database fails.
+    fn try_out(&mut self, writer: &mut Writer, command: Command) -> Result<Option<Again>, ProjectionError> {
+        let mut unanswered = None;
+        let result = self.carry_out(writer, command, &mut unanswered);
+        self.failed = unanswered;
+        result
+    }
+
+    /// Does what was asked. `Some` when following has to be taken up at the checkpoints. What failed is left `unanswered`.
+    fn carry_out(
+        &mut self,
+        writer: &mut Writer,
+        command: Command,
+        unanswered: &mut Option<Command>,
+    ) -> Result<Option<Again>, ProjectionError> {
         match command {
             Command::Rebuild { names, begun, done } => {
-                writer.begin_builds(&names)?;
+                if let Err(error) = writer.begin_builds(&names) {
+                    *unanswered = Some(Command::Rebuild { names, begun, done });
+                    return Err(error);
+                }
                 let (build, waiting) = self.build.get_or_insert_with(|| (Build::new(Vec::new()), Vec::new()));
                 build.add(&names);
                 waiting.push(done);
@@ -226,7 +249,10 @@ impl Runner {
             Command::Retry { names, done } => {
                 let mut chosen = writer.live.iter_mut().filter(|state| names.contains(&state.projection.name()));
                 chosen.by_ref().for_each(|state| state.stopped = None);
-                self.retry(writer, &names)?;
+                if let Err(error) = self.retry(writer, &names) {
+                    *unanswered = Some(Command::Retry { names, done });
+                    return Err(error);
+                }
                 self.progress.publish_writer(writer);
                 let parked = writer.live.iter().filter(|state| names.contains(&state.projection.name()));
                 // Whoever asked may have gone.
