@@ -42,6 +42,11 @@ pub trait Event: Sized {
         false
     }
 
+    /// About how many bytes its payload has, where that may be many and is quickly told; else 0.
+    fn text_room(&self) -> usize {
+        0
+    }
+
     /// Lifts a payload of an older version to the current one.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //!
 //! An item is one JSON object with optional binary attachments and a note of which input item it came from.
 
+mod room;
 mod shared;
 
 use std::collections::BTreeMap;

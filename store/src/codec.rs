@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use timeloom_domain::event::Event;
 
 use crate::envelope::{Payload, RecordedEvent};
@@ -22,12 +22,17 @@ pub struct Encoded {
     pub payload: Payload,
 }
 
+/// Room for a payload of more bytes than this is taken at once: a text that grows is in memory twice each time it moves.
+const GROWN_BYTES_MAX: usize = 256 << 10;
+
 /// Writes an event down.
 ///
 /// # Errors
 /// [`LogError::Storage`] when it cannot be written as JSON.
 pub fn encode<E: Event + Serialize>(event: &E) -> Result<Encoded, LogError> {
-    let payload = to_raw_value(event).map_err(LogError::storage)?;
+    let room = event.text_room();
+    let payload = if room > GROWN_BYTES_MAX { written_into(room, event) } else { to_raw_value(event) };
+    let payload = payload.map_err(LogError::storage)?;
     Ok(Encoded { event_type: event.event_type(), event_version: event.event_version(), payload: Arc::from(payload) })
 }
 
@@ -56,6 +61,12 @@ pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E
     serde_json::from_value(lifted).map_err(|error| corrupt(error.to_string()))
 }
 
+fn written_into(room: usize, event: &impl Serialize) -> Result<Box<RawValue>, serde_json::Error> {
+    let mut text = Vec::with_capacity(room);
+    serde_json::to_writer(&mut text, event)?;
+    RawValue::from_string(String::from_utf8(text).map_err(serde::ser::Error::custom)?)
+}
+
 /// How many bytes a value has as JSON text, without keeping it.
 pub fn json_bytes(value: &impl Serialize) -> usize {
     let mut counter = Counter(0);
@@ -80,8 +91,29 @@ impl io::Write for Counter {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use timeloom_domain::execution::{ExecutionEvent, NodeFacts};
+    use timeloom_domain::item::{Item, JsonObject};
 
     use super::*;
+
+    #[test]
+    fn a_large_event_is_written_as_a_small_one_is() {
+        let item = |bytes: usize| Item::new(JsonObject::from_iter([("a".to_owned(), json!("ü\n".repeat(bytes)))]));
+        let event = |bytes: usize| ExecutionEvent::NodeCompleted {
+            run: NodeFacts { node: "Give".to_owned(), run_index: 0, execution_index: 0, sources: Vec::new() },
+            started_at_ms: 1,
+            duration_us: 2,
+            outputs: vec![Arc::new(vec![item(bytes)])],
+            memory: None,
+            hints: Vec::new(),
+            pinned: false,
+        };
+        for (bytes, is_large) in [(1, false), (GROWN_BYTES_MAX, true)] {
+            let event = event(bytes);
+            assert_eq!(event.text_room() > GROWN_BYTES_MAX, is_large);
+            assert_eq!(encode(&event).unwrap().payload.get(), serde_json::to_string(&event).unwrap());
+        }
+    }
 
     #[test]
     fn bytes_are_those_of_the_text() {

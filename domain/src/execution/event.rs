@@ -325,6 +325,15 @@ impl Event for ExecutionEvent {
         frequent::read(payload).map_or_else(|| serde_json::from_str(payload), Ok)
     }
 
+    fn text_room(&self) -> usize {
+        match self {
+            Self::NodeCompleted { outputs, .. } | Self::NodeFailed { outputs: Some(outputs), .. } => {
+                outputs.iter().flat_map(|items| items.iter()).map(Item::text_room).sum()
+            }
+            _ => 0,
+        }
+    }
+
     fn event_type(&self) -> &'static str {
         match self {
             Self::ExecutionStarted(_) => "ExecutionStarted",
