@@ -1,6 +1,7 @@
 //! What a node may use while it runs.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,12 +87,7 @@ pub struct OutboundPolicy {
 /// The expressions of one execution, as nodes reach them.
 pub trait Expressions: Send {
     /// Resolves a parameter value for each of these items, expressions at any depth; `None` is `undefined`.
-    fn resolve(
-        &mut self,
-        scope: &Scope,
-        value: &Value,
-        items: std::ops::Range<usize>,
-    ) -> Vec<Result<Option<Value>, NodeError>>;
+    fn resolve(&mut self, scope: &Scope, value: &Value, items: Range<usize>) -> Vec<Result<Option<Value>, NodeError>>;
 
     /// Runs a script over the scope's items.
     ///
@@ -149,10 +145,14 @@ impl NodeRun<'_> {
 
     /// The parameter for every item of input 0, in one crossing. An entry is `None` when it is not set or `undefined`.
     pub fn parameter_for_items(&mut self, path: &str) -> Vec<Result<Option<Value>, NodeError>> {
-        let count = self.scope.items.len();
+        self.parameter_for_range(path, 0..self.scope.items.len())
+    }
+
+    /// The same for these of the items: a structure that is resolved for every item at once takes its room that many times.
+    pub fn parameter_for_range(&mut self, path: &str, items: Range<usize>) -> Vec<Result<Option<Value>, NodeError>> {
         match lookup(&self.node.parameters, path) {
-            Some(raw) => self.expressions.resolve(&self.scope, raw, 0..count),
-            None => vec![Ok(None); count],
+            Some(raw) => self.expressions.resolve(&self.scope, raw, items),
+            None => vec![Ok(None); items.len()],
         }
     }
 

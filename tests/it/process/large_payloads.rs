@@ -9,8 +9,12 @@ use super::server::{Server, chain, client, set};
 
 /// Length of the large file.
 const FILE_BYTES: usize = 50_000_000;
-/// How long the end of a run is waited for, in milliseconds.
-const WAIT_MS: u32 = 60_000;
+/// How long the end of a run is waited for at a time, in milliseconds.
+const WAIT_MS: u32 = 30_000;
+/// How often it is waited for.
+const WAITS_MAX: usize = 6;
+/// The command that starts a run: sent again, it waits for the same run again.
+const COMMAND: &str = "01900000-0000-7000-8000-000000000001";
 /// What a server may take for these runs, in MiB. The same runs are measured by `make bench`.
 const MEMORY_MIB_MAX: u64 = 300;
 
@@ -104,8 +108,16 @@ fn peak_mib(server: &Server) -> u64 {
 async fn start_and_wait(server: &Server, workflow_id: &str) -> Value {
     let query = "mutation($input: StartExecutionInput!) { startExecution(input: $input) {
         executionId status timedOut errors { message } } }";
-    let input = json!({ "workflowId": workflow_id, "waitFor": "COMPLETED", "timeoutMs": WAIT_MS });
-    server.ask(query, json!({ "input": input })).await["startExecution"].clone()
+    let input =
+        json!({ "commandId": COMMAND, "workflowId": workflow_id, "waitFor": "COMPLETED", "timeoutMs": WAIT_MS });
+    let mut answer = Value::Null;
+    for _ in 0..WAITS_MAX {
+        answer = server.ask(query, json!({ "input": input })).await["startExecution"].clone();
+        if answer["timedOut"] != true {
+            break;
+        }
+    }
+    answer
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,9 +191,10 @@ async fn peak_of_steps_over(path: &str) -> u64 {
     let server = Server::start(folder.path(), &["--allow-private-hosts", &files.address]);
     let mut nodes = vec![request("Get", json!({ "url": format!("http://{}{path}", files.address) }))];
     nodes.extend((1..=3).map(|step| set(&format!("Step {step}"), &format!("s{step}"), "={{ $json.id + 1 }}")));
-    let is_wrong = "={{ $json.s3 !== $json.id + 1 || $json.s1 !== $json.s3 || $json.note.length < 900 }}";
-    let condition = json!({ "leftValue": is_wrong, "operator": { "type": "boolean", "operation": "true" } });
-    let conditions = json!({ "conditions": [condition], "combinator": "and", "options": {} });
+    let number = |value: &str, operation: &str, other: usize| json!({ "leftValue": value, "rightValue": other, "operator": { "type": "number", "operation": operation } });
+    let wrong_sum = number("={{ $json.s1 + $json.s2 + $json.s3 - 3 * $json.id }}", "notEquals", 3);
+    let wrong_note = number("={{ $json.note.length }}", "lt", 900);
+    let conditions = json!({ "conditions": [wrong_sum, wrong_note], "combinator": "or", "options": {} });
     nodes.push(json!({ "name": "Wrong", "type": "n8n-nodes-base.filter", "typeVersion": 2.2,
         "parameters": { "conditions": conditions, "options": {} } }));
     nodes.push(json!({ "name": "Fail", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1,

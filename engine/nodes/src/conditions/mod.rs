@@ -16,6 +16,8 @@ use crate::pattern::Patterns;
 use crate::values;
 use operators::Operand;
 
+/// Most items whose conditions are evaluated at once: evaluated, they take more room than small items do.
+const RESOLVED_ITEMS_MAX: usize = 2_000;
 /// Advice for a value of the wrong type.
 const TYPE_ADVICE: &str =
     "change the type of the comparison, or turn on type conversion ('Convert types where required') in the node";
@@ -191,11 +193,15 @@ pub(crate) fn split(
 ) -> Result<(Vec<Item>, Vec<Item>), NodeError> {
     let items = run.items();
     let written = run.raw_parameter("conditions").cloned();
-    let resolved = run.parameter_for_items("conditions");
+    let mut resolved = Vec::new().into_iter();
     let mut conditions = Conditions::new(run.scope.timezone);
     let (mut passed, mut failed) = (Vec::new(), Vec::new());
-    for (index, (item, filter)) in items.iter().zip(resolved).enumerate() {
-        let decided = filter.and_then(|filter| {
+    for (index, item) in items.iter().enumerate() {
+        if index.is_multiple_of(RESOLVED_ITEMS_MAX) {
+            let part = index..items.len().min(index + RESOLVED_ITEMS_MAX);
+            resolved = run.parameter_for_range("conditions", part).into_iter();
+        }
+        let decided = resolved.next().unwrap_or(Ok(None)).and_then(|filter| {
             if run.version() < 2.0 {
                 conditions.pass_groups(filter.as_ref(), written.as_ref(), any(run, index)?)
             } else {
