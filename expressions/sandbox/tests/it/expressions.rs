@@ -233,7 +233,7 @@ fn dates_follow_the_zone_of_the_workflow() {
         ("{{ DateTime.fromISO('2026-03-14T10:00:00').toUTC().toISO() }}", json!("2026-03-14T14:00:00.000Z")),
         ("{{ $now.setZone('Nowhere/Land').isValid }}", json!(false)),
         ("{{ $now.toRelative() }}", json!("in 0 seconds")),
-        ("{{ $now.toLocaleString(DateTime.DATETIME_MED) }}", json!("Mar 14, 2026, 11:09\u{202f}AM")),
+        ("{{ $now.toLocaleString(DateTime.DATETIME_MED) }}", json!("Mar 14, 2026, 11:09 AM")),
         ("{{ $now.setLocale('de').toLocaleString(DateTime.DATE_FULL) }}", json!("14. März 2026")),
         ("{{ $now.setLocale('fr').toFormat('cccc d LLLL') }}", json!("samedi 14 mars")),
         ("{{ $now.minus({ hours: 2 }).toRelative() }}", json!("2 hours ago")),
@@ -251,7 +251,7 @@ fn numbers_are_written_as_people_write_them() {
         ("{{ new Date(0).toLocaleDateString() }}", json!("1/1/1970")),
         (
             "{{ new Date(0).toLocaleString('en-US', { timeZone: 'America/New_York' }) }}",
-            json!("12/31/1969, 7:00:00\u{202f}PM"),
+            json!("12/31/1969, 7:00:00 PM"),
         ),
         ("{{ ['b', 'C', 'a', 'é'].sort((x, y) => x.localeCompare(y)) }}", json!(["a", "b", "C", "é"])),
     ]);
