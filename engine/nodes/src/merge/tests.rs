@@ -46,15 +46,24 @@ fn fields_join_the_inputs() {
     let enriched = output("enrichInput1", "both");
     assert_eq!(enriched.as_array().unwrap()[2..], [json!({"id": 1, "name": "Ada"}), json!({"name": "No id"})]);
     assert_eq!(output("enrichInput2", "both")[2], json!({"id": 9, "town": "Oslo"}));
+    let last = json!({"clashHandling": {"values": {"resolveClash": "preferLast"}}});
+    let parameters =
+        json!({"mode": "combine", "fieldsToMatchString": "id", "joinMode": "enrichInput2", "options": last});
+    let enriched = bench(3.2, parameters, json!([{"id": 1, "n": "a"}]), json!([{"id": 1, "n": "b"}])).output();
+    assert_eq!(enriched, json!([{"id": 1, "n": "b"}]));
 }
 
 #[test]
 fn version_3_names_the_fields_in_one_text() {
     let options = json!({"multipleMatches": "first", "fuzzyCompare": true});
-    let parameters = json!({"mode": "combine", "fieldsToMatchString": "id", "options": options});
+    let parameters =
+        json!({"mode": "combine", "fieldsToMatchString": "id", "joinMode": "enrichInput1", "options": options});
     let first = json!([{"id": "2", "name": "Bob"}]);
     let mut one = bench(3.2, parameters.clone(), first.clone(), towns());
     assert_eq!(one.output(), json!([{"id": 2, "name": "Bob", "town": "Rome"}]));
+    // How many matches an item has can be limited only where it is enriched.
+    one.node.parameters["joinMode"] = json!("keepMatches");
+    assert_eq!(one.output().as_array().unwrap().len(), 2);
     one.node.parameters["options"] = json!({});
     assert_eq!(one.output(), json!([]));
     one.node.parameters["fieldsToMatchString"] = json!(" ");
@@ -125,6 +134,14 @@ fn version_1_merges_by_index_and_key() {
         output(keys("mergeByKey")),
         json!([{"id": 1, "name": "Ada"}, {"id": 2, "name": "Bob", "town": "Paris"}])
     );
+    let (no_key, no_towns) = (json!([{"id": null}, {"name": "No id"}]), json!([]));
+    for (mode, second, expected) in [
+        ("mergeByKey", towns(), json!([{"id": null}])),
+        ("removeKeyMatches", towns(), no_key.clone()),
+        ("mergeByKey", no_towns, json!([{"id": null}])),
+    ] {
+        assert_eq!(bench(1.0, keys(mode), no_key.clone(), second).output(), expected, "{mode}");
+    }
     assert_eq!(output(json!({"mode": "passThrough", "output": "input2"})), towns());
     assert_eq!(output(json!({"mode": "wait"})), json!([{}]));
 }

@@ -65,7 +65,7 @@ fn dialect(version: f64) -> Dialect {
         null_has_any_type: false,
         groups_by_value: false,
         counts_empty: false,
-        splits_single_values: version >= 2.1,
+        splits_single_values: version > 2.1,
     }
 }
 
