@@ -14,10 +14,12 @@ pub(super) fn run(run: &mut NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
     let fields = fields(run)?;
     let join = run.text("joinMode", 0, "keepMatches")?;
     let from = run.text("outputDataFrom", 0, "both")?;
+    // Where the items of one input are given, or those without a match, all matches count.
+    let can_limit = join != "keepNonMatches" && (join != "keepMatches" || from == "both");
     let comparison = Comparison {
         dots: !run.boolean("options.disableDotNotation", 0, false)?,
         fuzzy: run.boolean("options.fuzzyCompare", 0, false)?,
-        first_only: join.starts_with("enrich") && run.text("options.multipleMatches", 0, "all")? == "first",
+        first_only: can_limit && run.text("options.multipleMatches", 0, "all")? == "first",
     };
     let clash = Clash::of(run)?;
     let (first, second) = (input(run, 0), input(run, 1));

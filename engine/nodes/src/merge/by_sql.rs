@@ -142,7 +142,8 @@ impl Database {
                 let mut object = JsonObject::new();
                 for (index, name) in names.iter().enumerate().filter(|(_, name)| *name != NO_COLUMN) {
                     let value = row.get_ref(index).map_err(|error| failed(&error))?;
-                    if value == ValueRef::Null && !self.nulls.contains(name) {
+                    // Of two columns of that name the one with a value counts.
+                    if value == ValueRef::Null && (!self.nulls.contains(name) || object.contains_key(name)) {
                         continue;
                     }
                     bytes += name.len() + value.as_str().map_or(8, str::len);

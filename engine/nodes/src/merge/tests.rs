@@ -56,14 +56,12 @@ fn fields_join_the_inputs() {
 #[test]
 fn version_3_names_the_fields_in_one_text() {
     let options = json!({"multipleMatches": "first", "fuzzyCompare": true});
-    let parameters =
-        json!({"mode": "combine", "fieldsToMatchString": "id", "joinMode": "enrichInput1", "options": options});
+    let parameters = json!({"mode": "combine", "fieldsToMatchString": "id", "options": options});
     let first = json!([{"id": "2", "name": "Bob"}]);
     let mut one = bench(3.2, parameters.clone(), first.clone(), towns());
     assert_eq!(one.output(), json!([{"id": 2, "name": "Bob", "town": "Rome"}]));
-    // How many matches an item has can be limited only where it is enriched.
-    one.node.parameters["joinMode"] = json!("keepMatches");
-    assert_eq!(one.output().as_array().unwrap().len(), 2);
+    one.node.parameters["outputDataFrom"] = json!("input2");
+    assert_eq!(one.output().as_array().unwrap().len(), 2, "all matches count where they are not brought together");
     one.node.parameters["options"] = json!({});
     assert_eq!(one.output(), json!([]));
     one.node.parameters["fieldsToMatchString"] = json!(" ");
@@ -82,7 +80,8 @@ fn clashes_are_resolved_as_chosen() {
     assert_eq!(output(json!({"resolveClash": "preferInput1"})), json!({"a": {"x": 1, "y": 2}, "b": 1}));
     assert_eq!(output(json!({"mergeMode": "shallowMerge"})), json!({"a": {"y": 2}, "b": ""}));
     assert_eq!(output(json!({"overrideEmpty": true})), json!({"a": {"x": 1, "y": 2}, "b": 1}));
-    let suffixed = json!({"a_1": {"x": 1}, "b_1": 1, "a_2": {"y": 2}, "b_2": ""});
+    // The last input comes a second time under its own names.
+    let suffixed = json!({"a_1": {"x": 1}, "b_1": 1, "a_2": {"y": 2}, "b_2": "", "a": {"y": 2}, "b": ""});
     assert_eq!(output(json!({"resolveClash": "addSuffix"})), suffixed);
 }
 
