@@ -121,7 +121,7 @@ impl Waiting {
 async fn node(state: &ApiState, start: &StartFacts, name: &str) -> Result<Option<TriggerNode>, Refusal> {
     let workflow = match start.workflow_version {
         // A version never changes: what is kept of the workflow has it.
-        Some(_) => state.commands().current_workflow(&state.context(None), start.workflow_id).await?.aggregate,
+        Some(_) => state.commands().current_workflow(&state.context(None), start.workflow_id).await?.aggregate.clone(),
         None => draft(state, start).await?,
     };
     let definition = workflow.definition(start.workflow_version);
