@@ -147,7 +147,7 @@ impl<'t> Bench<'t> {
         let mut run = NodeRun {
             tenant: TenantId(0),
             node: &self.node,
-            inputs: &self.inputs,
+            inputs: self.inputs.clone(),
             scope,
             memory: &mut self.memory,
             idempotency_key: self.idempotency_key,
@@ -181,7 +181,7 @@ impl<'t> Bench<'t> {
         let mut run = NodeRun {
             tenant: TenantId(0),
             node: &self.node,
-            inputs: &self.inputs,
+            inputs: self.inputs.clone(),
             scope,
             memory: &mut self.memory,
             idempotency_key: self.idempotency_key,
