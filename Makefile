@@ -48,7 +48,7 @@ test: setup lint
 	$(CARGO) nextest run --workspace
 
 bench: parts
-	$(CARGO) bench --package timeloom-store-sqlite --bench append --bench latency --bench replay
+	$(CARGO) bench --package timeloom-store-sqlite --bench append --bench latency --bench replay --bench size
 	$(CARGO) bench --package timeloom-store-postgres --bench append --bench latency --bench replay
 	$(CARGO) bench --package timeloom-commands --bench hot
 	$(CARGO) bench --package timeloom-projections --bench list --bench replay
