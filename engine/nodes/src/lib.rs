@@ -15,6 +15,7 @@ mod execute_workflow;
 mod execution_data;
 mod files;
 mod filter;
+mod form;
 mod graphql;
 mod html;
 mod http_request;
