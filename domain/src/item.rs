@@ -2,11 +2,15 @@
 //!
 //! An item is one JSON object with optional binary attachments and a note of which input item it came from.
 
+mod shared;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use self::shared::SharedObject;
 
 /// A JSON object, in insertion order.
 pub type JsonObject = Map<String, Value>;
@@ -15,9 +19,9 @@ pub type JsonObject = Map<String, Value>;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
-    /// The data that expressions see as `$json`.
+    /// The data that expressions see as `$json`; shared with the items that have the same.
     #[serde(default)]
-    pub json: JsonObject,
+    pub json: SharedObject,
     /// Attachments by property name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binary: Option<BTreeMap<String, BinaryData>>,
@@ -31,8 +35,8 @@ pub struct Item {
 
 impl Item {
     /// An item that holds `json` and nothing else.
-    pub fn new(json: JsonObject) -> Self {
-        Self { json, ..Self::default() }
+    pub fn new(json: impl Into<SharedObject>) -> Self {
+        Self { json: json.into(), binary: None, paired_item: None, error: None }
     }
 
     /// The same item, made from input item `index` of input 0.

@@ -11,7 +11,7 @@ use timeloom_domain::chance;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
 use timeloom_domain::ids::{ExecutionId, TenantId};
-use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, Source};
+use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, SharedObject, Source};
 use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
 use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, WorkflowInfo};
@@ -342,7 +342,7 @@ impl Attempt {
         for item in outputs.iter_mut().flatten() {
             if let Some(error) = &item.error {
                 let message = error.get("message").unwrap_or(error).clone();
-                item.json = JsonObject::from_iter([("error".to_owned(), message)]);
+                item.json = SharedObject::from_iter([("error".to_owned(), message)]);
             }
         }
         let outputs = outputs.into_iter().map(Arc::new).collect();

@@ -126,7 +126,7 @@ pub(crate) fn outputs(execution: &Execution) -> BTreeMap<&str, Value> {
     for run in &execution.node_runs {
         let outputs = run.outputs.iter().flatten();
         let json: Value =
-            outputs.map(|items| items.iter().map(|item| Value::Object(item.json.clone())).collect::<Value>()).collect();
+            outputs.map(|items| items.iter().map(|item| item.json.to_value()).collect::<Value>()).collect();
         newest.insert(run.node.as_str(), json);
     }
     newest

@@ -13,7 +13,13 @@ use uuid::Uuid;
 use crate::bench::{TENANT, World, by_hand, code, file, source};
 
 async fn state(world: &World, id: ExecutionId) -> Execution {
-    world.commands.load(&StreamKey::new(TENANT, "execution", id.to_string())).await.unwrap().aggregate
+    world
+        .commands
+        .load::<Execution>(&StreamKey::new(TENANT, "execution", id.to_string()))
+        .await
+        .unwrap()
+        .aggregate
+        .clone()
 }
 
 async fn facts(world: &World, id: ExecutionId) -> StartFacts {

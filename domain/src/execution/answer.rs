@@ -53,7 +53,7 @@ impl AnswerSettings {
         let body = match self.data.as_deref() {
             Some("noData") => Ok(ResponseBody::Empty),
             Some("allEntries") => {
-                let all = items.iter().map(|item| Value::Object(item.json.clone())).collect();
+                let all = items.iter().map(|item| item.json.to_value()).collect();
                 Ok(ResponseBody::Json { value: Value::Array(all) })
             }
             Some("firstEntryBinary") => self.first_attachment(items),
@@ -77,7 +77,7 @@ impl AnswerSettings {
     fn first_json(&self, items: &[Item]) -> Result<ResponseBody, String> {
         let first = items.first().ok_or("the last node gave no item to answer with")?;
         let path = self.options.get("responsePropertyName").and_then(Value::as_str).filter(|path| !path.is_empty());
-        let Some(path) = path else { return Ok(ResponseBody::Json { value: Value::Object(first.json.clone()) }) };
+        let Some(path) = path else { return Ok(ResponseBody::Json { value: first.json.to_value() }) };
         let mut keys = path.split('.');
         let top = keys.next().and_then(|key| first.json.get(key));
         let value = keys.try_fold(top, |value, key| Some(value?.get(key))).flatten().cloned().unwrap_or_default();

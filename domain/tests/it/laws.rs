@@ -151,7 +151,7 @@ fn execution_event() -> impl Strategy<Value = ExecutionEvent> {
             run,
             started_at_ms: 1,
             duration_us: 2,
-            memory: items.is_none().then(|| item(1).json),
+            memory: items.is_none().then(|| item(1).json.into_object()),
             outputs: items.into_iter().map(Arc::new).collect(),
             hints: Vec::new(),
             pinned,

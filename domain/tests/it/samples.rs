@@ -105,7 +105,7 @@ pub(crate) fn continuation() -> Box<Continuation> {
         run_counts: [("Start".to_owned(), 1)].into(),
         due: vec![DueNode { node: "Set".to_owned(), inputs, sources }],
         waiting: Vec::new(),
-        memory: [("Start".to_owned(), item(3).json)].into(),
+        memory: [("Start".to_owned(), item(3).json.into_object())].into(),
         at_ms: 2_000,
     })
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
-use timeloom_domain::item::{Item, JsonObject};
+use timeloom_domain::item::{Item, SharedObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use crate::describe::{ONE_TO_ONE, optional};
@@ -85,7 +85,7 @@ fn detach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
     if run.boolean("setAllData", index, true)? {
         let text = files::text_of(run, attachment, options.encoding(), options.is_on("stripBOM", true))?;
         moved.json = match serde_json::from_str(&text) {
-            Ok(Value::Object(fields)) => fields,
+            Ok(Value::Object(fields)) => fields.into(),
             Ok(_) => return Err(NodeError::operation(format!("the JSON in '{source}' is not an object"))),
             Err(error) => return Err(NodeError::operation(format!("'{source}' does not hold JSON: {error}"))),
         };
@@ -118,8 +118,7 @@ fn attach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
     let all = run.boolean("convertAllData", index, true)?;
     let source = run.text("sourceKey", index, "data")?;
     let destination = run.text("destinationKey", index, "data")?;
-    let value =
-        if all { Some(Value::Object(item.json.clone())) } else { values::get(&item.json, &source, true).cloned() };
+    let value = if all { Some(item.json.to_value()) } else { values::get(&item.json, &source, true).cloned() };
     let Some(value) = value else { return Ok(None) };
     let is_json = !options.is_on("useRawData", false) || value.is_object() || value.is_array();
     let (data, default_name) = if options.is_on("dataIsBase64", false) {
@@ -136,7 +135,7 @@ fn attach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
     moved.binary.get_or_insert_default().insert(destination, attachment);
     if !options.is_on("keepSource", false) {
         if all {
-            moved.json = JsonObject::new();
+            moved.json = SharedObject::default();
         } else {
             values::unset(&mut moved.json, &source, true);
         }
@@ -158,22 +157,19 @@ mod tests {
         let output =
             Bench::new(&MoveBinaryData, 1.0, there).input(json!([{"a": {"b": {"n": 1}}, "c": 2}])).run().unwrap();
         let item = &output.outputs[0][0];
-        assert_eq!(Value::Object(item.json.clone()), json!({"a": {}, "c": 2}));
+        assert_eq!(item.json.to_value(), json!({"a": {}, "c": 2}));
         let attachment = &item.binary.as_ref().unwrap()["file"];
         assert_eq!((attachment.file_name.as_deref(), attachment.data.as_str()), (Some("file_0.json"), "eyJuIjoxfQ=="));
 
         let items = json!([item]);
         let back = json!({"mode": "binaryToJson", "sourceKey": "file"});
         let output = Bench::new(&MoveBinaryData, 1.0, back).input(items.clone()).run().unwrap();
-        assert_eq!(
-            (Value::Object(output.outputs[0][0].json.clone()), &output.outputs[0][0].binary),
-            (json!({"n": 1}), &None)
-        );
+        assert_eq!((output.outputs[0][0].json.to_value(), &output.outputs[0][0].binary), (json!({"n": 1}), &None));
 
         let beside =
             json!({"setAllData": false, "sourceKey": "file", "destinationKey": "x", "options": {"keepSource": true}});
         let output = Bench::new(&MoveBinaryData, 1.0, beside).input(items).run().unwrap();
-        assert_eq!(Value::Object(output.outputs[0][0].json.clone()), json!({"a": {}, "c": 2, "x": "{\"n\":1}"}));
+        assert_eq!(output.outputs[0][0].json.to_value(), json!({"a": {}, "c": 2, "x": "{\"n\":1}"}));
         assert!(output.outputs[0][0].binary.is_some());
     }
 

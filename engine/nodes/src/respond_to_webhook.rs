@@ -95,11 +95,11 @@ fn gives_response(node: &Node) -> bool {
 }
 
 fn body(run: &mut NodeRun<'_>, items: &[Item]) -> Result<Body, NodeError> {
-    let first = || items.first().map(|item| item.json.clone()).unwrap_or_default();
+    let first = || items.first().map_or_else(|| json!({}), |item| item.json.to_value());
     let value = match run.text("respondWith", 0, "firstIncomingItem")?.as_str() {
-        "firstIncomingItem" => keyed(run, Value::Object(first()))?,
+        "firstIncomingItem" => keyed(run, first())?,
         "allIncomingItems" => {
-            let all = items.iter().map(|item| Value::Object(item.json.clone())).collect();
+            let all = items.iter().map(|item| item.json.to_value()).collect();
             keyed(run, Value::Array(all))?
         }
         "json" => match run.parameter("responseBody", 0)? {

@@ -226,7 +226,7 @@ pub(crate) fn items(items: Value) -> Items {
 
 /// The JSON of the items of output `index`.
 pub(crate) fn json_of(output: &NodeOutput, index: usize) -> Value {
-    output.outputs[index].iter().map(|item| Value::Object(item.json.clone())).collect()
+    output.outputs[index].iter().map(|item| item.json.to_value()).collect()
 }
 
 /// The `pairedItem` of each item of output 0, as JSON.
@@ -296,7 +296,7 @@ fn expression(scope: &Scope, source: &str, index: usize) -> Result<Option<Value>
         return Err(NodeError::expression(error, index));
     }
     Ok(match source {
-        "$json" => Some(Value::Object(json.clone())),
+        "$json" => Some(json.to_value()),
         "$itemIndex" => Some(json!(index)),
         "undefined" => None,
         _ if source.starts_with("$response") || source.starts_with("$pageCount") => {

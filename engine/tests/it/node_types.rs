@@ -295,7 +295,7 @@ fn sign(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
 
 /// Answers the request with its first item, and notes its name.
 fn respond(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
-    let value = Value::Object(run.items().first().map(|item| item.json.clone()).unwrap_or_default());
+    let value = run.items().first().map_or_else(|| json!({}), |item| item.json.to_value());
     let response = Response { status: 201, headers: Vec::new(), body: ResponseBody::Json { value } };
     let saved = [("by".to_owned(), run.node.name.clone())].into();
     let response = Some(NodeResponse { response, more: false });

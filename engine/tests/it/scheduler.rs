@@ -178,7 +178,7 @@ impl World {
         let fact = |event: &Arc<timeloom_store::RecordedEvent>| match codec::decode::<ExecutionEvent>(event).unwrap() {
             ExecutionEvent::ExecutionStarted(start) => {
                 let Some(TriggerFacts::Schedule { due_at_ms }) = start.trigger else { panic!("{start:?}") };
-                (start.workflow_id, due_at_ms, Value::Object(start.items[0].json.clone()))
+                (start.workflow_id, due_at_ms, start.items[0].json.to_value())
             }
             other => panic!("{other:?}"),
         };

@@ -265,7 +265,7 @@ impl Call<'_> {
     async fn check(&self, of: ExecutionId, new_id: ExecutionId) -> std::result::Result<(), CommandError> {
         let commands = self.state.commands();
         let (_, letter) = commands.last_link(&self.context, of).await?;
-        let letter = letter.aggregate;
+        let letter = &letter.aggregate;
         if letter.retried_as.contains(&new_id) {
             return Ok(());
         }
@@ -277,10 +277,10 @@ impl Call<'_> {
             let message = "it was dismissed meanwhile: retry it by itself to try it all the same";
             return Err(Refusal::new("EXECUTION_DISMISSED", message).into());
         }
-        let trigger = letter.start.and_then(|start| start.trigger);
+        let trigger = letter.start.as_ref().and_then(|start| start.trigger.as_ref());
         if let Some(TriggerFacts::SubWorkflow { execution, node, .. }) = trigger {
-            let (_, caller) = commands.last_link(&self.context, execution).await?;
-            let caller = caller.aggregate;
+            let (_, caller) = commands.last_link(&self.context, *execution).await?;
+            let caller = &caller.aggregate;
             if caller.status == ExecutionStatus::Failed && caller.failed_node.as_deref() == Some(node.as_str()) {
                 let message = format!("it failed as a part of {execution}: retry that one, which runs it again");
                 return Err(Refusal::new("PART_OF_EXECUTION", message).into());

@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use chrono_tz::Tz;
 use serde_json::Value;
-use timeloom_domain::item::{Item, JsonObject};
+use timeloom_domain::item::{Item, SharedObject};
 use timeloom_engine::node::{NodeError, NodeRun};
 use timeloom_expressions::time::{parse, parse_format};
 
@@ -11,7 +11,7 @@ use super::{added, moment, shown, unit, zone};
 use crate::values;
 
 /// The item's JSON with the result in it.
-pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObject, NodeError> {
+pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<SharedObject, NodeError> {
     let mut json = item.json.clone();
     let Some(value) = run.parameter("value", index)? else { return Ok(json) };
     let name = run.text("dataPropertyName", index, "data")?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Timelike};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
-use timeloom_domain::item::{Item, JsonObject};
+use timeloom_domain::item::{Item, SharedObject};
 use timeloom_engine::node::{NodeError, NodeRun};
 use timeloom_expressions::time::{Unit, diff, format, from_ms, parse, parse_format, start_of, to_iso, week_of};
 
@@ -11,7 +11,7 @@ use super::{added, shown, unit, zone};
 use crate::values;
 
 /// The item's JSON with the result in it.
-pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObject, NodeError> {
+pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<SharedObject, NodeError> {
     let operation = run.text("operation", index, "getCurrentDate")?;
     let (default_name, result) = match operation.as_str() {
         "getCurrentDate" => ("currentDate", current(run, index)?),
@@ -29,7 +29,7 @@ pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Resul
     let name = run.text("outputFieldName", index, default_name)?;
     let mut json = match run.boolean("options.includeInputFields", index, false)? {
         true => item.json.clone(),
-        false => JsonObject::new(),
+        false => SharedObject::default(),
     };
     if let Some(result) = result {
         json.insert(name, result);

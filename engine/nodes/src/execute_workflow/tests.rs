@@ -36,7 +36,7 @@ fn bench(version: f64, parameters: Value, answers: Vec<Result<Option<Value>, Str
 
 fn sent(calls: &Calls) -> Vec<(usize, bool, Value)> {
     let made = calls.made.lock().unwrap();
-    let json = |call: &SubWorkflowCall| call.items.iter().map(|item| Value::Object(item.json.clone())).collect();
+    let json = |call: &SubWorkflowCall| call.items.iter().map(|item| item.json.to_value()).collect();
     made.iter().map(|call| (call.number, call.waits, json(call))).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
-use timeloom_domain::item::{Item, JsonObject, PairedItem};
+use timeloom_domain::item::{Item, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use crate::describe::{TRIGGER, optional};
@@ -48,7 +48,7 @@ impl PureNode for ExecuteWorkflowTrigger {
         let Some(fields) = fields(run)? else { return Ok(NodeOutput::single(items.to_vec())) };
         let taken = |(index, item): (usize, &Item)| {
             let value = |name: &String| (name.clone(), item.json.get(name).cloned().unwrap_or(Value::Null));
-            let json: JsonObject = fields.iter().map(value).collect();
+            let json = fields.iter().map(value).collect();
             Item { json, binary: item.binary.clone(), paired_item: Some(PairedItem::index(index)), error: None }
         };
         Ok(NodeOutput::single(items.iter().enumerate().map(taken).collect()))

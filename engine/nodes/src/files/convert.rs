@@ -89,7 +89,7 @@ fn with_file(run: &mut NodeRun<'_>, file: BinaryData, index: usize) -> Result<It
 
 fn file_of(run: &mut NodeRun<'_>, item: &Item, index: usize, operation: &str) -> Result<BinaryData, NodeError> {
     if operation == "toJson" {
-        return json_attachment(run, &Value::Object(item.json.clone()), index);
+        return json_attachment(run, &item.json.to_value(), index);
     }
     let field = run.text("sourceProperty", index, "")?;
     let value = values::get(&item.json, &field, true).filter(|value| !value.is_null());
@@ -111,7 +111,7 @@ fn file_of(run: &mut NodeRun<'_>, item: &Item, index: usize, operation: &str) ->
 }
 
 fn json_file(run: &mut NodeRun<'_>) -> Result<BinaryData, NodeError> {
-    let all = run.items().iter().map(|item| Value::Object(item.json.clone())).collect();
+    let all = run.items().iter().map(|item| item.json.to_value()).collect();
     json_attachment(run, &all, 0)
 }
 

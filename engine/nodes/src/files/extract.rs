@@ -131,7 +131,7 @@ pub(super) fn rows(
             return Item::new(JsonObject::from_iter([("row".to_owned(), Value::Array(cells))]));
         }
         let cells = header.iter().cloned().zip(record).filter(|(_, cell)| with_empty || !cell.is_empty());
-        Item::new(cells.map(|(name, cell)| (name, Value::String(cell))).collect())
+        Item::new(cells.map(|(name, cell)| (name, Value::String(cell))).collect::<JsonObject>())
     };
     Ok(records.take(most).map(item).collect())
 }

@@ -68,7 +68,7 @@ pub(super) fn is_file(status: StatusCode, headers: &HeaderMap, answer: &Answer) 
 
 /// The item of an answer that is a file.
 pub(super) fn file_item(received: &Received, file: BinaryData, answer: &Answer, input: &Item, index: usize) -> Item {
-    let json = if answer.full { head(received, answer) } else { input.json.clone() };
+    let json = if answer.full { head(received, answer).into() } else { input.json.clone() };
     let mut binary = input.binary.clone().unwrap_or_default();
     binary.insert(answer.property.clone(), file);
     Item { binary: Some(binary), ..Item::new(json) }.paired_with(index)

@@ -5,7 +5,7 @@ mod to_html;
 
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
-use timeloom_domain::item::{Item, JsonObject};
+use timeloom_domain::item::{Item, JsonObject, SharedObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use crate::describe::{ONE_TO_ONE, optional};
@@ -65,7 +65,7 @@ impl PureNode for Markdown {
     }
 }
 
-fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObject, NodeError> {
+fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<SharedObject, NodeError> {
     let field = run.text("destinationKey", index, "data")?;
     let from_html = run.text("mode", index, "htmlToMarkdown")? == "htmlToMarkdown";
     let text = run.text(if from_html { "html" } else { "markdown" }, index, "")?;

@@ -1,7 +1,7 @@
 //! Puts an item together from the kept fields of the input and the new ones.
 
 use serde_json::Value;
-use timeloom_domain::item::{Item, JsonObject};
+use timeloom_domain::item::{Item, JsonObject, SharedObject};
 use timeloom_engine::node::{NodeError, NodeRun};
 
 use crate::values;
@@ -53,8 +53,8 @@ fn names(list: &str) -> Vec<String> {
 pub(super) fn item(input: &Item, index: usize, fields: JsonObject, choice: &Choice) -> Item {
     let mut json = match &choice.keep {
         Keep::All => input.json.clone(),
-        Keep::Nothing => JsonObject::new(),
-        Keep::Selected(names) => selected(&input.json, names, choice.dots),
+        Keep::Nothing => SharedObject::default(),
+        Keep::Selected(names) => selected(&input.json, names, choice.dots).into(),
         Keep::Except(names) => {
             let mut kept = input.json.clone();
             for name in names {

@@ -120,7 +120,7 @@ fn individual_fields(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<(Item, V
     for (name, list) in lists {
         values::set(&mut json, &name, Value::Array(list), how.dots);
     }
-    let item = Item { json, paired_item: Some(made_from(0..items.len())), ..Item::default() };
+    let item = Item { paired_item: Some(made_from(0..items.len())), ..Item::new(json) };
     Ok((item, hints))
 }
 
@@ -188,7 +188,7 @@ fn whole_items(run: &mut NodeRun<'_>) -> Result<Item, NodeError> {
         }
     }
     let json = JsonObject::from_iter([(name, Value::Array(list))]);
-    Ok(Item { json, paired_item: Some(made_from(sources)), ..Item::default() })
+    Ok(Item { paired_item: Some(made_from(sources)), ..Item::new(json) })
 }
 
 /// All attachments in one map; names that occur again get a number. With `unique`, equal contents count once.

@@ -62,7 +62,7 @@ fn rename(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, Node
     }
     for group in groups(run, "additionalOptions.regexReplacement.replacements", index)? {
         let pattern = Pattern::read(&group)?;
-        renamed.json = pattern.rename(renamed.json, pattern.depth);
+        renamed.json = pattern.rename(renamed.json.into_object(), pattern.depth).into();
     }
     Ok(renamed)
 }

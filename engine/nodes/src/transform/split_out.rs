@@ -179,7 +179,7 @@ fn finish(part: Item, source: &Item, plan: &Plan) -> Item {
         Include::All => {
             let mut json = without(&source.json, &plan.fields, plan.dots);
             json.extend(part.json);
-            json
+            json.into()
         }
         Include::Selected(selected) => {
             let mut json = JsonObject::new();
@@ -189,7 +189,7 @@ fn finish(part: Item, source: &Item, plan: &Plan) -> Item {
                 }
             }
             json.extend(part.json);
-            json
+            json.into()
         }
     };
     let binary = part.binary.or_else(|| source.binary.clone().filter(|_| plan.binary));

@@ -161,7 +161,7 @@ pub(super) fn summarize(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeO
     let all: Vec<usize> = (0..items.len()).collect();
     let made = if one_item {
         let json = nested(&items, &all, &plan, &plan.split_by);
-        vec![Item { json, paired_item: Some(made_from(all)), ..Item::default() }]
+        vec![Item { paired_item: Some(made_from(all)), ..Item::new(json) }]
     } else {
         let mut made = Vec::new();
         rows(&items, &all, &plan, &plan.split_by, &JsonObject::new(), &mut made);
@@ -176,7 +176,7 @@ fn rows(items: &Items, indices: &[usize], plan: &Plan, split_by: &[String], shar
         let mut json = shared.clone();
         json.extend(worked_out(items, indices, plan));
         let paired_item = Some(made_from(indices.iter().copied()));
-        made.push(Item { json, paired_item, ..Item::default() });
+        made.push(Item { paired_item, ..Item::new(json) });
         return;
     };
     for (value, members) in grouped(items, indices, plan, field) {

@@ -16,7 +16,7 @@ fn run(mode: CodeMode, code: &str) -> Result<CodeOutput, ExpressionError> {
 
 fn json_of(mode: CodeMode, code: &str) -> Value {
     let output = run(mode, code).unwrap();
-    output.items.into_iter().map(|item| Value::Object(item.json)).collect()
+    output.items.into_iter().map(|item| Value::from(item.json)).collect()
 }
 
 fn message(mode: CodeMode, code: &str) -> String {
@@ -68,7 +68,7 @@ fn wrong_returns_are_explained() {
 fn each_item_is_paired_with_its_input() {
     let output = run(CodeMode::EachItem, "return $json.n > 1 ? null : { n: $json.n, i: $itemIndex }").unwrap();
     assert_eq!(output.items.len(), 1);
-    assert_eq!(Value::Object(output.items[0].json.clone()), json!({ "n": 1, "i": 1 }));
+    assert_eq!(output.items[0].json.to_value(), json!({ "n": 1, "i": 1 }));
     assert_eq!(output.items[0].paired_item, Some(PairedItem::index(1)));
     assert_eq!(
         json_of(CodeMode::EachItem, "$input.item.json.x = 1; return $input.item"),

@@ -52,7 +52,7 @@ impl Head {
             json.insert("jwtPayload".to_owned(), claims);
         }
         let binary = (!body.binary.is_empty()).then_some(body.binary);
-        Item { json, binary, ..Item::default() }
+        Item { binary, ..Item::new(json) }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn workflow_of(state: &ApiState, start: &StartFacts) -> Result<
         // A version never changes: what is kept of the workflow has it.
         Some(_) => {
             let current = state.commands().current_workflow(&state.context(None), start.workflow_id).await?;
-            Ok(current.aggregate)
+            Ok(current.aggregate.clone())
         }
         None => draft(state, start).await,
     }

@@ -185,8 +185,9 @@ impl Visit<'_> {
         execution: ExecutionId,
     ) -> Result<HttpResponse, Refusal> {
         let (state, context) = (self.state, self.state.context(None));
-        let workflow = state.commands().current_workflow(&context, route.workflow.id).await?.aggregate;
-        let has_more = workflow.definition(route.version).is_some_and(|all| has_pages_behind(all, &route.node.name));
+        let workflow = state.commands().current_workflow(&context, route.workflow.id).await?;
+        let has_more =
+            workflow.aggregate.definition(route.version).is_some_and(|all| has_pages_behind(all, &route.node.name));
         if settings.mode() == AnswerMode::OnReceived && !has_more {
             return Ok(page::ending(state, &ending_of(&route.node), ""));
         }

@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use timeloom_commands::directory::TriggerNode;
-use timeloom_commands::{CommandError, ControlExecution, ExecutionControl};
+use timeloom_commands::{CommandError, ControlExecution, ExecutionControl, StreamState};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{
     Execution, ExecutionEvent, ExecutionMode, ExecutionStatus, Response, ResponseBody, ResumeCause, ResumeKind,
@@ -91,7 +91,7 @@ struct Address {
 /// An execution as it is now.
 struct Seen {
     link: ExecutionId,
-    execution: Execution,
+    found: Arc<StreamState<Execution>>,
     start: Box<StartFacts>,
     workflow: Workflow,
 }
@@ -237,7 +237,7 @@ impl Address {
             return Err(unknown());
         }
         let workflow = workflow_of(state, &start).await?;
-        Ok(Seen { link, execution: found.aggregate, start, workflow })
+        Ok(Seen { link, found, start, workflow })
     }
 }
 
@@ -246,10 +246,10 @@ impl Seen {
         if let Some(asks) = self.asks() {
             return Situation::Asks(Box::new(asks));
         }
-        if let Some(situation) = self.execution.response.as_deref().and_then(|response| self.answered(response)) {
+        if let Some(situation) = self.found.aggregate.response.as_deref().and_then(|response| self.answered(response)) {
             return situation;
         }
-        match self.execution.status {
+        match self.found.aggregate.status {
             ExecutionStatus::Completed => Situation::Ends(self.ending()),
             ExecutionStatus::Failed | ExecutionStatus::Cancelled => Situation::Failed,
             _ => Situation::Works,
@@ -257,7 +257,7 @@ impl Seen {
     }
 
     fn asks(&self) -> Option<Asks> {
-        let execution = &self.execution;
+        let execution = &self.found.aggregate;
         let is_open = matches!(execution.status, ExecutionStatus::Waiting | ExecutionStatus::Paused);
         let wait = execution.waiting.as_ref().filter(|_| is_open)?;
         let rule = wait.resume.as_ref().filter(|rule| rule.kind == ResumeKind::Form)?;
@@ -314,7 +314,7 @@ impl Seen {
 
     /// The node whose form was sent last, and whose settings say what comes of it: a Wait node, or the trigger.
     fn last_form(&self) -> Option<Arc<TriggerNode>> {
-        let runs = self.execution.node_runs.iter().rev().map(|run| run.node.as_str());
+        let runs = self.found.aggregate.node_runs.iter().rev().map(|run| run.node.as_str());
         let node = |name: &str| node_of(&self.workflow, &self.start, name);
         let mut waits = runs.filter_map(node).filter(|node| {
             node.node_type != FORM_TYPE && node.parameters.get("resume").is_some_and(|resume| resume == "form")
@@ -416,7 +416,7 @@ pub(super) async fn item(state: &ApiState, filled: Filled, sent: &Sent<'_>, zone
         binary.insert(name, about);
     }
     let binary = (!binary.is_empty()).then_some(binary);
-    Ok(Item { json, binary, ..Item::default() })
+    Ok(Item { binary, ..Item::new(json) })
 }
 
 /// The zone in which a trigger wants the time to be written; `None` for UTC.
