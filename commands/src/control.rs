@@ -220,12 +220,12 @@ impl Commands {
         match (retry.version, facts.workflow_version) {
             // A draft has no name but its revision.
             (RetryVersion::Same, None) => {
-                let mut same = *facts;
+                let mut same = Arc::unwrap_or_clone(facts);
                 same.trigger = start.trigger;
                 same.options = start.options;
                 (same.seed, same.at_ms) = (self.ids().seed(), self.clock().now_ms());
                 let stream = self.stream::<ExecutionEvent>(context, new_id);
-                let command = ExecutionCommand::Start(Box::new(same));
+                let command = ExecutionCommand::Start(Arc::new(same));
                 Ok(self.execute::<Execution>(context, stream, command, Base::New).await?.with(new_id))
             }
             _ => self.start_execution(context, start).await,

@@ -100,7 +100,7 @@ impl Commands {
             Err(refused @ CommandError::Refused(_)) => return self.begun_before(context, id).await?.ok_or(refused),
             Err(error) => return Err(error),
         };
-        let command = ExecutionCommand::Start(Box::new(facts));
+        let command = ExecutionCommand::Start(Arc::new(facts));
         Ok(self.execute::<Execution>(context, stream, command, Base::New).await?.with(id))
     }
 

@@ -69,7 +69,10 @@ impl Given {
 pub(crate) struct Attempt {
     plan: Arc<Plan>,
     task: Task,
+    /// Items by input; none once the node has had them for itself.
     inputs: Vec<Items>,
+    /// How many items each input has, or had.
+    counts: Vec<usize>,
     scope: Scope,
     memory: JsonObject,
     seed: u64,
@@ -165,8 +168,15 @@ impl Attempt {
             depth: depth(machine.start().trigger.as_ref()),
         };
         let way_through = way_through(node, machine.start());
+        let counts = inputs.iter().map(|items| items.len()).collect();
         let surroundings = Arc::clone(surroundings);
-        Self { plan, task, inputs, scope, memory, seed, idempotency_key, caller, way_through, surroundings }
+        Self { plan, task, inputs, counts, scope, memory, seed, idempotency_key, caller, way_through, surroundings }
+    }
+
+    /// Whether nobody needs the input once the node runs, however that ends: it is not tried again, and where it fails the
+    /// workflow does not go on with the input. A pure node then has it for itself.
+    pub(crate) fn uses_input_up(&self) -> bool {
+        self.node().error_policy() == OnError::StopWorkflow && self.node().attempts_max() == 1
     }
 
     /// Which attempt at which node run this is.
@@ -212,7 +222,9 @@ impl Attempt {
         match plan.node_type(self.task.node).behaviour() {
             Behaviour::Pure(node) => {
                 let before = self.memory.clone();
-                let ran = self.with_run(session, |run| catch_unwind(AssertUnwindSafe(|| node.run(run))));
+                let (inputs, scope) = self.input_of_pure();
+                let run = |run: &mut NodeRun<'_>| catch_unwind(AssertUnwindSafe(|| node.run(run)));
+                let ran = self.with_run(session, inputs, scope, run);
                 let mut output = ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
                 // Pure nodes run where blocking is allowed.
                 blocking(self.surroundings.services.binaries.settle(&mut output.outputs))?;
@@ -224,7 +236,9 @@ impl Attempt {
 
     /// What a node gives at once that could hold the execution up; `None` when it does.
     pub(crate) fn at_once(&mut self, node: &dyn WaitNode, session: &mut Session) -> Result<Option<Given>, NodeError> {
-        let asked = self.with_run(session, |run| catch_unwind(AssertUnwindSafe(|| node.at_once(run))));
+        let (inputs, scope) = (self.inputs.clone(), self.scope.clone());
+        let give = |run: &mut NodeRun<'_>| catch_unwind(AssertUnwindSafe(|| node.at_once(run)));
+        let asked = self.with_run(session, inputs, scope, give);
         let output = asked.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
         Ok(output.map(|output| self.in_order(output, None)))
     }
@@ -235,7 +249,9 @@ impl Attempt {
         node: &dyn WaitNode,
         session: &mut Session,
     ) -> Result<Option<NodeWait>, NodeError> {
-        let asked = self.with_run(session, |run| catch_unwind(AssertUnwindSafe(|| node.wait(run))));
+        let (inputs, scope) = (self.inputs.clone(), self.scope.clone());
+        let wait = |run: &mut NodeRun<'_>| catch_unwind(AssertUnwindSafe(|| node.wait(run)));
+        let asked = self.with_run(session, inputs, scope, wait);
         asked.unwrap_or_else(|panic| Err(broke_down(&*panic)))
     }
 
@@ -275,7 +291,7 @@ impl Attempt {
         let mut run = NodeRun {
             tenant: self.surroundings.tenant,
             node: plan.node(self.task.node),
-            inputs: &self.inputs,
+            inputs: self.inputs.clone(),
             scope: self.scope.clone(),
             memory: &mut self.memory,
             idempotency_key: &self.idempotency_key,
@@ -296,13 +312,28 @@ impl Attempt {
         self.in_order(output, memory)
     }
 
-    fn with_run<T>(&mut self, session: &mut Session, call: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
+    /// The input as a pure node gets it: for itself, where nobody needs it any more.
+    fn input_of_pure(&mut self) -> (Vec<Items>, Scope) {
+        if !self.uses_input_up() {
+            return (self.inputs.clone(), self.scope.clone());
+        }
+        self.task.inputs.clear();
+        (std::mem::take(&mut self.inputs), self.scope.take())
+    }
+
+    fn with_run<T>(
+        &mut self,
+        session: &mut Session,
+        inputs: Vec<Items>,
+        scope: Scope,
+        call: impl FnOnce(&mut NodeRun<'_>) -> T,
+    ) -> T {
         let mut expressions = SessionExpressions { session, code_limits: self.surroundings.code_limits };
         let mut run = NodeRun {
             tenant: self.surroundings.tenant,
             node: self.plan.node(self.task.node),
-            inputs: &self.inputs,
-            scope: self.scope.clone(),
+            inputs,
+            scope,
             memory: &mut self.memory,
             idempotency_key: &self.idempotency_key,
             seed: self.seed,
@@ -378,7 +409,7 @@ impl Attempt {
     }
 
     fn fill_pairs(&self, outputs: &mut [Vec<Item>]) {
-        let single_input = (self.inputs.len() == 1).then(|| self.inputs[0].len());
+        let single_input = (self.counts.len() == 1).then(|| self.counts[0]);
         let same_count = outputs.len() == 1 && single_input == Some(outputs[0].len());
         for output in outputs {
             for (index, item) in output.iter_mut().enumerate() {
@@ -398,10 +429,10 @@ impl Attempt {
         let nothing = given.outputs.first().is_none_or(|items| items.is_empty());
         if nothing && self.node().always_output_data {
             let pairs = self
-                .inputs
+                .counts
                 .iter()
                 .enumerate()
-                .flat_map(|(input, items)| (0..items.len()).map(move |item| PairedItem::of(item, input)));
+                .flat_map(|(input, count)| (0..*count).map(move |item| PairedItem::of(item, input)));
             let item = Item { paired_item: Some(PairedItem::Many(pairs.collect())), ..Item::default() };
             if given.outputs.is_empty() {
                 given.outputs.push(Items::default());

@@ -135,7 +135,12 @@ impl Worker {
             None if attempt.has_no_items() => Ok(attempt.without_items()),
             None => match plan.node_type(node_index).behaviour() {
                 Behaviour::PassThrough => Ok(attempt.pass_through()),
-                Behaviour::Pure(_) => attempt.run_pure(&mut self.session),
+                Behaviour::Pure(_) => {
+                    if attempt.uses_input_up() {
+                        self.machine.let_input_go();
+                    }
+                    attempt.run_pure(&mut self.session)
+                }
                 Behaviour::Effect(_) => return Some(self.announce(attempt, facts, number, now_ms, batch)),
                 Behaviour::Wait(wait) => match self.wait(wait, &mut attempt, &facts, now_ms, batch) {
                     Waited::Over(result) => *result,

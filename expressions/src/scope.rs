@@ -39,6 +39,23 @@ pub struct Scope {
     pub nodes: Arc<dyn NodeLookup>,
 }
 
+impl Scope {
+    /// Lets go of everything that nodes gave: expressions find no items and no other nodes any more.
+    pub fn forget_items(&mut self) {
+        self.items = Items::default();
+        self.inputs = Arc::default();
+        self.nodes = Arc::new(NoNodes);
+    }
+
+    /// All of it; what stays behind has forgotten the items.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let taken = self.clone();
+        self.forget_items();
+        taken
+    }
+}
+
 /// The node whose parameters are evaluated.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -15,7 +15,7 @@ use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, Wor
 use timeloom_postgres_testing::{Database, Server};
 use timeloom_projections::{AsOf, Cursor, ExecutionFilter, Page, PostgresPlace, ReadModelStore, ReadModels, rebuild};
 use timeloom_store::{
-    Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Metadata, Position, READ_EVENTS_MAX,
+    Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Metadata, Payload, Position, READ_EVENTS_MAX,
     RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
 };
 use timeloom_store_postgres::Address;
@@ -33,9 +33,9 @@ struct ComputedLog {
     executions: u64,
     nodes: u64,
     metadata: Arc<Metadata>,
-    node_payloads: Vec<Arc<RawValue>>,
-    completed: Arc<RawValue>,
-    failed: Arc<RawValue>,
+    node_payloads: Vec<Payload>,
+    completed: Payload,
+    failed: Payload,
 }
 
 impl ComputedLog {
@@ -90,11 +90,11 @@ impl ComputedLog {
     }
 }
 
-fn raw(text: String) -> Arc<RawValue> {
+fn raw(text: String) -> Payload {
     Arc::from(RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 
-fn start(execution: u64) -> Arc<RawValue> {
+fn start(execution: u64) -> Payload {
     let mut text = String::from(r#"{"type":"execution_started","workflow_id":""#);
     let _ = write!(text, "{}", workflow_id(execution % WORKFLOWS));
     text.push_str(r#"","workflow_revision":3,"workflow_version":1,"mode":"production","start_node":"Webhook","items":[{"json":{"id":17,"name":"Ada"}}],"seed":7,"at_ms":1700000000000}"#);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 use timeloom_domain::event::Event;
 
-use crate::envelope::RecordedEvent;
+use crate::envelope::{Payload, RecordedEvent};
 use crate::log::LogError;
 
 /// The stored form of a domain event.
@@ -19,7 +19,7 @@ pub struct Encoded {
     /// Version of its shape.
     pub event_version: u16,
     /// Its payload.
-    pub payload: Arc<RawValue>,
+    pub payload: Payload,
 }
 
 /// Writes an event down.

@@ -104,6 +104,10 @@ mod actor_text {
     }
 }
 
+/// The JSON text of an event, shared by all who have the event in hand. The text stays where it was written: it may be
+/// large, and must not be in memory twice.
+pub type Payload = Arc<Box<RawValue>>;
+
 /// An event that is not in the log yet.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
@@ -114,7 +118,7 @@ pub struct NewEvent {
     /// Version of the payload's shape.
     pub event_version: u16,
     /// The payload as JSON text.
-    pub payload: Arc<RawValue>,
+    pub payload: Payload,
     /// Why and by whom.
     pub metadata: Arc<Metadata>,
 }
@@ -135,7 +139,7 @@ pub struct RecordedEvent {
     /// Version of the payload's shape.
     pub event_version: u16,
     /// The payload as JSON text, byte for byte as it came in.
-    pub payload: Arc<RawValue>,
+    pub payload: Payload,
     /// Why and by whom.
     pub metadata: Arc<Metadata>,
     /// When the log took it, to the microsecond; strictly increasing with position.

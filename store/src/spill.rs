@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::blobs::{BLOB_THRESHOLD_BYTES, BlobHash};
-use crate::envelope::{NewEvent, RecordedEvent};
+use crate::envelope::{NewEvent, Payload, RecordedEvent};
 use crate::log::LogError;
 
 /// What a reference begins with and no other stored payload does.
@@ -42,7 +42,7 @@ pub struct PayloadReference {
 
 /// What is stored in place of the payloads of an append that are in blobs, by the index of their event.
 #[derive(Debug, Default)]
-pub struct References(HashMap<usize, Arc<RawValue>>);
+pub struct References(HashMap<usize, Payload>);
 
 impl References {
     /// The payload of the event at `index` is in a blob by now.
@@ -56,7 +56,7 @@ impl References {
     }
 
     /// The payload of the event at `index` as it is stored.
-    pub fn stored<'event>(&'event self, index: usize, event: &'event NewEvent) -> &'event Arc<RawValue> {
+    pub fn stored<'event>(&'event self, index: usize, event: &'event NewEvent) -> &'event Payload {
         self.0.get(&index).unwrap_or(&event.payload)
     }
 
@@ -104,7 +104,7 @@ impl PayloadReference {
     ///
     /// # Errors
     /// What is wrong with the content.
-    pub fn payload(self, content: Vec<u8>) -> Result<Arc<RawValue>, String> {
+    pub fn payload(self, content: Vec<u8>) -> Result<Payload, String> {
         if content.len() as u64 != self.bytes {
             return Err(format!("its payload has {} bytes, not {}", content.len(), self.bytes));
         }

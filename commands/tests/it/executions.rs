@@ -1,5 +1,6 @@
 //! Commands on executions: what they do and what they refuse.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
@@ -23,7 +24,7 @@ async fn state(world: &World, id: ExecutionId) -> Execution {
 }
 
 async fn facts(world: &World, id: ExecutionId) -> StartFacts {
-    *state(world, id).await.start.unwrap()
+    Arc::unwrap_or_clone(state(world, id).await.start.unwrap())
 }
 
 fn cancel(execution_id: ExecutionId, reason: &str) -> CancelExecution {

@@ -1,6 +1,7 @@
 //! What happens to an execution.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +20,7 @@ use crate::item::{Item, JsonObject, Outputs, Source};
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ExecutionEvent {
     /// It began. Everything that it computes follows from this event and the workflow's events.
-    ExecutionStarted(Box<StartFacts>),
+    ExecutionStarted(Arc<StartFacts>),
     /// A node that touches the outside world is due; its input is complete.
     NodeScheduled {
         /// The node run.

@@ -153,7 +153,7 @@ impl<'t> Bench<'t> {
         let mut run = NodeRun {
             tenant: TenantId(0),
             node: &self.node,
-            inputs: &self.inputs,
+            inputs: self.inputs.clone(),
             scope,
             memory: &mut self.memory,
             idempotency_key: self.idempotency_key,
@@ -187,7 +187,7 @@ impl<'t> Bench<'t> {
         let mut run = NodeRun {
             tenant: TenantId(0),
             node: &self.node,
-            inputs: &self.inputs,
+            inputs: self.inputs.clone(),
             scope,
             memory: &mut self.memory,
             idempotency_key: self.idempotency_key,

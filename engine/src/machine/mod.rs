@@ -192,6 +192,13 @@ impl Machine {
         }
     }
 
+    /// Lets go of the input of the node that is due: only its run has it then. That run must be the node's end.
+    pub(crate) fn let_input_go(&mut self) {
+        if let Some(entry) = self.due().and_then(|place| self.stack.get_mut(place)) {
+            entry.inputs.clear();
+        }
+    }
+
     /// What to do next.
     pub fn next(&self) -> Action {
         match &self.phase {

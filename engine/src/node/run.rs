@@ -23,7 +23,7 @@ pub struct NodeRun<'a> {
     /// The node as the workflow defines it.
     pub node: &'a Node,
     /// Items by input index; an input without data is an empty list.
-    pub inputs: &'a [Items],
+    pub inputs: Vec<Items>,
     /// What expressions may read.
     pub scope: Scope,
     /// Memory of this node within the execution, kept from run to run (a loop's remaining items).
@@ -109,6 +109,15 @@ impl NodeRun<'_> {
     /// Items of input `index`; empty when it has no data.
     pub fn input(&self, index: usize) -> Items {
         self.inputs.get(index).cloned().unwrap_or_default()
+    }
+
+    /// Items of input 0, to be changed where they are: those that nobody else has are not copied. The input is gone then,
+    /// from what expressions read as well, so this comes last, when nothing can fail any more.
+    pub fn take_items(&mut self) -> Vec<Item> {
+        let items = self.items();
+        self.inputs.clear();
+        self.scope.forget_items();
+        Arc::unwrap_or_clone(items)
     }
 
     /// Version of the node's type.

@@ -1,6 +1,8 @@
 //! What is told of an execution besides its row: why it stands still, what it waits for, what it answered. Read from its
 //! first event and from the newest event of a type, never from a fold of all.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -226,7 +228,7 @@ impl Source {
         let first = read.map_err(|error| fault(&error))?;
         let Some(event) = first.first() else { return Ok(None) };
         Ok(match decoded(context, event)? {
-            Facts::ExecutionStarted(start) => Some((self.id, *start)),
+            Facts::ExecutionStarted(start) => Some((self.id, Arc::unwrap_or_clone(start))),
             Facts::ExecutionRetried(retry) => Some((self.id, retry.start)),
             Facts::ExecutionContinued(continuation) => Some((continuation.root, continuation.start)),
             _ => None,

@@ -4,6 +4,8 @@
 //! fixed by its first retry: those that were unresolved right before it. So a call that is sent again is about the same
 //! ones, and retries none twice, however many of them it had done.
 
+use std::sync::Arc;
+
 use async_graphql::{InputObject, Object, Result, SimpleObject};
 use futures::{StreamExt as _, stream};
 use timeloom_commands::{CommandContext, CommandError, Outcome, Refusal, RetryExecution};
@@ -191,7 +193,7 @@ impl Call<'_> {
         let read = self.state.log().read_stream(&stream, Revision::default(), Direction::Forward, 1).await;
         let Some(event) = read.map_err(|error| fault(&error))?.into_iter().next() else { return Ok(None) };
         let start = match codec::decode::<Facts>(&event).map_err(|error| fault(&error))? {
-            Facts::ExecutionStarted(start) => *start,
+            Facts::ExecutionStarted(start) => Arc::unwrap_or_clone(start),
             Facts::ExecutionRetried(retry) => retry.start,
             _ => return Ok(None),
         };

@@ -19,8 +19,8 @@ use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, ServerOptions, WebhookOptions, Wiring, server};
 use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
 use timeloom_store::{
-    Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Position, StreamKey, SubscriptionMessage,
-    SystemClock, TenantScope, codec,
+    Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Payload, Position, StreamKey,
+    SubscriptionMessage, SystemClock, TenantScope, codec,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -229,7 +229,7 @@ pub(crate) fn text(value: &Value) -> String {
 }
 
 pub(crate) fn started(workflow_id: &str) -> ExecutionEvent {
-    ExecutionEvent::ExecutionStarted(Box::new(StartFacts {
+    ExecutionEvent::ExecutionStarted(Arc::new(StartFacts {
         workflow_id: WorkflowId(workflow_id.parse().unwrap()),
         workflow_revision: 1,
         workflow_version: None,
@@ -278,11 +278,11 @@ pub(crate) async fn append(log: &MemoryLog, stream: &StreamKey, events: Vec<Exec
 
 /// Appends one event, whatever it is.
 pub(crate) async fn append_raw(log: &MemoryLog, stream: &StreamKey, event_type: &str, version: u16, payload: &str) {
-    let payload: Arc<RawValue> = Arc::from(RawValue::from_string(payload.to_owned()).unwrap());
+    let payload = Payload::from(RawValue::from_string(payload.to_owned()).unwrap());
     append_all(log, stream, vec![(Arc::from(event_type), version, payload)]).await;
 }
 
-async fn append_all(log: &MemoryLog, stream: &StreamKey, events: Vec<(Arc<str>, u16, Arc<RawValue>)>) -> Position {
+async fn append_all(log: &MemoryLog, stream: &StreamKey, events: Vec<(Arc<str>, u16, Payload)>) -> Position {
     let command_id = CommandId(SystemIds.uuid());
     let metadata = Arc::new(Metadata {
         actor: Actor::System("engine".to_owned()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use timeloom_store::spill::{PayloadReference, References, is_reference, spills};
-use timeloom_store::{BlobError, BlobStore, LogError, NewEvent, Position, RecordedEvent};
+use timeloom_store::{BlobError, BlobStore, LogError, NewEvent, Payload, Position, RecordedEvent};
 
 use crate::blobs::PostgresBlobs;
 
@@ -35,7 +35,7 @@ pub(crate) async fn restore(
     Ok(events)
 }
 
-async fn content(blobs: &PostgresBlobs, position: Position, stored: &RawValue) -> Result<Arc<RawValue>, LogError> {
+async fn content(blobs: &PostgresBlobs, position: Position, stored: &RawValue) -> Result<Payload, LogError> {
     let corrupt = |detail: String| LogError::Corrupt { position, detail };
     let reference = PayloadReference::read(stored).map_err(corrupt)?;
     let bytes = blobs.get(reference.hash).await.map_err(|error| match error {

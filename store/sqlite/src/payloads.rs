@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use timeloom_store::spill::{PayloadReference, References, is_reference, spills};
-use timeloom_store::{BlobError, LogError, NewEvent, Position, RecordedEvent};
+use timeloom_store::{BlobError, LogError, NewEvent, Payload, Position, RecordedEvent};
 
 use crate::blobs::BlobFiles;
 
@@ -39,7 +39,7 @@ pub(crate) fn restore(
     Ok(events)
 }
 
-fn content(blobs: &BlobFiles, position: Position, stored: &RawValue) -> Result<Arc<RawValue>, LogError> {
+fn content(blobs: &BlobFiles, position: Position, stored: &RawValue) -> Result<Payload, LogError> {
     let corrupt = |detail: String| LogError::Corrupt { position, detail };
     let reference = PayloadReference::read(stored).map_err(corrupt)?;
     let bytes = blobs.get(reference.hash).map_err(|error| match error {

@@ -8,7 +8,7 @@ use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use uuid::Uuid;
 
 use crate::codec::encode;
-use crate::envelope::{Metadata, NewEvent, Revision, StreamKey};
+use crate::envelope::{Metadata, NewEvent, Payload, Revision, StreamKey};
 use crate::log::{Append, EventLog, Expected};
 
 /// Bytes of a payload where its content does not matter.
@@ -28,7 +28,7 @@ pub struct Maker {
     revision: u64,
     stream: StreamKey,
     event_type: Arc<str>,
-    payload: Arc<RawValue>,
+    payload: Payload,
 }
 
 /// Ids as a server makes them: the time in front, then chance.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use uuid::Uuid;
 
-use crate::envelope::{Metadata, NewEvent, Position, RecordedEvent, StreamKey};
+use crate::envelope::{Metadata, NewEvent, Payload, Position, RecordedEvent, StreamKey};
 use crate::log::{
     Append, Appended, Direction, EventLog, Expected, Filter, READ_EVENTS_MAX, Subscription, SubscriptionMessage,
     TenantScope,
@@ -28,7 +28,7 @@ pub(super) fn stream(id: &str) -> StreamKey {
     StreamKey::new(TENANT, "order", id)
 }
 
-pub(super) fn raw(json: &str) -> Arc<RawValue> {
+pub(super) fn raw(json: &str) -> Payload {
     Arc::from(RawValue::from_string(json.to_owned()).unwrap())
 }
 

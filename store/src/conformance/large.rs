@@ -7,15 +7,15 @@ use serde_json::value::RawValue;
 use super::Fresh;
 use super::fixtures::{add, append_to, everything, next_event, raw, stream};
 use crate::blobs::BLOB_THRESHOLD_BYTES;
-use crate::envelope::{NewEvent, Position, RecordedEvent, Revision};
+use crate::envelope::{NewEvent, Payload, Position, RecordedEvent, Revision};
 use crate::log::{APPEND_SPILLED_BYTES_MAX, Append, AppendError, Direction, Expected, Filter, TenantScope};
 
 /// A payload of exactly `bytes` bytes that no other call gives.
-fn payload_of(bytes: usize, letter: char) -> Arc<RawValue> {
+fn payload_of(bytes: usize, letter: char) -> Payload {
     raw(&format!("\"{}\"", letter.to_string().repeat(bytes - 2)))
 }
 
-fn append_of(id: &str, payloads: &[Arc<RawValue>]) -> Append {
+fn append_of(id: &str, payloads: &[Payload]) -> Append {
     let mut append = append_to(&stream(id), Expected::Any, payloads.len());
     for (event, payload) in append.events.iter_mut().zip(payloads) {
         event.payload = Arc::clone(payload);

@@ -14,7 +14,8 @@ const WAIT_MS: u32 = 60_000;
 /// What a server may take for these runs, in MiB. The same runs are measured by `make bench`.
 const MEMORY_MIB_MAX: u64 = 300;
 
-/// A file service: gives a large file for any GET, and says how long the body of any POST was.
+/// A file service: gives a large file for any GET, JSON as large for one of `/small` or `/one`, and says how long the body of
+/// any POST was.
 struct FileService {
     address: String,
     _serving: JoinSet<()>,
@@ -44,6 +45,10 @@ async fn answer(mut stream: TcpStream) {
         head.push(byte[0]);
     }
     let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    if head.starts_with("get /small") || head.starts_with("get /one") {
+        let body = if head.starts_with("get /one") { items(1, FILE_BYTES) } else { items(FILE_BYTES / 1_000, 1_000) };
+        return give_json(&mut stream, &body).await;
+    }
     if head.starts_with("get") {
         let answer = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/pdf\r\ncontent-length: {FILE_BYTES}\r\nconnection: close\r\n\r\n"
@@ -59,12 +64,23 @@ async fn answer(mut stream: TcpStream) {
     while received < told {
         received += stream.read(&mut buffer).await.unwrap();
     }
-    let body = json!({ "received": received }).to_string();
+    give_json(&mut stream, &json!({ "received": received })).await;
+}
+
+async fn give_json(stream: &mut TcpStream, body: &Value) {
+    let body = body.to_string();
     let length = body.len();
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
     );
-    stream.write_all(answer.as_bytes()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+}
+
+/// So many items, each of about so many bytes.
+fn items(count: usize, bytes: usize) -> Value {
+    let note = "x".repeat(bytes - 60);
+    (0..count).map(|id| json!({ "id": id, "n": id % 97, "note": note, "tag": "a" })).collect()
 }
 
 /// A piece of the file, unlike its neighbours.
@@ -154,4 +170,38 @@ async fn a_run_of_many_items_completes_and_late_nodes_reach_early_ones() {
     let peak = peak_mib(&server);
     assert!(peak < MEMORY_MIB_MAX, "the server took {peak} MiB");
     server.stop();
+}
+
+/// Gets JSON, changes every item three times and fails when any of them is not what it should be; says what that took.
+async fn peak_of_steps_over(path: &str) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    let files = FileService::start().await;
+    let server = Server::start(folder.path(), &["--allow-private-hosts", &files.address]);
+    let mut nodes = vec![request("Get", json!({ "url": format!("http://{}{path}", files.address) }))];
+    nodes.extend((1..=3).map(|step| set(&format!("Step {step}"), &format!("s{step}"), "={{ $json.id + 1 }}")));
+    let is_wrong = "={{ $json.s3 !== $json.id + 1 || $json.s1 !== $json.s3 || $json.note.length < 900 }}";
+    let condition = json!({ "leftValue": is_wrong, "operator": { "type": "boolean", "operation": "true" } });
+    let conditions = json!({ "conditions": [condition], "combinator": "and", "options": {} });
+    nodes.push(json!({ "name": "Wrong", "type": "n8n-nodes-base.filter", "typeVersion": 2.2,
+        "parameters": { "conditions": conditions, "options": {} } }));
+    nodes.push(json!({ "name": "Fail", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1,
+        "parameters": { "errorMessage": "an item is wrong" } }));
+    let workflow = server.import(&chain("Large", &nodes)).await;
+    let ended = start_and_wait(&server, &workflow).await;
+    assert_eq!(ended["status"], "COMPLETED", "{ended}");
+    let peak = peak_mib(&server);
+    server.stop();
+    peak
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_json_in_many_small_items_is_changed_within_the_bound() {
+    let peak = peak_of_steps_over("/small").await;
+    assert!(peak < MEMORY_MIB_MAX, "the server took {peak} MiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_json_in_one_item_is_changed_within_the_bound() {
+    let peak = peak_of_steps_over("/one").await;
+    assert!(peak < MEMORY_MIB_MAX, "the server took {peak} MiB");
 }

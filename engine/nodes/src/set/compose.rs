@@ -50,15 +50,16 @@ fn names(list: &str) -> Vec<String> {
 }
 
 /// The item that the node gives for input item `index`.
-pub(super) fn item(input: &Item, index: usize, fields: JsonObject, choice: &Choice) -> Item {
+pub(super) fn item(input: Item, index: usize, fields: JsonObject, choice: &Choice) -> Item {
     let mut json = match &choice.keep {
-        Keep::All => input.json.clone(),
+        Keep::All => input.json,
         Keep::Nothing => SharedObject::default(),
         Keep::Selected(names) => selected(&input.json, names, choice.dots).into(),
         Keep::Except(names) => {
-            let mut kept = input.json.clone();
-            for name in names {
-                values::unset(&mut kept, &key(&input.json, name), choice.dots);
+            let mut kept = input.json;
+            let keys: Vec<String> = names.iter().map(|name| key(&kept, name)).collect();
+            for key in &keys {
+                values::unset(&mut kept, key, choice.dots);
             }
             kept
         }
@@ -69,7 +70,7 @@ pub(super) fn item(input: &Item, index: usize, fields: JsonObject, choice: &Choi
     }
     let mut made = Item::new(json).paired_with(index);
     if choice.keep_binary {
-        made.binary.clone_from(&input.binary);
+        made.binary = input.binary;
     }
     made
 }
@@ -78,10 +79,13 @@ pub(super) fn item(input: &Item, index: usize, fields: JsonObject, choice: &Choi
 fn selected(json: &JsonObject, names: &[String], dots: bool) -> JsonObject {
     let mut kept = JsonObject::new();
     for name in names {
-        let Some(value) = values::get(json, &key(json, name), dots) else { continue };
+        let value = values::get(json, &key(json, name), dots);
         let last = if dots { name.rsplit('.').next().unwrap_or(name) } else { name };
         let last = key(&kept, last);
-        values::set(&mut kept, &last, value.clone(), dots);
+        match value {
+            Some(value) => values::set(&mut kept, &last, value.clone(), dots),
+            None => values::set_nothing(&mut kept, &last, dots),
+        }
     }
     kept
 }

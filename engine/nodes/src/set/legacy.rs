@@ -11,20 +11,21 @@ const KINDS: [&str; 3] = ["boolean", "number", "string"];
 
 /// The items that the node gives.
 pub(super) fn run(run: &mut NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
-    let items = run.items();
     let version = run.version();
     let written = run.raw_parameter("values").cloned();
     let new_values = run.parameter_for_items("values");
     let only_set = run.parameter_for_items("keepOnlySet");
     let dots = run.parameter_for_items("options.dotNotation");
-    let mut output = Vec::with_capacity(items.len());
-    for (index, (((item, new_values), only_set), dots)) in
-        items.iter().zip(new_values).zip(only_set).zip(dots).enumerate()
-    {
+    let plans = new_values.into_iter().zip(only_set).zip(dots).map(|((new_values, only_set), dots)| {
         let only_set = only_set?.is_some_and(|only| only == Value::Bool(true));
-        let mut made = if only_set { Item::new(JsonObject::new()) } else { item.clone() };
         let dots = dots? != Some(Value::Bool(false));
-        if let Some(new_values) = new_values? {
+        Ok((new_values?, only_set, dots))
+    });
+    let plans: Vec<_> = plans.collect::<Result<_, NodeError>>()?;
+    let mut output = Vec::with_capacity(plans.len());
+    for (index, (item, (new_values, only_set, dots))) in run.take_items().into_iter().zip(plans).enumerate() {
+        let mut made = if only_set { Item::new(JsonObject::new()) } else { item };
+        if let Some(new_values) = new_values {
             set_all(&mut made.json, &new_values, written.as_ref(), dots, version);
         }
         output.push(made.paired_with(index));
@@ -49,9 +50,7 @@ fn set_all(json: &mut JsonObject, new_values: &Value, written: Option<&Value>, d
                     let truth = value.as_ref().is_some_and(values::truthy);
                     values::set(json, &name, Value::Bool(truth), dots);
                 }
-                (_, None) => {
-                    values::unset(json, &name, dots);
-                }
+                (_, None) => values::set_nothing(json, &name, dots),
                 (kind, Some(value)) => values::set(json, &name, converted(kind, value, version), dots),
             }
         }

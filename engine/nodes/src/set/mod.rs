@@ -65,16 +65,21 @@ impl PureNode for Set {
         }
         let is_raw = run.raw_parameter("mode").and_then(Value::as_str) == Some("raw");
         let fields = if is_raw { raw::fields(run) } else { manual::fields(run) };
-        let items = run.items();
         let copies = copies(run)?;
+        let plans = fields.into_iter().zip(compose::choices(run)).map(|(fields, choice)| Ok((fields?, choice?)));
+        let mut plans: Vec<Result<_, NodeError>> = plans.collect();
+        if !run.continues_on_fail()
+            && let Some(index) = plans.iter().position(Result::is_err)
+            && let Err(error) = plans.swap_remove(index)
+        {
+            return Err(error.at_item(index));
+        }
+        let items = run.take_items();
         let mut output = Vec::with_capacity(items.len() * copies);
-        let choices = compose::choices(run);
-        for (index, ((item, fields), choice)) in items.iter().zip(fields).zip(choices).enumerate() {
-            let made = fields.and_then(|fields| Ok(compose::item(item, index, fields, &choice?)));
-            let made = match made {
-                Ok(made) => made,
-                Err(error) if run.continues_on_fail() => run.failed_item(index, &error),
-                Err(error) => return Err(error.at_item(index)),
+        for (index, (item, plan)) in items.into_iter().zip(plans).enumerate() {
+            let made = match plan {
+                Ok((fields, choice)) => compose::item(item, index, fields, &choice),
+                Err(error) => run.failed_item(index, &error),
             };
             output.extend(std::iter::repeat_n(made, copies));
         }

@@ -20,8 +20,8 @@ use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use timeloom_postgres_testing::Database;
 use timeloom_store::conformance::{FRESH_SNAPSHOTS_BYTES, Fresh, FreshSnapshots};
 use timeloom_store::{
-    Append, BlobStore, Direction, EventLog, Expected, Filter, Metadata, NewEvent, Position, RecordedEvent, StreamKey,
-    SystemClock, TenantScope, event_log_conformance, snapshot_store_conformance,
+    Append, BlobStore, Direction, EventLog, Expected, Filter, Metadata, NewEvent, Payload, Position, RecordedEvent,
+    StreamKey, SystemClock, TenantScope, event_log_conformance, snapshot_store_conformance,
 };
 use timeloom_store_postgres::{Address, OpenError, PostgresBlobs, PostgresLog, PostgresOptions};
 use uuid::Uuid;
@@ -73,7 +73,7 @@ fn append(id: &str, first_id: u128, count: u128, payload: &str) -> Append {
         causation_id: None,
         correlation_id: None,
     });
-    let payload: Arc<RawValue> = Arc::from(RawValue::from_string(payload.to_owned()).unwrap());
+    let payload = Payload::from(RawValue::from_string(payload.to_owned()).unwrap());
     let event = |number: u128| NewEvent {
         id: EventId(Uuid::from_u128(first_id + 1 + number)),
         event_type: "Happened".into(),

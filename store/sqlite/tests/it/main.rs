@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
 use timeloom_store::conformance::Fresh;
 use timeloom_store::{
-    Append, BlobStore, EventLog, Expected, Metadata, NewEvent, StreamKey, SystemClock, event_log_conformance,
+    Append, BlobStore, EventLog, Expected, Metadata, NewEvent, Payload, StreamKey, SystemClock, event_log_conformance,
 };
 use timeloom_store_sqlite::{SqliteBlobs, SqliteLog, SqliteOptions};
 use uuid::Uuid;
@@ -67,7 +67,7 @@ fn append(id: &str, first_id: u128, count: u128, payload: &str) -> Append {
         causation_id: None,
         correlation_id: None,
     });
-    let payload: Arc<RawValue> = Arc::from(RawValue::from_string(payload.to_owned()).unwrap());
+    let payload = Payload::from(RawValue::from_string(payload.to_owned()).unwrap());
     let event = |number: u128| NewEvent {
         id: EventId(Uuid::from_u128(first_id + 1 + number)),
         event_type: "Happened".into(),

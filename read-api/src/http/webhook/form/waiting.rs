@@ -92,7 +92,7 @@ struct Address {
 struct Seen {
     link: ExecutionId,
     found: Arc<StreamState<Execution>>,
-    start: Box<StartFacts>,
+    start: Arc<StartFacts>,
     workflow: Workflow,
 }
 
