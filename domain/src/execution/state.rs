@@ -287,7 +287,7 @@ impl Execution {
 }
 
 impl Aggregate for Execution {
-    const FOLD_VERSION: u32 = 2;
+    const FOLD_VERSION: u32 = 3;
 
     type Event = ExecutionEvent;
     type Command = ExecutionCommand;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{
     Breakpoint as DomainBreakpoint, ExecutionEvent as Facts, PauseReason, Response as DomainResponse, ResponseBody,
-    StartFacts,
+    ResumeKind, StartFacts,
 };
 use timeloom_domain::ids::ExecutionId;
 use timeloom_projections::{AsOf, SavedFact as SavedFactRow};
@@ -138,7 +138,11 @@ impl Wait {
         let Some((root, start)) = self.source.start(context).await? else { return Ok(None) };
         let suffix = rule.suffix.map(|suffix| format!("/{suffix}")).unwrap_or_default();
         let base = &state(context)?.webhooks().public_url;
-        Ok(Some(format!("{base}{}{suffix}", start.resume_path(root))))
+        let path = match rule.kind {
+            ResumeKind::Webhook => start.resume_path(root),
+            ResumeKind::Form => start.form_path(root),
+        };
+        Ok(Some(format!("{base}{path}{suffix}")))
     }
 }
 
@@ -153,6 +157,8 @@ pub(crate) enum BodyKind {
     Text,
     /// Bytes.
     Binary,
+    /// The last page of a form.
+    Page,
 }
 
 /// A header of an answer.
@@ -256,6 +262,9 @@ fn answered(node: Option<String>, response: DomainResponse, at_ms: i64) -> Resul
         ResponseBody::Empty => (BodyKind::Empty, None),
         ResponseBody::Json { value } => (BodyKind::Json, Some(value)),
         ResponseBody::Text { text } => (BodyKind::Text, Some(Value::String(text))),
+        ResponseBody::Page { page } => {
+            (BodyKind::Page, Some(serde_json::to_value(page).map_err(|error| fault(&error))?))
+        }
         ResponseBody::Binary { binary } => {
             (BodyKind::Binary, Some(serde_json::to_value(binary).map_err(|error| fault(&error))?))
         }

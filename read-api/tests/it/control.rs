@@ -124,7 +124,7 @@ async fn a_wait_is_told_with_its_address_and_ended_by_a_person() {
     let (workflow, _) = server.import("Flow").await;
     let id = SystemIds.uuid().to_string();
     let run = NodeFacts { node: "Fill".to_owned(), run_index: 0, execution_index: 1, sources: Vec::new() };
-    let resume = ResumeRule { kind: ResumeKind::Webhook, method: None, suffix: Some("sign".to_owned()) };
+    let resume = ResumeRule { kind: ResumeKind::Webhook, method: None, suffix: Some("sign".to_owned()), form: None };
     let waiting = ExecutionEvent::ExecutionWaiting {
         node: "Fill".to_owned(),
         until_ms: Some(1_700_000_000_000),
