@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::Fresh;
 use super::fixtures::{add, append_to, everything, next_event, raw, stream};
 use crate::blobs::BLOB_THRESHOLD_BYTES;
