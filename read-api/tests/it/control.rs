@@ -1,6 +1,7 @@
 //! Executions under control: what holds them up, what ends a wait, and what is done about failures.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use timeloom_commands::{Ids as _, SystemIds};
@@ -42,9 +43,10 @@ fn stream(id: &str) -> StreamKey {
 /// A run of version 1 of the workflow that a call started.
 fn called(workflow_id: &str) -> ExecutionEvent {
     let ExecutionEvent::ExecutionStarted(mut facts) = started(workflow_id) else { unreachable!() };
-    facts.mode = ExecutionMode::Production;
-    facts.workflow_version = Some(1);
-    facts.trigger = Some(webhook());
+    let own = Arc::make_mut(&mut facts);
+    own.mode = ExecutionMode::Production;
+    own.workflow_version = Some(1);
+    own.trigger = Some(webhook());
     ExecutionEvent::ExecutionStarted(facts)
 }
 
@@ -311,7 +313,8 @@ async fn what_failed_as_a_part_of_a_failed_execution_runs_again_with_that_one_al
     let part = SystemIds.uuid().to_string();
     let ExecutionEvent::ExecutionStarted(mut facts) = called(&workflow) else { unreachable!() };
     let execution = ExecutionId(caller.parse().unwrap());
-    facts.trigger = Some(TriggerFacts::SubWorkflow { execution, node: "Fill".to_owned(), depth: 1 });
+    Arc::make_mut(&mut facts).trigger =
+        Some(TriggerFacts::SubWorkflow { execution, node: "Fill".to_owned(), depth: 1 });
     append(&server.log, &stream(&part), vec![ExecutionEvent::ExecutionStarted(facts), failed_at("Fill")]).await;
     let answer = redrive(&server, json!({ "commandId": unknown_id() })).await;
     assert_eq!((&answer["retriedCount"], &answer["refusedCount"]), (&json!(1), &json!(1)), "{answer}");
