@@ -11,7 +11,7 @@ ifneq ($(wildcard ../shared/n8n),)
 export TIMELOOM_CONFORMANCE ?= $(abspath ../shared/n8n)
 endif
 
-.PHONY: help setup parts build run test bench fuzz fmt lint clean
+.PHONY: help setup parts build run test bench bench-peers fuzz fmt lint clean
 
 help:
 	@echo "make help    this list"
@@ -20,6 +20,7 @@ help:
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
 	@echo "make bench   measure: appends, latency, replay, hot streams, lists, expressions, executions and webhooks over HTTP, start-up, memory"
+	@echo "make bench-peers  the same work on other workflow engines, side by side (PEERS=…, WORK=…, see docs/performance.md)"
 	@echo "make fuzz    look for files and expressions that break the program down: TARGET=import or expression, SECONDS=60"
 	@echo "make fmt     format the Rust code"
 	@echo "make lint    check format and lints"
@@ -47,12 +48,15 @@ test: setup lint
 	$(CARGO) nextest run --workspace
 
 bench: parts
-	$(CARGO) bench --package timeloom-store-sqlite --bench append --bench latency --bench replay
+	$(CARGO) bench --package timeloom-store-sqlite --bench append --bench latency --bench replay --bench size
 	$(CARGO) bench --package timeloom-store-postgres --bench append --bench latency --bench replay
 	$(CARGO) bench --package timeloom-commands --bench hot
 	$(CARGO) bench --package timeloom-projections --bench list --bench replay
 	$(CARGO) bench --package timeloom-expressions --features testing --bench native
 	$(CARGO) bench --package timeloom-tests --bench executions --bench memory --bench webhooks
+
+bench-peers: build
+	tests/benches/peers/run.sh
 
 fuzz:
 	scripts/fuzz.sh $(TARGET) $(SECONDS)

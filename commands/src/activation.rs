@@ -5,11 +5,12 @@
 //! [`crate::directory::Routes`], the same in every process.
 
 use timeloom_domain::catalogue::{NodeCatalogue, NodeRole};
-use timeloom_domain::definition::{Problem, WorkflowDefinition};
+use timeloom_domain::definition::{Node, Problem, WorkflowDefinition};
+use timeloom_domain::form::FORM_TYPE;
 use timeloom_domain::ids::{TenantId, WorkflowId};
 
 use crate::Refusal;
-use crate::directory::{Listing, TriggerKind, WebhookAddress, WorkflowFacts};
+use crate::directory::{Listing, Routes, TriggerKind, WebhookAddress, WorkflowFacts};
 
 /// The node type that answers for a webhook.
 const RESPOND_TYPE: &str = "n8n-nodes-base.respondToWebhook";
@@ -34,7 +35,9 @@ impl Activation<'_> {
             let message = "nothing starts this workflow: add a trigger, such as a Webhook or a Schedule Trigger";
             problems.push(Problem { node: None, field: "nodes".to_owned(), message: message.to_owned() });
         }
-        self.check_webhooks(&mut problems);
+        self.check_webhooks(TriggerKind::Webhook, self.listing.routes(), &mut problems);
+        self.check_webhooks(TriggerKind::Form, self.listing.form_routes(), &mut problems);
+        self.check_pages(&mut problems);
         let enabled = self.definition.nodes.iter().filter(|node| !node.disabled);
         problems.extend(enabled.flat_map(|node| self.catalogue.problems(node)));
         if problems.is_empty() {
@@ -50,10 +53,28 @@ impl Activation<'_> {
         enabled.any(|node| self.catalogue.role(node) == NodeRole::Trigger)
     }
 
-    fn check_webhooks(&self, problems: &mut Vec<Problem>) {
+    /// A further page of a form is shown to whoever sent the first.
+    fn check_pages(&self, problems: &mut Vec<Problem>) {
+        let enabled = |node: &&Node| !node.disabled;
+        let nodes = || self.definition.nodes.iter().filter(enabled);
+        if nodes().any(|node| TriggerKind::of(&node.node_type) == Some(TriggerKind::Form)) {
+            return;
+        }
+        for node in nodes().filter(|node| node.node_type == FORM_TYPE) {
+            let message = "it shows a further page of a form and no form starts this workflow: add a Form Trigger, or use \
+                           a Wait node that resumes on a form";
+            problems.push(Problem {
+                node: Some(node.name.clone()),
+                field: "type".to_owned(),
+                message: message.to_owned(),
+            });
+        }
+    }
+
+    fn check_webhooks(&self, kind: TriggerKind, routes: &Routes, problems: &mut Vec<Problem>) {
         let facts = WorkflowFacts::of(self.definition);
         let mut own: Vec<(&str, WebhookAddress)> = Vec::new();
-        for node in facts.of_kind(TriggerKind::Webhook) {
+        for node in facts.of_kind(kind) {
             let mut tell = |field: &str, message: String| {
                 problems.push(Problem { node: Some(node.name.clone()), field: field.to_owned(), message });
             };
@@ -73,7 +94,7 @@ impl Activation<'_> {
             if let Some((other, method)) = own.iter().find_map(|(name, known)| Some((name, known.shared(&address)?))) {
                 tell("parameters.path", format!("node '{other}' listens at {method} {} too", address.path));
             }
-            if let Some((route, method)) = self.listing.routes().holder(self.tenant, self.workflow_id, &address) {
+            if let Some((route, method)) = routes.holder(self.tenant, self.workflow_id, &address) {
                 let (name, id) = (&route.workflow.draft.name, route.workflow.id);
                 let message = format!(
                     "the active workflow '{name}' ({id}) listens at {method} {} already: change the path, or deactivate that one",
@@ -86,15 +107,16 @@ impl Activation<'_> {
     }
 }
 
-/// Refuses to listen for a call to a draft that has no webhook.
+/// Refuses to listen for a call to a draft that has no webhook and no form.
 ///
 /// # Errors
 /// A refusal that says what to add.
 pub(crate) fn check_listening(draft: &WorkflowDefinition) -> Result<(), Refusal> {
     let facts = WorkflowFacts::of(draft);
-    let mut webhooks = facts.of_kind(TriggerKind::Webhook).peekable();
+    let webhooks = facts.of_kind(TriggerKind::Webhook);
+    let mut webhooks = webhooks.chain(facts.of_kind(TriggerKind::Form)).peekable();
     if webhooks.peek().is_none() {
-        let message = "the draft has no enabled Webhook node: add one, or run the workflow by hand";
+        let message = "the draft has no enabled Webhook or Form Trigger node: add one, or run the workflow by hand";
         return Err(Refusal::new("NO_WEBHOOK", message));
     }
     for node in webhooks {

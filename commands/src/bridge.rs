@@ -96,7 +96,7 @@ pub(crate) enum Base<A> {
     /// As the log has it.
     Current,
     /// As the caller knows it: what the command was decided on the first time, or as much of it as it needs.
-    Known(StreamState<A>),
+    Known(Arc<StreamState<A>>),
 }
 
 /// The framework's store for one command on one stream.
@@ -185,7 +185,7 @@ where
     async fn load_aggregate(&self, _aggregate_id: &str) -> Result<Loaded<A>, AggregateError<A::Refusal>> {
         let mut folded = match self.base {
             Base::New => Folded::default(),
-            Base::Known(state) => Folded::from(state.clone()),
+            Base::Known(state) => Folded::from(Arc::clone(state)),
             Base::Current => {
                 let own = Some(self.store.context.command_id);
                 let found = self.store.states.load::<A>(&self.store.stream, own).await;
@@ -194,7 +194,7 @@ where
                 found.folded
             }
         };
-        let aggregate = Es(std::mem::take(&mut folded.state.aggregate));
+        let aggregate = Es(folded.take_aggregate());
         Ok(Loaded { aggregate, folded })
     }
 
@@ -216,7 +216,7 @@ where
         self.fill(|slot| slot.outcome = Some(Outcome { value: (), position, revision, repeated }));
         if matches!(self.base, Base::Current) && !repeated {
             // The framework folded the new events in when they were decided on.
-            folded.state.aggregate = aggregate;
+            folded.put_aggregate(aggregate);
             self.store.states.appended(&self.store.stream, folded, &appended.events);
         }
         let id = self.store.stream.id.to_string();

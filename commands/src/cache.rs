@@ -5,7 +5,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use timeloom_store::{Revision, StreamKey};
+use timeloom_store::{Position, Revision, StreamKey};
 
 /// A bounded cache of folded states of any aggregate: the one that was used least recently makes room.
 pub(crate) struct StateCache {
@@ -26,6 +26,8 @@ struct Kept {
 struct Entry {
     state: Arc<dyn Any + Send + Sync>,
     revision: Revision,
+    /// Up to where the log was looked through for what came after.
+    looked_at: Position,
     bytes: usize,
     used: u64,
 }
@@ -45,8 +47,8 @@ impl StateCache {
         Self { kept: Mutex::default(), states_max, bytes_max }
     }
 
-    /// The state as it was last seen.
-    pub(crate) fn get<S: Send + Sync + 'static>(&self, stream: &StreamKey) -> Option<Arc<S>> {
+    /// The state as it was last seen, and up to where the log was looked through then.
+    pub(crate) fn get<S: Send + Sync + 'static>(&self, stream: &StreamKey) -> Option<(Arc<S>, Position)> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = &mut *kept;
         let entry = kept.entries.get_mut(stream)?;
@@ -54,14 +56,22 @@ impl StateCache {
         kept.by_use.remove(&entry.used);
         kept.by_use.insert(kept.uses, stream.clone());
         entry.used = kept.uses;
-        Arc::downcast(Arc::clone(&entry.state)).ok()
+        Some((Arc::downcast(Arc::clone(&entry.state)).ok()?, entry.looked_at))
+    }
+
+    /// Takes down that a kept state is still the newest up to a position.
+    pub(crate) fn looked(&self, stream: &StreamKey, revision: Revision, at: Position) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = kept.entries.get_mut(stream).filter(|entry| entry.revision == revision) {
+            entry.looked_at = entry.looked_at.max(at);
+        }
     }
 
     /// Keeps a state of `bytes`, unless a newer one is there. One that is larger than all others may be is not kept.
     pub(crate) fn put<S: Send + Sync + 'static>(
         &self,
         stream: &StreamKey,
-        revision: Revision,
+        (revision, looked_at): (Revision, Position),
         state: Arc<S>,
         bytes: usize,
     ) {
@@ -76,7 +86,7 @@ impl StateCache {
         kept.uses += 1;
         let used = kept.uses;
         kept.by_use.insert(used, stream.clone());
-        kept.entries.insert(stream.clone(), Entry { state, revision, bytes, used });
+        kept.entries.insert(stream.clone(), Entry { state, revision, looked_at, bytes, used });
         kept.bytes += bytes;
         while kept.entries.len() > self.states_max || kept.bytes > self.bytes_max {
             let Some((_, oldest)) = kept.by_use.pop_first() else { break };
@@ -96,11 +106,11 @@ mod tests {
     }
 
     fn put(cache: &StateCache, id: &str, revision: u64, bytes: usize) {
-        cache.put(&stream(id), Revision(revision), Arc::new(format!("{id}{revision}")), bytes);
+        cache.put(&stream(id), (Revision(revision), Position(revision)), Arc::new(format!("{id}{revision}")), bytes);
     }
 
     fn get(cache: &StateCache, id: &str) -> Option<String> {
-        cache.get::<String>(&stream(id)).map(|state| state.to_string())
+        cache.get::<String>(&stream(id)).map(|(state, _)| state.to_string())
     }
 
     #[test]
@@ -137,5 +147,18 @@ mod tests {
         put(&cache, "a", 4, 1);
         assert_eq!(get(&cache, "a").as_deref(), Some("a5"));
         assert!(cache.get::<u32>(&stream("a")).is_none());
+    }
+
+    #[test]
+    fn what_was_looked_through_counts_for_the_state_that_was_seen() {
+        let looked_at = |cache: &StateCache| cache.get::<String>(&stream("a")).map(|(_, at)| at.0);
+        let cache = StateCache::new(100, 100);
+        put(&cache, "a", 5, 1);
+        cache.looked(&stream("a"), Revision(5), Position(9));
+        cache.looked(&stream("a"), Revision(5), Position(7));
+        assert_eq!(looked_at(&cache), Some(9));
+        put(&cache, "a", 6, 1);
+        cache.looked(&stream("a"), Revision(5), Position(12));
+        assert_eq!(looked_at(&cache), Some(6), "a newer state was not looked after");
     }
 }

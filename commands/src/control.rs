@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use timeloom_domain::definition::WorkflowDefinition;
 use timeloom_domain::execution::{
     Breakpoint, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionRefusal, ExecutionStatus,
@@ -195,10 +197,13 @@ impl Commands {
     ) -> Result<Outcome<ExecutionId>, CommandError> {
         // The items for the start node are in the first link alone.
         let first = match ended.continued_from {
-            Some(place) => self.load::<Execution>(&self.stream::<ExecutionEvent>(context, place.root)).await?.aggregate,
-            None => ended.clone(),
+            Some(place) => {
+                let first = self.load::<Execution>(&self.stream::<ExecutionEvent>(context, place.root)).await?;
+                first.aggregate.start.clone()
+            }
+            None => ended.start.clone(),
         };
-        let facts = first.start.ok_or_else(|| Refusal::from(ExecutionRefusal::NotFound))?;
+        let facts = first.ok_or_else(|| Refusal::from(ExecutionRefusal::NotFound))?;
         let start = StartExecution {
             trigger: Some(TriggerFacts::Retry { of: retry.execution_id }),
             options: RunOptions { breakpoints: Vec::new(), ..facts.options.clone() },
@@ -215,12 +220,12 @@ impl Commands {
         match (retry.version, facts.workflow_version) {
             // A draft has no name but its revision.
             (RetryVersion::Same, None) => {
-                let mut same = *facts;
+                let mut same = Arc::unwrap_or_clone(facts);
                 same.trigger = start.trigger;
                 same.options = start.options;
                 (same.seed, same.at_ms) = (self.ids().seed(), self.clock().now_ms());
                 let stream = self.stream::<ExecutionEvent>(context, new_id);
-                let command = ExecutionCommand::Start(Box::new(same));
+                let command = ExecutionCommand::Start(Arc::new(same));
                 Ok(self.execute::<Execution>(context, stream, command, Base::New).await?.with(new_id))
             }
             _ => self.start_execution(context, start).await,
@@ -291,7 +296,7 @@ impl Commands {
         &self,
         context: &CommandContext,
         mut id: ExecutionId,
-    ) -> Result<(ExecutionId, StreamState<Execution>), CommandError> {
+    ) -> Result<(ExecutionId, Arc<StreamState<Execution>>), CommandError> {
         for _ in 0..CHAIN_LINKS_MAX {
             let state = self.load::<Execution>(&self.stream::<ExecutionEvent>(context, id)).await?;
             match state.aggregate.continued_as {

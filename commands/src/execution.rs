@@ -1,6 +1,7 @@
 //! Commands on executions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use timeloom_domain::definition::{Graph, PRIORITY_MAX, PRIORITY_MIN, Settings, WorkflowDefinition};
 use timeloom_domain::event::Aggregate as _;
@@ -99,7 +100,7 @@ impl Commands {
             Err(refused @ CommandError::Refused(_)) => return self.begun_before(context, id).await?.ok_or(refused),
             Err(error) => return Err(error),
         };
-        let command = ExecutionCommand::Start(Box::new(facts));
+        let command = ExecutionCommand::Start(Arc::new(facts));
         Ok(self.execute::<Execution>(context, stream, command, Base::New).await?.with(id))
     }
 
@@ -201,15 +202,15 @@ impl Commands {
 
     /// What the newest event of an execution says of it: whether it runs, has ended, or goes on elsewhere. Whoever folds
     /// a stream to which the engine appends all the time is behind it when he is done.
-    async fn newest(&self, stream: &StreamKey) -> Result<StreamState<Execution>, CommandError> {
+    async fn newest(&self, stream: &StreamKey) -> Result<Arc<StreamState<Execution>>, CommandError> {
         let newest = self.inner.log.read_stream(stream, Revision(u64::MAX), Direction::Backward, NOTES_MAX).await?;
         // What is noted after the end says nothing about it.
         let is_note = |event_type: &str| matches!(event_type, "ExecutionRetriedAs" | "ExecutionDismissed");
         let found = newest.iter().find(|event| !is_note(&event.event_type)).or(newest.first());
-        let Some(newest) = found else { return Ok(StreamState::default()) };
+        let Some(newest) = found else { return Ok(Arc::default()) };
         let mut aggregate = Execution { status: ExecutionStatus::Running, ..Execution::default() };
         aggregate.apply(&codec::decode::<ExecutionEvent>(newest)?);
-        Ok(StreamState { aggregate, revision: newest.revision, position: newest.position })
+        Ok(Arc::new(StreamState { aggregate, revision: newest.revision, position: newest.position }))
     }
 }
 

@@ -162,7 +162,7 @@ impl Commands {
     ///
     /// # Errors
     /// [`CommandError::Fault`] when the log fails.
-    pub async fn load<A>(&self, stream: &StreamKey) -> Result<StreamState<A>, CommandError>
+    pub async fn load<A>(&self, stream: &StreamKey) -> Result<Arc<StreamState<A>>, CommandError>
     where
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,

@@ -19,6 +19,6 @@ impl Commands {
     ) -> Result<Recall, CommandError> {
         let stream = self.stream::<RecallEvent>(context, memory);
         self.execute::<Recall>(context, stream.clone(), command, Base::Current).await?;
-        Ok(self.load::<Recall>(&stream).await?.aggregate)
+        Ok(self.load::<Recall>(&stream).await?.aggregate.clone())
     }
 }

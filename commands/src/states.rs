@@ -12,7 +12,8 @@ use timeloom_store::codec::json_bytes;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::snapshots::SNAPSHOT_BYTES_MAX;
 use timeloom_store::{
-    Direction, EventLog, FoldHash, LogError, RecordedEvent, Revision, SnapshotPlace, SnapshotStore, StreamKey, codec,
+    Direction, EventLog, FoldHash, LogError, Position, RecordedEvent, Revision, SnapshotPlace, SnapshotStore,
+    StreamKey, codec,
 };
 
 use crate::bridge::{AggregateBounds, EventBounds, StreamState};
@@ -58,7 +59,8 @@ impl Default for Keeping {
 /// A folded stream, and what is known of it besides.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Folded<A> {
-    pub(crate) state: StreamState<A>,
+    /// Shared with the cache until one of them goes on.
+    pub(crate) state: Arc<StreamState<A>>,
     /// The last event folded in.
     last_event: Option<EventId>,
     /// Up to where there is a snapshot.
@@ -69,9 +71,21 @@ pub(crate) struct Folded<A> {
     added_bytes: usize,
 }
 
-impl<A: Default> From<StreamState<A>> for Folded<A> {
-    fn from(state: StreamState<A>) -> Self {
+impl<A: Default> From<Arc<StreamState<A>>> for Folded<A> {
+    fn from(state: Arc<StreamState<A>>) -> Self {
         Self { state, ..Self::default() }
+    }
+}
+
+impl<A: Clone + Default> Folded<A> {
+    /// The aggregate, in place of which an empty one stays.
+    pub(crate) fn take_aggregate(&mut self) -> A {
+        std::mem::take(&mut Arc::make_mut(&mut self.state).aggregate)
+    }
+
+    /// Puts an aggregate in place of the one that is there.
+    pub(crate) fn put_aggregate(&mut self, aggregate: A) {
+        Arc::make_mut(&mut self.state).aggregate = aggregate;
     }
 }
 
@@ -80,15 +94,17 @@ where
     A::Event: Event + EventBounds,
 {
     fn fold(&mut self, recorded: &RecordedEvent) -> Result<(), LogError> {
-        self.state.aggregate.apply(&codec::decode::<A::Event>(recorded)?);
+        let event = codec::decode::<A::Event>(recorded)?;
+        Arc::make_mut(&mut self.state).aggregate.apply(&event);
         self.passed(recorded);
         Ok(())
     }
 
     /// Takes down that the state has `recorded` in it.
     fn passed(&mut self, recorded: &RecordedEvent) {
-        self.state.revision = recorded.revision;
-        self.state.position = recorded.position;
+        let state = Arc::make_mut(&mut self.state);
+        state.revision = recorded.revision;
+        state.position = recorded.position;
         self.last_event = Some(recorded.id);
         self.added_bytes += recorded.payload.get().len();
     }
@@ -144,7 +160,14 @@ impl States {
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
     {
-        let cached = self.cache.get::<Folded<A>>(stream).map(|cached| (*cached).clone());
+        // Before the log is read: what is in it by now will have been looked through.
+        let (head, newest) = (self.log.head(), self.log.newest_of(A::Event::CATEGORY));
+        let cached = match self.cache.get::<Folded<A>>(stream) {
+            Some((cached, looked_at)) if newest.is_some_and(|newest| newest <= looked_at) => {
+                return Ok(Found { folded: (*cached).clone(), from_kept: true });
+            }
+            cached => cached.map(|(cached, _)| (*cached).clone()),
+        };
         let known = cached.as_ref().map_or(Revision::default(), |cached| cached.state.revision);
         let kept = match cached {
             None => self.snapshot_of::<A>(stream).await?,
@@ -152,14 +175,23 @@ impl States {
         };
         let from_kept = kept.is_some();
         let mut folded = self.fold_on(stream, kept.unwrap_or_default(), own).await?;
-        if folded.state.revision > known {
-            self.remember(stream, &mut folded);
+        let StreamState { revision, position, .. } = *folded.state;
+        // What comes after the command's own events was not looked at.
+        let looked_at = if own.is_none() { head.max(position) } else { position };
+        if revision > known {
+            self.remember(stream, &mut folded, looked_at);
+        } else {
+            self.cache.looked(stream, revision, looked_at);
         }
         Ok(Found { folded, from_kept })
     }
 
     /// The state that command `own` was decided on; `None` when it is not in `stream`.
-    pub(crate) async fn before<A>(&self, stream: &StreamKey, own: CommandId) -> Result<Option<StreamState<A>>, LogError>
+    pub(crate) async fn before<A>(
+        &self,
+        stream: &StreamKey,
+        own: CommandId,
+    ) -> Result<Option<Arc<StreamState<A>>>, LogError>
     where
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
@@ -192,7 +224,8 @@ impl States {
         A::Event: Event + EventBounds,
     {
         events.iter().for_each(|event| folded.passed(event));
-        self.remember(stream, &mut folded);
+        let position = folded.state.position;
+        self.remember(stream, &mut folded, position);
     }
 
     /// Folds in what the log holds after `folded`, up to the events of `own`.
@@ -247,7 +280,7 @@ impl States {
         };
         let (revision, position) = (place.revision, place.position);
         Ok(Some(Folded {
-            state: StreamState { aggregate, revision, position },
+            state: Arc::new(StreamState { aggregate, revision, position }),
             last_event: Some(place.event_id),
             snapshot: revision,
             counted_bytes: bytes,
@@ -255,14 +288,14 @@ impl States {
         }))
     }
 
-    /// Keeps a state, and lets a snapshot be written when the last one is far behind.
-    fn remember<A>(&self, stream: &StreamKey, folded: &mut Folded<A>)
+    /// Keeps a state, which is the newest up to `looked_at`, and lets a snapshot be written when the last one is far behind.
+    fn remember<A>(&self, stream: &StreamKey, folded: &mut Folded<A>, looked_at: Position)
     where
         A: Aggregate + AggregateBounds,
         A::Event: Event + EventBounds,
     {
         let bytes = folded.bytes();
-        let StreamState { revision, position, .. } = folded.state;
+        let StreamState { revision, position, .. } = *folded.state;
         let far_behind = revision.0.saturating_sub(folded.snapshot.0) >= self.snapshot_events;
         let worth = far_behind && bytes <= SNAPSHOT_BYTES_MAX;
         let due = self.snapshots.as_ref().filter(|_| worth).zip(folded.last_event);
@@ -276,6 +309,6 @@ impl States {
             let state = Arc::clone(&kept);
             snapshots.save(place, FoldHash::of::<A>(), move || serde_json::to_vec(&state.state.aggregate));
         }
-        self.cache.put(stream, revision, kept, bytes);
+        self.cache.put(stream, (revision, looked_at), kept, bytes);
     }
 }

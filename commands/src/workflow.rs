@@ -69,7 +69,7 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        let workflow = self.current_workflow(context, id).await?.aggregate;
+        let workflow = &self.current_workflow(context, id).await?.aggregate;
         if let Some(draft) = &workflow.draft {
             self.check_complete(draft)?;
         }
@@ -95,7 +95,7 @@ impl Commands {
         id: WorkflowId,
         version: Option<u32>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        let workflow = self.current_workflow(context, id).await?.aggregate;
+        let workflow = &self.current_workflow(context, id).await?.aggregate;
         let version = version.or_else(|| workflow.versions.last().map(|newest| newest.version));
         if let Some(definition) = version.and_then(|version| workflow.definition(Some(version))) {
             self.check_activation(context, id, definition).await?;
@@ -220,7 +220,7 @@ impl Commands {
         &self,
         context: &CommandContext,
         id: WorkflowId,
-    ) -> Result<StreamState<Workflow>, CommandError> {
+    ) -> Result<Arc<StreamState<Workflow>>, CommandError> {
         self.load(&self.stream::<WorkflowEvent>(context, id)).await
     }
 }

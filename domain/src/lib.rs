@@ -6,6 +6,7 @@ pub mod credential;
 pub mod definition;
 pub mod event;
 pub mod execution;
+pub mod form;
 pub mod ids;
 pub mod item;
 pub mod model;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use timeloom_domain::execution::{AnswerSettings, NodeFacts, Response, TriggerFacts};
+use timeloom_domain::form::FORM_TRIGGER_TYPE;
 use timeloom_domain::item::Items;
 use timeloom_expressions::evaluator::Session;
 
@@ -20,8 +21,11 @@ pub(crate) fn at_end(
     let start = machine.start();
     let Some(TriggerFacts::Webhook { .. }) = start.trigger else { return None };
     let trigger = machine.plan().graph.index(&start.start_node)?;
-    let parameters = &machine.plan().node(trigger).parameters;
-    if parameters.get("responseMode").and_then(Value::as_str) != Some("lastNode") {
+    let node = machine.plan().node(trigger);
+    let parameters = &node.parameters;
+    // Who filled in a form is shown a page, not what the last node gave.
+    if node.node_type == FORM_TRIGGER_TYPE || parameters.get("responseMode").and_then(Value::as_str) != Some("lastNode")
+    {
         return None;
     }
     let facts = NodeFacts { node: start.start_node.clone(), run_index: 0, execution_index: 0, sources: Vec::new() };

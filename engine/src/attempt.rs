@@ -234,6 +234,15 @@ impl Attempt {
         }
     }
 
+    /// What a node gives at once that could hold the execution up; `None` when it does.
+    pub(crate) fn at_once(&mut self, node: &dyn WaitNode, session: &mut Session) -> Result<Option<Given>, NodeError> {
+        let (inputs, scope) = (self.inputs.clone(), self.scope.clone());
+        let give = |run: &mut NodeRun<'_>| catch_unwind(AssertUnwindSafe(|| node.at_once(run)));
+        let asked = self.with_run(session, inputs, scope, give);
+        let output = asked.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
+        Ok(output.map(|output| self.in_order(output, None)))
+    }
+
     /// What a node that holds the execution up waits for.
     pub(crate) fn begin_wait(
         &mut self,

@@ -186,6 +186,11 @@ impl Worker {
             self.take_down(ExecutionEvent::ExecutionResumed { node, cause, items }, batch);
             return Waited::over(Ok(attempt.resumed(None)));
         }
+        match attempt.at_once(node, &mut self.session) {
+            Ok(None) => {}
+            Ok(Some(given)) => return Waited::over(Ok(given)),
+            Err(error) => return Waited::over(Err(error)),
+        }
         let wait = match attempt.begin_wait(node, &mut self.session) {
             Ok(Some(wait)) => wait,
             Ok(None) => return Waited::over(Ok(attempt.resumed(None))),

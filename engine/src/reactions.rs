@@ -223,7 +223,7 @@ impl Reactions {
         let Some(first) = first_event(&self.parts.log, &event.stream).await? else { return Ok(None) };
         let Ok(own) = event.stream.id.parse::<ExecutionId>() else { return Ok(None) };
         let (root, start) = match first {
-            ExecutionEvent::ExecutionStarted(start) => (own, *start),
+            ExecutionEvent::ExecutionStarted(start) => (own, Arc::unwrap_or_clone(start)),
             ExecutionEvent::ExecutionRetried(retry) => (own, retry.start),
             ExecutionEvent::ExecutionContinued(continuation) => (continuation.root, continuation.start),
             _ => return Ok(None),

@@ -55,7 +55,7 @@ fn machine_within<'a>(
     async move {
         let mut machine = match events.first() {
             Some(ExecutionEvent::ExecutionStarted(start)) => {
-                Machine::new(plan(inner, stream, start).await?, Arc::new((**start).clone()))
+                Machine::new(plan(inner, stream, start).await?, Arc::clone(start))
             }
             Some(ExecutionEvent::ExecutionContinued(continuation)) => {
                 let plan = plan(inner, stream, &continuation.start).await?;

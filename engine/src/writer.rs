@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use timeloom_commands::Ids;
 use timeloom_domain::event::Aggregate;
-use timeloom_domain::execution::{Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionRefusal};
+use timeloom_domain::execution::{Continuation, Execution, ExecutionEvent, ExecutionRefusal};
 use timeloom_domain::ids::{Actor, CommandId, EventId};
 use timeloom_store::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, AskedDurability, EventLog, Expected, LogError,
@@ -196,18 +196,17 @@ impl ExecutionWriter {
         let mut batch = self.batch();
         let mut revision = self.revision;
         for event in events {
-            for decided in self.state.decide(&ExecutionCommand::Record(Box::new(event.clone())))? {
-                let encoded = codec::encode(&decided)?;
-                if !batch.has_room_for(&encoded) {
-                    let full = std::mem::replace(&mut batch, self.batch());
-                    self.append_next(full).await?;
-                }
-                let bytes = encoded.payload.get().len();
-                batch.push(EventId(self.ids.uuid()), encoded);
-                self.state.apply(&decided);
-                revision = Revision(revision.0 + 1);
-                self.note(&decided, revision, bytes);
+            self.state.check_next(event)?;
+            let encoded = codec::encode(event)?;
+            if !batch.has_room_for(&encoded) {
+                let full = std::mem::replace(&mut batch, self.batch());
+                self.append_next(full).await?;
             }
+            let bytes = encoded.payload.get().len();
+            batch.push(EventId(self.ids.uuid()), encoded);
+            self.state.apply(event);
+            revision = Revision(revision.0 + 1);
+            self.note(event, revision, bytes);
         }
         if batch.events.is_empty() { Ok(()) } else { self.append_next(batch).await }
     }

@@ -222,6 +222,7 @@ impl Config {
             body_bytes_max: self.webhook_body_max_mib.saturating_mul(1 << 20),
             answer_time_max: Duration::from_secs(self.webhook_answer_seconds_max),
             proxy_hops: self.proxy_hops,
+            timezone: self.timezone,
         }
     }
 

@@ -306,6 +306,12 @@ pub trait EventLog: Send + Sync + 'static {
     /// Position of the newest visible event.
     fn head(&self) -> Position;
 
+    /// Position of the newest visible event of a category, where that is known without a look at the storage: nobody but
+    /// this process writes the log. It may be too high, never too low. `None` when others may have written since.
+    fn newest_of(&self, _category: &str) -> Option<Position> {
+        None
+    }
+
     /// Waits until `head()` is at least `position`.
     ///
     /// # Errors

@@ -94,6 +94,11 @@ impl Tail {
         Position(self.head.load(Ordering::Acquire))
     }
 
+    /// Position of the newest visible event of a category; of one that has none since the tail began, where it began.
+    pub fn newest_of(&self, category: &str) -> Position {
+        self.lock().newest_of(category)
+    }
+
     /// Whether [`Self::close`] was called.
     pub fn is_closed(&self) -> bool {
         self.closing.is_cancelled()

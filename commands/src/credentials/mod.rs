@@ -298,7 +298,7 @@ impl Credentials {
 
     async fn current(&self, tenant: TenantId, id: CredentialId) -> Result<Credential, LogError> {
         let stream = StreamKey::new(tenant, CredentialEvent::CATEGORY, id.to_string());
-        Ok(self.commands.inner.states.load::<Credential>(&stream, None).await?.folded.state.aggregate)
+        Ok(self.commands.inner.states.load::<Credential>(&stream, None).await?.folded.take_aggregate())
     }
 
     async fn change(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use timeloom_domain::definition::{Node, Settings, WorkflowDefinition};
+use timeloom_domain::form::FORM_TRIGGER_TYPE;
 use timeloom_domain::ids::{EventId, TenantId, WorkflowId};
 use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_store::{Position, RecordedEvent};
@@ -13,6 +14,8 @@ use timeloom_store::{Position, RecordedEvent};
 pub enum TriggerKind {
     /// A request to a webhook.
     Webhook,
+    /// A form that a person sends.
+    Form,
     /// A schedule.
     Schedule,
     /// The failure of another workflow's execution.
@@ -26,6 +29,7 @@ impl TriggerKind {
     pub fn of(node_type: &str) -> Option<Self> {
         Some(match node_type {
             "n8n-nodes-base.webhook" => Self::Webhook,
+            FORM_TRIGGER_TYPE => Self::Form,
             "n8n-nodes-base.scheduleTrigger" | "n8n-nodes-base.cron" | "n8n-nodes-base.interval" => Self::Schedule,
             "n8n-nodes-base.errorTrigger" => Self::Failure,
             "n8n-nodes-base.executeWorkflowTrigger" => Self::SubWorkflow,
@@ -56,7 +60,12 @@ pub struct TriggerNode {
 impl TriggerNode {
     fn of(node: &Node) -> Option<Self> {
         let kind = TriggerKind::of(&node.node_type).filter(|_| !node.disabled)?;
-        Some(Self {
+        Some(Self::of_kind(kind, node))
+    }
+
+    /// What is known of a node that takes requests of that kind, whether it starts the workflow or waits in it.
+    pub fn of_kind(kind: TriggerKind, node: &Node) -> Self {
+        Self {
             kind,
             name: node.name.clone(),
             node_type: node.node_type.clone(),
@@ -64,7 +73,7 @@ impl TriggerNode {
             parameters: node.parameters.clone(),
             credentials: node.credentials.clone(),
             webhook_id: node.webhook_id.clone(),
-        })
+        }
     }
 }
 

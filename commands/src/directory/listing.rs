@@ -23,6 +23,8 @@ pub struct Listing {
     unknown: Arc<HashSet<Key>>,
     routes: Arc<Routes>,
     test_routes: Arc<Routes>,
+    form_routes: Arc<Routes>,
+    test_form_routes: Arc<Routes>,
     activations: u64,
     position: Position,
     is_caught_up: bool,
@@ -68,6 +70,16 @@ impl Listing {
     /// The addresses of the webhooks of drafts that were told to listen; their time may be up.
     pub fn test_routes(&self) -> &Arc<Routes> {
         &self.test_routes
+    }
+
+    /// The addresses of the forms of active versions.
+    pub fn form_routes(&self) -> &Arc<Routes> {
+        &self.form_routes
+    }
+
+    /// The addresses of the forms of drafts that were told to listen; their time may be up.
+    pub fn test_form_routes(&self) -> &Arc<Routes> {
+        &self.test_form_routes
     }
 
     /// Counts the changes of what is active: as long as it stays, so do the active triggers.
@@ -158,10 +170,12 @@ impl Listing {
     /// Makes the tables of addresses again that changed. Not before it is caught up: nobody looks at them until then.
     fn route_again(&mut self, active: bool, listening: bool) {
         if active && self.is_caught_up {
-            self.routes = Arc::new(Routes::of_active(self.workflows.values()));
+            self.routes = Arc::new(Routes::of_active(TriggerKind::Webhook, self.workflows.values()));
+            self.form_routes = Arc::new(Routes::of_active(TriggerKind::Form, self.workflows.values()));
         }
         if listening && self.is_caught_up {
-            self.test_routes = Arc::new(Routes::of_listening(self.workflows.values()));
+            self.test_routes = Arc::new(Routes::of_listening(TriggerKind::Webhook, self.workflows.values()));
+            self.test_form_routes = Arc::new(Routes::of_listening(TriggerKind::Form, self.workflows.values()));
         }
     }
 }

@@ -41,14 +41,18 @@ enum Segment {
 }
 
 impl WebhookAddress {
-    /// The address of a webhook node.
+    /// The address of a webhook node, or of the node of a form.
     ///
     /// # Errors
     /// What is wrong with it, as a sentence for its author.
     pub fn of(node: &TriggerNode) -> Result<Self, String> {
-        let (methods, splits_methods) = methods(&node.parameters)?;
+        let is_form = node.kind == TriggerKind::Form;
+        let (methods, splits_methods) = if is_form { (form_methods(), false) } else { methods(&node.parameters)? };
         let webhook_id = node.webhook_id.as_deref().filter(|id| !id.is_empty());
-        let path = match node.parameters.get("path") {
+        let own = node.parameters.get("path").filter(|path| **path != "");
+        // Newer versions of the form have it among the options.
+        let in_options = || node.parameters.pointer("/options/path").filter(|_| is_form);
+        let path = match own.or_else(in_options) {
             None | Some(Value::Null) => "",
             Some(Value::String(path)) if path.starts_with('=') => {
                 return Err("its path is an expression: write it out, a path must be known before a call".to_owned());
@@ -62,6 +66,9 @@ impl WebhookAddress {
         }
         let segments = segments(path)?;
         let is_dynamic = segments.iter().any(|segment| matches!(segment, Segment::Parameter(_)));
+        if is_form && is_dynamic {
+            return Err("the path of a form has no named parts: write it out".to_owned());
+        }
         let patterns = match webhook_id.filter(|_| is_dynamic) {
             Some(id) => {
                 let prefixed = std::iter::once(Segment::Text(id.to_owned())).chain(segments.iter().cloned()).collect();
@@ -88,6 +95,11 @@ impl WebhookAddress {
         let shared = self.methods.iter().find(|method| same_paths && other.methods.contains(method));
         shared.map(String::as_str)
     }
+}
+
+/// The methods by which a form is shown and sent.
+fn form_methods() -> Vec<String> {
+    vec!["GET".to_owned(), "POST".to_owned()]
 }
 
 fn methods(parameters: &Value) -> Result<(Vec<String>, bool), String> {
@@ -178,25 +190,25 @@ struct Dynamic {
 }
 
 impl Routes {
-    /// The webhooks of active versions.
-    pub(super) fn of_active<'a>(workflows: impl Iterator<Item = &'a Arc<WorkflowEntry>>) -> Self {
+    /// The webhooks or forms of active versions.
+    pub(super) fn of_active<'a>(kind: TriggerKind, workflows: impl Iterator<Item = &'a Arc<WorkflowEntry>>) -> Self {
         let mut active: Vec<_> = workflows.filter_map(|entry| Some((entry, entry.active.as_ref()?))).collect();
         active.sort_by_key(|(_, active)| active.since);
         let candidates = active
             .into_iter()
-            .flat_map(|(entry, active)| routes_of(entry, &active.facts, Some(active.version), None))
+            .flat_map(|(entry, active)| routes_of(kind, entry, &active.facts, (Some(active.version), None)))
             .collect();
         Self::of(candidates)
     }
 
-    /// The webhooks of drafts that listen.
-    pub(super) fn of_listening<'a>(workflows: impl Iterator<Item = &'a Arc<WorkflowEntry>>) -> Self {
+    /// The webhooks or forms of drafts that listen.
+    pub(super) fn of_listening<'a>(kind: TriggerKind, workflows: impl Iterator<Item = &'a Arc<WorkflowEntry>>) -> Self {
         let mut listening: Vec<_> = workflows.filter_map(|entry| Some((entry, entry.listening?))).collect();
         // Who said last that he listens is the one who waits for the call.
         listening.sort_by_key(|(entry, listening)| (std::cmp::Reverse(listening.until_ms), entry.id));
         let candidates = listening
             .into_iter()
-            .flat_map(|(entry, listening)| routes_of(entry, &entry.draft, None, Some(listening)))
+            .flat_map(|(entry, listening)| routes_of(kind, entry, &entry.draft, (None, Some(listening))))
             .collect();
         Self::of(candidates)
     }
@@ -309,12 +321,12 @@ impl TenantRoutes {
 }
 
 fn routes_of(
+    kind: TriggerKind,
     workflow: &Arc<WorkflowEntry>,
     facts: &WorkflowFacts,
-    version: Option<u32>,
-    listening: Option<TestListening>,
+    (version, listening): (Option<u32>, Option<TestListening>),
 ) -> Vec<Arc<Route>> {
-    let webhooks = facts.of_kind(TriggerKind::Webhook);
+    let webhooks = facts.of_kind(kind);
     let route = |node: &Arc<TriggerNode>| {
         let address = WebhookAddress::of(node).ok()?;
         let (workflow, node) = (Arc::clone(workflow), Arc::clone(node));

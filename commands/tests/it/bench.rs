@@ -24,7 +24,9 @@ pub(crate) struct Moody {
     log: Arc<MemoryLog>,
     pub(crate) refusals: Mutex<VecDeque<AppendError>>,
     pub(crate) read_fault: Mutex<Option<LogError>>,
-    /// Events that reads of streams brought.
+    /// Reads of streams.
+    pub(crate) reads: AtomicUsize,
+    /// Events that they brought.
     pub(crate) events_read: AtomicUsize,
 }
 
@@ -50,6 +52,7 @@ impl EventLog for Moody {
             Some(fault) => Err(fault),
             None => {
                 let events = self.log.read_stream(stream, after, direction, limit).await?;
+                self.reads.fetch_add(1, Ordering::SeqCst);
                 self.events_read.fetch_add(events.len(), Ordering::SeqCst);
                 Ok(events)
             }
@@ -73,6 +76,10 @@ impl EventLog for Moody {
 
     fn head(&self) -> Position {
         self.log.head()
+    }
+
+    fn newest_of(&self, category: &str) -> Option<Position> {
+        self.log.newest_of(category)
     }
 
     async fn wait_for(&self, position: Position) -> Result<(), LogError> {
@@ -121,8 +128,13 @@ impl World {
     /// A world whose commands keep folded states so.
     pub(crate) fn keeping(keeping: Keeping) -> Self {
         let log = MemoryLog::new(Arc::new(SystemClock));
-        let log =
-            Moody { log, refusals: Mutex::default(), read_fault: Mutex::default(), events_read: AtomicUsize::new(0) };
+        let log = Moody {
+            log,
+            refusals: Mutex::default(),
+            read_fault: Mutex::default(),
+            reads: AtomicUsize::default(),
+            events_read: AtomicUsize::default(),
+        };
         Self::over(Arc::new(log), Arc::new(TestIds::default()), keeping)
     }
 

@@ -1,5 +1,6 @@
 //! Commands on executions: what they do and what they refuse.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
@@ -13,11 +14,17 @@ use uuid::Uuid;
 use crate::bench::{TENANT, World, by_hand, code, file, source};
 
 async fn state(world: &World, id: ExecutionId) -> Execution {
-    world.commands.load(&StreamKey::new(TENANT, "execution", id.to_string())).await.unwrap().aggregate
+    world
+        .commands
+        .load::<Execution>(&StreamKey::new(TENANT, "execution", id.to_string()))
+        .await
+        .unwrap()
+        .aggregate
+        .clone()
 }
 
 async fn facts(world: &World, id: ExecutionId) -> StartFacts {
-    *state(world, id).await.start.unwrap()
+    Arc::unwrap_or_clone(state(world, id).await.start.unwrap())
 }
 
 fn cancel(execution_id: ExecutionId, reason: &str) -> CancelExecution {

@@ -107,7 +107,7 @@ where
     let stream = StreamKey::new(TENANT, <A::Event as Event>::CATEGORY, id);
     let by_hand = folded_by_hand::<A>(world, &stream).await;
     for world in [world, &world.restarted(Keeping::default())] {
-        assert_eq!(&world.commands.load::<A>(&stream).await.unwrap(), by_hand.last().unwrap());
+        assert_eq!(&*world.commands.load::<A>(&stream).await.unwrap(), by_hand.last().unwrap());
     }
 }
 
@@ -202,10 +202,10 @@ proptest! {
                 let execution: ExecutionId = world.start(id).await;
                 let stream = |category: &str, id: String| StreamKey::new(TENANT, category, id);
                 let run = world.commands.load::<Execution>(&stream("execution", execution.to_string())).await.unwrap();
-                let run = run.aggregate.start.unwrap();
+                let run = run.aggregate.start.clone().unwrap();
                 let now = world.commands.load::<Workflow>(&stream("workflow", id.to_string())).await.unwrap();
                 assert_eq!(run.workflow_revision, now.revision.0);
-                assert_eq!(run.pins, now.aggregate.draft.unwrap().pin_data);
+                assert_eq!(run.pins, now.aggregate.draft.clone().unwrap().pin_data);
                 workflow_command(&world, id, *number).await;
             }
         });

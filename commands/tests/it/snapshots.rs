@@ -92,8 +92,8 @@ where
         let snapshots = Arc::new(MemorySnapshots::new(BYTES_MAX));
         snapshots.save(saved).await.unwrap();
         let later = world.restarted(over(&snapshots));
-        assert_eq!(&later.commands.load::<A>(&stream).await.unwrap(), whole, "from a snapshot at {at} of {last}");
-        assert_eq!(&later.commands.load::<A>(&stream).await.unwrap(), whole, "and once more");
+        assert_eq!(&*later.commands.load::<A>(&stream).await.unwrap(), whole, "from a snapshot at {at} of {last}");
+        assert_eq!(&*later.commands.load::<A>(&stream).await.unwrap(), whole, "and once more");
     }
 }
 

@@ -1,8 +1,9 @@
 //! Many writers at once, and a log that fails.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use timeloom_commands::{AddModelVersion, CommandError, ImportWorkflow};
+use timeloom_commands::{AddModelVersion, CommandError, ImportWorkflow, Keeping};
 use timeloom_domain::ids::{Slug, WorkflowId};
 use timeloom_domain::model::Model;
 use timeloom_store::{AppendError, Expected, LogError, Revision, StreamKey};
@@ -68,6 +69,31 @@ async fn imports_of_one_new_workflow_at_once_all_arrive() {
     assert_eq!((story[0].as_str(), story.len()), ("WorkflowCreated", 6));
 }
 
+#[tokio::test]
+async fn a_workflow_is_read_again_only_when_one_has_changed() {
+    let world = World::new();
+    let reads = || world.log.reads.load(Ordering::SeqCst);
+    let id = world.import("first").await;
+    world.start(id).await;
+    let before = reads();
+    world.start(id).await;
+    world.start(id).await;
+    assert_eq!(reads(), before, "executions change no workflow");
+
+    let elsewhere = world.restarted(Keeping::default());
+    elsewhere.import("another").await;
+    let before = reads();
+    world.start(id).await;
+    world.start(id).await;
+    assert_eq!(reads(), before + 1, "looked at once: it was another one");
+
+    let import = ImportWorkflow { workflow_id: Some(id), source: source("renamed") };
+    elsewhere.commands.import_workflow(&elsewhere.context(), import).await.unwrap();
+    let state = world.commands.current_workflow(&world.context(), id).await.unwrap();
+    let name = state.aggregate.draft.as_ref().map(|draft| draft.name.clone());
+    assert_eq!((state.revision, name.as_deref()), (Revision(2), Some("renamed")));
+}
+
 fn conflict() -> AppendError {
     let stream = StreamKey::new(TENANT, "workflow", "any");
     AppendError::WrongRevision { stream, expected: Expected::NoStream, actual: Revision(1) }
@@ -102,9 +128,12 @@ async fn each_failure_of_the_log_surfaces_as_what_it_is() {
     assert!(matches!(publish().await, CommandError::Refused(refusal) if refusal.code == "DUPLICATE_COMMAND_ID"));
     assert_eq!(world.story("workflow", id).await, ["WorkflowCreated"], "nothing was appended");
 
+    // Whoever knows nothing of the workflow has to read it.
+    let later = world.restarted(Keeping::default());
     *world.log.read_fault.lock().unwrap() = Some(disk());
-    assert!(matches!(publish().await, CommandError::Fault(_)));
-    let start = world.commands.start_execution(&world.context(), by_hand(id)).await;
+    let publish = later.commands.publish_workflow(&world.context(), id).await;
+    assert!(matches!(publish, Err(CommandError::Fault(_))), "{publish:?}");
+    let start = later.commands.start_execution(&world.context(), by_hand(id)).await;
     assert!(matches!(start, Err(CommandError::Fault(_))), "{start:?}");
     *world.log.read_fault.lock().unwrap() = None;
     assert_eq!(world.commands.publish_workflow(&world.context(), id).await.unwrap().revision, Revision(2));

@@ -38,7 +38,7 @@ async fn a_workflow_goes_through_its_life() {
     assert_eq!(world.story("workflow", id).await, story);
     let state = commands.load::<Workflow>(&StreamKey::new(TENANT, "workflow", id.to_string())).await.unwrap();
     assert_eq!(state.revision, Revision(7));
-    let draft = state.aggregate.draft.unwrap();
+    let draft = state.aggregate.draft.clone().unwrap();
     assert_eq!((draft.name.as_str(), &draft.settings, state.aggregate.versions.len()), ("second", &settings, 1));
 }
 

@@ -1,5 +1,7 @@
 //! What may be asked of an execution.
 
+use std::sync::Arc;
+
 use super::{Breakpoint, Continuation, ExecutionEvent, ResumeCause, RetryFacts, StartFacts};
 use crate::ids::ExecutionId;
 use crate::item::Item;
@@ -8,7 +10,7 @@ use crate::item::Item;
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExecutionCommand {
     /// Begin.
-    Start(Box<StartFacts>),
+    Start(Arc<StartFacts>),
     /// Go on where another stream ended. Only the engine sends this.
     Continue(Box<Continuation>),
     /// Begin where another execution failed.

@@ -1,5 +1,7 @@
 //! What an execution answers to commands: events, or a refusal.
 
+use std::sync::Arc;
+
 use super::{
     Execution, ExecutionCommand, ExecutionEvent, ExecutionRefusal, ExecutionStatus, NodeRunStatus, PauseReason,
 };
@@ -13,7 +15,7 @@ impl Execution {
                 if self.start.is_some() {
                     return Err(ExecutionRefusal::AlreadyExists);
                 }
-                Ok(vec![ExecutionEvent::ExecutionStarted(facts.clone())])
+                Ok(vec![ExecutionEvent::ExecutionStarted(Arc::clone(facts))])
             }
             ExecutionCommand::Continue(continuation) => {
                 if self.start.is_some() {
@@ -27,7 +29,10 @@ impl Execution {
                 }
                 Ok(vec![ExecutionEvent::ExecutionRetried(retry.clone())])
             }
-            ExecutionCommand::Record(event) => self.record(event),
+            ExecutionCommand::Record(event) => {
+                self.check_next(event)?;
+                Ok(vec![(**event).clone()])
+            }
             ExecutionCommand::NoteRetry { execution } => {
                 self.check_failed()?;
                 let known = self.retried_as.contains(execution);
@@ -82,14 +87,17 @@ impl Execution {
         Ok(vec![event])
     }
 
-    /// What the engine did.
-    fn record(&self, event: &ExecutionEvent) -> Result<Vec<ExecutionEvent>, ExecutionRefusal> {
+    /// Whether the engine may take this down as the next thing that it did: what [`ExecutionCommand::Record`] decides, for
+    /// whoever has the event at hand.
+    ///
+    /// # Errors
+    /// [`ExecutionRefusal`] when it cannot follow what there is.
+    pub fn check_next(&self, event: &ExecutionEvent) -> Result<(), ExecutionRefusal> {
         self.check_running()?;
         if begins(event) {
             return Err(ExecutionRefusal::AlreadyExists);
         }
-        self.check_order(event)?;
-        Ok(vec![event.clone()])
+        self.check_order(event)
     }
 
     fn check_failed(&self) -> Result<(), ExecutionRefusal> {

@@ -1,6 +1,7 @@
 //! What happens to an execution.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +20,7 @@ use crate::item::{Item, JsonObject, Outputs, Source};
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ExecutionEvent {
     /// It began. Everything that it computes follows from this event and the workflow's events.
-    ExecutionStarted(Box<StartFacts>),
+    ExecutionStarted(Arc<StartFacts>),
     /// A node that touches the outside world is due; its input is complete.
     NodeScheduled {
         /// The node run.
@@ -246,6 +247,11 @@ impl StartFacts {
         format!("/webhook-waiting/{execution}.{}", self.resume_token(execution))
     }
 
+    /// The path at which the forms of this execution are shown, one after the other.
+    pub fn form_path(&self, execution: ExecutionId) -> String {
+        format!("/form-waiting/{execution}.{}", self.resume_token(execution))
+    }
+
     /// The same without the items for the start node.
     #[must_use]
     pub fn without_items(&self) -> Self {
@@ -297,13 +303,13 @@ impl Event for ExecutionEvent {
         ("NodeFailed", 1),
         ("NodeRetried", 1),
         ("NodeSkipped", 1),
-        ("ExecutionWaiting", 2),
+        ("ExecutionWaiting", 3),
         ("ExecutionResumed", 2),
         ("ExecutionPaused", 1),
         ("ExecutionUnpaused", 1),
         ("ExecutionBreakpointsChanged", 1),
         ("ExecutionTakenOver", 1),
-        ("ExecutionResponded", 1),
+        ("ExecutionResponded", 2),
         ("ExecutionDataSaved", 1),
         ("ExecutionRetried", 1),
         ("ExecutionRetriedAs", 1),
@@ -315,10 +321,13 @@ impl Event for ExecutionEvent {
         ("ExecutionContinued", 2),
     ];
 
-    /// The newer versions have optional fields more.
+    /// The newer versions have optional fields more, or a kind more of something.
     fn reads_as_current(event_type: &str, version: u16) -> bool {
-        version == 1
-            && matches!(event_type, "ExecutionStarted" | "ExecutionWaiting" | "ExecutionResumed" | "ExecutionContinued")
+        match event_type {
+            "ExecutionStarted" | "ExecutionResumed" | "ExecutionResponded" | "ExecutionContinued" => version == 1,
+            "ExecutionWaiting" => matches!(version, 1 | 2),
+            _ => false,
+        }
     }
 
     fn read(payload: &str) -> Result<Self, serde_json::Error> {

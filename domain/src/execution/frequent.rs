@@ -1,5 +1,7 @@
 //! The events that a run is mostly made of, read by their variant. See [`crate::tagged`].
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::event::{ExecutionEvent, NodeFacts, StartFacts};
@@ -10,7 +12,7 @@ use crate::tagged::Tagged;
 #[derive(Deserialize)]
 #[serde(remote = "ExecutionEvent", rename_all = "snake_case")]
 enum Frequent {
-    ExecutionStarted(Box<StartFacts>),
+    ExecutionStarted(Arc<StartFacts>),
     NodeScheduled {
         run: NodeFacts,
     },

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::form::Form;
 use crate::ids::ExecutionId;
 
 /// What started an execution, where that was not a person.
@@ -161,6 +162,9 @@ pub struct ResumeRule {
     /// Last part of the address, where the node has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suffix: Option<String>,
+    /// The form that is shown there, where one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Box<Form>>,
 }
 
 /// What is served at the address of a waiting execution.
@@ -169,6 +173,8 @@ pub struct ResumeRule {
 pub enum ResumeKind {
     /// A request makes it go on.
     Webhook,
+    /// A form that a person fills in makes it go on.
+    Form,
 }
 
 /// What made a waiting execution go on.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::form::Ending;
 use crate::item::BinaryData;
 
 /// An answer to a request.
@@ -37,5 +38,10 @@ pub enum ResponseBody {
     Binary {
         /// The bytes, or where they are, and their media type.
         binary: BinaryData,
+    },
+    /// The last page for the person who filled in a form: it is drawn where it is shown.
+    Page {
+        /// What it shows.
+        page: Ending,
     },
 }

@@ -1,6 +1,7 @@
 //! The folded execution, and its decisions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use crate::item::{JsonObject, Outputs, Source};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
     /// How it began; `None` before.
-    pub start: Option<Box<StartFacts>>,
+    pub start: Option<Arc<StartFacts>>,
     /// How far it is.
     pub status: ExecutionStatus,
     /// Where it stands in its chain; `None` for the first link.
@@ -274,19 +275,19 @@ impl Execution {
     fn go_on(&mut self, continuation: &Continuation) {
         let Continuation { previous, root, link, start, earlier_runs, .. } = continuation;
         self.continued_from = Some(ChainPlace { previous: *previous, root: *root, link: *link });
-        self.begin(start);
+        self.begin(Arc::new(start.clone()));
         self.earlier_runs = *earlier_runs;
     }
 
-    fn begin(&mut self, start: &StartFacts) {
+    fn begin(&mut self, start: Arc<StartFacts>) {
         self.breakpoints.clone_from(&start.options.breakpoints);
-        self.start = Some(Box::new(start.clone()));
+        self.start = Some(start);
         self.status = ExecutionStatus::Running;
     }
 }
 
 impl Aggregate for Execution {
-    const FOLD_VERSION: u32 = 2;
+    const FOLD_VERSION: u32 = 3;
 
     type Event = ExecutionEvent;
     type Command = ExecutionCommand;
@@ -294,9 +295,9 @@ impl Aggregate for Execution {
 
     fn apply(&mut self, event: &ExecutionEvent) {
         match event {
-            ExecutionEvent::ExecutionStarted(facts) => self.begin(facts),
+            ExecutionEvent::ExecutionStarted(facts) => self.begin(Arc::clone(facts)),
             ExecutionEvent::ExecutionRetried(retry) => {
-                self.begin(&retry.start);
+                self.begin(Arc::new(retry.start.clone()));
                 self.earlier_runs = retry.earlier_runs;
             }
             ExecutionEvent::NodeScheduled { run } => {

@@ -6,6 +6,7 @@ mod answer;
 mod credential;
 mod execution;
 mod folds;
+mod form;
 mod given;
 mod golden;
 mod graph;

@@ -77,8 +77,8 @@ pub(crate) fn slug(text: &str) -> Slug {
 }
 
 /// How the sample execution began.
-pub(crate) fn start() -> Box<StartFacts> {
-    Box::new(StartFacts {
+pub(crate) fn start() -> Arc<StartFacts> {
+    Arc::new(StartFacts {
         workflow_id: WorkflowId(Uuid::from_u128(7)),
         workflow_revision: 3,
         workflow_version: Some(1),
@@ -100,7 +100,7 @@ pub(crate) fn continuation() -> Box<Continuation> {
         previous: ExecutionId(Uuid::from_u128(8)),
         root: ExecutionId(Uuid::from_u128(8)),
         link: 1,
-        start: StartFacts { items: Vec::new(), ..*start() },
+        start: StartFacts { items: Vec::new(), ..(*start()).clone() },
         earlier_runs: 1,
         run_counts: [("Start".to_owned(), 1)].into(),
         due: vec![DueNode { node: "Set".to_owned(), inputs, sources }],
@@ -112,7 +112,7 @@ pub(crate) fn continuation() -> Box<Continuation> {
 
 /// How an execution began that goes on where the sample execution ended.
 pub(crate) fn retry() -> Box<RetryFacts> {
-    let start = StartFacts { items: Vec::new(), ..*start() };
+    let start = StartFacts { items: Vec::new(), ..(*start()).clone() };
     Box::new(RetryFacts { of: ExecutionId(Uuid::from_u128(8)), revision: 4, start, earlier_runs: 1 })
 }
 

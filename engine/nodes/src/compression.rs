@@ -3,6 +3,7 @@
 //! An archive's own word about its size is not believed: what comes out is counted while it comes, and bounded in bytes,
 //! in files, and in how much it may grow.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write as _};
 
 use bytes::Bytes;
@@ -197,7 +198,7 @@ fn pack(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, NodeEr
     let version = run.version();
     let binaries = run.services.binaries.clone();
     let mut made = Item::new(item.json.clone());
-    let mut attachments = item.binary.clone().unwrap_or_default();
+    let mut packages = BTreeMap::new();
     let read = |attachments: Vec<(String, BinaryData)>| {
         let mut left = WHOLE_BYTES_MAX;
         let mut contents = Vec::with_capacity(attachments.len());
@@ -212,24 +213,38 @@ fn pack(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, NodeEr
     };
     let format = run.text("outputFormat", index, if version < 1.1 { "" } else { "zip" })?;
     if format == "gzip" {
-        let prefix = run.text("outputPrefix", index, "data")?;
+        let newer = version >= 1.1;
+        let prefix = run.text(if newer { "binaryPropertyOutput" } else { "outputPrefix" }, index, "data")?;
+        let chosen_name = if newer { run.text("fileName", index, "")? } else { String::new() };
         for (number, (attachment, content)) in read(chosen)?.into_iter().enumerate() {
             let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
             let packed = encoder.write_all(&content).and_then(|()| encoder.finish());
             let packed = packed.map_err(|error| NodeError::operation(format!("the file cannot be packed: {error}")))?;
-            let name = attachment.file_name.unwrap_or_else(|| "file".to_owned());
-            let about = kinds::described(Some(format!("{name}.gz")), "");
-            attachments.insert(format!("{prefix}{number}"), binaries.keep_blocking(packed, about)?);
+            let about = kinds::described(Some(gzip_name(&attachment, &chosen_name, newer)), "application/gzip");
+            let property = if newer && number == 0 { prefix.clone() } else { format!("{prefix}{number}") };
+            packages.insert(property, binaries.keep_blocking(packed, about)?);
         }
     } else {
         let name = run.text("fileName", index, "data.zip")?;
         let output = run.text("binaryPropertyOutput", index, "data")?;
         let packed = zip_of(read(chosen)?)?;
         let about = kinds::described(Some(name), "application/zip");
-        attachments.insert(output, binaries.keep_blocking(packed, about)?);
+        packages.insert(output, binaries.keep_blocking(packed, about)?);
     }
-    made.binary = Some(attachments);
+    // What was packed does not come along.
+    made.binary = Some(packages);
     Ok(made)
+}
+
+/// The name of a packed file: from version 1.1 its ending is kept before that of the package.
+fn gzip_name(file: &BinaryData, chosen: &str, newer: bool) -> String {
+    let own = file.file_name.as_deref().and_then(|name| name.split('.').next()).unwrap_or("file");
+    if !newer {
+        return format!("{own}.gzip");
+    }
+    let name = if chosen.is_empty() { own.to_owned() } else { chosen.replacen(".gz", "", 1) };
+    let ending = file.file_extension.as_deref().map(|ending| format!(".{}", ending.to_lowercase()));
+    format!("{name}{}.gz", ending.unwrap_or_default())
 }
 
 fn zip_of(files: Vec<(BinaryData, Bytes)>) -> Result<Vec<u8>, NodeError> {
@@ -328,13 +343,27 @@ mod tests {
 
     #[test]
     fn gzip_packs_each_file_alone() {
-        let pack =
-            json!({"operation": "compress", "binaryPropertyName": "a,b", "outputFormat": "gzip", "outputPrefix": "z"});
+        let pack = json!({"operation": "compress", "binaryPropertyName": "a,b", "outputFormat": "gzip", "binaryPropertyOutput": "z"});
         let (packed, binaries) = run(pack, &[("a", "a.txt", b"first"), ("b", "b.txt", b"second")]);
+        let names: Vec<&String> = packed.binary.as_ref().unwrap().keys().collect();
+        assert_eq!(names, ["z", "z1"], "what was packed does not come along");
         assert_eq!(packed.binary.as_ref().unwrap()["z1"].file_name.as_deref(), Some("b.txt.gz"));
         let item = unpacked(content(&packed, "z1", &binaries), "b.txt.gz").unwrap();
         let file = &item.binary.as_ref().unwrap()["file_0"];
         assert_eq!((file.file_name.as_deref(), file.data.as_str()), (Some("b.txt"), "c2Vjb25k"));
+    }
+
+    #[test]
+    fn a_packed_file_is_named_after_its_content() {
+        let of = |file_name: &str, ending: Option<&str>| BinaryData {
+            file_name: Some(file_name.to_owned()),
+            file_extension: ending.map(str::to_owned),
+            ..BinaryData::default()
+        };
+        assert_eq!(gzip_name(&of("a.TXT", Some("TXT")), "", true), "a.txt.gz");
+        assert_eq!(gzip_name(&of("a.txt", Some("txt")), "other.gz", true), "other.txt.gz");
+        assert_eq!(gzip_name(&of("a.txt", None), "", true), "a.gz");
+        assert_eq!(gzip_name(&of("a.txt", Some("txt")), "other", false), "a.gzip");
     }
 
     #[test]

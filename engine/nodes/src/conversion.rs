@@ -11,6 +11,9 @@ use timeloom_expressions::time;
 
 use crate::{lenient_json, values};
 
+/// From this length on a number is a count of seconds or milliseconds; a shorter one is a date such as `20240131`.
+const COUNT_DIGITS_MIN: usize = 9;
+
 /// The type that a value should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -73,11 +76,7 @@ pub(crate) fn convert(value: &Value, kind: Kind, strict: bool, zone: Tz) -> Opti
         return Some(Converted::Json(value.clone()));
     }
     if kind == Kind::Moment {
-        let moment = match value {
-            Value::Array(_) | Value::Object(_) | Value::Bool(_) => None,
-            _ => time::parse(value, zone),
-        };
-        return moment.map(|moment| Converted::Moment(moment.timestamp_millis()));
+        return as_moment(value, zone).map(Converted::Moment);
     }
     let matching = match kind {
         Kind::Text => value.is_string(),
@@ -93,8 +92,8 @@ pub(crate) fn convert(value: &Value, kind: Kind, strict: bool, zone: Tz) -> Opti
         Kind::Text => Some(Value::String(as_text(value))),
         Kind::Number => Some(values::number(value)).filter(|number| !number.is_nan()).map(values::number_value),
         Kind::Boolean => as_boolean(value).map(Value::Bool),
-        Kind::Array => from_text(value).filter(Value::is_array),
-        Kind::Object => from_text(value).filter(Value::is_object),
+        Kind::Array => list_from(value.as_str()?),
+        Kind::Object => lenient_json::parse(value.as_str()?).filter(Value::is_object),
         Kind::Any | Kind::Moment => None,
     };
     converted.map(Converted::Json)
@@ -106,6 +105,17 @@ pub(crate) fn as_text(value: &Value) -> String {
         Value::Array(_) | Value::Object(_) => values::stringify(value),
         _ => values::text(value),
     }
+}
+
+/// The moment that the value's text names. A count of seconds or milliseconds names none, in text or as a number.
+fn as_moment(value: &Value, zone: Tz) -> Option<i64> {
+    if matches!(value, Value::Object(_) | Value::Bool(_)) {
+        return None;
+    }
+    let text = values::text(value);
+    let text = text.trim();
+    let is_count = text.len() >= COUNT_DIGITS_MIN && values::number_of_text(text).is_finite();
+    if is_count { None } else { time::parse_text(text, zone).map(|moment| moment.timestamp_millis()) }
 }
 
 fn as_boolean(value: &Value) -> Option<bool> {
@@ -124,8 +134,10 @@ fn as_boolean(value: &Value) -> Option<bool> {
     }
 }
 
-fn from_text(value: &Value) -> Option<Value> {
-    lenient_json::parse(value.as_str()?)
+/// Of hand-written lists only the kind of quotes is put right.
+fn list_from(text: &str) -> Option<Value> {
+    let parsed = serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
+    parsed.ok().filter(Value::is_array)
 }
 
 /// A value in words, for messages.
@@ -162,10 +174,14 @@ mod tests {
         assert_eq!(loose(json!(0), Kind::Boolean), Some(json!(false)));
         assert_eq!(loose(json!(""), Kind::Boolean), None);
         assert_eq!(loose(json!("['a']"), Kind::Array), Some(json!(["a"])));
+        assert_eq!(loose(json!("[1,]"), Kind::Array), None);
         assert_eq!(loose(json!("[1]"), Kind::Object), None);
         assert_eq!(loose(json!({"a": 1}), Kind::Text), Some(json!("{\"a\":1}")));
         assert_eq!(loose(json!("2024-01-01T00:00:00Z"), Kind::Moment), Some(json!(1_704_067_200_000_i64)));
-        assert_eq!(loose(json!("soon"), Kind::Moment), None);
+        assert_eq!(loose(json!(["2024-01-01T00:00:00Z"]), Kind::Moment), Some(json!(1_704_067_200_000_i64)));
+        for unreadable in [json!("soon"), json!("1704067200"), json!(1_704_067_200_000_i64), json!(true), json!({})] {
+            assert_eq!(loose(unreadable.clone(), Kind::Moment), None, "{unreadable}");
+        }
     }
 
     #[test]

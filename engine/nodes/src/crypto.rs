@@ -13,7 +13,6 @@ use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType,
 use crate::chance::Chance;
 use crate::describe::{ONE_TO_ONE, optional};
 use crate::signature::{self, Digest, Scheme};
-use crate::values;
 
 const PARAMETERS: &[ParameterDefinition] = &[
     optional("action", ParameterKind::Options(&["hash", "hmac", "sign", "generate"]), "What to do."),
@@ -106,7 +105,7 @@ fn compute(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, Nod
     };
     let field = run.text("dataPropertyName", index, "data")?;
     let mut made = item.clone();
-    values::set(&mut made.json, &field, Value::String(result), true);
+    made.json.insert(field, Value::String(result));
     Ok(made)
 }
 
@@ -256,7 +255,7 @@ mod tests {
         let parameters =
             json!({"action": "generate", "encodingType": "hex", "stringLength": 9, "dataPropertyName": "a.b"});
         let output = Bench::new(&Crypto, 1.0, parameters).input(json!([{}, {}])).output();
-        let text = |index: usize| output[index]["a"]["b"].as_str().unwrap().to_owned();
+        let text = |index: usize| output[index]["a.b"].as_str().unwrap().to_owned();
         assert_eq!(text(0).len(), 9);
         assert_ne!(text(0), text(1));
         assert_eq!(result(json!({"action": "generate"})).len(), 36);

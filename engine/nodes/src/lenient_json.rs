@@ -1,4 +1,4 @@
-//! JSON as people type it by hand: single quotes, bare keys and trailing commas are put right.
+//! JSON as people type it by hand: single quotes, bare keys, trailing commas and `undefined` are put right.
 //!
 //! Text inside quotes is never changed.
 
@@ -73,7 +73,8 @@ fn copy_word(characters: &[char], start: usize, written: &mut String) -> usize {
         written.push_str(&word);
         written.push('"');
     } else {
-        written.push_str(&word);
+        // What an expression between the braces left where it found nothing.
+        written.push_str(if word == "undefined" { "null" } else { &word });
     }
     end
 }
@@ -89,6 +90,7 @@ mod tests {
         let text = "{ name: 'O\\'Hara \"x\"', list: [1, 2,], nested: {'a': true,}, },";
         assert_eq!(parse(text), Some(json!({"name": "O'Hara \"x\"", "list": [1, 2], "nested": {"a": true}})));
         assert_eq!(parse(r#"{"kept": "a: 'b',}"}"#), Some(json!({"kept": "a: 'b',}"})));
+        assert_eq!(parse(r#"{"a": undefined, "b": "undefined"}"#), Some(json!({"a": null, "b": "undefined"})));
     }
 
     #[test]

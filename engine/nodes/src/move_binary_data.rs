@@ -128,8 +128,10 @@ fn attach(run: &mut NodeRun<'_>, item: &Item, index: usize, options: &Options) -
         let name = if is_json { format!("file_{index}.json") } else { "file".to_owned() };
         (STANDARD.encode(files::bytes_of(&text, options.encoding(), options.is_on("addBOM", false))?), name)
     };
-    let file_name = options.text("fileName").map_or(default_name, str::to_owned);
     let mime_type = options.text("mimeType").unwrap_or("application/json");
+    let is_newer_json = run.version() > 1.0 && mime_type == "application/json";
+    let default_name = if is_newer_json { "file.json".to_owned() } else { default_name };
+    let file_name = options.text("fileName").map_or(default_name, str::to_owned);
     let attachment = files::attachment(data, mime_type, file_name);
     let mut moved = item.clone();
     moved.binary.get_or_insert_default().insert(destination, attachment);
@@ -149,6 +151,14 @@ mod tests {
 
     use super::*;
     use crate::testing::Bench;
+
+    #[test]
+    fn files_of_version_1_1_have_no_number_in_their_name() {
+        let mut bench = Bench::new(&MoveBinaryData, 1.1, json!({"mode": "jsonToBinary"})).input(json!([{"a": 1}]));
+        let output = bench.run().unwrap();
+        let attachments = output.outputs[0][0].binary.as_ref().unwrap();
+        assert_eq!(attachments["data"].file_name.as_deref(), Some("file.json"));
+    }
 
     #[test]
     fn json_goes_into_an_attachment_and_back() {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    code, compression, crypto, date_time, debug_helper, execute_workflow, execution_data, files, filter, graphql, html,
-    http_request, if_node, jwt, markdown, merge, move_binary_data, no_op, respond_to_webhook, rss_feed_read, schedule,
-    set, split_in_batches, sticky_note, stop_and_error, switch, totp, transform, wait, webhook, xml,
+    code, compression, crypto, date_time, debug_helper, edit_image, execute_workflow, execution_data, files, filter,
+    form, graphql, html, http_request, if_node, jwt, markdown, merge, move_binary_data, no_op, respond_to_webhook,
+    rss_feed_read, schedule, set, split_in_batches, sticky_note, stop_and_error, switch, totp, transform, wait,
+    webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -20,6 +21,7 @@ pub fn all() -> NodeRegistry {
         Arc::new(crypto::Crypto),
         Arc::new(date_time::DateAndTime),
         Arc::new(debug_helper::DebugHelper),
+        Arc::new(edit_image::EditImage),
         Arc::new(execute_workflow::ExecuteWorkflow),
         Arc::new(execute_workflow::ExecuteWorkflowTrigger),
         Arc::new(execution_data::ExecutionData),
@@ -27,6 +29,8 @@ pub fn all() -> NodeRegistry {
         Arc::new(files::ExtractFromFile),
         Arc::new(files::SpreadsheetFile),
         Arc::new(filter::Filter),
+        Arc::new(form::Form),
+        Arc::new(form::FormTrigger),
         Arc::new(graphql::GraphQl::default()),
         Arc::new(html::Html),
         Arc::new(html::HtmlExtract),

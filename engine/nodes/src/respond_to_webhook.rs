@@ -189,7 +189,7 @@ fn headers(run: &mut NodeRun<'_>) -> Result<Vec<(String, String)>, NodeError> {
 
 fn response_item(response: &Response) -> Item {
     let body = match &response.body {
-        ResponseBody::Empty => Value::Null,
+        ResponseBody::Empty | ResponseBody::Page { .. } => Value::Null,
         ResponseBody::Json { value } => value.clone(),
         ResponseBody::Text { text } => Value::String(text.clone()),
         ResponseBody::Binary { binary } => json!({ "mimeType": binary.mime_type }),

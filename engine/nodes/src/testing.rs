@@ -133,6 +133,12 @@ impl<'t> Bench<'t> {
         }
     }
 
+    /// Asks a node that could hold the execution up for what it gives at once.
+    pub fn at_once(&mut self) -> Result<Option<NodeOutput>, NodeError> {
+        let Behaviour::Wait(node) = self.node_type.behaviour() else { panic!("use run") };
+        self.with_run(|run| node.at_once(run))
+    }
+
     /// Asks a node that holds the execution up for what it waits.
     pub fn wait(&mut self) -> Result<Option<NodeWait>, NodeError> {
         let Behaviour::Wait(node) = self.node_type.behaviour() else { panic!("use run") };

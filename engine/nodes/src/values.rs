@@ -125,6 +125,12 @@ fn set_below(value: &mut Value, keys: &[String], new: Value) {
     }
 }
 
+/// Makes what leads to `path`, as lodash `set` does with `undefined`: the field itself is left out.
+pub fn set_nothing(object: &mut JsonObject, path: &str, dots: bool) {
+    set(object, path, Value::Null, dots);
+    unset(object, path, dots);
+}
+
 /// Takes the field at `path` away and gives it back, as lodash `unset` does. Order of the others is kept.
 pub fn unset(object: &mut JsonObject, path: &str, dots: bool) -> Option<Value> {
     let keys: Vec<String> = keys_in(object, path, dots).into_iter().map(Cow::into_owned).collect();
@@ -449,6 +455,16 @@ fn insertion_sort<T>(list: &mut [T], compare: &mut impl FnMut(&T, &T) -> Orderin
     }
 }
 
+/// Whether there is an expression anywhere in a parameter.
+pub(crate) fn has_expression(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.starts_with('='),
+        Value::Array(values) => values.iter().any(has_expression),
+        Value::Object(fields) => fields.values().any(has_expression),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -483,6 +499,15 @@ mod tests {
         set(&mut fields, "a.x", json!(6), true);
         set(&mut fields, "e.f", json!(7), false);
         assert_eq!(Value::Object(fields), json!({"a": {"x": 6}, "b": {"c": [null, {"d": 5}]}, "e.f": 7}));
+    }
+
+    #[test]
+    fn set_nothing_makes_the_way_to_a_field_alone() {
+        let mut fields = object(json!({"a": 1, "d": [1]}));
+        set_nothing(&mut fields, "a", true);
+        set_nothing(&mut fields, "b.c", true);
+        set_nothing(&mut fields, "d[2]", true);
+        assert_eq!(Value::Object(fields), json!({"d": [1, null, null], "b": {}}));
     }
 
     #[test]

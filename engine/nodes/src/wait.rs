@@ -8,15 +8,16 @@ use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
 use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{ResumeKind, ResumeRule};
+use timeloom_domain::form::Form;
 use timeloom_engine::node::{Behaviour, NodeError, NodeRun, NodeType, NodeWait, WaitNode};
 use timeloom_expressions::time;
 
 use crate::describe::{ONE_TO_ONE, optional};
+use crate::form::{asked, ending_of};
+use crate::values::has_expression;
 
 /// Longest wait for a length of time, in milliseconds: a hundred years.
 const WAIT_MAX_MS: f64 = 100.0 * 365.25 * 86_400_000.0;
-
-const NO_FORMS: &str = "forms are not served by this version: resume by webhook, at a time or after an interval";
 
 const RESUME: &[&str] = &["timeInterval", "specificTime", "webhook", "form"];
 const UNITS: &[&str] = &["seconds", "minutes", "hours", "days"];
@@ -31,6 +32,9 @@ const PARAMETERS: &[ParameterDefinition] = &[
     optional("responseMode", ParameterKind::Text, "When that request is answered."),
     optional("responseData", ParameterKind::Text, "What it is answered with."),
     optional("responseCode", ParameterKind::Number, "Status code of that answer."),
+    optional("formTitle", ParameterKind::Text, "Heading of the form."),
+    optional("formDescription", ParameterKind::Text, "What stands below the heading; simple HTML."),
+    optional("formFields", ParameterKind::Structure, "What the form asks."),
     optional("limitWaitTime", ParameterKind::Boolean, "Whether the wait for a request or form ends by itself."),
     optional("limitType", ParameterKind::Text, "Whether it ends after an interval or at a time."),
     optional("resumeAmount", ParameterKind::Number, "After how long it ends, in the unit."),
@@ -47,7 +51,7 @@ impl NodeType for Wait {
         NodeDefinition {
             node_type: "n8n-nodes-base.wait",
             display_name: "Wait",
-            description: "Holds the execution up for a while, until a time, or until a request makes it go on.",
+            description: "Holds the execution up for a while, until a time, or until a request or a form makes it go on.",
             versions: &[1.0, 1.1],
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
@@ -57,9 +61,20 @@ impl NodeType for Wait {
 
     fn problems(&self, node: &Node) -> Vec<Problem> {
         let is_form = node.parameters.get("resume").is_some_and(|resume| resume == "form");
-        let field = "parameters.resume".to_owned();
-        let problem = || Problem { node: Some(node.name.clone()), field, message: NO_FORMS.to_owned() };
-        is_form.then(problem).into_iter().collect()
+        // What depends on the run is looked at in the run.
+        if !is_form || has_expression(&node.parameters) {
+            return Vec::new();
+        }
+        let problem = |field: &str, message: String| Problem {
+            node: Some(node.name.clone()),
+            field: format!("parameters.{field}"),
+            message,
+        };
+        let fields = Form::read(&node.parameters).err();
+        let fields = fields.map(|error| problem("formFields", error.to_string()));
+        let ending = ending_of(node.parameters.get("options").unwrap_or(&Value::Null)).err();
+        let ending = ending.map(|message| problem("options.respondWithOptions", message));
+        fields.into_iter().chain(ending).collect()
     }
 
     fn behaviour(&self) -> Behaviour<'_> {
@@ -82,9 +97,13 @@ impl WaitNode for Wait {
             }
             "webhook" => {
                 let method = run.text("httpMethod", 0, "GET")?.to_uppercase();
-                Ok(Some(NodeWait { until_ms: limit(run, now_ms)?, resume: Some(rule(run, method)?) }))
+                Ok(Some(NodeWait { until_ms: limit(run, now_ms)?, resume: Some(rule(run, Some(method))?) }))
             }
-            "form" => Err(NodeError::operation(NO_FORMS)),
+            "form" => {
+                let mut rule = rule(run, None)?;
+                rule.form = Some(Box::new(asked(run)?));
+                Ok(Some(NodeWait { until_ms: limit(run, now_ms)?, resume: Some(rule) }))
+            }
             other => {
                 Err(NodeError::operation(format!("'{other}' is not a way to resume: use one of {}", RESUME.join(", "))))
             }
@@ -92,18 +111,19 @@ impl WaitNode for Wait {
     }
 }
 
-fn rule(run: &mut NodeRun<'_>, method: String) -> Result<ResumeRule, NodeError> {
+fn rule(run: &mut NodeRun<'_>, method: Option<String>) -> Result<ResumeRule, NodeError> {
     let suffix = run.text("options.webhookSuffix", 0, "")?;
     let suffix = suffix.trim_matches('/');
     Ok(ResumeRule {
-        kind: ResumeKind::Webhook,
-        method: Some(method),
+        kind: if method.is_some() { ResumeKind::Webhook } else { ResumeKind::Form },
+        method,
         suffix: (!suffix.is_empty()).then(|| suffix.to_owned()),
+        form: None,
     })
 }
 
 /// When a wait for a request or form ends by itself.
-fn limit(run: &mut NodeRun<'_>, now_ms: i64) -> Result<Option<i64>, NodeError> {
+pub(crate) fn limit(run: &mut NodeRun<'_>, now_ms: i64) -> Result<Option<i64>, NodeError> {
     if !run.boolean("limitWaitTime", 0, false)? {
         return Ok(None);
     }
@@ -185,7 +205,12 @@ mod tests {
     #[test]
     fn a_request_ends_the_wait_and_so_does_its_limit() {
         let given = wait(1.1, json!({"resume": "webhook", "httpMethod": "post", "options": {"webhookSuffix": "/ok/"}}));
-        let resume = ResumeRule { kind: ResumeKind::Webhook, method: Some("POST".into()), suffix: Some("ok".into()) };
+        let resume = ResumeRule {
+            kind: ResumeKind::Webhook,
+            method: Some("POST".into()),
+            suffix: Some("ok".into()),
+            form: None,
+        };
         assert_eq!(given.unwrap(), Some(NodeWait { until_ms: None, resume: Some(resume) }));
         let limited = json!({"resume": "webhook", "limitWaitTime": true, "resumeAmount": 3, "resumeUnit": "minutes"});
         let given = wait(1.1, limited).unwrap().unwrap();
@@ -193,10 +218,20 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_for_a_form_keeps_a_workflow_from_being_active() {
-        let bench = |resume: &str| Bench::new(&Wait, 1.1, json!({"resume": resume}));
-        assert_eq!(Wait.problems(&bench("form").node)[0].field, "parameters.resume");
-        assert!(Wait.problems(&bench("webhook").node).is_empty());
+    fn a_form_ends_the_wait_and_one_that_cannot_be_shown_keeps_a_workflow_from_being_active() {
+        let asks = |kind: &str| {
+            let fields = json!({"values": [{"fieldLabel": "Approved", "fieldType": kind}]});
+            json!({"resume": "form", "formTitle": "Approve", "formFields": fields, "options": {"webhookSuffix": "ok"}})
+        };
+        let rule = wait(1.1, asks("text")).unwrap().unwrap().resume.unwrap();
+        assert_eq!((rule.kind, rule.method, rule.suffix.as_deref()), (ResumeKind::Form, None, Some("ok")));
+        assert_eq!(rule.form.unwrap().fields[0].label, "Approved");
+        let problems = |parameters: Value| Wait.problems(&Bench::new(&Wait, 1.1, parameters).node);
+        assert_eq!(problems(asks("palm"))[0].field, "parameters.formFields");
+        let away = json!({"respondWithOptions": {"values": {"respondWith": "redirect", "redirectUrl": "data:,x"}}});
+        let away = problems(json!({"resume": "form", "options": away}));
+        assert_eq!(away[0].field, "parameters.options.respondWithOptions");
+        assert!(problems(asks("text")).is_empty() && problems(json!({"resume": "webhook"})).is_empty());
     }
 
     #[test]
@@ -206,7 +241,6 @@ mod tests {
             (json!({"amount": "soon"}), "the wait amount must be a number of 0 or more"),
             (json!({"unit": "moons"}), "'moons' is not a unit"),
             (json!({"resume": "specificTime", "dateTime": "tomorrowish"}), "'dateTime' is not a date and time"),
-            (json!({"resume": "form"}), "forms are not served"),
             (json!({"resume": "luck"}), "'luck' is not a way to resume"),
         ] {
             let message = wait(1.1, parameters).unwrap_err().message;

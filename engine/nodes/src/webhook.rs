@@ -6,6 +6,7 @@ use timeloom_domain::definition::{Node, Problem};
 use timeloom_engine::node::{Behaviour, NodeShape, NodeType, RequiredInputs};
 
 use crate::describe::{TRIGGER, optional};
+use crate::values::has_expression;
 
 /// Most outputs of one node.
 const OUTPUTS_MAX: usize = 16;
@@ -81,15 +82,6 @@ fn read_before(parameters: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let options = parameters.get("options").and_then(Value::as_object).into_iter().flatten();
     let named = own.filter(|(name, _)| *name != "options").chain(options);
     named.map(|(name, value)| (name.as_str(), value)).filter(move |(name, _)| is_read(name))
-}
-
-fn has_expression(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.starts_with('='),
-        Value::Array(values) => values.iter().any(has_expression),
-        Value::Object(fields) => fields.values().any(has_expression),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

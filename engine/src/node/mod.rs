@@ -90,6 +90,15 @@ pub enum Behaviour<'a> {
 
 /// A node that holds the execution up. What it gives is its input, or the items with which the execution is resumed.
 pub trait WaitNode: Send + Sync {
+    /// What it gives at once; `None` when it is asked for what it waits.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    fn at_once(&self, run: &mut NodeRun<'_>) -> Result<Option<NodeOutput>, NodeError> {
+        let _ = run;
+        Ok(None)
+    }
+
     /// For what it waits; `None` when there is nothing to wait for.
     ///
     /// # Errors

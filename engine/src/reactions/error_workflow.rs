@@ -38,12 +38,14 @@ pub(super) async fn start(
         causation_id: Some(ended.event.id),
         correlation_id: ended.event.metadata.correlation_id,
     };
-    let workflow = parts.commands.current_workflow(&context, facts.workflow_id).await?.aggregate;
+    let workflow = parts.commands.current_workflow(&context, facts.workflow_id).await?;
+    let workflow = &workflow.aggregate;
     let Some(definition) = workflow.definition(facts.workflow_version) else { return Ok(()) };
     let (failed, workflow_id) = (ended.root, facts.workflow_id);
     let Some(handler) = handler(parts, &context, workflow_id, definition).await? else { return Ok(()) };
     let begun = async {
-        let target = parts.commands.current_workflow(&context, handler).await?.aggregate;
+        let target = parts.commands.current_workflow(&context, handler).await?;
+        let target = &target.aggregate;
         let newest = || target.versions.last().map(|published| published.version);
         let version = target.active_version.or_else(newest);
         let trigger = version.and_then(|version| target.definition(Some(version))).and_then(|found| trigger(found));

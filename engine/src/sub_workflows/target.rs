@@ -87,7 +87,7 @@ impl SubWorkflowCalls {
 
     async fn workflow(&self, tenant: TenantId, id: WorkflowId) -> Result<Workflow, NodeError> {
         let context = context(tenant, CommandId(id.0));
-        Ok(persist(|| self.commands.current_workflow(&context, id)).await?.aggregate)
+        Ok(persist(|| self.commands.current_workflow(&context, id)).await?.aggregate.clone())
     }
 
     /// Whether a workflow lets itself be called by this one.

@@ -73,7 +73,7 @@ fn machine(file: &Value) -> (Machine, ExecutionEvent) {
         trigger: None,
         options: RunOptions::default(),
     };
-    (Machine::new(Arc::new(plan), Arc::new(start.clone())), ExecutionEvent::ExecutionStarted(Box::new(start)))
+    (Machine::new(Arc::new(plan), Arc::new(start.clone())), ExecutionEvent::ExecutionStarted(Arc::new(start)))
 }
 
 fn outputs(counts: &[usize], marker: usize) -> Outputs {

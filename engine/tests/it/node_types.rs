@@ -315,7 +315,7 @@ impl NodeType for Wait {
 impl WaitNode for Wait {
     fn wait(&self, run: &mut NodeRun<'_>) -> Result<Option<NodeWait>, NodeError> {
         let until_ms = run.raw_parameter("for_ms").and_then(Value::as_i64).map(|for_ms| run.scope.now_ms + for_ms);
-        let resume = Some(ResumeRule { kind: ResumeKind::Webhook, method: None, suffix: None });
+        let resume = Some(ResumeRule { kind: ResumeKind::Webhook, method: None, suffix: None, form: None });
         Ok(Some(NodeWait { until_ms, resume }))
     }
 }

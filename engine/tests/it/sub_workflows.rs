@@ -34,7 +34,7 @@ impl World {
             self.log.read_all(TenantScope::All, Position::START, Direction::Forward, &filter, 1_000).await.unwrap();
         let facts = |event: &std::sync::Arc<timeloom_store::RecordedEvent>| {
             let ExecutionEvent::ExecutionStarted(start) = codec::decode(event).unwrap() else { panic!("{event:?}") };
-            (event.stream.id.parse().unwrap(), start.mode, start.workflow_version, start.trigger)
+            (event.stream.id.parse().unwrap(), start.mode, start.workflow_version, start.trigger.clone())
         };
         read.iter().map(facts).collect()
     }

@@ -131,10 +131,15 @@ fn ordered_diff(earlier: &DateTime<Tz>, later: &DateTime<Tz>, units: &[Unit]) ->
         return results;
     }
     for (index, &unit) in exact.iter().enumerate() {
+        let Some(next) = exact.get(index + 1) else {
+            results.push((unit, remaining / unit.casual_ms()));
+            break;
+        };
+        // What is left goes down as a fraction, with the digits that this gives in Luxon.
         let share = remaining / unit.casual_ms();
-        let amount = if index + 1 == exact.len() { share } else { share.trunc() };
-        remaining -= amount * unit.casual_ms();
-        results.push((unit, amount));
+        let fraction = (share * 1000.0 - share.trunc() * 1000.0) / 1000.0;
+        results.push((unit, share.trunc()));
+        remaining = fraction * (unit.casual_ms() / next.casual_ms()) * next.casual_ms();
     }
     results
 }

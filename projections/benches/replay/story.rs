@@ -66,7 +66,7 @@ pub fn execution_id(number: u128) -> ExecutionId {
 
 fn execution(number: u128) -> Vec<ExecutionEvent> {
     let workflow_id = WorkflowId(Uuid::from_u128((7 << 100) + number % WORKFLOWS));
-    let mut events = vec![ExecutionEvent::ExecutionStarted(Box::new(StartFacts {
+    let mut events = vec![ExecutionEvent::ExecutionStarted(Arc::new(StartFacts {
         workflow_id,
         workflow_revision: 3,
         workflow_version: Some(1),

@@ -161,7 +161,7 @@ pub fn definition(name: &str, nodes: usize) -> Arc<WorkflowDefinition> {
 }
 
 pub fn start(workflow: usize) -> ExecutionEvent {
-    ExecutionEvent::ExecutionStarted(Box::new(StartFacts {
+    ExecutionEvent::ExecutionStarted(Arc::new(StartFacts {
         workflow_id: workflow_id(workflow),
         workflow_revision: 1,
         workflow_version: (workflow % 2 == 1).then_some(1),

@@ -1,13 +1,15 @@
 //! What is told of an execution besides its row: why it stands still, what it waits for, what it answered. Read from its
 //! first event and from the newest event of a type, never from a fold of all.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{
     Breakpoint as DomainBreakpoint, ExecutionEvent as Facts, PauseReason, Response as DomainResponse, ResponseBody,
-    StartFacts,
+    ResumeKind, StartFacts,
 };
 use timeloom_domain::ids::ExecutionId;
 use timeloom_projections::{AsOf, SavedFact as SavedFactRow};
@@ -136,7 +138,11 @@ impl Wait {
         let Some((root, start)) = self.source.start(context).await? else { return Ok(None) };
         let suffix = rule.suffix.map(|suffix| format!("/{suffix}")).unwrap_or_default();
         let base = &state(context)?.webhooks().public_url;
-        Ok(Some(format!("{base}{}{suffix}", start.resume_path(root))))
+        let path = match rule.kind {
+            ResumeKind::Webhook => start.resume_path(root),
+            ResumeKind::Form => start.form_path(root),
+        };
+        Ok(Some(format!("{base}{path}{suffix}")))
     }
 }
 
@@ -151,6 +157,8 @@ pub(crate) enum BodyKind {
     Text,
     /// Bytes.
     Binary,
+    /// The last page of a form.
+    Page,
 }
 
 /// A header of an answer.
@@ -220,7 +228,7 @@ impl Source {
         let first = read.map_err(|error| fault(&error))?;
         let Some(event) = first.first() else { return Ok(None) };
         Ok(match decoded(context, event)? {
-            Facts::ExecutionStarted(start) => Some((self.id, *start)),
+            Facts::ExecutionStarted(start) => Some((self.id, Arc::unwrap_or_clone(start))),
             Facts::ExecutionRetried(retry) => Some((self.id, retry.start)),
             Facts::ExecutionContinued(continuation) => Some((continuation.root, continuation.start)),
             _ => None,
@@ -254,6 +262,9 @@ fn answered(node: Option<String>, response: DomainResponse, at_ms: i64) -> Resul
         ResponseBody::Empty => (BodyKind::Empty, None),
         ResponseBody::Json { value } => (BodyKind::Json, Some(value)),
         ResponseBody::Text { text } => (BodyKind::Text, Some(Value::String(text))),
+        ResponseBody::Page { page } => {
+            (BodyKind::Page, Some(serde_json::to_value(page).map_err(|error| fault(&error))?))
+        }
         ResponseBody::Binary { binary } => {
             (BodyKind::Binary, Some(serde_json::to_value(binary).map_err(|error| fault(&error))?))
         }

@@ -4,6 +4,8 @@
 //! fixed by its first retry: those that were unresolved right before it. So a call that is sent again is about the same
 //! ones, and retries none twice, however many of them it had done.
 
+use std::sync::Arc;
+
 use async_graphql::{InputObject, Object, Result, SimpleObject};
 use futures::{StreamExt as _, stream};
 use timeloom_commands::{CommandContext, CommandError, Outcome, Refusal, RetryExecution};
@@ -191,7 +193,7 @@ impl Call<'_> {
         let read = self.state.log().read_stream(&stream, Revision::default(), Direction::Forward, 1).await;
         let Some(event) = read.map_err(|error| fault(&error))?.into_iter().next() else { return Ok(None) };
         let start = match codec::decode::<Facts>(&event).map_err(|error| fault(&error))? {
-            Facts::ExecutionStarted(start) => *start,
+            Facts::ExecutionStarted(start) => Arc::unwrap_or_clone(start),
             Facts::ExecutionRetried(retry) => retry.start,
             _ => return Ok(None),
         };
@@ -265,7 +267,7 @@ impl Call<'_> {
     async fn check(&self, of: ExecutionId, new_id: ExecutionId) -> std::result::Result<(), CommandError> {
         let commands = self.state.commands();
         let (_, letter) = commands.last_link(&self.context, of).await?;
-        let letter = letter.aggregate;
+        let letter = &letter.aggregate;
         if letter.retried_as.contains(&new_id) {
             return Ok(());
         }
@@ -277,10 +279,10 @@ impl Call<'_> {
             let message = "it was dismissed meanwhile: retry it by itself to try it all the same";
             return Err(Refusal::new("EXECUTION_DISMISSED", message).into());
         }
-        let trigger = letter.start.and_then(|start| start.trigger);
+        let trigger = letter.start.as_ref().and_then(|start| start.trigger.as_ref());
         if let Some(TriggerFacts::SubWorkflow { execution, node, .. }) = trigger {
-            let (_, caller) = commands.last_link(&self.context, execution).await?;
-            let caller = caller.aggregate;
+            let (_, caller) = commands.last_link(&self.context, *execution).await?;
+            let caller = &caller.aggregate;
             if caller.status == ExecutionStatus::Failed && caller.failed_node.as_deref() == Some(node.as_str()) {
                 let message = format!("it failed as a part of {execution}: retry that one, which runs it again");
                 return Err(Refusal::new("PART_OF_EXECUTION", message).into());

@@ -165,7 +165,7 @@ impl Workflow {
         self.row.active_version.is_some()
     }
 
-    /// The webhooks of the active version, else of the draft.
+    /// The webhooks and forms of the active version, else of the draft.
     #[graphql(complexity = 20)]
     async fn webhooks(
         &self,
@@ -179,10 +179,12 @@ impl Workflow {
         let active = version.is_some();
         let facts = WorkflowFacts::of(definition);
         let public_url = &state.webhooks().public_url;
-        let webhooks = facts.of_kind(TriggerKind::Webhook).filter_map(|node| {
+        let listening = facts.of_kind(TriggerKind::Webhook).chain(facts.of_kind(TriggerKind::Form));
+        let webhooks = listening.filter_map(|node| {
             let address = WebhookAddress::of(node).ok()?;
             let (methods, path) = (address.methods.clone(), address.proper_path());
-            let (url, test_url) = (format!("{public_url}/webhook/{path}"), format!("{public_url}/webhook-test/{path}"));
+            let place = if node.kind == TriggerKind::Form { "form" } else { "webhook" };
+            let (url, test_url) = (format!("{public_url}/{place}/{path}"), format!("{public_url}/{place}-test/{path}"));
             Some(Webhook { node: node.name.clone(), methods, path: address.path, url, test_url, active })
         });
         Ok(webhooks.collect())

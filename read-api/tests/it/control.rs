@@ -1,6 +1,7 @@
 //! Executions under control: what holds them up, what ends a wait, and what is done about failures.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use timeloom_commands::{Ids as _, SystemIds};
@@ -42,9 +43,10 @@ fn stream(id: &str) -> StreamKey {
 /// A run of version 1 of the workflow that a call started.
 fn called(workflow_id: &str) -> ExecutionEvent {
     let ExecutionEvent::ExecutionStarted(mut facts) = started(workflow_id) else { unreachable!() };
-    facts.mode = ExecutionMode::Production;
-    facts.workflow_version = Some(1);
-    facts.trigger = Some(webhook());
+    let own = Arc::make_mut(&mut facts);
+    own.mode = ExecutionMode::Production;
+    own.workflow_version = Some(1);
+    own.trigger = Some(webhook());
     ExecutionEvent::ExecutionStarted(facts)
 }
 
@@ -124,7 +126,7 @@ async fn a_wait_is_told_with_its_address_and_ended_by_a_person() {
     let (workflow, _) = server.import("Flow").await;
     let id = SystemIds.uuid().to_string();
     let run = NodeFacts { node: "Fill".to_owned(), run_index: 0, execution_index: 1, sources: Vec::new() };
-    let resume = ResumeRule { kind: ResumeKind::Webhook, method: None, suffix: Some("sign".to_owned()) };
+    let resume = ResumeRule { kind: ResumeKind::Webhook, method: None, suffix: Some("sign".to_owned()), form: None };
     let waiting = ExecutionEvent::ExecutionWaiting {
         node: "Fill".to_owned(),
         until_ms: Some(1_700_000_000_000),
@@ -311,7 +313,8 @@ async fn what_failed_as_a_part_of_a_failed_execution_runs_again_with_that_one_al
     let part = SystemIds.uuid().to_string();
     let ExecutionEvent::ExecutionStarted(mut facts) = called(&workflow) else { unreachable!() };
     let execution = ExecutionId(caller.parse().unwrap());
-    facts.trigger = Some(TriggerFacts::SubWorkflow { execution, node: "Fill".to_owned(), depth: 1 });
+    Arc::make_mut(&mut facts).trigger =
+        Some(TriggerFacts::SubWorkflow { execution, node: "Fill".to_owned(), depth: 1 });
     append(&server.log, &stream(&part), vec![ExecutionEvent::ExecutionStarted(facts), failed_at("Fill")]).await;
     let answer = redrive(&server, json!({ "commandId": unknown_id() })).await;
     assert_eq!((&answer["retriedCount"], &answer["refusedCount"]), (&json!(1), &json!(1)), "{answer}");

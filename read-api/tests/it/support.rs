@@ -229,7 +229,7 @@ pub(crate) fn text(value: &Value) -> String {
 }
 
 pub(crate) fn started(workflow_id: &str) -> ExecutionEvent {
-    ExecutionEvent::ExecutionStarted(Box::new(StartFacts {
+    ExecutionEvent::ExecutionStarted(Arc::new(StartFacts {
         workflow_id: WorkflowId(workflow_id.parse().unwrap()),
         workflow_revision: 1,
         workflow_version: None,

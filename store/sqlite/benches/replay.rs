@@ -1,4 +1,4 @@
-//! Events a second out of the SQLite log and into typed values, against rows and nothing more.
+//! Events a second out of the SQLite log and into typed values, against rows as they are stored and nothing more.
 //!
 //! `cargo bench -p timeloom-store-sqlite --bench replay`; `events=100000` fills a smaller log.
 #![expect(clippy::unwrap_used, reason = "a benchmark is run by hand, and may stop at anything")]
@@ -31,13 +31,15 @@ async fn run() {
         let file = file.clone();
         tokio::task::spawn_blocking(move || {
             let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-            let mut statement = connection.prepare("SELECT position, payload FROM events ORDER BY position").unwrap();
+            let mut statement =
+                connection.prepare("SELECT position, payload, packed FROM events ORDER BY position").unwrap();
             let began = Instant::now();
             let mut rows = statement.query([]).unwrap();
             let (mut count, mut bytes) = (0u64, 0);
             while let Some(row) = rows.next().unwrap() {
                 count += 1;
                 bytes += row.get_ref(1).unwrap().as_str().unwrap().len();
+                bytes += row.get_ref(2).unwrap().as_blob_or_null().unwrap().map_or(0, <[u8]>::len);
             }
             std::hint::black_box(bytes);
             count as f64 / began.elapsed().as_secs_f64()

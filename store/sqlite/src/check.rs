@@ -3,10 +3,12 @@
 //! Rows and blobs are checked as those of every backend; of the file itself SQLite checks its pages, and that each index
 //! has what its table has.
 
+use async_trait::async_trait;
 use timeloom_store::verify::{VerifyReport, verify};
-use timeloom_store::{BlobStore, LogError, LogTransfer, Position};
+use timeloom_store::{BlobStore, LogError, LogIdentity, LogTransfer, Position, StoredEvent};
 
 use crate::error::log_error;
+use crate::export::{OfDamaged, export};
 use crate::log::SqliteLog;
 use crate::readers::Readers;
 use crate::transfer::SqliteSource;
@@ -45,13 +47,31 @@ impl SqliteSource {
     }
 }
 
+/// Rows of a log that is looked at: one whose texts are damaged is given without them, so that its leaf tells.
+struct LookedAt {
+    identity: LogIdentity,
+    readers: Readers,
+}
+
+#[async_trait]
+impl LogTransfer for LookedAt {
+    async fn identity(&self) -> Result<LogIdentity, LogError> {
+        Ok(self.identity)
+    }
+
+    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
+        self.readers.read(move |connection| export(connection, after, limit, OfDamaged::Row)).await
+    }
+}
+
 async fn verify_with_file(
     source: &dyn LogTransfer,
     readers: &Readers,
     blobs: &dyn BlobStore,
     progress: impl FnMut(Position) + Send,
 ) -> Result<VerifyReport, LogError> {
-    let mut report = verify(source, blobs, progress).await?;
+    let looked_at = LookedAt { identity: source.identity().await?, readers: readers.clone() };
+    let mut report = verify(&looked_at, blobs, progress).await?;
     let said = readers.read(|connection| {
         let mut statement =
             connection.prepare(&format!("PRAGMA integrity_check({FILE_FAULTS_MAX})")).map_err(log_error)?;

@@ -262,6 +262,10 @@ impl EventLog for SqliteLog {
         self.tail.head()
     }
 
+    fn newest_of(&self, category: &str) -> Option<Position> {
+        Some(self.tail.newest_of(category))
+    }
+
     async fn wait_for(&self, position: Position) -> Result<(), LogError> {
         self.tail.wait_for(position).await
     }

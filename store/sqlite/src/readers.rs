@@ -218,7 +218,7 @@ fn read_stream(
     // Far beyond any revision, but not so far that adding to it overflows.
     let after = signed(after.0).min(i64::MAX / 2);
     let mut statement = connection.prepare_cached(&stream_sql(direction)).map_err(log_error)?;
-    RowReader::read_all(&mut statement, &[&stream_no, &after, &rows(limit)])
+    RowReader::read_all(connection, &mut statement, &[&stream_no, &after, &rows(limit)])
 }
 
 fn stream_sql(direction: Direction) -> String {
@@ -275,7 +275,7 @@ pub(crate) fn read_range(
     }
     let _ = write!(sql, " ORDER BY {order} LIMIT ?4");
     let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
-    RowReader::read_all(&mut statement, &parameters)
+    RowReader::read_all(connection, &mut statement, &parameters)
 }
 
 /// Narrows a query to rows whose `column` has one of `names`; no names mean all.
@@ -320,7 +320,7 @@ fn newest_at(connection: &Connection, head: Position, time_us: i64) -> Result<Po
 pub(crate) fn read_run(connection: &Connection, first: i64, last: i64) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
     let sql = format!("SELECT {COLUMNS} FROM events e WHERE e.position BETWEEN ?1 AND ?2 ORDER BY e.position");
     let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
-    RowReader::read_all(&mut statement, &[&first, &last])
+    RowReader::read_all(connection, &mut statement, &[&first, &last])
 }
 
 /// Position and time of the newest event.

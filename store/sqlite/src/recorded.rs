@@ -13,10 +13,11 @@ use timeloom_store::{LogError, Position, RecordedEvent, Revision};
 use uuid::Uuid;
 
 use crate::error::log_error;
+use crate::packed::{Texts, Unpacker};
 
 /// The columns that [`RowReader`] reads, in its order.
 pub(crate) const COLUMNS: &str = "e.position, e.tenant_id, e.aggregate_type, e.aggregate_id, e.sequence, e.event_id, \
-     e.event_type, e.event_version, e.payload, e.metadata, e.recorded_at";
+     e.event_type, e.event_version, e.payload, e.metadata, e.recorded_at, e.packed";
 
 /// Where a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,18 +37,25 @@ pub(crate) fn unsigned(number: i64) -> u64 {
 }
 
 /// Reads rows; what neighbours have in common is shared.
-#[derive(Debug, Default)]
-pub(crate) struct RowReader {
+#[derive(Debug)]
+pub(crate) struct RowReader<'connection> {
+    connection: &'connection Connection,
     shared: Shared,
+    unpacker: Unpacker,
 }
 
-impl RowReader {
+impl<'connection> RowReader<'connection> {
+    fn new(connection: &'connection Connection) -> Self {
+        Self { connection, shared: Shared::default(), unpacker: Unpacker::default() }
+    }
+
     /// All rows of a query over [`COLUMNS`].
     pub(crate) fn read_all(
+        connection: &'connection Connection,
         statement: &mut CachedStatement<'_>,
         parameters: &[&dyn ToSql],
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-        let mut reader = Self::default();
+        let mut reader = Self::new(connection);
         let mut rows = statement.query(parameters).map_err(log_error)?;
         let mut events = Vec::new();
         while let Some(row) = rows.next().map_err(log_error)? {
@@ -58,10 +66,10 @@ impl RowReader {
 
     /// The events at `positions`, in their order.
     pub(crate) fn read_at(
-        connection: &Connection,
+        connection: &'connection Connection,
         positions: &[Position],
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-        let mut reader = Self::default();
+        let mut reader = Self::new(connection);
         let sql = format!("SELECT {COLUMNS} FROM events e WHERE e.position = ?1");
         let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
         let event = |position: &Position| {
@@ -76,30 +84,39 @@ impl RowReader {
 
     fn read(&mut self, row: &Row<'_>) -> Result<RecordedEvent, LogError> {
         let position = Position(unsigned(row.get(0).map_err(log_error)?));
-        self.columns(row, position).map_err(|detail| LogError::Corrupt { position, detail })
+        let corrupt = |detail| LogError::Corrupt { position, detail };
+        let (stored, packed) = texts(row).map_err(corrupt)?;
+        let texts = self.unpacker.texts(self.connection, position, stored, packed)?;
+        columns(&mut self.shared, row, position, texts).map_err(corrupt)
     }
+}
 
-    fn columns(&mut self, row: &Row<'_>, position: Position) -> Result<RecordedEvent, String> {
-        let number = |index| value(row, index)?.as_i64().map_err(|error| error.to_string());
-        let tenant = u32::try_from(number(1)?).map_err(|_| "the tenant is out of range".to_owned())?;
-        let stream = self.shared.stream(TenantId(tenant), text(row, 2)?, text(row, 3)?);
-        let id = value(row, 5)?.as_blob().map_err(|error| error.to_string())?;
-        let id = Uuid::from_slice(id).map_err(|error| error.to_string())?;
-        let payload = RawValue::from_string(text(row, 8)?.to_owned())
-            .map_err(|error| format!("the payload is not JSON: {error}"))?;
-        Ok(RecordedEvent {
-            position,
-            stream,
-            revision: Revision(unsigned(number(4)?)),
-            id: EventId(id),
-            event_type: self.shared.event_type(text(row, 6)?),
-            event_version: read_version(text(row, 7)?),
-            payload: Arc::from(payload),
-            metadata: self.shared.metadata(text(row, 9)?, EventId(id))?,
-            recorded_at: DateTime::from_timestamp_micros(number(10)?)
-                .ok_or_else(|| "the time is out of range".to_owned())?,
-        })
-    }
+/// The texts in a row of [`COLUMNS`], and those that it has for the events behind it.
+fn texts<'row>(row: &'row Row<'_>) -> Result<(Texts<'row>, Option<&'row [u8]>), String> {
+    let packed = value(row, 11)?.as_blob_or_null().map_err(|error| error.to_string())?;
+    Ok((Texts { payload: text(row, 8)?, metadata: text(row, 9)? }, packed))
+}
+
+fn columns(shared: &mut Shared, row: &Row<'_>, position: Position, texts: Texts<'_>) -> Result<RecordedEvent, String> {
+    let number = |index| value(row, index)?.as_i64().map_err(|error| error.to_string());
+    let tenant = u32::try_from(number(1)?).map_err(|_| "the tenant is out of range".to_owned())?;
+    let stream = shared.stream(TenantId(tenant), text(row, 2)?, text(row, 3)?);
+    let id = value(row, 5)?.as_blob().map_err(|error| error.to_string())?;
+    let id = Uuid::from_slice(id).map_err(|error| error.to_string())?;
+    let payload =
+        RawValue::from_string(texts.payload.to_owned()).map_err(|error| format!("the payload is not JSON: {error}"))?;
+    Ok(RecordedEvent {
+        position,
+        stream,
+        revision: Revision(unsigned(number(4)?)),
+        id: EventId(id),
+        event_type: shared.event_type(text(row, 6)?),
+        event_version: read_version(text(row, 7)?),
+        payload: Arc::from(payload),
+        metadata: shared.metadata(texts.metadata, EventId(id))?,
+        recorded_at: DateTime::from_timestamp_micros(number(10)?)
+            .ok_or_else(|| "the time is out of range".to_owned())?,
+    })
 }
 
 fn value<'row>(row: &'row Row<'_>, index: usize) -> Result<ValueRef<'row>, String> {

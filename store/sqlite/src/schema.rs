@@ -2,7 +2,8 @@
 //!
 //! `events` holds every column of the common cqrs-es tables under their names. One append is one run of positions and of
 //! sequence numbers, so only its last event is in the indexes that find the events of a stream and of a command. Ids
-//! begin with the time where they can, so that most writes to an index meet its last page.
+//! begin with the time where they can, so that most writes to an index meet its last page. Texts that repeat those of the
+//! event before them are [packed](crate::packed).
 
 use std::fs::File;
 use std::io::Read;
@@ -14,9 +15,10 @@ use uuid::Uuid;
 use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError};
 use crate::kinds;
+use crate::packed;
 
 /// The newest schema that this build knows.
-pub(crate) const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 /// Marks the file as ours: `TLog` in ASCII.
 const APPLICATION_ID: u32 = 0x544c_6f67;
 /// In `meta` while a copy was never finished.
@@ -26,7 +28,7 @@ pub(crate) const COPY_VERIFIED: &str = "copy_verified";
 
 /// What each version added to the one before it, by version. A step only adds, and takes no longer for a large log than
 /// for a small one: what has to be filled is filled by the writer behind the head, between appends.
-const STEPS: [(u32, &str); 1] = [(2, kinds::TABLES)];
+const STEPS: [(u32, &str); 2] = [(2, kinds::TABLES), (3, packed::COLUMN)];
 
 /// The first version.
 const TABLES: &str = "
@@ -216,7 +218,7 @@ pub(crate) fn create(connection: &mut Connection, log_id: Uuid, made: Made) -> R
 }
 
 /// Adds what later versions than `from` have, each in one transaction.
-fn migrate(connection: &mut Connection, from: u32) -> Result<(), rusqlite::Error> {
+pub(crate) fn migrate(connection: &mut Connection, from: u32) -> Result<(), rusqlite::Error> {
     for (version, step) in STEPS.into_iter().filter(|(version, _)| *version > from) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;

@@ -7,31 +7,28 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, params};
-use timeloom_domain::ids::{CommandId, EventId, TenantId};
+use rusqlite::{Connection, params};
 use timeloom_store::heads::Heads;
-use timeloom_store::stored::{EXPORT_BYTES_MAX, EXPORT_EVENTS_MAX, check_page};
+use timeloom_store::stored::check_page;
 use timeloom_store::{
-    Begun, EventLog as _, ImportError, LogError, LogIdentity, LogImport, LogTransfer, Position, Revision, StoredAppend,
-    StoredEvent, StreamKey,
+    Begun, EventLog as _, ImportError, LogError, LogIdentity, LogImport, LogTransfer, Position, StoredEvent,
 };
 use uuid::Uuid;
 
 use crate::blobs::SqliteBlobs;
 use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError, log_error};
+use crate::export::{OfDamaged, export};
 use crate::folder::DataFolder;
 use crate::log::{LOG_FILE, SqliteLog};
+use crate::packed::{Packer, Texts};
 use crate::readers::{self, Readers};
-use crate::recorded::{Head, signed, unsigned};
+use crate::recorded::{Head, signed};
 use crate::schema::{self, COPY_VERIFIED, Made, UNFINISHED_COPY};
 
-const EXPORT: &str = "SELECT position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, \
-     event_version, payload, metadata, recorded_at, leaf, append_events, command_id \
-     FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";
 const IMPORT: &str = "INSERT INTO events (position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, \
-     event_type, event_version, payload, metadata, recorded_at, leaf, stream_no, append_events, command_id) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+     event_type, event_version, payload, metadata, recorded_at, leaf, stream_no, append_events, command_id, packed) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 #[async_trait]
 impl LogTransfer for SqliteLog {
@@ -40,7 +37,7 @@ impl LogTransfer for SqliteLog {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        self.readers().read(move |connection| export(connection, after, limit)).await
+        self.readers().read(move |connection| export(connection, after, limit, OfDamaged::Nothing)).await
     }
 }
 
@@ -92,7 +89,7 @@ impl LogTransfer for SqliteSource {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        self.readers.read(move |connection| export(connection, after, limit)).await
+        self.readers.read(move |connection| export(connection, after, limit, OfDamaged::Nothing)).await
     }
 }
 
@@ -114,6 +111,7 @@ struct Writer {
     connection: Connection,
     /// The numbers of streams that were met lately.
     streams: Heads<Head>,
+    packer: Packer,
 }
 
 impl SqliteImport {
@@ -131,7 +129,7 @@ impl SqliteImport {
             .map_err(|error| OpenError::Storage { path: file.clone(), error: StorageError::from(error) })?;
         schema::read_about(&connection, folder.path(), &file)?;
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
-        let writer = Mutex::new(Writer { connection, streams: Heads::default() });
+        let writer = Mutex::new(Writer { connection, streams: Heads::default(), packer: Packer::default() });
         Ok((Arc::new(Self { target: Arc::new(Target { folder, file, writer }) }), blobs))
     }
 
@@ -175,7 +173,7 @@ impl LogTransfer for SqliteImport {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        self.work(move |_, writer| export(&writer.connection, after, limit)).await
+        self.work(move |_, writer| export(&writer.connection, after, limit, OfDamaged::Nothing)).await
     }
 }
 
@@ -191,6 +189,7 @@ impl LogImport for SqliteImport {
             if about.log_id != log_id {
                 return Err(ImportError::OtherLog { found: about.log_id, wanted: log_id });
             }
+            schema::migrate(&mut writer.connection, about.version).map_err(log_error)?;
             let (head, _) = readers::newest(&writer.connection).map_err(log_error)?;
             Ok(Begun { head, verified: Position(about.verified).min(head) })
         })
@@ -221,25 +220,32 @@ impl Writer {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached(IMPORT)?;
-            for event in events {
-                let stream_no = stream_no(&transaction, &mut self.streams, event)?;
-                insert.execute(params![
-                    signed(event.position.0),
-                    event.stream.tenant.0,
-                    &*event.stream.category,
-                    &*event.stream.id,
-                    signed(event.revision.0),
-                    event.id.0.as_bytes(),
-                    &*event.event_type,
-                    event.event_version,
-                    event.payload,
-                    event.metadata,
-                    event.recorded_at_us,
-                    event.leaf,
-                    stream_no,
-                    event.append.map(|append| append.events),
-                    event.append.as_ref().map(|append| append.command_id.0.as_bytes()),
-                ])?;
+            for append in events.split_inclusive(|event| event.append.is_some()) {
+                let mut rest = append.iter().map(|event| Texts { payload: &event.payload, metadata: &event.metadata });
+                self.packer.begin_append();
+                for event in append {
+                    let Some(texts) = rest.next() else { break };
+                    let row = self.packer.row(texts, rest.clone());
+                    let stream_no = stream_no(&transaction, &mut self.streams, event)?;
+                    insert.execute(params![
+                        signed(event.position.0),
+                        event.stream.tenant.0,
+                        &*event.stream.category,
+                        &*event.stream.id,
+                        signed(event.revision.0),
+                        event.id.0.as_bytes(),
+                        &*event.event_type,
+                        event.event_version,
+                        row.texts.payload,
+                        row.texts.metadata,
+                        event.recorded_at_us,
+                        event.leaf,
+                        stream_no,
+                        event.append.map(|append| append.events),
+                        event.append.as_ref().map(|append| append.command_id.0.as_bytes()),
+                        row.packed,
+                    ])?;
+                }
             }
         }
         transaction.commit()
@@ -279,44 +285,4 @@ fn stream_no(connection: &Connection, known: &mut Heads<Head>, event: &StoredEve
     };
     known.put(stream, Head { stream_no, revision: event.revision });
     Ok(stream_no)
-}
-
-fn export(connection: &Connection, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-    let limit = signed(limit.min(EXPORT_EVENTS_MAX) as u64);
-    let mut statement = connection.prepare_cached(EXPORT).map_err(log_error)?;
-    let mut rows = statement.query([signed(after.0), limit]).map_err(log_error)?;
-    let (mut events, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = rows.next().map_err(log_error)? {
-        let position = Position(unsigned(row.get(0).map_err(log_error)?));
-        let event = stored(row, position)
-            .map_err(|error| LogError::Corrupt { position, detail: format!("its row cannot be read: {error}") })?;
-        bytes += event.text_bytes();
-        events.push(event);
-        if bytes >= EXPORT_BYTES_MAX {
-            break;
-        }
-    }
-    Ok(events)
-}
-
-fn stored(row: &Row<'_>, position: Position) -> Result<StoredEvent, rusqlite::Error> {
-    let category: String = row.get(2)?;
-    let id: String = row.get(3)?;
-    let event_type: String = row.get(6)?;
-    let append_events: Option<u32> = row.get(12)?;
-    let command_id: Option<[u8; 16]> = row.get(13)?;
-    let append = append_events.zip(command_id);
-    Ok(StoredEvent {
-        position,
-        stream: StreamKey::new(TenantId(row.get(1)?), category, id),
-        revision: Revision(unsigned(row.get(4)?)),
-        id: EventId(Uuid::from_bytes(row.get(5)?)),
-        event_type: event_type.into(),
-        event_version: row.get(7)?,
-        payload: row.get(8)?,
-        metadata: row.get(9)?,
-        recorded_at_us: row.get(10)?,
-        leaf: row.get(11)?,
-        append: append.map(|(events, id)| StoredAppend { events, command_id: CommandId(Uuid::from_bytes(id)) }),
-    })
 }

@@ -29,6 +29,7 @@ use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::kinds::indexed_up_to;
+use crate::packed::Packer;
 use crate::payloads::restore;
 use crate::readers;
 use crate::recorded::Head;
@@ -68,11 +69,18 @@ pub(crate) struct Writer {
     heads: Heads<Head>,
     /// As committed; a batch works on a copy.
     end: End,
-    /// Scratch space for the record that a leaf is the hash of.
-    record: Vec<u8>,
+    scratch: Scratch,
     commits: u32,
     flush: Flush,
     indexing: Indexing,
+}
+
+/// Buffers that are kept from append to append.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// For the record that a leaf is the hash of.
+    record: Vec<u8>,
+    packer: Packer,
 }
 
 /// Where the log ends.
@@ -112,7 +120,7 @@ impl Writer {
             blobs,
             heads: Heads::default(),
             end,
-            record: Vec::new(),
+            scratch: Scratch::default(),
             commits: 0,
             flush: Flush::new(durability),
             indexing: Indexing::new(indexed),

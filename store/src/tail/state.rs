@@ -15,6 +15,9 @@ const WAITERS_BEFORE_SWEEP: usize = 1_024;
 
 pub(super) struct State {
     head: Position,
+    began_at: Position,
+    /// The newest position of each category since then; there are a handful of categories.
+    newest: HashMap<Arc<str>, Position>,
     /// The newest events without a gap, the last of them at `head`.
     recent: VecDeque<Arc<RecordedEvent>>,
     recent_bytes: usize,
@@ -30,6 +33,8 @@ impl State {
     pub(super) fn new(head: Position) -> Self {
         Self {
             head,
+            began_at: head,
+            newest: HashMap::new(),
             recent: VecDeque::new(),
             recent_bytes: 0,
             by_stream: HashMap::new(),
@@ -45,6 +50,10 @@ impl State {
             self.recent_bytes += event.payload.get().len();
             self.recent.push_back(Arc::clone(event));
             self.head = event.position;
+            match self.newest.get_mut(&event.stream.category) {
+                Some(newest) => *newest = event.position,
+                None => drop(self.newest.insert(Arc::clone(&event.stream.category), event.position)),
+            }
         }
         while self.recent.len() > RECENT_EVENTS_MAX || self.recent_bytes > RECENT_BYTES_MAX {
             let Some(oldest) = self.recent.pop_front() else { break };
@@ -56,6 +65,10 @@ impl State {
             }
         }
         offer_all(&mut self.others, events);
+    }
+
+    pub(super) fn newest_of(&self, category: &str) -> Position {
+        self.newest.get(category).copied().unwrap_or(self.began_at)
     }
 
     fn deliver_to_stream(&mut self, events: &[Arc<RecordedEvent>]) {

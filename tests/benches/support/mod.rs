@@ -21,7 +21,15 @@ impl Drop for Server {
 
 /// The program as it is released.
 pub(crate) fn program() -> PathBuf {
-    let built = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    // Cargo tells a bench its package, and a dependency builds itself anew whenever that differs: the program would be
+    // built twice, once for the bench and once for whoever builds it by hand.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            cargo.env_remove(name);
+        }
+    }
+    let built = cargo
         .args(["build", "--release", "--package", "timeloom-server", "--message-format", "json"])
         .stderr(Stdio::inherit())
         .output()

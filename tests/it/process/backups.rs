@@ -230,18 +230,21 @@ async fn one_changed_byte_is_named_by_verify_and_refused_by_copy() {
     made_log(&data, 7, 12).await;
     let file = data.join("log.db");
     let mut bytes = std::fs::read(&file).unwrap();
-    // The event at position 1,800 is the 50th of the eighth append.
-    let text = br#""number":7050,"#;
+    // The event at position 1,799 is the 49th of the eighth append. Its row has its text as it is, and the texts of the
+    // fifteen behind it as what differs from it.
+    let text = br#""number":7049,"#;
     let found = bytes.windows(text.len()).position(|window| window == text).unwrap();
     bytes[found + text.len() - 2] = b'1';
     std::fs::write(&file, bytes).unwrap();
 
-    refused(&["log", "verify", path(&data)], 1, &["position 1800: its hash differs"]);
+    refused(&["log", "verify", path(&data)], 1, &["position 1799: its hash differs"]);
     let report = verb(&["log", "verify", path(&data), "--json"]);
     let report: Value = serde_json::from_slice(&report.stdout).unwrap();
-    assert_eq!((&report["faultCount"], &report["faults"][0]["position"]), (&json!(1), &json!(1_800)));
+    let faults = report["faults"].as_array().unwrap().iter().map(|fault| fault["position"].as_u64().unwrap());
+    let faults: Vec<u64> = faults.collect();
+    assert!(faults[0] == 1_799 && faults.iter().all(|position| *position < 1_799 + 16), "{faults:?}");
     let copy = ["log", "copy", "--from", path(&data), "--to", path(&target)];
-    refused(&copy, 1, &["the event at position 1800", "the source is damaged"]);
+    refused(&copy, 1, &["the event at position 1799", "the source is damaged"]);
     refused(&["workflow", "list", "--data", path(&target)], 1, &["copy that was not finished"]);
 }
 

@@ -140,6 +140,10 @@ impl Conditions {
             // The first version of the model took "false" for true, as JavaScript does.
             return Ok(Operand::Json(Value::Bool(values::truthy(value))));
         }
+        if kind == Kind::Number && options.version >= 3.0 && is_blank(value) {
+            // The earlier versions of the model took these for 0, as JavaScript does.
+            return Ok(Operand::Json(Value::Null));
+        }
         match convert(value, kind, options.strict, self.zone) {
             Some(Converted::Moment(ms)) => Ok(Operand::Moment(ms)),
             Some(Converted::Json(value)) => Ok(Operand::Json(value)),
@@ -157,6 +161,15 @@ impl Options {
             strict: option("typeValidation").and_then(Value::as_str) == Some("strict"),
             version: option("version").and_then(Value::as_f64).unwrap_or(1.0),
         }
+    }
+}
+
+/// Whether the value holds nothing that could be a number.
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        _ => false,
     }
 }
 
@@ -320,6 +333,19 @@ mod tests {
         assert!(!loose(json!("false"), 2));
         assert!(loose(json!("yes"), 2));
         assert!(!loose(json!(0), 2));
+    }
+
+    #[test]
+    fn blank_numbers_are_nothing_from_the_third_version_of_the_model_on() {
+        let options = |version: i64, strictness: &str| json!({"version": version, "typeValidation": strictness});
+        for blank in [json!(""), json!(" "), json!([])] {
+            let exists = |options: Value| decide("number", "exists", blank.clone(), json!(null), options);
+            assert_eq!(exists(options(2, "loose")), Ok(true), "{blank}");
+            assert!(exists(options(2, "strict")).is_err(), "{blank}");
+            assert_eq!(exists(options(3, "loose")), Ok(false), "{blank}");
+            assert_eq!(exists(options(3, "strict")), Ok(false), "{blank}");
+        }
+        assert!(decide("number", "gt", json!("x"), json!(1), options(3, "loose")).is_err());
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl PureNode for DateAndTime {
                 (version_2::convert(run, item, index), None)
             };
             made.push(match result {
-                Ok(json) => Item { binary, ..Item::new(json) }.paired_with(index),
+                Ok(None) => continue,
+                Ok(Some(json)) => Item { binary, ..Item::new(json) }.paired_with(index),
                 Err(error) if run.continues_on_fail() => run.failed_item(index, &error),
                 Err(error) => return Err(error.at_item(index)),
             });

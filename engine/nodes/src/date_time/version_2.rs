@@ -5,13 +5,13 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 use timeloom_domain::item::{Item, SharedObject};
 use timeloom_engine::node::{NodeError, NodeRun};
-use timeloom_expressions::time::{Unit, diff, format, from_ms, parse, parse_format, start_of, to_iso, week_of};
+use timeloom_expressions::time::{self, Unit, diff, from_ms, parse, parse_format, start_of, to_iso, week_of};
 
 use super::{added, shown, unit, zone};
 use crate::values;
 
 /// The item's JSON with the result in it.
-pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<SharedObject, NodeError> {
+pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Option<SharedObject>, NodeError> {
     let operation = run.text("operation", index, "getCurrentDate")?;
     let (default_name, result) = match operation.as_str() {
         "getCurrentDate" => ("currentDate", current(run, index)?),
@@ -34,7 +34,7 @@ pub(super) fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Resul
     if let Some(result) = result {
         json.insert(name, result);
     }
-    Ok(json)
+    Ok(Some(json))
 }
 
 fn iso(moment: &DateTime<Tz>) -> Option<Value> {
@@ -52,10 +52,14 @@ fn current(run: &mut NodeRun<'_>, index: usize) -> Result<Option<Value>, NodeErr
     Ok(shown.as_ref().and_then(iso))
 }
 
-/// Reads the date in parameter `path`; it is answered in `zone`, and local times are taken to be of UTC.
+/// Reads the date in parameter `path`; it is answered in `zone`, and local times are taken to be of UTC. A value that
+/// an expression leaves undefined is the present.
 fn date(run: &mut NodeRun<'_>, path: &str, index: usize, zone: Tz) -> Result<DateTime<Tz>, NodeError> {
-    let value = run.parameter(path, index)?;
-    read(value.as_ref(), "", zone)
+    let moment = match run.parameter(path, index)? {
+        None => from_ms(run.scope.now_ms, zone),
+        Some(value) => return read(Some(&value), "", zone),
+    };
+    moment.ok_or_else(|| NodeError::operation("the present is beyond the years that can be told"))
 }
 
 fn read(value: Option<&Value>, from_format: &str, zone: Tz) -> Result<DateTime<Tz>, NodeError> {
@@ -66,6 +70,7 @@ fn read(value: Option<&Value>, from_format: &str, zone: Tz) -> Result<DateTime<T
         Some(Value::String(text)) if !values::number_of_text(text).is_nan() && !text.trim().is_empty() => {
             parse(&values::number_value(values::number_of_text(text)), Tz::UTC)
         }
+        Some(value) if is_blank(value) => from_ms(0, Tz::UTC),
         Some(value) => parse(value, Tz::UTC),
         None => None,
     };
@@ -73,6 +78,18 @@ fn read(value: Option<&Value>, from_format: &str, zone: Tz) -> Result<DateTime<T
         NodeError::operation("the value could not be read as a date: check it, or name its format")
             .described(format!("the value is '{}'", shown(value)))
     })
+}
+
+/// Null and texts without a sign count as 0, the first moment of 1970.
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// The zone in which a date is written when the author asks for none: the whole hours that it states east of UTC.
+fn stated_zone(value: &Value) -> Tz {
+    let hours = value.as_str().and_then(|text| text.split_once('+')?.1.get(..2)?.parse::<u8>().ok());
+    let zone = hours.and_then(|hours| format!("Etc/GMT-{hours}").parse().ok());
+    zone.unwrap_or(Tz::Etc__UTC)
 }
 
 fn moved(run: &mut NodeRun<'_>, index: usize, sign: f64) -> Result<Option<Value>, NodeError> {
@@ -89,14 +106,14 @@ fn formatted(run: &mut NodeRun<'_>, index: usize) -> Result<Option<Value>, NodeE
         Some(value) => value,
     };
     let in_workflow_zone = run.boolean("options.timezone", index, false)?;
-    let zone = if in_workflow_zone { run.scope.timezone } else { Tz::UTC };
+    let zone = if in_workflow_zone { run.scope.timezone } else { stated_zone(&value) };
     let from_format = run.text("options.fromFormat", index, "")?;
     let moment = read(Some(&value), &from_format, zone)?;
     let to_format = match run.text("format", index, "MM/dd/yyyy")?.as_str() {
         "custom" => run.text("customFormat", index, "")?,
         chosen => chosen.to_owned(),
     };
-    Ok(Some(Value::String(format(&moment, &to_format))))
+    Ok(Some(Value::String(time::format(&moment, &to_format))))
 }
 
 fn rounded(run: &mut NodeRun<'_>, index: usize) -> Result<Option<Value>, NodeError> {

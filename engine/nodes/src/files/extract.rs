@@ -127,8 +127,10 @@ pub(super) fn rows(
     let header = if with_header { records.next().unwrap_or_default() } else { Vec::new() };
     let item = |record: Vec<String>| {
         if !with_header {
-            let cells = record.into_iter().map(Value::String).collect();
-            return Item::new(JsonObject::from_iter([("row".to_owned(), Value::Array(cells))]));
+            // Without names the cells go by their place, which leaves room for those that are empty.
+            let cells = record.into_iter().enumerate().filter(|(_, cell)| with_empty || !cell.is_empty());
+            let row: JsonObject = cells.map(|(place, cell)| (place.to_string(), Value::String(cell))).collect();
+            return Item::new(JsonObject::from_iter([("row".to_owned(), Value::Object(row))]));
         }
         let cells = header.iter().cloned().zip(record).filter(|(_, cell)| with_empty || !cell.is_empty());
         Item::new(cells.map(|(name, cell)| (name, Value::String(cell))).collect::<JsonObject>())

@@ -97,7 +97,10 @@ fn unknown_encoding(name: &str) -> NodeError {
 }
 
 /// What `make` makes of each item; one that fails is passed on as such where the node goes on.
-fn for_each_item(
+///
+/// # Errors
+/// The first failure, where the node does not go on.
+pub(crate) fn for_each_item(
     run: &mut NodeRun<'_>,
     make: impl Fn(&mut NodeRun<'_>, &Item, usize) -> Result<Vec<Item>, NodeError>,
 ) -> Result<NodeOutput, NodeError> {

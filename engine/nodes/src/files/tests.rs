@@ -21,7 +21,7 @@ fn csv_has_a_column_for_each_field() {
         json!({}),
         json!({"options": {"headerRow": false, "fromLine": 1, "maxRowCount": 2}}),
     );
-    assert_eq!(rows, json!([{"row": ["1"]}, {"row": ["2"]}]));
+    assert_eq!(rows, json!([{"row": {"0": "1"}}, {"row": {"0": "2"}}]));
 }
 
 #[test]

@@ -14,12 +14,27 @@ use super::text::readable;
 use crate::transform::fields::{group_flag, group_text, groups};
 use crate::values;
 
+/// Which node asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// HTML: trims where the author asks for it, and leaves empty texts out before version 1.2.
+    Html,
+    /// HTML Extract: trims unless told otherwise, never cleans up, and keeps empty texts.
+    HtmlExtract,
+}
+
 /// The objects of one item: one for each text of markup that it holds.
-pub(super) fn values(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<JsonObject>, NodeError> {
+pub(super) fn values(
+    run: &mut NodeRun<'_>,
+    item: &Item,
+    index: usize,
+    dialect: Dialect,
+) -> Result<Vec<JsonObject>, NodeError> {
     let wanted = groups(run, "extractionValues.values", index)?;
+    let is_newer = dialect == Dialect::Html;
     let cleaning = Cleaning {
-        trim: run.boolean("options.trimValues", index, true)?,
-        collapse: run.boolean("options.cleanUpText", index, false)?,
+        trim: run.boolean("options.trimValues", index, !is_newer)?,
+        collapse: is_newer && run.boolean("options.cleanUpText", index, false)?,
     };
     let readable_texts = run.version() >= 1.2;
     let mut made = Vec::new();
@@ -29,7 +44,7 @@ pub(super) fn values(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result
         for value in &wanted {
             let key = group_text(value, "key", "");
             let found = select(&document, &group_text(value, "cssSelector", ""))?;
-            let taking = Taking { document: &document, wanted: value, readable_texts };
+            let taking = Taking { document: &document, wanted: value, readable_texts, keeps_empty: !is_newer };
             if group_flag(value, "returnArray") {
                 let mut list = Vec::with_capacity(found.len());
                 for element in found {
@@ -85,6 +100,7 @@ struct Taking<'d> {
     document: &'d Document,
     wanted: &'d JsonObject,
     readable_texts: bool,
+    keeps_empty: bool,
 }
 
 impl Taking<'_> {
@@ -99,7 +115,10 @@ impl Taking<'_> {
             "html" => first.map(|id| self.document.inner_html(id)).filter(|html| !html.is_empty()),
             "value" => first.and_then(|id| self.form_value(id)),
             _ if self.readable_texts => Some(self.readable(first)?),
-            _ => Some(elements.iter().map(|id| self.document.text(*id)).collect()),
+            _ => {
+                let texts: String = elements.iter().map(|id| self.document.text(*id)).collect();
+                Some(texts).filter(|texts| self.keeps_empty || !texts.is_empty())
+            }
         })
     }
 
@@ -178,13 +197,22 @@ mod tests {
             ("noHtml", json!({"cssSelector": "h6", "returnValue": "html"})),
         ]);
         let parameters = json!({"operation": "extractHtmlContent", "extractionValues": wanted});
-        let expected = json!([{
-            "title": "A  b\n c", "inner": "A  <b>b</b>\n c", "link": "/x", "texts": ["one", "two"],
-            "together": "one two", "fields": ["v", "b", "t"], "none": "",
-        }]);
         let input = json!([{ "data": PAGE }]);
-        assert_eq!(Bench::new(&Html, 1.0, parameters.clone()).input(input.clone()).output(), expected);
-        assert_eq!(Bench::new(&HtmlExtract, 1.0, parameters).input(input).output(), expected);
+        let of_older = Bench::new(&HtmlExtract, 1.0, parameters.clone()).input(input.clone()).output();
+        assert_eq!(
+            of_older,
+            json!([{
+                "title": "A  b\n c", "inner": "A  <b>b</b>\n c", "link": "/x", "texts": ["one", "two"],
+                "together": "one two", "fields": ["v", "b", "t"], "none": "",
+            }])
+        );
+        assert_eq!(
+            Bench::new(&Html, 1.0, parameters).input(input).output(),
+            json!([{
+                "title": " A  b\n c ", "inner": " A  <b>b</b>\n c ", "link": " /x ", "texts": ["one", " two"],
+                "together": "one two", "fields": ["v", "b", "t"],
+            }])
+        );
     }
 
     #[test]
@@ -195,6 +223,7 @@ mod tests {
             Bench::new(&Html, 1.1, parameters).input(json!([{ "data": PAGE }])).output()[0]["t"].clone()
         };
         assert_eq!(run(json!({"trimValues": false})), json!(" A  b\n c "));
+        assert_eq!(run(json!({"trimValues": true})), json!("A  b\n c"));
         assert_eq!(run(json!({"cleanUpText": true})), json!("A b c"));
     }
 

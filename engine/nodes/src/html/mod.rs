@@ -20,6 +20,7 @@ use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType,
 use self::dom::Document;
 use crate::describe::{ONE_TO_ONE, optional};
 use crate::values;
+use extract::Dialect;
 
 const EXTRACT_PARAMETERS: &[ParameterDefinition] = &[
     optional("sourceData", ParameterKind::Options(&["json", "binary"]), "Where the markup is."),
@@ -92,7 +93,7 @@ impl PureNode for Html {
     fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         match run.text("operation", 0, "generateHtmlTemplate")?.as_str() {
             "convertToHtmlTable" => table::run(run),
-            "extractHtmlContent" => each(run, extract::values),
+            "extractHtmlContent" => each(run, |run, item, index| extract::values(run, item, index, Dialect::Html)),
             "generateHtmlTemplate" => each(run, |run, _, index| Ok(vec![filled(run, index)?])),
             other => Err(NodeError::operation(format!("the operation '{other}' is not known"))),
         }
@@ -101,7 +102,7 @@ impl PureNode for Html {
 
 impl PureNode for HtmlExtract {
     fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
-        each(run, extract::values)
+        each(run, |run, item, index| extract::values(run, item, index, Dialect::HtmlExtract))
     }
 }
 

@@ -7,8 +7,9 @@ use timeloom_engine::node::{NodeError, NodeOutput, NodeRun};
 use crate::values;
 
 const TABLE_STYLE: &str = "style='border-spacing:0; font-family:helvetica,arial,sans-serif'";
-const HEADER_STYLE: &str = "style='padding:7px 20px 7px 0; border-bottom:1px solid #eee; text-align:left; color:#888'";
-const CELL_STYLE: &str = "style='padding:7px 20px 7px 0; border-bottom:1px solid #eee'";
+const CELL_STYLE: &str = "style='margin:0; padding:7px 20px 7px 0px; border-bottom:1px solid #eee'";
+const HEADER_STYLE: &str = "style='margin:0; padding:7px 20px 7px 0px; border-bottom:1px solid #eee; text-align:left; \
+     color:#888; font-weight:normal'";
 
 /// One item with a table of all.
 pub(super) fn run(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
@@ -31,10 +32,10 @@ pub(super) fn run(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     if !caption.is_empty() {
         table.push_str(&format!("<caption>{caption}</caption>"));
     }
-    table.push_str(&format!("<thead>{}", opened("tr", "", &header_attributes)));
+    table.push_str(&format!("{}<tr>", opened("thead", style(HEADER_STYLE), &header_attributes)));
     for name in &columns {
         let title = if capitalize { capitalized(name) } else { (*name).clone() };
-        table.push_str(&format!("{}{title}</th>", opened("th", style(HEADER_STYLE), "")));
+        table.push_str(&format!("<th>{title}</th>"));
     }
     table.push_str("</tr></thead><tbody>");
     for (index, item) in items.iter().enumerate() {
@@ -53,14 +54,14 @@ pub(super) fn run(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     Ok(NodeOutput::single(vec![Item { paired_item: Some(PairedItem::Many(pairs)), ..Item::new(json) }]))
 }
 
+/// The blanks stand even where there is no style and no attribute: people compare tables by their text.
 fn opened(name: &str, style: &str, attributes: &str) -> String {
-    let parts = [name, style, attributes.trim()];
-    format!("<{}>", parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "))
+    format!("<{name} {style} {attributes}>")
 }
 
 fn cell(value: Option<&Value>) -> String {
     match value {
-        None => String::new(),
+        None => "undefined".to_owned(),
         Some(Value::Bool(true)) => "<input type=\"checkbox\" checked=\"checked\"/>".to_owned(),
         Some(Value::Bool(false)) => "<input type=\"checkbox\"/>".to_owned(),
         Some(value) => values::text(value),
@@ -92,9 +93,10 @@ mod tests {
         let parameters = json!({"operation": "convertToHtmlTable", "options": options});
         let input = json!([{"first_name": "Ada", "ok": true}, {"n": 1, "ok": false}]);
         let mut bench = Bench::new(&Html, 1.2, parameters).input(input);
-        let table = "<table id=t><caption>All</caption><thead><tr><th>First Name</th><th>Ok</th><th>N</th></tr></thead>\
-             <tbody><tr class=r0><td>Ada</td><td><input type=\"checkbox\" checked=\"checked\"/></td><td></td></tr>\
-             <tr class=r1><td></td><td><input type=\"checkbox\"/></td><td>1</td></tr></tbody></table>";
+        let table = "<table  id=t><caption>All</caption><thead  ><tr><th>First Name</th><th>Ok</th><th>N</th></tr>\
+             </thead><tbody><tr  class=r0><td  >Ada</td><td  ><input type=\"checkbox\" checked=\"checked\"/></td>\
+             <td  >undefined</td></tr><tr  class=r1><td  >undefined</td><td  ><input type=\"checkbox\"/></td>\
+             <td  >1</td></tr></tbody></table>";
         assert_eq!(bench.output(), json!([{ "table": table }]));
         assert_eq!(pairs_of(&bench.run().unwrap()), json!([[{"item": 0}, {"item": 1}]]));
     }

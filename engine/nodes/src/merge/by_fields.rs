@@ -14,10 +14,12 @@ pub(super) fn run(run: &mut NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
     let fields = fields(run)?;
     let join = run.text("joinMode", 0, "keepMatches")?;
     let from = run.text("outputDataFrom", 0, "both")?;
+    // Where the items of one input are given, or those without a match, all matches count.
+    let can_limit = join != "keepNonMatches" && (join != "keepMatches" || from == "both");
     let comparison = Comparison {
         dots: !run.boolean("options.disableDotNotation", 0, false)?,
         fuzzy: run.boolean("options.fuzzyCompare", 0, false)?,
-        first_only: run.text("options.multipleMatches", 0, "all")? == "first",
+        first_only: can_limit && run.text("options.multipleMatches", 0, "all")? == "first",
     };
     let clash = Clash::of(run)?;
     let (first, second) = (input(run, 0), input(run, 1));
@@ -92,6 +94,7 @@ impl Join {
     /// One item for each match. The fields of input 2 win, or of input 1 when input 2 is enriched.
     fn merged(&self, enriches_second: bool) -> Vec<Item> {
         let prefers_first = self.clash.preferred().map_or(enriches_second, |preferred| preferred == 0);
+        let prefers_first = prefers_first && !self.clash.prefers_last();
         let suffixed = |item: &Item, number: usize| {
             if self.clash.adds_suffix() { with_suffix(vec![item.clone()], number).remove(0) } else { item.clone() }
         };

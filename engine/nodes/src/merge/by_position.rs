@@ -33,7 +33,8 @@ pub(super) fn pairs(run: &mut NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
 pub(super) fn rows(run: &mut NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
     let clash = Clash::of(run)?;
     let with_unpaired = run.boolean("options.includeUnpaired", 0, false)?;
-    let mut inputs = inputs(run);
+    let originals = inputs(run);
+    let mut inputs = originals.clone();
     if clash.adds_suffix() {
         inputs = inputs.into_iter().enumerate().map(|(index, items)| with_suffix(items, index + 1)).collect();
     }
@@ -42,8 +43,9 @@ pub(super) fn rows(run: &mut NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
     let length = if with_unpaired { lengths.max() } else { lengths.min() }.unwrap_or(0);
     let merged = (0..length).map(|index| {
         let row: Vec<&Item> = inputs.iter().filter_map(|items| items.get(index)).collect();
-        // The preferred input comes a second time, last, so that its fields win but keep their place.
-        let winner = inputs.get(preferred).and_then(|items| items.get(index));
+        // The preferred input comes a second time, last, so that its fields win but keep their place. Its names have no
+        // suffix then, even where all others do.
+        let winner = originals.get(preferred).and_then(|items| items.get(index));
         let in_order: Vec<&Item> = row.iter().copied().chain(winner).collect();
         Item { paired_item: origins(row), ..clash.combine(&in_order) }
     });

@@ -64,6 +64,8 @@ struct Database {
     structures: HashMap<String, Value>,
     /// Columns that hold booleans and nothing else.
     booleans: HashSet<String>,
+    /// Columns in which a null was written. In all others a null stands for a field that an item lacks.
+    nulls: HashSet<String>,
 }
 
 impl Database {
@@ -74,7 +76,7 @@ impl Database {
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
         connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, QUERY_BYTES_MAX);
         connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0);
-        Ok(Self { connection, structures: HashMap::new(), booleans: HashSet::new() })
+        Ok(Self { connection, structures: HashMap::new(), booleans: HashSet::new(), nulls: HashSet::new() })
     }
 
     fn fill(&mut self, table: &str, items: &[Item]) -> Result<(), NodeError> {
@@ -89,6 +91,8 @@ impl Database {
         }
         let is_boolean = |name: &String| items.iter().filter_map(|item| item.json.get(name)).all(Value::is_boolean);
         self.booleans.extend(columns.iter().filter(|name| is_boolean(name)).map(|name| (*name).clone()));
+        let is_null = |name: &String| items.iter().any(|item| item.json.get(name).is_some_and(Value::is_null));
+        self.nulls.extend(columns.iter().filter(|name| is_null(name)).map(|name| (*name).clone()));
         let names: Vec<String> = match columns.is_empty() {
             true => vec![quoted(NO_COLUMN)],
             false => columns.iter().map(|name| quoted(name)).collect(),
@@ -138,6 +142,10 @@ impl Database {
                 let mut object = JsonObject::new();
                 for (index, name) in names.iter().enumerate().filter(|(_, name)| *name != NO_COLUMN) {
                     let value = row.get_ref(index).map_err(|error| failed(&error))?;
+                    // Of two columns of that name the one with a value counts.
+                    if value == ValueRef::Null && (!self.nulls.contains(name) || object.contains_key(name)) {
+                        continue;
+                    }
                     bytes += name.len() + value.as_str().map_or(8, str::len);
                     object.insert(name.clone(), self.given(name, value));
                 }
@@ -226,16 +234,25 @@ mod tests {
         let query =
             "SELECT name, \"Home Town\" AS town FROM input1 LEFT JOIN input2 ON id = person ORDER BY name, town";
         let expected = json!([
-            {"name": "Ada", "town": null}, {"name": "Bob", "town": "Oslo"}, {"name": "Bob", "town": "Rome"},
+            {"name": "Ada"}, {"name": "Bob", "town": "Oslo"}, {"name": "Bob", "town": "Rome"},
         ]);
         assert_eq!(bench(3.2, query).output(), expected);
         let whole = bench(3.0, "SELECT * FROM input1; ").output();
-        assert_eq!(whole[0], json!({"id": 1, "name": "Ada", "tags": ["x"], "ok": true, "weight": null}));
+        assert_eq!(whole[0], json!({"id": 1, "name": "Ada", "tags": ["x"], "ok": true}));
         assert_eq!(whole[1]["ok"], json!(false));
         let counted = bench(3.1, "SELECT count(*) AS n, sum(id) AS s FROM input1").output();
         assert_eq!(counted, json!([{"n": 2, "s": 3}]));
         let pairs = pairs_of(&bench(3.2, "SELECT 1 AS a").run().unwrap());
         assert_eq!(pairs[0].as_array().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_null_is_kept_and_a_field_that_is_missing_stays_away() {
+        let parameters =
+            json!({"mode": "combineBySql", "query": "SELECT * FROM input1 LEFT JOIN input2 ON input1.id = input2.id"});
+        let first = json!([{"id": 1, "a": null}, {"id": 2, "b": 5}]);
+        let mut bench = Bench::new(&Merge, 3.2, parameters).input(first).input(json!([{"id": 2, "c": 7}]));
+        assert_eq!(bench.output(), json!([{"id": 1, "a": null}, {"id": 2, "a": null, "b": 5, "c": 7}]));
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Clash {
         number.checked_sub(1)
     }
 
+    /// Whether the fields of the last input win, whichever that is.
+    pub fn prefers_last(&self) -> bool {
+        self.resolve.as_deref() == Some("preferLast")
+    }
+
     /// Adds `source`'s fields to `target`; those of `source` win.
     pub fn merge(&self, target: &mut JsonObject, source: &JsonObject) {
         for (key, value) in source {

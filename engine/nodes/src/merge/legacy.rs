@@ -55,7 +55,12 @@ fn by_key(run: &mut NodeRun<'_>, mode: &str, first: Vec<Item>, second: &[Item]) 
     let name2 = run.text("propertyName2", 0, "")?;
     let overwrite = run.text("overwrite", 0, "always")?;
     if second.is_empty() || name1.is_empty() || name2.is_empty() {
-        return Ok(if mode == "keepKeyMatches" { Vec::new() } else { first });
+        let has_key = |item: &Item| name1.is_empty() || values::has(&item.json, &name1, true);
+        return Ok(match mode {
+            "keepKeyMatches" => Vec::new(),
+            "mergeByKey" => first.into_iter().filter(has_key).collect(),
+            _ => first,
+        });
     }
     let mut by_value: HashMap<String, &Item> = HashMap::new();
     for item in second {
@@ -68,6 +73,11 @@ fn by_key(run: &mut NodeRun<'_>, mode: &str, first: Vec<Item>, second: &[Item]) 
     for mut item in first {
         let wanted = match values::get(&item.json, &name1, true) {
             None if mode == "removeKeyMatches" => {
+                output.push(item);
+                continue;
+            }
+            // A null is a key that nothing has.
+            Some(Value::Null) if mode != "keepKeyMatches" => {
                 output.push(item);
                 continue;
             }

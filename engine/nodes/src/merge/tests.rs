@@ -46,6 +46,11 @@ fn fields_join_the_inputs() {
     let enriched = output("enrichInput1", "both");
     assert_eq!(enriched.as_array().unwrap()[2..], [json!({"id": 1, "name": "Ada"}), json!({"name": "No id"})]);
     assert_eq!(output("enrichInput2", "both")[2], json!({"id": 9, "town": "Oslo"}));
+    let last = json!({"clashHandling": {"values": {"resolveClash": "preferLast"}}});
+    let parameters =
+        json!({"mode": "combine", "fieldsToMatchString": "id", "joinMode": "enrichInput2", "options": last});
+    let enriched = bench(3.2, parameters, json!([{"id": 1, "n": "a"}]), json!([{"id": 1, "n": "b"}])).output();
+    assert_eq!(enriched, json!([{"id": 1, "n": "b"}]));
 }
 
 #[test]
@@ -55,6 +60,8 @@ fn version_3_names_the_fields_in_one_text() {
     let first = json!([{"id": "2", "name": "Bob"}]);
     let mut one = bench(3.2, parameters.clone(), first.clone(), towns());
     assert_eq!(one.output(), json!([{"id": 2, "name": "Bob", "town": "Rome"}]));
+    one.node.parameters["outputDataFrom"] = json!("input2");
+    assert_eq!(one.output().as_array().unwrap().len(), 2, "all matches count where they are not brought together");
     one.node.parameters["options"] = json!({});
     assert_eq!(one.output(), json!([]));
     one.node.parameters["fieldsToMatchString"] = json!(" ");
@@ -73,7 +80,8 @@ fn clashes_are_resolved_as_chosen() {
     assert_eq!(output(json!({"resolveClash": "preferInput1"})), json!({"a": {"x": 1, "y": 2}, "b": 1}));
     assert_eq!(output(json!({"mergeMode": "shallowMerge"})), json!({"a": {"y": 2}, "b": ""}));
     assert_eq!(output(json!({"overrideEmpty": true})), json!({"a": {"x": 1, "y": 2}, "b": 1}));
-    let suffixed = json!({"a_1": {"x": 1}, "b_1": 1, "a_2": {"y": 2}, "b_2": ""});
+    // The last input comes a second time under its own names.
+    let suffixed = json!({"a_1": {"x": 1}, "b_1": 1, "a_2": {"y": 2}, "b_2": "", "a": {"y": 2}, "b": ""});
     assert_eq!(output(json!({"resolveClash": "addSuffix"})), suffixed);
 }
 
@@ -125,6 +133,14 @@ fn version_1_merges_by_index_and_key() {
         output(keys("mergeByKey")),
         json!([{"id": 1, "name": "Ada"}, {"id": 2, "name": "Bob", "town": "Paris"}])
     );
+    let (no_key, no_towns) = (json!([{"id": null}, {"name": "No id"}]), json!([]));
+    for (mode, second, expected) in [
+        ("mergeByKey", towns(), json!([{"id": null}])),
+        ("removeKeyMatches", towns(), no_key.clone()),
+        ("mergeByKey", no_towns, json!([{"id": null}])),
+    ] {
+        assert_eq!(bench(1.0, keys(mode), no_key.clone(), second).output(), expected, "{mode}");
+    }
     assert_eq!(output(json!({"mode": "passThrough", "output": "input2"})), towns());
     assert_eq!(output(json!({"mode": "wait"})), json!([{}]));
 }

@@ -79,10 +79,13 @@ pub(super) fn item(input: Item, index: usize, fields: JsonObject, choice: &Choic
 fn selected(json: &JsonObject, names: &[String], dots: bool) -> JsonObject {
     let mut kept = JsonObject::new();
     for name in names {
-        let Some(value) = values::get(json, &key(json, name), dots) else { continue };
+        let value = values::get(json, &key(json, name), dots);
         let last = if dots { name.rsplit('.').next().unwrap_or(name) } else { name };
         let last = key(&kept, last);
-        values::set(&mut kept, &last, value.clone(), dots);
+        match value {
+            Some(value) => values::set(&mut kept, &last, value.clone(), dots),
+            None => values::set_nothing(&mut kept, &last, dots),
+        }
     }
     kept
 }

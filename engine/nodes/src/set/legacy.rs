@@ -50,9 +50,7 @@ fn set_all(json: &mut JsonObject, new_values: &Value, written: Option<&Value>, d
                     let truth = value.as_ref().is_some_and(values::truthy);
                     values::set(json, &name, Value::Bool(truth), dots);
                 }
-                (_, None) => {
-                    values::unset(json, &name, dots);
-                }
+                (_, None) => values::set_nothing(json, &name, dots),
                 (kind, Some(value)) => values::set(json, &name, converted(kind, value, version), dots),
             }
         }

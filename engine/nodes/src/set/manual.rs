@@ -27,7 +27,7 @@ pub(super) fn fields(run: &mut NodeRun<'_>) -> Vec<Fields> {
         for (index, (name, value)) in names.into_iter().zip(values).enumerate() {
             let Ok(fields) = &mut made[index] else { continue };
             let field = name.and_then(|name| {
-                let name = name.as_ref().map(values::text).unwrap_or_default();
+                let name = name.as_ref().map_or_else(|| "undefined".to_owned(), values::text);
                 let value = typed(run, &name, &entry, value?, index, lenient[index])?;
                 Ok((name, value))
             });
@@ -83,10 +83,12 @@ fn lenient(run: &mut NodeRun<'_>) -> Vec<bool> {
     options.into_iter().map(|option| matches!(option, Ok(Some(option)) if values::truthy(&option))).collect()
 }
 
-/// The entry's value for every item. The JSON of an object may have expressions in the middle of it.
+/// The entry's value for every item. Before version 3.3 the JSON of an object may have expressions in the middle of it.
 fn resolve_value(run: &mut NodeRun<'_>, entry: &Entry) -> Vec<Result<Option<Value>, NodeError>> {
     match entry.value.as_str() {
-        Some(text) if entry.kind_name == "object" && text.starts_with('=') => raw::resolve_text(run, text),
+        Some(text) if run.version() < 3.3 && entry.kind_name == "object" && text.starts_with('=') => {
+            raw::resolve_text(run, text)
+        }
         _ => run.resolve_for_items(&entry.value),
     }
 }
@@ -109,6 +111,7 @@ fn typed(
         }
         None if kind == Kind::Text => Value::String("undefined".to_owned()),
         None => return Ok(Value::Null),
+        Some(Value::Null) if kind == Kind::Text => Value::String("null".to_owned()),
         Some(value) => value,
     };
     match convert(&value, kind, false, run.scope.timezone) {

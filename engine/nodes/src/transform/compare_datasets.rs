@@ -57,7 +57,9 @@ impl PureNode for CompareDatasets {
         let plan = Plan::read(run)?;
         let (a, b) = (run.input(0), run.input(1));
         if run.version() < 2.2 {
-            plan.check(&a, "input A", |pair| &pair.0)?;
+            if !a.is_empty() {
+                plan.check(&a, "input A", |pair| &pair.0)?;
+            }
             plan.check(&b, "input B", |pair| &pair.1)?;
         }
         Ok(compare(&a, &b, &plan))
@@ -239,8 +241,9 @@ fn difference(a: (&Item, usize), b: (&Item, usize), plan: &Plan) -> Item {
 fn mixed(preferred: &Item, other: &Item, plan: &Plan) -> Item {
     let mut item = preferred.clone();
     for field in plan.mix_except.iter().filter(|field| preferred.json.contains_key(field.as_str())) {
-        let value = values::get(&other.json, field, plan.dots).cloned().unwrap_or_default();
-        item.json.insert(field.clone(), value);
+        // What JavaScript takes for false comes as null.
+        let value = values::get(&other.json, field, plan.dots).filter(|value| values::truthy(value));
+        item.json.insert(field.clone(), value.cloned().unwrap_or_default());
     }
     item
 }
@@ -360,7 +363,9 @@ mod tests {
         assert_eq!(different(by_id("preferInput2", json!({}))), b);
         let mut mix = by_id("mix", json!({}));
         mix["exceptWhenMix"] = json!("m");
-        assert_eq!(different(mix), json!([{"id": 1, "n": "a", "m": 2}]));
+        assert_eq!(different(mix.clone()), json!([{"id": 1, "n": "a", "m": 2}]));
+        let unset = bench(2.3, mix, json!([{"id": 1, "m": 1}]), json!([{"id": 1, "m": 0}])).outputs();
+        assert_eq!(unset[2], json!([{"id": 1, "m": null}]));
     }
 
     #[test]
@@ -386,7 +391,9 @@ mod tests {
         let parameters = json!({"mergeByFields": {"values": [{"field1": "x", "field2": "x"}]}});
         let failure = bench(2.1, parameters.clone(), json!([{"id": 1}]), json!([])).failure();
         assert_eq!(failure, "no item of input A has the field 'x'");
-        let outputs = bench(2.2, parameters, json!([{"id": 1}]), json!([])).outputs();
+        let outputs = bench(2.2, parameters.clone(), json!([{"id": 1}]), json!([])).outputs();
         assert_eq!(outputs[0], json!([{"id": 1}]));
+        let outputs = bench(1.0, parameters, json!([]), json!([{"x": 1}])).outputs();
+        assert_eq!(outputs[3], json!([{"x": 1}]));
     }
 }

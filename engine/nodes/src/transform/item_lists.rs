@@ -64,7 +64,8 @@ fn dialect(version: f64) -> Dialect {
         compares_one_type: version < 3.1,
         null_has_any_type: false,
         groups_by_value: false,
-        missing_field_gives_nothing: false,
+        counts_empty: false,
+        splits_single_values: version > 2.1,
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) use summarize::Summarize;
 pub(crate) struct Dialect {
     /// A field that no item has is an error, not an empty result.
     pub missing_field_fails: bool,
-    /// Split Out takes a list of fields, and single values count as lists of one.
+    /// Split Out takes a list of fields.
     pub splits_many_fields: bool,
     /// Remove Duplicates refuses fields that are missing or change their type.
     pub compares_one_type: bool,
@@ -39,8 +39,10 @@ pub(crate) struct Dialect {
     pub null_has_any_type: bool,
     /// Summarize keeps the values by which it groups as they are, not as texts.
     pub groups_by_value: bool,
-    /// Summarize answers with no item, and not with an error, when a field is nowhere.
-    pub missing_field_gives_nothing: bool,
+    /// Summarize can count empty values as well.
+    pub counts_empty: bool,
+    /// Split Out takes a value that is neither a list nor an object for a list of one.
+    pub splits_single_values: bool,
 }
 
 impl Dialect {
@@ -51,6 +53,7 @@ impl Dialect {
         compares_one_type: true,
         null_has_any_type: false,
         groups_by_value: false,
-        missing_field_gives_nothing: false,
+        counts_empty: true,
+        splits_single_values: true,
     };
 }

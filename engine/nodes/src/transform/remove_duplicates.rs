@@ -84,7 +84,12 @@ impl PureNode for RemoveDuplicates {
             }
         }
         let null_has_any_type = run.version() > 1.0;
-        remove_duplicates(run, Dialect { null_has_any_type, ..Dialect::NODE })
+        match remove_duplicates(run, Dialect { null_has_any_type, ..Dialect::NODE }) {
+            Err(error) if run.version() >= 2.0 && run.continues_on_fail() => {
+                Ok(NodeOutput::single(vec![run.failed_item(0, &error)]))
+            }
+            output => output,
+        }
     }
 }
 
@@ -96,7 +101,8 @@ pub(super) fn remove_duplicates(run: &mut NodeRun<'_>, dialect: Dialect) -> Resu
     if dialect.compares_one_type {
         check_types(&items, &keys, dots, dialect)?;
     }
-    let only_compared = run.boolean("options.removeOtherFields", 0, false)?;
+    let can_trim = dialect.compares_one_type || run.text("compare", 0, "allFields")? == "selectedFields";
+    let only_compared = can_trim && run.boolean("options.removeOtherFields", 0, false)?;
     let mut seen = HashSet::new();
     let mut kept = Vec::new();
     for (index, item) in items.iter().enumerate() {

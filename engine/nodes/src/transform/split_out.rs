@@ -75,7 +75,12 @@ impl Plan {
         if fields.iter().any(String::is_empty) {
             return Err(NodeError::operation("there is no field to split out: name it"));
         }
-        let destinations = name_list(run, "options.destinationFieldName", item)?;
+        let destinations = if dialect.splits_many_fields {
+            name_list(run, "options.destinationFieldName", item)?
+        } else {
+            let name = run.text("options.destinationFieldName", item, "")?;
+            if name.is_empty() { Vec::new() } else { vec![name] }
+        };
         if !destinations.is_empty() && destinations.len() != fields.len() {
             return Err(NodeError::operation("name as many destination fields as fields to split out, or none"));
         }
@@ -136,7 +141,7 @@ fn elements(item: &Item, field: &str, plan: &Plan, dialect: Dialect) -> Result<O
         None => Ok(None),
         Some(Value::Array(elements)) => Ok(Some(elements.clone())),
         Some(Value::Object(fields)) => Ok(Some(fields.values().cloned().collect())),
-        Some(other) if dialect.splits_many_fields => Ok(Some(vec![other.clone()])),
+        Some(other) if dialect.splits_single_values => Ok(Some(vec![other.clone()])),
         Some(_) => Err(NodeError::operation(format!(
             "the field '{field}' is neither a list nor an object: split out another one"
         ))),
@@ -183,7 +188,8 @@ fn finish(part: Item, source: &Item, plan: &Plan) -> Item {
         }
         Include::Selected(selected) => {
             let mut json = JsonObject::new();
-            for field in selected.iter().filter(|field| !plan.fields.contains(field)) {
+            let in_the_way = |field: &&String| plan.destinations.is_empty() && plan.fields.contains(field);
+            for field in selected.iter().filter(|field| !in_the_way(field)) {
                 if let Some(value) = values::get(&source.json, field, plan.dots) {
                     json.insert(field.clone(), value.clone());
                 }
@@ -234,6 +240,18 @@ mod tests {
         );
         let some = json!({"fieldToSplitOut": "a.list", "include": "selectedOtherFields", "fieldsToInclude": "id"});
         assert_eq!(split(some, input), json!([{"id": 7, "a.list": 1}, {"id": 7, "a.list": 2}]));
+    }
+
+    #[test]
+    fn a_list_can_come_along_with_its_elements_under_another_name() {
+        let parameters = json!({
+            "fieldToSplitOut": "t", "include": "selectedOtherFields", "fieldsToInclude": "t",
+            "options": {"destinationFieldName": "one"},
+        });
+        assert_eq!(
+            split(parameters, json!([{"t": [1, 2]}])),
+            json!([{"t": [1, 2], "one": 1}, {"t": [1, 2], "one": 2}])
+        );
     }
 
     #[test]

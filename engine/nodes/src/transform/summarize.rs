@@ -9,7 +9,7 @@ use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType,
 
 use super::Dialect;
 use super::aggregate::made_from;
-use super::fields::{dots, group_flag, group_text, groups, name_list};
+use super::fields::{dots, group_flag, group_text, groups, name_list, not_found_hint};
 use crate::describe::{ONE_TO_ONE, optional, required};
 use crate::values;
 
@@ -47,13 +47,8 @@ impl NodeType for Summarize {
 impl PureNode for Summarize {
     fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         let newer = run.version() > 1.0;
-        let nothing = newer || run.boolean("options.continueIfFieldNotFound", 0, false)?;
-        let dialect = Dialect {
-            missing_field_fails: !nothing,
-            missing_field_gives_nothing: nothing,
-            groups_by_value: newer,
-            ..Dialect::NODE
-        };
+        let goes_on = newer || run.boolean("options.continueIfFieldNotFound", 0, false)?;
+        let dialect = Dialect { missing_field_fails: !goes_on, groups_by_value: newer, ..Dialect::NODE };
         summarize(run, dialect)
     }
 }
@@ -136,7 +131,11 @@ struct Plan {
 /// The operation.
 pub(super) fn summarize(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeOutput, NodeError> {
     let items = run.items();
-    let columns: Vec<Column> = groups(run, "fieldsToSummarize.values", 0)?.iter().map(Column::read).collect();
+    let mut columns: Vec<Column> = groups(run, "fieldsToSummarize.values", 0)?.iter().map(Column::read).collect();
+    if !dialect.counts_empty {
+        let counts = |column: &&mut Column| matches!(column.aggregation, Aggregation::Count | Aggregation::CountUnique);
+        columns.iter_mut().filter(counts).for_each(|column| column.include_empty = false);
+    }
     if columns.is_empty() || columns.iter().any(|column| column.field.is_empty()) {
         return Err(NodeError::operation("there is nothing to summarize: add an aggregation and name its field"));
     }
@@ -148,14 +147,9 @@ pub(super) fn summarize(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeO
         as_text: !dialect.groups_by_value,
     };
     let nowhere = |column: &&Column| !items.iter().any(|item| values::has(&item.json, &column.field, plan.dots));
-    if let Some(column) = plan.columns.iter().find(nowhere) {
-        let message = format!("no item has the field '{}'", column.field);
-        if dialect.missing_field_fails {
-            return Err(NodeError::operation(message));
-        }
-        if dialect.missing_field_gives_nothing {
-            return Ok(NodeOutput { outputs: vec![Vec::new()], hints: vec![message], ..NodeOutput::default() });
-        }
+    let hints: Vec<String> = plan.columns.iter().filter(nowhere).map(|column| not_found_hint(&column.field)).collect();
+    if let Some(message) = hints.first().filter(|_| dialect.missing_field_fails) {
+        return Err(NodeError::operation(message.clone()));
     }
     let one_item = run.text("options.outputFormat", 0, "separateItems")? == "singleItem";
     let all: Vec<usize> = (0..items.len()).collect();
@@ -167,7 +161,7 @@ pub(super) fn summarize(run: &mut NodeRun<'_>, dialect: Dialect) -> Result<NodeO
         rows(&items, &all, &plan, &plan.split_by, &JsonObject::new(), &mut made);
         made
     };
-    Ok(NodeOutput::single(made))
+    Ok(NodeOutput { outputs: vec![made], hints, ..NodeOutput::default() })
 }
 
 /// One item for each group, with the values that make the group.
@@ -212,7 +206,8 @@ fn grouped(items: &Items, indices: &[usize], plan: &Plan, field: &str) -> Vec<(O
             Some(structure @ (Value::Array(_) | Value::Object(_))) => Some(Value::String(values::stringify(structure))),
             other => other.cloned(),
         };
-        let empty = !value.as_ref().is_some_and(|value| value.is_number() || values::truthy(value));
+        // A null stands for its own word here, and so it is a group.
+        let empty = !value.as_ref().is_some_and(|value| value.is_null() || value.is_number() || values::truthy(value));
         if plan.skip_empty && empty {
             continue;
         }
@@ -306,9 +301,13 @@ fn extreme(found: &[Option<&Value>], better: impl Fn(&Value, &Value) -> bool) ->
     best.cloned().unwrap_or_default()
 }
 
-/// JavaScript's `<`: by text between texts, by number otherwise.
+/// JavaScript's `<`: by text between texts, for which structures count too, by number otherwise.
 fn is_less(left: &Value, right: &Value) -> bool {
-    values::less_than(Some(left), Some(right))
+    let plain = |value: &Value| match value {
+        Value::Array(_) | Value::Object(_) => Value::String(values::text(value)),
+        _ => value.clone(),
+    };
+    values::less_than(Some(&plain(left)), Some(&plain(right)))
 }
 
 #[cfg(test)]
@@ -380,19 +379,28 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_nowhere_fails_or_gives_nothing() {
+    fn a_field_that_is_nowhere_fails_or_counts_as_empty() {
         let wanted = parameters(json!([{"field": "x"}]), "", json!({}));
         let failure = Bench::new(&Summarize, 1.0, wanted.clone()).input(sales()).failure();
         assert_eq!(failure, "no item has the field 'x'");
-        let output = Bench::new(&Summarize, 1.1, wanted).input(sales()).run().unwrap();
-        assert_eq!((output.outputs[0].len(), output.hints.len()), (0, 1));
+        let mut newer = Bench::new(&Summarize, 1.1, wanted).input(sales());
+        assert_eq!(newer.output(), json!([{"count_x": 0}]));
+        assert_eq!(newer.run().unwrap().hints, ["no item has the field 'x'"]);
     }
 
     #[test]
     fn items_without_a_group_are_left_out_when_asked() {
         let wanted = parameters(json!([{"field": "n"}]), "g", json!({"skipEmptySplitFields": true}));
-        let mut bench =
-            Bench::new(&Summarize, 1.1, wanted).input(json!([{"g": 0, "n": 1}, {"g": "", "n": 1}, {"n": 1}]));
-        assert_eq!(bench.output(), json!([{"g": 0, "count_n": 1}]));
+        let input = json!([{"g": 0, "n": 1}, {"g": "", "n": 1}, {"n": 1}, {"g": null, "n": 1}]);
+        let mut bench = Bench::new(&Summarize, 1.1, wanted).input(input);
+        assert_eq!(bench.output(), json!([{"g": 0, "count_n": 1}, {"g": null, "count_n": 1}]));
+    }
+
+    #[test]
+    fn lists_are_compared_by_their_text() {
+        let columns = json!([{"aggregation": "max", "field": "t"}, {"aggregation": "min", "field": "t"}]);
+        let mut bench = Bench::new(&Summarize, 1.1, parameters(columns, "", json!({})))
+            .input(json!([{"t": ["b", 1]}, {"t": "c"}, {"t": ["a"]}]));
+        assert_eq!(bench.output(), json!([{"max_t": "c", "min_t": ["a"]}]));
     }
 }

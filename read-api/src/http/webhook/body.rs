@@ -111,28 +111,52 @@ fn file(headers: &HeaderMap, content_type: &ContentType, body: &[u8], settings: 
     Body { json, binary }
 }
 
-async fn multipart(headers: &HeaderMap, body: Bytes, settings: &Settings) -> Result<Body, Refusal> {
+/// One part of a form with files.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Name of its field.
+    pub(super) name: String,
+    /// Name of the file, where it is one.
+    pub(super) file_name: Option<String>,
+    /// What it says that it is.
+    pub(super) media_type: Option<String>,
+    /// What it holds.
+    pub(super) content: Bytes,
+}
+
+/// The parts of a form with files; a field for a file that was left empty is left out.
+///
+/// # Errors
+/// A refusal when it cannot be read, or has too many.
+pub(super) async fn parts(headers: &HeaderMap, body: Bytes) -> Result<Vec<Part>, Refusal> {
     let broken =
         |error: multer::Error| Refusal::new(StatusCode::BAD_REQUEST, format!("the form cannot be read: {error}"));
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type).map_err(broken)?;
     let whole = stream::iter([Ok::<Bytes, std::convert::Infallible>(body)]);
-    let mut parts = Multipart::new(whole, boundary);
-    let (mut fields, mut files) = (Map::new(), Vec::new());
-    let mut count = 0;
-    while let Some(part) = parts.next_field().await.map_err(broken)? {
+    let mut fields = Multipart::new(whole, boundary);
+    let (mut parts, mut count) = (Vec::new(), 0);
+    while let Some(field) = fields.next_field().await.map_err(broken)? {
         count += 1;
         if count > PARTS_MAX {
             let message = format!("the form has more than {PARTS_MAX} parts");
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
         }
-        let name = part.name().unwrap_or_default().to_owned();
-        let file_name = part.file_name().map(str::to_owned);
-        let media_type = part.content_type().map(ToString::to_string);
-        let content = part.bytes().await.map_err(broken)?;
+        let name = field.name().unwrap_or_default().to_owned();
+        let file_name = field.file_name().map(str::to_owned);
+        let media_type = field.content_type().map(ToString::to_string);
+        let content = field.bytes().await.map_err(broken)?;
+        if !(content.is_empty() && file_name.as_deref() == Some("")) {
+            parts.push(Part { name, file_name, media_type, content });
+        }
+    }
+    Ok(parts)
+}
+
+async fn multipart(headers: &HeaderMap, body: Bytes, settings: &Settings) -> Result<Body, Refusal> {
+    let (mut fields, mut files) = (Map::new(), Vec::new());
+    for Part { name, file_name, media_type, content } in parts(headers, body).await? {
         match file_name {
-            // A field for a file that was left empty.
-            Some(file_name) if file_name.is_empty() && content.is_empty() => {}
             Some(file_name) => {
                 let media_type = media_type.as_deref().unwrap_or("application/octet-stream");
                 files.push((name, attachment(&content, media_type, Some(&file_name))));
@@ -169,7 +193,7 @@ fn named(files: Vec<(String, BinaryData)>, prefix: Option<&str>) -> BTreeMap<Str
 }
 
 /// Bytes as an attachment.
-fn attachment(content: &[u8], media_type: &str, file_name: Option<&str>) -> BinaryData {
+pub(super) fn attachment(content: &[u8], media_type: &str, file_name: Option<&str>) -> BinaryData {
     let extension = file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_owned());
     BinaryData {
         data: STANDARD.encode(content),

@@ -10,18 +10,21 @@ mod auth;
 mod body;
 mod call;
 mod cors;
+mod form;
 mod jwt;
 mod query;
 mod refusal;
 mod request;
 mod response;
 mod resume;
+mod running;
 mod settings;
 
 use std::time::Duration;
 
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono_tz::Tz;
 
 use self::call::{Call, Place};
 use super::Api;
@@ -42,6 +45,8 @@ pub struct WebhookOptions {
     pub answer_time_max: Duration,
     /// Own proxies before this server, which say in `X-Forwarded-For` who calls.
     pub proxy_hops: usize,
+    /// Time zone of workflows that name none: the time at which a form was sent is written in it.
+    pub timezone: Tz,
 }
 
 impl Default for WebhookOptions {
@@ -51,6 +56,7 @@ impl Default for WebhookOptions {
             body_bytes_max: BODY_BYTES_MAX,
             answer_time_max: ANSWER_TIME_MAX,
             proxy_hops: 0,
+            timezone: Tz::UTC,
         }
     }
 }
@@ -60,6 +66,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     config.service(web::resource("/webhook/{path:.*}").to(production));
     config.service(web::resource("/webhook-test/{path:.*}").to(test));
     config.service(web::resource("/webhook-waiting/{path:.*}").to(waiting));
+    form::configure(config);
 }
 
 /// `/webhook/{path}`: starts an execution of the active version.

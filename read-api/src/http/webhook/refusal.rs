@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde_json::json;
 use timeloom_commands::CommandError;
 use timeloom_domain::ids::ExecutionId;
@@ -58,15 +58,30 @@ impl Refusal {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed: its own log says why")
     }
 
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What went wrong, and what to do where that is known.
+    pub(super) fn words(&self) -> (&str, Option<&str>) {
+        (&self.message, self.hint.as_deref())
+    }
+
     /// As it is sent.
     pub(super) fn into_response(self) -> HttpResponse {
         let mut body = json!({ "code": self.status.as_u16(), "message": self.message });
-        if let Some(hint) = self.hint {
+        if let Some(hint) = &self.hint {
             body["hint"] = json!(hint);
         }
         if let Some(execution) = self.execution {
             body["executionId"] = json!(execution.0);
         }
+        self.head().json(body)
+    }
+
+    /// The status and the headers that go along with it.
+    pub(super) fn head(&self) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(self.status);
         if let Some(retry_after) = self.retry_after {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
@@ -75,7 +90,7 @@ impl Refusal {
         if let Some(challenge) = self.challenge {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         }
-        response.json(body)
+        response
     }
 }
 

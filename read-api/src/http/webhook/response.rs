@@ -120,6 +120,8 @@ pub(super) async fn respond(answer: &Response, blobs: Option<&dyn BlobStore>) ->
         ResponseBody::Json { value } => (Some(JSON), Bytes::from(value.to_string())),
         ResponseBody::Text { text } => (Some(TEXT), Bytes::from(text.clone())),
         ResponseBody::Binary { binary } => (Some(media_type_of(binary)), content(binary, blobs).await?),
+        // Pages are drawn where forms are shown; who called otherwise has nothing to look at.
+        ResponseBody::Page { .. } => (None, Bytes::new()),
     };
     Ok(head(answer.status, &answer.headers, media_type)?.body(body))
 }

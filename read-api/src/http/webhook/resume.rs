@@ -3,23 +3,17 @@
 //! Its address has a token that nobody can guess; the waiting node may ask for more. Who has the wrong token is told the same
 //! as who asks for an execution that does not exist.
 
-use std::sync::Arc;
-
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
-use timeloom_commands::directory::{TriggerKind, TriggerNode};
 use timeloom_commands::{CommandError, ControlExecution, ExecutionControl};
-use timeloom_domain::definition::Node;
-use timeloom_domain::event::{Aggregate as _, Event as _};
-use timeloom_domain::execution::{Execution, ExecutionStatus, ResumeCause, StartFacts};
+use timeloom_domain::execution::{Execution, ExecutionStatus, ResumeCause, ResumeKind};
 use timeloom_domain::ids::ExecutionId;
-use timeloom_domain::workflow::{Workflow, WorkflowEvent};
-use timeloom_store::{Direction, READ_EVENTS_MAX, Revision, StreamKey, codec};
 
 use super::answer::{Answers, at_once};
 use super::refusal::Refusal;
 use super::request::{Head, path_behind};
+use super::running::{node_of, workflow_of};
 use super::settings::{AnswerMode, Settings};
 use super::{auth, body, cors};
 use crate::state::ApiState;
@@ -85,8 +79,13 @@ async fn waiting(state: &ApiState, request: &HttpRequest) -> Result<Waiting, Ref
         let message = format!("the execution waits for another method: send {method}");
         return Err(Refusal::new(StatusCode::NOT_FOUND, message).of(root));
     }
-    let node = node(state, start, &wait.node).await?.ok_or_else(unknown)?;
-    Ok(Waiting { root, link, settings: Settings::of_wait(&Arc::new(node)) })
+    if rule.kind == ResumeKind::Form {
+        return Err(conflict("the execution waits for a form, not for a request".to_owned())
+            .hint("open the address that $execution.resumeFormUrl gave"));
+    }
+    let workflow = workflow_of(state, start).await?;
+    let node = node_of(&workflow, start, &wait.node).ok_or_else(unknown)?;
+    Ok(Waiting { root, link, settings: Settings::of_wait(&node) })
 }
 
 impl Waiting {
@@ -115,45 +114,4 @@ impl Waiting {
             Some(answers) => answers.respond().await,
         }
     }
-}
-
-/// The node that waits, as the execution runs it.
-async fn node(state: &ApiState, start: &StartFacts, name: &str) -> Result<Option<TriggerNode>, Refusal> {
-    let workflow = match start.workflow_version {
-        // A version never changes: what is kept of the workflow has it.
-        Some(_) => state.commands().current_workflow(&state.context(None), start.workflow_id).await?.aggregate,
-        None => draft(state, start).await?,
-    };
-    let definition = workflow.definition(start.workflow_version);
-    let node = definition.and_then(|definition| definition.nodes.iter().find(|node| node.name == name));
-    Ok(node.map(of_wait))
-}
-
-fn of_wait(node: &Node) -> TriggerNode {
-    TriggerNode {
-        kind: TriggerKind::Webhook,
-        name: node.name.clone(),
-        node_type: node.node_type.clone(),
-        type_version: node.type_version,
-        parameters: node.parameters.clone(),
-        credentials: node.credentials.clone(),
-        webhook_id: node.webhook_id.clone(),
-    }
-}
-
-/// The workflow as it was when the execution began.
-async fn draft(state: &ApiState, start: &StartFacts) -> Result<Workflow, Refusal> {
-    let stream = StreamKey::new(state.tenant(), WorkflowEvent::CATEGORY, start.workflow_id.to_string());
-    let (mut workflow, mut after) = (Workflow::default(), Revision::default());
-    while after.0 < start.workflow_revision {
-        let limit = usize::try_from(start.workflow_revision - after.0).unwrap_or(READ_EVENTS_MAX).min(READ_EVENTS_MAX);
-        let read = state.log().read_stream(&stream, after, Direction::Forward, limit).await;
-        let read = read.map_err(|error| Refusal::fault(&error))?;
-        let Some(last) = read.last() else { break };
-        after = last.revision;
-        for recorded in &read {
-            workflow.apply(&codec::decode::<WorkflowEvent>(recorded).map_err(|error| Refusal::fault(&error))?);
-        }
-    }
-    Ok(workflow)
 }

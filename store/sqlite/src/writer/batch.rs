@@ -10,8 +10,9 @@ use timeloom_store::leaf::leaf;
 use timeloom_store::{AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision};
 
 use super::flush::FlushError;
-use super::{End, Request, Writer, Written};
+use super::{End, Request, Scratch, Writer, Written};
 use crate::error::log_error;
+use crate::packed::Texts;
 use crate::readers;
 use crate::recorded::{Head, signed, unsigned};
 
@@ -76,7 +77,7 @@ impl Writer {
         let waits = self.flush.must_wait(requests.iter().map(|request| &request.append));
         self.flush.prepare(&self.connection, waits)?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let staged = Batch::new(&self.connection, &mut self.heads, &mut self.record, self.end, now_us, check)
+        let staged = Batch::new(&self.connection, &mut self.heads, &mut self.scratch, self.end, now_us, check)
             .and_then(|batch| batch.stage(requests, self.flush.durability(waits)));
         let finished = staged.and_then(|(written, end)| {
             let how = if written.0.is_empty() { "ROLLBACK" } else { "COMMIT" };
@@ -115,7 +116,7 @@ impl Writer {
 struct Batch<'writer> {
     connection: &'writer Connection,
     heads: &'writer mut Heads<Head>,
-    record: &'writer mut Vec<u8>,
+    scratch: &'writer mut Scratch,
     end: End,
     now_us: i64,
     check: IdCheck,
@@ -130,7 +131,7 @@ impl<'writer> Batch<'writer> {
     fn new(
         connection: &'writer Connection,
         heads: &'writer mut Heads<Head>,
-        record: &'writer mut Vec<u8>,
+        scratch: &'writer mut Scratch,
         end: End,
         now_us: i64,
         check: IdCheck,
@@ -138,14 +139,14 @@ impl<'writer> Batch<'writer> {
         Ok(Self {
             connection,
             heads,
-            record,
+            scratch,
             end,
             now_us,
             check,
             insert_event: connection.prepare_cached(
                 "INSERT INTO events (position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, \
-                 event_version, payload, metadata, recorded_at, leaf, stream_no, append_events, command_id) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 event_version, payload, metadata, recorded_at, leaf, stream_no, append_events, command_id, packed) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?,
             insert_stream: connection.prepare_cached(
                 "INSERT INTO streams (stream_no, tenant_id, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3, ?4)",
@@ -256,9 +257,13 @@ impl<'writer> Batch<'writer> {
         let first = self.end.position;
         let added = append.events.len() as u64;
         let mut events = Vec::with_capacity(append.events.len());
-        for (index, (event, metadata)) in append.events.iter().zip(&measured.metadata).enumerate() {
-            let offset = index as u64 + 1;
-            let stored = Stored { payload: references.stored(index, event).get(), metadata };
+        let mut rest = append.events.iter().zip(&measured.metadata).enumerate().map(|(index, (event, metadata))| {
+            let payload = references.stored(index, event).get();
+            Texts { payload, metadata }
+        });
+        self.scratch.packer.begin_append();
+        for (offset, event) in (1..).zip(&append.events) {
+            let Some(texts) = rest.next() else { break };
             let event = record(
                 event.clone(),
                 append.stream.clone(),
@@ -267,7 +272,7 @@ impl<'writer> Batch<'writer> {
                 self.end.time.next(self.now_us),
             );
             let ends = (offset == added).then_some((signed(added), append.command_id.0.as_bytes()));
-            self.insert(&event, stored, stream_no, ends)?;
+            self.insert(&event, texts, rest.clone(), stream_no, ends)?;
             events.push(Arc::new(event));
         }
         let (position, last) = (Position(first.0 + added), Revision(revision.0 + added));
@@ -284,15 +289,19 @@ impl<'writer> Batch<'writer> {
         Ok(stream_no)
     }
 
-    /// Writes one event; `ends` is the number of events and the command of the append that it is the last of.
-    fn insert(
+    /// Writes one event with its texts; `rest` has those of the events after it in its append. `ends` is the number of
+    /// events and the command of the append that it is the last of.
+    fn insert<'text>(
         &mut self,
         event: &RecordedEvent,
-        stored: Stored<'_>,
+        texts: Texts<'text>,
+        rest: impl Iterator<Item = Texts<'text>>,
         stream_no: i64,
         ends: Option<(i64, &[u8; 16])>,
     ) -> Result<(), Failure> {
-        let leaf = leaf(event, stored.payload, stored.metadata, self.record);
+        let Scratch { record, packer } = &mut *self.scratch;
+        let leaf = leaf(event, texts.payload, texts.metadata, record);
+        let row = packer.row(texts, rest);
         let mut version = [0; 5];
         self.insert_event.execute(params![
             signed(event.position.0),
@@ -303,23 +312,17 @@ impl<'writer> Batch<'writer> {
             event.id.0.as_bytes(),
             &*event.event_type,
             decimal(event.event_version, &mut version),
-            stored.payload,
-            stored.metadata,
+            row.texts.payload,
+            row.texts.metadata,
             event.recorded_at.timestamp_micros(),
             leaf,
             stream_no,
             ends.map(|(added, _)| added),
             ends.map(|(_, command_id)| command_id),
+            row.packed,
         ])?;
         Ok(())
     }
-}
-
-/// The texts of an event as its row has them.
-#[derive(Debug, Clone, Copy)]
-struct Stored<'request> {
-    payload: &'request str,
-    metadata: &'request str,
 }
 
 /// `number` in decimal digits, without an allocation.

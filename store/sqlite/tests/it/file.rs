@@ -11,6 +11,7 @@ use timeloom_store::{
 use timeloom_store_sqlite::{OpenError, SqliteLog, SqliteOptions};
 use uuid::Uuid;
 
+use crate::packed::texts_in;
 use crate::{append, open, options, stream};
 
 #[tokio::test]
@@ -117,7 +118,7 @@ async fn rows_can_be_neither_changed_nor_deleted() {
 }
 
 #[tokio::test]
-async fn a_leaf_can_be_computed_from_its_row_alone() {
+async fn a_leaf_can_be_computed_from_the_file_alone() {
     let folder = TempDir::new().unwrap();
     let (log, _) = open(folder.path());
     log.append(append("ü", 100, 2, r#"{"x": "ü"}"#)).await.unwrap();
@@ -125,32 +126,29 @@ async fn a_leaf_can_be_computed_from_its_row_alone() {
     let connection = Connection::open(folder.path().join("log.db")).unwrap();
     let mut statement = connection
         .prepare(
-            "SELECT tenant_id, aggregate_type, aggregate_id, event_id, event_type, event_version, payload, metadata, \
-             recorded_at, leaf, sequence FROM events WHERE position = 2",
+            "SELECT tenant_id, aggregate_type, aggregate_id, event_id, event_type, event_version, recorded_at, leaf, \
+             sequence FROM events WHERE position = 2",
         )
         .unwrap();
     let (record, leaf) = statement
         .query_row([], |row| {
-            let text = |index| -> rusqlite::Result<Vec<u8>> {
-                let text: String = row.get(index)?;
-                let mut bytes = (text.len() as u32).to_be_bytes().to_vec();
-                bytes.extend_from_slice(text.as_bytes());
-                Ok(bytes)
-            };
+            let led = |text: &str| [&(text.len() as u32).to_be_bytes(), text.as_bytes()].concat();
+            let text = |index| row.get(index).map(|text: String| led(&text));
+            let (payload, metadata) = texts_in(&connection, 2);
             let version: String = row.get(5)?;
             let mut record = vec![0];
             record.extend(2u64.to_be_bytes());
             record.extend(row.get::<_, u32>(0)?.to_be_bytes());
             record.extend(text(1)?);
             record.extend(text(2)?);
-            record.extend(row.get::<_, u64>(10)?.to_be_bytes());
+            record.extend(row.get::<_, u64>(8)?.to_be_bytes());
             record.extend(row.get::<_, Vec<u8>>(3)?);
             record.extend(text(4)?);
             record.extend(version.parse::<u16>().unwrap().to_be_bytes());
-            record.extend(row.get::<_, i64>(8)?.to_be_bytes());
-            record.extend(text(6)?);
-            record.extend(text(7)?);
-            Ok((record, row.get::<_, Vec<u8>>(9)?))
+            record.extend(row.get::<_, i64>(6)?.to_be_bytes());
+            record.extend(led(&payload));
+            record.extend(led(&metadata));
+            Ok((record, row.get::<_, Vec<u8>>(7)?))
         })
         .unwrap();
     assert_eq!(Sha256::digest(record).as_slice(), leaf);
@@ -168,8 +166,8 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let before = fs::read(&file).unwrap();
 
     let refused = SqliteLog::open(folder.path(), options()).unwrap_err();
-    assert!(matches!(refused, OpenError::NewerSchema { found: 7, known: 2, .. }), "{refused:?}");
-    let advice = "was written by a newer Timeloom (schema 7, this build knows up to 2): \
+    assert!(matches!(refused, OpenError::NewerSchema { found: 7, known: 3, .. }), "{refused:?}");
+    let advice = "was written by a newer Timeloom (schema 7, this build knows up to 3): \
                   run the newer version or give another --data folder";
     assert!(refused.to_string().ends_with(advice), "{refused}");
     assert_eq!(fs::read(&file).unwrap(), before);

@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tempfile::TempDir;
+use timeloom_store::conformance::Chance;
 use timeloom_store::{
     AppendError, Appended, BLOB_THRESHOLD_BYTES, BlobError, BlobStore, Direction, EventLog, Filter, LogError, Position,
     SubscriptionMessage, TenantScope,
 };
 use timeloom_store_sqlite::{SqliteBlobs, SqliteLog, SqliteOptions};
 
+use crate::packed::noise;
 use crate::{append, options};
 
 /// Says that this process is the one that has its own mounts.
@@ -178,7 +180,7 @@ async fn a_full_file_refuses_what_does_not_fit_and_the_log_goes_on() {
     let (log, _) = SqliteLog::open(folder.path(), limited).unwrap();
     log.append(append("a", 100, 1, "1")).await.unwrap();
     // Just small enough to be in the file.
-    let large = payload_of(BLOB_THRESHOLD_BYTES, 0);
+    let large = format!("\"{}\"", noise(BLOB_THRESHOLD_BYTES - 2, &mut Chance::new(1)));
 
     let outcome = log.append(append("large", 200, 16, &large)).await;
     assert!(matches!(&outcome, Err(AppendError::Log(error)) if is_full(error)), "{outcome:?}");

@@ -11,6 +11,7 @@ use timeloom_store::{
     SubscriptionMessage, TenantScope,
 };
 
+use crate::packed::texts_in;
 use crate::{append, open, stream};
 
 fn text_of(bytes: usize) -> String {
@@ -24,8 +25,7 @@ fn file_of(folder: &Path, content: &str) -> PathBuf {
 
 fn row_of(folder: &Path, position: u64) -> String {
     let connection = Connection::open(folder.join("log.db")).unwrap();
-    let sql = "SELECT payload FROM events WHERE position = ?1";
-    connection.query_row(sql, [position.cast_signed()], |row| row.get(0)).unwrap()
+    texts_in(&connection, position).0
 }
 
 fn blob_count(folder: &Path) -> usize {

@@ -10,6 +10,7 @@ mod folder;
 mod full_disk;
 mod large;
 mod migration;
+mod packed;
 #[cfg(unix)]
 mod power_loss;
 mod relaxed;

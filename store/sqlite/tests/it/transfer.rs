@@ -55,7 +55,7 @@ async fn filled(appends: u128) -> TempDir {
     folder
 }
 
-async fn copied(from: &Path, to: &Path) -> Result<CopyReport, CopyError> {
+pub(super) async fn copied(from: &Path, to: &Path) -> Result<CopyReport, CopyError> {
     let (log, blobs) = SqliteSource::open(from).unwrap();
     copied_from(CopySource { log: &*log, blobs: &*blobs }, to).await
 }
@@ -257,7 +257,7 @@ async fn a_copy_is_made_while_appends_go_on() {
 #[tokio::test]
 async fn a_changed_byte_is_refused_at_its_position_and_the_target_stays_unfinished() {
     let source = filled(70).await;
-    damage(source.path(), "UPDATE events SET payload = replace(payload, 'ü', 'u') WHERE position = 1500");
+    damage(source.path(), r#"UPDATE events SET payload = '{"n":1}' WHERE position = 1500"#);
     let target = TempDir::new().unwrap();
     let failed = copied(source.path(), target.path()).await.unwrap_err();
     assert!(matches!(failed, CopyError::Target(ImportError::WrongLeaf(Position(1_500)))), "{failed:?}");
@@ -338,9 +338,9 @@ async fn verifying_names_every_fault_and_finds_none_in_what_is_whole() {
 
     damage(
         source.path(),
-        "UPDATE events SET payload = replace(payload, 'ü', 'u') WHERE position = 30;
-         UPDATE events SET recorded_at = 5 WHERE position = 60;
-         DELETE FROM events WHERE position = 90;",
+        r#"UPDATE events SET payload = '{"n":1}' WHERE position = 30;
+           UPDATE events SET recorded_at = 5 WHERE position = 60;
+           DELETE FROM events WHERE position = 90;"#,
     );
     std::fs::remove_dir_all(source.path().join("blobs")).unwrap();
     let report = whole(source.path()).await;

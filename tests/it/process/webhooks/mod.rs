@@ -2,6 +2,7 @@
 
 mod activation;
 mod answers;
+mod forms;
 mod hostile;
 mod requests;
 mod restarts;

@@ -10,7 +10,7 @@ const TOKEN: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEifQ.1Vq1AoSkkgitOfLW57on8VFOS9tiK7sIElgNGefF-Ko";
 
 impl Server {
-    async fn save_credential(&self, name: &str, credential_type: &str, data: Value) {
+    pub(super) async fn save_credential(&self, name: &str, credential_type: &str, data: Value) {
         let query = "mutation($input: SaveCredentialInput!) { saveCredential(input: $input) { errors { message } } }";
         let input = json!({ "name": name, "type": credential_type, "data": data });
         let saved = self.ask(query, json!({ "input": input })).await;

@@ -67,14 +67,13 @@ function renameKeys(values, names) {
     fail('renameKeys(): expected an even amount of args: from1, to1 [, from2, to2, ...]. e.g. .renameKeys("name", "title")');
   }
   return values.map((value) => {
-    if (!isObject(value) || Array.isArray(value)) return value;
+    if (!isObject(value)) return value;
     const renamed = { ...value };
     for (let index = 0; index < names.length; index += 2) {
       const [from, to] = [names[index], names[index + 1]];
       if (!(from in renamed)) continue;
-      const moved = renamed[from];
+      renamed[to] = renamed[from];
       delete renamed[from];
-      renamed[to] = moved;
     }
     return renamed;
   });
@@ -93,22 +92,30 @@ function smartJoin(values, [keyField, valueField]) {
 
 function merge(values, [others]) {
   if (others === undefined) {
-    return values.filter((value) => isObject(value) && !Array.isArray(value)).reduce((all, value) => ({ ...all, ...value }), {});
+    const objects = values.filter((value) => isObject(value) && !Array.isArray(value));
+    return objects.reduce((all, value) => mergeObject(all, [value]), {});
   }
   otherArray(others, 'merge', '[{ id: 1, otherValue: 3 }]');
-  let merged = {};
-  for (let index = 0; index < Math.max(values.length, others.length); index += 1) {
-    if (isObject(values[index])) merged = { ...merged, ...mergeObject(values[index], [others[index] ?? {}]) };
-    else if (values[index] === undefined && isObject(others[index])) merged = { ...merged, ...others[index] };
-  }
+  const merged = {};
+  values.forEach((value, index) => {
+    if (value !== undefined && typeof value === 'object' && typeof others[index] === 'object') {
+      Object.assign(merged, mergeObject(value, [others[index]]));
+    }
+  });
   return merged;
 }
 
 function compact(values) {
   return values
     .filter((value) => value !== null && value !== undefined && value !== 'nil' && value !== '')
-    .filter((value) => !isObject(value) || value instanceof Date || Object.keys(value).length > 0)
-    .map((value) => (isObject(value) && !Array.isArray(value) ? compactObject(value) : value));
+    .filter((value) => !isObject(value) || Object.keys(value).length > 0)
+    .map((value) => (isObject(value) ? compactObject(value) : value));
+}
+
+/** The elements for which `other`, once it is checked, has an equal one or has none. */
+function compared(values, other, name, wanted) {
+  otherArray(other, name, '[1, 2, 3, 4]');
+  return unique(values.filter((value) => contains(other, value) === wanted), []);
 }
 
 export const arrayMethods = {
@@ -116,9 +123,9 @@ export const arrayMethods = {
   average,
   chunk,
   compact,
-  difference: (values, [other]) => unique(values.filter((value) => !contains(otherArray(other, 'difference', '[1, 2, 3, 4]'), value)), []),
+  difference: (values, [other]) => compared(values, other, 'difference', false),
   first: (values) => values[0],
-  intersection: (values, [other]) => unique(values.filter((value) => contains(otherArray(other, 'intersection', '[1, 2, 3, 4]'), value)), []),
+  intersection: (values, [other]) => compared(values, other, 'intersection', true),
   isEmpty: (values) => values.length === 0,
   isNotEmpty: (values) => values.length > 0,
   last: (values) => values[values.length - 1],

@@ -21,6 +21,10 @@ export function readMoment(value) {
   return moment.isValid ? moment : undefined;
 }
 
+/** Short names of units, which Luxon does not know. */
+const SHORT_UNITS = { ms: 'millisecond', sec: 'second', secs: 'second', min: 'minute', mins: 'minute', hr: 'hour', hrs: 'hour' };
+const wholeUnit = (unit) => SHORT_UNITS[unit] ?? unit;
+
 function unitName(unit) {
   const name = `${String(unit).toLowerCase().replace(/s$/, '')}s`;
   if (!UNITS.includes(name)) {
@@ -31,13 +35,13 @@ function unitName(unit) {
 
 function amount([count, unit = 'milliseconds']) {
   if (typeof count === 'object' && count !== null) return count;
-  return Duration.fromObject({ [unit]: Number(count) });
+  return Duration.fromObject({ [wholeUnit(unit)]: Number(count) });
 }
 
 function extract(value, [part = 'week']) {
   const moment = toLuxon(value);
   const names = { yearDayNumber: 'ordinal', weekNumber: 'weekNumber', week: 'weekNumber' };
-  return moment.get(names[part] ?? part.replace(/s$/, ''));
+  return moment.get(names[part] ?? wholeUnit(part).replace(/s$/, ''));
 }
 
 function diffTo(value, [other, unit = 'days']) {
@@ -58,11 +62,10 @@ function isBetween(value, args) {
 function isInLast(value, [count, unit = 'minutes']) {
   const now = DateTime.now();
   const moment = toLuxon(value);
-  return now.minus({ [unit]: count }) <= moment && moment <= now;
+  return now.minus({ [wholeUnit(unit)]: count }) <= moment && moment <= now;
 }
 
 function format(value, [pattern, options]) {
-  if (pattern === undefined) return toLuxon(value).toISO();
   return toLuxon(value).toFormat(pattern, options);
 }
 
@@ -71,7 +74,7 @@ function toRelative(value, [options]) {
 }
 
 export const dateMethods = {
-  beginningOf: (value, [unit = 'week', options]) => likeInput(value, toLuxon(value).startOf(unit, options)),
+  beginningOf: (value, [unit = 'week', options]) => likeInput(value, toLuxon(value).startOf(wholeUnit(unit), options)),
   diffTo,
   diffToNow: (value, [unit]) => diffTo(value, [DateTime.now(), unit]),
   endOfMonth: (value) => likeInput(value, toLuxon(value).endOf('month')),

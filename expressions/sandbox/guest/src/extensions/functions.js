@@ -7,13 +7,14 @@ function ifEmpty(...args) {
   if (args.length !== 2) throw new ExpressionError('expected two arguments (value, defaultValue) for this function');
   const [value, fallback] = args;
   if (value === undefined || value === null || value === '') return fallback;
-  if (typeof value !== 'object' || value instanceof Date) return value;
+  if (typeof value !== 'object') return value;
   return Object.keys(value).length === 0 ? fallback : value;
 }
 
 function numberList(start, end) {
-  const step = start <= end ? 1 : -1;
-  return Array.from({ length: Math.abs(start - end) + 1 }, (_, index) => start + index * step);
+  const [first, last] = [Number(start), Number(end)];
+  const step = first <= last ? 1 : -1;
+  return Array.from(new Array(Math.abs(first - last) + 1), (_, index) => first + index * step);
 }
 
 function zip(keys, values) {

@@ -18,8 +18,8 @@ const TYPES = [
 ];
 const NAMES = new Set(TYPES.flatMap(([, methods]) => Object.keys(methods)));
 const GENERIC = {
-  isEmpty: (value) => value === undefined || value === null || value === '',
-  isNotEmpty: (value) => !(value === undefined || value === null || value === ''),
+  isEmpty: (value) => !value,
+  isNotEmpty: (value) => Boolean(value),
 };
 const ISO_TEXT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 

@@ -44,7 +44,6 @@ export const numberMethods = {
 };
 
 export const booleanMethods = {
-  isEmpty: () => false,
   toBoolean: (value) => value,
   toDateTime: nothing,
   toFloat: (value) => Number(value),

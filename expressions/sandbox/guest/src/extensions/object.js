@@ -1,5 +1,6 @@
 // Extension methods of objects.
 
+import { DateTime } from '../zones.js';
 import { fail, nothing } from './errors.js';
 import { URLSearchParams } from '../platform/url.js';
 
@@ -7,16 +8,21 @@ const isObject = (value) => typeof value === 'object' && value !== null;
 
 /** Fields of `value`, and those of `other` that it lacks. */
 export function mergeObject(value, [other]) {
+  if (!other) return value;
   if (!isObject(other)) fail('merge(): expected object arg');
-  return { ...other, ...value };
+  const merged = { ...value };
+  for (const [key, field] of Object.entries(other)) {
+    if (!(key in merged)) merged[key] = field;
+  }
+  return merged;
 }
 
-/** Without fields that hold nothing, at any depth. */
+/** Without fields that hold nothing, at any depth. Lists become objects by index, moments stay. */
 export function compactObject(value) {
   const compacted = {};
   for (const [key, field] of Object.entries(value)) {
     if (field === null || field === undefined || field === 'nil' || field === '') continue;
-    if (!isObject(field) || Array.isArray(field) || Object.getPrototypeOf(field) !== Object.prototype) compacted[key] = field;
+    if (!isObject(field) || field instanceof DateTime) compacted[key] = field;
     else if (Object.keys(field).length > 0) compacted[key] = compactObject(field);
   }
   return compacted;

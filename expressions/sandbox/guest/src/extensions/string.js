@@ -9,12 +9,10 @@ import { hash } from './hash.js';
 import { numberToDateTime } from './number.js';
 
 const EMAIL = /[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+/i;
-const WHOLE_EMAIL = new RegExp(`^${EMAIL.source}$`, 'i');
-const DOMAIN_LABEL = '(?!-)[a-z0-9\\u00a1-\\uffff-]{1,63}(?<!-)';
-const DOMAIN = new RegExp(`^(?:${DOMAIN_LABEL}\\.)+(?:xn--[a-z0-9-]{2,59}|[a-z\\u00a1-\\uffff]{2,63})$`, 'i');
-const ADDRESS = /^(?:(?:[a-z][a-z0-9+.-]*:)?\/\/|mailto:)?(?:[^\s@/?#]+@)?(\[[0-9a-f:.]+\]|[^\s@/?#:]+)(?::\d+)?(?:[/?#]\S*)?$/i;
-const URL_IN_TEXT = /(?:(?:https?|ftp|file):\/\/|www\.)[^\s<>"'`]+[^\s<>"'`.,;:!?)\]}]|(?:(?:https?|ftp|file):\/\/|www\.)[^\s<>"'`]+/i;
-const CURRENCY = /^[\u20ac$\u00a3\u00a5\u20b9\u20bd\u20a9\s]+|[\u20ac$\u00a3\u00a5\u20b9\u20bd\u20a9\s]+$/gu;
+const SCHEME = /^(?:https?|ftp):\/\//i;
+const URL_START = /(?:https?|ftp):\/\/\S+/gi;
+const CURRENCY = /\p{Sc}|CHF|Kč|kr|zł|lei|Ft|R(?=\$)/gu;
+const SYMBOLS = /[\u2000-\u206f\u2e00-\u2e7f!-,./:-@[-^`{-~]/g;
 const FALSE_TEXTS = new Set(['false', 'no', '0']);
 const SMALL_WORDS = new Set(
   ('a an and as at because but by en for if in neither nor of on only or over per so some than that the to up upon v vs v. vs. ' +
@@ -33,25 +31,38 @@ function tryUrl(text) {
   }
 }
 
-function isUrl(text) {
-  const url = text.trim() === text ? tryUrl(text) : undefined;
-  return url !== undefined && ['http:', 'https:'].includes(url.protocol);
+/** How many characters of `text`, from its start, name a host; 0 when none do. What follows may be cut off. */
+function hostLength(text) {
+  const [whole] = /^[\w.-]*/.exec(text);
+  const labels = whole.split('.');
+  if (/^\d{1,3}(\.\d{1,3}){3}(?!\w)/.test(whole)) return labels.slice(0, 4).join('.').length;
+  if (/^localhost(?![\w-])/i.test(whole)) return 'localhost'.length;
+  for (let count = labels.length; count > 1; count -= 1) {
+    const [ending] = /^(xn--[a-z0-9]+|[a-z]{2,})?/i.exec(labels[count - 1]);
+    const before = labels.slice(0, count - 1);
+    if (ending && before.every(Boolean)) return before.join('.').length + 1 + ending.length;
+  }
+  return 0;
 }
 
-function isDomain(text) {
-  return DOMAIN.test(text);
+/** The host that a whole address begins with: a port, a path, a query and a fragment may follow, blanks may not. */
+function hostOf(address) {
+  const length = hostLength(address);
+  return length > 0 && /^(?::\d+)?(?:[/?#]\S*)?$/.test(address.slice(length)) ? address.slice(0, length) : undefined;
 }
+
+const isDomain = (text) => hostOf(text) !== undefined;
+
+const isEmail = (text) => EMAIL.test(text) && !text.includes(' ');
 
 function extractDomain(text) {
-  const email = WHOLE_EMAIL.test(text.replace(/^mailto:/i, '')) && text.slice(text.lastIndexOf('@') + 1);
-  if (email) return email;
-  const host = ADDRESS.exec(text.trim())?.[1];
-  if (host && (/^(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(text.trim()) || host.includes('.'))) return host;
-  const url = URL_IN_TEXT.exec(text)?.[0];
-  if (url) return ADDRESS.exec(url)?.[1];
-  const mail = EMAIL.exec(text)?.[0];
-  if (mail) return mail.slice(mail.lastIndexOf('@') + 1);
-  return text.split(/[\s,;<>()"']+/).find(isDomain);
+  if (!isEmail(text)) return hostOf(text.replace(SCHEME, '').replace(/^mailto:/i, '').replace(/^\/\//, ''));
+  const [email] = EMAIL.exec(text);
+  return email.slice(email.lastIndexOf('@') + 1);
+}
+
+function extractUrl(text) {
+  return text.match(URL_START)?.find((url) => hostLength(url.replace(SCHEME, '')) > 0);
 }
 
 function extractUrlPath(text) {
@@ -69,16 +80,22 @@ function removeMarkdown(text) {
     .replace(/<[^>]*>/g, '')
     .replace(/^[=-]{2,}\s*$/gm, '')
     .replace(/\[\^.+?\](: .*?$)?/gm, '')
-    .replace(/!\[(.*?)\][[(].*?[\])]/g, '$1')
+    .replace(/!\[(.*?)\][[(].*?[\])]/g, '')
     .replace(/\[(.*?)\][[(].*?[\])]/g, '$1')
-    .replace(/^\s{0,3}>\s?/gm, '')
-    .replace(/^#{1,6}\s+(.*?)\s*#*\s*$/gm, '$1')
-    .replace(/([*_]{1,3})(\S.*?\S?)\1/g, '$2')
-    .replace(/`(.+?)`/g, '$1');
+    .replace(/>/g, '')
+    .replace(/^#{1,6}[ \t]*(.*?)[ \t]*#*[ \t]*$/gm, '$1')
+    .replace(/([*_]{1,3})(\S.*?\S)\1/g, '$2')
+    .replace(/`(.+?)`/g, '$1')
+    .replace(/\n{2,}/g, '\n\n');
 }
 
 function toSentenceCase(text) {
-  return text.toLowerCase().replace(/(^|[.!?])([^\p{L}]*)(\p{L})/gu, (_, end, between, letter) => end + between + letter.toUpperCase());
+  const cased = text.toLowerCase().replace(/(^|[.!?])([^\p{L}]*)(\p{L})/gu, (_, end, between, letter) => end + between + letter.toUpperCase());
+  const lastLetter = cased.search(/\p{L}[^\p{L}]*$/u);
+  if (lastLetter < 0) return '';
+  // What follows the end of the last sentence belongs to none.
+  const end = cased.slice(lastLetter).search(/[.!?]/);
+  return end < 0 ? cased : cased.slice(0, lastLetter + end + 1);
 }
 
 function titleWord(word, isEdge) {
@@ -100,7 +117,7 @@ function toCamelCase(text) {
 }
 
 function toSnakeCase(text) {
-  return text.toLowerCase().replace(/[ -]/g, '_').replace(/[^\p{L}\p{N}_]/gu, '');
+  return text.toLowerCase().replace(/[ -]/g, '_').replace(SYMBOLS, '');
 }
 
 function replaceSpecialChars(text) {
@@ -116,13 +133,9 @@ function toDate(text) {
 }
 
 function toDateTime(text, [format] = []) {
-  if (['s', 'ms', 'us', 'excel'].includes(format)) {
-    const number = Number(text);
-    return Number.isNaN(number) ? fail(`Cannot convert '${text}' to a timestamp`) : numberToDateTime(number, [format]);
-  }
-  const moment = format ? DateTime.fromFormat(text, format) : readMoment(text.trim());
-  if (!moment?.isValid) fail('cannot convert to Luxon DateTime');
-  return moment;
+  if (['s', 'ms', 'us', 'excel'].includes(format)) return numberToDateTime(Number(text), [format]);
+  if (format) return DateTime.fromFormat(text, format);
+  return readMoment(text.trim()) ?? fail('cannot convert to Luxon DateTime');
 }
 
 function toNumber(text) {
@@ -131,12 +144,14 @@ function toNumber(text) {
 }
 
 function toInt(text, [radix] = []) {
-  return parseInt(text.replace(CURRENCY, ''), radix);
+  const number = parseInt(text.replace(CURRENCY, ''), radix);
+  return Number.isNaN(number) ? fail('cannot convert to integer') : number;
 }
 
 function toFloat(text) {
-  const plain = text.replace(CURRENCY, '');
-  return parseFloat(/^[^.]*,\d+$/.test(plain) ? plain.replace(',', '.') : plain);
+  if (text.includes(',')) fail('cannot convert to float, expected . as decimal separator');
+  const number = parseFloat(text.replace(CURRENCY, ''));
+  return Number.isNaN(number) ? fail('cannot convert to float') : number;
 }
 
 function toBoolean(text) {
@@ -163,15 +178,15 @@ export const stringMethods = {
   base64Encode: (text) => base64Encode(utf8Encode(text)),
   extractDomain,
   extractEmail: (text) => EMAIL.exec(text)?.[0],
-  extractUrl: (text) => URL_IN_TEXT.exec(text)?.[0],
+  extractUrl,
   extractUrlPath,
   hash: (text, [algorithm = 'md5']) => hash(text, algorithm),
   isDomain,
-  isEmail: (text) => WHOLE_EMAIL.test(text),
+  isEmail,
   isEmpty: (text) => text === '',
   isNotEmpty: (text) => text !== '',
   isNumeric: (text) => !text.includes(' ') && !Number.isNaN(Number(text)) && !Number.isNaN(parseFloat(text)),
-  isUrl,
+  isUrl: (text) => SCHEME.test(text) && extractUrl(text) === text,
   parseJson,
   quote,
   removeMarkdown,

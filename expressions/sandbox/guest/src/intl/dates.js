@@ -88,7 +88,8 @@ function wholePattern(set) {
   let pattern = date && time ? date + glueOf(set, data) + time : date || time || '';
   if (set.era && pattern) pattern += ' {era}';
   if (set.timeZoneName) pattern += `${pattern ? (time ? ' ' : ', ') : ''}{zone}`;
-  return pattern;
+  // Between the time and its half of the day V8 writes a blank, whatever the locale's own sign is.
+  return pattern.replaceAll('\u202f', ' ');
 }
 
 const pad = (number, length = 2) => String(number).padStart(length, '0');

@@ -123,12 +123,17 @@ function rounded(value, set) {
   return kept ? `${whole}.${kept}` : whole;
 }
 
+/** Where digits are grouped: by threes, in India by twos above the thousand. */
+function grouping(set) {
+  return set.locale.endsWith('-IN') || set.locale === 'hi' ? /\B(?=(?:\d{2})*\d{3}(?!\d))/g : /\B(?=(?:\d{3})+(?!\d))/g;
+}
+
 function numberParts(text, set, symbols) {
   const [whole, fraction] = text.split('.');
   const padded = whole.padStart(set.minimumIntegerDigits, '0');
   const grouped = set.useGrouping !== false && set.useGrouping !== 'false' && padded.length >= 3 + symbols.minimumGrouping;
   const parts = [];
-  const groups = grouped ? padded.replace(/\B(?=(\d{3})+(?!\d))/g, ' ').split(' ') : [padded];
+  const groups = grouped ? padded.replace(grouping(set), ' ').split(' ') : [padded];
   groups.forEach((group, index) => {
     if (index > 0) parts.push({ type: 'group', value: symbols.group });
     parts.push({ type: 'integer', value: group });

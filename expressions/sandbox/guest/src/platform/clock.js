@@ -26,6 +26,13 @@ for (const [name, value] of Object.entries({ now: () => now, parse: NativeDate.p
 Object.defineProperty(NativeDate.prototype, 'constructor', { value: FixedDate, writable: true, configurable: true });
 globalThis.Date = FixedDate;
 
+// Texts of dates name their zone, which is UTC here.
+for (const name of ['toString', 'toTimeString']) {
+  const native = NativeDate.prototype[name];
+  const value = { [name]() { return native.call(this).replace(/GMT\+0000$/, '$& (Coordinated Universal Time)'); } }[name];
+  Object.defineProperty(NativeDate.prototype, name, { value, writable: true, configurable: true });
+}
+
 let randomState = 0x9e3779b9;
 
 /** Starts `Math.random` over from a seed. */
