@@ -36,6 +36,8 @@ const STEPS_MAX: u64 = 50_000_000;
 const ORIGINS_MAX: usize = 100;
 /// Stands for the columns of an input without items.
 const NO_COLUMN: &str = "__no_column";
+/// Declared type of the columns: the one by which SQLite changes no value.
+const COLUMN_TYPE: &str = "BLOB";
 
 /// The rows of the author's query.
 pub(super) fn run(run: &mut NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
@@ -95,7 +97,7 @@ impl Database {
         self.nulls.extend(columns.iter().filter(|name| is_null(name)).map(|name| (*name).clone()));
         let names: Vec<String> = match columns.is_empty() {
             true => vec![quoted(NO_COLUMN)],
-            false => columns.iter().map(|name| quoted(name)).collect(),
+            false => columns.iter().map(|name| format!("{} {COLUMN_TYPE}", quoted(name))).collect(),
         };
         let create = format!("CREATE TABLE {table} ({})", names.join(", "));
         self.connection.execute(&create, []).map_err(|error| failed(&error))?;
@@ -135,15 +137,21 @@ impl Database {
         let mut rows = Vec::new();
         let mut batch = rusqlite::Batch::new(&self.connection, query);
         while let Some(mut statement) = batch.next().map_err(|error| failed(&error))? {
-            let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns = statement.columns();
+            // What a query computes has no declared type: there a null is what came out.
+            let names: Vec<(String, bool)> =
+                columns.iter().map(|column| (column.name().to_owned(), column.decl_type().is_none())).collect();
+            drop(columns);
             let mut found = statement.query([]).map_err(|error| failed(&error))?;
             let (mut own, mut bytes) = (Vec::new(), 0);
             while let Some(row) = found.next().map_err(|error| failed(&error))? {
                 let mut object = JsonObject::new();
-                for (index, name) in names.iter().enumerate().filter(|(_, name)| *name != NO_COLUMN) {
+                let shown = names.iter().enumerate().filter(|(_, (name, _))| *name != NO_COLUMN);
+                for (index, (name, is_computed)) in shown {
                     let value = row.get_ref(index).map_err(|error| failed(&error))?;
                     // Of two columns of that name the one with a value counts.
-                    if value == ValueRef::Null && (!self.nulls.contains(name) || object.contains_key(name)) {
+                    let is_lacking = !is_computed && !self.nulls.contains(name);
+                    if value == ValueRef::Null && (is_lacking || object.contains_key(name)) {
                         continue;
                     }
                     bytes += name.len() + value.as_str().map_or(8, str::len);
