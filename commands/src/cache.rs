@@ -1,5 +1,5 @@
 //! Folded states of the streams that commands used last, bounded by number and by size. A kept state is only ever a
-//! starting point: what came after it is read from the log each time.
+//! starting point: what may have come after it is read from the log each time.
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};

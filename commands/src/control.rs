@@ -1,7 +1,6 @@
 //! What people ask of an execution under way, and of one that ended: pause, go on, breakpoints, the end of a wait, retry.
 
 use std::collections::BTreeMap;
-
 use std::sync::Arc;
 
 use timeloom_domain::definition::WorkflowDefinition;

@@ -23,6 +23,13 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// About a parameter of a node.
+    pub fn of_parameter(node: &Node, name: &str, message: impl Into<String>) -> Self {
+        Self { node: Some(node.name.clone()), field: format!("parameters.{name}"), message: message.into() }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.node {

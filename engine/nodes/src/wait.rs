@@ -65,15 +65,10 @@ impl NodeType for Wait {
         if !is_form || has_expression(&node.parameters) {
             return Vec::new();
         }
-        let problem = |field: &str, message: String| Problem {
-            node: Some(node.name.clone()),
-            field: format!("parameters.{field}"),
-            message,
-        };
         let fields = Form::read(&node.parameters).err();
-        let fields = fields.map(|error| problem("formFields", error.to_string()));
+        let fields = fields.map(|error| Problem::of_parameter(node, "formFields", error.to_string()));
         let ending = ending_of(node.parameters.get("options").unwrap_or(&Value::Null)).err();
-        let ending = ending.map(|message| problem("options.respondWithOptions", message));
+        let ending = ending.map(|message| Problem::of_parameter(node, "options.respondWithOptions", message));
         fields.into_iter().chain(ending).collect()
     }
 

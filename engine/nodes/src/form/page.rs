@@ -61,11 +61,6 @@ impl NodeType for Form {
     }
 
     fn problems(&self, node: &Node) -> Vec<Problem> {
-        let problem = |field: &str, message: String| Problem {
-            node: Some(node.name.clone()),
-            field: format!("parameters.{field}"),
-            message,
-        };
         let fields = node.parameters.get("formFields").or_else(|| node.parameters.get("jsonOutput"));
         let is_page = node.parameters.get("operation").is_none_or(|operation| operation == "page");
         // What depends on the run is looked at in the run.
@@ -74,7 +69,7 @@ impl NodeType for Form {
         }
         match Asked::read(&node.parameters) {
             Ok(_) => Vec::new(),
-            Err(error) => vec![problem("formFields", error.to_string())],
+            Err(error) => vec![Problem::of_parameter(node, "formFields", error.to_string())],
         }
     }
 

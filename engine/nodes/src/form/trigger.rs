@@ -49,27 +49,22 @@ impl NodeType for FormTrigger {
     }
 
     fn problems(&self, node: &Node) -> Vec<Problem> {
-        let problem = |field: &str, message: String| Problem {
-            node: Some(node.name.clone()),
-            field: format!("parameters.{field}"),
-            message,
-        };
         let mut problems = Vec::new();
         for (name, value) in node.parameters.as_object().into_iter().flatten() {
             if has_expression(value) {
                 let message = "is read before the workflow begins and cannot be an expression: write the value, or show \
                                what depends on the run on a page of a Form node";
-                problems.push(problem(name, message.to_owned()));
+                problems.push(Problem::of_parameter(node, name, message));
             }
         }
         if !problems.is_empty() {
             return problems;
         }
         if let Err(error) = Form::read(&node.parameters) {
-            problems.push(problem("formFields", error.to_string()));
+            problems.push(Problem::of_parameter(node, "formFields", error.to_string()));
         }
         if let Err(message) = ending_of(node.parameters.get("options").unwrap_or(&Value::Null)) {
-            problems.push(problem("options.respondWithOptions", message));
+            problems.push(Problem::of_parameter(node, "options.respondWithOptions", message));
         }
         problems
     }

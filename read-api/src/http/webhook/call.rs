@@ -1,22 +1,21 @@
 //! A request to a webhook: which one is meant, who calls, what it brings, and the execution that it starts.
 //!
 //! Invariant: no answer of success before the execution's first event is durable, and none while this process does not
-//! know yet what is active. A version that was replaced is never run, see [`WORKFLOW_NOT_ACTIVE`].
+//! know yet what is active. A version that was replaced is never run, see [`super::place`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
+use timeloom_commands::Outcome;
 use timeloom_commands::directory::{Listing, Route, RouteMatch};
-use timeloom_commands::{CommandError, Outcome, StartExecution, WORKFLOW_NOT_ACTIVE};
-use timeloom_domain::execution::{ExecutionMode, TriggerFacts};
 use timeloom_domain::ids::ExecutionId;
 use uuid::Uuid;
 
 use super::answer::{Answers, at_once};
+use super::place::{Begun, Looks, Place, test_execution};
 use super::refusal::Refusal;
 use super::request::{Head, path_behind};
 use super::settings::{AnswerMode, Settings};
@@ -27,42 +26,6 @@ use crate::state::ApiState;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Longest such key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
-/// How often a call looks again which version is active.
-const LOOKS_MAX: usize = 5;
-/// How long it waits between two looks for the news to arrive.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
-
-/// Which addresses a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Those of active versions.
-    Production,
-    /// Those of drafts that listen.
-    Test,
-}
-
-impl Place {
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Production => "/webhook",
-            Self::Test => "/webhook-test",
-        }
-    }
-
-    fn find<'a>(self, state: &ApiState, listing: &'a Listing, method: &str, path: &str) -> RouteMatch<'a> {
-        match self {
-            Self::Production => listing.routes().find(state.tenant(), method, path),
-            Self::Test => match listing.test_routes().find(state.tenant(), method, path) {
-                RouteMatch::Found(route, _) if !is_listening(state, route) => RouteMatch::Nothing,
-                found => found,
-            },
-        }
-    }
-}
-
-fn is_listening(state: &ApiState, route: &Route) -> bool {
-    route.listening.is_some_and(|listening| state.commands().clock().now_ms() < listening.until_ms)
-}
 
 /// One request.
 pub(super) struct Call<'a> {
@@ -84,18 +47,15 @@ impl Call<'_> {
     }
 
     async fn taken(&self, payload: Payload) -> Result<HttpResponse, Refusal> {
-        let directory = self.state.commands().directory();
-        if self.state.closing().is_cancelled() || !directory.is_caught_up() {
-            return Err(Refusal::not_ready("the server starts or stops: try again", None));
-        }
-        let path = path_behind(self.request, self.place.prefix())?;
+        let mut looks = Looks::new(self.state)?;
+        let path = path_behind(self.request, self.prefix())?;
         let asks_beforehand = self.request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         if self.request.method() == Method::OPTIONS && asks_beforehand {
-            return Ok(self.preflight(&directory.now(), &path));
+            return Ok(self.preflight(&self.state.commands().directory().now(), &path));
         }
         let (mut payload, mut came) = (Some(payload), None);
-        for _ in 0..LOOKS_MAX {
-            let listing = directory.now();
+        loop {
+            let listing = looks.next().await?;
             let meant = match self.meant(&listing, &path) {
                 Ok(meant) => meant,
                 // Somebody who may call with another method may be told so.
@@ -105,34 +65,40 @@ impl Call<'_> {
             let answered = self.answered(&meant, &settings, &path, (&mut payload, &mut came)).await;
             let mut response = match answered {
                 Ok(Some(response)) => response,
-                Ok(None) => {
-                    self.news_after(&listing).await;
-                    continue;
-                }
+                Ok(None) => continue,
                 Err(refusal) => refusal.into_response(),
             };
             cors::allow_origin(self.request, &settings, response.headers_mut());
             return Ok(response);
         }
-        Err(Refusal::not_ready("the workflow is being published or deactivated: try again", None))
     }
 
-    /// Waits until the directory has changed since `listing`, but not long.
-    async fn news_after(&self, listing: &Arc<Listing>) {
-        let mut changes = self.state.commands().directory().changes();
-        let changed = changes.wait_for(|now| !Arc::ptr_eq(now, listing));
-        // Without news it is looked again all the same.
-        let _ = tokio::time::timeout(LOOK_AGAIN_AFTER, changed).await;
+    fn prefix(&self) -> &'static str {
+        match self.place {
+            Place::Production => "/webhook",
+            Place::Test => "/webhook-test",
+        }
+    }
+
+    fn find<'a>(&self, listing: &'a Listing, method: &str, path: &str) -> RouteMatch<'a> {
+        let routes = match self.place {
+            Place::Production => listing.routes(),
+            Place::Test => listing.test_routes(),
+        };
+        match routes.find(self.state.tenant(), method, path) {
+            RouteMatch::Found(route, _) if !self.place.is_open(self.state, route) => RouteMatch::Nothing,
+            found => found,
+        }
     }
 
     fn preflight(&self, listing: &Listing, path: &str) -> HttpResponse {
         let asked = self.request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
         let method = asked.and_then(|method| method.to_str().ok()).unwrap_or_default();
-        let all = match self.place.find(self.state, listing, "", path) {
+        let all = match self.find(listing, "", path) {
             RouteMatch::OtherMethods(methods) => methods,
             _ => Vec::new(),
         };
-        match self.place.find(self.state, listing, method, path) {
+        match self.find(listing, method, path) {
             RouteMatch::Found(route, _) => {
                 cors::preflight(self.request, Some(&Settings::of_webhook(&route.node)), &all)
             }
@@ -143,7 +109,7 @@ impl Call<'_> {
     fn meant(&self, listing: &Listing, path: &str) -> Result<Meant, HttpResponse> {
         let method = self.request.method().as_str();
         let shown: String = path.chars().take(200).collect();
-        let refusal = match self.place.find(self.state, listing, method, path) {
+        let refusal = match self.find(listing, method, path) {
             RouteMatch::Found(route, params) => {
                 let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
                 return Ok(Meant { route: Arc::clone(route), params });
@@ -186,9 +152,9 @@ impl Call<'_> {
         }
         let understood = body::understand(request.headers(), came.clone().unwrap_or_default(), settings).await?;
         let is_test = self.place == Place::Test;
-        let webhook_url = format!("{}{}/{path}", options.public_url, self.place.prefix());
+        let webhook_url = format!("{}{}/{path}", options.public_url, self.prefix());
         let head = Head::of(request, meant.params.iter().cloned(), webhook_url, is_test);
-        let mut start = self.start(meant);
+        let mut start = self.place.start(&meant.route, request.method().as_str());
         start.items = Some(vec![head.item(understood, claims)]);
 
         let (execution, command_id) = self.ids(&meant.route)?;
@@ -196,16 +162,15 @@ impl Call<'_> {
         let mode = settings.mode();
         // Before the command: what comes of it cannot come before we listen.
         let answers = (mode != AnswerMode::OnReceived).then(|| Answers::of(state, execution, state.log().head(), mode));
-        let started = state.commands().start_execution(&state.context(Some(command_id)), start).await;
-        let outcome = match started {
-            Err(CommandError::Refused(refusal)) if refusal.code == WORKFLOW_NOT_ACTIVE => return Ok(None),
-            Err(CommandError::Refused(refusal)) if is_test && refusal.code == "EXECUTION_EXISTS" => {
+        let outcome = match self.place.begin(state, command_id, start).await? {
+            Begun::Started(outcome) => outcome,
+            Begun::Outdated => return Ok(None),
+            Begun::Taken => {
                 let message = "the draft has taken its one call already";
                 return Err(
                     Refusal::new(StatusCode::NOT_FOUND, message).hint("listen again: `timeloom workflow listen ID`")
                 );
             }
-            other => other?,
         };
         self.answer(settings, answers, &outcome).await.map(Some)
     }
@@ -224,31 +189,12 @@ impl Call<'_> {
         }
     }
 
-    fn start(&self, meant: &Meant) -> StartExecution {
-        let route = &meant.route;
-        let trigger = TriggerFacts::Webhook {
-            method: self.request.method().as_str().to_owned(),
-            path: route.address.path.clone(),
-            is_test: self.place == Place::Test,
-        };
-        let mode = match self.place {
-            Place::Production => ExecutionMode::Production,
-            Place::Test => ExecutionMode::Manual,
-        };
-        StartExecution {
-            mode,
-            version: route.version,
-            start_node: Some(route.node.name.clone()),
-            ..StartExecution::by_trigger(route.workflow.id, trigger)
-        }
-    }
-
     /// Ids of the execution and of the command. Requests with the same key have the same, so that one execution answers
     /// them all; calls to a draft that listens have the same execution and commands of their own, so that one wins.
     fn ids(&self, route: &Route) -> Result<(ExecutionId, Uuid), Refusal> {
         let new = || self.state.commands().ids().uuid();
-        if let Some(listening) = route.listening {
-            return Ok((ExecutionId(Uuid::new_v5(&listening.event.0, b"test call")), new()));
+        if let Some(execution) = test_execution(route) {
+            return Ok((execution, new()));
         }
         let Some(key) = self.request.headers().get(IDEMPOTENCY_KEY) else {
             let id = new();

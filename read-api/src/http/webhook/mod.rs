@@ -12,6 +12,7 @@ mod call;
 mod cors;
 mod form;
 mod jwt;
+mod place;
 mod query;
 mod refusal;
 mod request;
@@ -26,7 +27,8 @@ use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono_tz::Tz;
 
-use self::call::{Call, Place};
+use self::call::Call;
+use self::place::Place;
 use super::Api;
 
 /// Largest body when nothing else is said, in bytes.

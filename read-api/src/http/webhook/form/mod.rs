@@ -21,7 +21,8 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-use self::visit::{Place, Visit};
+use self::visit::Visit;
+use super::place::Place;
 use super::refusal::Refusal;
 use super::settings::{Authentication, Settings};
 use crate::http::Api;

@@ -4,7 +4,6 @@
 //! twice from the same look at the form are one execution.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -13,15 +12,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use chrono_tz::Tz;
 use serde_json::Value;
+use timeloom_commands::StartExecution;
 use timeloom_commands::directory::{Listing, Route, RouteMatch, TriggerNode, WorkflowEntry};
-use timeloom_commands::{CommandError, StartExecution, WORKFLOW_NOT_ACTIVE};
 use timeloom_domain::definition::{Graph, WorkflowDefinition};
-use timeloom_domain::execution::{ExecutionMode, TriggerFacts};
 use timeloom_domain::form::{Ending, FORM_TYPE, Form};
 use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::item::Item;
 use uuid::Uuid;
 
+use super::super::place::{Begun, Looks, Place, test_execution};
 use super::super::refusal::Refusal;
 use super::super::request::path_behind;
 use super::super::settings::{AnswerMode, Settings};
@@ -32,29 +31,6 @@ use super::submission::{SUBMISSION, Submission};
 use super::waiting::{self, Sent, item};
 use super::{Wish, check_origin, wish};
 use crate::state::ApiState;
-
-/// How often it is looked again which version is active.
-const LOOKS_MAX: usize = 5;
-/// How long is waited between two looks for the news to arrive.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
-
-/// Which forms a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Those of active versions.
-    Production,
-    /// Those of drafts that listen.
-    Test,
-}
-
-impl Place {
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Production => "/form",
-            Self::Test => "/form-test",
-        }
-    }
-}
 
 /// One request.
 pub(super) struct Visit<'a> {
@@ -70,15 +46,15 @@ impl Visit<'_> {
     }
 
     async fn taken(&self, payload: Payload) -> Result<HttpResponse, Refusal> {
-        let directory = self.state.commands().directory();
-        if self.state.closing().is_cancelled() || !directory.is_caught_up() {
-            return Err(Refusal::not_ready("the server starts or stops: try again", None));
-        }
-        let (path, wish) = (path_behind(self.request, self.place.prefix())?, wish(self.request)?);
+        let mut looks = Looks::new(self.state)?;
+        let prefix = match self.place {
+            Place::Production => "/form",
+            Place::Test => "/form-test",
+        };
+        let (path, wish) = (path_behind(self.request, prefix)?, wish(self.request)?);
         let (mut payload, mut came) = (Some(payload), None);
-        for _ in 0..LOOKS_MAX {
-            let listing = directory.now();
-            let route = self.route(&listing, &path)?;
+        loop {
+            let route = self.route(&*looks.next().await?, &path)?;
             let settings = Settings::of_webhook(&route.node);
             let caller = auth::caller_address(self.request, self.state.webhooks().proxy_hops);
             auth::check(self.request, &settings, caller, self.state).await?;
@@ -105,12 +81,7 @@ impl Visit<'_> {
                     }
                 }
             }
-            let mut changes = directory.changes();
-            let changed = changes.wait_for(|now| !Arc::ptr_eq(now, &listing));
-            // Without news it is looked again all the same.
-            let _ = tokio::time::timeout(LOOK_AGAIN_AFTER, changed).await;
         }
-        Err(Refusal::not_ready("the workflow is being published or deactivated: try again", None))
     }
 
     fn route(&self, listing: &Listing, path: &str) -> Result<Arc<Route>, Refusal> {
@@ -119,12 +90,8 @@ impl Visit<'_> {
             Place::Production => listing.form_routes(),
             Place::Test => listing.test_form_routes(),
         };
-        let now_ms = state.commands().clock().now_ms();
-        let is_open = |route: &Route| {
-            self.place == Place::Production || route.listening.is_some_and(|listening| now_ms < listening.until_ms)
-        };
         match routes.find(state.tenant(), "GET", path) {
-            RouteMatch::Found(route, _) if is_open(route) => Ok(Arc::clone(route)),
+            RouteMatch::Found(route, _) if self.place.is_open(state, route) => Ok(Arc::clone(route)),
             _ => Err(Refusal::new(StatusCode::NOT_FOUND, "There is no form at this address.").hint(match self.place {
                 Place::Production => "Its workflow must be published and active: `timeloom workflow activate ID`.",
                 Place::Test => "A draft takes one answer after `timeloom workflow listen ID`, within two minutes.",
@@ -139,25 +106,19 @@ impl Visit<'_> {
 
     /// Starts the execution; `None` when the version is not active any more.
     async fn start(&self, route: &Route, sent: &Submission, item: Item) -> Result<Option<ExecutionId>, Refusal> {
-        let state = self.state;
-        let is_test = self.place == Place::Test;
-        let trigger = TriggerFacts::Webhook { method: "POST".to_owned(), path: route.address.path.clone(), is_test };
         let (execution, command_id) = self.ids(route, sent);
         let start = StartExecution {
-            mode: if is_test { ExecutionMode::Manual } else { ExecutionMode::Production },
-            version: route.version,
-            start_node: Some(route.node.name.clone()),
             items: Some(vec![item]),
             execution_id: Some(execution),
-            ..StartExecution::by_trigger(route.workflow.id, trigger)
+            ..self.place.start(route, "POST")
         };
-        match state.commands().start_execution(&state.context(Some(command_id)), start).await {
-            Err(CommandError::Refused(refusal)) if refusal.code == WORKFLOW_NOT_ACTIVE => Ok(None),
-            Err(CommandError::Refused(refusal)) if is_test && refusal.code == "EXECUTION_EXISTS" => {
+        match self.place.begin(self.state, command_id, start).await? {
+            Begun::Started(outcome) => Ok(Some(outcome.value)),
+            Begun::Outdated => Ok(None),
+            Begun::Taken => {
                 let message = "The draft has taken its one answer already.";
                 Err(Refusal::new(StatusCode::NOT_FOUND, message).hint("Listen again: `timeloom workflow listen ID`."))
             }
-            other => Ok(Some(other?.value)),
         }
     }
 
@@ -165,8 +126,8 @@ impl Visit<'_> {
     /// twice starts once. A draft that listens takes one answer, whoever sends it.
     fn ids(&self, route: &Route, sent: &Submission) -> (ExecutionId, Uuid) {
         let new = || self.state.commands().ids().uuid();
-        if let Some(listening) = route.listening {
-            return (ExecutionId(Uuid::new_v5(&listening.event.0, b"test call")), new());
+        if let Some(execution) = test_execution(route) {
+            return (execution, new());
         }
         let Some(look) = sent.own(SUBMISSION).filter(|look| !look.is_empty()) else {
             let id = new();
