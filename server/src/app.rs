@@ -156,6 +156,7 @@ impl App {
             tenant: TENANT,
             actor: actor(),
             webhooks: config.webhooks(),
+            graphql: config.graphql.options()?,
         });
         Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
     }
