@@ -11,34 +11,103 @@ use timeloom_read_api::{GraphqlOptions, PartialSuccess, RequestLimits, TrustedDo
 #[command(next_help_heading = "GraphQL")]
 pub struct GraphqlConfig {
     /// Largest body of a request, in MiB.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_BODY_MAX_MIB", value_name = "MIB", default_value_t = 20)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_BODY_MAX_MIB",
+        value_name = "MIB",
+        default_value_t = 20
+    )]
     pub graphql_body_max_mib: usize,
     /// Longest document, in KiB. Data belongs into variables.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_DOCUMENT_MAX_KIB", value_name = "KIB", default_value_t = 1_024)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_DOCUMENT_MAX_KIB",
+        value_name = "KIB",
+        default_value_t = 1_024
+    )]
     pub graphql_document_max_kib: usize,
     /// Most words and signs of a document.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_TOKENS_MAX", value_name = "NUMBER", default_value_t = 15_000)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_TOKENS_MAX",
+        value_name = "NUMBER",
+        default_value_t = 15_000
+    )]
     pub graphql_tokens_max: usize,
     /// Most fields that lie in each other.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_DEPTH_MAX", value_name = "NUMBER", default_value_t = 20)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_DEPTH_MAX",
+        value_name = "NUMBER",
+        default_value_t = 20
+    )]
     pub graphql_depth_max: usize,
     /// Most fields of a document, with its fragments written out.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_FIELDS_MAX", value_name = "NUMBER", default_value_t = 2_000)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_FIELDS_MAX",
+        value_name = "NUMBER",
+        default_value_t = 2_000
+    )]
     pub graphql_fields_max: usize,
     /// Most fields at the root of an operation.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_ROOT_FIELDS_MAX", value_name = "NUMBER", default_value_t = 50)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_ROOT_FIELDS_MAX",
+        value_name = "NUMBER",
+        default_value_t = 50
+    )]
     pub graphql_root_fields_max: usize,
     /// Most fields that get another name in the answer.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_ALIASES_MAX", value_name = "NUMBER", default_value_t = 100)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_ALIASES_MAX",
+        value_name = "NUMBER",
+        default_value_t = 100
+    )]
     pub graphql_aliases_max: usize,
     /// Most points that a request may cost: a field is one, a page costs its entries times what each asks for.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_COST_MAX", value_name = "POINTS", default_value_t = 20_000)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_COST_MAX",
+        value_name = "POINTS",
+        default_value_t = 20_000
+    )]
     pub graphql_cost_max: usize,
     /// Status of answers with data and errors, for clients that take application/graphql-response+json.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_PARTIAL_SUCCESS", value_name = "STATUS", default_value = "200")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_PARTIAL_SUCCESS",
+        value_name = "STATUS",
+        default_value = "200"
+    )]
     pub graphql_partial_success: PartialSuccessStatus,
     /// A file with the only documents that are run: a JSON object of names and documents, or a persisted query manifest.
-    #[arg(long, global = true, env = "TIMELOOM_GRAPHQL_TRUSTED_DOCUMENTS", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TIMELOOM_GRAPHQL_TRUSTED_DOCUMENTS",
+        value_name = "FILE"
+    )]
     pub graphql_trusted_documents: Option<PathBuf>,
 }
 
