@@ -9,7 +9,7 @@ use timeloom_domain::model::ModelRefusal;
 use timeloom_domain::plugin::PluginRefusal;
 use timeloom_domain::recall::RecallRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
-use timeloom_store::{AppendError, LogError};
+use timeloom_store::{AppendError, LogError, Revision};
 
 /// The word for a workflow that is there already.
 pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
@@ -30,6 +30,14 @@ pub enum CommandError {
     Conflict {
         /// What changed.
         message: String,
+    },
+    /// It is not at the revision that the sender expects: read it again, and decide again.
+    #[error("it is at revision {actual}, not {expected}: read it again, and decide again")]
+    Unexpected {
+        /// What the sender expects.
+        expected: Revision,
+        /// What it is at.
+        actual: Revision,
     },
     /// Too much to do: try again after a while.
     #[error("the server is busy, try again in {} ms", retry_after.as_millis())]

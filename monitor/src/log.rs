@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use timeloom_store::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Position, RecordedEvent, Revision, StreamKey,
-    Subscription, TenantScope,
+    Subscription, TenantScope, Wanted,
 };
 
 use crate::metrics::{self, Metrics};
@@ -106,6 +106,10 @@ impl EventLog for MeasuredLog {
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
         self.inner.read_all(scope, after, direction, filter, limit).await
+    }
+
+    async fn look_up(&self, scope: TenantScope, wanted: &Wanted) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.inner.look_up(scope, wanted).await
     }
 
     fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription {

@@ -4,6 +4,8 @@
 //! noted after its end. An ended status never changes, and no execution has two newest versions: lists rely on both.
 
 mod facts;
+mod fingerprint;
+mod groups;
 mod queries;
 mod table;
 
@@ -18,6 +20,8 @@ use crate::payload::shorten;
 use crate::read_model::Folded;
 use facts::{End, ExecutionFact, Start};
 
+pub use groups::{FAILURES_MAX, FailureFilter, FailureGroup};
+pub(crate) use groups::{page as failure_groups, read as read_group};
 pub(crate) use queries::{one, page};
 pub(crate) use table::read_row;
 
@@ -61,6 +65,8 @@ pub struct ExecutionRow {
     pub error: Option<String>,
     /// The node to blame, when it failed.
     pub error_node: Option<String>,
+    /// What its error has in common with others, when it failed.
+    pub error_fingerprint: Option<String>,
     /// Why it was cancelled, in the person's words.
     pub cancel_reason: Option<String>,
     /// The newest execution that tries it again.
@@ -98,7 +104,7 @@ impl ExecutionRow {
 }
 
 /// Which executions to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ExecutionFilter {
     /// Of this workflow only.
     pub workflow_id: Option<WorkflowId>,
@@ -106,6 +112,8 @@ pub struct ExecutionFilter {
     pub status: Option<ExecutionStatus>,
     /// Started by this only.
     pub trigger: Option<TriggerKind>,
+    /// Only failures whose errors have this in common.
+    pub error_fingerprint: Option<String>,
     /// Only failures of production runs that were neither retried nor dismissed.
     pub unresolved: bool,
     /// Only those about which this was saved.
@@ -113,7 +121,7 @@ pub struct ExecutionFilter {
 }
 
 /// A fact that a node saved about an execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SavedFact {
     /// Its name.
     pub name: String,
@@ -192,8 +200,9 @@ impl ExecutionRecord {
                 (ExecutionStatus::Cancelled, event.recorded_at.timestamp_millis())
             }
             End::Completed { at_ms } => (ExecutionStatus::Completed, at_ms),
-            End::Failed { node, error, at_ms } => {
+            End::Failed { node, error, fingerprint, at_ms } => {
                 row.error = Some(error);
+                row.error_fingerprint = Some(fingerprint);
                 row.error_node = node;
                 (ExecutionStatus::Failed, at_ms)
             }
@@ -249,6 +258,7 @@ fn started(id: ExecutionId, start: Start, from: Option<ExecutionId>, event: &Rec
         paused: None,
         error: None,
         error_node: None,
+        error_fingerprint: None,
         cancel_reason: None,
         retried_as: None,
         dismissed: None,

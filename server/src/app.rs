@@ -159,6 +159,7 @@ impl App {
             actor: actor(),
             webhooks: config.webhooks(),
             metrics,
+            graphql: config.graphql.options()?,
         });
         Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
     }

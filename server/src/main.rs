@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod config;
 mod fixture;
+mod graphql_config;
 mod keys;
 mod marks;
 mod run_data;

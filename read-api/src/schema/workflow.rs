@@ -1,6 +1,6 @@
 //! Workflows as the read models have them, with their definitions from the log.
 
-use async_graphql::{Context, Enum, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use serde_json::Value;
 use timeloom_commands::directory::{TriggerKind, WebhookAddress, WorkflowFacts};
 use timeloom_domain::definition::{Gap, gaps};
@@ -8,13 +8,12 @@ use timeloom_domain::event::Event as _;
 use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
 use timeloom_projections::{ExecutionFilter, SettingsSummary, WorkflowRow};
 use timeloom_store::{Filter, Position, StreamKey};
-use uuid::Uuid;
 
 use super::event::{Event, EventList};
 use super::execution::{Execution, ExecutionList};
 use super::faults::fault;
 use super::history::History;
-use super::paging::{PAGE_DEFAULT, Pages, page_cost};
+use super::paging::{Pages, Paging, page_cost};
 use super::reading::{not_there, state};
 use super::scalars::{Direction, ExecutionStatus};
 
@@ -131,8 +130,8 @@ impl MissingNode {
 #[Object]
 impl Workflow {
     /// Its id.
-    async fn id(&self) -> Uuid {
-        self.row.id.0
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.0.into()
     }
 
     /// Name of the draft.
@@ -222,12 +221,14 @@ impl Workflow {
     }
 
     /// Its executions, newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn executions(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         status: Option<ExecutionStatus>,
     ) -> Result<Pages<Execution>> {
         let filter = ExecutionFilter {
@@ -235,20 +236,30 @@ impl Workflow {
             status: status.map(Into::into),
             ..ExecutionFilter::default()
         };
-        let list = ExecutionList { first, after, filter, as_of: self.as_of };
-        list.read(state(context)?).await
+        let list = ExecutionList { paging: Paging::new(first, after, last, before), filter, as_of: self.as_of };
+        list.read(context).await
     }
 
     /// Its events, oldest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn events(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
     ) -> Result<Pages<Event>> {
         let state = state(context)?;
         let filter = Filter { stream: Some(self.stream(state)), ..Filter::default() };
-        EventList { filter, direction: Direction::Forward, first, after, as_of: self.as_of }.read(state).await
+        EventList {
+            filter,
+            from: None,
+            direction: Direction::Forward,
+            paging: Paging::new(first, after, last, before),
+            as_of: self.as_of,
+        }
+        .read(state)
+        .await
     }
 }

@@ -16,7 +16,7 @@ use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, No
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, ServerOptions, WebhookOptions, Wiring, server};
+use timeloom_read_api::{ApiState, GraphqlOptions, ServerOptions, WebhookOptions, Wiring, server};
 use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
 use timeloom_store::{
     Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Payload, Position, StreamKey,
@@ -87,9 +87,30 @@ impl TestServer {
         server
     }
 
+    /// A server that serves GraphQL as said.
+    pub(crate) fn start_with(graphql: GraphqlOptions) -> Self {
+        let server = Self::behind(graphql);
+        server.catch_up();
+        server
+    }
+
     /// A server whose read models stand still until [`Self::catch_up`].
     pub(crate) fn start_behind() -> Self {
-        let log = MemoryLog::new(Arc::new(SystemClock));
+        Self::behind(GraphqlOptions::default())
+    }
+
+    /// Another process over the same log, whose read models follow it.
+    pub(crate) fn beside(&self) -> Self {
+        let server = Self::over(Arc::clone(&self.log), GraphqlOptions::default());
+        server.catch_up();
+        server
+    }
+
+    fn behind(graphql: GraphqlOptions) -> Self {
+        Self::over(MemoryLog::new(Arc::new(SystemClock)), graphql)
+    }
+
+    fn over(log: Arc<MemoryLog>, graphql: GraphqlOptions) -> Self {
         let port_log: Arc<dyn EventLog> = Arc::clone(&log) as Arc<dyn EventLog>;
         let folder = tempfile::tempdir().unwrap();
         let read_models = ReadModels::open(folder.path(), Arc::clone(&port_log)).unwrap();
@@ -112,6 +133,7 @@ impl TestServer {
             actor: Actor::Local("api".to_owned()),
             webhooks: WebhookOptions::default(),
             metrics: Arc::default(),
+            graphql,
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -177,6 +199,16 @@ impl TestServer {
                     .await;
             }
         });
+    }
+
+    /// Position of the newest event.
+    pub(crate) fn log_head(&self) -> String {
+        self.log.head().to_string()
+    }
+
+    /// How many statements the rows were asked by so far.
+    pub(crate) fn statements(&self) -> u64 {
+        self.read_models.statements()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -10,6 +10,7 @@ mod credentials;
 mod databases;
 mod first_steps;
 mod gate;
+mod graphql_conformance;
 mod history;
 mod large_payloads;
 mod long_executions;
