@@ -6,6 +6,7 @@
 mod gaps;
 mod graph;
 mod settings;
+pub mod template;
 mod validate;
 
 use std::collections::BTreeMap;
