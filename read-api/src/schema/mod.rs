@@ -20,6 +20,7 @@ mod redrive;
 mod registry;
 mod rows;
 mod scalars;
+mod service_nodes;
 mod start;
 mod state_at;
 mod subscription;

@@ -23,4 +23,6 @@ mod queries;
 #[cfg(test)]
 mod schema_text;
 #[cfg(test)]
+mod service_nodes;
+#[cfg(test)]
 mod support;
