@@ -203,6 +203,7 @@ async fn peak_of_steps_over(path: &str) -> u64 {
     let ended = start_and_wait(&server, &workflow).await;
     assert_eq!(ended["status"], "COMPLETED", "{ended}");
     let peak = peak_mib(&server);
+    println!("{path}: the server took {peak} MiB");
     server.stop();
     peak
 }
