@@ -15,6 +15,7 @@ mod http;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod monitoring;
 mod mutations;
 #[cfg(test)]
 mod projections;

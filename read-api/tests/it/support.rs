@@ -116,6 +116,7 @@ impl TestServer {
             tenant: TENANT,
             actor: Actor::Local("api".to_owned()),
             webhooks: WebhookOptions::default(),
+            metrics: Arc::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -126,6 +127,11 @@ impl TestServer {
         tasks.spawn(async move { running.await.unwrap() });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
         Self { log, port, client, state, handle, tasks, read_models, _folder: folder }
+    }
+
+    /// Waits until the read models show all that the log holds.
+    pub(crate) async fn wait_for_rows(&self) {
+        self.read_models.wait_for(self.log.head(), Duration::from_secs(30)).await.unwrap();
     }
 
     /// Lets read models that stood still follow the log.
