@@ -34,6 +34,8 @@ mod relay;
 #[cfg(test)]
 mod schema_text;
 #[cfg(test)]
+mod service_nodes;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod support;

@@ -51,7 +51,12 @@ fn catalogue() -> NodeCatalogue {
             description: "How.",
         }],
     };
-    NodeCatalogue::new([definition("test.trigger", NodeRole::Trigger, 0), definition("test.pure", NodeRole::Pure, 1)])
+    let request = definition("n8n-nodes-base.httpRequest", NodeRole::Effect, 1);
+    NodeCatalogue::new([
+        definition("test.trigger", NodeRole::Trigger, 0),
+        definition("test.pure", NodeRole::Pure, 1),
+        NodeDefinition { versions: &[4.2], ..request },
+    ])
 }
 
 /// A file with a trigger and a node.
