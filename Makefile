@@ -16,7 +16,7 @@ ifneq ($(wildcard ../shared/conformance/graphql),)
 export TIMELOOM_GRAPHQL_CONFORMANCE ?= $(abspath ../shared/conformance/graphql)
 endif
 
-.PHONY: help setup parts build run test bench bench-peers fuzz fmt lint clean
+.PHONY: help setup parts build run test bench bench-large bench-peers fuzz fmt lint clean
 
 help:
 	@echo "make help    this list"
@@ -25,6 +25,7 @@ help:
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
 	@echo "make bench   measure: appends, latency, replay, hot streams, lists, expressions, executions and webhooks over HTTP, start-up, memory"
+	@echo "make bench-large   the API with a million executions stored: takes half an hour to make them the first time"
 	@echo "make bench-peers  the same work on other workflow engines, side by side (PEERS=…, WORK=…, see docs/performance.md)"
 	@echo "make fuzz    look for files and expressions that break the program down: TARGET=import or expression, SECONDS=60"
 	@echo "make fmt     format the Rust code"
@@ -58,7 +59,10 @@ bench: parts
 	$(CARGO) bench --package timeloom-commands --bench hot
 	$(CARGO) bench --package timeloom-projections --bench list --bench replay
 	$(CARGO) bench --package timeloom-expressions --features testing --bench native
-	$(CARGO) bench --package timeloom-tests --bench executions --bench memory --bench webhooks
+	$(CARGO) bench --package timeloom-tests --bench api --bench executions --bench memory --bench webhooks
+
+bench-large: parts
+	EXECUTIONS=1000000 $(CARGO) bench --package timeloom-tests --bench api
 
 bench-peers: build
 	tests/benches/peers/run.sh
