@@ -124,6 +124,12 @@ impl Refusal {
         let message = format!("the workflow needs {} node(s) that this build cannot run", problems.len());
         Self { code: "WORKFLOW_INCOMPLETE", message, problems }
     }
+
+    /// Nodes were named for which the table of services has no HTTP Request.
+    pub(crate) fn not_replaceable(problems: Vec<Problem>) -> Self {
+        let message = format!("{} of the named nodes cannot be replaced by an HTTP Request", problems.len());
+        Self { code: "NODE_NOT_REPLACEABLE", message, problems }
+    }
 }
 
 impl From<TriggerError> for Refusal {
@@ -146,6 +152,7 @@ impl From<WorkflowRefusal> for Refusal {
             WorkflowRefusal::Archived => "WORKFLOW_ARCHIVED",
             WorkflowRefusal::NotPublished => "WORKFLOW_NOT_PUBLISHED",
             WorkflowRefusal::UnknownVersion(_) => "WORKFLOW_VERSION_NOT_FOUND",
+            WorkflowRefusal::ChangedNode(_) => "NODE_CHANGED",
             WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",
         };
         Self::new(code, refusal.to_string())

@@ -8,6 +8,7 @@ use serde_json::json;
 use timeloom_commands::{CommandContext, Commands, Credentials};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
+use timeloom_monitor::Metrics;
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
 use timeloom_store::{BlobStore, EventLog, LogTransfer, Revision};
@@ -56,6 +57,8 @@ pub struct Wiring {
     pub actor: Actor,
     /// How webhooks are served.
     pub webhooks: WebhookOptions,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
     /// How GraphQL is served.
     pub graphql: GraphqlOptions,
 }
@@ -142,6 +145,10 @@ impl ApiState {
     pub(crate) async fn turn_to_fold(&self) -> Option<SemaphorePermit<'_>> {
         // An error says that turns are not given any more, which never happens.
         self.inner.folds.acquire().await.ok()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.wiring.metrics
     }
 
     pub(crate) fn log(&self) -> &dyn EventLog {

@@ -9,8 +9,10 @@ mod guard;
 mod health;
 mod idempotency;
 mod log;
+mod metrics;
 mod multipart;
 mod negotiation;
+mod observe;
 mod page;
 mod parameters;
 mod sse;
@@ -120,6 +122,10 @@ pub fn configure_health(config: &mut ServiceConfig, api: &Api) {
     config.app_data(Data::new(api.clone()));
     serve(config, "/health/live", "GET", [web::get().to(health::live)]);
     serve(config, "/health/ready", "GET", [web::get().to(health::ready)]);
+    // Under the names that orchestrators look for.
+    serve(config, "/healthz", "GET", [web::get().to(health::live)]);
+    serve(config, "/readyz", "GET", [web::get().to(health::ready)]);
+    serve(config, "/metrics", "GET", [web::get().to(metrics::metrics)]);
 }
 
 /// Adds a resource that only pages and programs of this machine reach, and that names its methods to those who use another.
@@ -144,11 +150,12 @@ pub fn server(state: ApiState, listener: TcpListener, options: &ServerOptions) -
         Served::Api => configure,
         Served::Health => configure_health,
     };
-    let server = HttpServer::new(move || App::new().configure(|config| configure(config, &api)))
-        .workers(options.workers)
-        .max_connections(CONNECTIONS_PER_WORKER_MAX)
-        .shutdown_timeout(options.shutdown_seconds)
-        .disable_signals()
-        .listen(listener)?;
+    let server =
+        HttpServer::new(move || App::new().wrap(from_fn(observe::observe)).configure(|config| configure(config, &api)))
+            .workers(options.workers)
+            .max_connections(CONNECTIONS_PER_WORKER_MAX)
+            .shutdown_timeout(options.shutdown_seconds)
+            .disable_signals()
+            .listen(listener)?;
     Ok(server.run())
 }

@@ -25,6 +25,7 @@ mod registry;
 mod rows;
 mod scalars;
 mod search;
+mod service_nodes;
 mod start;
 mod state_at;
 mod subscription;

@@ -24,6 +24,7 @@ use super::query::{model, plugin, workflow};
 use super::reading::state;
 use super::redrive::{RedriveExecutionsInput, RedriveExecutionsPayload, redrive};
 use super::registry::{Model, Plugin};
+use super::service_nodes::{self, ReplaceServiceNodesInput, ServiceNodesPayload};
 use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
 use super::workflow::Workflow;
 
@@ -76,6 +77,9 @@ struct ImportWorkflowInput {
     source: Option<String>,
     /// The same as JSON.
     definition: Option<Value>,
+    /// Whether HTTP Requests take the place of services' nodes that this build lacks, where the table of services has them.
+    #[graphql(default)]
+    replace_service_nodes: bool,
 }
 
 /// A workflow to do something with.
@@ -255,23 +259,28 @@ pub struct Mutation;
 #[Object]
 impl Mutation {
     /// Takes a workflow file in: a new workflow, or a new draft of an existing one.
-    async fn import_workflow(&self, context: &Context<'_>, input: ImportWorkflowInput) -> Result<WorkflowPayload> {
+    async fn import_workflow(&self, context: &Context<'_>, input: ImportWorkflowInput) -> Result<ServiceNodesPayload> {
         let source = match (input.source, input.definition) {
             (Some(source), None) => source.into_bytes(),
             (None, Some(definition)) => definition.to_string().into_bytes(),
             _ => {
                 let message = "give exactly one of source (the file's text) and definition (its JSON)";
-                return Ok(WorkflowPayload::from(refused("INVALID_INPUT", message)));
+                return Ok(ServiceNodesPayload::from(refused("INVALID_INPUT", message)));
             }
         };
-        let state = state(context)?;
         let import = ImportWorkflow { workflow_id: input.workflow_id.map(WorkflowId), source };
-        WorkflowPayload::of(
-            state
-                .commands()
-                .import_workflow(&state.context_at(input.command_id, input.expected_revision), import)
-                .await,
-        )
+        let state = state(context)?;
+        let asked = state.context_at(input.command_id, input.expected_revision);
+        service_nodes::import(state, &asked, import, input.replace_service_nodes).await
+    }
+
+    /// Puts HTTP Requests in place of the draft's nodes of services that this build lacks.
+    async fn replace_service_nodes(
+        &self,
+        context: &Context<'_>,
+        input: ReplaceServiceNodesInput,
+    ) -> Result<ServiceNodesPayload> {
+        service_nodes::replace(state(context)?, input).await
     }
 
     /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.

@@ -115,15 +115,60 @@ pub(crate) struct MissingNode {
     pub known_versions: Vec<f64>,
     /// What to do.
     pub message: String,
-    /// An HTTP Request to put in its place, where the node itself says what it asks for.
+    /// The service that it talks to, where the table of services has it.
+    pub service: Option<NodeService>,
+    /// An HTTP Request to put in its place, where the table of services or the node itself says what it asks for.
     pub replacement: Option<Value>,
+    /// What a person must still give for the replacement to work, such as a credential.
+    pub needs: Vec<String>,
+    /// The node's parameters that the replacement does not carry, by dotted path.
+    pub dropped: Vec<String>,
+    /// What is otherwise than with the node.
+    pub differs: Vec<String>,
+}
+
+/// A service that a node talks to.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct NodeService {
+    /// Its name.
+    pub name: String,
+    /// Where its interface begins.
+    pub base_url: String,
+    /// Where its interface is described.
+    pub documentation: String,
+    /// Why no HTTP Request is offered; absent where one is.
+    pub refusal: Option<String>,
 }
 
 impl MissingNode {
-    fn of(gap: Gap) -> Result<Self> {
-        let Gap { node, node_type, type_version, known_versions, replacement, message } = gap;
-        let replacement = replacement.map(serde_json::to_value).transpose().map_err(|error| fault(&error))?;
-        Ok(Self { node, node_type, type_version, known_versions, message, replacement })
+    pub(crate) fn of(gap: Gap) -> Result<Self> {
+        let Gap { node, node_type, type_version, known_versions, service, replacement, message } = gap;
+        let service = service.map(|service| NodeService {
+            name: service.name.to_owned(),
+            base_url: service.base_url.to_owned(),
+            documentation: service.documentation.to_owned(),
+            refusal: service.refusal,
+        });
+        let (mut needs, mut dropped, mut differs) = (Vec::new(), Vec::new(), Vec::new());
+        let replacement = match replacement {
+            Some(made) => {
+                (needs, dropped, differs) = (made.needs, made.dropped, made.differs);
+                Some(serde_json::to_value(made.node).map_err(|error| fault(&error))?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            node,
+            node_type,
+            type_version,
+            known_versions,
+            message,
+            service,
+            replacement,
+            needs,
+            dropped,
+            differs,
+        })
     }
 }
 

@@ -23,6 +23,7 @@ mod limits;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod monitoring;
 mod mutations;
 #[cfg(test)]
 mod projections;
@@ -32,6 +33,8 @@ mod queries;
 mod relay;
 #[cfg(test)]
 mod schema_text;
+#[cfg(test)]
+mod service_nodes;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]

@@ -51,7 +51,12 @@ fn catalogue() -> NodeCatalogue {
             description: "How.",
         }],
     };
-    NodeCatalogue::new([definition("test.trigger", NodeRole::Trigger, 0), definition("test.pure", NodeRole::Pure, 1)])
+    let request = definition("n8n-nodes-base.httpRequest", NodeRole::Effect, 1);
+    NodeCatalogue::new([
+        definition("test.trigger", NodeRole::Trigger, 0),
+        definition("test.pure", NodeRole::Pure, 1),
+        NodeDefinition { versions: &[4.2], ..request },
+    ])
 }
 
 /// A file with a trigger and a node.
@@ -132,6 +137,7 @@ impl TestServer {
             tenant: TENANT,
             actor: Actor::Local("api".to_owned()),
             webhooks: WebhookOptions::default(),
+            metrics: Arc::default(),
             graphql,
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -143,6 +149,11 @@ impl TestServer {
         tasks.spawn(async move { running.await.unwrap() });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
         Self { log, port, client, state, handle, tasks, read_models, _folder: folder }
+    }
+
+    /// Waits until the read models show all that the log holds.
+    pub(crate) async fn wait_for_rows(&self) {
+        self.read_models.wait_for(self.log.head(), Duration::from_secs(30)).await.unwrap();
     }
 
     /// Lets read models that stood still follow the log.

@@ -13,6 +13,7 @@ pub mod output;
 mod progress;
 mod projections;
 mod run;
+mod service_nodes;
 mod state;
 mod workers;
 mod workflow;

@@ -18,6 +18,7 @@ mod matrix;
 mod projections;
 mod schedules;
 pub(crate) mod server;
+mod service_nodes;
 mod stub;
 mod time_travel;
 mod webhooks;
