@@ -81,6 +81,10 @@ impl Dialect {
     }
 }
 
+/// Longest statement that a connection keeps prepared, in bytes. Longer ones are many questions together, of which there are
+/// as many as there are requests.
+const KEPT_BYTES_MAX: usize = 4 << 10;
+
 /// A statement with its values.
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
@@ -105,6 +109,11 @@ impl Query {
             values.extend(query.values);
         }
         Self { sql, values }
+    }
+
+    /// Whether a connection keeps it prepared.
+    fn is_kept(&self) -> bool {
+        self.sql.len() <= KEPT_BYTES_MAX
     }
 }
 

@@ -142,7 +142,8 @@ impl SqliteReaders {
 
 async fn ask_postgres<R>(pool: &Pool, query: &Query, read: impl Read<R>) -> Result<Vec<R>, StorageError> {
     let client = pool.get().await.map_err(pool_error)?;
-    let statement = client.prepare_cached(&query.sql).await?;
+    let statement =
+        if query.is_kept() { client.prepare_cached(&query.sql).await? } else { client.prepare(&query.sql).await? };
     let rows = client.query(&statement, &values_of(query)).await?;
     rows.iter().map(|row| read(&mut Cells::from(Row::Postgres(row), 0))).collect()
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, params_from_iter};
 
 use super::value::{Cells, Row, Value};
 use super::{Change, Database, Dialect, Load, Query, StorageError, WriteError};
@@ -95,7 +95,18 @@ pub(super) fn read_all(
     query: &Query,
     read: &mut dyn FnMut(&mut Cells<'_>) -> Result<(), StorageError>,
 ) -> Result<(), StorageError> {
-    let mut statement = connection.prepare_cached(&query.sql)?;
+    if query.is_kept() {
+        read_each(&mut *connection.prepare_cached(&query.sql)?, query, read)
+    } else {
+        read_each(&mut connection.prepare(&query.sql)?, query, read)
+    }
+}
+
+fn read_each(
+    statement: &mut Statement<'_>,
+    query: &Query,
+    read: &mut dyn FnMut(&mut Cells<'_>) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
     let mut rows = statement.query(params_from_iter(&query.values))?;
     while let Some(row) = rows.next()? {
         read(&mut Cells::from(Row::Sqlite(row), 0))?;

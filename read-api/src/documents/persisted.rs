@@ -34,7 +34,7 @@ pub struct TrustedDocuments {
 pub enum TrustedDocumentsError {
     /// It is not JSON of one of the known shapes.
     #[error(
-        "it is no list of documents ({0}): write an object of names and documents, or the manifest that a client's compiler makes"
+        "it is no list of documents: write an object of names and documents, or the manifest that a client's compiler makes"
     )]
     Unreadable(#[from] serde_json::Error),
     /// Two documents have one name.

@@ -195,6 +195,6 @@ async fn graphql_conformance_requests_made_up_from_the_schema_bring_up_no_fault(
     assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
     let counted = said.lines().find(|line| line.contains("generated")).unwrap_or_default();
     println!("schemathesis: {}", counted.trim());
-    let errors = server.stop();
-    assert!(!errors.contains("ERROR"), "{errors}");
+    let said = server.stop();
+    assert!(!said.contains("a request failed"), "a fault of the server's own: {said}");
 }

@@ -134,6 +134,14 @@ mod tests {
     }
 
     #[test]
+    fn whoever_does_not_read_is_told_where_to_go_on() {
+        let told =
+            |last| Closing::SlowConsumer(last).reason().map(|reason| (u16::from(reason.code), reason.description));
+        assert_eq!(told(Some(7)), Some((4503, Some("slow consumer: resume after position 7".to_owned()))));
+        assert_eq!(told(None), Some((4503, Some("slow consumer".to_owned()))));
+    }
+
+    #[test]
     fn messages_of_other_shapes_are_refused() {
         for text in [
             "",
@@ -143,6 +151,8 @@ mod tests {
             r#"{"type":"start"}"#,
             r#"{"type":"subscribe","payload":{"query":"{a}"}}"#,
             r#"{"type":"subscribe","id":"1","payload":{}}"#,
+            r#"{"type":"subscribe","id":"1","payload":{"query":null}}"#,
+            r#"{"type":"subscribe","id":"1","payload":{"extensions":{"persistedQuery":{"version":9,"sha256Hash":"x"}}}}"#,
             r#"{"type":"subscribe","id":"","payload":{"query":"{a}"}}"#,
         ] {
             assert!(matches!(parse(text), Err(Closing::Invalid(_))), "{text}");
