@@ -1,7 +1,8 @@
 //! A bench for node tests: it runs one node on items, with expressions of the simplest kind.
 //!
 //! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
-//! and `undefined`; `{{ $now }}` alone is a date where a node asks for one; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
+//! and `undefined`; `{{ $now }}` and `{{ $now.setZone("Asia/Tokyo") }}` alone are dates where a node asks for one;
+//! `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -248,8 +249,8 @@ impl Expressions for SimpleExpressions<'_> {
     }
 
     fn evaluate(&mut self, scope: &Scope, value: &Value, item: usize) -> Result<Evaluated, NodeError> {
-        if *value == json!("={{ $now }}") {
-            let now = from_ms(scope.now_ms, scope.timezone).unwrap();
+        if let Some(zone) = zone_of_now(scope, value) {
+            let now = from_ms(scope.now_ms, zone).unwrap();
             return Ok(Evaluated::Special { kind: SpecialKind::DateTime, json: to_iso(&now).into() });
         }
         Ok(resolve(scope, value, item)?.map_or(Evaluated::Undefined, Evaluated::Json))
@@ -257,6 +258,14 @@ impl Expressions for SimpleExpressions<'_> {
 
     fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError> {
         (self.script)(mode, code, &scope.items)
+    }
+}
+
+/// The zone of a date that is the present.
+fn zone_of_now(scope: &Scope, value: &Value) -> Option<chrono_tz::Tz> {
+    match value.as_str()?.strip_prefix("={{ $now")?.strip_suffix(" }}")? {
+        "" => Some(scope.timezone),
+        source => source.strip_prefix(".setZone(\"")?.strip_suffix("\")")?.parse().ok(),
     }
 }
 

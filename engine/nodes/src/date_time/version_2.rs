@@ -53,11 +53,14 @@ fn current(run: &mut NodeRun<'_>, index: usize) -> Result<Option<Value>, NodeErr
     Ok(shown.as_ref().and_then(iso))
 }
 
-/// Reads the date in parameter `path`; it is answered in `zone`, and local times are taken to be of UTC. A value that
-/// an expression leaves undefined is the present.
+/// Reads the date in parameter `path`; it is answered in its own zone where it knows one and else in `zone`, and local
+/// times are taken to be of UTC. A value that an expression leaves undefined is the present.
 fn date(run: &mut NodeRun<'_>, path: &str, index: usize, zone: Tz) -> Result<DateTime<Tz>, NodeError> {
-    let moment = match run.parameter(path, index)? {
+    let evaluated = run.evaluated_parameter(path, index)?;
+    let has_zone = matches!(evaluated, Evaluated::Special { kind: SpecialKind::DateTime, .. });
+    let moment = match evaluated.into_json() {
         None => from_ms(run.scope.now_ms, zone),
+        Some(value) if has_zone => return read(Some(&value), "", own_zone(&value, zone)),
         Some(value) => return read(Some(&value), "", zone),
     };
     moment.ok_or_else(|| NodeError::operation("the present is beyond the years that can be told"))
@@ -119,8 +122,8 @@ fn formatted(run: &mut NodeRun<'_>, index: usize) -> Result<Option<Value>, NodeE
     };
     let in_workflow_zone = run.boolean("options.timezone", index, false)?;
     let zone = match (in_workflow_zone, has_zone) {
-        (true, _) => run.scope.timezone,
-        (false, true) => own_zone(&value, run.scope.timezone),
+        (_, true) => own_zone(&value, run.scope.timezone),
+        (true, false) => run.scope.timezone,
         (false, false) => stated_zone(&value),
     };
     let from_format = run.text("options.fromFormat", index, "")?;
@@ -283,5 +286,44 @@ mod tests {
         assert_eq!(formatted("={{ $now }}", chrono_tz::America::New_York), "08:30 -04:00");
         assert_eq!(formatted("={{ $now }}", chrono_tz::Asia::Kolkata), "18:00 +05:30");
         assert_eq!(formatted("2024-05-17T08:30:45.678-04:00", chrono_tz::America::New_York), "12:30 +00:00");
+    }
+
+    /// What a node of a workflow in New York makes of its parameters.
+    fn in_new_york(parameters: Value) -> Value {
+        let mut bench = Bench::new(&DateAndTime, 2.0, parameters).input(json!([{}]));
+        bench.timezone = chrono_tz::America::New_York;
+        bench.output()[0].as_object().unwrap().values().next().unwrap().clone()
+    }
+
+    #[test]
+    fn every_operation_keeps_the_zone_of_a_date_that_knows_its_own() {
+        let (here, there) = ("={{ $now }}", "={{ $now.setZone(\"Asia/Tokyo\") }}");
+        let text = "2024-05-17T21:30:45.678+09:00";
+        let add = |date: &str| json!({"operation": "addToDate", "magnitude": date, "duration": 1});
+        let subtract = |date: &str| json!({"operation": "subtractFromDate", "magnitude": date, "duration": 1, "timeUnit": "months"});
+        let down = |date: &str| json!({"operation": "roundDate", "date": date, "toNearest": "day"});
+        let up = |date: &str| json!({"operation": "roundDate", "date": date, "mode": "roundUp", "to": "day"});
+        let hour = |date: &str| json!({"operation": "extractDate", "date": date, "part": "hour"});
+        for (parameters, expected) in [
+            (add(here), json!("2024-05-18T08:30:45.678-04:00")),
+            (add(there), json!("2024-05-18T21:30:45.678+09:00")),
+            (add(text), json!("2024-05-18T08:30:45.678-04:00")),
+            (subtract(here), json!("2024-04-17T08:30:45.678-04:00")),
+            (subtract(there), json!("2024-04-17T21:30:45.678+09:00")),
+            (down(here), json!("2024-05-17T00:00:00.000-04:00")),
+            (down(there), json!("2024-05-17T00:00:00.000+09:00")),
+            (up(there), json!("2024-05-18T00:00:00.000+09:00")),
+            (hour(here), json!(8)),
+            (hour(there), json!(21)),
+            (hour(text), json!(8)),
+        ] {
+            assert_eq!(in_new_york(parameters.clone()), expected, "{parameters}");
+        }
+        let between = json!({"operation": "getTimeBetweenDates", "startDate": there, "endDate": "2024-06-18T13:30:45.678Z",
+            "units": ["month", "day", "hour"]});
+        assert_eq!(in_new_york(between), json!({"months": 1, "days": 1, "hours": 1}));
+        let format =
+            json!({"operation": "formatDate", "date": there, "format": "HH:mm ZZ", "options": {"timezone": true}});
+        assert_eq!(in_new_york(format), "21:30 +09:00", "its own zone comes before the workflow's");
     }
 }

@@ -11,10 +11,10 @@ mod geometry;
 mod step;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use serde_json::{Value, json};
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
-use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
@@ -25,9 +25,6 @@ use crate::files::{attached, for_each_item, kept};
 
 /// Most steps of one picture.
 const STEPS_MAX: usize = 50;
-/// What is said about the one operation that is not there.
-const NO_TEXT: &str = "no typeface comes with this program, so that it draws no text: draw it elsewhere, such as by an \
-                       HTTP Request to a service, and put it on the picture with the operation composite";
 
 const OPERATIONS: &[&str] = &[
     "blur",
@@ -41,6 +38,7 @@ const OPERATIONS: &[&str] = &[
     "resize",
     "rotate",
     "shear",
+    "text",
     "transparent",
 ];
 
@@ -51,8 +49,12 @@ const PARAMETERS: &[ParameterDefinition] = &[
     optional("backgroundColor", ParameterKind::Text, "create, rotate: colour of what is empty."),
     optional("width", ParameterKind::Number, "create, crop, resize: width in pixels, or in percent."),
     optional("height", ParameterKind::Number, "create, crop, resize: height in pixels, or in percent."),
-    optional("positionX", ParameterKind::Number, "crop, composite: place from the left."),
-    optional("positionY", ParameterKind::Number, "crop, composite: place from the top."),
+    optional("positionX", ParameterKind::Number, "crop, composite, text: place from the left."),
+    optional(
+        "positionY",
+        ParameterKind::Number,
+        "crop, composite, text: place from the top; the foot of the first line.",
+    ),
     optional("resizeOption", ParameterKind::Options(geometry::RESIZE), "resize: what width and height mean."),
     optional("blur", ParameterKind::Number, "blur: radius."),
     optional("sigma", ParameterKind::Number, "blur: strength."),
@@ -71,6 +73,10 @@ const PARAMETERS: &[ParameterDefinition] = &[
     optional("rotate", ParameterKind::Number, "rotate: degrees to the right."),
     optional("degreesX", ParameterKind::Number, "shear: degrees along the width."),
     optional("degreesY", ParameterKind::Number, "shear: degrees along the height."),
+    optional("text", ParameterKind::Text, "text: what is written, in DejaVu Sans whatever font is named."),
+    optional("fontSize", ParameterKind::Number, "text: size of the letters in pixels."),
+    optional("fontColor", ParameterKind::Text, "text: its colour."),
+    optional("lineLength", ParameterKind::Number, "text: most characters of a line."),
     optional("options", ParameterKind::Structure, "Name, format and quality of the file."),
 ];
 
@@ -88,17 +94,6 @@ impl NodeType for EditImage {
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
         }
-    }
-
-    fn problems(&self, node: &Node) -> Vec<Problem> {
-        let own = node.parameters.get("operation");
-        let steps = node.parameters.pointer("/operations/operations").and_then(Value::as_array);
-        let steps = steps.filter(|_| own.is_some_and(|own| own == "multiStep")).into_iter().flatten();
-        let mut all = own.into_iter().chain(steps.filter_map(|step| step.get("operation")));
-        let draws_text = all.any(|operation| operation == "text");
-        let field = "parameters.operation".to_owned();
-        let problem = || Problem { node: Some(node.name.clone()), field, message: NO_TEXT.to_owned() };
-        draws_text.then(problem).into_iter().collect()
     }
 
     fn behaviour(&self) -> Behaviour<'_> {

@@ -4,11 +4,12 @@ use image::{Rgba, RgbaImage, imageops};
 use serde_json::Value;
 use timeloom_engine::node::NodeError;
 
+use super::OPERATIONS;
 use super::colour::colour;
 use super::compose::{self, Operator};
 use super::draw::Shape;
 use super::geometry::{self, Resize};
-use super::{NO_TEXT, OPERATIONS};
+use super::text::Text;
 
 /// Strongest blur; a stronger one looks like one colour.
 const SIGMA_MAX: f32 = 200.0;
@@ -37,6 +38,8 @@ pub(super) enum Step {
     Rotate { degrees: f64, background: Rgba<u8> },
     /// Slanted, in degrees.
     Shear { x: f64, y: f64 },
+    /// Something written on it.
+    Text { drawn: Text, colour: Rgba<u8> },
     /// Without a colour.
     Transparent { colour: Rgba<u8> },
 }
@@ -85,7 +88,7 @@ impl Step {
             },
             "shear" => Self::Shear { x: number("degreesX", 0.0)?, y: number("degreesY", 0.0)? },
             "transparent" => Self::Transparent { colour: colour(&text("color", "#ff0000"))? },
-            "text" => return Err(NodeError::operation(NO_TEXT)),
+            "text" => Self::Text { drawn: Text::read(given, number)?, colour: colour(&text("fontColor", "#000000"))? },
             other => {
                 let known = OPERATIONS.join(", ");
                 return Err(NodeError::operation(format!(
@@ -114,6 +117,7 @@ impl Step {
             Self::Resize(resize) => resize.apply(canvas),
             Self::Rotate { degrees, background } => geometry::rotate(canvas, *degrees, *background),
             Self::Shear { x, y } => geometry::shear(&canvas, *x, *y),
+            Self::Text { drawn, colour } => drawn.draw(canvas, *colour),
             Self::Transparent { colour } => Ok(without(canvas, *colour)),
         }
     }

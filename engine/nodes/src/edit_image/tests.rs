@@ -246,18 +246,64 @@ fn what_is_no_picture_or_no_operation_is_told_in_words() {
         (json!({"operation": "shear", "degreesX": 90}), own(), "a picture is slanted by at most 89 degrees"),
         (json!({"operation": "blur", "options": {"format": "psd"}}), own(), "'psd' is not a format"),
         (json!({"operation": "composite", "operator": "Glue"}), own(), "'Glue' is not a way to put one picture"),
-        (json!({"operation": "text", "text": "Hi"}), own(), "no typeface comes with this program"),
+        (json!({"operation": "text", "fontSize": 0}), own(), "letters of 0 pixels cannot be drawn"),
+        (json!({"operation": "text", "fontSize": 1001}), own(), "letters of 1001 pixels cannot be drawn"),
+        (json!({"operation": "text", "text": "x".repeat(20_001)}), own(), "the text has more than 20000 characters"),
     ] {
         let message = refused(parameters, bytes);
         assert!(message.starts_with(says), "{message}");
     }
 }
 
+/// The first and the last column and row that are not red.
+fn written(canvas: &RgbaImage) -> Option<[u32; 4]> {
+    let places = || canvas.enumerate_pixels().filter(|(_, _, pixel)| **pixel != RED);
+    let (columns, rows) = (|| places().map(|(x, _, _)| x), || places().map(|(_, y, _)| y));
+    Some([columns().min()?, columns().max()?, rows().min()?, rows().max()?])
+}
+
 #[test]
-fn text_keeps_a_workflow_from_being_active() {
-    let problems = |parameters: Value| EditImage.problems(&bench(parameters, &[]).node).len();
-    assert_eq!(problems(json!({"operation": "text"})), 1);
-    let steps =
-        |operation: &str| json!({"operation": "multiStep", "operations": {"operations": [{"operation": operation}]}});
-    assert_eq!((problems(steps("text")), problems(steps("blur")), problems(json!({}))), (1, 0, 0));
+fn text_is_written_with_its_foot_at_its_place_in_its_size_and_colour() {
+    let write = |mut parameters: Value| {
+        parameters["operation"] = json!("text");
+        made(parameters, &RgbaImage::from_pixel(200, 120, RED))
+    };
+    let letter = write(json!({"text": "H", "fontSize": 40, "fontColor": "#0000ff", "positionX": 10, "positionY": 50}));
+    let [left, right, top, bottom] = written(&letter).unwrap();
+    // An H is 73 hundredths of the size high, and stands on its line.
+    assert!((48..=50).contains(&bottom) && (19..=22).contains(&top), "{top} to {bottom}");
+    assert!((10..=16).contains(&left) && (30..=42).contains(&right), "{left} to {right}");
+    assert_eq!(*letter.get_pixel(16, 40), BLUE, "the left stem");
+    assert_eq!(*letter.get_pixel(26, 25), RED, "between the stems");
+    let small = written(&write(json!({"text": "H"}))).unwrap();
+    assert!(small[0] >= 50 && small[3] <= 50 && small[3] - small[2] < 15, "18 pixels at 50, 50: {small:?}");
+    let rows = |text: &str, most: u32| written(&write(json!({"text": text, "lineLength": most}))).unwrap();
+    let one = rows("HH HH", 80);
+    assert_eq!(one[2..], small[2..], "one line");
+    for two in [rows("HH HH", 4), rows("HH\nHH", 80)] {
+        assert!(two[1] < one[1] && (18..=24).contains(&(two[3] - one[3])), "{one:?} {two:?}");
+    }
+    assert_eq!(written(&write(json!({"text": "outside", "positionX": -5_000}))), None);
+    assert_eq!(written(&write(json!({"text": "outside", "positionY": 1e12}))), None);
+    assert_eq!(written(&write(json!({}))), None);
+}
+
+#[test]
+fn text_is_a_step_among_others_and_a_font_that_is_named_changes_nothing() {
+    let made = |font: Value| {
+        let steps = json!({"operations": [
+            {"operation": "create", "width": 90, "height": 60, "backgroundColor": "#ff0000"},
+            {"operation": "text", "text": 2024, "fontColor": "#ffffff", "positionX": 5, "positionY": 40, "font": font},
+            {"operation": "rotate", "rotate": 90}
+        ]});
+        let parameters = json!({"operation": "multiStep", "operations": steps});
+        let output = bench(parameters, &[]).run().unwrap();
+        let kept = &output.outputs[0][0].binary.as_ref().unwrap()["data"];
+        image::load_from_memory(&STANDARD.decode(&kept.data).unwrap()).unwrap().into_rgba8()
+    };
+    let turned = made(Value::Null);
+    let [left, right, top, bottom] = written(&turned).unwrap();
+    assert_eq!(turned.dimensions(), (60, 90));
+    assert!(left >= 19 && right <= 35 && top >= 5 && bottom > 35, "{left} {right} {top} {bottom}");
+    assert_eq!(made(json!("/usr/share/fonts/Arial.ttf")), turned);
 }

@@ -49,9 +49,9 @@ impl PureNode for ConvertToFile {
     fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         let operation = run.text("operation", 0, "csv")?;
         let made = match operation.as_str() {
-            "csv" => csv_file(run, "")?,
-            "html" => html_file(run, "")?,
-            "xlsx" => xlsx_file(run, "")?,
+            "csv" => csv_file(run, "File.csv")?,
+            "html" => html_file(run, "File.html")?,
+            "xlsx" => xlsx_file(run, "File.xlsx")?,
             "toJson" if run.text("mode", 0, "once")? == "once" => json_file(run)?,
             "toJson" | "toText" | "toBinary" => return one_each(run, &operation),
             other => {
@@ -98,11 +98,13 @@ fn file_of(run: &mut NodeRun<'_>, item: &Item, index: usize, operation: &str) ->
     })?;
     if operation == "toBinary" && run.boolean("options.dataIsBase64", index, true)? {
         let name = run.text("options.fileName", index, "file")?;
-        let mime_type = run.text("options.mimeType", index, "application/octet-stream")?;
+        let mime_type = run.text("options.mimeType", index, "")?;
         let content = STANDARD
             .decode(values::text(value).trim().as_bytes())
             .map_err(|_| NodeError::operation(format!("item {index} has no base64 in '{field}'")))?;
-        return kept(run, content, &mime_type, name);
+        let found = || type_of_name(&name).unwrap_or_else(|| type_of_content(&content));
+        let mime_type = if mime_type.is_empty() { found() } else { &mime_type };
+        return kept(run, content, mime_type, name);
     }
     let data = encoded(run, &as_text(value), index)?;
     let name = run.text("options.fileName", index, "file.txt")?;
@@ -140,28 +142,41 @@ pub(super) fn csv_file(run: &mut NodeRun<'_>, named: &str) -> Result<BinaryData,
     records.extend(rows.iter().map(cells));
     // Spreadsheet programs take a file for UTF-8 only by this mark.
     let text = format!("{BYTE_ORDER_MARK}{}", csv::write(&records, delimiter));
-    let name = run.text("options.fileName", 0, named_or(named, "file.csv"))?;
-    kept(run, text.into_bytes(), "text/csv", name)
+    let name = run.text("options.fileName", 0, named)?;
+    let kind = type_of_name(&name).unwrap_or("text/plain");
+    kept(run, text.into_bytes(), kind, name)
 }
 
 /// One sheet of all items.
 pub(super) fn xlsx_file(run: &mut NodeRun<'_>, named: &str) -> Result<BinaryData, NodeError> {
     let sheet_name = run.text("options.sheetName", 0, "")?;
     let content = sheet::write_xlsx(&table(run)?, &sheet_name)?;
-    let name = run.text("options.fileName", 0, named_or(named, "file.xlsx"))?;
-    kept(run, content, kinds::type_of("xlsx").unwrap_or_default(), name)
+    let name = run.text("options.fileName", 0, named)?;
+    let kind = type_of_name(&name).or_else(|| kinds::type_of("xlsx")).unwrap_or_default();
+    kept(run, content, kind, name)
 }
 
 /// One page with a table of all items.
 pub(super) fn html_file(run: &mut NodeRun<'_>, named: &str) -> Result<BinaryData, NodeError> {
     let sheet_name = run.text("options.sheetName", 0, "")?;
     let page = sheet::write_html(&table(run)?, &sheet_name);
-    let name = run.text("options.fileName", 0, named_or(named, "file.html"))?;
-    kept(run, page.into_bytes(), "text/html", name)
+    let name = run.text("options.fileName", 0, named)?;
+    let kind = type_of_name(&name).unwrap_or("text/plain");
+    kept(run, page.into_bytes(), kind, name)
 }
 
-fn named_or<'name>(named: &'name str, default: &'name str) -> &'name str {
-    if named.is_empty() { default } else { named }
+/// The media type that a file's name stands for.
+fn type_of_name(name: &str) -> Option<&'static str> {
+    kinds::ending_of(name).as_deref().and_then(kinds::type_of)
+}
+
+/// The media type of bytes, by how they begin; what is not known counts as text.
+fn type_of_content(content: &[u8]) -> &'static str {
+    const BEGINNINGS: [(&[u8], &str); 3] =
+        [(b"%PDF-", "application/pdf"), (b"PK\x03\x04", "application/zip"), (b"\x1f\x8b", "application/gzip")];
+    let known = BEGINNINGS.iter().find(|(beginning, _)| content.starts_with(beginning)).map(|(_, kind)| *kind);
+    let picture = || image::guess_format(content).ok().map(|format| format.to_mime_type());
+    known.or_else(picture).unwrap_or("text/plain")
 }
 
 /// All items as rows of a table, with their names first where these are wanted.

@@ -51,7 +51,33 @@ fn one_file_of_many_items_was_made_from_them_all() {
     let output = Bench::new(&ConvertToFile, 1.1, json!({})).input(json!([{"a": 1}, {"a": 2}])).run().unwrap();
     assert_eq!(pairs_of(&output), json!([[{"item": 0}, {"item": 1}]]));
     let file = &output.outputs[0][0].binary.as_ref().unwrap()["data"];
-    assert_eq!((file.file_name.as_deref(), file.mime_type.as_str()), (Some("file.csv"), "text/csv"));
+    assert_eq!((file.file_name.as_deref(), file.mime_type.as_str()), (Some("File.csv"), "text/csv"));
+}
+
+#[test]
+fn a_file_has_a_name_by_its_kind_and_a_media_type_by_its_name() {
+    let made = |operation: &str, options: Value| {
+        let parameters = json!({"operation": operation, "sourceProperty": "data", "options": options});
+        let item = json!([{"data": "JVBERi0xLjQ="}]);
+        let output = Bench::new(&ConvertToFile, 1.1, parameters).input(item).run().unwrap();
+        let file = output.outputs[0][0].binary.as_ref().unwrap()["data"].clone();
+        [file.file_name.unwrap(), file.mime_type]
+    };
+    const SHEET: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    for (operation, name, kind, unknown) in [
+        ("csv", "File.csv", "text/csv", "text/plain"),
+        ("html", "File.html", "text/html", "text/plain"),
+        ("xlsx", "File.xlsx", SHEET, SHEET),
+        ("toJson", "file.json", "application/json", "application/json"),
+        ("toText", "file.txt", "text/plain", "text/plain"),
+        ("toBinary", "file", "application/pdf", "application/pdf"),
+    ] {
+        assert_eq!(made(operation, json!({})), [name, kind], "{operation}");
+        assert_eq!(made(operation, json!({"fileName": "mine"})), ["mine", unknown], "{operation}");
+    }
+    assert_eq!(made("csv", json!({"fileName": "all.zip"})), ["all.zip", "application/zip"]);
+    assert_eq!(made("toBinary", json!({"fileName": "a.json"})), ["a.json", "application/json"]);
+    assert_eq!(made("toBinary", json!({"fileName": "a.json", "mimeType": "image/png"})), ["a.json", "image/png"]);
 }
 
 #[test]

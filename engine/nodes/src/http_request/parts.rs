@@ -166,17 +166,24 @@ fn new_body(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Body, No
 }
 
 fn multipart(run: &mut NodeRun<'_>, item: &Item, fields: &str, index: usize) -> Result<Body, NodeError> {
+    let set = with_values(run, fields);
     let Some(Value::Array(entries)) = run.parameter(fields, index)? else {
         return Err(NodeError::operation("the body has no fields: add one"));
     };
+    let refuses_nothing = run.version() >= 3.0;
     let mut parts = Vec::with_capacity(entries.len());
-    for entry in &entries {
+    for (place, entry) in entries.iter().enumerate() {
         let name = entry.get("name").map(values::text).unwrap_or_default();
         let content = if entry.get("parameterType").and_then(Value::as_str) == Some("formBinaryData") {
             let source = entry.get("inputDataFieldName").map(values::text).unwrap_or_default();
             Content::File(attachment(run, item, &source)?)
         } else {
-            Content::Text(entry.get("value").map(field_text).unwrap_or_default())
+            let value = value_of(entry, set.get(place));
+            if refuses_nothing && value.as_ref().is_none_or(Value::is_null) {
+                let message = format!("the field '{name}' of the body has no value: give it one, or take it out");
+                return Err(NodeError::operation(message));
+            }
+            Content::Text(value.as_ref().map(field_text).unwrap_or_default())
         };
         parts.push(Part { name, content });
     }
@@ -248,7 +255,20 @@ fn old_attachments(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<B
     Ok(Body::Multipart(parts))
 }
 
-/// Names and values that the author listed; with `repeats`, a name given twice has a list of values.
+/// Which of the entries that the author listed have a value, whatever an expression makes of it.
+fn with_values(run: &NodeRun<'_>, path: &str) -> Vec<bool> {
+    let entries = run.raw_parameter(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    entries.iter().map(|entry| entry.get("value").is_some()).collect()
+}
+
+/// The value of an entry: empty where the author wrote none, nothing where an expression gives `undefined`.
+fn value_of(entry: &Value, is_set: Option<&bool>) -> Option<Value> {
+    let empty = || is_set.is_none_or(|is_set| !is_set).then(|| Value::String(String::new()));
+    entry.get("value").cloned().or_else(empty)
+}
+
+/// Names and values that the author listed; with `repeats`, a name given twice has a list of values. What an expression
+/// leaves undefined is left out.
 pub(super) fn named_values(
     run: &mut NodeRun<'_>,
     path: &str,
@@ -256,13 +276,19 @@ pub(super) fn named_values(
     repeats: bool,
 ) -> Result<JsonObject, NodeError> {
     let mut fields = JsonObject::new();
+    let set = with_values(run, path);
     let Some(Value::Array(entries)) = run.parameter(path, index)? else { return Ok(fields) };
-    for entry in entries {
+    for (place, entry) in entries.iter().enumerate() {
         let name = entry.get("name").map(values::text).unwrap_or_default();
         if name.is_empty() {
             continue;
         }
-        let value = entry.get("value").cloned().unwrap_or_else(|| Value::String(String::new()));
+        let Some(value) = value_of(entry, set.get(place)) else {
+            if !repeats {
+                fields.shift_remove(&name);
+            }
+            continue;
+        };
         match fields.get_mut(&name) {
             Some(Value::Array(list)) if repeats => list.push(value),
             Some(first) if repeats => *first = Value::Array(vec![first.take(), value]),

@@ -204,17 +204,16 @@ pub(crate) fn address(text: &str) -> Result<Url, NodeError> {
     })
 }
 
-/// Headers out of names and values; what would end a header or begin another is refused.
+/// Headers out of names and values, null being none; what would end a header or begin another is refused.
 pub(crate) fn header_map(fields: &JsonObject) -> Result<HeaderMap, NodeError> {
     let mut headers = HeaderMap::new();
-    for (name, value) in fields {
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         let invalid = |what: &str| {
             NodeError::operation(format!("the {what} of header '{}' is not allowed in HTTP", name.escape_debug()))
                 .described("line breaks and control characters cannot be part of a header: take them out")
         };
         let header = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| invalid("name"))?;
-        let text = if value.is_null() { String::new() } else { values::text(value) };
-        let text = HeaderValue::from_bytes(text.trim().as_bytes()).map_err(|_| invalid("value"))?;
+        let text = HeaderValue::from_bytes(values::text(value).trim().as_bytes()).map_err(|_| invalid("value"))?;
         headers.insert(header, text);
     }
     Ok(headers)

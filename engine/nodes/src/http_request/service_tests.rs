@@ -55,14 +55,21 @@ fn case(node_type: &'static str, version: f64, parameters: Value, line: &'static
     Case { node_type, version, parameters, line, body }
 }
 
-/// `parameters` and more of them.
-fn with(mut parameters: Value, more: &Value) -> Value {
-    parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    parameters
-}
-
-fn slack_cases() -> Vec<Case> {
+/// Of services for messages, tables and code.
+fn cases() -> Vec<Case> {
     let slack = "n8n-nodes-base.slack";
+    let (airtable, github) = ("n8n-nodes-base.airtable", "n8n-nodes-base.github");
+    let table = |more: Value| {
+        let mut parameters = json!({"base": {"__rl": true, "mode": "id", "value": "app1"}, "table": "tbl 1"});
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parameters
+    };
+    let repository = |more: Value| {
+        let mut parameters = json!({"owner": "ann", "repository": {"__rl": true, "mode": "url",
+            "value": "https://github.com/ann/loom"}});
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parameters
+    };
     vec![
         case(
             slack,
@@ -80,14 +87,6 @@ fn slack_cases() -> Vec<Case> {
             "GET /api/conversations.history?channel=C1&limit=5",
             Value::Null,
         ),
-    ]
-}
-
-fn airtable_cases() -> Vec<Case> {
-    let airtable = "n8n-nodes-base.airtable";
-    let table =
-        |more: Value| with(json!({"base": {"__rl": true, "mode": "id", "value": "app1"}, "table": "tbl 1"}), &more);
-    vec![
         case(
             airtable,
             2.1,
@@ -107,16 +106,6 @@ fn airtable_cases() -> Vec<Case> {
              &sort%5B0%5D%5Bdirection%5D=desc&maxRecords=2",
             Value::Null,
         ),
-    ]
-}
-
-fn github_cases() -> Vec<Case> {
-    let github = "n8n-nodes-base.github";
-    let repository = |more: Value| {
-        let address = json!({"__rl": true, "mode": "url", "value": "https://github.com/ann/loom"});
-        with(json!({"owner": "ann", "repository": address}), &more)
-    };
-    vec![
         case(
             github,
             1.1,
@@ -134,8 +123,9 @@ fn github_cases() -> Vec<Case> {
     ]
 }
 
-fn notion_cases() -> Vec<Case> {
-    let notion = "n8n-nodes-base.notion";
+/// Of services for pages, customers and language.
+fn further_cases() -> Vec<Case> {
+    let (notion, hubspot) = ("n8n-nodes-base.notion", "n8n-nodes-base.hubspot");
     vec![
         case(
             notion,
@@ -159,12 +149,6 @@ fn notion_cases() -> Vec<Case> {
             "POST /v1/databases/db1/query",
             json!({"page_size": 3, "filter": {"and": [{"property": "Count", "number": {"equals": 7}}]}}),
         ),
-    ]
-}
-
-fn other_cases() -> Vec<Case> {
-    let hubspot = "n8n-nodes-base.hubspot";
-    vec![
         case(
             hubspot,
             2.1,
@@ -189,7 +173,7 @@ fn other_cases() -> Vec<Case> {
 
 #[tokio::test]
 async fn what_stands_for_a_service_node_sends_what_the_service_asks_for() {
-    for case in [slack_cases(), airtable_cases(), github_cases(), notion_cases(), other_cases()].into_iter().flatten() {
+    for case in cases().into_iter().chain(further_cases()) {
         check(case).await;
     }
 }

@@ -119,6 +119,40 @@ async fn each_item_is_one_request_with_its_own_key() {
 }
 
 #[tokio::test]
+async fn a_field_that_an_expression_leaves_undefined_is_not_sent() {
+    let server = Server::start(|_| json_reply(&json!({})));
+    let node = HttpRequest::default();
+    let fields = json!({"parameters": [
+        {"name": "x-gone", "value": "={{ undefined }}"}, {"name": "x-null", "value": "={{ null }}"},
+        {"name": "x-empty", "value": ""}, {"name": "x-unset"}, {"name": "x-kept", "value": "1"},
+        {"name": "x-kept-not", "value": "1"}, {"name": "x-kept-not", "value": "={{ undefined }}"},
+    ]});
+    let with_type = |kind: &str| {
+        json!({
+            "method": "POST", "url": server.url("/"), "sendBody": true, "contentType": kind, "bodyParameters": fields,
+            "sendQuery": true, "queryParameters": fields, "sendHeaders": true, "headerParameters": fields,
+        })
+    };
+    for (kind, body) in [
+        ("json", r#"{"x-null":null,"x-empty":"","x-unset":"","x-kept":"1"}"#),
+        ("form-urlencoded", "x-null=&x-empty=&x-unset=&x-kept=1"),
+    ] {
+        Bench::new(&node, 4.2, with_type(kind)).input(json!([{}])).run_effect().await.unwrap();
+        let request = server.seen().pop().unwrap();
+        let (head, sent) = request.split_once("\r\n\r\n").unwrap();
+        assert_eq!(sent, body);
+        assert!(head.starts_with("POST /?x-null=&x-empty=&x-unset=&x-kept=1 HTTP/1.1\r\n"), "{head}");
+        let headers: BTreeSet<&str> =
+            head.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+        let own: Vec<&str> = headers.into_iter().filter(|name| name.starts_with("x-")).collect();
+        assert_eq!(own, ["x-empty", "x-kept", "x-unset"]);
+    }
+    let mut form = Bench::new(&node, 4.2, with_type("multipart-form-data")).input(json!([{}]));
+    let message = form.run_effect().await.unwrap_err().message;
+    assert_eq!(message, "the field 'x-gone' of the body has no value: give it one, or take it out");
+}
+
+#[tokio::test]
 async fn query_headers_and_json_body_are_sent() {
     let server = Server::start(|_| json_reply(&json!([{"n": 1}, {"n": 2}])));
     let node = HttpRequest::default();

@@ -148,7 +148,7 @@ impl<'d> Writer<'d> {
             "pre" => self.code_block(id),
             "blockquote" => {
                 let text = self.blocks(id);
-                self.prefixed(&text, "> ", "> ")
+                self.quoted(&text)
             }
             "ul" | "ol" | "menu" | "dir" => self.list(id, name == "ol"),
             "table" => self.table(id),
@@ -201,13 +201,29 @@ impl<'d> Writer<'d> {
         prefixed(text, first, further)
     }
 
+    /// The text as said by someone: what already is so has its marks side by side.
+    fn quoted(&mut self, text: &str) -> String {
+        let line_count = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        if text.len() + line_count * 2 > MARKDOWN_BYTES_MAX {
+            self.too_long = true;
+            return String::new();
+        }
+        let mark = |line: &str| if line.starts_with('>') { format!(">{line}") } else { format!("> {line}") };
+        if text.is_empty() { String::new() } else { text.split('\n').map(mark).collect::<Vec<_>>().join("\n") }
+    }
+
     fn table(&mut self, id: NodeId) -> String {
         let mut rows: Vec<Vec<String>> = Vec::new();
         let mut open = vec![id];
         let mut row_ids = Vec::new();
+        let mut lines = Vec::new();
         while let Some(node) = open.pop() {
             match self.document.name(node) {
                 Some("tr") => row_ids.push(node),
+                Some("caption") => {
+                    let caption = self.line_of(node);
+                    lines.extend((!caption.is_empty()).then(|| format!("__{caption}__")));
+                }
                 _ => open.extend(self.document.children(node).iter().rev()),
             }
         }
@@ -215,8 +231,9 @@ impl<'d> Writer<'d> {
             let cells = self.document.children(row).to_vec();
             let cells = cells.into_iter().filter(|cell| matches!(self.document.name(*cell), Some("td" | "th")));
             let cells: Vec<NodeId> = cells.collect();
-            let texts =
-                cells.into_iter().map(|cell| self.blocks(cell).split_whitespace().collect::<Vec<_>>().join(" "));
+            // A row is one line: breaks in a cell are left out, as there is no mark for them.
+            let in_line = |text: String| text.replace("  \n", "").split_whitespace().collect::<Vec<_>>().join(" ");
+            let texts = cells.into_iter().map(|cell| in_line(self.blocks(cell)));
             rows.push(texts.map(|text| text.replace('|', "\\|")).collect());
         }
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -225,7 +242,7 @@ impl<'d> Writer<'d> {
         }
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(3, COLUMN_CHARS_MAX)
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(1, COLUMN_CHARS_MAX)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |row: &[String]| {
@@ -237,7 +254,7 @@ impl<'d> Writer<'d> {
         };
         let rule = widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>();
         let (head, rest) = rows.split_first().map_or((&[][..], &[][..]), |(head, rest)| (head.as_slice(), rest));
-        let mut lines = vec![line(head), line(&rule)];
+        lines.extend([line(head), line(&rule)]);
         lines.extend(rest.iter().map(|row| line(row)));
         lines.join("\n")
     }
@@ -420,7 +437,7 @@ mod tests {
             <script>no()</script>";
         assert_eq!(
             made(html, json!({})),
-            "## A _b_\n\nOne **two** three  \nfour [link](/x%20y \"t\")\n\n* a\n  1. x\n  2. y\n* b\n\n> said\n>\n> again\n\n\
+            "## A _b_\n\nOne **two** three  \nfour [link](/x%20y \"t\")\n\n* a\n  1. x\n  2. y\n* b\n\n> said\n> \n> again\n\n\
              ```js\nlet a = 1;\n```\n\n---\n\n![pic](p.png)`c*d`"
         );
     }
@@ -433,7 +450,29 @@ mod tests {
     #[test]
     fn tables_are_written_as_tables() {
         let html = "<table><thead><tr><th>Name</th><th>N</th></tr></thead><tr><td>a|b</td><td>1</td></tr></table>";
-        assert_eq!(made(html, json!({})), "| Name | N   |\n| ---- | --- |\n| a\\|b | 1   |");
+        assert_eq!(made(html, json!({})), "| Name | N |\n| ---- | - |\n| a\\|b | 1 |");
+    }
+
+    #[test]
+    fn a_table_keeps_its_caption_and_fills_short_rows() {
+        let html =
+            "<table><caption>All <i>of</i> it</caption><tr><td>1</td></tr><tr><td>x<br>y</td><td>3</td></tr></table>";
+        assert_eq!(made(html, json!({})), "__All _of_ it__\n| 1  |   |\n| -- | - |\n| xy | 3 |");
+    }
+
+    #[test]
+    fn quotations_hold_blocks_and_quotations() {
+        let quoted = |inner: &str| made(&format!("before<blockquote>{inner}</blockquote>after"), json!({}));
+        assert_eq!(quoted("one<br>two"), "before\n\n> one  \n> two\n\nafter");
+        assert_eq!(quoted("<ul><li>x</li><li>y</li></ul>"), "before\n\n> * x\n> * y\n\nafter");
+        assert_eq!(quoted("a<blockquote>b</blockquote>"), "before\n\n> a\n> \n>> b\n\nafter");
+        assert_eq!(quoted(""), "before\n\nafter");
+    }
+
+    #[test]
+    fn boxes_to_tick_are_left_out() {
+        let html = "<ul><li><input type='checkbox'> open</li><li><input type='checkbox' checked> done</li></ul>";
+        assert_eq!(made(html, json!({})), "* open\n* done");
     }
 
     #[test]
@@ -442,6 +481,8 @@ mod tests {
         let mut writer = Writer::new(&document, &options);
         assert_eq!(writer.prefixed("a\nb", "* ", "  "), "* a\n  b");
         assert!(!writer.too_long);
+        assert_eq!(writer.quoted(&"\n".repeat(24 << 20)), "");
+        assert!(std::mem::take(&mut writer.too_long));
         assert_eq!(writer.prefixed(&"\n".repeat(24 << 20), "* ", "  "), "");
         assert!(writer.too_long);
     }

@@ -1,5 +1,6 @@
 //! Markdown: turns Markdown into HTML and HTML into Markdown.
 
+mod blocks;
 mod from_html;
 mod to_html;
 
@@ -19,7 +20,7 @@ const PARAMETERS: &[ParameterDefinition] = &[
     optional(
         "options",
         ParameterKind::Structure,
-        "Of HTML: `tables`, `tasklists`, `strikethrough`, `noHeaderId`, `headerLevelStart`, `simpleLineBreaks`, \
+        "Of HTML: `tables`, `tablesHeaderId`, `tasklists`, `splitAdjacentBlockquotes`, `strikethrough`, `noHeaderId`, `headerLevelStart`, `simpleLineBreaks`, \
          `openLinksInNewWindow`, `simplifiedAutoLink`, `completeHTMLDocument` and others. Of Markdown: `bulletMarker`, \
          `codeFence`, `emDelimiter`, `strongDelimiter`, `codeBlockStyle`, `ignore`, `keepDataImages`, \
          `maxConsecutiveNewlines`, `useLinkReferenceDefinitions`.",

@@ -1,10 +1,10 @@
 //! Markdown into HTML. Markup inside the Markdown is kept: it is the author's.
 
-use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 
-use super::flag;
+use super::{blocks, flag};
 use crate::values;
 
 /// The HTML of `markdown`.
@@ -41,8 +41,7 @@ pub(super) fn html(markdown: &str, options: &JsonObject) -> String {
         };
         changed.push(written);
     }
-    let mut made = String::with_capacity(markdown.len() * 3 / 2);
-    html::push_html(&mut made, changed.into_iter());
+    let made = blocks::written(&changed, options);
     let made = made.trim_end();
     if flag(options, "completeHTMLDocument") {
         return format!(
@@ -96,7 +95,8 @@ fn new_window(target: &str, title: &str) -> CowStr<'static> {
     format!("<a href=\"{}\"{title} rel=\"noopener noreferrer\" target=\"_blank\">", escaped(target)).into()
 }
 
-fn escaped(text: &str) -> String {
+/// The text with nothing in it that means something in HTML.
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -146,7 +146,7 @@ mod tests {
             made(markdown, json!({})),
             "<h1 id=\"helloworld\">Hello <em>World</em></h1>\n<p>A <strong>b</strong> <code>c&lt;d</code> \
              <a href=\"http://x.example\" title=\"t\">l</a>\nnext</p>\n<ul>\n<li>one</li>\n<li>two</li>\n</ul>\n\
-             <blockquote>\n<p>said</p>\n</blockquote>\n<pre><code class=\"js language-js\">let a;\n</code></pre>"
+             <blockquote>\n  <p>said</p>\n</blockquote>\n<pre><code class=\"js language-js\">let a;\n</code></pre>"
         );
     }
 

@@ -94,6 +94,10 @@ fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObjec
     let Some(source) = item.json.get(&property) else {
         return Err(NodeError::operation(format!("the item has no field '{property}' with XML text")));
     };
+    let source = values::text(source);
+    if source.trim().is_empty() {
+        return Err(NodeError::operation(format!("the field '{property}' is empty: there is no XML text to read")));
+    }
     let how = parse::Options {
         attributes_key,
         text_key,
@@ -105,7 +109,7 @@ fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObjec
         lower_names: run.boolean("options.normalizeTags", index, false)?,
         trim: run.boolean("options.trim", index, false)?,
     };
-    match parse::document(&values::text(source), &how)? {
+    match parse::document(&source, &how)? {
         Value::Object(fields) => Ok(fields),
         other => Ok(JsonObject::from_iter([(property, other)])),
     }
@@ -128,6 +132,10 @@ mod tests {
 
     #[test]
     fn bad_xml_fails_its_item_alone_when_told_to_go_on() {
+        for blank in ["", " \n"] {
+            let mut bench = Bench::new(&Xml, 1.0, json!({})).input(json!([{"data": blank}]));
+            assert_eq!(bench.failure(), "the field 'data' is empty: there is no XML text to read");
+        }
         let input = json!([{"data": "<a><b></a>"}, {"data": "<a>1</a>"}, {}]);
         let mut bench = Bench::new(&Xml, 1.0, json!({})).input(input);
         assert!(bench.failure().starts_with("the XML is not well-formed"));

@@ -40,7 +40,7 @@ struct Open {
     has_cdata: bool,
 }
 
-/// The data in an XML text.
+/// The data in an XML text. What comes after its root element is not read.
 ///
 /// # Errors
 /// [`NodeError`] when it is not well-formed or nested too deeply.
@@ -50,9 +50,9 @@ pub(super) fn document(text: &str, how: &Options) -> Result<Value, NodeError> {
     let mut root: Option<(String, Value)> = None;
     loop {
         match reader.read_event().map_err(|error| malformed(&error))? {
-            Event::Start(start) => open.push(opened(&start, open.len(), root.is_some(), how)?),
+            Event::Start(start) => open.push(opened(&start, open.len(), how)?),
             Event::Empty(start) => {
-                let element = opened(&start, open.len(), root.is_some(), how)?;
+                let element = opened(&start, open.len(), how)?;
                 close(element, &mut open, &mut root, how);
             }
             Event::End(_) => {
@@ -77,6 +77,9 @@ pub(super) fn document(text: &str, how: &Options) -> Result<Value, NodeError> {
             Event::Eof => break,
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
         }
+        if root.is_some() {
+            break;
+        }
     }
     if let Some(element) = open.last() {
         return Err(malformed(&format!("the element '{}' is not closed", element.name)));
@@ -89,12 +92,9 @@ fn malformed(reason: &dyn std::fmt::Display) -> NodeError {
     NodeError::operation(format!("the XML is not well-formed: {reason}"))
 }
 
-fn opened(start: &BytesStart<'_>, depth: usize, after_root: bool, how: &Options) -> Result<Open, NodeError> {
+fn opened(start: &BytesStart<'_>, depth: usize, how: &Options) -> Result<Open, NodeError> {
     if depth >= DEPTH_MAX {
         return Err(NodeError::operation(format!("the XML is nested more than {DEPTH_MAX} elements deep")));
-    }
-    if after_root && depth == 0 {
-        return Err(malformed(&"there is more than one root element"));
     }
     let mut name = String::from_utf8_lossy(start.name().as_ref()).into_owned();
     if how.lower_names {
@@ -123,15 +123,15 @@ fn opened(start: &BytesStart<'_>, depth: usize, after_root: bool, how: &Options)
 fn close(element: Open, open: &mut [Open], root: &mut Option<(String, Value)>, how: &Options) {
     let Open { name, mut fields, mut text, has_cdata } = element;
     let blank = text.trim().is_empty() && !has_cdata;
-    if how.trim {
+    // Blanks that are all that an element has stay as they are, whatever is asked for other texts.
+    if how.trim && !blank {
         text = text.trim().to_owned();
     }
-    if how.collapse {
+    if how.collapse && !blank {
         text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     }
     let value = match (blank, fields.is_empty()) {
-        (true, true) => Value::String(String::new()),
-        (false, true) => Value::String(text),
+        (_, true) => Value::String(text),
         (true, false) => Value::Object(fields),
         (false, false) => {
             fields.shift_insert(0, how.text_key.clone(), Value::String(text));
@@ -198,8 +198,17 @@ mod tests {
     }
 
     #[test]
+    fn elements_without_text_are_empty_and_what_comes_after_the_root_is_not_read() {
+        assert_eq!(read("<a></a>", &options()), json!({"a": ""}));
+        assert_eq!(read("\u{feff} <a>\n<b/><c> </c></a>", &options()), json!({"a": {"b": "", "c": " "}}));
+        for text in ["<a>1</a> ", "<a>1</a>x", "<a>1</a><b>2</b>", "<a>1</a><b>", "<a>1</a></a>"] {
+            assert_eq!(read(text, &options()), json!({"a": "1"}), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_well_formed_is_refused() {
-        for text in ["", "text", "<a>", "<a></b>", "<a/><b/>", "<a>&unknown;</a>", "<a b></a>"] {
+        for text in ["", "text", "<a>", "<a></b>", "x<a/>", "<!-- c -->", "<a>&unknown;</a>", "<a b></a>"] {
             assert!(document(text, &options()).is_err(), "{text}");
         }
         let deep = "<a>".repeat(200) + &"</a>".repeat(200);
