@@ -12,5 +12,6 @@ pub mod item;
 pub mod model;
 pub mod plugin;
 pub mod recall;
+pub mod replay;
 mod tagged;
 pub mod workflow;

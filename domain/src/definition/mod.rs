@@ -5,6 +5,7 @@
 
 mod gaps;
 mod graph;
+mod references;
 mod settings;
 mod validate;
 
@@ -17,6 +18,7 @@ use crate::item::{Item, JsonObject};
 
 pub use gaps::{Gap, gaps};
 pub use graph::{Graph, Target, TriggerError};
+pub use references::{Reference, References, WhichItem};
 pub use settings::{CONCURRENCY_MAX, PRIORITY_MAX, PRIORITY_MIN, parse_settings, validate_settings};
 pub use validate::{DefinitionError, Problem, parse, validate};
 

@@ -34,6 +34,8 @@ pub(crate) enum ExecutionTrigger {
     Failure,
     /// An execution that ended and is tried again.
     Retry,
+    /// An event of another execution, from which it goes on.
+    Fork,
 }
 
 /// A fact that a node saved about an execution, by which it can be found.
