@@ -126,6 +126,25 @@ impl Node {
         }
     }
 
+    /// Whether another node does the same with the same input: all that only people look at is left out.
+    pub fn works_like(&self, other: &Self) -> bool {
+        let works = |node: &Self| {
+            (
+                node.error_policy(),
+                node.attempts_max(),
+                node.timeout_seconds,
+                node.disabled,
+                node.execute_once,
+                node.always_output_data,
+            )
+        };
+        self.node_type == other.node_type
+            && self.type_version == other.type_version
+            && works(self) == works(other)
+            && self.parameters == other.parameters
+            && self.credentials == other.credentials
+    }
+
     /// Attempts in all: 1 when the node does not retry.
     pub fn attempts_max(&self) -> u32 {
         if self.retry_on_fail { self.max_tries.unwrap_or(3.0).clamp(2.0, 5.0) as u32 } else { 1 }

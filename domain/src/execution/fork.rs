@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::StartFacts;
+use crate::definition::WorkflowDefinition;
 use crate::ids::ExecutionId;
 use crate::item::Outputs;
 
@@ -15,10 +16,10 @@ pub struct ForkFacts {
     /// The execution whose event it is: the link of its chain that has the event.
     pub of: ExecutionId,
     /// The first link of that chain: the id by which the execution was started.
-    pub root: ExecutionId,
+    pub origin: ExecutionId,
     /// Up to where that one counts: a revision of its stream.
     pub revision: u64,
-    /// Place in the log of the event that was asked for.
+    /// Place of that event in the log.
     pub position: u64,
     /// Why, in the person's words.
     pub reason: String,
@@ -94,7 +95,7 @@ impl ForkEffects {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForkPoint {
     /// The execution, by the id with which it was started.
-    pub root: ExecutionId,
+    pub origin: ExecutionId,
     /// The link of its chain that has the event.
     pub of: ExecutionId,
     /// Revision of the stream up to which it counts.
@@ -106,9 +107,34 @@ pub struct ForkPoint {
 }
 
 impl ForkFacts {
+    /// `definition` with the parameters that are other; `None` when none is.
+    pub fn changed(&self, definition: &WorkflowDefinition) -> Option<WorkflowDefinition> {
+        let mut changed = None;
+        for change in &self.changes {
+            let ForkChange::Parameter { node, path, value } = change else { continue };
+            let definition = changed.get_or_insert_with(|| definition.clone());
+            if let Some(node) = definition.nodes.iter_mut().find(|candidate| candidate.name == *node) {
+                set_parameter(&mut node.parameters, path, value.clone());
+            }
+        }
+        changed
+    }
+
     /// From where it goes on.
     pub fn point(&self) -> ForkPoint {
-        let Self { of, root, revision, position, reason, .. } = self;
-        ForkPoint { root: *root, of: *of, revision: *revision, position: *position, reason: reason.clone() }
+        let Self { of, origin, revision, position, reason, .. } = self;
+        ForkPoint { origin: *origin, of: *of, revision: *revision, position: *position, reason: reason.clone() }
     }
+}
+
+/// Sets what is at a JSON pointer; false when there is nothing that it could be put into.
+pub fn set_parameter(parameters: &mut Value, path: &str, value: Value) -> bool {
+    if let Some(there) = parameters.pointer_mut(path) {
+        *there = value;
+        return true;
+    }
+    let Some((parent, key)) = path.rsplit_once('/') else { return false };
+    let Some(Value::Object(fields)) = parameters.pointer_mut(parent) else { return false };
+    fields.insert(key.replace("~1", "/").replace("~0", "~"), value);
+    true
 }

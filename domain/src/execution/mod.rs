@@ -19,7 +19,7 @@ pub use answer::AnswerSettings;
 pub use command::ExecutionCommand;
 pub use continuation::{ChainPlace, Continuation, DueNode, RetryFacts, WaitingNode};
 pub use event::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
-pub use fork::{ForkChange, ForkEffects, ForkFacts, ForkPoint};
+pub use fork::{ForkChange, ForkEffects, ForkFacts, ForkPoint, set_parameter};
 pub use origin::{Breakpoint, PauseReason, ResumeCause, ResumeKind, ResumeRule, RunOptions, TriggerFacts, TriggerKind};
 pub use refusal::ExecutionRefusal;
 pub use response::{Response, ResponseBody};

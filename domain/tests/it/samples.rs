@@ -123,7 +123,7 @@ pub(crate) fn fork() -> Box<ForkFacts> {
     let RetryFacts { of, revision, start, earlier_runs } = *retry();
     let reason = "what if".to_owned();
     let (changes, effects) = (Vec::new(), ForkEffects::Stub);
-    Box::new(ForkFacts { of, root: of, revision, position: 9, reason, start, earlier_runs, changes, effects })
+    Box::new(ForkFacts { of, origin: of, revision, position: 9, reason, start, earlier_runs, changes, effects })
 }
 
 /// The first run of a node.

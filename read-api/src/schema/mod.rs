@@ -23,12 +23,13 @@ mod scalars;
 mod start;
 mod state_at;
 mod subscription;
+mod time;
 mod worker;
 mod workflow;
 
 use std::sync::Arc;
 
-use async_graphql::{Request, SDLExportOptions, Schema};
+use async_graphql::{MergedObject, Request, SDLExportOptions, Schema};
 use timeloom_store::Position;
 
 pub(crate) use self::budget::PayloadBudget;
@@ -36,6 +37,7 @@ use self::mutation::Mutation;
 use self::query::Query;
 pub(crate) use self::subscription::Progress;
 use self::subscription::Subscription;
+use self::time::TimeQuery;
 use crate::state::ApiState;
 
 /// Deepest nesting of fields in a request; the usual introspection request has 15.
@@ -45,12 +47,17 @@ const COMPLEXITY_MAX: usize = 20_000;
 /// Most directives on one field.
 const DIRECTIVES_MAX: usize = 10;
 
+/// The root of all reads, of whatever file.
+#[derive(Debug, MergedObject)]
+#[graphql(name = "Query")]
+pub struct QueryRoot(Query, TimeQuery);
+
 /// The schema of this API.
-pub type ApiSchema = Schema<Query, Mutation, Subscription>;
+pub type ApiSchema = Schema<QueryRoot, Mutation, Subscription>;
 
 /// The schema over `state`.
 pub fn schema(state: ApiState) -> ApiSchema {
-    Schema::build(Query, Mutation, Subscription)
+    Schema::build(QueryRoot(Query, TimeQuery), Mutation, Subscription)
         .limit_depth(DEPTH_MAX)
         .limit_complexity(COMPLEXITY_MAX)
         .limit_directives(DIRECTIVES_MAX)
@@ -60,7 +67,7 @@ pub fn schema(state: ApiState) -> ApiSchema {
 
 /// The schema as text, in GraphQL's schema language.
 pub fn sdl_text() -> String {
-    let schema = Schema::build(Query, Mutation, Subscription).finish();
+    let schema = Schema::build(QueryRoot(Query, TimeQuery), Mutation, Subscription).finish();
     schema.sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_enum_items())
 }
 

@@ -24,3 +24,4 @@ mod queries;
 mod schema_text;
 #[cfg(test)]
 mod support;
+mod time;
