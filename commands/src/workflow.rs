@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timeloom_domain::definition::{self, Settings, WorkflowDefinition};
+use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::Item;
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
+use timeloom_store::log::READ_EVENTS_MAX;
+use timeloom_store::{Direction, Revision, codec};
 
 use crate::activation::{Activation, check_listening};
 use crate::bridge::{Base, StreamState};
@@ -210,6 +213,31 @@ impl Commands {
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         let stream = self.stream::<WorkflowEvent>(context, id);
         Ok(self.execute::<Workflow>(context, stream, command, base).await?.with(id))
+    }
+
+    /// A workflow as it was right after a revision; `None` when it had no events then.
+    ///
+    /// # Errors
+    /// A fault when the log fails.
+    pub async fn workflow_at(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        revision: Revision,
+    ) -> Result<Option<Workflow>, CommandError> {
+        let stream = self.stream::<WorkflowEvent>(context, id);
+        let (mut workflow, mut after) = (Workflow::default(), Revision(0));
+        while after < revision {
+            let left = usize::try_from(revision.0 - after.0).unwrap_or(READ_EVENTS_MAX);
+            let limit = left.min(READ_EVENTS_MAX);
+            let read = self.inner.log.read_stream(&stream, after, Direction::Forward, limit).await?;
+            let Some(last) = read.last() else { return Ok(None) };
+            after = last.revision;
+            for recorded in &read {
+                workflow.apply(&codec::decode::<WorkflowEvent>(recorded)?);
+            }
+        }
+        Ok((revision > Revision(0)).then_some(workflow))
     }
 
     /// A workflow as it is now.

@@ -28,8 +28,10 @@ pub mod runner;
 pub mod schedule;
 pub mod scheduler;
 mod shards;
+mod stub;
 pub mod sub_workflows;
 pub mod writer;
 
 pub use chain::ContinueAsNew;
 pub use runner::{Engine, EngineOptions, EngineParts};
+pub use stub::NOT_ANSWERED;

@@ -11,6 +11,7 @@ use serde_json::json;
 use timeloom_domain::definition::WorkflowDurability;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::item::JsonObject;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
 use tokio::sync::Notify;
@@ -54,6 +55,17 @@ fn asked(machine: &Machine) -> AskedDurability {
 fn resume_url(public_url: &str, execution_id: &str, start: &StartFacts) -> String {
     let path = execution_id.parse().map(|id| start.resume_path(id)).unwrap_or_default();
     format!("{public_url}{path}")
+}
+
+/// `$vars`: the deployment's, with those that are other in a fork.
+fn variables(own: &Arc<JsonObject>, machine: &Machine) -> Arc<JsonObject> {
+    let changed = machine.stubs().map(|stubs| stubs.variables()).unwrap_or_default();
+    if changed.is_empty() {
+        return Arc::clone(own);
+    }
+    let mut variables = JsonObject::clone(own);
+    variables.extend(changed.iter().cloned());
+    Arc::new(variables)
 }
 
 /// Where an attempt at driving an execution ended.
@@ -396,7 +408,7 @@ impl Drive {
             root: execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil())),
             resume_url: resume_url(&options.public_url, &execution_id, machine.start()),
             execution_id,
-            vars: Arc::clone(&options.vars),
+            vars: variables(&options.vars, &machine),
             env: Arc::clone(&options.env),
             services: Arc::clone(&self.inner.parts.services),
             code_limits: options.code_limits,

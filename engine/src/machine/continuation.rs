@@ -78,6 +78,7 @@ impl Machine {
             wait: None,
             has_waited: false,
             last_run: None,
+            stubs: None,
             plan,
         };
         if let Err(unknown) = machine.restore(continuation) {

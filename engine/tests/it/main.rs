@@ -9,6 +9,7 @@ mod crash;
 mod credentials;
 mod failures;
 mod fold;
+mod forks;
 mod holding;
 mod machine;
 mod node_types;
