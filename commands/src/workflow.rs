@@ -72,6 +72,35 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.publish_on(context, id, Base::Current).await
+    }
+
+    /// The same, where the workflow has not changed since `revision`, at which its draft was checked.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn publish_checked(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        revision: u64,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        let now = self.current_workflow(context, id).await?;
+        if now.revision.0 != revision {
+            let now = now.revision;
+            let message =
+                format!("the workflow went from revision {revision} to {now} while it was checked: try again");
+            return Err(CommandError::Conflict { message });
+        }
+        self.publish_on(context, id, Base::Known(now)).await
+    }
+
+    async fn publish_on(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        base: Base<Workflow>,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
         let workflow = &self.current_workflow(context, id).await?.aggregate;
         if let Some(draft) = &workflow.draft {
             self.check_complete(draft)?;
@@ -79,7 +108,7 @@ impl Commands {
         if let (Some(draft), Some(_)) = (&workflow.draft, workflow.active_version) {
             self.check_activation(context, id, draft).await?;
         }
-        self.change_in_force(context, id, WorkflowCommand::Publish).await
+        self.change_in_force_on(context, id, WorkflowCommand::Publish, base).await
     }
 
     /// Refuses a definition that needs nodes which this build does not have.
@@ -194,7 +223,17 @@ impl Commands {
         id: WorkflowId,
         command: WorkflowCommand,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        let outcome = self.change_workflow(context, id, command, Base::Current).await?;
+        self.change_in_force_on(context, id, command, Base::Current).await
+    }
+
+    async fn change_in_force_on(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        command: WorkflowCommand,
+        base: Base<Workflow>,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        let outcome = self.change_workflow(context, id, command, base).await?;
         if let Some(directory) = self.inner.directory.get() {
             let in_force = directory.wait_for(outcome.position);
             if tokio::time::timeout(IN_FORCE_TIME_MAX, in_force).await.is_err() {

@@ -23,6 +23,7 @@ mod places;
 pub mod plan;
 pub mod reactions;
 pub mod recall;
+pub mod replay;
 mod restore;
 pub mod runner;
 pub mod schedule;

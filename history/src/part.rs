@@ -97,7 +97,7 @@ pub(crate) fn concerns(execution: &Execution, event: &ExecutionEvent, path: &str
         _ => return run_of(path).is_none() || matches!(event, ExecutionEvent::ExecutionWaiting { .. }),
     };
     // As the fold finds the run that an event is about.
-    let own = run.execution_index.checked_sub(execution.earlier_runs).unwrap_or_default();
+    let own = run.execution_index.saturating_sub(execution.earlier_runs);
     match run_of(path) {
         Some(wanted) => own.min(execution.node_runs.len().saturating_sub(1)) == wanted,
         None => path.is_empty() || path == "/node_runs",

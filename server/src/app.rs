@@ -11,6 +11,7 @@ use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_engine::node::{Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
 use timeloom_engine::reactions::{Reactions, ReactionsParts};
 use timeloom_engine::recall::LoggedRecall;
+use timeloom_engine::replay::ReplayChecks;
 use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
 use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
@@ -48,6 +49,8 @@ pub struct App {
     pub scheduler: Scheduler,
     /// What follows from the ends of executions; it does nothing until it is started.
     pub reactions: Reactions,
+    /// What runs executions again to see what they do; it does nothing until it is started.
+    pub replays: ReplayChecks,
     /// The API's state.
     pub api: ApiState,
     read_models: Arc<ReadModels>,
@@ -157,7 +160,9 @@ impl App {
             actor: actor(),
             webhooks: config.webhooks(),
         });
-        Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
+        let engine = Engine::new(parts, options);
+        let replays = ReplayChecks::new(engine.clone(), commands.clone());
+        Ok(Self { commands, log, engine, scheduler, reactions, replays, api, read_models, store })
     }
 
     /// Lets the read models follow the log.
@@ -192,6 +197,7 @@ impl App {
         self.api.close().await;
         self.scheduler.stop().await;
         self.reactions.stop().await;
+        self.replays.stop().await;
         self.engine.stop().await;
         self.store.leases.leave().await;
         self.commands.close().await;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use timeloom_domain::definition::WorkflowDurability;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
-use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_domain::item::JsonObject;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
@@ -48,6 +48,21 @@ fn asked(machine: &Machine) -> AskedDurability {
         None => AskedDurability::OfTheLog,
         Some(WorkflowDurability::Strict) => AskedDurability::Strict,
         Some(WorkflowDurability::Relaxed) => AskedDurability::Relaxed,
+    }
+}
+
+/// What every attempt of an execution shares.
+pub(crate) fn surroundings(inner: &Inner, tenant: TenantId, execution_id: &str, machine: &Machine) -> Surroundings {
+    let options = &inner.options;
+    Surroundings {
+        tenant,
+        root: execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil())),
+        resume_url: resume_url(&options.public_url, execution_id, machine.start()),
+        execution_id: execution_id.to_owned(),
+        vars: variables(&options.vars, machine),
+        env: Arc::clone(&options.env),
+        services: Arc::clone(&inner.parts.services),
+        code_limits: options.code_limits,
     }
 }
 
@@ -395,7 +410,6 @@ impl Drive {
     }
 
     fn worker(&self, machine: Machine) -> Worker {
-        let options = &self.inner.options;
         let timeout_s = machine.plan().definition.settings.execution_timeout.filter(|seconds| *seconds > 0.0);
         // What it waits for takes as long as it takes: the time counts from when it was taken up again.
         let from_ms = if machine.has_waited() { self.began_ms } else { machine.start().at_ms };
@@ -403,16 +417,7 @@ impl Drive {
         // In every stream of the chain it is the one execution that was started.
         let execution_id =
             self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string());
-        let surroundings = Surroundings {
-            tenant: self.started.stream.tenant,
-            root: execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil())),
-            resume_url: resume_url(&options.public_url, &execution_id, machine.start()),
-            execution_id,
-            vars: variables(&options.vars, &machine),
-            env: Arc::clone(&options.env),
-            services: Arc::clone(&self.inner.parts.services),
-            code_limits: options.code_limits,
-        };
+        let surroundings = surroundings(&self.inner, self.started.stream.tenant, &execution_id, &machine);
         Worker {
             machine,
             session: self.inner.parts.evaluator.session(),

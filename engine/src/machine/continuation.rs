@@ -99,6 +99,11 @@ impl Machine {
         Self::continued(plan, &stood, data)
     }
 
+    /// Node runs so far: the next one has this place in the order of all.
+    pub(crate) fn runs_so_far(&self) -> usize {
+        self.execution_index
+    }
+
     /// What the nodes gave so far, for good.
     pub fn into_data(self) -> RunData {
         Arc::unwrap_or_clone(self.data)

@@ -80,6 +80,17 @@ impl Recording {
         before: &[ExecutionEvent],
         source: &Machine,
     ) -> Result<Self, RecordingError> {
+        Self::follow(log, stream, before, source, |_| {}).await
+    }
+
+    /// The same; `seen` is told of each event that came after.
+    pub(crate) async fn follow(
+        log: &Arc<dyn EventLog>,
+        stream: &StreamKey,
+        before: &[ExecutionEvent],
+        source: &Machine,
+        mut seen: impl FnMut(&ExecutionEvent) + Send,
+    ) -> Result<Self, RecordingError> {
         let mut reader = Reader::new(source);
         // A node run that failed for good is due again.
         let failed = |event: &ExecutionEvent| matches!(event, ExecutionEvent::NodeFailed { outputs: None, .. });
@@ -91,7 +102,7 @@ impl Recording {
         for _ in 0..LINKS_MAX {
             let next = match left_for.take() {
                 Some(next) => Some(next),
-                None => reader.read_link(log, &stream, after).await?,
+                None => reader.read_link(log, &stream, after, &mut seen).await?,
             };
             let Some(next) = next else { break };
             (stream, after) = (stream_of(&stream, next), Revision::default());
@@ -154,6 +165,7 @@ impl Reader {
         log: &Arc<dyn EventLog>,
         stream: &StreamKey,
         mut after: Revision,
+        seen: &mut (impl FnMut(&ExecutionEvent) + Send),
     ) -> Result<Option<ExecutionId>, RecordingError> {
         let mut next = None;
         let id = link_of(stream);
@@ -162,6 +174,7 @@ impl Reader {
             for recorded in &read {
                 let event = codec::decode::<ExecutionEvent>(recorded)?;
                 next = next_link(&event).or(next);
+                seen(&event);
                 self.take(id, recorded.revision.0, recorded.payload.get().len(), event)?;
             }
             match read.last() {

@@ -43,17 +43,16 @@ async fn refused(world: &World, fork: ForkExecution) -> (&'static str, String) {
     }
 }
 
+type Essence = (String, usize, NodeRunStatus, Option<Outputs>, Option<Value>);
+
 /// What is the same in an execution and in a fork of it in which nothing is changed.
-fn essence(run: &NodeRunState) -> (String, usize, NodeRunStatus, Option<Outputs>, Option<Value>) {
+fn essence(run: &NodeRunState) -> Essence {
     let error = run.error.clone().filter(|_| run.status == NodeRunStatus::Failed);
     (run.node.clone(), run.run_index, run.status, run.outputs.clone(), error)
 }
 
 /// The runs of a fork with those that came before it.
-fn whole(
-    original: &Execution,
-    fork: &Execution,
-) -> Vec<(String, usize, NodeRunStatus, Option<Outputs>, Option<Value>)> {
+fn whole(original: &Execution, fork: &Execution) -> Vec<Essence> {
     let before = original.node_runs.iter().take(fork.earlier_runs);
     before.chain(&fork.node_runs).map(essence).collect()
 }

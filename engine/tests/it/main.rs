@@ -18,6 +18,7 @@ mod paired;
 mod parallel;
 mod reactions;
 mod recovery;
+mod replays;
 mod retry;
 mod schedule;
 mod scheduler;

@@ -18,6 +18,7 @@ use super::query::workflow;
 use super::reading::{rows, state};
 use super::rows::{page, row_pages};
 use super::scalars::{Direction, ExecutionMode, ExecutionStatus, PositionScalar};
+use super::time::ForkPoint;
 use super::workflow::Workflow;
 use crate::state::ApiState;
 
@@ -118,6 +119,23 @@ impl Execution {
     /// Id of the newest execution that tries it again.
     async fn retried_as(&self) -> Option<Uuid> {
         self.row.retried_as.map(|id| id.0)
+    }
+
+    /// From which event of which execution it goes on; absent when it is no fork.
+    async fn forked_from(&self) -> Option<ForkPoint> {
+        ForkPoint::of(&self.row)
+    }
+
+    /// Its forks, newest first. Those of a long execution are of its first link.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn forks(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        after: Option<String>,
+    ) -> Result<Pages<Execution>> {
+        let filter = ExecutionFilter { forked_from: Some(self.row.id), ..ExecutionFilter::default() };
+        ExecutionList { first, after, filter, as_of: self.as_of }.read(state(context)?).await
     }
 
     /// Why its failure needs no attention any more; absent when nobody said so.

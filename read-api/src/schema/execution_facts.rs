@@ -232,6 +232,7 @@ impl Source {
         Ok(match decoded(context, event)? {
             Facts::ExecutionStarted(start) => Some((self.id, Arc::unwrap_or_clone(start))),
             Facts::ExecutionRetried(retry) => Some((self.id, retry.start)),
+            Facts::ExecutionForked(fork) => Some((self.id, fork.start)),
             Facts::ExecutionContinued(continuation) => Some((continuation.root, continuation.start)),
             _ => None,
         })

@@ -37,7 +37,7 @@ use self::mutation::Mutation;
 use self::query::Query;
 pub(crate) use self::subscription::Progress;
 use self::subscription::Subscription;
-use self::time::TimeQuery;
+use self::time::{TimeMutation, TimeQuery};
 use crate::state::ApiState;
 
 /// Deepest nesting of fields in a request; the usual introspection request has 15.
@@ -52,12 +52,17 @@ const DIRECTIVES_MAX: usize = 10;
 #[graphql(name = "Query")]
 pub struct QueryRoot(Query, TimeQuery);
 
+/// The root of all changes, of whatever file.
+#[derive(Debug, MergedObject)]
+#[graphql(name = "Mutation")]
+pub struct MutationRoot(Mutation, TimeMutation);
+
 /// The schema of this API.
-pub type ApiSchema = Schema<QueryRoot, Mutation, Subscription>;
+pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 /// The schema over `state`.
 pub fn schema(state: ApiState) -> ApiSchema {
-    Schema::build(QueryRoot(Query, TimeQuery), Mutation, Subscription)
+    Schema::build(QueryRoot(Query, TimeQuery), MutationRoot(Mutation, TimeMutation), Subscription)
         .limit_depth(DEPTH_MAX)
         .limit_complexity(COMPLEXITY_MAX)
         .limit_directives(DIRECTIVES_MAX)
@@ -67,7 +72,8 @@ pub fn schema(state: ApiState) -> ApiSchema {
 
 /// The schema as text, in GraphQL's schema language.
 pub fn sdl_text() -> String {
-    let schema = Schema::build(QueryRoot(Query, TimeQuery), Mutation, Subscription).finish();
+    let schema =
+        Schema::build(QueryRoot(Query, TimeQuery), MutationRoot(Mutation, TimeMutation), Subscription).finish();
     schema.sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_enum_items())
 }
 

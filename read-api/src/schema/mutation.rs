@@ -25,6 +25,7 @@ use super::reading::state;
 use super::redrive::{RedriveExecutionsInput, RedriveExecutionsPayload, redrive};
 use super::registry::{Model, Plugin};
 use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
+use super::time::{ReplayGateInput, gate};
 use super::workflow::Workflow;
 
 /// How long a draft listens for its call, in milliseconds.
@@ -246,9 +247,23 @@ impl Mutation {
     }
 
     /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.
-    async fn publish_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+    async fn publish_workflow(
+        &self,
+        context: &Context<'_>,
+        input: WorkflowInput,
+        #[graphql(desc = "Only where the workflow's last executions do the same under the draft.")] replay_gate: Option<
+            ReplayGateInput,
+        >,
+    ) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        WorkflowPayload::of(state.commands().publish_workflow(&state.context(input.command_id), id).await)
+        let context = state.context(input.command_id);
+        let Some(wanted) = replay_gate else {
+            return WorkflowPayload::of(state.commands().publish_workflow(&context, id).await);
+        };
+        match gate(state, id, wanted).await? {
+            Ok(revision) => WorkflowPayload::of(state.commands().publish_checked(&context, id, revision).await),
+            Err(error) => Ok(error.into()),
+        }
     }
 
     /// Lets a published version take calls and schedules, in place of any other. Refused when it could not work.

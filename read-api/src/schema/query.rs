@@ -149,6 +149,7 @@ impl Query {
             trigger: trigger.map(Into::into),
             unresolved,
             saved: saved.map(Into::into),
+            forked_from: None,
         };
         ExecutionList { first, after, filter, as_of }.read(state).await
     }

@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::client::Client;
 use super::control::{self, BreakpointChange, Change, How, RedriveChoice};
+use super::fork::ForkArguments;
+use super::side_by_side::CompareArguments;
 use super::{Access, Failure, output};
 use crate::config::Config;
 
@@ -16,7 +18,7 @@ const LIST: &str = "query($first: Int!, $after: String, $workflow: UUID, $status
     nodes { id workflowId status trigger startedAt endedAt errorMessage } pageInfo { hasNextPage endCursor } } }";
 const SHOW: &str = "query($id: UUID!) { execution(id: $id) {
   id workflowId status mode startNode startedAt endedAt errorMessage errorNode cancelReason
-  trigger causedBy retryOf retriedAs dismissed priority worker continuedFrom continuedAs
+  trigger causedBy retryOf forkedFrom { executionId position reason actor { name } } retriedAs dismissed priority worker continuedFrom continuedAs
   waiting { node until resumeUrl } paused { kind node reason } breakpoints { node condition }
   response { status headers { name value } bodyKind body } savedData { name value }
   createdPosition updatedPosition
@@ -35,7 +37,7 @@ pub enum ExecutionVerb {
         /// Only those with this status: running, waiting, paused, completed, failed, cancelled or continued.
         #[arg(long)]
         status: Option<String>,
-        /// Only those started by this: webhook, schedule, sub-workflow, failure or retry.
+        /// Only those started by this: webhook, schedule, sub-workflow, failure, retry or fork.
         #[arg(long, value_parser = control::trigger)]
         trigger: Option<String>,
         /// Only dead letters: failures of production runs that were neither retried nor dismissed.
@@ -139,6 +141,26 @@ pub enum ControlVerb {
         #[command(flatten)]
         access: Access,
     },
+    /// Let a new execution go on from an event of another one, with something changed or nothing
+    Fork {
+        /// The execution's id.
+        id: Uuid,
+        #[command(flatten)]
+        fork: ForkArguments,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Print how two executions differ, node run by node run, and because of what
+    Compare {
+        /// The one.
+        left: Uuid,
+        /// The other.
+        right: Uuid,
+        #[command(flatten)]
+        how: CompareArguments,
+        #[command(flatten)]
+        access: Access,
+    },
     /// Try many dead letters again, the newest first
     Redrive {
         #[command(flatten)]
@@ -158,6 +180,8 @@ impl ControlVerb {
             Self::Resume { id, items, access } => Change::resume(items.as_deref())?.ask(id, &access, config).await,
             Self::Retry { id, how, access } => control::retry(id, &how, &access, config).await,
             Self::Dismiss { id, reason, access } => Change::dismiss(reason).ask(id, &access, config).await,
+            Self::Fork { id, fork, access } => fork.run(id, &access, config).await,
+            Self::Compare { left, right, how, access } => how.run([left, right], &access, config).await,
             Self::Redrive { redrive, access } => redrive.ask(&access, config).await,
         }
     }
@@ -243,6 +267,8 @@ fn circumstances(execution: &Value) -> Vec<(&'static str, String)> {
     for (label, path) in [
         ("trigger", "/trigger"),
         ("caused by", "/causedBy"),
+        ("forked at", "/forkedFrom/position"),
+        ("fork why", "/forkedFrom/reason"),
         ("retried as", "/retriedAs"),
         ("dismissed", "/dismissed"),
         ("cancelled", "/cancelReason"),

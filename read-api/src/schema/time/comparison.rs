@@ -111,6 +111,7 @@ impl ExecutionComparison {
 
     /// The steps: a run of a node each, in the order of the one.
     #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn steps(
         &self,
         #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
@@ -184,18 +185,21 @@ impl ComparedStep {
 
     /// What else it gave: paths begin with the output and the item, such as /0/0/json/name.
     #[graphql(complexity = "child_complexity + 20")]
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn output_changes(&self, context: &Context<'_>) -> Result<Vec<StateChange>> {
         told(context, self.comparison.0.output_changes(self.place))
     }
 
     /// What else it was given: paths begin with the input and the item.
     #[graphql(complexity = "child_complexity + 20")]
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn input_changes(&self, context: &Context<'_>) -> Result<Vec<StateChange>> {
         told(context, self.comparison.0.input_changes(self.place))
     }
 
     /// How else the node is written down.
     #[graphql(complexity = "child_complexity + 20")]
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn node_changes(&self, context: &Context<'_>) -> Result<Vec<StateChange>> {
         told(context, self.comparison.0.node_changes(self.place))
     }

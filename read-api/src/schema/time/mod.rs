@@ -2,7 +2,10 @@
 //! nothing is computed here that the log does not say.
 
 mod comparison;
+mod fork;
 mod provenance;
+mod reach;
+mod replay;
 
 use async_graphql::{Context, Object, Result};
 use timeloom_domain::event::Event as _;
@@ -11,7 +14,12 @@ use timeloom_store::StreamKey;
 use uuid::Uuid;
 
 use self::comparison::ExecutionComparison;
+pub(crate) use self::fork::ForkPoint;
+use self::fork::{ForkExecutionInput, ForkPreview};
 pub(crate) use self::provenance::{EventReference, written_by};
+use self::replay::{ReplayCheck, StartReplayCheckInput, StartReplayCheckPayload};
+pub(crate) use self::replay::{ReplayGateInput, gate};
+use super::mutation::ExecutionPayload;
 use super::reading::{Moment, state};
 use super::scalars::{AsOf, PositionScalar};
 use crate::state::ApiState;
@@ -25,7 +33,6 @@ impl TimeQuery {
     /// How an execution differs from another one, node run by node run: what differs, where that begins, and because of
     /// what. A retry or a fork is compared with what it goes on from.
     #[graphql(complexity = "child_complexity + 200")]
-    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn compare_executions(
         &self,
         context: &Context<'_>,
@@ -38,6 +45,40 @@ impl TimeQuery {
         let state = state(context)?;
         let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
         comparison::compare(state, (stream(state, left), moments.0), (stream(state, right), moments.1)).await
+    }
+
+    /// What a fork would come to: from where it would go on, and which effects would really happen. Nothing is begun.
+    #[graphql(complexity = "child_complexity + 100")]
+    async fn fork_preview(&self, context: &Context<'_>, input: ForkExecutionInput) -> Result<ForkPreview> {
+        fork::preview(state(context)?, input).await
+    }
+
+    /// A replay check; null when there is none.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn replay_check(&self, context: &Context<'_>, id: Uuid) -> Result<Option<ReplayCheck>> {
+        replay::replay_check(state(context)?, id).await
+    }
+}
+
+/// The changes that belong to time travel.
+#[derive(Debug, Default)]
+pub struct TimeMutation;
+
+#[Object]
+impl TimeMutation {
+    /// Lets a new execution go on from an event of another one, with something changed or nothing. No effect happens that is
+    /// not lifted.
+    async fn fork_execution(&self, context: &Context<'_>, input: ForkExecutionInput) -> Result<ExecutionPayload> {
+        fork::fork(state(context)?, input).await
+    }
+
+    /// Asks for executions to be run again without touching the world. A worker does it; its report is an event.
+    async fn start_replay_check(
+        &self,
+        context: &Context<'_>,
+        input: StartReplayCheckInput,
+    ) -> Result<StartReplayCheckPayload> {
+        replay::start(state(context)?, input).await
     }
 }
 
