@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use timeloom_commands::{CommandContext, Commands, Credentials};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
+use timeloom_expressions::evaluator::Evaluator;
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
 use timeloom_store::{BlobStore, EventLog, LogTransfer};
@@ -44,6 +45,8 @@ pub struct Wiring {
     pub log: Arc<dyn EventLog>,
     /// The nodes that this build runs.
     pub catalogue: Arc<NodeCatalogue>,
+    /// Expressions, for watches over executions of the past.
+    pub evaluator: Arc<Evaluator>,
     /// The processes of the log.
     pub workers: Arc<dyn Workers>,
     /// What backups are made from; `None` where nothing is stored.
@@ -133,6 +136,10 @@ impl ApiState {
 
     pub(crate) fn workers(&self) -> &dyn Workers {
         &*self.inner.wiring.workers
+    }
+
+    pub(crate) fn evaluator(&self) -> &Arc<Evaluator> {
+        &self.inner.wiring.evaluator
     }
 
     pub(crate) fn catalogue(&self) -> &NodeCatalogue {

@@ -121,10 +121,11 @@ impl App {
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
         let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()));
+        let evaluator = Evaluator::new(Some(Arc::new(sandbox)));
         let parts = EngineParts {
             log: Arc::clone(&log),
             registry: Arc::new(registry),
-            evaluator: Evaluator::new(Some(Arc::new(sandbox))),
+            evaluator: Arc::clone(&evaluator),
             clock,
             ids,
             services: Arc::new(Services {
@@ -154,6 +155,7 @@ impl App {
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
+            evaluator,
             workers: Arc::clone(&store.workers),
             stored: store.stored.clone(),
             tenant: TENANT,

@@ -6,8 +6,8 @@ use timeloom_domain::item::{Item, Source};
 use super::{ExecutionComparison, shown as shown_item, without_ids};
 use crate::story::Story;
 
-/// The items of each input.
-fn inputs(story: &Story, place: usize) -> Vec<Vec<&Item>> {
+/// The items of each input of a node run.
+pub fn inputs(story: &Story, place: usize) -> Vec<Vec<&Item>> {
     let sources = &story.runs[place].state.sources;
     if sources.is_empty() {
         return vec![story.start.items.iter().collect()];

@@ -15,6 +15,7 @@ use timeloom_domain::item::{Item, Outputs};
 use timeloom_store::{EventLog, StreamKey};
 
 pub use cause::{Cause, CauseReason};
+pub use inputs::inputs;
 
 use crate::compare::replace_id;
 use crate::diff::{Change, changes};

@@ -22,7 +22,7 @@ use crate::part::ItemPlace;
 use crate::state::new_fold;
 use crate::story::{EventPlace, Story};
 
-pub use trace::{Origin, STEPS_MAX, Step};
+pub use trace::{Origin, STEPS_MAX, Step, ancestor};
 
 /// Most values whose events are looked for at once.
 pub const WRITERS_MAX: usize = 1_000;

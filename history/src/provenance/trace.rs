@@ -272,7 +272,7 @@ fn read_one(story: &Story, spot: &Spot, reference: &Reference) -> Vec<Spot> {
         None => (0..state.sources.len()).find_map(|input| source_spot(story, state, input)),
         Some(node) => {
             if reference.which == WhichItem::Paired
-                && let Some(ancestor) = ancestor(story, spot, node)
+                && let Some(ancestor) = ancestor_spot(story, spot, node)
             {
                 return vec![at(ancestor)];
             }
@@ -290,8 +290,14 @@ fn read_one(story: &Story, spot: &Spot, reference: &Reference) -> Vec<Spot> {
     vec![at(Spot { item, ..whole })]
 }
 
-/// The item of `node` from which an item was made, through whatever lies between.
-fn ancestor(story: &Story, spot: &Spot, node: &str) -> Option<Spot> {
+/// The item of `node` from which an item that a run gave was made, through whatever lies between.
+pub fn ancestor<'s>(story: &'s Story, run: usize, output: usize, index: usize, node: &str) -> Option<&'s Item> {
+    let spot = Spot { run, output, item: Some(index), path: Vec::new() };
+    let found = ancestor_spot(story, &spot, node)?;
+    item(story, &found)
+}
+
+fn ancestor_spot(story: &Story, spot: &Spot, node: &str) -> Option<Spot> {
     let mut open = VecDeque::from([spot.clone()]);
     for _ in 0..ANCESTORS_MAX {
         let next = open.pop_front()?;

@@ -8,6 +8,7 @@ use super::client::Client;
 use super::control::{self, BreakpointChange, Change, How, RedriveChoice};
 use super::fork::ForkArguments;
 use super::side_by_side::CompareArguments;
+use super::watch::WatchArguments;
 use super::{Access, Failure, output};
 use crate::config::Config;
 
@@ -161,6 +162,8 @@ pub enum ControlVerb {
         #[command(flatten)]
         access: Access,
     },
+    /// Evaluate an expression over executions of the past: where it was true, or what it gave
+    Watch(WatchArguments),
     /// Try many dead letters again, the newest first
     Redrive {
         #[command(flatten)]
@@ -182,6 +185,7 @@ impl ControlVerb {
             Self::Dismiss { id, reason, access } => Change::dismiss(reason).ask(id, &access, config).await,
             Self::Fork { id, fork, access } => fork.run(id, &access, config).await,
             Self::Compare { left, right, how, access } => how.run([left, right], &access, config).await,
+            Self::Watch(watch) => watch.run(config).await,
             Self::Redrive { redrive, access } => redrive.ask(&access, config).await,
         }
     }

@@ -17,6 +17,7 @@ mod replay;
 mod run;
 mod side_by_side;
 mod state;
+mod watch;
 mod why;
 mod workers;
 mod workflow;

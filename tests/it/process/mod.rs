@@ -15,6 +15,7 @@ mod large_payloads;
 mod long_executions;
 mod matrix;
 mod projections;
+mod replays;
 mod schedules;
 pub(crate) mod server;
 mod stub;

@@ -6,6 +6,8 @@ mod fork;
 mod provenance;
 mod reach;
 mod replay;
+mod watch;
+mod watched;
 
 use async_graphql::{Context, Object, Result};
 use timeloom_domain::event::Event as _;
@@ -19,6 +21,7 @@ use self::fork::{ForkExecutionInput, ForkPreview};
 pub(crate) use self::provenance::{EventReference, written_by};
 use self::replay::{ReplayCheck, StartReplayCheckInput, StartReplayCheckPayload};
 pub(crate) use self::replay::{ReplayGateInput, gate};
+use self::watch::{Watch, WatchInput};
 use super::mutation::ExecutionPayload;
 use super::reading::{Moment, state};
 use super::scalars::{AsOf, PositionScalar};
@@ -51,6 +54,13 @@ impl TimeQuery {
     #[graphql(complexity = "child_complexity + 100")]
     async fn fork_preview(&self, context: &Context<'_>, input: ForkExecutionInput) -> Result<ForkPreview> {
         fork::preview(state(context)?, input).await
+    }
+
+    /// An expression over executions of the past: where it was true, or what it gave, node run by node run. At most a hundred
+    /// executions are looked at for one page, the newest first.
+    #[graphql(complexity = "child_complexity + 500")]
+    async fn watch_executions(&self, context: &Context<'_>, input: WatchInput) -> Result<Watch> {
+        watch::watch(context, state(context)?, input).await
     }
 
     /// A replay check; null when there is none.
