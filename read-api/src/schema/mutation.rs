@@ -229,7 +229,7 @@ macro_rules! slug {
 #[derive(Debug)]
 pub struct Mutation;
 
-#[Object]
+#[Object(name = "GeneralMutation")]
 impl Mutation {
     /// Takes a workflow file in: a new workflow, or a new draft of an existing one.
     async fn import_workflow(&self, context: &Context<'_>, input: ImportWorkflowInput) -> Result<WorkflowPayload> {

@@ -63,7 +63,7 @@ pub(crate) async fn model(state: &ApiState, name: Slug, as_of: RowsAsOf) -> Resu
 #[derive(Debug)]
 pub struct Query;
 
-#[Object]
+#[Object(name = "GeneralQuery")]
 impl Query {
     /// The newest event of the log.
     async fn head(&self, context: &Context<'_>, as_of: Option<AsOf>, wait_for: Option<PositionScalar>) -> Result<Head> {

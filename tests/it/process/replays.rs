@@ -29,7 +29,7 @@ fn calling(server: &Server) -> Value {
 #[tokio::test]
 async fn a_run_is_forked_compared_and_explained_from_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &["--outbound-allow-private"]);
+    let server = Server::start(folder.path(), &["--allow-private-hosts", "*"]);
     let steps =
         [set("Step", "n", "={{ 41 + 1 }}"), calling(&server), set("Last", "m", "={{ $('Step').item.json.n * 2 }}")];
     let workflow = server.import(&chain("Fork", &steps)).await;
