@@ -4,6 +4,7 @@
 
 mod diffs;
 mod executions;
+mod laws;
 mod provenance;
 mod runs;
 mod states;

@@ -44,10 +44,9 @@ async fn a_run_is_forked_compared_and_explained_from_the_command_line() {
     assert_eq!(code, 0, "{said}");
     assert!(told.contains("is 84") && told.contains("#1 'Step' run 0, output 0, item 0/json/n"), "{told}");
 
-    let fork = |more: &[&str]| [&["execution", "fork", &id, at[0], at[1]], more].concat();
-    let (_, preview, _) = printed(&fork(&["--at", "r1", "--preview"]));
+    let (_, preview, _) = printed(&fork(&id, &server.url, &["--at", "r1", "--preview"]));
     assert!(preview.contains("Call") && preview.contains("false"), "{preview}");
-    let same = verb_json(&fork(&["--at", "r1", "--json"]));
+    let same = verb_json(&fork(&id, &server.url, &["--at", "r1", "--json"]));
     let same = same["executionId"].as_str().unwrap();
     ends(&server, same).await;
     let compare = |other: &str| {
@@ -58,11 +57,12 @@ async fn a_run_is_forked_compared_and_explained_from_the_command_line() {
 
     // Another number: the call would be another one, and is not made until it is lifted.
     let changed = ["--at", "r1", "--output", "Step={\"n\": 7}", "--json"];
-    let stopped = verb_json(&fork(&changed));
+    let stopped = verb_json(&fork(&id, &server.url, &changed));
     let stopped = stopped["executionId"].as_str().unwrap();
     ends(&server, stopped).await;
     assert_eq!(compare(stopped), (json!(false), json!("Step"), json!("FAILED")));
-    let lifted = verb_json(&fork(&[&changed[..], &["--live", "Call", "--reason", "what if"]].concat()));
+    let lifted =
+        verb_json(&fork(&id, &server.url, &[&changed[..], &["--live", "Call", "--reason", "what if"]].concat()));
     let lifted = lifted["executionId"].as_str().unwrap();
     ends(&server, lifted).await;
     let (code, told, said) = printed(&["execution", "compare", &id, lifted, at[0], at[1]]);
@@ -75,9 +75,9 @@ async fn a_run_is_forked_compared_and_explained_from_the_command_line() {
     let hits = watched["hits"].as_array().unwrap();
     assert_eq!((hits.len(), &hits[0]["executionId"], &hits[0]["node"]), (1, &json!(lifted), &json!("Last")));
     for (arguments, words) in [
-        (fork(&["--at", "r1", "--output", "Nobody=[]"]), "no node 'Nobody'"),
-        (fork(&["--at", "r99"]), "its revisions go from 1 to"),
-        (fork(&["--at", "r1", "--live", "Call", "--effects", "live"]), "cannot be used with"),
+        (fork(&id, &server.url, &["--at", "r1", "--output", "Nobody=[]"]), "no node 'Nobody'"),
+        (fork(&id, &server.url, &["--at", "r99"]), "its revisions go from 1 to"),
+        (fork(&id, &server.url, &["--at", "r1", "--live", "Call", "--effects", "live"]), "cannot be used with"),
         (vec!["state", "why", &entity, "/nothing", at[0], at[1]], "has nothing at '/nothing'"),
     ] {
         let (code, _, said) = printed(&arguments);
@@ -85,6 +85,11 @@ async fn a_run_is_forked_compared_and_explained_from_the_command_line() {
         assert!(said.contains(words), "'{words}' is not in: {said}");
     }
     server.stop();
+}
+
+/// The verb that forks an execution of a server.
+fn fork<'a>(id: &'a str, url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["execution", "fork", id, "--server", url], more].concat()
 }
 
 /// Waits until an execution has ended.
