@@ -18,11 +18,11 @@ async fn run(server: &Server, workflow: &str) -> String {
     started["executionId"].as_str().unwrap().to_owned()
 }
 
-/// A call to an address of this server, of which it takes no part: its own health.
+/// A call to an address of this server, which answers the same every time: its health.
 fn calling(server: &Server) -> Value {
     json!({
         "name": "Call", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2,
-        "parameters": { "url": format!("={{{{ '{}/health?n=' + $json.n }}}}", server.url), "options": {} }
+        "parameters": { "url": format!("={{{{ '{}/health/live?n=' + $json.n }}}}", server.url), "options": {} }
     })
 }
 
