@@ -11,6 +11,11 @@ ifneq ($(wildcard ../shared/n8n),)
 export TIMELOOM_CONFORMANCE ?= $(abspath ../shared/n8n)
 endif
 
+# The audits and clients of GraphQL, run where they lie beside this folder. They are never part of it.
+ifneq ($(wildcard ../shared/conformance/graphql),)
+export TIMELOOM_GRAPHQL_CONFORMANCE ?= $(abspath ../shared/conformance/graphql)
+endif
+
 .PHONY: help setup parts build run test bench bench-peers fuzz fmt lint clean
 
 help:

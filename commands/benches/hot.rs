@@ -40,6 +40,7 @@ fn context() -> CommandContext {
         command_id: CommandId(SystemIds.uuid()),
         causation_id: None,
         correlation_id: None,
+        expected_revision: None,
     }
 }
 

@@ -205,6 +205,10 @@ where
         _metadata: HashMap<String, String>,
     ) -> Result<Vec<EventEnvelope<Es<A>>>, AggregateError<A::Refusal>> {
         let Loaded { aggregate: Es(aggregate), mut folded } = context;
+        let actual = folded.state.revision;
+        if let Some(expected) = self.store.context.expected_revision.filter(|expected| *expected != actual) {
+            return Err(self.fail(CommandError::Unexpected { expected, actual }));
+        }
         if events.is_empty() {
             let (position, revision) = (folded.state.position, folded.state.revision);
             self.fill(|slot| slot.outcome = Some(Outcome { value: (), position, revision, repeated: true }));

@@ -16,9 +16,17 @@ pub struct CommandContext {
     pub causation_id: Option<EventId>,
     /// The event that everything of one story goes back to.
     pub correlation_id: Option<EventId>,
+    /// The revision at which the thing must be that the command is about; `None` takes it as it is.
+    pub expected_revision: Option<Revision>,
 }
 
 impl CommandContext {
+    /// The same for another command that follows from it, which expects nothing.
+    #[must_use]
+    pub fn following(&self, command_id: CommandId) -> Self {
+        Self { command_id, expected_revision: None, ..self.clone() }
+    }
+
     /// The metadata of the events that come of it.
     pub fn metadata(&self) -> Metadata {
         Metadata {

@@ -310,7 +310,7 @@ impl Commands {
     /// The context of a command that is part of another one, whose id follows from that one's.
     fn child(&self, context: &CommandContext) -> CommandContext {
         let part = uuid::Uuid::new_v5(&context.command_id.0, b"note");
-        CommandContext { command_id: timeloom_domain::ids::CommandId(part), ..context.clone() }
+        context.following(timeloom_domain::ids::CommandId(part))
     }
 }
 

@@ -10,7 +10,7 @@ use timeloom_domain::plugin::PluginRefusal;
 use timeloom_domain::recall::RecallRefusal;
 use timeloom_domain::replay::ReplayCheckRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
-use timeloom_store::{AppendError, LogError};
+use timeloom_store::{AppendError, LogError, Revision};
 
 /// The word for a workflow that is there already.
 pub(crate) const WORKFLOW_EXISTS: &str = "WORKFLOW_EXISTS";
@@ -31,6 +31,14 @@ pub enum CommandError {
     Conflict {
         /// What changed.
         message: String,
+    },
+    /// It is not at the revision that the sender expects: read it again, and decide again.
+    #[error("it is at revision {actual}, not {expected}: read it again, and decide again")]
+    Unexpected {
+        /// What the sender expects.
+        expected: Revision,
+        /// What it is at.
+        actual: Revision,
     },
     /// Too much to do: try again after a while.
     #[error("the server is busy, try again in {} ms", retry_after.as_millis())]
@@ -117,6 +125,12 @@ impl Refusal {
         let message = format!("the workflow needs {} node(s) that this build cannot run", problems.len());
         Self { code: "WORKFLOW_INCOMPLETE", message, problems }
     }
+
+    /// Nodes were named for which the table of services has no HTTP Request.
+    pub(crate) fn not_replaceable(problems: Vec<Problem>) -> Self {
+        let message = format!("{} of the named nodes cannot be replaced by an HTTP Request", problems.len());
+        Self { code: "NODE_NOT_REPLACEABLE", message, problems }
+    }
 }
 
 impl From<TriggerError> for Refusal {
@@ -139,6 +153,7 @@ impl From<WorkflowRefusal> for Refusal {
             WorkflowRefusal::Archived => "WORKFLOW_ARCHIVED",
             WorkflowRefusal::NotPublished => "WORKFLOW_NOT_PUBLISHED",
             WorkflowRefusal::UnknownVersion(_) => "WORKFLOW_VERSION_NOT_FOUND",
+            WorkflowRefusal::ChangedNode(_) => "NODE_CHANGED",
             WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",
         };
         Self::new(code, refusal.to_string())

@@ -131,7 +131,7 @@ impl Commands {
     {
         let Inner { log, states, ids, .. } = &*self.inner;
         let store = LogStore { log, states, ids, context, stream };
-        let mut attempts = 0;
+        let (mut attempts, mut is_decided_before) = (0, false);
         loop {
             let Attempted { result, from_kept } = store.execute::<A>(command.clone(), &base).await;
             let looks_done = match &result {
@@ -143,16 +143,18 @@ impl Commands {
                     base = Base::Current;
                     continue;
                 }
-                Err(CommandError::Refused(_)) => true,
-                Ok(outcome) => outcome.repeated,
+                Err(CommandError::Refused(_)) => from_kept,
+                // Its own events may be what makes the difference.
+                Err(CommandError::Unexpected { .. }) => true,
+                Ok(outcome) => outcome.repeated && from_kept,
                 Err(_) => false,
             };
-            if !(looks_done && from_kept) {
+            if !looks_done || is_decided_before {
                 return result;
             }
             // A repeated command is to be decided on what it was decided on, and a kept state has its own events in it.
             match states.before::<A>(&store.stream, context.command_id).await? {
-                Some(before) => base = Base::Known(before),
+                Some(before) => (base, is_decided_before) = (Base::Known(before), true),
                 None => return result,
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timeloom_domain::definition::{self, Settings, WorkflowDefinition};
+use timeloom_domain::definition::{self, Gap, Node, Settings, WorkflowDefinition};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::Item;
@@ -38,12 +38,42 @@ impl Commands {
         context: &CommandContext,
         import: ImportWorkflow,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        let definition = definition::parse(&import.source).map_err(Refusal::from)?;
+        let definition = self.read(&import.source)?;
+        self.take_in(context, import.workflow_id, definition).await
+    }
+
+    /// The same with HTTP Requests in place of the services' nodes that this build lacks; answers with these nodes.
+    ///
+    /// # Errors
+    /// As [`Commands::import_workflow`].
+    pub async fn import_workflow_replacing(
+        &self,
+        context: &CommandContext,
+        import: ImportWorkflow,
+    ) -> Result<(Outcome<WorkflowId>, Vec<Gap>), CommandError> {
+        let mut definition = self.read(&import.source)?;
+        let replaced = definition::replace_service_nodes(&definition, self.catalogue(), &[]).unwrap_or_default();
+        let new: Vec<Node> = replaced.iter().filter_map(|gap| Some(gap.service_replacement()?.node.clone())).collect();
+        definition.replace_nodes(&new);
+        Ok((self.take_in(context, import.workflow_id, definition).await?, replaced))
+    }
+
+    fn read(&self, source: &[u8]) -> Result<WorkflowDefinition, Refusal> {
+        let definition = definition::parse(source).map_err(Refusal::from)?;
         definition::validate(&definition, self.catalogue()).map_err(Refusal::from)?;
+        Ok(definition)
+    }
+
+    async fn take_in(
+        &self,
+        context: &CommandContext,
+        workflow_id: Option<WorkflowId>,
+        definition: WorkflowDefinition,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
         let definition = Arc::new(definition);
         let create = || WorkflowCommand::Create { definition: Arc::clone(&definition) };
         let update = || WorkflowCommand::Update { definition: Arc::clone(&definition) };
-        let Some(id) = import.workflow_id else {
+        let Some(id) = workflow_id else {
             // A repeated import must find its first answer: the id follows from the command's.
             let id = WorkflowId(context.command_id.0);
             return self.change_workflow(context, id, create(), Base::New).await;
@@ -61,6 +91,36 @@ impl Commands {
             other => return other,
         }
         self.change_workflow(context, id, update(), Base::Current).await
+    }
+
+    /// Puts HTTP Requests in place of the draft's nodes of services that this build lacks: of the named ones, or of all for
+    /// which the table of services has one. Answers with these nodes.
+    ///
+    /// # Errors
+    /// A refusal that says of each named node why there is no HTTP Request for it, or a conflict or fault.
+    pub async fn replace_service_nodes(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        names: &[String],
+    ) -> Result<(Outcome<WorkflowId>, Vec<Gap>), CommandError> {
+        let stream = self.stream::<WorkflowEvent>(context, id);
+        // A repeated command gets its first answer, whatever the draft is by now.
+        let state = match self.inner.states.before::<Workflow>(&stream, context.command_id).await? {
+            Some(before) => before,
+            None => self.current_workflow(context, id).await?,
+        };
+        let (mut replaced, mut replacements) = (Vec::new(), Vec::new());
+        if let Some(draft) = &state.aggregate.draft {
+            replaced =
+                definition::replace_service_nodes(draft, self.catalogue(), names).map_err(Refusal::not_replaceable)?;
+            replacements.extend(draft.nodes.iter().filter_map(|node| {
+                let gap = replaced.iter().find(|gap| gap.node == node.name)?;
+                Some((node.clone(), gap.service_replacement()?.node.clone()))
+            }));
+        }
+        let command = WorkflowCommand::ReplaceNodes { replacements };
+        Ok((self.change_workflow(context, id, command, Base::Current).await?, replaced))
     }
 
     /// Makes the draft a version. Of an active workflow it is the active one from then on.

@@ -13,5 +13,6 @@ pub mod model;
 pub mod plugin;
 pub mod recall;
 pub mod replay;
+pub mod service;
 mod tagged;
 pub mod workflow;

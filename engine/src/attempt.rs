@@ -13,7 +13,7 @@ use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
 use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, SharedObject, Source};
 use timeloom_expressions::evaluator::Session;
-use timeloom_expressions::port::{CodeMode, CodeOutput, Limits};
+use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated, Limits};
 use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, WorkflowInfo};
 
 use crate::lookup::RunLookup;
@@ -104,6 +104,15 @@ impl Expressions for SessionExpressions<'_> {
                 Err(error) => Err(NodeError::expression(error, first + place)),
             };
         resolved.into_iter().enumerate().map(into_json).collect()
+    }
+
+    fn evaluate(&mut self, scope: &Scope, value: &Value, item: usize) -> Result<Evaluated, NodeError> {
+        let resolved = self.session.resolve_evaluated_for_items(scope, value, item..item + 1).pop();
+        match resolved {
+            Some(Ok(resolved)) => Ok(resolved.into_evaluated()),
+            Some(Err(error)) => Err(NodeError::expression(error, item)),
+            None => Ok(Evaluated::Undefined),
+        }
     }
 
     fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use timeloom_commands::Clock;
+use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{ExecutionEvent, NodeFacts, ResumeCause};
 use timeloom_expressions::evaluator::Session;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,9 @@ const EFFECT_SECONDS_MAX: f64 = 366.0 * 86_400.0;
 const BATCH_EVENTS_MAX: usize = 200;
 /// Most items in one batch; a batch may exceed it by one node's output.
 const BATCH_ITEMS_MAX: usize = 2_000;
+/// Most bytes of text in one batch, as they are guessed; a batch may exceed it by one node's output. What is written down is
+/// let go, and the next node changes its input where it is.
+const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// Where a burst ended.
 pub(crate) enum Pause {
@@ -431,6 +435,7 @@ fn failure(result: &Result<Given, NodeError>) -> Option<Value> {
 struct Batch {
     events: Vec<ExecutionEvent>,
     items: usize,
+    bytes: usize,
 }
 
 impl Batch {
@@ -439,11 +444,12 @@ impl Batch {
         | ExecutionEvent::NodeFailed { outputs: Some(outputs), .. } = &event
         {
             self.items += outputs.iter().map(|items| items.len()).sum::<usize>();
+            self.bytes += event.text_room();
         }
         self.events.push(event);
     }
 
     fn is_full(&self) -> bool {
-        self.events.len() >= BATCH_EVENTS_MAX || self.items >= BATCH_ITEMS_MAX
+        self.events.len() >= BATCH_EVENTS_MAX || self.items >= BATCH_ITEMS_MAX || self.bytes >= BATCH_BYTES_MAX
     }
 }

@@ -46,6 +46,7 @@ impl LoggedRecall {
             command_id: CommandId(command_id),
             causation_id: None,
             correlation_id: None,
+            expected_revision: None,
         };
         let changed = self.commands.change_recall(&context, memory, command).await;
         changed.map_err(|error| RecallError(format!("what was seen before cannot be looked up: {error}")))

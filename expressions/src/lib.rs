@@ -7,7 +7,6 @@ pub mod evaluator;
 mod native;
 pub mod port;
 pub mod scope;
-pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;

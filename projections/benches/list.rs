@@ -224,7 +224,7 @@ async fn pages(models: &ReadModels, head: Position) -> Result<(), Box<dyn std::e
         ("webhook calls, as of", &called, then, None),
     ];
     for (name, filter, as_of, after) in cases {
-        let page = Page { first: 50, after };
+        let page = Page { after, ..Page::first(50) };
         let mut times = Vec::new();
         let mut rows = 0;
         for _ in 0..SAMPLES {

@@ -121,8 +121,7 @@ pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page) ->
     named.page(Rows {
         tenant,
         as_of,
-        newest: page.newest(as_of),
-        limit: page.rows() + 1,
+        page: *page,
         index: "credentials_created",
         conditions: vec![("version.deleted = ?", false.into())],
     })

@@ -4,6 +4,8 @@
 //! noted after its end. An ended status never changes, and no execution has two newest versions: lists rely on both.
 
 mod facts;
+mod fingerprint;
+mod groups;
 mod queries;
 mod table;
 
@@ -18,6 +20,8 @@ use crate::payload::shorten;
 use crate::read_model::Folded;
 use facts::{End, ExecutionFact, Fork, Start};
 
+pub use groups::{FAILURES_MAX, FailureFilter, FailureGroup};
+pub(crate) use groups::{page as failure_groups, read as read_group};
 pub(crate) use queries::{one, page};
 pub(crate) use table::read_row;
 
@@ -67,6 +71,8 @@ pub struct ExecutionRow {
     pub error: Option<String>,
     /// The node to blame, when it failed.
     pub error_node: Option<String>,
+    /// What its error has in common with others, when it failed.
+    pub error_fingerprint: Option<String>,
     /// Why it was cancelled, in the person's words.
     pub cancel_reason: Option<String>,
     /// The newest execution that tries it again.
@@ -106,7 +112,7 @@ impl ExecutionRow {
 }
 
 /// Which executions to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ExecutionFilter {
     /// Of this workflow only.
     pub workflow_id: Option<WorkflowId>,
@@ -114,6 +120,8 @@ pub struct ExecutionFilter {
     pub status: Option<ExecutionStatus>,
     /// Started by this only.
     pub trigger: Option<TriggerKind>,
+    /// Only failures whose errors have this in common.
+    pub error_fingerprint: Option<String>,
     /// Only failures of production runs that were neither retried nor dismissed.
     pub unresolved: bool,
     /// Only those about which this was saved.
@@ -123,7 +131,7 @@ pub struct ExecutionFilter {
 }
 
 /// A fact that a node saved about an execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SavedFact {
     /// Its name.
     pub name: String,
@@ -206,8 +214,9 @@ impl ExecutionRecord {
                 (ExecutionStatus::Cancelled, event.recorded_at.timestamp_millis())
             }
             End::Completed { at_ms } => (ExecutionStatus::Completed, at_ms),
-            End::Failed { node, error, at_ms } => {
+            End::Failed { node, error, fingerprint, at_ms } => {
                 row.error = Some(error);
+                row.error_fingerprint = Some(fingerprint);
                 row.error_node = node;
                 (ExecutionStatus::Failed, at_ms)
             }
@@ -277,6 +286,7 @@ fn started(
         paused: None,
         error: None,
         error_node: None,
+        error_fingerprint: None,
         cancel_reason: None,
         retried_as: None,
         dismissed: None,

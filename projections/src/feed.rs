@@ -9,7 +9,7 @@ use timeloom_domain::ids::TenantId;
 use timeloom_store::{Direction, EventLog, Filter, LogError, Position, RecordedEvent, StreamKey, TenantScope};
 
 use crate::error::ProjectionError;
-use crate::page::{AsOf, Page, PageOf};
+use crate::page::{AsOf, Cursor, Page, PageOf, Side};
 
 /// Which events to give; empty lists mean all.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,15 +44,18 @@ pub(crate) async fn page(
     let end = as_of.map_or(log.head(), |as_of| as_of.min(log.head()));
     let stream = filter.stream.map(|(category, id)| StreamKey::new(tenant, category, id));
     let filter = Filter { categories: filter.categories, event_types: filter.event_types, stream };
-    let (after, direction) = match order {
-        FeedOrder::NewestFirst => (Position(page.newest(Some(end))), Direction::Backward),
-        FeedOrder::OldestFirst => (page.after.map_or(Position::START, |cursor| cursor.0), Direction::Forward),
+    let cursor = |cursor: Option<Cursor>| cursor.map(|Cursor(position)| position);
+    // Everything in between is wanted, the cursors' own events apart.
+    let (above, below) = match order {
+        FeedOrder::NewestFirst => (cursor(page.before), cursor(page.after)),
+        FeedOrder::OldestFirst => (cursor(page.after), cursor(page.before)),
     };
-    let mut events = log.read_all(TenantScope::One(tenant), after, direction, &filter, page.rows() + 1).await?;
-    events.truncate(match order {
-        FeedOrder::NewestFirst => events.len(),
-        FeedOrder::OldestFirst => events.partition_point(|event| event.position <= end),
-    });
+    let newest = below.map_or(end, |below| Position(below.0.saturating_sub(1)).min(end));
+    let above = above.unwrap_or(Position::START);
+    let is_forward = (order == FeedOrder::OldestFirst) == (page.side == Side::First);
+    let (from, direction) = if is_forward { (above, Direction::Forward) } else { (newest, Direction::Backward) };
+    let mut events = log.read_all(TenantScope::One(tenant), from, direction, &filter, page.limit()).await?;
+    events.retain(|event| event.position > above && event.position <= newest);
     Ok(PageOf::cut(events, page, |event| event.position))
 }
 

@@ -29,18 +29,21 @@ mod rebuild;
 mod runner;
 mod standby;
 mod store;
+mod together;
 mod workflows;
 mod writer;
 
 pub use credentials::CredentialRow;
 pub use database::StorageError;
 pub use error::{Behind, FoldError, ProjectionError};
-pub use executions::{ExecutionFilter, ExecutionRow, SAVED_FACTS_MAX, SavedFact};
+pub use executions::{
+    ExecutionFilter, ExecutionRow, FAILURES_MAX, FailureFilter, FailureGroup, SAVED_FACTS_MAX, SavedFact,
+};
 pub use feed::{FeedFilter, FeedOrder};
 pub use models::ModelRow;
-pub use node_runs::{NODE_RUNS_MAX, NodeRunRow};
-pub use page::{AsOf, Cursor, InvalidCursor, PAGE_ROWS_MAX, Page, PageOf};
-pub use parked::{PARKED_EVENTS_MAX, ParkedEvent};
+pub use node_runs::{NODE_RUNS_MAX, NodeRunRange, NodeRunRow};
+pub use page::{AsOf, Cursor, InvalidCursor, PAGE_ROWS_MAX, Page, PageOf, Side};
+pub use parked::{PARKED_EVENTS_MAX, ParkedEvent, ParkedRange};
 pub use plugins::{PluginRow, PluginVersion};
 pub use progress::{LastError, ProjectionStatus, RATE_TIME, Role, Stopped};
 pub use provenance::Provenance;

@@ -12,7 +12,7 @@ use timeloom_store::{Position, RecordedEvent, Revision};
 
 use crate::database::{Cells, Named, Query, StorageError, Table, Value, blob, bound, integer, text};
 use crate::error::FoldError;
-use crate::page::AsOf;
+use crate::page::{AsOf, Side};
 use crate::payload::{Count, check_type, error_message, read_payload, stream_uuid};
 use crate::read_model::{Folded, ReadModel};
 
@@ -291,22 +291,41 @@ impl ReadModel for NodeRuns {
     }
 }
 
-/// Node runs of one execution as they were at `as_of`, in the order of execution, from `first_index` on; at most `limit`.
+/// Which node runs of an execution: from one place in the order of execution to before another, at most so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NodeRunRange {
+    /// The first place.
+    pub from: u64,
+    /// The place before which it ends.
+    pub to: u64,
+    /// At most so many.
+    pub limit: usize,
+    /// From which end.
+    pub side: Side,
+}
+
+/// Node runs of one execution as they were at `as_of`, in the order of execution; those from the end in the other order.
 pub(crate) fn of_execution(
     named: &Named,
     tenant: TenantId,
     id: ExecutionId,
     as_of: AsOf,
-    (first_index, limit): (u64, usize),
+    range: NodeRunRange,
 ) -> Query {
+    let order = match range.side {
+        Side::First => "ASC",
+        Side::Last => "DESC",
+    };
     let sql = format!(
         "SELECT {} FROM {} AS version WHERE tenant = ?1 AND execution_id = ?2 AND execution_index >= ?3 \
-         AND from_position <= ?4 AND (to_position IS NULL OR to_position > ?4) ORDER BY execution_index LIMIT ?5",
+         AND execution_index < ?6 AND from_position <= ?4 AND (to_position IS NULL OR to_position > ?4) \
+         ORDER BY execution_index {order} LIMIT ?5",
         named.selected(),
         named.build(),
     );
-    let limit = limit.min(NODE_RUNS_MAX) as u64;
-    let values = vec![tenant.into(), id.0.into(), first_index.into(), bound(as_of).into(), limit.into()];
+    let limit = range.limit.min(NODE_RUNS_MAX) as u64;
+    let to = range.to.min(i64::MAX.unsigned_abs());
+    let values = vec![tenant.into(), id.0.into(), range.from.into(), bound(as_of).into(), limit.into(), to.into()];
     Query::new(named.dialect, sql, values)
 }
 

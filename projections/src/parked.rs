@@ -13,6 +13,7 @@ use timeloom_domain::ids::TenantId;
 use timeloom_store::{Position, RecordedEvent, Revision, StreamKey, TenantScope};
 
 use crate::database::{Cells, Change, Column, Database, Dialect, Query, StorageError, damaged, integer, text};
+use crate::page::Side;
 use crate::payload::shorten;
 
 /// Most events that one projection sets aside. One more stops it before that event: then it is not the events that are
@@ -199,26 +200,52 @@ pub(crate) fn add_row<'a>(change: &mut Change<'a>, projection: &'static str, gen
     ]);
 }
 
-/// A page of what a build of a projection has set aside, in the order of the log.
+/// Which events set aside: those between two positions, at most so many, from one end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParkedRange {
+    /// Only events after this position.
+    pub after: Position,
+    /// Only events before this position.
+    pub before: Position,
+    /// At most so many.
+    pub limit: usize,
+    /// From which end.
+    pub side: Side,
+}
+
+impl ParkedRange {
+    /// The first events after a position.
+    pub fn after(after: Position, limit: usize) -> Self {
+        Self { after, before: Position(i64::MAX.unsigned_abs()), limit, side: Side::First }
+    }
+}
+
+/// A page of what a build of a projection has set aside, in the order of the log; from the end in the other order.
 pub(crate) fn select(
     dialect: Dialect,
     projection: &str,
     generation: u32,
     scope: TenantScope,
-    after: Position,
-    limit: usize,
+    range: ParkedRange,
 ) -> Query {
-    let mut values = vec![projection.to_owned().into(), generation.into(), after.into(), (limit as u64).into()];
+    let limit = (range.limit as u64).into();
+    let mut values =
+        vec![projection.to_owned().into(), generation.into(), range.after.into(), limit, range.before.into()];
     let of_tenant = match scope {
         TenantScope::One(tenant) => {
             values.push(tenant.into());
-            " AND tenant = ?5"
+            " AND tenant = ?6"
         }
         TenantScope::All => "",
     };
+    let order = match range.side {
+        Side::First => "ASC",
+        Side::Last => "DESC",
+    };
     let sql = format!(
         "SELECT position, tenant, category, stream_id, revision, event_type, recorded_at, error FROM parked_events \
-         WHERE projection = ?1 AND generation = ?2 AND position > ?3{of_tenant} ORDER BY position LIMIT ?4"
+         WHERE projection = ?1 AND generation = ?2 AND position > ?3 AND position < ?5{of_tenant} \
+         ORDER BY position {order} LIMIT ?4"
     );
     Query::new(dialect, sql, values)
 }
@@ -270,7 +297,8 @@ pub(crate) fn load(
 ) -> Result<ParkedStreams, StorageError> {
     let mut parked = ParkedStreams::default();
     let scope = TenantScope::All;
-    let query = select(database.dialect(), projection, generation, scope, Position::START, PARKED_EVENTS_MAX);
+    let all = ParkedRange::after(Position::START, PARKED_EVENTS_MAX);
+    let query = select(database.dialect(), projection, generation, scope, all);
     database.query(&query, &mut |cells| {
         parked.add(&read(cells)?);
         Ok(())

@@ -144,14 +144,7 @@ pub(crate) fn one(named: &Named, tenant: TenantId, name: &Slug, as_of: AsOf) -> 
 
 /// Plugins as they were at `as_of`, newest first.
 pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page) -> Query {
-    named.page(Rows {
-        tenant,
-        as_of,
-        newest: page.newest(as_of),
-        limit: page.rows() + 1,
-        index: "plugins_created",
-        conditions: Vec::new(),
-    })
+    named.page(Rows { tenant, as_of, page: *page, index: "plugins_created", conditions: Vec::new() })
 }
 
 /// A row from its cells.

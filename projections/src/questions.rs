@@ -8,11 +8,11 @@ use timeloom_store::{Position, RecordedEvent};
 use crate::credentials::{self, CredentialRow, Credentials};
 use crate::database::Named;
 use crate::error::ProjectionError;
-use crate::executions::{self, ExecutionFilter, ExecutionRow, Executions};
+use crate::executions::{self, ExecutionFilter, ExecutionRow, Executions, FailureFilter, FailureGroup};
 use crate::feed::{self, FeedFilter, FeedOrder};
 use crate::models::{self, ModelRow, Models};
-use crate::node_runs::{self, NODE_RUNS_MAX, NodeRunRow, NodeRuns};
-use crate::page::{AsOf, Page, PageOf};
+use crate::node_runs::{self, NODE_RUNS_MAX, NodeRunRange, NodeRunRow, NodeRuns};
+use crate::page::{AsOf, Page, PageOf, Side};
 use crate::plugins::{self, PluginRow, Plugins};
 use crate::read_models::ReadModels;
 use crate::workflows::{self, WorkflowFilter, WorkflowRow, Workflows};
@@ -160,6 +160,23 @@ impl ReadModels {
         Ok(PageOf::cut(found, page, |row| row.created_position))
     }
 
+    /// Failed executions by what their errors have in common, those with the newest failure first. A cursor is the position
+    /// of the first event of a group's newest execution.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn failure_groups(
+        &self,
+        tenant: TenantId,
+        as_of: AsOf,
+        page: &Page,
+        filter: FailureFilter,
+    ) -> Result<PageOf<FailureGroup>, ProjectionError> {
+        let question = |named: &Named| executions::failure_groups(named, tenant, as_of, page, filter);
+        let found = self.ask(&Executions, as_of, question, executions::read_group).await?;
+        Ok(PageOf::cut(found, page, |group| group.newest_position))
+    }
+
     /// Node runs of one execution in the order of execution: the first [`NODE_RUNS_MAX`].
     ///
     /// # Errors
@@ -170,22 +187,21 @@ impl ReadModels {
         execution_id: ExecutionId,
         as_of: AsOf,
     ) -> Result<Vec<NodeRunRow>, ProjectionError> {
-        self.node_runs_from(tenant, execution_id, as_of, 0, NODE_RUNS_MAX).await
+        let all = NodeRunRange { from: 0, to: u64::MAX, limit: NODE_RUNS_MAX, side: Side::First };
+        self.node_runs_in(tenant, execution_id, as_of, all).await
     }
 
-    /// At most `limit` node runs of one execution, from `execution_index` on.
+    /// Node runs of one execution in a range, those from the end in the other order.
     ///
     /// # Errors
     /// [`ProjectionError`], like every question.
-    pub async fn node_runs_from(
+    pub async fn node_runs_in(
         &self,
         tenant: TenantId,
         execution_id: ExecutionId,
         as_of: AsOf,
-        execution_index: u64,
-        limit: usize,
+        range: NodeRunRange,
     ) -> Result<Vec<NodeRunRow>, ProjectionError> {
-        let range = (execution_index, limit);
         let question = |named: &Named| node_runs::of_execution(named, tenant, execution_id, as_of, range);
         self.ask(&NodeRuns, as_of, question, node_runs::read_row).await
     }

@@ -4,6 +4,7 @@
 //! [`AS_OF_WAIT`], then refused: an answer as of a position never changes.
 
 use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,10 +14,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::database::{Cells, Dialect, Named, Query, Readers, StorageError};
+use crate::database::{Cells, Dialect, Named, Query, Read, Readers};
 use crate::error::{Behind, ProjectionError};
 use crate::page::AsOf;
-use crate::parked::{self, ParkedEvent};
+use crate::parked::{self, ParkedEvent, ParkedRange};
 use crate::progress::{Progress, ProjectionStatus, Role};
 use crate::read_model::Projection;
 use crate::rebuild::{RebuildReport, blocking, known_names};
@@ -31,6 +32,8 @@ pub const AS_OF_WAIT: Duration = Duration::from_secs(1);
 const NOT_MADE_PAUSE: Duration = Duration::from_millis(20);
 /// How often a question is asked, when the rows that it is asked of are replaced meanwhile.
 const ASK_TRIES_MAX: u32 = 3;
+/// Most questions that one statement asks.
+const QUESTIONS_TOGETHER_MAX: usize = 100;
 /// Most parked events that are told at once.
 pub const PARKED_PAGE_MAX: usize = 1_000;
 
@@ -57,6 +60,7 @@ pub struct ReadModels {
     pub(crate) log: Arc<dyn EventLog>,
     readers: Arc<Readers>,
     progress: Arc<Progress>,
+    statements: AtomicU64,
     life: Mutex<Life>,
 }
 
@@ -100,7 +104,7 @@ impl ReadModels {
             ReadModelStore::Postgres(place) => (None, Readers::of_postgres(place)?),
         };
         let (readers, progress, life) = (Arc::new(readers), Arc::new(progress), Mutex::new(Life::Idle(writer)));
-        Ok(Arc::new(Self { store, log, readers, progress, life }))
+        Ok(Arc::new(Self { store, log, readers, progress, statements: AtomicU64::new(0), life }))
     }
 
     /// Begins to follow the log; does nothing when it already does. To be called within a tokio runtime with time.
@@ -257,8 +261,8 @@ impl ReadModels {
         self.progress.fault()
     }
 
-    /// What a projection has parked of somebody's events, in the order of the log: at most `limit` events after a position,
-    /// itself at most [`PARKED_PAGE_MAX`].
+    /// What a projection has parked of somebody's events, in the order of the log, from the end in the other order: at most
+    /// [`PARKED_PAGE_MAX`] at once.
     ///
     /// # Errors
     /// [`ProjectionError`], like every question.
@@ -266,14 +270,13 @@ impl ReadModels {
         &self,
         name: &str,
         scope: TenantScope,
-        after: Position,
-        limit: usize,
+        range: ParkedRange,
     ) -> Result<Vec<ParkedEvent>, ProjectionError> {
         let known = known_names(&[name])?;
         let projection = PROJECTIONS.into_iter().find(|projection| known.contains(&projection.name()));
         let Some(projection) = projection else { return Ok(Vec::new()) };
-        let limit = limit.min(PARKED_PAGE_MAX);
-        let question = |named: &Named| parked::select(named.dialect, name, named.generation, scope, after, limit);
+        let range = ParkedRange { limit: range.limit.min(PARKED_PAGE_MAX), ..range };
+        let question = |named: &Named| parked::select(named.dialect, name, named.generation, scope, range);
         self.ask(projection, None, question, parked::read).await
     }
 
@@ -283,7 +286,7 @@ impl ReadModels {
         projection: &'static dyn Projection,
         as_of: AsOf,
         question: impl Fn(&Named) -> Query + Send,
-        read: fn(&mut Cells<'_>) -> Result<R, StorageError>,
+        read: impl Read<R>,
     ) -> Result<Vec<R>, ProjectionError> {
         if let Some(position) = as_of {
             self.wait_for(position, AS_OF_WAIT).await?;
@@ -295,6 +298,7 @@ impl ReadModels {
         };
         let mut tries = 1;
         loop {
+            self.statements.fetch_add(1, Ordering::Relaxed);
             let answer = self.readers.ask(question(&Named { dialect, table, generation }), read).await;
             let Err(error) = answer else { return answer };
             // Other rows may have taken the place of those that were asked, which are dropped then.
@@ -304,6 +308,38 @@ impl ReadModels {
             }
             (generation, tries) = (newest, tries + 1);
         }
+    }
+
+    /// Asks many questions of a projection's rows, a bounded number of them in one statement. Answers in their order.
+    pub(crate) async fn ask_all<Q: Sync, R: Send + 'static>(
+        &self,
+        projection: &'static dyn Projection,
+        as_of: AsOf,
+        questions: &[Q],
+        question: impl Fn(&Named, &Q) -> Query + Send + Sync,
+        read: impl Read<R>,
+    ) -> Result<Vec<Vec<R>>, ProjectionError> {
+        let mut answers = Vec::with_capacity(questions.len());
+        for some in questions.chunks(QUESTIONS_TOGETHER_MAX) {
+            let together =
+                |named: &Named| Query::together(named.dialect, some.iter().map(|asked| question(named, asked)));
+            let placed = move |cells: &mut Cells<'_>| Ok((cells.take::<u64>()?, read(cells)?));
+            let found = self.ask(projection, as_of, together, placed).await?;
+            let begin = answers.len();
+            answers.extend(some.iter().map(|_| Vec::new()));
+            for (place, row) in found {
+                let place = usize::try_from(place).unwrap_or(usize::MAX).saturating_add(begin);
+                if let Some(answer) = answers.get_mut(place) {
+                    answer.push(row);
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// How many statements the rows were asked by since this was opened.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// The build that answers for a projection, waiting a moment for the writer of a new database to make it.

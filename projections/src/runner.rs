@@ -26,6 +26,8 @@ use crate::writer::{BATCH_EVENTS_MAX, Builds, Writer};
 
 /// Events that wait in the subscription: two batches, so that one fills while one is written.
 const SUBSCRIPTION_EVENTS: usize = 2 * BATCH_EVENTS_MAX;
+/// Bytes of payload after which a batch is full; one event may have more.
+const BATCH_BYTES_MAX: usize = 8 << 20;
 /// Pause after a failure of the database or the log.
 const RETRY: Duration = Duration::from_millis(500);
 /// How often a process that stands by looks how far the writer is.
@@ -183,7 +185,7 @@ impl Runner {
             };
             if let Some(up_to) = batch.up_to.take() {
                 writer.apply(Builds::Live, &batch.events, up_to)?;
-                batch.events.clear();
+                batch.clear();
                 self.progress.publish_writer(writer);
             }
             self.go_on_building(writer)?;
@@ -352,14 +354,25 @@ impl Command {
 #[derive(Default)]
 struct Batch {
     events: Vec<Arc<RecordedEvent>>,
+    /// Bytes of their payloads.
+    bytes: usize,
     up_to: Option<Position>,
 }
 
 impl Batch {
+    fn is_full(&self) -> bool {
+        self.events.len() >= BATCH_EVENTS_MAX || self.bytes >= BATCH_BYTES_MAX
+    }
+
+    fn clear(&mut self) {
+        self.events.clear();
+        self.bytes = 0;
+    }
+
     /// Takes a message and what waits behind it, up to a batch; `Some` when the subscription ends with it.
     fn fill(&mut self, message: SubscriptionMessage, subscription: &mut Subscription) -> Option<Again> {
         let mut ended = self.take(message);
-        while ended.is_none() && self.events.len() < BATCH_EVENTS_MAX {
+        while ended.is_none() && !self.is_full() {
             let Some(message) = subscription.try_next() else { break };
             ended = self.take(message);
         }
@@ -370,6 +383,7 @@ impl Batch {
         match message {
             SubscriptionMessage::Event(event) => {
                 self.up_to = Some(event.position);
+                self.bytes += event.payload.get().len();
                 self.events.push(event);
             }
             SubscriptionMessage::Checkpoint(position) | SubscriptionMessage::CaughtUp(position) => {

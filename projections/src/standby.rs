@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use timeloom_store::TenantScope;
+use timeloom_store::{Position, TenantScope};
 
 use crate::checkpoints::{self, Checkpoint, Stage};
 use crate::database::Readers;
 use crate::error::ProjectionError;
-use crate::parked;
+use crate::parked::{self, ParkedRange};
 use crate::progress::{Progress, Stopped, View};
 use crate::writer::PROJECTIONS;
 
@@ -37,10 +37,9 @@ pub(crate) async fn look(readers: &Arc<Readers>, progress: &Progress) -> Result<
             view.first_parked = match progress.view(view.name).filter(|before| before.parked == view.parked) {
                 Some(before) => before.first_parked,
                 None => {
-                    let start = timeloom_store::Position::START;
-                    let first =
-                        parked::select(readers.dialect(), view.name, view.generation, TenantScope::All, start, 1);
-                    readers.ask(first, parked::read).await?.pop()
+                    let (scope, first) = (TenantScope::All, ParkedRange::after(Position::START, 1));
+                    let question = parked::select(readers.dialect(), view.name, view.generation, scope, first);
+                    readers.ask(question, parked::read).await?.pop()
                 }
             };
         }

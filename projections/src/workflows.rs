@@ -222,8 +222,7 @@ pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, fi
     named.page(Rows {
         tenant,
         as_of,
-        newest: page.newest(as_of),
-        limit: page.rows() + 1,
+        page: *page,
         index: "workflows_created",
         conditions: archived.into_iter().collect(),
     })

@@ -7,10 +7,13 @@
 mod bind;
 mod documents;
 mod http;
+mod options;
 mod schema;
 mod state;
 
 pub use bind::{BindError, check_bind};
+pub use documents::{TrustedDocuments, TrustedDocumentsError};
 pub use http::{Api, Served, ServerOptions, WebhookOptions, configure, configure_health, server};
+pub use options::{GraphqlOptions, PartialSuccess, RequestLimits};
 pub use schema::{ApiSchema, schema, sdl_text};
 pub use state::{ApiState, StoredLog, Wiring};

@@ -2,21 +2,24 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use serde_json::json;
 use timeloom_commands::{CommandContext, Commands, Credentials};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_expressions::evaluator::Evaluator;
+use timeloom_monitor::Metrics;
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
-use timeloom_store::{BlobStore, EventLog, LogTransfer};
+use timeloom_store::{BlobStore, EventLog, LogTransfer, Revision};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::http::WebhookOptions;
+use crate::options::GraphqlOptions;
 
 /// States that are folded at the same time: each may take some hundred megabytes before it is known how much of it is shown.
 const FOLDS_MAX: usize = 2;
@@ -57,13 +60,28 @@ pub struct Wiring {
     pub actor: Actor,
     /// How webhooks are served.
     pub webhooks: WebhookOptions,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+    /// How GraphQL is served.
+    pub graphql: GraphqlOptions,
 }
 
 /// The state of the API.
 #[derive(Clone)]
 pub struct ApiState {
     inner: Arc<Inner>,
+    /// The request for which this is, where that makes a difference.
+    request: Option<Arc<KeyedRequest>>,
 }
+
+/// A request whose commands have ids that follow from its key.
+struct KeyedRequest {
+    key: String,
+    commands: AtomicU32,
+}
+
+/// The space of the ids that follow from keys.
+const KEYED_COMMANDS: Uuid = Uuid::from_u128(0x7c1f_5d0a_2b4e_4f6c_9a83_e0d7_51b2_c649);
 
 struct Inner {
     wiring: Wiring,
@@ -90,7 +108,13 @@ impl ApiState {
                 closing: CancellationToken::new(),
                 connections: TaskTracker::new(),
             }),
+            request: None,
         }
+    }
+
+    /// The same for one request: the ids of its commands follow from `key`, in their order.
+    pub(crate) fn of_request(&self, key: String) -> Self {
+        Self { request: Some(Arc::new(KeyedRequest { key, commands: AtomicU32::new(0) })), ..self.clone() }
     }
 
     /// Ends every subscription, so that open connections do not hold up a stop, and waits for them.
@@ -126,6 +150,10 @@ impl ApiState {
         self.inner.folds.acquire().await.ok()
     }
 
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.wiring.metrics
+    }
+
     pub(crate) fn log(&self) -> &dyn EventLog {
         &*self.inner.wiring.log
     }
@@ -150,6 +178,10 @@ impl ApiState {
         &self.inner.wiring.webhooks
     }
 
+    pub(crate) fn graphql(&self) -> &GraphqlOptions {
+        &self.inner.wiring.graphql
+    }
+
     pub(crate) fn tenant(&self) -> TenantId {
         self.inner.wiring.tenant
     }
@@ -159,10 +191,26 @@ impl ApiState {
         CommandContext {
             tenant: self.tenant(),
             actor: self.inner.wiring.actor.clone(),
-            command_id: CommandId(command_id.unwrap_or_else(|| self.commands().ids().uuid())),
+            command_id: CommandId(command_id.unwrap_or_else(|| self.command_id())),
             causation_id: None,
             correlation_id: None,
+            expected_revision: None,
         }
+    }
+
+    /// The same for a command that is carried out only while what it is about is at this revision.
+    pub(crate) fn context_at(&self, command_id: Option<Uuid>, expected_revision: Option<u64>) -> CommandContext {
+        let expected_revision = expected_revision.map(Revision);
+        CommandContext { expected_revision, ..self.context(command_id) }
+    }
+
+    /// The id of the next command that has none.
+    fn command_id(&self) -> Uuid {
+        let Some(request) = &self.request else { return self.commands().ids().uuid() };
+        let number = request.commands.fetch_add(1, Ordering::Relaxed);
+        // As it is stored, so that it stays the same.
+        let name = json!([self.tenant(), self.inner.wiring.actor, request.key, number]);
+        Uuid::new_v5(&KEYED_COMMANDS, name.to_string().as_bytes())
     }
 
     /// Whether reads show what is in the log: the read models caught up once, and nothing is shutting down.

@@ -17,6 +17,7 @@ use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
+use timeloom_monitor::{MeasuredLog, Metrics};
 use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, Wiring};
 use timeloom_sandbox::SandboxEngine;
@@ -109,7 +110,8 @@ impl App {
         registry: NodeRegistry,
         fixed: Option<Arc<dyn CredentialPort>>,
     ) -> anyhow::Result<Self> {
-        let log = Arc::clone(&store.log);
+        let metrics: Arc<Metrics> = Arc::default();
+        let log: Arc<dyn EventLog> = Arc::new(MeasuredLog::new(Arc::clone(&store.log), Arc::clone(&metrics)));
         let read_models = ReadModels::open(store.read_models.clone(), Arc::clone(&log));
         let read_models = read_models.context("the read models cannot be opened")?;
         let catalogue: Arc<NodeCatalogue> = Arc::new(registry.catalogue());
@@ -161,6 +163,8 @@ impl App {
             tenant: TENANT,
             actor: actor(),
             webhooks: config.webhooks(),
+            metrics,
+            graphql: config.graphql.options()?,
         });
         let engine = Engine::new(parts, options);
         let replays = ReplayChecks::new(engine.clone(), commands.clone());

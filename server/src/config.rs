@@ -16,6 +16,8 @@ use timeloom_store::leases::{Role, Roles};
 use timeloom_store::{BLOB_BYTES_MAX, DurabilityChoice};
 use zeroize::Zeroizing;
 
+use crate::graphql_config::GraphqlConfig;
+
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -140,6 +142,9 @@ pub struct Config {
     /// How to log.
     #[arg(long, global = true, env = "TIMELOOM_LOG_FORMAT", default_value = "text", help_heading = "Settings")]
     pub log_format: LogFormat,
+    /// How GraphQL is served.
+    #[command(flatten)]
+    pub graphql: GraphqlConfig,
 }
 
 /// What an acknowledged event survives.

@@ -1,10 +1,12 @@
 //! The `timeloom` program: the server, and the verbs that work on a data folder or a running server.
 
+mod allocator;
 mod app;
 mod cli;
 mod clock;
 mod config;
 mod fixture;
+mod graphql_config;
 mod keys;
 mod marks;
 mod run_data;
@@ -15,18 +17,14 @@ mod transfer;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 
 use crate::cli::Cli;
-
-/// Items are made on one thread and let go on another: with this allocator their room is used again, wherever it was taken.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Stack of worker threads, in bytes: deep JSON and deep expressions are bounded, and these bounds need room.
 const STACK_BYTES: usize = 8 << 20;
 
 fn main() -> ExitCode {
+    allocator::give_back_soon();
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cli.config.worker_threads())

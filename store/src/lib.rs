@@ -37,7 +37,7 @@ pub use leases::Leases;
 pub use log::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, AskedDurability,
     Direction, Durability, DurabilityChoice, EventLog, Expected, Filter, LogError, READ_EVENTS_MAX, Subscription,
-    SubscriptionMessage, TenantScope,
+    SubscriptionMessage, TenantScope, Wanted,
 };
 pub use memory::{MemoryBlobs, MemoryLog};
 pub use snapshots::{FoldHash, MemorySnapshots, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use timeloom_domain::ids::{CommandId, TenantId};
+use timeloom_domain::ids::{CommandId, EventId, TenantId};
 
 use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
 pub use crate::subscription::{Subscription, SubscriptionMessage};
@@ -265,6 +265,31 @@ impl Filter {
     }
 }
 
+/// Events that are named one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// By their places.
+    Positions(Vec<Position>),
+    /// By their ids.
+    Ids(Vec<EventId>),
+}
+
+impl Wanted {
+    fn names(&self, event: &RecordedEvent) -> bool {
+        match self {
+            Self::Positions(positions) => positions.contains(&event.position),
+            Self::Ids(ids) => ids.contains(&event.id),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Positions(positions) => positions.len(),
+            Self::Ids(ids) => ids.len(),
+        }
+    }
+}
+
 /// One ordered log of events.
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
@@ -299,6 +324,24 @@ pub trait EventLog: Send + Sync + 'static {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError>;
+
+    /// The events that are `wanted`, in the order of the log, in one read however many they are; what is not there, or is
+    /// another's, is left out. At most [`READ_EVENTS_MAX`] may be named, more are left out.
+    ///
+    /// What is given here walks the log: a backend looks into its indexes.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn look_up(&self, scope: TenantScope, wanted: &Wanted) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        let (mut found, mut after) = (Vec::new(), Position::START);
+        while found.len() < wanted.len().min(READ_EVENTS_MAX) {
+            let read = self.read_all(scope, after, Direction::Forward, &Filter::default(), READ_EVENTS_MAX).await?;
+            let Some(last) = read.last() else { break };
+            after = last.position;
+            found.extend(read.into_iter().filter(|event| wanted.names(event)));
+        }
+        Ok(found)
+    }
 
     /// Events after `after` and then live ones. `capacity` bounds the queue of the subscriber.
     fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription;

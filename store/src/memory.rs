@@ -15,7 +15,7 @@ use crate::clock::{Clock, RecordingTime};
 use crate::envelope::{Position, RecordedEvent, Revision, StreamKey};
 use crate::log::{
     Append, AppendError, Appended, Direction, Durability, EventLog, Filter, LogError, READ_EVENTS_MAX, Subscription,
-    TenantScope,
+    TenantScope, Wanted,
 };
 use crate::tail::{History, HistoryPage, Tail};
 
@@ -43,7 +43,7 @@ impl MemoryLog {
             all: Vec::new(),
             streams: HashMap::new(),
             commands: HashMap::new(),
-            ids: HashSet::new(),
+            ids: HashMap::new(),
             time: RecordingTime::after(i64::MIN),
         }));
         let history = Arc::new(MemoryHistory(Arc::clone(&events)));
@@ -79,7 +79,8 @@ struct Events {
     streams: HashMap<StreamKey, Vec<usize>>,
     /// Indexes into `all` of what a command appended to a stream.
     commands: HashMap<(StreamKey, CommandId), Range<usize>>,
-    ids: HashSet<EventId>,
+    /// Indexes into `all`.
+    ids: HashMap<EventId, usize>,
     time: RecordingTime,
 }
 
@@ -103,11 +104,11 @@ impl Events {
             });
         }
         let mut own_ids = HashSet::with_capacity(append.events.len());
-        if append.events.iter().any(|event| self.ids.contains(&event.id) || !own_ids.insert(event.id)) {
+        if append.events.iter().any(|event| self.ids.contains_key(&event.id) || !own_ids.insert(event.id)) {
             return Err(AppendError::DuplicateId);
         }
-        self.ids.extend(own_ids);
         let first = self.all.len();
+        self.ids.extend(append.events.iter().enumerate().map(|(offset, event)| (event.id, first + offset)));
         for (offset, event) in (1u64..).zip(append.events) {
             self.all.push(Arc::new(record(
                 event,
@@ -145,6 +146,18 @@ impl Events {
             Direction::Forward => indexes.iter().skip(middle).take(limit).filter_map(event).collect(),
             Direction::Backward => indexes.iter().take(middle).rev().take(limit).filter_map(event).collect(),
         }
+    }
+
+    fn look_up(&self, scope: TenantScope, wanted: &Wanted) -> Vec<Arc<RecordedEvent>> {
+        let index = |position: &Position| usize::try_from(position.0).unwrap_or(usize::MAX).checked_sub(1);
+        let mut indexes: Vec<usize> = match wanted {
+            Wanted::Positions(positions) => positions.iter().take(READ_EVENTS_MAX).filter_map(index).collect(),
+            Wanted::Ids(ids) => ids.iter().take(READ_EVENTS_MAX).filter_map(|id| self.ids.get(id).copied()).collect(),
+        };
+        indexes.sort_unstable();
+        indexes.dedup();
+        let found = indexes.into_iter().filter_map(|index| self.all.get(index).cloned());
+        found.filter(|event| Filter::default().matches(scope, event)).collect()
     }
 
     fn all(
@@ -203,6 +216,10 @@ impl EventLog for MemoryLog {
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
         Ok(lock(&self.events).all(scope, after, direction, filter, limit.min(READ_EVENTS_MAX)))
+    }
+
+    async fn look_up(&self, scope: TenantScope, wanted: &Wanted) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        Ok(lock(&self.events).look_up(scope, wanted))
     }
 
     fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription {

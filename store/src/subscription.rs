@@ -1,4 +1,5 @@
-//! What a subscriber holds. Never longer than its queue, which is bounded by messages and by bytes.
+//! What a subscriber holds. Never longer than its queue, which is bounded by messages and by bytes; a large event counts
+//! until the reader asks for what follows it.
 
 use std::sync::Arc;
 
@@ -61,6 +62,7 @@ impl Subscription {
         if let Some(ending) = self.cut_off() {
             return ending;
         }
+        self.done();
         let message = self.receiver.recv().await;
         self.taken(message.as_ref());
         #[cfg(feature = "conformance")]
@@ -74,6 +76,7 @@ impl Subscription {
         if let Some(ending) = self.cut_off() {
             return ending;
         }
+        self.done();
         let message = self.receiver.try_recv().ok();
         self.taken(message.as_ref());
         #[cfg(feature = "conformance")]
@@ -81,9 +84,15 @@ impl Subscription {
         message
     }
 
-    fn taken(&self, message: Option<&SubscriptionMessage>) {
-        if let (Some(spent), Some(message)) = (&self.spent, message) {
-            spent.give_back(message);
+    fn done(&mut self) {
+        if let Some(spent) = &mut self.spent {
+            spent.done();
+        }
+    }
+
+    fn taken(&mut self, message: Option<&SubscriptionMessage>) {
+        if let (Some(spent), Some(message)) = (&mut self.spent, message) {
+            spent.taken(message);
         }
     }
 }

@@ -46,6 +46,7 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "docs/nodes.md",
         "docs/performance.md",
         "docs/running.md",
+        "docs/service-nodes.md",
         "docs/time-travel.md",
     ] {
         assert!(read(name).len() > 400, "{name} says too little");

@@ -24,7 +24,7 @@ struct Room {
 const BACKENDS: [&str; 2] = ["timeloom-store-postgres", "timeloom-store-sqlite"];
 const STORES: [&str; 3] = ["timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"];
 
-static ROOMS: [Room; 15] = [
+static ROOMS: [Room; 16] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),
@@ -39,6 +39,7 @@ static ROOMS: [Room; 15] = [
         never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-engine", "engine", 3)
     },
+    Room { never: &["timeloom-engine"], ..room("timeloom-monitor", "monitor", 3) },
     Room {
         never: &[
             "timeloom-store",
@@ -58,7 +59,7 @@ static ROOMS: [Room; 15] = [
 ];
 
 /// Crates that build and test in seconds: none of [`HEAVY`] may come with them.
-const LIGHT: [&str; 9] = [
+const LIGHT: [&str; 10] = [
     "timeloom-domain",
     "timeloom-store",
     "timeloom-store-postgres",
@@ -68,6 +69,7 @@ const LIGHT: [&str; 9] = [
     "timeloom-history",
     "timeloom-expressions",
     "timeloom-engine",
+    "timeloom-monitor",
 ];
 
 const HEAVY: [&str; 5] = ["actix-web", "async-graphql", "ort", "reqwest", "wasmtime"];

@@ -150,6 +150,7 @@ impl Product {
             command_id: CommandId(self.commands.ids().uuid()),
             causation_id: None,
             correlation_id: None,
+            expected_revision: None,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A command sent again gets its first answer, whatever happened since.
 
-use timeloom_commands::{CancelExecution, CommandError, ImportWorkflow, Outcome};
+use timeloom_commands::{CancelExecution, CommandContext, CommandError, ImportWorkflow, Keeping, Outcome};
 use timeloom_domain::definition::Settings;
 use timeloom_domain::ids::{Slug, WorkflowId};
+use timeloom_store::Revision;
 use uuid::Uuid;
 
 use crate::bench::{World, by_hand, code, source};
@@ -97,4 +98,39 @@ async fn an_id_used_for_another_command_is_refused() {
     world.commands.publish_workflow(&context, id).await.unwrap();
     assert_eq!(code(world.commands.archive_workflow(&context, id).await), "DUPLICATE_COMMAND_ID");
     assert_eq!(world.story("workflow", id).await, ["WorkflowCreated", "WorkflowVersionPublished"]);
+}
+
+#[tokio::test]
+async fn a_command_that_expects_a_revision() {
+    let world = World::new();
+    let id = world.import("first").await;
+    let at = |revision: u64| CommandContext { expected_revision: Some(Revision(revision)), ..world.context() };
+    let unexpected = |error: CommandError, expected: u64, actual: u64| {
+        let same =
+            matches!(error, CommandError::Unexpected { expected: e, actual: a } if (e.0, a.0) == (expected, actual));
+        assert!(same, "{error}");
+    };
+    unexpected(world.commands.publish_workflow(&at(2), id).await.unwrap_err(), 2, 1);
+    let publish = at(1);
+    let first = world.commands.publish_workflow(&publish, id).await;
+    world.commands.archive_workflow(&at(2), id).await.unwrap();
+    // It has two events more by now, one of them its own; a process that remembers nothing says the same.
+    let published = world.commands.publish_workflow(&publish, id).await;
+    same(first, published);
+    let later = world.restarted(Keeping::default());
+    assert!(later.commands.publish_workflow(&publish, id).await.unwrap().repeated);
+    unexpected(later.commands.archive_workflow(&at(1), id).await.unwrap_err(), 1, 3);
+    assert_eq!(world.story("workflow", id).await.len(), 3);
+}
+
+#[tokio::test]
+async fn many_commands_that_expect_the_same_revision() {
+    let world = World::new();
+    let id = world.import("first").await;
+    let contexts: Vec<CommandContext> =
+        (0..10).map(|_| CommandContext { expected_revision: Some(Revision(1)), ..world.context() }).collect();
+    let sent = contexts.iter().map(|context| world.commands.archive_workflow(context, id));
+    let answers = futures::future::join_all(sent).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert_eq!(world.story("workflow", id).await, ["WorkflowCreated", "WorkflowArchived"]);
 }

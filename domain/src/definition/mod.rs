@@ -7,6 +7,7 @@ mod gaps;
 mod graph;
 mod references;
 mod settings;
+pub mod template;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 use crate::item::{Item, JsonObject};
 
-pub use gaps::{Gap, gaps};
+pub use gaps::{Gap, GapService, gaps, replace_service_nodes};
 pub use graph::{Graph, Target, TriggerError};
 pub use references::{Reference, References, WhichItem};
 pub use settings::{CONCURRENCY_MAX, PRIORITY_MAX, PRIORITY_MIN, parse_settings, validate_settings};
@@ -55,6 +56,17 @@ pub struct WorkflowDefinition {
     /// Items that stand in for a node's output in manual runs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "pins")]
     pub pin_data: BTreeMap<String, Vec<Item>>,
+}
+
+impl WorkflowDefinition {
+    /// Puts nodes in the place of those of the same names.
+    pub fn replace_nodes<'n>(&mut self, nodes: impl IntoIterator<Item = &'n Node>) {
+        for new in nodes {
+            if let Some(node) = self.nodes.iter_mut().find(|node| node.name == new.name) {
+                *node = new.clone();
+            }
+        }
+    }
 }
 
 /// One node of a workflow.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::definition::{Settings, WorkflowDefinition};
+use crate::definition::{Node, Settings, WorkflowDefinition};
 use crate::item::Item;
 
 /// A request to change one workflow. Definitions were validated against the catalogue before.
@@ -17,6 +17,11 @@ pub enum WorkflowCommand {
     Update {
         /// The new definition.
         definition: Arc<WorkflowDefinition>,
+    },
+    /// Put nodes in the place of others of the draft.
+    ReplaceNodes {
+        /// Each node as it was when its replacement was made, and the replacement.
+        replacements: Vec<(Node, Node)>,
     },
     /// Make the draft a version.
     Publish,

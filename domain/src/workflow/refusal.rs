@@ -18,6 +18,9 @@ pub enum WorkflowRefusal {
     /// There is no such version.
     #[error("the workflow has no version {0}: list its versions")]
     UnknownVersion(u32),
+    /// The node was changed since its replacement was made.
+    #[error("the node '{0}' was changed meanwhile: ask again")]
+    ChangedNode(String),
     /// The node is not in the draft.
     #[error("the workflow has no node named '{0}'")]
     UnknownNode(String),

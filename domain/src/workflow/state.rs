@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{WorkflowCommand, WorkflowEvent, WorkflowRefusal};
-use crate::definition::WorkflowDefinition;
+use crate::definition::{Node, WorkflowDefinition};
 use crate::event::Aggregate;
 
 /// A workflow as its events tell it.
@@ -110,6 +110,7 @@ impl Aggregate for Workflow {
                 }
                 WorkflowEvent::WorkflowUpdated { definition: Arc::clone(definition) }
             }
+            WorkflowCommand::ReplaceNodes { replacements } => return self.decide_on_nodes(replacements),
             WorkflowCommand::Publish => {
                 let draft = self.existing()?;
                 let newest = self.versions.last();
@@ -154,6 +155,24 @@ impl Aggregate for Workflow {
 }
 
 impl Workflow {
+    /// Puts nodes in the place of others. One that has its replacement already is left as it is.
+    fn decide_on_nodes(&self, replacements: &[(Node, Node)]) -> Result<Vec<WorkflowEvent>, WorkflowRefusal> {
+        let draft = self.existing()?;
+        let mut definition = draft.clone();
+        for (was, new) in replacements {
+            let present = draft.nodes.iter().find(|node| node.name == was.name);
+            let present = present.ok_or_else(|| WorkflowRefusal::UnknownNode(was.name.clone()))?;
+            if present != was && present != new {
+                return Err(WorkflowRefusal::ChangedNode(was.name.clone()));
+            }
+            definition.replace_nodes([new]);
+        }
+        if definition == *draft {
+            return Ok(Vec::new());
+        }
+        Ok(vec![WorkflowEvent::WorkflowUpdated { definition: Arc::new(definition) }])
+    }
+
     /// Whether its triggers are listened to.
     fn decide_on_triggers(&self, command: &WorkflowCommand) -> Result<Vec<WorkflowEvent>, WorkflowRefusal> {
         self.existing()?;

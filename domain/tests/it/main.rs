@@ -14,5 +14,6 @@ mod laws;
 mod model;
 mod plugin;
 mod samples;
+mod service;
 mod validation;
 mod workflow;

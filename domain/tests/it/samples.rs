@@ -63,7 +63,10 @@ pub(crate) fn catalogue() -> NodeCatalogue {
         known("n8n-nodes-base.set", NodeRole::Pure, (1, 1, false), &[]),
         known("n8n-nodes-base.if", NodeRole::Pure, (1, 2, false), &[]),
         known("n8n-nodes-base.splitInBatches", NodeRole::Pure, (1, 1, true), &[]),
-        known("n8n-nodes-base.httpRequest", NodeRole::Effect, (1, 1, false), &[TEXT]),
+        NodeDefinition {
+            versions: &[1.0, 2.0, 4.2],
+            ..known("n8n-nodes-base.httpRequest", NodeRole::Effect, (1, 1, false), &[TEXT])
+        },
         known("n8n-nodes-base.stickyNote", NodeRole::Annotation, (0, 0, false), &[]),
     ])
 }

@@ -83,10 +83,53 @@ fn a_node_that_names_its_address_is_offered_as_an_http_request() {
     let mut odd = node("Odd", "n8n-nodes-base.telepathy");
     odd["parameters"] = json!({"endpoint": "=https://mind.example/{{ $json.id }}", "requestMethod": "post"});
     let found = gaps_of(json!([trigger(), odd]));
-    let offered = found[0].replacement.as_ref().unwrap();
+    let made = found[0].replacement.as_ref().unwrap();
+    let offered = &made.node;
     assert_eq!((offered.name.as_str(), offered.node_type.as_str()), ("Odd", "n8n-nodes-base.httpRequest"));
     let parameters = json!({"method": "POST", "url": "=https://mind.example/{{ $json.id }}", "options": {}});
     assert_eq!(offered.parameters, parameters);
+    assert!(found[0].service.is_none() && made.dropped.is_empty(), "{:?}", made.dropped);
+}
+
+#[test]
+fn a_node_of_a_service_is_offered_as_the_request_that_it_sends() {
+    let mut told = node("Tell", "n8n-nodes-base.slack");
+    told["typeVersion"] = json!(2.3);
+    told["parameters"] = json!({"select": "channel", "channelId": "C1", "text": "hi"});
+    let mut sent = node("Send", "n8n-nodes-base.slack");
+    sent["typeVersion"] = json!(2.3);
+    sent["parameters"] = json!({"resource": "file", "operation": "upload"});
+    let found = gaps_of(json!([trigger(), told, sent]));
+    let service = found[0].service.as_ref().unwrap();
+    assert_eq!((service.name, &service.refusal), ("Slack", &None));
+    assert_eq!(
+        found[0].service_replacement().unwrap().node.parameters["url"],
+        "https://slack.com/api/chat.postMessage"
+    );
+    assert!(found[0].message.contains("`replaceServiceNodes` puts it there"), "{}", found[0].message);
+    assert_eq!(found[1].service_replacement(), None);
+    for part in ["'upload' of 'file'", "https://slack.com/api", "https://api.slack.com/methods"] {
+        assert!(found[1].message.contains(part), "'{part}' is not in: {}", found[1].message);
+    }
+}
+
+#[test]
+fn a_node_to_which_others_are_attached_is_not_offered() {
+    let mut model = node("Model", "n8n-nodes-base.telegram");
+    model["typeVersion"] = json!(1.2);
+    model["parameters"] = json!({"chatId": "1", "text": "hi"});
+    let tool = node("Tool", "n8n-nodes-base.set");
+    let connections = json!({"Tool": {"ai_tool": [[{"node": "Model", "type": "ai_tool", "index": 0}]]}});
+    let file = json!({"nodes": [trigger(), model, tool], "connections": connections});
+    let found = gaps(&check(&file).unwrap(), &catalogue());
+    let refusal = found[0].service.as_ref().unwrap().refusal.as_ref().unwrap();
+    assert!(refusal.contains("attached") && found[0].replacement.is_none(), "{refusal}");
+}
+
+#[test]
+fn the_trigger_of_a_service_is_told_what_can_stand_for_it() {
+    let found = gaps_of(json!([trigger(), node("Hear", "n8n-nodes-base.telegramTrigger")]));
+    assert!(found[0].message.contains("a Webhook that the service calls"), "{}", found[0].message);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Rules of the Workflow aggregate.
 
-use timeloom_domain::definition::Settings;
+use std::sync::Arc;
+
+use timeloom_domain::definition::{Node, Settings};
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent, WorkflowRefusal};
 
 use crate::given::given;
@@ -40,6 +42,25 @@ fn an_update_replaces_the_draft_and_the_same_again_changes_nothing() {
     given::<Workflow>([created()]).when(update("first")).changes_nothing();
     let workflow = given::<Workflow>([created(), updated]).state;
     assert_eq!(workflow.definition(None).unwrap().name, "second");
+}
+
+#[test]
+fn nodes_are_replaced_as_long_as_they_are_what_the_replacement_was_made_for() {
+    let first = definition("first");
+    let was = first.nodes.last().unwrap().clone();
+    let new = Node { node_type: "n8n-nodes-base.httpRequest".to_owned(), ..was.clone() };
+    let replace = |was: &Node| WorkflowCommand::ReplaceNodes { replacements: vec![(was.clone(), new.clone())] };
+    let mut changed = (*first).clone();
+    changed.replace_nodes([&new]);
+    let updated = WorkflowEvent::WorkflowUpdated { definition: Arc::new(changed) };
+    given::<Workflow>([created()]).when(replace(&was)).then([updated.clone()]);
+    given::<Workflow>([created(), updated]).when(replace(&was)).changes_nothing();
+    given::<Workflow>([created()]).when(WorkflowCommand::ReplaceNodes { replacements: Vec::new() }).changes_nothing();
+    let older = Node { notes: Some("before".to_owned()), ..was.clone() };
+    given::<Workflow>([created()]).when(replace(&older)).refused(WorkflowRefusal::ChangedNode(was.name.clone()));
+    let gone = Node { name: "Gone".to_owned(), ..was.clone() };
+    given::<Workflow>([created()]).when(replace(&gone)).refused(WorkflowRefusal::UnknownNode("Gone".to_owned()));
+    given::<Workflow>([]).when(replace(&was)).refused(WorkflowRefusal::NotFound);
 }
 
 #[test]

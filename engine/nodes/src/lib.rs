@@ -11,6 +11,7 @@ mod crypto;
 mod date_time;
 mod debug_helper;
 mod describe;
+mod each;
 mod edit_image;
 mod execute_workflow;
 mod execution_data;

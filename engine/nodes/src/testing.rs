@@ -1,7 +1,7 @@
 //! A bench for node tests: it runs one node on items, with expressions of the simplest kind.
 //!
 //! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
-//! and `undefined`; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
+//! and `undefined`; `{{ $now }}` alone is a date where a node asks for one; `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,8 +17,9 @@ use timeloom_engine::node::{
     Behaviour, Caller, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait,
     OutboundPolicy, Services,
 };
-use timeloom_expressions::port::{CodeMode, CodeOutput, ExpressionError};
+use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated, ExpressionError, SpecialKind};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
+use timeloom_expressions::time::{from_ms, to_iso};
 use uuid::Uuid;
 
 use crate::values;
@@ -39,6 +40,8 @@ pub(crate) struct Bench<'t> {
     pub now_ms: i64,
     /// What tells this run from others.
     pub idempotency_key: &'static str,
+    /// The workflow's time zone.
+    pub timezone: chrono_tz::Tz,
     /// Chance.
     pub seed: u64,
     /// `$runIndex`.
@@ -68,6 +71,7 @@ impl<'t> Bench<'t> {
             memory: JsonObject::new(),
             now_ms: 1_715_949_045_678,
             idempotency_key: "key-1",
+            timezone: chrono_tz::UTC,
             seed: 7,
             run_index: 0,
             caller: Caller {
@@ -205,7 +209,7 @@ impl<'t> Bench<'t> {
             inputs: Arc::new(self.inputs.clone()),
             run_index: self.run_index,
             now_ms: self.now_ms,
-            timezone: chrono_tz::UTC,
+            timezone: self.timezone,
             node: NodeInfo { name: self.node.name.clone(), ..NodeInfo::default() },
             previous: self.previous.clone(),
             workflow: WorkflowInfo::default(),
@@ -241,6 +245,14 @@ struct SimpleExpressions<'s> {
 impl Expressions for SimpleExpressions<'_> {
     fn resolve(&mut self, scope: &Scope, value: &Value, items: Range<usize>) -> Vec<Result<Option<Value>, NodeError>> {
         items.map(|index| resolve(scope, value, index)).collect()
+    }
+
+    fn evaluate(&mut self, scope: &Scope, value: &Value, item: usize) -> Result<Evaluated, NodeError> {
+        if *value == json!("={{ $now }}") {
+            let now = from_ms(scope.now_ms, scope.timezone).unwrap();
+            return Ok(Evaluated::Special { kind: SpecialKind::DateTime, json: to_iso(&now).into() });
+        }
+        Ok(resolve(scope, value, item)?.map_or(Evaluated::Undefined, Evaluated::Json))
     }
 
     fn run_code(&mut self, scope: &Scope, mode: CodeMode, code: &str) -> Result<CodeOutput, NodeError> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
-use timeloom_expressions::port::{CodeMode, CodeOutput};
+use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated};
 use timeloom_expressions::scope::Scope;
 
 use super::{
@@ -89,6 +89,12 @@ pub trait Expressions: Send {
     /// Resolves a parameter value for each of these items, expressions at any depth; `None` is `undefined`.
     fn resolve(&mut self, scope: &Scope, value: &Value, items: Range<usize>) -> Vec<Result<Option<Value>, NodeError>>;
 
+    /// Resolves a parameter value for one item, with the kinds that JSON lacks told apart at the top.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    fn evaluate(&mut self, scope: &Scope, value: &Value, item: usize) -> Result<Evaluated, NodeError>;
+
     /// Runs a script over the scope's items.
     ///
     /// # Errors
@@ -141,6 +147,17 @@ impl NodeRun<'_> {
         };
         let mut resolved = self.expressions.resolve(&self.scope, raw, item..item + 1);
         resolved.pop().unwrap_or(Ok(None))
+    }
+
+    /// The parameter for one item, with the kinds that JSON lacks told apart: a date that knows its zone, for example.
+    ///
+    /// # Errors
+    /// [`NodeError`] of kind `Expression`.
+    pub fn evaluated_parameter(&mut self, path: &str, item: usize) -> Result<Evaluated, NodeError> {
+        match lookup(&self.node.parameters, path) {
+            Some(raw) => self.expressions.evaluate(&self.scope, raw, item),
+            None => Ok(Evaluated::Undefined),
+        }
     }
 
     /// The parameter for every item of input 0, in one crossing. An entry is `None` when it is not set or `undefined`.

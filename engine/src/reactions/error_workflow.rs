@@ -37,6 +37,7 @@ pub(super) async fn start(
         command_id: CommandId(id.0),
         causation_id: Some(ended.event.id),
         correlation_id: ended.event.metadata.correlation_id,
+        expected_revision: None,
     };
     let workflow = parts.commands.current_workflow(&context, facts.workflow_id).await?;
     let workflow = &workflow.aggregate;

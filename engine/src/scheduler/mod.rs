@@ -216,6 +216,7 @@ impl Scheduler {
             command_id: CommandId(id.0),
             causation_id: None,
             correlation_id: None,
+            expected_revision: None,
         };
         let json = if *tells_time { firing_item(firing.due_at_ms, *zone) } else { JsonObject::new() };
         let start = StartExecution {

@@ -209,6 +209,7 @@ impl World {
             command_id: CommandId(self.ids.uuid()),
             causation_id: None,
             correlation_id: None,
+            expected_revision: None,
         }
     }
 

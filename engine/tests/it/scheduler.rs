@@ -142,6 +142,7 @@ impl World {
             command_id: CommandId(self.commands.ids().uuid()),
             causation_id: None,
             correlation_id: None,
+            expected_revision: None,
         }
     }
 

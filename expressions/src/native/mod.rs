@@ -15,9 +15,9 @@ mod text_methods;
 mod value;
 
 use serde_json::Value;
+use timeloom_domain::definition::template::{Part, Template, split};
 
 use crate::port::{Evaluated, SpecialKind};
-use crate::template::{Part, Template, split};
 
 pub(crate) use eval::Context;
 use eval::Machine;

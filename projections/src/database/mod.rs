@@ -18,9 +18,9 @@ use crate::read_model::Fold;
 
 pub(crate) use change::Change;
 pub(crate) use postgres::Postgres;
-pub(crate) use readers::Readers;
+pub(crate) use readers::{Read, Readers};
 pub(crate) use sqlite::Sqlite;
-pub(crate) use table::{Column, Index, Kept, Named, Rows, Table, blob, bound, integer, interval, quoted, text};
+pub(crate) use table::{Column, Index, Kept, Named, Rows, Table, blob, bound, integer, interval, order, quoted, text};
 pub(crate) use value::{Cells, Kind, Value, damaged};
 
 /// How a database wants to be spoken to.
@@ -53,6 +53,25 @@ impl Dialect {
         }
     }
 
+    /// A statement whose values are numbered from `before + 1` on.
+    fn renumbered(self, sql: &str, before: usize) -> String {
+        let mark = match self {
+            Self::Sqlite => '?',
+            Self::Postgres => '$',
+        };
+        let mut parts = sql.split(mark);
+        let mut renumbered = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let digits = part.find(|character: char| !character.is_ascii_digit()).unwrap_or(part.len());
+            let (number, rest) = part.split_at(digits);
+            let number = number.parse::<usize>().map_or(String::new(), |number| (number + before).to_string());
+            renumbered.push(mark);
+            renumbered.push_str(&number);
+            renumbered.push_str(rest);
+        }
+        renumbered
+    }
+
     /// A statement whose values are numbered `?1`, `?2`.
     pub fn statement(self, sql: String) -> String {
         match self {
@@ -73,6 +92,19 @@ impl Query {
     /// A statement whose values are numbered `?1`, `?2`.
     pub fn new(dialect: Dialect, sql: String, values: Vec<Value<'static>>) -> Self {
         Self { sql: dialect.statement(sql), values }
+    }
+
+    /// Many statements as one. Each row begins with the number of the statement that it answers.
+    pub fn together(dialect: Dialect, queries: impl IntoIterator<Item = Self>) -> Self {
+        let (mut sql, mut values) = (String::new(), Vec::new());
+        for (place, query) in queries.into_iter().enumerate() {
+            let between = if place == 0 { "" } else { " UNION ALL " };
+            let own = dialect.renumbered(&query.sql, values.len());
+            // The columns' names are those of the first statement, so that all have the same.
+            sql.push_str(&format!("{between}SELECT CAST({place} AS bigint) AS place, answer.* FROM ({own}) AS answer"));
+            values.extend(query.values);
+        }
+        Self { sql, values }
     }
 }
 
@@ -175,5 +207,22 @@ impl StorageError {
                 .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
             Self::Damaged(_) | Self::Pool(_) | Self::Foreign(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_together_have_numbers_of_their_own() {
+        let one = |value: i64| Query::new(Dialect::Postgres, "SELECT ?1, ?2 + ?1".to_owned(), vec![value.into(); 2]);
+        let both = Query::together(Dialect::Postgres, [one(1), one(2)]);
+        assert_eq!(
+            both.sql,
+            "SELECT CAST(0 AS bigint) AS place, answer.* FROM (SELECT $1, $2 + $1) AS answer UNION ALL \
+             SELECT CAST(1 AS bigint) AS place, answer.* FROM (SELECT $3, $4 + $3) AS answer"
+        );
+        assert_eq!(both.values.len(), 4);
     }
 }

@@ -22,7 +22,9 @@ const READERS: usize = 4;
 const TURN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Reads one row of an answer.
-pub(crate) type Read<R> = fn(&mut Cells<'_>) -> Result<R, StorageError>;
+pub(crate) trait Read<R>: Fn(&mut Cells<'_>) -> Result<R, StorageError> + Copy + Send + Sync + 'static {}
+
+impl<R, F: Fn(&mut Cells<'_>) -> Result<R, StorageError> + Copy + Send + Sync + 'static> Read<R> for F {}
 
 /// A pool of connections that read one database.
 pub(crate) enum Readers {
@@ -78,7 +80,7 @@ impl Readers {
     }
 
     /// Asks one question.
-    pub async fn ask<R: Send + 'static>(&self, query: Query, read: Read<R>) -> Result<Vec<R>, ProjectionError> {
+    pub async fn ask<R: Send + 'static>(&self, query: Query, read: impl Read<R>) -> Result<Vec<R>, ProjectionError> {
         match self {
             Self::Sqlite(readers) => readers.ask(query, read).await,
             Self::Postgres(readers) => Ok(ask_postgres(&readers.pool, &query, read).await?),
@@ -116,7 +118,7 @@ impl Readers {
 }
 
 impl SqliteReaders {
-    async fn ask<R: Send + 'static>(&self, query: Query, read: Read<R>) -> Result<Vec<R>, ProjectionError> {
+    async fn ask<R: Send + 'static>(&self, query: Query, read: impl Read<R>) -> Result<Vec<R>, ProjectionError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| ProjectionError::Closed)?;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
         let answer = tokio::task::spawn_blocking(move || {
@@ -138,7 +140,7 @@ impl SqliteReaders {
     }
 }
 
-async fn ask_postgres<R>(pool: &Pool, query: &Query, read: Read<R>) -> Result<Vec<R>, StorageError> {
+async fn ask_postgres<R>(pool: &Pool, query: &Query, read: impl Read<R>) -> Result<Vec<R>, StorageError> {
     let client = pool.get().await.map_err(pool_error)?;
     let statement = client.prepare_cached(&query.sql).await?;
     let rows = client.query(&statement, &values_of(query)).await?;

@@ -10,7 +10,7 @@ use timeloom_store::Position;
 use super::change::{Change, kinds, unnested};
 use super::value::{Kind, Value, stored};
 use super::{Dialect, Load, Query};
-use crate::page::AsOf;
+use crate::page::{AsOf, Page, Side};
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]
@@ -114,10 +114,8 @@ pub(crate) struct Rows {
     pub tenant: TenantId,
     /// As of when.
     pub as_of: AsOf,
-    /// Created at or before this position.
-    pub newest: u64,
-    /// At most so many.
-    pub limit: usize,
+    /// Which of them.
+    pub page: Page,
     /// The index to walk: it holds exactly the newest version of every row, by what the condition needs, then by creation.
     pub index: &'static str,
     /// Further conditions, over the aliases `newest` and `version`, each with one `?`.
@@ -156,6 +154,14 @@ impl Table {
 
     fn all_columns(&self) -> Vec<Column> {
         [&self.full_key(), self.interval(), self.columns].concat()
+    }
+}
+
+/// In which order a page is found, of a list with the newest first.
+pub(crate) fn order(page: &Page) -> &'static str {
+    match page.side {
+        Side::First => "DESC",
+        Side::Last => "ASC",
     }
 }
 
@@ -320,9 +326,9 @@ impl Named {
         Query::new(self.dialect, sql, vec![tenant.into(), key, bound(as_of).into()])
     }
 
-    /// A page of rows, newest first.
+    /// A page of rows, newest first; the last rows of a list are found in the other order.
     pub fn page(&self, rows: Rows) -> Query {
-        let mut values = Vec::with_capacity(rows.conditions.len() + 4);
+        let mut values = Vec::with_capacity(rows.conditions.len() + 5);
         let version = match rows.as_of {
             None => String::new(),
             Some(as_of) => {
@@ -332,13 +338,14 @@ impl Named {
         };
         // Without a moment the newest version is the one wanted, and has both names.
         let newest = if rows.as_of.is_some() { "newest" } else { "version" };
-        values.extend([rows.tenant.into(), rows.newest.into()]);
+        values.extend([rows.tenant.into(), rows.page.newest(rows.as_of).into(), rows.page.oldest().into()]);
         let mut sql = format!(
             "SELECT {} FROM {} AS {newest} {} {version} WHERE {newest}.tenant = ?{} \
-             AND {newest}.to_position IS NULL AND {newest}.created_position <= ?{}",
+             AND {newest}.to_position IS NULL AND {newest}.created_position <= ?{} AND {newest}.created_position >= ?{}",
             self.selected(),
             self.name(),
             self.indexed_by(rows.index),
+            values.len() - 2,
             values.len() - 1,
             values.len(),
         );
@@ -347,8 +354,9 @@ impl Named {
             let condition = condition.replace("newest.", &format!("{newest}."));
             sql.push_str(&format!(" AND {}", condition.replace('?', &format!("?{}", values.len()))));
         }
-        values.push((rows.limit as u64).into());
-        sql.push_str(&format!(" ORDER BY {newest}.created_position DESC LIMIT ?{}", values.len()));
+        values.push((rows.page.limit() as u64).into());
+        let order = order(&rows.page);
+        sql.push_str(&format!(" ORDER BY {newest}.created_position {order} LIMIT ?{}", values.len()));
         Query::new(self.dialect, sql, values)
     }
 

@@ -9,6 +9,7 @@ use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_store::{Position, RecordedEvent};
 
 use super::Key;
+use super::fingerprint::fingerprint;
 use crate::error::FoldError;
 use crate::payload::{check_type, error_message, read_payload, shorten, stream_uuid};
 
@@ -33,7 +34,7 @@ pub(crate) enum ExecutionFact {
 pub(crate) enum End {
     Cancelled { reason: String },
     Completed { at_ms: i64 },
-    Failed { node: Option<String>, error: String, at_ms: i64 },
+    Failed { node: Option<String>, error: String, fingerprint: String, at_ms: i64 },
     ContinuedAsNew { next: ExecutionId, at_ms: i64 },
 }
 
@@ -195,7 +196,7 @@ fn read_end(event: &RecordedEvent) -> Result<Option<End>, FoldError> {
         }
         "ExecutionFailed" => {
             let Failed { node, error, at_ms } = read_payload::<ExecutionEvent, _>(event)?;
-            End::Failed { node, error: error_message(&error), at_ms }
+            End::Failed { node, error: error_message(&error), fingerprint: fingerprint(&error), at_ms }
         }
         "ExecutionContinuedAsNew" => {
             let ContinuedAsNew { next, at_ms } = read_payload::<ExecutionEvent, _>(event)?;

@@ -15,7 +15,7 @@ use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_store::Position;
 
 use super::{ExecutionFilter, SavedFact};
-use crate::database::{Dialect, Named, Query, Rows, Value};
+use crate::database::{Dialect, Named, Query, Rows, Value, order};
 use crate::page::{AsOf, Page};
 use crate::payload::shorten;
 
@@ -59,6 +59,13 @@ fn walk(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &Exec
             conditions.push(("newest.ended_position <= ?", position.into()));
         }
     }
+    if let Some(fingerprint) = &filter.error_fingerprint {
+        conditions.push(("newest.error_fingerprint = ?", fingerprint.clone().into()));
+        if let Some(position) = as_of {
+            // It failed by then, or had none.
+            conditions.push(("newest.ended_position <= ?", position.into()));
+        }
+    }
     if let Some(saved) = &filter.saved {
         conditions.push(("newest.has_saved_data = ?", true.into()));
         conditions.push(holds(named, saved));
@@ -66,6 +73,7 @@ fn walk(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &Exec
     let index = match (filter.workflow_id, filter.status) {
         _ if filter.unresolved => "executions_unresolved",
         _ if filter.forked_from.is_some() => "executions_forks",
+        _ if filter.error_fingerprint.is_some() => "executions_fingerprint",
         _ if filter.saved.is_some() => "executions_saved",
         (Some(_), None) => "executions_workflow",
         (Some(_), Some(_)) => "executions_workflow_status",
@@ -73,7 +81,7 @@ fn walk(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &Exec
         (None, None) => "executions_created",
         (None, Some(_)) => "executions_status",
     };
-    named.page(Rows { tenant, as_of, newest: page.newest(as_of), limit: page.rows() + 1, index, conditions })
+    named.page(Rows { tenant, as_of, page: *page, index, conditions })
 }
 
 /// That a version holds a saved fact. The facts are JSON text, in which a quotation mark after a comma begins a name.
@@ -96,7 +104,13 @@ fn held_at(
     filter: &ExecutionFilter,
     status: ExecutionStatus,
 ) -> Query {
-    let mut values = vec![tenant.into(), status.name().into(), position.into(), page.newest(Some(position)).into()];
+    let mut values = vec![
+        tenant.into(),
+        status.name().into(),
+        position.into(),
+        page.newest(Some(position)).into(),
+        page.oldest().into(),
+    ];
     let mut more = String::new();
     for (condition, value) in narrowing(named, filter, status) {
         values.push(value);
@@ -108,16 +122,16 @@ fn held_at(
         "version.tenant = ?1 AND version.status = ?2 AND version.span_class = classes.class \
          AND version.to_position IS NOT NULL AND version.from_position <= ?3 \
          AND version.from_position > ?3 - (CAST(2 AS bigint) << classes.class) \
-         AND version.to_position > ?3 AND version.created_position <= ?4{more}"
+         AND version.to_position > ?3 AND version.created_position <= ?4 AND version.created_position >= ?5{more}"
     );
-    let limit = page.rows() + 1;
+    let (limit, order) = (page.limit(), order(page));
     let index = if filter.unresolved { "executions_unresolved" } else { "executions_status" };
     let sql = format!(
         "WITH RECURSIVE classes (class) AS (SELECT 0 UNION ALL SELECT class + 1 FROM classes WHERE class < 61) \
          SELECT * FROM (SELECT {} FROM {} AS version {} WHERE version.tenant = ?1 AND version.status = ?2 \
-         AND version.to_position IS NULL AND version.created_position <= ?4 AND version.from_position <= ?3{more} \
-         ORDER BY version.created_position DESC LIMIT {limit}) AS newest \
-         UNION ALL {} ORDER BY created_position DESC LIMIT {limit}",
+         AND version.to_position IS NULL AND version.created_position <= ?4 AND version.created_position >= ?5 \
+         AND version.from_position <= ?3{more} ORDER BY version.created_position {order} LIMIT {limit}) AS newest \
+         UNION ALL {} ORDER BY created_position {order} LIMIT {limit}",
         named.selected(),
         named.build(),
         named.indexed_by(index),
@@ -144,6 +158,9 @@ fn narrowing(named: &Named, filter: &ExecutionFilter, status: ExecutionStatus) -
     }
     if let Some(origin) = filter.forked_from {
         conditions.push(("version.forked_from = ?", origin.0.into()));
+    }
+    if let Some(fingerprint) = &filter.error_fingerprint {
+        conditions.push(("version.error_fingerprint = ?", fingerprint.clone().into()));
     }
     conditions.extend(filter.saved.as_ref().map(|saved| holds(named, saved)));
     conditions

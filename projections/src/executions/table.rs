@@ -34,6 +34,7 @@ static TABLE: Table = Table {
         text("paused").optional(),
         text("error").optional(),
         text("error_node").optional(),
+        text("error_fingerprint").optional(),
         text("cancel_reason").optional(),
         blob("retried_as").optional(),
         text("dismissed").optional(),
@@ -61,6 +62,7 @@ static TABLE: Table = Table {
         Index { name: "executions_trigger", columns: &["trigger_kind", "created_position"], closed: false },
         Index { name: "executions_unresolved", columns: &["unresolved", "created_position"], closed: false },
         Index { name: "executions_forks", columns: &["forked_from", "created_position"], closed: false },
+        Index { name: "executions_fingerprint", columns: &["error_fingerprint", "created_position"], closed: false },
         Index { name: "executions_saved", columns: &["has_saved_data", "created_position"], closed: false },
         Index { name: "executions_closed", columns: &["status", "span_class", "from_position"], closed: true },
     ],
@@ -70,7 +72,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Executions {
     const NAME: &'static str = "executions";
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     const CATEGORY: &'static str = CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = Key;
@@ -116,6 +118,7 @@ impl ReadModel for Executions {
             row.paused.as_ref().map(Value::json).transpose()?.unwrap_or(Value::Null),
             row.error.as_ref().into(),
             row.error_node.as_ref().into(),
+            row.error_fingerprint.as_ref().into(),
             row.cancel_reason.as_ref().into(),
             id(&row.retried_as),
             row.dismissed.as_ref().into(),
@@ -196,6 +199,7 @@ pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<ExecutionRow, StorageErr
         paused: cells.take_optional_json()?,
         error: cells.take()?,
         error_node: cells.take()?,
+        error_fingerprint: cells.take()?,
         cancel_reason: cells.take()?,
         retried_as: cells.take::<Option<_>>()?.map(ExecutionId),
         dismissed: cells.take()?,

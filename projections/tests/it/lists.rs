@@ -2,7 +2,7 @@
 
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus};
 use timeloom_domain::ids::ExecutionId;
-use timeloom_projections::{AsOf, ExecutionFilter, Page, ReadModels};
+use timeloom_projections::{AsOf, Cursor, ExecutionFilter, Page, ReadModels};
 
 use crate::places::Place;
 use crate::world::{TENANT, Told, caught_up, execution_id, log_of, position, reach, start, tell, told, workflow_id};
@@ -21,6 +21,20 @@ async fn walk(models: &ReadModels, as_of: AsOf, filter: ExecutionFilter, mut pag
             return ids;
         }
         page.after = found.end_cursor;
+    }
+}
+
+/// The same list, walked from its end.
+async fn walk_back(models: &ReadModels, as_of: AsOf, filter: &ExecutionFilter, size: usize) -> Vec<ExecutionId> {
+    let (mut ids, mut page) = (Vec::new(), Page::last(size));
+    loop {
+        let found = models.executions(TENANT, as_of, &page, filter).await.unwrap();
+        assert_eq!(found.has_next, page.before.is_some());
+        ids.splice(0..0, found.rows.iter().map(|row| row.id));
+        if !found.has_previous {
+            return ids;
+        }
+        page.before = found.rows.first().map(|row| Cursor(row.created_position));
     }
 }
 
@@ -60,8 +74,11 @@ async fn filters_and_moments_go_together_page_by_page() {
         let completed = ExecutionFilter { status: Some(ExecutionStatus::Completed), ..none.clone() };
 
         for first in [1, 7, 100] {
-            let walk =
-                async |as_of, filter: &ExecutionFilter| walk(&models, as_of, filter.clone(), Page::first(first)).await;
+            let walk = async |as_of, filter: &ExecutionFilter| {
+                let ids = walk(&models, as_of, filter.clone(), Page::first(first)).await;
+                assert_eq!(walk_back(&models, as_of, filter, first).await, ids, "from the end");
+                ids
+            };
             assert_eq!(walk(None, &none).await, ids(&|_| true));
             assert_eq!(walk(None, &running).await, ids(&|number| number % 3 != 0));
             assert_eq!(walk(Some(before), &running).await, ids(&|_| true));

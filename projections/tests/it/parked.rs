@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::workflow::WorkflowEvent;
-use timeloom_projections::{PARKED_EVENTS_MAX, ProjectionStatus, ReadModels};
+use timeloom_projections::{PARKED_EVENTS_MAX, ParkedRange, ProjectionStatus, ReadModels, Side};
 use timeloom_store::{Append, EventLog, Expected, Position, Revision, TenantScope};
 
 use crate::places::Place;
@@ -64,11 +64,17 @@ async fn an_event_that_cannot_be_read_parks_its_stream_and_nothing_else() {
             let last_error = workflows.last_error.unwrap();
             assert_eq!(last_error.error, first.reason());
 
-            let parked = models.parked("workflows", TenantScope::All, Position::START, 10).await.unwrap();
+            let parked =
+                models.parked("workflows", TenantScope::All, ParkedRange::after(Position::START, 10)).await.unwrap();
             assert_eq!(parked.iter().map(|event| event.position).collect::<Vec<_>>(), [position(3), position(4)]);
             assert_eq!((parked[0].clone(), parked[1].error.as_deref()), (first, None));
-            assert_eq!(models.parked("workflows", TenantScope::All, position(3), 10).await.unwrap(), parked[1..]);
-            assert!(models.parked("nothing", TenantScope::All, Position::START, 10).await.is_err());
+            assert_eq!(
+                models.parked("workflows", TenantScope::All, ParkedRange::after(position(3), 10)).await.unwrap(),
+                parked[1..]
+            );
+            let last = ParkedRange { side: Side::Last, limit: 1, ..ParkedRange::after(Position::START, 1) };
+            assert_eq!(models.parked("workflows", TenantScope::All, last).await.unwrap(), parked[parked.len() - 1..]);
+            assert!(models.parked("nothing", TenantScope::All, ParkedRange::after(Position::START, 10)).await.is_err());
             let others = models.status().into_iter().filter(|status| status.name != "workflows");
             assert!(
                 others.clone().all(|status| status.parked == 0 && status.lag == 0),
@@ -100,7 +106,7 @@ async fn types_and_versions_to_come_park_only_the_executions_that_have_them() {
         let models = caught_up(place.store(), &log_of(&story).await).await;
         for name in ["executions", "node_runs"] {
             assert_eq!((status_of(&models, name).parked, status_of(&models, name).lag), (3, 0));
-            let parked = models.parked(name, TenantScope::All, Position::START, 10).await.unwrap();
+            let parked = models.parked(name, TenantScope::All, ParkedRange::after(Position::START, 10)).await.unwrap();
             assert!(parked[0].reason().contains("unknown event type 'NodeDreamt'"), "{}", parked[0].reason());
             assert!(parked[1].reason().contains("run a newer Timeloom"), "{}", parked[1].reason());
         }
@@ -148,7 +154,8 @@ async fn what_the_database_refuses_is_parked_and_folded_later_as_if_it_had_been_
         tell(&log, &story[2..]).await;
         reach(&models, log.head()).await;
         assert_eq!(names(&models).await[..2], [Some("zero".to_owned()), Some("one again".to_owned())]);
-        let parked = models.parked("workflows", TenantScope::All, Position::START, 10).await.unwrap();
+        let parked =
+            models.parked("workflows", TenantScope::All, ParkedRange::after(Position::START, 10)).await.unwrap();
         assert_eq!(parked.iter().map(|event| event.position).collect::<Vec<_>>(), [position(3), position(5)]);
         assert!(models.execution(TENANT, execution_id(0), None).await.unwrap().is_some());
         assert_eq!(models.fault(), None);

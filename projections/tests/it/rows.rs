@@ -10,7 +10,7 @@ use timeloom_domain::ids::TenantId;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
-use timeloom_projections::{ExecutionFilter, Page, SavedFact, SettingsSummary, WorkflowFilter};
+use timeloom_projections::{ExecutionFilter, NodeRunRange, Page, SavedFact, SettingsSummary, Side, WorkflowFilter};
 use timeloom_store::Revision;
 
 use crate::places::Place;
@@ -359,6 +359,7 @@ async fn a_node_run_row_names_the_event_that_holds_its_data() {
     for place in Place::both().await {
         let models = caught_up(place.store(), &log_of(&story).await).await;
         let at = async |at| models.node_runs(TENANT, id, Some(position(at))).await.unwrap();
+        let behind_the_first = NodeRunRange { from: 1, to: u64::MAX, limit: 10, side: Side::First };
 
         let first = at(2).await.remove(0);
         assert_eq!((first.node.as_str(), first.status, first.attempts), ("n0", NodeRunStatus::Completed, 1));
@@ -370,7 +371,7 @@ async fn a_node_run_row_names_the_event_that_holds_its_data() {
         let done = at(7).await.remove(1);
         assert_eq!((done.status, done.attempts, done.started_at_ms), (NodeRunStatus::Completed, 2, Some(10)));
         assert_eq!((done.error, done.item_counts), (None, Some(vec![4])));
-        assert_eq!(models.node_runs_from(TENANT, id, None, 1, 10).await.unwrap().len(), 1);
+        assert_eq!(models.node_runs_in(TENANT, id, None, behind_the_first).await.unwrap().len(), 1);
         models.close().await.unwrap();
     }
 }

@@ -1,5 +1,7 @@
 //! Answers as JSON, with the status that the client's form of answer asks for. Never says how the server is built.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
@@ -7,8 +9,13 @@ use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 use serde_json::json;
 
+use super::idempotency::all_done;
 use super::negotiation::{Form, GRAPHQL_RESPONSE};
 use crate::documents::Unacceptable;
+use crate::options::PartialSuccess;
+
+/// 294 Partial Success.
+const PARTIAL_SUCCESS: u16 = 294;
 
 /// An answer as it is written: without `data` when nothing was executed.
 #[derive(Debug, Serialize)]
@@ -17,12 +24,24 @@ pub(super) struct Answer {
     data: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ServerError>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: BTreeMap<String, Value>,
 }
 
 impl Answer {
     /// Whether nothing was executed, because the request as a whole is wrong.
     pub(super) fn is_refused(&self) -> bool {
         self.data.is_none()
+    }
+
+    /// Whether it says that everything that was asked was done.
+    pub(super) fn says_done(&self) -> bool {
+        self.errors.is_empty() && self.data.as_ref().is_some_and(all_done)
+    }
+
+    /// Whether there is data, and there are errors.
+    fn is_partial(&self) -> bool {
+        !self.errors.is_empty() && self.data.as_ref().is_some_and(|data| *data != Value::Null)
     }
 
     /// Its errors.
@@ -46,7 +65,8 @@ impl From<Response> for Answer {
             response.data == Value::Null && !errors.is_empty() && errors.iter().all(|error| error.path.is_empty());
         let code = if refused { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
         errors.iter_mut().for_each(|error| add_code(error, code));
-        Self { data: (!refused).then_some(response.data), errors }
+        let extensions = response.extensions.into_iter().collect();
+        Self { data: (!refused).then_some(response.data), errors, extensions }
     }
 }
 
@@ -54,7 +74,7 @@ impl From<Unacceptable> for Answer {
     fn from(unacceptable: Unacceptable) -> Self {
         let mut error = unacceptable.error;
         add_code(&mut error, unacceptable.code);
-        Self { data: None, errors: vec![error] }
+        Self { data: None, errors: vec![error], extensions: BTreeMap::new() }
     }
 }
 
@@ -67,16 +87,18 @@ fn add_code(error: &mut ServerError, code: &str) {
 }
 
 /// An answer in the form that was asked for.
-pub(super) fn respond(answer: &Answer, form: Form) -> HttpResponse {
-    let refused = answer.is_refused();
-    match form {
-        Form::GraphqlResponse => {
-            let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-            let content_type = format!("{GRAPHQL_RESPONSE}; charset=utf-8");
-            HttpResponse::build(status).content_type(content_type).body(answer.text())
-        }
-        _ => HttpResponse::Ok().content_type("application/json; charset=utf-8").body(answer.text()),
+pub(super) fn respond(answer: &Answer, form: Form, partial: PartialSuccess) -> HttpResponse {
+    if form != Form::GraphqlResponse {
+        return HttpResponse::Ok().content_type("application/json; charset=utf-8").body(answer.text());
     }
+    let status = if answer.is_refused() {
+        StatusCode::BAD_REQUEST
+    } else if partial == PartialSuccess::PartialSuccess && answer.is_partial() {
+        StatusCode::from_u16(PARTIAL_SUCCESS).unwrap_or(StatusCode::OK)
+    } else {
+        StatusCode::OK
+    };
+    HttpResponse::build(status).content_type(format!("{GRAPHQL_RESPONSE}; charset=utf-8")).body(answer.text())
 }
 
 /// An answer to a request that is wrong as HTTP goes.

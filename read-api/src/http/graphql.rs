@@ -1,4 +1,6 @@
-//! GraphQL over HTTP: JSON in, JSON or an event stream out. Reads may come by GET, changes only by POST.
+//! GraphQL over HTTP: JSON in, JSON or a stream of answers out. Reads may come by GET, changes only by POST.
+
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -7,42 +9,27 @@ use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::parser::types::OperationType;
 
 use super::answer::{Answer, refuse, respond};
-use super::negotiation::{Form, form};
-use super::parameters::{Parameters, QueryString};
-use super::{Api, BODY_BYTES_MAX, page, sse, ws};
+use super::idempotency::{KeyRefusal, has_key, key_of};
+use super::negotiation::{Accepted, Form};
+use super::parameters::{Parameters, Parsed, QueryString};
+use super::{Api, multipart, page, sse, ws};
 use crate::schema::prepared;
 
 /// `POST /graphql`.
 pub(super) async fn post(request: HttpRequest, body: Payload, api: Data<Api>) -> HttpResponse {
-    if let Err(refusal) = check_json(&request) {
-        return refusal;
-    }
-    let body = match body.to_bytes_limited(BODY_BYTES_MAX).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => {
-            return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", format!("the body could not be read: {error}"));
-        }
-        Err(_) => {
-            let message = format!("the body has more than {BODY_BYTES_MAX} bytes: send less at a time");
-            return refuse(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message);
-        }
-    };
-    match serde_json::from_slice::<Parameters>(&body) {
+    match read(&request, body, &api).await {
         Ok(parameters) => run(&request, parameters, &api).await,
-        Err(error) => {
-            let message = format!("the body is not a GraphQL request: {error}");
-            refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
-        }
+        Err(refusal) => refusal,
     }
 }
 
-/// `GET /graphql`: a query, an event stream, a WebSocket, or the page for people.
+/// `GET /graphql`: a query, a stream, a WebSocket, or the page for people.
 pub(super) async fn get(request: HttpRequest, body: Payload, text: Query<QueryString>, api: Data<Api>) -> HttpResponse {
     if ws::is_upgrade(&request) {
         return ws::connect(request, body, api).await;
     }
     let text = text.into_inner();
-    if text.is_empty() && form(&request) == Some(Form::Page) {
+    if text.is_empty() && Accepted::of(&request).best() == Some(Form::Page) {
         return page::graphiql().await;
     }
     match Parameters::try_from(text) {
@@ -51,31 +38,84 @@ pub(super) async fn get(request: HttpRequest, body: Payload, text: Query<QuerySt
     }
 }
 
+/// Reads what a body asks for, or says why it cannot be read.
+pub(super) async fn read(request: &HttpRequest, body: Payload, api: &Api) -> Result<Parameters, HttpResponse> {
+    check_json(request)?;
+    let bytes_max = api.state.graphql().limits.body_bytes;
+    let body = match body.to_bytes_limited(bytes_max).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => {
+            let message = format!("the body could not be read: {error}");
+            return Err(refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", message));
+        }
+        Err(_) => {
+            let message = format!("the body has more than {bytes_max} bytes: send less at a time");
+            return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message));
+        }
+    };
+    Parameters::read(&body).map_err(|error| {
+        let message = format!("the body is not a GraphQL request: {error}");
+        refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+    })
+}
+
 async fn run(request: &HttpRequest, parameters: Parameters, api: &Api) -> HttpResponse {
-    // A page that asks a question with its own script still gets JSON.
-    let Some(form) = form(request).map(|form| if form == Form::Page { Form::Json } else { form }) else {
-        let message = "answers are application/json, application/graphql-response+json or text/event-stream";
+    let (accepted, partial) = (Accepted::of(request), api.state.graphql().partial_success);
+    let Some(form) = accepted.best_for_one().or_else(|| accepted.best_for_many()) else {
+        let message = "answers are application/json, application/graphql-response+json, text/event-stream or, of \
+                       subscriptions, multipart/mixed;subscriptionSpec=1.0";
         return refuse(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message);
     };
     let parsed = match parameters.parse(api) {
         Ok(parsed) => parsed,
-        Err(unacceptable) => return respond(&unacceptable.into(), form),
+        Err(unacceptable) if form == Form::Events => return sse::refused(unacceptable.into()),
+        Err(unacceptable) => return respond(&unacceptable.into(), form, partial),
     };
-    let operation = parsed.operation_type();
-    if operation == OperationType::Mutation && request.method() != actix_web::http::Method::POST {
-        let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "mutations need POST");
-        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    if let Err(refusal) = check_method(request, &parsed) {
         return refusal;
     }
-    if form == Form::Events {
-        return sse::stream(request, parsed.into_request(), api);
+    if form.is_stream() && parsed.operation_type() == OperationType::Mutation && has_key(request) {
+        let refusal = KeyRefusal::Stream;
+        return refuse(refusal.status(), refusal.code(), refusal.to_string());
     }
-    if operation == OperationType::Subscription {
-        let message = "subscriptions need Accept: text/event-stream, or a WebSocket with graphql-transport-ws";
-        return refuse(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message);
+    let is_subscription = parsed.operation_type() == OperationType::Subscription;
+    match if is_subscription { accepted.best_for_many() } else { Some(form) } {
+        Some(Form::Events) => sse::stream(request, parsed.into_request(), api),
+        Some(Form::Parts) => multipart::stream(parsed.into_request(), api),
+        Some(form) => match answer(request, parsed, api).await {
+            Ok(answer) => respond(&answer, form, partial),
+            Err(refusal) => refuse(refusal.status(), refusal.code(), refusal.to_string()),
+        },
+        None => {
+            let message = "subscriptions need Accept: text/event-stream or multipart/mixed;subscriptionSpec=1.0, or a \
+                           WebSocket with graphql-transport-ws";
+            refuse(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
+        }
     }
-    let (request, _) = prepared(parsed.into_request(), None);
-    respond(&Answer::from(api.schema.execute(request).await), form)
+}
+
+/// The one answer of an operation: of a change with a key, the one that it got before.
+async fn answer(request: &HttpRequest, parsed: Parsed, api: &Api) -> Result<Arc<Answer>, KeyRefusal> {
+    let is_change = parsed.operation_type() == OperationType::Mutation;
+    let key = if is_change { key_of(request)? } else { None };
+    let Some(key) = key else {
+        let (operation, _) = prepared(parsed.into_request(), None);
+        return Ok(Arc::new(Answer::from(api.schema.execute(operation).await)));
+    };
+    let kept = api.answers.of(&key, parsed.fingerprint())?;
+    let (operation, _) = prepared(parsed.into_request(), None);
+    let operation = operation.data(api.state.of_request(key));
+    Ok(kept.answer(async { Answer::from(api.schema.execute(operation).await) }).await)
+}
+
+/// Changes come by POST alone: a GET can be sent by a link.
+fn check_method(request: &HttpRequest, parsed: &Parsed) -> Result<(), HttpResponse> {
+    if parsed.operation_type() != OperationType::Mutation || request.method() == actix_web::http::Method::POST {
+        return Ok(());
+    }
+    let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "mutations need POST");
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    Err(refusal)
 }
 
 /// Only JSON is taken: other types can be sent by forms of any web page without asking first.

@@ -7,8 +7,12 @@ mod binary;
 mod graphql;
 mod guard;
 mod health;
+mod idempotency;
 mod log;
+mod metrics;
+mod multipart;
 mod negotiation;
+mod observe;
 mod page;
 mod parameters;
 mod sse;
@@ -26,14 +30,14 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, Resource, Route};
 
+use self::idempotency::Answers;
+use self::sse::shared::{self, Reservations};
 use crate::bind::{BindError, check_bind};
 use crate::documents::Documents;
 use crate::schema::{ApiSchema, schema};
 use crate::state::ApiState;
 pub use webhook::WebhookOptions;
 
-/// Largest request body, in bytes.
-pub(crate) const BODY_BYTES_MAX: usize = 20 << 20;
 /// Most connections at a time, for each worker.
 const CONNECTIONS_PER_WORKER_MAX: usize = 4_096;
 
@@ -69,6 +73,8 @@ pub struct Api {
     pub(crate) state: ApiState,
     pub(crate) schema: ApiSchema,
     pub(crate) documents: Arc<Documents>,
+    reservations: Arc<Reservations>,
+    answers: Arc<Answers>,
 }
 
 impl fmt::Debug for Api {
@@ -81,7 +87,8 @@ impl Api {
     /// The service over `state`.
     pub fn new(state: ApiState) -> Self {
         let schema = schema(state.clone());
-        Self { state, schema, documents: Arc::default() }
+        let documents = Arc::new(Documents::new(state.graphql()));
+        Self { state, schema, documents, reservations: Arc::default(), answers: Arc::default() }
     }
 }
 
@@ -90,6 +97,13 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     let get = web::get;
     config.app_data(Data::new(api.clone()));
     serve(config, "/graphql", "GET, POST", [get().to(graphql::get), web::post().to(graphql::post)]);
+    let shared = [
+        get().to(shared::open),
+        web::post().to(shared::operate),
+        web::put().to(shared::reserve),
+        web::delete().to(shared::stop),
+    ];
+    serve(config, "/graphql/stream", "GET, POST, PUT, DELETE", shared);
     serve(config, "/graphql/ws", "GET", [get().to(ws::connect)]);
     serve(config, "/graphql/schema", "GET", [get().to(page::sdl)]);
     serve(config, "/", "GET", [get().to(page::graphiql)]);
@@ -108,6 +122,10 @@ pub fn configure_health(config: &mut ServiceConfig, api: &Api) {
     config.app_data(Data::new(api.clone()));
     serve(config, "/health/live", "GET", [web::get().to(health::live)]);
     serve(config, "/health/ready", "GET", [web::get().to(health::ready)]);
+    // Under the names that orchestrators look for.
+    serve(config, "/healthz", "GET", [web::get().to(health::live)]);
+    serve(config, "/readyz", "GET", [web::get().to(health::ready)]);
+    serve(config, "/metrics", "GET", [web::get().to(metrics::metrics)]);
 }
 
 /// Adds a resource that only pages and programs of this machine reach, and that names its methods to those who use another.
@@ -132,11 +150,12 @@ pub fn server(state: ApiState, listener: TcpListener, options: &ServerOptions) -
         Served::Api => configure,
         Served::Health => configure_health,
     };
-    let server = HttpServer::new(move || App::new().configure(|config| configure(config, &api)))
-        .workers(options.workers)
-        .max_connections(CONNECTIONS_PER_WORKER_MAX)
-        .shutdown_timeout(options.shutdown_seconds)
-        .disable_signals()
-        .listen(listener)?;
+    let server =
+        HttpServer::new(move || App::new().wrap(from_fn(observe::observe)).configure(|config| configure(config, &api)))
+            .workers(options.workers)
+            .max_connections(CONNECTIONS_PER_WORKER_MAX)
+            .shutdown_timeout(options.shutdown_seconds)
+            .disable_signals()
+            .listen(listener)?;
     Ok(server.run())
 }

@@ -5,23 +5,53 @@ use std::sync::Arc;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Request, Variables};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Api;
-use crate::documents::{Unacceptable, operation_type};
+use crate::documents::{Named, Unacceptable, hash_of, operation_type};
 
 /// The parameters of a GraphQL request.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Parameters {
-    query: String,
+    /// The document. It may be named in another way, but it is never null.
+    #[serde(default, deserialize_with = "present")]
+    query: Option<String>,
     #[serde(default)]
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<Map<String, Value>>,
-    /// Read so that a wrong shape is noticed; no extension is known here.
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
+    #[serde(default)]
+    extensions: Option<Extensions>,
+    /// The name of a document that the server was given.
+    #[serde(default)]
+    document_id: Option<String>,
+}
+
+/// The extensions that are known here. Others may be sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Extensions {
+    #[serde(default)]
+    persisted_query: Option<PersistedQuery>,
+    /// Name of an operation on a connection that many share.
+    #[serde(default)]
+    operation_id: Option<String>,
+}
+
+/// The version of automatic persisted queries that is spoken.
+const PERSISTED_QUERY_VERSION: u32 = 1;
+
+/// A document by its hash.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PersistedQuery {
+    version: u32,
+    sha256_hash: String,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// The same as a query string writes them: variables and extensions are JSON text.
@@ -32,12 +62,13 @@ pub(super) struct QueryString {
     operation_name: Option<String>,
     variables: Option<String>,
     extensions: Option<String>,
+    document_id: Option<String>,
 }
 
 impl QueryString {
     /// Whether anything is asked at all.
     pub(super) fn is_empty(&self) -> bool {
-        self.query.is_none()
+        self.query.is_none() && self.extensions.is_none() && self.document_id.is_none()
     }
 }
 
@@ -45,32 +76,73 @@ impl TryFrom<QueryString> for Parameters {
     type Error = String;
 
     fn try_from(text: QueryString) -> Result<Self, String> {
-        let object = |name: &str, text: Option<String>| match text.filter(|text| !text.is_empty()) {
-            None => Ok(None),
-            Some(text) => serde_json::from_str::<Option<Map<String, Value>>>(&text)
-                .map_err(|error| format!("{name} is not a JSON object: {error}")),
-        };
-        Ok(Self {
-            query: text.query.ok_or("the parameter query is missing")?,
+        fn object<T: serde::de::DeserializeOwned>(name: &str, text: Option<String>) -> Result<Option<T>, String> {
+            match text.filter(|text| !text.is_empty()) {
+                None => Ok(None),
+                Some(text) => serde_json::from_str::<Option<T>>(&text)
+                    .map_err(|error| format!("{name} is not a JSON object: {error}")),
+            }
+        }
+        let parameters = Self {
+            query: text.query,
             operation_name: text.operation_name,
             variables: object("variables", text.variables)?,
-            _extensions: object("extensions", text.extensions)?,
-        })
+            extensions: object("extensions", text.extensions)?,
+            document_id: text.document_id,
+        };
+        parameters.check().map(|()| parameters)
     }
 }
 
 /// A request whose document was parsed and measured.
 #[derive(Debug)]
 pub(super) struct Parsed {
+    text: Arc<str>,
     document: Arc<ExecutableDocument>,
     parameters: Parameters,
 }
 
 impl Parameters {
-    /// Parses and measures the document.
+    /// Reads the parameters from JSON.
+    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+        let read: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        read.check().map(|()| read)
+    }
+
+    /// Whether a document is named at all, and in a way that is known here.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(persisted) = self.persisted_query()
+            && persisted.version != PERSISTED_QUERY_VERSION
+        {
+            return Err(format!(
+                "persistedQuery has version {}: version {PERSISTED_QUERY_VERSION} is spoken here",
+                persisted.version
+            ));
+        }
+        if self.query.is_none() && self.document_id.is_none() && self.persisted_query().is_none() {
+            return Err("the parameter query is missing".to_owned());
+        }
+        Ok(())
+    }
+
+    fn persisted_query(&self) -> Option<&PersistedQuery> {
+        self.extensions.as_ref()?.persisted_query.as_ref()
+    }
+
+    /// The name of the operation, on a connection that many share.
+    pub(super) fn operation_id(&self) -> Option<&str> {
+        self.extensions.as_ref()?.operation_id.as_deref()
+    }
+
+    /// Finds, parses and measures the document.
     pub(super) fn parse(self, api: &Api) -> Result<Parsed, Unacceptable> {
-        let document = api.documents.get(&self.query)?;
-        Ok(Parsed { document, parameters: self })
+        let named = Named {
+            text: self.query.as_deref(),
+            id: self.document_id.as_deref(),
+            hash: self.persisted_query().map(|persisted| persisted.sha256_hash.as_str()),
+        };
+        let (text, document) = api.documents.find(named)?;
+        Ok(Parsed { text, document, parameters: self })
     }
 }
 
@@ -80,9 +152,15 @@ impl Parsed {
         operation_type(&self.document, self.parameters.operation_name.as_deref())
     }
 
+    /// What tells this request from another one.
+    pub(super) fn fingerprint(&self) -> String {
+        let asked = json!([&*self.text, self.parameters.operation_name, self.parameters.variables]);
+        hash_of(&asked.to_string())
+    }
+
     /// The same for the executor.
     pub(super) fn into_request(self) -> Request {
-        let mut request = Request::new(self.parameters.query);
+        let mut request = Request::new(&*self.text);
         request.operation_name = self.parameters.operation_name;
         request.variables =
             self.parameters.variables.map(|all| Variables::from_json(Value::Object(all))).unwrap_or_default();

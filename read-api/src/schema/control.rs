@@ -17,6 +17,8 @@ use crate::state::ApiState;
 pub(crate) struct PauseExecutionInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the execution is at this revision.
+    expected_revision: Option<u64>,
     /// The execution.
     execution_id: Uuid,
     /// Why, for those who read its history.
@@ -29,6 +31,8 @@ pub(crate) struct PauseExecutionInput {
 pub(crate) struct UnpauseExecutionInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the execution is at this revision.
+    expected_revision: Option<u64>,
     /// The execution.
     execution_id: Uuid,
     /// Run the next node alone, and pause again before the one after it.
@@ -41,6 +45,8 @@ pub(crate) struct UnpauseExecutionInput {
 pub(crate) struct ChangeBreakpointsInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the execution is at this revision.
+    expected_revision: Option<u64>,
     /// The execution.
     execution_id: Uuid,
     /// All that count from now on, at most 200; none lets it run through.
@@ -52,6 +58,8 @@ pub(crate) struct ChangeBreakpointsInput {
 pub(crate) struct ResumeExecutionInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the execution is at this revision.
+    expected_revision: Option<u64>,
     /// The execution.
     execution_id: Uuid,
     /// What the waiting node gives: a list of objects, wrapped as `{"json": …}` or bare. Absent = its input.
@@ -98,6 +106,8 @@ pub(crate) struct RetryExecutionInput {
 pub(crate) struct DismissExecutionInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the execution is at this revision.
+    expected_revision: Option<u64>,
     /// The execution.
     execution_id: Uuid,
     /// Why, for those who read its history.
@@ -107,17 +117,23 @@ pub(crate) struct DismissExecutionInput {
 
 pub(crate) async fn pause(state: &ApiState, input: PauseExecutionInput) -> Result<ExecutionPayload> {
     let control = ExecutionControl::Pause { reason: input.reason };
-    ask(state, input.command_id, input.execution_id, control).await
+    ask(state, (input.command_id, input.expected_revision), input.execution_id, control).await
 }
 
 pub(crate) async fn unpause(state: &ApiState, input: UnpauseExecutionInput) -> Result<ExecutionPayload> {
     let control = ExecutionControl::Unpause { step: input.step };
-    ask(state, input.command_id, input.execution_id, control).await
+    ask(state, (input.command_id, input.expected_revision), input.execution_id, control).await
 }
 
 pub(crate) async fn change_breakpoints(state: &ApiState, input: ChangeBreakpointsInput) -> Result<ExecutionPayload> {
     let breakpoints = input.breakpoints.into_iter().map(Into::into).collect();
-    ask(state, input.command_id, input.execution_id, ExecutionControl::ChangeBreakpoints { breakpoints }).await
+    ask(
+        state,
+        (input.command_id, input.expected_revision),
+        input.execution_id,
+        ExecutionControl::ChangeBreakpoints { breakpoints },
+    )
+    .await
 }
 
 pub(crate) async fn resume(state: &ApiState, input: ResumeExecutionInput) -> Result<ExecutionPayload> {
@@ -126,17 +142,19 @@ pub(crate) async fn resume(state: &ApiState, input: ResumeExecutionInput) -> Res
         Err(error) => return Ok(ExecutionPayload::from(error)),
     };
     let control = ExecutionControl::Resume { cause: ResumeCause::Person, items };
-    ask(state, input.command_id, input.execution_id, control).await
+    ask(state, (input.command_id, input.expected_revision), input.execution_id, control).await
 }
 
 async fn ask(
     state: &ApiState,
-    command_id: Option<Uuid>,
+    (command_id, expected_revision): (Option<Uuid>, Option<u64>),
     execution_id: Uuid,
     control: ExecutionControl,
 ) -> Result<ExecutionPayload> {
     let request = ControlExecution { execution_id: ExecutionId(execution_id), control };
-    ExecutionPayload::of(state.commands().control_execution(&state.context(command_id), request).await)
+    ExecutionPayload::of(
+        state.commands().control_execution(&state.context_at(command_id, expected_revision), request).await,
+    )
 }
 
 pub(crate) async fn retry(state: &ApiState, input: RetryExecutionInput) -> Result<ExecutionPayload> {
@@ -150,6 +168,7 @@ pub(crate) async fn retry(state: &ApiState, input: RetryExecutionInput) -> Resul
 }
 
 pub(crate) async fn dismiss(state: &ApiState, input: DismissExecutionInput) -> Result<ExecutionPayload> {
-    let (context, id) = (state.context(input.command_id), ExecutionId(input.execution_id));
+    let context = state.context_at(input.command_id, input.expected_revision);
+    let id = ExecutionId(input.execution_id);
     ExecutionPayload::of(state.commands().dismiss_execution(&context, id, &input.reason).await)
 }

@@ -1,6 +1,6 @@
 //! Credentials: which there are, of what types, and the changes to them. No value of a field is ever answered.
 
-use async_graphql::{Enum, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Enum, ID, InputObject, Object, Result, SimpleObject};
 use serde_json::Value;
 use timeloom_commands::SaveCredential;
 use timeloom_domain::credential::types::{self as domain, CREDENTIAL_TYPES, CredentialFieldKind as DomainKind};
@@ -20,8 +20,8 @@ pub(crate) struct Credential(pub CredentialRow);
 #[Object]
 impl Credential {
     /// Its id, which follows from its type and name.
-    async fn id(&self) -> Uuid {
-        self.0.id.0
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id.0.into()
     }
 
     /// Its name.
@@ -129,6 +129,8 @@ payload! {
 pub(crate) struct SaveCredentialInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the credential is at this revision.
+    expected_revision: Option<u64>,
     /// Its name: the credential of that type and name is replaced.
     name: String,
     /// Its type, such as `httpBasicAuth`; see `credentialTypes`.
@@ -143,6 +145,8 @@ pub(crate) struct SaveCredentialInput {
 pub(crate) struct CredentialInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the credential is at this revision.
+    expected_revision: Option<u64>,
     /// The credential.
     credential_id: Uuid,
 }
@@ -180,11 +184,14 @@ pub(crate) async fn save(state: &ApiState, input: SaveCredentialInput) -> Result
         return Ok(CredentialPayload::from(refused("INVALID_FIELDS", message)));
     };
     let save = SaveCredential { name: input.name, credential_type: input.credential_type, fields };
-    CredentialPayload::of(state.credentials().save(&state.context(input.command_id), save).await)
+    CredentialPayload::of(
+        state.credentials().save(&state.context_at(input.command_id, input.expected_revision), save).await,
+    )
 }
 
 pub(crate) async fn delete(state: &ApiState, input: CredentialInput) -> Result<CredentialPayload> {
-    let (context, id) = (state.context(input.command_id), CredentialId(input.credential_id));
+    let context = state.context_at(input.command_id, input.expected_revision);
+    let id = CredentialId(input.credential_id);
     CredentialPayload::of(state.credentials().delete(&context, id).await)
 }
 

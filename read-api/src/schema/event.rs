@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use timeloom_domain::ids::Actor as DomainActor;
 use timeloom_history::is_known;
+use timeloom_projections::Side;
 use timeloom_store::{self as store, Filter, Position, RecordedEvent, StreamKey, TenantScope};
 use uuid::Uuid;
 
 use super::budget::PayloadBudget;
 use super::faults::fault;
-use super::paging::{Pages, number_cursor, page_size, pages};
+use super::paging::{Pages, Paging};
 use super::scalars::{Direction, PositionScalar};
 use crate::state::ApiState;
 
@@ -78,8 +79,8 @@ pub(crate) struct Event(pub Arc<RecordedEvent>);
 #[Object]
 impl Event {
     /// Its id.
-    async fn id(&self) -> Uuid {
-        self.0.id.0
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id.0.into()
     }
 
     /// Its place in the log.
@@ -161,12 +162,12 @@ pub(crate) fn payload(context: &Context<'_>, event: &RecordedEvent) -> Result<Va
 pub(crate) struct EventList {
     /// Which ones.
     pub filter: Filter,
+    /// Only events after this position.
+    pub from: Option<PositionScalar>,
     /// Which way.
     pub direction: Direction,
-    /// How many.
-    pub first: i32,
-    /// After which cursor.
-    pub after: Option<String>,
+    /// Which page of them.
+    pub paging: Paging,
     /// None after this position.
     pub as_of: Option<Position>,
 }
@@ -174,24 +175,22 @@ pub(crate) struct EventList {
 impl EventList {
     /// Reads one page.
     pub(crate) async fn read(self, state: &ApiState) -> Result<Pages<Event>> {
-        let size = page_size(self.first)?;
-        let after = number_cursor(self.after.as_deref())?;
-        let last = self.as_of.unwrap_or_else(|| state.log().head());
-        let (from, direction) = match (self.direction, after) {
-            (Direction::Forward, after) => (after.unwrap_or(0), store::Direction::Forward),
-            (Direction::Backward, None) => (last.0, store::Direction::Backward),
-            (Direction::Backward, Some(after)) => (last.0.min(after.saturating_sub(1)), store::Direction::Backward),
+        let window = self.paging.window()?;
+        let head = self.as_of.unwrap_or_else(|| state.log().head());
+        // Everything in between is wanted, the cursors' own events apart.
+        let (above, below) = match self.direction {
+            Direction::Forward => (window.after, window.before),
+            Direction::Backward => (window.before, window.after),
         };
+        let newest = below.map_or(head, |below| Position(below.saturating_sub(1)).min(head));
+        let oldest = Position(above.unwrap_or(0)).max(self.from.map_or(Position::START, |from| from.0));
+        let is_forward = (self.direction == Direction::Forward) == (window.side == Side::First);
+        let (from, direction) =
+            if is_forward { (oldest, store::Direction::Forward) } else { (newest, store::Direction::Backward) };
         let scope = TenantScope::One(state.tenant());
-        let mut events = state
-            .log()
-            .read_all(scope, Position(from), direction, &self.filter, size + 1)
-            .await
-            .map_err(|error| fault(&error))?;
-        events.retain(|event| event.position <= last);
-        let has_next = events.len() > size;
-        events.truncate(size);
-        let nodes = events.into_iter().map(|event| (event.position.to_string(), Event(event)));
-        Ok(pages(after.is_some(), has_next, nodes))
+        let read = state.log().read_all(scope, from, direction, &self.filter, window.size + 1).await;
+        let mut events = read.map_err(|error| fault(&error))?;
+        events.retain(|event| event.position > oldest && event.position <= newest);
+        Ok(window.pages(events.into_iter().map(|event| (event.position.0, Event(event))).collect()))
     }
 }

@@ -1,20 +1,20 @@
 //! Executions as the read models have them, with the data that flowed from the log.
 
-use async_graphql::{Context, Object, Result};
+use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent as Facts;
 use timeloom_domain::execution::TriggerKind;
 use timeloom_domain::ids::ExecutionId;
-use timeloom_projections::{AsOf, ExecutionFilter, ExecutionRow};
+use timeloom_projections::{AsOf, ExecutionFilter, ExecutionRow, NodeRunRange};
 use timeloom_store::{Filter, StreamKey};
 use uuid::Uuid;
 
+use super::batch::Loads;
 use super::event::{Event, EventList};
 use super::execution_facts::{Breakpoint, ExecutionTrigger, Pause, Response, SavedFact, Source, Wait};
 use super::node_run::NodeRun;
-use super::paging::{PAGE_DEFAULT, Pages, number_cursor, page_cost, page_size, pages};
-use super::query::workflow;
+use super::paging::{Pages, Paging, page_cost};
 use super::reading::{rows, state};
 use super::rows::{page, row_pages};
 use super::scalars::{Direction, ExecutionMode, ExecutionStatus, PositionScalar};
@@ -24,19 +24,17 @@ use crate::state::ApiState;
 
 /// Which executions to list.
 pub(crate) struct ExecutionList {
-    pub first: i32,
-    pub after: Option<String>,
+    pub paging: Paging,
     pub filter: ExecutionFilter,
     pub as_of: AsOf,
 }
 
 impl ExecutionList {
-    /// Reads one page, newest first.
-    pub(crate) async fn read(self, state: &ApiState) -> Result<Pages<Execution>> {
-        let page = page(self.first, self.after.as_deref())?;
-        let found = rows(state.read_models().executions(state.tenant(), self.as_of, &page, &self.filter).await)?;
-        let as_of = self.as_of;
-        Ok(row_pages(&page, found, |row| (row.created_position, Execution { row, as_of })))
+    /// Reads one page, newest first, with all others of the request that are asked for at the same moment.
+    pub(crate) async fn read(self, context: &Context<'_>) -> Result<Pages<Execution>> {
+        let (page, as_of) = (page(&self.paging)?, self.as_of);
+        let found = Loads::of(context).execution_page(state(context)?, as_of, page, self.filter).await?;
+        Ok(row_pages(found, |row| (row.created_position, Execution { row, as_of })))
     }
 }
 
@@ -63,6 +61,11 @@ pub(crate) struct Execution {
 }
 
 impl Execution {
+    /// The execution of a row that was read as of a moment.
+    pub(crate) fn of(row: ExecutionRow, as_of: AsOf) -> Self {
+        Self { row, as_of }
+    }
+
     fn source(&self) -> Source {
         Source { id: self.row.id, as_of: self.as_of }
     }
@@ -71,8 +74,8 @@ impl Execution {
 #[Object]
 impl Execution {
     /// Its id.
-    async fn id(&self) -> Uuid {
-        self.row.id.0
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.0.into()
     }
 
     /// Id of the workflow that it runs.
@@ -83,7 +86,8 @@ impl Execution {
     /// The workflow that it runs, as of the same moment.
     #[graphql(complexity = "child_complexity + 5")]
     async fn workflow(&self, context: &Context<'_>) -> Result<Option<Workflow>> {
-        workflow(state(context)?, self.row.workflow_id, self.as_of).await
+        let row = Loads::of(context).workflow(state(context)?, self.row.workflow_id, self.as_of).await?;
+        Ok(row.map(|row| Workflow { row, as_of: self.as_of }))
     }
 
     /// The published version that it runs; absent = the draft of `workflowRevision`.
@@ -127,15 +131,18 @@ impl Execution {
     }
 
     /// Its forks, newest first. Those of a long execution are of its first link.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn forks(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
     ) -> Result<Pages<Execution>> {
         let filter = ExecutionFilter { forked_from: Some(self.row.id), ..ExecutionFilter::default() };
-        ExecutionList { first, after, filter, as_of: self.as_of }.read(state(context)?).await
+        let paging = Paging::new(first, after, last, before);
+        ExecutionList { paging, filter, as_of: self.as_of }.read(context).await
     }
 
     /// Why its failure needs no attention any more; absent when nobody said so.
@@ -218,6 +225,11 @@ impl Execution {
         self.row.error.as_deref()
     }
 
+    /// What its error has in common with others, when it failed: failures of one cause have the same.
+    async fn error_fingerprint(&self) -> Option<&str> {
+        self.row.error_fingerprint.as_deref()
+    }
+
     /// Name of the node to blame, when it failed.
     async fn error_node(&self) -> Option<&str> {
         self.row.error_node.as_deref()
@@ -264,35 +276,47 @@ impl Execution {
     }
 
     /// The runs of its nodes, in the order of execution.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn node_runs(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
     ) -> Result<Pages<NodeRun>> {
         let state = state(context)?;
-        let size = page_size(first)?;
-        let after = number_cursor(after.as_deref())?;
-        let from = after.map_or(0, |after| after.saturating_add(1));
-        let read = state.read_models().node_runs_from(state.tenant(), self.row.id, self.as_of, from, size + 1);
-        let mut runs = rows(read.await)?;
-        let has_next = runs.len() > size;
-        runs.truncate(size);
-        let nodes = runs.into_iter().map(|row| (row.execution_index.to_string(), NodeRun(row)));
-        Ok(pages(after.is_some(), has_next, nodes))
+        let window = Paging::new(first, after, last, before).window()?;
+        let range = NodeRunRange {
+            from: window.after.map_or(0, |after| after.saturating_add(1)),
+            to: window.before.unwrap_or(u64::MAX),
+            limit: window.size + 1,
+            side: window.side,
+        };
+        let runs = Loads::of(context).node_runs(state, self.as_of, self.row.id, range).await?;
+        Ok(window.pages(runs.into_iter().map(|row| (row.execution_index, NodeRun(row))).collect()))
     }
 
     /// Its events, oldest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn events(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
     ) -> Result<Pages<Event>> {
         let state = state(context)?;
         let filter = Filter { stream: Some(stream(state, self.row.id)), ..Filter::default() };
-        EventList { filter, direction: Direction::Forward, first, after, as_of: self.as_of }.read(state).await
+        EventList {
+            filter,
+            from: None,
+            direction: Direction::Forward,
+            paging: Paging::new(first, after, last, before),
+            as_of: self.as_of,
+        }
+        .read(state)
+        .await
     }
 }

@@ -1,15 +1,19 @@
 //! The GraphQL schema: what can be read, changed and followed. Resolvers compute nothing that is not in the log.
 
+mod batch;
 mod budget;
 mod catalogue;
 mod control;
+mod cost;
 mod credentials;
 mod event;
 mod execution;
 mod execution_facts;
 mod faults;
+mod group;
 mod history;
 mod mutation;
+mod node;
 mod node_run;
 mod paging;
 mod payloads;
@@ -20,6 +24,8 @@ mod redrive;
 mod registry;
 mod rows;
 mod scalars;
+mod search;
+mod service_nodes;
 mod start;
 mod state_at;
 mod subscription;
@@ -32,20 +38,15 @@ use std::sync::Arc;
 use async_graphql::{MergedObject, Request, SDLExportOptions, Schema};
 use timeloom_store::Position;
 
+use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
+use self::cost::Cost;
 use self::mutation::Mutation;
 use self::query::Query;
 pub(crate) use self::subscription::Progress;
 use self::subscription::Subscription;
 use self::time::{TimeMutation, TimeQuery};
 use crate::state::ApiState;
-
-/// Deepest nesting of fields in a request; the usual introspection request has 15.
-const DEPTH_MAX: usize = 20;
-/// Most points that a request may cost; a field is one, a page costs its entries times what each asks for.
-const COMPLEXITY_MAX: usize = 20_000;
-/// Most directives on one field.
-const DIRECTIVES_MAX: usize = 10;
 
 /// The root of all reads, of whatever file.
 #[derive(Debug, MergedObject)]
@@ -62,10 +63,12 @@ pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 /// The schema over `state`.
 pub fn schema(state: ApiState) -> ApiSchema {
+    let limits = state.graphql().limits;
+    // The documents of transports were measured before they come here; this holds for those of this process, too.
     Schema::build(QueryRoot(Query, TimeQuery), MutationRoot(Mutation, TimeMutation), Subscription)
-        .limit_depth(DEPTH_MAX)
-        .limit_complexity(COMPLEXITY_MAX)
-        .limit_directives(DIRECTIVES_MAX)
+        .limit_depth(limits.depth)
+        .limit_directives(limits.directives)
+        .extension(Cost { max: limits.cost })
         .data(state)
         .finish()
 }
@@ -80,5 +83,6 @@ pub fn sdl_text() -> String {
 /// `request` with what every request carries; `resume_after` for a client that goes on after a position.
 pub(crate) fn prepared(request: Request, resume_after: Option<Position>) -> (Request, Arc<Progress>) {
     let progress = Progress::resuming_after(resume_after);
-    (request.data(PayloadBudget::default()).data(Arc::clone(&progress)), progress)
+    let request = request.data(PayloadBudget::default()).data(Arc::<Loads>::default()).data(Arc::clone(&progress));
+    (request, progress)
 }

@@ -24,6 +24,7 @@ use super::query::{model, plugin, workflow};
 use super::reading::state;
 use super::redrive::{RedriveExecutionsInput, RedriveExecutionsPayload, redrive};
 use super::registry::{Model, Plugin};
+use super::service_nodes::{self, ReplaceServiceNodesInput, ServiceNodesPayload};
 use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
 use super::time::{ReplayGateInput, gate};
 use super::workflow::Workflow;
@@ -69,12 +70,17 @@ payload! {
 struct ImportWorkflowInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the workflow is at this revision.
+    expected_revision: Option<u64>,
     /// The workflow whose draft to replace; absent makes a new workflow.
     workflow_id: Option<Uuid>,
     /// The text of the file.
     source: Option<String>,
     /// The same as JSON.
     definition: Option<Value>,
+    /// Whether HTTP Requests take the place of services' nodes that this build lacks, where the table of services has them.
+    #[graphql(default)]
+    replace_service_nodes: bool,
 }
 
 /// A workflow to do something with.
@@ -82,6 +88,8 @@ struct ImportWorkflowInput {
 struct WorkflowInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the workflow is at this revision.
+    expected_revision: Option<u64>,
     /// The workflow.
     workflow_id: Uuid,
 }
@@ -91,6 +99,8 @@ struct WorkflowInput {
 struct ActivateWorkflowInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the workflow is at this revision.
+    expected_revision: Option<u64>,
     /// The workflow.
     workflow_id: Uuid,
     /// The published version; absent = the newest.
@@ -102,6 +112,8 @@ struct ActivateWorkflowInput {
 struct ChangeWorkflowSettingsInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the workflow is at this revision.
+    expected_revision: Option<u64>,
     /// The workflow.
     workflow_id: Uuid,
     /// All settings, as a workflow file has them: what is not named is unset. `concurrency` is 1 to 10,000, `priority`
@@ -114,6 +126,8 @@ struct ChangeWorkflowSettingsInput {
 struct ChangeWorkflowPinsInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the workflow is at this revision.
+    expected_revision: Option<u64>,
     /// The workflow.
     workflow_id: Uuid,
     /// Name of the node.
@@ -127,6 +141,8 @@ struct ChangeWorkflowPinsInput {
 struct CancelExecutionInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the execution is at this revision.
+    expected_revision: Option<u64>,
     /// The execution.
     execution_id: Uuid,
     /// Why, for those who read its history.
@@ -151,6 +167,8 @@ struct RegisterInput {
 struct AddPluginVersionInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the plugin is at this revision.
+    expected_revision: Option<u64>,
     /// The plugin.
     name: String,
     /// The version, as its author writes it.
@@ -164,6 +182,8 @@ struct AddPluginVersionInput {
 struct EnablePluginInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the plugin is at this revision.
+    expected_revision: Option<u64>,
     /// The plugin.
     name: String,
     /// The version.
@@ -175,6 +195,8 @@ struct EnablePluginInput {
 struct DisableInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while it is at this revision.
+    expected_revision: Option<u64>,
     /// Its name.
     name: String,
     /// Why.
@@ -187,6 +209,8 @@ struct DisableInput {
 struct NameInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while it is at this revision.
+    expected_revision: Option<u64>,
     /// Its name.
     name: String,
 }
@@ -196,6 +220,8 @@ struct NameInput {
 struct AddModelVersionInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the model is at this revision.
+    expected_revision: Option<u64>,
     /// The model.
     name: String,
     /// Format of the file, for example `onnx`.
@@ -209,6 +235,8 @@ struct AddModelVersionInput {
 struct PromoteModelInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
+    /// It is carried out only while the model is at this revision.
+    expected_revision: Option<u64>,
     /// The model.
     name: String,
     /// The version.
@@ -232,18 +260,28 @@ pub struct Mutation;
 #[Object(name = "GeneralMutation")]
 impl Mutation {
     /// Takes a workflow file in: a new workflow, or a new draft of an existing one.
-    async fn import_workflow(&self, context: &Context<'_>, input: ImportWorkflowInput) -> Result<WorkflowPayload> {
+    async fn import_workflow(&self, context: &Context<'_>, input: ImportWorkflowInput) -> Result<ServiceNodesPayload> {
         let source = match (input.source, input.definition) {
             (Some(source), None) => source.into_bytes(),
             (None, Some(definition)) => definition.to_string().into_bytes(),
             _ => {
                 let message = "give exactly one of source (the file's text) and definition (its JSON)";
-                return Ok(WorkflowPayload::from(refused("INVALID_INPUT", message)));
+                return Ok(ServiceNodesPayload::from(refused("INVALID_INPUT", message)));
             }
         };
-        let state = state(context)?;
         let import = ImportWorkflow { workflow_id: input.workflow_id.map(WorkflowId), source };
-        WorkflowPayload::of(state.commands().import_workflow(&state.context(input.command_id), import).await)
+        let state = state(context)?;
+        let asked = state.context_at(input.command_id, input.expected_revision);
+        service_nodes::import(state, &asked, import, input.replace_service_nodes).await
+    }
+
+    /// Puts HTTP Requests in place of the draft's nodes of services that this build lacks.
+    async fn replace_service_nodes(
+        &self,
+        context: &Context<'_>,
+        input: ReplaceServiceNodesInput,
+    ) -> Result<ServiceNodesPayload> {
+        service_nodes::replace(state(context)?, input).await
     }
 
     /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.
@@ -256,7 +294,7 @@ impl Mutation {
         >,
     ) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        let context = state.context(input.command_id);
+        let context = state.context_at(input.command_id, input.expected_revision);
         let Some(wanted) = replay_gate else {
             return WorkflowPayload::of(state.commands().publish_workflow(&context, id).await);
         };
@@ -269,27 +307,39 @@ impl Mutation {
     /// Lets a published version take calls and schedules, in place of any other. Refused when it could not work.
     async fn activate_workflow(&self, context: &Context<'_>, input: ActivateWorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        let context = state.context(input.command_id);
+        let context = state.context_at(input.command_id, input.expected_revision);
         WorkflowPayload::of(state.commands().activate_workflow(&context, id, input.version).await)
     }
 
     /// Lets a workflow take no calls and schedules any more. What runs goes on.
     async fn deactivate_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        WorkflowPayload::of(state.commands().deactivate_workflow(&state.context(input.command_id), id).await)
+        WorkflowPayload::of(
+            state
+                .commands()
+                .deactivate_workflow(&state.context_at(input.command_id, input.expected_revision), id)
+                .await,
+        )
     }
 
     /// Lets the draft take one call at its test address, for two minutes.
     async fn listen_for_test_webhook(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
         let until_ms = state.commands().clock().now_ms().saturating_add(LISTEN_MS);
-        WorkflowPayload::of(state.commands().listen_for_test(&state.context(input.command_id), id, until_ms).await)
+        WorkflowPayload::of(
+            state
+                .commands()
+                .listen_for_test(&state.context_at(input.command_id, input.expected_revision), id, until_ms)
+                .await,
+        )
     }
 
     /// Puts a workflow away: it starts no more executions.
     async fn archive_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        WorkflowPayload::of(state.commands().archive_workflow(&state.context(input.command_id), id).await)
+        WorkflowPayload::of(
+            state.commands().archive_workflow(&state.context_at(input.command_id, input.expected_revision), id).await,
+        )
     }
 
     /// Replaces the draft's settings.
@@ -303,7 +353,7 @@ impl Mutation {
             Err(error) => return Ok(WorkflowPayload::from(UserError::from(Refusal::of_settings(error)))),
         };
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        let context = state.context(input.command_id);
+        let context = state.context_at(input.command_id, input.expected_revision);
         WorkflowPayload::of(state.commands().change_workflow_settings(&context, id, settings).await)
     }
 
@@ -318,7 +368,7 @@ impl Mutation {
             Err(error) => return Ok(WorkflowPayload::from(error)),
         };
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        let context = state.context(input.command_id);
+        let context = state.context_at(input.command_id, input.expected_revision);
         WorkflowPayload::of(state.commands().change_workflow_pins(&context, id, input.node, items).await)
     }
 
@@ -335,7 +385,12 @@ impl Mutation {
     async fn cancel_execution(&self, context: &Context<'_>, input: CancelExecutionInput) -> Result<ExecutionPayload> {
         let state = state(context)?;
         let cancel = CancelExecution { execution_id: ExecutionId(input.execution_id), reason: input.reason };
-        ExecutionPayload::of(state.commands().cancel_execution(&state.context(input.command_id), cancel).await)
+        ExecutionPayload::of(
+            state
+                .commands()
+                .cancel_execution(&state.context_at(input.command_id, input.expected_revision), cancel)
+                .await,
+        )
     }
 
     /// Lets an execution stand still before its next node. An effect that is under way comes to its end.
@@ -393,25 +448,42 @@ impl Mutation {
     async fn add_plugin_version(&self, context: &Context<'_>, input: AddPluginVersionInput) -> Result<PluginPayload> {
         let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
         let add = AddPluginVersion { version: input.version, digest: input.digest };
-        PluginPayload::of(state.commands().add_plugin_version(&state.context(input.command_id), name, add).await)
+        PluginPayload::of(
+            state
+                .commands()
+                .add_plugin_version(&state.context_at(input.command_id, input.expected_revision), name, add)
+                .await,
+        )
     }
 
     /// Lets workflows use a version of a plugin.
     async fn enable_plugin(&self, context: &Context<'_>, input: EnablePluginInput) -> Result<PluginPayload> {
         let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
-        PluginPayload::of(state.commands().enable_plugin(&state.context(input.command_id), name, input.version).await)
+        PluginPayload::of(
+            state
+                .commands()
+                .enable_plugin(&state.context_at(input.command_id, input.expected_revision), name, input.version)
+                .await,
+        )
     }
 
     /// Forbids a plugin to workflows.
     async fn disable_plugin(&self, context: &Context<'_>, input: DisableInput) -> Result<PluginPayload> {
         let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
-        PluginPayload::of(state.commands().disable_plugin(&state.context(input.command_id), name, input.reason).await)
+        PluginPayload::of(
+            state
+                .commands()
+                .disable_plugin(&state.context_at(input.command_id, input.expected_revision), name, input.reason)
+                .await,
+        )
     }
 
     /// Puts a plugin away for good.
     async fn retire_plugin(&self, context: &Context<'_>, input: NameInput) -> Result<PluginPayload> {
         let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
-        PluginPayload::of(state.commands().retire_plugin(&state.context(input.command_id), name).await)
+        PluginPayload::of(
+            state.commands().retire_plugin(&state.context_at(input.command_id, input.expected_revision), name).await,
+        )
     }
 
     /// Takes a name for a model.
@@ -425,31 +497,50 @@ impl Mutation {
     async fn add_model_version(&self, context: &Context<'_>, input: AddModelVersionInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
         let add = AddModelVersion { format: input.format, digest: input.digest };
-        ModelPayload::of(state.commands().add_model_version(&state.context(input.command_id), name, add).await)
+        ModelPayload::of(
+            state
+                .commands()
+                .add_model_version(&state.context_at(input.command_id, input.expected_revision), name, add)
+                .await,
+        )
     }
 
     /// Lets a version of a model answer requests that name none.
     async fn promote_model(&self, context: &Context<'_>, input: PromoteModelInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        ModelPayload::of(state.commands().promote_model(&state.context(input.command_id), name, input.version).await)
+        ModelPayload::of(
+            state
+                .commands()
+                .promote_model(&state.context_at(input.command_id, input.expected_revision), name, input.version)
+                .await,
+        )
     }
 
     /// Lets a model answer again.
     async fn enable_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        ModelPayload::of(state.commands().enable_model(&state.context(input.command_id), name).await)
+        ModelPayload::of(
+            state.commands().enable_model(&state.context_at(input.command_id, input.expected_revision), name).await,
+        )
     }
 
     /// Lets a model answer no more.
     async fn disable_model(&self, context: &Context<'_>, input: DisableInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        ModelPayload::of(state.commands().disable_model(&state.context(input.command_id), name, input.reason).await)
+        ModelPayload::of(
+            state
+                .commands()
+                .disable_model(&state.context_at(input.command_id, input.expected_revision), name, input.reason)
+                .await,
+        )
     }
 
     /// Puts a model away for good.
     async fn retire_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        ModelPayload::of(state.commands().retire_model(&state.context(input.command_id), name).await)
+        ModelPayload::of(
+            state.commands().retire_model(&state.context_at(input.command_id, input.expected_revision), name).await,
+        )
     }
 
     /// Takes the fields of a credential: of a new one, or in place of those of the one of that type and name.

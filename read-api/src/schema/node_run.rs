@@ -1,15 +1,17 @@
 //! Runs of nodes as the read models have them, with the items that they gave from the log.
 
-use async_graphql::{Context, Object, Result};
+use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use timeloom_domain::execution::ExecutionEvent as Facts;
 use timeloom_projections::NodeRunRow;
-use timeloom_store::{self as store, RecordedEvent, Revision, codec};
+use timeloom_store::codec;
 
+use super::batch::Loads;
 use super::budget::PayloadBudget;
-use super::execution::{stream, time};
+use super::execution::time;
 use super::faults::fault;
+use super::node::node_run_id;
 use super::reading::state;
 use super::scalars::{NodeRunStatus, PositionScalar};
 
@@ -21,21 +23,19 @@ impl NodeRun {
     /// The event that says how far it is and holds its data.
     async fn facts(&self, context: &Context<'_>) -> Result<Option<Facts>> {
         let state = state(context)?;
-        let before = Revision(self.0.event_revision.0.saturating_sub(1));
-        let found = state
-            .log()
-            .read_stream(&stream(state, self.0.execution_id), before, store::Direction::Forward, 1)
-            .await
-            .map_err(|error| fault(&error))?;
-        let Some(event) = found.first() else { return Ok(None) };
-        let event: &RecordedEvent = event;
+        let Some(event) = Loads::of(context).event(state, self.0.event_position).await? else { return Ok(None) };
         PayloadBudget::take(context, event.payload.get().len())?;
-        codec::decode::<Facts>(event).map(Some).map_err(|error| fault(&error))
+        codec::decode::<Facts>(&event).map(Some).map_err(|error| fault(&error))
     }
 }
 
 #[Object]
 impl NodeRun {
+    /// Its id among everything: its kind, its execution and its place.
+    pub(crate) async fn id(&self) -> ID {
+        node_run_id(self.0.execution_id, self.0.execution_index)
+    }
+
     /// Name of the node.
     async fn node(&self) -> &str {
         &self.0.node

@@ -12,6 +12,9 @@ use super::reading::wait_for_rows;
 use super::scalars::PositionScalar;
 use crate::state::ApiState;
 
+/// The word for a revision that is not the expected one.
+const REVISION_CHANGED: &str = "REVISION_CHANGED";
+
 /// One thing that is wrong with a workflow file.
 #[derive(Debug, Clone, SimpleObject)]
 pub(crate) struct Problem {
@@ -30,17 +33,25 @@ pub(crate) struct Refused {
     pub code: String,
     /// What is wrong and what to do.
     pub message: String,
+    /// Which part of the mutation's arguments it is about, such as `["input", "name"]`.
+    pub path: Vec<String>,
     /// What is wrong with a workflow file, piece by piece.
     pub problems: Vec<Problem>,
 }
 
-/// Somebody else changed the same thing at the same moment: send it again.
+/// Somebody else changed the same thing: read it again, and send what is still wanted.
 #[derive(Debug, Clone, SimpleObject)]
 pub(crate) struct Conflict {
-    /// Always `CONFLICT`.
+    /// `CONFLICT` for a change at the same moment, `REVISION_CHANGED` where `expectedRevision` is not the present one.
     pub code: String,
     /// What changed.
     pub message: String,
+    /// Which part of the mutation's arguments it is about.
+    pub path: Vec<String>,
+    /// The revision that was expected.
+    pub expected_revision: Option<u64>,
+    /// The revision that it is at.
+    pub actual_revision: Option<u64>,
 }
 
 /// There is too much to do: send it again after a while.
@@ -50,6 +61,8 @@ pub(crate) struct Busy {
     pub code: String,
     /// How long to wait.
     pub message: String,
+    /// Which part of the mutation's arguments it is about.
+    pub path: Vec<String>,
     /// The same in milliseconds.
     pub retry_after_ms: u64,
 }
@@ -59,7 +72,12 @@ pub(crate) struct Busy {
 #[expect(clippy::duplicated_attributes, reason = "two fields have the same type")]
 #[graphql(
     field(name = "code", ty = "&String", desc = "A word for programs."),
-    field(name = "message", ty = "&String", desc = "What is wrong and what to do.")
+    field(name = "message", ty = "&String", desc = "What is wrong and what to do."),
+    field(
+        name = "path",
+        ty = "&Vec<String>",
+        desc = "Which part of the mutation's arguments it is about, such as `[\"input\", \"name\"]`."
+    )
 )]
 pub(crate) enum UserError {
     /// The command was refused.
@@ -76,6 +94,7 @@ impl From<Refusal> for UserError {
         Self::Refused(Refused {
             code: refusal.code.to_owned(),
             message: refusal.message,
+            path: path_of(refusal.code),
             problems: problems
                 .map(|problem| Problem { node: problem.node, field: problem.field, message: problem.message })
                 .collect(),
@@ -83,9 +102,49 @@ impl From<Refusal> for UserError {
     }
 }
 
+/// The argument that a refusal is about, as far as its code tells.
+fn path_of(code: &str) -> Vec<String> {
+    let field = match code {
+        "WORKFLOW_NOT_FOUND"
+        | "WORKFLOW_ARCHIVED"
+        | "WORKFLOW_NOT_PUBLISHED"
+        | "WORKFLOW_EXISTS"
+        | "WORKFLOW_INCOMPLETE"
+        | "WORKFLOW_NOT_ACTIVE" => Some("workflowId"),
+        "WORKFLOW_VERSION_NOT_FOUND"
+        | "PLUGIN_VERSION_NOT_FOUND"
+        | "PLUGIN_VERSION_TAKEN"
+        | "MODEL_VERSION_NOT_FOUND" => Some("version"),
+        "NODE_NOT_FOUND" => Some("node"),
+        "NO_TRIGGER" => Some("startNode"),
+        code if code.starts_with("EXECUTION_") => Some("executionId"),
+        "INVALID_NAME" | "PLUGIN_EXISTS" | "PLUGIN_NOT_FOUND" | "PLUGIN_RETIRED" | "MODEL_EXISTS"
+        | "MODEL_NOT_FOUND" | "MODEL_RETIRED" => Some("name"),
+        "CREDENTIAL_NOT_FOUND" => Some("credentialId"),
+        "INVALID_DIGEST" => Some("digest"),
+        "INVALID_FIELDS" => Some("data"),
+        "INVALID_SETTINGS" => Some("settings"),
+        "INVALID_ITEMS" | "TOO_MANY_ITEMS" => Some("items"),
+        "EMPTY_BREAKPOINT" => Some("breakpoints"),
+        "TIMEOUT_TOO_LONG" => Some("timeoutMs"),
+        "LIMIT_OUT_OF_RANGE" => Some("limit"),
+        "PROJECTION_NOT_FOUND" => Some("names"),
+        "DUPLICATE_COMMAND_ID" => Some("commandId"),
+        "REVISION_CHANGED" => Some("expectedRevision"),
+        // It is about the whole of it.
+        _ => None,
+    };
+    [Some("input"), field].into_iter().flatten().map(str::to_owned).collect()
+}
+
 /// A refusal that is found before the command is made.
 pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> UserError {
     Refusal::new(code, message).into()
+}
+
+/// There is too much to do.
+pub(crate) fn busy(message: String, retry_after_ms: u64) -> UserError {
+    UserError::Busy(Busy { code: "BUSY".to_owned(), message, path: path_of("BUSY"), retry_after_ms })
 }
 
 /// What a command came to: an outcome, or an error for the sender. Faults are GraphQL errors.
@@ -100,13 +159,23 @@ pub(crate) fn settle<T>(result: Result<Outcome<T>, CommandError>) -> Result<Resu
 pub(crate) fn user_error(error: CommandError) -> Result<UserError> {
     match error {
         CommandError::Refused(refusal) => Ok(refusal.into()),
-        CommandError::Conflict { message } => {
-            Ok(UserError::Conflict(Conflict { code: "CONFLICT".to_owned(), message }))
-        }
+        CommandError::Conflict { message } => Ok(UserError::Conflict(Conflict {
+            code: "CONFLICT".to_owned(),
+            message,
+            path: path_of("CONFLICT"),
+            expected_revision: None,
+            actual_revision: None,
+        })),
+        error @ CommandError::Unexpected { expected, actual } => Ok(UserError::Conflict(Conflict {
+            code: REVISION_CHANGED.to_owned(),
+            message: error.to_string(),
+            path: path_of(REVISION_CHANGED),
+            expected_revision: Some(expected.0),
+            actual_revision: Some(actual.0),
+        })),
         CommandError::Busy { retry_after } => {
             let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
-            let message = format!("the server is busy: try again in {retry_after_ms} ms");
-            Ok(UserError::Busy(Busy { code: "BUSY".to_owned(), message, retry_after_ms }))
+            Ok(busy(format!("the server is busy: try again in {retry_after_ms} ms"), retry_after_ms))
         }
         CommandError::Fault(error) => Err(fault(&error)),
     }

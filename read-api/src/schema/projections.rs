@@ -8,13 +8,13 @@ use std::time::Duration;
 use async_graphql::{Enum, ID, InputObject, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use timeloom_projections::{
-    ParkedEvent as Parked, ProjectionError, ProjectionStatus, RebuildReport as Report, Rebuilding, Role,
+    ParkedEvent as Parked, ParkedRange, ProjectionError, ProjectionStatus, RebuildReport as Report, Rebuilding, Role,
 };
 use timeloom_store::{Position, TenantScope};
 
 use super::faults::{bad_input, coded, fault};
-use super::paging::{Pages, number_cursor, page_size, pages};
-use super::payloads::{Busy, UserError, refused};
+use super::paging::{Pages, Paging};
+use super::payloads::{UserError, busy, refused};
 use super::reading::rows;
 use super::scalars::PositionScalar;
 use crate::state::ApiState;
@@ -264,22 +264,17 @@ pub(crate) fn projections_now(state: &ApiState) -> Result<Vec<Projection>> {
 }
 
 /// What a projection has parked, in the order of the log.
-pub(crate) async fn parked_events(
-    state: &ApiState,
-    projection: &str,
-    first: i32,
-    after: Option<&str>,
-) -> Result<Pages<ParkedEvent>> {
-    let (size, begin) = (page_size(first)?, number_cursor(after)?);
-    let (scope, position) = (TenantScope::One(state.tenant()), Position(begin.unwrap_or_default()));
-    let mut found = match state.read_models().parked(projection, scope, position, size + 1).await {
+pub(crate) async fn parked_events(state: &ApiState, projection: &str, paging: &Paging) -> Result<Pages<ParkedEvent>> {
+    let window = paging.window()?;
+    let mut range = ParkedRange::after(Position(window.after.unwrap_or_default()), window.size + 1);
+    range.before = window.before.map_or(range.before, Position);
+    range.side = window.side;
+    let scope = TenantScope::One(state.tenant());
+    let found = match state.read_models().parked(projection, scope, range).await {
         Err(error @ ProjectionError::UnknownName { .. }) => return Err(bad_input(error.to_string())),
         other => rows(other)?,
     };
-    let has_next = found.len() > size;
-    found.truncate(size);
-    let nodes = found.into_iter().map(|event| (event.position.to_string(), ParkedEvent::from(event)));
-    Ok(pages(begin.is_some(), has_next, nodes))
+    Ok(window.pages(found.into_iter().map(|event| (event.position.0, ParkedEvent::from(event))).collect()))
 }
 
 /// Builds projections again, and waits as asked.
@@ -327,7 +322,7 @@ async fn in_time<T>(
     }
     if state.read_models().role() == Role::Starting {
         let message = format!("the projections have not begun yet: try again in {STARTING_RETRY_MS} ms");
-        return Ok(Err(UserError::Busy(Busy { code: "BUSY".to_owned(), message, retry_after_ms: STARTING_RETRY_MS })));
+        return Ok(Err(busy(message, STARTING_RETRY_MS)));
     }
     let closing = || coded("CLOSING", "the server is shutting down: a build that has begun goes on after its start");
     let done = tokio::select! {

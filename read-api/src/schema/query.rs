@@ -1,6 +1,6 @@
 //! Every read. Each can be taken as of an earlier moment, and can wait for a position first.
 
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use timeloom_domain::credential::CredentialEvent;
 use timeloom_domain::execution::ExecutionEvent;
@@ -8,7 +8,7 @@ use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, WorkflowId};
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::WorkflowEvent;
-use timeloom_projections::{AsOf as RowsAsOf, ExecutionFilter, WorkflowFilter};
+use timeloom_projections::{AsOf as RowsAsOf, ExecutionFilter, FailureFilter, WorkflowFilter};
 use timeloom_store::{Direction as Order, Filter, TenantScope};
 use uuid::Uuid;
 
@@ -18,13 +18,16 @@ use super::event::{Event, EventFilter, EventList, StreamInput};
 use super::execution::{self, Execution, ExecutionList};
 use super::execution_facts::{ExecutionTrigger, SavedFact};
 use super::faults::fault;
-use super::paging::{PAGE_DEFAULT, Pages, page_cost};
+use super::group::{ExecutionGroup, ExecutionGroupBy, groups};
+use super::node::{Node, nodes};
+use super::paging::{Pages, Paging, page_cost};
 use super::projections::{ParkedEvent, Projection, parked_events, projections_now};
 use super::reading::{Moment, rows, state};
 use super::redrive::DeadLetterFilter;
 use super::registry::{Model, Plugin};
 use super::rows::{page, row_pages};
 use super::scalars::{AsOf, Direction, ExecutionStatus, PositionScalar};
+use super::search::{PayloadHits, Search};
 use super::state_at::{
     EntityInput, StateComparison, StateDiff, StateView, asked_stream, compare, state_at, state_diff,
 };
@@ -77,6 +80,34 @@ impl Query {
         Ok(Head { position: PositionScalar(position), recorded_at, read_models })
     }
 
+    /// Whatever has an id; null when nothing has it.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn node(
+        &self,
+        context: &Context<'_>,
+        id: ID,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Option<Node>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        Ok(nodes(state, &[id], as_of).await?.pop().flatten())
+    }
+
+    /// Whatever has these ids, at most a hundred, in their order; null where nothing has one.
+    #[graphql(complexity = "ids.len() * child_complexity + 5")]
+    async fn nodes(
+        &self,
+        context: &Context<'_>,
+        ids: Vec<ID>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Vec<Option<Node>>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        nodes(state, &ids, as_of).await
+    }
+
     /// A workflow; null when there is none.
     #[graphql(complexity = "child_complexity + 1")]
     async fn workflow(
@@ -92,22 +123,25 @@ impl Query {
     }
 
     /// Workflows, newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn workflows(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         #[graphql(desc = "Only those put away, or only those not; absent = both.")] archived: Option<bool>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Workflow>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        let page = page(first, after.as_deref())?;
+        let page = page(&Paging::new(first, after, last, before))?;
         let filter = WorkflowFilter { archived };
         let found = rows(state.read_models().workflows(state.tenant(), as_of, &page, filter).await)?;
-        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Workflow { row, as_of })))
+        Ok(row_pages(found, |row| (row.provenance.created_position, Workflow { row, as_of })))
     }
 
     /// An execution; null when there is none.
@@ -125,19 +159,22 @@ impl Query {
     }
 
     /// Executions, newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn executions(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         workflow_id: Option<Uuid>,
         status: Option<ExecutionStatus>,
         #[graphql(desc = "Started by this only.")] trigger: Option<ExecutionTrigger>,
         #[graphql(default, desc = "Only dead letters: failures of production runs, neither retried nor dismissed.")]
         unresolved: bool,
         #[graphql(desc = "Only those about which this was saved.")] saved: Option<SavedFact>,
+        #[graphql(desc = "Only failures of this `errorFingerprint`.")] error_fingerprint: Option<String>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Execution>> {
@@ -150,24 +187,58 @@ impl Query {
             unresolved,
             saved: saved.map(Into::into),
             forked_from: None,
+            error_fingerprint,
         };
-        ExecutionList { first, after, filter, as_of }.read(state).await
+        ExecutionList { paging: Paging::new(first, after, last, before), filter, as_of }.read(context).await
     }
 
     /// Failures of production runs that nobody has looked after: neither retried nor dismissed. Newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn dead_letters(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         #[graphql(default)] filter: DeadLetterFilter,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Execution>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        ExecutionList { first, after, filter: filter.into(), as_of }.read(state).await
+        ExecutionList { paging: Paging::new(first, after, last, before), filter: filter.into(), as_of }
+            .read(context)
+            .await
+    }
+
+    /// Executions with something in common, those with the newest one first: of the newest 10,000 failures.
+    #[graphql(complexity = "page_cost(first, last, child_complexity) + 100")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
+    async fn execution_groups(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What they have in common.", default_with = "ExecutionGroupBy::ErrorFingerprint")]
+        by: ExecutionGroupBy,
+        #[graphql(desc = "Of this workflow only.")] workflow_id: Option<Uuid>,
+        #[graphql(default, desc = "Only dead letters: failures of production runs, neither retried nor dismissed.")]
+        unresolved: bool,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<Pages<ExecutionGroup>> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
+        let filter = FailureFilter { workflow_id: workflow_id.map(WorkflowId), unresolved };
+        match by {
+            ExecutionGroupBy::ErrorFingerprint => {
+                groups(state, as_of, &Paging::new(first, after, last, before), filter).await
+            }
+        }
     }
 
     /// A plugin; null when there is none.
@@ -186,20 +257,23 @@ impl Query {
     }
 
     /// Plugins, newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn plugins(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Plugin>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        let page = page(first, after.as_deref())?;
+        let page = page(&Paging::new(first, after, last, before))?;
         let found = rows(state.read_models().plugins(state.tenant(), as_of, &page).await)?;
-        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Plugin(row))))
+        Ok(row_pages(found, |row| (row.provenance.created_position, Plugin(row))))
     }
 
     /// A model; null when there is none.
@@ -218,20 +292,23 @@ impl Query {
     }
 
     /// Models, newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn models(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Model>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        let page = page(first, after.as_deref())?;
+        let page = page(&Paging::new(first, after, last, before))?;
         let found = rows(state.read_models().models(state.tenant(), as_of, &page).await)?;
-        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Model(row))))
+        Ok(row_pages(found, |row| (row.provenance.created_position, Model(row))))
     }
 
     /// A credential; null when there is none, or it was deleted.
@@ -249,20 +326,23 @@ impl Query {
     }
 
     /// Credentials, newest first. Their values are never answered.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn credentials(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Credential>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        let page = page(first, after.as_deref())?;
+        let page = page(&Paging::new(first, after, last, before))?;
         let found = rows(state.read_models().credentials(state.tenant(), as_of, &page).await)?;
-        Ok(row_pages(&page, found, |row| (row.provenance.created_position, Credential(row))))
+        Ok(row_pages(found, |row| (row.provenance.created_position, Credential(row))))
     }
 
     /// The types of credentials that nodes of this build use. Credentials of other types can be saved too.
@@ -271,13 +351,16 @@ impl Query {
     }
 
     /// Events of the log.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn events(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Only events after this position.")] from: Option<PositionScalar>,
         #[graphql(default)] filter: EventFilter,
         #[graphql(default_with = "Direction::Forward")] direction: Direction,
         as_of: Option<AsOf>,
@@ -285,7 +368,37 @@ impl Query {
     ) -> Result<Pages<Event>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
-        EventList { filter: filter.into_store(state), direction, first, after, as_of }.read(state).await
+        EventList {
+            filter: filter.into_store(state),
+            from,
+            direction,
+            paging: Paging::new(first, after, last, before),
+            as_of,
+        }
+        .read(state)
+        .await
+    }
+
+    /// Events whose payload holds a text, the newest first. One search looks at a bounded number of events; `extent` tells
+    /// how far it came.
+    #[graphql(complexity = "page_cost(first, last, child_complexity) + 500")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
+    async fn search_payloads(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The text, as it is: 2 to 200 characters.")] query: String,
+        #[graphql(default)] filter: EventFilter,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<PayloadHits> {
+        let state = state(context)?;
+        let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
+        let paging = Paging::new(first, after, last, before);
+        Search { text: query, filter: filter.into_store(state), paging, as_of }.run(state).await
     }
 
     /// The exact state of anything right after any event; null when it had not come to be.
@@ -352,15 +465,17 @@ impl Query {
     }
 
     /// What a projection could not fold and has set aside, in the order of the log.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn parked_events(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Name of the projection.")] projection: String,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
     ) -> Result<Pages<ParkedEvent>> {
-        parked_events(state(context)?, &projection, first, after.as_deref()).await
+        parked_events(state(context)?, &projection, &Paging::new(first, after, last, before)).await
     }
 
     /// The node types that workflows can use here.

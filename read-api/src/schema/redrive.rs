@@ -51,6 +51,7 @@ impl From<DeadLetterFilter> for ExecutionFilter {
             unresolved: true,
             saved: filter.saved.map(Into::into),
             forked_from: None,
+            error_fingerprint: None,
         }
     }
 }
@@ -229,7 +230,7 @@ impl Call<'_> {
     ) -> Result<(Vec<ExecutionId>, bool)> {
         let (mut ids, mut after) = (Vec::new(), None);
         loop {
-            let page = Page { first: (limit - ids.len()).min(PAGE_ROWS_MAX), after };
+            let page = Page { after, ..Page::first((limit - ids.len()).min(PAGE_ROWS_MAX)) };
             let found = rows(self.state.read_models().executions(self.state.tenant(), as_of, &page, filter).await)?;
             ids.extend(found.rows.iter().map(|row| row.id));
             if !found.has_next || ids.len() >= limit {
@@ -258,7 +259,7 @@ impl Call<'_> {
         new_id: ExecutionId,
     ) -> std::result::Result<Outcome<ExecutionId>, CommandError> {
         self.check(of, new_id).await?;
-        let context = CommandContext { command_id: CommandId(new_id.0), ..self.context.clone() };
+        let context = self.context.following(CommandId(new_id.0));
         let (from, version) = (self.from.into(), self.version.into());
         let retry = RetryExecution { new_id: Some(new_id), execution_id: of, from, version };
         self.state.commands().retry_execution(&context, retry).await

@@ -1,9 +1,10 @@
 //! Plugins and models as the read models have them.
 
-use async_graphql::{Object, SimpleObject};
+use async_graphql::{ID, Object, SimpleObject};
 use timeloom_projections::{ModelRow, PluginRow};
 
 use super::history::History;
+use super::node::{model_id, plugin_id};
 
 /// One version of a plugin.
 #[derive(Debug, Clone, SimpleObject)]
@@ -20,6 +21,11 @@ pub(crate) struct Plugin(pub PluginRow);
 
 #[Object]
 impl Plugin {
+    /// Its id among everything: its kind and its name.
+    pub(crate) async fn id(&self) -> ID {
+        plugin_id(&self.0.name)
+    }
+
     /// Its name.
     async fn name(&self) -> &str {
         self.0.name.as_str()
@@ -77,6 +83,11 @@ pub(crate) struct Model(pub ModelRow);
 
 #[Object]
 impl Model {
+    /// Its id among everything: its kind and its name.
+    pub(crate) async fn id(&self) -> ID {
+        model_id(&self.0.name)
+    }
+
     /// Its name.
     async fn name(&self) -> &str {
         self.0.name.as_str()

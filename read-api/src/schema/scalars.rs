@@ -10,7 +10,7 @@ use timeloom_store::{Position, Revision};
 
 /// A place in the log's one order of events: a whole number, written as a string because it may need 64 bits.
 /// Taken as a decimal string or as an integer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PositionScalar(pub Position);
 
 #[Scalar(name = "Position")]

@@ -1,4 +1,4 @@
-//! Live events of one execution: its history first, then what happens, without a gap or a double.
+//! Live events: what a subscriber missed first, then what happens, without a gap or a double.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,14 +9,17 @@ use futures::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent as Facts;
+use timeloom_domain::ids::ExecutionId;
 use timeloom_store::{
     Direction, EventLog, Filter, Position, RecordedEvent, StreamKey, Subscription as LogSubscription,
     SubscriptionMessage, TenantScope,
 };
 use uuid::Uuid;
 
+use super::event::{Event, EventFilter};
+use super::execution::{Execution, execution};
 use super::faults::{fault, fell_behind};
-use super::reading::state;
+use super::reading::{state, wait_for_rows};
 use super::scalars::{ExecutionStatus, PositionScalar, STATUS_EVENT_TYPES};
 use crate::state::ApiState;
 
@@ -37,9 +40,18 @@ impl Progress {
         Arc::new(Self { resume_after: position.map_or(0, |position| position.0), position: AtomicU64::new(0) })
     }
 
-    /// Position of the last event that was given out.
+    /// The position up to which everything was given out.
     pub(crate) fn position(&self) -> Option<Position> {
         Some(self.position.load(Ordering::Acquire)).filter(|position| *position > 0).map(Position)
+    }
+
+    /// After which position a subscription begins: the later of what its arguments and its transport say.
+    fn begin(&self, resume_from: Option<PositionScalar>, otherwise: Position) -> Position {
+        let told = resume_from.map(|PositionScalar(position)| position);
+        let carried = Some(Position(self.resume_after)).filter(|position| position.0 > 0);
+        let after = told.max(carried).unwrap_or(otherwise);
+        self.reached(after);
+        after
     }
 
     fn reached(&self, position: Position) {
@@ -56,7 +68,7 @@ pub(crate) struct ExecutionEvent {
 
 #[Object]
 impl ExecutionEvent {
-    /// Its place in the log: give it as `after` to resume.
+    /// Its place in the log: give it as `resumeFrom` to go on after it.
     async fn position(&self) -> PositionScalar {
         PositionScalar(self.event.position)
     }
@@ -89,7 +101,47 @@ impl ExecutionEvent {
     }
 }
 
-/// The root of everything live.
+/// A change of how far an execution is.
+#[derive(Debug, Clone)]
+pub(crate) struct ExecutionChange {
+    event: Arc<RecordedEvent>,
+    status: ExecutionStatus,
+}
+
+#[Object]
+impl ExecutionChange {
+    /// Place of the change in the log: give it as `resumeFrom` to go on after it.
+    async fn position(&self) -> PositionScalar {
+        PositionScalar(self.event.position)
+    }
+
+    /// Id of the execution.
+    async fn execution_id(&self) -> Option<Uuid> {
+        self.event.stream.id.parse().ok()
+    }
+
+    /// How far it was right after the change.
+    async fn status(&self) -> ExecutionStatus {
+        self.status
+    }
+
+    /// When the log took it.
+    async fn recorded_at(&self) -> DateTime<Utc> {
+        self.event.recorded_at
+    }
+
+    /// The execution right after the change, from the read models.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn execution(&self, context: &Context<'_>) -> Result<Option<Execution>> {
+        let Ok(id) = self.event.stream.id.parse() else { return Ok(None) };
+        let state = state(context)?;
+        wait_for_rows(state, self.event.position).await?;
+        execution(state, ExecutionId(id), Some(self.event.position)).await
+    }
+}
+
+/// The root of everything live. Every subscription takes `resumeFrom` and gives each answer's position: whoever gives the
+/// last position that they had goes on after it, without a gap or a double.
 #[derive(Debug)]
 pub struct Subscription;
 
@@ -101,23 +153,67 @@ impl Subscription {
         &self,
         context: &Context<'_>,
         id: Uuid,
-        #[graphql(desc = "Only events after this position; absent = from its first.")] after: Option<PositionScalar>,
+        #[graphql(desc = "Only events after this position; absent = from its first.")] resume_from: Option<
+            PositionScalar,
+        >,
+        #[graphql(desc = "The same as `resumeFrom`.", deprecation = "give `resumeFrom`")] after: Option<PositionScalar>,
     ) -> Result<BoxStream<'static, Result<ExecutionEvent>>> {
         let state = state(context)?;
-        let progress = context.data_opt::<Arc<Progress>>().cloned().unwrap_or_default();
-        let after = after.map_or(0, |after| after.0.0).max(progress.resume_after);
+        let progress = progress(context);
+        let after = progress.begin(resume_from.max(after), Position::START);
         let stream = StreamKey::new(state.tenant(), Facts::CATEGORY, id.to_string());
-        let status = status_at(state, &stream, Position(after)).await?;
+        let mut status = status_at(state, &stream, after).await?;
         if status.has_ended() {
             return Ok(stream::empty().boxed());
         }
         let filter = Filter { stream: Some(stream), ..Filter::default() };
-        let scope = TenantScope::One(state.tenant());
-        let events = state.log().subscribe(scope, Position(after), filter, QUEUE_EVENTS_MAX);
-        let following = Following { events, status, progress, ended: false };
-        let closing = state.closing().clone().cancelled_owned();
-        Ok(stream::unfold(following, Following::next).take_until(closing).boxed())
+        Ok(follow(state, after, filter, progress, move |event| {
+            status = ExecutionStatus::after(&event.event_type).unwrap_or(status);
+            Shown { last: status.has_ended(), value: Some(ExecutionEvent { event, status }) }
+        }))
     }
+
+    /// The events of the log that pass the filter, each as it happens.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default)] filter: EventFilter,
+        #[graphql(desc = "First the events after this position; absent = only what happens from now on.")]
+        resume_from: Option<PositionScalar>,
+    ) -> Result<BoxStream<'static, Result<Event>>> {
+        let state = state(context)?;
+        let progress = progress(context);
+        let after = progress.begin(resume_from, state.log().head());
+        let filter = filter.into_store(state);
+        Ok(follow(state, after, filter, progress, |event| Shown { last: false, value: Some(Event(event)) }))
+    }
+
+    /// Changes of how far executions are: begun, waiting, paused, going on, ended.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn executions_changed(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only changes to this status.")] status: Option<ExecutionStatus>,
+        #[graphql(desc = "First the changes after this position; absent = only what happens from now on.")]
+        resume_from: Option<PositionScalar>,
+    ) -> Result<BoxStream<'static, Result<ExecutionChange>>> {
+        let state = state(context)?;
+        let progress = progress(context);
+        let after = progress.begin(resume_from, state.log().head());
+        let event_types = STATUS_EVENT_TYPES.map(Arc::from).to_vec();
+        let filter = Filter { categories: vec![Arc::from(Facts::CATEGORY)], event_types, stream: None };
+        Ok(follow(state, after, filter, progress, move |event| {
+            let changed = ExecutionStatus::after(&event.event_type);
+            let wanted = changed.filter(|changed| status.is_none_or(|status| status == *changed));
+            Shown { last: false, value: wanted.map(|status| ExecutionChange { event, status }) }
+        }))
+    }
+}
+
+/// How far the request's subscription is.
+fn progress(context: &Context<'_>) -> Arc<Progress> {
+    context.data_opt::<Arc<Progress>>().cloned().unwrap_or_default()
 }
 
 /// How far the execution was at `position`.
@@ -136,27 +232,57 @@ async fn status_at(state: &ApiState, stream: &StreamKey, position: Position) -> 
     Ok(status.unwrap_or(ExecutionStatus::New))
 }
 
-struct Following {
+/// What a subscriber sees of an event.
+struct Shown<T> {
+    /// Nothing, where it is not for them.
+    value: Option<T>,
+    /// Whether nothing comes after it.
+    last: bool,
+}
+
+/// The events after a position and then live ones, each as `show` makes it.
+fn follow<T: Send + 'static>(
+    state: &ApiState,
+    after: Position,
+    filter: Filter,
+    progress: Arc<Progress>,
+    show: impl FnMut(Arc<RecordedEvent>) -> Shown<T> + Send + 'static,
+) -> BoxStream<'static, Result<T>> {
+    let events = state.log().subscribe(TenantScope::One(state.tenant()), after, filter, QUEUE_EVENTS_MAX);
+    let following = Following { events, show, progress, ended: false };
+    let closing = state.closing().clone().cancelled_owned();
+    stream::unfold(following, Following::next).take_until(closing).boxed()
+}
+
+struct Following<F> {
     events: LogSubscription,
-    status: ExecutionStatus,
+    show: F,
     progress: Arc<Progress>,
     ended: bool,
 }
 
-impl Following {
-    async fn next(mut self) -> Option<(Result<ExecutionEvent>, Self)> {
+impl<F> Following<F> {
+    async fn next<T>(mut self) -> Option<(Result<T>, Self)>
+    where
+        F: FnMut(Arc<RecordedEvent>) -> Shown<T>,
+    {
         if self.ended {
             return None;
         }
         loop {
             match self.events.next().await? {
                 SubscriptionMessage::Event(event) => {
-                    self.status = ExecutionStatus::after(&event.event_type).unwrap_or(self.status);
-                    self.ended = self.status.has_ended();
-                    self.progress.reached(event.position);
-                    return Some((Ok(ExecutionEvent { event, status: self.status }), self));
+                    let position = event.position;
+                    let shown = (self.show)(event);
+                    self.progress.reached(position);
+                    self.ended = shown.last;
+                    if let Some(value) = shown.value {
+                        return Some((Ok(value), self));
+                    }
                 }
-                SubscriptionMessage::Checkpoint(_) | SubscriptionMessage::CaughtUp(_) => {}
+                SubscriptionMessage::Checkpoint(position) | SubscriptionMessage::CaughtUp(position) => {
+                    self.progress.reached(position);
+                }
                 SubscriptionMessage::FellBehind(last) => {
                     self.ended = true;
                     return Some((Err(fell_behind(last)), self));

@@ -1,6 +1,6 @@
 //! Workflows as the read models have them, with their definitions from the log.
 
-use async_graphql::{Context, Enum, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use serde_json::Value;
 use timeloom_commands::directory::{TriggerKind, WebhookAddress, WorkflowFacts};
 use timeloom_domain::definition::{Gap, gaps};
@@ -8,13 +8,12 @@ use timeloom_domain::event::Event as _;
 use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
 use timeloom_projections::{ExecutionFilter, SettingsSummary, WorkflowRow};
 use timeloom_store::{Filter, Position, StreamKey};
-use uuid::Uuid;
 
 use super::event::{Event, EventList};
 use super::execution::{Execution, ExecutionList};
 use super::faults::fault;
 use super::history::History;
-use super::paging::{PAGE_DEFAULT, Pages, page_cost};
+use super::paging::{Pages, Paging, page_cost};
 use super::reading::{not_there, state};
 use super::scalars::{Direction, ExecutionStatus};
 
@@ -116,23 +115,68 @@ pub(crate) struct MissingNode {
     pub known_versions: Vec<f64>,
     /// What to do.
     pub message: String,
-    /// An HTTP Request to put in its place, where the node itself says what it asks for.
+    /// The service that it talks to, where the table of services has it.
+    pub service: Option<NodeService>,
+    /// An HTTP Request to put in its place, where the table of services or the node itself says what it asks for.
     pub replacement: Option<Value>,
+    /// What a person must still give for the replacement to work, such as a credential.
+    pub needs: Vec<String>,
+    /// The node's parameters that the replacement does not carry, by dotted path.
+    pub dropped: Vec<String>,
+    /// What is otherwise than with the node.
+    pub differs: Vec<String>,
+}
+
+/// A service that a node talks to.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct NodeService {
+    /// Its name.
+    pub name: String,
+    /// Where its interface begins.
+    pub base_url: String,
+    /// Where its interface is described.
+    pub documentation: String,
+    /// Why no HTTP Request is offered; absent where one is.
+    pub refusal: Option<String>,
 }
 
 impl MissingNode {
-    fn of(gap: Gap) -> Result<Self> {
-        let Gap { node, node_type, type_version, known_versions, replacement, message } = gap;
-        let replacement = replacement.map(serde_json::to_value).transpose().map_err(|error| fault(&error))?;
-        Ok(Self { node, node_type, type_version, known_versions, message, replacement })
+    pub(crate) fn of(gap: Gap) -> Result<Self> {
+        let Gap { node, node_type, type_version, known_versions, service, replacement, message } = gap;
+        let service = service.map(|service| NodeService {
+            name: service.name.to_owned(),
+            base_url: service.base_url.to_owned(),
+            documentation: service.documentation.to_owned(),
+            refusal: service.refusal,
+        });
+        let (mut needs, mut dropped, mut differs) = (Vec::new(), Vec::new(), Vec::new());
+        let replacement = match replacement {
+            Some(made) => {
+                (needs, dropped, differs) = (made.needs, made.dropped, made.differs);
+                Some(serde_json::to_value(made.node).map_err(|error| fault(&error))?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            node,
+            node_type,
+            type_version,
+            known_versions,
+            message,
+            service,
+            replacement,
+            needs,
+            dropped,
+            differs,
+        })
     }
 }
 
 #[Object]
 impl Workflow {
     /// Its id.
-    async fn id(&self) -> Uuid {
-        self.row.id.0
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.0.into()
     }
 
     /// Name of the draft.
@@ -222,12 +266,14 @@ impl Workflow {
     }
 
     /// Its executions, newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn executions(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         status: Option<ExecutionStatus>,
     ) -> Result<Pages<Execution>> {
         let filter = ExecutionFilter {
@@ -235,20 +281,30 @@ impl Workflow {
             status: status.map(Into::into),
             ..ExecutionFilter::default()
         };
-        let list = ExecutionList { first, after, filter, as_of: self.as_of };
-        list.read(state(context)?).await
+        let list = ExecutionList { paging: Paging::new(first, after, last, before), filter, as_of: self.as_of };
+        list.read(context).await
     }
 
     /// Its events, oldest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn events(
         &self,
         context: &Context<'_>,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
     ) -> Result<Pages<Event>> {
         let state = state(context)?;
         let filter = Filter { stream: Some(self.stream(state)), ..Filter::default() };
-        EventList { filter, direction: Direction::Forward, first, after, as_of: self.as_of }.read(state).await
+        EventList {
+            filter,
+            from: None,
+            direction: Direction::Forward,
+            paging: Paging::new(first, after, last, before),
+            as_of: self.as_of,
+        }
+        .read(state)
+        .await
     }
 }

@@ -19,7 +19,8 @@ async fn reads_may_come_by_get_and_changes_may_not() {
     let read = server.client.get(&url).query(&[("query", QUERY)]).send().await.unwrap();
     assert_eq!(read.status(), 200);
     let answer: Value = read.json().await.unwrap();
-    assert_eq!(answer, json!({ "data": { "head": { "position": "0" } } }));
+    let cost = json!({ "requested": 2, "actual": 2, "max": 20_000 });
+    assert_eq!(answer, json!({ "data": { "head": { "position": "0" } }, "extensions": { "cost": cost } }));
     let variables =
         [("query", "query($at: AsOf) { head(asOf: $at) { position } }"), ("variables", "{\"at\":{\"position\":0}}")];
     assert_eq!(status(server.client.get(&url).query(&variables)).await, 200);

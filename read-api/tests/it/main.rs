@@ -3,25 +3,40 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod chromium;
+#[cfg(test)]
+mod compatible;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod finding;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
+mod monitoring;
 mod mutations;
 #[cfg(test)]
 mod projections;
 #[cfg(test)]
 mod queries;
 #[cfg(test)]
+mod relay;
+#[cfg(test)]
 mod schema_text;
+#[cfg(test)]
+mod service_nodes;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod support;
 mod time;

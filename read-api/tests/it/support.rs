@@ -17,7 +17,7 @@ use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, Wor
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, ServerOptions, WebhookOptions, Wiring, server};
+use timeloom_read_api::{ApiState, GraphqlOptions, ServerOptions, WebhookOptions, Wiring, server};
 use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
 use timeloom_store::{
     Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Payload, Position, StreamKey,
@@ -52,7 +52,12 @@ fn catalogue() -> NodeCatalogue {
             description: "How.",
         }],
     };
-    NodeCatalogue::new([definition("test.trigger", NodeRole::Trigger, 0), definition("test.pure", NodeRole::Pure, 1)])
+    let request = definition("n8n-nodes-base.httpRequest", NodeRole::Effect, 1);
+    NodeCatalogue::new([
+        definition("test.trigger", NodeRole::Trigger, 0),
+        definition("test.pure", NodeRole::Pure, 1),
+        NodeDefinition { versions: &[4.2], ..request },
+    ])
 }
 
 /// A file with a trigger and a node.
@@ -88,9 +93,30 @@ impl TestServer {
         server
     }
 
+    /// A server that serves GraphQL as said.
+    pub(crate) fn start_with(graphql: GraphqlOptions) -> Self {
+        let server = Self::behind(graphql);
+        server.catch_up();
+        server
+    }
+
     /// A server whose read models stand still until [`Self::catch_up`].
     pub(crate) fn start_behind() -> Self {
-        let log = MemoryLog::new(Arc::new(SystemClock));
+        Self::behind(GraphqlOptions::default())
+    }
+
+    /// Another process over the same log, whose read models follow it.
+    pub(crate) fn beside(&self) -> Self {
+        let server = Self::over(Arc::clone(&self.log), GraphqlOptions::default());
+        server.catch_up();
+        server
+    }
+
+    fn behind(graphql: GraphqlOptions) -> Self {
+        Self::over(MemoryLog::new(Arc::new(SystemClock)), graphql)
+    }
+
+    fn over(log: Arc<MemoryLog>, graphql: GraphqlOptions) -> Self {
         let port_log: Arc<dyn EventLog> = Arc::clone(&log) as Arc<dyn EventLog>;
         let folder = tempfile::tempdir().unwrap();
         let read_models = ReadModels::open(folder.path(), Arc::clone(&port_log)).unwrap();
@@ -113,6 +139,8 @@ impl TestServer {
             tenant: TENANT,
             actor: Actor::Local("api".to_owned()),
             webhooks: WebhookOptions::default(),
+            metrics: Arc::default(),
+            graphql,
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -123,6 +151,11 @@ impl TestServer {
         tasks.spawn(async move { running.await.unwrap() });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
         Self { log, port, client, state, handle, tasks, read_models, _folder: folder }
+    }
+
+    /// Waits until the read models show all that the log holds.
+    pub(crate) async fn wait_for_rows(&self) {
+        self.read_models.wait_for(self.log.head(), Duration::from_secs(30)).await.unwrap();
     }
 
     /// Lets read models that stood still follow the log.
@@ -173,6 +206,16 @@ impl TestServer {
                     .await;
             }
         });
+    }
+
+    /// Position of the newest event.
+    pub(crate) fn log_head(&self) -> String {
+        self.log.head().to_string()
+    }
+
+    /// How many statements the rows were asked by so far.
+    pub(crate) fn statements(&self) -> u64 {
+        self.read_models.statements()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -1,4 +1,4 @@
-//! `timeloom events`: list and tail.
+//! `timeloom events`: list, tail and search.
 
 use std::time::Duration;
 
@@ -9,10 +9,15 @@ use super::client::Client;
 use super::{Access, Failure, output};
 use crate::config::Config;
 
-const EVENTS: &str = "query($first: Int!, $after: String, $filter: EventFilter!, $direction: Direction!) {
-  events(first: $first, after: $after, filter: $filter, direction: $direction) {
+const EVENTS: &str = "query($first: Int!, $from: Position, $filter: EventFilter!, $direction: Direction!) {
+  events(first: $first, from: $from, filter: $filter, direction: $direction) {
     nodes { position recordedAt category streamId revision type schemaVersion known actor { kind name } causationId payload }
     pageInfo { hasNextPage endCursor } } }";
+
+const SEARCH: &str = "query($text: String!, $first: Int!, $after: String, $filter: EventFilter!) {
+  searchPayloads(query: $text, first: $first, after: $after, filter: $filter) {
+    nodes { position excerpt event { recordedAt category streamId type } }
+    extent { searchedEvents complete goOnAt } pageInfo { hasNextPage endCursor } } }";
 
 /// How often a followed log is asked for news.
 const TAIL_PAUSE: Duration = Duration::from_millis(200);
@@ -29,6 +34,21 @@ pub enum EventsVerb {
         /// How many, at most 100.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
         limit: u32,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Look for a text in the payloads of events, the newest first
+    Search {
+        /// The text, as it is: 2 to 200 characters.
+        text: String,
+        #[command(flatten)]
+        which: Which,
+        /// How many, at most 100.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
+        /// Go on after this cursor.
+        #[arg(long)]
+        after: Option<String>,
         #[command(flatten)]
         access: Access,
     },
@@ -80,7 +100,7 @@ impl EventsVerb {
                 let client = Client::open(&access, config).await?;
                 let variables = json!({
                     "first": limit,
-                    "after": after.map(|after| after.to_string()),
+                    "from": after.map(|after| after.to_string()),
                     "filter": which.filter()?,
                     "direction": "FORWARD",
                 });
@@ -93,8 +113,17 @@ impl EventsVerb {
                 }
                 print(&list, false);
                 if list.pointer("/pageInfo/hasNextPage") == Some(&Value::Bool(true)) {
-                    output::notice(&format!("more: --after {}", output::text(&list, "/pageInfo/endCursor")));
+                    output::notice(&format!("more: --after {}", last_position(&list).unwrap_or_default()));
                 }
+                Ok(())
+            }
+            Self::Search { text, which, limit, after, access } => {
+                let variables = json!({ "text": text, "first": limit, "after": after, "filter": which.filter()? });
+                let client = Client::open(&access, config).await?;
+                let data = client.ask(SEARCH, variables).await;
+                client.close().await;
+                let found = data?.get("searchPayloads").cloned().unwrap_or_default();
+                print_found(&found, access.json);
                 Ok(())
             }
             Self::Tail { which, limit, no_follow, access } => {
@@ -124,10 +153,34 @@ async fn tail(client: &Client, which: &Which, limit: u32, no_follow: bool, json:
             _ = tokio::signal::ctrl_c() => return Ok(()),
             () = tokio::time::sleep(TAIL_PAUSE) => {}
         }
-        let news = json!({ "first": 100, "after": after, "filter": filter, "direction": "FORWARD" });
+        let news = json!({ "first": 100, "from": after, "filter": filter, "direction": "FORWARD" });
         let list = client.ask(EVENTS, news).await?.get("events").cloned().unwrap_or_default();
         print(&list, json);
         after = last_position(&list).unwrap_or(after);
+    }
+}
+
+fn print_found(found: &Value, json: bool) {
+    if json {
+        output::json(found);
+        return;
+    }
+    for hit in found.get("nodes").and_then(Value::as_array).into_iter().flatten() {
+        output::line(&format!(
+            "{:>8}  {}  {}/{}  {}  {}",
+            output::text(hit, "/position"),
+            output::text(hit, "/event/recordedAt"),
+            output::text(hit, "/event/category"),
+            output::text(hit, "/event/streamId"),
+            output::text(hit, "/event/type"),
+            output::text(hit, "/excerpt"),
+        ));
+    }
+    let (searched, go_on_at) = (output::text(found, "/extent/searchedEvents"), output::text(found, "/extent/goOnAt"));
+    if found.pointer("/extent/complete") == Some(&Value::Bool(false)) {
+        output::notice(&format!("{searched} events were looked at, there are more: --after {go_on_at}"));
+    } else if found.pointer("/pageInfo/hasNextPage") == Some(&Value::Bool(true)) {
+        output::notice(&format!("more: --after {}", output::text(found, "/pageInfo/endCursor")));
     }
 }
 

@@ -13,10 +13,14 @@ use super::{Access, Failure, output};
 use crate::config::Config;
 
 const LIST: &str = "query($first: Int!, $after: String, $workflow: UUID, $status: ExecutionStatus,
-  $trigger: ExecutionTrigger, $unresolved: Boolean!, $saved: SavedFactInput) {
+  $trigger: ExecutionTrigger, $unresolved: Boolean!, $saved: SavedFactInput, $fingerprint: String) {
   executions(first: $first, after: $after, workflowId: $workflow, status: $status, trigger: $trigger,
-    unresolved: $unresolved, saved: $saved) {
+    unresolved: $unresolved, saved: $saved, errorFingerprint: $fingerprint) {
     nodes { id workflowId status trigger startedAt endedAt errorMessage } pageInfo { hasNextPage endCursor } } }";
+const GROUPS: &str = "query($first: Int!, $after: String, $workflow: UUID, $unresolved: Boolean!) {
+  executionGroups(first: $first, after: $after, workflowId: $workflow, unresolved: $unresolved) {
+    nodes { fingerprint executionCount workflowCount errorNode errorMessage newest { id startedAt } }
+    pageInfo { hasNextPage endCursor } } }";
 const SHOW: &str = "query($id: UUID!) { execution(id: $id) {
   id workflowId status mode startNode startedAt endedAt errorMessage errorNode cancelReason
   trigger causedBy retryOf forkedFrom { executionId position reason actor { name } } retriedAs dismissed priority worker continuedFrom continuedAs
@@ -47,6 +51,26 @@ pub enum ExecutionVerb {
         /// Only those about which a node saved this.
         #[arg(long, value_name = "NAME=VALUE", value_parser = control::saved)]
         saved: Option<Value>,
+        /// Only failures of this cause, as `execution groups` tells it.
+        #[arg(long, value_name = "FINGERPRINT")]
+        fingerprint: Option<String>,
+        /// How many, at most 100.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
+        /// Go on after this cursor.
+        #[arg(long)]
+        after: Option<String>,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Group failures by their cause, those with the newest failure first
+    Groups {
+        /// Only those of this workflow.
+        #[arg(long, value_name = "ID")]
+        workflow: Option<Uuid>,
+        /// Only dead letters: failures of production runs that were neither retried nor dismissed.
+        #[arg(long)]
+        unresolved: bool,
         /// How many, at most 100.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
         limit: u32,
@@ -194,13 +218,18 @@ impl ControlVerb {
 impl ExecutionVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         match self {
-            Self::List { workflow, status, trigger, unresolved, saved, limit, after, access } => {
+            Self::List { workflow, status, trigger, unresolved, saved, fingerprint, limit, after, access } => {
                 let status = status.map(|status| status.to_uppercase());
                 let variables = json!({
                     "first": limit, "after": after, "workflow": workflow, "status": status,
-                    "trigger": trigger, "unresolved": unresolved, "saved": saved,
+                    "trigger": trigger, "unresolved": unresolved, "saved": saved, "fingerprint": fingerprint,
                 });
                 list(variables, &access, config).await
+            }
+            Self::Groups { workflow, unresolved, limit, after, access } => {
+                let variables =
+                    json!({ "first": limit, "after": after, "workflow": workflow, "unresolved": unresolved });
+                groups(variables, &access, config).await
             }
             Self::Show { id, access } => show(id, &access, config).await,
             Self::Cancel { id, reason, access } => cancel(id, &reason, &access, config).await,
@@ -223,6 +252,26 @@ async fn list(variables: Value, access: &Access, config: &Config) -> Result<(), 
     let rows: Vec<Vec<String>> =
         executions.iter().map(|execution| fields.map(|path| output::text(execution, path)).to_vec()).collect();
     output::table(&["ID", "WORKFLOW", "STATUS", "TRIGGER", "STARTED", "ENDED", "ERROR"], &rows);
+    if list.pointer("/pageInfo/hasNextPage") == Some(&Value::Bool(true)) {
+        output::notice(&format!("more: --after {}", output::text(&list, "/pageInfo/endCursor")));
+    }
+    Ok(())
+}
+
+async fn groups(variables: Value, access: &Access, config: &Config) -> Result<(), Failure> {
+    let client = Client::open(access, config).await?;
+    let data = client.ask(GROUPS, variables).await;
+    client.close().await;
+    let list = data?.get("executionGroups").cloned().unwrap_or_default();
+    if access.json {
+        output::json(&list);
+        return Ok(());
+    }
+    let groups = list.get("nodes").and_then(Value::as_array).cloned().unwrap_or_default();
+    let fields = ["/fingerprint", "/executionCount", "/workflowCount", "/newest/id", "/errorNode", "/errorMessage"];
+    let rows: Vec<Vec<String>> =
+        groups.iter().map(|group| fields.map(|path| output::text(group, path)).to_vec()).collect();
+    output::table(&["CAUSE", "FAILURES", "WORKFLOWS", "NEWEST", "NODE", "ERROR"], &rows);
     if list.pointer("/pageInfo/hasNextPage") == Some(&Value::Bool(true)) {
         output::notice(&format!("more: --after {}", output::text(&list, "/pageInfo/endCursor")));
     }

@@ -15,6 +15,7 @@ mod progress;
 mod projections;
 mod replay;
 mod run;
+mod service_nodes;
 mod side_by_side;
 mod state;
 mod watch;

@@ -1,4 +1,4 @@
-//! `timeloom workflow`: import, list, export, run, publish, activate, deactivate, listen.
+//! `timeloom workflow`: import, replace-service-nodes, list, export, run, publish, activate, deactivate, listen.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,9 @@ use uuid::Uuid;
 
 use super::client::Client;
 use super::run::RunArguments;
-use super::{Access, Failure, output};
+use super::{Access, Failure, output, service_nodes};
 use crate::config::Config;
 
-const IMPORT: &str = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) {
-  workflowId position revision errors { code message ... on Refused { problems { node field message } } }
-  workflow { missingNodes { node nodeType message replacement } } } }";
 const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
   nodes { id name nodeCount publishedVersion activeVersion archived } pageInfo { hasNextPage endCursor } } }";
 const PUBLISH: &str = "mutation($input: WorkflowInput!, $gate: ReplayGateInput) {
@@ -40,6 +37,19 @@ pub enum WorkflowVerb {
         /// The workflow whose draft to replace; without it a new workflow is made.
         #[arg(long)]
         id: Option<Uuid>,
+        /// Put HTTP Requests in place of services' nodes that this build lacks, where it knows what they send.
+        #[arg(long)]
+        replace_service_nodes: bool,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Put HTTP Requests in place of the draft's nodes of services that this build lacks
+    ReplaceServiceNodes {
+        /// Its id.
+        id: Uuid,
+        /// Name of a node to replace, several times for several; all that can be when absent.
+        #[arg(long = "node")]
+        nodes: Vec<String>,
         #[command(flatten)]
         access: Access,
     },
@@ -100,7 +110,12 @@ pub enum WorkflowVerb {
 impl WorkflowVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         match self {
-            Self::Import { file, id, access } => import(&file, id, &access, config).await,
+            Self::Import { file, id, replace_service_nodes, access } => {
+                service_nodes::import(&file, id, replace_service_nodes, &access, config).await
+            }
+            Self::ReplaceServiceNodes { id, nodes, access } => {
+                service_nodes::replace(id, &nodes, &access, config).await
+            }
             Self::List { access } => list(&access, config).await,
             Self::Export { id, access } => export(id, &access, config).await,
             Self::Run(arguments) => arguments.run(config).await,
@@ -199,30 +214,6 @@ pub fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
         anyhow::bail!("{} has more than {FILE_BYTES_MAX} bytes: a workflow file is at most 16 MiB", file.display());
     }
     Ok(text)
-}
-
-async fn import(file: &Path, id: Option<Uuid>, access: &Access, config: &Config) -> Result<(), Failure> {
-    let source = String::from_utf8(read_file(file)?)
-        .map_err(|error| anyhow::anyhow!("{} is not UTF-8 text: {error}", file.display()))?;
-    let client = Client::open(access, config).await?;
-    let input = json!({ "source": source, "workflowId": id });
-    let result = client.change("importWorkflow", IMPORT, input, access.json).await;
-    client.close().await;
-    let payload = result?;
-    if access.json {
-        output::json(&payload);
-    } else {
-        let (id, position) = (output::text(&payload, "/workflowId"), output::text(&payload, "/position"));
-        output::line(&format!("imported workflow {id} at position {position}"));
-        let missing = payload.pointer("/workflow/missingNodes").and_then(Value::as_array);
-        for gap in missing.into_iter().flatten() {
-            output::notice(&format!("node '{}': {}", output::text(gap, "/node"), output::text(gap, "/message")));
-        }
-        if missing.is_some_and(|missing| !missing.is_empty()) {
-            output::notice("the workflow can be published and run when these nodes are replaced or removed");
-        }
-    }
-    Ok(())
 }
 
 /// Every entry of a list, page by page.

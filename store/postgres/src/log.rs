@@ -12,7 +12,7 @@ use timeloom_store::spill::References;
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
     Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
-    READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
+    READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope, Wanted,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
@@ -243,6 +243,10 @@ impl EventLog for PostgresLog {
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
         self.readers.all(scope, after, direction, filter, limit.min(READ_EVENTS_MAX)).await
+    }
+
+    async fn look_up(&self, scope: TenantScope, wanted: &Wanted) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.readers.look_up(scope, wanted).await
     }
 
     fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription {

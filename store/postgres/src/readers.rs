@@ -10,10 +10,11 @@ use deadpool_postgres::{Object, Pool};
 use timeloom_store::spill::restored_bytes;
 use timeloom_store::tail::{History, HistoryPage};
 use timeloom_store::{
-    Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, TenantScope,
+    Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, TenantScope, Wanted,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{GenericClient, Row};
+use uuid::Uuid;
 
 use crate::blobs::PostgresBlobs;
 use crate::error::{Kind, kind, log_error, pool_error};
@@ -95,6 +96,28 @@ impl Readers {
         };
         let events = self.range(scope, range, direction, filter, limit).await?;
         restore(&self.blobs, events).await
+    }
+
+    pub(crate) async fn look_up(
+        &self,
+        scope: TenantScope,
+        wanted: &Wanted,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        let found = match wanted {
+            Wanted::Positions(positions) => {
+                let positions: Vec<i64> =
+                    positions.iter().take(READ_EVENTS_MAX).map(|position| signed(position.0)).collect();
+                let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ANY($1) ORDER BY position");
+                self.events(&sql, &vec![&positions]).await?
+            }
+            Wanted::Ids(ids) => {
+                let ids: Vec<Uuid> = ids.iter().take(READ_EVENTS_MAX).map(|id| id.0).collect();
+                let sql = format!("SELECT {COLUMNS} FROM events WHERE event_id = ANY($1) ORDER BY position");
+                self.events(&sql, &vec![&ids]).await?
+            }
+        };
+        let found = found.into_iter().filter(|event| Filter::default().matches(scope, event)).collect();
+        restore(&self.blobs, found).await
     }
 
     async fn range(

@@ -13,7 +13,7 @@ use timeloom_store::spill::References;
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
     Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
-    READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope,
+    READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope, Wanted,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::{oneshot, watch};
@@ -252,6 +252,10 @@ impl EventLog for SqliteLog {
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
         self.readers.all(scope, after, direction, filter.clone(), limit.min(READ_EVENTS_MAX)).await
+    }
+
+    async fn look_up(&self, scope: TenantScope, wanted: &Wanted) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.readers.look_up(scope, wanted).await
     }
 
     fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription {

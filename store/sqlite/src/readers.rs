@@ -9,7 +9,7 @@ use timeloom_store::spill::restored_bytes;
 use timeloom_store::tail::{History, HistoryPage};
 use timeloom_store::{
     APPEND_EVENTS_MAX, Direction, Filter, LogError, Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey,
-    TenantScope,
+    TenantScope, Wanted,
 };
 use tokio::sync::Semaphore;
 
@@ -122,6 +122,32 @@ impl Readers {
         .await
     }
 
+    pub(crate) async fn look_up(
+        &self,
+        scope: TenantScope,
+        wanted: &Wanted,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        // As JSON they are one value, and the statement is the same however many there are.
+        let (condition, listed) = match wanted {
+            Wanted::Positions(positions) => {
+                let positions = positions.iter().take(READ_EVENTS_MAX).map(|position| signed(position.0).to_string());
+                ("e.position IN (SELECT value FROM json_each(?1))", list(positions))
+            }
+            Wanted::Ids(ids) => {
+                let ids = ids.iter().take(READ_EVENTS_MAX).map(|id| format!("\"{}\"", id.0.simple()));
+                ("e.event_id IN (SELECT unhex(value) FROM json_each(?1))", list(ids))
+            }
+        };
+        let found = self
+            .read_events(move |connection| {
+                let sql = format!("SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY e.position");
+                let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
+                RowReader::read_all(connection, &mut statement, &[&listed])
+            })
+            .await?;
+        Ok(found.into_iter().filter(|event| Filter::default().matches(scope, event)).collect())
+    }
+
     pub(crate) async fn position_at(&self, head: Position, time_us: i64) -> Result<Position, LogError> {
         self.read(move |connection| newest_at(connection, head, time_us)).await
     }
@@ -174,6 +200,11 @@ impl History for Readers {
         })
         .await
     }
+}
+
+/// A JSON list.
+fn list(values: impl Iterator<Item = String>) -> String {
+    format!("[{}]", values.collect::<Vec<_>>().join(","))
 }
 
 /// How many of `events` it takes to reach `bytes` of payload; all when they do not.

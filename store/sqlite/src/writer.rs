@@ -149,7 +149,7 @@ impl Writer {
             if !batch.is_empty() {
                 let began = Instant::now();
                 self.commit(&mut batch);
-                intake.committed(began.elapsed());
+                intake.committed(began.elapsed(), self.flush.waits());
                 self.bound_wal();
                 self.indexing.appended();
                 continue;

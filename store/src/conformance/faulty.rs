@@ -12,7 +12,7 @@ use super::chance::Chance;
 use crate::envelope::{Position, RecordedEvent, Revision, StreamKey};
 use crate::log::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Subscription, SubscriptionMessage,
-    TenantScope,
+    TenantScope, Wanted,
 };
 
 /// Later calls after which a request that was under way arrives, at most.
@@ -288,6 +288,10 @@ impl EventLog for FaultyLog {
 
     async fn wait_for(&self, position: Position) -> Result<(), LogError> {
         self.for_read().await?.wait_for(position).await
+    }
+
+    async fn look_up(&self, scope: TenantScope, wanted: &Wanted) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.for_read().await?.look_up(scope, wanted).await
     }
 
     async fn position_at(&self, time_us: i64) -> Result<Position, LogError> {

@@ -109,6 +109,7 @@ macro_rules! event_log_conformance {
             streams_are_read_both_ways_within_limits,
             the_log_is_read_both_ways_within_limits,
             reads_are_filtered,
+            named_events_are_looked_up_at_once,
             tenants_are_apart,
             a_time_finds_its_position,
             waiting_ends_when_the_position_is_there,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timeloom_domain::ids::TenantId;
+use timeloom_domain::ids::{EventId, TenantId};
 
 use super::Fresh;
 use super::fixtures::{PATIENCE, add, append_to, append_typed, positions, revisions, stream};
 use crate::envelope::{Position, Revision, StreamKey};
-use crate::log::{Direction, Expected, Filter, READ_EVENTS_MAX, TenantScope};
+use crate::log::{Direction, Expected, Filter, READ_EVENTS_MAX, TenantScope, Wanted};
 
 /// Forward after a revision, backward from one, never more than asked for or allowed; what is not there is empty.
 pub async fn streams_are_read_both_ways_within_limits(fresh: Fresh) {
@@ -41,6 +41,35 @@ pub async fn streams_are_read_both_ways_within_limits(fresh: Fresh) {
     log.append(append_to(&long, Expected::Any, 1_000)).await.unwrap();
     add(log, &long, 10).await;
     assert_eq!(log.read_stream(&long, Revision(0), forward, usize::MAX).await.unwrap().len(), READ_EVENTS_MAX);
+}
+
+/// By position and by id, in the order of the log; what is not there, or is another tenant's, is left out.
+pub async fn named_events_are_looked_up_at_once(fresh: Fresh) {
+    let log = &*fresh.log;
+    let other = StreamKey { tenant: TenantId(9), ..stream("theirs") };
+    for _ in 0..3 {
+        add(log, &stream("mine"), 2).await;
+        add(log, &other, 1).await;
+    }
+    let all =
+        log.read_all(TenantScope::All, Position::START, Direction::Forward, &Filter::default(), 100).await.unwrap();
+    let ids: Vec<EventId> = all.iter().map(|event| event.id).collect();
+    let by_position =
+        |positions: &[u64]| Wanted::Positions(positions.iter().map(|position| Position(*position)).collect());
+    let unknown = EventId(uuid::Uuid::from_u128(1));
+    let by_id = Wanted::Ids(vec![ids[7], unknown, ids[2], ids[0], ids[0]]);
+    for (wanted, everybodys, mine) in [
+        (by_position(&[5, 2, 99, 3, 0, 2]), vec![2, 3, 5], vec![2, 5]),
+        (by_id, vec![1, 3, 8], vec![1, 8]),
+        (by_position(&[]), vec![], vec![]),
+        (Wanted::Ids(vec![unknown]), vec![], vec![]),
+    ] {
+        let found = log.look_up(TenantScope::All, &wanted).await.unwrap();
+        assert_eq!(positions(&found), everybodys, "{wanted:?}");
+        assert!(found.iter().all(|event| all.contains(event)), "as they are");
+        let tenant = stream("mine").tenant;
+        assert_eq!(positions(&log.look_up(TenantScope::One(tenant), &wanted).await.unwrap()), mine, "{wanted:?}");
+    }
 }
 
 /// The same for the whole log.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::envelope::{Position, RecordedEvent, Revision, StreamKey};
-use crate::log::{Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Subscription, TenantScope};
+use crate::log::{
+    Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Subscription, TenantScope, Wanted,
+};
 use crate::memory::MemoryLog;
 
 pub(super) struct Twin {
@@ -78,6 +80,10 @@ impl EventLog for Twin {
 
     async fn wait_for(&self, position: Position) -> Result<(), LogError> {
         self.log.wait_for(position).await
+    }
+
+    async fn look_up(&self, scope: TenantScope, wanted: &Wanted) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.log.look_up(scope, wanted).await
     }
 
     async fn position_at(&self, time_us: i64) -> Result<Position, LogError> {

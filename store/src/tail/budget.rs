@@ -1,5 +1,8 @@
 //! How many bytes of payload are in one subscriber's queue. The side that fills spends, the side that reads gives back.
 //!
+//! A large event is given back when the reader asks for what follows it, so that the next one does not come into memory
+//! while the reader works at this one.
+//!
 //! Invariant: what waits has at most [`SUBSCRIPTION_BYTES_MAX`] bytes, or is one event that alone has more.
 
 use std::sync::Arc;
@@ -10,18 +13,27 @@ use super::SUBSCRIPTION_BYTES_MAX;
 use crate::envelope::RecordedEvent;
 use crate::log::SubscriptionMessage;
 
+/// An event of more bytes counts as long as the reader works at it; a smaller one until it is taken.
+const HELD_BYTES_MIN: u32 = 1 << 20;
+/// There is to be room for so many bytes before history is read.
+const READ_BYTES_MIN: u32 = SUBSCRIPTION_BYTES_MAX as u32 / 2;
+
 /// The side that fills the queue.
 #[derive(Debug, Clone)]
 pub(super) struct Budget(Arc<Semaphore>);
 
 /// The side that reads the queue; dropping it ends every wait for room.
 #[derive(Debug)]
-pub(crate) struct Spent(Arc<Semaphore>);
+pub(crate) struct Spent {
+    room: Arc<Semaphore>,
+    /// What the event takes that the reader works at, if it is large.
+    held: u32,
+}
 
 /// The budget of one queue.
 pub(super) fn budget() -> (Budget, Spent) {
     let room = Arc::new(Semaphore::new(SUBSCRIPTION_BYTES_MAX));
-    (Budget(Arc::clone(&room)), Spent(room))
+    (Budget(Arc::clone(&room)), Spent { room, held: 0 })
 }
 
 impl Budget {
@@ -37,6 +49,11 @@ impl Budget {
         taken.map(tokio::sync::SemaphorePermit::forget).map_err(|_| ())
     }
 
+    /// Waits until what is read from history has room; `Err` when the reader is gone.
+    pub(super) async fn room(&self) -> Result<(), ()> {
+        self.0.acquire_many(READ_BYTES_MIN).await.map(drop).map_err(|_| ())
+    }
+
     /// Whether there is room for all of `events` at once.
     pub(super) fn fits<'event>(&self, mut events: impl Iterator<Item = &'event Arc<RecordedEvent>>) -> bool {
         let mut room = self.0.available_permits();
@@ -50,17 +67,25 @@ impl Budget {
 }
 
 impl Spent {
-    /// Gives back what `message` took.
-    pub(crate) fn give_back(&self, message: &SubscriptionMessage) {
-        if let SubscriptionMessage::Event(event) = message {
-            self.0.add_permits(weight(event) as usize);
+    /// The reader took `message`; what it had before it is done with.
+    pub(crate) fn taken(&mut self, message: &SubscriptionMessage) {
+        self.done();
+        let SubscriptionMessage::Event(event) = message else { return };
+        match weight(event) {
+            large if large >= HELD_BYTES_MIN => self.held = large,
+            small => self.room.add_permits(small as usize),
         }
+    }
+
+    /// The reader asks for more: it is done with what it had.
+    pub(crate) fn done(&mut self) {
+        self.room.add_permits(std::mem::take(&mut self.held) as usize);
     }
 }
 
 impl Drop for Spent {
     fn drop(&mut self) {
-        self.0.close();
+        self.room.close();
     }
 }
 

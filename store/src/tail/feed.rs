@@ -20,6 +20,10 @@ async fn catch_up(tail: &Tail, history: &Arc<dyn History>, mut behind: Box<Live>
     loop {
         let head = tail.head();
         if behind.cursor < head {
+            // A reader that works at a large event is waited for before the next one comes into memory.
+            if behind.outlet.budget.room().await.is_err() {
+                return;
+            }
             let page = history.page(behind.scope, behind.cursor, head, &behind.filter, PAGE_EVENTS).await;
             let page = match page {
                 Ok(page) => page,

@@ -1,10 +1,11 @@
 //! Version 2: one operation each for the present, adding, formatting, rounding, comparing and taking apart.
 
-use chrono::{DateTime, Datelike, Timelike};
-use chrono_tz::Tz;
+use chrono::{DateTime, Datelike, Offset as _, Timelike};
+use chrono_tz::{TZ_VARIANTS, Tz};
 use serde_json::{Value, json};
 use timeloom_domain::item::{Item, SharedObject};
 use timeloom_engine::node::{NodeError, NodeRun};
+use timeloom_expressions::port::{Evaluated, SpecialKind};
 use timeloom_expressions::time::{self, Unit, diff, from_ms, parse, parse_format, start_of, to_iso, week_of};
 
 use super::{added, shown, unit, zone};
@@ -92,6 +93,15 @@ fn stated_zone(value: &Value) -> Tz {
     zone.unwrap_or(Tz::Etc__UTC)
 }
 
+/// The zone of a date that knows its own, of which its text has the offset: the workflow's where that has the same.
+fn own_zone(value: &Value, workflow_zone: Tz) -> Tz {
+    let stated = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    let Some(stated) = stated else { return workflow_zone };
+    let fits = |zone: &Tz| stated.with_timezone(zone).offset().fix() == *stated.offset();
+    let same = std::iter::once(workflow_zone).chain(TZ_VARIANTS).find(fits);
+    same.unwrap_or(Tz::Etc__UTC)
+}
+
 fn moved(run: &mut NodeRun<'_>, index: usize, sign: f64) -> Result<Option<Value>, NodeError> {
     let unit = unit(&run.text("timeUnit", index, "days")?)?;
     let duration = run.number("duration", index, 0.0)?;
@@ -100,13 +110,19 @@ fn moved(run: &mut NodeRun<'_>, index: usize, sign: f64) -> Result<Option<Value>
 }
 
 fn formatted(run: &mut NodeRun<'_>, index: usize) -> Result<Option<Value>, NodeError> {
-    let value = match run.parameter("date", index)? {
+    let evaluated = run.evaluated_parameter("date", index)?;
+    let has_zone = matches!(evaluated, Evaluated::Special { kind: SpecialKind::DateTime, .. });
+    let value = match evaluated.into_json() {
         None => return Ok(None),
         Some(Value::Null) => return Ok(Some(Value::Null)),
         Some(value) => value,
     };
     let in_workflow_zone = run.boolean("options.timezone", index, false)?;
-    let zone = if in_workflow_zone { run.scope.timezone } else { stated_zone(&value) };
+    let zone = match (in_workflow_zone, has_zone) {
+        (true, _) => run.scope.timezone,
+        (false, true) => own_zone(&value, run.scope.timezone),
+        (false, false) => stated_zone(&value),
+    };
     let from_format = run.text("options.fromFormat", index, "")?;
     let moment = read(Some(&value), &from_format, zone)?;
     let to_format = match run.text("format", index, "MM/dd/yyyy")?.as_str() {
@@ -252,5 +268,20 @@ mod tests {
         let mut bad =
             Bench::new(&DateAndTime, 2.0, json!({"operation": "extractDate", "date": "x"})).input(json!([{}]));
         assert_eq!(bad.failure(), "the value could not be read as a date: check it, or name its format");
+    }
+
+    fn formatted(date: &str, timezone: chrono_tz::Tz) -> String {
+        let parameters =
+            json!({"operation": "formatDate", "date": date, "format": "custom", "customFormat": "HH:mm ZZ"});
+        let mut bench = Bench::new(&DateAndTime, 2.0, parameters).input(json!([{}]));
+        bench.timezone = timezone;
+        bench.output()[0]["formattedDate"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_date_that_knows_its_zone_is_written_in_it() {
+        assert_eq!(formatted("={{ $now }}", chrono_tz::America::New_York), "08:30 -04:00");
+        assert_eq!(formatted("={{ $now }}", chrono_tz::Asia::Kolkata), "18:00 +05:30");
+        assert_eq!(formatted("2024-05-17T08:30:45.678-04:00", chrono_tz::America::New_York), "12:30 +00:00");
     }
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, NodeRun};
+use url::Url;
 
 use super::digest::Login;
 use super::oauth::OAuth2;
@@ -21,6 +22,8 @@ pub(crate) struct Authentication {
     headers: JsonObject,
     /// Fields of the query.
     query: JsonObject,
+    /// What is put into the address.
+    address: Option<SecretAddress>,
     /// A token that can be renewed.
     pub(super) oauth: Option<OAuth2>,
     /// A password that is proved when the server asks for it.
@@ -103,6 +106,14 @@ impl Authentication {
             Place::Query(name) => {
                 Self { query: JsonObject::from_iter([(name.to_owned(), Value::String(secret))]), ..Self::default() }
             }
+            Place::Segment(name) => {
+                let address = SecretAddress::Segment { name, secret: secret.trim().to_owned() };
+                Self { address: Some(address), ..Self::default() }
+            }
+            Place::Address => {
+                let url = Url::parse(secret.trim()).map_err(|_| fields.lacking(service.field))?;
+                Self { address: Some(SecretAddress::Whole(url)), ..Self::default() }
+            }
         };
         for (name, value) in service.more {
             made.headers.insert((*name).to_owned(), Value::String((*value).to_owned()));
@@ -127,6 +138,9 @@ impl Authentication {
             request.secret_headers.push(name.clone());
             request.headers.insert(name, value);
         }
+        if let Some(address) = &self.address {
+            request.url = address.applied(&request.url)?;
+        }
         if !self.query.is_empty() {
             let pairs = self.query.iter().map(|(name, value)| (name.as_str(), values::text(value)));
             request.url.query_pairs_mut().extend_pairs(pairs);
@@ -142,6 +156,43 @@ impl Authentication {
     /// The request with this token.
     pub(super) fn with_token(token: &str, request: Request) -> Result<Request, NodeError> {
         Self::bearer(token).applied(request)
+    }
+}
+
+/// What a credential puts into the address of a request: no error and no item tells it.
+#[derive(Clone)]
+enum SecretAddress {
+    /// Follows this segment of the path, without anything between.
+    Segment {
+        /// The segment.
+        name: &'static str,
+        /// What follows it.
+        secret: String,
+    },
+    /// The whole address but its query.
+    Whole(Url),
+}
+
+impl SecretAddress {
+    fn applied(&self, url: &Url) -> Result<Url, NodeError> {
+        match self {
+            Self::Segment { name, secret } => {
+                let mut segments: Vec<String> = url.path().split('/').map(str::to_owned).collect();
+                let Some(segment) = segments.iter_mut().find(|segment| segment == name) else {
+                    return Err(NodeError::operation(format!("the address has no '/{name}/' that the token follows")));
+                };
+                segment.push_str(secret);
+                let mut made = url.clone();
+                made.set_path(&segments.join("/"));
+                Ok(made)
+            }
+            Self::Whole(secret) if secret.origin() == url.origin() => {
+                let mut made = secret.clone();
+                made.set_query(url.query());
+                Ok(made)
+            }
+            Self::Whole(_) => Err(NodeError::operation("the credential is for another server than the address names")),
+        }
     }
 }
 
@@ -177,6 +228,10 @@ enum Place {
     Header(&'static str, &'static str),
     /// A field of the query.
     Query(&'static str),
+    /// The end of a segment of the path.
+    Segment(&'static str),
+    /// It is the address.
+    Address,
 }
 
 const fn bearer(credential_type: &'static str, field: &'static str) -> Service {
@@ -205,6 +260,7 @@ const SERVICES: &[Service] = &[
     header("clickUpApi", "accessToken", "Authorization", ""),
     bearer("cohereApi", "apiKey"),
     header("discordBotApi", "botToken", "Authorization", "Bot "),
+    Service { credential_type: "discordWebhookApi", field: "webhookUri", place: Place::Address, more: &[] },
     header("githubApi", "accessToken", "Authorization", "token "),
     header("gitlabApi", "accessToken", "Private-Token", ""),
     Service { credential_type: "googlePalmApi", field: "apiKey", place: Place::Query("key"), more: &[] },
@@ -226,5 +282,6 @@ const SERVICES: &[Service] = &[
     bearer("sendGridApi", "apiKey"),
     bearer("slackApi", "accessToken"),
     bearer("stripeApi", "secretKey"),
+    Service { credential_type: "telegramApi", field: "accessToken", place: Place::Segment("bot"), more: &[] },
     header("todoistApi", "apiKey", "Authorization", "Bearer "),
 ];

@@ -17,6 +17,8 @@ pub(crate) mod request;
 pub(crate) mod respond;
 pub(crate) mod send;
 #[cfg(test)]
+mod service_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use std::ops::Range;

@@ -4,6 +4,8 @@ use serde_json::Value;
 use timeloom_domain::item::{Item, JsonObject, SharedObject};
 use timeloom_engine::node::{NodeError, NodeRun};
 
+use super::Fields;
+use crate::each::{self, Each};
 use crate::values;
 
 /// What is kept of an input item.
@@ -21,10 +23,17 @@ enum Keep {
     Except(Vec<String>),
 }
 
+/// Where it is written what is kept.
+const PATHS: [&str; 5] = ["options", "includeOtherFields", "include", "includeFields", "excludeFields"];
+
 /// The choice for each item.
-pub(super) fn choices(run: &mut NodeRun<'_>) -> Vec<Result<Choice, NodeError>> {
-    let options = run.parameter_for_items("options");
-    options.into_iter().enumerate().map(|(index, options)| choice(run, index, options?.as_ref())).collect()
+pub(super) fn choices(run: &mut NodeRun<'_>) -> Each<Result<Choice, NodeError>> {
+    if each::are_same(run, &PATHS) {
+        let options = run.raw_parameter("options").cloned();
+        return Each::Same(choice(run, 0, options.as_ref()));
+    }
+    let options = run.parameter_for_items("options").into_iter().enumerate();
+    Each::ByItem(options.map(|(index, options)| choice(run, index, options?.as_ref())).collect())
 }
 
 fn choice(run: &mut NodeRun<'_>, index: usize, options: Option<&Value>) -> Result<Choice, NodeError> {
@@ -50,7 +59,7 @@ fn names(list: &str) -> Vec<String> {
 }
 
 /// The item that the node gives for input item `index`.
-pub(super) fn item(input: Item, index: usize, fields: JsonObject, choice: &Choice) -> Item {
+pub(super) fn item(input: Item, index: usize, fields: &mut Fields, choice: &Choice) -> Item {
     let mut json = match &choice.keep {
         Keep::All => input.json,
         Keep::Nothing => SharedObject::default(),
@@ -64,7 +73,7 @@ pub(super) fn item(input: Item, index: usize, fields: JsonObject, choice: &Choic
             kept
         }
     };
-    for (name, value) in fields {
+    for (name, value) in fields.take(index) {
         let name = key(&json, &name);
         values::set(&mut json, &name, value, choice.dots);
     }

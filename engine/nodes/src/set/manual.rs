@@ -1,11 +1,11 @@
 //! Fields one by one, each with a name, a type and a value.
 
 use serde_json::Value;
-use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, NodeRun};
 
-use super::{Fields, raw};
+use super::raw;
 use crate::conversion::{self, Converted, Kind, convert};
+use crate::each::{self, Each};
 use crate::values;
 
 /// One field as the author defined it.
@@ -16,30 +16,44 @@ struct Entry {
     value: Value,
 }
 
-/// The new fields of every item.
-pub(super) fn fields(run: &mut NodeRun<'_>) -> Vec<Fields> {
-    let count = run.scope.items.len();
-    let mut made: Vec<Fields> = vec![Ok(JsonObject::new()); count];
-    let lenient = lenient(run);
-    for entry in entries(run) {
-        let names = run.resolve_for_items(&entry.name);
-        let values = resolve_value(run, &entry);
-        for (index, (name, value)) in names.into_iter().zip(values).enumerate() {
-            let Ok(fields) = &mut made[index] else { continue };
-            let field = name.and_then(|name| {
-                let name = name.as_ref().map_or_else(|| "undefined".to_owned(), values::text);
-                let value = typed(run, &name, &entry, value?, index, lenient[index])?;
-                Ok((name, value))
-            });
-            match field {
-                Ok((name, value)) => {
-                    fields.insert(name, value);
-                }
-                Err(error) => made[index] = Err(error),
-            }
-        }
+/// One new field of every item.
+pub(super) struct Column {
+    names: Each<Result<String, NodeError>>,
+    /// By item; what was taken is null. An error is seldom, and large.
+    values: Vec<Result<Value, Box<NodeError>>>,
+}
+
+impl Column {
+    /// Why item `index` does not have it.
+    pub(super) fn failure(&self, index: usize) -> Option<&NodeError> {
+        let unnamed = self.names.get(index).and_then(|name| name.as_ref().err());
+        unnamed.or_else(|| self.values.get(index)?.as_ref().err().map(|error| &**error))
     }
-    made
+
+    /// Takes name and value of item `index`.
+    pub(super) fn take(&mut self, index: usize) -> Option<(String, Value)> {
+        let name = self.names.get(index)?.as_ref().ok()?.clone();
+        Some((name, std::mem::take(self.values.get_mut(index)?.as_mut().ok()?)))
+    }
+}
+
+/// The new fields, in order.
+pub(super) fn columns(run: &mut NodeRun<'_>) -> Vec<Column> {
+    let lenient = lenient(run);
+    entries(run).iter().map(|entry| column(run, entry, &lenient)).collect()
+}
+
+fn column(run: &mut NodeRun<'_>, entry: &Entry, lenient: &Each<bool>) -> Column {
+    let text = |name: Option<Value>| name.as_ref().map_or_else(|| "undefined".to_owned(), values::text);
+    let names = each::resolved(run, &entry.name).map(|_, name| name.map(text));
+    let resolved = resolve_value(run, entry);
+    let value = |(index, value): (usize, each::Given)| {
+        let Some(Ok(name)) = names.get(index) else { return Ok(Value::Null) };
+        let is_lenient = lenient.get(index).is_some_and(|lenient| *lenient);
+        typed(run, name, entry, value?, index, is_lenient).map_err(Box::new)
+    };
+    let values = resolved.into_iter().enumerate().map(value).collect();
+    Column { names, values }
 }
 
 /// The entries in the shape of the node's version.
@@ -78,9 +92,9 @@ fn default_value(kind_name: &str) -> Value {
 }
 
 /// Whether values that cannot be converted are kept as they are, by item.
-fn lenient(run: &mut NodeRun<'_>) -> Vec<bool> {
-    let options = run.parameter_for_items("options.ignoreConversionErrors");
-    options.into_iter().map(|option| matches!(option, Ok(Some(option)) if values::truthy(&option))).collect()
+fn lenient(run: &mut NodeRun<'_>) -> Each<bool> {
+    let options = each::parameter(run, "options.ignoreConversionErrors");
+    options.map(|_, option| matches!(option, Ok(Some(option)) if values::truthy(&option)))
 }
 
 /// The entry's value for every item. Before version 3.3 the JSON of an object may have expressions in the middle of it.

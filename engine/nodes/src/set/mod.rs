@@ -7,6 +7,8 @@ mod legacy;
 mod manual;
 mod raw;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
 use timeloom_domain::item::JsonObject;
@@ -64,22 +66,24 @@ impl PureNode for Set {
             return legacy::run(run).map(NodeOutput::single);
         }
         let is_raw = run.raw_parameter("mode").and_then(Value::as_str) == Some("raw");
-        let fields = if is_raw { raw::fields(run) } else { manual::fields(run) };
+        let mut fields = if is_raw { Fields::Objects(raw::fields(run)) } else { Fields::Columns(manual::columns(run)) };
         let copies = copies(run)?;
-        let plans = fields.into_iter().zip(compose::choices(run)).map(|(fields, choice)| Ok((fields?, choice?)));
-        let mut plans: Vec<Result<_, NodeError>> = plans.collect();
+        let choices = compose::choices(run);
+        let count = run.scope.items.len();
+        let failed = |index: usize| fields.failure(index).or_else(|| choices.get(index)?.as_ref().err());
+        let failures: BTreeMap<usize, NodeError> =
+            (0..count).filter_map(|index| failed(index).map(|error| (index, error.clone()))).collect();
         if !run.continues_on_fail()
-            && let Some(index) = plans.iter().position(Result::is_err)
-            && let Err(error) = plans.swap_remove(index)
+            && let Some((index, error)) = failures.first_key_value()
         {
-            return Err(error.at_item(index));
+            return Err(error.clone().at_item(*index));
         }
         let items = run.take_items();
         let mut output = Vec::with_capacity(items.len() * copies);
-        for (index, (item, plan)) in items.into_iter().zip(plans).enumerate() {
-            let made = match plan {
-                Ok((fields, choice)) => compose::item(item, index, fields, &choice),
-                Err(error) => run.failed_item(index, &error),
+        for (index, item) in items.into_iter().enumerate() {
+            let made = match (failures.get(&index), choices.get(index)) {
+                (None, Some(Ok(choice))) => compose::item(item, index, &mut fields, choice),
+                (error, _) => run.failed_item(index, error.unwrap_or(&NodeError::operation("no such item"))),
             };
             output.extend(std::iter::repeat_n(made, copies));
         }
@@ -87,8 +91,32 @@ impl PureNode for Set {
     }
 }
 
-/// The new fields of one item, in order.
-type Fields = Result<JsonObject, NodeError>;
+/// The new fields of all items.
+enum Fields {
+    /// Field by field.
+    Columns(Vec<manual::Column>),
+    /// Item by item.
+    Objects(Vec<Result<JsonObject, NodeError>>),
+}
+
+impl Fields {
+    /// Why item `index` has none.
+    fn failure(&self, index: usize) -> Option<&NodeError> {
+        match self {
+            Self::Columns(columns) => columns.iter().find_map(|column| column.failure(index)),
+            Self::Objects(objects) => objects.get(index)?.as_ref().err(),
+        }
+    }
+
+    /// Takes those of item `index`, in order.
+    fn take(&mut self, index: usize) -> impl Iterator<Item = (String, Value)> {
+        let (columns, object) = match self {
+            Self::Columns(columns) => (Some(columns.iter_mut().filter_map(move |column| column.take(index))), None),
+            Self::Objects(objects) => (None, objects.get_mut(index).and_then(|fields| fields.as_mut().ok())),
+        };
+        columns.into_iter().flatten().chain(object.map(std::mem::take).into_iter().flatten())
+    }
+}
 
 /// How often each item is given: once, unless someone tries the workflow out with copies.
 fn copies(run: &mut NodeRun<'_>) -> Result<usize, NodeError> {

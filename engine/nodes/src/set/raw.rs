@@ -1,13 +1,13 @@
 //! Fields as JSON text, with expressions anywhere in it.
 
 use serde_json::Value;
+use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, NodeRun};
 
-use super::Fields;
 use crate::{lenient_json, values};
 
 /// The new fields of every item.
-pub(super) fn fields(run: &mut NodeRun<'_>) -> Vec<Fields> {
+pub(super) fn fields(run: &mut NodeRun<'_>) -> Vec<Result<JsonObject, NodeError>> {
     let written = run.raw_parameter("jsonOutput").cloned().unwrap_or_else(|| Value::String("{}".to_owned()));
     let resolved = match written.as_str() {
         Some(text) if text.starts_with('=') => resolve_text(run, text),
@@ -16,7 +16,7 @@ pub(super) fn fields(run: &mut NodeRun<'_>) -> Vec<Fields> {
     resolved.into_iter().enumerate().map(|(index, json)| object_of(json?, index)).collect()
 }
 
-fn object_of(json: Option<Value>, index: usize) -> Fields {
+fn object_of(json: Option<Value>, index: usize) -> Result<JsonObject, NodeError> {
     let parsed = match json {
         Some(Value::String(text)) => lenient_json::parse(&text).ok_or_else(|| {
             NodeError::operation(format!("the JSON for item {index} is not valid")).described(text).at_item(index)

@@ -99,6 +99,7 @@ impl From<CommandError> for Refusal {
         match error {
             CommandError::Refused(refusal) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.message),
             CommandError::Conflict { message } => Self::not_ready(message, None),
+            error @ CommandError::Unexpected { .. } => Self::not_ready(error.to_string(), None),
             CommandError::Busy { retry_after } => Self::not_ready("the server is busy", Some(retry_after)),
             CommandError::Fault(error) => Self::fault(&error),
         }

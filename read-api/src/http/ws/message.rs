@@ -109,6 +109,11 @@ pub(super) fn parse(text: &str) -> Result<ClientMessage, Closing> {
             }
             _ => Closing::Invalid("Invalid message received".to_owned()),
         })?;
+    if let ClientMessage::Subscribe { payload, .. } = &message
+        && let Err(error) = payload.check()
+    {
+        return Err(Closing::Invalid(format!("Invalid message: {error}")));
+    }
     match &message {
         ClientMessage::Subscribe { id, .. } | ClientMessage::Complete { id } if id.is_empty() => {
             Err(Closing::Invalid("Invalid message: the id is empty".to_owned()))

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use serde_json::Value;
 use timeloom_history::{self as history, Change, SideTimes, StepOutcome, Story};
+use timeloom_projections::Side;
 use timeloom_store::StreamKey;
 use timeloom_store::codec::json_bytes;
 
 use crate::schema::budget::PayloadBudget;
-use crate::schema::paging::{PAGE_DEFAULT, Pages, number_cursor, page_cost, page_size, pages};
+use crate::schema::paging::{Pages, Paging, page_cost};
 use crate::schema::reading::{Moment, not_there};
 use crate::schema::scalars::{ExecutionStatus, NodeRunStatus};
 use crate::schema::state_at::StateChange;
@@ -110,23 +111,27 @@ impl ExecutionComparison {
     }
 
     /// The steps: a run of a node each, in the order of the one.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn steps(
         &self,
-        #[graphql(default_with = "PAGE_DEFAULT")] first: i32,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         #[graphql(default, desc = "Only those that are not the same.")] differing: bool,
     ) -> Result<Pages<ComparedStep>> {
-        let size = page_size(first)?;
-        let after = number_cursor(after.as_deref())?;
-        let from = after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
+        let window = Paging::new(first, after, last, before).window()?;
+        let number = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        let from = window.after.map_or(0, |after| number(after).saturating_add(1));
+        let to = window.before.map_or(usize::MAX, number).min(self.0.steps.len());
         let wanted = |place: &usize| !differing || self.0.steps[*place].outcome != StepOutcome::Same;
-        let mut found: Vec<usize> = (from..self.0.steps.len()).filter(wanted).take(size + 1).collect();
-        let has_next = found.len() > size;
-        found.truncate(size);
-        let nodes = found.into_iter().map(|place| (place.to_string(), self.step(place)));
-        Ok(pages(after.is_some(), has_next, nodes))
+        let places = (from..to).filter(wanted);
+        let found: Vec<usize> = match window.side {
+            Side::First => places.take(window.size + 1).collect(),
+            Side::Last => places.rev().take(window.size + 1).collect(),
+        };
+        Ok(window.pages(found.into_iter().map(|place| (place as u64, self.step(place))).collect()))
     }
 }
 

@@ -338,7 +338,7 @@ async fn last_executions(
     let filter = ExecutionFilter { workflow_id: Some(workflow_id), ..ExecutionFilter::default() };
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..(wanted * LOOKED_AT_FOR_EACH).div_ceil(PAGE_ROWS_MAX) {
-        let page = Page { first: PAGE_ROWS_MAX, after };
+        let page = Page { after, ..Page::first(PAGE_ROWS_MAX) };
         let read = rows(state.read_models().executions(state.tenant(), None, &page, &filter).await)?;
         let is_whole = |status| {
             matches!(status, ExecutionStatus::Completed | ExecutionStatus::Failed | ExecutionStatus::Continued)

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::watched::{Question, answers};
 use crate::schema::budget::PayloadBudget;
 use crate::schema::faults::{bad_input, fault};
-use crate::schema::paging::page_size;
+use crate::schema::paging::{Paging, cursor};
 use crate::schema::reading::{not_there, rows, wait_for_rows};
 use crate::schema::rows::page;
 use crate::schema::scalars::PositionScalar;
@@ -99,8 +99,8 @@ pub(super) async fn watch(context: &Context<'_>, state: &ApiState, input: WatchI
     if input.expression.trim().is_empty() || input.expression.chars().count() > EXPRESSION_CHARACTERS_MAX {
         return Err(bad_input(format!("expression has to have 1 to {EXPRESSION_CHARACTERS_MAX} characters")));
     }
-    page_size(input.first)?;
-    let mut page = page(input.first, input.after.as_deref())?;
+    let paging = Paging { first: Some(input.first), after: input.after.clone(), ..Paging::default() };
+    let mut page = page(&paging)?;
     let began = bounds(state, &input, &mut page).await?;
     wait_for_rows(state, state.log().head()).await?;
     let filter = ExecutionFilter { workflow_id: Some(WorkflowId(input.workflow_id)), ..ExecutionFilter::default() };
@@ -114,7 +114,7 @@ pub(super) async fn watch(context: &Context<'_>, state: &ApiState, input: WatchI
         passed_over: 0,
         is_cut: false,
         has_next_page: found.has_next && !is_past,
-        end_cursor: found.end_cursor.map(|cursor| cursor.to_string()),
+        end_cursor: found.end_cursor.map(|Cursor(position)| cursor(position.0)),
     };
     // Each link of a long execution is looked at as a part of its first.
     for row in in_time.into_iter().filter(|row| row.continued_from.is_none()) {

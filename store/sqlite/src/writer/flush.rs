@@ -32,6 +32,11 @@ impl Flush {
         self.waits = true;
     }
 
+    /// Whether commits wait for the disk as it is set now.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// What appends survive that are answered after a commit which waits for the disk when `waits`.
     pub(super) fn durability(&self, waits: bool) -> Durability {
         if waits { Durability::Strict } else { Durability::Relaxed { loss_ms_max: self.choice.flush_ms() } }

@@ -1,7 +1,8 @@
 //! How the writer takes what waits: as much as fits one commit, and when there is nothing, what comes next.
 //!
 //! Callers that wait for an answer send their next append right after it. The writer lets as many come as came the last
-//! time, for a small part of the time that a commit takes: fewer, larger commits are quicker for everybody.
+//! time, for a small part of the time that a commit takes: fewer, larger commits are quicker for everybody. A commit that
+//! did not wait for the disk was so short that callers hardly met in it: then more are let come, for longer.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +18,10 @@ pub(super) const BATCH_REQUESTS_MAX: usize = 512;
 const BATCH_BYTES_MAX: usize = 4 << 20;
 /// The longest time that a batch is kept open for more.
 const GATHERING_MAX: Duration = Duration::from_micros(200);
+/// The same after a commit of several appends that did not wait for the disk: less than the disk would have taken.
+const RELAXED_GATHERING: Duration = Duration::from_micros(500);
+/// So many times as many appends as came the last time are let come then.
+const RELAXED_GROWTH: usize = 2;
 /// The part of a commit's time that a batch is kept open.
 const COMMITS_PER_GATHERING: u32 = 4;
 
@@ -29,16 +34,23 @@ pub(super) struct Intake {
     last_requests: usize,
     /// How long the last commit took.
     last_commit: Duration,
+    /// Whether it waited for the disk.
+    last_waited: bool,
 }
 
 impl Intake {
     pub(super) fn new(queue: mpsc::Receiver<Message>) -> Self {
-        Self { queue, closers: Vec::new(), last_requests: 0, last_commit: Duration::ZERO }
+        Self { queue, closers: Vec::new(), last_requests: 0, last_commit: Duration::ZERO, last_waited: true }
     }
 
     /// Fills `batch` with what is there.
     pub(super) fn fill(&mut self, batch: &mut Vec<Request>) {
-        let patience = GATHERING_MAX.min(self.last_commit / COMMITS_PER_GATHERING);
+        let alone = self.last_requests < 2;
+        let (wanted, patience) = if self.last_waited || alone {
+            (self.last_requests, GATHERING_MAX.min(self.last_commit / COMMITS_PER_GATHERING))
+        } else {
+            (self.last_requests * RELAXED_GROWTH, RELAXED_GATHERING)
+        };
         let mut bytes = batch.iter().map(|request| request.measured.bytes).sum::<usize>();
         let mut began = None;
         while batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX {
@@ -46,13 +58,18 @@ impl Intake {
                 Ok(message) => bytes += self.take(message, batch),
                 Err(mpsc::error::TryRecvError::Disconnected) => break,
                 Err(mpsc::error::TryRecvError::Empty) => {
-                    if batch.is_empty() || batch.len() >= self.last_requests {
+                    if batch.is_empty() || batch.len() >= wanted {
                         break;
                     }
-                    if began.get_or_insert_with(Instant::now).elapsed() >= patience {
+                    let left = patience.saturating_sub(began.get_or_insert_with(Instant::now).elapsed());
+                    if left.is_zero() {
                         break;
                     }
-                    thread::yield_now();
+                    if self.last_waited {
+                        thread::yield_now();
+                    } else if let Some(Some(message)) = receive_within(&mut self.queue, left) {
+                        bytes += self.take(message, batch);
+                    }
                 }
             }
         }
@@ -75,9 +92,9 @@ impl Intake {
         true
     }
 
-    /// How long the last commit took.
-    pub(super) fn committed(&mut self, took: Duration) {
-        self.last_commit = took;
+    /// How long the last commit took, and whether it waited for the disk.
+    pub(super) fn committed(&mut self, took: Duration, waited: bool) {
+        (self.last_commit, self.last_waited) = (took, waited);
     }
 
     /// Tells whoever waits for it that the writer is at its end.

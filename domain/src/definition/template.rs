@@ -33,7 +33,7 @@ const CLOSE: &str = "}}";
 /// A last `{{` that is never closed is code up to the end.
 ///
 /// ```
-/// use timeloom_expressions::template::{Template, split};
+/// use timeloom_domain::definition::template::{Template, split};
 /// assert_eq!(split("{{ $json.a }}"), Template::Code(" $json.a ".into()));
 /// assert_eq!(split("plain"), Template::Text("plain"));
 /// ```

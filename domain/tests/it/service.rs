@@ -1,0 +1,206 @@
+//! Nodes of services become HTTP Requests that send the same, or it is said why not.
+
+use serde_json::{Value, json};
+use timeloom_domain::definition::Node;
+use timeloom_domain::service::{Replacement, service_of, services};
+
+fn service_node(node_type: &str, version: f64, parameters: &Value) -> Node {
+    let node = json!({
+        "id": "7", "name": "Tell them", "type": node_type, "typeVersion": version, "position": [120, 340],
+        "parameters": parameters,
+    });
+    serde_json::from_value(node).unwrap()
+}
+
+fn offer(node: &Node) -> Result<Replacement, String> {
+    service_of(node).unwrap().replace(node)
+}
+
+fn slack(parameters: &Value) -> Result<Replacement, String> {
+    offer(&service_node("n8n-nodes-base.slack", 2.3, parameters))
+}
+
+fn telegram(parameters: &Value) -> Result<Replacement, String> {
+    offer(&service_node("n8n-nodes-base.telegram", 1.2, parameters))
+}
+
+#[test]
+fn expressions_stay_expressions_where_their_values_are_sent() {
+    let made = slack(&json!({
+        "select": "channel", "channelId": {"__rl": true, "mode": "id", "value": "={{ $json.channel }}"},
+        "text": "=Order {{ $json.id }} is late;", "otherOptions": {"unfurl_links": "={{ $json.preview; }}"},
+    }));
+    let parameters = made.unwrap().node.parameters;
+    let body = json!({
+        "unfurl_links": "={{ $json.preview; }}", "channel": "={{ $json.channel }}",
+        "text": "=Order {{ $json.id }} is late;",
+    });
+    assert_eq!((&parameters["method"], &parameters["jsonBody"]), (&json!("POST"), &body));
+    assert_eq!(parameters["url"], "https://slack.com/api/chat.postMessage");
+}
+
+#[test]
+fn values_in_an_address_are_single_segments_of_it() {
+    let url = |id: &str| {
+        let node = service_node(
+            "n8n-nodes-base.notion",
+            2.2,
+            &json!({"resource": "databasePage", "operation": "get", "pageId": id}),
+        );
+        offer(&node).map(|made| made.node.parameters["url"].as_str().unwrap().to_owned())
+    };
+    let base = "https://api.notion.com/v1/pages";
+    assert_eq!(url("a/../b?c"), Ok(format!("{base}/a%2F..%2Fb%3Fc")));
+    assert_eq!(url("={{ $json.id }}"), Ok(format!("={base}/{{{{ encodeURIComponent($json.id) }}}}")));
+    assert_eq!(url("=p-{{ $json.a; }}"), Ok(format!("={base}/p-{{{{ encodeURIComponent($json.a) }}}}")));
+    assert_eq!(
+        url("={{ $json.a // the id }}"),
+        Ok(format!("={base}/{{{{ encodeURIComponent($json.a // the id\n) }}}}"))
+    );
+    assert!(url("={{ let a = 1; a }}").unwrap_err().contains("'pageId' has several statements"));
+    assert!(url("").unwrap_err().contains("'pageId' is not set"));
+}
+
+#[test]
+fn the_replacement_keeps_the_place_and_the_settings_of_the_node() {
+    let mut node = service_node("n8n-nodes-base.slack", 2.1, &json!({"channelId": "C1", "text": "hi"}));
+    node.retry_on_fail = true;
+    node.max_tries = Some(4.0);
+    node.execute_once = true;
+    node.always_output_data = true;
+    node.notes = Some("for the team".to_owned());
+    node.on_error = Some(timeloom_domain::definition::OnError::ContinueErrorOutput);
+    node.credentials = Some(json!({"slackApi": {"id": "12", "name": "Our Slack"}}));
+    let made = offer(&node).unwrap();
+    let expected = Node {
+        node_type: "n8n-nodes-base.httpRequest".to_owned(),
+        type_version: 4.2,
+        parameters: made.node.parameters.clone(),
+        credentials: Some(json!({"httpBearerAuth": {"name": "Our Slack"}})),
+        ..node
+    };
+    assert_eq!(made.node, expected);
+    assert_eq!(made.needs.len(), 1);
+    for part in ["'httpBearerAuth'", "'Our Slack'", "`token`"] {
+        assert!(made.needs[0].contains(part), "{}", made.needs[0]);
+    }
+}
+
+#[test]
+fn what_is_not_carried_is_told_by_name() {
+    let made = telegram(&json!({
+        "chatId": "1", "text": "hi", "additionalFields": {"appendAttribution": true, "protect_content": true},
+        "somethingNew": {"of": ["a", "b"]}, "empty": {"a": ""},
+    }));
+    let made = made.unwrap();
+    assert_eq!(made.dropped, ["additionalFields.protect_content", "somethingNew.of.0", "somethingNew.of.1"]);
+    assert!(made.differs[0].contains("the line that n8n adds"), "{:?}", made.differs);
+}
+
+#[test]
+fn where_the_request_could_not_be_the_same_there_is_none_and_it_says_why() {
+    let refusal = |offered: Result<Replacement, String>, part: &str| {
+        let refusal = offered.unwrap_err();
+        assert!(refusal.contains(part), "'{refusal}' lacks '{part}'");
+    };
+    refusal(slack(&json!({"resource": "file", "operation": "upload"})), "'upload' of 'file' is not in the table");
+    refusal(slack(&json!({"operation": "={{ $json.do }}"})), "'operation' is an expression");
+    refusal(slack(&json!({"select": "={{ $json.to }}", "text": "hi"})), "'select' is an expression");
+    refusal(slack(&json!({"select": "channel", "channelId": "C"})), "'text' is not set");
+    refusal(telegram(&json!({"operation": "sendSticker", "chatId": "1"})), "not in the table");
+    refusal(
+        telegram(&json!({"operation": "sendPhoto", "chatId": "1", "binaryData": true, "replyMarkup": "forceReply"})),
+        "other values of 'binaryData', 'replyMarkup' only",
+    );
+    refusal(offer(&service_node("n8n-nodes-base.slack", 9.0, &json!({}))), "version 9");
+    let by_account =
+        service_node("n8n-nodes-base.gmail", 2.1, &json!({"authentication": "serviceAccount", "sendTo": "a@b.c"}));
+    refusal(offer(&by_account), "credential");
+    let listed =
+        json!({"operation": "create", "owner": "o", "repository": "r", "title": "t", "labels": "={{ $json.l }}"});
+    refusal(offer(&service_node("n8n-nodes-base.github", 1.1, &listed)), "the list 'labels' is an expression");
+}
+
+#[test]
+fn things_that_are_named_by_an_address_are_found_in_it() {
+    let read = |document: Value| {
+        let parameters =
+            json!({"documentId": document, "sheetName": {"__rl": true, "mode": "name", "value": "Übersicht"}});
+        offer(&service_node("n8n-nodes-base.googleSheets", 4.5, &parameters))
+            .map(|made| made.node.parameters["url"].as_str().unwrap().to_owned())
+    };
+    let by_url = |url: &str| read(json!({"__rl": true, "mode": "url", "value": url}));
+    let there = "https://sheets.googleapis.com/v4/spreadsheets/d0c/values/%C3%9Cbersicht".to_owned();
+    assert_eq!(read(json!({"__rl": true, "mode": "list", "value": "d0c"})), Ok(there.clone()));
+    assert_eq!(by_url("https://docs.google.com/spreadsheets/d/d0c/edit?gid=0#gid=0"), Ok(there));
+    assert!(by_url("https://docs.google.com/").unwrap_err().contains("has no id"));
+    assert!(by_url("={{ $json.url }}").unwrap_err().contains("which is an expression"));
+
+    let page = json!({"resource": "databasePage", "operation": "get", "pageId": {"__rl": true, "mode": "url",
+        "value": "https://www.notion.so/team/Plan-0123456789abcdef0123456789abcdef?pvs=4"}});
+    let page = offer(&service_node("n8n-nodes-base.notion", 2.2, &page)).unwrap();
+    assert_eq!(page.node.parameters["url"], "https://api.notion.com/v1/pages/0123456789abcdef0123456789abcdef");
+}
+
+#[test]
+fn code_carries_texts_with_brackets_and_mixed_expressions() {
+    let file = |content: &str| {
+        let parameters = json!({"resource": "file", "operation": "create", "owner": "o", "repository": "r", "filePath": "a",
+            "fileContent": content, "commitMessage": "m"});
+        offer(&service_node("n8n-nodes-base.github", 1.1, &parameters))
+            .map(|made| made.node.parameters["jsonBody"]["content"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(file("a }} \"b\""), Ok(r#"={{ String("a }\u007d \"b\"").base64Encode() }}"#.to_owned()));
+    assert_eq!(file("={{ $json.a }}"), Ok("={{ String(($json.a)).base64Encode() }}".to_owned()));
+    assert_eq!(file("=x {{ $json.a }}"), Ok(r#"={{ String(["x ", ($json.a)].join("")).base64Encode() }}"#.to_owned()));
+    assert!(file(r"={{ ({a:{b:1\}}).a.b }}").unwrap_err().contains("two closing brackets"));
+}
+
+#[test]
+fn the_values_of_a_row_follow_the_columns_of_the_file() {
+    let append = |value: Value| {
+        let parameters = json!({
+            "operation": "append", "documentId": "d", "sheetName": {"__rl": true, "mode": "name", "value": "S"},
+            "columns": {"mappingMode": "defineBelow", "value": value, "schema": [{"id": "A"}, {"id": "B"}, {"id": "C"}]},
+        });
+        offer(&service_node("n8n-nodes-base.googleSheets", 4.5, &parameters)).map(|made| made.node.parameters)
+    };
+    let made = append(json!({"C": "={{ $json.c }}", "A": 1})).unwrap();
+    assert_eq!(made["jsonBody"], json!({"values": [[1, "", "={{ $json.c }}"]]}));
+    assert!(append(json!({"D": 1})).unwrap_err().contains("where the column 'D' is"));
+}
+
+#[test]
+fn the_page_of_service_nodes_tells_every_service_and_operation() {
+    let page = include_str!("../../../docs/service-nodes.md");
+    let rows: Vec<String> = services()
+        .iter()
+        .map(|service| {
+            let versions: Vec<String> = service.versions().iter().map(ToString::to_string).collect();
+            let mut versions: Vec<&str> = versions.iter().map(String::as_str).collect();
+            versions.sort_unstable_by(|left, right| left.parse::<f64>().unwrap().total_cmp(&right.parse().unwrap()));
+            versions.dedup();
+            let mut resources: Vec<(&str, Vec<&str>)> = Vec::new();
+            for (resource, operation) in service.operations() {
+                match resources.iter_mut().find(|(known, _)| *known == resource) {
+                    Some((_, operations)) => operations.push(operation),
+                    None => resources.push((resource, vec![operation])),
+                }
+            }
+            let told: Vec<String> = resources
+                .iter()
+                .map(|(resource, operations)| match operations.join(", ") {
+                    operations if operations.is_empty() => "send".to_owned(),
+                    operations if resource.is_empty() => operations,
+                    operations => format!("{resource}: {operations}"),
+                })
+                .collect();
+            let (name, node_type) = (&service.service, &service.node_type);
+            format!("| {name} | `{node_type}` {} | {} |", versions.join(", "), told.join("; "))
+        })
+        .collect();
+    let missing: Vec<&String> = rows.iter().filter(|row| !page.contains(row.as_str())).collect();
+    assert!(missing.is_empty(), "docs/service-nodes.md lacks these rows, or tells them otherwise: {missing:#?}");
+    let told = page.lines().filter(|line| line.starts_with("| ") && line.contains("| `")).count();
+    assert_eq!(told, rows.len(), "docs/service-nodes.md has rows of services that are not there");
+}

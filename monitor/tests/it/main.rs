@@ -1,0 +1,100 @@
+//! A measured log keeps every promise of a log, and counts what it took.
+
+#![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
+use timeloom_monitor::{MeasuredLog, Metrics, Seen};
+use timeloom_store::conformance::Fresh;
+use timeloom_store::{
+    Append, AskedDurability, EventLog, Expected, MemoryBlobs, MemoryLog, Metadata, NewEvent, StreamKey, SystemClock,
+    event_log_conformance,
+};
+use uuid::Uuid;
+
+async fn fresh() -> Fresh {
+    let log = MemoryLog::new(Arc::new(SystemClock));
+    let measured = Arc::new(MeasuredLog::new(log, Arc::default()));
+    std::future::ready(Fresh::new(measured, MemoryBlobs::new())).await
+}
+
+event_log_conformance!(fresh);
+
+/// An append to `category`/`id` with events of these types.
+fn append(category: &str, id: &str, command: u128, types: &[&str]) -> Append {
+    let metadata = Arc::new(Metadata {
+        actor: Actor::Local("tester".to_owned()),
+        command_id: CommandId(Uuid::from_u128(command)),
+        causation_id: None,
+        correlation_id: None,
+    });
+    let event = |(index, event_type): (usize, &&str)| NewEvent {
+        id: EventId(Uuid::from_u128(command * 100 + index as u128)),
+        event_type: (*event_type).into(),
+        event_version: 1,
+        payload: Arc::from(RawValue::from_string("{}".to_owned()).unwrap()),
+        metadata: Arc::clone(&metadata),
+    };
+    Append {
+        stream: StreamKey::new(TenantId(1), category, id),
+        expected: Expected::Any,
+        command_id: CommandId(Uuid::from_u128(command)),
+        events: types.iter().enumerate().map(event).collect(),
+        durability: AskedDurability::default(),
+    }
+}
+
+/// Whether the text has this very line.
+fn has(text: &str, line: &str) -> bool {
+    text.lines().any(|found| found == line)
+}
+
+#[tokio::test]
+async fn what_is_appended_is_counted_once_by_what_it_is() {
+    let metrics: Arc<Metrics> = Arc::default();
+    let log = MeasuredLog::new(MemoryLog::new(Arc::new(SystemClock)), Arc::clone(&metrics));
+    let first = append("execution", "a", 1, &["ExecutionStarted", "NodeCompleted", "NodeCompleted", "NodeFailed"]);
+    log.append(first.clone()).await.unwrap();
+    assert!(log.append(first).await.unwrap().repeated);
+    log.append(append("execution", "a", 2, &["ExecutionFailed"])).await.unwrap();
+    log.append(append("orders-of-somebody", "b", 3, &["OrderPlaced"])).await.unwrap();
+    let late = Append { expected: Expected::NoStream, ..append("execution", "a", 4, &["ExecutionStarted"]) };
+    log.append(late).await.unwrap_err();
+
+    let text = metrics.text(&Seen { head: log.head(), projections: &[] }).unwrap();
+    for line in [
+        "timeloom_log_appends_total{outcome=\"written\"} 3",
+        "timeloom_log_appends_total{outcome=\"repeated\"} 1",
+        "timeloom_log_appends_total{outcome=\"refused\"} 1",
+        "timeloom_log_events_total{category=\"execution\"} 5",
+        "timeloom_log_events_total{category=\"other\"} 1",
+        "timeloom_executions_total{change=\"started\"} 1",
+        "timeloom_executions_total{change=\"failed\"} 1",
+        "timeloom_node_runs_total{change=\"completed\"} 2",
+        "timeloom_node_runs_total{change=\"failed\"} 1",
+        "timeloom_log_head_position 6",
+        "timeloom_log_append_duration_seconds_count 5",
+        "# EOF",
+    ] {
+        assert!(has(&text, line), "{line} is not in:\n{text}");
+    }
+    assert!(!text.contains("orders-of-somebody"), "a name that a user gave has become a label");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_process_is_told_of() {
+    let metrics = Metrics::default();
+    let text = metrics.text(&Seen { head: timeloom_store::Position(0), projections: &[] }).unwrap();
+    let level = |name: &str| -> f64 {
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name)).unwrap_or_else(|| panic!("{text}"));
+        line.split(' ').nth(1).unwrap().parse().unwrap()
+    };
+    assert!(level("process_resident_memory_bytes") > 1e6);
+    assert!(level("process_open_fds") >= 3.0);
+    assert!(level("process_threads") >= 1.0);
+    assert!(level("process_start_time_seconds") > 1.6e9);
+    assert!(level("process_cpu_seconds_total") >= 0.0);
+}

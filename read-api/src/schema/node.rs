@@ -1,0 +1,165 @@
+//! Anything that has an id, found by the id alone.
+//!
+//! The id of a workflow, an execution, a credential and an event is its UUID, which no two of them share; that of a thing
+//! with a name of its own is its kind and its name, such as `plugin/pdf-tools`. Invariant: an id that was given out once
+//! means the same thing for ever.
+
+use async_graphql::{ID, Interface, Result};
+use timeloom_domain::ids::{CredentialId, EventId, ExecutionId, Slug, WorkflowId};
+use timeloom_projections::{AsOf, NodeRunRange, Side};
+use timeloom_store::{TenantScope, Wanted};
+use uuid::Uuid;
+
+use super::credentials::Credential;
+use super::event::Event;
+use super::execution::Execution;
+use super::faults::{bad_input, fault};
+use super::node_run::NodeRun;
+use super::query::{model, plugin};
+use super::reading::rows;
+use super::registry::{Model, Plugin};
+use super::workflow::Workflow;
+use crate::state::ApiState;
+
+/// Most ids that one field finds.
+const NODES_MAX: usize = 100;
+const PLUGIN: &str = "plugin";
+const MODEL: &str = "model";
+const NODE_RUN: &str = "nodeRun";
+
+/// Anything that has an id.
+#[derive(Debug, Clone, Interface)]
+#[expect(clippy::large_enum_variant, reason = "there are a hundred at most, and not for long")]
+#[graphql(field(name = "id", ty = "ID", desc = "Its id, which nothing else has."))]
+pub(crate) enum Node {
+    /// A workflow.
+    Workflow(Workflow),
+    /// An execution.
+    Execution(Execution),
+    /// A run of a node.
+    NodeRun(NodeRun),
+    /// An event.
+    Event(Event),
+    /// A credential.
+    Credential(Credential),
+    /// A plugin.
+    Plugin(Plugin),
+    /// A model.
+    Model(Model),
+}
+
+/// The id of a plugin.
+pub(crate) fn plugin_id(name: &Slug) -> ID {
+    ID(format!("{PLUGIN}/{}", name.as_str()))
+}
+
+/// The id of a model.
+pub(crate) fn model_id(name: &Slug) -> ID {
+    ID(format!("{MODEL}/{}", name.as_str()))
+}
+
+/// The id of a run of a node.
+pub(crate) fn node_run_id(execution: ExecutionId, execution_index: u64) -> ID {
+    ID(format!("{NODE_RUN}/{execution}/{execution_index}"))
+}
+
+/// What an id says it is of.
+#[derive(Debug, Clone, PartialEq)]
+enum Named {
+    /// One of those that a UUID names.
+    Uuid(Uuid),
+    Plugin(Slug),
+    Model(Slug),
+    NodeRun(ExecutionId, u64),
+}
+
+fn read(id: &str) -> Option<Named> {
+    let mut parts = id.split('/');
+    let named = match (parts.next()?, parts.next(), parts.next()) {
+        (uuid, None, None) => Named::Uuid(uuid.parse().ok()?),
+        (PLUGIN, Some(name), None) => Named::Plugin(Slug::try_new(name).ok()?),
+        (MODEL, Some(name), None) => Named::Model(Slug::try_new(name).ok()?),
+        (NODE_RUN, Some(execution), Some(index)) => {
+            Named::NodeRun(ExecutionId(execution.parse().ok()?), index.parse().ok()?)
+        }
+        _ => return None,
+    };
+    parts.next().is_none().then_some(named)
+}
+
+/// What has these ids, in their order, as of a moment; nothing where nothing has one.
+pub(crate) async fn nodes(state: &ApiState, ids: &[ID], as_of: AsOf) -> Result<Vec<Option<Node>>> {
+    if ids.len() > NODES_MAX {
+        return Err(bad_input(format!("there are {} ids, at most {NODES_MAX} are allowed", ids.len())));
+    }
+    let named: Vec<Option<Named>> = ids.iter().map(|id| read(id)).collect();
+    let uuids = named.iter().flatten().filter_map(|named| match named {
+        Named::Uuid(uuid) => Some(*uuid),
+        _ => None,
+    });
+    let found = by_uuid(state, uuids.collect(), as_of).await?;
+    let mut nodes = Vec::with_capacity(named.len());
+    for named in named {
+        nodes.push(match named {
+            None => None,
+            Some(Named::Uuid(uuid)) => found.iter().find(|(known, _)| *known == uuid).map(|(_, node)| node.clone()),
+            Some(Named::Plugin(name)) => plugin(state, name, as_of).await?.map(Node::Plugin),
+            Some(Named::Model(name)) => model(state, name, as_of).await?.map(Node::Model),
+            Some(Named::NodeRun(execution, index)) => node_run(state, execution, index, as_of).await?,
+        });
+    }
+    Ok(nodes)
+}
+
+/// What has these ids among all that a UUID names: a question for each kind, as long as some are not found.
+async fn by_uuid(state: &ApiState, mut wanted: Vec<Uuid>, as_of: AsOf) -> Result<Vec<(Uuid, Node)>> {
+    let (tenant, read_models) = (state.tenant(), state.read_models());
+    let mut found: Vec<(Uuid, Node)> = Vec::with_capacity(wanted.len());
+    let ids: Vec<ExecutionId> = wanted.iter().copied().map(ExecutionId).collect();
+    let executions = rows(read_models.executions_by_id(tenant, &ids, as_of).await)?;
+    found.extend(executions.into_iter().map(|row| (row.id.0, Node::Execution(Execution::of(row, as_of)))));
+    wanted.retain(|id| found.iter().all(|(known, _)| known != id));
+    let ids: Vec<WorkflowId> = wanted.iter().copied().map(WorkflowId).collect();
+    let workflows = rows(read_models.workflows_by_id(tenant, &ids, as_of).await)?;
+    found.extend(workflows.into_iter().map(|row| (row.id.0, Node::Workflow(Workflow { row, as_of }))));
+    wanted.retain(|id| found.iter().all(|(known, _)| known != id));
+    let ids: Vec<CredentialId> = wanted.iter().copied().map(CredentialId).collect();
+    let credentials = rows(read_models.credentials_by_id(tenant, &ids, as_of).await)?;
+    let usable = credentials.into_iter().filter(|row| !row.deleted);
+    found.extend(usable.map(|row| (row.id.0, Node::Credential(Credential(row)))));
+    wanted.retain(|id| found.iter().all(|(known, _)| known != id));
+    if !wanted.is_empty() {
+        let ids = Wanted::Ids(wanted.into_iter().map(EventId).collect());
+        let events = state.log().look_up(TenantScope::One(tenant), &ids).await.map_err(|error| fault(&error))?;
+        let by_then = events.into_iter().filter(|event| as_of.is_none_or(|as_of| event.position <= as_of));
+        found.extend(by_then.map(|event| (event.id.0, Node::Event(Event(event)))));
+    }
+    Ok(found)
+}
+
+async fn node_run(state: &ApiState, execution: ExecutionId, index: u64, as_of: AsOf) -> Result<Option<Node>> {
+    let range = NodeRunRange { from: index, to: index.saturating_add(1), limit: 1, side: Side::First };
+    let found = rows(state.read_models().node_runs_in(state.tenant(), execution, as_of, range).await)?;
+    Ok(found.into_iter().next().map(|row| Node::NodeRun(NodeRun(row))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_says_what_it_is_of() {
+        let uuid = Uuid::from_u128(7);
+        assert_eq!(read(&uuid.to_string()), Some(Named::Uuid(uuid)));
+        let name = Slug::try_new("pdf-tools").unwrap();
+        assert_eq!(read(&plugin_id(&name)), Some(Named::Plugin(name.clone())));
+        assert_eq!(read(&model_id(&name)), Some(Named::Model(name)));
+        let execution = ExecutionId(uuid);
+        assert_eq!(read(&node_run_id(execution, 3)), Some(Named::NodeRun(execution, 3)));
+        for nothing in
+            ["", "no-such-id", "plugin", "plugin/", "plugin/a/b", "nodeRun/x/1", "nodeRun/1", "//", "workflow/1"]
+        {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Search in what happened: events whose payload holds a text, the newest first.
+//!
+//! There is no index: the log is read backwards, a bounded piece at a time. Invariant: one search looks at no more than
+//! [`EVENTS_MAX`] events and [`BYTES_MAX`] bytes and takes no longer than [`TIME_MAX`]; its answer says how far it came, and
+//! how to go on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::{Object, Result, SimpleObject};
+use timeloom_projections::Side;
+use timeloom_store::{Direction, Filter, Position, RecordedEvent, TenantScope};
+use tokio::time::Instant;
+
+use super::event::Event;
+use super::faults::{bad_input, fault};
+use super::paging::{Paging, Window, cursor};
+use super::scalars::PositionScalar;
+use crate::state::ApiState;
+
+/// Most events that one search looks at.
+const EVENTS_MAX: usize = 50_000;
+/// Most bytes of payloads that one search looks at.
+const BYTES_MAX: usize = 256 << 20;
+/// Longest time that one search takes.
+const TIME_MAX: Duration = Duration::from_secs(2);
+/// Events that are read at once.
+const READ_EVENTS: usize = 500;
+/// Shortest and longest text to look for, in characters.
+const TEXT_CHARACTERS: std::ops::RangeInclusive<usize> = 2..=200;
+/// Characters that are shown before and behind what was found.
+const AROUND_CHARACTERS: usize = 60;
+
+/// An event whose payload holds the text.
+#[derive(Debug, Clone)]
+pub(crate) struct PayloadHit {
+    event: Arc<RecordedEvent>,
+    excerpt: String,
+}
+
+#[Object]
+impl PayloadHit {
+    /// The event.
+    async fn event(&self) -> Event {
+        Event(Arc::clone(&self.event))
+    }
+
+    /// Its place in the log.
+    async fn position(&self) -> PositionScalar {
+        PositionScalar(self.event.position)
+    }
+
+    /// The piece of its payload that holds the text first, as JSON text.
+    async fn excerpt(&self) -> &str {
+        &self.excerpt
+    }
+}
+
+/// How far a search came.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct SearchExtent {
+    /// How many events were looked at.
+    pub searched_events: usize,
+    /// Whether everything was looked at that there was to look at for this page.
+    pub complete: bool,
+    /// Where to go on when it was not: give it as `after`, or as `before` of a page from the end.
+    pub go_on_at: Option<String>,
+}
+
+/// What a page of hits has besides its entries.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct Searched {
+    /// How far the search came.
+    pub extent: SearchExtent,
+}
+
+/// Hits with how far the search came.
+pub(crate) type PayloadHits = Connection<String, PayloadHit, Searched, EmptyFields>;
+
+/// A search.
+pub(crate) struct Search {
+    pub text: String,
+    pub filter: Filter,
+    pub paging: Paging,
+    pub as_of: Option<Position>,
+}
+
+/// What a search has found, and where it was then.
+#[derive(Default)]
+struct Found {
+    hits: Vec<PayloadHit>,
+    events: usize,
+    bytes: usize,
+    /// The last event that was looked at; `None` when all were.
+    stopped_at: Option<Position>,
+}
+
+impl Search {
+    /// Looks for a page of hits.
+    pub(crate) async fn run(self, state: &ApiState) -> Result<PayloadHits> {
+        let window = self.paging.window()?;
+        let needle = needle(&self.text)?;
+        let found = self.look(state, &window, &needle).await?;
+        Ok(connection(window, found))
+    }
+
+    async fn look(&self, state: &ApiState, window: &Window, needle: &str) -> Result<Found> {
+        let head = self.as_of.unwrap_or_else(|| state.log().head());
+        let newest = window.after.map_or(head, |after| Position(after.saturating_sub(1)).min(head));
+        let oldest = Position(window.before.unwrap_or(0));
+        let (mut from, direction) = match window.side {
+            Side::First => (newest, Direction::Backward),
+            Side::Last => (oldest, Direction::Forward),
+        };
+        let (until, mut found) = (Instant::now() + TIME_MAX, Found::default());
+        loop {
+            let scope = TenantScope::One(state.tenant());
+            let read = state.log().read_all(scope, from, direction, &self.filter, READ_EVENTS).await;
+            let events = read.map_err(|error| fault(&error))?;
+            let is_last = events.len() < READ_EVENTS;
+            for event in events {
+                if event.position > newest || event.position <= oldest {
+                    return Ok(found);
+                }
+                from = match direction {
+                    Direction::Backward => Position(event.position.0.saturating_sub(1)),
+                    Direction::Forward => event.position,
+                };
+                found.look_at(event, needle);
+                if found.hits.len() > window.size {
+                    return Ok(found);
+                }
+            }
+            if is_last {
+                return Ok(found);
+            }
+            if found.events >= EVENTS_MAX || found.bytes >= BYTES_MAX || Instant::now() >= until {
+                found.stopped_at = Some(match direction {
+                    Direction::Backward => Position(from.0.saturating_add(1)),
+                    Direction::Forward => from,
+                });
+                return Ok(found);
+            }
+        }
+    }
+}
+
+impl Found {
+    fn look_at(&mut self, event: Arc<RecordedEvent>, needle: &str) {
+        let payload = event.payload.get();
+        self.events += 1;
+        self.bytes = self.bytes.saturating_add(payload.len());
+        if let Some(place) = payload.find(needle) {
+            let excerpt = excerpt(payload, place, needle.len());
+            self.hits.push(PayloadHit { event, excerpt });
+        }
+    }
+}
+
+fn connection(window: Window, found: Found) -> PayloadHits {
+    let Found { mut hits, events, stopped_at, .. } = found;
+    let has_more = hits.len() > window.size || stopped_at.is_some();
+    hits.truncate(window.size);
+    let (has_previous, has_next) = match window.side {
+        Side::First => (window.after.is_some(), has_more || window.before.is_some()),
+        Side::Last => {
+            hits.reverse();
+            (has_more || window.after.is_some(), window.before.is_some())
+        }
+    };
+    let extent = SearchExtent {
+        searched_events: events,
+        complete: stopped_at.is_none(),
+        go_on_at: stopped_at.map(|position| cursor(position.0)),
+    };
+    let mut connection = Connection::with_additional_fields(has_previous, has_next, Searched { extent });
+    connection.edges.extend(hits.into_iter().map(|hit| Edge::new(cursor(hit.event.position.0), hit)));
+    connection
+}
+
+/// The text as payloads have it.
+fn needle(text: &str) -> Result<String> {
+    if !TEXT_CHARACTERS.contains(&text.chars().count()) {
+        let (min, max) = (TEXT_CHARACTERS.start(), TEXT_CHARACTERS.end());
+        return Err(bad_input(format!("the text to look for must have {min} to {max} characters")));
+    }
+    let escaped = serde_json::Value::from(text).to_string();
+    Ok(escaped.get(1..escaped.len() - 1).unwrap_or_default().to_owned())
+}
+
+fn excerpt(payload: &str, place: usize, length: usize) -> String {
+    let (before, rest) = payload.split_at(place);
+    let begin = before.char_indices().rev().nth(AROUND_CHARACTERS - 1).map_or(0, |(begin, _)| begin);
+    let behind = rest.get(length..).unwrap_or_default();
+    let end = behind.char_indices().nth(AROUND_CHARACTERS).map_or(behind.len(), |(end, _)| end);
+    payload.get(begin..place + length + end).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_looked_for_as_json_has_it() {
+        assert_eq!(needle("say \"hi\"\n").unwrap(), r#"say \"hi\"\n"#);
+        for wrong in ["", "x", &"x".repeat(201)] {
+            assert!(needle(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_has_what_is_around_and_no_half_characters() {
+        assert_eq!(excerpt("{\"a\":\"needle\"}", 6, 6), "{\"a\":\"needle\"}");
+        let long = format!("{}needle{}", "é".repeat(100), "ü".repeat(100));
+        let cut = excerpt(&long, 200, 6);
+        assert_eq!(cut, format!("{}needle{}", "é".repeat(60), "ü".repeat(60)));
+    }
+}

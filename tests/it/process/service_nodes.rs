@@ -1,0 +1,163 @@
+//! A file with nodes of services, in the program as people run it: taken in, refused, replaced, and run against a server
+//! that stands for the service.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Output;
+use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::{Value, json};
+
+use super::server::{chain, set, verb};
+
+/// Answers every request with `{"ok": true}` and hands on what was asked.
+fn service() -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (asked, seen) = channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let request = read(&mut stream);
+            let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"ok\":true}";
+            let _ = stream.write_all(answer.as_bytes());
+            if asked.send(request).is_err() {
+                return;
+            }
+        }
+    });
+    (address, seen)
+}
+
+fn read(stream: &mut TcpStream) -> String {
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return text;
+            }
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return text,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+fn said(output: &Output) -> String {
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("{out}{error}")
+}
+
+fn node(name: &str, node_type: &str, version: f64, parameters: Value) -> Value {
+    json!({"name": name, "type": node_type, "typeVersion": version, "parameters": parameters})
+}
+
+/// A file that reads a page by an expression, sends a mail, and wants something of Slack that is not in the table.
+fn file(last: Option<Value>) -> Value {
+    let page = json!({"resource": "databasePage", "operation": "get", "pageId": "=p/{{ $json.n }}"});
+    let mail = json!({"sendTo": "=ann@{{ 'x.example' }}", "subject": "Größe", "message": "<b>hé</b>",
+        "options": {"ccList": "bob@x.example\r\nBcc: eve@x.example", "senderName": "Ann"}});
+    let steps = [
+        Some(set("Number", "n", "={{ 7 }}")),
+        Some(node("Page", "n8n-nodes-base.notion", 2.2, page)),
+        Some(node("Mail", "n8n-nodes-base.gmail", 2.1, mail)),
+        last,
+    ];
+    chain("Services", &steps.into_iter().flatten().collect::<Vec<_>>())
+}
+
+fn write(folder: &Path, name: &str, value: &Value) -> String {
+    let path = folder.join(name);
+    fs::write(&path, value.to_string()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_file_with_service_nodes_is_imported_replaced_published_and_tells_what_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let run = |arguments: &[&str]| verb(&[arguments, &["--data", data.to_str().unwrap()]].concat());
+    let upload = node("Upload", "n8n-nodes-base.slack", 2.3, json!({"resource": "file", "operation": "upload"}));
+    let with_gap = write(folder.path(), "gap.json", &file(Some(upload)));
+    let plain = run(&["workflow", "import", &with_gap, "--json"]);
+    let payload: Value = serde_json::from_slice(&plain.stdout).unwrap();
+    assert_eq!(payload["workflow"]["missingNodes"].as_array().unwrap().len(), 3, "{payload}");
+    let id = payload["workflowId"].as_str().unwrap();
+    let refused = run(&["workflow", "publish", id]);
+    assert_eq!(refused.status.code(), Some(2));
+    for word in ["an HTTP Request to Notion can take its place", "replace-service-nodes", "'upload' of 'file'"] {
+        assert!(said(&refused).contains(word), "'{word}' is not in: {}", said(&refused));
+    }
+    let one = run(&["workflow", "replace-service-nodes", id, "--node", "Upload"]);
+    assert_eq!(one.status.code(), Some(2), "{}", said(&one));
+    let all = run(&["workflow", "replace-service-nodes", id]);
+    assert_eq!(all.status.code(), Some(0), "{}", said(&all));
+    for word in [
+        "node 'Page' is an HTTP Request to Notion now",
+        "save a credential of type 'httpBearerAuth' with the name 'Notion'",
+        "not carried: options.senderName",
+        "https://slack.com/api",
+    ] {
+        assert!(said(&all).contains(word), "'{word}' is not in: {}", said(&all));
+    }
+    let whole = write(folder.path(), "whole.json", &file(None));
+    let imported = run(&["workflow", "import", &whole, "--replace-service-nodes", "--json"]);
+    let payload: Value = serde_json::from_slice(&imported.stdout).unwrap();
+    assert_eq!(payload["replacedNodes"].as_array().unwrap().len(), 2, "{payload}");
+    let published = run(&["workflow", "publish", payload["workflowId"].as_str().unwrap()]);
+    assert_eq!(published.status.code(), Some(0), "{}", said(&published));
+}
+
+#[test]
+fn replaced_nodes_send_what_the_services_take() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let path = write(folder.path(), "file.json", &file(None));
+    let imported =
+        verb(&["workflow", "import", &path, "--replace-service-nodes", "--json", "--data", data.to_str().unwrap()]);
+    let payload: Value = serde_json::from_slice(&imported.stdout).unwrap();
+    let id = payload["workflowId"].as_str().unwrap();
+    let exported = verb(&["workflow", "export", id, "--data", data.to_str().unwrap()]);
+    let (address, seen) = service();
+    let here = format!("http://{address}");
+    let exported = String::from_utf8(exported.stdout).unwrap();
+    let exported = exported.replace("https://api.notion.com", &here).replace("https://gmail.googleapis.com", &here);
+    let file = folder.path().join("here.json");
+    fs::write(&file, exported).unwrap();
+    let secrets =
+        json!({"httpBearerAuth": {"token": "s3cret"}, "oAuth2Api": {"oauthTokenData": {"access_token": "g00gle"}}});
+    let secrets = write(folder.path(), "secrets.json", &secrets);
+    let ran = verb(&[
+        "workflow",
+        "run",
+        file.to_str().unwrap(),
+        "--credentials",
+        &secrets,
+        "--allow-private-hosts",
+        &address,
+    ]);
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+
+    let page = seen.recv().unwrap();
+    assert!(page.starts_with("GET /v1/pages/p%2F7 HTTP/1.1"), "{page}");
+    assert!(page.contains("authorization: Bearer s3cret") && page.contains("notion-version: 2021-08-16"), "{page}");
+    let mail = seen.recv().unwrap();
+    assert!(mail.starts_with("POST /gmail/v1/users/me/messages/send HTTP/1.1"), "{mail}");
+    assert!(mail.contains("authorization: Bearer g00gle"), "{mail}");
+    let (_, body) = mail.split_once("\r\n\r\n").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    let raw = String::from_utf8(URL_SAFE.decode(body["raw"].as_str().unwrap()).unwrap()).unwrap();
+    let (head, text) = raw.split_once("\r\n\r\n").unwrap();
+    let subject = format!("Subject: =?utf-8?B?{}?=", STANDARD.encode("Größe"));
+    let lines: Vec<&str> = head.lines().collect();
+    assert_eq!(lines[..3], ["To: ann@x.example", "Cc: bob@x.example Bcc: eve@x.example", subject.as_str()]);
+    assert!(head.contains("Content-Type: text/html; charset=utf-8"), "{head}");
+    assert_eq!(STANDARD.decode(text.trim()).unwrap(), "<b>hé</b>".as_bytes());
+}
