@@ -167,6 +167,7 @@ impl ReplayChecks {
             command_id: CommandId(Uuid::new_v5(&id, b"report")),
             causation_id: Some(event.id),
             correlation_id: event.metadata.correlation_id.or(Some(event.id)),
+            expected_revision: None,
         };
         self.commands.end_replay_check(&context, id, report).await.map(|_| ())
     }
