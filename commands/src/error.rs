@@ -8,6 +8,7 @@ use timeloom_domain::ids::InvalidSlug;
 use timeloom_domain::model::ModelRefusal;
 use timeloom_domain::plugin::PluginRefusal;
 use timeloom_domain::recall::RecallRefusal;
+use timeloom_domain::replay::ReplayCheckRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{AppendError, LogError, Revision};
 
@@ -170,6 +171,18 @@ impl From<ExecutionRefusal> for Refusal {
             ExecutionRefusal::NotFailed(_) => "EXECUTION_NOT_FAILED",
             ExecutionRefusal::EmptyBreakpoint => "EMPTY_BREAKPOINT",
             ExecutionRefusal::OutOfOrder { .. } => "EXECUTION_OUT_OF_ORDER",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<ReplayCheckRefusal> for Refusal {
+    fn from(refusal: ReplayCheckRefusal) -> Self {
+        let code = match refusal {
+            ReplayCheckRefusal::AlreadyExists => "REPLAY_CHECK_EXISTS",
+            ReplayCheckRefusal::NotFound => "REPLAY_CHECK_NOT_FOUND",
+            ReplayCheckRefusal::Nothing => "NOTHING_TO_REPLAY",
+            ReplayCheckRefusal::TooMany => "TOO_MANY_EXECUTIONS",
         };
         Self::new(code, refusal.to_string())
     }

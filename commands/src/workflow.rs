@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timeloom_domain::definition::{self, Gap, Node, Settings, WorkflowDefinition};
+use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::Item;
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
+use timeloom_store::log::READ_EVENTS_MAX;
+use timeloom_store::{Direction, Revision, codec};
 
 use crate::activation::{Activation, check_listening};
 use crate::bridge::{Base, StreamState};
@@ -129,6 +132,35 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.publish_on(context, id, Base::Current).await
+    }
+
+    /// The same, where the workflow has not changed since `revision`, at which its draft was checked.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn publish_checked(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        revision: u64,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        let now = self.current_workflow(context, id).await?;
+        if now.revision.0 != revision {
+            let now = now.revision;
+            let message =
+                format!("the workflow went from revision {revision} to {now} while it was checked: try again");
+            return Err(CommandError::Conflict { message });
+        }
+        self.publish_on(context, id, Base::Known(now)).await
+    }
+
+    async fn publish_on(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        base: Base<Workflow>,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
         let workflow = &self.current_workflow(context, id).await?.aggregate;
         if let Some(draft) = &workflow.draft {
             self.check_complete(draft)?;
@@ -136,7 +168,7 @@ impl Commands {
         if let (Some(draft), Some(_)) = (&workflow.draft, workflow.active_version) {
             self.check_activation(context, id, draft).await?;
         }
-        self.change_in_force(context, id, WorkflowCommand::Publish).await
+        self.change_in_force_on(context, id, WorkflowCommand::Publish, base).await
     }
 
     /// Refuses a definition that needs nodes which this build does not have.
@@ -251,7 +283,17 @@ impl Commands {
         id: WorkflowId,
         command: WorkflowCommand,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        let outcome = self.change_workflow(context, id, command, Base::Current).await?;
+        self.change_in_force_on(context, id, command, Base::Current).await
+    }
+
+    async fn change_in_force_on(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        command: WorkflowCommand,
+        base: Base<Workflow>,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        let outcome = self.change_workflow(context, id, command, base).await?;
         if let Some(directory) = self.inner.directory.get() {
             let in_force = directory.wait_for(outcome.position);
             if tokio::time::timeout(IN_FORCE_TIME_MAX, in_force).await.is_err() {
@@ -270,6 +312,31 @@ impl Commands {
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         let stream = self.stream::<WorkflowEvent>(context, id);
         Ok(self.execute::<Workflow>(context, stream, command, base).await?.with(id))
+    }
+
+    /// A workflow as it was right after a revision; `None` when it had no events then.
+    ///
+    /// # Errors
+    /// A fault when the log fails.
+    pub async fn workflow_at(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        revision: Revision,
+    ) -> Result<Option<Workflow>, CommandError> {
+        let stream = self.stream::<WorkflowEvent>(context, id);
+        let (mut workflow, mut after) = (Workflow::default(), Revision(0));
+        while after < revision {
+            let left = usize::try_from(revision.0 - after.0).unwrap_or(READ_EVENTS_MAX);
+            let limit = left.min(READ_EVENTS_MAX);
+            let read = self.inner.log.read_stream(&stream, after, Direction::Forward, limit).await?;
+            let Some(last) = read.last() else { return Ok(None) };
+            after = last.revision;
+            for recorded in &read {
+                workflow.apply(&codec::decode::<WorkflowEvent>(recorded)?);
+            }
+        }
+        Ok((revision > Revision(0)).then_some(workflow))
     }
 
     /// A workflow as it is now.

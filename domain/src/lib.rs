@@ -12,6 +12,7 @@ pub mod item;
 pub mod model;
 pub mod plugin;
 pub mod recall;
+pub mod replay;
 pub mod service;
 mod tagged;
 pub mod workflow;

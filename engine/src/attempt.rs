@@ -131,7 +131,11 @@ impl Attempt {
         let items = expression_input(plan.order, &readable).cloned().unwrap_or_default();
         let sources = task.facts.sources.clone();
         let lookup = RunLookup::new(Arc::clone(machine.data()), task.node, inputs.clone(), sources);
-        let seed = mix(machine.start().seed, task.facts.execution_index as u64);
+        // A run that was recorded tells the time and has the chance that it had then.
+        let recorded = machine.stubs().filter(|stubs| !stubs.is_live(&node.name)).and_then(|s| s.recorded(&task.facts));
+        let now_ms = recorded.map_or(now_ms, |recorded| recorded.started_at_ms);
+        let place = recorded.map_or(task.facts.execution_index, |recorded| recorded.execution_index);
+        let seed = mix(machine.start().seed, place as u64);
         let scope = Scope {
             items,
             inputs: Arc::new(inputs.clone()),
@@ -262,6 +266,12 @@ impl Attempt {
         let wait = |run: &mut NodeRun<'_>| catch_unwind(AssertUnwindSafe(|| node.wait(run)));
         let asked = self.with_run(session, inputs, scope, wait);
         asked.unwrap_or_else(|panic| Err(broke_down(&*panic)))
+    }
+
+    /// What somebody said that the node run gives.
+    pub(crate) fn replaced(&self, outputs: &Outputs) -> Given {
+        let outputs = outputs.iter().map(|items| items.to_vec()).collect();
+        self.in_order(NodeOutput::many(outputs), None)
     }
 
     /// What a node gives whose wait is over: these items, or its input.

@@ -18,6 +18,7 @@ use crate::answer;
 use crate::attempt::{Attempt, Given, Surroundings, idempotency_key};
 use crate::machine::{Action, Machine, Task};
 use crate::node::{Behaviour, NodeError, NodeResponse, NodeWait, WaitNode};
+use crate::stub::{NotAnswered, Recorded, RecordedEnd, Told};
 
 /// Longest time that finished work waits for its batch.
 const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
@@ -131,9 +132,16 @@ impl Worker {
         if let Some(pause) = self.hold_up(&attempt, &node.name, now_ms, batch) {
             return Some(pause);
         }
+        let replaced = self.machine.stubs().and_then(|stubs| stubs.replaced(&facts));
         let pinned = if node.disabled { None } else { self.machine.pinned(node_index) };
-        let is_pinned = pinned.is_some();
+        let is_pinned = replaced.is_some() || pinned.is_some();
+        if !(is_pinned || node.disabled || attempt.has_no_items()) && self.is_stubbed(node_index) {
+            drop(attempt);
+            self.answer_effect(node_index, facts, now_ms, batch);
+            return None;
+        }
         let result = match pinned {
+            _ if let Some(outputs) = replaced => Ok(attempt.replaced(outputs)),
             Some(items) => Ok(attempt.pinned(items)),
             None if node.disabled => Ok(attempt.pass_through()),
             None if attempt.has_no_items() => Ok(attempt.without_items()),
@@ -154,6 +162,47 @@ impl Worker {
         };
         let finished = Finished { facts, number, started_at_ms: now_ms, duration: began.elapsed(), is_pinned };
         self.conclude(attempt, finished, result, batch)
+    }
+
+    /// Whether a node's effect must not happen here.
+    fn is_stubbed(&self, node: usize) -> bool {
+        let plan = self.machine.plan();
+        let is_lifted = self.machine.stubs().is_none_or(|stubs| stubs.is_live(&plan.node(node).name));
+        !is_lifted && plan.reaches_out(node)
+    }
+
+    /// Takes down what was recorded of an effect that is not to happen, or that it was not.
+    fn answer_effect(&mut self, node: usize, run: NodeFacts, now_ms: i64, batch: &mut Batch) {
+        let node = self.machine.plan().node(node);
+        let answer = self.machine.stubs().map(|stubs| stubs.answer(node, &run));
+        let Some(Ok(Recorded { end: Some(end), place: (of, revision), .. })) = answer else {
+            let why = answer.and_then(Result::err).unwrap_or(NotAnswered::NeverRecorded);
+            let (error, duration_us, outputs) = (why.to_json(&run.node), 0, None);
+            let failed = ExecutionEvent::NodeFailed { run, started_at_ms: now_ms, duration_us, error, outputs };
+            return self.take_down(failed, batch);
+        };
+        let (end, of, revision) = (end.clone(), *of, *revision);
+        self.take_down(ExecutionEvent::NodeStubbed { run: run.clone(), of, revision }, batch);
+        let (node, started_at_ms, duration_us) = (run.node.clone(), now_ms, 0);
+        let RecordedEnd { outputs, memory, hints, error, told } = end;
+        let event = match (error, outputs) {
+            (None, outputs) => {
+                let (outputs, pinned) = (outputs.unwrap_or_default(), false);
+                ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, hints, pinned }
+            }
+            (Some(error), outputs) => ExecutionEvent::NodeFailed { run, started_at_ms, duration_us, error, outputs },
+        };
+        self.take_down(event, batch);
+        for told in told {
+            let event = match told {
+                Told::Saved { data } => ExecutionEvent::ExecutionDataSaved { node: node.clone(), data },
+                Told::Responded { response, more } => {
+                    let (node, response) = (Some(node.clone()), *response);
+                    ExecutionEvent::ExecutionResponded { node, response, more, at_ms: now_ms }
+                }
+            };
+            self.take_down(event, batch);
+        }
     }
 
     /// Pauses before a node with a breakpoint whose condition holds, and while somebody steps through the execution.

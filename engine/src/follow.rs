@@ -31,10 +31,11 @@ const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 const CLOCK_LOOK: Duration = Duration::from_secs(1);
 /// The events by which open executions are known. One that was left by `ExecutionContinuedAsNew` stays open until the next
 /// stream begins: if that never came, the engine that finds it has to begin it.
-const FOLLOWED_TYPES: [&str; 11] = [
+const FOLLOWED_TYPES: [&str; 12] = [
     "ExecutionStarted",
     "ExecutionContinued",
     "ExecutionRetried",
+    "ExecutionForked",
     "ExecutionCompleted",
     "ExecutionFailed",
     "ExecutionCancelled",

@@ -11,7 +11,8 @@ use timeloom_store::{RecordedEvent, StreamKey};
 use crate::chain::stream_of;
 
 /// The events with which a stream begins.
-pub(crate) const BEGINNINGS: [&str; 3] = ["ExecutionStarted", "ExecutionContinued", "ExecutionRetried"];
+pub(crate) const BEGINNINGS: [&str; 4] =
+    ["ExecutionStarted", "ExecutionContinued", "ExecutionRetried", "ExecutionForked"];
 
 /// Who is to run an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,13 +23,16 @@ mod places;
 pub mod plan;
 pub mod reactions;
 pub mod recall;
+pub mod replay;
 mod restore;
 pub mod runner;
 pub mod schedule;
 pub mod scheduler;
 mod shards;
+mod stub;
 pub mod sub_workflows;
 pub mod writer;
 
 pub use chain::ContinueAsNew;
 pub use runner::{Engine, EngineOptions, EngineParts};
+pub use stub::NOT_ANSWERED;

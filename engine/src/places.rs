@@ -95,6 +95,7 @@ async fn concurrency_max(inner: &Inner, started: &RecordedEvent) -> Option<usize
         ExecutionEvent::ExecutionStarted(start) => start,
         ExecutionEvent::ExecutionContinued(continuation) => &continuation.start,
         ExecutionEvent::ExecutionRetried(retry) => &retry.start,
+        ExecutionEvent::ExecutionForked(fork) => &fork.start,
         _ => return None,
     };
     let plan = restore::plan(inner, &started.stream, start).await.ok()?;

@@ -127,6 +127,14 @@ impl Plan {
         matches!(self.nodes[index].role, NodeRole::Trigger | NodeRole::ManualTrigger)
     }
 
+    /// Whether the node touches the outside world, waits for it, or remembers from one execution to the next: what it gives
+    /// does not follow from what it reads.
+    pub fn reaches_out(&self, index: usize) -> bool {
+        let node_type = self.node_type(index);
+        matches!(node_type.behaviour(), Behaviour::Effect(_) | Behaviour::Wait(_))
+            || node_type.remembers(self.node(index))
+    }
+
     /// How many inputs must have data before the node runs in order v1; `None` means one is enough.
     pub fn required_inputs(&self, index: usize) -> Option<usize> {
         match self.nodes[index].shape.required_inputs {

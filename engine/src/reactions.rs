@@ -79,6 +79,8 @@ struct Ended {
     root: ExecutionId,
     /// How it began.
     start: StartFacts,
+    /// Whether it goes on from an event of another execution: somebody looks at it, and nothing follows from its failure.
+    is_fork: bool,
 }
 
 impl Reactions {
@@ -213,6 +215,9 @@ impl Reactions {
     async fn try_react(&self, event: &Arc<RecordedEvent>) -> Result<(), ReactionError> {
         let Some(ended) = self.ended(event).await? else { return Ok(()) };
         waited_for::cancel(&self.parts, &ended).await?;
+        if ended.is_fork {
+            return Ok(());
+        }
         if let ExecutionEvent::ExecutionFailed { node, error, .. } = codec::decode(event)? {
             error_workflow::start(&self.parts, &ended, node.as_deref(), &error).await?;
         }
@@ -222,13 +227,23 @@ impl Reactions {
     async fn ended(&self, event: &Arc<RecordedEvent>) -> Result<Option<Ended>, LogError> {
         let Some(first) = first_event(&self.parts.log, &event.stream).await? else { return Ok(None) };
         let Ok(own) = event.stream.id.parse::<ExecutionId>() else { return Ok(None) };
+        let mut is_fork = false;
         let (root, start) = match first {
             ExecutionEvent::ExecutionStarted(start) => (own, Arc::unwrap_or_clone(start)),
             ExecutionEvent::ExecutionRetried(retry) => (own, retry.start),
-            ExecutionEvent::ExecutionContinued(continuation) => (continuation.root, continuation.start),
+            ExecutionEvent::ExecutionForked(fork) => {
+                is_fork = true;
+                (own, fork.start)
+            }
+            ExecutionEvent::ExecutionContinued(continuation) => {
+                let root = StreamKey::new(event.stream.tenant, ExecutionEvent::CATEGORY, continuation.root.to_string());
+                is_fork =
+                    matches!(first_event(&self.parts.log, &root).await?, Some(ExecutionEvent::ExecutionForked(_)));
+                (continuation.root, continuation.start)
+            }
             _ => return Ok(None),
         };
-        Ok(Some(Ended { event: Arc::clone(event), root, start }))
+        Ok(Some(Ended { event: Arc::clone(event), root, start, is_fork }))
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::execution::{ExecutionEvent, RetryFacts, StartFacts};
+use timeloom_domain::execution::{ExecutionEvent, ForkFacts, RetryFacts, StartFacts};
+use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{Direction, EventLog, LogError, Revision, StreamKey, codec};
@@ -16,6 +17,7 @@ use crate::chain::{ChainError, earlier_data, stream_of};
 use crate::machine::{Machine, RunData};
 use crate::plan::{Plan, PlanError};
 use crate::runner::Inner;
+use crate::stub::{Recording, RecordingError, Stubs};
 
 /// Most executions, each a retry of the one before, through which the data of a run are looked up.
 const RETRIES_DEEP_MAX: usize = 64;
@@ -31,9 +33,11 @@ pub(crate) enum RestoreError {
     NoWorkflow(u64),
     #[error(transparent)]
     Chain(#[from] ChainError),
-    #[error("the execution that is tried again is not in the log: {0}")]
+    #[error("the execution from which it goes on is not in the log: {0}")]
     NoSource(StreamKey),
-    #[error("the execution is a retry of a retry, more than {RETRIES_DEEP_MAX} times over: start a new one")]
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    #[error("the execution goes on from others, more than {RETRIES_DEEP_MAX} times over: start a new one")]
     TooDeep,
 }
 
@@ -58,19 +62,42 @@ fn machine_within<'a>(
                 Machine::new(plan(inner, stream, start).await?, Arc::clone(start))
             }
             Some(ExecutionEvent::ExecutionContinued(continuation)) => {
-                let plan = plan(inner, stream, &continuation.start).await?;
                 let start = Arc::new(continuation.start.clone());
-                let retried = root_retry(inner, stream, continuation.root).await?;
-                let before = match retried {
-                    Some(retry) => source(inner, stream, &retry, deep).await?.into_data().moved(&plan, &start),
-                    None => RunData::new(Arc::clone(&plan), start),
+                let mut stubs = None;
+                let (plan, before) = match origin(inner, stream, continuation.root).await? {
+                    Some(Origin::Retried(retry)) => {
+                        let plan = plan(inner, stream, &continuation.start).await?;
+                        let source = source(inner, stream, (retry.of, retry.revision), deep).await?;
+                        (Arc::clone(&plan), source.machine.into_data().moved(&plan, &start))
+                    }
+                    Some(Origin::Forked(fork)) => {
+                        let plan = fork_plan(inner, stream, &fork).await?;
+                        let source = source(inner, stream, (fork.of, fork.revision), deep).await?;
+                        stubs = Some(self::stubs(inner, &fork, &source).await?);
+                        (Arc::clone(&plan), source.machine.into_data().moved(&plan, &start))
+                    }
+                    None => {
+                        let plan = plan(inner, stream, &continuation.start).await?;
+                        (Arc::clone(&plan), RunData::new(plan, start))
+                    }
                 };
                 let data = earlier_data(&inner.parts.log, stream, before, continuation).await?;
-                Machine::continued(plan, continuation, data)
+                let mut machine = Machine::continued(plan, continuation, data);
+                stubs.into_iter().for_each(|stubs| machine.follow(stubs));
+                machine
             }
             Some(ExecutionEvent::ExecutionRetried(retry)) => {
                 let plan = plan(inner, stream, &retry.start).await?;
-                source(inner, stream, retry, deep).await?.retried(plan, &retry.start, retry.earlier_runs)
+                let source = source(inner, stream, (retry.of, retry.revision), deep).await?;
+                source.machine.retried(plan, &retry.start, retry.earlier_runs)
+            }
+            Some(ExecutionEvent::ExecutionForked(fork)) => {
+                let plan = fork_plan(inner, stream, fork).await?;
+                let source = source(inner, stream, (fork.of, fork.revision), deep).await?;
+                let stubs = self::stubs(inner, fork, &source).await?;
+                let mut machine = source.machine.retried(plan, &fork.start, fork.earlier_runs);
+                machine.follow(stubs);
+                machine
             }
             _ => return Ok(None),
         };
@@ -80,24 +107,47 @@ fn machine_within<'a>(
     .boxed()
 }
 
-/// The machine of the execution that is tried again, as it stood at its end.
-async fn source(inner: &Inner, like: &StreamKey, retry: &RetryFacts, deep: usize) -> Result<Machine, RestoreError> {
-    let deep = deep.checked_sub(1).ok_or(RestoreError::TooDeep)?;
-    let stream = stream_of(like, retry.of);
-    let events = read(&inner.parts.log, &stream, Revision(retry.revision)).await?;
-    let machine = machine_within(inner, &stream, &events, deep).await?;
-    machine.ok_or(RestoreError::NoSource(stream))
+/// An execution from which another one goes on, as it stood there.
+struct Source {
+    machine: Machine,
+    stream: StreamKey,
+    events: Vec<ExecutionEvent>,
 }
 
-/// What the first stream of a chain begins with, where that is a retry.
-async fn root_retry(
+/// The machine of the execution from which another one goes on, as it stood right after a revision of its stream.
+async fn source(
     inner: &Inner,
     like: &StreamKey,
-    root: timeloom_domain::ids::ExecutionId,
-) -> Result<Option<RetryFacts>, RestoreError> {
+    (of, revision): (ExecutionId, u64),
+    deep: usize,
+) -> Result<Source, RestoreError> {
+    let deep = deep.checked_sub(1).ok_or(RestoreError::TooDeep)?;
+    let stream = stream_of(like, of);
+    let events = read(&inner.parts.log, &stream, Revision(revision)).await?;
+    let machine = machine_within(inner, &stream, &events, deep).await?;
+    let machine = machine.ok_or_else(|| RestoreError::NoSource(stream.clone()))?;
+    Ok(Source { machine, stream, events })
+}
+
+/// What stands in for the effects of a fork, whose source stands where it goes on.
+async fn stubs(inner: &Inner, fork: &ForkFacts, source: &Source) -> Result<Stubs, RestoreError> {
+    let Source { machine, stream, events } = source;
+    let recording = Recording::read(&inner.parts.log, stream, events, machine).await?;
+    Ok(Stubs::new(Arc::new(recording), &fork.changes, fork.effects.clone()))
+}
+
+/// From what the first stream of a chain goes on.
+enum Origin {
+    Retried(Box<RetryFacts>),
+    Forked(Box<ForkFacts>),
+}
+
+/// From what the first stream of a chain goes on; `None` when it began by itself.
+async fn origin(inner: &Inner, like: &StreamKey, root: ExecutionId) -> Result<Option<Origin>, RestoreError> {
     let first = read(&inner.parts.log, &stream_of(like, root), Revision(1)).await?;
     Ok(match first.into_iter().next() {
-        Some(ExecutionEvent::ExecutionRetried(retry)) => Some(*retry),
+        Some(ExecutionEvent::ExecutionRetried(retry)) => Some(Origin::Retried(retry)),
+        Some(ExecutionEvent::ExecutionForked(fork)) => Some(Origin::Forked(fork)),
         _ => None,
     })
 }
@@ -115,6 +165,14 @@ async fn read(log: &Arc<dyn EventLog>, stream: &StreamKey, to: Revision) -> Resu
         }
     }
     Ok(events)
+}
+
+/// The plan of a fork, with the parameters that are other in it.
+async fn fork_plan(inner: &Inner, like: &StreamKey, fork: &ForkFacts) -> Result<Arc<Plan>, RestoreError> {
+    let plan = plan(inner, like, &fork.start).await?;
+    let Some(changed) = fork.changed(&plan.definition) else { return Ok(plan) };
+    let (registry, timezone) = (&inner.parts.registry, inner.options.timezone);
+    Ok(Arc::new(Plan::try_new(fork.start.workflow_id, Arc::new(changed), registry, timezone)?))
 }
 
 /// The plan of the workflow as it was when the execution began.

@@ -78,7 +78,7 @@ fn remove(value: &mut Value, fields: &[&str]) {
 }
 
 /// Nesting is bounded: a state comes of payloads, whose depth the JSON reader bounds.
-fn replace_id(value: &mut Value, id: &str) {
+pub(crate) fn replace_id(value: &mut Value, id: &str) {
     match value {
         Value::String(text) if text.contains(id) => *text = text.replace(id, OWN_ID),
         Value::Array(values) => values.iter_mut().for_each(|value| replace_id(value, id)),

@@ -11,6 +11,7 @@ use timeloom_domain::credential::Credential;
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
+use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{
     Direction, EventLog, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope,
@@ -118,6 +119,7 @@ pub async fn diff(
         Some(Kind::Plugin) => folded_both::<Plugin>(log, stream, earlier, later).await?,
         Some(Kind::Model) => folded_both::<Model>(log, stream, earlier, later).await?,
         Some(Kind::Credential) => folded_both::<Credential>(log, stream, earlier, later).await?,
+        Some(Kind::ReplayCheck) => folded_both::<ReplayCheck>(log, stream, earlier, later).await?,
     };
     if both.later.point.revision == Revision(0)
         && let unknown @ HistoryError::UnknownStream(_) = absent(log, stream).await?
@@ -196,10 +198,10 @@ where
     A::Event: DeserializeOwned,
 {
     let mut fold = new_fold::<A>();
-    fold.advance(log, stream, earlier, |_| {}).await?;
+    fold.advance(log, stream, earlier, |_, _, _| {}).await?;
     let first = side(&fold)?;
     let mut between = Between::default();
-    fold.advance(log, stream, later, |event| between.add(event)).await?;
+    fold.advance(log, stream, later, |_, event, _| between.add(event)).await?;
     let second = side(&fold)?;
     Ok(Both { earlier: first, later: second, between, unknown: fold.unknown })
 }

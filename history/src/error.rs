@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use timeloom_store::{LogError, Position, Revision, StreamKey};
 
 use crate::fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX};
+use crate::story::STORY_DEEP_MAX;
 
 /// Why a question about the past was not answered.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -50,6 +51,25 @@ pub enum HistoryError {
         /// The other.
         right: StreamKey,
     },
+    /// Only executions have node runs.
+    #[error("{0} is no execution: name one as execution/ID")]
+    NotAnExecution(StreamKey),
+    /// This build folds no state of streams of that category.
+    #[error("there is no state of {0} in this version, only its events")]
+    NoState(StreamKey),
+    /// There is nothing at that path.
+    #[error("the state of {stream} has nothing at '{path}' then: give a JSON pointer into it, such as /status")]
+    NoValue {
+        /// The stream.
+        stream: StreamKey,
+        /// The path.
+        path: String,
+    },
+    /// The execution goes on from another one, that from another, and so on.
+    #[error(
+        "the execution goes on from more than {STORY_DEEP_MAX} others, one after the other: ask for an earlier one"
+    )]
+    TooDeep,
     /// The stream has more events than are folded for one answer.
     #[error("it has more than {FOLD_EVENTS_MAX} events: ask for its state as of an earlier moment")]
     TooManyEvents,

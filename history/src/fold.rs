@@ -75,7 +75,7 @@ where
     A::Event: DeserializeOwned,
 {
     let mut fold = Fold::<A>::new(usize::MAX);
-    fold.advance(log, stream, position, |_| {}).await?;
+    fold.advance(log, stream, position, |_, _, _| {}).await?;
     Ok(fold.newest.map(|newest| (fold.aggregate, newest)))
 }
 
@@ -99,13 +99,19 @@ where
         Self { aggregate: A::default(), newest: None, unknown: UnknownEvents::default(), bytes: 0, bytes_max }
     }
 
-    /// Goes on up to `last`; `seen` is told of each event on the way.
+    /// Bytes of payloads that were folded so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Goes on up to `last`; `seen` is told of each event on the way: the state after it, the event as it was recorded, and
+    /// what it says where this build knows it.
     pub(crate) async fn advance(
         &mut self,
         log: &dyn EventLog,
         stream: &StreamKey,
         last: Position,
-        mut seen: impl FnMut(&RecordedEvent) + Send,
+        mut seen: impl FnMut(&A, &RecordedEvent, Option<&A::Event>) + Send,
     ) -> Result<(), HistoryError> {
         loop {
             let after = self.newest.as_ref().map_or(Revision(0), |newest| newest.revision);
@@ -118,8 +124,8 @@ where
                 if event.revision.0 > FOLD_EVENTS_MAX {
                     return Err(HistoryError::TooManyEvents);
                 }
-                self.apply(&event)?;
-                seen(&event);
+                let known = self.apply(&event)?;
+                seen(&self.aggregate, &event, known.as_ref());
                 self.newest = Some(event);
             }
             if complete {
@@ -128,17 +134,18 @@ where
         }
     }
 
-    fn apply(&mut self, event: &RecordedEvent) -> Result<(), HistoryError> {
+    fn apply(&mut self, event: &RecordedEvent) -> Result<Option<A::Event>, HistoryError> {
         if !knows::<A::Event>(event) {
             self.unknown.add(event);
-            return Ok(());
+            return Ok(None);
         }
         self.bytes = self.bytes.saturating_add(event.payload.get().len());
         if self.bytes > self.bytes_max {
             return Err(HistoryError::TooLarge);
         }
-        self.aggregate.apply(&codec::decode::<A::Event>(event)?);
-        Ok(())
+        let known = codec::decode::<A::Event>(event)?;
+        self.aggregate.apply(&known);
+        Ok(Some(known))
     }
 }
 
@@ -176,9 +183,9 @@ mod tests {
 
         let each = payload.to_string().len();
         let mut enough = Fold::<Plugin>::new(each * 250);
-        enough.advance(&*log, &stream, Position(250), |_| {}).await.unwrap();
+        enough.advance(&*log, &stream, Position(250), |_, _, _| {}).await.unwrap();
         assert_eq!(enough.newest.unwrap().revision, Revision(250));
-        let refused = Fold::<Plugin>::new(each * 249).advance(&*log, &stream, Position(250), |_| {}).await;
+        let refused = Fold::<Plugin>::new(each * 249).advance(&*log, &stream, Position(250), |_, _, _| {}).await;
         assert!(matches!(refused, Err(HistoryError::TooLarge)), "{refused:?}");
     }
 }

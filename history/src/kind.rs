@@ -2,13 +2,17 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use timeloom_domain::credential::{Credential, CredentialEvent};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
 use timeloom_domain::model::{Model, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginEvent};
+use timeloom_domain::replay::{ReplayCheck, ReplayCheckEvent};
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::RecordedEvent;
+
+use crate::part;
 
 /// What a stream folds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub enum Kind {
     Model,
     /// A credential, sealed.
     Credential,
+    /// A replay check.
+    ReplayCheck,
 }
 
 impl Kind {
@@ -34,6 +40,7 @@ impl Kind {
             PluginEvent::CATEGORY => Some(Self::Plugin),
             ModelEvent::CATEGORY => Some(Self::Model),
             CredentialEvent::CATEGORY => Some(Self::Credential),
+            ReplayCheckEvent::CATEGORY => Some(Self::ReplayCheck),
             _ => None,
         }
     }
@@ -46,6 +53,7 @@ impl Kind {
             Self::Plugin => PluginEvent::CATEGORY,
             Self::Model => ModelEvent::CATEGORY,
             Self::Credential => CredentialEvent::CATEGORY,
+            Self::ReplayCheck => ReplayCheckEvent::CATEGORY,
         }
     }
 }
@@ -59,6 +67,7 @@ pub fn is_known(event: &RecordedEvent) -> bool {
         Some(Kind::Plugin) => knows::<PluginEvent>(event),
         Some(Kind::Model) => knows::<ModelEvent>(event),
         Some(Kind::Credential) => knows::<CredentialEvent>(event),
+        Some(Kind::ReplayCheck) => knows::<ReplayCheckEvent>(event),
     }
 }
 
@@ -77,6 +86,17 @@ where
 
     /// In one word how it is.
     fn status(&self) -> &'static str;
+
+    /// The value at a JSON pointer into the state.
+    fn part(&self, path: &str) -> Option<Value> {
+        serde_json::to_value(self).ok()?.pointer(path).cloned()
+    }
+
+    /// Whether an event can have changed the value at a path.
+    fn concerns(&self, event: &Self::Event, path: &str) -> bool {
+        let _ = (event, path);
+        true
+    }
 }
 
 impl Shown for Workflow {
@@ -96,6 +116,14 @@ impl Shown for Execution {
 
     fn status(&self) -> &'static str {
         self.status.name()
+    }
+
+    fn part(&self, path: &str) -> Option<Value> {
+        part::of_execution(self, path)
+    }
+
+    fn concerns(&self, event: &ExecutionEvent, path: &str) -> bool {
+        part::concerns(self, event, path)
     }
 }
 
@@ -128,5 +156,13 @@ impl Shown for Credential {
 
     fn status(&self) -> &'static str {
         if self.sealed.is_some() { "saved" } else { "deleted" }
+    }
+}
+
+impl Shown for ReplayCheck {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        self.status.name()
     }
 }

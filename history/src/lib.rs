@@ -9,15 +9,25 @@
 mod compare;
 mod diff;
 mod error;
+mod executions;
 mod fold;
 mod kind;
 mod moment;
+mod part;
+mod provenance;
 mod state;
+mod story;
 
 pub use compare::{Comparison, OWN_ID, compare};
 pub use diff::{BETWEEN_EVENTS_MAX, BetweenEvent, Change, Difference, Point, diff};
 pub use error::HistoryError;
+pub use executions::{
+    Cause, CauseReason, ComparedAttempt, ComparedStep, ExecutionComparison, SideTimes, StepOutcome, compare_executions,
+    inputs,
+};
 pub use fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX, UNKNOWN_EVENTS_MAX, UnknownEvent, UnknownEvents, load};
 pub use kind::{Kind, is_known};
 pub use moment::{Moment, position_of};
+pub use provenance::{Origin, Provenance, STEPS_MAX, Step, WRITERS_MAX, ancestor, provenance, writers};
 pub use state::{RAW_EVENTS_MAX, StateAt, state_at};
+pub use story::{EventPlace, STORY_DEEP_MAX, Story, StoryRun};

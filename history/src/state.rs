@@ -9,6 +9,7 @@ use timeloom_domain::credential::Credential;
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
+use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{
     Direction, EventLog, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope,
@@ -63,6 +64,7 @@ pub async fn state_at(log: &dyn EventLog, stream: &StreamKey, moment: Moment) ->
         Some(Kind::Plugin) => folded::<Plugin>(log, stream, position).await?,
         Some(Kind::Model) => folded::<Model>(log, stream, position).await?,
         Some(Kind::Credential) => folded::<Credential>(log, stream, position).await?,
+        Some(Kind::ReplayCheck) => folded::<ReplayCheck>(log, stream, position).await?,
     };
     match found {
         Some(state) => Ok(state),
@@ -76,7 +78,7 @@ where
     A::Event: DeserializeOwned,
 {
     let mut fold = new_fold::<A>();
-    fold.advance(log, stream, position, |_| {}).await?;
+    fold.advance(log, stream, position, |_, _, _| {}).await?;
     let Some(newest) = &fold.newest else { return Ok(None) };
     Ok(Some(StateAt {
         kind: Kind::of_category(&stream.category),

@@ -18,7 +18,7 @@ use timeloom_store::{Position, RecordedEvent, Revision};
 
 use crate::payload::shorten;
 use crate::read_model::Folded;
-use facts::{End, ExecutionFact, Start};
+use facts::{End, ExecutionFact, Fork, Start};
 
 pub use groups::{FAILURES_MAX, FailureFilter, FailureGroup};
 pub(crate) use groups::{page as failure_groups, read as read_group};
@@ -45,6 +45,12 @@ pub struct ExecutionRow {
     pub trigger: Option<TriggerKind>,
     /// The execution because of which it runs: of which it is a part, whose failure it is about, or that it tries again.
     pub caused_by: Option<ExecutionId>,
+    /// The execution from which it goes on, when it is a fork.
+    pub forked_from: Option<ExecutionId>,
+    /// Position of the event from which it goes on.
+    pub forked_position: Option<Position>,
+    /// Why, in the person's words.
+    pub fork_reason: Option<String>,
     /// Of those that wait for a place, the one with the highest priority is next.
     pub priority: i32,
     /// How far it is.
@@ -94,12 +100,14 @@ pub struct ExecutionRow {
 }
 
 impl ExecutionRow {
-    /// Whether it is a failure of a production run that nobody has looked after: neither retried nor dismissed.
+    /// Whether it is a failure of a production run that nobody has looked after: neither retried nor dismissed. Of a fork
+    /// somebody looks at it anyway.
     pub fn is_unresolved(&self) -> bool {
         self.status == ExecutionStatus::Failed
             && self.mode == ExecutionMode::Production
             && self.retried_as.is_none()
             && self.dismissed.is_none()
+            && self.forked_from.is_none()
     }
 }
 
@@ -118,6 +126,8 @@ pub struct ExecutionFilter {
     pub unresolved: bool,
     /// Only those about which this was saved.
     pub saved: Option<SavedFact>,
+    /// Only forks of this one.
+    pub forked_from: Option<ExecutionId>,
 }
 
 /// A fact that a node saved about an execution.
@@ -143,8 +153,12 @@ pub(crate) struct ExecutionRecord {
 type Key = (TenantId, ExecutionId);
 
 fn fold(current: Option<&ExecutionRecord>, fact: ExecutionFact, event: &RecordedEvent) -> Folded<ExecutionRecord> {
-    if let ExecutionFact::Started { id, start, from } = fact {
-        return if current.is_none() { Folded::Version(started(id, *start, from, event)) } else { Folded::Nothing };
+    if let ExecutionFact::Started { id, start, from, fork } = fact {
+        return if current.is_none() {
+            Folded::Version(started(id, *start, from, fork, event))
+        } else {
+            Folded::Nothing
+        };
     }
     let Some(current) = current else { return Folded::Nothing };
     let is_note = matches!(fact, ExecutionFact::RetriedAs(_) | ExecutionFact::Dismissed(_));
@@ -239,15 +253,29 @@ impl ExecutionRow {
     }
 }
 
-fn started(id: ExecutionId, start: Start, from: Option<ExecutionId>, event: &RecordedEvent) -> ExecutionRecord {
+fn started(
+    id: ExecutionId,
+    start: Start,
+    from: Option<ExecutionId>,
+    fork: Option<Fork>,
+    event: &RecordedEvent,
+) -> ExecutionRecord {
+    let trigger = match &fork {
+        Some(_) => Some(TriggerKind::Fork),
+        None => start.trigger.as_ref().map(|trigger| trigger.kind()),
+    };
+    let because = start.trigger.as_ref().and_then(|trigger| trigger.execution());
     let row = ExecutionRow {
         id,
         workflow_id: start.workflow_id,
         workflow_revision: start.workflow_revision,
         workflow_version: start.workflow_version,
         mode: start.mode,
-        trigger: start.trigger.as_ref().map(|trigger| trigger.kind()),
-        caused_by: start.trigger.as_ref().and_then(|trigger| trigger.execution()),
+        trigger,
+        caused_by: fork.as_ref().map(|fork| fork.origin).or(because),
+        forked_from: fork.as_ref().map(|fork| fork.origin),
+        forked_position: fork.as_ref().map(|fork| fork.position),
+        fork_reason: fork.map(|fork| shorten(fork.reason)),
         priority: start.options.priority,
         status: ExecutionStatus::Running,
         start_node: start.start_node,

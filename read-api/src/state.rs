@@ -8,6 +8,7 @@ use serde_json::json;
 use timeloom_commands::{CommandContext, Commands, Credentials};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
+use timeloom_expressions::evaluator::Evaluator;
 use timeloom_monitor::Metrics;
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
@@ -47,6 +48,8 @@ pub struct Wiring {
     pub log: Arc<dyn EventLog>,
     /// The nodes that this build runs.
     pub catalogue: Arc<NodeCatalogue>,
+    /// Expressions, for watches over executions of the past.
+    pub evaluator: Arc<Evaluator>,
     /// The processes of the log.
     pub workers: Arc<dyn Workers>,
     /// What backups are made from; `None` where nothing is stored.
@@ -161,6 +164,10 @@ impl ApiState {
 
     pub(crate) fn workers(&self) -> &dyn Workers {
         &*self.inner.wiring.workers
+    }
+
+    pub(crate) fn evaluator(&self) -> &Arc<Evaluator> {
+        &self.inner.wiring.evaluator
     }
 
     pub(crate) fn catalogue(&self) -> &NodeCatalogue {

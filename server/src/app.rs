@@ -11,6 +11,7 @@ use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_engine::node::{Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
 use timeloom_engine::reactions::{Reactions, ReactionsParts};
 use timeloom_engine::recall::LoggedRecall;
+use timeloom_engine::replay::ReplayChecks;
 use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
 use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
@@ -49,6 +50,8 @@ pub struct App {
     pub scheduler: Scheduler,
     /// What follows from the ends of executions; it does nothing until it is started.
     pub reactions: Reactions,
+    /// What runs executions again to see what they do; it does nothing until it is started.
+    pub replays: ReplayChecks,
     /// The API's state.
     pub api: ApiState,
     read_models: Arc<ReadModels>,
@@ -120,10 +123,11 @@ impl App {
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
         let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()));
+        let evaluator = Evaluator::new(Some(Arc::new(sandbox)));
         let parts = EngineParts {
             log: Arc::clone(&log),
             registry: Arc::new(registry),
-            evaluator: Evaluator::new(Some(Arc::new(sandbox))),
+            evaluator: Arc::clone(&evaluator),
             clock,
             ids,
             services: Arc::new(Services {
@@ -153,6 +157,7 @@ impl App {
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
+            evaluator,
             workers: Arc::clone(&store.workers),
             stored: store.stored.clone(),
             tenant: TENANT,
@@ -161,7 +166,9 @@ impl App {
             metrics,
             graphql: config.graphql.options()?,
         });
-        Ok(Self { commands, log, engine: Engine::new(parts, options), scheduler, reactions, api, read_models, store })
+        let engine = Engine::new(parts, options);
+        let replays = ReplayChecks::new(engine.clone(), commands.clone());
+        Ok(Self { commands, log, engine, scheduler, reactions, replays, api, read_models, store })
     }
 
     /// Lets the read models follow the log.
@@ -196,6 +203,7 @@ impl App {
         self.api.close().await;
         self.scheduler.stop().await;
         self.reactions.stop().await;
+        self.replays.stop().await;
         self.engine.stop().await;
         self.store.leases.leave().await;
         self.commands.close().await;

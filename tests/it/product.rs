@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use serde_json::Value;
-use timeloom_commands::{Clock, CommandContext, Commands, Ids, ImportWorkflow, StartExecution, SystemIds};
+use timeloom_commands::{
+    Clock, CommandContext, Commands, ForkVersion, Ids, ImportWorkflow, StartExecution, StartReplayCheck, SystemIds,
+};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
-use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId};
+use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
+use timeloom_domain::replay::{ReplayCheckEvent, ReplayReport};
 use timeloom_engine::checkpoint::NoCheckpoint;
 use timeloom_engine::node::{OutboundPolicy, Services};
+use timeloom_engine::replay::ReplayChecks;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -85,11 +89,41 @@ impl Product {
 
     /// Imports a workflow file, runs it by hand and waits for its end.
     pub(crate) async fn run(&self, workflow: &Value) -> Execution {
+        self.run_kept(workflow).await.2
+    }
+
+    /// The same, with the ids of the workflow and of the execution.
+    pub(crate) async fn run_kept(&self, workflow: &Value) -> (WorkflowId, ExecutionId, Execution) {
         let import = ImportWorkflow { workflow_id: None, source: workflow.to_string().into_bytes() };
         let workflow_id = self.commands.import_workflow(&self.context(), import).await.unwrap().value;
         let start = StartExecution::by_hand(workflow_id);
-        let execution = self.commands.start_execution(&self.context(), start).await.unwrap().value;
-        tokio::time::timeout(EXECUTION_TIME_MAX, self.ended(execution)).await.unwrap()
+        let id = self.commands.start_execution(&self.context(), start).await.unwrap().value;
+        let execution = tokio::time::timeout(EXECUTION_TIME_MAX, self.ended(id)).await.unwrap();
+        (workflow_id, id, execution)
+    }
+
+    /// Runs an execution again without touching the world.
+    pub(crate) async fn replay(&self, workflow_id: WorkflowId, execution: ExecutionId) -> ReplayReport {
+        let checks = ReplayChecks::new(self.engine.clone(), self.commands.clone());
+        checks.start();
+        let check = StartReplayCheck { workflow_id, executions: vec![execution], against: ForkVersion::Same };
+        let id = self.commands.start_replay_check(&self.context(), check).await.unwrap().value;
+        let stream = StreamKey::new(TenantId::default(), ReplayCheckEvent::CATEGORY, id.to_string());
+        let filter = Filter { stream: Some(stream), ..Filter::default() };
+        let mut events = self.log.subscribe(TenantScope::All, Position::START, filter, 100);
+        let report = async {
+            loop {
+                if let Some(SubscriptionMessage::Event(event)) = events.next().await
+                    && let ReplayCheckEvent::ReplayCheckCompleted { report, .. } =
+                        timeloom_store::codec::decode(&event).unwrap()
+                {
+                    return report;
+                }
+            }
+        };
+        let report = tokio::time::timeout(EXECUTION_TIME_MAX, report).await.unwrap();
+        checks.stop().await;
+        report
     }
 
     async fn ended(&self, id: ExecutionId) -> Execution {

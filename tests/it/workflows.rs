@@ -105,6 +105,24 @@ async fn examples_give_the_output_that_is_shipped_with_them() {
     product.stop().await;
 }
 
+#[tokio::test]
+async fn every_example_and_fixture_does_the_same_when_it_is_run_again() {
+    let product = Product::start().await;
+    let examples =
+        files(&["workflow.json"]).into_iter().filter(|path| path.starts_with("examples")).map(|path| json(&path));
+    let workflows: Vec<Value> = fixtures().iter().map(|path| json(path)["workflow"].clone()).chain(examples).collect();
+    let mut faults = Vec::new();
+    for workflow in &workflows {
+        let (workflow_id, execution, _) = product.run_kept(workflow).await;
+        let report = product.replay(workflow_id, execution).await;
+        if (report.same, report.differ, report.skipped) != (1, 0, 0) {
+            faults.push(format!("{}: {report:?}", workflow["name"]));
+        }
+    }
+    product.stop().await;
+    assert!(faults.is_empty(), "{} of {} differ:\n{}", faults.len(), workflows.len(), faults.join("\n"));
+}
+
 #[test]
 fn differences_are_noticed() {
     let execution = Execution::default();

@@ -5,6 +5,7 @@
 
 mod gaps;
 mod graph;
+mod references;
 mod settings;
 pub mod template;
 mod validate;
@@ -18,6 +19,7 @@ use crate::item::{Item, JsonObject};
 
 pub use gaps::{Gap, GapService, gaps, replace_service_nodes};
 pub use graph::{Graph, Target, TriggerError};
+pub use references::{Reference, References, WhichItem};
 pub use settings::{CONCURRENCY_MAX, PRIORITY_MAX, PRIORITY_MIN, parse_settings, validate_settings};
 pub use validate::{DefinitionError, Problem, parse, validate};
 
@@ -134,6 +136,25 @@ impl Node {
             None if self.continue_on_fail => OnError::ContinueRegularOutput,
             None => OnError::StopWorkflow,
         }
+    }
+
+    /// Whether another node does the same with the same input: all that only people look at is left out.
+    pub fn works_like(&self, other: &Self) -> bool {
+        let works = |node: &Self| {
+            (
+                node.error_policy(),
+                node.attempts_max(),
+                node.timeout_seconds,
+                node.disabled,
+                node.execute_once,
+                node.always_output_data,
+            )
+        };
+        self.node_type == other.node_type
+            && self.type_version == other.type_version
+            && works(self) == works(other)
+            && self.parameters == other.parameters
+            && self.credentials == other.credentials
     }
 
     /// Attempts in all: 1 when the node does not retry.

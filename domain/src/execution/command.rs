@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Breakpoint, Continuation, ExecutionEvent, ResumeCause, RetryFacts, StartFacts};
+use super::{Breakpoint, Continuation, ExecutionEvent, ForkFacts, ResumeCause, RetryFacts, StartFacts};
 use crate::ids::ExecutionId;
 use crate::item::Item;
 
@@ -15,6 +15,8 @@ pub enum ExecutionCommand {
     Continue(Box<Continuation>),
     /// Begin where another execution failed.
     Retry(Box<RetryFacts>),
+    /// Begin at an event of another execution.
+    Fork(Box<ForkFacts>),
     /// Stand still before the next node.
     Pause {
         /// Why, in the person's words.

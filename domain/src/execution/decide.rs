@@ -29,6 +29,12 @@ impl Execution {
                 }
                 Ok(vec![ExecutionEvent::ExecutionRetried(retry.clone())])
             }
+            ExecutionCommand::Fork(fork) => {
+                if self.start.is_some() {
+                    return Err(ExecutionRefusal::AlreadyExists);
+                }
+                Ok(vec![ExecutionEvent::ExecutionForked(fork.clone())])
+            }
             ExecutionCommand::Record(event) => {
                 self.check_next(event)?;
                 Ok(vec![(**event).clone()])
@@ -127,6 +133,7 @@ impl Execution {
         | ExecutionEvent::NodeCompleted { run, .. }
         | ExecutionEvent::NodeFailed { run, .. }
         | ExecutionEvent::NodeRetried { run, .. }
+        | ExecutionEvent::NodeStubbed { run, .. }
         | ExecutionEvent::ExecutionWaiting { run: Some(run), .. }) = event
         else {
             return Ok(());
@@ -159,6 +166,7 @@ fn begins(event: &ExecutionEvent) -> bool {
         ExecutionEvent::ExecutionStarted(_)
             | ExecutionEvent::ExecutionContinued(_)
             | ExecutionEvent::ExecutionRetried(_)
+            | ExecutionEvent::ExecutionForked(_)
     )
 }
 

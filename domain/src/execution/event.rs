@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Breakpoint, Continuation, PauseReason, Response, ResumeCause, ResumeRule, RetryFacts, RunOptions, TriggerFacts,
-    frequent,
+    Breakpoint, Continuation, ForkFacts, PauseReason, Response, ResumeCause, ResumeRule, RetryFacts, RunOptions,
+    TriggerFacts, frequent,
 };
 use crate::chance::mixed;
 use crate::event::Event;
@@ -81,6 +81,15 @@ pub enum ExecutionEvent {
         error: Value,
         /// When the next attempt is due, in milliseconds since 1970.
         retry_at_ms: i64,
+    },
+    /// A node that touches the outside world is not run: what it gives next is what another execution recorded.
+    NodeStubbed {
+        /// The node run.
+        run: NodeFacts,
+        /// The execution that recorded it.
+        of: ExecutionId,
+        /// Revision of the event in that execution's stream.
+        revision: u64,
     },
     /// A node was reached without items: its branch ends.
     NodeSkipped {
@@ -163,6 +172,8 @@ pub enum ExecutionEvent {
     },
     /// It began in the middle: an execution that failed is tried again from the node that failed.
     ExecutionRetried(Box<RetryFacts>),
+    /// It begins at an event of another execution.
+    ExecutionForked(Box<ForkFacts>),
     /// After its end: it is tried again.
     ExecutionRetriedAs {
         /// The new execution.
@@ -302,6 +313,7 @@ impl Event for ExecutionEvent {
         ("NodeCompleted", 1),
         ("NodeFailed", 1),
         ("NodeRetried", 1),
+        ("NodeStubbed", 1),
         ("NodeSkipped", 1),
         ("ExecutionWaiting", 3),
         ("ExecutionResumed", 2),
@@ -312,6 +324,7 @@ impl Event for ExecutionEvent {
         ("ExecutionResponded", 2),
         ("ExecutionDataSaved", 1),
         ("ExecutionRetried", 1),
+        ("ExecutionForked", 1),
         ("ExecutionRetriedAs", 1),
         ("ExecutionDismissed", 1),
         ("ExecutionCancelled", 1),
@@ -351,6 +364,7 @@ impl Event for ExecutionEvent {
             Self::NodeCompleted { .. } => "NodeCompleted",
             Self::NodeFailed { .. } => "NodeFailed",
             Self::NodeRetried { .. } => "NodeRetried",
+            Self::NodeStubbed { .. } => "NodeStubbed",
             Self::NodeSkipped { .. } => "NodeSkipped",
             Self::ExecutionWaiting { .. } => "ExecutionWaiting",
             Self::ExecutionResumed { .. } => "ExecutionResumed",
@@ -361,6 +375,7 @@ impl Event for ExecutionEvent {
             Self::ExecutionResponded { .. } => "ExecutionResponded",
             Self::ExecutionDataSaved { .. } => "ExecutionDataSaved",
             Self::ExecutionRetried(_) => "ExecutionRetried",
+            Self::ExecutionForked(_) => "ExecutionForked",
             Self::ExecutionRetriedAs { .. } => "ExecutionRetriedAs",
             Self::ExecutionDismissed { .. } => "ExecutionDismissed",
             Self::ExecutionCancelled { .. } => "ExecutionCancelled",

@@ -81,11 +81,14 @@ pub enum TriggerKind {
     Failure,
     /// An execution that ended and is tried again.
     Retry,
+    /// An event of another execution, from which it goes on.
+    Fork,
 }
 
 impl TriggerKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Webhook, Self::Schedule, Self::SubWorkflow, Self::Failure, Self::Retry];
+    pub const ALL: [Self; 6] =
+        [Self::Webhook, Self::Schedule, Self::SubWorkflow, Self::Failure, Self::Retry, Self::Fork];
 
     /// The word for it, as events and rows write it.
     pub fn name(self) -> &'static str {
@@ -95,6 +98,7 @@ impl TriggerKind {
             Self::SubWorkflow => "sub_workflow",
             Self::Failure => "failure",
             Self::Retry => "retry",
+            Self::Fork => "fork",
         }
     }
 }

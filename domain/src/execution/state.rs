@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Breakpoint, ChainPlace, Continuation, ExecutionCommand, ExecutionEvent, ExecutionRefusal, NodeFacts, PauseReason,
-    Response, ResumeRule, StartFacts,
+    Breakpoint, ChainPlace, Continuation, ExecutionCommand, ExecutionEvent, ExecutionRefusal, ForkPoint, NodeFacts,
+    PauseReason, Response, ResumeRule, StartFacts,
 };
 use crate::event::Aggregate;
 use crate::ids::ExecutionId;
@@ -27,6 +27,9 @@ pub struct Execution {
     /// The next link, when it goes on in another stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continued_as: Option<ExecutionId>,
+    /// From where it goes on, when it is a fork; in its first link alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<Box<ForkPoint>>,
     /// Node runs in earlier links: the first of `node_runs` has this place in the order of all.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub earlier_runs: usize,
@@ -146,6 +149,9 @@ pub struct NodeRunState {
     pub error: Option<Value>,
     /// Whether pinned items stood in.
     pub pinned: bool,
+    /// Whether what it gave was recorded by another execution, and the node did not run.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stubbed: bool,
 }
 
 /// How far a node run is.
@@ -164,6 +170,10 @@ pub enum NodeRunStatus {
     Completed,
     /// It failed.
     Failed,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -213,6 +223,7 @@ impl Execution {
         Self {
             start: self.start,
             continued_from: self.continued_from,
+            forked_from: self.forked_from,
             earlier_runs: self.earlier_runs,
             node_runs: self.node_runs,
             response: next.response.or(self.response),
@@ -242,6 +253,7 @@ impl Execution {
                 memory: None,
                 error: None,
                 pinned: false,
+                stubbed: false,
             });
         }
         let last = self.node_runs.len() - 1;
@@ -287,7 +299,7 @@ impl Execution {
 }
 
 impl Aggregate for Execution {
-    const FOLD_VERSION: u32 = 3;
+    const FOLD_VERSION: u32 = 4;
 
     type Event = ExecutionEvent;
     type Command = ExecutionCommand;
@@ -300,9 +312,15 @@ impl Aggregate for Execution {
                 self.begin(Arc::new(retry.start.clone()));
                 self.earlier_runs = retry.earlier_runs;
             }
+            ExecutionEvent::ExecutionForked(fork) => {
+                self.begin(Arc::new(fork.start.clone()));
+                self.earlier_runs = fork.earlier_runs;
+                self.forked_from = Some(Box::new(fork.point()));
+            }
             ExecutionEvent::NodeScheduled { run } => {
                 self.run_mut(run);
             }
+            ExecutionEvent::NodeStubbed { run, .. } => self.run_mut(run).stubbed = true,
             ExecutionEvent::NodeStarted { run, attempt, at_ms, .. } => {
                 let state = self.run_mut(run);
                 state.status = NodeRunStatus::Running;

@@ -12,6 +12,7 @@ use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
+use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::workflow::Workflow;
 
 /// The states after each event of a history that is made of every golden file of the category.
@@ -77,4 +78,9 @@ fn a_credential_fold_that_comes_to_other_states_has_another_version() {
 #[test]
 fn a_recall_fold_that_comes_to_other_states_has_another_version() {
     check::<Recall>();
+}
+
+#[test]
+fn a_replay_check_fold_that_comes_to_other_states_has_another_version() {
+    check::<ReplayCheck>();
 }

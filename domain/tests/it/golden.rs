@@ -14,6 +14,7 @@ use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::recall::RecallEvent;
+use timeloom_domain::replay::ReplayCheckEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 
 fn folder() -> PathBuf {
@@ -77,6 +78,7 @@ fn every_event_type_and_version_has_a_golden_file_that_still_reads_and_writes_th
     check_category::<ModelEvent>(&mut seen);
     check_category::<CredentialEvent>(&mut seen);
     check_category::<RecallEvent>(&mut seen);
+    check_category::<ReplayCheckEvent>(&mut seen);
     let files: BTreeSet<String> =
         fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(files, seen, "a golden file belongs to no event type and version");

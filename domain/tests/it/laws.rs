@@ -18,9 +18,12 @@ use timeloom_domain::item::Source;
 use timeloom_domain::model::{Model, ModelCommand, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
 use timeloom_domain::recall::{Recall, RecallCommand};
+use timeloom_domain::replay::{
+    REPLAYS_MAX, ReplayAgainst, ReplayCheck, ReplayCheckCommand, ReplayReport, ReplayRequest,
+};
 use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
 
-use crate::samples::{continuation, definition, item, retry, slug, start};
+use crate::samples::{continuation, definition, fork, item, retry, slug, start};
 
 /// Sends commands one after the other; after each, an aggregate that is folded anew from the stored form of the events
 /// must be in the same state and decide the same.
@@ -201,6 +204,8 @@ fn waiting_event() -> impl Strategy<Value = ExecutionEvent> {
         }),
         name().prop_map(|node| ExecutionEvent::ExecutionDataSaved { data: [(node.clone(), "1".into())].into(), node }),
         Just(ExecutionEvent::ExecutionRetried(retry())),
+        Just(ExecutionEvent::ExecutionForked(fork())),
+        facts().prop_map(|run| ExecutionEvent::NodeStubbed { run, of: continuation().root, revision: 3 }),
         Just(ExecutionEvent::ExecutionRetriedAs { execution: continuation().root }),
         Just(ExecutionEvent::ExecutionDismissed { reason: "seen".to_owned() }),
     ]
@@ -229,6 +234,7 @@ fn execution_command() -> impl Strategy<Value = ExecutionCommand> {
         1 => Just(ExecutionCommand::Start(start())),
         1 => Just(ExecutionCommand::Continue(continuation())),
         1 => Just(ExecutionCommand::Retry(retry())),
+        1 => Just(ExecutionCommand::Fork(fork())),
         1 => Just(ExecutionCommand::Cancel { reason: "enough".to_owned() }),
         1 => Just(ExecutionCommand::Pause { reason: "wait".to_owned(), at_ms: 8 }),
         1 => any::<bool>().prop_map(|step| ExecutionCommand::Unpause { step }),
@@ -271,6 +277,24 @@ fn plugin_event() -> impl Strategy<Value = PluginEvent> {
 fn sealed() -> impl Strategy<Value = Sealed> {
     let sealed = |key: &str| Sealed { key: key.to_owned(), nonce: "AA==".to_owned(), ciphertext: "AAAA".to_owned() };
     prop_oneof![Just(sealed("a")), Just(sealed("b"))]
+}
+
+fn replay_command() -> impl Strategy<Value = ReplayCheckCommand> {
+    let request = |count: usize| ReplayRequest {
+        workflow_id: start().workflow_id,
+        executions: vec![continuation().root; count],
+        against: ReplayAgainst::Same,
+        at_ms: 1,
+    };
+    let counts = prop_oneof![Just(0_usize), Just(1), Just(REPLAYS_MAX), Just(REPLAYS_MAX + 1)];
+    prop_oneof![
+        counts.prop_map(move |count| ReplayCheckCommand::Request(Box::new(request(count)))),
+        any::<u32>().prop_map(|same| ReplayCheckCommand::Complete {
+            report: ReplayReport { same, ..ReplayReport::default() },
+            at_ms: 2
+        }),
+        Just(ReplayCheckCommand::Fail { reason: "gone".to_owned(), at_ms: 3 }),
+    ]
 }
 
 fn recall_command() -> impl Strategy<Value = RecallCommand> {
@@ -368,6 +392,12 @@ proptest! {
     fn a_model_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(model_command(), 0..24)) {
         replay_equals_live::<Model>(&commands)?;
         never_twice::<Model>(&commands, |_| true)?;
+    }
+
+    #[test]
+    fn a_replay_check_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(replay_command(), 0..8)) {
+        replay_equals_live::<ReplayCheck>(&commands)?;
+        never_twice::<ReplayCheck>(&commands, |_| true)?;
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::definition::{WorkflowDefinition, parse};
-use timeloom_domain::execution::{Continuation, DueNode, ExecutionMode, NodeFacts, RetryFacts, RunOptions, StartFacts};
+use timeloom_domain::execution::{
+    Continuation, DueNode, ExecutionMode, ForkEffects, ForkFacts, NodeFacts, RetryFacts, RunOptions, StartFacts,
+};
 use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
 use timeloom_domain::item::Item;
 use uuid::Uuid;
@@ -117,6 +119,14 @@ pub(crate) fn continuation() -> Box<Continuation> {
 pub(crate) fn retry() -> Box<RetryFacts> {
     let start = StartFacts { items: Vec::new(), ..(*start()).clone() };
     Box::new(RetryFacts { of: ExecutionId(Uuid::from_u128(8)), revision: 4, start, earlier_runs: 1 })
+}
+
+/// How an execution began that goes on from an event of the sample execution.
+pub(crate) fn fork() -> Box<ForkFacts> {
+    let RetryFacts { of, revision, start, earlier_runs } = *retry();
+    let reason = "what if".to_owned();
+    let (changes, effects) = (Vec::new(), ForkEffects::Stub);
+    Box::new(ForkFacts { of, origin: of, revision, position: 9, reason, start, earlier_runs, changes, effects })
 }
 
 /// The first run of a node.

@@ -4,6 +4,7 @@ use timeloom_store::{AppendError, LogError, StreamKey};
 
 use crate::chain::ChainError;
 use crate::restore::RestoreError;
+use crate::stub::RecordingError;
 use crate::writer::WriteError;
 
 /// Why an execution cannot be driven on.
@@ -28,6 +29,8 @@ impl DriveError {
             Self::Restore(error) => match error {
                 RestoreError::Log(_) | RestoreError::Chain(ChainError::Log(_)) => false,
                 RestoreError::Chain(ChainError::Broken(_)) => true,
+                RestoreError::Recording(RecordingError::Log(_)) => false,
+                RestoreError::Recording(RecordingError::TooLarge) => true,
                 RestoreError::Plan(_)
                 | RestoreError::NoWorkflow(_)
                 | RestoreError::NoSource(_)
@@ -42,7 +45,11 @@ impl DriveError {
     pub(super) fn is_outage(&self) -> bool {
         let error = match self {
             Self::Log(error)
-            | Self::Restore(RestoreError::Log(error) | RestoreError::Chain(ChainError::Log(error)))
+            | Self::Restore(
+                RestoreError::Log(error)
+                | RestoreError::Chain(ChainError::Log(error))
+                | RestoreError::Recording(RecordingError::Log(error)),
+            )
             | Self::Write(WriteError::Log(error) | WriteError::Append(AppendError::Log(error))) => error,
             _ => return false,
         };

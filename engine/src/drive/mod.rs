@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use timeloom_domain::definition::WorkflowDurability;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
-use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::ids::{ExecutionId, TenantId};
+use timeloom_domain::item::JsonObject;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
 use tokio::sync::Notify;
@@ -50,10 +51,36 @@ fn asked(machine: &Machine) -> AskedDurability {
     }
 }
 
+/// What every attempt of an execution shares.
+pub(crate) fn surroundings(inner: &Inner, tenant: TenantId, execution_id: &str, machine: &Machine) -> Surroundings {
+    let options = &inner.options;
+    Surroundings {
+        tenant,
+        root: execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil())),
+        resume_url: resume_url(&options.public_url, execution_id, machine.start()),
+        execution_id: execution_id.to_owned(),
+        vars: variables(&options.vars, machine),
+        env: Arc::clone(&options.env),
+        services: Arc::clone(&inner.parts.services),
+        code_limits: options.code_limits,
+    }
+}
+
 /// Where a request makes an execution go on: what a node appends to it is the node's own.
 fn resume_url(public_url: &str, execution_id: &str, start: &StartFacts) -> String {
     let path = execution_id.parse().map(|id| start.resume_path(id)).unwrap_or_default();
     format!("{public_url}{path}")
+}
+
+/// `$vars`: the deployment's, with those that are other in a fork.
+fn variables(own: &Arc<JsonObject>, machine: &Machine) -> Arc<JsonObject> {
+    let changed = machine.stubs().map(|stubs| stubs.variables()).unwrap_or_default();
+    if changed.is_empty() {
+        return Arc::clone(own);
+    }
+    let mut variables = JsonObject::clone(own);
+    variables.extend(changed.iter().cloned());
+    Arc::new(variables)
 }
 
 /// Where an attempt at driving an execution ended.
@@ -383,7 +410,6 @@ impl Drive {
     }
 
     fn worker(&self, machine: Machine) -> Worker {
-        let options = &self.inner.options;
         let timeout_s = machine.plan().definition.settings.execution_timeout.filter(|seconds| *seconds > 0.0);
         // What it waits for takes as long as it takes: the time counts from when it was taken up again.
         let from_ms = if machine.has_waited() { self.began_ms } else { machine.start().at_ms };
@@ -391,16 +417,7 @@ impl Drive {
         // In every stream of the chain it is the one execution that was started.
         let execution_id =
             self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string());
-        let surroundings = Surroundings {
-            tenant: self.started.stream.tenant,
-            root: execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil())),
-            resume_url: resume_url(&options.public_url, &execution_id, machine.start()),
-            execution_id,
-            vars: Arc::clone(&options.vars),
-            env: Arc::clone(&options.env),
-            services: Arc::clone(&self.inner.parts.services),
-            code_limits: options.code_limits,
-        };
+        let surroundings = surroundings(&self.inner, self.started.stream.tenant, &execution_id, &machine);
         Worker {
             machine,
             session: self.inner.parts.evaluator.session(),

@@ -78,6 +78,7 @@ impl Machine {
             wait: None,
             has_waited: false,
             last_run: None,
+            stubs: None,
             plan,
         };
         if let Err(unknown) = machine.restore(continuation) {
@@ -96,6 +97,11 @@ impl Machine {
         let stood = Continuation { start: start.clone(), earlier_runs, ..self.continuation(place, start.at_ms) };
         let data = self.into_data().moved(&plan, &Arc::new(start.clone()));
         Self::continued(plan, &stood, data)
+    }
+
+    /// Node runs so far: the next one has this place in the order of all.
+    pub(crate) fn runs_so_far(&self) -> usize {
+        self.execution_index
     }
 
     /// What the nodes gave so far, for good.

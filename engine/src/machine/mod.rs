@@ -22,6 +22,7 @@ use timeloom_domain::item::{Items, Outputs, Source};
 
 use crate::attempt::place_inputs;
 use crate::plan::Plan;
+use crate::stub::Stubs;
 pub use continuation::run_counts;
 use control::Control;
 pub use control::DueWait;
@@ -106,6 +107,8 @@ pub struct Machine {
     wait: Option<DueWait>,
     has_waited: bool,
     last_run: Option<(usize, usize)>,
+    /// What stands in for effects, in a fork or a replay.
+    stubs: Option<Box<Stubs>>,
 }
 
 impl Machine {
@@ -125,6 +128,7 @@ impl Machine {
             wait: None,
             has_waited: false,
             last_run: None,
+            stubs: None,
             plan,
             start,
         };
@@ -149,6 +153,17 @@ impl Machine {
     /// How the execution began.
     pub fn start(&self) -> &Arc<StartFacts> {
         &self.start
+    }
+
+    /// Lets `stubs` stand in for effects from here on.
+    pub(crate) fn follow(&mut self, mut stubs: Stubs) {
+        stubs.begin(&self.data);
+        self.stubs = Some(Box::new(stubs));
+    }
+
+    /// What stands in for effects.
+    pub(crate) fn stubs(&self) -> Option<&Stubs> {
+        self.stubs.as_deref()
     }
 
     /// Lets `from` fetch what nodes gave, so that not all of it need be in memory.
@@ -300,6 +315,9 @@ impl Machine {
     /// A node gave its output: it leaves the stack, those that follow it come on.
     fn finish_run(&mut self, run: &NodeFacts, outputs: &Outputs, error: Option<Value>) {
         let Some(entry) = self.take_ended(run) else { return };
+        if let Some(stubs) = &mut self.stubs {
+            stubs.take(run, outputs);
+        }
         let (node, run_index) = (entry.node, self.data.runs(entry.node).len());
         Arc::make_mut(&mut self.data).push(node, NodeRunData::new(run, outputs, error));
         self.last_run = Some((node, run_index));

@@ -44,6 +44,12 @@ pub trait NodeType: Send + Sync {
         false
     }
 
+    /// Whether this very node remembers from one execution to the next.
+    fn remembers(&self, node: &Node) -> bool {
+        let _ = node;
+        false
+    }
+
     /// What keeps this very node from working in an active workflow.
     fn problems(&self, node: &Node) -> Vec<Problem> {
         let _ = node;

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod diffs;
+mod executions;
+mod laws;
+mod provenance;
+mod runs;
 mod states;
 mod unknown;
 mod world;

@@ -61,3 +61,12 @@ pub(crate) async fn golden<E: Event>(log: &MemoryLog, id: &str) -> (StreamKey, V
     }
     (stream, events)
 }
+
+/// Appends one event as this build writes it.
+pub(crate) async fn tell<E: Event + serde::Serialize>(
+    log: &MemoryLog,
+    stream: &StreamKey,
+    event: &E,
+) -> Arc<RecordedEvent> {
+    add(log, stream, event.event_type(), event.event_version(), &serde_json::to_string(event).unwrap()).await
+}

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, PauseReason, TriggerFacts};
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
-use timeloom_store::RecordedEvent;
+use timeloom_store::{Position, RecordedEvent};
 
 use super::Key;
 use super::fingerprint::fingerprint;
@@ -16,7 +16,7 @@ use crate::payload::{check_type, error_message, read_payload, shorten, stream_uu
 /// What an event says about an execution.
 #[derive(Debug)]
 pub(crate) enum ExecutionFact {
-    Started { id: ExecutionId, start: Box<Start>, from: Option<ExecutionId> },
+    Started { id: ExecutionId, start: Box<Start>, from: Option<ExecutionId>, fork: Option<Fork> },
     NodeCompleted,
     NodeFailed,
     Waiting { node: String, until_ms: Option<i64> },
@@ -72,6 +72,21 @@ struct Retried {
 }
 
 #[derive(Deserialize)]
+struct Forked {
+    start: Start,
+    #[serde(flatten)]
+    fork: Fork,
+}
+
+/// From where a fork goes on.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Fork {
+    pub origin: ExecutionId,
+    pub position: Position,
+    pub reason: String,
+}
+
+#[derive(Deserialize)]
 struct ContinuedAsNew {
     next: ExecutionId,
     at_ms: i64,
@@ -121,7 +136,7 @@ struct Failed {
 pub(super) fn read(event: &RecordedEvent) -> Result<Option<(Key, ExecutionFact)>, FoldError> {
     let key = (event.stream.tenant, ExecutionId(stream_uuid(event)?));
     check_type::<ExecutionEvent>(event)?;
-    let started = |start, from| ExecutionFact::Started { id: key.1, start: Box::new(start), from };
+    let started = |start, from| ExecutionFact::Started { id: key.1, start: Box::new(start), from, fork: None };
     let fact = match &*event.event_type {
         "ExecutionStarted" => started(read_payload::<ExecutionEvent, Start>(event)?, None),
         "ExecutionContinued" => {
@@ -131,6 +146,10 @@ pub(super) fn read(event: &RecordedEvent) -> Result<Option<(Key, ExecutionFact)>
         "ExecutionRetried" => {
             let Retried { start } = read_payload::<ExecutionEvent, _>(event)?;
             started(start, None)
+        }
+        "ExecutionForked" => {
+            let Forked { start, fork } = read_payload::<ExecutionEvent, _>(event)?;
+            ExecutionFact::Started { id: key.1, start: Box::new(start), from: None, fork: Some(fork) }
         }
         "NodeCompleted" => ExecutionFact::NodeCompleted,
         "NodeFailed" => ExecutionFact::NodeFailed,

@@ -49,6 +49,9 @@ fn walk(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &Exec
     if filter.unresolved {
         conditions.push(("newest.unresolved = ?", true.into()));
     }
+    if let Some(origin) = filter.forked_from {
+        conditions.push(("newest.forked_from = ?", origin.0.into()));
+    }
     if let Some(status) = filter.status {
         conditions.push(("newest.status = ?", status.name().into()));
         if let Some(position) = as_of {
@@ -69,6 +72,7 @@ fn walk(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &Exec
     }
     let index = match (filter.workflow_id, filter.status) {
         _ if filter.unresolved => "executions_unresolved",
+        _ if filter.forked_from.is_some() => "executions_forks",
         _ if filter.error_fingerprint.is_some() => "executions_fingerprint",
         _ if filter.saved.is_some() => "executions_saved",
         (Some(_), None) => "executions_workflow",
@@ -151,6 +155,9 @@ fn narrowing(named: &Named, filter: &ExecutionFilter, status: ExecutionStatus) -
     if let Some(other) = filter.status.filter(|other| *other != status) {
         // Nothing meets both.
         conditions.push(("version.status = ?", other.name().into()));
+    }
+    if let Some(origin) = filter.forked_from {
+        conditions.push(("version.forked_from = ?", origin.0.into()));
     }
     if let Some(fingerprint) = &filter.error_fingerprint {
         conditions.push(("version.error_fingerprint = ?", fingerprint.clone().into()));

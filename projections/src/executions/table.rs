@@ -21,6 +21,9 @@ static TABLE: Table = Table {
         text("mode"),
         text("trigger_kind").optional(),
         blob("caused_by").optional(),
+        blob("forked_from").optional(),
+        integer("forked_position").optional(),
+        text("fork_reason").optional(),
         integer("priority"),
         text("status"),
         text("start_node"),
@@ -58,6 +61,7 @@ static TABLE: Table = Table {
         },
         Index { name: "executions_trigger", columns: &["trigger_kind", "created_position"], closed: false },
         Index { name: "executions_unresolved", columns: &["unresolved", "created_position"], closed: false },
+        Index { name: "executions_forks", columns: &["forked_from", "created_position"], closed: false },
         Index { name: "executions_fingerprint", columns: &["error_fingerprint", "created_position"], closed: false },
         Index { name: "executions_saved", columns: &["has_saved_data", "created_position"], closed: false },
         Index { name: "executions_closed", columns: &["status", "span_class", "from_position"], closed: true },
@@ -68,7 +72,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Executions {
     const NAME: &'static str = "executions";
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     const CATEGORY: &'static str = CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = Key;
@@ -101,6 +105,9 @@ impl ReadModel for Executions {
             word(&MODES, row.mode).into(),
             row.trigger.map(TriggerKind::name).into(),
             id(&row.caused_by),
+            id(&row.forked_from),
+            row.forked_position.into(),
+            row.fork_reason.as_ref().into(),
             i64::from(row.priority).into(),
             row.status.name().into(),
             (&row.start_node).into(),
@@ -179,6 +186,9 @@ pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<ExecutionRow, StorageErr
         mode: cells.take_word(&MODES)?,
         trigger: trigger_of(cells.take()?)?,
         caused_by: cells.take::<Option<_>>()?.map(ExecutionId),
+        forked_from: cells.take::<Option<_>>()?.map(ExecutionId),
+        forked_position: cells.take()?,
+        fork_reason: cells.take()?,
         priority: cells.take()?,
         status: cells.take_word(&STATUSES)?,
         start_node: cells.take()?,

@@ -18,6 +18,7 @@ use super::paging::{Pages, Paging, page_cost};
 use super::reading::{rows, state};
 use super::rows::{page, row_pages};
 use super::scalars::{Direction, ExecutionMode, ExecutionStatus, PositionScalar};
+use super::time::ForkPoint;
 use super::workflow::Workflow;
 use crate::state::ApiState;
 
@@ -122,6 +123,26 @@ impl Execution {
     /// Id of the newest execution that tries it again.
     async fn retried_as(&self) -> Option<Uuid> {
         self.row.retried_as.map(|id| id.0)
+    }
+
+    /// From which event of which execution it goes on; absent when it is no fork.
+    async fn forked_from(&self) -> Option<ForkPoint> {
+        ForkPoint::of(&self.row)
+    }
+
+    /// Its forks, newest first. Those of a long execution are of its first link.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn forks(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Pages<Execution>> {
+        let filter = ExecutionFilter { forked_from: Some(self.row.id), ..ExecutionFilter::default() };
+        let paging = Paging::new(first, after, last, before);
+        ExecutionList { paging, filter, as_of: self.as_of }.read(context).await
     }
 
     /// Why its failure needs no attention any more; absent when nobody said so.

@@ -34,6 +34,8 @@ pub(crate) enum ExecutionTrigger {
     Failure,
     /// An execution that ended and is tried again.
     Retry,
+    /// An event of another execution, from which it goes on.
+    Fork,
 }
 
 /// A fact that a node saved about an execution, by which it can be found.
@@ -230,6 +232,7 @@ impl Source {
         Ok(match decoded(context, event)? {
             Facts::ExecutionStarted(start) => Some((self.id, Arc::unwrap_or_clone(start))),
             Facts::ExecutionRetried(retry) => Some((self.id, retry.start)),
+            Facts::ExecutionForked(fork) => Some((self.id, fork.start)),
             Facts::ExecutionContinued(continuation) => Some((continuation.root, continuation.start)),
             _ => None,
         })

@@ -29,12 +29,13 @@ mod service_nodes;
 mod start;
 mod state_at;
 mod subscription;
+mod time;
 mod worker;
 mod workflow;
 
 use std::sync::Arc;
 
-use async_graphql::{Request, SDLExportOptions, Schema};
+use async_graphql::{MergedObject, Request, SDLExportOptions, Schema};
 use timeloom_store::Position;
 
 use self::batch::Loads;
@@ -44,16 +45,27 @@ use self::mutation::Mutation;
 use self::query::Query;
 pub(crate) use self::subscription::Progress;
 use self::subscription::Subscription;
+use self::time::{TimeMutation, TimeQuery};
 use crate::state::ApiState;
 
+/// The root of all reads, of whatever file.
+#[derive(Debug, MergedObject)]
+#[graphql(name = "Query")]
+pub struct QueryRoot(Query, TimeQuery);
+
+/// The root of all changes, of whatever file.
+#[derive(Debug, MergedObject)]
+#[graphql(name = "Mutation")]
+pub struct MutationRoot(Mutation, TimeMutation);
+
 /// The schema of this API.
-pub type ApiSchema = Schema<Query, Mutation, Subscription>;
+pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 /// The schema over `state`.
 pub fn schema(state: ApiState) -> ApiSchema {
     let limits = state.graphql().limits;
     // The documents of transports were measured before they come here; this holds for those of this process, too.
-    Schema::build(Query, Mutation, Subscription)
+    Schema::build(QueryRoot(Query, TimeQuery), MutationRoot(Mutation, TimeMutation), Subscription)
         .limit_depth(limits.depth)
         .limit_directives(limits.directives)
         .extension(Cost { max: limits.cost })
@@ -63,7 +75,8 @@ pub fn schema(state: ApiState) -> ApiSchema {
 
 /// The schema as text, in GraphQL's schema language.
 pub fn sdl_text() -> String {
-    let schema = Schema::build(Query, Mutation, Subscription).finish();
+    let schema =
+        Schema::build(QueryRoot(Query, TimeQuery), MutationRoot(Mutation, TimeMutation), Subscription).finish();
     schema.sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_enum_items())
 }
 

@@ -26,6 +26,7 @@ use super::redrive::{RedriveExecutionsInput, RedriveExecutionsPayload, redrive};
 use super::registry::{Model, Plugin};
 use super::service_nodes::{self, ReplaceServiceNodesInput, ServiceNodesPayload};
 use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
+use super::time::{ReplayGateInput, gate};
 use super::workflow::Workflow;
 
 /// How long a draft listens for its call, in milliseconds.
@@ -256,7 +257,7 @@ macro_rules! slug {
 #[derive(Debug)]
 pub struct Mutation;
 
-#[Object]
+#[Object(name = "GeneralMutation")]
 impl Mutation {
     /// Takes a workflow file in: a new workflow, or a new draft of an existing one.
     async fn import_workflow(&self, context: &Context<'_>, input: ImportWorkflowInput) -> Result<ServiceNodesPayload> {
@@ -284,11 +285,23 @@ impl Mutation {
     }
 
     /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.
-    async fn publish_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+    async fn publish_workflow(
+        &self,
+        context: &Context<'_>,
+        input: WorkflowInput,
+        #[graphql(desc = "Only where the workflow's last executions do the same under the draft.")] replay_gate: Option<
+            ReplayGateInput,
+        >,
+    ) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        WorkflowPayload::of(
-            state.commands().publish_workflow(&state.context_at(input.command_id, input.expected_revision), id).await,
-        )
+        let context = state.context_at(input.command_id, input.expected_revision);
+        let Some(wanted) = replay_gate else {
+            return WorkflowPayload::of(state.commands().publish_workflow(&context, id).await);
+        };
+        match gate(state, id, wanted).await? {
+            Ok(revision) => WorkflowPayload::of(state.commands().publish_checked(&context, id, revision).await),
+            Err(error) => Ok(error.into()),
+        }
     }
 
     /// Lets a published version take calls and schedules, in place of any other. Refused when it could not work.

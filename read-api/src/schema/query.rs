@@ -66,7 +66,7 @@ pub(crate) async fn model(state: &ApiState, name: Slug, as_of: RowsAsOf) -> Resu
 #[derive(Debug)]
 pub struct Query;
 
-#[Object]
+#[Object(name = "GeneralQuery")]
 impl Query {
     /// The newest event of the log.
     async fn head(&self, context: &Context<'_>, as_of: Option<AsOf>, wait_for: Option<PositionScalar>) -> Result<Head> {
@@ -186,6 +186,7 @@ impl Query {
             trigger: trigger.map(Into::into),
             unresolved,
             saved: saved.map(Into::into),
+            forked_from: None,
             error_fingerprint,
         };
         ExecutionList { paging: Paging::new(first, after, last, before), filter, as_of }.read(context).await

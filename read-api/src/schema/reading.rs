@@ -80,8 +80,12 @@ pub(crate) fn not_there(error: &HistoryError) -> async_graphql::Error {
         HistoryError::NotYet { .. } => "NOT_YET",
         HistoryError::RevisionNotReached { .. } => "REVISION_NOT_REACHED",
         HistoryError::PositionNotReached { .. } => "POSITION_NOT_REACHED",
-        HistoryError::RevisionNeedsStream | HistoryError::OtherKind { .. } => "BAD_USER_INPUT",
-        HistoryError::TooManyEvents | HistoryError::TooLarge => "STATE_TOO_LARGE",
+        HistoryError::RevisionNeedsStream
+        | HistoryError::OtherKind { .. }
+        | HistoryError::NotAnExecution(_)
+        | HistoryError::NoState(_)
+        | HistoryError::NoValue { .. } => "BAD_USER_INPUT",
+        HistoryError::TooManyEvents | HistoryError::TooLarge | HistoryError::TooDeep => "STATE_TOO_LARGE",
         HistoryError::Log(error) => return fault(error),
     };
     coded(code, error.to_string())

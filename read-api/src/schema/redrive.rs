@@ -50,6 +50,7 @@ impl From<DeadLetterFilter> for ExecutionFilter {
             trigger: filter.trigger.map(Into::into),
             unresolved: true,
             saved: filter.saved.map(Into::into),
+            forked_from: None,
             error_fingerprint: None,
         }
     }

@@ -117,7 +117,7 @@ impl ExecutionStatus {
     pub(crate) fn after(event_type: &str) -> Option<Self> {
         match event_type {
             "ExecutionStarted" | "ExecutionResumed" | "ExecutionContinued" | "ExecutionUnpaused"
-            | "ExecutionRetried" => Some(Self::Running),
+            | "ExecutionRetried" | "ExecutionForked" => Some(Self::Running),
             "ExecutionPaused" => Some(Self::Paused),
             "ExecutionWaiting" => Some(Self::Waiting),
             "ExecutionCompleted" => Some(Self::Completed),
@@ -135,10 +135,11 @@ impl ExecutionStatus {
 }
 
 /// Types of the events that change an execution's status.
-pub(crate) const STATUS_EVENT_TYPES: [&str; 11] = [
+pub(crate) const STATUS_EVENT_TYPES: [&str; 12] = [
     "ExecutionStarted",
     "ExecutionContinued",
     "ExecutionRetried",
+    "ExecutionForked",
     "ExecutionWaiting",
     "ExecutionResumed",
     "ExecutionPaused",

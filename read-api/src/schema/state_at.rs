@@ -12,6 +12,7 @@ use super::event::StreamInput;
 use super::faults::{bad_input, fault};
 use super::reading::{Moment, not_there};
 use super::scalars::PositionScalar;
+use super::time::{EventReference, written_by};
 use crate::state::ApiState;
 
 /// What kind of thing it is.
@@ -27,6 +28,8 @@ pub(crate) enum EntityKind {
     Model,
     /// A credential: its fields are sealed.
     Credential,
+    /// A replay check.
+    ReplayCheck,
 }
 
 impl From<Kind> for EntityKind {
@@ -37,6 +40,7 @@ impl From<Kind> for EntityKind {
             Kind::Plugin => Self::Plugin,
             Kind::Model => Self::Model,
             Kind::Credential => Self::Credential,
+            Kind::ReplayCheck => Self::ReplayCheck,
         }
     }
 }
@@ -49,6 +53,7 @@ impl From<EntityKind> for Kind {
             EntityKind::Plugin => Self::Plugin,
             EntityKind::Model => Self::Model,
             EntityKind::Credential => Self::Credential,
+            EntityKind::ReplayCheck => Self::ReplayCheck,
         }
     }
 }
@@ -104,6 +109,7 @@ impl From<&history::UnknownEvent> for UnknownEvent {
 
 /// The state of a thing right after one of its events.
 #[derive(Debug, SimpleObject)]
+#[graphql(complex)]
 pub(crate) struct StateView {
     /// What kind of thing it is; absent when this build has no state for its category.
     pub kind: Option<EntityKind>,
@@ -194,11 +200,13 @@ pub(crate) struct StateChange {
     pub before: Option<Value>,
     /// What is there now.
     pub after: Option<Value>,
+    /// The event that brought it about, in `stateDiff`; of the first thousand changes.
+    pub written_by: Option<EventReference>,
 }
 
 impl From<Change> for StateChange {
     fn from(change: Change) -> Self {
-        Self { op: change.operation, path: change.path, before: change.before, after: change.after }
+        Self { op: change.operation, path: change.path, before: change.before, after: change.after, written_by: None }
     }
 }
 
@@ -316,6 +324,11 @@ pub(crate) async fn state_diff(
     let Difference { stream, kind, from, to, patch, changes, events, events_omitted, unknown } =
         found.map_err(|error| not_there(&error))?;
     let patch = bounded(context, &patch, &changes)?;
+    let later = from.position.max(to.position);
+    let mut written_by = written_by(context, state, &stream, later, &changes).await?.into_iter();
+    let changes = changes
+        .into_iter()
+        .map(|change| StateChange { written_by: written_by.next().flatten(), ..StateChange::from(change) });
     Ok(StateDiff {
         kind: kind.map(EntityKind::from),
         category: stream.category.to_string(),
@@ -323,7 +336,7 @@ pub(crate) async fn state_diff(
         from: from.into(),
         to: to.into(),
         patch,
-        changes: changes.into_iter().map(StateChange::from).collect(),
+        changes: changes.collect(),
         events: events.into_iter().map(StateEvent::from).collect(),
         events_omitted,
         unknown_event_count: unknown.count,

@@ -39,3 +39,4 @@ mod service_nodes;
 mod streams;
 #[cfg(test)]
 mod support;
+mod time;

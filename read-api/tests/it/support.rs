@@ -15,6 +15,7 @@ use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
+use timeloom_expressions::evaluator::Evaluator;
 use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, GraphqlOptions, ServerOptions, WebhookOptions, Wiring, server};
 use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
@@ -127,6 +128,7 @@ impl TestServer {
         let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
         let credentials = Credentials::new(commands.clone(), Arc::new(keys), Arc::new(SystemIds));
         let state = ApiState::new(Wiring {
+            evaluator: Evaluator::new(None),
             commands,
             credentials,
             read_models: Arc::clone(&read_models),

@@ -109,7 +109,15 @@ impl Client {
     /// # Errors
     /// [`Failure::Refused`] after the refusal was told.
     pub async fn change(&self, field: &str, query: &str, input: Value, json: bool) -> Result<Value, Failure> {
-        let data = self.ask(query, json!({ "input": input })).await?;
+        self.change_with(field, query, json!({ "input": input }), json).await
+    }
+
+    /// The same with more variables than its input.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub async fn change_with(&self, field: &str, query: &str, variables: Value, json: bool) -> Result<Value, Failure> {
+        let data = self.ask(query, variables).await?;
         let payload = data.get(field).cloned().unwrap_or_default();
         let errors = payload.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
         if errors.is_empty() {
@@ -133,6 +141,13 @@ impl Client {
             }
         }
         Err(Failure::Refused)
+    }
+
+    /// Lets replay checks be done, where this process has the data folder to itself.
+    pub fn do_replays(&self) {
+        if let Self::Local { app, .. } = self {
+            app.replays.start_alone();
+        }
     }
 
     /// Closes what was opened.

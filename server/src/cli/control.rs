@@ -238,9 +238,9 @@ impl RedriveChoice {
 /// What starts executions, as the API writes it.
 pub fn trigger(text: &str) -> Result<String, String> {
     let word = text.to_uppercase().replace('-', "_");
-    match ["WEBHOOK", "SCHEDULE", "SUB_WORKFLOW", "FAILURE", "RETRY"].contains(&word.as_str()) {
+    match ["WEBHOOK", "SCHEDULE", "SUB_WORKFLOW", "FAILURE", "RETRY", "FORK"].contains(&word.as_str()) {
         true => Ok(word),
-        false => Err("use webhook, schedule, sub-workflow, failure or retry".to_owned()),
+        false => Err("use webhook, schedule, sub-workflow, failure, retry or fork".to_owned()),
     }
 }
 

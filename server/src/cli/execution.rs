@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::client::Client;
 use super::control::{self, BreakpointChange, Change, How, RedriveChoice};
+use super::fork::ForkArguments;
+use super::side_by_side::CompareArguments;
+use super::watch::WatchArguments;
 use super::{Access, Failure, output};
 use crate::config::Config;
 
@@ -20,7 +23,7 @@ const GROUPS: &str = "query($first: Int!, $after: String, $workflow: UUID, $unre
     pageInfo { hasNextPage endCursor } } }";
 const SHOW: &str = "query($id: UUID!) { execution(id: $id) {
   id workflowId status mode startNode startedAt endedAt errorMessage errorNode cancelReason
-  trigger causedBy retryOf retriedAs dismissed priority worker continuedFrom continuedAs
+  trigger causedBy retryOf forkedFrom { executionId position reason actor { name } } retriedAs dismissed priority worker continuedFrom continuedAs
   waiting { node until resumeUrl } paused { kind node reason } breakpoints { node condition }
   response { status headers { name value } bodyKind body } savedData { name value }
   createdPosition updatedPosition
@@ -39,7 +42,7 @@ pub enum ExecutionVerb {
         /// Only those with this status: running, waiting, paused, completed, failed, cancelled or continued.
         #[arg(long)]
         status: Option<String>,
-        /// Only those started by this: webhook, schedule, sub-workflow, failure or retry.
+        /// Only those started by this: webhook, schedule, sub-workflow, failure, retry or fork.
         #[arg(long, value_parser = control::trigger)]
         trigger: Option<String>,
         /// Only dead letters: failures of production runs that were neither retried nor dismissed.
@@ -163,6 +166,28 @@ pub enum ControlVerb {
         #[command(flatten)]
         access: Access,
     },
+    /// Let a new execution go on from an event of another one, with something changed or nothing
+    Fork {
+        /// The execution's id.
+        id: Uuid,
+        #[command(flatten)]
+        fork: ForkArguments,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Print how two executions differ, node run by node run, and because of what
+    Compare {
+        /// The one.
+        left: Uuid,
+        /// The other.
+        right: Uuid,
+        #[command(flatten)]
+        how: CompareArguments,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Evaluate an expression over executions of the past: where it was true, or what it gave
+    Watch(WatchArguments),
     /// Try many dead letters again, the newest first
     Redrive {
         #[command(flatten)]
@@ -182,6 +207,9 @@ impl ControlVerb {
             Self::Resume { id, items, access } => Change::resume(items.as_deref())?.ask(id, &access, config).await,
             Self::Retry { id, how, access } => control::retry(id, &how, &access, config).await,
             Self::Dismiss { id, reason, access } => Change::dismiss(reason).ask(id, &access, config).await,
+            Self::Fork { id, fork, access } => fork.run(id, &access, config).await,
+            Self::Compare { left, right, how, access } => how.run([left, right], &access, config).await,
+            Self::Watch(watch) => watch.run(config).await,
             Self::Redrive { redrive, access } => redrive.ask(&access, config).await,
         }
     }
@@ -292,6 +320,8 @@ fn circumstances(execution: &Value) -> Vec<(&'static str, String)> {
     for (label, path) in [
         ("trigger", "/trigger"),
         ("caused by", "/causedBy"),
+        ("forked at", "/forkedFrom/position"),
+        ("fork why", "/forkedFrom/reason"),
         ("retried as", "/retriedAs"),
         ("dismissed", "/dismissed"),
         ("cancelled", "/cancelReason"),

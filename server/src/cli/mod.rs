@@ -7,14 +7,19 @@ mod events;
 mod execution;
 mod expression;
 mod external;
+mod fork;
 mod log;
 mod moment;
 pub mod output;
 mod progress;
 mod projections;
+mod replay;
 mod run;
 mod service_nodes;
+mod side_by_side;
 mod state;
+mod watch;
+mod why;
 mod workers;
 mod workflow;
 
@@ -62,6 +67,8 @@ enum Verb {
     /// The state of anything at any moment
     #[command(subcommand)]
     State(state::StateVerb),
+    /// Run executions again without touching the world; exits with 3 when one does something else
+    Replay(replay::ReplayArguments),
     /// Evaluate expressions
     #[command(subcommand)]
     Expression(expression::ExpressionVerb),
@@ -86,6 +93,8 @@ pub enum Failure {
     Failed,
     /// The input was refused; the message was told: status 2.
     Refused,
+    /// What was compared differs; that was told: status 3.
+    Differs,
     /// Anything else: status 1 with a message.
     Error(anyhow::Error),
 }
@@ -109,6 +118,7 @@ impl Cli {
             Verb::Execution(verb) => verb.run(config).await,
             Verb::Events(verb) => verb.run(config).await,
             Verb::State(verb) => verb.run(config).await,
+            Verb::Replay(arguments) => arguments.run(config).await,
             Verb::Expression(verb) => verb.run(config),
             Verb::Log(verb) => verb.run(config).await,
             Verb::Credential(verb) => verb.run(config).await,
@@ -119,6 +129,7 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(Failure::Failed) => ExitCode::from(1),
             Err(Failure::Refused) => ExitCode::from(2),
+            Err(Failure::Differs) => ExitCode::from(3),
             Err(Failure::Error(error)) if error.is::<client::Refused>() => {
                 output::error(&error.to_string());
                 ExitCode::from(2)

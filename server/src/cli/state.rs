@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::moment::{self, Moment};
-use super::{Access, Failure, output};
+use super::{Access, Failure, output, why};
 use crate::config::Config;
 
 const STATE: &str = "query($stream: StreamInput!, $asOf: AsOf) { stateAt(stream: $stream, asOf: $asOf) {
@@ -19,7 +19,7 @@ const FIRST: &str = "query($stream: StreamInput!) { events(first: 1, filter: { s
 const DIFF: &str = "query($stream: StreamInput!, $from: AsOf!, $to: AsOf) {
   stateDiff(stream: $stream, from: $from, to: $to) {
     kind category id from { position revision recordedAt } to { position revision recordedAt } patch
-    changes { op path before after } events { position revision type schemaVersion recordedAt known }
+    changes { op path before after writtenBy { position } } events { position revision type schemaVersion recordedAt known }
     eventsOmitted unknownEventCount } }";
 
 const COMPARE: &str = "query($left: StreamInput!, $leftAsOf: AsOf, $right: StreamInput!, $rightAsOf: AsOf) {
@@ -54,6 +54,17 @@ pub enum StateVerb {
         /// Whether to colour the changes.
         #[arg(long, default_value = "auto")]
         color: Colour,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Print from where a value of a state comes: the event that wrote it, and the way back to the trigger
+    Why {
+        /// What: KIND/ID, such as execution/0192….
+        entity: String,
+        /// Where in its state, as a JSON pointer: /node_runs/1/outputs/0/0/json/name.
+        path: String,
+        #[command(flatten)]
+        when: When,
         #[command(flatten)]
         access: Access,
     },
@@ -123,6 +134,9 @@ impl StateVerb {
             Self::Get { entity, when, access } => get(&entity, when.moment(), &access, config).await,
             Self::Diff { entity, from, to, color, access } => {
                 diff(&entity, from, to, color.is_wanted(), &access, config).await
+            }
+            Self::Why { entity, path, when, access } => {
+                why::tell(stream(&entity)?, &path, when.moment(), &access, config).await
             }
             Self::Compare { left, right, left_at, right_at, color, access } => {
                 compare([&left, &right], [left_at, right_at], color.is_wanted(), &access, config).await
@@ -281,7 +295,7 @@ fn tell_changes(found: &Value, none: &str, coloured: bool) {
 }
 
 /// One change: `+` what came, `-` what went, `~` what became something else.
-fn tell_change(change: &Value, coloured: bool) {
+pub(super) fn tell_change(change: &Value, coloured: bool) {
     let (sign, colour) = match output::text(change, "/op").as_str() {
         "add" => ('+', 32),
         "remove" => ('-', 31),
@@ -294,11 +308,13 @@ fn tell_change(change: &Value, coloured: bool) {
         _ => format!("{} → {}", value("before"), value("after")),
     };
     let path = change.get("path").and_then(Value::as_str).filter(|path| !path.is_empty()).unwrap_or("everything");
-    let line = format!("{sign} {path}: {what}");
+    let by = change.pointer("/writtenBy/position").and_then(Value::as_str);
+    let by = by.map(|position| format!("  (at position {position})")).unwrap_or_default();
+    let line = format!("{sign} {path}: {what}{by}");
     output::line(&if coloured { format!("\u{1b}[{colour}m{line}\u{1b}[0m") } else { line });
 }
 
-fn shortened(value: &Value) -> String {
+pub(super) fn shortened(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

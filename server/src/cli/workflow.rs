@@ -14,7 +14,8 @@ use crate::config::Config;
 
 const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
   nodes { id name nodeCount publishedVersion activeVersion archived } pageInfo { hasNextPage endCursor } } }";
-const PUBLISH: &str = "mutation($input: WorkflowInput!) { payload: publishWorkflow(input: $input) {
+const PUBLISH: &str = "mutation($input: WorkflowInput!, $gate: ReplayGateInput) {
+  payload: publishWorkflow(input: $input, replayGate: $gate) {
   workflowId position revision errors { code message ... on Refused { problems { node field message } } }
   workflow { publishedVersion activeVersion } } }";
 const ACTIVATE: &str = "mutation($input: ActivateWorkflowInput!) { payload: activateWorkflow(input: $input) {
@@ -70,6 +71,12 @@ pub enum WorkflowVerb {
     Publish {
         /// Its id.
         id: Uuid,
+        /// Only where so many of its last executions do the same under the draft.
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        replay_last: Option<u32>,
+        /// How many of these may differ.
+        #[arg(long, value_name = "COUNT", default_value_t = 0, requires = "replay_last")]
+        max_differ: u32,
         #[command(flatten)]
         access: Access,
     },
@@ -112,8 +119,9 @@ impl WorkflowVerb {
             Self::List { access } => list(&access, config).await,
             Self::Export { id, access } => export(id, &access, config).await,
             Self::Run(arguments) => arguments.run(config).await,
-            Self::Publish { id, access } => {
-                let payload = change(PUBLISH, json!({ "workflowId": id }), &access, config).await?;
+            Self::Publish { id, replay_last, max_differ, access } => {
+                let gate = replay_last.map(|last| json!({ "last": last, "maxDiffer": max_differ }));
+                let payload = publish(id, gate, &access, config).await?;
                 let versions = ["/workflow/publishedVersion", "/workflow/activeVersion"];
                 let [published, active] = versions.map(|path| output::text(&payload, path));
                 tell(&access, &payload, || match active == published {
@@ -147,6 +155,18 @@ impl WorkflowVerb {
 }
 
 /// Sends a mutation whose payload is named `payload`.
+/// Publishes, where the gate lets it.
+async fn publish(id: Uuid, gate: Option<Value>, access: &Access, config: &Config) -> Result<Value, Failure> {
+    let client = Client::open(access, config).await?;
+    if gate.is_some() {
+        client.do_replays();
+    }
+    let variables = json!({ "input": { "workflowId": id }, "gate": gate });
+    let result = client.change_with("payload", PUBLISH, variables, access.json).await;
+    client.close().await;
+    result
+}
+
 async fn change(mutation: &str, input: Value, access: &Access, config: &Config) -> Result<Value, Failure> {
     let client = Client::open(access, config).await?;
     let result = client.change("payload", mutation, input, access.json).await;

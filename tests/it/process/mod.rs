@@ -16,6 +16,7 @@ mod large_payloads;
 mod long_executions;
 mod matrix;
 mod projections;
+mod replays;
 mod schedules;
 pub(crate) mod server;
 mod service_nodes;

@@ -69,6 +69,11 @@ impl NodeType for RemoveDuplicates {
         NodeShape { inputs: 1, outputs: if splits { 2 } else { 1 }, required_inputs: RequiredInputs::Any }
     }
 
+    fn remembers(&self, node: &Node) -> bool {
+        let operation = node.parameters.get("operation").and_then(Value::as_str);
+        node.type_version >= 2.0 && operation.is_some_and(|operation| operation != "removeDuplicateInputItems")
+    }
+
     fn behaviour(&self) -> Behaviour<'_> {
         Behaviour::Pure(self)
     }

@@ -1,0 +1,18 @@
+//! The ReplayCheck aggregate: executions that ended are run again without touching the world, and what came of it.
+//!
+//! A worker runs them; its report is an event. Invariant: a report is bounded, however many executions it is about.
+
+mod event;
+mod state;
+
+pub use event::{ReplayAgainst, ReplayCheckEvent, ReplayDifference, ReplayReport, ReplayRequest, ReplayedChange};
+pub use state::{ReplayCheck, ReplayCheckCommand, ReplayCheckRefusal, ReplayCheckStatus};
+
+/// Most executions that one check is about.
+pub const REPLAYS_MAX: usize = 1_000;
+/// Most executions whose differences a report tells: the first ones.
+pub const REPORTED_MAX: usize = 20;
+/// Most changes that a report tells of one execution.
+pub const REPORTED_CHANGES_MAX: usize = 10;
+/// Longest text of a value that a report tells, in characters.
+pub const REPORTED_CHARACTERS_MAX: usize = 500;

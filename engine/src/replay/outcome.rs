@@ -1,0 +1,151 @@
+//! What an execution came to, and how that differs when it is run again.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use timeloom_domain::execution::{ExecutionEvent, NodeFacts};
+use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::item::{Item, Outputs};
+use timeloom_domain::replay::{REPORTED_CHANGES_MAX, REPORTED_CHARACTERS_MAX, ReplayDifference, ReplayedChange};
+
+/// How an execution compares that was run again.
+pub(super) enum Compared {
+    Same,
+    Differs(Box<ReplayDifference>),
+    /// It cannot be run again.
+    Skipped,
+}
+
+/// What an execution came to.
+#[derive(Default)]
+pub(super) struct Outcome {
+    order: Vec<(String, usize)>,
+    runs: HashMap<(String, usize), Given>,
+    pub(super) end: Option<End>,
+}
+
+/// What one node run gave.
+#[derive(PartialEq)]
+struct Given {
+    outputs: Option<Outputs>,
+    error: Option<Value>,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum End {
+    Completed,
+    Failed { node: Option<String>, error: Value },
+    Cancelled,
+}
+
+impl Outcome {
+    /// Takes in what an event says.
+    pub(super) fn take(&mut self, event: &ExecutionEvent) {
+        match event {
+            ExecutionEvent::NodeCompleted { run, outputs, .. } => {
+                self.add(run, Given { outputs: Some(outputs.clone()), error: None });
+            }
+            ExecutionEvent::NodeFailed { run, outputs, error, .. } => {
+                self.add(run, Given { outputs: outputs.clone(), error: Some(error.clone()) });
+            }
+            ExecutionEvent::ExecutionCompleted { .. } => self.end = Some(End::Completed),
+            ExecutionEvent::ExecutionFailed { node, error, .. } => {
+                self.end = Some(End::Failed { node: node.clone(), error: error.clone() });
+            }
+            ExecutionEvent::ExecutionCancelled { .. } => self.end = Some(End::Cancelled),
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, run: &NodeFacts, given: Given) {
+        let key = (run.node.clone(), run.run_index);
+        if self.runs.insert(key.clone(), given).is_none() {
+            self.order.push(key);
+        }
+    }
+
+    /// Whether it can be held against what comes of it now: it ended by itself, and no time limit or restart ended it.
+    pub(super) fn is_comparable(&self) -> bool {
+        matches!(self.end, Some(End::Completed | End::Failed { node: Some(_), .. }))
+    }
+
+    /// How another outcome differs from this one.
+    pub(super) fn compared(&self, execution: ExecutionId, now: &Self) -> Compared {
+        for key in &self.order {
+            let before = &self.runs[key];
+            let Some(after) = now.runs.get(key) else {
+                return differs(execution, key, format!("'{}' does not run", key.0), Vec::new());
+            };
+            if before != after {
+                let changes = changes(&before.shown(), &after.shown());
+                return differs(execution, key, summary(&key.0, before, after), changes);
+            }
+        }
+        if let Some(key) = now.order.iter().find(|key| !self.runs.contains_key(*key)) {
+            return differs(execution, key, format!("'{}' runs, which did not before", key.0), Vec::new());
+        }
+        if self.end == now.end {
+            return Compared::Same;
+        }
+        let summary = format!("it {}, where it {}", ended(now.end.as_ref()), ended(self.end.as_ref()));
+        let (node, run_index, changes) = (None, None, Vec::new());
+        Compared::Differs(Box::new(ReplayDifference { execution, node, run_index, summary, changes }))
+    }
+}
+
+impl Given {
+    fn shown(&self) -> Value {
+        let item = |item: &Item| match &item.binary {
+            Some(binary) => json!({ "json": item.json, "binary": binary }),
+            None => json!({ "json": item.json }),
+        };
+        match (&self.outputs, &self.error) {
+            (Some(outputs), None) => outputs.iter().map(|items| items.iter().map(item).collect::<Vec<_>>()).collect(),
+            (_, error) => json!({ "error": error }),
+        }
+    }
+}
+
+fn differs(execution: ExecutionId, key: &(String, usize), summary: String, changes: Vec<ReplayedChange>) -> Compared {
+    let (node, run_index) = (Some(key.0.clone()), u32::try_from(key.1).ok());
+    Compared::Differs(Box::new(ReplayDifference { execution, node, run_index, summary, changes }))
+}
+
+fn summary(node: &str, before: &Given, after: &Given) -> String {
+    match (&before.error, &after.error) {
+        (None, Some(error)) => {
+            let message = error.get("message").and_then(Value::as_str).unwrap_or("no message");
+            format!("'{node}' fails: {}", shortened(message))
+        }
+        (Some(_), None) => format!("'{node}' does not fail any more"),
+        (Some(_), Some(_)) => format!("'{node}' fails otherwise"),
+        (None, None) => format!("'{node}' gives something else"),
+    }
+}
+
+fn ended(end: Option<&End>) -> &'static str {
+    match end {
+        None => "does not end",
+        Some(End::Completed) => "completes",
+        Some(End::Failed { .. }) => "fails",
+        Some(End::Cancelled) => "is cancelled",
+    }
+}
+
+fn changes(before: &Value, after: &Value) -> Vec<ReplayedChange> {
+    let patch = json_patch::diff(before, after);
+    let told = patch.0.iter().take(REPORTED_CHANGES_MAX).map(|operation| {
+        let path = operation.path().to_string();
+        let of = |value: &Value| value.pointer(&path).map(|value| shortened(&value.to_string()));
+        ReplayedChange { before: of(before), after: of(after), path }
+    });
+    told.collect()
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(REPORTED_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

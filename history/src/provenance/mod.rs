@@ -1,0 +1,135 @@
+//! From where a value comes: the event that wrote it, and for a value in an item the chain of expressions and inputs back to
+//! the trigger.
+//!
+//! Nothing is evaluated: what an expression reads is told from its text, and what an item was made from by what nodes noted.
+
+mod trace;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use timeloom_domain::credential::Credential;
+use timeloom_domain::execution::Execution;
+use timeloom_domain::model::Model;
+use timeloom_domain::plugin::Plugin;
+use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::workflow::Workflow;
+use timeloom_store::{EventLog, Position, RecordedEvent, StreamKey};
+
+use crate::error::HistoryError;
+use crate::kind::{Kind, Shown};
+use crate::moment::{Moment, absent, position_of};
+use crate::part::ItemPlace;
+use crate::state::new_fold;
+use crate::story::{EventPlace, Story};
+
+pub use trace::{Origin, STEPS_MAX, Step, ancestor};
+
+/// Most values whose events are looked for at once.
+pub const WRITERS_MAX: usize = 1_000;
+
+/// From where a value comes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    /// The value.
+    pub value: Value,
+    /// The event that gave it its present form.
+    pub written_by: EventPlace,
+    /// For a value in an item: how it came to be, itself first, each with the steps that it was made from.
+    pub steps: Vec<Step>,
+    /// Whether there are more steps than are told.
+    pub is_cut: bool,
+}
+
+/// From where the value at `path`, a JSON pointer into the state of `stream`, comes.
+///
+/// # Errors
+/// [`HistoryError`], whose message says what to ask instead.
+pub async fn provenance(
+    log: &dyn EventLog,
+    stream: &StreamKey,
+    moment: Moment,
+    path: &str,
+) -> Result<Provenance, HistoryError> {
+    let position = position_of(log, Some(stream), moment).await?;
+    let Traced { value, written_by } = traced(log, stream, position, &[path]).await?.pop().unwrap_or_default();
+    let (Some(value), Some(written_by)) = (value, written_by) else {
+        return Err(HistoryError::NoValue { stream: stream.clone(), path: path.to_owned() });
+    };
+    let (mut steps, mut is_cut) = (Vec::new(), false);
+    if Kind::of_category(&stream.category) == Some(Kind::Execution)
+        && let Some(place) = ItemPlace::of(path)
+    {
+        let story = Story::load(log, stream, Moment::Position(position)).await?;
+        (steps, is_cut) = trace::steps(&story, stream, &place);
+    }
+    Ok(Provenance { value, written_by, steps, is_cut })
+}
+
+/// For each path, the event that gave the value there its form at `position`; at most [`WRITERS_MAX`] are looked for.
+///
+/// # Errors
+/// [`HistoryError`], whose message says what to ask instead.
+pub async fn writers(
+    log: &dyn EventLog,
+    stream: &StreamKey,
+    position: Position,
+    paths: &[&str],
+) -> Result<Vec<Option<EventPlace>>, HistoryError> {
+    let paths = &paths[..paths.len().min(WRITERS_MAX)];
+    Ok(traced(log, stream, position, paths).await?.into_iter().map(|traced| traced.written_by).collect())
+}
+
+/// A value and the event that wrote it.
+#[derive(Default, Clone)]
+struct Traced {
+    value: Option<Value>,
+    written_by: Option<EventPlace>,
+}
+
+async fn traced(
+    log: &dyn EventLog,
+    stream: &StreamKey,
+    position: Position,
+    paths: &[&str],
+) -> Result<Vec<Traced>, HistoryError> {
+    match Kind::of_category(&stream.category) {
+        None => Err(HistoryError::NoState(stream.clone())),
+        Some(Kind::Workflow) => traced_in::<Workflow>(log, stream, position, paths).await,
+        Some(Kind::Execution) => traced_in::<Execution>(log, stream, position, paths).await,
+        Some(Kind::Plugin) => traced_in::<Plugin>(log, stream, position, paths).await,
+        Some(Kind::Model) => traced_in::<Model>(log, stream, position, paths).await,
+        Some(Kind::Credential) => traced_in::<Credential>(log, stream, position, paths).await,
+        Some(Kind::ReplayCheck) => traced_in::<ReplayCheck>(log, stream, position, paths).await,
+    }
+}
+
+async fn traced_in<A>(
+    log: &dyn EventLog,
+    stream: &StreamKey,
+    position: Position,
+    paths: &[&str],
+) -> Result<Vec<Traced>, HistoryError>
+where
+    A: Shown + Send + Sync,
+    A::Event: DeserializeOwned,
+{
+    let mut found = vec![Traced::default(); paths.len()];
+    let mut fold = new_fold::<A>();
+    let seen = |state: &A, event: &RecordedEvent, known: Option<&A::Event>| {
+        let Some(known) = known else { return };
+        for (traced, path) in found.iter_mut().zip(paths) {
+            if !state.concerns(known, path) {
+                continue;
+            }
+            let value = state.part(path);
+            if value != traced.value {
+                *traced = Traced { value, written_by: Some(event.into()) };
+            }
+        }
+    };
+    fold.advance(log, stream, position, seen).await?;
+    match fold.newest {
+        Some(_) => Ok(found),
+        None => Err(absent(log, stream).await?),
+    }
+}

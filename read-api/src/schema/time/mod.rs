@@ -1,0 +1,97 @@
+//! Time travel over the API: from where values come, executions side by side. What is told is in the history library;
+//! nothing is computed here that the log does not say.
+
+mod comparison;
+mod fork;
+mod provenance;
+mod reach;
+mod replay;
+mod watch;
+mod watched;
+
+use async_graphql::{Context, Object, Result};
+use timeloom_domain::event::Event as _;
+use timeloom_domain::execution::ExecutionEvent;
+use timeloom_store::StreamKey;
+use uuid::Uuid;
+
+use self::comparison::ExecutionComparison;
+pub(crate) use self::fork::ForkPoint;
+use self::fork::{ForkExecutionInput, ForkPreview};
+pub(crate) use self::provenance::{EventReference, written_by};
+use self::replay::{ReplayCheck, StartReplayCheckInput, StartReplayCheckPayload};
+pub(crate) use self::replay::{ReplayGateInput, gate};
+use self::watch::{Watch, WatchInput};
+use super::mutation::ExecutionPayload;
+use super::reading::{Moment, state};
+use super::scalars::{AsOf, PositionScalar};
+use crate::state::ApiState;
+
+/// The reads of time travel.
+#[derive(Debug, Default)]
+pub struct TimeQuery;
+
+#[Object]
+impl TimeQuery {
+    /// How an execution differs from another one, node run by node run: what differs, where that begins, and because of
+    /// what. A retry or a fork is compared with what it goes on from.
+    #[graphql(complexity = "child_complexity + 200")]
+    async fn compare_executions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The one.")] left: Uuid,
+        #[graphql(desc = "The moment of the one; absent = now.")] left_as_of: Option<AsOf>,
+        #[graphql(desc = "The other.")] right: Uuid,
+        #[graphql(desc = "The moment of the other; absent = now.")] right_as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<ExecutionComparison> {
+        let state = state(context)?;
+        let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
+        comparison::compare(state, (stream(state, left), moments.0), (stream(state, right), moments.1)).await
+    }
+
+    /// What a fork would come to: from where it would go on, and which effects would really happen. Nothing is begun.
+    #[graphql(complexity = "child_complexity + 100")]
+    async fn fork_preview(&self, context: &Context<'_>, input: ForkExecutionInput) -> Result<ForkPreview> {
+        fork::preview(state(context)?, input).await
+    }
+
+    /// An expression over executions of the past: where it was true, or what it gave, node run by node run. At most a hundred
+    /// executions are looked at for one page, the newest first.
+    #[graphql(complexity = "child_complexity + 500")]
+    async fn watch_executions(&self, context: &Context<'_>, input: WatchInput) -> Result<Watch> {
+        watch::watch(context, state(context)?, input).await
+    }
+
+    /// A replay check; null when there is none.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn replay_check(&self, context: &Context<'_>, id: Uuid) -> Result<Option<ReplayCheck>> {
+        replay::replay_check(state(context)?, id).await
+    }
+}
+
+/// The changes that belong to time travel.
+#[derive(Debug, Default)]
+pub struct TimeMutation;
+
+#[Object]
+impl TimeMutation {
+    /// Lets a new execution go on from an event of another one, with something changed or nothing. No effect happens that is
+    /// not lifted.
+    async fn fork_execution(&self, context: &Context<'_>, input: ForkExecutionInput) -> Result<ExecutionPayload> {
+        fork::fork(state(context)?, input).await
+    }
+
+    /// Asks for executions to be run again without touching the world. A worker does it; its report is an event.
+    async fn start_replay_check(
+        &self,
+        context: &Context<'_>,
+        input: StartReplayCheckInput,
+    ) -> Result<StartReplayCheckPayload> {
+        replay::start(state(context)?, input).await
+    }
+}
+
+fn stream(state: &ApiState, execution: Uuid) -> StreamKey {
+    StreamKey::new(state.tenant(), ExecutionEvent::CATEGORY, execution.to_string())
+}

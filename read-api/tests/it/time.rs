@@ -1,0 +1,193 @@
+//! Time travel over the API: provenance, comparisons, forks, replay checks and watches.
+
+use serde_json::{Value, json};
+
+use crate::support::TestServer;
+
+fn code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_value_of_a_state_says_which_event_wrote_it_and_from_what_it_was_made() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("Why").await;
+    let (execution, _) = server.execution(&workflow).await;
+    let query = "query($id: ID!, $path: String!) { stateAt(entity: { kind: EXECUTION, id: $id }) {
+        provenance(path: $path) { value isCut writtenBy { position revision type }
+            steps { executionId node runIndex output item path origin parameters expression inputs } } } }";
+    let data = server.data(query, json!({ "id": execution, "path": "/node_runs/0/outputs/0/0/json" })).await;
+    let found = &data["stateAt"]["provenance"];
+    assert_eq!((&found["writtenBy"]["revision"], &found["writtenBy"]["type"]), (&json!(2), &json!("NodeCompleted")));
+    assert_eq!((&found["steps"][0]["node"], &found["steps"][0]["origin"]), (&json!("Start"), &json!("GIVEN")));
+    let nowhere = server.ask(query, json!({ "id": execution, "path": "/nowhere" })).await;
+    assert_eq!(code(&nowhere), "BAD_USER_INPUT", "{nowhere}");
+
+    let query = "query($id: ID!) { stateDiff(entity: { kind: EXECUTION, id: $id }, from: { revision: 1 }) {
+        changes { path writtenBy { revision } } } }";
+    let data = server.data(query, json!({ "id": execution })).await;
+    let changes = data["stateDiff"]["changes"].as_array().unwrap();
+    let writer = |path: &str| {
+        changes.iter().find(|change| change["path"] == path).map(|change| change["writtenBy"]["revision"].clone())
+    };
+    assert_eq!((writer("/node_runs/0"), writer("/status")), (Some(json!(2)), Some(json!(4))));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn executions_are_compared_step_by_step_and_other_things_are_not() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("Compare").await;
+    let (one, _) = server.execution(&workflow).await;
+    let (other, _) = server.execution(&workflow).await;
+    let query = "query($left: UUID!, $right: UUID!, $at: AsOf) {
+        compareExecutions(left: $left, leftAsOf: $at, right: $right) {
+            same leftStatus rightStatus sameCount changedCount onlyLeftCount onlyRightCount
+            firstDivergence { node outcome } cause { reason step { node } }
+            steps(first: 1) { nodes { node runIndex outcome inputsDiffer nodeDiffers attempts { number }
+                outputChanges { op path } inputChanges { path } nodeChanges { path } cause { reason }
+                left { executionIndex status itemCounts durationMs } right { executionIndex } }
+                pageInfo { hasNextPage } } } }";
+    let variables = json!({ "left": one, "right": other });
+    let data = server.data(query, variables).await;
+    let found = &data["compareExecutions"];
+    assert_eq!((&found["same"], &found["changedCount"], &found["cause"]), (&json!(true), &json!(0), &Value::Null));
+    let step = &found["steps"]["nodes"][0];
+    assert_eq!(
+        (&step["node"], &step["outcome"], &step["left"]["status"]),
+        (&json!("Start"), &json!("SAME"), &json!("COMPLETED"))
+    );
+    let early = server.data(query, json!({ "left": one, "right": other, "at": { "revision": 1 } })).await;
+    let found = &early["compareExecutions"];
+    assert_eq!((&found["onlyRightCount"], &found["cause"]["reason"]), (&json!(2), &json!("NOT_REACHED")));
+    let wrong = server.ask(query, json!({ "left": workflow, "right": other })).await;
+    assert_eq!(code(&wrong), "STREAM_NOT_FOUND", "{wrong}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_fork_is_begun_told_as_a_tree_and_looked_at_beforehand() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("Fork").await;
+    let (execution, _) = server.execution(&workflow).await;
+    let preview = "query($input: ForkExecutionInput!) { forkPreview(input: $input) {
+        position earlierRuns effects { node happens recordedRuns } errors { code message } } }";
+    let at = json!({ "executionId": execution, "at": { "revision": 2 }, "reason": "to see" });
+    let data = server.data(preview, json!({ "input": at })).await;
+    let found = &data["forkPreview"];
+    assert_eq!((&found["errors"], &found["earlierRuns"], &found["effects"]), (&json!([]), &json!(1), &json!([])));
+    let mut wrong = at.clone();
+    wrong["changes"] = json!([{ "output": { "node": "Start", "outputs": [[{ "n": 2 }]] } }]);
+    wrong["at"] = json!({ "revision": 3 });
+    let data = server.data(preview, json!({ "input": wrong })).await;
+    assert_eq!(data["forkPreview"]["errors"][0]["code"], "NODE_RUN_ENDED", "{data}");
+
+    let fork = "mutation($input: ForkExecutionInput!) { forkExecution(input: $input) {
+        executionId position errors { code message }
+        execution { status trigger causedBy unresolved forkedFrom { executionId position reason actor { name } } } } }";
+    let data = server.data(fork, json!({ "input": at })).await;
+    let payload = &data["forkExecution"];
+    assert_eq!(payload["errors"], json!([]));
+    let found = &payload["execution"];
+    assert_eq!((&found["trigger"], &found["status"]), (&json!("FORK"), &json!("RUNNING")));
+    assert_eq!(
+        (&found["forkedFrom"]["executionId"], &found["forkedFrom"]["reason"]),
+        (&json!(execution), &json!("to see"))
+    );
+    assert!(found["forkedFrom"]["actor"]["name"].is_string());
+    let tree = "query($id: UUID!, $at: Position) { execution(id: $id, waitFor: $at) {
+        forkedFrom { position } forks { nodes { id forkedFrom { position } } } } }";
+    let data = server.data(tree, json!({ "id": execution, "at": payload["position"] })).await;
+    let found = &data["execution"];
+    assert_eq!((&found["forkedFrom"], &found["forks"]["nodes"][0]["id"]), (&Value::Null, &payload["executionId"]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_replay_check_is_asked_for_and_told_and_what_cannot_be_is_refused() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("Replay").await;
+    let (execution, _) = server.execution(&workflow).await;
+    let start = "mutation($input: StartReplayCheckInput!) { startReplayCheck(input: $input) {
+        timedOut position errors { code message } replayCheck { id status executionCount workflowId summary } } }";
+    let data = server.data(start, json!({ "input": { "workflowId": workflow, "last": 10 } })).await;
+    let payload = &data["startReplayCheck"];
+    let check = &payload["replayCheck"];
+    assert_eq!(
+        (&payload["errors"], &check["status"], &check["executionCount"]),
+        (&json!([]), &json!("REQUESTED"), &json!(1))
+    );
+    let query = "query($id: UUID!) { replayCheck(id: $id) { workflowId summary } }";
+    let data = server.data(query, json!({ "id": check["id"] })).await;
+    assert_eq!(data["replayCheck"], json!({ "workflowId": workflow, "summary": null }));
+    for (input, code) in [
+        (json!({}), "INVALID_INPUT"),
+        (json!({ "workflowId": workflow, "last": 0 }), "LAST_OUT_OF_RANGE"),
+        (json!({ "workflowId": workflow, "last": 1_001 }), "LAST_OUT_OF_RANGE"),
+        (json!({ "workflowId": execution }), "NOTHING_TO_REPLAY"),
+        (json!({ "executionIds": [workflow] }), "EXECUTION_NOT_FOUND"),
+        (json!({ "executionIds": [execution], "against": { "published": 3 } }), "WORKFLOW_VERSION_NOT_FOUND"),
+        (json!({ "executionIds": [execution], "timeoutMs": 300_001 }), "TIMEOUT_TOO_LONG"),
+    ] {
+        let data = server.data(start, json!({ "input": input })).await;
+        assert_eq!(data["startReplayCheck"]["errors"][0]["code"], code, "{input}: {data}");
+    }
+    // Nobody does the check here, so that the gate stays shut.
+    let publish =
+        "mutation($input: WorkflowInput!) { publishWorkflow(input: $input, replayGate: { last: 5, timeoutMs: 1 }) {
+        revision errors { code message } } }";
+    let data = server.data(publish, json!({ "input": { "workflowId": workflow } })).await;
+    assert_eq!(data["publishWorkflow"]["errors"][0]["code"], "REPLAY_CHECK_TIMED_OUT", "{data}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_expression_is_watched_over_executions_of_the_past_a_page_at_a_time() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("Watch").await;
+    let mut executions = Vec::new();
+    for _ in 0..3 {
+        executions.push(server.execution(&workflow).await.0);
+    }
+    let query = "query($input: WatchInput!) { watchExecutions(input: $input) {
+        executions passedOver isCut hasNextPage endCursor hits { executionId node runIndex position value error } } }";
+    let input = json!({ "workflowId": workflow, "expression": "$json.n > 1", "first": 2 });
+    let data = server.data(query, json!({ "input": input })).await;
+    let found = &data["watchExecutions"];
+    let hits = found["hits"].as_array().unwrap();
+    assert_eq!((hits.len(), &found["executions"], &found["hasNextPage"]), (2, &json!(2), &json!(true)));
+    assert_eq!(
+        (&hits[0]["executionId"], &hits[0]["node"], &hits[0]["value"]),
+        (&json!(executions[2]), &json!("Fill"), &json!(true))
+    );
+    let mut next = input.clone();
+    next["after"] = found["endCursor"].clone();
+    let data = server.data(query, json!({ "input": next })).await;
+    assert_eq!(data["watchExecutions"]["hits"].as_array().unwrap().len(), 1);
+    let values = json!({ "workflowId": workflow, "expression": "{{ $('Start').first().json.n + $json.n }}", "all": true, "node": "Fill" });
+    let data = server.data(query, json!({ "input": values })).await;
+    let given: Vec<&Value> =
+        data["watchExecutions"]["hits"].as_array().unwrap().iter().map(|hit| &hit["value"]).collect();
+    assert_eq!(given, [&json!(3), &json!(3), &json!(3)], "{data}");
+    let later = json!({ "workflowId": workflow, "expression": "true", "from": "2999-01-01T00:00:00Z" });
+    let data = server.data(query, json!({ "input": later })).await;
+    assert_eq!(
+        (&data["watchExecutions"]["executions"], &data["watchExecutions"]["hasNextPage"]),
+        (&json!(0), &json!(false))
+    );
+    let earlier = json!({ "workflowId": workflow, "expression": "true", "to": "2001-01-01T00:00:00Z" });
+    let data = server.data(query, json!({ "input": earlier })).await;
+    assert_eq!(data["watchExecutions"]["executions"], json!(0));
+    for (input, wanted) in [
+        (json!({ "workflowId": workflow, "expression": " " }), "BAD_USER_INPUT"),
+        (json!({ "workflowId": workflow, "expression": "1", "first": 101 }), "BAD_USER_INPUT"),
+        (json!({ "workflowId": workflow, "expression": "1", "after": "x" }), "BAD_USER_INPUT"),
+    ] {
+        let answer = server.ask(query, json!({ "input": input })).await;
+        assert_eq!(code(&answer), wanted, "{answer}");
+    }
+    let broken = json!({ "workflowId": workflow, "expression": "$json.", "all": true });
+    let data = server.data(query, json!({ "input": broken })).await;
+    assert!(data["watchExecutions"]["hits"][0]["error"].is_string(), "{data}");
+    server.stop().await;
+}
