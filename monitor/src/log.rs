@@ -12,7 +12,7 @@ use timeloom_store::{
 use crate::metrics::{self, Metrics};
 
 /// Categories that have a series of their own; others are counted together, because foreign writers choose theirs.
-const CATEGORIES: [&str; 6] = ["execution", "workflow", "credential", "plugin", "model", "recall"];
+const CATEGORIES: [&str; 7] = ["execution", "workflow", "credential", "plugin", "model", "recall", "replay-check"];
 /// The series of all other categories.
 const OTHER: &str = "other";
 

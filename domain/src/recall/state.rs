@@ -25,7 +25,7 @@ pub struct Recall {
 /// A request to one memory.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RecallCommand {
-    /// Remember keys.
+    /// Remember keys. A node run does so once; what it sends again changes nothing.
     Remember {
         /// The node run that saw them: its idempotency key.
         by: Arc<str>,
@@ -92,6 +92,10 @@ impl Aggregate for Recall {
     fn decide(&self, command: &RecallCommand) -> Result<Vec<RecallEvent>, RecallRefusal> {
         let event = match command {
             RecallCommand::Remember { by, keys, keys_max } => {
+                // A node run remembers once. Again it would add what its own keys have pushed out, and be answered otherwise.
+                if self.keys.iter().any(|(_, owner)| owner == by) {
+                    return Ok(Vec::new());
+                }
                 let mut known: HashSet<&str> = self.keys.iter().map(|(key, _)| &**key).collect();
                 let keys: Vec<Arc<str>> = keys.iter().filter(|key| known.insert(key)).cloned().collect();
                 if keys.is_empty() {

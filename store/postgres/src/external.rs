@@ -8,6 +8,7 @@ use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
+use timeloom_domain::recall::RecallEvent;
 use timeloom_domain::replay::ReplayCheckEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_store::LogError;
@@ -17,12 +18,13 @@ use crate::error::{log_error, pool_error};
 use crate::log::PostgresLog;
 
 /// Categories whose events only commands append.
-const OWN_CATEGORIES: [&str; 6] = [
+const OWN_CATEGORIES: [&str; 7] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
     ModelEvent::CATEGORY,
     CredentialEvent::CATEGORY,
+    RecallEvent::CATEGORY,
     ReplayCheckEvent::CATEGORY,
 ];
 /// Longest name of a category, in bytes.

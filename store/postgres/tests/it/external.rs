@@ -127,7 +127,7 @@ async fn own_categories_are_never_opened() {
     let database = Database::create().await;
     let (log, _) = open(database.url()).await;
     let role = make_role(&database, "billing").await;
-    for own in ["workflow", "execution", "plugin", "model", "audit", "policy", "credential"] {
+    for own in ["workflow", "execution", "plugin", "model", "audit", "policy", "credential", "recall", "replay-check"] {
         let refused = log.open_to_external(&external(own, &role, 1)).await.unwrap_err();
         assert!(matches!(refused, ExternalError::Own(_)), "{refused}");
     }
