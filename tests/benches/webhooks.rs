@@ -61,7 +61,7 @@ async fn activate(client: &mut Client, workflow: &Value) {
     let change = |name: &str, of: &str| {
         format!("mutation($input: {of}!) {{ payload: {name}(input: $input) {{ errors {{ message }} }} }}")
     };
-    ask(&change("publishWorkflow", "WorkflowInput"), input.clone()).await;
+    ask(&change("publishWorkflow", "PublishWorkflowInput"), input.clone()).await;
     ask(&change("activateWorkflow", "ActivateWorkflowInput"), input).await;
 }
 

@@ -94,6 +94,19 @@ struct WorkflowInput {
     workflow_id: Uuid,
 }
 
+/// A draft to make a version of.
+#[derive(Debug, InputObject)]
+struct PublishWorkflowInput {
+    /// Makes this the same command as an earlier one with this id.
+    command_id: Option<Uuid>,
+    /// It is carried out only while the workflow is at this revision.
+    expected_revision: Option<u64>,
+    /// The workflow.
+    workflow_id: Uuid,
+    /// Only where the workflow's last executions do the same under the draft.
+    replay_gate: Option<ReplayGateInput>,
+}
+
 /// A version of a workflow that is to take calls and schedules.
 #[derive(Debug, InputObject)]
 struct ActivateWorkflowInput {
@@ -285,17 +298,10 @@ impl Mutation {
     }
 
     /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.
-    async fn publish_workflow(
-        &self,
-        context: &Context<'_>,
-        input: WorkflowInput,
-        #[graphql(desc = "Only where the workflow's last executions do the same under the draft.")] replay_gate: Option<
-            ReplayGateInput,
-        >,
-    ) -> Result<WorkflowPayload> {
+    async fn publish_workflow(&self, context: &Context<'_>, input: PublishWorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
         let context = state.context_at(input.command_id, input.expected_revision);
-        let Some(wanted) = replay_gate else {
+        let Some(wanted) = input.replay_gate else {
             return WorkflowPayload::of(state.commands().publish_workflow(&context, id).await);
         };
         match gate(state, id, wanted).await? {

@@ -77,7 +77,7 @@ async fn what_was_refused_is_tried_again_under_its_key() {
     let (_, refused) = send(&server, "start-1", start, &input).await;
     let errors = &refused["data"]["startExecution"]["errors"];
     assert_eq!(*errors, json!([{ "code": "WORKFLOW_NOT_PUBLISHED", "path": ["input", "workflowId"] }]));
-    let publish = "mutation($input: WorkflowInput!) { publishWorkflow(input: $input) { errors { code } } }";
+    let publish = "mutation($input: PublishWorkflowInput!) { publishWorkflow(input: $input) { errors { code } } }";
     server.data(publish, json!({ "input": { "workflowId": workflow } })).await;
     let (_, started) = send(&server, "start-1", start, &input).await;
     assert_eq!(started["data"]["startExecution"]["errors"], json!([]), "{started}");

@@ -71,7 +71,7 @@ async fn a_dismissed_failure_leaves_the_unresolved_ones_and_stays_among_those_of
     let mut server = TestServer::start();
     server.play_engine(|| failed("no paper"));
     let (workflow, _) = server.import("w").await;
-    let publish = "mutation($input: WorkflowInput!) { publishWorkflow(input: $input) { errors { code } } }";
+    let publish = "mutation($input: PublishWorkflowInput!) { publishWorkflow(input: $input) { errors { code } } }";
     server.data(publish, json!({ "input": { "workflowId": workflow } })).await;
     let start = "mutation($input: StartExecutionInput!) { startExecution(input: $input) { executionId position } }";
     let input = json!({ "workflowId": workflow, "mode": "PRODUCTION", "waitFor": "COMPLETED" });

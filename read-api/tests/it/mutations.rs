@@ -18,20 +18,22 @@ async fn a_workflow_is_imported_changed_published_and_archived() {
     let server = TestServer::start();
     let (id, _) = server.import("Flow").await;
     let input = json!({ "workflowId": id });
-    let query = "mutation($input: WorkflowInput!, $settings: ChangeWorkflowSettingsInput!, $pins: ChangeWorkflowPinsInput!) {
+    let query = "mutation($input: WorkflowInput!, $publish: PublishWorkflowInput!, $settings: ChangeWorkflowSettingsInput!, $pins: ChangeWorkflowPinsInput!) {
         changeWorkflowSettings(input: $settings) { revision errors { code } }
         changeWorkflowPins(input: $pins) { revision errors { code } }
-        publishWorkflow(input: $input) { revision errors { code } workflow { publishedVersion settings { executionOrder } } }
+        publishWorkflow(input: $publish) { revision errors { code } workflow { publishedVersion settings { executionOrder } } }
         archiveWorkflow(input: $input) { revision repeated errors { code } workflow { archived } } }";
     let settings = json!({ "workflowId": id, "settings": { "executionOrder": "v1" } });
     let pins = json!({ "workflowId": id, "node": "Fill", "items": [{ "a": 1 }] });
-    let data = server.data(query, json!({ "input": input, "settings": settings, "pins": pins })).await;
+    let data =
+        server.data(query, json!({ "input": input, "publish": input, "settings": settings, "pins": pins })).await;
     assert_eq!(data["changeWorkflowSettings"], json!({ "revision": 2, "errors": [] }));
     assert_eq!(data["changeWorkflowPins"], json!({ "revision": 3, "errors": [] }));
     assert_eq!(data["publishWorkflow"]["workflow"]["publishedVersion"], 1);
     assert_eq!(data["publishWorkflow"]["workflow"]["settings"]["executionOrder"], "v1");
     assert_eq!(data["archiveWorkflow"]["workflow"]["archived"], true);
-    let again = server.data(query, json!({ "input": input, "settings": settings, "pins": pins })).await;
+    let again =
+        server.data(query, json!({ "input": input, "publish": input, "settings": settings, "pins": pins })).await;
     assert_eq!(again["publishWorkflow"]["errors"], json!([{ "code": "WORKFLOW_ARCHIVED" }]));
     server.stop().await;
 }
@@ -77,7 +79,7 @@ async fn an_import_names_the_nodes_that_are_missing_and_publishing_is_refused() 
     let missing = &payload["workflow"]["missingNodes"];
     assert_eq!((&missing[0]["node"], &missing[0]["nodeType"]), (&json!("Fill"), &json!("test.unknown")));
     assert_eq!((&missing[0]["knownVersions"], &missing[0]["replacement"]), (&json!([]), &Value::Null));
-    let publish = "mutation($input: WorkflowInput!) { publishWorkflow(input: $input) {
+    let publish = "mutation($input: PublishWorkflowInput!) { publishWorkflow(input: $input) {
         errors { code ... on Refused { problems { node field message } } } } }";
     let data = server.data(publish, json!({ "input": { "workflowId": payload["workflowId"] } })).await;
     let error = &data["publishWorkflow"]["errors"][0];

@@ -133,10 +133,11 @@ async fn a_replay_check_is_asked_for_and_told_and_what_cannot_be_is_refused() {
         assert_eq!(data["startReplayCheck"]["errors"][0]["code"], code, "{input}: {data}");
     }
     // Nobody does the check here, so that the gate stays shut.
-    let publish =
-        "mutation($input: WorkflowInput!) { publishWorkflow(input: $input, replayGate: { last: 5, timeoutMs: 1 }) {
+    let publish = "mutation($input: PublishWorkflowInput!) { publishWorkflow(input: $input) {
         revision errors { code message } } }";
-    let data = server.data(publish, json!({ "input": { "workflowId": workflow } })).await;
+    let data = server
+        .data(publish, json!({ "input": { "workflowId": workflow, "replayGate": { "last": 5, "timeoutMs": 1 } } }))
+        .await;
     assert_eq!(data["publishWorkflow"]["errors"][0]["code"], "REPLAY_CHECK_TIMED_OUT", "{data}");
     server.stop().await;
 }

@@ -14,8 +14,7 @@ use crate::config::Config;
 
 const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
   nodes { id name nodeCount publishedVersion activeVersion archived } pageInfo { hasNextPage endCursor } } }";
-const PUBLISH: &str = "mutation($input: WorkflowInput!, $gate: ReplayGateInput) {
-  payload: publishWorkflow(input: $input, replayGate: $gate) {
+const PUBLISH: &str = "mutation($input: PublishWorkflowInput!) { payload: publishWorkflow(input: $input) {
   workflowId position revision errors { code message ... on Refused { problems { node field message } } }
   workflow { publishedVersion activeVersion } } }";
 const ACTIVATE: &str = "mutation($input: ActivateWorkflowInput!) { payload: activateWorkflow(input: $input) {
@@ -161,7 +160,7 @@ async fn publish(id: Uuid, gate: Option<Value>, access: &Access, config: &Config
     if gate.is_some() {
         client.do_replays();
     }
-    let variables = json!({ "input": { "workflowId": id }, "gate": gate });
+    let variables = json!({ "input": { "workflowId": id, "replayGate": gate } });
     let result = client.change_with("payload", PUBLISH, variables, access.json).await;
     client.close().await;
     result

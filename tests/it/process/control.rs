@@ -148,7 +148,7 @@ async fn a_run_is_paused_in_its_middle_and_waiting_and_paused_ones_are_cancelled
 
 /// Makes `definition` the newest version of a workflow.
 async fn publish(server: &Server, workflow: &str, definition: &Value) {
-    let query = "mutation($file: ImportWorkflowInput!, $workflow: WorkflowInput!) {
+    let query = "mutation($file: ImportWorkflowInput!, $workflow: PublishWorkflowInput!) {
         importWorkflow(input: $file) { errors { message } } publishWorkflow(input: $workflow) { errors { message } } }";
     let file = json!({ "workflowId": workflow, "source": definition.to_string() });
     let data = server.ask(query, json!({ "file": file, "workflow": { "workflowId": workflow } })).await;

@@ -68,7 +68,8 @@ async fn filled(server: &Server) -> Value {
         let node = json!({ "name": "Stop", "type": "n8n-nodes-base.stopAndError", "typeVersion": 1,
             "parameters": { "errorMessage": format!("out of {missing}") } });
         let failing = server.import(&chain(missing, &[node])).await;
-        let publish = "mutation($input: WorkflowInput!) { publishWorkflow(input: $input) { errors { message } } }";
+        let publish =
+            "mutation($input: PublishWorkflowInput!) { publishWorkflow(input: $input) { errors { message } } }";
         server.ask(publish, json!({ "input": { "workflowId": failing } })).await;
         let input =
             json!({ "workflowId": failing, "mode": "PRODUCTION", "startNode": "Start", "waitFor": "COMPLETED" });
