@@ -98,8 +98,7 @@ async fn lists_and_changes(server: &Server, made: &Made) {
     tell("a page of 20 executions, 8 clients", "p99 10 ms", &together(server, list, |_| Value::Null).await, &nothing);
     let failed = "{ executions(first: 20, status: FAILED) { nodes { id errorMessage } } }";
     tell("of those that failed, 8 clients", "p99 10 ms", &together(server, failed, |_| Value::Null).await, &nothing);
-    let register =
-        "mutation($input: RegisterPluginInput!) { registerPlugin(input: $input) { position errors { message } } }";
+    let register = "mutation($input: RegisterInput!) { registerPlugin(input: $input) { position errors { message } } }";
     let name = |number: usize| json!({ "input": { "name": format!("bench/p{number}-{}", std::process::id()) } });
     tell("a change, on the disk, 8 clients", "p99 20 ms", &together(server, register, name).await, &nothing);
 
@@ -113,7 +112,7 @@ async fn lists_and_changes(server: &Server, made: &Made) {
         &alone(server, state, at).await,
         &nothing,
     );
-    let compare = "query($left: UUID!, $right: UUID!) { compareExecutions(left: $left, right: $right) { same firstDivergence { left { node } } } }";
+    let compare = "query($left: UUID!, $right: UUID!) { compareExecutions(left: $left, right: $right) { same cause { reason } firstDivergence { node } } }";
     let both = |_| json!({ "left": made.wide[0], "right": made.wide[1] });
     tell("two executions of 500 nodes side by side", "150 ms", &alone(server, compare, both).await, &nothing);
     let search =

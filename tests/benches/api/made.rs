@@ -92,15 +92,12 @@ async fn make(server: &Server, executions: usize) -> Made {
     ];
     let long = import(&mut client, &rounds()).await;
     let long = start(&mut client, &long, &json!({ "n": 1 })).await;
-    let known = ask(
-        &mut client,
-        "query($id: UUID!) { execution(id: $id) { revision } head { position } }",
-        json!({ "id": long }),
-    )
-    .await;
+    let head = ask(&mut client, "{ head { position } }", Value::Null).await["head"]["position"].clone();
+    let of = "query($id: UUID!, $at: Position!) { execution(id: $id, waitFor: $at) { revision } }";
+    let known = ask(&mut client, of, json!({ "id": long, "at": head })).await;
     let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap();
     let long_events = usize::try_from(number(&known["execution"]["revision"])).unwrap();
-    Made { executions, events: number(&known["head"]["position"]), workflow, long, long_events, wide }
+    Made { executions, events: number(&head), workflow, long, long_events, wide }
 }
 
 async fn import(client: &mut Client, definition: &Value) -> String {

@@ -54,7 +54,7 @@ pub(crate) async fn measure(server: &Server) {
 /// Makes events at its share of the pace; answers how many.
 async fn write(address: String, number: usize, began: Instant) -> usize {
     let mut client = Client::connect(&address).await;
-    let register = "mutation($input: RegisterPluginInput!) { registerPlugin(input: $input) { position } }";
+    let register = "mutation($input: RegisterInput!) { registerPlugin(input: $input) { position } }";
     let pause = Duration::from_secs(1) * u32::try_from(WRITERS).unwrap() / EVENTS_PER_SECOND;
     let (mut due, mut count) = (began, 0);
     while began.elapsed() < WINDOW {
