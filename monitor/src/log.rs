@@ -58,6 +58,8 @@ impl MeasuredLog {
 fn change_of_execution(event_type: &str) -> Option<&'static str> {
     Some(match event_type {
         "ExecutionStarted" => "started",
+        "ExecutionRetried" => "retried",
+        "ExecutionForked" => "forked",
         "ExecutionCompleted" => "completed",
         "ExecutionFailed" => "failed",
         "ExecutionCancelled" => "cancelled",
