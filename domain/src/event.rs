@@ -3,6 +3,25 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::credential::CredentialEvent;
+use crate::execution::ExecutionEvent;
+use crate::model::ModelEvent;
+use crate::plugin::PluginEvent;
+use crate::recall::RecallEvent;
+use crate::replay::ReplayCheckEvent;
+use crate::workflow::WorkflowEvent;
+
+/// The categories of all events here: only commands append to streams of these.
+pub const OWN_CATEGORIES: [&str; 7] = [
+    WorkflowEvent::CATEGORY,
+    ExecutionEvent::CATEGORY,
+    PluginEvent::CATEGORY,
+    ModelEvent::CATEGORY,
+    CredentialEvent::CATEGORY,
+    RecallEvent::CATEGORY,
+    ReplayCheckEvent::CATEGORY,
+];
+
 /// A fact that happened to an aggregate. Serialised as a tagged enum: `{"type": "workflow_created", …}`.
 pub trait Event: Sized {
     /// Category of the streams that hold these events, for example `workflow`.

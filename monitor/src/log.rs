@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use timeloom_domain::event::{Event as _, OWN_CATEGORIES};
+use timeloom_domain::execution::ExecutionEvent;
 use timeloom_store::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Position, RecordedEvent, Revision, StreamKey,
     Subscription, TenantScope, Wanted,
@@ -11,9 +13,7 @@ use timeloom_store::{
 
 use crate::metrics::{self, Metrics};
 
-/// Categories that have a series of their own; others are counted together, because foreign writers choose theirs.
-const CATEGORIES: [&str; 7] = ["execution", "workflow", "credential", "plugin", "model", "recall", "replay-check"];
-/// The series of all other categories.
+/// The series of all categories but our own: foreign writers choose theirs.
 const OTHER: &str = "other";
 
 /// An [`EventLog`] around another.
@@ -42,9 +42,9 @@ impl MeasuredLog {
     }
 
     fn count_event(&self, event: &RecordedEvent) {
-        let category = CATEGORIES.into_iter().find(|known| **known == *event.stream.category).unwrap_or(OTHER);
+        let category = OWN_CATEGORIES.into_iter().find(|known| **known == *event.stream.category).unwrap_or(OTHER);
         self.metrics.events.get_or_create(&metrics::Category { category }).inc();
-        if category != "execution" {
+        if category != ExecutionEvent::CATEGORY {
             return;
         }
         if let Some(change) = change_of_execution(&event.event_type) {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timeloom_domain::credential::CredentialEvent;
-use timeloom_domain::event::Event;
+use timeloom_domain::event::{Event, OWN_CATEGORIES};
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
@@ -29,6 +29,11 @@ fn decode<E: Event + DeserializeOwned>(event_type: &str, version: u16, payload: 
 }
 
 fn check_category<E: Event + DeserializeOwned + Serialize + PartialEq + Debug>(seen: &mut BTreeSet<String>) {
+    assert!(
+        OWN_CATEGORIES.contains(&E::CATEGORY),
+        "{} is not told to be our own: others could write to it",
+        E::CATEGORY
+    );
     for (event_type, current) in E::TYPES {
         for version in 1..=*current {
             let name = format!("{event_type}.v{version}.json");

@@ -2,31 +2,14 @@
 //!
 //! Invariant: no category of our own aggregates, and none of which they might make use, is ever opened.
 
-use timeloom_domain::credential::CredentialEvent;
-use timeloom_domain::event::Event;
-use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::event::OWN_CATEGORIES;
 use timeloom_domain::ids::TenantId;
-use timeloom_domain::model::ModelEvent;
-use timeloom_domain::plugin::PluginEvent;
-use timeloom_domain::recall::RecallEvent;
-use timeloom_domain::replay::ReplayCheckEvent;
-use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_store::LogError;
 use timeloom_store::log::STRICT_CATEGORIES;
 
 use crate::error::{log_error, pool_error};
 use crate::log::PostgresLog;
 
-/// Categories whose events only commands append.
-const OWN_CATEGORIES: [&str; 7] = [
-    WorkflowEvent::CATEGORY,
-    ExecutionEvent::CATEGORY,
-    PluginEvent::CATEGORY,
-    ModelEvent::CATEGORY,
-    CredentialEvent::CATEGORY,
-    RecallEvent::CATEGORY,
-    ReplayCheckEvent::CATEGORY,
-];
 /// Longest name of a category, in bytes.
 const CATEGORY_BYTES_MAX: usize = 100;
 /// The columns that a foreign program may write; the database fills in the others.
