@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde_json::json;
 use timeloom_commands::{CommandContext, Commands, Credentials};
+use timeloom_domain::access::Permissions;
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_expressions::evaluator::Evaluator;
@@ -195,6 +196,8 @@ impl ApiState {
             causation_id: None,
             correlation_id: None,
             expected_revision: None,
+            request: None,
+            permissions: Permissions::ALL,
         }
     }
 

@@ -20,21 +20,24 @@ use crate::state::ApiState;
 /// Who or what sent a command.
 #[derive(Debug, Clone, SimpleObject)]
 pub(crate) struct Actor {
-    /// `local` for somebody on this machine, `system` for a part of Timeloom, `external` for a role of the database that
-    /// appended by itself.
+    /// `user`, `service` or `agent` for an account, `local` for somebody on the server's machine, `system` for a part of
+    /// Timeloom, `external` for a role of the database that appended by itself.
     pub kind: &'static str,
-    /// Which one.
+    /// Which one: of an account, its id.
     pub name: String,
 }
 
 impl From<&DomainActor> for Actor {
     fn from(actor: &DomainActor) -> Self {
         let (kind, name) = match actor {
-            DomainActor::Local(name) => ("local", name),
-            DomainActor::System(name) => ("system", name),
-            DomainActor::External(role) => ("external", role),
+            DomainActor::Local(name) => ("local", name.clone()),
+            DomainActor::System(name) => ("system", name.clone()),
+            DomainActor::External(role) => ("external", role.clone()),
+            DomainActor::User(id) => ("user", id.to_string()),
+            DomainActor::Service(id) => ("service", id.to_string()),
+            DomainActor::Agent(id) => ("agent", id.to_string()),
         };
-        Self { kind, name: name.clone() }
+        Self { kind, name }
     }
 }
 

@@ -334,6 +334,7 @@ async fn append_all(log: &MemoryLog, stream: &StreamKey, events: Vec<(Arc<str>, 
         command_id,
         causation_id: None,
         correlation_id: None,
+        request: None,
     });
     let new_event = |(event_type, event_version, payload)| NewEvent {
         id: EventId(SystemIds.uuid()),

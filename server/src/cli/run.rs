@@ -244,14 +244,7 @@ async fn follow(log: &Arc<dyn EventLog>, mut events: Subscription) -> anyhow::Re
 }
 
 fn context() -> CommandContext {
-    CommandContext {
-        tenant: TENANT,
-        actor: actor(),
-        command_id: CommandId(SystemIds.uuid()),
-        causation_id: None,
-        correlation_id: None,
-        expected_revision: None,
-    }
+    CommandContext::trusted(TENANT, actor(), CommandId(SystemIds.uuid()))
 }
 
 /// The result for people: a line for each node run, and the items of the last one.
