@@ -1,8 +1,10 @@
 //! Where time, ids and chance come from.
 
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::credentials::NONCE_BYTES;
+use crate::credentials::keys::{KEY_BYTES, KeyError};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -19,10 +21,16 @@ pub trait Ids: Send + Sync {
     fn seed(&self) -> u64;
 }
 
-/// Makes numbers for seals.
+/// Makes numbers and keys for seals.
 pub trait Nonces: Send + Sync {
     /// A number that nobody can foretell and that never comes twice.
     fn nonce(&self) -> [u8; NONCE_BYTES];
+
+    /// A key for the fields of one save, which nobody can foretell and that never comes twice.
+    ///
+    /// # Errors
+    /// [`KeyError::NotMade`] when there is no chance to make it of.
+    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError>;
 }
 
 /// Ids of the operating system's chance and clock.
@@ -49,5 +57,11 @@ impl Nonces for SystemIds {
         let ids = [Uuid::new_v4(), Uuid::new_v4()];
         let mut chance = ids.iter().flat_map(|id| id.as_bytes().iter().take(6));
         std::array::from_fn(|_| chance.next().copied().unwrap_or_default())
+    }
+
+    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        getrandom::fill(&mut *bytes).map_err(|error| KeyError::NotMade(error.to_string()))?;
+        Ok(bytes)
     }
 }
