@@ -35,7 +35,7 @@ pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};
 pub use control::{ControlExecution, ExecutionControl, RetryExecution, RetryFrom, RetryVersion};
-pub use credentials::{CredentialError, Credentials, Rotated, SaveCredential};
+pub use credentials::{CredentialError, Credentials, KeyCheck, Rotated, SaveCredential};
 pub use directory::Directory;
 pub use error::{CommandError, Refusal, WORKFLOW_NOT_ACTIVE};
 pub use execution::{CancelExecution, StartExecution};
