@@ -20,6 +20,7 @@ impl Drop for Server {
 }
 
 /// The program as it is released; where `PROGRAM` names one, that.
+#[expect(clippy::disallowed_methods, reason = "a bench is told by its environment")]
 pub(crate) fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("PROGRAM") {
         return path.into();
