@@ -3,6 +3,7 @@
 //! cqrs-es gives the framework; the store under it is ours (see [`bridge`]). Nothing here carries out an action of a
 //! workflow, and nothing here reads a projection.
 
+pub mod access;
 mod activation;
 pub mod bridge;
 mod cache;
@@ -28,6 +29,7 @@ use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_store::{EventLog, StreamKey};
 
+pub use access::Access;
 pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};
@@ -39,7 +41,7 @@ pub use execution::{CancelExecution, StartExecution};
 pub use fork::{FORK_CHANGES_MAX, ForkAt, ForkExecution, ForkVersion};
 pub use model::AddModelVersion;
 pub use plugin::AddPluginVersion;
-pub use ports::{Clock, Ids, Nonces, SystemIds};
+pub use ports::{Clock, Ids, Nonces, SECRET_BYTES, Secrets, SystemIds};
 pub use replay::StartReplayCheck;
 pub use states::Keeping;
 use states::States;

@@ -1,6 +1,7 @@
 //! Where time, ids and chance come from.
 
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::credentials::NONCE_BYTES;
 
@@ -23,6 +24,15 @@ pub trait Ids: Send + Sync {
 pub trait Nonces: Send + Sync {
     /// A number that nobody can foretell and that never comes twice.
     fn nonce(&self) -> [u8; NONCE_BYTES];
+}
+
+/// Bytes of a secret.
+pub const SECRET_BYTES: usize = 32;
+
+/// Makes secrets.
+pub trait Secrets: Send + Sync {
+    /// A secret that nobody can foretell; `None` when the operating system has no chance to give.
+    fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>>;
 }
 
 /// Ids of the operating system's chance and clock.
@@ -49,5 +59,13 @@ impl Nonces for SystemIds {
         let ids = [Uuid::new_v4(), Uuid::new_v4()];
         let mut chance = ids.iter().flat_map(|id| id.as_bytes().iter().take(6));
         std::array::from_fn(|_| chance.next().copied().unwrap_or_default())
+    }
+}
+
+impl Secrets for SystemIds {
+    fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>> {
+        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        getrandom::fill(&mut *secret).ok()?;
+        Some(secret)
     }
 }

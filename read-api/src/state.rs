@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde_json::json;
-use timeloom_commands::{CommandContext, Commands, Credentials};
+use timeloom_commands::{Access, CommandContext, Commands, Credentials};
 use timeloom_domain::access::Permissions;
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
@@ -43,6 +43,8 @@ pub struct Wiring {
     pub commands: Commands,
     /// Where credentials are saved, and looked up for callers.
     pub credentials: Credentials,
+    /// Who has access.
+    pub access: Access,
     /// Where rows come from.
     pub read_models: Arc<ReadModels>,
     /// Where events come from.
@@ -139,6 +141,10 @@ impl ApiState {
 
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.inner.wiring.credentials
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.inner.wiring.access
     }
 
     pub(crate) fn read_models(&self) -> &ReadModels {

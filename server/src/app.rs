@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
+use timeloom_commands::{Access, Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_engine::node::{Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
@@ -52,6 +52,8 @@ pub struct App {
     pub reactions: Reactions,
     /// What runs executions again to see what they do; it does nothing until it is started.
     pub replays: ReplayChecks,
+    /// Who has access.
+    pub access: Access,
     /// The API's state.
     pub api: ApiState,
     read_models: Arc<ReadModels>,
@@ -119,7 +121,8 @@ impl App {
         let keeping = Keeping { snapshots: store.snapshots.clone(), ..Keeping::default() };
         let commands = Commands::keeping(Arc::clone(&log), Arc::clone(&catalogue), clock.clone(), ids.clone(), keeping);
         let keys = credential_keys(config, store.key_place(config))?;
-        let credentials = Credentials::new(commands.clone(), keys, Arc::new(SystemIds));
+        let credentials = Credentials::new(commands.clone(), Arc::clone(&keys), Arc::new(SystemIds));
+        let access = Access::new(commands.clone(), keys, Arc::new(SystemIds));
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
         let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()));
@@ -154,6 +157,7 @@ impl App {
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
             credentials,
+            access: access.clone(),
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
@@ -168,7 +172,7 @@ impl App {
         });
         let engine = Engine::new(parts, options);
         let replays = ReplayChecks::new(engine.clone(), commands.clone());
-        Ok(Self { commands, log, engine, scheduler, reactions, replays, api, read_models, store })
+        Ok(Self { commands, log, engine, scheduler, reactions, replays, access, api, read_models, store })
     }
 
     /// Lets the read models follow the log.
@@ -206,6 +210,7 @@ impl App {
         self.replays.stop().await;
         self.engine.stop().await;
         self.store.leases.leave().await;
+        self.access.close().await;
         self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
             tracing::warn!(%error, "the read models did not close cleanly; they are checked at the next start");

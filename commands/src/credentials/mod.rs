@@ -9,6 +9,7 @@ mod seal;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use timeloom_domain::access::Permission;
 use timeloom_domain::credential::types::check_fields;
 use timeloom_domain::credential::{Credential, CredentialCommand, CredentialEvent, CredentialRefusal, Sealed};
 use timeloom_domain::event::Event as _;
@@ -155,6 +156,7 @@ impl Credentials {
         context: &CommandContext,
         save: SaveCredential,
     ) -> Result<Outcome<CredentialId>, CommandError> {
+        context.require(Permission::CredentialWrite)?;
         let SaveCredential { name, credential_type, fields } = save;
         check_fields(&credential_type, &fields).map_err(Refusal::from)?;
         let id = CredentialId::of(context.tenant, &credential_type, &name);
@@ -173,6 +175,7 @@ impl Credentials {
         context: &CommandContext,
         id: CredentialId,
     ) -> Result<Outcome<CredentialId>, CommandError> {
+        context.require(Permission::CredentialWrite)?;
         self.change(context, id, CredentialCommand::Delete).await
     }
 
@@ -182,6 +185,7 @@ impl Credentials {
     /// # Errors
     /// A refusal, conflict or fault. What was sealed anew by then stays so, and the same call goes on with the rest.
     pub async fn rotate(&self, context: &CommandContext, new_key: bool) -> Result<Rotated, CommandError> {
+        context.require(Permission::CredentialWrite)?;
         let keys = if new_key { self.keys.renew() } else { self.keys.keys_to_seal() }.map_err(Refusal::from)?;
         let newest = keys.newest().ok_or(KeyError::None).map_err(Refusal::from)?;
         let mut rotated = Rotated { key: newest.fingerprint().to_owned(), ..Rotated::default() };

@@ -8,8 +8,8 @@ use actix_web::dev::ServerHandle;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use timeloom_commands::credentials::keys::{Key, KeyError, PassingKeys};
-use timeloom_commands::{Clock, Commands, Credentials, Ids, SystemIds};
+use timeloom_commands::credentials::keys::{Key, KeyError, KeySource, PassingKeys};
+use timeloom_commands::{Access, Clock, Commands, Credentials, Ids, SystemIds};
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
@@ -126,11 +126,14 @@ impl TestServer {
         let workers = Arc::new(AllShards::new(WorkerId(Uuid::from_u128(77)), Roles::all(), Arc::new(SystemClock)));
         workers.join("http://127.0.0.1:1");
         let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
-        let credentials = Credentials::new(commands.clone(), Arc::new(keys), Arc::new(SystemIds));
+        let keys: Arc<dyn KeySource> = Arc::new(keys);
+        let credentials = Credentials::new(commands.clone(), Arc::clone(&keys), Arc::new(SystemIds));
+        let access = Access::new(commands.clone(), keys, Arc::new(SystemIds));
         let state = ApiState::new(Wiring {
             evaluator: Evaluator::new(None),
             commands,
             credentials,
+            access,
             read_models: Arc::clone(&read_models),
             log: port_log,
             catalogue,
