@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde_json::json;
 use timeloom_commands::{Access, CommandContext, Commands, Credentials};
-use timeloom_domain::access::Permissions;
+use timeloom_domain::access::{Forbidden, Permission, Permissions, Principal};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_monitor::Metrics;
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
-use timeloom_store::{BlobStore, EventLog, LogTransfer, Revision};
+use timeloom_store::{BlobStore, EventLog, LogTransfer, RequestFacts, Revision};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -88,6 +88,7 @@ const KEYED_COMMANDS: Uuid = Uuid::from_u128(0x7c1f_5d0a_2b4e_4f6c_9a83_e0d7_51b
 
 struct Inner {
     wiring: Wiring,
+    principal: Principal,
     caught_up: AtomicBool,
     folds: Semaphore,
     closing: CancellationToken,
@@ -103,8 +104,10 @@ impl fmt::Debug for ApiState {
 impl ApiState {
     /// The API over these parts.
     pub fn new(wiring: Wiring) -> Self {
+        let principal = Principal { actor: wiring.actor.clone(), ..Principal::local(wiring.tenant, "") };
         Self {
             inner: Arc::new(Inner {
+                principal,
                 wiring,
                 caught_up: AtomicBool::new(false),
                 folds: Semaphore::new(FOLDS_MAX),
@@ -191,6 +194,22 @@ impl ApiState {
 
     pub(crate) fn tenant(&self) -> TenantId {
         self.inner.wiring.tenant
+    }
+
+    /// Who asks.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.inner.principal
+    }
+
+    /// Refuses whoever asks what they may not have.
+    pub(crate) fn require(&self, needed: Permission) -> Result<(), Forbidden> {
+        self.principal().require(needed)
+    }
+
+    /// The context of a command whose sender says why it is sent.
+    pub(crate) fn context_because(&self, command_id: Option<Uuid>, reason: Option<String>) -> CommandContext {
+        let request = reason.map(|reason| Arc::new(RequestFacts { reason: Some(reason), ..RequestFacts::default() }));
+        CommandContext { request, ..self.context(command_id) }
     }
 
     /// The context of a command that came in now; `command_id` makes it the same command as an earlier one.

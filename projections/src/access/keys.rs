@@ -59,8 +59,8 @@ impl ApiKeyRow {
 pub struct ApiKeyFilter {
     /// Only those of this account.
     pub account: Option<AccountId>,
-    /// Only those that are neither revoked nor expired at this time, in milliseconds since 1970.
-    pub let_in_at_ms: Option<i64>,
+    /// Only those that let in at a time, in milliseconds since 1970, being neither revoked nor expired; or only the others.
+    pub lets_in: Option<(bool, i64)>,
 }
 
 /// The read model.
@@ -192,8 +192,14 @@ pub(super) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, fi
         }
         None => "api_keys_created",
     };
-    if let Some(now_ms) = filter.let_in_at_ms {
-        conditions.push(("version.revoked IS NULL AND version.lets_in_until_ms > ?", now_ms.into()));
+    match filter.lets_in {
+        Some((true, now_ms)) => {
+            conditions.push(("version.revoked IS NULL AND version.lets_in_until_ms > ?", now_ms.into()));
+        }
+        Some((false, now_ms)) => {
+            conditions.push(("(version.revoked IS NOT NULL OR version.lets_in_until_ms <= ?)", now_ms.into()));
+        }
+        None => {}
     }
     named.page(Rows { tenant, as_of, page: *page, index, conditions })
 }

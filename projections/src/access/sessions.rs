@@ -53,8 +53,8 @@ impl SessionRow {
 pub struct SessionFilter {
     /// Only those of this account.
     pub account: Option<AccountId>,
-    /// Only those that let in at this time, in milliseconds since 1970.
-    pub let_in_at_ms: Option<i64>,
+    /// Only those that let in at a time, in milliseconds since 1970; or only the others.
+    pub lets_in: Option<(bool, i64)>,
 }
 
 /// The read model.
@@ -177,8 +177,9 @@ pub(super) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, fi
         }
         None => "sessions_created",
     };
-    if let Some(now_ms) = filter.let_in_at_ms {
-        conditions.push(("version.lets_in_until_ms > ?", now_ms.into()));
+    if let Some((lets_in, now_ms)) = filter.lets_in {
+        let condition = if lets_in { "version.lets_in_until_ms > ?" } else { "version.lets_in_until_ms <= ?" };
+        conditions.push((condition, now_ms.into()));
     }
     named.page(Rows { tenant, as_of, page: *page, index, conditions })
 }

@@ -135,14 +135,22 @@ async fn a_key_row_tells_what_it_may_do_and_who_revoked_it_and_no_digest() {
         let by = revoked.revoked.unwrap();
         assert_eq!((by.actor, by.reason.as_deref()), (Actor::User(id), Some("it was on a screen")));
 
-        let pages = [(Some(id), None), (Some(other), None), (None, None), (None, Some(4_999)), (None, Some(5_000))]
-            .map(|(account, let_in_at_ms)| (Page::first(10), ApiKeyFilter { account, let_in_at_ms }));
+        let at = |now_ms| Some((true, now_ms));
+        let pages = [
+            (Some(id), None),
+            (Some(other), None),
+            (None, None),
+            (None, at(4_999)),
+            (None, at(5_000)),
+            (None, Some((false, 5_000))),
+        ]
+        .map(|(account, lets_in)| (Page::first(10), ApiKeyFilter { account, lets_in }));
         let count = async |as_of| {
             let found = models.api_key_pages(TENANT, as_of, &pages).await.unwrap();
             found.iter().map(|page| page.rows.len()).collect::<Vec<_>>()
         };
-        assert_eq!(count(None).await, [1, 1, 2, 1, 0]);
-        assert_eq!(count(Some(position(6))).await, [1, 1, 2, 2, 1]);
+        assert_eq!(count(None).await, [1, 1, 2, 1, 0, 2]);
+        assert_eq!(count(Some(position(6))).await, [1, 1, 2, 2, 1, 1]);
         models.close().await.unwrap();
         assert!(!place.dump().await.concat().contains("5ec7e7"));
     }
@@ -176,15 +184,15 @@ async fn a_session_row_lets_in_until_it_ends_expires_or_is_left_alone() {
         assert_eq!((ended.method, ended.address.as_deref()), (SignInMethod::Password, Some("192.0.2.7")));
         assert_eq!(ended.ended_by.unwrap().actor, Actor::Local("tester".to_owned()));
 
-        let pages = [None, Some(4_000_000), Some(1_000)]
-            .map(|let_in_at_ms| (Page::first(10), SessionFilter { account: Some(account), let_in_at_ms }));
+        let pages = [None, Some((true, 4_000_000)), Some((true, 1_000)), Some((false, 4_000_000))]
+            .map(|lets_in| (Page::first(10), SessionFilter { account: Some(account), lets_in }));
         let count = async |as_of: Option<Position>| {
             let found = models.session_pages(TENANT, as_of, &pages).await.unwrap();
             found.iter().map(|page| page.rows.len()).collect::<Vec<_>>()
         };
-        assert_eq!(count(Some(position(2))).await, [1, 1, 1]);
-        assert_eq!(count(Some(position(3))).await, [1, 0, 0]);
-        assert_eq!(count(None).await, [2, 0, 1]);
+        assert_eq!(count(Some(position(2))).await, [1, 1, 1, 0]);
+        assert_eq!(count(Some(position(3))).await, [1, 0, 0, 1]);
+        assert_eq!(count(None).await, [2, 0, 1, 2]);
         models.close().await.unwrap();
         assert!(!place.dump().await.concat().contains("5ec7e7"));
     }
@@ -251,7 +259,7 @@ proptest! {
                     assert_eq!(row.permissions(), fold.permissions());
                     assert_eq!(row.roles.len(), fold.roles.len());
                     assert_eq!((row.on_behalf_of, row.identities), (fold.on_behalf_of, fold.identities.clone()));
-                    let pages = [(Page::first(100), ApiKeyFilter { account: Some(id), let_in_at_ms: Some(9_000) })];
+                    let pages = [(Page::first(100), ApiKeyFilter { account: Some(id), lets_in: Some((true, 9_000)) })];
                     let keys = models.api_key_pages(TENANT, as_of, &pages).await.unwrap().pop().unwrap().rows;
                     let known = |key: &str| fold.keys.iter().find(|known| known.key == key).unwrap();
                     assert_eq!(keys.len(), fold.keys.len(), "a revoked key never lets in");

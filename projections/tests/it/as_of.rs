@@ -87,11 +87,11 @@ async fn answers_about_access(models: &ReadModels, as_of: AsOf) -> Vec<String> {
     for filter in roles.chain(kinds).chain([AccountFilter::default()]) {
         answers.push(format!("{filter:?}: {:?}", models.accounts(TENANT, as_of, &some, filter).await.unwrap()));
     }
-    for let_in_at_ms in [None, Some(9_999), Some(3_601_001)] {
+    for lets_in in [None, Some((true, 9_999)), Some((true, 3_601_001)), Some((false, 10_000))] {
         let each = (0..4).map(account_id).map(|id| (all, Some(id))).chain([(some, None)]);
-        let keys: Vec<_> = each.clone().map(|(page, account)| (page, ApiKeyFilter { account, let_in_at_ms })).collect();
+        let keys: Vec<_> = each.clone().map(|(page, account)| (page, ApiKeyFilter { account, lets_in })).collect();
         answers.push(format!("{:?}", models.api_key_pages(TENANT, as_of, &keys).await.unwrap()));
-        let sessions: Vec<_> = each.map(|(page, account)| (page, SessionFilter { account, let_in_at_ms })).collect();
+        let sessions: Vec<_> = each.map(|(page, account)| (page, SessionFilter { account, lets_in })).collect();
         answers.push(format!("{:?}", models.session_pages(TENANT, as_of, &sessions).await.unwrap()));
     }
     answers.push(format!("{:?}", models.tenants(as_of, &all).await.unwrap()));

@@ -13,7 +13,7 @@ use timeloom_projections::Side;
 use timeloom_store::{Direction, Filter, Position, RecordedEvent, TenantScope};
 use tokio::time::Instant;
 
-use super::event::Event;
+use super::event::{Actors, Event};
 use super::faults::{bad_input, fault};
 use super::paging::{Paging, Window, cursor};
 use super::scalars::PositionScalar;
@@ -82,6 +82,8 @@ pub(crate) type PayloadHits = Connection<String, PayloadHit, Searched, EmptyFiel
 pub(crate) struct Search {
     pub text: String,
     pub filter: Filter,
+    /// By whom.
+    pub actors: Actors,
     pub paging: Paging,
     pub as_of: Option<Position>,
 }
@@ -127,7 +129,7 @@ impl Search {
                     Direction::Backward => Position(event.position.0.saturating_sub(1)),
                     Direction::Forward => event.position,
                 };
-                found.look_at(event, needle);
+                found.look_at(event, needle, &self.actors);
                 if found.hits.len() > window.size {
                     return Ok(found);
                 }
@@ -147,10 +149,13 @@ impl Search {
 }
 
 impl Found {
-    fn look_at(&mut self, event: Arc<RecordedEvent>, needle: &str) {
+    fn look_at(&mut self, event: Arc<RecordedEvent>, needle: &str, actors: &Actors) {
         let payload = event.payload.get();
         self.events += 1;
         self.bytes = self.bytes.saturating_add(payload.len());
+        if !actors.has(&event) {
+            return;
+        }
         if let Some(place) = payload.find(needle) {
             let excerpt = excerpt(payload, place, needle.len());
             self.hits.push(PayloadHit { event, excerpt });

@@ -79,6 +79,7 @@ pub(crate) struct TestServer {
     pub port: u16,
     pub client: reqwest::Client,
     pub state: ApiState,
+    access: Access,
     handle: ServerHandle,
     tasks: JoinSet<()>,
     read_models: Arc<ReadModels>,
@@ -133,7 +134,7 @@ impl TestServer {
             evaluator: Evaluator::new(None),
             commands,
             credentials,
-            access,
+            access: access.clone(),
             read_models: Arc::clone(&read_models),
             log: port_log,
             catalogue,
@@ -153,7 +154,12 @@ impl TestServer {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { running.await.unwrap() });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
-        Self { log, port, client, state, handle, tasks, read_models, _folder: folder }
+        Self { log, port, client, state, access, handle, tasks, read_models, _folder: folder }
+    }
+
+    /// Who has access, past the API.
+    pub(crate) fn state_access(&self) -> &Access {
+        &self.access
     }
 
     /// Waits until the read models show all that the log holds.
