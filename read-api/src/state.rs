@@ -12,11 +12,12 @@ use timeloom_domain::access::{Forbidden, Permission, Permissions, Principal};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_expressions::evaluator::Evaluator;
+use timeloom_history::{Kept, Past};
 use timeloom_monitor::Metrics;
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
 use timeloom_store::{BlobStore, EventLog, LogTransfer, RequestFacts, Revision};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -115,7 +116,8 @@ const KEYED_COMMANDS: Uuid = Uuid::from_u128(0x7c1f_5d0a_2b4e_4f6c_9a83_e0d7_51b
 struct Inner {
     wiring: Wiring,
     caught_up: AtomicBool,
-    folds: Semaphore,
+    folds: Arc<Semaphore>,
+    kept: Kept,
     closing: CancellationToken,
     connections: TaskTracker,
 }
@@ -135,7 +137,8 @@ impl ApiState {
             inner: Arc::new(Inner {
                 wiring,
                 caught_up: AtomicBool::new(false),
-                folds: Semaphore::new(FOLDS_MAX),
+                folds: Arc::new(Semaphore::new(FOLDS_MAX)),
+                kept: Kept::default(),
                 closing: CancellationToken::new(),
                 connections: TaskTracker::new(),
             }),
@@ -216,9 +219,14 @@ impl ApiState {
     }
 
     /// A turn to fold a state, kept until what is shown of it was counted.
-    pub(crate) async fn turn_to_fold(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn turn_to_fold(&self) -> Option<OwnedSemaphorePermit> {
         // An error says that turns are not given any more, which never happens.
-        self.inner.folds.acquire().await.ok()
+        Arc::clone(&self.inner.folds).acquire_owned().await.ok()
+    }
+
+    /// The past of the log.
+    pub(crate) fn past(&self) -> Past<'_> {
+        Past::new(self.log(), &self.inner.kept)
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -413,7 +413,7 @@ impl Query {
     ) -> Result<Option<StateView>> {
         let state = state(context)?;
         let stream = asked_stream(state, entity, stream)?;
-        state_at(context, state, &stream, Moment::new(as_of, wait_for)).await
+        state_at(state, &stream, Moment::new(as_of, wait_for)).await
     }
 
     /// What changed in anything between two moments.
