@@ -191,7 +191,6 @@ fn provider(scratch: &Path, redirect: &str) -> Result<Provider, String> {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "whoever reads the test's output is to know that it was left out")]
 async fn people_sign_in_at_a_real_identity_provider() {
     let scratch = tempfile::tempdir().unwrap();
     let address = format!("127.0.0.1:{}", free_port());
