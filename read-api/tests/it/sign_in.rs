@@ -158,6 +158,8 @@ async fn a_link_lets_in_once_and_a_password_from_then_on() {
         send_form(&server, "/account/password", &cookie, &[("password", PASSWORD), ("next", "/graphql")]).await;
     assert_eq!((chosen.status(), &chosen.headers()[LOCATION]), (StatusCode::SEE_OTHER, &"/graphql".parse().unwrap()));
 
+    let page = browser().get(server.url("/sign-out")).header(COOKIE, &cookie).send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("ada@example.org"));
     let out = send_form(&server, "/sign-out", &cookie, &[]).await;
     assert!(out.headers()[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     assert_eq!(asked(&server, |request| request.header(COOKIE, &cookie)).await, 401, "the session has ended");

@@ -86,7 +86,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Api) {
         serve(config, Door::Entry, "/sign-in/with", "GET", [get().to(oidc::begin)]);
         serve(config, Door::Entry, oidc::CALLBACK, "GET", [get().to(oidc::back)]);
     }
-    serve(config, Door::Entry, "/sign-out", "POST", [post().to(sign_out)]);
+    serve(config, Door::Entry, "/sign-out", "GET, POST", [get().to(look_at_the_way_out), post().to(sign_out)]);
     serve(config, Door::Somebody, PASSWORD, "GET, POST", [get().to(look_at_password), post().to(choose_password)]);
 }
 
@@ -179,6 +179,12 @@ async fn by_link(request: HttpRequest, form: Form<LinkForm>, api: Data<Api>) -> 
         Err(SignInError::Refused(why)) => page::link_refused(&state, &why.to_string()),
         Err(SignInError::Failed(error)) => fault(&state, &error),
     }
+}
+
+/// `GET /sign-out`: a button that signs out.
+async fn look_at_the_way_out(request: HttpRequest, api: Data<Api>) -> HttpResponse {
+    let state = seen(&request, &api);
+    if is_somebody(&state) { page::sign_out(&state) } else { led_on("/sign-in") }
 }
 
 /// `POST /sign-out`: ends the session, here and everywhere.

@@ -84,10 +84,7 @@ pub(super) fn not_in(state: &ApiState, why: &str, status: StatusCode) -> HttpRes
 }
 
 pub(super) fn password(state: &ApiState, next: &str, wrong: Option<&str>) -> HttpResponse {
-    let principal = state.principal();
-    let listing = state.access().directory().now();
-    let account = principal.account.and_then(|id| listing.account(principal.tenant, id));
-    let email = account.and_then(|entry| entry.account.email.as_deref()).unwrap_or_default();
+    let email = email_of(state);
     let body = html! {
         h1 { "Choose a password" }
         @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
@@ -104,6 +101,24 @@ pub(super) fn password(state: &ApiState, next: &str, wrong: Option<&str>) -> Htt
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     answer(state, "Choose a password", HttpResponse::build(status), &body)
+}
+
+pub(super) fn sign_out(state: &ApiState) -> HttpResponse {
+    let body = html! {
+        h1 { "Sign out" }
+        p { "You are signed in as " strong { (email_of(state)) } "." }
+        form method="post" action="/sign-out" { button type="submit" autofocus { "Sign out" } }
+        p { a href="/account/password" { "Choose another password" } " · " a href="/" { "Back" } }
+    };
+    answer(state, "Sign out", HttpResponse::Ok(), &body)
+}
+
+/// The address with which whoever asks signs in.
+fn email_of(state: &ApiState) -> String {
+    let principal = state.principal();
+    let listing = state.access().directory().now();
+    let account = principal.account.and_then(|id| listing.account(principal.tenant, id));
+    account.and_then(|entry| entry.account.email.clone()).unwrap_or_default()
 }
 
 pub(super) fn too_often(state: &ApiState, wait: Duration) -> HttpResponse {
