@@ -20,6 +20,7 @@ mod replays;
 mod schedules;
 pub(crate) mod server;
 mod service_nodes;
+mod signing_in;
 mod stub;
 mod time_travel;
 mod webhooks;

@@ -152,7 +152,7 @@ impl Call<'_> {
         }
         let understood = body::understand(request.headers(), came.clone().unwrap_or_default(), settings).await?;
         let is_test = self.place == Place::Test;
-        let webhook_url = format!("{}{}/{path}", options.public_url, self.prefix());
+        let webhook_url = format!("{}{}/{path}", state.callers_url(), self.prefix());
         let head = Head::of(request, meant.params.iter().cloned(), webhook_url, is_test);
         let mut start = self.place.start(&meant.route, request.method().as_str());
         start.items = Some(vec![head.item(understood, claims)]);
