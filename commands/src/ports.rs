@@ -1,8 +1,10 @@
 //! Where time, ids and chance come from.
 
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::credentials::NONCE_BYTES;
+use crate::credentials::keys::{KEY_BYTES, KeyError};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -19,10 +21,25 @@ pub trait Ids: Send + Sync {
     fn seed(&self) -> u64;
 }
 
-/// Makes numbers for seals.
+/// Makes numbers and keys for seals.
 pub trait Nonces: Send + Sync {
     /// A number that nobody can foretell and that never comes twice.
     fn nonce(&self) -> [u8; NONCE_BYTES];
+
+    /// A key for the fields of one save, which nobody can foretell and that never comes twice.
+    ///
+    /// # Errors
+    /// [`KeyError::NotMade`] when there is no chance to make it of.
+    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError>;
+}
+
+/// Bytes of a secret.
+pub const SECRET_BYTES: usize = 32;
+
+/// Makes secrets.
+pub trait Secrets: Send + Sync {
+    /// A secret that nobody can foretell; `None` when the operating system has no chance to give.
+    fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>>;
 }
 
 /// Ids of the operating system's chance and clock.
@@ -49,5 +66,17 @@ impl Nonces for SystemIds {
         let ids = [Uuid::new_v4(), Uuid::new_v4()];
         let mut chance = ids.iter().flat_map(|id| id.as_bytes().iter().take(6));
         std::array::from_fn(|_| chance.next().copied().unwrap_or_default())
+    }
+
+    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
+        self.secret().ok_or_else(|| KeyError::NotMade("the operating system gives no random numbers now".to_owned()))
+    }
+}
+
+impl Secrets for SystemIds {
+    fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>> {
+        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        getrandom::fill(&mut *secret).ok()?;
+        Some(secret)
     }
 }

@@ -79,7 +79,8 @@ async fn fill(log: &MemoryLog, stream: &StreamKey, number: u128, events: Vec<Exe
     for (place, chunk) in events.chunks(APPEND_EVENTS).enumerate() {
         let command_id = CommandId(Uuid::from_u128((number << 64) | ((place as u128) << 32)));
         let actor = Actor::System("bench".to_owned());
-        let metadata = Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None });
+        let metadata =
+            Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None, request: None });
         let new = |(index, event): (usize, &ExecutionEvent)| NewEvent {
             id: EventId(Uuid::from_u128(command_id.0.as_u128() + index as u128 + 1)),
             event_type: event.event_type().into(),

@@ -205,6 +205,7 @@ mod tests {
             command_id,
             causation_id: None,
             correlation_id: None,
+            request: None,
         });
         let payload = serde_json::json!({ "type": "plugin_enabled", "version": "1.0.0" });
         let event = |id| NewEvent {

@@ -7,9 +7,9 @@ use timeloom_read_api::{Served, ServerOptions, check_bind, server};
 use timeloom_store::leases::{Role, Roles};
 use tokio::task::JoinSet;
 
-use crate::app::App;
+use crate::app::{App, TENANT};
 use crate::cli::output;
-use crate::config::{Config, ServeConfig};
+use crate::config::{Config, ServeConfig, SignInChoice};
 use crate::store::Store;
 
 /// Serves until SIGINT or SIGTERM.
@@ -17,7 +17,9 @@ use crate::store::Store;
 /// # Errors
 /// When the address or the data folder cannot be used; the message says what to do.
 pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
-    check_bind(serve.listen)?;
+    if serve.sign_in == SignInChoice::Off {
+        check_bind(serve.listen)?;
+    }
     let roles = serve.roles();
     check_roles(&roles, config, serve)?;
     let scratch = tempfile::Builder::new().prefix("timeloom-").tempdir().context("no temporary folder can be made")?;
@@ -26,6 +28,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     } else {
         App::open_as(roles.clone(), config, timeloom_nodes::registry::all()).await?
     };
+    check_keys(&app, config, serve).await?;
     let listener = TcpListener::bind(serve.listen).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "port {} of {} is in use: stop the program that has it, or give another address with --listen",
@@ -34,12 +37,17 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
         ),
         _ => anyhow::Error::new(error).context(format!("cannot listen on {}", serve.listen)),
     })?;
-    let url = format!("http://{}", listener.local_addr().context("the address that was taken cannot be read")?);
+    let address = listener.local_addr().context("the address that was taken cannot be read")?;
+    let url = format!("http://{address}");
     let served = if roles.has(Role::Api) { Served::Api } else { Served::Health };
-    let options = ServerOptions { served, workers: config.worker_threads(), ..ServerOptions::default() };
+    let workers = config.worker_threads();
+    let options = ServerOptions { served, workers, sign_in: serve.sign_in(), ..ServerOptions::default() };
     let server = server(app.api.clone(), listener, &options)?;
     let handle = server.handle();
     begin(&app, &roles, &url).await?;
+    if served == Served::Api && serve.sign_in == SignInChoice::Required {
+        welcome(&app, &config.url_for_owner(address.port())).await?;
+    }
     output::notice(&match served {
         Served::Api => format!("timeloom serves on {url}/graphql with the data in {}", place(config, serve)),
         Served::Health => {
@@ -56,6 +64,30 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
         tracing::warn!(%error, "the HTTP server did not stop cleanly");
     }
     app.close().await;
+    Ok(())
+}
+
+/// Says which keys of credentials are missing. Given keys that open nothing at all are those of another deployment: what
+/// was saved under them would be lost to this one, so the server does not start.
+async fn check_keys(app: &App, config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
+    let check = app.credentials.check_keys().await.context("the keys of credentials cannot be checked")?;
+    for reason in &check.broken {
+        tracing::warn!(reason, "a credential does not open");
+    }
+    let Some(message) = check.message() else { return Ok(()) };
+    if check.is_of_something_else() && config.gives_credential_keys() && !serve.accept_lost_keys {
+        bail!("{message}; when the keys are lost, start with --accept-lost-keys");
+    }
+    output::notice(&message);
+    Ok(())
+}
+
+/// Where no owner can sign in yet, tells whoever started the server the way in.
+async fn welcome(app: &App, url: &str) -> anyhow::Result<()> {
+    if let Some(link) = app.access.ensure_owner(TENANT).await? {
+        output::notice("nobody can sign in as an owner yet: this link lets one in, once");
+        output::notice(&format!("{url}/sign-in/link?token={}", *link.token));
+    }
     Ok(())
 }
 

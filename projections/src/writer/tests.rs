@@ -77,6 +77,7 @@ fn event(position: u64, stream: &str, payload: &str) -> Arc<RecordedEvent> {
             command_id: CommandId(Uuid::nil()),
             causation_id: None,
             correlation_id: None,
+            request: None,
         }),
         recorded_at: DateTime::UNIX_EPOCH,
     })

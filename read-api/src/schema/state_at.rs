@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use super::budget::PayloadBudget;
 use super::event::StreamInput;
 use super::faults::{bad_input, fault};
+use super::permitted::check_categories;
 use super::reading::{Moment, not_there};
 use super::scalars::PositionScalar;
 use super::time::{EventReference, written_by};
@@ -78,13 +79,13 @@ pub(crate) fn asked_stream(
     entity: Option<EntityInput>,
     stream: Option<StreamInput>,
 ) -> Result<StreamKey> {
-    match (entity, stream) {
-        (Some(entity), None) => {
-            Ok(StreamKey::new(state.tenant(), Kind::from(entity.kind).category(), entity.id.as_str()))
-        }
-        (None, Some(stream)) => Ok(StreamKey::new(state.tenant(), stream.category, stream.id.as_str())),
-        _ => Err(bad_input("say what it is about: give entity, or stream, but not both")),
-    }
+    let stream = match (entity, stream) {
+        (Some(entity), None) => StreamKey::new(state.tenant(), Kind::from(entity.kind).category(), entity.id.as_str()),
+        (None, Some(stream)) => StreamKey::new(state.tenant(), stream.category, stream.id.as_str()),
+        _ => return Err(bad_input("say what it is about: give entity, or stream, but not both")),
+    };
+    check_categories(state, [&*stream.category])?;
+    Ok(stream)
 }
 
 /// An event that this build does not know.

@@ -18,9 +18,9 @@ const SAVE: &str = "mutation($input: SaveCredentialInput!) { saveCredential(inpu
 const DELETE: &str = "mutation($input: CredentialInput!) { deleteCredential(input: $input) {
   credentialId position errors { code message } } }";
 const ROTATE: &str = "mutation($input: RotateCredentialsInput!) { rotateCredentials(input: $input) {
-  key resealedCount keptCount failedCount failures errors { code message } } }";
+  key resealedCount keptCount passwordCount failedCount failures errors { code message } } }";
 const LIST: &str = "query($first: Int!, $after: String) { credentials(first: $first, after: $after) {
-  nodes { id name type fields key history { updatedAt } } pageInfo { hasNextPage endCursor } } }";
+  nodes { id name type fields key version history { updatedAt } } pageInfo { hasNextPage endCursor } } }";
 
 #[derive(Debug, Subcommand)]
 pub enum CredentialVerb {
@@ -113,14 +113,15 @@ async fn list(access: &Access, config: &Config) -> anyhow::Result<()> {
         return Ok(());
     }
     let cells = |credential: &Value| {
-        let [id, name, credential_type, key, updated] =
-            ["/id", "/name", "/type", "/key", "/history/updatedAt"].map(|path| output::text(credential, path));
+        let [id, name, credential_type, version, key, updated] =
+            ["/id", "/name", "/type", "/version", "/key", "/history/updatedAt"]
+                .map(|path| output::text(credential, path));
         let fields = credential.get("fields").and_then(Value::as_array).cloned().unwrap_or_default();
         let fields: Vec<&str> = fields.iter().filter_map(Value::as_str).collect();
-        vec![id, name, credential_type, fields.join(", "), key, updated]
+        vec![id, name, credential_type, fields.join(", "), version, key, updated]
     };
     let rows: Vec<Vec<String>> = found.iter().map(cells).collect();
-    output::table(&["ID", "NAME", "TYPE", "FIELDS", "KEY", "UPDATED"], &rows);
+    output::table(&["ID", "NAME", "TYPE", "FIELDS", "VERSION", "KEY", "UPDATED"], &rows);
     Ok(())
 }
 
@@ -130,8 +131,11 @@ fn rotated(payload: &Value, json: bool) -> Result<(), Failure> {
     if json {
         output::json(payload);
     } else {
-        let [resealed, kept, key] = ["/resealedCount", "/keptCount", "/key"].map(|path| output::text(payload, path));
-        output::line(&format!("{resealed} credentials were sealed anew, {kept} were under key {key} already"));
+        let [resealed, kept, passwords, key] =
+            ["/resealedCount", "/keptCount", "/passwordCount", "/key"].map(|path| output::text(payload, path));
+        output::line(&format!(
+            "{resealed} credentials and {passwords} passwords were sealed anew, {kept} credentials were under key {key} already"
+        ));
         let failures = payload.get("failures").and_then(Value::as_array).cloned().unwrap_or_default();
         failures.iter().filter_map(Value::as_str).for_each(output::error);
     }

@@ -51,7 +51,7 @@ pub(crate) fn program() -> PathBuf {
 /// Starts the program over `data` and waits until it says where it listens.
 pub(crate) fn serve(program: &Path, data: &Path, more: &[&str]) -> Server {
     let mut child = Command::new(program)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--sign-in", "off", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .args(more)
         .stdout(Stdio::null())
