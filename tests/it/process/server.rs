@@ -50,11 +50,17 @@ pub(crate) fn verb_json(arguments: &[&str]) -> Value {
 impl Server {
     /// Starts a server over `data` and waits until it says where it listens.
     pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
+        Self::start_with(data, more, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_with(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program())
             .arg("serve")
             .args(["--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(more)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
