@@ -34,14 +34,7 @@ fn commands(log: &Arc<MemoryLog>, keeping: Keeping) -> Commands {
 }
 
 fn context() -> CommandContext {
-    CommandContext {
-        tenant: TenantId(1),
-        actor: Actor::Local("bench".to_owned()),
-        command_id: CommandId(SystemIds.uuid()),
-        causation_id: None,
-        correlation_id: None,
-        expected_revision: None,
-    }
+    CommandContext::trusted(TenantId(1), Actor::Local("bench".to_owned()), CommandId(SystemIds.uuid()))
 }
 
 /// Sends one command that appends one event and leaves the state as large as it was.

@@ -1,7 +1,10 @@
 //! What comes with a command and what comes back.
 
+use std::sync::Arc;
+
+use timeloom_domain::access::{Forbidden, Permission, Permissions};
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
-use timeloom_store::{Metadata, Position, Revision};
+use timeloom_store::{Metadata, Position, RequestFacts, Revision};
 
 /// Who sends a command, for whom, and as part of what.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,10 @@ pub struct CommandContext {
     pub correlation_id: Option<EventId>,
     /// The revision at which the thing must be that the command is about; `None` takes it as it is.
     pub expected_revision: Option<Revision>,
+    /// The request that brought it, where there is one.
+    pub request: Option<Arc<RequestFacts>>,
+    /// What its sender may do.
+    pub permissions: Permissions,
 }
 
 impl CommandContext {
@@ -34,7 +41,30 @@ impl CommandContext {
             command_id: self.command_id,
             causation_id: self.causation_id,
             correlation_id: self.correlation_id,
+            request: self.request.clone(),
         }
+    }
+
+    /// The context of a command of Timeloom's own or of who has the machine, which may do everything.
+    pub fn trusted(tenant: TenantId, actor: Actor, command_id: CommandId) -> Self {
+        Self {
+            tenant,
+            actor,
+            command_id,
+            causation_id: None,
+            correlation_id: None,
+            expected_revision: None,
+            request: None,
+            permissions: Permissions::ALL,
+        }
+    }
+
+    /// Whether its sender may do what needs `permission`.
+    ///
+    /// # Errors
+    /// [`Forbidden`], which names what is missing.
+    pub fn require(&self, permission: Permission) -> Result<(), Forbidden> {
+        self.permissions.require(permission)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use timeloom_domain::access::Permission;
 use timeloom_domain::definition::WorkflowDefinition;
 use timeloom_domain::execution::{
     Breakpoint, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionRefusal, ExecutionStatus,
@@ -99,6 +100,7 @@ impl Commands {
         context: &CommandContext,
         request: ControlExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
+        context.require(Permission::ExecutionRun)?;
         let command = self.control_command(request.control)?;
         let (mut id, mut conflicts) = (request.execution_id, 0);
         loop {
@@ -147,6 +149,8 @@ impl Commands {
         context: &CommandContext,
         retry: RetryExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
+        context.require(Permission::ExecutionRun)?;
+        self.check_tenant(context)?;
         let (last, ended) = self.last_link(context, retry.execution_id).await?;
         match ended.aggregate.status {
             ExecutionStatus::New => return Err(Refusal::from(ExecutionRefusal::NotFound).into()),
@@ -181,6 +185,7 @@ impl Commands {
         id: ExecutionId,
         reason: &str,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
+        context.require(Permission::ExecutionRun)?;
         let (last, _) = self.last_link(context, id).await?;
         let command = ExecutionCommand::Dismiss { reason: shorten(reason) };
         let stream = self.stream::<ExecutionEvent>(context, last);

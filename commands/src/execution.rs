@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use timeloom_domain::access::Permission;
 use timeloom_domain::definition::{Graph, PRIORITY_MAX, PRIORITY_MIN, Settings, WorkflowDefinition};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::execution::{
@@ -92,6 +93,8 @@ impl Commands {
         context: &CommandContext,
         start: StartExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
+        context.require(Permission::ExecutionRun)?;
+        self.check_tenant(context)?;
         let id = start.execution_id.unwrap_or(ExecutionId(context.command_id.0));
         let stream = self.stream::<ExecutionEvent>(context, id);
         let facts = match self.start_facts(context, start).await {
@@ -177,6 +180,7 @@ impl Commands {
         context: &CommandContext,
         cancel: CancelExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
+        context.require(Permission::ExecutionRun)?;
         let reason: String = cancel.reason.chars().take(REASON_CHARACTERS_MAX).collect();
         let (mut id, mut conflicts) = (cancel.execution_id, 0);
         for _ in 0..CHAIN_LINKS_MAX {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
+use timeloom_domain::access::Permission;
 use timeloom_domain::definition::{self, WorkflowDefinition};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::execution::{
@@ -90,6 +91,8 @@ impl Commands {
         context: &CommandContext,
         fork: ForkExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
+        context.require(Permission::ExecutionRun)?;
+        self.check_tenant(context)?;
         let id = fork.new_id.unwrap_or(ExecutionId(context.command_id.0));
         let facts = match self.fork_facts(context, fork).await {
             Ok(facts) => facts,

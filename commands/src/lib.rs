@@ -3,6 +3,7 @@
 //! cqrs-es gives the framework; the store under it is ours (see [`bridge`]). Nothing here carries out an action of a
 //! workflow, and nothing here reads a projection.
 
+pub mod access;
 mod activation;
 pub mod bridge;
 mod cache;
@@ -29,6 +30,8 @@ use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_store::{EventLog, StreamKey};
 
+pub use access::Access;
+use access::AccessDirectory;
 pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};
@@ -40,8 +43,8 @@ pub use execution::{CancelExecution, StartExecution};
 pub use fork::{FORK_CHANGES_MAX, ForkAt, ForkExecution, ForkVersion};
 pub use model::AddModelVersion;
 pub use plugin::AddPluginVersion;
-pub use ports::{Clock, Ids, Nonces, SystemIds};
-pub use redaction::{Finder, Passage, SECRET_CHARACTERS_MIN, Secrets};
+pub use ports::{Clock, Ids, Nonces, SECRET_BYTES, Secrets, SystemIds};
+pub use redaction::{Finder, Passage, SECRET_CHARACTERS_MIN, SecretTexts};
 pub use replay::StartReplayCheck;
 pub use states::Keeping;
 use states::States;
@@ -63,6 +66,7 @@ struct Inner {
     ids: Arc<dyn Ids>,
     states: States,
     directory: OnceLock<Directory>,
+    access: OnceLock<AccessDirectory>,
 }
 
 impl Commands {
@@ -85,7 +89,17 @@ impl Commands {
         keeping: Keeping,
     ) -> Self {
         let states = States::new(Arc::clone(&log), keeping);
-        Self { inner: Arc::new(Inner { log, catalogue, clock, ids, states, directory: OnceLock::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                log,
+                catalogue,
+                clock,
+                ids,
+                states,
+                directory: OnceLock::new(),
+                access: OnceLock::new(),
+            }),
+        }
     }
 
     /// Writes the snapshots that wait, and no more, and lets the directory follow the log no more. Commands may still be
@@ -160,6 +174,17 @@ impl Commands {
                 None => return result,
             }
         }
+    }
+
+    /// Refuses to begin anything for a tenant that is suspended, where it is known who is.
+    fn check_tenant(&self, context: &CommandContext) -> Result<(), Refusal> {
+        let suspended =
+            |access: &AccessDirectory| access.now().tenant(context.tenant).is_some_and(|tenant| tenant.suspended);
+        if !self.inner.access.get().is_some_and(suspended) {
+            return Ok(());
+        }
+        let message = "the tenant is suspended: nothing of it is started until it is resumed";
+        Err(Refusal::new("TENANT_SUSPENDED", message))
     }
 
     fn stream<E: Event>(&self, context: &CommandContext, id: impl ToString) -> StreamKey {

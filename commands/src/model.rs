@@ -1,5 +1,6 @@
 //! Commands on models.
 
+use timeloom_domain::access::Permission;
 use timeloom_domain::ids::Slug;
 use timeloom_domain::model::{Model, ModelCommand, ModelEvent};
 
@@ -91,6 +92,7 @@ impl Commands {
         name: Slug,
         command: ModelCommand,
     ) -> Result<Outcome<Slug>, CommandError> {
+        context.require(Permission::RegistryWrite)?;
         let stream = self.stream::<ModelEvent>(context, &name);
         Ok(self.execute::<Model>(context, stream, command, Base::Current).await?.with(name))
     }

@@ -1,5 +1,6 @@
 //! Commands on plugins.
 
+use timeloom_domain::access::Permission;
 use timeloom_domain::ids::Slug;
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
 
@@ -83,6 +84,7 @@ impl Commands {
         name: Slug,
         command: PluginCommand,
     ) -> Result<Outcome<Slug>, CommandError> {
+        context.require(Permission::RegistryWrite)?;
         let stream = self.stream::<PluginEvent>(context, &name);
         Ok(self.execute::<Plugin>(context, stream, command, Base::Current).await?.with(name))
     }

@@ -33,6 +33,15 @@ pub trait Nonces: Send + Sync {
     fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError>;
 }
 
+/// Bytes of a secret.
+pub const SECRET_BYTES: usize = 32;
+
+/// Makes secrets.
+pub trait Secrets: Send + Sync {
+    /// A secret that nobody can foretell; `None` when the operating system has no chance to give.
+    fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>>;
+}
+
 /// Ids of the operating system's chance and clock.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemIds;
@@ -60,8 +69,14 @@ impl Nonces for SystemIds {
     }
 
     fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
-        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-        getrandom::fill(&mut *bytes).map_err(|error| KeyError::NotMade(error.to_string()))?;
-        Ok(bytes)
+        self.secret().ok_or_else(|| KeyError::NotMade("the operating system gives no random numbers now".to_owned()))
+    }
+}
+
+impl Secrets for SystemIds {
+    fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>> {
+        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        getrandom::fill(&mut *secret).ok()?;
+        Some(secret)
     }
 }

@@ -1,5 +1,6 @@
 //! Commands on replay checks.
 
+use timeloom_domain::access::Permission;
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::replay::{
     ReplayAgainst, ReplayCheck, ReplayCheckCommand, ReplayCheckEvent, ReplayReport, ReplayRequest,
@@ -32,6 +33,7 @@ impl Commands {
         context: &CommandContext,
         check: StartReplayCheck,
     ) -> Result<Outcome<Uuid>, CommandError> {
+        context.require(Permission::ExecutionRun)?;
         let StartReplayCheck { workflow_id, executions, against } = check;
         let against = match against {
             ForkVersion::Same => ReplayAgainst::Same,

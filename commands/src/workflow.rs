@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use timeloom_domain::access::Permission;
 use timeloom_domain::definition::{self, Gap, Node, Settings, WorkflowDefinition};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::ids::WorkflowId;
@@ -38,6 +39,7 @@ impl Commands {
         context: &CommandContext,
         import: ImportWorkflow,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         let definition = self.read(&import.source)?;
         self.take_in(context, import.workflow_id, definition).await
     }
@@ -51,6 +53,7 @@ impl Commands {
         context: &CommandContext,
         import: ImportWorkflow,
     ) -> Result<(Outcome<WorkflowId>, Vec<Gap>), CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         let mut definition = self.read(&import.source)?;
         let replaced = definition::replace_service_nodes(&definition, self.catalogue(), &[]).unwrap_or_default();
         let new: Vec<Node> = replaced.iter().filter_map(|gap| Some(gap.service_replacement()?.node.clone())).collect();
@@ -104,6 +107,7 @@ impl Commands {
         id: WorkflowId,
         names: &[String],
     ) -> Result<(Outcome<WorkflowId>, Vec<Gap>), CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         let stream = self.stream::<WorkflowEvent>(context, id);
         // A repeated command gets its first answer, whatever the draft is by now.
         let state = match self.inner.states.before::<Workflow>(&stream, context.command_id).await? {
@@ -145,6 +149,7 @@ impl Commands {
         id: WorkflowId,
         revision: u64,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         let now = self.current_workflow(context, id).await?;
         if now.revision.0 != revision {
             let now = now.revision;
@@ -161,6 +166,7 @@ impl Commands {
         id: WorkflowId,
         base: Base<Workflow>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         let workflow = &self.current_workflow(context, id).await?.aggregate;
         if let Some(draft) = &workflow.draft {
             self.check_complete(draft)?;
@@ -187,6 +193,7 @@ impl Commands {
         id: WorkflowId,
         version: Option<u32>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         let workflow = &self.current_workflow(context, id).await?.aggregate;
         let version = version.or_else(|| workflow.versions.last().map(|newest| newest.version));
         if let Some(definition) = version.and_then(|version| workflow.definition(Some(version))) {
@@ -204,6 +211,7 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         self.change_in_force(context, id, WorkflowCommand::Deactivate).await
     }
 
@@ -217,6 +225,7 @@ impl Commands {
         id: WorkflowId,
         until_ms: i64,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         if let Some(draft) = &self.current_workflow(context, id).await?.aggregate.draft {
             check_listening(draft)?;
         }
@@ -232,6 +241,7 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         self.change_in_force(context, id, WorkflowCommand::Archive).await
     }
 
@@ -245,6 +255,7 @@ impl Commands {
         id: WorkflowId,
         settings: Settings,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         definition::validate_settings(&settings).map_err(Refusal::of_settings)?;
         self.change_workflow(context, id, WorkflowCommand::ChangeSettings { settings }, Base::Current).await
     }
@@ -260,6 +271,7 @@ impl Commands {
         node: String,
         items: Option<Vec<Item>>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
         self.change_workflow(context, id, WorkflowCommand::ChangePins { node, items }, Base::Current).await
     }
 

@@ -3,16 +3,20 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::account::AccountEvent;
+use crate::audit::AuditEvent;
 use crate::credential::CredentialEvent;
 use crate::execution::ExecutionEvent;
 use crate::model::ModelEvent;
 use crate::plugin::PluginEvent;
 use crate::recall::RecallEvent;
 use crate::replay::ReplayCheckEvent;
+use crate::session::SessionEvent;
+use crate::tenant::TenantEvent;
 use crate::workflow::WorkflowEvent;
 
 /// The categories of all events here: only commands append to streams of these.
-pub const OWN_CATEGORIES: [&str; 7] = [
+pub const OWN_CATEGORIES: [&str; 11] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
@@ -20,6 +24,10 @@ pub const OWN_CATEGORIES: [&str; 7] = [
     CredentialEvent::CATEGORY,
     RecallEvent::CATEGORY,
     ReplayCheckEvent::CATEGORY,
+    AccountEvent::CATEGORY,
+    SessionEvent::CATEGORY,
+    TenantEvent::CATEGORY,
+    AuditEvent::CATEGORY,
 ];
 
 /// A fact that happened to an aggregate. Serialised as a tagged enum: `{"type": "workflow_created", …}`.

@@ -42,6 +42,14 @@ uuid_id!(
     CredentialId
 );
 uuid_id!(
+    /// Id of an account: of a user, a service or an agent.
+    AccountId
+);
+uuid_id!(
+    /// Id of a session: what a browser shows after its user signed in.
+    SessionId
+);
+uuid_id!(
     /// Id of a command: the same id sent again is the same command.
     CommandId
 );
@@ -122,14 +130,60 @@ impl fmt::Display for Slug {
 #[serde(transparent)]
 pub struct TenantId(pub u32);
 
+/// The tenant that runs the installation, and is there from the beginning.
+pub const FIRST_TENANT: TenantId = TenantId(0);
+
 /// Who or what sent a command. Recorded with every event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
 pub enum Actor {
-    /// Somebody on this machine, before sign-in exists: the command line or the loopback API.
+    /// Somebody on this machine: the command line on a data folder, or an API that asks nobody to sign in.
     Local(String),
     /// A part of Timeloom itself, such as the engine.
     System(String),
     /// A role of the database that appended to an external category by itself.
     External(String),
+    /// Somebody who signed in, or one of their keys.
+    User(AccountId),
+    /// A program with an account of its own.
+    Service(AccountId),
+    /// An agent with an account of its own, which acts for somebody.
+    Agent(AccountId),
+}
+
+/// The text is no [`Actor`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown actor '{0}'")]
+pub struct UnknownActor(pub String);
+
+impl fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(name) => write!(formatter, "local:{name}"),
+            Self::System(name) => write!(formatter, "system:{name}"),
+            Self::External(name) => write!(formatter, "external:{name}"),
+            Self::User(id) => write!(formatter, "user:{id}"),
+            Self::Service(id) => write!(formatter, "service:{id}"),
+            Self::Agent(id) => write!(formatter, "agent:{id}"),
+        }
+    }
+}
+
+impl FromStr for Actor {
+    type Err = UnknownActor;
+
+    fn from_str(text: &str) -> Result<Self, UnknownActor> {
+        let unknown = || UnknownActor(text.to_owned());
+        let (kind, name) = text.split_once(':').ok_or_else(unknown)?;
+        let account = || name.parse().map_err(|_| unknown());
+        Ok(match kind {
+            "local" => Self::Local(name.to_owned()),
+            "system" => Self::System(name.to_owned()),
+            "external" => Self::External(name.to_owned()),
+            "user" => Self::User(account()?),
+            "service" => Self::Service(account()?),
+            "agent" => Self::Agent(account()?),
+            _ => return Err(unknown()),
+        })
+    }
 }

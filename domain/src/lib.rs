@@ -1,5 +1,8 @@
 //! Facts and rules of Timeloom: events, aggregates, workflow definitions. No I/O, no clock, no made-up ids.
 
+pub mod access;
+pub mod account;
+pub mod audit;
 pub mod catalogue;
 pub mod chance;
 pub mod credential;
@@ -14,5 +17,7 @@ pub mod plugin;
 pub mod recall;
 pub mod replay;
 pub mod service;
+pub mod session;
 mod tagged;
+pub mod tenant;
 pub mod workflow;

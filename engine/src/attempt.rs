@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use serde_json::Value;
-use timeloom_commands::Secrets;
+use timeloom_commands::SecretTexts;
 use timeloom_domain::chance;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
@@ -84,7 +84,7 @@ pub(crate) struct Attempt {
     way_through: usize,
     surroundings: Arc<Surroundings>,
     /// The secrets that the node was given.
-    secrets: Secrets,
+    secrets: SecretTexts,
 }
 
 /// The expressions of one execution, as nodes reach them.
@@ -159,14 +159,7 @@ impl Attempt {
                 name: plan.definition.name.clone(),
                 active: machine.start().workflow_version.is_some(),
             },
-            execution: ExecutionInfo {
-                id: surroundings.execution_id.clone(),
-                mode: match machine.start().mode {
-                    ExecutionMode::Manual => "test".to_owned(),
-                    ExecutionMode::Production => "production".to_owned(),
-                },
-                resume_url: surroundings.resume_url.clone(),
-            },
+            execution: execution_info(machine, surroundings),
             vars: Arc::clone(&surroundings.vars),
             env: Arc::clone(&surroundings.env),
             additional: Arc::default(),
@@ -187,7 +180,7 @@ impl Attempt {
         let way_through = way_through(node, machine.start());
         let counts = inputs.iter().map(|items| items.len()).collect();
         let surroundings = Arc::clone(surroundings);
-        let secrets = Secrets::default();
+        let secrets = SecretTexts::default();
         Self {
             plan,
             task,
@@ -492,6 +485,18 @@ impl Attempt {
             given.outputs[0] = Arc::new(vec![item]);
         }
         given
+    }
+}
+
+/// What expressions read of the execution.
+fn execution_info(machine: &Machine, surroundings: &Surroundings) -> ExecutionInfo {
+    ExecutionInfo {
+        id: surroundings.execution_id.clone(),
+        mode: match machine.start().mode {
+            ExecutionMode::Manual => "test".to_owned(),
+            ExecutionMode::Production => "production".to_owned(),
+        },
+        resume_url: surroundings.resume_url.clone(),
     }
 }
 

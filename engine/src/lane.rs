@@ -76,6 +76,7 @@ mod tests {
             command_id: CommandId(Uuid::nil()),
             causation_id: None,
             correlation_id: None,
+            request: None,
         };
         RecordedEvent {
             position: Position(1),

@@ -40,14 +40,7 @@ impl LoggedRecall {
             RecallCommand::Clear => self.commands.ids().uuid(),
             _ => Uuid::new_v5(&memory, by.as_bytes()),
         };
-        let context = CommandContext {
-            tenant: scope.tenant,
-            actor: Actor::System("engine".to_owned()),
-            command_id: CommandId(command_id),
-            causation_id: None,
-            correlation_id: None,
-            expected_revision: None,
-        };
+        let context = CommandContext::trusted(scope.tenant, Actor::System("engine".to_owned()), CommandId(command_id));
         let changed = self.commands.change_recall(&context, memory, command).await;
         changed.map_err(|error| RecallError(format!("what was seen before cannot be looked up: {error}")))
     }

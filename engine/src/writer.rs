@@ -177,6 +177,7 @@ impl ExecutionWriter {
             command_id,
             causation_id: previous.last_event,
             correlation_id: previous.root_event,
+            request: None,
         };
         let mut batch = Batch { metadata: Arc::new(metadata), events: Vec::new(), bytes: 0 };
         batch.push(EventId(self.ids.uuid()), first.encoded.clone());
@@ -217,6 +218,7 @@ impl ExecutionWriter {
             command_id: CommandId(self.ids.uuid()),
             causation_id: self.first_event,
             correlation_id: self.root_event,
+            request: None,
         };
         Batch { metadata: Arc::new(metadata), events: Vec::new(), bytes: 0 }
     }

@@ -54,6 +54,7 @@ impl ComputedLog {
                 command_id: CommandId(Uuid::nil()),
                 causation_id: None,
                 correlation_id: None,
+                request: None,
             }),
             node_payloads: (0..nodes).map(node).collect(),
             completed: raw(r#"{"type":"execution_completed","at_ms":1700000001000}"#.to_owned()),

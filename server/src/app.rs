@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use timeloom_commands::{Commands, Credentials, Ids as _, Keeping, SystemIds};
+use timeloom_commands::{Access, Commands, Credentials, Ids as _, Keeping, SystemIds};
+use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_engine::node::{Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
@@ -54,6 +55,8 @@ pub struct App {
     pub reactions: Reactions,
     /// What runs executions again to see what they do; it does nothing until it is started.
     pub replays: ReplayChecks,
+    /// Who has access.
+    pub access: Access,
     /// The API's state.
     pub api: ApiState,
     read_models: Arc<ReadModels>,
@@ -61,12 +64,14 @@ pub struct App {
     pub store: Store,
 }
 
-/// The one tenant until sign-in exists.
+/// The tenant that every installation begins with: it runs the installation.
 pub const TENANT: TenantId = TenantId(0);
+/// The name of whoever has the machine, where nothing else is known.
+const OWNER: &str = "owner";
 
-/// Who sends commands until sign-in exists.
+/// Who sends the commands of whoever has the machine.
 pub fn actor() -> Actor {
-    Actor::Local("owner".to_owned())
+    Actor::Local(OWNER.to_owned())
 }
 
 impl App {
@@ -121,7 +126,8 @@ impl App {
         let keeping = Keeping { snapshots: store.snapshots.clone(), ..Keeping::default() };
         let commands = Commands::keeping(Arc::clone(&log), Arc::clone(&catalogue), clock.clone(), ids.clone(), keeping);
         let keys = credential_keys(config, store.key_place(config))?;
-        let credentials = Credentials::new(commands.clone(), keys, Arc::new(SystemIds));
+        let credentials = Credentials::new(commands.clone(), Arc::clone(&keys), Arc::new(SystemIds));
+        let access = Access::new(commands.clone(), keys, Arc::new(SystemIds));
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
         let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()));
@@ -156,21 +162,21 @@ impl App {
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
             credentials: credentials.clone(),
+            access: access.clone(),
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
             evaluator,
             workers: Arc::clone(&store.workers),
             stored: store.stored.clone(),
-            tenant: TENANT,
-            actor: actor(),
+            principal: Principal::local(TENANT, config.local_name()),
             webhooks: config.webhooks(),
             metrics,
             graphql: config.graphql.options()?,
         });
         let engine = Engine::new(parts, options);
         let replays = ReplayChecks::new(engine.clone(), commands.clone());
-        Ok(Self { commands, credentials, log, engine, scheduler, reactions, replays, api, read_models, store })
+        Ok(Self { commands, credentials, log, engine, scheduler, reactions, replays, access, api, read_models, store })
     }
 
     /// Lets the read models follow the log.
@@ -208,6 +214,7 @@ impl App {
         self.replays.stop().await;
         self.engine.stop().await;
         self.store.leases.leave().await;
+        self.access.close().await;
         self.commands.close().await;
         if let Err(error) = self.read_models.close().await {
             tracing::warn!(%error, "the read models did not close cleanly; they are checked at the next start");

@@ -61,6 +61,7 @@ impl fmt::Display for StreamKey {
 
 /// Why and by whom an event came to be. Stored as a flat object of texts, which programs of cqrs-es expect of metadata.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Metadata {
     /// Who sent the command.
     #[serde(with = "actor_text")]
@@ -73,6 +74,77 @@ pub struct Metadata {
     /// The event that everything of one story goes back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<EventId>,
+    /// The request that brought the command; what follows from its events has none of its own.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Arc<RequestFacts>>,
+}
+
+impl Metadata {
+    /// That `actor` sent a command which follows from nothing else.
+    pub fn new(actor: Actor, command_id: CommandId) -> Self {
+        Self { actor, command_id, causation_id: None, correlation_id: None, request: None }
+    }
+}
+
+/// What is kept of the request that brought a command. Never holds a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestFacts {
+    /// For whom an agent acted.
+    #[serde(default, with = "optional_actor_text", skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Actor>,
+    /// What let the sender in: `session:ID` or `key:ID`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// Why, in the sender's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The request's id, which its answer and the server's log lines carry as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The span of the caller's trace that it came of, as W3C's `traceparent` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// Metadata as it is read. Plain fields: to flatten on reading would copy every text of every event first.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(with = "actor_text")]
+    actor: Actor,
+    command_id: CommandId,
+    #[serde(default)]
+    causation_id: Option<EventId>,
+    #[serde(default)]
+    correlation_id: Option<EventId>,
+    #[serde(default, with = "optional_actor_text")]
+    on_behalf_of: Option<Actor>,
+    #[serde(default)]
+    via: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    request_id: Option<String>,
+    #[serde(default)]
+    traceparent: Option<String>,
+}
+
+impl From<Stored> for Metadata {
+    fn from(stored: Stored) -> Self {
+        let Stored {
+            actor,
+            command_id,
+            causation_id,
+            correlation_id,
+            on_behalf_of,
+            via,
+            reason,
+            request_id,
+            traceparent,
+        } = stored;
+        let facts = RequestFacts { on_behalf_of, via, reason, request_id, traceparent };
+        let request = (facts != RequestFacts::default()).then(|| Arc::new(facts));
+        Self { actor, command_id, causation_id, correlation_id, request }
+    }
 }
 
 mod actor_text {
@@ -83,24 +155,33 @@ mod actor_text {
     use timeloom_domain::ids::Actor;
 
     pub fn serialize<S: Serializer>(actor: &Actor, serializer: S) -> Result<S::Ok, S::Error> {
-        match actor {
-            Actor::Local(name) => serializer.collect_str(&format_args!("local:{name}")),
-            Actor::System(name) => serializer.collect_str(&format_args!("system:{name}")),
-            Actor::External(name) => serializer.collect_str(&format_args!("external:{name}")),
-        }
+        serializer.collect_str(actor)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Actor, D::Error> {
-        let text = match Value::deserialize(deserializer)? {
-            Value::String(text) => text,
-            object => return serde_json::from_value(object).map_err(de::Error::custom),
-        };
-        match text.split_once(':') {
-            Some(("local", name)) => Ok(Actor::Local(name.to_owned())),
-            Some(("system", name)) => Ok(Actor::System(name.to_owned())),
-            Some(("external", name)) => Ok(Actor::External(name.to_owned())),
-            _ => Err(de::Error::custom(format_args!("unknown actor '{text}'"))),
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => text.parse().map_err(de::Error::custom),
+            object => serde_json::from_value(object).map_err(de::Error::custom),
         }
+    }
+}
+
+mod optional_actor_text {
+    //! The same for one that may be absent.
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+    use timeloom_domain::ids::Actor;
+
+    pub fn serialize<S: Serializer>(actor: &Option<Actor>, serializer: S) -> Result<S::Ok, S::Error> {
+        match actor {
+            Some(actor) => serializer.collect_str(actor),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Actor>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(de::Error::custom)).transpose()
     }
 }
 
@@ -150,6 +231,7 @@ pub struct RecordedEvent {
 mod tests {
     use std::collections::HashMap;
 
+    use timeloom_domain::ids::AccountId;
     use uuid::Uuid;
 
     use super::*;
@@ -161,6 +243,7 @@ mod tests {
             command_id: CommandId(Uuid::from_u128(1)),
             causation_id: Some(EventId(Uuid::from_u128(2))),
             correlation_id: None,
+            request: None,
         };
         let text = serde_json::to_string(&metadata).unwrap();
         let flat: HashMap<String, String> = serde_json::from_str(&text).unwrap();
@@ -168,5 +251,28 @@ mod tests {
         assert_eq!(serde_json::from_str::<Metadata>(&text).unwrap(), metadata);
         let older = text.replace("\"system:engine:1\"", r#"{"kind":"system","name":"engine:1"}"#);
         assert_eq!(serde_json::from_str::<Metadata>(&older).unwrap(), metadata);
+    }
+
+    #[test]
+    fn what_is_known_of_a_request_stays_flat_and_is_absent_where_nothing_is_known() {
+        let account = AccountId(Uuid::from_u128(7));
+        let facts = RequestFacts {
+            on_behalf_of: Some(Actor::User(account)),
+            via: Some("key:3Fa9xQ0b".to_owned()),
+            reason: Some("the customer asked".to_owned()),
+            request_id: Some("r-1".to_owned()),
+            traceparent: None,
+        };
+        let request = Some(Arc::new(facts));
+        let metadata = Metadata { request, ..Metadata::new(Actor::Agent(account), CommandId(Uuid::from_u128(1))) };
+        let text = serde_json::to_string(&metadata).unwrap();
+        let flat: HashMap<String, String> = serde_json::from_str(&text).unwrap();
+        assert_eq!(flat["on_behalf_of"], format!("user:{account}"));
+        assert_eq!(flat["reason"], "the customer asked");
+        assert_eq!(serde_json::from_str::<Metadata>(&text).unwrap(), metadata);
+        let bare = Metadata::new(Actor::Service(account), CommandId(Uuid::from_u128(1)));
+        let text = serde_json::to_string(&bare).unwrap();
+        assert_eq!(serde_json::from_str::<HashMap<String, String>>(&text).unwrap().len(), 2, "{text}");
+        assert_eq!(serde_json::from_str::<Metadata>(&text).unwrap(), bare);
     }
 }

@@ -32,7 +32,7 @@ pub use blobs::{
     BlobWriter, WrittenBlob,
 };
 pub use clock::{Clock, SystemClock};
-pub use envelope::{Metadata, NewEvent, Payload, Position, RecordedEvent, Revision, StreamKey};
+pub use envelope::{Metadata, NewEvent, Payload, Position, RecordedEvent, RequestFacts, Revision, StreamKey};
 pub use leases::Leases;
 pub use log::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_SPILLED_BYTES_MAX, Append, AppendError, Appended, AskedDurability,

@@ -74,7 +74,7 @@ pub enum AskedDurability {
 }
 
 /// Categories whose events are always written as [`Durability::Strict`], whatever the deployment chose and the append asks.
-pub const STRICT_CATEGORIES: [&str; 3] = ["audit", "credential", "policy"];
+pub const STRICT_CATEGORIES: [&str; 6] = ["account", "audit", "credential", "policy", "session", "tenant"];
 
 /// What an acknowledged append survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -121,6 +121,7 @@ pub fn read_metadata(text: &str, id: EventId) -> Result<Metadata, String> {
             command_id: CommandId(id.0),
             causation_id: None,
             correlation_id: None,
+            request: None,
         });
     }
     serde_json::from_str(text).map_err(|error| format!("the metadata cannot be read: {error}"))

@@ -144,14 +144,11 @@ impl Product {
     }
 
     fn context(&self) -> CommandContext {
-        CommandContext {
-            tenant: TenantId::default(),
-            actor: Actor::Local("test".to_owned()),
-            command_id: CommandId(self.commands.ids().uuid()),
-            causation_id: None,
-            correlation_id: None,
-            expected_revision: None,
-        }
+        CommandContext::trusted(
+            TenantId::default(),
+            Actor::Local("test".to_owned()),
+            CommandId(self.commands.ids().uuid()),
+        )
     }
 }
 

@@ -90,7 +90,7 @@ impl Key {
         &self.fingerprint
     }
 
-    pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
+    pub(crate) fn bytes(&self) -> &[u8; KEY_BYTES] {
         &self.bytes
     }
 }

@@ -1,7 +1,7 @@
 //! Hides the values of credentials in what comes back from where they were used.
 //!
 //! A service may echo what it was sent, a database may put a password into its error. Whoever gives a credential out
-//! notes its secret texts in [`Secrets`]; what comes back is searched for them, as they are and in the usual encodings,
+//! notes its secret texts in [`SecretTexts`]; what comes back is searched for them, as they are and in the usual encodings,
 //! and a mark with the credential's name takes their place. Never keeps a secret longer than the run that it was given
 //! to, and shows none. Invariant: where nothing was noted, nothing is searched and nothing is copied.
 
@@ -33,7 +33,7 @@ const SCHEME_CHARACTERS_MAX: usize = 12;
 
 /// Secrets that one run was given. Clones are of the same run, so that what is given out later is hidden as well.
 #[derive(Clone, Default)]
-pub struct Secrets {
+pub struct SecretTexts {
     noted: OnceLock<Arc<Mutex<Noted>>>,
 }
 
@@ -52,13 +52,13 @@ struct Secret {
     searched: Searched,
 }
 
-impl fmt::Debug for Secrets {
+impl fmt::Debug for SecretTexts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Secrets").finish_non_exhaustive()
+        formatter.debug_struct("SecretTexts").finish_non_exhaustive()
     }
 }
 
-impl Secrets {
+impl SecretTexts {
     /// Notes the secret texts of a credential of that name.
     pub fn note_credential(&self, name: &str, credential_type: &str, fields: &JsonObject) {
         let CredentialTexts { secret, open } = texts_of(credential_type, fields);

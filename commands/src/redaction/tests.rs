@@ -12,8 +12,8 @@ use super::*;
 const SECRET: &str = "p/S w=\"ö&<'%+12>~x";
 const MARK: &str = "[secret of \"Mailer\"]";
 
-fn noted(secret: &str) -> Secrets {
-    let secrets = Secrets::default();
+fn noted(secret: &str) -> SecretTexts {
+    let secrets = SecretTexts::default();
     secrets.note("Mailer", secret);
     secrets
 }
@@ -24,7 +24,7 @@ fn hidden(text: &str) -> String {
 
 #[test]
 fn nothing_is_searched_where_nothing_was_noted() {
-    let secrets = Secrets::default();
+    let secrets = SecretTexts::default();
     assert!(secrets.finder().is_none() && secrets.shared().finder().is_none());
     secrets.note("Mailer", "short");
     assert!(secrets.finder().is_none(), "a text of five letters is in too much");
@@ -106,7 +106,7 @@ fn items_are_searched_through_names_and_numbers_and_errors() {
 
 #[test]
 fn the_proofs_that_are_made_of_a_credential_are_secrets_too() {
-    let secrets = Secrets::default();
+    let secrets = SecretTexts::default();
     let basic = json!({"user": "ann", "password": "open sesame"});
     secrets.note_credential("Mailer", "httpBasicAuth", basic.as_object().unwrap());
     let finder = secrets.finder().unwrap();
@@ -114,7 +114,7 @@ fn the_proofs_that_are_made_of_a_credential_are_secrets_too() {
     assert_eq!(finder.hidden_in_text(&proof).unwrap(), format!("Basic {MARK}"));
     assert_eq!(finder.hidden_in_text("ann"), None, "who signs in is no secret");
 
-    let secrets = Secrets::default();
+    let secrets = SecretTexts::default();
     let header = json!({"name": "Authorization", "value": proof});
     secrets.note_credential("Mailer", "httpHeaderAuth", header.as_object().unwrap());
     secrets.note("Mailer", "Bearer abcdef123456");

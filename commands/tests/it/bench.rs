@@ -151,14 +151,7 @@ impl World {
 
     /// A new command of somebody.
     pub(crate) fn context(&self) -> CommandContext {
-        CommandContext {
-            tenant: TENANT,
-            actor: Actor::Local("somebody".to_owned()),
-            command_id: CommandId(self.ids.uuid()),
-            causation_id: None,
-            correlation_id: None,
-            expected_revision: None,
-        }
+        CommandContext::trusted(TENANT, Actor::Local("somebody".to_owned()), CommandId(self.ids.uuid()))
     }
 
     pub(crate) async fn import(&self, name: &str) -> WorkflowId {

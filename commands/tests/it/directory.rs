@@ -64,7 +64,8 @@ impl World {
         let payload = Arc::from(serde_json::value::to_raw_value(&payload).unwrap());
         let command_id = self.context().command_id;
         let actor = Actor::Local("another process".to_owned());
-        let metadata = Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None });
+        let metadata =
+            Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None, request: None });
         let id_of_event = EventId(command_id.0);
         let event = NewEvent { id: id_of_event, event_type: event_type.into(), event_version: 1, payload, metadata };
         let stream = StreamKey::new(TENANT, "workflow", id.to_string());

@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use timeloom_domain::account::Account;
+use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::Execution;
@@ -13,6 +15,8 @@ use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::session::Session;
+use timeloom_domain::tenant::Tenant;
 use timeloom_domain::workflow::Workflow;
 
 /// The states after each event of a history that is made of every golden file of the category.
@@ -83,4 +87,12 @@ fn a_recall_fold_that_comes_to_other_states_has_another_version() {
 #[test]
 fn a_replay_check_fold_that_comes_to_other_states_has_another_version() {
     check::<ReplayCheck>();
+}
+
+#[test]
+fn folds_of_who_has_access_that_come_to_other_states_have_another_version() {
+    check::<Account>();
+    check::<Session>();
+    check::<Tenant>();
+    check::<Audit>();
 }

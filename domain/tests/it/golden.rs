@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use timeloom_domain::account::AccountEvent;
+use timeloom_domain::audit::AuditEvent;
 use timeloom_domain::credential::CredentialEvent;
 use timeloom_domain::event::{Event, OWN_CATEGORIES};
 use timeloom_domain::execution::ExecutionEvent;
@@ -15,6 +17,8 @@ use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::recall::RecallEvent;
 use timeloom_domain::replay::ReplayCheckEvent;
+use timeloom_domain::session::SessionEvent;
+use timeloom_domain::tenant::TenantEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 
 fn folder() -> PathBuf {
@@ -84,6 +88,10 @@ fn every_event_type_and_version_has_a_golden_file_that_still_reads_and_writes_th
     check_category::<CredentialEvent>(&mut seen);
     check_category::<RecallEvent>(&mut seen);
     check_category::<ReplayCheckEvent>(&mut seen);
+    check_category::<AccountEvent>(&mut seen);
+    check_category::<SessionEvent>(&mut seen);
+    check_category::<TenantEvent>(&mut seen);
+    check_category::<AuditEvent>(&mut seen);
     let files: BTreeSet<String> =
         fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(files, seen, "a golden file belongs to no event type and version");

@@ -16,7 +16,7 @@ use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
     Behaviour, Caller, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait,
-    OutboundPolicy, Secrets, Services,
+    OutboundPolicy, SecretTexts, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated, ExpressionError, SpecialKind};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -52,7 +52,7 @@ pub(crate) struct Bench<'t> {
     /// Clients for the outside world: private addresses are allowed.
     pub services: Services,
     /// The secrets that the node was given.
-    pub secrets: Secrets,
+    pub secrets: SecretTexts,
     /// `$prevNode`.
     pub previous: Option<PreviousNode>,
     /// The other nodes of the run.
@@ -87,7 +87,7 @@ impl<'t> Bench<'t> {
                 mode: ExecutionMode::Manual,
                 depth: 0,
             },
-            secrets: Secrets::default(),
+            secrets: SecretTexts::default(),
             services: Services::new(OutboundPolicy {
                 allow_private: true,
                 request_time_max: Duration::from_secs(5),

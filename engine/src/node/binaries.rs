@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use serde_json::json;
-use timeloom_commands::{Finder, Passage, Secrets};
+use timeloom_commands::{Finder, Passage, SecretTexts};
 use timeloom_domain::item::{BinaryData, Item};
 use timeloom_store::{BlobError, BlobHash, BlobReader, BlobStore, BlobWriter, MemoryBlobs};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -32,7 +32,7 @@ const BYTES_FIELD: &str = "bytes";
 pub struct Binaries {
     blobs: Arc<dyn BlobStore>,
     /// What is hidden in content that is written.
-    secrets: Option<Secrets>,
+    secrets: Option<SecretTexts>,
 }
 
 impl fmt::Debug for Binaries {
@@ -57,12 +57,12 @@ impl Binaries {
     }
 
     /// The same, with marks in place of these secrets in content that is written.
-    pub(crate) fn hiding(&self, secrets: &Secrets) -> Self {
+    pub(crate) fn hiding(&self, secrets: &SecretTexts) -> Self {
         Self { blobs: Arc::clone(&self.blobs), secrets: Some(secrets.shared()) }
     }
 
     fn finder(&self) -> Option<Arc<Finder>> {
-        self.secrets.as_ref().and_then(Secrets::finder)
+        self.secrets.as_ref().and_then(SecretTexts::finder)
     }
 
     /// Attachments that end with the process.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use timeloom_commands::Secrets;
+use timeloom_commands::SecretTexts;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
@@ -39,7 +39,7 @@ pub struct NodeRun<'a> {
     /// Clients for the outside world.
     pub services: &'a Services,
     /// The secrets that the run was given: they are hidden in what it gives.
-    pub secrets: &'a Secrets,
+    pub secrets: &'a SecretTexts,
     /// The expressions of this execution.
     pub expressions: &'a mut dyn Expressions,
 }

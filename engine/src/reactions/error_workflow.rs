@@ -32,12 +32,9 @@ pub(super) async fn start(
     }
     let id = failure_id(ended.root);
     let context = CommandContext {
-        tenant: ended.event.stream.tenant,
-        actor: Actor::System("engine".to_owned()),
-        command_id: CommandId(id.0),
         causation_id: Some(ended.event.id),
         correlation_id: ended.event.metadata.correlation_id,
-        expected_revision: None,
+        ..CommandContext::trusted(ended.event.stream.tenant, Actor::System("engine".to_owned()), CommandId(id.0))
     };
     let workflow = parts.commands.current_workflow(&context, facts.workflow_id).await?;
     let workflow = &workflow.aggregate;

@@ -162,12 +162,13 @@ impl ReplayChecks {
         let ReplayCheckEvent::ReplayCheckRequested(request) = codec::decode(event)? else { return Ok(()) };
         let report = self.report(&event.stream, &request).await.map_err(|error| error.to_string());
         let context = CommandContext {
-            tenant: event.stream.tenant,
-            actor: Actor::System(ENGINE_ACTOR.to_owned()),
-            command_id: CommandId(Uuid::new_v5(&id, b"report")),
             causation_id: Some(event.id),
             correlation_id: event.metadata.correlation_id.or(Some(event.id)),
-            expected_revision: None,
+            ..CommandContext::trusted(
+                event.stream.tenant,
+                Actor::System(ENGINE_ACTOR.to_owned()),
+                CommandId(Uuid::new_v5(&id, b"report")),
+            )
         };
         self.commands.end_replay_check(&context, id, report).await.map(|_| ())
     }

@@ -209,15 +209,8 @@ impl Scheduler {
     async fn begin(&self, firing: &Firing) -> bool {
         let ActiveSchedule { key, version, zone, tells_time, .. } = &*firing.schedule;
         let id = firing_id(key.workflow_id, &key.node, firing.due_at_ms);
-        let context = CommandContext {
-            tenant: key.tenant,
-            actor: Actor::System("scheduler".to_owned()),
-            // The same in every process: whoever comes second gets the first one's answer.
-            command_id: CommandId(id.0),
-            causation_id: None,
-            correlation_id: None,
-            expected_revision: None,
-        };
+        // The same in every process: whoever comes second gets the first one's answer.
+        let context = CommandContext::trusted(key.tenant, Actor::System("scheduler".to_owned()), CommandId(id.0));
         let json = if *tells_time { firing_item(firing.due_at_ms, *zone) } else { JsonObject::new() };
         let start = StartExecution {
             execution_id: Some(id),

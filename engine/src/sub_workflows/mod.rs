@@ -234,8 +234,7 @@ fn stream(tenant: TenantId, id: ExecutionId) -> StreamKey {
 }
 
 fn context(tenant: TenantId, command_id: CommandId) -> CommandContext {
-    let actor = Actor::System("engine".to_owned());
-    CommandContext { tenant, actor, command_id, causation_id: None, correlation_id: None, expected_revision: None }
+    CommandContext::trusted(tenant, Actor::System("engine".to_owned()), command_id)
 }
 
 /// Waits before the same is tried again, each time longer. Whoever waits here is dropped when the process stops.

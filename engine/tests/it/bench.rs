@@ -203,14 +203,7 @@ impl World {
 
     /// A command of somebody.
     pub(crate) fn context(&self) -> CommandContext {
-        CommandContext {
-            tenant: TenantId(1),
-            actor: Actor::Local("somebody".to_owned()),
-            command_id: CommandId(self.ids.uuid()),
-            causation_id: None,
-            correlation_id: None,
-            expected_revision: None,
-        }
+        CommandContext::trusted(TenantId(1), Actor::Local("somebody".to_owned()), CommandId(self.ids.uuid()))
     }
 
     pub(crate) async fn import(&self, file: &Value) -> WorkflowId {

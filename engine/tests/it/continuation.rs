@@ -190,7 +190,7 @@ async fn an_engine_that_reads_a_chain_again_drives_it_once() {
 async fn write(world: &World, id: ExecutionId, events: &[ExecutionEvent]) {
     let command_id = world.context().command_id;
     let actor = world.context().actor;
-    let metadata = Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None });
+    let metadata = Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None, request: None });
     let new = |event: &ExecutionEvent| {
         let encoded = codec::encode(event).unwrap();
         NewEvent {

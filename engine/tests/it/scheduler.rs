@@ -136,14 +136,7 @@ impl World {
     }
 
     fn context(&self) -> CommandContext {
-        CommandContext {
-            tenant: TENANT,
-            actor: Actor::Local("somebody".to_owned()),
-            command_id: CommandId(self.commands.ids().uuid()),
-            causation_id: None,
-            correlation_id: None,
-            expected_revision: None,
-        }
+        CommandContext::trusted(TENANT, Actor::Local("somebody".to_owned()), CommandId(self.commands.ids().uuid()))
     }
 
     async fn import(&self, id: Option<WorkflowId>, rule: Value, settings: Value) -> WorkflowId {

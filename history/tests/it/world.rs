@@ -36,8 +36,13 @@ pub(crate) async fn add(
     payload: &str,
 ) -> Arc<RecordedEvent> {
     let command_id = CommandId(new_id());
-    let metadata =
-        Metadata { actor: Actor::System("test".to_owned()), command_id, causation_id: None, correlation_id: None };
+    let metadata = Metadata {
+        actor: Actor::System("test".to_owned()),
+        command_id,
+        causation_id: None,
+        correlation_id: None,
+        request: None,
+    };
     let event = NewEvent {
         id: EventId(new_id()),
         event_type: event_type.into(),

@@ -29,6 +29,7 @@ fn append(category: &str, id: &str, command: u128, types: &[&str]) -> Append {
         command_id: CommandId(Uuid::from_u128(command)),
         causation_id: None,
         correlation_id: None,
+        request: None,
     });
     let event = |(index, event_type): (usize, &&str)| NewEvent {
         id: EventId(Uuid::from_u128(command * 100 + index as u128)),

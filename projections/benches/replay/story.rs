@@ -139,6 +139,7 @@ async fn append<E: Event + Serialize>(log: &SqliteLog, id: impl ToString, event:
             command_id,
             causation_id: None,
             correlation_id: None,
+            request: None,
         }),
     };
     let stream = StreamKey::new(TENANT, E::CATEGORY, id.to_string());

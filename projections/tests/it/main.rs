@@ -21,4 +21,6 @@ mod rebuild;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod texts;
+#[cfg(test)]
 mod world;

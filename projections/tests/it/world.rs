@@ -99,6 +99,7 @@ pub fn new_event(number: u128, told: &Told) -> NewEvent {
             command_id: CommandId(Uuid::from_u128(number)),
             causation_id: None,
             correlation_id: None,
+            request: None,
         }),
     }
 }

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::ServerError;
-use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::{Error as ParseError, parse_query};
 
 use self::measure::measure;
 use self::persisted::Persisted;

@@ -14,27 +14,31 @@ use uuid::Uuid;
 use super::budget::PayloadBudget;
 use super::faults::fault;
 use super::paging::{Pages, Paging};
+use super::permitted::check_categories;
 use super::scalars::{Direction, PositionScalar};
 use crate::state::ApiState;
 
 /// Who or what sent a command.
 #[derive(Debug, Clone, SimpleObject)]
 pub(crate) struct Actor {
-    /// `local` for somebody on this machine, `system` for a part of Timeloom, `external` for a role of the database that
-    /// appended by itself.
+    /// `user`, `service` or `agent` for an account, `local` for somebody on the server's machine, `system` for a part of
+    /// Timeloom, `external` for a role of the database that appended by itself.
     pub kind: &'static str,
-    /// Which one.
+    /// Which one: of an account, its id.
     pub name: String,
 }
 
 impl From<&DomainActor> for Actor {
     fn from(actor: &DomainActor) -> Self {
         let (kind, name) = match actor {
-            DomainActor::Local(name) => ("local", name),
-            DomainActor::System(name) => ("system", name),
-            DomainActor::External(role) => ("external", role),
+            DomainActor::Local(name) => ("local", name.clone()),
+            DomainActor::System(name) => ("system", name.clone()),
+            DomainActor::External(role) => ("external", role.clone()),
+            DomainActor::User(id) => ("user", id.to_string()),
+            DomainActor::Service(id) => ("service", id.to_string()),
+            DomainActor::Agent(id) => ("agent", id.to_string()),
         };
-        Self { kind, name: name.clone() }
+        Self { kind, name }
     }
 }
 
@@ -62,13 +66,20 @@ pub(crate) struct EventFilter {
 
 impl EventFilter {
     /// The same for the log.
-    pub(crate) fn into_store(self, state: &ApiState) -> Filter {
+    ///
+    /// # Errors
+    /// A refusal of whoever may not see what passes it.
+    pub(crate) fn into_store(self, state: &ApiState) -> Result<Filter> {
+        match &self.stream {
+            Some(stream) => check_categories(state, [stream.category.as_str()])?,
+            None => check_categories(state, self.categories.iter().flatten().map(String::as_str))?,
+        }
         let texts = |list: Option<Vec<String>>| list.unwrap_or_default().into_iter().map(Arc::from).collect();
-        Filter {
+        Ok(Filter {
             categories: texts(self.categories),
             event_types: texts(self.types),
             stream: self.stream.map(|stream| StreamKey::new(state.tenant(), stream.category, stream.id.as_str())),
-        }
+        })
     }
 }
 

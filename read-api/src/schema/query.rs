@@ -369,7 +369,7 @@ impl Query {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
         EventList {
-            filter: filter.into_store(state),
+            filter: filter.into_store(state)?,
             from,
             direction,
             paging: Paging::new(first, after, last, before),
@@ -398,7 +398,7 @@ impl Query {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
         let paging = Paging::new(first, after, last, before);
-        Search { text: query, filter: filter.into_store(state), paging, as_of }.run(state).await
+        Search { text: query, filter: filter.into_store(state)?, paging, as_of }.run(state).await
     }
 
     /// The exact state of anything right after any event; null when it had not come to be.
@@ -413,7 +413,7 @@ impl Query {
     ) -> Result<Option<StateView>> {
         let state = state(context)?;
         let stream = asked_stream(state, entity, stream)?;
-        state_at(context, state, &stream, Moment::new(as_of, wait_for)).await
+        state_at(state, &stream, Moment::new(as_of, wait_for)).await
     }
 
     /// What changed in anything between two moments.

@@ -69,7 +69,7 @@ impl RunArguments {
         };
         let items = self.trigger_items()?;
         let execution = match &self.access.server {
-            Some(url) => self.run_remote(url, source, items).await?,
+            Some(url) => self.run_remote(url, config, source, items).await?,
             None => self.run_embedded(config, source, items).await?,
         };
         let result = run_data(&execution);
@@ -166,14 +166,20 @@ impl RunArguments {
         }
     }
 
-    async fn run_remote(&self, url: &str, source: Vec<u8>, items: Option<Vec<Item>>) -> Result<Execution, Failure> {
+    async fn run_remote(
+        &self,
+        url: &str,
+        config: &Config,
+        source: Vec<u8>,
+        items: Option<Vec<Item>>,
+    ) -> Result<Execution, Failure> {
         if self.credentials.is_some() {
             return Err(anyhow!("--credentials works without --server only: a server has its own").into());
         }
         if !self.fixture_node.is_empty() {
             return Err(anyhow!("--fixture-node works without --server only: a server has its own nodes").into());
         }
-        let client = Client::remote(url)?;
+        let client = Client::remote(url, config)?;
         let source = String::from_utf8(source).context("the file is not UTF-8 text")?;
         let json = self.access.json;
         let imported = client.change("importWorkflow", IMPORT, json!({ "source": source }), json).await?;
@@ -244,14 +250,7 @@ async fn follow(log: &Arc<dyn EventLog>, mut events: Subscription) -> anyhow::Re
 }
 
 fn context() -> CommandContext {
-    CommandContext {
-        tenant: TENANT,
-        actor: actor(),
-        command_id: CommandId(SystemIds.uuid()),
-        causation_id: None,
-        correlation_id: None,
-        expected_revision: None,
-    }
+    CommandContext::trusted(TENANT, actor(), CommandId(SystemIds.uuid()))
 }
 
 /// The result for people: a line for each node run, and the items of the last one.

@@ -142,6 +142,7 @@ fn append(stream: &StreamKey, expected: Expected, events: Vec<(&str, String)>) -
         command_id,
         causation_id: Some(EventId(id())),
         correlation_id: None,
+        request: None,
     });
     let event = |(event_type, payload): (&str, String)| NewEvent {
         id: EventId(id()),

@@ -39,7 +39,7 @@ fn id() -> Uuid {
 
 fn metadata(command_id: CommandId, task: u64) -> Arc<Metadata> {
     let actor = Actor::System(format!("engine-{task}"));
-    Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None })
+    Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None, request: None })
 }
 
 impl Maker {

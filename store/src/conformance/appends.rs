@@ -229,6 +229,7 @@ pub async fn everything_around_a_payload_comes_back(fresh: Fresh) {
         command_id,
         causation_id: Some(EventId(new_id())),
         correlation_id: Some(EventId(new_id())),
+        request: None,
     });
     let mut append = append_typed(&stream("a/ü 'quoted'"), Expected::Any, 2, "Began");
     append.command_id = command_id;

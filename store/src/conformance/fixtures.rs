@@ -38,6 +38,7 @@ pub(super) fn metadata(command_id: CommandId) -> Arc<Metadata> {
         command_id,
         causation_id: None,
         correlation_id: None,
+        request: None,
     })
 }
 

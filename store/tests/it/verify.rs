@@ -36,8 +36,13 @@ async fn rows(blobs: &MemoryBlobs) -> Vec<StoredEvent> {
     let row = |number: u64| {
         let append = number.div_ceil(3);
         let command_id = CommandId(Uuid::from_u128(u128::from(append)));
-        let metadata =
-            Metadata { actor: Actor::System("test".to_owned()), command_id, causation_id: None, correlation_id: None };
+        let metadata = Metadata {
+            actor: Actor::System("test".to_owned()),
+            command_id,
+            causation_id: None,
+            correlation_id: None,
+            request: None,
+        };
         let payload = if number.is_multiple_of(5) { reference.clone() } else { format!(r#"{{"n":{number}}}"#) };
         StoredEvent {
             position: Position(number),

@@ -37,6 +37,7 @@ async fn made_log(folder: &Path, log_id: u128, appends: u128) {
             command_id,
             causation_id: None,
             correlation_id: None,
+            request: None,
         });
         let event = |offset: u128| {
             let filling = if number % 10 == 3 && offset == 7 { "x".repeat(80_000) } else { String::new() };

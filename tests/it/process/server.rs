@@ -57,7 +57,7 @@ impl Server {
     pub(crate) fn start_with(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program())
             .arg("serve")
-            .args(["--listen", "127.0.0.1:0", "--data"])
+            .args(["--sign-in", "off", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(more)
             .envs(variables.iter().copied())

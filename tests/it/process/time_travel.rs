@@ -16,8 +16,13 @@ use super::server::{Server, chain, set, verb, verb_json};
 pub(crate) async fn append_stranger(folder: &Path, number: u128, stream: StreamKey, event_type: &str, payload: Value) {
     let (log, _) = SqliteLog::open(folder, SqliteOptions::new(Uuid::from_u128(1), Arc::new(SystemClock))).unwrap();
     let command_id = CommandId(Uuid::from_u128(number));
-    let metadata =
-        Metadata { actor: Actor::External("billing".to_owned()), command_id, causation_id: None, correlation_id: None };
+    let metadata = Metadata {
+        actor: Actor::External("billing".to_owned()),
+        command_id,
+        causation_id: None,
+        correlation_id: None,
+        request: None,
+    };
     let event = NewEvent {
         id: EventId(Uuid::from_u128(number + 1)),
         event_type: event_type.into(),

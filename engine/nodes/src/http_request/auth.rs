@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
-use timeloom_engine::node::{NodeError, NodeRun, Secrets};
+use timeloom_engine::node::{NodeError, NodeRun, SecretTexts};
 use url::Url;
 
 use super::digest::Login;
@@ -203,7 +203,7 @@ struct Fields<'f> {
     credential_type: &'f str,
     fields: &'f JsonObject,
     /// Where the run's secrets are noted.
-    secrets: Secrets,
+    secrets: SecretTexts,
     /// What the credential is called there.
     called: String,
 }

@@ -12,7 +12,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use timeloom_domain::item::JsonObject;
-use timeloom_engine::node::{NodeError, OutboundPolicy, Secrets};
+use timeloom_engine::node::{NodeError, OutboundPolicy, SecretTexts};
 use url::form_urlencoded;
 
 use super::request::{Request, Transport, address};
@@ -26,7 +26,7 @@ const TOKENS_MAX: usize = 1_024;
 pub(crate) struct OAuth2 {
     fields: JsonObject,
     /// Where the tokens are noted that the run is given.
-    secrets: Secrets,
+    secrets: SecretTexts,
     /// What the credential is called there.
     name: String,
 }
@@ -45,7 +45,7 @@ struct Token {
 
 impl OAuth2 {
     /// The credential with these fields, whose tokens are noted in `secrets` under that name.
-    pub fn read(fields: &JsonObject, secrets: Secrets, name: String) -> Self {
+    pub fn read(fields: &JsonObject, secrets: SecretTexts, name: String) -> Self {
         Self { fields: fields.clone(), secrets, name }
     }
 

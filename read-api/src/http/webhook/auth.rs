@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
-use timeloom_commands::Secrets;
+use timeloom_commands::SecretTexts;
 use timeloom_domain::item::{Item, JsonObject};
 
 use super::jwt;
@@ -47,7 +47,7 @@ const ROBOTS: [&str; 18] = [
 ];
 
 /// The caller's address: that of the connection, or what the last of `proxy_hops` own proxies says that it saw.
-pub(super) fn caller_address(request: &HttpRequest, proxy_hops: usize) -> Option<IpAddr> {
+pub(in crate::http) fn caller_address(request: &HttpRequest, proxy_hops: usize) -> Option<IpAddr> {
     let peer = request.peer_addr().map(|address| address.ip().to_canonical());
     if proxy_hops == 0 {
         return peer;
@@ -64,7 +64,7 @@ pub(super) struct Admitted {
     /// The claims of its token, where that is how callers show who they are.
     pub(super) claims: Option<Value>,
     /// By what it showed who it is.
-    secrets: Secrets,
+    secrets: SecretTexts,
 }
 
 impl Admitted {

@@ -72,6 +72,7 @@ fn append(id: &str, first_id: u128, count: u128, payload: &str) -> Append {
         command_id,
         causation_id: None,
         correlation_id: None,
+        request: None,
     });
     let payload = Payload::from(RawValue::from_string(payload.to_owned()).unwrap());
     let event = |number: u128| NewEvent {

@@ -112,6 +112,7 @@ fn append_of(made: &[Made], number: u128) -> Append {
             command_id,
             causation_id: None,
             correlation_id: None,
+            request: None,
         }),
     };
     let stream = stream(["a", "b"][usize::from(number % 3 == 1)]);

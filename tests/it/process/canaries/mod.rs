@@ -108,7 +108,7 @@ impl World {
     }
 
     /// Runs a workflow to its end; answers the execution's id.
-    async fn run(&mut self, workflow: &Value) -> (String, String) {
+    async fn run(&self, workflow: &Value) -> (String, String) {
         let id = self.server.import(workflow).await;
         let started = self.server.start_execution(&id, "COMPLETED").await;
         assert_eq!(started["timedOut"], false, "{started}");

@@ -23,7 +23,7 @@ impl Canary {
             let placed = [&[0; 3][..before], secret].concat();
             let (first, end) = ((before * 8).div_ceil(6), placed.len() * 8 / 6);
             let name = |kind: &str| format!("{kind} after {before}");
-            let core = |encoded: String| encoded[first..end].as_bytes().to_vec();
+            let core = |encoded: String| encoded.as_bytes()[first..end].to_vec();
             forms.push((name("base64"), core(STANDARD_NO_PAD.encode(&placed))));
             forms.push((name("base64url"), core(URL_SAFE_NO_PAD.encode(&placed))));
         }
