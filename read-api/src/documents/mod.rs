@@ -278,7 +278,7 @@ mod tests {
         let text = "mutation {\n  save(secret: \"open sesame\"";
         let error = documents().find(Named { text: Some(text), ..Named::default() }).unwrap_err();
         let message = error.error.message;
-        assert!(message.starts_with("the document cannot be read at line 2, column 28: expected "), "{message}");
+        assert!(message.starts_with("the document cannot be read at line 2, column 29: expected "), "{message}");
         assert!(!message.contains("sesame") && !message.contains('\n'), "{message}");
         assert_eq!(error.error.locations.len(), 1);
     }
