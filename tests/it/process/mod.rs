@@ -3,6 +3,7 @@
 mod backups;
 mod bad_input;
 mod called;
+mod canaries;
 mod conformance;
 mod control;
 mod crash;
