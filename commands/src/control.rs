@@ -150,6 +150,7 @@ impl Commands {
         retry: RetryExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
         context.require(Permission::ExecutionRun)?;
+        self.check_tenant(context)?;
         let (last, ended) = self.last_link(context, retry.execution_id).await?;
         match ended.aggregate.status {
             ExecutionStatus::New => return Err(Refusal::from(ExecutionRefusal::NotFound).into()),

@@ -94,6 +94,7 @@ impl Commands {
         start: StartExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
         context.require(Permission::ExecutionRun)?;
+        self.check_tenant(context)?;
         let id = start.execution_id.unwrap_or(ExecutionId(context.command_id.0));
         let stream = self.stream::<ExecutionEvent>(context, id);
         let facts = match self.start_facts(context, start).await {

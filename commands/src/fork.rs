@@ -92,6 +92,7 @@ impl Commands {
         fork: ForkExecution,
     ) -> Result<Outcome<ExecutionId>, CommandError> {
         context.require(Permission::ExecutionRun)?;
+        self.check_tenant(context)?;
         let id = fork.new_id.unwrap_or(ExecutionId(context.command_id.0));
         let facts = match self.fork_facts(context, fork).await {
             Ok(facts) => facts,

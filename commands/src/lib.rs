@@ -30,11 +30,12 @@ use timeloom_domain::event::{Aggregate, Event};
 use timeloom_store::{EventLog, StreamKey};
 
 pub use access::Access;
+use access::AccessDirectory;
 pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};
 pub use control::{ControlExecution, ExecutionControl, RetryExecution, RetryFrom, RetryVersion};
-pub use credentials::{CredentialError, Credentials, Rotated, SaveCredential};
+pub use credentials::{CredentialError, Credentials, KeyCheck, Rotated, SaveCredential};
 pub use directory::Directory;
 pub use error::{CommandError, Refusal, WORKFLOW_NOT_ACTIVE};
 pub use execution::{CancelExecution, StartExecution};
@@ -63,6 +64,7 @@ struct Inner {
     ids: Arc<dyn Ids>,
     states: States,
     directory: OnceLock<Directory>,
+    access: OnceLock<AccessDirectory>,
 }
 
 impl Commands {
@@ -85,7 +87,17 @@ impl Commands {
         keeping: Keeping,
     ) -> Self {
         let states = States::new(Arc::clone(&log), keeping);
-        Self { inner: Arc::new(Inner { log, catalogue, clock, ids, states, directory: OnceLock::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                log,
+                catalogue,
+                clock,
+                ids,
+                states,
+                directory: OnceLock::new(),
+                access: OnceLock::new(),
+            }),
+        }
     }
 
     /// Writes the snapshots that wait, and no more, and lets the directory follow the log no more. Commands may still be
@@ -160,6 +172,17 @@ impl Commands {
                 None => return result,
             }
         }
+    }
+
+    /// Refuses to begin anything for a tenant that is suspended, where it is known who is.
+    fn check_tenant(&self, context: &CommandContext) -> Result<(), Refusal> {
+        let suspended =
+            |access: &AccessDirectory| access.now().tenant(context.tenant).is_some_and(|tenant| tenant.suspended);
+        if !self.inner.access.get().is_some_and(suspended) {
+            return Ok(());
+        }
+        let message = "the tenant is suspended: nothing of it is started until it is resumed";
+        Err(Refusal::new("TENANT_SUSPENDED", message))
     }
 
     fn stream<E: Event>(&self, context: &CommandContext, id: impl ToString) -> StreamKey {

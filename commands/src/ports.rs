@@ -4,6 +4,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::credentials::NONCE_BYTES;
+use crate::credentials::keys::{KEY_BYTES, KeyError};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -20,10 +21,16 @@ pub trait Ids: Send + Sync {
     fn seed(&self) -> u64;
 }
 
-/// Makes numbers for seals.
+/// Makes numbers and keys for seals.
 pub trait Nonces: Send + Sync {
     /// A number that nobody can foretell and that never comes twice.
     fn nonce(&self) -> [u8; NONCE_BYTES];
+
+    /// A key for the fields of one save, which nobody can foretell and that never comes twice.
+    ///
+    /// # Errors
+    /// [`KeyError::NotMade`] when there is no chance to make it of.
+    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError>;
 }
 
 /// Bytes of a secret.
@@ -59,6 +66,10 @@ impl Nonces for SystemIds {
         let ids = [Uuid::new_v4(), Uuid::new_v4()];
         let mut chance = ids.iter().flat_map(|id| id.as_bytes().iter().take(6));
         std::array::from_fn(|_| chance.next().copied().unwrap_or_default())
+    }
+
+    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
+        self.secret().ok_or_else(|| KeyError::NotMade("the operating system gives no random numbers now".to_owned()))
     }
 }
 

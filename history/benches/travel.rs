@@ -13,7 +13,7 @@ use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Source};
-use timeloom_history::{Moment, compare_executions, provenance, state_at};
+use timeloom_history::{Kept, Moment, Past, compare_executions, diff, look_at, provenance, state_at};
 use timeloom_store::{
     Append, Direction, EventLog, Expected, MemoryLog, Metadata, NewEvent, Revision, StreamKey, SystemClock, codec,
 };
@@ -122,7 +122,7 @@ fn print(what: &str, [median, p99]: [Duration; 2], [baseline, _]: [Duration; 2])
     println!("{what:<52} median {median:>9.2?}  p99 {p99:>9.2?}  {ratio:>6.1} times reading alone");
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let events = numbers.first().copied().unwrap_or(EVENTS);
@@ -139,10 +139,21 @@ async fn main() {
     let path = format!("/node_runs/{}/outputs/0/0/json/value", events / 2);
     let alone = measured(|| read(&log, &long)).await;
     print(&format!("read {events} events"), alone, alone);
-    let state = measured(async || drop(state_at(&*log, &long, Moment::Newest).await.unwrap())).await;
-    print(&format!("stateAt, {events} events"), state, alone);
+    let state = measured(async || drop(look_at(&*log, &long, Moment::Newest).await.unwrap())).await;
+    print(&format!("a moment, {events} events, not read before"), state, alone);
+    let kept = Kept::default();
+    let past = Past::new(&*log, &kept);
+    let state = measured(async || drop(look_at(past, &long, Moment::Newest).await.unwrap())).await;
+    print(&format!("a moment, {events} events, read before"), state, alone);
+    let state = measured(async || drop(state_at(past, &long, Moment::Newest).await.unwrap())).await;
+    print("the same, all of it as JSON", state, alone);
+    let moments = [events - 1, events].map(|revision| Moment::Revision(Revision(revision as u64)));
+    let step = measured(async || drop(diff(past, &long, moments[0], moments[1]).await.unwrap())).await;
+    print(&format!("what the last of {events} events changed"), step, alone);
     let why = measured(async || drop(provenance(&*log, &long, Moment::Newest, &path).await.unwrap())).await;
-    print(&format!("provenance of one value, {events} events"), why, alone);
+    print(&format!("from where a value comes, {events} events, not read"), why, alone);
+    let why = measured(async || drop(provenance(past, &long, Moment::Newest, &path).await.unwrap())).await;
+    print("the same, read before", why, alone);
     let both = measured(async || {
         read(&log, &left).await;
         read(&log, &right).await;

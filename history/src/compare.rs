@@ -4,12 +4,13 @@
 
 use json_patch::Patch;
 use serde_json::Value;
-use timeloom_store::{EventLog, StreamKey};
+use timeloom_store::StreamKey;
 
 use crate::diff::{Change, Point, changes};
 use crate::error::HistoryError;
 use crate::kind::Kind;
 use crate::moment::Moment;
+use crate::past::Past;
 use crate::state::{StateAt, state_at};
 
 /// What stands in place of a thing's own id.
@@ -40,16 +41,17 @@ pub struct Comparison {
 ///
 /// # Errors
 /// [`HistoryError`], whose message says what to ask instead.
-pub async fn compare(
-    log: &dyn EventLog,
+pub async fn compare<'p>(
+    past: impl Into<Past<'p>>,
     left: (&StreamKey, Moment),
     right: (&StreamKey, Moment),
 ) -> Result<Comparison, HistoryError> {
     if left.0.category != right.0.category {
         return Err(HistoryError::OtherKind { left: left.0.clone(), right: right.0.clone() });
     }
-    let left = state_at(log, left.0, left.1).await?;
-    let right = state_at(log, right.0, right.1).await?;
+    let past = past.into();
+    let left = state_at(past, left.0, left.1).await?;
+    let right = state_at(past, right.0, right.1).await?;
     let (kind, from, to) = (left.kind, Point::of(&left), Point::of(&right));
     let (left, right) = (comparable(left), comparable(right));
     let patch = json_patch::diff(&left, &right);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use json_patch::{Patch, PatchOperation};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timeloom_domain::credential::Credential;
@@ -13,14 +14,14 @@ use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::workflow::Workflow;
-use timeloom_store::{
-    Direction, EventLog, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope,
-};
+use timeloom_store::{Direction, Filter, LogError, Position, Revision, StreamKey, TenantScope};
 
 use crate::error::HistoryError;
-use crate::fold::{Fold, UnknownEvents};
-use crate::kind::{Kind, Shown, is_known};
+use crate::fold::UnknownEvents;
+use crate::kind::{Kind, Shown};
 use crate::moment::{Moment, absent, position_of};
+use crate::pages::Place;
+use crate::past::Past;
 use crate::state::{StateAt, as_json, new_fold, raw};
 
 /// Most events that are listed between two moments: the first ones.
@@ -102,27 +103,28 @@ pub struct Difference {
 ///
 /// # Errors
 /// [`HistoryError`], whose message says what to ask instead.
-pub async fn diff(
-    log: &dyn EventLog,
+pub async fn diff<'p>(
+    past: impl Into<Past<'p>>,
     stream: &StreamKey,
     from: Moment,
     to: Moment,
 ) -> Result<Difference, HistoryError> {
-    let from = position_of(log, Some(stream), from).await?;
-    let to = position_of(log, Some(stream), to).await?;
+    let past = past.into();
+    let from = position_of(past, Some(stream), from).await?;
+    let to = position_of(past, Some(stream), to).await?;
     let (earlier, later) = (from.min(to), from.max(to));
     let kind = Kind::of_category(&stream.category);
     let both = match kind {
-        None => raw_both(log, stream, earlier, later).await?,
-        Some(Kind::Workflow) => folded_both::<Workflow>(log, stream, earlier, later).await?,
-        Some(Kind::Execution) => folded_both::<Execution>(log, stream, earlier, later).await?,
-        Some(Kind::Plugin) => folded_both::<Plugin>(log, stream, earlier, later).await?,
-        Some(Kind::Model) => folded_both::<Model>(log, stream, earlier, later).await?,
-        Some(Kind::Credential) => folded_both::<Credential>(log, stream, earlier, later).await?,
-        Some(Kind::ReplayCheck) => folded_both::<ReplayCheck>(log, stream, earlier, later).await?,
+        None => raw_both(past, stream, earlier, later).await?,
+        Some(Kind::Workflow) => folded_both::<Workflow>(past, stream, earlier, later).await?,
+        Some(Kind::Execution) => folded_both::<Execution>(past, stream, earlier, later).await?,
+        Some(Kind::Plugin) => folded_both::<Plugin>(past, stream, earlier, later).await?,
+        Some(Kind::Model) => folded_both::<Model>(past, stream, earlier, later).await?,
+        Some(Kind::Credential) => folded_both::<Credential>(past, stream, earlier, later).await?,
+        Some(Kind::ReplayCheck) => folded_both::<ReplayCheck>(past, stream, earlier, later).await?,
     };
     if both.later.point.revision == Revision(0)
-        && let unknown @ HistoryError::UnknownStream(_) = absent(log, stream).await?
+        && let unknown @ HistoryError::UnknownStream(_) = absent(past, stream).await?
     {
         return Err(unknown);
     }
@@ -170,7 +172,7 @@ struct Between {
 }
 
 impl Between {
-    fn add(&mut self, event: &RecordedEvent) {
+    fn add(&mut self, event: &Place) {
         if self.events.len() >= BETWEEN_EVENTS_MAX {
             self.omitted += 1;
             return;
@@ -181,47 +183,66 @@ impl Between {
             event_type: Arc::clone(&event.event_type),
             event_version: event.event_version,
             recorded_at: event.recorded_at,
-            known: is_known(event),
+            known: event.known,
         });
     }
 }
 
 /// Both states by one fold that stops at the earlier moment on its way.
 async fn folded_both<A>(
-    log: &dyn EventLog,
+    past: Past<'_>,
     stream: &StreamKey,
     earlier: Position,
     later: Position,
 ) -> Result<Both, HistoryError>
 where
-    A: Shown + Send,
-    A::Event: DeserializeOwned,
+    A: Shown + Clone + Send,
+    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
-    let mut fold = new_fold::<A>();
-    fold.advance(log, stream, earlier, |_, _, _| {}).await?;
-    let first = side(&fold)?;
+    let mut fold = new_fold::<A>(past, stream);
+    fold.advance(earlier, |_, _, _| {}).await?;
+    let (before, earlier) = (fold.newest.is_some().then(|| fold.aggregate.clone()), point(fold.newest.as_ref()));
     let mut between = Between::default();
-    fold.advance(log, stream, later, |_, event, _| between.add(event)).await?;
-    let second = side(&fold)?;
-    Ok(Both { earlier: first, later: second, between, unknown: fold.unknown })
+    fold.advance(later, |_, event, _| between.add(event)).await?;
+    let (after, later) = (fold.newest.is_some().then_some(&fold.aggregate), point(fold.newest.as_ref()));
+    let (before, after) = match (&before, after) {
+        // What is the same in both makes no difference, and need not be written down.
+        (Some(before), Some(after)) => A::differing(before, after)?,
+        (before, after) => (shown(before.as_ref())?, shown(after)?),
+    };
+    let (earlier, later) = (Side { point: earlier, state: before }, Side { point: later, state: after });
+    Ok(Both { earlier, later, between, unknown: fold.unknown })
+}
+
+fn shown<A: Serialize>(aggregate: Option<&A>) -> Result<Value, HistoryError> {
+    aggregate.map_or(Ok(Value::Null), as_json)
+}
+
+/// Where a fold stands.
+fn point(newest: Option<&Place>) -> Point {
+    newest.map_or(Side::BEFORE.point, |newest| Point {
+        position: newest.position,
+        revision: newest.revision,
+        recorded_at: Some(newest.recorded_at),
+    })
 }
 
 async fn raw_both(
-    log: &dyn EventLog,
+    past: Past<'_>,
     stream: &StreamKey,
     earlier: Position,
     later: Position,
 ) -> Result<Both, HistoryError> {
-    let first = raw(log, stream, earlier).await?;
-    let second = raw(log, stream, later).await?;
+    let first = raw(past, stream, earlier).await?;
+    let second = raw(past, stream, later).await?;
     let filter = Filter { stream: Some(stream.clone()), ..Filter::default() };
     let scope = TenantScope::One(stream.tenant);
     let mut between = Between::default();
     let mut after = earlier;
     while after < later && between.events.len() < BETWEEN_EVENTS_MAX {
-        let page = log.read_all(scope, after, Direction::Forward, &filter, PAGE_EVENTS).await?;
+        let page = past.log.read_all(scope, after, Direction::Forward, &filter, PAGE_EVENTS).await?;
         after = page.last().map_or(later, |last| last.position);
-        page.iter().filter(|event| event.position <= later).for_each(|event| between.add(event));
+        page.iter().filter(|event| event.position <= later).for_each(|event| between.add(&Place::unknown(event)));
     }
     let unknown = second.as_ref().map(|state| state.unknown.clone()).unwrap_or_default();
     let (earlier, later) = (Side::from(first), Side::from(second));
@@ -235,17 +256,6 @@ impl From<Option<StateAt>> for Side {
         let Some(state) = found else { return Self::BEFORE };
         Self { point: Point::of(&state), state: state.state }
     }
-}
-
-/// Where a fold stands.
-fn side<A>(fold: &Fold<A>) -> Result<Side, HistoryError>
-where
-    A: Shown,
-    A::Event: DeserializeOwned,
-{
-    let Some(event) = &fold.newest else { return Ok(Side::BEFORE) };
-    let point = Point { position: event.position, revision: event.revision, recorded_at: Some(event.recorded_at) };
-    Ok(Side { point, state: as_json(&fold.aggregate)? })
 }
 
 /// Each operation of a patch with what it replaces, found by carrying the patch out step by step: a path is meant in the

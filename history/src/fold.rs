@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use timeloom_domain::event::Aggregate;
-use timeloom_store::{Direction, EventLog, Position, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_store::{LogError, Position, Revision, StreamKey};
 
 use crate::error::HistoryError;
-use crate::kind::knows;
+use crate::pages::{Pages, Place, Shelf};
+use crate::past::{Kept, Past};
+use crate::story::EventPlace;
 
 /// Most events that are folded for one answer.
 pub const FOLD_EVENTS_MAX: u64 = 200_000;
@@ -15,8 +17,6 @@ pub const FOLD_EVENTS_MAX: u64 = 200_000;
 pub const FOLD_BYTES_MAX: usize = 256 << 20;
 /// Most unknown events that an answer tells one by one.
 pub const UNKNOWN_EVENTS_MAX: usize = 100;
-/// Events that are read at a time: few, as each may have a large payload.
-const PAGE_EVENTS: usize = 100;
 
 /// An event that this build does not know and did not fold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub struct UnknownEvent {
     pub event_version: u16,
 }
 
-impl From<&RecordedEvent> for UnknownEvent {
-    fn from(event: &RecordedEvent) -> Self {
+impl From<&Place> for UnknownEvent {
+    fn from(event: &Place) -> Self {
         Self {
             position: event.position,
             revision: event.revision,
@@ -52,7 +52,7 @@ pub struct UnknownEvents {
 }
 
 impl UnknownEvents {
-    fn add(&mut self, event: &RecordedEvent) {
+    fn add(&mut self, event: &Place) {
         self.count += 1;
         if self.first.len() < UNKNOWN_EVENTS_MAX {
             self.first.push(event.into());
@@ -65,38 +65,52 @@ impl UnknownEvents {
 ///
 /// # Errors
 /// [`HistoryError`] when it has too many events or the log fails.
-pub async fn load<A>(
-    log: &dyn EventLog,
+pub async fn load<'p, A>(
+    past: impl Into<Past<'p>>,
     stream: &StreamKey,
     position: Position,
-) -> Result<Option<(A, Arc<RecordedEvent>)>, HistoryError>
+) -> Result<Option<(A, EventPlace)>, HistoryError>
 where
-    A: Aggregate,
-    A::Event: DeserializeOwned,
+    A: Aggregate + Send,
+    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
-    let mut fold = Fold::<A>::new(usize::MAX);
-    fold.advance(log, stream, position, |_, _, _| {}).await?;
-    Ok(fold.newest.map(|newest| (fold.aggregate, newest)))
+    let past = past.into();
+    let mut fold = Fold::<A>::new(past, stream, usize::MAX);
+    fold.advance(position, |_, _, _| {}).await?;
+    Ok(fold.newest.map(|newest| (fold.aggregate, EventPlace::from(&newest))))
 }
 
-/// A fold that stands after one of the events.
-pub(crate) struct Fold<A> {
+/// A fold that stands after one of the events of a stream.
+pub(crate) struct Fold<'a, A: Aggregate> {
     pub(crate) aggregate: A,
     /// The last event so far, known or not.
-    pub(crate) newest: Option<Arc<RecordedEvent>>,
+    pub(crate) newest: Option<Place>,
     pub(crate) unknown: UnknownEvents,
+    past: Past<'a>,
+    stream: &'a StreamKey,
+    shelf: Shelf<A::Event>,
     bytes: usize,
     bytes_max: usize,
 }
 
-impl<A> Fold<A>
+impl<'a, A> Fold<'a, A>
 where
     A: Aggregate,
-    A::Event: DeserializeOwned,
+    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
     /// Nothing yet; at most `bytes_max` bytes of payloads will be folded.
-    pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { aggregate: A::default(), newest: None, unknown: UnknownEvents::default(), bytes: 0, bytes_max }
+    pub(crate) fn new(past: Past<'a>, stream: &'a StreamKey, bytes_max: usize) -> Self {
+        let kept = past.kept.map(|kept| kept.pages(stream)).unwrap_or_default();
+        Self {
+            aggregate: A::default(),
+            newest: None,
+            unknown: UnknownEvents::default(),
+            past,
+            stream,
+            shelf: Shelf::new(kept),
+            bytes: 0,
+            bytes_max,
+        }
     }
 
     /// Bytes of payloads that were folded so far.
@@ -104,48 +118,70 @@ where
         self.bytes
     }
 
-    /// Goes on up to `last`; `seen` is told of each event on the way: the state after it, the event as it was recorded, and
-    /// what it says where this build knows it.
+    /// Goes on up to `last`; `seen` is told of each event on the way: the state after it, where it is, and what it says
+    /// where this build knows it.
     pub(crate) async fn advance(
         &mut self,
-        log: &dyn EventLog,
-        stream: &StreamKey,
         last: Position,
-        mut seen: impl FnMut(&A, &RecordedEvent, Option<&A::Event>) + Send,
+        mut seen: impl FnMut(&A, &Place, Option<&A::Event>) + Send,
     ) -> Result<(), HistoryError> {
-        loop {
-            let after = self.newest.as_ref().map_or(Revision(0), |newest| newest.revision);
-            let page = log.read_stream(stream, after, Direction::Forward, PAGE_EVENTS).await?;
-            let complete = page.len() < PAGE_EVENTS;
-            for event in page {
-                if event.position > last {
-                    return Ok(());
-                }
-                if event.revision.0 > FOLD_EVENTS_MAX {
-                    return Err(HistoryError::TooManyEvents);
-                }
-                let known = self.apply(&event)?;
-                seen(&self.aggregate, &event, known.as_ref());
-                self.newest = Some(event);
-            }
-            if complete {
-                return Ok(());
+        if self.fold_shelf(last, &mut seen)? {
+            return Ok(());
+        }
+        let read = self.shelf.newest().or(self.newest.as_ref());
+        let after = read.map_or(Revision(0), |newest| newest.revision);
+        let bytes_max = self.past.kept.map_or(0, Kept::bytes_max);
+        let mut pages = Pages::new(self.past, self.stream, after, last);
+        while let Some(page) = pages.next().await? {
+            self.shelf.take(page, bytes_max);
+            if self.fold_shelf(last, &mut seen)? {
+                break;
             }
         }
+        if let (Some(kept), Some(pages)) = (self.past.kept, self.shelf.whole()) {
+            kept.put(self.stream, pages);
+        }
+        Ok(())
     }
 
-    fn apply(&mut self, event: &RecordedEvent) -> Result<Option<A::Event>, HistoryError> {
-        if !knows::<A::Event>(event) {
-            self.unknown.add(event);
-            return Ok(None);
+    /// Folds what was read already; whether `last` was reached.
+    fn fold_shelf(
+        &mut self,
+        last: Position,
+        seen: &mut impl FnMut(&A, &Place, Option<&A::Event>),
+    ) -> Result<bool, HistoryError> {
+        while let Some(event) = self.shelf.next() {
+            if event.place.position > last {
+                return Ok(true);
+            }
+            let place = &event.place;
+            if place.revision.0 > FOLD_EVENTS_MAX {
+                return Err(HistoryError::TooManyEvents);
+            }
+            if self.newest.as_ref().map_or(0, |newest| newest.revision.0) + 1 != place.revision.0 {
+                let detail = format!("it is not the next one of {}", self.stream);
+                return Err(LogError::Corrupt { position: place.position, detail }.into());
+            }
+            let said = event.said.as_ref().map_err(LogError::clone)?;
+            match said {
+                None => self.unknown.add(place),
+                Some(said) => {
+                    self.bytes = self.bytes.saturating_add(event.bytes);
+                    if self.bytes > self.bytes_max {
+                        return Err(HistoryError::TooLarge);
+                    }
+                    self.aggregate.apply(said);
+                }
+            }
+            seen(&self.aggregate, place, said.as_ref());
+            let reached = place.position == last;
+            self.newest = Some(place.clone());
+            self.shelf.pass();
+            if reached {
+                return Ok(true);
+            }
         }
-        self.bytes = self.bytes.saturating_add(event.payload.get().len());
-        if self.bytes > self.bytes_max {
-            return Err(HistoryError::TooLarge);
-        }
-        let known = codec::decode::<A::Event>(event)?;
-        self.aggregate.apply(&known);
-        Ok(Some(known))
+        Ok(false)
     }
 }
 
@@ -154,7 +190,7 @@ mod tests {
     use serde_json::value::to_raw_value;
     use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
     use timeloom_domain::plugin::Plugin;
-    use timeloom_store::{Append, Expected, MemoryLog, Metadata, NewEvent, SystemClock};
+    use timeloom_store::{Append, EventLog as _, Expected, MemoryLog, Metadata, NewEvent, SystemClock};
     use uuid::Uuid;
 
     use super::*;
@@ -183,10 +219,11 @@ mod tests {
         log.append(Append::new(stream.clone(), Expected::Any, events, command_id)).await.unwrap();
 
         let each = payload.to_string().len();
-        let mut enough = Fold::<Plugin>::new(each * 250);
-        enough.advance(&*log, &stream, Position(250), |_, _, _| {}).await.unwrap();
+        let mut enough = Fold::<Plugin>::new(Past::from(&*log), &stream, each * 250);
+        enough.advance(Position(250), |_, _, _| {}).await.unwrap();
         assert_eq!(enough.newest.unwrap().revision, Revision(250));
-        let refused = Fold::<Plugin>::new(each * 249).advance(&*log, &stream, Position(250), |_, _, _| {}).await;
+        let mut short = Fold::<Plugin>::new(Past::from(&*log), &stream, each * 249);
+        let refused = short.advance(Position(250), |_, _, _| {}).await;
         assert!(matches!(refused, Err(HistoryError::TooLarge)), "{refused:?}");
     }
 }

@@ -12,7 +12,9 @@ use timeloom_domain::replay::{ReplayCheck, ReplayCheckEvent};
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::RecordedEvent;
 
+use crate::error::HistoryError;
 use crate::part;
+use crate::state::as_json;
 
 /// What a stream folds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,11 @@ where
     /// In one word how it is.
     fn status(&self) -> &'static str;
 
+    /// Two states as JSON, to be compared: what both have alike may be something else instead, the same in both.
+    fn differing(one: &Self, other: &Self) -> Result<(Value, Value), HistoryError> {
+        Ok((as_json(one)?, as_json(other)?))
+    }
+
     /// The value at a JSON pointer into the state.
     fn part(&self, path: &str) -> Option<Value> {
         serde_json::to_value(self).ok()?.pointer(path).cloned()
@@ -113,6 +120,10 @@ impl Shown for Workflow {
 
 impl Shown for Execution {
     const KEEPS_DATA: bool = true;
+
+    fn differing(one: &Self, other: &Self) -> Result<(Value, Value), HistoryError> {
+        part::differing(one, other)
+    }
 
     fn status(&self) -> &'static str {
         self.status.name()

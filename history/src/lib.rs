@@ -13,7 +13,9 @@ mod executions;
 mod fold;
 mod kind;
 mod moment;
+mod pages;
 mod part;
+mod past;
 mod provenance;
 mod state;
 mod story;
@@ -28,6 +30,7 @@ pub use executions::{
 pub use fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX, UNKNOWN_EVENTS_MAX, UnknownEvent, UnknownEvents, load};
 pub use kind::{Kind, is_known};
 pub use moment::{Moment, position_of};
+pub use past::{KEPT_BYTES_MAX, Kept, Past};
 pub use provenance::{Origin, Provenance, STEPS_MAX, Step, WRITERS_MAX, ancestor, provenance, writers};
-pub use state::{RAW_EVENTS_MAX, StateAt, state_at};
+pub use state::{Look, RAW_EVENTS_MAX, StateAt, look_at, state_at};
 pub use story::{EventPlace, STORY_DEEP_MAX, Story, StoryRun};

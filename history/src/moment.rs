@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use timeloom_store::{Direction, EventLog, LogError, Position, Revision, StreamKey};
 
 use crate::error::HistoryError;
+use crate::past::Past;
 
 /// A moment of the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +24,12 @@ pub enum Moment {
 ///
 /// # Errors
 /// [`HistoryError`] when the position or revision is not there.
-pub async fn position_of(
-    log: &dyn EventLog,
+pub async fn position_of<'p>(
+    past: impl Into<Past<'p>>,
     stream: Option<&StreamKey>,
     moment: Moment,
 ) -> Result<Position, HistoryError> {
+    let log = past.into().log;
     match moment {
         Moment::Newest => Ok(log.head()),
         Moment::Time(time) => Ok(log.position_at(time.timestamp_micros()).await?),
@@ -60,8 +62,8 @@ async fn position_of_revision(
 }
 
 /// Why a stream has no state at a moment: it came later, or there is no such stream.
-pub(crate) async fn absent(log: &dyn EventLog, stream: &StreamKey) -> Result<HistoryError, LogError> {
-    let first = log.read_stream(stream, Revision(0), Direction::Forward, 1).await?;
+pub(crate) async fn absent(past: Past<'_>, stream: &StreamKey) -> Result<HistoryError, LogError> {
+    let first = past.log.read_stream(stream, Revision(0), Direction::Forward, 1).await?;
     Ok(match first.first() {
         None => HistoryError::UnknownStream(stream.clone()),
         Some(first) => {

@@ -1,7 +1,12 @@
 //! One value of a state by its JSON pointer, without writing the whole state down as JSON.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use timeloom_domain::execution::{Execution, ExecutionEvent, NodeRunState};
+
+use crate::error::HistoryError;
+use crate::state::as_json;
 
 /// The tokens of a JSON pointer.
 pub(crate) fn tokens(pointer: &str) -> Vec<String> {
@@ -59,6 +64,70 @@ pub(crate) fn of_execution(execution: &Execution, path: &str) -> Option<Value> {
     let start = execution.start.clone().filter(|_| path.starts_with("/start"));
     let bare = Execution { node_runs: Vec::new(), start, ..others(execution) };
     serde_json::to_value(bare).ok()?.pointer(path).cloned()
+}
+
+/// Two states of one execution as JSON, but for what is large and both have alike: its start, and node runs.
+pub(crate) fn differing(one: &Execution, other: &Execution) -> Result<(Value, Value), HistoryError> {
+    let (mut first, mut second) = (as_json(&others(one))?, as_json(&others(other))?);
+    let same_start = match (&one.start, &other.start) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+        (None, None) => true,
+        _ => false,
+    };
+    let alike = |place: usize| match (one.node_runs.get(place), other.node_runs.get(place)) {
+        (Some(one), Some(other)) => same_run(one, other),
+        _ => false,
+    };
+    for (written, execution) in [(&mut first, one), (&mut second, other)] {
+        // Null where both have the same: it is at the same place in both.
+        if !same_start {
+            written["start"] = as_json(&execution.start)?;
+        }
+        let runs = execution.node_runs.iter().enumerate();
+        let runs: Result<Vec<Value>, _> =
+            runs.map(|(place, run)| if alike(place) { Ok(Value::Null) } else { as_json(run) }).collect();
+        written["node_runs"] = Value::Array(runs?);
+    }
+    Ok((first, second))
+}
+
+/// Whether two runs are the same. Mostly they share what they gave, so that the items need not be looked at.
+fn same_run(one: &NodeRunState, other: &NodeRunState) -> bool {
+    let shares = match (&one.outputs, &other.outputs) {
+        (Some(one), Some(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
+        }
+        (None, None) => true,
+        _ => false,
+    };
+    if !shares {
+        return one == other;
+    }
+    let NodeRunState {
+        node,
+        run_index,
+        sources,
+        status,
+        attempts,
+        started_at_ms,
+        duration_us,
+        outputs: _,
+        memory,
+        error,
+        pinned,
+        stubbed,
+    } = one;
+    *node == other.node
+        && *run_index == other.run_index
+        && *sources == other.sources
+        && *status == other.status
+        && *attempts == other.attempts
+        && *started_at_ms == other.started_at_ms
+        && *duration_us == other.duration_us
+        && *memory == other.memory
+        && *error == other.error
+        && *pinned == other.pinned
+        && *stubbed == other.stubbed
 }
 
 /// Everything but what is large.

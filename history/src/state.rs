@@ -1,5 +1,6 @@
 //! The state of a stream at a moment.
 
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -11,14 +12,13 @@ use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::workflow::Workflow;
-use timeloom_store::{
-    Direction, EventLog, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope,
-};
+use timeloom_store::{Direction, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope};
 
 use crate::error::HistoryError;
 use crate::fold::{FOLD_BYTES_MAX, Fold, UnknownEvents};
 use crate::kind::{Kind, Shown};
 use crate::moment::{Moment, absent, position_of};
+use crate::past::Past;
 
 /// Most events that stand for the state of a stream of an unknown category: the newest ones.
 pub const RAW_EVENTS_MAX: usize = 100;
@@ -51,51 +51,141 @@ pub struct StateAt {
     pub unknown: UnknownEvents,
 }
 
+/// A stream as it was at a moment, whose state is not written down yet: it may be large, and often only a part of it or
+/// nothing is wanted.
+pub struct Look {
+    /// All about it; its state is null.
+    about: StateAt,
+    state: Box<dyn Written>,
+}
+
+impl Look {
+    /// All about it but its state, which is null here.
+    pub fn about(&self) -> &StateAt {
+        &self.about
+    }
+
+    /// Everything about it.
+    ///
+    /// # Errors
+    /// [`HistoryError::Log`] when it cannot be written down as JSON.
+    pub fn state(&self) -> Result<Value, HistoryError> {
+        self.state.whole()
+    }
+
+    /// What is at a JSON pointer into the state.
+    pub fn part(&self, path: &str) -> Option<Value> {
+        self.state.part(path)
+    }
+}
+
+impl fmt::Debug for Look {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Look").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+/// A state that can be written down.
+trait Written: Send + Sync {
+    fn whole(&self) -> Result<Value, HistoryError>;
+    fn part(&self, path: &str) -> Option<Value>;
+}
+
+/// What stands for a state where there is none.
+struct Raw(Value);
+
+impl Written for Raw {
+    fn whole(&self) -> Result<Value, HistoryError> {
+        Ok(self.0.clone())
+    }
+
+    fn part(&self, path: &str) -> Option<Value> {
+        self.0.pointer(path).cloned()
+    }
+}
+
+struct Folded<A>(A);
+
+impl<A: Shown + Send + Sync> Written for Folded<A>
+where
+    A::Event: DeserializeOwned,
+{
+    fn whole(&self) -> Result<Value, HistoryError> {
+        as_json(&self.0)
+    }
+
+    fn part(&self, path: &str) -> Option<Value> {
+        self.0.part(path)
+    }
+}
+
 /// The state of `stream` at a moment.
 ///
 /// # Errors
 /// [`HistoryError`], whose message says what to ask instead.
-pub async fn state_at(log: &dyn EventLog, stream: &StreamKey, moment: Moment) -> Result<StateAt, HistoryError> {
-    let position = position_of(log, Some(stream), moment).await?;
+pub async fn state_at<'p>(
+    past: impl Into<Past<'p>>,
+    stream: &StreamKey,
+    moment: Moment,
+) -> Result<StateAt, HistoryError> {
+    let Look { about, state } = look_at(past.into(), stream, moment).await?;
+    Ok(StateAt { state: state.whole()?, ..about })
+}
+
+/// The same, with its state left to be written down.
+///
+/// # Errors
+/// [`HistoryError`], whose message says what to ask instead.
+pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: Moment) -> Result<Look, HistoryError> {
+    let past = past.into();
+    let position = position_of(past, Some(stream), moment).await?;
     let found = match Kind::of_category(&stream.category) {
-        None => raw(log, stream, position).await?,
-        Some(Kind::Workflow) => folded::<Workflow>(log, stream, position).await?,
-        Some(Kind::Execution) => folded::<Execution>(log, stream, position).await?,
-        Some(Kind::Plugin) => folded::<Plugin>(log, stream, position).await?,
-        Some(Kind::Model) => folded::<Model>(log, stream, position).await?,
-        Some(Kind::Credential) => folded::<Credential>(log, stream, position).await?,
-        Some(Kind::ReplayCheck) => folded::<ReplayCheck>(log, stream, position).await?,
+        None => raw(past, stream, position).await?.map(|mut about| {
+            let state = Box::new(Raw(about.state.take()));
+            Look { about, state }
+        }),
+        Some(Kind::Workflow) => folded::<Workflow>(past, stream, position).await?,
+        Some(Kind::Execution) => folded::<Execution>(past, stream, position).await?,
+        Some(Kind::Plugin) => folded::<Plugin>(past, stream, position).await?,
+        Some(Kind::Model) => folded::<Model>(past, stream, position).await?,
+        Some(Kind::Credential) => folded::<Credential>(past, stream, position).await?,
+        Some(Kind::ReplayCheck) => folded::<ReplayCheck>(past, stream, position).await?,
     };
     match found {
-        Some(state) => Ok(state),
-        None => Err(absent(log, stream).await?),
+        Some(look) => Ok(look),
+        None => Err(absent(past, stream).await?),
     }
 }
 
-async fn folded<A>(log: &dyn EventLog, stream: &StreamKey, position: Position) -> Result<Option<StateAt>, HistoryError>
+async fn folded<A>(past: Past<'_>, stream: &StreamKey, position: Position) -> Result<Option<Look>, HistoryError>
 where
-    A: Shown + Send,
-    A::Event: DeserializeOwned,
+    A: Shown + Send + Sync + 'static,
+    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
-    let mut fold = new_fold::<A>();
-    fold.advance(log, stream, position, |_, _, _| {}).await?;
-    let Some(newest) = &fold.newest else { return Ok(None) };
-    Ok(Some(StateAt {
+    let mut fold = new_fold::<A>(past, stream);
+    fold.advance(position, |_, _, _| {}).await?;
+    let Some(newest) = fold.newest else { return Ok(None) };
+    let about = StateAt {
+        stream: stream.clone(),
         kind: Kind::of_category(&stream.category),
+        position: newest.position,
+        revision: newest.revision,
+        recorded_at: newest.recorded_at,
+        last_event_type: newest.event_type,
         status: Some(fold.aggregate.status()),
-        state: as_json(&fold.aggregate)?,
-        unknown: fold.unknown.clone(),
-        ..about(newest)
-    }))
+        state: Value::Null,
+        unknown: fold.unknown,
+    };
+    Ok(Some(Look { about, state: Box::new(Folded(fold.aggregate)) }))
 }
 
 /// A fold that is bounded as its aggregate needs it.
-pub(crate) fn new_fold<A>() -> Fold<A>
+pub(crate) fn new_fold<'a, A>(past: Past<'a>, stream: &'a StreamKey) -> Fold<'a, A>
 where
     A: Shown,
-    A::Event: DeserializeOwned,
+    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
-    Fold::new(if A::KEEPS_DATA { FOLD_BYTES_MAX } else { usize::MAX })
+    Fold::new(past, stream, if A::KEEPS_DATA { FOLD_BYTES_MAX } else { usize::MAX })
 }
 
 pub(crate) fn as_json<A: serde::Serialize>(aggregate: &A) -> Result<Value, HistoryError> {
@@ -118,7 +208,7 @@ fn about(newest: &RecordedEvent) -> StateAt {
 
 /// The newest events up to a position in place of a state.
 pub(crate) async fn raw(
-    log: &dyn EventLog,
+    past: Past<'_>,
     stream: &StreamKey,
     position: Position,
 ) -> Result<Option<StateAt>, HistoryError> {
@@ -128,7 +218,7 @@ pub(crate) async fn raw(
     while events.len() < RAW_EVENTS_MAX && bytes < RAW_BYTES_MAX {
         let from = events.last().map_or(position, |oldest| Position(oldest.position.0 - 1));
         let scope = TenantScope::One(stream.tenant);
-        let page = log.read_all(scope, from, Direction::Backward, &filter, RAW_PAGE_EVENTS).await?;
+        let page = past.log.read_all(scope, from, Direction::Backward, &filter, RAW_PAGE_EVENTS).await?;
         if page.is_empty() {
             break;
         }

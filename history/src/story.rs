@@ -16,11 +16,13 @@ use timeloom_domain::execution::{
 use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::item::Outputs;
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
-use timeloom_store::{Direction, EventLog, Position, RecordedEvent, Revision, StreamKey, codec};
+use timeloom_store::{Direction, Position, Revision, StreamKey, codec};
 
 use crate::error::HistoryError;
 use crate::fold::{FOLD_BYTES_MAX, Fold, load};
 use crate::moment::{Moment, absent, position_of};
+use crate::pages::Place;
+use crate::past::Past;
 
 /// Most executions, each a retry or a fork of the one before, that one story goes through.
 pub const STORY_DEEP_MAX: usize = 64;
@@ -36,8 +38,8 @@ pub struct EventPlace {
     pub event_type: Arc<str>,
 }
 
-impl From<&RecordedEvent> for EventPlace {
-    fn from(event: &RecordedEvent) -> Self {
+impl From<&Place> for EventPlace {
+    fn from(event: &Place) -> Self {
         Self { position: event.position, revision: event.revision, event_type: Arc::clone(&event.event_type) }
     }
 }
@@ -88,12 +90,13 @@ impl Story {
     ///
     /// # Errors
     /// [`HistoryError`], whose message says what to ask instead.
-    pub async fn load(log: &dyn EventLog, stream: &StreamKey, moment: Moment) -> Result<Self, HistoryError> {
+    pub async fn load<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: Moment) -> Result<Self, HistoryError> {
+        let past = past.into();
         if &*stream.category != ExecutionEvent::CATEGORY {
             return Err(HistoryError::NotAnExecution(stream.clone()));
         }
-        let position = position_of(log, Some(stream), moment).await?;
-        let mut story = told(log, stream.clone(), position, FOLD_BYTES_MAX, STORY_DEEP_MAX).await?;
+        let position = position_of(past, Some(stream), moment).await?;
+        let mut story = told(past, stream.clone(), position, FOLD_BYTES_MAX, STORY_DEEP_MAX).await?;
         let runs = story.runs.iter().enumerate();
         story.by_run = runs.map(|(place, run)| ((run.state.node.clone(), run.state.run_index), place)).collect();
         Ok(story)
@@ -182,34 +185,34 @@ struct Link {
 type Told<'a> = Pin<Box<dyn Future<Output = Result<Story, HistoryError>> + Send + 'a>>;
 
 /// The story of an execution up to a position, of at most `bytes_max` bytes of payloads.
-fn told(log: &dyn EventLog, stream: StreamKey, position: Position, bytes_max: usize, deep: usize) -> Told<'_> {
+fn told(past: Past<'_>, stream: StreamKey, position: Position, bytes_max: usize, deep: usize) -> Told<'_> {
     Box::pin(async move {
         let deep = deep.checked_sub(1).ok_or(HistoryError::TooDeep)?;
         let asked = stream;
-        let mut link = folded(log, &asked, position, bytes_max).await?;
+        let mut link = folded(past, &asked, position, bytes_max).await?;
         let mut stream = asked.clone();
         if let ExecutionEvent::ExecutionContinued(continuation) = &link.first {
             stream = other(&asked, continuation.root);
-            link = folded(log, &stream, position, bytes_max).await?;
+            link = folded(past, &stream, position, bytes_max).await?;
         }
         let mut left = bytes_max.saturating_sub(link.bytes);
         let mut story = match &link.first {
             ExecutionEvent::ExecutionRetried(retry) => {
-                let mut before = earlier(log, &stream, retry.of, retry.revision, left, deep).await?;
-                let definition = definition(log, &stream, &retry.start).await?;
+                let mut before = earlier(past, &stream, retry.of, retry.revision, left, deep).await?;
+                let definition = definition(past, &stream, &retry.start).await?;
                 before.go_on(retry.earlier_runs, Arc::new(retry.start.clone()), definition);
                 before
             }
             ExecutionEvent::ExecutionForked(fork) => {
-                let mut before = earlier(log, &stream, fork.of, fork.revision, left, deep).await?;
-                let definition = definition(log, &stream, &fork.start).await?;
+                let mut before = earlier(past, &stream, fork.of, fork.revision, left, deep).await?;
+                let definition = definition(past, &stream, &fork.start).await?;
                 let changed = definition.map(|definition| fork.changed(&definition).map_or(definition, Arc::new));
                 before.go_on(fork.earlier_runs, Arc::new(fork.start.clone()), changed);
                 before
             }
             _ => {
                 let start = link.execution.start.clone().ok_or_else(|| HistoryError::UnknownStream(stream.clone()))?;
-                let definition = definition(log, &stream, &start).await?;
+                let definition = definition(past, &stream, &start).await?;
                 Story::begin(&start, definition)
             }
         };
@@ -218,7 +221,7 @@ fn told(log: &dyn EventLog, stream: StreamKey, position: Position, bytes_max: us
             story.take(&stream, link.execution, link.ends);
             let Some(next) = next else { return Ok(story) };
             stream = other(&asked, next);
-            link = match folded(log, &stream, position, left).await {
+            link = match folded(past, &stream, position, left).await {
                 // It begins later.
                 Err(HistoryError::NotYet { .. } | HistoryError::UnknownStream(_)) => return Ok(story),
                 other => other?,
@@ -230,7 +233,7 @@ fn told(log: &dyn EventLog, stream: StreamKey, position: Position, bytes_max: us
 
 /// The story of the execution from which another one goes on.
 async fn earlier(
-    log: &dyn EventLog,
+    past: Past<'_>,
     like: &StreamKey,
     of: ExecutionId,
     revision: u64,
@@ -238,19 +241,19 @@ async fn earlier(
     deep: usize,
 ) -> Result<Story, HistoryError> {
     let stream = other(like, of);
-    let position = position_of(log, Some(&stream), Moment::Revision(Revision(revision))).await?;
-    told(log, stream, position, bytes_max, deep).await
+    let position = position_of(past, Some(&stream), Moment::Revision(Revision(revision))).await?;
+    told(past, stream, position, bytes_max, deep).await
 }
 
 async fn folded(
-    log: &dyn EventLog,
+    past: Past<'_>,
     stream: &StreamKey,
     position: Position,
     bytes_max: usize,
 ) -> Result<Link, HistoryError> {
-    let mut fold = Fold::<Execution>::new(bytes_max);
+    let mut fold = Fold::<Execution>::new(past, stream, bytes_max);
     let (mut first, mut ends) = (None, HashMap::<usize, Ended>::new());
-    let seen = |_: &Execution, event: &RecordedEvent, known: Option<&ExecutionEvent>| match known {
+    let seen = |_: &Execution, event: &Place, known: Option<&ExecutionEvent>| match known {
         Some(ExecutionEvent::NodeCompleted { run, .. } | ExecutionEvent::NodeFailed { run, .. }) => {
             ends.entry(run.execution_index).or_default().written = Some(event.into());
         }
@@ -259,29 +262,29 @@ async fn folded(
         }
         _ => {}
     };
-    let beginning = log.read_stream(stream, Revision(0), Direction::Forward, 1).await?;
+    let beginning = past.log.read_stream(stream, Revision(0), Direction::Forward, 1).await?;
     if let Some(event) = beginning.first().filter(|event| event.position <= position) {
         first = Some(codec::decode::<ExecutionEvent>(event)?);
     }
-    let Some(first) = first.take() else { return Err(absent(log, stream).await?) };
-    fold.advance(log, stream, position, seen).await?;
+    let Some(first) = first.take() else { return Err(absent(past, stream).await?) };
+    fold.advance(position, seen).await?;
     let bytes = fold.bytes();
     Ok(Link { execution: fold.aggregate, first, ends, bytes })
 }
 
 /// What was run, as it was written down then; `None` when the log does not have it.
 async fn definition(
-    log: &dyn EventLog,
+    past: Past<'_>,
     like: &StreamKey,
     start: &StartFacts,
 ) -> Result<Option<Arc<WorkflowDefinition>>, HistoryError> {
     let stream = StreamKey::new(like.tenant, WorkflowEvent::CATEGORY, start.workflow_id.to_string());
-    let position = match position_of(log, Some(&stream), Moment::Revision(Revision(start.workflow_revision))).await {
+    let position = match position_of(past, Some(&stream), Moment::Revision(Revision(start.workflow_revision))).await {
         Ok(position) => position,
         Err(HistoryError::UnknownStream(_) | HistoryError::RevisionNotReached { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let loaded = load::<Workflow>(log, &stream, position).await?;
+    let loaded = load::<Workflow>(past, &stream, position).await?;
     Ok(loaded.and_then(|(workflow, _)| workflow.definition(start.workflow_version).cloned()))
 }
 

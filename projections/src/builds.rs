@@ -11,18 +11,20 @@ use crate::database::{Database, StorageError, quoted};
 use crate::error::ProjectionError;
 use crate::parked::{self, ParkedStreams};
 use crate::read_model::Projection;
+use crate::texts::TextIndex;
 use crate::writer::{PROJECTIONS, State, Writer};
 
 /// Takes up the builds that are in the database, as far as this code made them from this log, and begins the others.
 pub(crate) fn open(mut database: Box<dyn Database>, head: Position) -> Result<Writer, ProjectionError> {
     database.begin()?;
     let opened = open_builds(&mut *database, head).and_then(|builds| {
+        let texts = TextIndex::open(&mut *database, head)?;
         database.commit()?;
-        Ok(builds)
+        Ok((builds, texts))
     });
     match opened {
-        Ok((live, building)) => {
-            let mut writer = Writer { database, live, building };
+        Ok(((live, building), texts)) => {
+            let mut writer = Writer { database, live, building, texts };
             writer.drop_retired();
             Ok(writer)
         }
@@ -147,6 +149,10 @@ impl Writer {
                 self.database.rollback();
                 return Err(error.into());
             }
+        }
+        if names.len() == PROJECTIONS.len() {
+            // Everything that is made of the log is made again.
+            self.texts.begin_again(&mut *self.database)?;
         }
         Ok(())
     }

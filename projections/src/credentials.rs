@@ -25,6 +25,8 @@ pub struct CredentialRow {
     pub fields: Vec<String>,
     /// Fingerprint of the key under which its fields are sealed.
     pub key: String,
+    /// How often it was saved.
+    pub version: u64,
     /// Whether nobody may use it any more.
     pub deleted: bool,
     /// Which events made it.
@@ -43,6 +45,7 @@ static TABLE: Table = Table {
         text("credential_type"),
         text("fields"),
         text("sealing_key"),
+        integer("saved_count"),
         integer("deleted"),
         Provenance::COLUMNS[0],
         Provenance::COLUMNS[1],
@@ -55,7 +58,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Credentials {
     const NAME: &'static str = "credentials";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORY: &'static str = CredentialEvent::CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, CredentialId);
@@ -73,7 +76,17 @@ impl ReadModel for Credentials {
             current.map_or_else(|| Provenance::created_by(event), |current| current.provenance.updated_by(event));
         let row = match (fact, current) {
             (CredentialEvent::CredentialSaved { name, credential_type, fields, sealed }, _) => {
-                CredentialRow { id, name, credential_type, fields, key: sealed.key, deleted: false, provenance }
+                let version = current.map_or(0, |current| current.version) + 1;
+                CredentialRow {
+                    id,
+                    name,
+                    credential_type,
+                    fields,
+                    key: sealed.key,
+                    version,
+                    deleted: false,
+                    provenance,
+                }
             }
             (_, None) => return Folded::Nothing,
             (CredentialEvent::CredentialResealed { sealed }, Some(current)) => {
@@ -100,6 +113,7 @@ impl ReadModel for Credentials {
             (&row.credential_type).into(),
             Value::json(&row.fields)?,
             (&row.key).into(),
+            row.version.into(),
             row.deleted.into(),
         ]);
         values.extend(row.provenance.values());
@@ -137,6 +151,7 @@ pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<CredentialRow, StorageEr
         credential_type: cells.take()?,
         fields: cells.take_json()?,
         key: cells.take()?,
+        version: cells.take()?,
         deleted: cells.take()?,
         provenance: Provenance::take(cells, from)?,
     })

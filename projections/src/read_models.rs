@@ -20,7 +20,7 @@ use crate::page::AsOf;
 use crate::parked::{self, ParkedEvent, ParkedRange};
 use crate::progress::{Progress, ProjectionStatus, Role};
 use crate::read_model::Projection;
-use crate::rebuild::{RebuildReport, blocking, known_names};
+use crate::rebuild::{PAGE_EVENTS_MAX, RebuildReport, blocking, known_names};
 use crate::runner::{COMMANDS_MAX, Command, Done, Runner};
 use crate::standby;
 use crate::store::ReadModelStore;
@@ -58,7 +58,7 @@ impl Rebuilding {
 pub struct ReadModels {
     store: ReadModelStore,
     pub(crate) log: Arc<dyn EventLog>,
-    readers: Arc<Readers>,
+    pub(crate) readers: Arc<Readers>,
     progress: Arc<Progress>,
     statements: AtomicU64,
     life: Mutex<Life>,
@@ -149,6 +149,7 @@ impl ReadModels {
             may_write,
             failed: None,
             build: None,
+            text_page_events: PAGE_EVENTS_MAX,
         };
         let run = move || runner.run(writer.filter(|_| may_write).map(|writer| *writer));
         let thread = std::thread::Builder::new().name("read-models".to_owned()).spawn(run);

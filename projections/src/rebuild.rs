@@ -16,7 +16,7 @@ use crate::store::ReadModelStore;
 use crate::writer::{Builds, PROJECTIONS, Writer};
 
 /// Most events read at a time.
-const PAGE_EVENTS_MAX: usize = 1_000;
+pub(crate) const PAGE_EVENTS_MAX: usize = 1_000;
 /// Fewest, when they are large.
 const PAGE_EVENTS_MIN: usize = 10;
 /// Bytes of payload that a page should not be larger than. What comes is not known before it is there, so that a page may be
@@ -133,6 +133,7 @@ impl Build {
             self.read_ahead(around, up_to);
         }
         writer.apply(Builds::Building, &page, up_to)?;
+        writer.count_texts(&page)?;
         self.events += page.len() as u64;
         self.promote(writer, head, around)?;
         Ok(writer.building.is_empty().then(|| self.report()))
@@ -183,12 +184,12 @@ impl Build {
     }
 }
 
-async fn read(log: Arc<dyn EventLog>, after: Position, limit: usize) -> Page {
+pub(crate) async fn read(log: Arc<dyn EventLog>, after: Position, limit: usize) -> Page {
     log.read_all(TenantScope::All, after, Direction::Forward, &Filter::default(), limit).await
 }
 
 /// How many events to read next, after a page of so many.
-fn next_page_events(now: usize, page: &[Arc<RecordedEvent>]) -> usize {
+pub(crate) fn next_page_events(now: usize, page: &[Arc<RecordedEvent>]) -> usize {
     let bytes: usize = page.iter().map(|event| event.payload.get().len()).sum();
     if bytes > PAGE_BYTES { (now / 4).max(PAGE_EVENTS_MIN) } else { (now * 2).min(PAGE_EVENTS_MAX) }
 }

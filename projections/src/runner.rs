@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::database::Readers;
 use crate::error::ProjectionError;
 use crate::progress::{Progress, Role};
-use crate::rebuild::{Around, Build, RebuildReport};
+use crate::rebuild::{self, Around, Build, RebuildReport, next_page_events};
 use crate::standby;
 use crate::store::ReadModelStore;
 use crate::writer::{BATCH_EVENTS_MAX, Builds, Writer};
@@ -78,6 +78,8 @@ pub(crate) struct Runner {
     pub failed: Option<Command>,
     /// The rebuild under way, and who waits for it.
     pub build: Option<(Build, Vec<Done<RebuildReport>>)>,
+    /// Events of the next page whose texts are counted.
+    pub text_page_events: usize,
 }
 
 impl Runner {
@@ -166,7 +168,7 @@ impl Runner {
     fn follow(&mut self, writer: &mut Writer) -> Result<Ended, ProjectionError> {
         let position = writer.position().unwrap_or_else(|| self.log.head());
         let mut subscription = self.log.subscribe(TenantScope::All, position, Filter::default(), SUBSCRIPTION_EVENTS);
-        let mut batch = Batch::default();
+        let (mut batch, mut reached) = (Batch::default(), position);
         if let Some(command) = self.failed.take() {
             // A second failure is not for want of a connection: whoever asked hears that it came to nothing.
             if let Some(again) = self.carry_out(writer, command, &mut None)? {
@@ -174,7 +176,8 @@ impl Runner {
             }
         }
         loop {
-            let ended = match self.next(&mut subscription) {
+            let is_busy = self.build.is_some() || writer.texts.position() < reached;
+            let ended = match self.next(&mut subscription, is_busy) {
                 Next::Message(message) => batch.fill(message, &mut subscription),
                 Next::Command(command) => self.try_out(writer, command)?,
                 Next::Nothing => {
@@ -185,10 +188,13 @@ impl Runner {
             };
             if let Some(up_to) = batch.up_to.take() {
                 writer.apply(Builds::Live, &batch.events, up_to)?;
+                writer.count_texts(&batch.events)?;
+                reached = up_to;
                 batch.clear();
                 self.progress.publish_writer(writer);
             }
             self.go_on_building(writer)?;
+            self.go_on_counting(writer, reached)?;
             match ended {
                 Some(Ok(())) => return Ok(Ended::Again),
                 Some(Err(error)) => return Err(error),
@@ -197,12 +203,12 @@ impl Runner {
         }
     }
 
-    /// What comes next; while something is built, only what is there already.
-    fn next(&mut self, subscription: &mut Subscription) -> Next {
+    /// What comes next; while there is something else to do, only what is there already.
+    fn next(&mut self, subscription: &mut Subscription, is_busy: bool) -> Next {
         if self.closing.is_cancelled() {
             return Next::Closed;
         }
-        if self.build.is_some() {
+        if is_busy {
             if let Ok(command) = self.commands.try_recv() {
                 return Next::Command(command);
             }
@@ -283,6 +289,18 @@ impl Runner {
             let _ = done.send(Ok(report.clone()));
         }
         Ok(())
+    }
+
+    /// Counts texts of one page of those events that were followed before they could be counted: after a start those
+    /// behind the last complete group, in a log that had no index all.
+    fn go_on_counting(&mut self, writer: &mut Writer, reached: Position) -> Result<(), ProjectionError> {
+        let after = writer.texts.position();
+        if after >= reached {
+            return Ok(());
+        }
+        let page = self.runtime.block_on(rebuild::read(Arc::clone(&self.log), after, self.text_page_events))?;
+        self.text_page_events = next_page_events(self.text_page_events, &page);
+        writer.count_texts(&page)
     }
 
     /// Folds again what the projections with these names have parked.

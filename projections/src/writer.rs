@@ -26,6 +26,7 @@ use crate::parked::{self, ParkedEvent, ParkedStreams};
 use crate::plugins::Plugins;
 use crate::read_model::{Fold, Projection};
 use crate::store::ReadModelStore;
+use crate::texts::TextIndex;
 use crate::workflows::Workflows;
 
 /// Most events of one transaction while the log is followed.
@@ -47,6 +48,8 @@ pub(crate) struct Writer {
     pub live: Vec<State>,
     /// Those that are to take their place.
     pub building: Vec<State>,
+    /// The index of texts.
+    pub texts: TextIndex,
 }
 
 /// One build of a projection.
@@ -236,6 +239,12 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Counts the texts of events, and writes down what is complete of them.
+    pub fn count_texts(&mut self, events: &[Arc<RecordedEvent>]) -> Result<(), ProjectionError> {
+        self.texts.count(events);
+        Ok(self.texts.write(&mut *self.database)?)
     }
 
     /// The last event that every live build holds which has not stopped; `None` when all have.

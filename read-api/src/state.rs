@@ -10,11 +10,12 @@ use timeloom_domain::access::{Forbidden, Permission, Permissions, Principal};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_expressions::evaluator::Evaluator;
+use timeloom_history::{Kept, Past};
 use timeloom_monitor::Metrics;
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
 use timeloom_store::{BlobStore, EventLog, LogTransfer, RequestFacts, Revision};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -90,7 +91,8 @@ struct Inner {
     wiring: Wiring,
     principal: Principal,
     caught_up: AtomicBool,
-    folds: Semaphore,
+    folds: Arc<Semaphore>,
+    kept: Kept,
     closing: CancellationToken,
     connections: TaskTracker,
 }
@@ -110,7 +112,8 @@ impl ApiState {
                 principal,
                 wiring,
                 caught_up: AtomicBool::new(false),
-                folds: Semaphore::new(FOLDS_MAX),
+                folds: Arc::new(Semaphore::new(FOLDS_MAX)),
+                kept: Kept::default(),
                 closing: CancellationToken::new(),
                 connections: TaskTracker::new(),
             }),
@@ -155,9 +158,14 @@ impl ApiState {
     }
 
     /// A turn to fold a state, kept until what is shown of it was counted.
-    pub(crate) async fn turn_to_fold(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn turn_to_fold(&self) -> Option<OwnedSemaphorePermit> {
         // An error says that turns are not given any more, which never happens.
-        self.inner.folds.acquire().await.ok()
+        Arc::clone(&self.inner.folds).acquire_owned().await.ok()
+    }
+
+    /// The past of the log.
+    pub(crate) fn past(&self) -> Past<'_> {
+        Past::new(self.log(), &self.inner.kept)
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

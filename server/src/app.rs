@@ -42,6 +42,8 @@ const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(60);
 pub struct App {
     /// The way in for changes.
     pub commands: Commands,
+    /// The credentials that are kept.
+    pub credentials: Credentials,
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// What drives executions; it does nothing until it is started.
@@ -156,7 +158,7 @@ impl App {
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
-            credentials,
+            credentials: credentials.clone(),
             access: access.clone(),
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
@@ -172,7 +174,7 @@ impl App {
         });
         let engine = Engine::new(parts, options);
         let replays = ReplayChecks::new(engine.clone(), commands.clone());
-        Ok(Self { commands, log, engine, scheduler, reactions, replays, access, api, read_models, store })
+        Ok(Self { commands, credentials, log, engine, scheduler, reactions, replays, access, api, read_models, store })
     }
 
     /// Lets the read models follow the log.

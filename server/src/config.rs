@@ -194,6 +194,10 @@ pub struct ServeConfig {
         value_name = "ROLE"
     )]
     pub roles: Vec<Role>,
+    /// Start although credentials are kept and no key that was given opens any of them. For when their keys are lost: each
+    /// credential has to be saved again then.
+    #[arg(long, env = "TIMELOOM_ACCEPT_LOST_KEYS")]
+    pub accept_lost_keys: bool,
     /// Keep the log in memory: everything is gone when the server stops. For trying out and for measurements.
     #[arg(long)]
     pub in_memory: bool,
@@ -255,6 +259,11 @@ impl Config {
     #[expect(clippy::unused_self, reason = "it is a setting like the others")]
     pub fn credential_key(&self) -> Option<Zeroizing<String>> {
         std::env::var(Self::CREDENTIAL_KEY).ok().filter(|text| !text.trim().is_empty()).map(Zeroizing::new)
+    }
+
+    /// Whether somebody gives the keys of credentials, so that they are not those of the data folder.
+    pub fn gives_credential_keys(&self) -> bool {
+        self.credential_key_file.is_some() || self.credential_key().is_some()
     }
 
     /// `$env`: the allowed names that are set. The keys of credentials are for no expression.

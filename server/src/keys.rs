@@ -68,7 +68,7 @@ pub fn credential_keys(config: &Config, place: KeyPlace<'_>) -> anyhow::Result<A
 /// A new key, of the operating system's chance.
 fn made() -> Result<Key, KeyError> {
     let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(&mut *bytes).map_err(|error| KeyError::File(format!("no key can be made: {error}")))?;
+    getrandom::fill(&mut *bytes).map_err(|error| KeyError::NotMade(error.to_string()))?;
     Ok(Key::new(bytes))
 }
 

@@ -26,6 +26,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     } else {
         App::open_as(roles.clone(), config, timeloom_nodes::registry::all()).await?
     };
+    check_keys(&app, config, serve).await?;
     let listener = TcpListener::bind(serve.listen).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "port {} of {} is in use: stop the program that has it, or give another address with --listen",
@@ -56,6 +57,21 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
         tracing::warn!(%error, "the HTTP server did not stop cleanly");
     }
     app.close().await;
+    Ok(())
+}
+
+/// Says which keys of credentials are missing. Given keys that open nothing at all are those of another deployment: what
+/// was saved under them would be lost to this one, so the server does not start.
+async fn check_keys(app: &App, config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
+    let check = app.credentials.check_keys().await.context("the keys of credentials cannot be checked")?;
+    for reason in &check.broken {
+        tracing::warn!(reason, "a credential does not open");
+    }
+    let Some(message) = check.message() else { return Ok(()) };
+    if check.is_of_something_else() && config.gives_credential_keys() && !serve.accept_lost_keys {
+        bail!("{message}; when the keys are lost, start with --accept-lost-keys");
+    }
+    output::notice(&message);
     Ok(())
 }
 

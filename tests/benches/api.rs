@@ -83,7 +83,7 @@ fn figure(mut latencies_ms: Vec<f64>, took: Duration) -> Figure {
 
 fn tell(what: &str, aim: &str, measured: &Figure, nothing: &Figure) {
     println!(
-        "{what:<58} p50 {:>8.2} ms  p99 {:>8.2} ms  {:>7.0} /s   {:>6.1} x nothing   aim {aim}",
+        "{what:<62} p50 {:>8.2} ms  p99 {:>8.2} ms  {:>7.0} /s   {:>6.1} x nothing   aim {aim}",
         measured.percentile(0.5),
         measured.percentile(0.99),
         measured.per_second,
@@ -91,7 +91,7 @@ fn tell(what: &str, aim: &str, measured: &Figure, nothing: &Figure) {
     );
 }
 
-async fn lists_and_changes(server: &Server, made: &Made) {
+async fn lists_and_changes(server: &Server) {
     let nothing = together(server, "{ __typename }", |_| Value::Null).await;
     tell("nothing, 8 clients", "", &nothing, &nothing);
     let list = "{ executions(first: 20) { nodes { id status startedAt workflow { name } } pageInfo { endCursor } } }";
@@ -101,24 +101,59 @@ async fn lists_and_changes(server: &Server, made: &Made) {
     let register = "mutation($input: RegisterInput!) { registerPlugin(input: $input) { position errors { message } } }";
     let name = |number: usize| json!({ "input": { "name": format!("bench/p{number}-{}", std::process::id()) } });
     tell("a change, on the disk, 8 clients", "p99 20 ms", &together(server, register, name).await, &nothing);
+}
 
+async fn past_and_texts(server: &Server, made: &Made) {
     let nothing = alone(server, "{ __typename }", |_| Value::Null).await;
     tell("nothing, one client", "", &nothing, &nothing);
-    let state = "query($id: ID!, $at: Int!) { stateAt(entity: { kind: EXECUTION, id: $id }, asOf: { revision: $at }) { lastEventType } }";
-    let at = |number: usize| json!({ "id": made.long, "at": 1 + number * (made.long_events - 1) / TIMES });
-    tell(
-        &format!("a moment of an execution with {} events", made.long_events),
-        "p99 10 ms",
-        &alone(server, state, at).await,
-        &nothing,
-    );
+    let part = "query($id: ID!, $at: Int!, $path: String!) { stateAt(entity: { kind: EXECUTION, id: $id }, asOf: { revision: $at }) { status part(path: $path) } }";
+    let at = |number: usize| {
+        let at = 1 + (number * 7_919) % (made.long_events - 1);
+        json!({ "id": made.long[0], "at": at, "path": format!("/node_runs/{}", at.saturating_sub(10)) })
+    };
+    tell("a node run of it as of any moment", "p99 10 ms", &alone(server, part, at).await, &nothing);
+    let whole = "query($id: ID!, $at: Int!) { stateAt(entity: { kind: EXECUTION, id: $id }, asOf: { revision: $at }) { state } }";
+    tell("all of it as of any moment, as JSON", "", &alone(server, whole, at).await, &nothing);
+    let step = "query($id: ID!, $at: Int!, $to: Int!) { stateDiff(entity: { kind: EXECUTION, id: $id }, from: { revision: $at }, to: { revision: $to }) { changes { path } } }";
+    let to = |number: usize| {
+        let mut step = at(number);
+        step["to"] = json!(step["at"].as_u64().unwrap() + 1);
+        step
+    };
+    tell("what one event of it changed", "p99 10 ms", &alone(server, step, to).await, &nothing);
     let compare = "query($left: UUID!, $right: UUID!) { compareExecutions(left: $left, right: $right) { same cause { reason } firstDivergence { node } } }";
     let both = |_| json!({ "left": made.wide[0], "right": made.wide[1] });
     tell("two executions of 500 nodes side by side", "150 ms", &alone(server, compare, both).await, &nothing);
     let search =
         "query($text: String!) { searchPayloads(query: $text, first: 20) { extent { complete } nodes { position } } }";
-    let text = |number: usize| json!({ "text": format!("needle-{}", number % 10) });
-    tell("20 payloads that hold a text", "200 ms", &alone(server, search, text).await, &nothing);
+    let texts: [(&str, fn(usize) -> String); 4] = [
+        ("payloads with a text that one execution in 50,000 has", |number| format!("needle-{}", number % 10)),
+        ("the same with the id of an execution", |_| String::new()),
+        ("the same with a text that none has", |number| format!("nothing like {number}")),
+        ("the same with a text that most have", |_| "about two hundred bytes".to_owned()),
+    ];
+    for (what, text) in texts {
+        let text = |number: usize| {
+            let text = text(number);
+            json!({ "text": if text.is_empty() { &made.wide[number % 2] } else { &text } })
+        };
+        tell(what, "200 ms", &alone(server, search, text).await, &nothing);
+    }
+}
+
+/// Moments of executions that nobody has looked at since the program was started.
+async fn moments(server: &Server, made: &Made) {
+    let mut client = Client::connect(&server.address).await;
+    let nothing = alone(server, "{ __typename }", |_| Value::Null).await;
+    let newest = "query($id: ID!) { stateAt(entity: { kind: EXECUTION, id: $id }) { status lastEventType } }";
+    let (began, mut latencies_ms) = (Instant::now(), Vec::new());
+    for id in &made.long[1..] {
+        let asked = Instant::now();
+        ask(&mut client, newest, json!({ "id": id })).await;
+        latencies_ms.push(asked.elapsed().as_secs_f64() * 1_000.0);
+    }
+    let what = format!("an execution of {} events, looked at for the first time", made.long_events);
+    tell(&what, "p99 10 ms", &figure(latencies_ms, began.elapsed()), &nothing);
 }
 
 /// How long it takes to run the last thousand executions of a workflow again.
@@ -129,7 +164,7 @@ async fn replay_check(server: &Server, made: &Made) {
     let began = Instant::now();
     let answer = ask(&mut client, start, json!({ "input": input })).await;
     println!(
-        "{:<58} {:.1} s   aim 10 s   {}",
+        "{:<62} {:.1} s   aim 10 s   {}",
         "a replay check of 1,000 executions",
         began.elapsed().as_secs_f64(),
         answer["startReplayCheck"]
@@ -142,7 +177,9 @@ fn main() {
     runtime.block_on(async {
         let (server, made) = made::open(&program).await;
         println!("{} executions, {} events:", made.executions, made.events);
-        lists_and_changes(&server, &made).await;
+        moments(&server, &made).await;
+        lists_and_changes(&server).await;
+        past_and_texts(&server, &made).await;
         replay_check(&server, &made).await;
         news::measure(&server).await;
     });

@@ -65,6 +65,8 @@ impl Access {
         C: Secrets + Nonces + 'static,
     {
         let directory = AccessDirectory::follow(Arc::clone(&commands.inner.log), Arc::clone(commands.clock()));
+        // Of two over the same commands, the first tells them.
+        let _ = commands.inner.access.set(directory.clone());
         let inner = Inner {
             commands,
             keys,

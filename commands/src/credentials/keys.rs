@@ -47,6 +47,9 @@ pub enum KeyError {
     /// The file of keys cannot be read or written.
     #[error("{0}")]
     File(String),
+    /// The operating system has no chance to give.
+    #[error("no key can be made: {0}")]
+    NotMade(String),
     /// New keys come from whoever runs this.
     #[error(
         "new keys are not made here, because the keys are given: add a line with the new key to their file, start again, and rotate without asking for a new key"

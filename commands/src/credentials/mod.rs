@@ -3,6 +3,7 @@
 //! Never keeps an opened credential, and never tells a value in an error. Invariant: what is answered is what the log says
 //! at that moment, whichever process saved it: there is no index that could lag behind.
 
+mod check;
 pub mod keys;
 mod seal;
 
@@ -17,15 +18,18 @@ use timeloom_domain::ids::{CredentialId, TenantId};
 use timeloom_domain::item::JsonObject;
 use timeloom_store::{Direction, Filter, LogError, Position, READ_EVENTS_MAX, StreamKey, TenantScope};
 
+pub use self::check::KeyCheck;
 use self::keys::{KeyError, KeySource, Keyring};
 pub use self::seal::NONCE_BYTES;
-use self::seal::{SealError, open, seal};
+use self::seal::{Place, SealError, SealNonces, open, rewrapped, seal};
 use crate::bridge::Base;
 use crate::ports::Nonces;
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// How often a credential is sealed again that somebody saves meanwhile.
-const RESEALS_MAX: usize = 5;
+const SEALS_MAX: usize = 5;
+/// The code of the refusal of what was sealed for another version than there is.
+const CHANGED: &str = "CREDENTIAL_CHANGED";
 /// Most credentials that a rotation tells of one by one, because they could not be opened.
 const TOLD_MAX: usize = 100;
 
@@ -105,7 +109,9 @@ impl From<KeyError> for Refusal {
         let code = match error {
             KeyError::None => "NO_CREDENTIAL_KEY",
             KeyError::Given => "CREDENTIAL_KEYS_GIVEN",
-            KeyError::Invalid { .. } | KeyError::TooMany(_) | KeyError::File(_) => "CREDENTIAL_KEYS_UNUSABLE",
+            KeyError::Invalid { .. } | KeyError::TooMany(_) | KeyError::File(_) | KeyError::NotMade(_) => {
+                "CREDENTIAL_KEYS_UNUSABLE"
+            }
         };
         Self::new(code, error.to_string())
     }
@@ -115,7 +121,7 @@ impl From<CredentialRefusal> for Refusal {
     fn from(refusal: CredentialRefusal) -> Self {
         let code = match refusal {
             CredentialRefusal::NotFound => "CREDENTIAL_NOT_FOUND",
-            CredentialRefusal::Changed => "CREDENTIAL_CHANGED",
+            CredentialRefusal::Changed => CHANGED,
             CredentialRefusal::InvalidName => "INVALID_NAME",
             CredentialRefusal::InvalidType => "INVALID_TYPE",
             CredentialRefusal::NoFields | CredentialRefusal::TooManyFields | CredentialRefusal::TooLarge(_) => {
@@ -161,9 +167,31 @@ impl Credentials {
         check_fields(&credential_type, &fields).map_err(Refusal::from)?;
         let id = CredentialId::of(context.tenant, &credential_type, &name);
         let keys = self.keys.keys_to_seal().map_err(Refusal::from)?;
-        let sealed = self.seal(&keys, (context.tenant, id), &fields)?;
-        let fields = fields.keys().cloned().collect();
-        self.change(context, id, CredentialCommand::Save { name, credential_type, fields, sealed }).await
+        let names: Vec<String> = fields.keys().cloned().collect();
+        for _ in 0..SEALS_MAX {
+            let version = self.version_to_save(context, id).await?;
+            let sealed = self.sealed(&keys, Place { tenant: context.tenant, id, version }, &fields);
+            let too_large = || Refusal::new("INVALID_FIELDS", "the fields cannot be sealed: make them smaller");
+            let sealed = sealed.map_err(Refusal::from)?.ok_or_else(too_large)?;
+            let (name, credential_type, fields) = (name.clone(), credential_type.clone(), names.clone());
+            let command = CredentialCommand::Save { name, credential_type, fields, sealed };
+            match self.change(context, id, command).await {
+                // Somebody saved it meanwhile: it is sealed for the version after that one.
+                Err(CommandError::Refused(refusal)) if refusal.code == CHANGED => {}
+                answered => return answered,
+            }
+        }
+        Err(saved_meanwhile())
+    }
+
+    /// The version that a save makes; where the same command was carried out before, the one that it made then.
+    async fn version_to_save(&self, context: &CommandContext, id: CredentialId) -> Result<u64, LogError> {
+        let stream = StreamKey::new(context.tenant, CredentialEvent::CATEGORY, id.to_string());
+        let states = &self.commands.inner.states;
+        match states.before::<Credential>(&stream, context.command_id).await? {
+            Some(before) => Ok(before.aggregate.next_version()),
+            None => Ok(self.current(context.tenant, id).await?.next_version()),
+        }
     }
 
     /// Lets nobody use a credential any more.
@@ -179,8 +207,9 @@ impl Credentials {
         self.change(context, id, CredentialCommand::Delete).await
     }
 
-    /// Seals every credential of the tenant under the newest key, which is a new one when `new_key`. What cannot be opened
-    /// stays as it is and is told.
+    /// Puts every credential of the tenant under the newest key, which is a new one when `new_key`: that key seals the data
+    /// keys then, and the fields stay closed but for those that have no data key yet. What cannot be opened stays as it is
+    /// and is told.
     ///
     /// # Errors
     /// A refusal, conflict or fault. What was sealed anew by then stays so, and the same call goes on with the rest.
@@ -240,15 +269,16 @@ impl Credentials {
         keys: &Keyring,
         rotated: &mut Rotated,
     ) -> Result<(), CommandError> {
-        for _ in 0..RESEALS_MAX {
+        for _ in 0..SEALS_MAX {
             let credential = self.current(context.tenant, id).await?;
             let Some(from) = credential.sealed.clone() else { return Ok(()) };
-            if from.key == rotated.key {
+            if from.key == rotated.key && from.data_key.is_some() {
                 rotated.kept += 1;
                 return Ok(());
             }
-            let fields = match self.open(keys, (context.tenant, id), &credential, &from) {
-                Ok(fields) => fields,
+            let place = Place { tenant: context.tenant, id, version: credential.version };
+            let sealed = match self.resealed(keys, place, &credential, &from) {
+                Ok(sealed) => sealed,
                 Err(error) => {
                     rotated.failed += 1;
                     if rotated.failures.len() < TOLD_MAX {
@@ -257,7 +287,6 @@ impl Credentials {
                     return Ok(());
                 }
             };
-            let sealed = self.seal(keys, (context.tenant, id), &fields)?;
             match self.change(context, id, CredentialCommand::Reseal { from, sealed }).await {
                 Ok(_) => {
                     rotated.resealed += 1;
@@ -268,36 +297,53 @@ impl Credentials {
                 Err(other) => return Err(other),
             }
         }
-        let message = "a credential is saved again and again meanwhile: try again later".to_owned();
-        Err(CommandError::Conflict { message })
+        Err(saved_meanwhile())
     }
 
-    fn seal(
+    /// The same fields under the newest key.
+    fn resealed(
         &self,
         keys: &Keyring,
-        place: (TenantId, CredentialId),
-        fields: &JsonObject,
-    ) -> Result<Sealed, CommandError> {
-        let key = keys.newest().ok_or(KeyError::None).map_err(Refusal::from)?;
-        let sealed = seal(key, self.nonces.nonce(), place, fields);
-        sealed.ok_or_else(|| Refusal::new("INVALID_FIELDS", "the fields cannot be sealed: make them smaller").into())
+        place: Place,
+        credential: &Credential,
+        from: &Sealed,
+    ) -> Result<Sealed, CredentialError> {
+        let newest = keys.newest().ok_or(KeyError::None)?;
+        let unopened = |error| self.unopened(error, credential, from);
+        if let Some(sealed) = rewrapped(keys, newest, self.nonces.nonce(), place, from).map_err(unopened)? {
+            return Ok(sealed);
+        }
+        let fields = open(keys, place, from).map_err(unopened)?;
+        self.sealed(keys, place, &fields)?.ok_or_else(|| unopened(SealError::Broken))
+    }
+
+    /// Fields under a new data key, and that under the newest key; `None` when they are too large.
+    fn sealed(&self, keys: &Keyring, place: Place, fields: &JsonObject) -> Result<Option<Sealed>, KeyError> {
+        let key = keys.newest().ok_or(KeyError::None)?;
+        let nonces = SealNonces { fields: self.nonces.nonce(), data_key: self.nonces.nonce() };
+        Ok(seal(key, &self.nonces.data_key()?, nonces, place, fields))
     }
 
     fn open(
         &self,
         keys: &Keyring,
-        place: (TenantId, CredentialId),
+        (tenant, id): (TenantId, CredentialId),
         credential: &Credential,
         sealed: &Sealed,
     ) -> Result<JsonObject, CredentialError> {
+        let place = Place { tenant, id, version: credential.version };
+        open(keys, place, sealed).map_err(|error| self.unopened(error, credential, sealed))
+    }
+
+    fn unopened(&self, error: SealError, credential: &Credential, sealed: &Sealed) -> CredentialError {
         let (name, credential_type) = (credential.name.clone(), credential.credential_type.clone());
-        open(keys, place, sealed).map_err(|error| match error {
+        match error {
             SealError::NoKey => {
                 let (key, place) = (sealed.key.clone(), self.keys.place());
                 CredentialError::KeyMissing { name, credential_type, key, place }
             }
             SealError::Broken => CredentialError::Broken { name, credential_type },
-        })
+        }
     }
 
     async fn current(&self, tenant: TenantId, id: CredentialId) -> Result<Credential, LogError> {
@@ -314,4 +360,9 @@ impl Credentials {
         let stream = self.commands.stream::<CredentialEvent>(context, id);
         Ok(self.commands.execute::<Credential>(context, stream, command, Base::Current).await?.with(id))
     }
+}
+
+fn saved_meanwhile() -> CommandError {
+    let message = "a credential is saved again and again meanwhile: try again later".to_owned();
+    CommandError::Conflict { message }
 }

@@ -12,7 +12,7 @@ use timeloom_domain::account::AccountKind;
 use timeloom_domain::ids::{AccountId, CommandId, TenantId};
 use timeloom_store::{Direction, EventLog as _, RequestFacts, Revision, StreamKey};
 
-use crate::bench::{World, source};
+use crate::bench::{World, by_hand, source};
 
 const PASSWORD: &str = "correct horse battery staple";
 const FIRST: TenantId = TenantId(0);
@@ -124,7 +124,10 @@ async fn keys_expire_and_disabled_accounts_and_suspended_tenants_let_nobody_in()
     assert!(!principal.permissions.has(Permission::TenantWrite), "only the first tenant runs the installation");
     let denied = access.create_tenant(&of(&world, &principal), "Another".to_owned()).await;
     assert_eq!(code(denied), "FORBIDDEN");
+    let import = || ImportWorkflow { workflow_id: None, source: source("W") };
+    let workflow = world.commands.import_workflow(&theirs(), import()).await.unwrap().value;
     access.suspend_tenant(&local(&world), tenant).await.unwrap();
+    assert_eq!(code(world.commands.start_execution(&theirs(), by_hand(workflow)).await), "TENANT_SUSPENDED");
     assert_eq!(access.let_in_by_key(&short.token), Err(NotLetIn::Disabled));
     access.resume_tenant(&local(&world), tenant).await.unwrap();
     let cleo = access.create_account(&theirs(), user("Cleo", &[Role::Owner])).await.unwrap().value;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde_json::json;
-use timeloom_commands::credentials::keys::{GivenKeys, Key, KeyError, KeySource, Keyring, PassingKeys};
+use timeloom_commands::credentials::keys::{GivenKeys, KEY_BYTES, Key, KeyError, KeySource, Keyring, PassingKeys};
 use timeloom_commands::credentials::{CredentialError, NONCE_BYTES};
 use timeloom_commands::{CommandError, Credentials, Keeping, Nonces, Rotated, SaveCredential};
 use timeloom_domain::credential::{CredentialEvent, Sealed};
@@ -15,6 +15,7 @@ use timeloom_store::{
     codec,
 };
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::bench::{TENANT, World, code};
 
@@ -26,6 +27,10 @@ struct TestNonces(AtomicU8);
 impl Nonces for TestNonces {
     fn nonce(&self) -> [u8; NONCE_BYTES] {
         [self.0.fetch_add(1, Ordering::SeqCst); NONCE_BYTES]
+    }
+
+    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
+        Ok(Zeroizing::new([self.0.fetch_add(1, Ordering::SeqCst); KEY_BYTES]))
     }
 }
 
@@ -135,6 +140,83 @@ async fn the_same_command_sent_again_saves_once() {
     let again = credentials.save(&context, basic("Mailer", SECRET)).await.unwrap();
     assert!(again.repeated && !first.repeated);
     assert_eq!((again.value, again.position), (first.value, first.position));
+    assert_eq!(by_name(&credentials, "Mailer").await.unwrap(), Some(fields(SECRET)));
+}
+
+#[tokio::test]
+async fn saves_at_the_same_time_each_make_a_version_that_opens() {
+    let world = World::new();
+    let credentials = credentials(&world, keys(&[1]));
+    let save = |password: &'static str| {
+        let (credentials, context) = (credentials.clone(), world.context());
+        async move { credentials.save(&context, basic("Mailer", password)).await.unwrap() }
+    };
+    let (one, two, three) = tokio::join!(save("1"), save("2"), save("3"));
+    let newest = [&one, &two, &three].into_iter().map(|saved| saved.position).max().unwrap();
+    let password = [(&one, "1"), (&two, "2"), (&three, "3")].into_iter().find(|(saved, _)| saved.position == newest);
+    assert_eq!(by_name(&credentials, "Mailer").await.unwrap(), Some(fields(password.unwrap().1)));
+    assert_eq!(sealed(&world, one.value).await.data_key.unwrap().version, 3);
+}
+
+#[tokio::test]
+async fn a_command_that_is_sent_again_later_is_the_same_save() {
+    let world = World::new();
+    let one = credentials(&world, keys(&[1]));
+    let context = world.context();
+    let first = one.save(&context, basic("Mailer", "old")).await.unwrap();
+    one.save(&world.context(), basic("Mailer", SECRET)).await.unwrap();
+    for again in [&one, &credentials(&world.restarted(Keeping::default()), keys(&[1]))] {
+        let again = again.save(&context, basic("Mailer", "old")).await.unwrap();
+        assert!(again.repeated && again.position == first.position, "{again:?}");
+    }
+    assert_eq!(by_name(&one, "Mailer").await.unwrap(), Some(fields(SECRET)));
+    assert_eq!(world.story("credential", first.value).await, ["CredentialSaved", "CredentialSaved"]);
+}
+
+#[tokio::test]
+async fn what_an_earlier_save_sealed_does_not_open_as_a_later_one() {
+    let world = World::new();
+    let credentials = credentials(&world, keys(&[1]));
+    let id = credentials.save(&world.context(), basic("Mailer", "old")).await.unwrap().value;
+    let old = sealed(&world, id).await;
+    credentials.save(&world.context(), basic("Mailer", SECRET)).await.unwrap();
+    let replayed = CredentialEvent::CredentialSaved {
+        name: "Mailer".to_owned(),
+        credential_type: TYPE.to_owned(),
+        fields: vec!["user".to_owned(), "password".to_owned()],
+        sealed: old,
+    };
+    forge(&world, TENANT, id, &replayed).await;
+    let error = by_name(&credentials, "Mailer").await.unwrap_err();
+    assert!(matches!(error, CredentialError::Broken { .. }), "{error}");
+    credentials.save(&world.context(), basic("Mailer", SECRET)).await.unwrap();
+    assert_eq!(by_name(&credentials, "Mailer").await.unwrap(), Some(fields(SECRET)));
+}
+
+#[tokio::test]
+async fn what_was_sealed_before_data_keys_opens_and_a_rotation_gives_it_one() {
+    let world = World::new();
+    // Written down by a build of before, with key 1, for tenant 1 and this name.
+    let stored = r#"{"type":"credential_saved","name":"Mailer","credential_type":"httpBasicAuth","fields":["user","password"],
+        "sealed":{"key":"24fa7571644909c2","nonce":"CQkJCQkJCQkJCQkJ","ciphertext":"CN85i6ccvhuZ9AQwIV5AzTYX/OSciW87J3CIOyBoA/ufjhzCQUIctXFUvz2/VtnhK+QuaMfr3g=="}}"#;
+    let id = CredentialId::of(TENANT, TYPE, "Mailer");
+    let command_id = world.context().command_id;
+    let event = NewEvent {
+        id: EventId(command_id.0),
+        event_type: "CredentialSaved".into(),
+        event_version: 1,
+        payload: Arc::from(serde_json::value::RawValue::from_string(stored.to_owned()).unwrap()),
+        metadata: Arc::new(Metadata { command_id, ..world.context().metadata() }),
+    };
+    let stream = StreamKey::new(TENANT, "credential", id.to_string());
+    world.log.append(Append::new(stream, Expected::Any, vec![event], command_id)).await.unwrap();
+    let credentials = credentials(&world, keys(&[1]));
+    assert_eq!(by_name(&credentials, "Mailer").await.unwrap(), Some(fields(SECRET)));
+    assert_eq!(credentials.check_keys().await.unwrap().message(), None);
+    // The key stays the same, and so do the fields.
+    let rotated = credentials.rotate(&world.context(), false).await.unwrap();
+    assert_eq!((rotated.resealed, rotated.kept, rotated.failed), (1, 0, 0));
+    assert_eq!(sealed(&world, id).await.data_key.unwrap().version, 1);
     assert_eq!(by_name(&credentials, "Mailer").await.unwrap(), Some(fields(SECRET)));
 }
 
@@ -259,6 +341,50 @@ async fn a_rotation_seals_everything_under_the_newest_key_and_old_seals_open_unt
         assert_eq!(by_name(&alone, name).await.unwrap(), Some(fields(password)));
     }
     assert_eq!(world.story("credential", ids[0]).await, ["CredentialSaved", "CredentialResealed"]);
+}
+
+#[tokio::test]
+async fn a_rotation_leaves_the_fields_closed() {
+    let world = World::new();
+    let id = credentials(&world, keys(&[1])).save(&world.context(), basic("Mailer", SECRET)).await.unwrap().value;
+    let before = sealed(&world, id).await;
+    credentials(&world, keys(&[1, 2])).rotate(&world.context(), false).await.unwrap();
+    let after = sealed(&world, id).await;
+    assert_eq!((&after.nonce, &after.ciphertext), (&before.nonce, &before.ciphertext));
+    assert_ne!((&after.key, &after.data_key), (&before.key, &before.data_key));
+}
+
+#[tokio::test]
+async fn the_keys_of_something_else_are_told_before_anybody_misses_one() {
+    let world = World::new();
+    let none = credentials(&world, keys(&[])).check_keys().await.unwrap();
+    assert_eq!((none.message(), none.is_of_something_else()), (None, false), "nothing is sealed yet");
+    let one = credentials(&world, keys(&[1]));
+    one.save(&world.context(), basic("One", "1")).await.unwrap();
+    let two = one.save(&world.context(), basic("Two", "2")).await.unwrap().value;
+    let gone = credentials(&world, keys(&[3])).save(&world.context(), basic("Gone", "3")).await.unwrap().value;
+    one.delete(&world.context(), gone).await.unwrap();
+    let [first, second] = [1, 2].map(|byte| key(byte).unwrap().fingerprint().to_owned());
+    assert_eq!(one.check_keys().await.unwrap().message(), None, "nobody needs the key of what was deleted");
+
+    let wrong = credentials(&world, keys(&[2])).check_keys().await.unwrap();
+    let message = wrong.message().unwrap();
+    assert!(wrong.is_of_something_else() && message.contains(&format!("{first} (2 credentials)")), "{message}");
+    assert!(message.contains(&second) && message.contains("keys/credentials.key"), "{message}");
+    let both = credentials(&world, keys(&[1, 2])).rotate(&world.context(), false).await.unwrap();
+    assert_eq!(both.resealed, 2);
+    assert_eq!(credentials(&world, keys(&[2])).check_keys().await.unwrap().message(), None);
+    credentials(&world, keys(&[1])).save(&world.context(), basic("Three", "3")).await.unwrap();
+    let partly = credentials(&world, keys(&[2])).check_keys().await.unwrap();
+    assert!(!partly.is_of_something_else() && partly.missing().eq([first.as_str()]), "{partly:?}");
+
+    // One that is broken is told, and keeps no other from being looked at.
+    let mut broken = sealed(&world, two).await;
+    broken.nonce = "AAAAAAAAAAAAAAAA".to_owned();
+    forge(&world, TENANT, two, &CredentialEvent::CredentialResealed { sealed: broken }).await;
+    let check = credentials(&world, keys(&[1, 2])).check_keys().await.unwrap();
+    assert!(check.broken.len() == 1 && check.broken[0].contains("'Two'"), "{check:?}");
+    assert_eq!(check.needed.len(), 2);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub enum CredentialCommand {
         credential_type: String,
         /// The names of its fields.
         fields: Vec<String>,
-        /// Its fields.
+        /// Its fields, sealed for the version that this save makes.
         sealed: Sealed,
     },
     /// Put the same fields under another key.

@@ -14,6 +14,22 @@ pub struct Sealed {
     pub nonce: String,
     /// What is sealed, in base64.
     pub ciphertext: String,
+    /// The key of these fields alone, which that key opens. `None` in seals of before there was one: there the key opens
+    /// the fields themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_key: Option<WrappedKey>,
+}
+
+/// A key that another one opens. It is bound to the tenant, the credential and the version of it, and so are the fields
+/// that it seals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrappedKey {
+    /// Which save of the credential it belongs to; 1 is the first.
+    pub version: u64,
+    /// The number that was used for this seal alone, in base64.
+    pub nonce: String,
+    /// The sealed key, in base64.
+    pub ciphertext: String,
 }
 
 /// A fact about one credential.
@@ -43,7 +59,7 @@ pub enum CredentialEvent {
 impl Event for CredentialEvent {
     const CATEGORY: &'static str = "credential";
     const TYPES: &'static [(&'static str, u16)] =
-        &[("CredentialSaved", 1), ("CredentialResealed", 1), ("CredentialDeleted", 1)];
+        &[("CredentialSaved", 2), ("CredentialResealed", 2), ("CredentialDeleted", 1)];
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -51,5 +67,10 @@ impl Event for CredentialEvent {
             Self::CredentialResealed { .. } => "CredentialResealed",
             Self::CredentialDeleted {} => "CredentialDeleted",
         }
+    }
+
+    // Seals of the first version lack the data key, and nothing else.
+    fn reads_as_current(event_type: &str, version: u16) -> bool {
+        version == 1 && matches!(event_type, "CredentialSaved" | "CredentialResealed")
     }
 }

@@ -10,7 +10,7 @@ mod state;
 pub mod types;
 
 pub use command::CredentialCommand;
-pub use event::{CredentialEvent, Sealed};
+pub use event::{CredentialEvent, Sealed, WrappedKey};
 pub use refusal::CredentialRefusal;
 use sha2::{Digest, Sha256};
 pub use state::Credential;

@@ -19,10 +19,24 @@ pub struct Credential {
     pub fields: Vec<String>,
     /// Its fields; `None` before it was saved and after it was deleted.
     pub sealed: Option<Sealed>,
+    /// How often it was saved.
+    pub version: u64,
+}
+
+impl Credential {
+    /// The version that the next save makes.
+    pub fn next_version(&self) -> u64 {
+        self.version.saturating_add(1)
+    }
+}
+
+/// Whether `sealed` was made for that version.
+fn is_for(sealed: &Sealed, version: u64) -> bool {
+    sealed.data_key.as_ref().is_some_and(|data_key| data_key.version == version)
 }
 
 impl Aggregate for Credential {
-    const FOLD_VERSION: u32 = 1;
+    const FOLD_VERSION: u32 = 2;
 
     type Event = CredentialEvent;
     type Command = CredentialCommand;
@@ -36,6 +50,7 @@ impl Aggregate for Credential {
                     credential_type: credential_type.clone(),
                     fields: fields.clone(),
                     sealed: Some(sealed.clone()),
+                    version: self.next_version(),
                 };
             }
             CredentialEvent::CredentialResealed { sealed } => self.sealed = Some(sealed.clone()),
@@ -52,6 +67,9 @@ impl Aggregate for Credential {
                 if self.sealed.as_ref() == Some(sealed) {
                     return Ok(Vec::new());
                 }
+                if !is_for(sealed, self.next_version()) {
+                    return Err(CredentialRefusal::Changed);
+                }
                 CredentialEvent::CredentialSaved {
                     name: name.clone(),
                     credential_type: credential_type.clone(),
@@ -62,7 +80,7 @@ impl Aggregate for Credential {
             CredentialCommand::Reseal { from, sealed } => match &self.sealed {
                 None => return Err(CredentialRefusal::NotFound),
                 Some(now) if now == sealed => return Ok(Vec::new()),
-                Some(now) if now != from => return Err(CredentialRefusal::Changed),
+                Some(now) if now != from || !is_for(sealed, self.version) => return Err(CredentialRefusal::Changed),
                 Some(_) => CredentialEvent::CredentialResealed { sealed: sealed.clone() },
             },
             CredentialCommand::Delete if self.name.is_empty() => return Err(CredentialRefusal::NotFound),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use timeloom_domain::credential::{Credential, CredentialCommand, CredentialEvent, Sealed};
+use timeloom_domain::credential::{Credential, CredentialCommand, CredentialEvent, Sealed, WrappedKey};
 use timeloom_domain::definition::Settings;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
@@ -275,8 +275,13 @@ fn plugin_event() -> impl Strategy<Value = PluginEvent> {
 }
 
 fn sealed() -> impl Strategy<Value = Sealed> {
-    let sealed = |key: &str| Sealed { key: key.to_owned(), nonce: "AA==".to_owned(), ciphertext: "AAAA".to_owned() };
-    prop_oneof![Just(sealed("a")), Just(sealed("b"))]
+    let sealed = |(key, version): (&str, Option<u64>)| {
+        let (nonce, ciphertext) = ("AA==".to_owned(), "AAAA".to_owned());
+        let wrapped = |version| WrappedKey { version, nonce: nonce.clone(), ciphertext: ciphertext.clone() };
+        let data_key = version.map(wrapped);
+        Sealed { key: key.to_owned(), nonce, ciphertext, data_key }
+    };
+    (prop_oneof![Just("a"), Just("b")], prop::option::weighted(0.9, 1..4_u64)).prop_map(sealed)
 }
 
 fn replay_command() -> impl Strategy<Value = ReplayCheckCommand> {

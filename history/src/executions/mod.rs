@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, Outputs};
-use timeloom_store::{EventLog, StreamKey};
+use timeloom_store::StreamKey;
 
 pub use cause::{Cause, CauseReason};
 pub use inputs::inputs;
@@ -21,6 +21,7 @@ use crate::compare::replace_id;
 use crate::diff::{Change, changes};
 use crate::error::HistoryError;
 use crate::moment::Moment;
+use crate::past::Past;
 use crate::story::{Story, StoryRun};
 
 /// Two executions side by side.
@@ -94,13 +95,14 @@ pub struct ComparedAttempt {
 ///
 /// # Errors
 /// [`HistoryError`], whose message says what to ask instead.
-pub async fn compare_executions(
-    log: &dyn EventLog,
+pub async fn compare_executions<'p>(
+    past: impl Into<Past<'p>>,
     left: (&StreamKey, Moment),
     right: (&StreamKey, Moment),
 ) -> Result<ExecutionComparison, HistoryError> {
-    let left = Story::load(log, left.0, left.1).await?;
-    let right = Story::load(log, right.0, right.1).await?;
+    let past = past.into();
+    let left = Story::load(past, left.0, left.1).await?;
+    let right = Story::load(past, right.0, right.1).await?;
     Ok(ExecutionComparison::of(Arc::new(left), Arc::new(right)))
 }
 

@@ -13,12 +13,14 @@ use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::workflow::Workflow;
-use timeloom_store::{EventLog, Position, RecordedEvent, StreamKey};
+use timeloom_store::{Position, StreamKey};
 
 use crate::error::HistoryError;
 use crate::kind::{Kind, Shown};
 use crate::moment::{Moment, absent, position_of};
+use crate::pages::Place;
 use crate::part::ItemPlace;
+use crate::past::Past;
 use crate::state::new_fold;
 use crate::story::{EventPlace, Story};
 
@@ -44,14 +46,15 @@ pub struct Provenance {
 ///
 /// # Errors
 /// [`HistoryError`], whose message says what to ask instead.
-pub async fn provenance(
-    log: &dyn EventLog,
+pub async fn provenance<'p>(
+    past: impl Into<Past<'p>>,
     stream: &StreamKey,
     moment: Moment,
     path: &str,
 ) -> Result<Provenance, HistoryError> {
-    let position = position_of(log, Some(stream), moment).await?;
-    let Traced { value, written_by } = traced(log, stream, position, &[path]).await?.pop().unwrap_or_default();
+    let past = past.into();
+    let position = position_of(past, Some(stream), moment).await?;
+    let Traced { value, written_by } = traced(past, stream, position, &[path]).await?.pop().unwrap_or_default();
     let (Some(value), Some(written_by)) = (value, written_by) else {
         return Err(HistoryError::NoValue { stream: stream.clone(), path: path.to_owned() });
     };
@@ -59,7 +62,7 @@ pub async fn provenance(
     if Kind::of_category(&stream.category) == Some(Kind::Execution)
         && let Some(place) = ItemPlace::of(path)
     {
-        let story = Story::load(log, stream, Moment::Position(position)).await?;
+        let story = Story::load(past, stream, Moment::Position(position)).await?;
         (steps, is_cut) = trace::steps(&story, stream, &place);
     }
     Ok(Provenance { value, written_by, steps, is_cut })
@@ -69,14 +72,14 @@ pub async fn provenance(
 ///
 /// # Errors
 /// [`HistoryError`], whose message says what to ask instead.
-pub async fn writers(
-    log: &dyn EventLog,
+pub async fn writers<'p>(
+    past: impl Into<Past<'p>>,
     stream: &StreamKey,
     position: Position,
     paths: &[&str],
 ) -> Result<Vec<Option<EventPlace>>, HistoryError> {
     let paths = &paths[..paths.len().min(WRITERS_MAX)];
-    Ok(traced(log, stream, position, paths).await?.into_iter().map(|traced| traced.written_by).collect())
+    Ok(traced(past.into(), stream, position, paths).await?.into_iter().map(|traced| traced.written_by).collect())
 }
 
 /// A value and the event that wrote it.
@@ -87,35 +90,35 @@ struct Traced {
 }
 
 async fn traced(
-    log: &dyn EventLog,
+    past: Past<'_>,
     stream: &StreamKey,
     position: Position,
     paths: &[&str],
 ) -> Result<Vec<Traced>, HistoryError> {
     match Kind::of_category(&stream.category) {
         None => Err(HistoryError::NoState(stream.clone())),
-        Some(Kind::Workflow) => traced_in::<Workflow>(log, stream, position, paths).await,
-        Some(Kind::Execution) => traced_in::<Execution>(log, stream, position, paths).await,
-        Some(Kind::Plugin) => traced_in::<Plugin>(log, stream, position, paths).await,
-        Some(Kind::Model) => traced_in::<Model>(log, stream, position, paths).await,
-        Some(Kind::Credential) => traced_in::<Credential>(log, stream, position, paths).await,
-        Some(Kind::ReplayCheck) => traced_in::<ReplayCheck>(log, stream, position, paths).await,
+        Some(Kind::Workflow) => traced_in::<Workflow>(past, stream, position, paths).await,
+        Some(Kind::Execution) => traced_in::<Execution>(past, stream, position, paths).await,
+        Some(Kind::Plugin) => traced_in::<Plugin>(past, stream, position, paths).await,
+        Some(Kind::Model) => traced_in::<Model>(past, stream, position, paths).await,
+        Some(Kind::Credential) => traced_in::<Credential>(past, stream, position, paths).await,
+        Some(Kind::ReplayCheck) => traced_in::<ReplayCheck>(past, stream, position, paths).await,
     }
 }
 
 async fn traced_in<A>(
-    log: &dyn EventLog,
+    past: Past<'_>,
     stream: &StreamKey,
     position: Position,
     paths: &[&str],
 ) -> Result<Vec<Traced>, HistoryError>
 where
     A: Shown + Send + Sync,
-    A::Event: DeserializeOwned,
+    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
     let mut found = vec![Traced::default(); paths.len()];
-    let mut fold = new_fold::<A>();
-    let seen = |state: &A, event: &RecordedEvent, known: Option<&A::Event>| {
+    let mut fold = new_fold::<A>(past, stream);
+    let seen = |state: &A, event: &Place, known: Option<&A::Event>| {
         let Some(known) = known else { return };
         for (traced, path) in found.iter_mut().zip(paths) {
             if !state.concerns(known, path) {
@@ -127,9 +130,9 @@ where
             }
         }
     };
-    fold.advance(log, stream, position, seen).await?;
+    fold.advance(position, seen).await?;
     match fold.newest {
         Some(_) => Ok(found),
-        None => Err(absent(log, stream).await?),
+        None => Err(absent(past, stream).await?),
     }
 }

@@ -4,6 +4,7 @@
 
 mod diffs;
 mod executions;
+mod kept;
 mod laws;
 mod provenance;
 mod runs;

@@ -18,8 +18,8 @@ use crate::world::{golden, log, stream};
 
 async fn each_moment<A>(log: &MemoryLog, kind: Kind)
 where
-    A: Aggregate + Serialize,
-    A::Event: DeserializeOwned,
+    A: Aggregate + Serialize + Send,
+    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
     let (stream, events) = golden::<A::Event>(log, "x").await;
     let mut folded = A::default();

@@ -21,7 +21,7 @@ pub(crate) use postgres::Postgres;
 pub(crate) use readers::{Read, Readers};
 pub(crate) use sqlite::Sqlite;
 pub(crate) use table::{Column, Index, Kept, Named, Rows, Table, blob, bound, integer, interval, order, quoted, text};
-pub(crate) use value::{Cells, Kind, Value, damaged};
+pub(crate) use value::{Cells, FromValue, Kind, Value, damaged};
 
 /// How a database wants to be spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +200,11 @@ impl StorageError {
     /// Whether somebody else uses what was to be changed: it can be changed later.
     pub(crate) fn is_in_use(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+    }
+
+    /// Whether there is no such table.
+    pub(crate) fn is_missing_table(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE))
     }
 
     /// Whether the database works and refuses what was to be written: trying it again cannot help.

@@ -89,7 +89,8 @@ fn an_event_at_which_a_fold_panics_is_parked_and_the_thread_goes_on() {
     let layout = [checkpoints::SCHEMA, parked::SCHEMA].concat();
     let mut database: Box<dyn Database> = Box::new(Sqlite::open(folder.path(), &layout).unwrap());
     let state = begin(&mut *database, &Fragile, Stage::Live, &[]).unwrap();
-    let mut writer = Writer { database, live: vec![state], building: Vec::new() };
+    let texts = TextIndex::open(&mut *database, Position(7)).unwrap();
+    let mut writer = Writer { database, live: vec![state], building: Vec::new(), texts };
     let events = [
         event(1, "one", "a"),
         event(2, "two", "a"),

@@ -23,4 +23,6 @@ mod rebuild;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod texts;
+#[cfg(test)]
 mod world;

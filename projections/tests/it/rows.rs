@@ -67,6 +67,8 @@ async fn credential_rows_tell_names_of_fields_and_nothing_of_their_values() {
         key: key.to_owned(),
         nonce: "bm9uY2U=".to_owned(),
         ciphertext: "Y2lwaGVydGV4dA==".to_owned(),
+        // Rows tell the version by counting, also of seals that do not.
+        data_key: None,
     });
     let saved = |fields: &[&str], key: &str| CredentialEvent::CredentialSaved {
         name: "Mailer".to_owned(),
@@ -91,6 +93,7 @@ async fn credential_rows_tell_names_of_fields_and_nothing_of_their_values() {
         assert_eq!((row(2).await.key.as_str(), row(2).await.deleted), ("k2", false));
         assert_eq!((row(3).await.deleted, listed(2).await.len(), listed(3).await.len()), (true, 1, 0));
         assert_eq!(listed(4).await, [row(4).await]);
+        assert_eq!([row(1).await.version, row(2).await.version, row(4).await.version], [1, 1, 2]);
         assert_eq!(row(4).await.provenance.created_position, position(1));
         models.close().await.unwrap();
         let dump = place.dump().await.concat();

@@ -11,7 +11,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use timeloom_domain::access::{Permission, Permissions, Role};
 use timeloom_domain::account::{Account, AccountCommand, AccountKind, SealedPassword};
-use timeloom_domain::credential::{Credential, CredentialCommand, Sealed};
+use timeloom_domain::credential::{Credential, CredentialCommand, Sealed, WrappedKey};
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
@@ -287,7 +287,8 @@ impl World {
             5 => {
                 let number = usize::from(which) % self.credentials.len();
                 let (credential, id) = (&mut self.credentials[number], credential_id(number));
-                decide(&mut self.story, credential, id, &credential_command(number, how));
+                let command = credential_command(number, how, credential.version);
+                decide(&mut self.story, credential, id, &command);
             }
             6 | 7 => {
                 let number = usize::from(which) % self.accounts.len();
@@ -436,19 +437,21 @@ fn plugin_command(name: Slug, how: usize) -> PluginCommand {
     }
 }
 
-fn sealed(key: usize) -> Sealed {
-    Sealed { key: format!("key-{key}"), nonce: "AAAA".to_owned(), ciphertext: "c2VhbGVk".to_owned() }
+fn sealed(key: usize, version: u64) -> Sealed {
+    let data_key = WrappedKey { version, nonce: "AAAA".to_owned(), ciphertext: "a2V5".to_owned() };
+    let (nonce, ciphertext) = ("AAAA".to_owned(), "c2VhbGVk".to_owned());
+    Sealed { key: format!("key-{key}"), nonce, ciphertext, data_key: Some(data_key) }
 }
 
-pub fn credential_command(number: usize, how: usize) -> CredentialCommand {
+pub fn credential_command(number: usize, how: usize, version: u64) -> CredentialCommand {
     match how % 4 {
         0 | 1 => CredentialCommand::Save {
             name: format!("c{number}"),
             credential_type: "httpBasicAuth".to_owned(),
             fields: (0..=how % 3).map(|field| format!("f{field}")).collect(),
-            sealed: sealed(how % 5),
+            sealed: sealed(how % 5, version + 1),
         },
-        2 => CredentialCommand::Reseal { from: sealed(how % 5), sealed: sealed((how + 1) % 5) },
+        2 => CredentialCommand::Reseal { from: sealed(how % 5, version), sealed: sealed((how + 1) % 5, version) },
         _ => CredentialCommand::Delete,
     }
 }

@@ -45,6 +45,11 @@ impl Credential {
         &self.0.key
     }
 
+    /// How often it was saved: 1 is the first time. Another key changes nothing of it.
+    async fn version(&self) -> u64 {
+        self.0.version
+    }
+
     /// Which events made it what it is.
     async fn history(&self) -> History {
         self.0.provenance.into()

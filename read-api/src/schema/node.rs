@@ -33,7 +33,6 @@ const TENANT: &str = "tenant";
 
 /// Anything that has an id.
 #[derive(Debug, Clone, Interface)]
-#[expect(clippy::large_enum_variant, reason = "there are a hundred at most, and not for long")]
 #[graphql(field(name = "id", ty = "ID", desc = "Its id, which nothing else has."))]
 pub(crate) enum Node {
     /// A workflow.

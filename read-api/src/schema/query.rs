@@ -427,7 +427,7 @@ impl Query {
         let state = state(context)?;
         let stream = asked_stream(state, entity, stream)?;
         look_at_stream(context, state, &stream).await?;
-        state_at(context, state, &stream, Moment::new(as_of, wait_for)).await
+        state_at(state, &stream, Moment::new(as_of, wait_for)).await
     }
 
     /// What changed in anything between two moments.

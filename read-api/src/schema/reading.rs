@@ -54,7 +54,7 @@ impl Moment {
         if self.as_of.is_none() {
             return Ok(None);
         }
-        match history::position_of(state.log(), self.stream.as_ref(), self.as_of()).await {
+        match history::position_of(state.past(), self.stream.as_ref(), self.as_of()).await {
             Ok(position) => Ok(Some(position)),
             // There is nothing of that name at any moment: the read itself says so in its own way.
             Err(HistoryError::UnknownStream(_)) => Ok(None),

@@ -1,21 +1,23 @@
 //! Search in what happened: events whose payload holds a text, the newest first.
 //!
-//! There is no index: the log is read backwards, a bounded piece at a time. Invariant: one search looks at no more than
-//! [`EVENTS_MAX`] events and [`BYTES_MAX`] bytes and takes no longer than [`TIME_MAX`]; its answer says how far it came, and
-//! how to go on.
+//! The index of texts says where a text is not; the events themselves are read wherever it can be, and behind the index. So
+//! an answer is what reading everything would give, and nothing is as of another moment than it says. Invariant: one
+//! search looks at no more than [`EVENTS_MAX`] events and [`BYTES_MAX`] bytes and takes little longer than [`TIME_MAX`]; its
+//! answer says how far it came, and how to go on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Object, Result, SimpleObject};
-use timeloom_projections::Side;
+use timeloom_projections::{INDEXED_TEXT_BYTES_MIN, PositionRange, Side, TEXT_PLACES_EVENTS_MAX};
 use timeloom_store::{Direction, Filter, Position, RecordedEvent, TenantScope};
 use tokio::time::Instant;
 
 use super::event::{Actors, Event};
 use super::faults::{bad_input, fault};
 use super::paging::{Paging, Window, cursor};
+use super::reading::rows;
 use super::scalars::PositionScalar;
 use crate::state::ApiState;
 
@@ -103,49 +105,163 @@ impl Search {
     pub(crate) async fn run(self, state: &ApiState) -> Result<PayloadHits> {
         let window = self.paging.window()?;
         let needle = needle(&self.text)?;
-        let found = self.look(state, &window, &needle).await?;
-        Ok(connection(window, found))
-    }
-
-    async fn look(&self, state: &ApiState, window: &Window, needle: &str) -> Result<Found> {
         let head = self.as_of.unwrap_or_else(|| state.log().head());
         let newest = window.after.map_or(head, |after| Position(after.saturating_sub(1)).min(head));
-        let oldest = Position(window.before.unwrap_or(0));
-        let (mut from, direction) = match window.side {
-            Side::First => (newest, Direction::Backward),
-            Side::Last => (oldest, Direction::Forward),
+        let all = (Position(window.before.unwrap_or(0).saturating_add(1)), newest);
+        let direction = match window.side {
+            Side::First => Direction::Backward,
+            Side::Last => Direction::Forward,
         };
-        let (until, mut found) = (Instant::now() + TIME_MAX, Found::default());
-        loop {
-            let scope = TenantScope::One(state.tenant());
-            let read = state.log().read_all(scope, from, direction, &self.filter, READ_EVENTS).await;
-            let events = read.map_err(|error| fault(&error))?;
-            let is_last = events.len() < READ_EVENTS;
-            for event in events {
-                if event.position > newest || event.position <= oldest {
-                    return Ok(found);
+        let until = Instant::now() + TIME_MAX;
+        let hits = window.size + 1;
+        let Self { filter, actors, .. } = self;
+        let (reached, found) = (None, Found::default());
+        let mut walk = Walk { state, filter, actors, needle, hits, direction, until, reached, found };
+        walk.all(all).await?;
+        Ok(connection(window, walk.found))
+    }
+}
+
+/// Whether a search goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    On,
+    /// It has what it looks for, or may not look further.
+    No,
+}
+
+/// A search under way.
+struct Walk<'s> {
+    state: &'s ApiState,
+    filter: Filter,
+    /// By whom.
+    actors: Actors,
+    needle: String,
+    /// How many hits end it.
+    hits: usize,
+    direction: Direction,
+    until: Instant,
+    /// Everything up to there, in the direction of the search, was looked through.
+    reached: Option<Position>,
+    found: Found,
+}
+
+impl Walk<'_> {
+    async fn all(&mut self, (first, last): PositionRange) -> Result<()> {
+        let indexed = if self.filter.stream.is_none() && self.needle.len() >= INDEXED_TEXT_BYTES_MIN {
+            rows(self.state.read_models().texts_indexed().await)?
+        } else {
+            // The events of one stream are found without it.
+            Position::START
+        };
+        let mut spans = spans(first, last.min(indexed));
+        let behind = (Position(indexed.0 + 1).max(first), last);
+        match self.direction {
+            Direction::Backward => {
+                spans.reverse();
+                if self.range(behind).await? == Going::On {
+                    self.spans(&spans).await?;
                 }
-                from = match direction {
-                    Direction::Backward => Position(event.position.0.saturating_sub(1)),
-                    Direction::Forward => event.position,
-                };
-                found.look_at(event, needle, &self.actors);
-                if found.hits.len() > window.size {
-                    return Ok(found);
+            }
+            Direction::Forward => {
+                if self.spans(&spans).await? == Going::On {
+                    self.range(behind).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn spans(&mut self, spans: &[PositionRange]) -> Result<Going> {
+        for span in spans {
+            let mut places = rows(self.state.read_models().text_places(&self.needle, *span).await)?;
+            if self.direction == Direction::Backward {
+                places.reverse();
+            }
+            for place in places {
+                if self.range(place).await? == Going::No {
+                    return Ok(Going::No);
+                }
+            }
+            if self.passed(*span) == Going::No {
+                return Ok(Going::No);
+            }
+        }
+        Ok(Going::On)
+    }
+
+    /// Looks at every event of a range.
+    async fn range(&mut self, range: PositionRange) -> Result<Going> {
+        let (first, last) = range;
+        let mut left = range;
+        while left.0 <= left.1 {
+            let count = usize::try_from(left.1.0 - left.0.0 + 1).unwrap_or(usize::MAX).min(READ_EVENTS);
+            let from = match self.direction {
+                Direction::Backward => left.1,
+                Direction::Forward => Position(left.0.0 - 1),
+            };
+            let scope = TenantScope::One(self.state.tenant());
+            let read = self.state.log().read_all(scope, from, self.direction, &self.filter, count).await;
+            let events = read.map_err(|error| fault(&error))?;
+            let is_last = events.len() < count;
+            for event in events {
+                let position = event.position;
+                if position < first || position > last {
+                    return Ok(self.passed(range));
+                }
+                match self.direction {
+                    Direction::Backward => left.1 = Position(position.0 - 1),
+                    Direction::Forward => left.0 = Position(position.0 + 1),
+                }
+                self.reached = Some(position);
+                self.found.look_at(event, &self.needle, &self.actors);
+                if self.found.hits.len() >= self.hits {
+                    return Ok(Going::No);
                 }
             }
             if is_last {
-                return Ok(found);
+                break;
             }
-            if found.events >= EVENTS_MAX || found.bytes >= BYTES_MAX || Instant::now() >= until {
-                found.stopped_at = Some(match direction {
-                    Direction::Backward => Position(from.0.saturating_add(1)),
-                    Direction::Forward => from,
-                });
-                return Ok(found);
+            if self.stops() {
+                return Ok(Going::No);
             }
         }
+        Ok(self.passed(range))
     }
+
+    /// Takes down that a range was looked through.
+    fn passed(&mut self, (first, last): PositionRange) -> Going {
+        if first <= last {
+            self.reached = Some(match self.direction {
+                Direction::Backward => first,
+                Direction::Forward => last,
+            });
+        }
+        if self.stops() { Going::No } else { Going::On }
+    }
+
+    /// Whether it has looked as far as it may; takes down where.
+    fn stops(&mut self) -> bool {
+        let Found { events, bytes, .. } = self.found;
+        let stops = events >= EVENTS_MAX || bytes >= BYTES_MAX || Instant::now() >= self.until;
+        if stops {
+            self.found.stopped_at = self.reached;
+        }
+        stops
+    }
+}
+
+/// The positions from the first to the last in pieces that the index can be asked about.
+fn spans(first: Position, last: Position) -> Vec<PositionRange> {
+    let mut spans = Vec::new();
+    let mut next = first.0;
+    while next <= last.0 {
+        // Each ends where a multiple does, so that the same ones are asked about however a search began.
+        let end = (next.saturating_sub(1) / TEXT_PLACES_EVENTS_MAX + 1) * TEXT_PLACES_EVENTS_MAX;
+        spans.push((Position(next), Position(end.min(last.0))));
+        next = end + 1;
+    }
+    spans
 }
 
 impl Found {

@@ -1,11 +1,15 @@
 //! The exact state of anything at any moment, and what changed between two. The folding is in the history library.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, ID, InputObject, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
-use timeloom_history::{self as history, BetweenEvent, Change, Difference, HistoryError, Kind, Point, StateAt};
+use timeloom_history::{self as history, BetweenEvent, Change, Difference, HistoryError, Kind, Look, Point};
 use timeloom_store::StreamKey;
 use timeloom_store::codec::json_bytes;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use super::budget::PayloadBudget;
 use super::event::StreamInput;
@@ -111,6 +115,12 @@ impl From<&history::UnknownEvent> for UnknownEvent {
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub(crate) struct StateView {
+    #[graphql(skip)]
+    look: Arc<Look>,
+    /// The turn in which it was folded, kept until everything that is shown of it is there. Who does more in it locks it: a
+    /// second turn could be one that waits for this one.
+    #[graphql(skip)]
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
     /// What kind of thing it is; absent when this build has no state for its category.
     pub kind: Option<EntityKind>,
     /// Category of its stream.
@@ -127,46 +137,62 @@ pub(crate) struct StateView {
     pub last_event_type: String,
     /// In one word how it is, for example `completed`; absent when this build has no state for its category.
     pub status: Option<&'static str>,
-    /// Everything about it. Without a `kind`: its newest `events` as they were written, and how many are `omitted`.
-    pub state: Value,
     /// How many of its events were not folded in, because this build does not know their type or version.
     pub unknown_event_count: u64,
     /// The first hundred of them.
     pub unknown_events: Vec<UnknownEvent>,
 }
 
-impl From<StateAt> for StateView {
-    fn from(state: StateAt) -> Self {
+impl StateView {
+    fn new(look: Look, turn: Option<OwnedSemaphorePermit>) -> Self {
+        let about = look.about();
         Self {
-            kind: state.kind.map(EntityKind::from),
-            category: state.stream.category.to_string(),
-            id: ID(state.stream.id.to_string()),
-            position: PositionScalar(state.position),
-            revision: state.revision.0,
-            recorded_at: state.recorded_at,
-            last_event_type: state.last_event_type.to_string(),
-            status: state.status,
-            state: state.state,
-            unknown_event_count: state.unknown.count,
-            unknown_events: state.unknown.first.iter().map(UnknownEvent::from).collect(),
+            kind: about.kind.map(EntityKind::from),
+            category: about.stream.category.to_string(),
+            id: ID(about.stream.id.to_string()),
+            position: PositionScalar(about.position),
+            revision: about.revision.0,
+            recorded_at: about.recorded_at,
+            last_event_type: about.last_event_type.to_string(),
+            status: about.status,
+            unknown_event_count: about.unknown.count,
+            unknown_events: about.unknown.first.iter().map(UnknownEvent::from).collect(),
+            look: Arc::new(look),
+            turn: Mutex::new(turn),
         }
+    }
+
+    /// Waits until nothing else is done in its turn.
+    pub(crate) async fn in_turn(&self) -> impl Sized {
+        self.turn.lock().await
+    }
+
+    /// What is written down of the state, within what an answer may hold.
+    pub(crate) async fn written<T: Serialize + Send + 'static>(
+        &self,
+        context: &Context<'_>,
+        write: impl FnOnce(&Look) -> std::result::Result<T, HistoryError> + Send + 'static,
+    ) -> Result<T> {
+        let _turn = self.in_turn().await;
+        let look = Arc::clone(&self.look);
+        // A large state takes a while.
+        let written = tokio::task::spawn_blocking(move || {
+            let written = write(&look)?;
+            let bytes = json_bytes(&written);
+            Ok((written, bytes))
+        });
+        let (written, bytes) = written.await.map_err(|error| fault(&error))?.map_err(|error| not_there(&error))?;
+        PayloadBudget::take(context, bytes)?;
+        Ok(written)
     }
 }
 
 /// The state of `stream`; `None` when it had not come to be by then.
-pub(crate) async fn state_at(
-    context: &Context<'_>,
-    state: &ApiState,
-    stream: &StreamKey,
-    moment: Moment,
-) -> Result<Option<StateView>> {
+pub(crate) async fn state_at(state: &ApiState, stream: &StreamKey, moment: Moment) -> Result<Option<StateView>> {
     moment.wait(state).await?;
-    let _turn = state.turn_to_fold().await;
-    match history::state_at(state.log(), stream, moment.as_of()).await {
-        Ok(found) => {
-            PayloadBudget::take(context, json_bytes(&found.state))?;
-            Ok(Some(found.into()))
-        }
+    let turn = state.turn_to_fold().await;
+    match history::look_at(state.past(), stream, moment.as_of()).await {
+        Ok(look) => Ok(Some(StateView::new(look, turn))),
         Err(HistoryError::UnknownStream(_) | HistoryError::NotYet { .. }) => Ok(None),
         Err(error) => Err(not_there(&error)),
     }
@@ -292,7 +318,7 @@ pub(crate) async fn compare(
     left.1.wait(state).await?;
     let (one, other) = ((&left.0, left.1.as_of()), (&right.0, right.1.as_of()));
     let _turn = state.turn_to_fold().await;
-    let found = history::compare(state.log(), one, other).await.map_err(|error| not_there(&error))?;
+    let found = history::compare(state.past(), one, other).await.map_err(|error| not_there(&error))?;
     Ok(StateComparison {
         kind: found.kind.map(EntityKind::from),
         left: found.left.into(),
@@ -320,7 +346,7 @@ pub(crate) async fn state_diff(
 ) -> Result<StateDiff> {
     from.wait(state).await?;
     let _turn = state.turn_to_fold().await;
-    let found = history::diff(state.log(), stream, from.as_of(), to.as_of()).await;
+    let found = history::diff(state.past(), stream, from.as_of(), to.as_of()).await;
     let Difference { stream, kind, from, to, patch, changes, events, events_omitted, unknown } =
         found.map_err(|error| not_there(&error))?;
     let patch = bounded(context, &patch, &changes)?;

@@ -133,6 +133,60 @@ async fn text_is_found_in_what_happened() {
 }
 
 #[tokio::test]
+async fn a_rare_text_is_found_in_both_directions_and_as_of_a_moment_without_a_look_at_everything() {
+    let server = TestServer::start();
+    let stream = |number: u128| StreamKey::new(TENANT, "execution", uuid::Uuid::from_u128(number).to_string());
+    for number in 0..17 {
+        let named = |name: &str| node_completed("Start", 0, json!({ "name": name }));
+        let hay = std::iter::repeat_with(|| named("hay")).take(999);
+        append(&server.log, &stream(number), hay.chain([named(&format!("needle {number}"))]).collect()).await;
+    }
+    let query = "query($q: String!, $at: Position, $filter: EventFilter! = {}, $first: Int, $last: Int) {
+        searchPayloads(query: $q, asOf: { position: $at }, filter: $filter, first: $first, last: $last) {
+            nodes { position } extent { searchedEvents complete } pageInfo { hasNextPage hasPreviousPage } } }";
+    let ask = async |more: Value| {
+        let mut variables = json!({ "at": "17000" });
+        variables.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.data(query, variables).await["searchPayloads"].clone()
+    };
+    let positions = |found: &Value| -> Vec<String> {
+        found["nodes"].as_array().unwrap().iter().map(|hit| text(&hit["position"])).collect()
+    };
+    // The first 16,384 events are indexed once they are counted, which nobody announces. Before that as after it everything
+    // is found.
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        loop {
+            let found = ask(json!({ "q": "needle 3" })).await;
+            assert_eq!((positions(&found), &found["extent"]["complete"]), (vec!["4000".to_owned()], &json!(true)));
+            if found["extent"]["searchedEvents"].as_u64().unwrap() < 2_000 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.unwrap();
+    let newest = ask(json!({ "q": "needle", "first": 2 })).await;
+    assert_eq!(
+        (positions(&newest), &newest["pageInfo"]["hasNextPage"]),
+        (vec!["17000".into(), "16000".into()], &json!(true))
+    );
+    let oldest = ask(json!({ "q": "needle", "last": 3 })).await;
+    assert_eq!(positions(&oldest), ["3000", "2000", "1000"]);
+    assert_eq!(oldest["pageInfo"]["hasPreviousPage"], true);
+    assert!(oldest["extent"]["searchedEvents"].as_u64().unwrap() < 1_000, "{oldest}");
+    let then = ask(json!({ "q": "needle", "at": "2500" })).await;
+    assert_eq!(positions(&then), ["2000", "1000"]);
+    let of_one =
+        json!({ "q": "needle 7", "filter": { "stream": { "category": "execution", "id": uuid::Uuid::from_u128(7) } } });
+    assert_eq!(positions(&ask(of_one).await), ["8000"]);
+    for nothing in [json!({ "q": "needle 77" }), json!({ "q": "needle 7", "filter": { "categories": ["workflow"] } })] {
+        let found = ask(nothing).await;
+        assert_eq!((positions(&found), &found["extent"]["complete"]), (Vec::new(), &json!(true)));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_search_that_has_no_end_stops_and_says_where_to_go_on() {
     let server = TestServer::start_behind();
     let stream = StreamKey::new(TENANT, "execution", uuid::Uuid::from_u128(1).to_string());

@@ -71,6 +71,30 @@ async fn moments_that_are_not_there_are_refused_by_code() {
 }
 
 #[tokio::test]
+async fn parts_of_many_states_are_given_in_one_request() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("Parts").await;
+    let (execution, _) = server.execution(&workflow).await;
+    // More than are folded at the same time, and each asks for more while it is held.
+    let one = |alias: usize| {
+        format!(
+            "s{alias}: stateAt(entity: {{ kind: EXECUTION, id: $id }}) {{ status state part(path: \"/status\") \
+             run: part(path: \"/node_runs/0\") nothing: part(path: \"/nothing/there\") \
+             provenance(path: \"/status\") {{ writtenBy {{ type }} }} }}"
+        )
+    };
+    let query = format!("query($id: ID!) {{ {} }}", (0..4).map(one).collect::<String>());
+    let data = server.data(&query, json!({ "id": execution })).await;
+    for alias in ["s0", "s1", "s2", "s3"] {
+        let found = &data[alias];
+        assert_eq!(found["part"], found["status"], "{found}");
+        assert_eq!(found["run"], found["state"]["node_runs"][0], "{found}");
+        assert_eq!((&found["nothing"], found["run"].is_object()), (&Value::Null, true), "{found}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_difference_is_a_patch_with_what_was_there_and_the_events_between() {
     let server = TestServer::start();
     let (workflow, _) = server.import("Differ").await;

@@ -20,7 +20,7 @@ const DELETE: &str = "mutation($input: CredentialInput!) { deleteCredential(inpu
 const ROTATE: &str = "mutation($input: RotateCredentialsInput!) { rotateCredentials(input: $input) {
   key resealedCount keptCount failedCount failures errors { code message } } }";
 const LIST: &str = "query($first: Int!, $after: String) { credentials(first: $first, after: $after) {
-  nodes { id name type fields key history { updatedAt } } pageInfo { hasNextPage endCursor } } }";
+  nodes { id name type fields key version history { updatedAt } } pageInfo { hasNextPage endCursor } } }";
 
 #[derive(Debug, Subcommand)]
 pub enum CredentialVerb {
@@ -113,14 +113,15 @@ async fn list(access: &Access, config: &Config) -> anyhow::Result<()> {
         return Ok(());
     }
     let cells = |credential: &Value| {
-        let [id, name, credential_type, key, updated] =
-            ["/id", "/name", "/type", "/key", "/history/updatedAt"].map(|path| output::text(credential, path));
+        let [id, name, credential_type, version, key, updated] =
+            ["/id", "/name", "/type", "/version", "/key", "/history/updatedAt"]
+                .map(|path| output::text(credential, path));
         let fields = credential.get("fields").and_then(Value::as_array).cloned().unwrap_or_default();
         let fields: Vec<&str> = fields.iter().filter_map(Value::as_str).collect();
-        vec![id, name, credential_type, fields.join(", "), key, updated]
+        vec![id, name, credential_type, fields.join(", "), version, key, updated]
     };
     let rows: Vec<Vec<String>> = found.iter().map(cells).collect();
-    output::table(&["ID", "NAME", "TYPE", "FIELDS", "KEY", "UPDATED"], &rows);
+    output::table(&["ID", "NAME", "TYPE", "FIELDS", "VERSION", "KEY", "UPDATED"], &rows);
     Ok(())
 }
 

@@ -20,8 +20,10 @@ const CLIENTS: usize = 32;
 const NEEDLE_EVERY: usize = 5_000;
 /// One in so many fails.
 const FAILED_EVERY: usize = 50;
-/// Rounds of the loop of the long execution: each is a few events, and all of them are fewer than roll it over.
-const LONG_ROUNDS: usize = 3_200;
+/// Long executions.
+const LONG: usize = 20;
+/// Rounds of the loop of each: two events a round, and all of them fewer than roll it over.
+const LONG_ROUNDS: usize = 4_990;
 /// Nodes of the executions that are laid side by side.
 const WIDE_NODES: usize = 500;
 
@@ -31,8 +33,8 @@ pub(crate) struct Made {
     pub(crate) executions: usize,
     pub(crate) events: u64,
     pub(crate) workflow: String,
-    /// An execution with many events.
-    pub(crate) long: String,
+    /// Executions with many events, the first to go to and fro in, the others to be looked at once.
+    pub(crate) long: Vec<String>,
     pub(crate) long_events: usize,
     /// Two executions with many nodes.
     pub(crate) wide: [String; 2],
@@ -90,11 +92,14 @@ async fn make(server: &Server, executions: usize) -> Made {
         start(&mut client, &wide, &json!({ "n": 1, "fails": false })).await,
         start(&mut client, &wide, &json!({ "n": 2, "fails": false })).await,
     ];
-    let long = import(&mut client, &rounds()).await;
-    let long = start(&mut client, &long, &json!({ "n": 1 })).await;
+    let rounds = import(&mut client, &rounds()).await;
+    let mut long = Vec::new();
+    for number in 0..LONG {
+        long.push(start(&mut client, &rounds, &json!({ "n": number })).await);
+    }
     let head = ask(&mut client, "{ head { position } }", Value::Null).await["head"]["position"].clone();
     let of = "query($id: UUID!, $at: Position!) { execution(id: $id, waitFor: $at) { revision } }";
-    let known = ask(&mut client, of, json!({ "id": long, "at": head })).await;
+    let known = ask(&mut client, of, json!({ "id": long[0], "at": head })).await;
     let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap();
     let long_events = usize::try_from(number(&known["execution"]["revision"])).unwrap();
     Made { executions, events: number(&head), workflow, long, long_events, wide }

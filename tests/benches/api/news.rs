@@ -43,7 +43,7 @@ pub(crate) async fn measure(server: &Server) {
     let Figure { latencies_ms, .. } = figure(latencies, took);
     let at = |share: f64| latencies_ms[((latencies_ms.len() - 1) as f64 * share) as usize];
     println!(
-        "{:<58} p50 {:>8.2} ms  p99 {:>8.2} ms  {:>7.0} events/s to {SOCKETS} sockets   aim p99 100 ms",
+        "{:<62} p50 {:>8.2} ms  p99 {:>8.2} ms  {:>7.0} events/s to {SOCKETS} sockets   aim p99 100 ms",
         "from recorded to a subscriber",
         at(0.5),
         at(0.99),

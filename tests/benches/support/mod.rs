@@ -19,8 +19,11 @@ impl Drop for Server {
     }
 }
 
-/// The program as it is released.
+/// The program as it is released; where `PROGRAM` names one, that.
 pub(crate) fn program() -> PathBuf {
+    if let Some(path) = std::env::var_os("PROGRAM") {
+        return path.into();
+    }
     let mut cargo = Command::new("cargo");
     // Cargo tells a bench its package, and a dependency builds itself anew whenever that differs: the program would be
     // built twice, once for the bench and once for whoever builds it by hand.

@@ -190,6 +190,37 @@ async fn a_rotation_makes_a_new_key_and_a_lost_one_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_with_the_keys_of_another_deployment_says_so_and_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = ["--data", folder.path().to_str().unwrap()];
+    let one = [("TIMELOOM_CREDENTIAL_KEY", ONE)];
+    answer(&save(&place, &one, &fields()));
+    let listed = answer(&verb(&[&["credential", "list", "--json"], &place[..]].concat()));
+    assert_eq!(listed[0]["version"], 1);
+    let needed = listed[0]["key"].as_str().unwrap();
+    let wrong = folder.path().join("wrong.key");
+    fs::write(&wrong, format!("{TWO}\n")).unwrap();
+    fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600)).unwrap();
+    let keys = ["--credential-key-file", wrong.to_str().unwrap()];
+    let refused = verb(&[&["serve", "--listen", "127.0.0.1:0"], &place[..], &keys].concat());
+    let message = told(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{message}");
+    assert!(message.contains(needed) && message.contains("wrong.key has key ") && !message.contains(TWO), "{message}");
+
+    // Whoever has lost them for good starts all the same, and is told; the list works, and saving again mends it.
+    let server = Server::start(folder.path(), &[&keys[..], &["--accept-lost-keys"]].concat());
+    let there = ["--server", server.url.as_str()];
+    let listed = answer(&verb(&[&["credential", "list", "--json"], &there[..]].concat()));
+    assert_eq!(listed[0]["key"], needed);
+    answer(&save(&there, &[], &fields()));
+    let said = server.stop();
+    assert!(said.contains(needed), "{said}");
+    let server = Server::start(folder.path(), &keys);
+    let said = server.stop();
+    assert!(!said.contains("credentials are sealed"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_needs_a_key_that_is_given_and_holds_none() {
     let database = Database::create().await;
     let place = ["--database", database.url()];

@@ -55,7 +55,7 @@ pub(super) async fn compare(
     left.1.wait(state).await?;
     let _turn = state.turn_to_fold().await;
     let (one, other) = ((&left.0, left.1.as_of()), (&right.0, right.1.as_of()));
-    let found = history::compare_executions(state.log(), one, other).await.map_err(|error| not_there(&error))?;
+    let found = history::compare_executions(state.past(), one, other).await.map_err(|error| not_there(&error))?;
     Ok(ExecutionComparison(Arc::new(found)))
 }
 

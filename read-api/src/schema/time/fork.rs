@@ -233,7 +233,7 @@ async fn effects(
     let Some(definition) = definition else { return Ok(Vec::new()) };
     let _turn = state.turn_to_fold().await;
     let stream = super::stream(state, facts.of.0);
-    let story = Story::load(state.log(), &stream, Moment::Newest).await.map_err(|error| not_there(&error))?;
+    let story = Story::load(state.past(), &stream, Moment::Newest).await.map_err(|error| not_there(&error))?;
     let touches = |node_type: &str| {
         state.catalogue().get(node_type).is_some_and(|definition| definition.role == NodeRole::Effect)
     };
@@ -255,7 +255,7 @@ async fn asked(state: &ApiState, input: ForkExecutionInput) -> Result<std::resul
         Some(AsOf::Revision(revision)) => ForkAt::Revision(Revision(revision)),
         Some(moment) => {
             let stream = StreamKey::new(state.tenant(), ExecutionEvent::CATEGORY, id.to_string());
-            let position = history::position_of(state.log(), Some(&stream), moment.into()).await;
+            let position = history::position_of(state.past(), Some(&stream), moment.into()).await;
             ForkAt::Position(position.map_err(|error| not_there(&error))?)
         }
     };

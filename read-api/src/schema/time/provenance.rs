@@ -2,7 +2,7 @@
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Result, SimpleObject};
 use serde_json::Value;
-use timeloom_history::{self as history, Change, EventPlace, Moment, Origin};
+use timeloom_history::{self as history, Change, EventPlace, Look, Moment, Origin};
 use timeloom_store::codec::json_bytes;
 use timeloom_store::{Position, StreamKey};
 
@@ -124,6 +124,21 @@ impl From<history::Step> for ProvenanceStep {
 
 #[ComplexObject]
 impl StateView {
+    /// Everything about it. Without a `kind`: its newest `events` as they were written, and how many are `omitted`.
+    async fn state(&self, context: &Context<'_>) -> Result<Value> {
+        self.written(context, Look::state).await
+    }
+
+    /// One value of it; absent when there is nothing at that path. Of a large state it comes far sooner than all of it.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn part(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Where in the state, as a JSON pointer, such as /node_runs/1/outputs/0/0/json.")] path: String,
+    ) -> Result<Option<Value>> {
+        self.written(context, move |look| Ok(look.part(&path))).await
+    }
+
     /// From where a value of it comes: the event that wrote it, and for a value in an item the chain back to the trigger.
     #[graphql(complexity = "child_complexity + 50")]
     async fn provenance(
@@ -134,10 +149,10 @@ impl StateView {
     ) -> Result<Provenance> {
         let state = state(context)?;
         let stream = StreamKey::new(state.tenant(), self.category.as_str(), self.id.as_str());
-        let _turn = state.turn_to_fold().await;
+        let _turn = self.in_turn().await;
         let moment = Moment::Position(self.position.0);
         let found =
-            history::provenance(state.log(), &stream, moment, &path).await.map_err(|error| not_there(&error))?;
+            history::provenance(state.past(), &stream, moment, &path).await.map_err(|error| not_there(&error))?;
         let values = found.steps.iter().filter_map(|step| step.value.as_ref());
         PayloadBudget::take(context, json_bytes(&found.value) + values.map(json_bytes).sum::<usize>())?;
         Ok(Provenance {
@@ -161,6 +176,6 @@ pub(crate) async fn written_by(
         return Ok(Vec::new());
     }
     let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
-    let found = history::writers(state.log(), stream, position, &paths).await.map_err(|error| not_there(&error))?;
+    let found = history::writers(state.past(), stream, position, &paths).await.map_err(|error| not_there(&error))?;
     Ok(found.into_iter().map(|place| place.map(EventReference::from)).collect())
 }

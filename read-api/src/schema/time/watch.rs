@@ -126,7 +126,7 @@ pub(super) async fn watch(context: &Context<'_>, state: &ApiState, input: WatchI
 /// Lets the page begin at the time up to which is asked; answers the time from which, in milliseconds since 1970.
 async fn bounds(state: &ApiState, input: &WatchInput, page: &mut Page) -> Result<Option<i64>> {
     if let (Some(to), None) = (input.to, &input.after) {
-        let position = history::position_of(state.log(), None, Moment::Time(to)).await;
+        let position = history::position_of(state.past(), None, Moment::Time(to)).await;
         let position = position.map_err(|error| not_there(&error))?;
         page.after = Some(Cursor(timeloom_store::Position(position.0.saturating_add(1))));
     }
@@ -144,7 +144,7 @@ async fn look_at(
         return Ok(());
     }
     let _turn = state.turn_to_fold().await;
-    let story = match Story::load(state.log(), &super::stream(state, id.0), Moment::Newest).await {
+    let story = match Story::load(state.past(), &super::stream(state, id.0), Moment::Newest).await {
         Ok(story) => story,
         Err(HistoryError::Log(error)) => return Err(fault(&error)),
         Err(_) => {
