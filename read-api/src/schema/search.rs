@@ -113,9 +113,10 @@ impl Search {
             Side::Last => Direction::Forward,
         };
         let until = Instant::now() + TIME_MAX;
-        let (filter, actors, hits) = (self.filter, self.actors, window.size + 1);
-        let mut walk =
-            Walk { state, filter, actors, needle, hits, direction, until, reached: None, found: Found::default() };
+        let hits = window.size + 1;
+        let Self { filter, actors, .. } = self;
+        let (reached, found) = (None, Found::default());
+        let mut walk = Walk { state, filter, actors, needle, hits, direction, until, reached, found };
         walk.all(all).await?;
         Ok(connection(window, walk.found))
     }
@@ -133,6 +134,7 @@ enum Going {
 struct Walk<'s> {
     state: &'s ApiState,
     filter: Filter,
+    /// By whom.
     actors: Actors,
     needle: String,
     /// How many hits end it.

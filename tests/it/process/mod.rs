@@ -1,5 +1,6 @@
 //! The `timeloom` program itself, as people start, stop and kill it.
 
+mod access;
 mod backups;
 mod bad_input;
 mod called;

@@ -166,6 +166,8 @@ fn because(
         let message = format!("a reason has at most {REASON_CHARACTERS_MAX} characters");
         return Err(refused("REASON_MISSING", message));
     }
+    // Nothing is no reason; who needs one is told so by the command.
+    let reason = reason.filter(|reason| !reason.trim().is_empty());
     let expected_revision = expected_revision.map(Revision);
     Ok(CommandContext { expected_revision, ..state.context_because(command_id, reason) })
 }
