@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::ContentType;
+use actix_web::http::header::{self, ContentType};
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 use serde_json::json;
@@ -26,6 +26,9 @@ pub(super) struct Answer {
     errors: Vec<ServerError>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     extensions: BTreeMap<String, Value>,
+    /// Whether it tells something that is told once, such as a key that was made.
+    #[serde(skip)]
+    told_once: bool,
 }
 
 impl Answer {
@@ -39,9 +42,23 @@ impl Answer {
         self.errors.is_empty() && self.data.as_ref().is_some_and(all_done)
     }
 
+    /// Whether it may be kept, to be given again.
+    pub(super) fn may_be_kept(&self) -> bool {
+        self.says_done() && !self.told_once
+    }
+
     /// Whether there is data, and there are errors.
     fn is_partial(&self) -> bool {
         !self.errors.is_empty() && self.data.as_ref().is_some_and(|data| *data != Value::Null)
+    }
+
+    /// After how many seconds to try again, when too much was asked for.
+    fn retry_after(&self) -> Option<u64> {
+        let extensions = self.errors.first()?.extensions.as_ref()?;
+        match extensions.get("retryAfterSeconds")? {
+            Value::Number(seconds) => seconds.as_u64(),
+            _ => None,
+        }
     }
 
     /// Its errors.
@@ -66,7 +83,8 @@ impl From<Response> for Answer {
         let code = if refused { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
         errors.iter_mut().for_each(|error| add_code(error, code));
         let extensions = response.extensions.into_iter().collect();
-        Self { data: (!refused).then_some(response.data), errors, extensions }
+        let told_once = response.http_headers.get("cache-control").is_some_and(|value| value.as_bytes() == b"no-store");
+        Self { data: (!refused).then_some(response.data), errors, extensions, told_once }
     }
 }
 
@@ -74,7 +92,7 @@ impl From<Unacceptable> for Answer {
     fn from(unacceptable: Unacceptable) -> Self {
         let mut error = unacceptable.error;
         add_code(&mut error, unacceptable.code);
-        Self { data: None, errors: vec![error], extensions: BTreeMap::new() }
+        Self { data: None, errors: vec![error], extensions: BTreeMap::new(), told_once: false }
     }
 }
 
@@ -88,6 +106,12 @@ fn add_code(error: &mut ServerError, code: &str) {
 
 /// An answer in the form that was asked for.
 pub(super) fn respond(answer: &Answer, form: Form, partial: PartialSuccess) -> HttpResponse {
+    if let Some(seconds) = answer.retry_after() {
+        return HttpResponse::TooManyRequests()
+            .insert_header((header::RETRY_AFTER, seconds))
+            .content_type(ContentType::json())
+            .body(answer.text());
+    }
     if form != Form::GraphqlResponse {
         return HttpResponse::Ok().content_type("application/json; charset=utf-8").body(answer.text());
     }

@@ -9,7 +9,7 @@ use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
 use timeloom_projections::{ExecutionFilter, SettingsSummary, WorkflowRow};
 use timeloom_store::{Filter, Position, StreamKey};
 
-use super::event::{Event, EventList};
+use super::event::{Actors, Event, EventList};
 use super::execution::{Execution, ExecutionList};
 use super::faults::fault;
 use super::history::History;
@@ -222,7 +222,7 @@ impl Workflow {
         let Some(definition) = workflow.definition(version) else { return Ok(Vec::new()) };
         let active = version.is_some();
         let facts = WorkflowFacts::of(definition);
-        let public_url = &state.webhooks().public_url;
+        let public_url = state.callers_url();
         let listening = facts.of_kind(TriggerKind::Webhook).chain(facts.of_kind(TriggerKind::Form));
         let webhooks = listening.filter_map(|node| {
             let address = WebhookAddress::of(node).ok()?;
@@ -298,6 +298,7 @@ impl Workflow {
         let state = state(context)?;
         let filter = Filter { stream: Some(self.stream(state)), ..Filter::default() };
         EventList {
+            actors: Actors::default(),
             filter,
             from: None,
             direction: Direction::Forward,

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::support::{FIRST_TENANT, TestServer, completed, node_completed, started, text, workflow_file};
 
-/// Fields that tell whoever asks about themselves and the product.
-const FOR_EVERYBODY: [&str; 2] = ["viewer", "serverInfo"];
+/// Fields that tell whoever asks about themselves and the product; of tenants everybody sees their own.
+const FOR_EVERYBODY: [&str; 3] = ["viewer", "serverInfo", "tenant"];
 
 /// The schema, and how a document for each field of a root is written.
 struct Documents {

@@ -3,6 +3,7 @@
 mod backups;
 mod bad_input;
 mod called;
+mod canaries;
 mod conformance;
 mod control;
 mod crash;
@@ -20,6 +21,7 @@ mod replays;
 mod schedules;
 pub(crate) mod server;
 mod service_nodes;
+mod signing_in;
 mod stub;
 mod time_travel;
 mod webhooks;
