@@ -7,6 +7,7 @@
 //! Never: side effects, a second copy of the events, a clock that a row depends on. Invariant: rows can be dropped at any
 //! time; built again from position 0 they are the same rows, in either database.
 
+mod access;
 mod builds;
 mod checkpoints;
 mod credentials;
@@ -34,6 +35,9 @@ mod together;
 mod workflows;
 mod writer;
 
+pub use access::{
+    AccountFilter, AccountRow, ApiKeyFilter, ApiKeyRow, By, RoleGrant, SessionFilter, SessionRow, TenantRow,
+};
 pub use credentials::CredentialRow;
 pub use database::StorageError;
 pub use error::{Behind, FoldError, ProjectionError};

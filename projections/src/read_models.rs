@@ -150,6 +150,7 @@ impl ReadModels {
             failed: None,
             build: None,
             text_page_events: PAGE_EVENTS_MAX,
+            texts_go_on: Instant::now(),
         };
         let run = move || runner.run(writer.filter(|_| may_write).map(|writer| *writer));
         let thread = std::thread::Builder::new().name("read-models".to_owned()).spawn(run);

@@ -6,7 +6,7 @@
 //! the commit.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use timeloom_store::{
     Direction, EventLog, Filter, Position, RecordedEvent, Revision, StreamKey, Subscription, SubscriptionMessage,
@@ -30,6 +30,8 @@ const SUBSCRIPTION_EVENTS: usize = 2 * BATCH_EVENTS_MAX;
 const BATCH_BYTES_MAX: usize = 8 << 20;
 /// Pause after a failure of the database or the log.
 const RETRY: Duration = Duration::from_millis(500);
+/// Pause after a failure to read what is to be counted of texts: the rows do not wait for that.
+const TEXTS_RETRY: Duration = Duration::from_secs(10);
 /// How often a process that stands by looks how far the writer is.
 const STANDBY_LOOK: Duration = Duration::from_millis(50);
 /// How often it tries to become the writer: every so many looks.
@@ -78,8 +80,9 @@ pub(crate) struct Runner {
     pub failed: Option<Command>,
     /// The rebuild under way, and who waits for it.
     pub build: Option<(Build, Vec<Done<RebuildReport>>)>,
-    /// Events of the next page whose texts are counted.
+    /// Events of the next page whose texts are counted, and when that goes on.
     pub text_page_events: usize,
+    pub texts_go_on: Instant,
 }
 
 impl Runner {
@@ -176,7 +179,7 @@ impl Runner {
             }
         }
         loop {
-            let is_busy = self.build.is_some() || writer.texts.position() < reached;
+            let is_busy = self.build.is_some() || self.can_count(writer, reached);
             let ended = match self.next(&mut subscription, is_busy) {
                 Next::Message(message) => batch.fill(message, &mut subscription),
                 Next::Command(command) => self.try_out(writer, command)?,
@@ -294,13 +297,26 @@ impl Runner {
     /// Counts texts of one page of those events that were followed before they could be counted: after a start those
     /// behind the last complete group, in a log that had no index all.
     fn go_on_counting(&mut self, writer: &mut Writer, reached: Position) -> Result<(), ProjectionError> {
-        let after = writer.texts.position();
-        if after >= reached {
+        if !self.can_count(writer, reached) {
             return Ok(());
         }
-        let page = self.runtime.block_on(rebuild::read(Arc::clone(&self.log), after, self.text_page_events))?;
-        self.text_page_events = next_page_events(self.text_page_events, &page);
-        writer.count_texts(&page)
+        let after = writer.texts.position();
+        match self.runtime.block_on(rebuild::read(Arc::clone(&self.log), after, self.text_page_events)) {
+            Ok(page) => {
+                self.text_page_events = next_page_events(self.text_page_events, &page);
+                writer.count_texts(&page)
+            }
+            Err(error) => {
+                tracing::warn!(%error, %after, "texts are counted later; until then searches read the events themselves");
+                self.texts_go_on = Instant::now() + TEXTS_RETRY;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether there is something to count that was followed already. What is built counts its own pages.
+    fn can_count(&self, writer: &Writer, reached: Position) -> bool {
+        self.build.is_none() && writer.texts.position() < reached && Instant::now() >= self.texts_go_on
     }
 
     /// Folds again what the projections with these names have parked.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use timeloom_store::{EventLog, Position, RecordedEvent, StreamKey};
 
+use crate::access::{Accounts, ApiKeys, Sessions, Tenants};
 use crate::builds;
 use crate::checkpoints;
 use crate::credentials::Credentials;
@@ -37,8 +38,8 @@ pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every projection.
-pub(crate) static PROJECTIONS: [&dyn Projection; 6] =
-    [&Workflows, &Plugins, &Models, &Credentials, &Executions, &NodeRuns];
+pub(crate) static PROJECTIONS: [&dyn Projection; 10] =
+    [&Workflows, &Plugins, &Models, &Credentials, &Executions, &NodeRuns, &Accounts, &ApiKeys, &Sessions, &Tenants];
 
 /// The one connection that writes.
 pub(crate) struct Writer {

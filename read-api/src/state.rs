@@ -321,6 +321,14 @@ impl ApiState {
         self.inner.wiring.principal.tenant
     }
 
+    /// The context of a command whose sender says why it is sent.
+    pub(crate) fn context_because(&self, command_id: Option<Uuid>, reason: Option<String>) -> CommandContext {
+        let context = self.context(command_id);
+        let Some(reason) = reason else { return context };
+        let facts = context.request.as_deref().cloned().unwrap_or_default();
+        CommandContext { request: Some(Arc::new(RequestFacts { reason: Some(reason), ..facts })), ..context }
+    }
+
     /// The context of a command that came in now; `command_id` makes it the same command as an earlier one.
     pub(crate) fn context(&self, command_id: Option<Uuid>) -> CommandContext {
         CommandContext {

@@ -314,6 +314,9 @@ impl Config {
     /// The variable with the keys of credentials. It is no flag: everybody on a machine sees the flags of its programs.
     pub const CREDENTIAL_KEY: &str = "TIMELOOM_CREDENTIAL_KEY";
 
+    /// The variable with the address of the database.
+    const DATABASE: &str = "TIMELOOM_DATABASE";
+
     /// The keys of credentials that the environment has.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     #[expect(clippy::unused_self, reason = "it is a setting like the others")]
@@ -356,11 +359,12 @@ impl Config {
         Ok(text.filter(|text| !text.is_empty()))
     }
 
-    /// `$env`: the allowed names that are set. The keys of credentials and of servers are for no expression.
+    /// `$env`: the allowed names that are set. The keys of credentials and of servers, and the database's address, which may
+    /// have a password in it, are for no expression.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        let is_secret = |name: &&String| matches!(name.as_str(), Self::CREDENTIAL_KEY | Self::TOKEN);
+        let is_secret = |name: &&String| matches!(name.as_str(), Self::CREDENTIAL_KEY | Self::TOKEN | Self::DATABASE);
         self.expression_env.iter().filter(|name| !is_secret(name)).filter_map(value).collect()
     }
 }

@@ -37,6 +37,7 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "CHANGELOG.md",
         "LICENSE-APACHE",
         "LICENSE-MIT",
+        "docs/accounts.md",
         "docs/backup.md",
         "docs/binary-data.md",
         "docs/cli.md",

@@ -3,14 +3,20 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use timeloom_domain::access::Role;
+use timeloom_domain::account::AccountKind;
 use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionStatus, TriggerKind};
-use timeloom_projections::{AsOf, ExecutionFilter, Page, ProjectionError, ReadModels, SavedFact, WorkflowFilter};
+use timeloom_domain::ids::TenantId;
+use timeloom_projections::{
+    AccountFilter, ApiKeyFilter, AsOf, ExecutionFilter, Page, ProjectionError, ReadModels, SavedFact, SessionFilter,
+    WorkflowFilter,
+};
 
 use crate::places::Place;
 use crate::world::{
-    TENANT, Told, World, caught_up, chances, credential_id, execution_id, log_of, position, slug, start, told,
-    workflow_id,
+    TENANT, Told, World, account_id, caught_up, chances, credential_id, execution_id, log_of, position, session_id,
+    slug, start, told, workflow_id,
 };
 
 const STATUSES: [ExecutionStatus; 6] = [
@@ -63,9 +69,40 @@ async fn answers(models: &ReadModels, as_of: AsOf, executions: usize) -> Vec<Str
             }
         }
     }
+    answers.extend(answers_about_access(models, as_of).await);
     for number in 0..executions {
         answers.push(format!("{:?}", models.execution(TENANT, execution_id(number), as_of).await.unwrap()));
         answers.push(format!("{:?}", models.node_runs(TENANT, execution_id(number), as_of).await.unwrap()));
+    }
+    answers
+}
+
+/// The same about who has access.
+async fn answers_about_access(models: &ReadModels, as_of: AsOf) -> Vec<String> {
+    let mut answers = Vec::new();
+    let (all, some) = (Page::first(100), Page::first(2));
+    let roles = Role::EACH.iter().map(|role| AccountFilter { role: Some(*role), ..AccountFilter::default() });
+    let kinds = [AccountKind::User, AccountKind::Service, AccountKind::Agent];
+    let kinds = kinds.map(|kind| AccountFilter { kind: Some(kind), disabled: Some(false), role: None });
+    for filter in roles.chain(kinds).chain([AccountFilter::default()]) {
+        answers.push(format!("{filter:?}: {:?}", models.accounts(TENANT, as_of, &some, filter).await.unwrap()));
+    }
+    for lets_in in [None, Some((true, 9_999)), Some((true, 3_601_001)), Some((false, 10_000))] {
+        let each = (0..4).map(account_id).map(|id| (all, Some(id))).chain([(some, None)]);
+        let keys: Vec<_> = each.clone().map(|(page, account)| (page, ApiKeyFilter { account, lets_in })).collect();
+        answers.push(format!("{:?}", models.api_key_pages(TENANT, as_of, &keys).await.unwrap()));
+        let sessions: Vec<_> = each.map(|(page, account)| (page, SessionFilter { account, lets_in })).collect();
+        answers.push(format!("{:?}", models.session_pages(TENANT, as_of, &sessions).await.unwrap()));
+    }
+    answers.push(format!("{:?}", models.tenants(as_of, &all).await.unwrap()));
+    let accounts: Vec<_> = (0..4).map(account_id).collect();
+    answers.push(format!("{:?}", models.accounts_by_id(TENANT, &accounts, as_of).await.unwrap()));
+    let keys: Vec<_> = accounts.iter().flat_map(|id| (0..3).map(|key| (*id, format!("k{key}")))).collect();
+    answers.push(format!("{:?}", models.api_keys_by_id(TENANT, &keys, as_of).await.unwrap()));
+    let sessions: Vec<_> = (0..3).map(session_id).collect();
+    answers.push(format!("{:?}", models.sessions_by_id(TENANT, &sessions, as_of).await.unwrap()));
+    for number in 0..3 {
+        answers.push(format!("{:?}", models.tenant_row(TenantId(number), as_of).await.unwrap()));
     }
     answers
 }

@@ -1,6 +1,8 @@
 //! The read models from outside: what is appended to a log, and what the questions answer.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod as_of;
 #[cfg(test)]
 mod crash;

@@ -16,7 +16,7 @@ pub enum Place {
 }
 
 /// Tables with the columns by which their rows are ordered, and those that are not compared.
-const TABLES: [(&str, &str, &str); 9] = [
+const TABLES: [(&str, &str, &str); 13] = [
     ("workflows", "1, 2, 3", ""),
     ("plugins", "1, 2, 3", ""),
     ("models", "1, 2, 3", ""),
@@ -24,6 +24,10 @@ const TABLES: [(&str, &str, &str); 9] = [
     ("executions", "1, 2, 3", ""),
     ("execution_progress", "1, 2", ""),
     ("node_runs", "1, 2, 3, 4", ""),
+    ("accounts", "1, 2, 3", ""),
+    ("api_keys", "1, 2, 3", ""),
+    ("sessions", "1, 2, 3", ""),
+    ("tenants", "1, 2, 3", ""),
     ("projections", "1, 2", "generation"),
     ("parked_events", "1, 2, 3", "generation"),
 ];

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use timeloom_domain::access::{Permission, Permissions, Role};
+use timeloom_domain::account::{Account, AccountCommand, AccountKind, SealedPassword};
 use timeloom_domain::credential::{Credential, CredentialCommand, Sealed, WrappedKey};
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
 use timeloom_domain::event::{Aggregate, Event};
@@ -16,10 +18,14 @@ use timeloom_domain::execution::{
     Breakpoint, Continuation, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, NodeFacts, NodeRunStatus,
     RunOptions, StartFacts, TriggerFacts,
 };
-use timeloom_domain::ids::{Actor, CommandId, CredentialId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
+use timeloom_domain::ids::{
+    AccountId, Actor, CommandId, CredentialId, EventId, ExecutionId, SessionId, Slug, TenantId, WorkflowId,
+};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::model::{Model, ModelCommand};
 use timeloom_domain::plugin::{Plugin, PluginCommand};
+use timeloom_domain::session::{Session, SessionCommand, SessionEnd, SignInMethod};
+use timeloom_domain::tenant::{Tenant, TenantCommand};
 use timeloom_domain::workflow::{Workflow, WorkflowCommand};
 use timeloom_projections::{ReadModelStore, ReadModels, rebuild};
 use timeloom_store::codec::{Encoded, encode};
@@ -147,6 +153,14 @@ pub fn credential_id(number: usize) -> CredentialId {
     CredentialId(Uuid::from_u128(0xC000 + number as u128))
 }
 
+pub fn account_id(number: usize) -> AccountId {
+    AccountId(Uuid::from_u128(0xACC0 + number as u128))
+}
+
+pub fn session_id(number: usize) -> SessionId {
+    SessionId(Uuid::from_u128(0x5E50 + number as u128))
+}
+
 pub fn slug(number: usize) -> Slug {
     Slug::try_new(format!("name-{number}")).unwrap()
 }
@@ -239,6 +253,9 @@ pub struct World {
     plugins: [Plugin; 2],
     models: [Model; 2],
     credentials: [Credential; 2],
+    pub accounts: [Account; 4],
+    sessions: [Session; 3],
+    tenants: [Tenant; 2],
 }
 
 pub fn story_of(chances: &[Chance]) -> Vec<Told> {
@@ -273,6 +290,21 @@ impl World {
                 let command = credential_command(number, how, credential.version);
                 decide(&mut self.story, credential, id, &command);
             }
+            6 | 7 => {
+                let number = usize::from(which) % self.accounts.len();
+                let command = account_command(number, how);
+                decide(&mut self.story, &mut self.accounts[number], account_id(number), &command);
+            }
+            8 => {
+                let number = usize::from(which) % self.sessions.len();
+                let command = session_command(how);
+                decide(&mut self.story, &mut self.sessions[number], session_id(number), &command);
+            }
+            9 => {
+                let number = usize::from(which) % self.tenants.len();
+                let command = tenant_command(number, how);
+                decide_of(&mut self.story, TenantId(0), &mut self.tenants[number], number, &command);
+            }
             _ if self.executions.is_empty() => {}
             _ => {
                 let number = usize::from(which) % self.executions.len();
@@ -296,9 +328,83 @@ fn decide<A: Aggregate>(story: &mut Vec<Told>, aggregate: &mut A, id: impl ToStr
 where
     A::Event: Serialize,
 {
+    decide_of(story, TENANT, aggregate, id, command);
+}
+
+fn decide_of<A: Aggregate>(
+    story: &mut Vec<Told>,
+    tenant: TenantId,
+    aggregate: &mut A,
+    id: impl ToString,
+    command: &A::Command,
+) where
+    A::Event: Serialize,
+{
     for event in aggregate.decide(command).unwrap_or_default() {
         aggregate.apply(&event);
-        story.push(told(id.to_string(), &event));
+        story.push(told_by(tenant, id.to_string(), &event));
+    }
+}
+
+/// A command on one of four accounts: the last is an agent's, which acts for the first.
+pub fn account_command(number: usize, how: usize) -> AccountCommand {
+    let name = format!("account {number}");
+    let role = Role::EACH[how / 16 % Role::EACH.len()];
+    let key = format!("k{}", how % 3);
+    let sealed = |key: usize| {
+        let (nonce, ciphertext) = ("AAAA".to_owned(), "c2VhbGVk".to_owned());
+        SealedPassword { key: format!("key-{key}"), nonce, ciphertext }
+    };
+    match how % 16 {
+        0 | 1 => AccountCommand::Create {
+            kind: [AccountKind::User, AccountKind::User, AccountKind::Service, AccountKind::Agent][number],
+            email: (number < 2).then(|| format!("a{number}@example.org")),
+            name,
+            on_behalf_of: (number == 3).then(|| account_id(0)),
+            roles: vec![role],
+        },
+        2..=4 => AccountCommand::Grant(role),
+        5 | 6 => AccountCommand::Revoke { role, others_own: true },
+        7 => AccountCommand::Disable { others_own: true },
+        8 => AccountCommand::Enable,
+        9 => AccountCommand::SetPassword(sealed(how % 3)),
+        10 => AccountCommand::LinkIdentity { issuer: "https://id.example.org".to_owned(), subject: key },
+        11 => AccountCommand::UnlinkIdentity { issuer: "https://id.example.org".to_owned(), subject: key },
+        12 | 13 => AccountCommand::MakeKey {
+            key,
+            name,
+            digest: "d".repeat(64),
+            scopes: how.is_multiple_of(2).then(|| Permissions::of(&[Permission::WorkflowRead, Permission::AuditRead])),
+            expires_at_ms: how.is_multiple_of(4).then_some(10_000),
+            now_ms: 1_000,
+        },
+        14 => AccountCommand::NoteKeyUse { key, now_ms: 2_000 },
+        _ => AccountCommand::RevokeKey { key },
+    }
+}
+
+fn session_command(how: usize) -> SessionCommand {
+    match how % 4 {
+        0 | 1 => SessionCommand::Start {
+            account: account_id(how % 2),
+            method: if how.is_multiple_of(2) { SignInMethod::Link } else { SignInMethod::Password },
+            digest: "d".repeat(64),
+            now_ms: 1_000,
+            address: how.is_multiple_of(3).then(|| "192.0.2.7".to_owned()),
+            user_agent: Some("browser".to_owned()),
+        },
+        2 => SessionCommand::NoteUse { now_ms: 1_000 + how as i64 * 10_000 },
+        _ => SessionCommand::End(if how > 100 { SessionEnd::Revoked } else { SessionEnd::SignedOut }),
+    }
+}
+
+fn tenant_command(number: usize, how: usize) -> TenantCommand {
+    let name = format!("tenant {}", how % 5);
+    match how % 5 {
+        0 | 1 => TenantCommand::Create { tenant: TenantId(number as u32 + 1), name },
+        2 => TenantCommand::Rename { name },
+        3 => TenantCommand::Suspend,
+        _ => TenantCommand::Resume,
     }
 }
 

@@ -26,6 +26,9 @@ pub(super) struct Answer {
     errors: Vec<ServerError>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     extensions: BTreeMap<String, Value>,
+    /// Whether it tells something that is told once, such as a key that was made.
+    #[serde(skip)]
+    told_once: bool,
 }
 
 impl Answer {
@@ -37,6 +40,11 @@ impl Answer {
     /// Whether it says that everything that was asked was done.
     pub(super) fn says_done(&self) -> bool {
         self.errors.is_empty() && self.data.as_ref().is_some_and(all_done)
+    }
+
+    /// Whether it may be kept, to be given again.
+    pub(super) fn may_be_kept(&self) -> bool {
+        self.says_done() && !self.told_once
     }
 
     /// Whether there is data, and there are errors.
@@ -75,7 +83,8 @@ impl From<Response> for Answer {
         let code = if refused { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
         errors.iter_mut().for_each(|error| add_code(error, code));
         let extensions = response.extensions.into_iter().collect();
-        Self { data: (!refused).then_some(response.data), errors, extensions }
+        let told_once = response.http_headers.get("cache-control").is_some_and(|value| value.as_bytes() == b"no-store");
+        Self { data: (!refused).then_some(response.data), errors, extensions, told_once }
     }
 }
 
@@ -83,7 +92,7 @@ impl From<Unacceptable> for Answer {
     fn from(unacceptable: Unacceptable) -> Self {
         let mut error = unacceptable.error;
         add_code(&mut error, unacceptable.code);
-        Self { data: None, errors: vec![error], extensions: BTreeMap::new() }
+        Self { data: None, errors: vec![error], extensions: BTreeMap::new(), told_once: false }
     }
 }
 

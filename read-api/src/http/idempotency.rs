@@ -3,8 +3,9 @@
 //! The ids of a request's commands follow from its key, and the log carries out a command once: so a change happens once
 //! however often it is sent, to whichever process, and after a restart too. Beside that, the answers of the newest keys are
 //! kept here, and another request under the same key is refused. Invariant: what is kept is bounded, and an answer that
-//! says that something was refused is not kept: it is tried again. Keys are everybody's own: nobody gets an answer that
-//! somebody else got, or that they got themselves when they were let in by something else.
+//! says that something was refused is not kept: it is tried again. Nor is one that tells what is told once, such as a key
+//! that was made: whoever sends that again is told that it was made, and not the key. Keys are everybody's own: nobody gets
+//! an answer that somebody else got, or that they got themselves when they were let in by something else.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,7 +83,7 @@ impl Kept {
             return Arc::clone(answer);
         }
         let answer = Arc::new(make.await);
-        if answer.says_done() && answer.text().len() <= ANSWER_BYTES_MAX {
+        if answer.may_be_kept() && answer.text().len() <= ANSWER_BYTES_MAX {
             *kept = Some(Arc::clone(&answer));
         }
         answer

@@ -14,6 +14,7 @@ use timeloom_projections::{AsOf, ExecutionFilter, ExecutionRow, NodeRunRange, No
 use timeloom_store::{Position, RecordedEvent, TenantScope, Wanted};
 use tokio::sync::oneshot;
 
+use super::access::AccessLoads;
 use super::faults::fault;
 use super::reading::rows;
 use crate::state::ApiState;
@@ -106,6 +107,8 @@ pub(crate) struct Loads {
     execution_pages: Batch<(AsOf, Page, ExecutionFilter), PageOf<ExecutionRow>>,
     node_runs: Batch<(AsOf, ExecutionId, NodeRunRange), Vec<NodeRunRow>>,
     events: Batch<Position, Arc<RecordedEvent>>,
+    /// Those that are about access.
+    pub access: AccessLoads,
 }
 
 impl Loads {
@@ -165,7 +168,7 @@ impl Loads {
             Ok(found)
         };
         let found = self.execution_pages.load((as_of, page, filter), load).await?;
-        found.ok_or_else(|| fault(&Unanswered))
+        found.ok_or_else(unanswered)
     }
 
     /// Node runs of an execution.
@@ -205,8 +208,13 @@ impl Loads {
 #[error("a question that came together with others was not answered")]
 struct Unanswered;
 
+/// That it was not, as clients see it.
+pub(crate) fn unanswered() -> async_graphql::Error {
+    fault(&Unanswered)
+}
+
 /// Keys by the moment that they are about; nearly always that is one.
-fn by_moment<K>(keys: Vec<K>, as_of: impl Fn(&K) -> AsOf) -> HashMap<AsOf, Vec<K>> {
+pub(crate) fn by_moment<K>(keys: Vec<K>, as_of: impl Fn(&K) -> AsOf) -> HashMap<AsOf, Vec<K>> {
     let mut sorted: HashMap<AsOf, Vec<K>> = HashMap::new();
     for key in keys {
         sorted.entry(as_of(&key)).or_default().push(key);

@@ -2,34 +2,64 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use timeloom_domain::ids::Actor as DomainActor;
+use timeloom_domain::access::Permission;
+use timeloom_domain::ids::{AccountId, Actor as DomainActor};
 use timeloom_history::is_known;
 use timeloom_projections::Side;
-use timeloom_store::{self as store, Filter, Position, RecordedEvent, StreamKey, TenantScope};
+use timeloom_store::{self as store, Filter, Position, RecordedEvent, RequestFacts, StreamKey, TenantScope};
 use uuid::Uuid;
 
+use super::access::{Account, Then, is_own};
+use super::batch::Loads;
 use super::budget::PayloadBudget;
-use super::faults::fault;
+use super::faults::{bad_input, coded, fault};
 use super::paging::{Pages, Paging};
 use super::permitted::check_categories;
+use super::reading::state;
 use super::scalars::{Direction, PositionScalar};
 use crate::state::ApiState;
 
+/// Events that are read at once where not all of them are wanted.
+const READ_EVENTS: usize = 500;
+/// Most events that are looked at for a page of those that are wanted.
+const LOOKED_AT_EVENTS_MAX: usize = 50_000;
+
 /// Who or what sent a command.
 #[derive(Debug, Clone, SimpleObject)]
+#[graphql(complex)]
 pub(crate) struct Actor {
     /// `user`, `service` or `agent` for an account, `local` for somebody on the server's machine, `system` for a part of
     /// Timeloom, `external` for a role of the database that appended by itself.
     pub kind: &'static str,
     /// Which one: of an account, its id.
     pub name: String,
+    #[graphql(skip)]
+    id: Option<AccountId>,
+}
+
+#[ComplexObject]
+impl Actor {
+    /// Their account as it is now, for those who may see it; absent where they have none.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn account(&self, context: &Context<'_>) -> Result<Option<Account>> {
+        let (state, Some(id)) = (state(context)?, self.id) else { return Ok(None) };
+        if !is_own(state, id) && state.require(Permission::AccountRead).is_err() {
+            return Ok(None);
+        }
+        let row = Loads::of(context).access.account(state, id, None).await?;
+        Ok(row.map(|row| Account { row, then: Then::now(state) }))
+    }
 }
 
 impl From<&DomainActor> for Actor {
     fn from(actor: &DomainActor) -> Self {
+        let id = match actor {
+            DomainActor::User(id) | DomainActor::Service(id) | DomainActor::Agent(id) => Some(*id),
+            DomainActor::Local(_) | DomainActor::System(_) | DomainActor::External(_) => None,
+        };
         let (kind, name) = match actor {
             DomainActor::Local(name) => ("local", name.clone()),
             DomainActor::System(name) => ("system", name.clone()),
@@ -38,7 +68,7 @@ impl From<&DomainActor> for Actor {
             DomainActor::Service(id) => ("service", id.to_string()),
             DomainActor::Agent(id) => ("agent", id.to_string()),
         };
-        Self { kind, name }
+        Self { kind, name, id }
     }
 }
 
@@ -62,9 +92,57 @@ pub(crate) struct EventFilter {
     pub types: Option<Vec<String>>,
     /// One stream only.
     pub stream: Option<StreamInput>,
+    /// Only what these brought about: ids of accounts, or kind and name such as `system:engine`. Looked for among at most
+    /// 50,000 events at once.
+    #[graphql(validator(max_items = 20))]
+    pub actors: Option<Vec<String>>,
+}
+
+/// By whom events are wanted; nobody named = by anybody.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Actors(Vec<Wanted>);
+
+#[derive(Debug, Clone)]
+enum Wanted {
+    Account(AccountId),
+    Actor(DomainActor),
+}
+
+impl Actors {
+    /// Whether nobody is named.
+    fn is_anybody(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them brought an event about.
+    pub(crate) fn has(&self, event: &RecordedEvent) -> bool {
+        let actor = &event.metadata.actor;
+        let is_it = |wanted: &Wanted| match (wanted, actor) {
+            (Wanted::Account(id), DomainActor::User(of) | DomainActor::Service(of) | DomainActor::Agent(of)) => {
+                id == of
+            }
+            (Wanted::Account(_), _) => false,
+            (Wanted::Actor(wanted), actor) => wanted == actor,
+        };
+        self.is_anybody() || self.0.iter().any(is_it)
+    }
 }
 
 impl EventFilter {
+    /// By whom.
+    pub(crate) fn actors(&self) -> Result<Actors> {
+        let read = |text: &String| {
+            let account = text.parse().map(Wanted::Account).ok();
+            account.or_else(|| text.parse().map(Wanted::Actor).ok()).ok_or_else(|| {
+                let shown: String = text.chars().take(100).collect();
+                bad_input(format!(
+                    "'{shown}' names nobody: give the id of an account, or kind and name as an event has them"
+                ))
+            })
+        };
+        Ok(Actors(self.actors.iter().flatten().map(read).collect::<Result<_>>()?))
+    }
+
     /// The same for the log.
     ///
     /// # Errors
@@ -140,6 +218,26 @@ impl Event {
         Actor::from(&self.0.metadata.actor)
     }
 
+    /// For whom an agent did.
+    async fn on_behalf_of(&self) -> Option<Actor> {
+        self.request()?.on_behalf_of.as_ref().map(Actor::from)
+    }
+
+    /// What let them in: `session:ID` or `key:ID`.
+    async fn via(&self) -> Option<&str> {
+        self.request()?.via.as_deref()
+    }
+
+    /// Why, in their words.
+    async fn reason(&self) -> Option<&str> {
+        self.request()?.reason.as_deref()
+    }
+
+    /// The request that brought it, which the server's log lines name as well.
+    async fn request_id(&self) -> Option<&str> {
+        self.request()?.request_id.as_deref()
+    }
+
     /// The command that it came of.
     async fn command_id(&self) -> Uuid {
         self.0.metadata.command_id.0
@@ -163,6 +261,12 @@ impl Event {
     }
 }
 
+impl Event {
+    fn request(&self) -> Option<&RequestFacts> {
+        self.0.metadata.request.as_deref()
+    }
+}
+
 /// The payload as JSON, within the request's budget.
 pub(crate) fn payload(context: &Context<'_>, event: &RecordedEvent) -> Result<Value> {
     PayloadBudget::take(context, event.payload.get().len())?;
@@ -173,6 +277,8 @@ pub(crate) fn payload(context: &Context<'_>, event: &RecordedEvent) -> Result<Va
 pub(crate) struct EventList {
     /// Which ones.
     pub filter: Filter,
+    /// By whom.
+    pub actors: Actors,
     /// Only events after this position.
     pub from: Option<PositionScalar>,
     /// Which way.
@@ -198,10 +304,58 @@ impl EventList {
         let is_forward = (self.direction == Direction::Forward) == (window.side == Side::First);
         let (from, direction) =
             if is_forward { (oldest, store::Direction::Forward) } else { (newest, store::Direction::Backward) };
-        let scope = TenantScope::One(state.tenant());
-        let read = state.log().read_all(scope, from, direction, &self.filter, window.size + 1).await;
-        let mut events = read.map_err(|error| fault(&error))?;
-        events.retain(|event| event.position > oldest && event.position <= newest);
+        let events = self.found(state, (from, direction), (oldest, newest), window.size + 1).await?;
         Ok(window.pages(events.into_iter().map(|event| (event.position.0, Event(event))).collect()))
     }
+
+    /// The first events from a place on, as many as are wanted.
+    async fn found(
+        &self,
+        state: &ApiState,
+        (mut from, direction): (Position, store::Direction),
+        (oldest, newest): (Position, Position),
+        wanted: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>> {
+        let scope = TenantScope::One(state.tenant());
+        let at_once = if self.actors.is_anybody() { wanted } else { READ_EVENTS };
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        loop {
+            let read = state.log().read_all(scope, from, direction, &self.filter, at_once).await;
+            let events = read.map_err(|error| fault(&error))?;
+            let is_last = self.actors.is_anybody() || events.len() < at_once;
+            looked_at += events.len();
+            for event in events {
+                from = match direction {
+                    store::Direction::Forward => event.position,
+                    store::Direction::Backward => Position(event.position.0.saturating_sub(1)),
+                };
+                if event.position <= oldest || event.position > newest {
+                    return Ok(found);
+                }
+                if self.actors.has(&event) {
+                    found.push(event);
+                }
+                if found.len() == wanted {
+                    return Ok(found);
+                }
+            }
+            if is_last {
+                return Ok(found);
+            }
+            if looked_at >= LOOKED_AT_EVENTS_MAX {
+                return Err(too_rare(looked_at, from));
+            }
+        }
+    }
+}
+
+/// What is wanted is too rare to be found by looking at every event.
+fn too_rare(looked_at: usize, reached: Position) -> async_graphql::Error {
+    coded(
+        "TOO_MANY_EVENTS",
+        format!(
+            "of {looked_at} events up to position {reached} too few are by these actors: name categories or types as \
+             well, or begin there with `from` or `asOf`"
+        ),
+    )
 }

@@ -11,7 +11,7 @@ use timeloom_store::{Filter, StreamKey};
 use uuid::Uuid;
 
 use super::batch::Loads;
-use super::event::{Event, EventList};
+use super::event::{Actors, Event, EventList};
 use super::execution_facts::{Breakpoint, ExecutionTrigger, Pause, Response, SavedFact, Source, Wait};
 use super::node_run::NodeRun;
 use super::paging::{Pages, Paging, page_cost};
@@ -310,6 +310,7 @@ impl Execution {
         let state = state(context)?;
         let filter = Filter { stream: Some(stream(state, self.row.id)), ..Filter::default() };
         EventList {
+            actors: Actors::default(),
             filter,
             from: None,
             direction: Direction::Forward,

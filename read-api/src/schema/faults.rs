@@ -25,7 +25,7 @@ pub(crate) fn coded(code: &'static str, message: impl Into<String>) -> Error {
 fn classification(code: &str) -> &'static str {
     match code {
         INTERNAL => "INTERNAL_SERVER_ERROR",
-        "BEHIND" | "CLOSING" => "UNAVAILABLE",
+        "BEHIND" | "CLOSING" | "NOT_WRITTEN_DOWN" => "UNAVAILABLE",
         _ => "BAD_USER_INPUT",
     }
 }

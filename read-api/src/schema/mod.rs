@@ -1,5 +1,6 @@
 //! The GraphQL schema: what can be read, changed and followed. Resolvers compute nothing that is not in the log.
 
+mod access;
 mod batch;
 mod budget;
 mod catalogue;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use async_graphql::{MergedObject, Request, SDLExportOptions, Schema};
 use timeloom_store::Position;
 
+use self::access::{AccessMutation, AccessQuery, WrittenDown};
 use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
@@ -53,21 +55,25 @@ use crate::state::ApiState;
 /// The root of all reads, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(Query, TimeQuery);
+pub struct QueryRoot(Query, TimeQuery, AccessQuery);
 
 /// The root of all changes, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(Mutation, TimeMutation);
+pub struct MutationRoot(Mutation, TimeMutation, AccessMutation);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
+
+fn roots() -> (QueryRoot, MutationRoot) {
+    (QueryRoot(Query, TimeQuery, AccessQuery), MutationRoot(Mutation, TimeMutation, AccessMutation))
+}
 
 /// The schema over `state`.
 pub fn schema(state: ApiState) -> ApiSchema {
     let limits = state.graphql().limits;
     // The documents of transports were measured before they come here; this holds for those of this process, too.
-    Schema::build(QueryRoot(Query, TimeQuery), MutationRoot(Mutation, TimeMutation), Subscription)
+    Schema::build(roots().0, roots().1, Subscription)
         .limit_depth(limits.depth)
         .limit_directives(limits.directives)
         .extension(Cost { max: limits.cost })
@@ -78,8 +84,7 @@ pub fn schema(state: ApiState) -> ApiSchema {
 
 /// The schema as text, in GraphQL's schema language.
 pub fn sdl_text() -> String {
-    let schema =
-        Schema::build(QueryRoot(Query, TimeQuery), MutationRoot(Mutation, TimeMutation), Subscription).finish();
+    let schema = Schema::build(roots().0, roots().1, Subscription).finish();
     schema.sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_enum_items())
 }
 
@@ -88,5 +93,5 @@ pub fn sdl_text() -> String {
 pub(crate) fn prepared(request: Request, state: ApiState, resume_after: Option<Position>) -> (Request, Arc<Progress>) {
     let progress = Progress::resuming_after(resume_after);
     let request = request.data(PayloadBudget::default()).data(Arc::<Loads>::default()).data(Arc::clone(&progress));
-    (request.data(state), progress)
+    (request.data(state).data(Arc::<WrittenDown>::default()), progress)
 }

@@ -6,11 +6,12 @@
 
 use async_graphql::{ID, Interface, Result};
 use timeloom_domain::access::Permission;
-use timeloom_domain::ids::{CredentialId, EventId, ExecutionId, Slug, WorkflowId};
+use timeloom_domain::ids::{AccountId, CredentialId, EventId, ExecutionId, SessionId, Slug, TenantId, WorkflowId};
 use timeloom_projections::{AsOf, NodeRunRange, Side};
 use timeloom_store::{TenantScope, Wanted};
 use uuid::Uuid;
 
+use super::access::{self, Account, ApiKey, Session, Tenant, Then};
 use super::credentials::Credential;
 use super::event::Event;
 use super::execution::Execution;
@@ -28,10 +29,11 @@ const NODES_MAX: usize = 100;
 const PLUGIN: &str = "plugin";
 const MODEL: &str = "model";
 const NODE_RUN: &str = "nodeRun";
+const API_KEY: &str = "apiKey";
+const TENANT: &str = "tenant";
 
 /// Anything that has an id.
 #[derive(Debug, Clone, Interface)]
-#[expect(clippy::large_enum_variant, reason = "there are a hundred at most, and not for long")]
 #[graphql(field(name = "id", ty = "ID", desc = "Its id, which nothing else has."))]
 pub(crate) enum Node {
     /// A workflow.
@@ -48,6 +50,14 @@ pub(crate) enum Node {
     Plugin(Plugin),
     /// A model.
     Model(Model),
+    /// An account.
+    Account(Account),
+    /// A key of an account.
+    ApiKey(ApiKey),
+    /// A session.
+    Session(Session),
+    /// A tenant.
+    Tenant(Tenant),
 }
 
 /// The id of a plugin.
@@ -65,6 +75,16 @@ pub(crate) fn node_run_id(execution: ExecutionId, execution_index: u64) -> ID {
     ID(format!("{NODE_RUN}/{execution}/{execution_index}"))
 }
 
+/// The id of a key of an account.
+pub(crate) fn api_key_id(account: AccountId, key: &str) -> ID {
+    ID(format!("{API_KEY}/{account}/{key}"))
+}
+
+/// The id of a tenant.
+pub(crate) fn tenant_id(number: TenantId) -> ID {
+    ID(format!("{TENANT}/{}", number.0))
+}
+
 /// What an id says it is of.
 #[derive(Debug, Clone, PartialEq)]
 enum Named {
@@ -73,6 +93,8 @@ enum Named {
     Plugin(Slug),
     Model(Slug),
     NodeRun(ExecutionId, u64),
+    ApiKey(AccountId, String),
+    Tenant(TenantId),
 }
 
 fn read(id: &str) -> Option<Named> {
@@ -84,6 +106,8 @@ fn read(id: &str) -> Option<Named> {
         (NODE_RUN, Some(execution), Some(index)) => {
             Named::NodeRun(ExecutionId(execution.parse().ok()?), index.parse().ok()?)
         }
+        (API_KEY, Some(account), Some(key)) => Named::ApiKey(AccountId(account.parse().ok()?), key.to_owned()),
+        (TENANT, Some(number), None) => Named::Tenant(TenantId(number.parse().ok()?)),
         _ => return None,
     };
     parts.next().is_none().then_some(named)
@@ -112,6 +136,8 @@ pub(crate) async fn nodes(state: &ApiState, ids: &[ID], as_of: AsOf) -> Result<V
             Some(Named::Plugin(name)) => plugin(state, name, as_of).await?.map(Node::Plugin),
             Some(Named::Model(name)) => model(state, name, as_of).await?.map(Node::Model),
             Some(Named::NodeRun(execution, index)) => node_run(state, execution, index, as_of).await?,
+            Some(Named::ApiKey(account, key)) => api_key(state, account, key, as_of).await?,
+            Some(Named::Tenant(number)) => access::seen_tenant(state, number, as_of).await?.map(Node::Tenant),
         });
     }
     Ok(nodes)
@@ -141,6 +167,8 @@ async fn by_uuid(state: &ApiState, mut wanted: Vec<Uuid>, as_of: AsOf) -> Result
         found.extend(usable.map(|row| (row.id.0, Node::Credential(Credential(row)))));
         wanted.retain(|id| found.iter().all(|(known, _)| known != id));
     }
+    found.extend(who_has_access(state, &wanted, as_of).await?);
+    wanted.retain(|id| found.iter().all(|(known, _)| known != id));
     if !wanted.is_empty() {
         let ids = Wanted::Ids(wanted.into_iter().map(EventId).collect());
         let events = state.log().look_up(TenantScope::One(tenant), &ids).await.map_err(|error| fault(&error))?;
@@ -149,6 +177,45 @@ async fn by_uuid(state: &ApiState, mut wanted: Vec<Uuid>, as_of: AsOf) -> Result
         found.extend(by_then.map(|event| (event.id.0, Node::Event(Event(event)))));
     }
     Ok(found)
+}
+
+/// The accounts and sessions among these, as far as whoever asks may see them: everybody their own.
+async fn who_has_access(state: &ApiState, wanted: &[Uuid], as_of: AsOf) -> Result<Vec<(Uuid, Node)>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (tenant, read_models) = (state.tenant(), state.read_models());
+    let then = Then::at(state, as_of).await?;
+    let may_see = |account| access::is_own(state, account) || state.require(Permission::AccountRead).is_ok();
+    let ids: Vec<AccountId> = wanted.iter().copied().map(AccountId).collect();
+    let accounts = rows(read_models.accounts_by_id(tenant, &ids, as_of).await)?;
+    let accounts = accounts.into_iter().filter(|row| may_see(row.id));
+    let mut found: Vec<(Uuid, Node)> = accounts.map(|row| (row.id.0, Node::Account(Account { row, then }))).collect();
+    let ids: Vec<SessionId> = wanted.iter().copied().map(SessionId).collect();
+    let sessions = rows(read_models.sessions_by_id(tenant, &ids, as_of).await)?;
+    let sessions = sessions.into_iter().filter(|row| may_see(row.account));
+    found.extend(sessions.map(|row| (row.id.0, Node::Session(Session { row, then }))));
+    Ok(found)
+}
+
+async fn api_key(state: &ApiState, account: AccountId, key: String, as_of: AsOf) -> Result<Option<Node>> {
+    if !access::is_own(state, account) && state.require(Permission::AccountRead).is_err() {
+        return Ok(None);
+    }
+    let then = Then::at(state, as_of).await?;
+    let found = rows(state.read_models().api_keys_by_id(state.tenant(), &[(account, key)], as_of).await)?;
+    Ok(found.into_iter().next().map(|row| Node::ApiKey(ApiKey { row, then })))
+}
+
+/// Whether somebody who sees it reads the audit trail, or who else has access.
+pub(crate) fn is_audited(state: &ApiState, node: &Node) -> bool {
+    match node {
+        Node::Event(event) => access::is_audited(&event.0.stream.category),
+        Node::Account(account) => !access::is_own(state, account.row.id),
+        Node::ApiKey(key) => !access::is_own(state, key.row.account),
+        Node::Session(session) => !access::is_own(state, session.row.account),
+        _ => false,
+    }
 }
 
 async fn node_run(state: &ApiState, execution: ExecutionId, index: u64, as_of: AsOf) -> Result<Option<Node>> {
@@ -170,9 +237,22 @@ mod tests {
         assert_eq!(read(&model_id(&name)), Some(Named::Model(name)));
         let execution = ExecutionId(uuid);
         assert_eq!(read(&node_run_id(execution, 3)), Some(Named::NodeRun(execution, 3)));
-        for nothing in
-            ["", "no-such-id", "plugin", "plugin/", "plugin/a/b", "nodeRun/x/1", "nodeRun/1", "//", "workflow/1"]
-        {
+        let account = AccountId(uuid);
+        assert_eq!(read(&api_key_id(account, "3Fa9")), Some(Named::ApiKey(account, "3Fa9".to_owned())));
+        assert_eq!(read(&tenant_id(TenantId(7))), Some(Named::Tenant(TenantId(7))));
+        for nothing in [
+            "",
+            "no-such-id",
+            "plugin",
+            "plugin/",
+            "plugin/a/b",
+            "nodeRun/x/1",
+            "nodeRun/1",
+            "//",
+            "workflow/1",
+            "tenant/x",
+            "apiKey/1",
+        ] {
             assert_eq!(read(nothing), None, "{nothing}");
         }
     }

@@ -12,6 +12,7 @@ use timeloom_projections::{AsOf as RowsAsOf, ExecutionFilter, FailureFilter, Wor
 use timeloom_store::{Direction as Order, Filter, TenantScope};
 use uuid::Uuid;
 
+use super::access::{look, look_at_events, look_at_stream};
 use super::catalogue::{NodeType, node_types};
 use super::credentials::{Credential, CredentialType, credential, credential_types};
 use super::event::{Event, EventFilter, EventList, StreamInput};
@@ -19,7 +20,7 @@ use super::execution::{self, Execution, ExecutionList};
 use super::execution_facts::{ExecutionTrigger, SavedFact};
 use super::faults::fault;
 use super::group::{ExecutionGroup, ExecutionGroupBy, groups};
-use super::node::{Node, nodes};
+use super::node::{Node, is_audited, nodes};
 use super::paging::{Pages, Paging, page_cost};
 use super::projections::{ParkedEvent, Projection, parked_events, projections_now};
 use super::reading::{Moment, rows, state};
@@ -62,6 +63,14 @@ pub(crate) async fn model(state: &ApiState, name: Slug, as_of: RowsAsOf) -> Resu
     Ok(rows(state.read_models().model(state.tenant(), &name, as_of).await)?.map(Model))
 }
 
+/// Writes down that things were looked up by their ids, where that is to be.
+async fn look_at_nodes(context: &Context<'_>, state: &ApiState, found: &[Option<Node>]) -> Result<()> {
+    if !found.iter().flatten().any(|node| is_audited(state, node)) {
+        return Ok(());
+    }
+    look(context, state, "node", None).await
+}
+
 /// The root of all reads.
 #[derive(Debug)]
 pub struct Query;
@@ -91,7 +100,9 @@ impl Query {
     ) -> Result<Option<Node>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        Ok(nodes(state, &[id], as_of).await?.pop().flatten())
+        let found = nodes(state, std::slice::from_ref(&id), as_of).await?;
+        look_at_nodes(context, state, &found).await?;
+        Ok(found.into_iter().next().flatten())
     }
 
     /// Whatever has these ids, at most a hundred, in their order; null where nothing has one.
@@ -105,7 +116,9 @@ impl Query {
     ) -> Result<Vec<Option<Node>>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        nodes(state, &ids, as_of).await
+        let found = nodes(state, &ids, as_of).await?;
+        look_at_nodes(context, state, &found).await?;
+        Ok(found)
     }
 
     /// A workflow; null when there is none.
@@ -368,15 +381,12 @@ impl Query {
     ) -> Result<Pages<Event>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
-        EventList {
-            filter: filter.into_store(state)?,
-            from,
-            direction,
-            paging: Paging::new(first, after, last, before),
-            as_of,
-        }
-        .read(state)
-        .await
+        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
+        let paging = Paging::new(first, after, last, before);
+        // What was asked about is how it was then: that somebody looked comes after it.
+        let as_of = Some(as_of.unwrap_or_else(|| state.log().head()));
+        look_at_events(context, state, "events", &filter).await?;
+        EventList { filter, actors, from, direction, paging, as_of }.read(state).await
     }
 
     /// Events whose payload holds a text, the newest first. One search looks at a bounded number of events; `extent` tells
@@ -398,7 +408,10 @@ impl Query {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
         let paging = Paging::new(first, after, last, before);
-        Search { text: query, filter: filter.into_store(state)?, paging, as_of }.run(state).await
+        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
+        let as_of = Some(as_of.unwrap_or_else(|| state.log().head()));
+        look_at_events(context, state, "payload search", &filter).await?;
+        Search { text: query, filter, actors, paging, as_of }.run(state).await
     }
 
     /// The exact state of anything right after any event; null when it had not come to be.
@@ -413,6 +426,7 @@ impl Query {
     ) -> Result<Option<StateView>> {
         let state = state(context)?;
         let stream = asked_stream(state, entity, stream)?;
+        look_at_stream(context, state, &stream).await?;
         state_at(state, &stream, Moment::new(as_of, wait_for)).await
     }
 
@@ -429,6 +443,7 @@ impl Query {
     ) -> Result<StateDiff> {
         let state = state(context)?;
         let stream = asked_stream(state, entity, stream)?;
+        look_at_stream(context, state, &stream).await?;
         let from = Moment::new(Some(from), wait_for);
         state_diff(context, state, &stream, from, Moment::new(to, None)).await
     }
@@ -447,6 +462,8 @@ impl Query {
         let state = state(context)?;
         let left = asked_stream(state, None, Some(left))?;
         let right = asked_stream(state, None, Some(right))?;
+        look_at_stream(context, state, &left).await?;
+        look_at_stream(context, state, &right).await?;
         let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
         compare(context, state, (left, moments.0), (right, moments.1)).await
     }

@@ -14,7 +14,7 @@ use timeloom_projections::{INDEXED_TEXT_BYTES_MIN, PositionRange, Side, TEXT_PLA
 use timeloom_store::{Direction, Filter, Position, RecordedEvent, TenantScope};
 use tokio::time::Instant;
 
-use super::event::Event;
+use super::event::{Actors, Event};
 use super::faults::{bad_input, fault};
 use super::paging::{Paging, Window, cursor};
 use super::reading::rows;
@@ -84,6 +84,8 @@ pub(crate) type PayloadHits = Connection<String, PayloadHit, Searched, EmptyFiel
 pub(crate) struct Search {
     pub text: String,
     pub filter: Filter,
+    /// By whom.
+    pub actors: Actors,
     pub paging: Paging,
     pub as_of: Option<Position>,
 }
@@ -111,8 +113,10 @@ impl Search {
             Side::Last => Direction::Forward,
         };
         let until = Instant::now() + TIME_MAX;
-        let (filter, hits) = (self.filter, window.size + 1);
-        let mut walk = Walk { state, filter, needle, hits, direction, until, reached: None, found: Found::default() };
+        let hits = window.size + 1;
+        let Self { filter, actors, .. } = self;
+        let (reached, found) = (None, Found::default());
+        let mut walk = Walk { state, filter, actors, needle, hits, direction, until, reached, found };
         walk.all(all).await?;
         Ok(connection(window, walk.found))
     }
@@ -130,6 +134,8 @@ enum Going {
 struct Walk<'s> {
     state: &'s ApiState,
     filter: Filter,
+    /// By whom.
+    actors: Actors,
     needle: String,
     /// How many hits end it.
     hits: usize,
@@ -208,7 +214,7 @@ impl Walk<'_> {
                     Direction::Forward => left.0 = Position(position.0 + 1),
                 }
                 self.reached = Some(position);
-                self.found.look_at(event, &self.needle);
+                self.found.look_at(event, &self.needle, &self.actors);
                 if self.found.hits.len() >= self.hits {
                     return Ok(Going::No);
                 }
@@ -259,10 +265,13 @@ fn spans(first: Position, last: Position) -> Vec<PositionRange> {
 }
 
 impl Found {
-    fn look_at(&mut self, event: Arc<RecordedEvent>, needle: &str) {
+    fn look_at(&mut self, event: Arc<RecordedEvent>, needle: &str, actors: &Actors) {
         let payload = event.payload.get();
         self.events += 1;
         self.bytes = self.bytes.saturating_add(payload.len());
+        if !actors.has(&event) {
+            return;
+        }
         if let Some(place) = payload.find(needle) {
             let excerpt = excerpt(payload, place, needle.len());
             self.hits.push(PayloadHit { event, excerpt });

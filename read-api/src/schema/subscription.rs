@@ -19,6 +19,7 @@ use timeloom_store::{
 };
 use uuid::Uuid;
 
+use super::access::look_at_events;
 use super::event::{Event, EventFilter};
 use super::execution::{Execution, execution};
 use super::faults::{fault, fell_behind, let_out};
@@ -179,7 +180,6 @@ impl Subscription {
     }
 
     /// The events of the log that pass the filter, each as it happens.
-    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn events(
         &self,
         context: &Context<'_>,
@@ -188,10 +188,14 @@ impl Subscription {
         resume_from: Option<PositionScalar>,
     ) -> Result<BoxStream<'static, Result<Event>>> {
         let state = state(context)?;
+        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
+        look_at_events(context, state, "events as they happen", &filter).await?;
         let progress = progress(context);
         let after = progress.begin(resume_from, state.log().head());
-        let filter = filter.into_store(state)?;
-        Ok(follow(state, after, filter, progress, |event| Shown { last: false, value: Some(Event(event)) }))
+        Ok(follow(state, after, filter, progress, move |event| Shown {
+            last: false,
+            value: actors.has(&event).then_some(Event(event)),
+        }))
     }
 
     /// Changes of how far executions are: begun, waiting, paused, going on, ended.

@@ -9,7 +9,7 @@ use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
 use timeloom_projections::{ExecutionFilter, SettingsSummary, WorkflowRow};
 use timeloom_store::{Filter, Position, StreamKey};
 
-use super::event::{Event, EventList};
+use super::event::{Actors, Event, EventList};
 use super::execution::{Execution, ExecutionList};
 use super::faults::fault;
 use super::history::History;
@@ -298,6 +298,7 @@ impl Workflow {
         let state = state(context)?;
         let filter = Filter { stream: Some(self.stream(state)), ..Filter::default() };
         EventList {
+            actors: Actors::default(),
             filter,
             from: None,
             direction: Direction::Forward,

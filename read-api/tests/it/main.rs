@@ -1,6 +1,8 @@
 //! The API over real HTTP on a loopback port, with a log in memory and no engine: tests play the engine by appending.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod changes;

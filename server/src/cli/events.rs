@@ -79,6 +79,9 @@ pub struct Which {
     /// Only of one thing, such as execution/ID.
     #[arg(long, value_name = "KIND/ID")]
     stream: Option<String>,
+    /// Only what somebody brought about: the id of an account, or kind and name such as system:engine.
+    #[arg(long)]
+    actor: Vec<String>,
 }
 
 impl Which {
@@ -89,7 +92,8 @@ impl Which {
             Some(Some((category, id))) => json!({ "category": category, "id": id }),
             Some(None) => anyhow::bail!("--stream must be KIND/ID, such as execution/0192…"),
         };
-        Ok(json!({ "categories": some(&self.category), "types": some(&self.event_type), "stream": stream }))
+        let (categories, types) = (some(&self.category), some(&self.event_type));
+        Ok(json!({ "categories": categories, "types": types, "stream": stream, "actors": some(&self.actor) }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one module a noun. Every verb takes `--json` for programs.
 
+mod access;
 mod client;
 mod control;
 mod credential;
@@ -84,6 +85,26 @@ enum Verb {
     /// The processes that work on a log
     #[command(subcommand)]
     Workers(workers::WorkersVerb),
+    /// List, make and change accounts: who has access
+    #[command(subcommand)]
+    Account(access::AccountVerb),
+    /// List, make and revoke keys of accounts
+    #[command(subcommand)]
+    Key(access::KeyVerb),
+    /// List and end sessions
+    #[command(subcommand)]
+    Session(access::SessionVerb),
+    /// List, make and suspend tenants
+    #[command(subcommand)]
+    Tenant(access::TenantVerb),
+    /// Review who could do what at a moment
+    #[command(subcommand)]
+    Access(access::AccessVerb),
+    /// Tell as whom you are let in, and what you may do
+    Whoami {
+        #[command(flatten)]
+        access: Access,
+    },
 }
 
 /// Why a verb ended without success.
@@ -124,6 +145,12 @@ impl Cli {
             Verb::Credential(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
             Verb::Workers(verb) => verb.run(config).await,
+            Verb::Account(verb) => verb.run(config).await,
+            Verb::Key(verb) => verb.run(config).await,
+            Verb::Session(verb) => verb.run(config).await,
+            Verb::Tenant(verb) => verb.run(config).await,
+            Verb::Access(verb) => verb.run(config).await,
+            Verb::Whoami { access } => access::whoami(&access, config).await,
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,10 @@
 //! The `timeloom` program itself, as people start, stop and kill it.
 
+mod access;
 mod backups;
 mod bad_input;
 mod called;
+mod canaries;
 mod conformance;
 mod control;
 mod crash;

@@ -1,0 +1,399 @@
+//! Who has access, over GraphQL: accounts, keys, sessions, tenants, reviews; and what is written down of those who look.
+
+use serde_json::{Value, json};
+use timeloom_store::EventLog as _;
+
+use crate::support::{TestServer, text, unknown_id};
+
+const CREATE: &str = "mutation($input: CreateAccountInput!) { createAccount(input: $input) {
+    accountId position errors { code message path } account { id name } } }";
+
+impl TestServer {
+    /// Sends a change about access; its payload, which must say that it was done.
+    pub(crate) async fn access(&self, name: &str, input_type: &str, shown: &str, input: Value) -> Value {
+        let payload = self.try_access(name, input_type, shown, input).await;
+        assert_eq!(payload["errors"], json!([]), "{name}: {payload}");
+        payload
+    }
+
+    /// The same, however it ends.
+    pub(crate) async fn try_access(&self, name: &str, input_type: &str, shown: &str, input: Value) -> Value {
+        let query = format!(
+            "mutation($input: {input_type}!) {{ {name}(input: $input) {{ {shown} position errors {{ code path }} }} }}"
+        );
+        self.data(&query, json!({ "input": input })).await[name].clone()
+    }
+
+    /// Makes an account; its id.
+    pub(crate) async fn account(&self, kind: &str, name: &str, roles: &[&str], principal: Option<&str>) -> String {
+        let email = (kind == "USER").then(|| format!("{name}@example.org"));
+        let input = json!({ "kind": kind, "name": name, "email": email, "roles": roles, "onBehalfOf": principal,
+            "reason": "for the test" });
+        text(&self.access("createAccount", "CreateAccountInput", "accountId", input).await["accountId"])
+    }
+
+    /// Makes the tenant of the tests, without which nobody of it is let in.
+    pub(crate) async fn make_tenant(&self) {
+        let command = timeloom_domain::ids::CommandId(unknown_id());
+        let local = timeloom_domain::ids::Actor::Local("tester".to_owned());
+        let first = timeloom_domain::ids::TenantId(0);
+        let context = timeloom_commands::CommandContext::trusted(first, local, command);
+        let made = self.access.create_tenant(&context, "one".to_owned()).await.unwrap();
+        assert_eq!(made.value, crate::support::TENANT);
+    }
+
+    /// How often it was written down that somebody looked, and what at, in the order of the log.
+    async fn looks(&self) -> Vec<String> {
+        let filter = timeloom_store::Filter { categories: vec!["audit".into()], ..Default::default() };
+        let scope = timeloom_store::TenantScope::All;
+        let start = timeloom_store::Position::START;
+        let forward = timeloom_store::Direction::Forward;
+        let events = self.log.read_all(scope, start, forward, &filter, 500).await.unwrap();
+        let look = |payload: Value| match payload["which"].as_str() {
+            Some(which) => format!("{}: {which}", text(&payload["what"])),
+            None => text(&payload["what"]),
+        };
+        events.iter().map(|event| look(serde_json::from_str(event.payload.get()).unwrap())).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_made_changed_and_seen_as_it_was() {
+    let server = TestServer::start();
+    let input = json!({ "kind": "USER", "name": "Ada", "email": "ada@example.org", "roles": ["OWNER"],
+        "reason": "the first one" });
+    let made = server.data(CREATE, json!({ "input": input })).await["createAccount"].clone();
+    assert_eq!((&made["errors"], &made["account"]["name"]), (&json!([]), &json!("Ada")));
+    let (id, created) = (text(&made["accountId"]), text(&made["position"]));
+    let change = |more: Value| {
+        let mut input = json!({ "accountId": id, "reason": "she knows how" });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let shown = "accountId revision account { name disabled }";
+    let granted = server.access("grantRole", "RoleInput", shown, change(json!({ "role": "EDITOR" }))).await;
+    let rename = change(json!({ "name": "Ada L.", "email": "al@example.org" }));
+    server.access("renameAccount", "RenameAccountInput", shown, rename).await;
+    let identity = change(json!({ "issuer": "https://id.example.org", "subject": "42" }));
+    server.access("linkIdentity", "IdentityInput", shown, identity).await;
+    let password = change(json!({ "password": "correct horse battery" }));
+    server.access("setPassword", "SetPasswordInput", shown, password).await;
+
+    let query = "query($id: UUID!, $then: AsOf) {
+        account(id: $id) { kind name email disabled hasPassword permissions identities { issuer subject }
+            roles { role granted { actor { kind name } reason position } } onBehalfOf { id } history { revision } }
+        then: account(id: $id, asOf: $then) { name email hasPassword roles { role } } }";
+    let data = server.data(query, json!({ "id": id, "then": { "position": created } })).await;
+    let now = &data["account"];
+    assert_eq!(
+        (&now["kind"], &now["name"], &now["email"]),
+        (&json!("USER"), &json!("Ada L."), &json!("al@example.org"))
+    );
+    assert_eq!(now["identities"], json!([{ "issuer": "https://id.example.org", "subject": "42" }]));
+    assert_eq!(
+        (&now["hasPassword"], &now["onBehalfOf"], &now["disabled"]),
+        (&json!(true), &Value::Null, &json!(false))
+    );
+    assert_eq!(now["roles"][1]["role"], "EDITOR");
+    let by = json!({ "actor": { "kind": "local", "name": "api" }, "reason": "she knows how", "position": granted["position"] });
+    assert_eq!(now["roles"][1]["granted"], by);
+    // This tenant does not run the installation.
+    let permissions = now["permissions"].as_array().unwrap();
+    assert!(permissions.contains(&json!("ACCOUNT_WRITE")) && !permissions.contains(&json!("TENANT_WRITE")), "{now}");
+    assert_eq!(
+        data["then"],
+        json!({ "name": "Ada", "email": "ada@example.org", "hasPassword": false, "roles": [{ "role": "OWNER" }] })
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_with_a_code_and_its_place() {
+    let server = TestServer::start();
+    let owner = server.account("USER", "owner", &["OWNER"], None).await;
+    let refused = async |name: &str, input_type: &str, input: Value| {
+        let payload = server.try_access(name, input_type, "", input).await;
+        (text(&payload["errors"][0]["code"]), payload["errors"][0]["path"].clone())
+    };
+    let user = |email: Value| json!({ "kind": "USER", "name": "x", "email": email, "reason": "r" });
+    let expected = |code: &str, field: &str| (code.to_owned(), json!(["input", field]));
+    let create = async |input| refused("createAccount", "CreateAccountInput", input).await;
+    assert_eq!(create(user(json!("owner@example.org"))).await, expected("EMAIL_TAKEN", "email"));
+    assert_eq!(create(user(Value::Null)).await, expected("INVALID_EMAIL", "email"));
+    let agent = json!({ "kind": "AGENT", "name": "x", "onBehalfOf": unknown_id(), "reason": "r" });
+    assert_eq!(create(agent).await, expected("INVALID_PRINCIPAL", "onBehalfOf"));
+    let role = |account: &str, role: &str| json!({ "accountId": account, "role": role, "reason": "r" });
+    assert_eq!(refused("revokeRole", "RoleInput", role(&owner, "OWNER")).await, expected("LAST_OWNER", "role"));
+    let nobody = refused("grantRole", "RoleInput", role(&unknown_id().to_string(), "VIEWER")).await;
+    assert_eq!(nobody, expected("ACCOUNT_NOT_FOUND", "accountId"));
+    let disable = json!({ "accountId": owner, "reason": "r" });
+    assert_eq!(refused("disableAccount", "AccountInput", disable).await.0, "LAST_OWNER");
+    let long = json!({ "accountId": owner, "reason": "r".repeat(1_001) });
+    assert_eq!(refused("enableAccount", "AccountInput", long).await, expected("REASON_MISSING", "reason"));
+    let weak = json!({ "accountId": owner, "password": "short" });
+    assert_eq!(refused("setPassword", "SetPasswordInput", weak).await, expected("WEAK_PASSWORD", "password"));
+    let expired = json!({ "accountId": owner, "name": "k", "expiresAt": "2001-01-01T00:00:00Z" });
+    assert_eq!(refused("makeApiKey", "MakeApiKeyInput", expired).await, expected("INVALID_EXPIRY", "expiresAt"));
+    assert_eq!(
+        refused("makeApiKey", "MakeApiKeyInput", json!({ "name": "k" })).await,
+        expected("ACCOUNT_MISSING", "accountId")
+    );
+    let unknown = json!({ "accountId": owner, "key": "nokey" });
+    assert_eq!(refused("revokeApiKey", "RevokeApiKeyInput", unknown).await, expected("KEY_NOT_FOUND", "key"));
+    let tenant = json!({ "name": "other", "reason": "r" });
+    let other = refused("createTenant", "CreateTenantInput", tenant).await;
+    assert_eq!(other.0, "FORBIDDEN", "only the first tenant makes others");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_text_of_a_key_and_of_a_link_is_told_once_and_is_nowhere_else() {
+    let server = TestServer::start();
+    server.make_tenant().await;
+    let owner = server.account("USER", "owner", &["OWNER"], None).await;
+    let make = "mutation($id: UUID!) { makeApiKey(input: {accountId: $id, name: \"build\", scopes: [WORKFLOW_READ],
+        expiresAt: \"2024-01-01T00:00:00Z\"}) { key token errors { code } apiKey { id name active scopes permissions
+        expiresAt made { actor { kind } } account { name } } } }";
+    let send = async |key: &str| {
+        let body = json!({ "query": make, "variables": { "id": owner } });
+        let sent = server.client.post(server.url("/graphql")).header("idempotency-key", key).json(&body).send();
+        sent.await.unwrap().json::<Value>().await.unwrap()["data"]["makeApiKey"].clone()
+    };
+    let made = send("once").await;
+    let token = text(&made["token"]);
+    assert!(token.starts_with("timeloom_key_") && token.contains(&text(&made["key"])), "{made}");
+    let key = &made["apiKey"];
+    assert_eq!(
+        (&key["name"], &key["active"], &key["account"]["name"]),
+        (&json!("build"), &json!(true), &json!("owner"))
+    );
+    assert_eq!((&key["scopes"], &key["permissions"]), (&json!(["WORKFLOW_READ"]), &json!(["WORKFLOW_READ"])));
+    let principal = server.access.let_in_by_key(&token).unwrap();
+    assert_eq!(principal.account.unwrap().to_string(), owner);
+    // The same request again is told that it was made, and not what.
+    let again = send("once").await;
+    assert_eq!((&again["token"], &again["errors"][0]["code"]), (&Value::Null, &json!("SHOWN_ONCE")), "{again}");
+    let link = json!({ "accountId": owner, "reason": "lost the password" });
+    let link = server.access("makeSignInLink", "MakeSignInLinkInput", "token expiresAt accountId", link).await;
+    let link_token = text(&link["token"]);
+    assert!(link_token.starts_with("timeloom_link_"), "{link}");
+
+    let secret = |token: &str| token.rsplit_once('_').unwrap().1.to_owned();
+    let everything = "{ events(first: 100) { nodes { payload } } accounts { nodes { name email apiKeys { nodes { id key name } } } } }";
+    let all = server.data(everything, json!({})).await.to_string();
+    assert!(all.contains(&text(&made["key"])));
+    for token in [&token, &link_token] {
+        assert!(!all.contains(&secret(token)), "{all}");
+    }
+    let revoke = json!({ "accountId": owner, "key": made["key"], "reason": "no longer needed" });
+    let shown = "token key apiKey { active permissions revoked { reason actor { name } } }";
+    let revoked = server.access("revokeApiKey", "RevokeApiKeyInput", shown, revoke).await;
+    assert_eq!((&revoked["token"], &revoked["apiKey"]["active"]), (&Value::Null, &json!(false)));
+    assert_eq!(revoked["apiKey"]["revoked"], json!({ "reason": "no longer needed", "actor": { "name": "api" } }));
+    assert_eq!(revoked["apiKey"]["permissions"], json!([]));
+    assert!(server.access.let_in_by_key(&token).is_err());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sessions_are_listed_with_how_they_began_and_ended() {
+    let server = TestServer::start();
+    server.make_tenant().await;
+    let owner = server.account("USER", "owner", &["OWNER"], None).await;
+    let link = json!({ "accountId": owner, "reason": "r" });
+    let link = server.access("makeSignInLink", "MakeSignInLinkInput", "token", link).await;
+    let from = timeloom_commands::access::SignInFrom {
+        address: Some("192.0.2.7".to_owned()),
+        user_agent: Some("browser".to_owned()),
+        request_id: None,
+    };
+    let signed_in = server.access.sign_in_by_link(link["token"].as_str().unwrap(), from).await.unwrap();
+    let id = signed_in.session.to_string();
+    server.wait_for_rows().await;
+    let query = "query($account: UUID!) { account(id: $account) { sessions { nodes { id } } }
+        sessions(account: $account) { nodes { id method address userAgent active end account { name } } }
+        active: sessions(active: true) { nodes { id } } over: sessions(active: false) { nodes { id } } }";
+    let data = server.data(query, json!({ "account": owner })).await;
+    let session = json!({ "id": id, "method": "LINK", "address": "192.0.2.7", "userAgent": "browser", "active": true,
+        "end": null, "account": { "name": "owner" } });
+    assert_eq!(data["sessions"]["nodes"], json!([session]));
+    assert_eq!(data["account"]["sessions"]["nodes"], json!([{ "id": id }]));
+    assert_eq!((&data["active"]["nodes"], &data["over"]["nodes"]), (&json!([{ "id": id }]), &json!([])));
+    let end = json!({ "sessionId": id, "reason": "left it open" });
+    let ended = server.access("endSession", "EndSessionInput", "session { active end ended { reason } }", end).await;
+    assert_eq!(ended["session"], json!({ "active": false, "end": "REVOKED", "ended": { "reason": "left it open" } }));
+    let data = server.data(query, json!({ "account": owner })).await;
+    assert_eq!((&data["active"]["nodes"], &data["over"]["nodes"]), (&json!([]), &json!([{ "id": id }])));
+    assert!(!data.to_string().contains(&**signed_in.token));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_is_told_who_they_are() {
+    let server = TestServer::start();
+    let query = "{ viewer { actor { kind name account { id } } account { id } onBehalfOf { name } via roles permissions
+        tenant { number name suspended } } }";
+    let viewer = server.data(query, json!({})).await["viewer"].clone();
+    assert_eq!(viewer["actor"], json!({ "kind": "local", "name": "api", "account": null }));
+    assert_eq!((&viewer["account"], &viewer["via"], &viewer["roles"]), (&Value::Null, &Value::Null, &json!([])));
+    assert_eq!(viewer["permissions"].as_array().unwrap().len(), 14);
+    assert_eq!(viewer["tenant"]["number"], 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_review_tells_who_could_do_what_then_and_why() {
+    let server = TestServer::start();
+    let owner = server.account("USER", "owner", &["OWNER"], None).await;
+    let editor = server.account("USER", "editor", &["EDITOR"], None).await;
+    let agent = server.account("AGENT", "agent", &["OPERATOR"], Some(&editor)).await;
+    let key = json!({ "accountId": editor, "name": "build", "scopes": ["WORKFLOW_READ", "WORKFLOW_WRITE"] });
+    server.access("makeApiKey", "MakeApiKeyInput", "key", key).await;
+    let before = server.log_head();
+    let disable = json!({ "accountId": editor, "reason": "left" });
+    let after = server.access("disableAccount", "AccountInput", "accountId", disable).await["position"].clone();
+
+    let review = "query($permission: Permission, $asOf: AsOf, $account: UUID, $wait: Position) {
+        accessReview(permission: $permission, asOf: $asOf, account: $account, waitFor: $wait) { nodes {
+            account { id name } permissions keptOut grants { role granted { reason } } limitedBy { name }
+            keys { apiKey { name } permissions } } } }";
+    let ask = async |variables: Value| server.data(review, variables).await["accessReview"]["nodes"].clone();
+    let names = |nodes: &Value| -> Vec<String> {
+        nodes.as_array().unwrap().iter().map(|node| text(&node["account"]["name"])).collect()
+    };
+    let could = async |permission: &str, at: &Value| {
+        names(&ask(json!({ "permission": permission, "asOf": { "position": at }, "wait": after })).await)
+    };
+    let then = json!(before);
+    assert_eq!(could("WORKFLOW_WRITE", &then).await, ["editor", "owner"]);
+    // The agent's role gives system:read as well, and whom it acts for has not that.
+    assert_eq!(could("EXECUTION_RUN", &then).await, ["agent", "editor", "owner"]);
+    assert_eq!(could("SYSTEM_READ", &then).await, Vec::<String>::new());
+    assert_eq!(could("EXECUTION_RUN", &after).await, ["owner"], "who is disabled takes its agents along");
+
+    let all = ask(json!({ "asOf": { "position": after } })).await;
+    assert_eq!(names(&all), ["agent", "editor", "owner"]);
+    assert_eq!(
+        (&all[0]["keptOut"], &all[1]["keptOut"], &all[2]["keptOut"]),
+        (&json!("PRINCIPAL"), &json!("DISABLED"), &Value::Null)
+    );
+    assert_eq!(all[0]["limitedBy"], json!({ "name": "editor" }));
+    let one = ask(json!({ "account": editor, "permission": "WORKFLOW_WRITE", "asOf": { "position": then } })).await;
+    assert_eq!(one[0]["grants"], json!([{ "role": "EDITOR", "granted": { "reason": "for the test" } }]));
+    assert_eq!(
+        one[0]["keys"],
+        json!([{ "apiKey": { "name": "build" }, "permissions": ["WORKFLOW_READ", "WORKFLOW_WRITE"] }])
+    );
+    let run = ask(json!({ "account": editor, "permission": "EXECUTION_RUN", "asOf": { "position": then } })).await;
+    assert_eq!(run[0]["keys"], json!([]), "the key could not be used for it");
+    assert_eq!(ask(json!({ "account": unknown_id() })).await, json!([]));
+    assert_eq!(ask(json!({ "account": agent, "permission": "TENANT_WRITE" })).await, json!([]));
+    assert!(
+        server.looks().await.contains(&format!("access review: workflow:write, {editor}")),
+        "{:?}",
+        server.looks().await
+    );
+    assert!(!owner.is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_reads_the_audit_trail_is_written_down_first_and_once_a_request() {
+    let server = TestServer::start();
+    let owner = server.account("USER", "owner", &["OWNER"], None).await;
+    let looks_for = async |query: &str| {
+        let before = server.looks().await.len();
+        server.data(query, json!({})).await;
+        server.looks().await.split_off(before)
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(looks_for("{ events(first: 1) { nodes { id } } }").await, ["events"]);
+    assert_eq!(looks_for("{ a: events { nodes { id } } b: events(first: 1) { nodes { id } } }").await, ["events"]);
+    let others = "{ events(filter: {categories: [\"workflow\", \"execution\"]}) { nodes { id } } workflows { nodes { id } } viewer { via } }";
+    assert_eq!(looks_for(others).await, none);
+    let two =
+        "{ events(filter: {categories: [\"workflow\", \"credential\"]}) { nodes { id } } accounts { nodes { id } } }";
+    let mut both = looks_for(two).await;
+    both.sort();
+    assert_eq!(both, ["accounts", "events: categories: workflow, credential"]);
+    assert_eq!(looks_for("{ searchPayloads(query: \"owner\") { edges { cursor } } }").await, ["payload search"]);
+    assert_eq!(looks_for("{ apiKeys { nodes { id } } sessions { nodes { id } } }").await.len(), 2);
+    let state = format!("{{ stateAt(stream: {{category: \"account\", id: \"{owner}\"}}) {{ revision }} }}");
+    assert_eq!(looks_for(&state).await, [format!("state: account/{owner}")]);
+    assert_eq!(looks_for(&format!("{{ node(id: \"{owner}\") {{ id }} }}")).await, ["node"]);
+    assert_eq!(looks_for(&format!("{{ account(id: \"{owner}\") {{ name }} }}")).await, [format!("account: {owner}")]);
+    assert_eq!(looks_for(&format!("{{ node(id: \"{}\") {{ id }} }}", unknown_id())).await, none);
+
+    // What is asked about is how it was before the question.
+    let query = "{ events(last: 1) { nodes { type } } }";
+    let newest = server.data(query, json!({})).await["events"]["nodes"][0]["type"].clone();
+    let look = "{ events(last: 2, filter: {types: [\"AuditTrailRead\"]}) { nodes { type actor { name } category } } }";
+    assert_eq!(newest, "AuditTrailRead", "of the question before");
+    let found = server.data(look, json!({})).await["events"]["nodes"].clone();
+    assert_eq!(found[1], json!({ "type": "AuditTrailRead", "actor": { "name": "api" }, "category": "audit" }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn events_are_found_by_who_brought_them_about_and_tell_why() {
+    let server = TestServer::start();
+    server.make_tenant().await;
+    let owner = server.account("USER", "owner", &["OWNER"], None).await;
+    server.import("w").await;
+    let link = json!({ "accountId": owner, "reason": "r" });
+    let link = server.access("makeSignInLink", "MakeSignInLinkInput", "token", link).await;
+    let from = timeloom_commands::access::SignInFrom { request_id: Some("r-7".to_owned()), ..Default::default() };
+    server.access.sign_in_by_link(link["token"].as_str().unwrap(), from).await.unwrap();
+    server.wait_for_rows().await;
+    let by = async |actors: Value| {
+        let query = "query($actors: [String!]) { events(filter: {actors: $actors}, first: 100) { nodes {
+            type reason requestId via onBehalfOf { name } actor { kind account { name } } } } }";
+        server.ask(query, json!({ "actors": actors })).await
+    };
+    let own = by(json!([owner])).await["data"]["events"]["nodes"].clone();
+    let types: Vec<String> = own.as_array().unwrap().iter().map(|event| text(&event["type"])).collect();
+    assert_eq!(types, ["SignInLinkUsed", "SessionStarted"]);
+    assert_eq!(own[0]["actor"], json!({ "kind": "user", "account": { "name": "owner" } }));
+    assert_eq!((&own[0]["requestId"], &own[0]["reason"]), (&json!("r-7"), &Value::Null));
+    let local = by(json!(["local:api"])).await["data"]["events"]["nodes"].clone();
+    assert_eq!(local[0]["reason"], "for the test");
+    assert!(local.as_array().unwrap().len() > 3);
+    assert_eq!(by(json!(["user:nobody"])).await["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    assert_eq!(by(json!([unknown_id()])).await["data"]["events"]["nodes"], json!([]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn everything_about_access_that_has_an_id_is_found_by_it_and_paged() {
+    let server = TestServer::start();
+    let owner = server.account("USER", "owner", &["OWNER"], None).await;
+    for name in ["one", "two", "three"] {
+        server.account("SERVICE", name, &["VIEWER"], None).await;
+        server.access("makeApiKey", "MakeApiKeyInput", "key", json!({ "accountId": owner, "name": name })).await;
+    }
+    server.wait_for_rows().await;
+    let ids = "{ accounts { nodes { id } } apiKeys { nodes { id } } viewer { tenant { id } } }";
+    let data = server.data(ids, json!({})).await;
+    let ids =
+        [&data["accounts"]["nodes"][0]["id"], &data["apiKeys"]["nodes"][0]["id"], &data["viewer"]["tenant"]["id"]];
+    for (id, kind) in ids.into_iter().zip(["Account", "ApiKey", "Tenant"]) {
+        let found = server.data("query($id: ID!) { node(id: $id) { __typename id } }", json!({ "id": id })).await;
+        assert_eq!(found["node"], json!({ "__typename": kind, "id": id }));
+    }
+    for list in ["accounts", "apiKeys", "accessReview"] {
+        let ask = async |arguments: &str| {
+            let shown = "edges { cursor } pageInfo { startCursor endCursor hasNextPage hasPreviousPage }";
+            let data = server.data(&format!("{{ list: {list}({arguments}) {{ {shown} }} }}"), json!({})).await;
+            crate::relay::page(&data["list"])
+        };
+        crate::relay::walk(list, &ask).await;
+    }
+    for list in ["accounts", "apiKeys", "sessions", "tenants", "accessReview"] {
+        for arguments in ["first: -1", "last: 101", "first: 1, last: 1", "after: \"%%\""] {
+            let answer =
+                server.ask(&format!("{{ {list}({arguments}) {{ nodes {{ __typename }} }} }}"), json!({})).await;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{list}({arguments}): {answer}");
+        }
+    }
+    server.stop().await;
+}
