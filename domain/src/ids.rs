@@ -130,6 +130,9 @@ impl fmt::Display for Slug {
 #[serde(transparent)]
 pub struct TenantId(pub u32);
 
+/// The tenant that runs the installation, and is there from the beginning.
+pub const FIRST_TENANT: TenantId = TenantId(0);
+
 /// Who or what sent a command. Recorded with every event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]

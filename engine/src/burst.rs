@@ -11,6 +11,7 @@ use serde_json::Value;
 use timeloom_commands::Clock;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{ExecutionEvent, NodeFacts, ResumeCause};
+use timeloom_domain::item::SharedObject;
 use timeloom_expressions::evaluator::Session;
 use tokio_util::sync::CancellationToken;
 
@@ -361,6 +362,7 @@ impl Worker {
         let event = match result {
             Ok(Given { outputs, memory, hints, response, saved }) => {
                 notes = told(&run.node, response, saved, self.clock.now_ms());
+                let memory = memory.map(SharedObject::from);
                 ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, hints, pinned }
             }
             Err(error) => {

@@ -15,7 +15,7 @@ use timeloom_store::{EventLog, StreamKey};
 use crate::pages::Page;
 
 /// Bytes of payloads whose events are kept. In memory they are a few times larger.
-pub const KEPT_BYTES_MAX: usize = 16 << 20;
+pub const KEPT_BYTES_MAX: usize = 8 << 20;
 /// Streams that are kept.
 const KEPT_STREAMS_MAX: usize = 64;
 /// Streams with fewer events are read again: that takes no longer than anything else about a question.
@@ -88,7 +88,8 @@ impl Kept {
         pages.map(|pages| pages.to_vec()).unwrap_or_default()
     }
 
-    /// Keeps the pages of a stream, which begin with its first event, unless it is short or more of it is kept already.
+    /// Keeps the pages of a stream, which begin with its first event, unless it is short or more of it is kept already. To
+    /// be called within a runtime.
     pub(crate) fn put<E: Send + Sync + 'static>(&self, stream: &StreamKey, pages: &[Arc<Page<E>>]) {
         let events: usize = pages.iter().map(|page| page.events.len()).sum();
         let bytes: usize = pages.iter().map(|page| page.bytes).sum();
@@ -99,16 +100,19 @@ impl Kept {
         if streams.by_key.get(stream).is_some_and(|kept| kept.events >= events) {
             return;
         }
-        streams.remove(stream);
+        let mut removed = vec![streams.remove(stream)];
         while streams.bytes + bytes > self.bytes_max || streams.by_key.len() >= KEPT_STREAMS_MAX {
             let oldest = streams.by_key.iter().min_by_key(|(_, kept)| kept.used).map(|(key, _)| key.clone());
             let Some(oldest) = oldest else { break };
-            streams.remove(&oldest);
+            removed.push(streams.remove(&oldest));
         }
         streams.uses += 1;
         streams.bytes += bytes;
         let used = streams.uses;
         streams.by_key.insert(stream.clone(), Stream { pages: Arc::new(pages.to_vec()), events, bytes, used });
+        drop(streams);
+        // Letting go of a long stream takes as long as folding it.
+        drop(tokio::task::spawn_blocking(move || drop(removed)));
     }
 
     fn streams(&self) -> MutexGuard<'_, Streams> {
@@ -118,10 +122,10 @@ impl Kept {
 }
 
 impl Streams {
-    fn remove(&mut self, stream: &StreamKey) {
-        if let Some(removed) = self.by_key.remove(stream) {
-            self.bytes -= removed.bytes;
-        }
+    fn remove(&mut self, stream: &StreamKey) -> Option<Stream> {
+        let removed = self.by_key.remove(stream)?;
+        self.bytes -= removed.bytes;
+        Some(removed)
     }
 }
 

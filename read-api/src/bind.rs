@@ -1,4 +1,4 @@
-//! Where the API may listen. Until people can sign in, only this machine may reach it.
+//! Where the API may listen when nobody signs in: only this machine may reach it then.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 pub enum BindError {
     /// Others could reach it.
     #[error(
-        "{0} can be reached from other machines and there is no sign-in yet: listen on 127.0.0.1 or [::1], and put a proxy that checks who comes in front for others"
+        "{0} can be reached from other machines, and nobody has to sign in: listen on 127.0.0.1 or [::1], or serve with --sign-in required"
     )]
     NotLoopback(SocketAddr),
 }

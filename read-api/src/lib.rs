@@ -9,6 +9,7 @@ mod documents;
 mod http;
 mod options;
 mod schema;
+mod sign_in;
 mod state;
 
 pub use bind::{BindError, check_bind};
@@ -16,4 +17,5 @@ pub use documents::{TrustedDocuments, TrustedDocumentsError};
 pub use http::{Api, Served, ServerOptions, WebhookOptions, configure, configure_health, server};
 pub use options::{GraphqlOptions, PartialSuccess, RequestLimits};
 pub use schema::{ApiSchema, schema, sdl_text};
+pub use sign_in::{SignIn, SignInOptions};
 pub use state::{ApiState, StoredLog, Wiring};

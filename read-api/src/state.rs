@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
+use timeloom_commands::access::NotLetIn;
 use timeloom_commands::{Access, CommandContext, Commands, Credentials};
 use timeloom_domain::access::{Forbidden, Permission, Permissions, Principal};
 use timeloom_domain::catalogue::NodeCatalogue;
@@ -58,10 +60,8 @@ pub struct Wiring {
     pub workers: Arc<dyn Workers>,
     /// What backups are made from; `None` where nothing is stored.
     pub stored: Option<StoredLog>,
-    /// Whose data is served.
-    pub tenant: TenantId,
-    /// Who sends the commands that come in here.
-    pub actor: Actor,
+    /// Who asks where nobody signs in; calls of webhooks without a tenant in their path are for their tenant.
+    pub principal: Principal,
     /// How webhooks are served.
     pub webhooks: WebhookOptions,
     /// Where requests are counted.
@@ -70,12 +70,17 @@ pub struct Wiring {
     pub graphql: GraphqlOptions,
 }
 
-/// The state of the API.
+/// The state of the API, as whoever asks sees it.
 #[derive(Clone)]
 pub struct ApiState {
     inner: Arc<Inner>,
-    /// The request for which this is, where that makes a difference.
-    request: Option<Arc<KeyedRequest>>,
+    principal: Arc<Principal>,
+    /// Whether nobody is known to ask: the principal then only stands for that.
+    is_nobody: bool,
+    /// What is known of the request for which this is.
+    facts: Option<Arc<RequestFacts>>,
+    /// Its key, where it has one.
+    keyed: Option<Arc<KeyedRequest>>,
 }
 
 /// A request whose commands have ids that follow from its key.
@@ -84,12 +89,29 @@ struct KeyedRequest {
     commands: AtomicU32,
 }
 
+/// Why somebody who was let in is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LetOut {
+    /// They would not be let in any more.
+    #[error(transparent)]
+    NotLetIn(NotLetIn),
+    /// They may do less than when they were let in.
+    #[error("what you may do has changed: subscribe again")]
+    MayLess,
+}
+
+/// How often it is looked whether the time of a key or a session is up, for those who follow something.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// What calls of webhooks and visits to forms may do: begin executions, and let waiting ones go on.
+const CALLERS_MAY: Permissions =
+    Permissions::of(&[Permission::WorkflowRead, Permission::ExecutionRead, Permission::ExecutionRun]);
+
 /// The space of the ids that follow from keys.
 const KEYED_COMMANDS: Uuid = Uuid::from_u128(0x7c1f_5d0a_2b4e_4f6c_9a83_e0d7_51b2_c649);
 
 struct Inner {
     wiring: Wiring,
-    principal: Principal,
     caught_up: AtomicBool,
     folds: Arc<Semaphore>,
     kept: Kept,
@@ -99,17 +121,17 @@ struct Inner {
 
 impl fmt::Debug for ApiState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("ApiState").field("tenant", &self.inner.wiring.tenant).finish_non_exhaustive()
+        formatter.debug_struct("ApiState").field("principal", &self.principal.actor).finish_non_exhaustive()
     }
 }
 
 impl ApiState {
-    /// The API over these parts.
+    /// The API over these parts, as the principal of the wiring sees it.
     pub fn new(wiring: Wiring) -> Self {
-        let principal = Principal { actor: wiring.actor.clone(), ..Principal::local(wiring.tenant, "") };
         Self {
+            principal: Arc::new(wiring.principal.clone()),
+            is_nobody: false,
             inner: Arc::new(Inner {
-                principal,
                 wiring,
                 caught_up: AtomicBool::new(false),
                 folds: Arc::new(Semaphore::new(FOLDS_MAX)),
@@ -117,13 +139,38 @@ impl ApiState {
                 closing: CancellationToken::new(),
                 connections: TaskTracker::new(),
             }),
-            request: None,
+            facts: None,
+            keyed: None,
         }
     }
 
+    /// The same as somebody else sees it, in a request of which these facts are known.
+    pub(crate) fn seen_by(&self, principal: Arc<Principal>, facts: Option<Arc<RequestFacts>>) -> Self {
+        Self { principal, facts, is_nobody: false, ..self.clone() }
+    }
+
+    /// The same as nobody sees it: nothing may be read or changed.
+    pub(crate) fn seen_by_nobody(&self) -> Self {
+        let permissions = Permissions::NONE;
+        let nobody = Principal { permissions, ..Principal::local(self.home(), "nobody") };
+        Self { is_nobody: true, ..self.seen_by(Arc::new(nobody), None) }
+    }
+
+    /// Whether nobody is known to ask.
+    pub(crate) fn is_seen_by_nobody(&self) -> bool {
+        self.is_nobody
+    }
+
+    /// The same for calls of a tenant's webhooks and visits to its forms. Who calls is not known, and needs not be.
+    pub(crate) fn seen_by_callers(&self, tenant: TenantId) -> Self {
+        let actor = Actor::System("webhooks".to_owned());
+        let callers = Principal { actor, permissions: CALLERS_MAY, ..Principal::local(tenant, "") };
+        self.seen_by(Arc::new(callers), None)
+    }
+
     /// The same for one request: the ids of its commands follow from `key`, in their order.
-    pub(crate) fn of_request(&self, key: String) -> Self {
-        Self { request: Some(Arc::new(KeyedRequest { key, commands: AtomicU32::new(0) })), ..self.clone() }
+    pub(crate) fn with_key(&self, key: String) -> Self {
+        Self { keyed: Some(Arc::new(KeyedRequest { key, commands: AtomicU32::new(0) })), ..self.clone() }
     }
 
     /// Ends every subscription, so that open connections do not hold up a stop, and waits for them.
@@ -200,37 +247,67 @@ impl ApiState {
         &self.inner.wiring.graphql
     }
 
-    pub(crate) fn tenant(&self) -> TenantId {
-        self.inner.wiring.tenant
-    }
-
     /// Who asks.
     pub(crate) fn principal(&self) -> &Principal {
-        &self.inner.principal
+        &self.principal
     }
 
     /// Refuses whoever asks what they may not have.
     pub(crate) fn require(&self, needed: Permission) -> Result<(), Forbidden> {
-        self.principal().require(needed)
+        self.principal.require(needed)
     }
 
-    /// The context of a command whose sender says why it is sent.
-    pub(crate) fn context_because(&self, command_id: Option<Uuid>, reason: Option<String>) -> CommandContext {
-        let request = reason.map(|reason| Arc::new(RequestFacts { reason: Some(reason), ..RequestFacts::default() }));
-        CommandContext { request, ..self.context(command_id) }
+    /// The same as whoever asks sees it now, which may be less than when they were let in.
+    ///
+    /// # Errors
+    /// [`NotLetIn`] when they would not be let in any more.
+    pub(crate) fn renewed(&self) -> Result<Self, NotLetIn> {
+        let principal = self.access().renewed(&self.principal)?;
+        Ok(Self { principal: Arc::new(principal), ..self.clone() })
+    }
+
+    /// Resolves once whoever asks would not be let in any more, or may do less than when they were. Never, where they need
+    /// not be let in.
+    pub(crate) async fn let_out(self) -> LetOut {
+        if self.principal.via.is_none() {
+            return std::future::pending().await;
+        }
+        let mut changes = self.access().directory().changes();
+        loop {
+            match self.access().renewed(&self.principal) {
+                Err(why) => return LetOut::NotLetIn(why),
+                Ok(now) if !self.principal.permissions.without(now.permissions).is_empty() => return LetOut::MayLess,
+                Ok(_) => {}
+            }
+            // Time is up without anything that happens; an error says that the process stops.
+            let _ = tokio::time::timeout(LOOK_AGAIN_AFTER, changes.changed()).await;
+            if self.closing().is_cancelled() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Whose data whoever asks sees.
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.principal.tenant
+    }
+
+    /// The tenant that this installation began with.
+    pub(crate) fn home(&self) -> TenantId {
+        self.inner.wiring.principal.tenant
     }
 
     /// The context of a command that came in now; `command_id` makes it the same command as an earlier one.
     pub(crate) fn context(&self, command_id: Option<Uuid>) -> CommandContext {
         CommandContext {
             tenant: self.tenant(),
-            actor: self.inner.wiring.actor.clone(),
+            actor: self.principal.actor.clone(),
             command_id: CommandId(command_id.unwrap_or_else(|| self.command_id())),
             causation_id: None,
             correlation_id: None,
             expected_revision: None,
-            request: None,
-            permissions: Permissions::ALL,
+            request: self.facts.clone(),
+            permissions: self.principal.permissions,
         }
     }
 
@@ -242,10 +319,10 @@ impl ApiState {
 
     /// The id of the next command that has none.
     fn command_id(&self) -> Uuid {
-        let Some(request) = &self.request else { return self.commands().ids().uuid() };
+        let Some(request) = &self.keyed else { return self.commands().ids().uuid() };
         let number = request.commands.fetch_add(1, Ordering::Relaxed);
         // As it is stored, so that it stays the same.
-        let name = json!([self.tenant(), self.inner.wiring.actor, request.key, number]);
+        let name = json!([self.tenant(), self.principal.actor, request.key, number]);
         Uuid::new_v5(&KEYED_COMMANDS, name.to_string().as_bytes())
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use timeloom_commands::{Access, Commands, Credentials, Ids as _, Keeping, SystemIds};
+use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_engine::node::{Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
@@ -63,12 +64,14 @@ pub struct App {
     pub store: Store,
 }
 
-/// The one tenant until sign-in exists.
+/// The tenant that every installation begins with: it runs the installation.
 pub const TENANT: TenantId = TenantId(0);
+/// The name of whoever has the machine, where nothing else is known.
+const OWNER: &str = "owner";
 
-/// Who sends commands until sign-in exists.
+/// Who sends the commands of whoever has the machine.
 pub fn actor() -> Actor {
-    Actor::Local("owner".to_owned())
+    Actor::Local(OWNER.to_owned())
 }
 
 impl App {
@@ -166,8 +169,7 @@ impl App {
             evaluator,
             workers: Arc::clone(&store.workers),
             stored: store.stored.clone(),
-            tenant: TENANT,
-            actor: actor(),
+            principal: Principal::local(TENANT, config.local_name()),
             webhooks: config.webhooks(),
             metrics,
             graphql: config.graphql.options()?,

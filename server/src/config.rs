@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
-use timeloom_read_api::WebhookOptions;
+use timeloom_read_api::{SignIn, SignInOptions, WebhookOptions};
 use timeloom_store::leases::{Role, Roles};
 use timeloom_store::{BLOB_BYTES_MAX, DurabilityChoice};
 use zeroize::Zeroizing;
@@ -42,6 +43,9 @@ pub struct Config {
     /// when there is none; a database needs one before a credential can be saved.
     #[arg(long, global = true, env = "TIMELOOM_CREDENTIAL_KEY_FILE", value_name = "FILE", help_heading = "Settings")]
     pub credential_key_file: Option<PathBuf>,
+    /// A file with the key to show to the server that `--server` names. The variable TIMELOOM_TOKEN may have the key itself.
+    #[arg(long, global = true, env = "TIMELOOM_TOKEN_FILE", value_name = "FILE", help_heading = "Settings")]
+    pub token_file: Option<PathBuf>,
     /// Time zone of workflows that name none. The default is the one that n8n has, so that its files give the same.
     #[arg(
         long,
@@ -181,9 +185,17 @@ pub enum LogFormat {
 /// Settings of `serve` alone.
 #[derive(Debug, Clone, Args)]
 pub struct ServeConfig {
-    /// Address to listen on. Until sign-in exists, only loopback addresses are accepted.
+    /// Address to listen on.
     #[arg(long, env = "TIMELOOM_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Whether people and programs have to show who they are. With `off`, whoever reaches the port may do everything: only
+    /// addresses of this machine can be listened on then.
+    #[arg(long, env = "TIMELOOM_SIGN_IN", default_value = "required")]
+    pub sign_in: SignInChoice,
+    /// More names under which browsers reach this deployment, comma-separated (`host` or `host:port`), beside its public
+    /// address and those of this machine.
+    #[arg(long, env = "TIMELOOM_ALLOWED_HOSTS", value_delimiter = ',', value_name = "HOST")]
+    pub allowed_hosts: Vec<String>,
     /// What this process does: `api` answers requests, `engine` drives executions, `projector` folds read models, `scheduler`
     /// fires schedules. Processes of one database may share the work; a data folder has one process, which does all of it.
     #[arg(
@@ -203,7 +215,24 @@ pub struct ServeConfig {
     pub in_memory: bool,
 }
 
+/// Whether people and programs have to show who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignInChoice {
+    /// They have to.
+    Required,
+    /// They need not: for one person on their own machine.
+    Off,
+}
+
 impl ServeConfig {
+    /// Who is let in.
+    pub fn sign_in(&self) -> SignIn {
+        match self.sign_in {
+            SignInChoice::Off => SignIn::Off,
+            SignInChoice::Required => SignIn::Required(SignInOptions { allowed_hosts: self.allowed_hosts.clone() }),
+        }
+    }
+
     /// What this process does.
     pub fn roles(&self) -> Roles {
         self.roles.iter().copied().collect()
@@ -216,6 +245,9 @@ const REQUEST_TIME_MAX: Duration = Duration::from_secs(300);
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
 /// Largest answer to such a request that becomes an attachment, in bytes; no blob may be larger.
 const FILE_BYTES_MAX: usize = BLOB_BYTES_MAX;
+
+/// Longest name of whoever has the machine, in bytes.
+const LOCAL_NAME_BYTES_MAX: usize = 100;
 
 impl Config {
     /// Threads that answer requests and compute.
@@ -232,6 +264,17 @@ impl Config {
             answer_time_max: Duration::from_secs(self.webhook_answer_seconds_max),
             proxy_hops: self.proxy_hops,
             timezone: self.timezone,
+        }
+    }
+
+    /// Where this deployment is reached when nothing is said about it.
+    const PUBLIC_URL: &str = "http://localhost:8080";
+
+    /// Where this deployment is reached by whoever has its machine, when it listens on `port`.
+    pub fn url_for_owner(&self, port: u16) -> String {
+        match self.public_url() {
+            Self::PUBLIC_URL => format!("http://localhost:{port}"),
+            url => url.to_owned(),
         }
     }
 
@@ -266,10 +309,41 @@ impl Config {
         self.credential_key_file.is_some() || self.credential_key().is_some()
     }
 
-    /// `$env`: the allowed names that are set. The keys of credentials are for no expression.
+    /// Name of whoever has the machine: what commands on a data folder are recorded under.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    #[expect(clippy::unused_self, reason = "it is a setting like the others")]
+    pub fn local_name(&self) -> String {
+        let named = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+        let fits =
+            |name: &String| (1..=LOCAL_NAME_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+        named.filter(fits).unwrap_or_else(|| "owner".to_owned())
+    }
+
+    /// The variable with the key to show to a server. It is no flag either.
+    pub const TOKEN: &str = "TIMELOOM_TOKEN";
+
+    /// The key to show to a server: of the file, or else of the environment.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    pub fn token(&self) -> anyhow::Result<Option<Zeroizing<String>>> {
+        let text = match &self.token_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                Some(text.with_context(|| format!("the key file {} cannot be read", path.display()))?)
+            }
+            None => std::env::var(Self::TOKEN).ok(),
+        };
+        let text = text.map(Zeroizing::new).map(|text| Zeroizing::new(text.trim().to_owned()));
+        Ok(text.filter(|text| !text.is_empty()))
+    }
+
+    /// `$env`: the allowed names that are set. The keys of credentials and of servers are for no expression.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        self.expression_env.iter().filter(|name| *name != Self::CREDENTIAL_KEY).filter_map(value).collect()
+        let is_secret = |name: &&String| matches!(name.as_str(), Self::CREDENTIAL_KEY | Self::TOKEN);
+        self.expression_env.iter().filter(|name| !is_secret(name)).filter_map(value).collect()
     }
 }

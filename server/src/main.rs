@@ -12,6 +12,7 @@ mod marks;
 mod run_data;
 mod serve;
 mod store;
+mod token;
 mod transfer;
 
 use std::process::ExitCode;

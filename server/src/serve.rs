@@ -7,9 +7,9 @@ use timeloom_read_api::{Served, ServerOptions, check_bind, server};
 use timeloom_store::leases::{Role, Roles};
 use tokio::task::JoinSet;
 
-use crate::app::App;
+use crate::app::{App, TENANT};
 use crate::cli::output;
-use crate::config::{Config, ServeConfig};
+use crate::config::{Config, ServeConfig, SignInChoice};
 use crate::store::Store;
 
 /// Serves until SIGINT or SIGTERM.
@@ -17,7 +17,9 @@ use crate::store::Store;
 /// # Errors
 /// When the address or the data folder cannot be used; the message says what to do.
 pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
-    check_bind(serve.listen)?;
+    if serve.sign_in == SignInChoice::Off {
+        check_bind(serve.listen)?;
+    }
     let roles = serve.roles();
     check_roles(&roles, config, serve)?;
     let scratch = tempfile::Builder::new().prefix("timeloom-").tempdir().context("no temporary folder can be made")?;
@@ -35,12 +37,17 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
         ),
         _ => anyhow::Error::new(error).context(format!("cannot listen on {}", serve.listen)),
     })?;
-    let url = format!("http://{}", listener.local_addr().context("the address that was taken cannot be read")?);
+    let address = listener.local_addr().context("the address that was taken cannot be read")?;
+    let url = format!("http://{address}");
     let served = if roles.has(Role::Api) { Served::Api } else { Served::Health };
-    let options = ServerOptions { served, workers: config.worker_threads(), ..ServerOptions::default() };
+    let workers = config.worker_threads();
+    let options = ServerOptions { served, workers, sign_in: serve.sign_in(), ..ServerOptions::default() };
     let server = server(app.api.clone(), listener, &options)?;
     let handle = server.handle();
     begin(&app, &roles, &url).await?;
+    if served == Served::Api && serve.sign_in == SignInChoice::Required {
+        welcome(&app, &config.url_for_owner(address.port())).await?;
+    }
     output::notice(&match served {
         Served::Api => format!("timeloom serves on {url}/graphql with the data in {}", place(config, serve)),
         Served::Health => {
@@ -72,6 +79,15 @@ async fn check_keys(app: &App, config: &Config, serve: &ServeConfig) -> anyhow::
         bail!("{message}; when the keys are lost, start with --accept-lost-keys");
     }
     output::notice(&message);
+    Ok(())
+}
+
+/// Where no owner can sign in yet, tells whoever started the server the way in.
+async fn welcome(app: &App, url: &str) -> anyhow::Result<()> {
+    if let Some(link) = app.access.ensure_owner(TENANT).await? {
+        output::notice("nobody can sign in as an owner yet: this link lets one in, once");
+        output::notice(&format!("{url}/sign-in/link?token={}", *link.token));
+    }
     Ok(())
 }
 

@@ -14,6 +14,8 @@ use timeloom_store_postgres::{Address, OpenError as PostgresOpenError, PostgresI
 use timeloom_store_sqlite::{SqliteImport, SqliteSource};
 
 use self::http::ServedLog;
+use crate::config::Config;
+use crate::token::shown;
 
 /// What the lock of a data folder is called; a folder with nothing else is empty.
 const LOCK_FILE: &str = "LOCK";
@@ -88,14 +90,14 @@ impl Target {
 ///
 /// # Errors
 /// When there is none, or it cannot be read; the message says what to do.
-pub async fn open_source(location: &Location) -> anyhow::Result<Source> {
+pub async fn open_source(location: &Location, config: &Config) -> anyhow::Result<Source> {
     match location {
         Location::Folder(path) => {
             let (log, blobs) = SqliteSource::open(path)?;
             Ok(Source { log, blobs })
         }
         Location::Server(url) => {
-            let served = Arc::new(ServedLog::try_new(url)?);
+            let served = Arc::new(ServedLog::try_new(url, shown(config.token()?.as_deref())?)?);
             Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served })
         }
         Location::Postgres(url) => {
@@ -130,6 +132,7 @@ pub async fn open_target(location: &Location) -> anyhow::Result<Target> {
 /// When the log cannot be read at all.
 pub async fn verify_at(
     location: &Location,
+    config: &Config,
     mut progress: impl FnMut(Position, Position) + Send,
 ) -> anyhow::Result<VerifyReport> {
     match location {
@@ -150,7 +153,7 @@ pub async fn verify_at(
             Ok(report)
         }
         Location::Server(_) => {
-            let source = open_source(location).await?;
+            let source = open_source(location, config).await?;
             let head = source.log.identity().await?.head;
             Ok(verify(&*source.log, &*source.blobs, |position| progress(position, head)).await?)
         }

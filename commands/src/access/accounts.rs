@@ -1,8 +1,8 @@
 //! Commands on accounts: who may send them, and what must be so.
 
-use timeloom_domain::access::{Permission, Permissions, Role, may_grant};
+use timeloom_domain::access::{Forbidden, Permission, Permissions, Role, may_grant};
 use timeloom_domain::account::{AccountCommand, AccountKind, AccountRefusal, REASON_CHARACTERS_MAX};
-use timeloom_domain::ids::{AccountId, Actor, TenantId};
+use timeloom_domain::ids::{AccountId, Actor, CommandId, FIRST_TENANT, TenantId};
 use zeroize::Zeroizing;
 
 use super::token::{self, Kind};
@@ -303,7 +303,7 @@ impl Access {
         let account = self.directory().caught_up().await?.permissions(context.tenant, id);
         let asked = new.scopes.map_or(account, |scopes| scopes.and(account));
         if let Some(needed) = asked.without(context.permissions).iter().next() {
-            return Err(timeloom_domain::access::Forbidden { needed }.into());
+            return Err(Forbidden { needed }.into());
         }
         let made = token::make(Kind::Key, &*self.inner.chance)?;
         let NewKey { name, scopes, expires_at_ms } = new;
@@ -330,7 +330,8 @@ impl Access {
         self.change(context, id, AccountCommand::RevokeKey { key }).await
     }
 
-    /// Puts every password of the tenant under the newest key; answers how many were, and how many could not be opened.
+    /// Puts every password of the tenant under the newest key, from the first tenant that of every tenant; answers how many
+    /// were, and how many could not be opened.
     ///
     /// # Errors
     /// A refusal, conflict or fault. The same call goes on with the rest.
@@ -340,14 +341,17 @@ impl Access {
         let newest = keys.newest().map(|key| key.fingerprint().to_owned()).unwrap_or_default();
         let (mut resealed, mut failed) = (0, 0);
         let listing = self.directory().caught_up().await?;
-        for entry in listing.accounts(context.tenant) {
+        let all = listing.tenants().into_iter().map(|entry| entry.tenant);
+        let tenants: Vec<_> = if context.tenant == FIRST_TENANT { all.collect() } else { vec![context.tenant] };
+        for entry in tenants.into_iter().flat_map(|tenant| listing.accounts(tenant)) {
             let Some(from) = entry.account.password.clone().filter(|sealed| sealed.key != newest) else { continue };
-            let place = (context.tenant, entry.id);
+            let place = (entry.tenant, entry.id);
             let Some(sealed) = password::reseal(&keys, self.inner.nonces.nonce(), place, &from) else {
                 failed += 1;
                 continue;
             };
-            let next = context.following(timeloom_domain::ids::CommandId(self.inner.commands.ids().uuid()));
+            let command_id = CommandId(self.inner.commands.ids().uuid());
+            let next = CommandContext { tenant: entry.tenant, ..context.following(command_id) };
             match self.change(&next, entry.id, AccountCommand::ResealPassword { from, sealed }).await {
                 Ok(_) => resealed += 1,
                 // Its user chose another meanwhile, under the newest key.
@@ -402,7 +406,7 @@ impl Access {
 
     /// The context of what Timeloom does by itself here.
     pub(super) fn own_context(&self, tenant: TenantId) -> CommandContext {
-        let command = timeloom_domain::ids::CommandId(self.inner.commands.ids().uuid());
+        let command = CommandId(self.inner.commands.ids().uuid());
         CommandContext::trusted(tenant, Actor::System("access".to_owned()), command)
     }
 
@@ -440,8 +444,8 @@ impl Access {
         let theirs = entry.account.roles.iter().fold(Permissions::NONE, |all, role| all | role.permissions());
         match theirs.without(context.permissions).iter().next() {
             // In other tenants owners have what counts only in the first one; they may still change each other.
-            Some(needed) if listing.permissions(context.tenant, id).has(needed) || context.tenant == TenantId(0) => {
-                Err(timeloom_domain::access::Forbidden { needed }.into())
+            Some(needed) if listing.permissions(context.tenant, id).has(needed) || context.tenant == FIRST_TENANT => {
+                Err(Forbidden { needed }.into())
             }
             _ => Ok(()),
         }

@@ -3,7 +3,7 @@
 use timeloom_domain::access::{Permission, Principal};
 use timeloom_domain::account::AccountCommand;
 use timeloom_domain::audit::AuditEvent;
-use timeloom_domain::ids::{AccountId, CommandId, SessionId, TenantId};
+use timeloom_domain::ids::{AccountId, CommandId, FIRST_TENANT, SessionId, TenantId};
 use timeloom_domain::session::{SESSION_TIME_MAX_MS, SessionCommand, SessionEnd, SignInMethod};
 use timeloom_store::RequestFacts;
 use zeroize::Zeroizing;
@@ -158,7 +158,7 @@ impl Access {
         let shown = token::read(Kind::Link, text);
         let place = shown.as_ref().and_then(|shown| listing.link(&shown.id));
         let (Some(shown), Some((tenant, id))) = (shown, place) else {
-            return self.refuse(TenantId(0), (SignInMethod::Link, None), refusal, from).await;
+            return self.refuse(FIRST_TENANT, (SignInMethod::Link, None), refusal, from).await;
         };
         let context = self.signing_in(tenant, &listing, id, &from);
         let command = AccountCommand::UseLink { link: shown.id, digest: shown.digest, now_ms: self.now_ms() };

@@ -2,7 +2,7 @@
 
 use timeloom_domain::access::Permission;
 use timeloom_domain::event::Event as _;
-use timeloom_domain::ids::TenantId;
+use timeloom_domain::ids::{FIRST_TENANT, TenantId};
 use timeloom_domain::tenant::{Tenant, TenantCommand, TenantEvent};
 use timeloom_store::StreamKey;
 
@@ -11,8 +11,6 @@ use super::accounts::check_reason;
 use crate::bridge::Base;
 use crate::{CommandContext, CommandError, Outcome, Refusal};
 
-/// The tenant that runs the installation.
-const FIRST: TenantId = TenantId(0);
 /// How often the next number is tried that somebody else may take first.
 const NUMBERS_TRIED_MAX: usize = 20;
 
@@ -52,7 +50,7 @@ impl Access {
     ) -> Result<Outcome<TenantId>, CommandError> {
         check_runs_installation(context)?;
         // The first was never made: it gets its first event now.
-        let is_new = tenant == FIRST && self.tenant(tenant).await?.tenant.is_none();
+        let is_new = tenant == FIRST_TENANT && self.tenant(tenant).await?.tenant.is_none();
         let command = if is_new { TenantCommand::Create { tenant, name } } else { TenantCommand::Rename { name } };
         self.change_tenant(context, tenant, command).await
     }
@@ -67,7 +65,7 @@ impl Access {
         tenant: TenantId,
     ) -> Result<Outcome<TenantId>, CommandError> {
         check_runs_installation(context)?;
-        if tenant == FIRST {
+        if tenant == FIRST_TENANT {
             let message = "the first tenant runs the installation: it cannot be suspended";
             return Err(Refusal::new("FIRST_TENANT", message).into());
         }
@@ -88,7 +86,7 @@ impl Access {
     }
 
     async fn tenant(&self, tenant: TenantId) -> Result<Tenant, CommandError> {
-        let stream = StreamKey::new(FIRST, TenantEvent::CATEGORY, tenant.0.to_string());
+        let stream = StreamKey::new(FIRST_TENANT, TenantEvent::CATEGORY, tenant.0.to_string());
         Ok(self.inner.commands.load::<Tenant>(&stream).await?.aggregate.clone())
     }
 
@@ -108,7 +106,7 @@ impl Access {
 /// Refuses who may not, and everybody of another tenant.
 fn check_runs_installation(context: &CommandContext) -> Result<(), CommandError> {
     context.require(Permission::TenantWrite)?;
-    if context.tenant != FIRST {
+    if context.tenant != FIRST_TENANT {
         return Err(timeloom_domain::access::Forbidden { needed: Permission::TenantWrite }.into());
     }
     check_reason(context)

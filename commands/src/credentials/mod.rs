@@ -10,11 +10,11 @@ mod seal;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use timeloom_domain::access::Permission;
+use timeloom_domain::access::{Forbidden, Permission};
 use timeloom_domain::credential::types::check_fields;
 use timeloom_domain::credential::{Credential, CredentialCommand, CredentialEvent, CredentialRefusal, Sealed};
 use timeloom_domain::event::Event as _;
-use timeloom_domain::ids::{CredentialId, TenantId};
+use timeloom_domain::ids::{CredentialId, FIRST_TENANT, TenantId};
 use timeloom_domain::item::JsonObject;
 use timeloom_store::{Direction, Filter, LogError, Position, READ_EVENTS_MAX, StreamKey, TenantScope};
 
@@ -209,18 +209,23 @@ impl Credentials {
 
     /// Puts every credential of the tenant under the newest key, which is a new one when `new_key`: that key seals the data
     /// keys then, and the fields stay closed but for those that have no data key yet. What cannot be opened stays as it is
-    /// and is told.
+    /// and is told. The first tenant runs the installation, so from there it is every credential of every tenant; the others
+    /// make no new key, because keys are shared.
     ///
     /// # Errors
     /// A refusal, conflict or fault. What was sealed anew by then stays so, and the same call goes on with the rest.
     pub async fn rotate(&self, context: &CommandContext, new_key: bool) -> Result<Rotated, CommandError> {
         context.require(Permission::CredentialWrite)?;
+        let is_first = context.tenant == FIRST_TENANT;
+        if new_key && !is_first {
+            return Err(Forbidden { needed: Permission::SystemWrite }.into());
+        }
         let keys = if new_key { self.keys.renew() } else { self.keys.keys_to_seal() }.map_err(Refusal::from)?;
         let newest = keys.newest().ok_or(KeyError::None).map_err(Refusal::from)?;
         let mut rotated = Rotated { key: newest.fingerprint().to_owned(), ..Rotated::default() };
         let filter = Filter { categories: vec![CredentialEvent::CATEGORY.into()], ..Filter::default() };
-        let (scope, mut seen) = (TenantScope::One(context.tenant), BTreeSet::new());
-        let mut after = Position::START;
+        let scope = if is_first { TenantScope::All } else { TenantScope::One(context.tenant) };
+        let (mut seen, mut after) = (BTreeSet::new(), Position::START);
         loop {
             let log = &self.commands.inner.log;
             let page = log.read_all(scope, after, Direction::Forward, &filter, READ_EVENTS_MAX).await?;
@@ -228,9 +233,10 @@ impl Credentials {
                 after = event.position;
                 // Another id than a command makes is nobody's credential.
                 if let Ok(id) = event.stream.id.parse::<CredentialId>()
-                    && seen.insert(id)
+                    && seen.insert((event.stream.tenant, id))
                 {
-                    self.reseal(context, id, &keys, &mut rotated).await?;
+                    let context = CommandContext { tenant: event.stream.tenant, ..context.clone() };
+                    self.reseal(&context, id, &keys, &mut rotated).await?;
                 }
             }
             if page.len() < READ_EVENTS_MAX {

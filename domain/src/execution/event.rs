@@ -13,7 +13,7 @@ use super::{
 use crate::chance::mixed;
 use crate::event::Event;
 use crate::ids::{ExecutionId, WorkflowId};
-use crate::item::{Item, JsonObject, Outputs, Source};
+use crate::item::{Item, Outputs, SharedObject, Source};
 
 /// A fact about one execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub enum ExecutionEvent {
         outputs: Outputs,
         /// Memory of the node after this run, where it keeps any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        memory: Option<JsonObject>,
+        memory: Option<SharedObject>,
         /// Notices for the author.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         hints: Vec<String>,

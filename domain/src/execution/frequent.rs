@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::event::{ExecutionEvent, NodeFacts, StartFacts};
-use crate::item::{JsonObject, Outputs};
+use crate::item::{Outputs, SharedObject};
 use crate::tagged::Tagged;
 
 /// The same fields as those of [`ExecutionEvent`]: a difference does not compile, or is found by the golden files.
@@ -28,7 +28,7 @@ enum Frequent {
         duration_us: u64,
         outputs: Outputs,
         #[serde(default)]
-        memory: Option<JsonObject>,
+        memory: Option<SharedObject>,
         #[serde(default)]
         hints: Vec<String>,
         #[serde(default)]

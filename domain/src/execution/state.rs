@@ -12,7 +12,7 @@ use super::{
 };
 use crate::event::Aggregate;
 use crate::ids::ExecutionId;
-use crate::item::{JsonObject, Outputs, Source};
+use crate::item::{Outputs, SharedObject, Source};
 
 /// An execution as its events tell it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ pub struct NodeRunState {
     /// Items by output index, once it gave them.
     pub outputs: Option<Outputs>,
     /// Memory of the node after this run.
-    pub memory: Option<JsonObject>,
+    pub memory: Option<SharedObject>,
     /// The newest error.
     pub error: Option<Value>,
     /// Whether pinned items stood in.

@@ -282,7 +282,7 @@ impl Machine {
             }
             ExecutionEvent::NodeCompleted { run, outputs, memory, .. } => {
                 if let Some(memory) = memory {
-                    self.remember(run, memory.clone());
+                    self.remember(run, memory.to_object());
                 }
                 self.finish_run(run, outputs, None);
             }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use timeloom_domain::definition::{Node, References, WorkflowDefinition};
 use timeloom_domain::execution::{ExecutionEvent, NodeFacts, Response};
 use timeloom_domain::ids::ExecutionId;
-use timeloom_domain::item::{JsonObject, Outputs};
+use timeloom_domain::item::{Outputs, SharedObject};
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{Direction, EventLog, LogError, Revision, StreamKey, codec};
 use uuid::Uuid;
@@ -58,7 +58,7 @@ pub(crate) struct Recorded {
 #[derive(Debug, Clone)]
 pub(crate) struct RecordedEnd {
     pub(crate) outputs: Option<Outputs>,
-    pub(crate) memory: Option<JsonObject>,
+    pub(crate) memory: Option<SharedObject>,
     pub(crate) hints: Vec<String>,
     pub(crate) error: Option<Value>,
     /// What the node told besides: answers and facts.

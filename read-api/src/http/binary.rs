@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -22,6 +22,8 @@ use uuid::Uuid;
 
 use super::Api;
 use super::answer::refuse;
+use super::door::seen;
+use crate::state::ApiState;
 
 /// Events of an execution that are read at a time: each may have large items.
 const EVENTS_PER_READ: usize = 16;
@@ -55,8 +57,14 @@ fn data() -> String {
 }
 
 /// `GET /binary/{execution}?node=NAME&run=0&output=0&item=0&name=data`: an attachment as a file.
-pub(super) async fn download(api: Data<Api>, execution: Path<Uuid>, which: Query<Which>) -> HttpResponse {
-    let outputs = match outputs(&api, ExecutionId(*execution), &which).await {
+pub(super) async fn download(
+    request: HttpRequest,
+    api: Data<Api>,
+    execution: Path<Uuid>,
+    which: Query<Which>,
+) -> HttpResponse {
+    let state = seen(&request, &api);
+    let outputs = match outputs(&state, ExecutionId(*execution), &which).await {
         Ok(Some(outputs)) => outputs,
         Ok(None) => {
             return missing(format!("no run {} of node '{}' has ended in that execution", which.run, which.node));
@@ -68,20 +76,20 @@ pub(super) async fn download(api: Data<Api>, execution: Path<Uuid>, which: Query
     // The items may be many, and what follows may take its time.
     drop(outputs);
     match attachment {
-        Some(attachment) => file(&api, attachment).await,
+        Some(attachment) => file(&state, attachment).await,
         None => missing(format!("item {} has no attachment '{}'", which.item, which.name)),
     }
 }
 
 /// What a run of a node gave; `None` when it has not ended, or never was.
-async fn outputs(api: &Api, execution: ExecutionId, which: &Which) -> Result<Option<Outputs>, LogError> {
+async fn outputs(state: &ApiState, execution: ExecutionId, which: &Which) -> Result<Option<Outputs>, LogError> {
     let mut link = execution;
     for _ in 0..LINKS_MAX {
-        let stream = StreamKey::new(api.state.tenant(), ExecutionEvent::CATEGORY, link.to_string());
+        let stream = StreamKey::new(state.tenant(), ExecutionEvent::CATEGORY, link.to_string());
         let mut after = Revision::default();
         let mut next = None;
         loop {
-            let read = api.state.log().read_stream(&stream, after, Direction::Forward, EVENTS_PER_READ).await?;
+            let read = state.log().read_stream(&stream, after, Direction::Forward, EVENTS_PER_READ).await?;
             let Some(last) = read.last() else { break };
             after = last.revision;
             for recorded in &read {
@@ -108,7 +116,7 @@ async fn outputs(api: &Api, execution: ExecutionId, which: &Which) -> Result<Opt
     Ok(None)
 }
 
-async fn file(api: &Api, attachment: BinaryData) -> HttpResponse {
+async fn file(state: &ApiState, attachment: BinaryData) -> HttpResponse {
     let Some(hash) = attachment.id.as_deref().and_then(BlobHash::of_attachment) else {
         let is_elsewhere = attachment.data.is_empty() && attachment.id.is_some();
         return match STANDARD.decode(attachment.data.as_bytes()) {
@@ -116,7 +124,7 @@ async fn file(api: &Api, attachment: BinaryData) -> HttpResponse {
             _ => missing("the attachment is damaged, or stored with another program".to_owned()),
         };
     };
-    let Some(stored) = api.state.stored() else {
+    let Some(stored) = state.stored() else {
         return missing("the log of this server is in memory: long attachments cannot be downloaded".to_owned());
     };
     let mut reader = BlobReader::new(Arc::clone(&stored.blobs), hash);

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::parser::types::OperationType;
 
 use super::answer::{Answer, refuse, respond};
+use super::door::seen;
 use super::idempotency::{KeyRefusal, has_key, key_of};
 use super::negotiation::{Accepted, Form};
 use super::parameters::{Parameters, Parsed, QueryString};
@@ -81,7 +82,7 @@ async fn run(request: &HttpRequest, parameters: Parameters, api: &Api) -> HttpRe
     let is_subscription = parsed.operation_type() == OperationType::Subscription;
     match if is_subscription { accepted.best_for_many() } else { Some(form) } {
         Some(Form::Events) => sse::stream(request, parsed.into_request(), api),
-        Some(Form::Parts) => multipart::stream(parsed.into_request(), api),
+        Some(Form::Parts) => multipart::stream(parsed.into_request(), seen(request, api), api),
         Some(form) => match answer(request, parsed, api).await {
             Ok(answer) => respond(&answer, form, partial),
             Err(refusal) => refuse(refusal.status(), refusal.code(), refusal.to_string()),
@@ -98,13 +99,13 @@ async fn run(request: &HttpRequest, parameters: Parameters, api: &Api) -> HttpRe
 async fn answer(request: &HttpRequest, parsed: Parsed, api: &Api) -> Result<Arc<Answer>, KeyRefusal> {
     let is_change = parsed.operation_type() == OperationType::Mutation;
     let key = if is_change { key_of(request)? } else { None };
+    let state = seen(request, api);
     let Some(key) = key else {
-        let (operation, _) = prepared(parsed.into_request(), None);
+        let (operation, _) = prepared(parsed.into_request(), state, None);
         return Ok(Arc::new(Answer::from(api.schema.execute(operation).await)));
     };
-    let kept = api.answers.of(&key, parsed.fingerprint())?;
-    let (operation, _) = prepared(parsed.into_request(), None);
-    let operation = operation.data(api.state.of_request(key));
+    let kept = api.answers.of(state.principal(), &key, parsed.fingerprint())?;
+    let (operation, _) = prepared(parsed.into_request(), state.with_key(key), None);
     Ok(kept.answer(async { Answer::from(api.schema.execute(operation).await) }).await)
 }
 

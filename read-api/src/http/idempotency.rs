@@ -4,7 +4,8 @@
 //! however often it is sent, to whichever process, and after a restart too. Beside that, the answers of the newest keys are
 //! kept here, and another request under the same key is refused. Invariant: what is kept is bounded, and an answer that
 //! says that something was refused is not kept: it is tried again. Nor is one that tells what is told once, such as a key
-//! that was made: whoever sends that again is told that it was made, and not the key.
+//! that was made: whoever sends that again is told that it was made, and not the key. Keys are everybody's own: nobody gets
+//! an answer that somebody else got, or that they got themselves when they were let in by something else.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
 use async_graphql::Value;
+use timeloom_domain::access::Principal;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::answer::Answer;
@@ -101,11 +103,13 @@ struct Inner {
 }
 
 impl Answers {
-    /// What is kept of a key; a fingerprint of what is asked tells whether it is the same request.
-    pub(super) fn of(&self, key: &str, fingerprint: String) -> Result<Arc<Kept>, KeyRefusal> {
+    /// What is kept of a key of somebody's; a fingerprint of what is asked tells whether it is the same request.
+    pub(super) fn of(&self, whose: &Principal, key: &str, fingerprint: String) -> Result<Arc<Kept>, KeyRefusal> {
+        let via = whose.via.as_deref().unwrap_or_default();
+        let key = format!("{} {} {via} {key}", whose.tenant.0, whose.actor);
         // Each change leaves both parts in step.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = inner.by_key.get(key) {
+        if let Some(kept) = inner.by_key.get(&key) {
             return if kept.fingerprint == fingerprint { Ok(Arc::clone(kept)) } else { Err(KeyRefusal::Reused) };
         }
         while inner.oldest.len() >= KEYS_MAX {
@@ -113,8 +117,8 @@ impl Answers {
             inner.by_key.remove(&oldest);
         }
         let kept = Arc::new(Kept { fingerprint, answer: AsyncMutex::new(None) });
-        inner.oldest.push_back(key.to_owned());
-        inner.by_key.insert(key.to_owned(), Arc::clone(&kept));
+        inner.oldest.push_back(key.clone());
+        inner.by_key.insert(key, Arc::clone(&kept));
         Ok(kept)
     }
 }
@@ -132,7 +136,13 @@ pub(super) fn all_done(data: &Value) -> bool {
 mod tests {
     use async_graphql::{Response, value};
 
+    use timeloom_domain::ids::TenantId;
+
     use super::*;
+
+    fn somebody() -> Principal {
+        Principal::local(TenantId(1), "somebody")
+    }
 
     fn answer(data: Value) -> Answer {
         Answer::from(Response::new(data))
@@ -141,13 +151,13 @@ mod tests {
     #[tokio::test]
     async fn what_was_done_is_answered_again_and_what_was_refused_is_tried_again() {
         let answers = Answers::default();
-        let done = answers.of("a", "1".to_owned()).unwrap();
+        let done = answers.of(&somebody(), "a", "1".to_owned()).unwrap();
         let first = done.answer(async { answer(value!({ "x": { "id": 1, "errors": [] } })) }).await;
-        let again = answers.of("a", "1".to_owned()).unwrap();
+        let again = answers.of(&somebody(), "a", "1".to_owned()).unwrap();
         let second = again.answer(async { panic!("it was done") }).await;
         assert_eq!(first.text(), second.text());
-        assert_eq!(answers.of("a", "2".to_owned()).err(), Some(KeyRefusal::Reused));
-        let refused = answers.of("b", "1".to_owned()).unwrap();
+        assert_eq!(answers.of(&somebody(), "a", "2".to_owned()).err(), Some(KeyRefusal::Reused));
+        let refused = answers.of(&somebody(), "b", "1".to_owned()).unwrap();
         refused.answer(async { answer(value!({ "x": { "errors": [{ "message": "no" }] } })) }).await;
         let tried = refused.answer(async { answer(value!({ "x": { "id": 2, "errors": [] } })) }).await;
         assert!(tried.text().contains("2"));
@@ -157,9 +167,20 @@ mod tests {
     fn the_oldest_key_makes_room() {
         let answers = Answers::default();
         for index in 0..=KEYS_MAX {
-            answers.of(&index.to_string(), "1".to_owned()).unwrap();
+            answers.of(&somebody(), &index.to_string(), "1".to_owned()).unwrap();
         }
-        assert!(answers.of("0", "2".to_owned()).is_ok());
-        assert_eq!(answers.of(&KEYS_MAX.to_string(), "2".to_owned()).err(), Some(KeyRefusal::Reused));
+        assert!(answers.of(&somebody(), "0", "2".to_owned()).is_ok());
+        assert_eq!(answers.of(&somebody(), &KEYS_MAX.to_string(), "2".to_owned()).err(), Some(KeyRefusal::Reused));
+    }
+
+    #[test]
+    fn keys_are_everybodys_own() {
+        let answers = Answers::default();
+        let by_key = Principal { via: Some("key:a".into()), ..somebody() };
+        let others = [by_key, Principal::local(TenantId(1), "else"), Principal { tenant: TenantId(2), ..somebody() }];
+        answers.of(&somebody(), "a", "1".to_owned()).unwrap();
+        for other in others {
+            assert!(answers.of(&other, "a", "2".to_owned()).is_ok(), "{other:?}");
+        }
     }
 }

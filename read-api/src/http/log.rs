@@ -1,19 +1,22 @@
 //! The log as it is stored, for backups of a running server: rows in pages and blobs by their hash, while appends go on.
 //!
-//! Rows are of all tenants, exactly as they lie in the log. Nothing can be written here.
+//! Rows are of all tenants, exactly as they lie in the log. Nothing can be written here. Invariant: that somebody reads is
+//! in the log before they see anything.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use serde::Deserialize;
+use timeloom_domain::audit::AuditEvent;
 use timeloom_store::stored::EXPORT_EVENTS_MAX;
 use timeloom_store::{BlobError, BlobHash, LogError, Position};
 
 use super::Api;
 use super::answer::refuse;
-use crate::state::StoredLog;
+use super::door::seen;
+use crate::state::{ApiState, StoredLog};
 
 /// What a client sees of a fault of ours.
 const FAULT: &str = "the log cannot be read: the server's own log says why";
@@ -28,8 +31,9 @@ pub(super) struct Rows {
 }
 
 /// `GET /log/identity`: which log it is, and how far.
-pub(super) async fn identity(api: Data<Api>) -> HttpResponse {
-    let stored = match stored(&api) {
+pub(super) async fn identity(request: HttpRequest, api: Data<Api>) -> HttpResponse {
+    let state = seen(&request, &api);
+    let stored = match audited(&state, "its identity".to_owned()).await {
         Ok(stored) => stored,
         Err(refusal) => return refusal,
     };
@@ -40,8 +44,9 @@ pub(super) async fn identity(api: Data<Api>) -> HttpResponse {
 }
 
 /// `GET /log/events?after=POSITION&limit=NUMBER`: rows after a position, a JSON object a line; none behind the head.
-pub(super) async fn events(api: Data<Api>, rows: Query<Rows>) -> HttpResponse {
-    let stored = match stored(&api) {
+pub(super) async fn events(request: HttpRequest, api: Data<Api>, rows: Query<Rows>) -> HttpResponse {
+    let state = seen(&request, &api);
+    let stored = match audited(&state, format!("rows after position {}", rows.after)).await {
         Ok(stored) => stored,
         Err(refusal) => return refusal,
     };
@@ -68,8 +73,9 @@ pub(super) async fn events(api: Data<Api>, rows: Query<Rows>) -> HttpResponse {
 }
 
 /// `GET /log/blobs/{hash}`: a blob's content, checked against its hash.
-pub(super) async fn blob(api: Data<Api>, hash: Path<String>) -> HttpResponse {
-    let stored = match stored(&api) {
+pub(super) async fn blob(request: HttpRequest, api: Data<Api>, hash: Path<String>) -> HttpResponse {
+    let state = seen(&request, &api);
+    let stored = match stored(&state) {
         Ok(stored) => stored,
         Err(refusal) => return refusal,
     };
@@ -88,9 +94,28 @@ pub(super) async fn blob(api: Data<Api>, hash: Path<String>) -> HttpResponse {
     }
 }
 
-fn stored(api: &Api) -> Result<&StoredLog, HttpResponse> {
+/// What is stored, once it is in the log that somebody reads which part of it. Where nobody signs in, nobody is known of
+/// whom that could be told.
+async fn audited(state: &ApiState, which: String) -> Result<&StoredLog, HttpResponse> {
+    let stored = stored(state)?;
+    if state.principal().account.is_some() {
+        let read = AuditEvent::AuditTrailRead { what: "log".to_owned(), which: Some(which) };
+        let written = state.access().write_down(&state.context(None), read).await;
+        written.map_err(|error| {
+            tracing::error!(%error, "that the log is read could not be written down, so it was not read");
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "UNAVAILABLE",
+                "that you read this cannot be written down: try again",
+            )
+        })?;
+    }
+    Ok(stored)
+}
+
+fn stored(state: &ApiState) -> Result<&StoredLog, HttpResponse> {
     let message = "the log of this server is in memory: there is nothing to back up";
-    api.state.stored().ok_or_else(|| refuse(StatusCode::NOT_FOUND, "NOTHING_STORED", message))
+    state.stored().ok_or_else(|| refuse(StatusCode::NOT_FOUND, "NOTHING_STORED", message))
 }
 
 fn fault(error: &LogError) -> HttpResponse {

@@ -1,13 +1,14 @@
 //! The HTTP side: what is served where, to whom, and within which limits.
 //!
-//! Never answers a page of another site, see [`guard`]; but webhooks answer everybody, see [`webhook`].
+//! Never answers somebody whom no door let in, see [`door`]; but webhooks answer everybody, see [`webhook`].
 
 mod answer;
 mod binary;
+mod door;
 mod graphql;
-mod guard;
 mod health;
 mod idempotency;
+mod limits;
 mod log;
 mod metrics;
 mod multipart;
@@ -15,6 +16,7 @@ mod negotiation;
 mod observe;
 mod page;
 mod parameters;
+mod sign_in;
 mod sse;
 mod webhook;
 mod ws;
@@ -24,17 +26,22 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use actix_web::dev::Server;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Server, ServiceRequest};
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, Resource, Route};
+use timeloom_domain::access::Permission;
 
+use self::door::{Door, Entrance};
 use self::idempotency::Answers;
+use self::sign_in::Attempts;
 use self::sse::shared::{self, Reservations};
 use crate::bind::{BindError, check_bind};
 use crate::documents::Documents;
 use crate::schema::{ApiSchema, schema};
+use crate::sign_in::SignIn;
 use crate::state::ApiState;
 pub use webhook::WebhookOptions;
 
@@ -59,11 +66,13 @@ pub struct ServerOptions {
     pub workers: usize,
     /// Seconds that open requests get at a stop.
     pub shutdown_seconds: u64,
+    /// Who is let in.
+    pub sign_in: SignIn,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { served: Served::Api, workers: 2, shutdown_seconds: 5 }
+        Self { served: Served::Api, workers: 2, shutdown_seconds: 5, sign_in: SignIn::Off }
     }
 }
 
@@ -75,6 +84,8 @@ pub struct Api {
     pub(crate) documents: Arc<Documents>,
     reservations: Arc<Reservations>,
     answers: Arc<Answers>,
+    entrance: Arc<Entrance>,
+    attempts: Arc<Attempts>,
 }
 
 impl fmt::Debug for Api {
@@ -84,11 +95,14 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// The service over `state`.
-    pub fn new(state: ApiState) -> Self {
+    /// The service over `state`, which is as nobody sees it where people and programs show who they are.
+    pub fn new(state: ApiState, sign_in: &SignIn) -> Self {
+        let entrance = Arc::new(Entrance::new(&state, sign_in));
+        let state = if entrance.access().is_some() { state.seen_by_nobody() } else { state };
         let schema = schema(state.clone());
         let documents = Arc::new(Documents::new(state.graphql()));
-        Self { state, schema, documents, reservations: Arc::default(), answers: Arc::default() }
+        let (reservations, answers, attempts) = (Arc::default(), Arc::default(), Arc::default());
+        Self { state, schema, documents, reservations, answers, entrance, attempts }
     }
 }
 
@@ -96,23 +110,27 @@ impl Api {
 pub fn configure(config: &mut ServiceConfig, api: &Api) {
     let get = web::get;
     config.app_data(Data::new(api.clone()));
-    serve(config, "/graphql", "GET, POST", [get().to(graphql::get), web::post().to(graphql::post)]);
+    let soon = Door::SomebodySoon;
+    serve(config, soon, "/graphql", "GET, POST", [get().to(graphql::get), web::post().to(graphql::post)]);
     let shared = [
         get().to(shared::open),
         web::post().to(shared::operate),
         web::put().to(shared::reserve),
         web::delete().to(shared::stop),
     ];
-    serve(config, "/graphql/stream", "GET, POST, PUT, DELETE", shared);
-    serve(config, "/graphql/ws", "GET", [get().to(ws::connect)]);
-    serve(config, "/graphql/schema", "GET", [get().to(page::sdl)]);
-    serve(config, "/", "GET", [get().to(page::graphiql)]);
-    serve(config, "/assets/graphiql.js", "GET", [get().to(page::script)]);
-    serve(config, "/assets/graphiql.css", "GET", [get().to(page::style)]);
-    serve(config, "/log/identity", "GET", [get().to(log::identity)]);
-    serve(config, "/log/events", "GET", [get().to(log::events)]);
-    serve(config, "/log/blobs/{hash}", "GET", [get().to(log::blob)]);
-    serve(config, "/binary/{execution}", "GET", [get().to(binary::download)]);
+    serve(config, Door::Somebody, "/graphql/stream", "GET, POST, PUT, DELETE", shared);
+    serve(config, soon, "/graphql/ws", "GET", [get().to(ws::connect)]);
+    serve(config, Door::Somebody, "/graphql/schema", "GET", [get().to(page::sdl)]);
+    serve(config, Door::Somebody, "/", "GET", [get().to(page::graphiql)]);
+    serve(config, Door::Somebody, "/assets/graphiql.js", "GET", [get().to(page::script)]);
+    serve(config, Door::Somebody, "/assets/graphiql.css", "GET", [get().to(page::style)]);
+    let whole_log = Door::With(Permission::TenantWrite);
+    serve(config, whole_log, "/log/identity", "GET", [get().to(log::identity)]);
+    serve(config, whole_log, "/log/events", "GET", [get().to(log::events)]);
+    serve(config, whole_log, "/log/blobs/{hash}", "GET", [get().to(log::blob)]);
+    let executions = Door::With(Permission::ExecutionRead);
+    serve(config, executions, "/binary/{execution}", "GET", [get().to(binary::download)]);
+    sign_in::configure(config, api);
     webhook::configure(config);
     configure_health(config, api);
 }
@@ -120,32 +138,41 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
 /// Adds what tells whether the process is well.
 pub fn configure_health(config: &mut ServiceConfig, api: &Api) {
     config.app_data(Data::new(api.clone()));
-    serve(config, "/health/live", "GET", [web::get().to(health::live)]);
-    serve(config, "/health/ready", "GET", [web::get().to(health::ready)]);
+    serve(config, Door::Health, "/health/live", "GET", [web::get().to(health::live)]);
+    serve(config, Door::Health, "/health/ready", "GET", [web::get().to(health::ready)]);
     // Under the names that orchestrators look for.
-    serve(config, "/healthz", "GET", [web::get().to(health::live)]);
-    serve(config, "/readyz", "GET", [web::get().to(health::ready)]);
-    serve(config, "/metrics", "GET", [web::get().to(metrics::metrics)]);
+    serve(config, Door::Health, "/healthz", "GET", [web::get().to(health::live)]);
+    serve(config, Door::Health, "/readyz", "GET", [web::get().to(health::ready)]);
+    serve(config, Door::With(Permission::SystemRead), "/metrics", "GET", [web::get().to(metrics::metrics)]);
 }
 
-/// Adds a resource that only pages and programs of this machine reach, and that names its methods to those who use another.
-fn serve<const ROUTES: usize>(config: &mut ServiceConfig, path: &str, methods: &'static str, routes: [Route; ROUTES]) {
+/// Adds a resource behind a door, which names its methods to those who use another.
+fn serve<const ROUTES: usize>(
+    config: &mut ServiceConfig,
+    door: Door,
+    path: &str,
+    methods: &'static str,
+    routes: [Route; ROUTES],
+) {
     let refuse = move || async move {
         let allow = (header::ALLOW, HeaderValue::from_static(methods));
         HttpResponse::MethodNotAllowed().insert_header(allow).finish()
     };
     let resource = routes.into_iter().fold(web::resource(path), Resource::route);
-    config.service(resource.default_service(web::to(refuse)).wrap(from_fn(guard::local_only)));
+    let pass = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| door::pass(door, request, next));
+    config.service(resource.default_service(web::to(refuse)).wrap(pass));
 }
 
 /// A server over an open listener. It runs when it is awaited; its handle stops it. It does not listen to signals.
 ///
 /// # Errors
-/// When the listener's address can be reached from other machines, or it cannot be used.
+/// When the listener's address cannot be used, or others could reach it where nobody signs in.
 pub fn server(state: ApiState, listener: TcpListener, options: &ServerOptions) -> io::Result<Server> {
     let address = listener.local_addr()?;
-    check_bind(address).map_err(|error: BindError| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
-    let api = Api::new(state);
+    if matches!(options.sign_in, SignIn::Off) {
+        check_bind(address).map_err(|error: BindError| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
+    }
+    let api = Api::new(state, &options.sign_in);
     let configure = match options.served {
         Served::Api => configure,
         Served::Health => configure_health,

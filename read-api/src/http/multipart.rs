@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::Api;
 use super::answer::Answer;
 use crate::schema::prepared;
+use crate::state::ApiState;
 
 /// Silence after which an empty part is sent, so that nobody on the way takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -29,8 +30,8 @@ struct Part {
 }
 
 /// The answers of an operation, a part for each.
-pub(super) fn stream(operation: Request, api: &Api) -> HttpResponse {
-    let (operation, _) = prepared(operation, None);
+pub(super) fn stream(operation: Request, state: ApiState, api: &Api) -> HttpResponse {
+    let (operation, _) = prepared(operation, state, None);
     let answers = Parts { responses: api.schema.execute_stream(operation), complete: false };
     let closing = api.state.closing().clone().cancelled_owned();
     let first = stream::once(std::future::ready(Bytes::from_static(FIRST.as_bytes())));

@@ -5,13 +5,13 @@
 
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _};
 use tracing::Instrument as _;
 
 use super::Api;
@@ -23,6 +23,10 @@ const ID_CHARS_MAX: usize = 128;
 /// What a request counts as that no route takes.
 const NO_ROUTE: &str = "none";
 
+/// The id of a request, beside it.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub String);
+
 /// Gives the request an id, which the answer and all that is logged for it carry, and counts it.
 pub(super) async fn observe(
     request: ServiceRequest,
@@ -32,6 +36,7 @@ pub(super) async fn observe(
     let Some(api) = request.app_data::<Data<Api>>().cloned() else { return next.call(request).await };
     let id = own_id(&request).unwrap_or_else(|| api.state.commands().ids().uuid().to_string());
     let method = name_of(request.method());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id, method);
     let mut response = next.call(request).instrument(span).await?;
     if let Ok(id) = HeaderValue::from_str(&id) {

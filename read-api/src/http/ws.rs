@@ -14,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use self::connection::Connection;
 use super::Api;
 use super::answer::refuse;
+use super::door::{facts, is_somebody, seen};
 
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -43,7 +44,12 @@ pub(super) async fn connect(request: HttpRequest, body: Payload, api: Data<Api>)
     }
     let messages =
         messages.max_frame_size(MESSAGE_BYTES_MAX).aggregate_continuations().max_continuation_size(MESSAGE_BYTES_MAX);
-    let connection = Connection::new(Api::clone(&api), session);
+    let state = Some(seen(&request, &api)).filter(is_somebody);
+    let facts = match facts(&request) {
+        Ok(facts) => facts,
+        Err(refusal) => return refusal,
+    };
+    let connection = Connection::new(Api::clone(&api), session, state, facts);
     api.state.connections().spawn_local(connection.run(messages, spoken));
     response
 }

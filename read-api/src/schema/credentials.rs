@@ -175,9 +175,11 @@ pub(crate) struct RotateCredentialsPayload {
     pub resealed_count: u64,
     /// Credentials that were under that key already.
     pub kept_count: u64,
-    /// Credentials that could not be opened, and stay as they are.
+    /// Passwords of users that were sealed anew.
+    pub password_count: u64,
+    /// Credentials and passwords that could not be opened, and stay as they are.
     pub failed_count: u64,
-    /// Why, for the first hundred of them.
+    /// Why, for the first hundred credentials of them.
     pub failures: Vec<String>,
     /// Why it was not done; empty when it was.
     pub errors: Vec<UserError>,
@@ -201,13 +203,18 @@ pub(crate) async fn delete(state: &ApiState, input: CredentialInput) -> Result<C
 }
 
 pub(crate) async fn rotate(state: &ApiState, input: RotateCredentialsInput) -> Result<RotateCredentialsPayload> {
-    let rotated = state.credentials().rotate(&state.context(input.command_id), input.new_key).await;
-    match rotated {
-        Ok(rotated) => Ok(RotateCredentialsPayload {
+    let context = state.context(input.command_id);
+    let rotated = async {
+        let rotated = state.credentials().rotate(&context, input.new_key).await?;
+        Ok((rotated, state.access().reseal_passwords(&context).await?))
+    };
+    match rotated.await {
+        Ok((rotated, (passwords, unopened))) => Ok(RotateCredentialsPayload {
             key: Some(rotated.key),
             resealed_count: rotated.resealed,
             kept_count: rotated.kept,
-            failed_count: rotated.failed,
+            password_count: passwords,
+            failed_count: rotated.failed + unopened,
             failures: rotated.failures,
             errors: Vec::new(),
         }),

@@ -17,6 +17,7 @@ use super::batch::Loads;
 use super::budget::PayloadBudget;
 use super::faults::{bad_input, coded, fault};
 use super::paging::{Pages, Paging};
+use super::permitted::check_categories;
 use super::reading::state;
 use super::scalars::{Direction, PositionScalar};
 use crate::state::ApiState;
@@ -143,13 +144,20 @@ impl EventFilter {
     }
 
     /// The same for the log.
-    pub(crate) fn into_store(self, state: &ApiState) -> Filter {
+    ///
+    /// # Errors
+    /// A refusal of whoever may not see what passes it.
+    pub(crate) fn into_store(self, state: &ApiState) -> Result<Filter> {
+        match &self.stream {
+            Some(stream) => check_categories(state, [stream.category.as_str()])?,
+            None => check_categories(state, self.categories.iter().flatten().map(String::as_str))?,
+        }
         let texts = |list: Option<Vec<String>>| list.unwrap_or_default().into_iter().map(Arc::from).collect();
-        Filter {
+        Ok(Filter {
             categories: texts(self.categories),
             event_types: texts(self.types),
             stream: self.stream.map(|stream| StreamKey::new(state.tenant(), stream.category, stream.id.as_str())),
-        }
+        })
     }
 }
 

@@ -5,6 +5,8 @@ use std::error::Error as StdError;
 use async_graphql::{Error, ErrorExtensions};
 use timeloom_store::Position;
 
+use crate::state::LetOut;
+
 /// The code of a fault of ours.
 const INTERNAL: &str = "INTERNAL";
 /// What a client sees of a fault of ours.
@@ -37,6 +39,15 @@ pub(crate) fn bad_input(message: impl Into<String>) -> Error {
 pub(crate) fn fault(error: &(dyn StdError + 'static)) -> Error {
     tracing::error!(error = %error, "a request failed");
     coded(INTERNAL, FAULT_MESSAGE)
+}
+
+/// The subscriber may follow no more.
+pub(crate) fn let_out(why: LetOut) -> Error {
+    let code = match why {
+        LetOut::NotLetIn(_) => "UNAUTHENTICATED",
+        LetOut::MayLess => "FORBIDDEN",
+    };
+    coded(code, why.to_string())
 }
 
 /// The subscriber was too slow; `last` is where it can go on.

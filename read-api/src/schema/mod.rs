@@ -18,6 +18,7 @@ mod node;
 mod node_run;
 mod paging;
 mod payloads;
+mod permitted;
 mod projections;
 mod query;
 mod reading;
@@ -44,6 +45,7 @@ use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
 use self::mutation::Mutation;
+use self::permitted::Permitted;
 use self::query::Query;
 pub(crate) use self::subscription::Progress;
 use self::subscription::Subscription;
@@ -75,6 +77,7 @@ pub fn schema(state: ApiState) -> ApiSchema {
         .limit_depth(limits.depth)
         .limit_directives(limits.directives)
         .extension(Cost { max: limits.cost })
+        .extension(Permitted)
         .data(state)
         .finish()
 }
@@ -85,10 +88,11 @@ pub fn sdl_text() -> String {
     schema.sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_enum_items())
 }
 
-/// `request` with what every request carries; `resume_after` for a client that goes on after a position.
-pub(crate) fn prepared(request: Request, resume_after: Option<Position>) -> (Request, Arc<Progress>) {
+/// `request` with what every request carries, and the API as whoever sends it sees it; `resume_after` for a client that
+/// goes on after a position.
+pub(crate) fn prepared(request: Request, state: ApiState, resume_after: Option<Position>) -> (Request, Arc<Progress>) {
     let progress = Progress::resuming_after(resume_after);
     let request = request.data(PayloadBudget::default()).data(Arc::<Loads>::default()).data(Arc::clone(&progress));
     let request = request.data(Arc::<WrittenDown>::default());
-    (request, progress)
+    (request.data(state), progress)
 }

@@ -17,6 +17,7 @@ use super::event::Event;
 use super::execution::Execution;
 use super::faults::{bad_input, fault};
 use super::node_run::NodeRun;
+use super::permitted::of_category;
 use super::query::{model, plugin};
 use super::reading::rows;
 use super::registry::{Model, Plugin};
@@ -112,7 +113,8 @@ fn read(id: &str) -> Option<Named> {
     parts.next().is_none().then_some(named)
 }
 
-/// What has these ids, in their order, as of a moment; nothing where nothing has one.
+/// What has these ids, in their order, as of a moment; nothing where nothing has one, or nothing that whoever asks may
+/// see.
 pub(crate) async fn nodes(state: &ApiState, ids: &[ID], as_of: AsOf) -> Result<Vec<Option<Node>>> {
     if ids.len() > NODES_MAX {
         return Err(bad_input(format!("there are {} ids, at most {NODES_MAX} are allowed", ids.len())));
@@ -123,11 +125,14 @@ pub(crate) async fn nodes(state: &ApiState, ids: &[ID], as_of: AsOf) -> Result<V
         _ => None,
     });
     let found = by_uuid(state, uuids.collect(), as_of).await?;
+    let may_see = |needed| state.require(needed).is_ok();
     let mut nodes = Vec::with_capacity(named.len());
     for named in named {
         nodes.push(match named {
             None => None,
             Some(Named::Uuid(uuid)) => found.iter().find(|(known, _)| *known == uuid).map(|(_, node)| node.clone()),
+            Some(Named::Plugin(_) | Named::Model(_)) if !may_see(Permission::RegistryRead) => None,
+            Some(Named::NodeRun(..)) if !may_see(Permission::ExecutionRead) => None,
             Some(Named::Plugin(name)) => plugin(state, name, as_of).await?.map(Node::Plugin),
             Some(Named::Model(name)) => model(state, name, as_of).await?.map(Node::Model),
             Some(Named::NodeRun(execution, index)) => node_run(state, execution, index, as_of).await?,
@@ -141,26 +146,34 @@ pub(crate) async fn nodes(state: &ApiState, ids: &[ID], as_of: AsOf) -> Result<V
 /// What has these ids among all that a UUID names: a question for each kind, as long as some are not found.
 async fn by_uuid(state: &ApiState, mut wanted: Vec<Uuid>, as_of: AsOf) -> Result<Vec<(Uuid, Node)>> {
     let (tenant, read_models) = (state.tenant(), state.read_models());
+    let may_see = |needed| state.require(needed).is_ok();
     let mut found: Vec<(Uuid, Node)> = Vec::with_capacity(wanted.len());
-    let ids: Vec<ExecutionId> = wanted.iter().copied().map(ExecutionId).collect();
-    let executions = rows(read_models.executions_by_id(tenant, &ids, as_of).await)?;
-    found.extend(executions.into_iter().map(|row| (row.id.0, Node::Execution(Execution::of(row, as_of)))));
-    wanted.retain(|id| found.iter().all(|(known, _)| known != id));
-    let ids: Vec<WorkflowId> = wanted.iter().copied().map(WorkflowId).collect();
-    let workflows = rows(read_models.workflows_by_id(tenant, &ids, as_of).await)?;
-    found.extend(workflows.into_iter().map(|row| (row.id.0, Node::Workflow(Workflow { row, as_of }))));
-    wanted.retain(|id| found.iter().all(|(known, _)| known != id));
-    let ids: Vec<CredentialId> = wanted.iter().copied().map(CredentialId).collect();
-    let credentials = rows(read_models.credentials_by_id(tenant, &ids, as_of).await)?;
-    let usable = credentials.into_iter().filter(|row| !row.deleted);
-    found.extend(usable.map(|row| (row.id.0, Node::Credential(Credential(row)))));
-    wanted.retain(|id| found.iter().all(|(known, _)| known != id));
+    if may_see(Permission::ExecutionRead) {
+        let ids: Vec<ExecutionId> = wanted.iter().copied().map(ExecutionId).collect();
+        let executions = rows(read_models.executions_by_id(tenant, &ids, as_of).await)?;
+        found.extend(executions.into_iter().map(|row| (row.id.0, Node::Execution(Execution::of(row, as_of)))));
+        wanted.retain(|id| found.iter().all(|(known, _)| known != id));
+    }
+    if may_see(Permission::WorkflowRead) {
+        let ids: Vec<WorkflowId> = wanted.iter().copied().map(WorkflowId).collect();
+        let workflows = rows(read_models.workflows_by_id(tenant, &ids, as_of).await)?;
+        found.extend(workflows.into_iter().map(|row| (row.id.0, Node::Workflow(Workflow { row, as_of }))));
+        wanted.retain(|id| found.iter().all(|(known, _)| known != id));
+    }
+    if may_see(Permission::CredentialRead) {
+        let ids: Vec<CredentialId> = wanted.iter().copied().map(CredentialId).collect();
+        let credentials = rows(read_models.credentials_by_id(tenant, &ids, as_of).await)?;
+        let usable = credentials.into_iter().filter(|row| !row.deleted);
+        found.extend(usable.map(|row| (row.id.0, Node::Credential(Credential(row)))));
+        wanted.retain(|id| found.iter().all(|(known, _)| known != id));
+    }
     found.extend(who_has_access(state, &wanted, as_of).await?);
     wanted.retain(|id| found.iter().all(|(known, _)| known != id));
     if !wanted.is_empty() {
         let ids = Wanted::Ids(wanted.into_iter().map(EventId).collect());
         let events = state.log().look_up(TenantScope::One(tenant), &ids).await.map_err(|error| fault(&error))?;
         let by_then = events.into_iter().filter(|event| as_of.is_none_or(|as_of| event.position <= as_of));
+        let by_then = by_then.filter(|event| may_see(of_category(&event.stream.category)));
         found.extend(by_then.map(|event| (event.id.0, Node::Event(Event(event)))));
     }
     Ok(found)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_graphql::{Enum, ID, InputObject, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use timeloom_domain::access::Permission;
 use timeloom_projections::{
     ParkedEvent as Parked, ParkedRange, ProjectionError, ProjectionStatus, RebuildReport as Report, Rebuilding, Role,
 };
@@ -279,6 +280,10 @@ pub(crate) async fn parked_events(state: &ApiState, projection: &str, paging: &P
 
 /// Builds projections again, and waits as asked.
 pub(crate) async fn rebuild(state: &ApiState, input: RebuildProjectionsInput) -> Result<RebuildProjectionsPayload> {
+    if let Err(forbidden) = state.require(Permission::SystemWrite) {
+        let errors = vec![refused("FORBIDDEN", forbidden.to_string())];
+        return Ok(RebuildProjectionsPayload { errors, ..RebuildProjectionsPayload::default() });
+    }
     let names: Vec<&str> = input.names.iter().map(String::as_str).collect();
     let building = async {
         let building = state.read_models().begin_rebuild(&names).await?;
@@ -299,6 +304,10 @@ pub(crate) async fn rebuild(state: &ApiState, input: RebuildProjectionsInput) ->
 
 /// Folds parked events again.
 pub(crate) async fn retry(state: &ApiState, input: RetryParkedEventsInput) -> Result<RetryParkedEventsPayload> {
+    if let Err(forbidden) = state.require(Permission::SystemWrite) {
+        let errors = vec![refused("FORBIDDEN", forbidden.to_string())];
+        return Ok(RetryParkedEventsPayload { errors, ..RetryParkedEventsPayload::default() });
+    }
     let names: Vec<&str> = input.names.iter().map(String::as_str).collect();
     let mut payload = RetryParkedEventsPayload::default();
     match in_time(state, input.timeout_ms, state.read_models().retry(&names)).await? {

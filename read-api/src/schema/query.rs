@@ -381,7 +381,7 @@ impl Query {
     ) -> Result<Pages<Event>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
-        let (actors, filter) = (filter.actors()?, filter.into_store(state));
+        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
         let paging = Paging::new(first, after, last, before);
         // What was asked about is how it was then: that somebody looked comes after it.
         let as_of = Some(as_of.unwrap_or_else(|| state.log().head()));
@@ -408,7 +408,7 @@ impl Query {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
         let paging = Paging::new(first, after, last, before);
-        let (actors, filter) = (filter.actors()?, filter.into_store(state));
+        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
         let as_of = Some(as_of.unwrap_or_else(|| state.log().head()));
         look_at_events(context, state, "payload search", &filter).await?;
         Search { text: query, filter, actors, paging, as_of }.run(state).await

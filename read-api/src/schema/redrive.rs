@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_graphql::{InputObject, Object, Result, SimpleObject};
 use futures::{StreamExt as _, stream};
 use timeloom_commands::{CommandContext, CommandError, Outcome, Refusal, RetryExecution};
+use timeloom_domain::access::Permission;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{ExecutionEvent as Facts, ExecutionStatus, TriggerFacts};
 use timeloom_domain::ids::{CommandId, ExecutionId, WorkflowId};
@@ -144,6 +145,10 @@ struct Call<'a> {
 type Tried = std::result::Result<Outcome<ExecutionId>, UserError>;
 
 pub(crate) async fn redrive(state: &ApiState, input: RedriveExecutionsInput) -> Result<RedriveExecutionsPayload> {
+    if let Err(forbidden) = state.require(Permission::ExecutionRun) {
+        let written = Written { errors: vec![refused("FORBIDDEN", forbidden.to_string())], ..Written::default() };
+        return Ok(RedriveExecutionsPayload { written, ..RedriveExecutionsPayload::default() });
+    }
     if !(1..=REDRIVES_MAX).contains(&input.limit) {
         let message = format!("limit is {}, it must be 1 to {REDRIVES_MAX}: call several times", input.limit);
         let written = Written { errors: vec![refused("LIMIT_OUT_OF_RANGE", message)], ..Written::default() };

@@ -9,11 +9,13 @@ use serde_json::Value;
 use timeloom_history::{self as history, BetweenEvent, Change, Difference, HistoryError, Kind, Look, Point};
 use timeloom_store::StreamKey;
 use timeloom_store::codec::json_bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use super::budget::PayloadBudget;
 use super::event::StreamInput;
 use super::faults::{bad_input, fault};
+use super::permitted::check_categories;
 use super::reading::{Moment, not_there};
 use super::scalars::PositionScalar;
 use super::time::{EventReference, written_by};
@@ -77,13 +79,13 @@ pub(crate) fn asked_stream(
     entity: Option<EntityInput>,
     stream: Option<StreamInput>,
 ) -> Result<StreamKey> {
-    match (entity, stream) {
-        (Some(entity), None) => {
-            Ok(StreamKey::new(state.tenant(), Kind::from(entity.kind).category(), entity.id.as_str()))
-        }
-        (None, Some(stream)) => Ok(StreamKey::new(state.tenant(), stream.category, stream.id.as_str())),
-        _ => Err(bad_input("say what it is about: give entity, or stream, but not both")),
-    }
+    let stream = match (entity, stream) {
+        (Some(entity), None) => StreamKey::new(state.tenant(), Kind::from(entity.kind).category(), entity.id.as_str()),
+        (None, Some(stream)) => StreamKey::new(state.tenant(), stream.category, stream.id.as_str()),
+        _ => return Err(bad_input("say what it is about: give entity, or stream, but not both")),
+    };
+    check_categories(state, [&*stream.category])?;
+    Ok(stream)
 }
 
 /// An event that this build does not know.
@@ -111,16 +113,27 @@ impl From<&history::UnknownEvent> for UnknownEvent {
     }
 }
 
+/// A state and the turn in which it was folded, both kept until everything that is shown of it is there.
+#[derive(Debug)]
+struct Held(Option<(Look, Option<OwnedSemaphorePermit>)>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Letting go of a large state takes as long as folding it, and nobody is to wait for it.
+        if let (Some(held), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            drop(runtime.spawn_blocking(move || drop(held)));
+        }
+    }
+}
+
 /// The state of a thing right after one of its events.
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub(crate) struct StateView {
+    /// The state, in the turn in which it was folded. Who does more in the turn locks it: a second turn could be one that
+    /// waits for this one.
     #[graphql(skip)]
-    look: Arc<Look>,
-    /// The turn in which it was folded, kept until everything that is shown of it is there. Who does more in it locks it: a
-    /// second turn could be one that waits for this one.
-    #[graphql(skip)]
-    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    held: Arc<Mutex<Held>>,
     /// What kind of thing it is; absent when this build has no state for its category.
     pub kind: Option<EntityKind>,
     /// Category of its stream.
@@ -157,27 +170,26 @@ impl StateView {
             status: about.status,
             unknown_event_count: about.unknown.count,
             unknown_events: about.unknown.first.iter().map(UnknownEvent::from).collect(),
-            look: Arc::new(look),
-            turn: Mutex::new(turn),
+            held: Arc::new(Mutex::new(Held(Some((look, turn))))),
         }
     }
 
     /// Waits until nothing else is done in its turn.
     pub(crate) async fn in_turn(&self) -> impl Sized {
-        self.turn.lock().await
+        self.held.lock().await
     }
 
     /// What is written down of the state, within what an answer may hold.
-    pub(crate) async fn written<T: Serialize + Send + 'static>(
+    pub(crate) async fn written<T: Default + Serialize + Send + 'static>(
         &self,
         context: &Context<'_>,
         write: impl FnOnce(&Look) -> std::result::Result<T, HistoryError> + Send + 'static,
     ) -> Result<T> {
-        let _turn = self.in_turn().await;
-        let look = Arc::clone(&self.look);
+        let held = Arc::clone(&self.held).lock_owned().await;
         // A large state takes a while.
         let written = tokio::task::spawn_blocking(move || {
-            let written = write(&look)?;
+            let Held(Some((look, _))) = &*held else { return Ok((T::default(), 0)) };
+            let written = write(look)?;
             let bytes = json_bytes(&written);
             Ok((written, bytes))
         });

@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_graphql::{Context, Object, Result, Subscription as GraphqlSubscription};
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
+use timeloom_domain::access::Permission;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent as Facts;
 use timeloom_domain::ids::ExecutionId;
@@ -19,10 +22,11 @@ use uuid::Uuid;
 use super::access::look_at_events;
 use super::event::{Event, EventFilter};
 use super::execution::{Execution, execution};
-use super::faults::{fault, fell_behind};
+use super::faults::{fault, fell_behind, let_out};
+use super::permitted::check;
 use super::reading::{state, wait_for_rows};
 use super::scalars::{ExecutionStatus, PositionScalar, STATUS_EVENT_TYPES};
-use crate::state::ApiState;
+use crate::state::{ApiState, LetOut};
 
 /// Events that may queue up for one subscriber; one that is slower is let go.
 const QUEUE_EVENTS_MAX: usize = 256;
@@ -160,6 +164,7 @@ impl Subscription {
         #[graphql(desc = "The same as `resumeFrom`.", deprecation = "give `resumeFrom`")] after: Option<PositionScalar>,
     ) -> Result<BoxStream<'static, Result<ExecutionEvent>>> {
         let state = state(context)?;
+        check(state, Permission::ExecutionRead)?;
         let progress = progress(context);
         let after = progress.begin(resume_from.max(after), Position::START);
         let stream = StreamKey::new(state.tenant(), Facts::CATEGORY, id.to_string());
@@ -183,7 +188,7 @@ impl Subscription {
         resume_from: Option<PositionScalar>,
     ) -> Result<BoxStream<'static, Result<Event>>> {
         let state = state(context)?;
-        let (actors, filter) = (filter.actors()?, filter.into_store(state));
+        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
         look_at_events(context, state, "events as they happen", &filter).await?;
         let progress = progress(context);
         let after = progress.begin(resume_from, state.log().head());
@@ -203,6 +208,7 @@ impl Subscription {
         resume_from: Option<PositionScalar>,
     ) -> Result<BoxStream<'static, Result<ExecutionChange>>> {
         let state = state(context)?;
+        check(state, Permission::ExecutionRead)?;
         let progress = progress(context);
         let after = progress.begin(resume_from, state.log().head());
         let event_types = STATUS_EVENT_TYPES.map(Arc::from).to_vec();
@@ -253,13 +259,15 @@ fn follow<T: Send + 'static>(
     show: impl FnMut(Arc<RecordedEvent>) -> Shown<T> + Send + 'static,
 ) -> BoxStream<'static, Result<T>> {
     let events = state.log().subscribe(TenantScope::One(state.tenant()), after, filter, QUEUE_EVENTS_MAX);
-    let following = Following { events, show, progress, ended: false };
+    let following = Following { events, let_out: state.clone().let_out().boxed(), show, progress, ended: false };
     let closing = state.closing().clone().cancelled_owned();
     stream::unfold(following, Following::next).take_until(closing).boxed()
 }
 
 struct Following<F> {
     events: LogSubscription,
+    /// Resolves once the subscriber may follow no more.
+    let_out: BoxFuture<'static, LetOut>,
     show: F,
     progress: Arc<Progress>,
     ended: bool,
@@ -274,7 +282,15 @@ impl<F> Following<F> {
             return None;
         }
         loop {
-            match self.events.next().await? {
+            let message = tokio::select! {
+                biased;
+                why = &mut self.let_out => {
+                    self.ended = true;
+                    return Some((Err(let_out(why)), self));
+                }
+                message = self.events.next() => message?,
+            };
+            match message {
                 SubscriptionMessage::Event(event) => {
                     let position = event.position;
                     let shown = (self.show)(event);

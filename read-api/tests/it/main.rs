@@ -28,6 +28,8 @@ mod live;
 mod monitoring;
 mod mutations;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod projections;
 #[cfg(test)]
 mod queries;
@@ -38,7 +40,11 @@ mod schema_text;
 #[cfg(test)]
 mod service_nodes;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod sweeps;
 mod time;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use timeloom_commands::credentials::keys::{Key, KeyError, KeySource, PassingKeys};
 use timeloom_commands::{Access, Clock, Commands, Credentials, Ids, SystemIds};
+use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
@@ -17,7 +18,9 @@ use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, Wor
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, GraphqlOptions, ServerOptions, WebhookOptions, Wiring, server};
+use timeloom_read_api::{
+    ApiState, GraphqlOptions, ServerOptions, SignIn, SignInOptions, WebhookOptions, Wiring, server,
+};
 use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
 use timeloom_store::{
     Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Payload, Position, StreamKey,
@@ -27,6 +30,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 pub(crate) const TENANT: TenantId = TenantId(1);
+/// The tenant that runs an installation.
+pub(crate) const FIRST_TENANT: TenantId = TenantId(0);
 
 struct FixedClock;
 
@@ -79,7 +84,7 @@ pub(crate) struct TestServer {
     pub port: u16,
     pub client: reqwest::Client,
     pub state: ApiState,
-    access: Access,
+    pub access: Access,
     handle: ServerHandle,
     tasks: JoinSet<()>,
     read_models: Arc<ReadModels>,
@@ -108,16 +113,24 @@ impl TestServer {
 
     /// Another process over the same log, whose read models follow it.
     pub(crate) fn beside(&self) -> Self {
-        let server = Self::over(Arc::clone(&self.log), GraphqlOptions::default());
+        let server = Self::over(Arc::clone(&self.log), GraphqlOptions::default(), TENANT, SignIn::Off);
         server.catch_up();
         server
     }
 
     fn behind(graphql: GraphqlOptions) -> Self {
-        Self::over(MemoryLog::new(Arc::new(SystemClock)), graphql)
+        Self::over(MemoryLog::new(Arc::new(SystemClock)), graphql, TENANT, SignIn::Off)
     }
 
-    fn over(log: Arc<MemoryLog>, graphql: GraphqlOptions) -> Self {
+    /// A server that lets in those alone who show who they are. It begins with the tenant that runs an installation.
+    pub(crate) fn start_asking(options: SignInOptions) -> Self {
+        let log = MemoryLog::new(Arc::new(SystemClock));
+        let server = Self::over(log, GraphqlOptions::default(), FIRST_TENANT, SignIn::Required(options));
+        server.catch_up();
+        server
+    }
+
+    fn over(log: Arc<MemoryLog>, graphql: GraphqlOptions, tenant: TenantId, sign_in: SignIn) -> Self {
         let port_log: Arc<dyn EventLog> = Arc::clone(&log) as Arc<dyn EventLog>;
         let folder = tempfile::tempdir().unwrap();
         let read_models = ReadModels::open(folder.path(), Arc::clone(&port_log)).unwrap();
@@ -140,26 +153,20 @@ impl TestServer {
             catalogue,
             workers: Arc::clone(&workers) as Arc<dyn Workers>,
             stored: None,
-            tenant: TENANT,
-            actor: Actor::Local("api".to_owned()),
+            principal: Principal::local(tenant, "api"),
             webhooks: WebhookOptions::default(),
             metrics: Arc::default(),
             graphql,
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let options = ServerOptions { workers: 1, shutdown_seconds: 1, ..ServerOptions::default() };
+        let options = ServerOptions { workers: 1, shutdown_seconds: 1, sign_in, ..ServerOptions::default() };
         let running = server(state.clone(), listener, &options).unwrap();
         let handle = running.handle();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { running.await.unwrap() });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
         Self { log, port, client, state, access, handle, tasks, read_models, _folder: folder }
-    }
-
-    /// Who has access, past the API.
-    pub(crate) fn state_access(&self) -> &Access {
-        &self.access
     }
 
     /// Waits until the read models show all that the log holds.
@@ -273,6 +280,7 @@ impl TestServer {
     /// Stops everything; fails when something hangs.
     pub(crate) async fn stop(self) {
         self.state.close().await;
+        self.access.close().await;
         self.handle.stop(true).await;
         self.read_models.close().await.unwrap();
     }

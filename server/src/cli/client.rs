@@ -9,18 +9,22 @@ use timeloom_read_api::{ApiSchema, schema};
 use crate::app::App;
 use crate::cli::{Access, Failure, output};
 use crate::config::Config;
+use crate::token::{HOW_TO_SHOW, shown};
 
 /// Codes of answers that say that something else must be asked.
-const REFUSALS: [&str; 7] = [
+const REFUSALS: [&str; 8] = [
     "BAD_USER_INPUT",
     "FORBIDDEN",
     "NOT_YET",
     "POSITION_NOT_REACHED",
+    "RATE_LIMITED",
     "REVISION_NOT_REACHED",
     "STATE_TOO_LARGE",
     "STREAM_NOT_FOUND",
 ];
 
+/// The code of answers to somebody who is not known.
+const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// What was asked was refused: something in it must change.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -51,7 +55,7 @@ impl Client {
     /// When the folder cannot be opened; another process may have it, and the message says how to reach that one.
     pub async fn open(access: &Access, config: &Config) -> anyhow::Result<Self> {
         match &access.server {
-            Some(url) => Self::remote(url),
+            Some(url) => Self::remote(url, config),
             None => {
                 let app = App::open(config, timeloom_nodes::registry::all()).await?;
                 app.catch_up().await?;
@@ -61,15 +65,17 @@ impl Client {
         }
     }
 
-    /// Reaches a server.
+    /// Reaches a server, with the key that the configuration has for it.
     ///
     /// # Errors
-    /// When `url` is not one.
-    pub fn remote(url: &str) -> anyhow::Result<Self> {
+    /// When `url` is not one, or the key cannot be read.
+    pub fn remote(url: &str, config: &Config) -> anyhow::Result<Self> {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             bail!("'{url}' is not the address of a server: it must begin with http:// or https://");
         }
-        let http = reqwest::Client::builder().no_proxy().build().context("no HTTP client could be made")?;
+        let headers = shown(config.token()?.as_deref())?;
+        let http = reqwest::Client::builder().no_proxy().default_headers(headers);
+        let http = http.build().context("no HTTP client could be made")?;
         Ok(Self::Remote { url: format!("{}/graphql", url.trim_end_matches('/')), http })
     }
 
@@ -97,6 +103,9 @@ impl Client {
             let messages: Vec<_> = errors.iter().filter_map(|error| error.get("message")?.as_str()).collect();
             let messages = messages.join("; ");
             let code = |error: &Value| error.pointer("/extensions/code").and_then(Value::as_str).map(str::to_owned);
+            if errors.iter().any(|error| code(error).as_deref() == Some(UNAUTHENTICATED)) {
+                return Err(Refused(format!("{messages}; {HOW_TO_SHOW}")).into());
+            }
             if errors.iter().all(|error| code(error).is_some_and(|code| REFUSALS.contains(&code.as_str()))) {
                 return Err(Refused(messages).into());
             }

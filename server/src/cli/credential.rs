@@ -18,7 +18,7 @@ const SAVE: &str = "mutation($input: SaveCredentialInput!) { saveCredential(inpu
 const DELETE: &str = "mutation($input: CredentialInput!) { deleteCredential(input: $input) {
   credentialId position errors { code message } } }";
 const ROTATE: &str = "mutation($input: RotateCredentialsInput!) { rotateCredentials(input: $input) {
-  key resealedCount keptCount failedCount failures errors { code message } } }";
+  key resealedCount keptCount passwordCount failedCount failures errors { code message } } }";
 const LIST: &str = "query($first: Int!, $after: String) { credentials(first: $first, after: $after) {
   nodes { id name type fields key version history { updatedAt } } pageInfo { hasNextPage endCursor } } }";
 
@@ -131,8 +131,11 @@ fn rotated(payload: &Value, json: bool) -> Result<(), Failure> {
     if json {
         output::json(payload);
     } else {
-        let [resealed, kept, key] = ["/resealedCount", "/keptCount", "/key"].map(|path| output::text(payload, path));
-        output::line(&format!("{resealed} credentials were sealed anew, {kept} were under key {key} already"));
+        let [resealed, kept, passwords, key] =
+            ["/resealedCount", "/keptCount", "/passwordCount", "/key"].map(|path| output::text(payload, path));
+        output::line(&format!(
+            "{resealed} credentials and {passwords} passwords were sealed anew, {kept} credentials were under key {key} already"
+        ));
         let failures = payload.get("failures").and_then(Value::as_array).cloned().unwrap_or_default();
         failures.iter().filter_map(Value::as_str).for_each(output::error);
     }

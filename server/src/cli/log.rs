@@ -62,20 +62,20 @@ impl LogVerb {
         match self {
             Self::Copy { from, to, json } => {
                 let (from, to) = (location(&from)?, location(&to)?);
-                copied(&from, &to, "copied", json).await
+                copied((&from, &to), config, "copied", json).await
             }
             Self::Backup { destination, access } => {
                 let from = match &access.server {
                     Some(url) => location(url)?,
                     None => own(config)?,
                 };
-                copied(&from, &Location::Folder(destination), "backed up", access.json).await
+                copied((&from, &Location::Folder(destination)), config, "backed up", access.json).await
             }
             Self::External(verb) => verb.run(config).await,
-            Self::Restore { backup, json } => restore(backup, &own(config)?, json).await,
+            Self::Restore { backup, json } => restore(backup, &own(config)?, config, json).await,
             Self::Verify { location: named, json } => {
                 let place = named.map_or_else(|| own(config), |named| location(&named))?;
-                verified(&place, json).await
+                verified(&place, config, json).await
             }
         }
     }
@@ -98,23 +98,23 @@ fn own(config: &Config) -> Result<Location, Failure> {
     }
 }
 
-async fn restore(backup: PathBuf, to: &Location, json: bool) -> Result<(), Failure> {
+async fn restore(backup: PathBuf, to: &Location, config: &Config, json: bool) -> Result<(), Failure> {
     if !may_be_restored_to(to).await? {
         let message =
             format!("{to} is not empty: give an empty folder with --data, or an empty database with --database");
         return Err(refused(&message));
     }
-    copied(&Location::Folder(backup), to, "restored", json).await?;
+    copied((&Location::Folder(backup), to), config, "restored", json).await?;
     output::notice("the read models are built when a server starts with it");
     Ok(())
 }
 
-async fn copied(from: &Location, to: &Location, done: &str, json: bool) -> Result<(), Failure> {
+async fn copied((from, to): (&Location, &Location), config: &Config, done: &str, json: bool) -> Result<(), Failure> {
     if from == to {
         return Err(refused("the log would be copied onto itself: give another target"));
     }
     let began = Instant::now();
-    let source = open_source(from).await?;
+    let source = open_source(from, config).await?;
     // Before anything of the target is made.
     source.as_copy_source().log.identity().await?;
     let target = open_target(to).await?;
@@ -169,9 +169,9 @@ fn tell(report: &CopyReport, from: &Location, to: &Location, done: &str, seconds
     output::line(&format!("{compared}: both sides are equal"));
 }
 
-async fn verified(location: &Location, json: bool) -> Result<(), Failure> {
+async fn verified(location: &Location, config: &Config, json: bool) -> Result<(), Failure> {
     let mut progress = Progress::new();
-    let report = verify_at(location, |position, head| progress.show("verifying", position.0, head.0)).await;
+    let report = verify_at(location, config, |position, head| progress.show("verifying", position.0, head.0)).await;
     progress.end();
     let report = report?;
     if json {

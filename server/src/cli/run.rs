@@ -69,7 +69,7 @@ impl RunArguments {
         };
         let items = self.trigger_items()?;
         let execution = match &self.access.server {
-            Some(url) => self.run_remote(url, source, items).await?,
+            Some(url) => self.run_remote(url, config, source, items).await?,
             None => self.run_embedded(config, source, items).await?,
         };
         let result = run_data(&execution);
@@ -166,14 +166,20 @@ impl RunArguments {
         }
     }
 
-    async fn run_remote(&self, url: &str, source: Vec<u8>, items: Option<Vec<Item>>) -> Result<Execution, Failure> {
+    async fn run_remote(
+        &self,
+        url: &str,
+        config: &Config,
+        source: Vec<u8>,
+        items: Option<Vec<Item>>,
+    ) -> Result<Execution, Failure> {
         if self.credentials.is_some() {
             return Err(anyhow!("--credentials works without --server only: a server has its own").into());
         }
         if !self.fixture_node.is_empty() {
             return Err(anyhow!("--fixture-node works without --server only: a server has its own nodes").into());
         }
-        let client = Client::remote(url)?;
+        let client = Client::remote(url, config)?;
         let source = String::from_utf8(source).context("the file is not UTF-8 text")?;
         let json = self.access.json;
         let imported = client.change("importWorkflow", IMPORT, json!({ "source": source }), json).await?;

@@ -6,11 +6,14 @@ use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use timeloom_store::stored::EXPORT_BYTES_MAX;
 use timeloom_store::{
     BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore, BlobWriter, LogError, LogIdentity, LogTransfer, Position,
     StoredEvent,
 };
+
+use crate::token::HOW_TO_SHOW;
 
 /// Longest wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -45,15 +48,15 @@ enum ServedError {
 }
 
 impl ServedLog {
-    /// The log of the server at `url`; nothing is asked yet.
+    /// The log of the server at `url`, which is shown these headers; nothing is asked yet.
     ///
     /// # Errors
     /// When no client can be made, or `url` is not the address of a server.
-    pub fn try_new(url: &str) -> anyhow::Result<Self> {
+    pub fn try_new(url: &str, headers: HeaderMap) -> anyhow::Result<Self> {
         if url::Url::parse(url).is_err() {
             bail!("'{url}' is not the address of a server");
         }
-        let client = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIME_MAX);
+        let client = reqwest::Client::builder().no_proxy().default_headers(headers).connect_timeout(CONNECT_TIME_MAX);
         let http = client.read_timeout(SILENCE_TIME_MAX).build().context("no HTTP client could be made")?;
         Ok(Self { url: url.to_owned(), http })
     }
@@ -74,7 +77,11 @@ impl ServedLog {
         if status.is_success() {
             return Ok(body.freeze());
         }
-        Err(ServedError::Refused { url: url(), status, message: refusal(&body) })
+        let message = match status {
+            StatusCode::UNAUTHORIZED => format!("{}; {HOW_TO_SHOW}", refusal(&body)),
+            _ => refusal(&body),
+        };
+        Err(ServedError::Refused { url: url(), status, message })
     }
 }
 

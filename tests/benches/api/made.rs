@@ -87,6 +87,8 @@ async fn make(server: &Server, executions: usize) -> Made {
         });
     }
     tasks.join_all().await;
+    // The server does not wait for a connection on which nothing comes for so long.
+    client = Client::connect(&server.address).await;
     let wide = import(&mut client, &chain("Wide", WIDE_NODES, false)).await;
     let wide = [
         start(&mut client, &wide, &json!({ "n": 1, "fails": false })).await,

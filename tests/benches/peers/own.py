@@ -96,7 +96,7 @@ class Server(http.server.ThreadingHTTPServer):
 def serve():
     if os.fork() == 0:
         Server(("127.0.0.1", SINK_PORT), Sink).serve_forever()
-    command = [os.environ["TIMELOOM"], "--data", os.path.join(os.environ["DIR"], "data"), "serve",
+    command = [os.environ["TIMELOOM"], "--data", os.path.join(os.environ["DIR"], "data"), "serve", "--sign-in", "off",
                "--listen", f"127.0.0.1:{PORT}", "--allow-private-hosts", f"127.0.0.1:{SINK_PORT}"]
     if os.environ.get("DURABILITY"):
         command += ["--durability", os.environ["DURABILITY"]]

@@ -20,6 +20,7 @@ impl Drop for Server {
 }
 
 /// The program as it is released; where `PROGRAM` names one, that.
+#[expect(clippy::disallowed_methods, reason = "a bench is told by its environment")]
 pub(crate) fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("PROGRAM") {
         return path.into();
@@ -50,7 +51,7 @@ pub(crate) fn program() -> PathBuf {
 /// Starts the program over `data` and waits until it says where it listens.
 pub(crate) fn serve(program: &Path, data: &Path, more: &[&str]) -> Server {
     let mut child = Command::new(program)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--sign-in", "off", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .args(more)
         .stdout(Stdio::null())

@@ -121,7 +121,7 @@ async fn a_port_in_use_and_an_open_address_are_refused() {
     assert_eq!(said.status.code(), Some(1));
     let text = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(text.contains("is in use") && text.contains("--listen"), "{text}");
-    let open = verb(&["serve", "--data", second.to_str().unwrap(), "--listen", "0.0.0.0:0"]);
+    let open = verb(&["serve", "--data", second.to_str().unwrap(), "--listen", "0.0.0.0:0", "--sign-in", "off"]);
     assert_eq!(open.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&open.stderr).contains("127.0.0.1"), "{open:?}");
     let alive = client().get(format!("{}/health/live", server.url)).send().await.unwrap();

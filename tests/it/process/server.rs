@@ -52,7 +52,7 @@ impl Server {
     pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(program())
             .arg("serve")
-            .args(["--listen", "127.0.0.1:0", "--data"])
+            .args(["--sign-in", "off", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(more)
             .stdin(Stdio::null())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use timeloom_domain::access::{Permission, Permissions};
 use timeloom_domain::account::{AccountEvent, Identity};
 use timeloom_domain::event::{Aggregate as _, Event as _};
-use timeloom_domain::ids::{AccountId, SessionId, TenantId};
+use timeloom_domain::ids::{AccountId, FIRST_TENANT, SessionId, TenantId};
 use timeloom_domain::session::SessionEvent;
 use timeloom_domain::tenant::{Tenant, TenantEvent};
 use timeloom_store::{Position, RecordedEvent, codec};
@@ -16,8 +16,6 @@ use super::{AccountEntry, KeyEntry, SessionEntry, TenantEntry};
 /// What counts only in the tenant that runs the installation.
 const OF_THE_FIRST_TENANT: Permissions =
     Permissions::of(&[Permission::SystemRead, Permission::SystemWrite, Permission::TenantWrite]);
-/// The tenant that runs the installation.
-const FIRST: TenantId = TenantId(0);
 /// What it is called before somebody calls it otherwise.
 const FIRST_NAME: &str = "default";
 
@@ -94,14 +92,16 @@ impl AccessListing {
     pub fn tenant(&self, tenant: TenantId) -> Option<TenantEntry> {
         match self.tenants.get(&tenant) {
             Some(entry) => Some(TenantEntry::clone(entry)),
-            None if tenant == FIRST => Some(TenantEntry { tenant, name: FIRST_NAME.to_owned(), suspended: false }),
+            None if tenant == FIRST_TENANT => {
+                Some(TenantEntry { tenant, name: FIRST_NAME.to_owned(), suspended: false })
+            }
             None => None,
         }
     }
 
     /// Every tenant, in the order of their numbers.
     pub fn tenants(&self) -> Vec<TenantEntry> {
-        let first = (!self.tenants.contains_key(&FIRST)).then(|| self.tenant(FIRST)).flatten();
+        let first = (!self.tenants.contains_key(&FIRST_TENANT)).then(|| self.tenant(FIRST_TENANT)).flatten();
         first.into_iter().chain(self.tenants.values().map(|entry| TenantEntry::clone(entry))).collect()
     }
 
@@ -130,7 +130,7 @@ impl AccessListing {
             // Nobody acts for an agent, so this goes no deeper.
             permissions = permissions.and(theirs.map_or(Permissions::NONE, |entry| entry.account.permissions()));
         }
-        if tenant == FIRST { permissions } else { permissions.without(OF_THE_FIRST_TENANT) }
+        if tenant == FIRST_TENANT { permissions } else { permissions.without(OF_THE_FIRST_TENANT) }
     }
 
     pub(super) fn passed(&mut self, position: Position) {

@@ -17,6 +17,7 @@ use timeloom_store::Position;
 
 use super::Api;
 use super::answer::{Answer, refuse};
+use super::door::seen;
 use crate::schema::{Progress, prepared};
 
 /// Silence after which a comment is sent, so that nobody on the way takes the connection for dead.
@@ -31,7 +32,7 @@ pub(super) fn stream(request: &HttpRequest, operation: Request, api: &Api) -> Ht
         Ok(position) => position,
         Err(message) => return refuse(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", message),
     };
-    let (operation, progress) = prepared(operation, resume_after);
+    let (operation, progress) = prepared(operation, seen(request, api), resume_after);
     let answers = Answers { responses: api.schema.execute_stream(operation), progress, complete: false };
     let closing = api.state.closing().clone().cancelled_owned();
     events(stream::unfold(answers, Answers::next).take_until(closing))

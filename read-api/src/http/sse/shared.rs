@@ -22,10 +22,13 @@ use serde::Deserialize;
 use self::reservation::{Connected, Reservation, run};
 use super::super::Api;
 use super::super::answer::{refuse, respond};
+use super::super::door::seen;
 use super::super::graphql;
 use super::super::negotiation::{Accepted, Form};
 use super::super::parameters::{Parameters, QueryString};
 use super::{events, last_event_id};
+use crate::schema::prepared;
+use crate::state::ApiState;
 
 /// How long a stream is kept that nobody has opened.
 const ABANDONED_AFTER: Duration = Duration::from_secs(30);
@@ -57,9 +60,10 @@ pub(in crate::http) struct StreamQuery {
 }
 
 /// `PUT /graphql/stream`: reserves a stream, and answers its token.
-pub(in crate::http) async fn reserve(api: Data<Api>) -> HttpResponse {
+pub(in crate::http) async fn reserve(request: HttpRequest, api: Data<Api>) -> HttpResponse {
     let token = api.state.commands().ids().uuid().to_string();
-    let reservation = Arc::new(Reservation::default());
+    let state = seen(&request, &api);
+    let reservation = Arc::new(Reservation::of(state.principal()));
     {
         let mut known = api.reservations.known();
         if known.len() >= RESERVATIONS_MAX {
@@ -74,6 +78,7 @@ pub(in crate::http) async fn reserve(api: Data<Api>) -> HttpResponse {
         tokio::select! {
             () = closing.cancelled() => {}
             () = reservation.abandoned(ABANDONED_AFTER) => {}
+            _ = state.let_out() => {}
         }
         reservation.close();
         reservations.known().remove(&given_up);
@@ -93,7 +98,7 @@ pub(in crate::http) async fn open(
     if Accepted::of(&request).best_for_many() != Some(Form::Events) {
         return refuse(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", "a stream needs Accept: text/event-stream");
     }
-    let Some(reservation) = find(&api, &token) else { return unknown() };
+    let Some(reservation) = find(&request, &api, &token) else { return unknown() };
     match reservation.connect(last_event_id(&request)) {
         Ok(number) => {
             let closing = api.state.closing().clone().cancelled_owned();
@@ -112,17 +117,18 @@ pub(in crate::http) async fn operate(
     api: Data<Api>,
 ) -> HttpResponse {
     let Some(token) = token(&request, &place) else { return graphql::post(request, body, api).await };
-    let Some(reservation) = find(&api, &token) else { return unknown() };
+    let Some(reservation) = find(&request, &api, &token) else { return unknown() };
     let parameters = match graphql::read(&request, body, &api).await {
         Ok(parameters) => parameters,
         Err(refusal) => return refusal,
     };
-    begin(&api, &reservation, parameters)
+    begin(&api, seen(&request, &api), &reservation, parameters)
 }
 
 /// `DELETE /graphql/stream`: stops an operation of a reserved stream.
 pub(in crate::http) async fn stop(request: HttpRequest, place: Query<StreamQuery>, api: Data<Api>) -> HttpResponse {
-    let Some(reservation) = token(&request, &place).and_then(|token| find(&api, &token)) else { return unknown() };
+    let found = token(&request, &place).and_then(|token| find(&request, &api, &token));
+    let Some(reservation) = found else { return unknown() };
     let Some(id) = &place.operation_id else {
         return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", "the parameter operationId is missing");
     };
@@ -130,7 +136,7 @@ pub(in crate::http) async fn stop(request: HttpRequest, place: Query<StreamQuery
     HttpResponse::Ok().finish()
 }
 
-fn begin(api: &Api, reservation: &Arc<Reservation>, parameters: Parameters) -> HttpResponse {
+fn begin(api: &Api, state: ApiState, reservation: &Arc<Reservation>, parameters: Parameters) -> HttpResponse {
     let Some(id) = parameters.operation_id().map(str::to_owned) else {
         let message = "extensions.operationId is missing: it names the operation on the stream";
         return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", message);
@@ -145,7 +151,8 @@ fn begin(api: &Api, reservation: &Arc<Reservation>, parameters: Parameters) -> H
         Ok(registration) => registration,
         Err(refusal) => return refuse(refusal.status(), refusal.code(), refusal.to_string()),
     };
-    let operation = run(Arc::clone(reservation), id, api.schema.clone(), parsed.into_request());
+    let (request, progress) = prepared(parsed.into_request(), state, None);
+    let operation = run(Arc::clone(reservation), id, api.schema.clone(), (request, progress));
     api.state.connections().spawn(futures::stream::Abortable::new(operation, registration));
     HttpResponse::Accepted().finish()
 }
@@ -155,8 +162,10 @@ fn token(request: &HttpRequest, place: &StreamQuery) -> Option<String> {
     header.or_else(|| place.token.clone())
 }
 
-fn find(api: &Api, token: &str) -> Option<Arc<Reservation>> {
-    api.reservations.known().get(token).map(Arc::clone)
+/// A stream of whoever asks: the token alone opens nobody else's.
+fn find(request: &HttpRequest, api: &Api, token: &str) -> Option<Arc<Reservation>> {
+    let reservation = api.reservations.known().get(token).map(Arc::clone)?;
+    reservation.is_of(seen(request, api).principal()).then_some(reservation)
 }
 
 fn unknown() -> HttpResponse {

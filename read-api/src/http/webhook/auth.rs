@@ -46,7 +46,7 @@ const ROBOTS: [&str; 18] = [
 ];
 
 /// The caller's address: that of the connection, or what the last of `proxy_hops` own proxies says that it saw.
-pub(super) fn caller_address(request: &HttpRequest, proxy_hops: usize) -> Option<IpAddr> {
+pub(in crate::http) fn caller_address(request: &HttpRequest, proxy_hops: usize) -> Option<IpAddr> {
     let peer = request.peer_addr().map(|address| address.ip().to_canonical());
     if proxy_hops == 0 {
         return peer;

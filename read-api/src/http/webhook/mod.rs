@@ -27,6 +27,7 @@ use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono_tz::Tz;
 
+pub(super) use self::auth::caller_address;
 use self::call::Call;
 use self::place::Place;
 use super::Api;
@@ -73,17 +74,20 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 
 /// `/webhook/{path}`: starts an execution of the active version.
 async fn production(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let call = Call { state: &api.state, request: &request, place: Place::Production };
+    let state = api.state.seen_by_callers(api.state.home());
+    let call = Call { state: &state, request: &request, place: Place::Production };
     call.take(payload.into_inner()).await
 }
 
 /// `/webhook-test/{path}`: starts an execution of a draft that listens.
 async fn test(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let call = Call { state: &api.state, request: &request, place: Place::Test };
+    let state = api.state.seen_by_callers(api.state.home());
+    let call = Call { state: &state, request: &request, place: Place::Test };
     call.take(payload.into_inner()).await
 }
 
 /// `/webhook-waiting/{execution}.{token}[/suffix]`: makes a waiting execution go on.
 async fn waiting(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    resume::resume(&api.state, &request, payload.into_inner()).await
+    let state = api.state.seen_by_callers(api.state.home());
+    resume::resume(&state, &request, payload.into_inner()).await
 }

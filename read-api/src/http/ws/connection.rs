@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, Session};
 use async_graphql::Response;
-use futures::future::AbortHandle;
+use futures::FutureExt;
+use futures::future::{AbortHandle, BoxFuture};
 use futures::stream::{self, Abortable, BoxStream, SelectAll, StreamExt};
+use timeloom_store::RequestFacts;
 use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::super::Api;
 use super::super::answer::Answer;
+use super::super::door::{Shown, as_seen_by};
 use super::super::parameters::Parameters;
-use super::message::{ClientMessage, Closing, ServerMessage, parse};
+use super::message::{ClientMessage, Closing, ServerMessage, authorization, parse};
 use crate::schema::{Progress, prepared};
+use crate::state::{ApiState, LetOut};
 
 /// How long a client may take to begin.
 const INIT_WAIT: Duration = Duration::from_secs(3);
@@ -39,6 +43,9 @@ type Operations = SelectAll<Abortable<BoxStream<'static, (Arc<str>, Brought)>>>;
 pub(super) struct Connection {
     api: Api,
     session: Session,
+    /// The API as whoever is there sees it; `None` until they have said who they are.
+    state: Option<ApiState>,
+    facts: RequestFacts,
     acknowledged: bool,
     running: HashMap<Arc<str>, AbortHandle>,
     operations: Operations,
@@ -47,10 +54,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A connection that answers through `session`.
-    pub(super) fn new(api: Api, session: Session) -> Self {
+    /// A connection that answers through `session`, to somebody who sees `state`, or who has still to say who they are.
+    pub(super) fn new(api: Api, session: Session, state: Option<ApiState>, facts: RequestFacts) -> Self {
         let (running, operations) = (HashMap::new(), SelectAll::new());
-        Self { api, session, acknowledged: false, running, operations, last_position: None, heard: true }
+        Self { api, session, state, facts, acknowledged: false, running, operations, last_position: None, heard: true }
     }
 
     /// Runs until one side closes.
@@ -66,10 +73,13 @@ impl Connection {
         let init_until = Instant::now() + INIT_WAIT;
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         let stopping = self.api.state.closing().clone();
+        let mut gone = Self::let_out(self.state.clone());
         loop {
+            let was_known = self.state.is_some();
             let step = tokio::select! {
                 () = stopping.cancelled() => Err(Closing::ShuttingDown),
                 () = sleep_until(init_until), if !self.acknowledged => Err(Closing::InitTimeout),
+                why = &mut gone => Err(Closing::NotLetIn(why)),
                 _ = ping.tick() => self.ping().await,
                 message = messages.next() => match message {
                     Some(Ok(message)) => self.hear(message).await,
@@ -80,7 +90,29 @@ impl Connection {
             if let Err(closing) = step {
                 return closing;
             }
+            if self.state.is_some() && !was_known {
+                gone = Self::let_out(self.state.clone());
+            }
         }
+    }
+
+    /// Resolves once whoever is there would not be let in any more.
+    fn let_out(state: Option<ApiState>) -> BoxFuture<'static, String> {
+        let Some(state) = state else { return std::future::pending().boxed() };
+        async move {
+            let mut known = state;
+            loop {
+                match known.clone().let_out().await {
+                    LetOut::NotLetIn(why) => return why.to_string(),
+                    // What still runs ends by itself; what begins is looked at anew.
+                    LetOut::MayLess => match known.renewed() {
+                        Ok(renewed) => known = renewed,
+                        Err(why) => return why.to_string(),
+                    },
+                }
+            }
+        }
+        .boxed()
     }
 
     async fn hear(&mut self, message: AggregatedMessage) -> Result<(), Closing> {
@@ -99,14 +131,17 @@ impl Connection {
 
     async fn obey(&mut self, message: ClientMessage) -> Result<(), Closing> {
         match message {
-            ClientMessage::ConnectionInit {} if self.acknowledged => Err(Closing::InitTwice),
-            ClientMessage::ConnectionInit {} => {
+            ClientMessage::ConnectionInit { .. } if self.acknowledged => Err(Closing::InitTwice),
+            ClientMessage::ConnectionInit { payload } => {
+                self.meet(authorization(payload.as_ref())).await?;
                 self.acknowledged = true;
                 self.send(&ServerMessage::ConnectionAck).await
             }
             ClientMessage::Ping {} => self.send(&ServerMessage::Pong).await,
             ClientMessage::Pong {} => Ok(()),
-            ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Closing::Unauthorized),
+            ClientMessage::Subscribe { .. } if !self.acknowledged => {
+                Err(Closing::Unauthorized("send connection_init and wait for its acknowledgement"))
+            }
             ClientMessage::Subscribe { id, payload } => self.begin(id, payload).await,
             ClientMessage::Complete { id } => {
                 if let Some(handle) = self.running.remove(id.as_str()) {
@@ -115,6 +150,20 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+
+    /// Learns who is there, unless the request that opened the connection said it already. What both say is for the latter.
+    async fn meet(&mut self, authorization: Option<&str>) -> Result<(), Closing> {
+        let Some(access) = self.api.entrance.access() else { return Ok(()) };
+        let Some(text) = authorization else {
+            let how = "send a key in connection_init: {\"authorization\": \"Bearer timeloom_key_…\"}";
+            return if self.state.is_some() { Ok(()) } else { Err(Closing::Unauthorized(how)) };
+        };
+        let principal = self.api.entrance.let_in(access, &Shown::of_text(text));
+        let principal = principal.map_err(|why| Closing::Forbidden(why.to_string()))?;
+        access.note_use(&principal).await;
+        self.state = Some(as_seen_by(&self.api.state, principal, self.facts.clone()));
+        Ok(())
     }
 
     async fn begin(&mut self, id: String, parameters: Parameters) -> Result<(), Closing> {
@@ -131,7 +180,9 @@ impl Connection {
                 return self.send(&ServerMessage::Error { id: &id, payload: answer.errors() }).await;
             }
         };
-        let (request, progress) = prepared(parsed.into_request(), None);
+        let state = self.state.as_ref().ok_or(Closing::Unauthorized("nobody is known to be here"))?;
+        let state = state.renewed().map_err(|why| Closing::NotLetIn(why.to_string()))?;
+        let (request, progress) = prepared(parsed.into_request(), state, None);
         let id: Arc<str> = Arc::from(id);
         let position = |progress: &Progress| progress.position().map(|position| position.0);
         let answers = self.api.schema.execute_stream(request).map({

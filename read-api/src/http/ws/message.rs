@@ -15,8 +15,11 @@ const CLOSE_TEXT_BYTES_MAX: usize = 123;
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ClientMessage {
-    /// Begin. The payload is for sign-in, which does not exist yet.
-    ConnectionInit {},
+    /// Begin. The payload may say who is there, see [`authorization`].
+    ConnectionInit {
+        #[serde(default)]
+        payload: Option<Value>,
+    },
     /// Are you there?
     Ping {},
     /// I am here.
@@ -52,8 +55,12 @@ pub(super) enum Closing {
     ShuttingDown,
     /// The client's message is not of the protocol.
     Invalid(String),
-    /// An operation came before the acknowledgement.
-    Unauthorized,
+    /// An operation came before the acknowledgement, or nobody is known to be there.
+    Unauthorized(&'static str),
+    /// Whoever is there is not let in, or not any more.
+    NotLetIn(String),
+    /// What was shown at the beginning does not let in.
+    Forbidden(String),
     /// The client speaks another protocol.
     OtherProtocol,
     /// The client did not begin in time.
@@ -75,9 +82,9 @@ impl Closing {
             Self::Gone => return None,
             Self::ShuttingDown => (1001, "the server is shutting down".to_owned()),
             Self::Invalid(message) => (4400, message.clone()),
-            Self::Unauthorized => {
-                (4401, "Unauthorized: send connection_init and wait for its acknowledgement".to_owned())
-            }
+            Self::Unauthorized(what) => (4401, format!("Unauthorized: {what}")),
+            Self::NotLetIn(why) => (4401, format!("Unauthorized: {why}")),
+            Self::Forbidden(why) => (4403, format!("Forbidden: {why}")),
             Self::OtherProtocol => (4406, "Subprotocol not acceptable: offer graphql-transport-ws".to_owned()),
             Self::InitTimeout => (4408, "Connection initialisation timeout".to_owned()),
             Self::SubscriberExists(id) => (4409, format!("Subscriber for {id} already exists")),
@@ -92,6 +99,13 @@ impl Closing {
         };
         Some(CloseReason { code: CloseCode::from(code), description: Some(cut(text)) })
     }
+}
+
+/// What the payload of a beginning shows, in the form of an authorization header.
+pub(super) fn authorization(payload: Option<&Value>) -> Option<&str> {
+    let fields = payload?.as_object()?;
+    let named = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    named.map(|(_, value)| value.as_str().unwrap_or_default())
 }
 
 fn cut(mut text: String) -> String {
@@ -157,10 +171,11 @@ mod tests {
         ] {
             assert!(matches!(parse(text), Err(Closing::Invalid(_))), "{text}");
         }
-        assert!(matches!(
-            parse(r#"{"type":"connection_init","payload":{"a":1}}"#),
-            Ok(ClientMessage::ConnectionInit {})
-        ));
+        for payload in ["", r#","payload":null"#, r#","payload":{"a":1}"#] {
+            let parsed = parse(&format!(r#"{{"type":"connection_init"{payload}}}"#));
+            let Ok(ClientMessage::ConnectionInit { payload }) = parsed else { panic!("{payload}") };
+            assert_eq!(authorization(payload.as_ref()), None);
+        }
         assert!(matches!(parse(r#"{"type":"ping"}"#), Ok(ClientMessage::Ping {})));
     }
 }

@@ -10,11 +10,13 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::{AbortHandle, AbortRegistration};
 use serde::Serialize;
+use timeloom_domain::access::Principal;
+use timeloom_domain::ids::{Actor, TenantId};
 use tokio::sync::Notify;
 
 use super::super::super::answer::Answer;
 use super::super::{KEEP_ALIVE, KEPT_ALIVE};
-use crate::schema::{ApiSchema, prepared};
+use crate::schema::{ApiSchema, Progress};
 
 /// Most events that wait to be sent; operations wait while there are so many.
 const WAITING_EVENTS_MAX: u64 = 256;
@@ -64,6 +66,8 @@ impl StreamRefusal {
 /// A reserved stream.
 #[derive(Debug, Default)]
 pub(super) struct Reservation {
+    /// Who reserved it.
+    whose: Option<(TenantId, Actor)>,
     inner: Mutex<Inner>,
     changed: Notify,
 }
@@ -113,6 +117,16 @@ impl Inner {
 }
 
 impl Reservation {
+    /// One that this principal reserves.
+    pub fn of(principal: &Principal) -> Self {
+        Self { whose: Some((principal.tenant, principal.actor.clone())), ..Self::default() }
+    }
+
+    /// Whether this principal reserved it.
+    pub fn is_of(&self, principal: &Principal) -> bool {
+        self.whose.as_ref().is_some_and(|(tenant, actor)| (tenant, actor) == (&principal.tenant, &principal.actor))
+    }
+
     /// Opens it, after the event that the client had last. Answers the number of the connection.
     pub fn connect(&self, last_event_id: Option<&str>) -> Result<u64, StreamRefusal> {
         let mut inner = self.inner();
@@ -281,8 +295,12 @@ struct Complete<'a> {
 }
 
 /// Runs an operation, and puts its answers on the stream.
-pub(super) async fn run(reservation: Arc<Reservation>, id: String, schema: ApiSchema, request: Request) {
-    let (request, progress) = prepared(request, None);
+pub(super) async fn run(
+    reservation: Arc<Reservation>,
+    id: String,
+    schema: ApiSchema,
+    (request, progress): (Request, Arc<Progress>),
+) {
     let mut responses = schema.execute_stream(request);
     while let Some(response) = responses.next().await {
         let position = progress.position().map_or(0, |position| position.0);

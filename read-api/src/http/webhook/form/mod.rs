@@ -37,19 +37,22 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 
 /// `/form/{path}`: the form of the active version.
 async fn production(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let visit = Visit { state: &api.state, request: &request, place: Place::Production };
+    let state = api.state.seen_by_callers(api.state.home());
+    let visit = Visit { state: &state, request: &request, place: Place::Production };
     visit.take(payload.into_inner()).await
 }
 
 /// `/form-test/{path}`: the form of a draft that listens.
 async fn test(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let visit = Visit { state: &api.state, request: &request, place: Place::Test };
+    let state = api.state.seen_by_callers(api.state.home());
+    let visit = Visit { state: &state, request: &request, place: Place::Test };
     visit.take(payload.into_inner()).await
 }
 
 /// `/form-waiting/{execution}.{token}[/suffix]`: the pages of an execution under way, one after the other, and its end.
 async fn going_on(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    waiting::take(&api.state, &request, payload.into_inner()).await
+    let state = api.state.seen_by_callers(api.state.home());
+    waiting::take(&state, &request, payload.into_inner()).await
 }
 
 /// What a request wants of a page.
