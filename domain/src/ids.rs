@@ -130,6 +130,24 @@ impl fmt::Display for Slug {
 #[serde(transparent)]
 pub struct TenantId(pub u32);
 
+impl TenantId {
+    /// What comes before the paths of a tenant's webhooks and forms: nothing for the one that every installation begins
+    /// with, `/t/7` for number 7.
+    ///
+    /// ```
+    /// use timeloom_domain::ids::TenantId;
+    ///
+    /// assert_eq!(TenantId(0).path(), "");
+    /// assert_eq!(TenantId(7).path(), "/t/7");
+    /// ```
+    pub fn path(self) -> String {
+        match self.0 {
+            0 => String::new(),
+            number => format!("/t/{number}"),
+        }
+    }
+}
+
 /// The tenant that runs the installation, and is there from the beginning.
 pub const FIRST_TENANT: TenantId = TenantId(0);
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use serde_json::Value;
+use timeloom_commands::SecretTexts;
 use timeloom_domain::chance;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
@@ -16,6 +17,7 @@ use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated, Limits};
 use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, WorkflowInfo};
 
+use crate::hide::Hide;
 use crate::lookup::RunLookup;
 use crate::machine::{Machine, Task, expression_input};
 use crate::node::{
@@ -81,6 +83,8 @@ pub(crate) struct Attempt {
     /// The output on which it passes its input on, where it does.
     way_through: usize,
     surroundings: Arc<Surroundings>,
+    /// The secrets that the node was given.
+    secrets: SecretTexts,
 }
 
 /// The expressions of one execution, as nodes reach them.
@@ -155,14 +159,7 @@ impl Attempt {
                 name: plan.definition.name.clone(),
                 active: machine.start().workflow_version.is_some(),
             },
-            execution: ExecutionInfo {
-                id: surroundings.execution_id.clone(),
-                mode: match machine.start().mode {
-                    ExecutionMode::Manual => "test".to_owned(),
-                    ExecutionMode::Production => "production".to_owned(),
-                },
-                resume_url: surroundings.resume_url.clone(),
-            },
+            execution: execution_info(machine, surroundings),
             vars: Arc::clone(&surroundings.vars),
             env: Arc::clone(&surroundings.env),
             additional: Arc::default(),
@@ -183,7 +180,21 @@ impl Attempt {
         let way_through = way_through(node, machine.start());
         let counts = inputs.iter().map(|items| items.len()).collect();
         let surroundings = Arc::clone(surroundings);
-        Self { plan, task, inputs, counts, scope, memory, seed, idempotency_key, caller, way_through, surroundings }
+        let secrets = SecretTexts::default();
+        Self {
+            plan,
+            task,
+            inputs,
+            counts,
+            scope,
+            memory,
+            seed,
+            idempotency_key,
+            caller,
+            way_through,
+            surroundings,
+            secrets,
+        }
     }
 
     /// Whether nobody needs the input once the node runs, however that ends: it is not tried again, and where it fails the
@@ -238,7 +249,7 @@ impl Attempt {
                 let (inputs, scope) = self.input_of_pure();
                 let run = |run: &mut NodeRun<'_>| catch_unwind(AssertUnwindSafe(|| node.run(run)));
                 let ran = self.with_run(session, inputs, scope, run);
-                let mut output = ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
+                let mut output = self.hidden(ran.unwrap_or_else(|panic| Err(broke_down(&*panic))))?;
                 // Pure nodes run where blocking is allowed.
                 blocking(self.surroundings.services.binaries.settle(&mut output.outputs))?;
                 Ok(self.given(output, &before))
@@ -252,7 +263,7 @@ impl Attempt {
         let (inputs, scope) = (self.inputs.clone(), self.scope.clone());
         let give = |run: &mut NodeRun<'_>| catch_unwind(AssertUnwindSafe(|| node.at_once(run)));
         let asked = self.with_run(session, inputs, scope, give);
-        let output = asked.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
+        let output = self.hidden(asked.unwrap_or_else(|panic| Err(broke_down(&*panic))))?;
         Ok(output.map(|output| self.in_order(output, None)))
     }
 
@@ -265,7 +276,7 @@ impl Attempt {
         let (inputs, scope) = (self.inputs.clone(), self.scope.clone());
         let wait = |run: &mut NodeRun<'_>| catch_unwind(AssertUnwindSafe(|| node.wait(run)));
         let asked = self.with_run(session, inputs, scope, wait);
-        asked.unwrap_or_else(|panic| Err(broke_down(&*panic)))
+        self.hidden(asked.unwrap_or_else(|panic| Err(broke_down(&*panic))))
     }
 
     /// What somebody said that the node run gives.
@@ -317,12 +328,26 @@ impl Attempt {
             seed: self.seed,
             caller: self.caller,
             services: &self.surroundings.services,
+            secrets: &self.secrets,
             expressions: &mut expressions,
         };
         let ran = AssertUnwindSafe(effect.run(&mut run)).catch_unwind().await;
-        let mut output = ran.unwrap_or_else(|panic| Err(broke_down(&*panic)))?;
+        let ran = ran.unwrap_or_else(|panic| Err(broke_down(&*panic)));
+        let mut output = if self.secrets.finder().is_some() { blocking(async { self.hidden(ran) })? } else { ran? };
         self.surroundings.services.binaries.settle(&mut output.outputs).await?;
         Ok(self.given(output, &before))
+    }
+
+    /// What a node gave, with marks in place of the secrets that it was given. Whatever becomes an event passes here.
+    fn hidden<T: Hide>(&mut self, mut ran: Result<T, NodeError>) -> Result<T, NodeError> {
+        if let Some(finder) = self.secrets.finder() {
+            finder.hide_in_object(&mut self.memory);
+            match &mut ran {
+                Ok(given) => given.hide(&finder),
+                Err(error) => error.hide(&finder),
+            }
+        }
+        ran
     }
 
     /// What a node gave, in order, with its memory where that changed.
@@ -358,6 +383,7 @@ impl Attempt {
             seed: self.seed,
             caller: self.caller,
             services: &self.surroundings.services,
+            secrets: &self.secrets,
             expressions: &mut expressions,
         };
         call(&mut run)
@@ -459,6 +485,18 @@ impl Attempt {
             given.outputs[0] = Arc::new(vec![item]);
         }
         given
+    }
+}
+
+/// What expressions read of the execution.
+fn execution_info(machine: &Machine, surroundings: &Surroundings) -> ExecutionInfo {
+    ExecutionInfo {
+        id: surroundings.execution_id.clone(),
+        mode: match machine.start().mode {
+            ExecutionMode::Manual => "test".to_owned(),
+            ExecutionMode::Production => "production".to_owned(),
+        },
+        resume_url: surroundings.resume_url.clone(),
     }
 }
 

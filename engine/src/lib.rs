@@ -13,6 +13,7 @@ mod drive;
 mod fetch;
 mod flight;
 mod follow;
+mod hide;
 mod lane;
 pub mod lookup;
 pub mod machine;

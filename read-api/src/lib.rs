@@ -7,7 +7,9 @@
 mod bind;
 mod documents;
 mod http;
+mod limits;
 mod options;
+mod rates;
 mod schema;
 mod sign_in;
 mod state;
@@ -17,5 +19,5 @@ pub use documents::{TrustedDocuments, TrustedDocumentsError};
 pub use http::{Api, Served, ServerOptions, WebhookOptions, configure, configure_health, server};
 pub use options::{GraphqlOptions, PartialSuccess, RequestLimits};
 pub use schema::{ApiSchema, schema, sdl_text};
-pub use sign_in::{SignIn, SignInOptions};
+pub use sign_in::{OidcOptions, RateLimits, SignIn, SignInOptions};
 pub use state::{ApiState, StoredLog, Wiring};

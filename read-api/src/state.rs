@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::http::WebhookOptions;
 use crate::options::GraphqlOptions;
+use crate::rates::Rates;
 
 /// States that are folded at the same time: each may take some hundred megabytes before it is known how much of it is shown.
 const FOLDS_MAX: usize = 2;
@@ -79,6 +80,8 @@ pub struct ApiState {
     is_nobody: bool,
     /// What is known of the request for which this is.
     facts: Option<Arc<RequestFacts>>,
+    /// How much each account may ask for, where that is limited.
+    rates: Option<Arc<Rates>>,
     /// Its key, where it has one.
     keyed: Option<Arc<KeyedRequest>>,
 }
@@ -140,6 +143,7 @@ impl ApiState {
                 connections: TaskTracker::new(),
             }),
             facts: None,
+            rates: None,
             keyed: None,
         }
     }
@@ -147,6 +151,16 @@ impl ApiState {
     /// The same as somebody else sees it, in a request of which these facts are known.
     pub(crate) fn seen_by(&self, principal: Arc<Principal>, facts: Option<Arc<RequestFacts>>) -> Self {
         Self { principal, facts, is_nobody: false, ..self.clone() }
+    }
+
+    /// The same, of which everybody may have only so much.
+    pub(crate) fn with_rates(&self, rates: Rates) -> Self {
+        Self { rates: Some(Arc::new(rates)), ..self.clone() }
+    }
+
+    /// How much each account may ask for, where that is limited.
+    pub(crate) fn rates(&self) -> Option<&Rates> {
+        self.rates.as_deref()
     }
 
     /// The same as nobody sees it: nothing may be read or changed.
@@ -292,9 +306,27 @@ impl ApiState {
         self.principal.tenant
     }
 
+    /// Where the webhooks and forms of whoever asks are reached from outside.
+    pub(crate) fn callers_url(&self) -> String {
+        format!("{}{}", self.webhooks().public_url, self.callers_path())
+    }
+
+    /// What comes before the paths of the webhooks and forms of whoever asks.
+    pub(crate) fn callers_path(&self) -> String {
+        if self.tenant() == self.home() { String::new() } else { self.tenant().path() }
+    }
+
     /// The tenant that this installation began with.
     pub(crate) fn home(&self) -> TenantId {
         self.inner.wiring.principal.tenant
+    }
+
+    /// The context of a command whose sender says why it is sent.
+    pub(crate) fn context_because(&self, command_id: Option<Uuid>, reason: Option<String>) -> CommandContext {
+        let context = self.context(command_id);
+        let Some(reason) = reason else { return context };
+        let facts = context.request.as_deref().cloned().unwrap_or_default();
+        CommandContext { request: Some(Arc::new(RequestFacts { reason: Some(reason), ..facts })), ..context }
     }
 
     /// The context of a command that came in now; `command_id` makes it the same command as an earlier one.

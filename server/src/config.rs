@@ -12,12 +12,13 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::OutboundPolicy;
-use timeloom_read_api::{SignIn, SignInOptions, WebhookOptions};
+use timeloom_read_api::{RateLimits, SignIn, SignInOptions, WebhookOptions};
 use timeloom_store::leases::{Role, Roles};
 use timeloom_store::{BLOB_BYTES_MAX, DurabilityChoice};
 use zeroize::Zeroizing;
 
 use crate::graphql_config::GraphqlConfig;
+use crate::oidc_config::OidcConfig;
 
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
@@ -196,6 +197,15 @@ pub struct ServeConfig {
     /// address and those of this machine.
     #[arg(long, env = "TIMELOOM_ALLOWED_HOSTS", value_delimiter = ',', value_name = "HOST")]
     pub allowed_hosts: Vec<String>,
+    /// Requests that an account may send in a minute; 0 = as many as it likes.
+    #[arg(long, env = "TIMELOOM_RATE_LIMIT", value_name = "NUMBER", default_value_t = 6_000)]
+    pub rate_limit: u32,
+    /// Points that the requests of an account may cost in a minute; 0 = as many as it likes.
+    #[arg(long, env = "TIMELOOM_RATE_LIMIT_COST", value_name = "POINTS", default_value_t = 2_000_000)]
+    pub rate_limit_cost: u32,
+    /// The identity provider at which people may sign in.
+    #[command(flatten)]
+    pub oidc: OidcConfig,
     /// What this process does: `api` answers requests, `engine` drives executions, `projector` folds read models, `scheduler`
     /// fires schedules. Processes of one database may share the work; a data folder has one process, which does all of it.
     #[arg(
@@ -226,11 +236,18 @@ pub enum SignInChoice {
 
 impl ServeConfig {
     /// Who is let in.
-    pub fn sign_in(&self) -> SignIn {
-        match self.sign_in {
+    ///
+    /// # Errors
+    /// When what is said about the identity provider is not whole.
+    pub fn sign_in(&self) -> anyhow::Result<SignIn> {
+        Ok(match self.sign_in {
             SignInChoice::Off => SignIn::Off,
-            SignInChoice::Required => SignIn::Required(SignInOptions { allowed_hosts: self.allowed_hosts.clone() }),
-        }
+            SignInChoice::Required => SignIn::Required(SignInOptions {
+                allowed_hosts: self.allowed_hosts.clone(),
+                limits: RateLimits { requests_per_minute: self.rate_limit, points_per_minute: self.rate_limit_cost },
+                oidc: self.oidc.options()?,
+            }),
+        })
     }
 
     /// What this process does.
@@ -297,6 +314,9 @@ impl Config {
     /// The variable with the keys of credentials. It is no flag: everybody on a machine sees the flags of its programs.
     pub const CREDENTIAL_KEY: &str = "TIMELOOM_CREDENTIAL_KEY";
 
+    /// The variable with the address of the database.
+    const DATABASE: &str = "TIMELOOM_DATABASE";
+
     /// The keys of credentials that the environment has.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     #[expect(clippy::unused_self, reason = "it is a setting like the others")]
@@ -339,11 +359,12 @@ impl Config {
         Ok(text.filter(|text| !text.is_empty()))
     }
 
-    /// `$env`: the allowed names that are set. The keys of credentials and of servers are for no expression.
+    /// `$env`: the allowed names that are set. The keys of credentials and of servers, and the database's address, which may
+    /// have a password in it, are for no expression.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        let is_secret = |name: &&String| matches!(name.as_str(), Self::CREDENTIAL_KEY | Self::TOKEN);
+        let is_secret = |name: &&String| matches!(name.as_str(), Self::CREDENTIAL_KEY | Self::TOKEN | Self::DATABASE);
         self.expression_env.iter().filter(|name| !is_secret(name)).filter_map(value).collect()
     }
 }

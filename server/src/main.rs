@@ -9,6 +9,7 @@ mod fixture;
 mod graphql_config;
 mod keys;
 mod marks;
+mod oidc_config;
 mod run_data;
 mod serve;
 mod store;

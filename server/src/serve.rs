@@ -41,7 +41,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let url = format!("http://{address}");
     let served = if roles.has(Role::Api) { Served::Api } else { Served::Health };
     let workers = config.worker_threads();
-    let options = ServerOptions { served, workers, sign_in: serve.sign_in(), ..ServerOptions::default() };
+    let options = ServerOptions { served, workers, sign_in: serve.sign_in()?, ..ServerOptions::default() };
     let server = server(app.api.clone(), listener, &options)?;
     let handle = server.handle();
     begin(&app, &roles, &url).await?;

@@ -112,7 +112,7 @@ impl Access {
         name: String,
         email: Option<String>,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        if !is_own(context, id) {
+        if !is_own_and_signed_in(context, id) {
             self.check_may_change(context, id)?;
         }
         self.check_email_is_free(context.tenant, email.as_deref(), id).await?;
@@ -212,7 +212,7 @@ impl Access {
         issuer: String,
         subject: String,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        if !is_own(context, id) {
+        if !is_own_and_signed_in(context, id) {
             self.check_may_change(context, id)?;
         }
         self.change(context, id, AccountCommand::UnlinkIdentity { issuer, subject }).await
@@ -228,7 +228,7 @@ impl Access {
         id: AccountId,
         password: &str,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        if !is_own(context, id) {
+        if !is_own_and_signed_in(context, id) {
             self.check_may_change(context, id)?;
         }
         password::check(password)?;
@@ -253,7 +253,7 @@ impl Access {
         context: &CommandContext,
         id: AccountId,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        if !is_own(context, id) {
+        if !is_own_and_signed_in(context, id) {
             self.check_may_change(context, id)?;
         }
         self.change(context, id, AccountCommand::RemovePassword).await
@@ -287,7 +287,7 @@ impl Access {
         Ok(done.with(MadeLink { account: id, token: made.text, expires_at_ms }))
     }
 
-    /// Makes a key. Everybody makes keys of their own, which may do no more than what made them.
+    /// Makes a key. Everybody who signed in makes keys of their own, which may do no more than they.
     ///
     /// # Errors
     /// A refusal, conflict or fault.
@@ -297,7 +297,7 @@ impl Access {
         id: AccountId,
         new: NewKey,
     ) -> Result<Outcome<MadeKey>, CommandError> {
-        if !is_own(context, id) {
+        if !is_own_and_signed_in(context, id) {
             self.check_may_change(context, id)?;
         }
         let account = self.directory().caught_up().await?.permissions(context.tenant, id);
@@ -470,6 +470,13 @@ impl Access {
 /// Whether somebody changes their own account.
 fn is_own(context: &CommandContext, id: AccountId) -> bool {
     matches!(&context.actor, Actor::User(own) | Actor::Service(own) if *own == id)
+}
+
+/// Whether somebody who signed in changes their own account. A key is not enough: who found one would make others of it,
+/// and stay when it is revoked.
+fn is_own_and_signed_in(context: &CommandContext, id: AccountId) -> bool {
+    let via = context.request.as_ref().and_then(|request| request.via.as_deref()).unwrap_or_default();
+    is_own(context, id) && !via.starts_with("key:")
 }
 
 /// Who changes what others may do says why; who has the machine and Timeloom itself need not.

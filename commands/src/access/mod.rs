@@ -15,12 +15,15 @@ mod token;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 use timeloom_domain::account::{Account, AccountCommand, AccountEvent};
 use timeloom_domain::audit::{Audit, AuditEvent, WriteDown};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::ids::{AccountId, TenantId};
 use timeloom_store::StreamKey;
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 pub use self::accounts::{MadeKey, MadeLink, NewAccount, NewKey};
 pub use self::directory::{AccessDirectory, AccessListing, AccountEntry, KeyEntry, SessionEntry, TenantEntry};
@@ -28,9 +31,9 @@ pub use self::let_in::NotLetIn;
 pub use self::password::{PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
 pub use self::sign_in::{SignInError, SignInFrom, SignInRefusal, SignedIn};
 use crate::bridge::Base;
-use crate::credentials::keys::KeySource;
-use crate::ports::{Nonces, Secrets};
-use crate::{CommandContext, CommandError, Commands, Outcome};
+use crate::credentials::keys::{KeyError, KeySource};
+use crate::ports::{Nonces, SECRET_BYTES, Secrets};
+use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// Passwords that are looked at at the same time: each takes 19 MiB and a processor.
 const PASSWORDS_AT_ONCE: usize = 2;
@@ -97,6 +100,18 @@ impl Access {
     pub async fn write_down(&self, context: &CommandContext, event: AuditEvent) -> Result<Outcome<()>, CommandError> {
         let stream = self.inner.commands.stream::<AuditEvent>(context, &context.actor);
         self.inner.commands.execute::<Audit>(context, stream, WriteDown(event), Base::Current).await
+    }
+
+    /// A key for what has to be sealed outside the log, made of the newest key of credentials; each purpose has its own.
+    ///
+    /// # Errors
+    /// A refusal when there is no key, or it cannot be read.
+    pub fn sealing_key(&self, purpose: &str) -> Result<Zeroizing<[u8; SECRET_BYTES]>, CommandError> {
+        let keys = self.inner.keys.keys_to_seal().map_err(Refusal::from)?;
+        let newest = keys.newest().ok_or_else(|| Refusal::from(KeyError::None))?;
+        let code = Hmac::<Sha256>::new_from_slice(newest.bytes()).map_err(|_| Refusal::from(KeyError::None))?;
+        let key = code.chain_update(b"timeloom derives a key\0").chain_update(purpose).finalize();
+        Ok(Zeroizing::new(key.into_bytes().into()))
     }
 
     fn now_ms(&self) -> i64 {

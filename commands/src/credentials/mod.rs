@@ -18,7 +18,7 @@ use timeloom_domain::ids::{CredentialId, FIRST_TENANT, TenantId};
 use timeloom_domain::item::JsonObject;
 use timeloom_store::{Direction, Filter, LogError, Position, READ_EVENTS_MAX, StreamKey, TenantScope};
 
-pub use self::check::KeyCheck;
+pub use self::check::{KeyCheck, Needed};
 use self::keys::{KeyError, KeySource, Keyring};
 pub use self::seal::NONCE_BYTES;
 use self::seal::{Place, SealError, SealNonces, open, rewrapped, seal};

@@ -161,6 +161,13 @@ async fn nobody_gives_or_takes_more_than_they_have() {
     let narrow = Permissions::of(&[Permission::WorkflowRead]);
     let narrow = access.let_in_by_key(&key_of(&world, &access, viewer, Some(narrow)).await.token).unwrap();
     assert_eq!(code(access.make_key(&of(&world, &narrow), viewer, new()).await), "FORBIDDEN");
+    // Nor does a key make others of itself, whatever it may.
+    let with_key = RequestFacts { via: Some("key:3Fa9xQ0b".to_owned()), ..RequestFacts::default() };
+    let with_key = || CommandContext { request: Some(Arc::new(with_key.clone())), ..by_viewer() };
+    assert_eq!(code(access.make_key(&with_key(), viewer, new()).await), "FORBIDDEN");
+    assert_eq!(code(access.set_password(&with_key(), viewer, PASSWORD).await), "FORBIDDEN");
+    let seeing = NewKey { scopes: Some(Role::Viewer.permissions()), ..new() };
+    access.make_key(&by_viewer(), viewer, seeing).await.unwrap();
     let silent = CommandContext { request: None, ..by_admin() };
     assert_eq!(code(access.grant_role(&silent, viewer, Role::Auditor).await), "REASON_MISSING");
     let import = ImportWorkflow { workflow_id: None, source: source("W") };

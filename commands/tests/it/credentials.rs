@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use serde::Serialize;
 use serde_json::json;
 use timeloom_commands::credentials::keys::{GivenKeys, KEY_BYTES, Key, KeyError, KeySource, Keyring, PassingKeys};
 use timeloom_commands::credentials::{CredentialError, NONCE_BYTES};
-use timeloom_commands::{CommandError, Credentials, Keeping, Nonces, Rotated, SaveCredential};
+use timeloom_commands::{CommandContext, CommandError, Credentials, Keeping, Nonces, Rotated, SaveCredential};
+use timeloom_domain::account::{AccountEvent, SealedPassword};
 use timeloom_domain::credential::{CredentialEvent, Sealed};
-use timeloom_domain::ids::{CredentialId, EventId, TenantId};
+use timeloom_domain::event::Event;
+use timeloom_domain::ids::{CredentialId, EventId, FIRST_TENANT, TenantId};
 use timeloom_domain::item::JsonObject;
 use timeloom_store::{
     Append, Direction, EventLog as _, Expected, Filter, Metadata, NewEvent, Position, Revision, StreamKey, TenantScope,
@@ -70,8 +73,13 @@ async fn sealed(world: &World, id: CredentialId) -> Sealed {
     }
 }
 
+/// A command of the tenant that runs the installation.
+fn of_the_first(world: &World) -> CommandContext {
+    CommandContext { tenant: FIRST_TENANT, ..world.context() }
+}
+
 /// Somebody with a way to the log writes an event as it pleases them.
-async fn forge(world: &World, tenant: TenantId, id: CredentialId, event: &CredentialEvent) {
+async fn forge<E: Event + Serialize>(world: &World, tenant: TenantId, id: CredentialId, event: &E) {
     let encoded = codec::encode(event).unwrap();
     let command_id = world.context().command_id;
     let metadata = Arc::new(Metadata { command_id, ..world.context().metadata() });
@@ -82,7 +90,7 @@ async fn forge(world: &World, tenant: TenantId, id: CredentialId, event: &Creden
         payload: encoded.payload,
         metadata,
     };
-    let stream = StreamKey::new(tenant, "credential", id.to_string());
+    let stream = StreamKey::new(tenant, E::CATEGORY, id.to_string());
     world.log.append(Append::new(stream, Expected::Any, vec![event], command_id)).await.unwrap();
 }
 
@@ -388,6 +396,23 @@ async fn the_keys_of_something_else_are_told_before_anybody_misses_one() {
 }
 
 #[tokio::test]
+async fn keys_that_passwords_need_are_missed_as_well() {
+    let world = World::new();
+    let id = CredentialId(Uuid::from_u128(7));
+    let [first, second] = [1, 2].map(|byte| key(byte).unwrap().fingerprint().to_owned());
+    let sealed =
+        |key: &str| SealedPassword { key: key.to_owned(), nonce: "AAAA".to_owned(), ciphertext: "AAAA".to_owned() };
+    forge(&world, TENANT, id, &AccountEvent::PasswordSet { sealed: sealed(&first) }).await;
+    let wrong = credentials(&world, keys(&[2])).check_keys().await.unwrap();
+    let message = wrong.message().unwrap();
+    assert!(wrong.is_of_something_else() && message.contains(&format!("{first} (1 passwords)")), "{message}");
+    forge(&world, TENANT, id, &AccountEvent::PasswordResealed { sealed: sealed(&second) }).await;
+    assert_eq!(credentials(&world, keys(&[2])).check_keys().await.unwrap().message(), None);
+    forge(&world, TENANT, id, &AccountEvent::PasswordRemoved {}).await;
+    assert_eq!(credentials(&world, keys(&[])).check_keys().await.unwrap().message(), None);
+}
+
+#[tokio::test]
 async fn a_rotation_tells_what_it_could_not_open_and_goes_on_with_the_rest() {
     let world = World::new();
     credentials(&world, keys(&[1])).save(&world.context(), basic("Lost", "1")).await.unwrap();
@@ -395,7 +420,7 @@ async fn a_rotation_tells_what_it_could_not_open_and_goes_on_with_the_rest() {
     let rotated = credentials(&world, keys(&[2, 3])).rotate(&world.context(), false).await.unwrap();
     assert_eq!((rotated.resealed, rotated.kept, rotated.failed), (1, 0, 1));
     assert!(rotated.failures[0].contains("'Lost'"), "{rotated:?}");
-    let given = credentials(&world, keys(&[2, 3])).rotate(&world.context(), true).await.unwrap_err();
+    let given = credentials(&world, keys(&[2, 3])).rotate(&of_the_first(&world), true).await.unwrap_err();
     assert!(given.to_string().contains("add a line with the new key"), "{given}");
 }
 
@@ -407,7 +432,10 @@ async fn keys_that_are_made_here_are_made_anew_by_a_rotation() {
     let credentials = credentials(&world, Arc::clone(&passing) as Arc<dyn KeySource>);
     credentials.save(&world.context(), basic("Mailer", SECRET)).await.unwrap();
     let first = passing.keys().unwrap().newest().unwrap().fingerprint().to_owned();
-    let rotated = credentials.rotate(&world.context(), true).await.unwrap();
+    // Keys are shared, so who makes one must run the installation.
+    let refused = credentials.rotate(&world.context(), true).await.unwrap_err();
+    assert!(refused.to_string().contains("system:write"), "{refused}");
+    let rotated = credentials.rotate(&of_the_first(&world), true).await.unwrap();
     assert_ne!(rotated.key, first);
     assert_eq!((rotated.resealed, passing.keys().unwrap().count()), (1, 2));
     assert_eq!(by_name(&credentials, "Mailer").await.unwrap(), Some(fields(SECRET)));

@@ -6,12 +6,14 @@
 mod command;
 mod event;
 mod refusal;
+mod secret;
 mod state;
 pub mod types;
 
 pub use command::CredentialCommand;
 pub use event::{CredentialEvent, Sealed, WrappedKey};
 pub use refusal::CredentialRefusal;
+pub use secret::{CredentialTexts, texts_of};
 use sha2::{Digest, Sha256};
 pub use state::Credential;
 use uuid::Builder;

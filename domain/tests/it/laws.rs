@@ -154,7 +154,7 @@ fn execution_event() -> impl Strategy<Value = ExecutionEvent> {
             run,
             started_at_ms: 1,
             duration_us: 2,
-            memory: items.is_none().then(|| item(1).json.into_object()),
+            memory: items.is_none().then(|| item(1).json),
             outputs: items.into_iter().map(Arc::new).collect(),
             hints: Vec::new(),
             pinned,

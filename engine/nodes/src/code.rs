@@ -161,7 +161,7 @@ fn bring_attachments(run: &mut NodeRun<'_>) -> Result<(), NodeError> {
             let bytes = attachment.extra.get("bytes").and_then(Value::as_u64).unwrap_or(u64::MAX);
             let fits = usize::try_from(bytes).is_ok_and(|bytes| bytes <= room);
             if fits && blob_of(attachment).is_some() {
-                let content = run.services.binaries.read_blocking(attachment)?;
+                let content = run.binaries().read_blocking(attachment)?;
                 room = room.saturating_sub(content.len());
                 (attachment.data, attachment.id) = (STANDARD.encode(content), None);
             }

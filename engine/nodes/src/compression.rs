@@ -92,7 +92,7 @@ fn unpack(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, Node
     let chosen = chosen(run, item, index)?;
     // Version 1 had no such parameter for packing, but always this one for unpacking.
     let prefix = run.text("outputPrefix", index, "file_")?;
-    let binaries = run.services.binaries.clone();
+    let binaries = run.binaries();
     let mut made = Item::new(item.json.clone());
     let mut attachments = item.binary.clone().unwrap_or_default();
     let mut limits = Limits { left: UNPACKED_BYTES_MAX };
@@ -196,7 +196,7 @@ fn described(mut file: BinaryData, path: String) -> BinaryData {
 fn pack(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, NodeError> {
     let chosen = chosen(run, item, index)?;
     let version = run.version();
-    let binaries = run.services.binaries.clone();
+    let binaries = run.binaries();
     let mut made = Item::new(item.json.clone());
     let mut packages = BTreeMap::new();
     let read = |attachments: Vec<(String, BinaryData)>| {

@@ -141,7 +141,7 @@ fn data(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<u8>, Nod
     let name = run.text("binaryPropertyName", index, "data")?;
     let attachment = item.binary.as_ref().and_then(|binary| binary.get(&name));
     let attachment = attachment.ok_or_else(|| NodeError::operation(format!("the item has no attachment '{name}'")))?;
-    Ok(run.services.binaries.read_blocking(attachment)?.to_vec())
+    Ok(run.binaries().read_blocking(attachment)?.to_vec())
 }
 
 fn digest(kind: &str, data: &[u8]) -> Result<Vec<u8>, NodeError> {

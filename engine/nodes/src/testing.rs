@@ -16,7 +16,7 @@ use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
     Behaviour, Caller, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait,
-    OutboundPolicy, Services,
+    OutboundPolicy, SecretTexts, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated, ExpressionError, SpecialKind};
 use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo};
@@ -51,6 +51,8 @@ pub(crate) struct Bench<'t> {
     pub caller: Caller,
     /// Clients for the outside world: private addresses are allowed.
     pub services: Services,
+    /// The secrets that the node was given.
+    pub secrets: SecretTexts,
     /// `$prevNode`.
     pub previous: Option<PreviousNode>,
     /// The other nodes of the run.
@@ -85,6 +87,7 @@ impl<'t> Bench<'t> {
                 mode: ExecutionMode::Manual,
                 depth: 0,
             },
+            secrets: SecretTexts::default(),
             services: Services::new(OutboundPolicy {
                 allow_private: true,
                 request_time_max: Duration::from_secs(5),
@@ -165,6 +168,7 @@ impl<'t> Bench<'t> {
             seed: self.seed,
             caller: self.caller,
             services: &self.services,
+            secrets: &self.secrets,
             expressions: &mut expressions,
         };
         node.run(&mut run).await
@@ -199,6 +203,7 @@ impl<'t> Bench<'t> {
             seed: self.seed,
             caller: self.caller,
             services: &self.services,
+            secrets: &self.secrets,
             expressions: &mut expressions,
         };
         action(&mut run)

@@ -57,7 +57,7 @@ pub(crate) fn surroundings(inner: &Inner, tenant: TenantId, execution_id: &str, 
     Surroundings {
         tenant,
         root: execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil())),
-        resume_url: resume_url(&options.public_url, execution_id, machine.start()),
+        resume_url: resume_url(&options.public_url, tenant, execution_id, machine.start()),
         execution_id: execution_id.to_owned(),
         vars: variables(&options.vars, machine),
         env: Arc::clone(&options.env),
@@ -67,9 +67,9 @@ pub(crate) fn surroundings(inner: &Inner, tenant: TenantId, execution_id: &str, 
 }
 
 /// Where a request makes an execution go on: what a node appends to it is the node's own.
-fn resume_url(public_url: &str, execution_id: &str, start: &StartFacts) -> String {
+fn resume_url(public_url: &str, tenant: TenantId, execution_id: &str, start: &StartFacts) -> String {
     let path = execution_id.parse().map(|id| start.resume_path(id)).unwrap_or_default();
-    format!("{public_url}{path}")
+    format!("{public_url}{}{path}", tenant.path())
 }
 
 /// `$vars`: the deployment's, with those that are other in a fork.

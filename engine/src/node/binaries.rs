@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use serde_json::json;
+use timeloom_commands::{Finder, Passage, SecretTexts};
 use timeloom_domain::item::{BinaryData, Item};
 use timeloom_store::{BlobError, BlobHash, BlobReader, BlobStore, BlobWriter, MemoryBlobs};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -30,6 +31,8 @@ const BYTES_FIELD: &str = "bytes";
 #[derive(Clone)]
 pub struct Binaries {
     blobs: Arc<dyn BlobStore>,
+    /// What is hidden in content that is written.
+    secrets: Option<SecretTexts>,
 }
 
 impl fmt::Debug for Binaries {
@@ -50,7 +53,16 @@ enum Place {
 impl Binaries {
     /// Attachments whose blobs are in `blobs`.
     pub fn new(blobs: Arc<dyn BlobStore>) -> Self {
-        Self { blobs }
+        Self { blobs, secrets: None }
+    }
+
+    /// The same, with marks in place of these secrets in content that is written.
+    pub(crate) fn hiding(&self, secrets: &SecretTexts) -> Self {
+        Self { blobs: Arc::clone(&self.blobs), secrets: Some(secrets.shared()) }
+    }
+
+    fn finder(&self) -> Option<Arc<Finder>> {
+        self.secrets.as_ref().and_then(SecretTexts::finder)
     }
 
     /// Attachments that end with the process.
@@ -63,7 +75,9 @@ impl Binaries {
     /// # Errors
     /// [`NodeError`] when it is too large, or cannot be stored.
     pub async fn keep(&self, content: impl Into<Bytes>, about: BinaryData) -> Result<BinaryData, NodeError> {
-        let content = content.into();
+        let content: Bytes = content.into();
+        let hidden = self.finder().and_then(|finder| finder.hidden_in_bytes(&content));
+        let content = hidden.map_or(content, Bytes::from);
         if content.len() <= INLINE_BYTES_MAX {
             return Ok(inline(&content, about));
         }
@@ -82,7 +96,8 @@ impl Binaries {
 
     /// An attachment whose content comes piece by piece, of at most `bytes_max` bytes.
     pub fn writer(&self, bytes_max: usize) -> BinaryWriter {
-        BinaryWriter { blobs: Arc::clone(&self.blobs), first: Vec::new(), blob: None, bytes: 0, bytes_max }
+        let passage = self.finder().map(Passage::new);
+        BinaryWriter { blobs: Arc::clone(&self.blobs), first: Vec::new(), blob: None, bytes: 0, bytes_max, passage }
     }
 
     /// The whole content of an attachment.
@@ -159,6 +174,21 @@ impl Binaries {
     }
 }
 
+/// Puts marks in place of secrets in what an attachment says of itself, and in its content where that is in the item.
+pub(crate) fn hide_in_attachment(finder: &Finder, attachment: &mut BinaryData) {
+    let names = [&mut attachment.file_name, &mut attachment.file_extension];
+    names.into_iter().flatten().for_each(|text| finder.hide_in_text(text));
+    finder.hide_in_text(&mut attachment.mime_type);
+    finder.hide_in_object(&mut attachment.extra);
+    let Ok(content) = STANDARD.decode(attachment.data.as_bytes()) else {
+        finder.hide_in_text(&mut attachment.data);
+        return;
+    };
+    if let Some(hidden) = finder.hidden_in_bytes(&content) {
+        *attachment = inline(&hidden, std::mem::take(attachment));
+    }
+}
+
 /// Waits for an answer where that may take its time: in nodes that compute, and in expressions.
 pub fn blocking<T>(answer: impl Future<Output = T>) -> T {
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
@@ -176,6 +206,8 @@ pub struct BinaryWriter {
     blob: Option<Box<dyn BlobWriter>>,
     bytes: usize,
     bytes_max: usize,
+    /// What hides secrets, where there are any.
+    passage: Option<Passage>,
 }
 
 impl BinaryWriter {
@@ -188,7 +220,15 @@ impl BinaryWriter {
         if self.bytes > self.bytes_max {
             return Err(NodeError::operation(format!("the content has more than {} bytes", self.bytes_max)));
         }
-        if self.blob.is_none() && self.bytes <= INLINE_BYTES_MAX {
+        let content = match &mut self.passage {
+            Some(passage) => passage.pass(&content).into(),
+            None => content,
+        };
+        self.keep(content).await
+    }
+
+    async fn keep(&mut self, content: Bytes) -> Result<(), NodeError> {
+        if self.blob.is_none() && self.first.len() + content.len() <= INLINE_BYTES_MAX {
             self.first.extend_from_slice(&content);
             return Ok(());
         }
@@ -212,7 +252,10 @@ impl BinaryWriter {
     ///
     /// # Errors
     /// [`NodeError`] when it cannot be stored.
-    pub async fn finish(self, about: BinaryData) -> Result<BinaryData, NodeError> {
+    pub async fn finish(mut self, about: BinaryData) -> Result<BinaryData, NodeError> {
+        if let Some(passage) = self.passage.take() {
+            self.keep(passage.finish().into()).await?;
+        }
         let Some(blob) = self.blob else { return Ok(inline(&self.first, about)) };
         let written = blob.finish().await.map_err(not_stored)?;
         Ok(referring(written.hash, written.bytes, about))

@@ -113,14 +113,19 @@ impl fmt::Display for CredentialReference {
 
 impl NodeRun<'_> {
     /// The fields of the credential of that type. `None` when the node names none and none is given otherwise; one that it
-    /// names and that is not there is an error. Asked for at every run: what was saved last is what is used.
+    /// names and that is not there is an error. Asked for at every run: what was saved last is what is used. Its secrets are
+    /// hidden in whatever the run gives.
     pub fn credential(&self, credential_type: &str) -> BoxFuture<'static, Result<Option<JsonObject>, NodeError>> {
         let port = Arc::clone(&self.services.credentials);
         let (tenant, credential_type) = (self.tenant, credential_type.to_owned());
         let named = CredentialReference::of(self.node, &credential_type);
+        let (secrets, called) = (self.secrets.shared(), self.credential_name(&credential_type));
         async move {
             let CredentialReference { id, name } = named.clone().unwrap_or_default();
             let found = port.credential(tenant, &credential_type, id.as_deref(), name.as_deref()).await;
+            if let Ok(Some(fields)) = &found {
+                secrets.note_credential(&called, &credential_type, fields);
+            }
             match (found, named) {
                 (Ok(None), Some(named)) => {
                     Err(NodeError::operation(format!("there is no credential {named} of type {credential_type}"))
@@ -130,6 +135,12 @@ impl NodeRun<'_> {
             }
         }
         .boxed()
+    }
+
+    /// What the credential of that type is called where its secrets were: by its name in the workflow, else by what there is.
+    pub fn credential_name(&self, credential_type: &str) -> String {
+        let CredentialReference { id, name } = CredentialReference::of(self.node, credential_type).unwrap_or_default();
+        name.or(id).unwrap_or_else(|| credential_type.to_owned())
     }
 
     /// The same for a node that computes and cannot wait otherwise.

@@ -19,6 +19,9 @@ use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{Response, ResumeRule};
 use timeloom_domain::item::Item;
 
+pub use timeloom_commands::SecretTexts;
+
+pub(crate) use binaries::hide_in_attachment;
 pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use timeloom_commands::SecretTexts;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
@@ -37,6 +38,8 @@ pub struct NodeRun<'a> {
     pub caller: Caller,
     /// Clients for the outside world.
     pub services: &'a Services,
+    /// The secrets that the run was given: they are hidden in what it gives.
+    pub secrets: &'a SecretTexts,
     /// The expressions of this execution.
     pub expressions: &'a mut dyn Expressions,
 }
@@ -46,7 +49,7 @@ pub struct NodeRun<'a> {
 pub struct Services {
     /// Which addresses HTTP requests may reach.
     pub outbound: OutboundPolicy,
-    /// The bytes of attachments.
+    /// The bytes of attachments. Nodes ask for [`NodeRun::binaries`], which hide secrets.
     pub binaries: Binaries,
     /// Where credentials are.
     pub credentials: Arc<dyn CredentialPort>,
@@ -103,6 +106,11 @@ pub trait Expressions: Send {
 }
 
 impl NodeRun<'_> {
+    /// The bytes of attachments: what is written has marks in place of the secrets that this run was given by then.
+    pub fn binaries(&self) -> Binaries {
+        self.services.binaries.hiding(self.secrets)
+    }
+
     /// Items of input 0.
     pub fn items(&self) -> Items {
         self.inputs.first().cloned().unwrap_or_default()

@@ -1,5 +1,7 @@
 //! Nodes come to the credentials that their workflow names, and nothing of them is taken down.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use timeloom_commands::SaveCredential;
 use timeloom_domain::execution::ExecutionStatus;
@@ -59,4 +61,37 @@ async fn a_node_that_names_none_has_none() {
     save(&world, "Other", "x").await;
     let finished = world.run(&chain(&[node("Computes", "sign", json!({}), json!({}))])).await;
     assert_eq!(finished.gave("Computes"), json!([[{"user": null, "length": null}]]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_node_tells_of_its_credential_is_hidden_before_it_becomes_an_event() {
+    let world = World::new();
+    save(&world, "Mailer", SECRET).await;
+    let fields = json!({"credentials": {"httpBasicAuth": "Mailer"}});
+    let going_on = json!({"credentials": {"httpBasicAuth": "Mailer"}, "onError": "continueErrorOutput"});
+    let tells = node("Tells", "tell", json!({}), fields);
+    let fails = node("Fails", "tell", json!({"fails": 1}), going_on.clone());
+    let breaks = node("Breaks", "tell", json!({"panics": 1}), going_on);
+    let finished = world.run(&chain(&[tells, fails, breaks.clone()])).await;
+    let mark = "[secret of \"Mailer\"]";
+    let given = &finished.gave("Tells")[0][0];
+    assert_eq!(given["text"], format!("a {mark} b"));
+    assert_eq!(given[mark], json!({"user": "Mailer", "password": mark}));
+    let alone = world.run(&chain(&[breaks])).await;
+    for told in [&finished, &alone] {
+        let told = format!("{:?}", told.events);
+        for hidden in [SECRET, &STANDARD.encode(SECRET), "c2VzYW1l"] {
+            assert!(!told.contains(hidden), "{hidden}: {told}");
+        }
+        assert!(told.contains("secret of"), "{told}");
+    }
+    let run = finished.state.newest_run("Tells").unwrap();
+    let files = run.outputs.as_ref().unwrap()[0][0].binary.as_ref().unwrap();
+    let about = |name: &str| (files[name].id.is_some(), files[name].extra["bytes"].as_u64().unwrap());
+    let long = mark.len() as u64 * 2_000;
+    assert_eq!(
+        (about("blob"), about("left"), about("short")),
+        ((true, long), (true, long), (false, mark.len() as u64))
+    );
+    assert_eq!(files["blob"].file_name.as_deref(), Some(mark));
 }

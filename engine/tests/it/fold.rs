@@ -88,7 +88,7 @@ fn outputs(counts: &[usize], marker: usize) -> Outputs {
 fn happenings(run: timeloom_domain::execution::NodeFacts, answer: &Answer) -> Vec<ExecutionEvent> {
     let (started_at_ms, duration_us, error, place) = (1, 1, json!({"message": "no"}), run.execution_index);
     let gives = |run, counts: &[usize]| {
-        let memory = place.is_multiple_of(2).then(|| json!({"at": place}).as_object().cloned().unwrap());
+        let memory = place.is_multiple_of(2).then(|| json!({"at": place}).as_object().cloned().unwrap().into());
         let (outputs, hints, pinned) = (outputs(counts, place), Vec::new(), false);
         ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, hints, pinned }
     };

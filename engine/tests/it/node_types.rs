@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
 use timeloom_domain::definition::Node;
 use timeloom_domain::execution::{ExecutionEvent, Response, ResponseBody, ResumeKind, ResumeRule};
-use timeloom_domain::item::{Item, JsonObject, PairedItem};
+use timeloom_domain::item::{BinaryData, Item, JsonObject, PairedItem};
 use timeloom_engine::node::{
     Behaviour, CallTarget, EffectNode, NodeError, NodeOutput, NodeRegistry, NodeResponse, NodeRun, NodeShape, NodeType,
     NodeWait, PureNode, RequiredInputs, SharedNodeType, SubWorkflowCall, WaitNode,
@@ -289,6 +291,35 @@ fn signed(fields: Option<JsonObject>) -> Item {
     Item::new(object(&json!({"user": fields.get("user"), "length": length})))
 }
 
+/// Tells its credential in every way that a node has; where it has `fails`, in its failure.
+fn tell(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+    let fields = run.credential_now("httpBasicAuth")?.unwrap_or_default();
+    let secret = fields.get("password").and_then(Value::as_str).unwrap_or_default().to_owned();
+    run.memory.insert("kept".to_owned(), json!(secret));
+    if run.raw_parameter("fails").is_some() {
+        let mut error = NodeError::api(format!("{secret} was refused")).described(STANDARD.encode(&secret));
+        error.data = Some(json!({"sent": [secret]}));
+        return Err(error);
+    }
+    assert!(run.raw_parameter("panics").is_none(), "it breaks with {secret}");
+    let about = || BinaryData { mime_type: "text/plain".to_owned(), ..BinaryData::default() };
+    let long = secret.repeat(2_000);
+    let blob = run.binaries().keep_blocking(long.clone(), BinaryData { file_name: Some(secret.clone()), ..about() })?;
+    let left = BinaryData { data: STANDARD.encode(&long), ..about() };
+    let short = BinaryData { data: STANDARD.encode(&secret), ..about() };
+    let mut item = Item::new(object(&json!({"text": format!("a {secret} b"), secret.clone(): fields})));
+    item.binary =
+        Some([("blob", blob), ("left", left), ("short", short)].map(|(name, file)| (name.into(), file)).into());
+    let body = ResponseBody::Text { text: secret.clone() };
+    let response = Response { status: 200, headers: vec![("x-echo".to_owned(), secret.clone())], body };
+    Ok(NodeOutput {
+        hints: vec![secret.clone()],
+        saved: [("fact".to_owned(), secret)].into(),
+        response: Some(NodeResponse { response, more: false }),
+        ..NodeOutput::single(vec![item])
+    })
+}
+
 fn sign(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     Ok(NodeOutput::single(vec![signed(run.credential_now("httpBasicAuth")?)]))
 }
@@ -350,6 +381,7 @@ pub(crate) fn registry(calls: &Arc<Calls>, log: &Arc<MemoryLog>) -> NodeRegistry
         pure("test.append", false, Box::new(append)),
         pure("test.rounds", true, Box::new(rounds)),
         pure("test.sign", false, Box::new(sign)),
+        pure("test.tell", false, Box::new(tell)),
         pure("test.trace", false, Box::new(trace)),
         pure("test.flaky", false, Box::new(flaky)),
         pure("test.large", false, Box::new(large)),

@@ -124,7 +124,8 @@ async fn add(log: &MemoryLog, stream: &StreamKey, events: &[ExecutionEvent]) -> 
     for chunk in events.chunks(500) {
         let command_id = CommandId(id());
         let actor = Actor::System("test".to_owned());
-        let metadata = Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None });
+        let metadata =
+            Arc::new(Metadata { actor, command_id, causation_id: None, correlation_id: None, request: None });
         let new = |(index, event): (usize, &ExecutionEvent)| NewEvent {
             id: EventId(Uuid::from_u128(command_id.0.as_u128() + index as u128 + 1)),
             event_type: event.event_type().into(),

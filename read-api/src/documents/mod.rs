@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::ServerError;
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::{Error as ParseError, parse_query};
 
 use self::measure::measure;
 use self::persisted::Persisted;
@@ -141,7 +141,7 @@ impl Documents {
             return Err(Unacceptable::limit("words and signs", "tokens", None, self.limits.tokens));
         }
         let document = parse_query(&**text)
-            .map_err(|error| Unacceptable { code: "GRAPHQL_PARSE_FAILED", error: ServerError::from(error) })?;
+            .map_err(|error| Unacceptable { code: "GRAPHQL_PARSE_FAILED", error: without_excerpt(error) })?;
         measure(&document, &self.limits)?;
         let document = Arc::new(document);
         if text.len() <= KEPT_BYTES_MAX {
@@ -154,6 +154,15 @@ impl Documents {
         }
         Ok(document)
     }
+}
+
+/// The error of a text that is no document, by place and by what was expected there. The parser's own message has the line
+/// in it, in which there may be a secret: errors are kept in more places than what was sent.
+fn without_excerpt(error: ParseError) -> ServerError {
+    let ParseError::Syntax { message, start, .. } = &error else { return ServerError::from(error) };
+    let expected = message.rsplit_once("\n  = ").map_or("something else was expected", |(_, expected)| expected);
+    let message = format!("the document cannot be read at line {}, column {}: {expected}", start.line, start.column);
+    ServerError { message, ..ServerError::from(error.clone()) }
 }
 
 /// A name without the word that says how it was made.
@@ -262,6 +271,16 @@ mod tests {
     fn a_fragment_that_spreads_itself_is_refused() {
         let text = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
         assert_eq!(refused(text).0, "GRAPHQL_VALIDATION_FAILED");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_its_place_and_not_shown() {
+        let text = "mutation {\n  save(secret: \"open sesame\"";
+        let error = documents().find(Named { text: Some(text), ..Named::default() }).unwrap_err();
+        let message = error.error.message;
+        assert!(message.starts_with("the document cannot be read at line 2, column 29: expected "), "{message}");
+        assert!(!message.contains("sesame") && !message.contains('\n'), "{message}");
+        assert_eq!(error.error.locations.len(), 1);
     }
 
     #[test]

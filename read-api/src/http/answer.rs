@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::ContentType;
+use actix_web::http::header::{self, ContentType};
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 use serde_json::json;
@@ -52,6 +52,15 @@ impl Answer {
         !self.errors.is_empty() && self.data.as_ref().is_some_and(|data| *data != Value::Null)
     }
 
+    /// After how many seconds to try again, when too much was asked for.
+    fn retry_after(&self) -> Option<u64> {
+        let extensions = self.errors.first()?.extensions.as_ref()?;
+        match extensions.get("retryAfterSeconds")? {
+            Value::Number(seconds) => seconds.as_u64(),
+            _ => None,
+        }
+    }
+
     /// Its errors.
     pub(super) fn errors(&self) -> &[ServerError] {
         &self.errors
@@ -97,6 +106,12 @@ fn add_code(error: &mut ServerError, code: &str) {
 
 /// An answer in the form that was asked for.
 pub(super) fn respond(answer: &Answer, form: Form, partial: PartialSuccess) -> HttpResponse {
+    if let Some(seconds) = answer.retry_after() {
+        return HttpResponse::TooManyRequests()
+            .insert_header((header::RETRY_AFTER, seconds))
+            .content_type(ContentType::json())
+            .body(answer.text());
+    }
     if form != Form::GraphqlResponse {
         return HttpResponse::Ok().content_type("application/json; charset=utf-8").body(answer.text());
     }

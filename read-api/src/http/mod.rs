@@ -8,7 +8,6 @@ mod door;
 mod graphql;
 mod health;
 mod idempotency;
-mod limits;
 mod log;
 mod metrics;
 mod multipart;
@@ -36,10 +35,11 @@ use timeloom_domain::access::Permission;
 
 use self::door::{Door, Entrance};
 use self::idempotency::Answers;
-use self::sign_in::Attempts;
+use self::sign_in::{Attempts, Oidc};
 use self::sse::shared::{self, Reservations};
 use crate::bind::{BindError, check_bind};
 use crate::documents::Documents;
+use crate::rates::Rates;
 use crate::schema::{ApiSchema, schema};
 use crate::sign_in::SignIn;
 use crate::state::ApiState;
@@ -86,6 +86,7 @@ pub struct Api {
     answers: Arc<Answers>,
     entrance: Arc<Entrance>,
     attempts: Arc<Attempts>,
+    oidc: Option<Arc<Oidc>>,
 }
 
 impl fmt::Debug for Api {
@@ -98,11 +99,18 @@ impl Api {
     /// The service over `state`, which is as nobody sees it where people and programs show who they are.
     pub fn new(state: ApiState, sign_in: &SignIn) -> Self {
         let entrance = Arc::new(Entrance::new(&state, sign_in));
-        let state = if entrance.access().is_some() { state.seen_by_nobody() } else { state };
+        let (state, oidc) = match sign_in {
+            SignIn::Off => (state, None),
+            SignIn::Required(options) => {
+                let public_url = &state.webhooks().public_url;
+                let oidc = options.oidc.clone().map(|oidc| Arc::new(Oidc::new(oidc, public_url)));
+                (state.seen_by_nobody().with_rates(Rates::new(options.limits)), oidc)
+            }
+        };
         let schema = schema(state.clone());
         let documents = Arc::new(Documents::new(state.graphql()));
         let (reservations, answers, attempts) = (Arc::default(), Arc::default(), Arc::default());
-        Self { state, schema, documents, reservations, answers, entrance, attempts }
+        Self { state, schema, documents, reservations, answers, entrance, attempts, oidc }
     }
 }
 

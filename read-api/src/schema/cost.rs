@@ -11,6 +11,9 @@ use async_graphql::extensions::{
 };
 use async_graphql::{QueryPathSegment, Response, ServerError, ServerResult, ValidationResult, Value, value};
 
+use crate::limits::seconds;
+use crate::state::ApiState;
+
 /// Makes the count of every request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cost {
@@ -44,6 +47,11 @@ impl Extension for Count {
             return Err(vec![too_expensive(result.complexity, self.max)]);
         }
         self.requested.store(result.complexity, Ordering::Relaxed);
+        let state = context.data_opt::<ApiState>();
+        if let Some((state, rates)) = state.and_then(|state| Some((state, state.rates()?))) {
+            let taken = rates.points(state.principal(), result.complexity);
+            taken.map_err(|wait| vec![too_much(seconds(wait))])?;
+        }
         Ok(result)
     }
 
@@ -72,6 +80,15 @@ impl Extension for Count {
         }
         next.run(context, info).await
     }
+}
+
+fn too_much(seconds: u64) -> ServerError {
+    let message = format!("you ask for too much at a time: try again in {seconds} s");
+    let mut error = ServerError::new(message, None);
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("code", "RATE_LIMITED");
+    extensions.set("retryAfterSeconds", seconds);
+    error
 }
 
 fn too_expensive(cost: usize, max: usize) -> ServerError {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use timeloom_domain::access::Permission;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{
     Breakpoint as DomainBreakpoint, ExecutionEvent as Facts, PauseReason, Response as DomainResponse, ResponseBody,
@@ -135,11 +136,16 @@ impl Wait {
     /// Where a request makes it go on, if the node waits for one. Whoever knows it may.
     #[graphql(complexity = 10)]
     async fn resume_url(&self, context: &Context<'_>) -> Result<Option<String>> {
+        let state = state(context)?;
+        // Whoever has the address makes the execution go on.
+        if state.require(Permission::ExecutionRun).is_err() {
+            return Ok(None);
+        }
         let waiting = self.source.newest(context, "ExecutionWaiting").await?;
         let Some(Facts::ExecutionWaiting { resume: Some(rule), .. }) = waiting else { return Ok(None) };
         let Some((root, start)) = self.source.start(context).await? else { return Ok(None) };
         let suffix = rule.suffix.map(|suffix| format!("/{suffix}")).unwrap_or_default();
-        let base = &state(context)?.webhooks().public_url;
+        let base = state.callers_url();
         let path = match rule.kind {
             ResumeKind::Webhook => start.resume_path(root),
             ResumeKind::Form => start.form_path(root),

@@ -93,6 +93,5 @@ pub fn sdl_text() -> String {
 pub(crate) fn prepared(request: Request, state: ApiState, resume_after: Option<Position>) -> (Request, Arc<Progress>) {
     let progress = Progress::resuming_after(resume_after);
     let request = request.data(PayloadBudget::default()).data(Arc::<Loads>::default()).data(Arc::clone(&progress));
-    let request = request.data(Arc::<WrittenDown>::default());
-    (request.data(state), progress)
+    (request.data(state).data(Arc::<WrittenDown>::default()), progress)
 }

@@ -27,7 +27,7 @@ const FORBIDDEN: &str = "FORBIDDEN";
 /// What a field of the root of reads needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
-    /// Nothing: it tells whoever asks about themselves or the product.
+    /// Nothing: it tells whoever asks about themselves or the product, and sees by itself to what it tells of others.
     Nothing,
     /// Any permission: which one follows from what is asked for, and the field sees to it by itself.
     Any,
@@ -38,9 +38,9 @@ enum Needs {
 /// What a field of the root of reads needs.
 fn of_root(field: &str) -> Needs {
     match field {
-        "viewer" | "serverInfo" => Needs::Nothing,
+        "viewer" | "serverInfo" | "account" | "apiKeys" | "sessions" | "tenant" => Needs::Nothing,
         "head" | "node" | "nodes" | "events" | "searchPayloads" | "stateAt" | "stateDiff" | "stateComparison"
-        | "account" | "accounts" | "apiKeys" | "sessions" | "tenant" | "tenants" | "accessReview" => Needs::Any,
+        | "accounts" | "tenants" | "accessReview" => Needs::Any,
         _ => Needs::Kind,
     }
 }

@@ -222,7 +222,7 @@ impl Workflow {
         let Some(definition) = workflow.definition(version) else { return Ok(Vec::new()) };
         let active = version.is_some();
         let facts = WorkflowFacts::of(definition);
-        let public_url = &state.webhooks().public_url;
+        let public_url = state.callers_url();
         let listening = facts.of_kind(TriggerKind::Webhook).chain(facts.of_kind(TriggerKind::Form));
         let webhooks = listening.filter_map(|node| {
             let address = WebhookAddress::of(node).ok()?;

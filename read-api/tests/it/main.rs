@@ -28,6 +28,8 @@ mod live;
 mod monitoring;
 mod mutations;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod projections;

@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COO
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use timeloom_domain::access::{Permission, Permissions, Role};
-use timeloom_read_api::SignInOptions;
+use timeloom_read_api::{RateLimits, SignInOptions};
 use timeloom_store::StreamKey;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -19,7 +19,10 @@ const QUERY: &str = "{ head { position } }";
 const PASSWORD: &str = "correct horse battery";
 
 fn asking() -> TestServer {
-    TestServer::start_asking(SignInOptions { allowed_hosts: vec!["flows.example".to_owned()] })
+    TestServer::start_asking(SignInOptions {
+        allowed_hosts: vec!["flows.example".to_owned()],
+        ..SignInOptions::default()
+    })
 }
 
 /// A client that follows nothing by itself.
@@ -155,6 +158,8 @@ async fn a_link_lets_in_once_and_a_password_from_then_on() {
         send_form(&server, "/account/password", &cookie, &[("password", PASSWORD), ("next", "/graphql")]).await;
     assert_eq!((chosen.status(), &chosen.headers()[LOCATION]), (StatusCode::SEE_OTHER, &"/graphql".parse().unwrap()));
 
+    let page = browser().get(server.url("/sign-out")).header(COOKIE, &cookie).send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("ada@example.org"));
     let out = send_form(&server, "/sign-out", &cookie, &[]).await;
     assert!(out.headers()[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     assert_eq!(asked(&server, |request| request.header(COOKIE, &cookie)).await, 401, "the session has ended");
@@ -471,5 +476,107 @@ async fn a_key_of_idempotency_is_its_owners_alone() {
         made.push(text(&answer["data"]["importWorkflow"]["workflowId"]));
     }
     assert!(made[0] == made[1] && made[1] != made[2], "{made:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn everybody_may_have_so_much_and_nobody_pays_for_somebody_else() {
+    let limits = RateLimits { requests_per_minute: 5, points_per_minute: 0 };
+    let server = TestServer::start_asking(SignInOptions { limits, ..SignInOptions::default() });
+    let account = server.user(FIRST_TENANT, "ada", &[Role::Viewer]).await;
+    let (_, key) = server.key_of(FIRST_TENANT, account, None).await;
+    let (_, second) = server.key_of(FIRST_TENANT, account, None).await;
+    let eve = server.key_with(FIRST_TENANT, "eve", &[Role::Viewer]).await;
+    let send =
+        |key: &str| server.client.post(server.url("/graphql")).bearer_auth(key).json(&json!({ "query": QUERY })).send();
+    for left in (0..5).rev() {
+        let answer = send(if left % 2 == 0 { &key } else { &second }).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let told = |name: &str| answer.headers()[name].to_str().unwrap().parse::<u32>().unwrap();
+        assert_eq!((told("ratelimit-limit"), told("ratelimit-remaining")), (5, left));
+        assert!((1..=60).contains(&told("ratelimit-reset")));
+    }
+    let refused = send(&key).await.unwrap();
+    assert_eq!(refused.status(), 429);
+    assert!((1..=12).contains(&refused.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap()));
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["errors"][0]["extensions"]["code"], "RATE_LIMITED");
+    assert_eq!(send(&eve).await.unwrap().status(), 200);
+    let health = server.client.get(server.url("/healthz")).send().await.unwrap();
+    assert_eq!(health.status(), 200);
+
+    let by_key =
+        |headers: &mut HeaderMap| drop(headers.insert("authorization", format!("Bearer {eve}").parse().unwrap()));
+    let mut socket = open(&server, by_key).await.unwrap();
+    say(&mut socket, json!({ "type": "connection_init" })).await;
+    for id in 0..6 {
+        say(&mut socket, json!({ "type": "subscribe", "id": id.to_string(), "payload": { "query": QUERY } })).await;
+    }
+    let closed = loop {
+        if let Err(code) = heard(&mut socket).await {
+            break code;
+        }
+    };
+    assert_eq!(closed, 4429);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_requests_cost_is_measured_too() {
+    let limits = RateLimits { requests_per_minute: 0, points_per_minute: 100 };
+    let server = TestServer::start_asking(SignInOptions { limits, ..SignInOptions::default() });
+    let key = server.key_with(FIRST_TENANT, "ada", &[Role::Viewer]).await;
+    let send = |query: &'static str| {
+        server.client.post(server.url("/graphql")).bearer_auth(&key).json(&json!({ "query": query })).send()
+    };
+    // It costs more than there ever is, and is answered once there is everything.
+    let dear = "{ workflows(first: 100) { nodes { id name } } }";
+    assert_eq!(send(dear).await.unwrap().status(), 200);
+    let refused = send(QUERY).await.unwrap();
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() > 60);
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["errors"][0]["extensions"]["code"], "RATE_LIMITED");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_webhooks_of_other_tenants_have_addresses_of_their_own() {
+    let server = asking();
+    let other = server.tenant("other").await;
+    let key = server.key_with(other, "eve", &[Role::Owner]).await;
+    let node = json!({
+        "id": "1", "name": "Hook", "type": "n8n-nodes-base.webhook", "typeVersion": 1, "position": [0, 0],
+        "parameters": { "path": "orders", "httpMethod": "POST" },
+    });
+    let file = json!({ "name": "Orders", "nodes": [node], "connections": {}, "settings": {} });
+    let import = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { workflowId } }";
+    let made = server.ask_with(&key, import, json!({ "input": { "definition": file } })).await;
+    let id = &made["data"]["importWorkflow"]["workflowId"];
+    let activate = "mutation($id: UUID!) {
+        publishWorkflow(input: { workflowId: $id }) { errors { message } }
+        activateWorkflow(input: { workflowId: $id }) { errors { message } workflow { webhooks { url } } } }";
+    let active = server.ask_with(&key, activate, json!({ "id": id })).await;
+    let url = &active["data"]["activateWorkflow"]["workflow"]["webhooks"][0]["url"];
+    let path = format!("/t/{}/webhook/orders", other.0);
+    assert_eq!(url, &json!(format!("http://localhost:8080{path}")), "{active}");
+    let call = |path: &str| server.client.post(server.url(path)).json(&json!({ "n": 1 })).send();
+    assert_eq!(call(&path).await.unwrap().status(), 200);
+    for nothing in [
+        "/webhook/orders",
+        "/t/0/webhook/orders",
+        "/t/01/webhook/orders",
+        "/t/99/webhook/orders",
+        "/t/x/webhook/orders",
+    ] {
+        assert_eq!(call(nothing).await.unwrap().status(), 404, "{nothing}");
+    }
+    let started = "{ events(filter: { categories: [\"execution\"] }) { nodes { type actor { kind name } } } }";
+    let events = server.ask_with(&key, started, json!({})).await;
+    let actor = json!({ "kind": "system", "name": "webhooks" });
+    assert_eq!(events["data"]["events"]["nodes"], json!([{ "type": "ExecutionStarted", "actor": actor }]));
+    server.access.suspend_tenant(&machine(FIRST_TENANT), other).await.unwrap();
+    assert_eq!(call(&path).await.unwrap().status(), 404);
+    assert_eq!(server.client.get(server.url("/")).bearer_auth(&key).send().await.unwrap().status(), 401);
     server.stop().await;
 }

@@ -62,6 +62,7 @@ fn catalogue() -> NodeCatalogue {
         definition("test.trigger", NodeRole::Trigger, 0),
         definition("test.pure", NodeRole::Pure, 1),
         NodeDefinition { versions: &[4.2], ..request },
+        definition("n8n-nodes-base.webhook", NodeRole::Trigger, 0),
     ])
 }
 
@@ -154,7 +155,8 @@ impl TestServer {
             workers: Arc::clone(&workers) as Arc<dyn Workers>,
             stored: None,
             principal: Principal::local(tenant, "api"),
-            webhooks: WebhookOptions::default(),
+            // Tests say from where somebody calls.
+            webhooks: WebhookOptions { proxy_hops: 1, ..WebhookOptions::default() },
             metrics: Arc::default(),
             graphql,
         });

@@ -217,7 +217,7 @@ async fn a_server_with_the_keys_of_another_deployment_says_so_and_does_not_start
     assert!(said.contains(needed), "{said}");
     let server = Server::start(folder.path(), &keys);
     let said = server.stop();
-    assert!(!said.contains("credentials are sealed"), "{said}");
+    assert!(!said.contains("are sealed with key"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,13 +48,28 @@ pub(crate) fn verb_json(arguments: &[&str]) -> Value {
 }
 
 impl Server {
-    /// Starts a server over `data` and waits until it says where it listens.
+    /// Starts a server over `data`, on which nobody signs in, and waits until it says where it listens.
     pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
+        Self::start_with(data, more, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_with(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::started(data, &[&["--sign-in", "off", "--listen", "127.0.0.1:0"], more].concat(), variables)
+    }
+
+    /// Starts a server that lets in those alone who show who they are.
+    pub(crate) fn start_asking(data: &Path, listen: &str, more: &[&str]) -> Self {
+        Self::started(data, &[&["--sign-in", "required", "--listen", listen], more].concat(), &[])
+    }
+
+    fn started(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program())
             .arg("serve")
-            .args(["--sign-in", "off", "--listen", "127.0.0.1:0", "--data"])
+            .arg("--data")
             .arg(data)
             .args(more)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -80,6 +95,11 @@ impl Server {
             kept.lock().unwrap().push_str(&rest);
         });
         Self { child, url, errors }
+    }
+
+    /// What it has said on standard error so far.
+    pub(crate) fn said(&self) -> String {
+        self.errors.lock().unwrap().clone()
     }
 
     pub(crate) fn pid(&self) -> u32 {

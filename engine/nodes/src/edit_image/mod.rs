@@ -152,7 +152,7 @@ fn edited(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, Node
 
 fn picture_of(run: &NodeRun<'_>, item: &Item, index: usize, name: &str) -> Result<Picture, NodeError> {
     let attachment = attached(item, index, name)?;
-    Picture::read(&run.services.binaries.read_blocking(attachment)?)
+    Picture::read(&run.binaries().read_blocking(attachment)?)
 }
 
 /// The steps of one item: one, or those of a list.

@@ -88,7 +88,7 @@ fn extract(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>
 /// An item for each row of a sheet.
 pub(super) fn sheet_rows(run: &mut NodeRun<'_>, file: &BinaryData, index: usize) -> Result<Vec<Item>, NodeError> {
     let name = run.text("options.sheetName", index, "")?;
-    let content = run.services.binaries.read_blocking(file)?;
+    let content = run.binaries().read_blocking(file)?;
     table(run, sheet::read(content, &name)?, index)
 }
 

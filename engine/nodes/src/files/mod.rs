@@ -40,7 +40,7 @@ pub(crate) fn kept(
     mime_type: &str,
     file_name: String,
 ) -> Result<BinaryData, NodeError> {
-    run.services.binaries.keep_blocking(content, kinds::described(Some(file_name), mime_type))
+    run.binaries().keep_blocking(content, kinds::described(Some(file_name), mime_type))
 }
 
 /// The base64 text of an attachment.
@@ -48,7 +48,7 @@ pub(crate) fn kept(
 /// # Errors
 /// [`NodeError`] when its bytes cannot be read.
 pub(crate) fn base64_of(run: &NodeRun<'_>, attachment: &BinaryData) -> Result<String, NodeError> {
-    Ok(STANDARD.encode(run.services.binaries.read_blocking(attachment)?))
+    Ok(STANDARD.encode(run.binaries().read_blocking(attachment)?))
 }
 
 /// The text of an attachment.
@@ -61,7 +61,7 @@ pub(crate) fn text_of(
     encoding: &str,
     strip_mark: bool,
 ) -> Result<String, NodeError> {
-    let bytes = run.services.binaries.read_blocking(attachment)?;
+    let bytes = run.binaries().read_blocking(attachment)?;
     let text = match encoding {
         "utf8" | "utf-8" | "ascii" => String::from_utf8_lossy(&bytes).into_owned(),
         "latin1" | "binary" => bytes.iter().map(|byte| char::from(*byte)).collect(),

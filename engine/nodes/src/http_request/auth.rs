@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
-use timeloom_engine::node::{NodeError, NodeRun};
+use timeloom_engine::node::{NodeError, NodeRun, SecretTexts};
 use url::Url;
 
 use super::digest::Login;
@@ -37,14 +37,15 @@ impl Authentication {
     /// [`NodeError`] when the node names no such credential, or it lacks a field.
     pub fn of_type(run: &NodeRun<'_>, name: &str) -> impl Future<Output = Result<Self, NodeError>> + Send + use<> {
         let (opened, name) = (run.credential(name), name.to_owned());
+        let (secrets, called) = (run.secrets.shared(), run.credential_name(&name));
         async move {
             let missing = || {
                 NodeError::operation(format!("the node names no credential of type '{name}': choose one in the node"))
             };
             let fields = opened.await?.ok_or_else(missing)?;
             match name.as_str() {
-                "oAuth2Api" => Ok(Self { oauth: Some(OAuth2::read(&fields)), ..Self::default() }),
-                name => Self::read(name, &Fields { credential_type: name, fields: &fields }),
+                "oAuth2Api" => Ok(Self { oauth: Some(OAuth2::read(&fields, secrets, called)), ..Self::default() }),
+                name => Self::read(name, &Fields { credential_type: name, fields: &fields, secrets, called }),
             }
         }
     }
@@ -124,7 +125,8 @@ impl Authentication {
     /// A credential of a service that is not known here: a token that it holds the usual way is sent the usual way.
     fn unknown_service(fields: &Fields<'_>) -> Result<Self, NodeError> {
         if fields.fields.get("oauthTokenData").is_some() {
-            return Ok(Self { oauth: Some(OAuth2::read(fields.fields)), ..Self::default() });
+            let oauth = OAuth2::read(fields.fields, fields.secrets.clone(), fields.called.clone());
+            return Ok(Self { oauth: Some(oauth), ..Self::default() });
         }
         let error = format!("how the credential type '{}' signs requests is not known here", fields.credential_type);
         Err(NodeError::operation(error)
@@ -200,6 +202,10 @@ impl SecretAddress {
 struct Fields<'f> {
     credential_type: &'f str,
     fields: &'f JsonObject,
+    /// Where the run's secrets are noted.
+    secrets: SecretTexts,
+    /// What the credential is called there.
+    called: String,
 }
 
 impl Fields<'_> {

@@ -13,7 +13,7 @@ pub(crate) struct Content(Vec<Piece>);
 #[derive(Debug, Clone)]
 enum Piece {
     Bytes(Bytes),
-    Attachment(BinaryData, Binaries),
+    Attachment(Box<BinaryData>, Binaries),
 }
 
 impl From<Vec<u8>> for Content {
@@ -30,7 +30,7 @@ impl Content {
 
     /// Adds what an attachment holds.
     pub fn push_attachment(&mut self, attachment: BinaryData, binaries: Binaries) {
-        self.0.push(Piece::Attachment(attachment, binaries));
+        self.0.push(Piece::Attachment(Box::new(attachment), binaries));
     }
 
     /// The body to send, and its length where all of it is known.

@@ -74,7 +74,7 @@ pub(super) fn attachment(run: &NodeRun<'_>, item: &Item, name: &str) -> Result<A
     let mime_type = if data.mime_type.is_empty() { "application/octet-stream" } else { &data.mime_type };
     Ok(Attachment {
         data: Box::new(data.clone()),
-        binaries: run.services.binaries.clone(),
+        binaries: run.binaries(),
         mime_type: mime_type.to_owned(),
         file_name: data.file_name.clone(),
     })

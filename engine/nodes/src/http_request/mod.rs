@@ -148,8 +148,7 @@ impl HttpRequest {
         }
         let answer = draft.answer.clone();
         let mut request = draft.finish()?;
-        request.transport.into_file =
-            Some(IntoFile { answer: answer.clone(), binaries: run.services.binaries.clone() });
+        request.transport.into_file = Some(IntoFile { answer: answer.clone(), binaries: run.binaries() });
         Ok(Prepared::Single(Box::new(Single { request, authentication, answer })))
     }
 

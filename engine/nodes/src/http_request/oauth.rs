@@ -10,8 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use timeloom_domain::item::JsonObject;
-use timeloom_engine::node::{NodeError, OutboundPolicy};
+use timeloom_engine::node::{NodeError, OutboundPolicy, SecretTexts};
 use url::form_urlencoded;
 
 use super::request::{Request, Transport, address};
@@ -24,12 +25,16 @@ const TOKENS_MAX: usize = 1_024;
 #[derive(Clone)]
 pub(crate) struct OAuth2 {
     fields: JsonObject,
+    /// Where the tokens are noted that the run is given.
+    secrets: SecretTexts,
+    /// What the credential is called there.
+    name: String,
 }
 
 /// The renewed tokens, by what they were renewed from.
 #[derive(Default)]
 pub(crate) struct Tokens {
-    by_origin: Mutex<HashMap<String, Token>>,
+    by_origin: Mutex<HashMap<[u8; 32], Token>>,
 }
 
 #[derive(Clone)]
@@ -39,9 +44,15 @@ struct Token {
 }
 
 impl OAuth2 {
-    /// The credential with these fields.
-    pub fn read(fields: &JsonObject) -> Self {
-        Self { fields: fields.clone() }
+    /// The credential with these fields, whose tokens are noted in `secrets` under that name.
+    pub fn read(fields: &JsonObject, secrets: SecretTexts, name: String) -> Self {
+        Self { fields: fields.clone(), secrets, name }
+    }
+
+    fn note(&self, token: &Token) {
+        for secret in [Some(&token.access), token.refresh.as_ref()].into_iter().flatten() {
+            self.secrets.note(&self.name, secret);
+        }
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -52,10 +63,17 @@ impl OAuth2 {
         self.fields.get("oauthTokenData")?.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// What tells this credential, as it is stored, from others.
-    fn origin(&self) -> String {
-        let parts = [self.text("accessTokenUrl"), self.text("clientId"), self.stored("access_token")];
-        parts.map(Option::unwrap_or_default).join("\n")
+    /// What tells this credential, as it is stored, from others. Its secrets are a part of it: who does not know them is
+    /// not given a token that somebody else got.
+    fn origin(&self) -> [u8; 32] {
+        let stored = [self.stored("access_token"), self.stored("refresh_token")];
+        let named = ["accessTokenUrl", "clientId", "clientSecret", "scope"].map(|name| self.text(name));
+        let mut hash = Sha256::new();
+        for part in named.into_iter().chain(stored).map(Option::unwrap_or_default) {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
     }
 
     /// The form that asks for a token.
@@ -103,6 +121,7 @@ impl Tokens {
         policy: &OutboundPolicy,
     ) -> Result<String, NodeError> {
         if let Some(token) = self.kept(oauth) {
+            oauth.note(&token);
             return Ok(token.access);
         }
         if let Some(access) = oauth.stored("access_token") {
@@ -150,6 +169,7 @@ impl Tokens {
             return Err(NodeError::api(message).described("connect the credential anew, then save it again"));
         };
         let token = Token { access: access.clone(), refresh: text("refresh_token").or(refresh.map(str::to_owned)) };
+        oauth.note(&token);
         let mut by_origin = self.by_origin.lock().unwrap_or_else(PoisonError::into_inner);
         if by_origin.len() >= TOKENS_MAX {
             by_origin.clear();

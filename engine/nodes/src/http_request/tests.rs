@@ -532,6 +532,39 @@ async fn tokens_that_ran_out_are_renewed_once() {
 }
 
 #[tokio::test]
+async fn a_token_is_kept_for_whom_it_was_got_and_noted_as_a_secret() {
+    let server = Server::start_with_request(|request| match request.starts_with("POST /token") {
+        true if request.ends_with("client_secret=right") => {
+            json_reply(&json!({"access_token": "token-of-the-right-one"}))
+        }
+        true => reply("401 Unauthorized", "", ""),
+        false => json_reply(&json!({"ok": true})),
+    });
+    let node = HttpRequest::default();
+    let parameters = json!({
+        "url": server.url("/"), "authentication": "genericCredentialType", "genericAuthType": "oAuth2Api",
+    });
+    let bench = |secret: &str| {
+        let fields = json!({
+            "grantType": "clientCredentials", "accessTokenUrl": server.url("/token"), "clientId": "id",
+            "clientSecret": secret, "authentication": "body",
+        });
+        Bench::new(&node, 4.2, parameters.clone()).input(json!([{}])).credential("oAuth2Api", fields)
+    };
+    // Got the first time, kept the second.
+    for _ in 0..2 {
+        let mut right = bench("right");
+        assert_eq!(output(&mut right).await, json!([{"ok": true}]));
+        let hidden = right.secrets.finder().unwrap().hidden_in_text("Bearer token-of-the-right-one");
+        assert_eq!(hidden.as_deref(), Some("Bearer [secret of \"mine\"]"));
+    }
+    let refused = bench("wrong").run_effect().await.unwrap_err();
+    assert!(refused.message.contains("gave no token"), "{}", refused.message);
+    let asked = server.seen().iter().filter(|request| request.starts_with("POST")).count();
+    assert_eq!(asked, 2, "the right one once, the wrong one once");
+}
+
+#[tokio::test]
 async fn a_proxy_is_sent_the_whole_address_and_held_to_the_same_rules() {
     let server = Server::start(|line| json_reply(&json!({"line": line})));
     let node = HttpRequest::default();

@@ -7,6 +7,7 @@ mod places;
 mod shown;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -21,11 +22,13 @@ use timeloom_domain::access::{Permission, Principal};
 use timeloom_store::RequestFacts;
 
 use self::places::Places;
-pub(super) use self::shown::Shown;
+pub(super) use self::shown::{Shown, cookie};
 use super::Api;
 use super::answer::refuse;
 use super::negotiation::{Accepted, Form};
 use super::observe::RequestId;
+use crate::limits::{Left, seconds};
+use crate::rates::Rates;
 use crate::sign_in::SignIn;
 use crate::state::ApiState;
 
@@ -39,6 +42,9 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// The code of an answer to somebody who may not have what they ask for.
 pub(super) const FORBIDDEN: &str = "FORBIDDEN";
+
+/// The code of an answer to somebody who asks for too much.
+pub(super) const RATE_LIMITED: &str = "RATE_LIMITED";
 
 /// What a request needs to get past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,24 +132,30 @@ pub(super) async fn pass(
         return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
     };
     match look(door, request.request(), &api).await {
-        Ok(state) => {
+        Ok((state, left)) => {
+            let most = state.rates().map_or(0, Rates::requests_max);
             request.extensions_mut().insert(state);
-            Ok(next.call(request).await?.map_into_boxed_body())
+            let mut response = next.call(request).await?.map_into_boxed_body();
+            if let Some(left) = left {
+                tell(response.headers_mut(), most, left);
+            }
+            Ok(response)
         }
         Err(refusal) => Ok(request.into_response(refusal)),
     }
 }
 
 /// Who sends a request, once it is clear that they may come here.
-async fn look(door: Door, request: &HttpRequest, api: &Api) -> Result<ApiState, HttpResponse> {
+async fn look(door: Door, request: &HttpRequest, api: &Api) -> Result<(ApiState, Option<Left>), HttpResponse> {
     let entrance = &api.entrance;
     let facts = facts(request)?;
     let Some(access) = &entrance.access else {
         check_place(&entrance.places, request)?;
-        return Ok(api.state.seen_by(Arc::new(api.state.principal().clone()), Some(Arc::new(facts))));
+        return Ok((api.state.seen_by(Arc::new(api.state.principal().clone()), Some(Arc::new(facts))), None));
     };
+    let nobody = || (api.state.seen_by_nobody(), None);
     if door == Door::Health {
-        return Ok(api.state.seen_by_nobody());
+        return Ok(nobody());
     }
     let shown = Shown::of(request.headers(), entrance.cookie);
     let principal = entrance.let_in(access, &shown);
@@ -154,20 +166,40 @@ async fn look(door: Door, request: &HttpRequest, api: &Api) -> Result<ApiState, 
     }
     let principal = match principal {
         Ok(principal) => principal,
-        Err(_) if door == Door::Entry => return Ok(api.state.seen_by_nobody()),
+        Err(_) if door == Door::Entry => return Ok(nobody()),
         Err(_) if door == Door::SomebodySoon && shown == Shown::Nothing && super::ws::is_upgrade(request) => {
-            return Ok(api.state.seen_by_nobody());
+            return Ok(nobody());
         }
         Err(why) => return Err(not_let_in(request, &shown, why)),
     };
     if matches!(shown, Shown::Session(_)) {
         check_site(request)?;
     }
+    let left = match api.state.rates() {
+        Some(rates) => rates.request(&principal).map_err(too_often)?,
+        None => None,
+    };
     access.note_use(&principal).await;
     if let Door::With(needed) = door {
         principal.require(needed).map_err(|error| refuse(StatusCode::FORBIDDEN, FORBIDDEN, error.to_string()))?;
     }
-    Ok(as_seen_by(&api.state, principal, facts))
+    Ok((as_seen_by(&api.state, principal, facts), left))
+}
+
+/// The answer to somebody who asks too often.
+fn too_often(wait: Duration) -> HttpResponse {
+    let seconds = seconds(wait);
+    let message = format!("you ask too often: try again in {seconds} s");
+    let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, RATE_LIMITED, message);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// Tells a client how much is left.
+fn tell(headers: &mut HeaderMap, most: u32, left: Left) {
+    headers.insert(HeaderName::from_static("ratelimit-limit"), HeaderValue::from(most));
+    headers.insert(HeaderName::from_static("ratelimit-remaining"), HeaderValue::from(left.times));
+    headers.insert(HeaderName::from_static("ratelimit-reset"), HeaderValue::from(seconds(left.full_in)));
 }
 
 /// The API as `principal` sees it in a request of which these facts are known.

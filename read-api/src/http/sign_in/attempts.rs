@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use timeloom_domain::ids::TenantId;
 
-use super::super::limits::Limiter;
+use crate::limits::Limiter;
 
 /// Tries from one address in a minute.
 const BY_ADDRESS: u32 = 20;

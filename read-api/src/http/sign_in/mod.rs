@@ -4,6 +4,7 @@
 //! harm. Invariant: a form is taken from a page of ours alone, and leads to a place of ours alone.
 
 mod attempts;
+mod oidc;
 mod page;
 
 use actix_web::http::StatusCode;
@@ -18,6 +19,7 @@ use timeloom_domain::ids::TenantId;
 use zeroize::Zeroizing;
 
 pub(super) use self::attempts::Attempts;
+pub(super) use self::oidc::Oidc;
 use super::door::{Door, check_form, is_somebody, seen};
 use super::observe::RequestId;
 use super::webhook::caller_address;
@@ -80,7 +82,11 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Api) {
     let (get, post) = (web::get, web::post);
     serve(config, Door::Entry, "/sign-in", "GET, POST", [get().to(look), post().to(by_password)]);
     serve(config, Door::Entry, "/sign-in/link", "GET, POST", [get().to(look_at_link), post().to(by_link)]);
-    serve(config, Door::Entry, "/sign-out", "POST", [post().to(sign_out)]);
+    if api.oidc.is_some() {
+        serve(config, Door::Entry, "/sign-in/with", "GET", [get().to(oidc::begin)]);
+        serve(config, Door::Entry, oidc::CALLBACK, "GET", [get().to(oidc::back)]);
+    }
+    serve(config, Door::Entry, "/sign-out", "GET, POST", [get().to(look_at_the_way_out), post().to(sign_out)]);
     serve(config, Door::Somebody, PASSWORD, "GET, POST", [get().to(look_at_password), post().to(choose_password)]);
 }
 
@@ -109,7 +115,11 @@ async fn look(request: HttpRequest, place: Query<Place>, api: Data<Api>) -> Http
     if is_somebody(&state) && place.tenant.is_none() {
         return led_on(next);
     }
-    page::sign_in(&state, &page::SignIn { next, tenant: place.tenant, email: "", wrong: None }, StatusCode::OK)
+    page::sign_in(
+        &state,
+        &page::SignIn { next, tenant: place.tenant, email: "", provider: provider(&api), wrong: None },
+        StatusCode::OK,
+    )
 }
 
 /// `POST /sign-in`: an address and its password.
@@ -130,7 +140,13 @@ async fn by_password(request: HttpRequest, form: Form<PasswordForm>, api: Data<A
         Ok(signed_in) => let_in(&api, &signed_in, next),
         Err(SignInError::Refused(why)) => {
             let wrong = why.to_string();
-            let shown = page::SignIn { next, tenant: form.tenant, email: &form.email, wrong: Some(&wrong) };
+            let shown = page::SignIn {
+                next,
+                tenant: form.tenant,
+                email: &form.email,
+                provider: provider(&api),
+                wrong: Some(&wrong),
+            };
             page::sign_in(&state, &shown, StatusCode::FORBIDDEN)
         }
         Err(SignInError::Failed(error)) => fault(&state, &error),
@@ -165,6 +181,12 @@ async fn by_link(request: HttpRequest, form: Form<LinkForm>, api: Data<Api>) -> 
     }
 }
 
+/// `GET /sign-out`: a button that signs out.
+async fn look_at_the_way_out(request: HttpRequest, api: Data<Api>) -> HttpResponse {
+    let state = seen(&request, &api);
+    if is_somebody(&state) { page::sign_out(&state) } else { led_on("/sign-in") }
+}
+
 /// `POST /sign-out`: ends the session, here and everywhere.
 async fn sign_out(request: HttpRequest, api: Data<Api>) -> HttpResponse {
     let state = seen(&request, &api);
@@ -176,9 +198,7 @@ async fn sign_out(request: HttpRequest, api: Data<Api>) -> HttpResponse {
     {
         return fault(&state, &error);
     }
-    let mut response = led_on("/sign-in");
-    response.headers_mut().insert(header::SET_COOKIE, cookie(&api, "", 0));
-    response
+    with_cookie(led_on("/sign-in"), cookie(&api, "", 0))
 }
 
 /// Ends the session that let in whoever asks.
@@ -231,8 +251,17 @@ fn from(request: &HttpRequest, state: &ApiState) -> SignInFrom {
 /// Gives the browser what lets it in, and leads it on.
 fn let_in(api: &Api, signed_in: &SignedIn, next: &str) -> HttpResponse {
     let left_ms = signed_in.expires_at_ms.saturating_sub(api.state.commands().clock().now_ms());
-    let mut response = led_on(next);
-    response.headers_mut().insert(header::SET_COOKIE, cookie(api, &signed_in.token, left_ms.max(0) / 1_000));
+    with_cookie(led_on(next), cookie(api, &signed_in.token, left_ms.max(0) / 1_000))
+}
+
+/// What people call the provider at which they may sign in.
+fn provider(api: &Api) -> Option<&str> {
+    api.oidc.as_deref().map(Oidc::name)
+}
+
+/// An answer that sets a cookie beside those that it sets already.
+fn with_cookie(mut response: HttpResponse, cookie: HeaderValue) -> HttpResponse {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
     response
 }
 

@@ -8,7 +8,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use timeloom_commands::access::{PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
 
-use super::super::limits::seconds;
+use super::encoded;
+use crate::limits::seconds;
 use crate::state::ApiState;
 
 const STYLE: &str = include_str!("sign_in.css");
@@ -18,6 +19,8 @@ pub(super) struct SignIn<'a> {
     pub(super) next: &'a str,
     pub(super) tenant: Option<u32>,
     pub(super) email: &'a str,
+    /// What people call the provider at which they may sign in.
+    pub(super) provider: Option<&'a str>,
     /// What was wrong with what was sent before.
     pub(super) wrong: Option<&'a str>,
 }
@@ -38,6 +41,9 @@ pub(super) fn sign_in(state: &ApiState, shown: &SignIn<'_>, status: StatusCode) 
             input id="password" name="password" type="password" autocomplete="current-password" required
                 maxlength=(PASSWORD_BYTES_MAX);
             button type="submit" { "Sign in" }
+        }
+        @if let Some(provider) = shown.provider {
+            a.button.other href={ "/sign-in/with?next=" (encoded(shown.next)) } { "Sign in with " (provider) }
         }
         p.hint {
             "No password yet? Ask an administrator for a link that lets you in. Whoever has the server's machine makes one with "
@@ -68,11 +74,17 @@ pub(super) fn link_refused(state: &ApiState, why: &str) -> HttpResponse {
     answer(state, "Sign in", HttpResponse::Forbidden(), &body)
 }
 
+pub(super) fn not_in(state: &ApiState, why: &str, status: StatusCode) -> HttpResponse {
+    let body = html! {
+        h1 { "You are not signed in" }
+        p.wrong role="alert" { (why) }
+        p { a href="/sign-in" { "Back" } }
+    };
+    answer(state, "You are not signed in", HttpResponse::build(status), &body)
+}
+
 pub(super) fn password(state: &ApiState, next: &str, wrong: Option<&str>) -> HttpResponse {
-    let principal = state.principal();
-    let listing = state.access().directory().now();
-    let account = principal.account.and_then(|id| listing.account(principal.tenant, id));
-    let email = account.and_then(|entry| entry.account.email.as_deref()).unwrap_or_default();
+    let email = email_of(state);
     let body = html! {
         h1 { "Choose a password" }
         @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
@@ -89,6 +101,24 @@ pub(super) fn password(state: &ApiState, next: &str, wrong: Option<&str>) -> Htt
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     answer(state, "Choose a password", HttpResponse::build(status), &body)
+}
+
+pub(super) fn sign_out(state: &ApiState) -> HttpResponse {
+    let body = html! {
+        h1 { "Sign out" }
+        p { "You are signed in as " strong { (email_of(state)) } "." }
+        form method="post" action="/sign-out" { button type="submit" autofocus { "Sign out" } }
+        p { a href="/account/password" { "Choose another password" } " · " a href="/" { "Back" } }
+    };
+    answer(state, "Sign out", HttpResponse::Ok(), &body)
+}
+
+/// The address with which whoever asks signs in.
+fn email_of(state: &ApiState) -> String {
+    let principal = state.principal();
+    let listing = state.access().directory().now();
+    let account = principal.account.and_then(|id| listing.account(principal.tenant, id));
+    account.and_then(|entry| entry.account.email.clone()).unwrap_or_default()
 }
 
 pub(super) fn too_often(state: &ApiState, wait: Duration) -> HttpResponse {

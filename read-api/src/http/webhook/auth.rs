@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
-use timeloom_domain::item::JsonObject;
+use timeloom_commands::SecretTexts;
+use timeloom_domain::item::{Item, JsonObject};
 
 use super::jwt;
 use super::refusal::Refusal;
@@ -57,13 +58,31 @@ pub(in crate::http) fn caller_address(request: &HttpRequest, proxy_hops: usize) 
     seen.get(place).and_then(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_canonical())
 }
 
-/// Refuses callers that the node does not let in. Answers the claims of a token, where that is how callers show who they are.
+/// A caller that was let in.
+#[derive(Debug, Default)]
+pub(super) struct Admitted {
+    /// The claims of its token, where that is how callers show who they are.
+    pub(super) claims: Option<Value>,
+    /// By what it showed who it is.
+    secrets: SecretTexts,
+}
+
+impl Admitted {
+    /// Puts marks in place of what the caller proved itself by: who may see the execution may not call in its name.
+    pub(super) fn hide_proof(&self, item: &mut Item) {
+        if let Some(finder) = self.secrets.finder() {
+            finder.hide_in_item(item);
+        }
+    }
+}
+
+/// Refuses callers that the node does not let in.
 pub(super) async fn check(
     request: &HttpRequest,
     settings: &Settings,
     caller: Option<IpAddr>,
     state: &ApiState,
-) -> Result<Option<Value>, Refusal> {
+) -> Result<Admitted, Refusal> {
     let forbidden = |message: &str| Refusal::new(StatusCode::FORBIDDEN, message);
     if let Some(allowed) = settings.allowed_addresses()
         && !caller.is_some_and(|caller| is_allowed(allowed, caller))
@@ -75,7 +94,7 @@ pub(super) async fn check(
     }
     let authentication = settings.authentication();
     if authentication == Authentication::None {
-        return Ok(None);
+        return Ok(Admitted::default());
     }
     let undefined = || {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "No authentication data defined on node!")
@@ -86,11 +105,21 @@ pub(super) async fn check(
     let secret = state.credentials().credential(state.tenant(), credential_type, id, name).await;
     let secret = secret.map_err(|error| Refusal::fault(&error))?;
     let secret = secret.ok_or_else(undefined)?;
+    let mut admitted = Admitted::default();
+    let called = name.or(id).unwrap_or(credential_type);
+    admitted.secrets.note_credential(called, credential_type, &secret);
     match authentication {
-        Authentication::Basic => check_basic(request.headers(), &secret).map(|()| None),
-        Authentication::Header => check_header(request.headers(), &secret).map(|()| None),
-        _ => check_token(request.headers(), &secret, state.commands().clock().now_ms()).map(Some),
+        Authentication::Basic => check_basic(request.headers(), &secret)?,
+        Authentication::Header => check_header(request.headers(), &secret)?,
+        _ => {
+            let now_ms = state.commands().clock().now_ms();
+            admitted.claims = Some(check_token(request.headers(), &secret, now_ms)?);
+            // Until it runs out, the token is as good as the secret that signed it.
+            let token = credentials_of(request.headers(), "bearer").unwrap_or_default();
+            admitted.secrets.note(called, token);
+        }
     }
+    Ok(admitted)
 }
 
 fn check_basic(headers: &HeaderMap, secret: &JsonObject) -> Result<(), Refusal> {
@@ -136,7 +165,7 @@ fn credentials_of<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
 }
 
 /// Whether two texts are the same, in a time that depends on neither: their codes under a key that nobody chose are compared.
-pub(super) fn is_same(given: &[u8], expected: &[u8]) -> bool {
+pub(in crate::http) fn is_same(given: &[u8], expected: &[u8]) -> bool {
     let code = |text: &[u8]| Hmac::<Sha256>::new_from_slice(b"timeloom compares").map(|code| code.chain_update(text));
     match (code(given), code(expected)) {
         (Ok(given), Ok(expected)) => expected.verify(&given.finalize().into_bytes()).is_ok(),

@@ -146,16 +146,18 @@ impl Call<'_> {
         let (state, request) = (self.state, self.request);
         let options = state.webhooks();
         let caller = auth::caller_address(request, options.proxy_hops);
-        let claims = auth::check(request, settings, caller, state).await?;
+        let mut admitted = auth::check(request, settings, caller, state).await?;
         if let Some(payload) = payload.take() {
             *came = Some(body::read(request.headers(), payload, options.body_bytes_max).await?);
         }
         let understood = body::understand(request.headers(), came.clone().unwrap_or_default(), settings).await?;
         let is_test = self.place == Place::Test;
-        let webhook_url = format!("{}{}/{path}", options.public_url, self.prefix());
+        let webhook_url = format!("{}{}/{path}", state.callers_url(), self.prefix());
         let head = Head::of(request, meant.params.iter().cloned(), webhook_url, is_test);
         let mut start = self.place.start(&meant.route, request.method().as_str());
-        start.items = Some(vec![head.item(understood, claims)]);
+        let mut item = head.item(understood, admitted.claims.take());
+        admitted.hide_proof(&mut item);
+        start.items = Some(vec![item]);
 
         let (execution, command_id) = self.ids(&meant.route)?;
         start.execution_id = Some(execution);

@@ -23,14 +23,18 @@ mod settings;
 
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono_tz::Tz;
+use timeloom_domain::ids::TenantId;
 
-pub(super) use self::auth::caller_address;
+pub(super) use self::auth::{caller_address, is_same};
 use self::call::Call;
 use self::place::Place;
+use self::refusal::Refusal;
 use super::Api;
+use crate::state::ApiState;
 
 /// Largest body when nothing else is said, in bytes.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -64,30 +68,56 @@ impl Default for WebhookOptions {
     }
 }
 
-/// Adds the addresses of webhooks, for every method.
+/// What the part of a path is called that names a tenant.
+const TENANT: &str = "tenant";
+
+/// Adds the addresses of webhooks, for every method: those of the tenant that the installation began with, and those of
+/// others behind `/t/NUMBER`.
 pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(web::resource("/webhook/{path:.*}").to(production));
-    config.service(web::resource("/webhook-test/{path:.*}").to(test));
-    config.service(web::resource("/webhook-waiting/{path:.*}").to(waiting));
-    form::configure(config);
+    for tenant in ["", "/t/{tenant}"] {
+        config.service(web::resource(format!("{tenant}/webhook/{{path:.*}}")).to(production));
+        config.service(web::resource(format!("{tenant}/webhook-test/{{path:.*}}")).to(test));
+        config.service(web::resource(format!("{tenant}/webhook-waiting/{{path:.*}}")).to(waiting));
+        form::configure(config, tenant);
+    }
+}
+
+/// The API as the callers of the tenant see it that a path names.
+///
+/// # Errors
+/// A refusal when there is no such tenant, or it lets nobody in.
+fn callers(request: &HttpRequest, api: &Api) -> Result<ApiState, Refusal> {
+    let home = api.state.home();
+    let Some(named) = request.match_info().get(TENANT) else { return Ok(api.state.seen_by_callers(home)) };
+    let unknown = || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this address");
+    // Each tenant has one address.
+    let tenant = named.parse().ok().map(TenantId).filter(|tenant| *tenant != home && tenant.0.to_string() == named);
+    let tenant = tenant.ok_or_else(unknown)?;
+    let lets_in = api.state.access().directory().now().tenant_lets_in(tenant);
+    if lets_in { Ok(api.state.seen_by_callers(tenant)) } else { Err(unknown()) }
 }
 
 /// `/webhook/{path}`: starts an execution of the active version.
 async fn production(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let state = api.state.seen_by_callers(api.state.home());
-    let call = Call { state: &state, request: &request, place: Place::Production };
-    call.take(payload.into_inner()).await
+    called(&request, payload, &api, Place::Production).await
 }
 
 /// `/webhook-test/{path}`: starts an execution of a draft that listens.
 async fn test(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let state = api.state.seen_by_callers(api.state.home());
-    let call = Call { state: &state, request: &request, place: Place::Test };
-    call.take(payload.into_inner()).await
+    called(&request, payload, &api, Place::Test).await
+}
+
+async fn called(request: &HttpRequest, payload: Payload, api: &Api, place: Place) -> HttpResponse {
+    match callers(request, api) {
+        Ok(state) => Call { state: &state, request, place }.take(payload.into_inner()).await,
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 /// `/webhook-waiting/{execution}.{token}[/suffix]`: makes a waiting execution go on.
 async fn waiting(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let state = api.state.seen_by_callers(api.state.home());
-    resume::resume(&state, &request, payload.into_inner()).await
+    match callers(&request, &api) {
+        Ok(state) => resume::resume(&state, &request, payload.into_inner()).await,
+        Err(refusal) => refusal.into_response(),
+    }
 }

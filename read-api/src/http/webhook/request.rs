@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use timeloom_commands::directory::PATH_BYTES_MAX;
 use timeloom_domain::item::Item;
 
+use super::TENANT;
 use super::body::Body;
 use super::query::query;
 use super::refusal::Refusal;
@@ -75,13 +76,18 @@ fn headers(headers: &HeaderMap) -> Map<String, Value> {
     object
 }
 
-/// The path behind `prefix`, decoded part by part and without slashes at its ends. A slash within a part (`%2F`) is
+/// The path behind `prefix` and the tenant that may come before it, decoded part by part and without slashes at its ends. A slash within a part (`%2F`) is
 /// refused: it would part the path where its sender did not.
 ///
 /// # Errors
 /// A refusal when it is too long or no text.
 pub(super) fn path_behind(request: &HttpRequest, prefix: &str) -> Result<String, Refusal> {
-    let path = request.uri().path().strip_prefix(prefix).unwrap_or_default().trim_matches('/');
+    let path = request.uri().path();
+    let path = match request.match_info().get(TENANT) {
+        Some(tenant) => path.strip_prefix("/t/").and_then(|path| path.strip_prefix(tenant)).unwrap_or_default(),
+        None => path,
+    };
+    let path = path.strip_prefix(prefix).unwrap_or_default().trim_matches('/');
     if path.len() > PATH_BYTES_MAX {
         let message = format!("the path has more than {PATH_BYTES_MAX} bytes");
         return Err(Refusal::new(StatusCode::URI_TOO_LONG, message));

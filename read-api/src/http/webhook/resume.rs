@@ -92,11 +92,12 @@ impl Waiting {
     async fn go_on(&self, state: &ApiState, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
         let options = state.webhooks();
         let caller = auth::caller_address(request, options.proxy_hops);
-        let claims = auth::check(request, &self.settings, caller, state).await?;
+        let mut admitted = auth::check(request, &self.settings, caller, state).await?;
         let came = body::read(request.headers(), payload, options.body_bytes_max).await?;
         let understood = body::understand(request.headers(), came, &self.settings).await?;
         let webhook_url = format!("{}{}", options.public_url, request.uri().path());
-        let item = Head::of(request, [], webhook_url, false).item(understood, claims);
+        let mut item = Head::of(request, [], webhook_url, false).item(understood, admitted.claims.take());
+        admitted.hide_proof(&mut item);
 
         let mode = self.settings.mode();
         let answers = (mode != AnswerMode::OnReceived)

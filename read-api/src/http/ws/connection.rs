@@ -17,6 +17,7 @@ use super::super::answer::Answer;
 use super::super::door::{Shown, as_seen_by};
 use super::super::parameters::Parameters;
 use super::message::{ClientMessage, Closing, ServerMessage, authorization, parse};
+use crate::limits::seconds;
 use crate::schema::{Progress, prepared};
 use crate::state::{ApiState, LetOut};
 
@@ -182,6 +183,9 @@ impl Connection {
         };
         let state = self.state.as_ref().ok_or(Closing::Unauthorized("nobody is known to be here"))?;
         let state = state.renewed().map_err(|why| Closing::NotLetIn(why.to_string()))?;
+        if let Some(rates) = state.rates() {
+            rates.request(state.principal()).map_err(|wait| Closing::TooOften(seconds(wait)))?;
+        }
         let (request, progress) = prepared(parsed.into_request(), state, None);
         let id: Arc<str> = Arc::from(id);
         let position = |progress: &Progress| progress.position().map(|position| position.0);

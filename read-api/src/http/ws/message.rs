@@ -69,6 +69,8 @@ pub(super) enum Closing {
     SubscriberExists(String),
     /// The client began twice.
     InitTwice,
+    /// Whoever is there asks too often.
+    TooOften(u64),
     /// Too many operations at a time.
     TooManyOperations(usize),
     /// The client does not read.
@@ -89,6 +91,7 @@ impl Closing {
             Self::InitTimeout => (4408, "Connection initialisation timeout".to_owned()),
             Self::SubscriberExists(id) => (4409, format!("Subscriber for {id} already exists")),
             Self::InitTwice => (4429, "Too many initialisation requests".to_owned()),
+            Self::TooOften(seconds) => (4429, format!("you ask too often: try again in {seconds} s")),
             Self::TooManyOperations(max) => {
                 (4429, format!("more than {max} operations at a time: open another socket"))
             }

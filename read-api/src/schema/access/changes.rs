@@ -1,7 +1,5 @@
 //! Changes to who has access. What lets in is in the answer of the change that made it, and nowhere else.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use timeloom_commands::access::{NewAccount, NewKey};
@@ -10,7 +8,7 @@ use timeloom_domain::access::{Permission as DomainPermission, Permissions, Role 
 use timeloom_domain::account::REASON_CHARACTERS_MAX;
 use timeloom_domain::ids::{AccountId, SessionId, TenantId};
 use timeloom_projections::AsOf as RowsAsOf;
-use timeloom_store::{RequestFacts, Revision};
+use timeloom_store::Revision;
 use uuid::Uuid;
 
 use super::account::{Account, account};
@@ -171,13 +169,7 @@ fn because(
     // Nothing is no reason; who needs one is told so by the command.
     let reason = reason.filter(|reason| !reason.trim().is_empty());
     let expected_revision = expected_revision.map(Revision);
-    let mut command = CommandContext { expected_revision, ..state.context(command_id) };
-    if let Some(reason) = reason {
-        // What a change says of itself goes before what its request says of all.
-        let facts = command.request.as_deref().cloned().unwrap_or_default();
-        command.request = Some(Arc::new(RequestFacts { reason: Some(reason), ..facts }));
-    }
-    Ok(command)
+    Ok(CommandContext { expected_revision, ..state.context_because(command_id, reason) })
 }
 
 /// The account that is named, or that of whoever asks.

@@ -4,8 +4,8 @@
 //! here. What the author or a person wrote is text, but for descriptions, of which harmless elements are kept.
 //!
 //! These addresses are for everybody who reaches the port, as those of webhooks. A page of another site can send a form
-//! here like any other caller; without an authentication that is nothing that it could not do otherwise, as there is no
-//! sign-in that would go along. Where a browser keeps a password for the form, what another site sends is refused. The
+//! here like any other caller; without an authentication that is nothing that it could not do otherwise, as what lets
+//! in elsewhere does not count here. Where a browser keeps a password for the form, what another site sends is refused. The
 //! address of a waiting execution has a token that nobody can guess.
 
 mod check;
@@ -22,37 +22,43 @@ use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use self::visit::Visit;
+use super::callers;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::settings::{Authentication, Settings};
 use crate::http::Api;
 use crate::state::ApiState;
 
-/// Adds the addresses of forms, for every method.
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(web::resource("/form/{path:.*}").to(production));
-    config.service(web::resource("/form-test/{path:.*}").to(test));
-    config.service(web::resource("/form-waiting/{path:.*}").to(going_on));
+/// Adds the addresses of forms behind that path, for every method.
+pub(super) fn configure(config: &mut ServiceConfig, tenant: &str) {
+    config.service(web::resource(format!("{tenant}/form/{{path:.*}}")).to(production));
+    config.service(web::resource(format!("{tenant}/form-test/{{path:.*}}")).to(test));
+    config.service(web::resource(format!("{tenant}/form-waiting/{{path:.*}}")).to(going_on));
 }
 
 /// `/form/{path}`: the form of the active version.
 async fn production(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let state = api.state.seen_by_callers(api.state.home());
-    let visit = Visit { state: &state, request: &request, place: Place::Production };
-    visit.take(payload.into_inner()).await
+    visited(&request, payload, &api, Place::Production).await
 }
 
 /// `/form-test/{path}`: the form of a draft that listens.
 async fn test(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let state = api.state.seen_by_callers(api.state.home());
-    let visit = Visit { state: &state, request: &request, place: Place::Test };
-    visit.take(payload.into_inner()).await
+    visited(&request, payload, &api, Place::Test).await
+}
+
+async fn visited(request: &HttpRequest, payload: Payload, api: &Api, place: Place) -> HttpResponse {
+    match callers(request, api) {
+        Ok(state) => Visit { state: &state, request, place }.take(payload.into_inner()).await,
+        Err(refusal) => page::refusal(&api.state, &refusal),
+    }
 }
 
 /// `/form-waiting/{execution}.{token}[/suffix]`: the pages of an execution under way, one after the other, and its end.
 async fn going_on(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpResponse {
-    let state = api.state.seen_by_callers(api.state.home());
-    waiting::take(&state, &request, payload.into_inner()).await
+    match callers(&request, &api) {
+        Ok(state) => waiting::take(&state, &request, payload.into_inner()).await,
+        Err(refusal) => page::refusal(&api.state, &refusal),
+    }
 }
 
 /// What a request wants of a page.

@@ -155,7 +155,8 @@ impl Visit<'_> {
         let (_, found) = state.commands().last_link(&context, execution).await?;
         let start = found.aggregate.start.as_deref();
         let start = start.ok_or_else(|| Refusal::fault(&"an execution that has begun has no beginning"))?;
-        Ok(lead_on(self.request, &start.form_path(execution)))
+        let path = format!("{}{}", self.state.callers_path(), start.form_path(execution));
+        Ok(lead_on(self.request, &path))
     }
 }
 

@@ -171,7 +171,7 @@ impl Address {
                 if asks.suffix != self.suffix {
                     let suffix = asks.suffix.as_deref().filter(|_| self.suffix.is_none()).ok_or_else(unknown)?;
                     let parts = suffix.split('/').map(|part| utf8_percent_encode(part, NON_ALPHANUMERIC).to_string());
-                    let path = seen.start.form_path(self.root);
+                    let path = format!("{}{}", state.callers_path(), seen.start.form_path(self.root));
                     return Ok(lead_on(request, &format!("{path}/{}", parts.collect::<Vec<_>>().join("/"))));
                 }
                 let filled = Submission::at_first(&asks.form, request.query_string());
@@ -194,7 +194,7 @@ impl Address {
         seen.check_caller(&situation, state, request).await?;
         let Situation::Asks(asks) = situation else {
             // It was sent before: what came of it is at the same address.
-            return Ok(self.lead_to_next(request, &seen));
+            return Ok(self.lead_to_next(state, request, &seen));
         };
         if asks.suffix != self.suffix {
             return Err(unknown());
@@ -203,7 +203,7 @@ impl Address {
         let came = body::read(request.headers(), payload, state.webhooks().body_bytes_max).await?;
         let sent = Submission::read(request.headers(), came).await?;
         if sent.own(PAGE).is_some_and(|marker| marker != asks.marker) {
-            return Ok(self.lead_to_next(request, &seen));
+            return Ok(self.lead_to_next(state, request, &seen));
         }
         let filled = match check(&asks.form, &sent) {
             Err(faults) => return Ok(asks.shown(&seen, state, &sent, &faults)),
@@ -217,17 +217,17 @@ impl Address {
         let command_id = Uuid::new_v5(&self.root.0, format!("form page {}", asks.marker).as_bytes());
         match state.commands().control_execution(&state.context(Some(command_id)), resume).await {
             // Somebody was quicker, or the time was up.
-            Err(CommandError::Refused(_)) => return Ok(self.lead_to_next(request, &seen)),
+            Err(CommandError::Refused(_)) => return Ok(self.lead_to_next(state, request, &seen)),
             other => other?,
         };
         if asks.ends_here(&seen) {
             return Ok(page::ending(state, &ending_of(&asks.node), ""));
         }
-        Ok(self.lead_to_next(request, &seen))
+        Ok(self.lead_to_next(state, request, &seen))
     }
 
-    fn lead_to_next(&self, request: &HttpRequest, seen: &Seen) -> HttpResponse {
-        lead_on(request, &seen.start.form_path(self.root))
+    fn lead_to_next(&self, state: &ApiState, request: &HttpRequest, seen: &Seen) -> HttpResponse {
+        lead_on(request, &format!("{}{}", state.callers_path(), seen.start.form_path(self.root)))
     }
 
     async fn seen(&self, state: &ApiState) -> Result<Seen, Refusal> {
