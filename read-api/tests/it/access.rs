@@ -1,6 +1,12 @@
 //! Who has access, over GraphQL: accounts, keys, sessions, tenants, reviews; and what is written down of those who look.
 
 use serde_json::{Value, json};
+use timeloom_commands::access::{NewAccount, NewKey};
+use timeloom_commands::{CommandContext, Ids as _, SystemIds};
+use timeloom_domain::access::{Permission, Permissions, Role};
+use timeloom_domain::account::{Account, AccountEvent, AccountKind};
+use timeloom_domain::event::Aggregate as _;
+use timeloom_domain::ids::{AccountId, CommandId};
 use timeloom_store::EventLog as _;
 
 use crate::support::{TestServer, text, unknown_id};
@@ -396,4 +402,104 @@ async fn everything_about_access_that_has_an_id_is_found_by_it_and_paged() {
         }
     }
     server.stop().await;
+}
+
+/// What every account could do at a moment, by its id.
+type Rights = std::collections::BTreeMap<String, std::collections::BTreeSet<String>>;
+
+fn words(permissions: Permissions) -> std::collections::BTreeSet<String> {
+    permissions.iter().map(|permission| permission.name().replace(':', "_").to_uppercase()).collect()
+}
+
+/// What a story of events gives everybody, by the aggregates' own fold and the rules alone.
+fn folded(accounts: &[(AccountId, Account)]) -> Rights {
+    let of = |id: AccountId| accounts.iter().find(|(known, _)| *known == id).map(|(_, account)| account);
+    let first = Permissions::of(&[Permission::SystemRead, Permission::SystemWrite, Permission::TenantWrite]);
+    let rights = accounts.iter().map(|(id, account)| {
+        let principal = account.on_behalf_of.map(|id| of(id).map_or(Permissions::NONE, Account::permissions));
+        let own = account.permissions().and(principal.unwrap_or(Permissions::ALL));
+        (id.to_string(), words(own.without(first)))
+    });
+    rights.collect()
+}
+
+#[tokio::test]
+async fn at_every_moment_of_a_random_history_review_directory_and_fold_agree_and_no_revoked_key_lets_in() {
+    for seed in [3_u64, 17, 2_026] {
+        let server = TestServer::start();
+        server.make_tenant().await;
+        let mut state = seed;
+        let mut chance = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let access = &server.access;
+        let context = || {
+            let local = timeloom_domain::ids::Actor::Local("tester".to_owned());
+            CommandContext::trusted(crate::support::TENANT, local, CommandId(SystemIds.uuid()))
+        };
+        let kinds = [AccountKind::User, AccountKind::User, AccountKind::Service, AccountKind::Agent];
+        let (mut ids, mut keys, mut moments) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, kind) in kinds.into_iter().enumerate() {
+            let email = (kind == AccountKind::User).then(|| format!("u{number}@example.org"));
+            let on_behalf_of = (kind == AccountKind::Agent).then(|| ids[1]);
+            let roles = vec![Role::EACH[if number == 0 { 0 } else { 2 + chance(4) }]];
+            let new = NewAccount { kind, name: format!("a{number}"), email, on_behalf_of, roles };
+            ids.push(access.create_account(&context(), new).await.unwrap().value);
+        }
+        for _ in 0..40 {
+            let (id, role) = (ids[chance(ids.len())], Role::EACH[chance(Role::EACH.len())]);
+            // What is refused, such as taking the last owner, changes nothing.
+            match chance(7) {
+                0 | 1 => drop(access.grant_role(&context(), id, role).await),
+                2 => drop(access.revoke_role(&context(), id, role).await),
+                3 => drop(access.disable_account(&context(), id).await),
+                4 => drop(access.enable_account(&context(), id).await),
+                5 => {
+                    let scopes = Some(Permissions::of(&[Permission::WorkflowRead, Permission::ExecutionRun]));
+                    let new = NewKey { name: "k".to_owned(), scopes, expires_at_ms: None };
+                    keys.extend(access.make_key(&context(), id, new).await.ok().map(|made| (id, made.value, false)));
+                }
+                _ if keys.is_empty() => {}
+                _ => {
+                    let which = chance(keys.len());
+                    let (id, made, revoked) = &mut keys[which];
+                    *revoked |= access.revoke_key(&context(), *id, made.key.clone()).await.is_ok();
+                }
+            }
+            let listing = access.directory().now();
+            let rights: Rights = ids
+                .iter()
+                .map(|id| (id.to_string(), words(listing.permissions(crate::support::TENANT, *id))))
+                .collect();
+            for (id, made, revoked) in &keys {
+                let may = access.let_in_by_key(&made.token).map(|principal| words(principal.permissions));
+                assert!(!*revoked || may.is_err(), "a revoked key lets in");
+                assert!(may.unwrap_or_default().is_subset(&rights[&id.to_string()]), "a key may more than its account");
+            }
+            moments.push((server.log.head(), rights));
+        }
+        let filter = timeloom_store::Filter { categories: vec!["account".into()], ..Default::default() };
+        let (start, forward) = (timeloom_store::Position::START, timeloom_store::Direction::Forward);
+        let scope = timeloom_store::TenantScope::One(crate::support::TENANT);
+        let story = server.log.read_all(scope, start, forward, &filter, 500).await.unwrap();
+        for (position, expected) in moments {
+            let mut fold: Vec<(AccountId, Account)> = ids.iter().map(|id| (*id, Account::default())).collect();
+            for event in story.iter().filter(|event| event.position <= position) {
+                let of = fold.iter_mut().find(|(id, _)| *event.stream.id == *id.to_string()).unwrap();
+                of.1.apply(&timeloom_store::codec::decode::<AccountEvent>(event).unwrap());
+            }
+            assert_eq!(folded(&fold), expected, "seed {seed}, the fold at {position}");
+            let query =
+                "query($at: AsOf) { accessReview(asOf: $at, first: 100) { nodes { account { id } permissions } } }";
+            let at = json!({ "at": { "position": position.to_string() } });
+            let found = server.data(query, at).await["accessReview"]["nodes"].clone();
+            let texts = |list: &Value| list.as_array().unwrap().iter().map(text).collect();
+            let reviewed = found.as_array().unwrap().iter();
+            let reviewed: Rights =
+                reviewed.map(|entry| (text(&entry["account"]["id"]), texts(&entry["permissions"]))).collect();
+            assert_eq!(reviewed, expected, "seed {seed}, the review at {position}");
+        }
+        server.stop().await;
+    }
 }

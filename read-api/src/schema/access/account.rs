@@ -8,7 +8,7 @@ use timeloom_domain::ids::{AccountId, TenantId};
 use timeloom_projections::{AccountRow, ApiKeyFilter, AsOf, By, SessionFilter};
 
 use super::api_key::ApiKey;
-use super::guard::{check, is_own};
+use super::guard::is_own;
 use super::session::Session;
 use super::then::Then;
 use super::words::{AccountKind, Permission, Role, listed};
@@ -16,6 +16,7 @@ use crate::schema::batch::Loads;
 use crate::schema::event::Actor;
 use crate::schema::history::History;
 use crate::schema::paging::{Pages, Paging, page_cost};
+use crate::schema::permitted::check;
 use crate::schema::reading::{rows, state};
 use crate::schema::rows::{page, row_pages};
 use crate::schema::scalars::PositionScalar;
