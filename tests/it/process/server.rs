@@ -1,6 +1,6 @@
 //! A `timeloom serve` process on a free loopback port, and the verbs beside it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
@@ -13,6 +13,7 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
     errors: std::sync::Arc<Mutex<String>>,
+    reader: Option<std::thread::JoinHandle<()>>,
 }
 
 /// The program under test: the one that `TIMELOOM_PROGRAM` names, or the one beside this test's own file, which
@@ -89,12 +90,14 @@ impl Server {
         };
         let errors = std::sync::Arc::new(Mutex::new(said));
         let kept = std::sync::Arc::clone(&errors);
-        std::thread::spawn(move || {
-            let mut rest = String::new();
-            let _ = lines.read_to_string(&mut rest);
-            kept.lock().unwrap().push_str(&rest);
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|count| count > 0) {
+                kept.lock().unwrap().push_str(&line);
+                line.clear();
+            }
         });
-        Self { child, url, errors }
+        Self { child, url, errors, reader: Some(reader) }
     }
 
     /// What it has said on standard error so far.
@@ -132,6 +135,10 @@ impl Server {
         self.signal("-TERM");
         let status = self.child.wait().unwrap();
         assert!(status.success(), "the server stopped with {status}");
+        // What it said last may still be in the pipe.
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
         self.errors.lock().unwrap().clone()
     }
 

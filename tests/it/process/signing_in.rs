@@ -147,6 +147,8 @@ async fn verbs_tell_what_to_do_without_a_key_and_never_tell_one() {
 struct Provider {
     child: Child,
     issuer: String,
+    /// What it says later on: it would end if nobody could hear it.
+    _says: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
 
 impl Drop for Provider {
@@ -187,7 +189,7 @@ fn provider(scratch: &Path, redirect: &str) -> Result<Provider, String> {
     // It may tell of other things first.
     let issuer = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("http://"));
     let issuer = issuer.expect("the provider tells its address");
-    Ok(Provider { child, issuer })
+    Ok(Provider { child, issuer, _says: lines })
 }
 
 #[tokio::test]
