@@ -7,7 +7,7 @@ use timeloom_domain::access::{Permission, Permissions, Role};
 use timeloom_domain::account::{Account, AccountEvent, AccountKind};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::ids::{AccountId, CommandId};
-use timeloom_store::EventLog as _;
+use timeloom_store::{EventLog as _, Position};
 
 use crate::support::{TestServer, text, unknown_id};
 
@@ -52,7 +52,7 @@ impl TestServer {
     async fn looks(&self) -> Vec<String> {
         let filter = timeloom_store::Filter { categories: vec!["audit".into()], ..Default::default() };
         let scope = timeloom_store::TenantScope::All;
-        let start = timeloom_store::Position::START;
+        let start = Position::START;
         let forward = timeloom_store::Direction::Forward;
         let events = self.log.read_all(scope, start, forward, &filter, 500).await.unwrap();
         let look = |payload: Value| match payload["which"].as_str() {
@@ -423,6 +423,30 @@ fn folded(accounts: &[(AccountId, Account)]) -> Rights {
     rights.collect()
 }
 
+/// At each of these moments the fold of the log and the access review give everybody the rights that are expected.
+async fn all_agree(server: &TestServer, ids: &[AccountId], moments: Vec<(Position, Rights)>, seed: u64) {
+    let filter = timeloom_store::Filter { categories: vec!["account".into()], ..Default::default() };
+    let (start, forward) = (Position::START, timeloom_store::Direction::Forward);
+    let scope = timeloom_store::TenantScope::One(crate::support::TENANT);
+    let story = server.log.read_all(scope, start, forward, &filter, 500).await.unwrap();
+    for (position, expected) in moments {
+        let mut fold: Vec<(AccountId, Account)> = ids.iter().map(|id| (*id, Account::default())).collect();
+        for event in story.iter().filter(|event| event.position <= position) {
+            let of = fold.iter_mut().find(|(id, _)| *event.stream.id == *id.to_string()).unwrap();
+            of.1.apply(&timeloom_store::codec::decode::<AccountEvent>(event).unwrap());
+        }
+        assert_eq!(folded(&fold), expected, "seed {seed}, the fold at {position}");
+        let query = "query($at: AsOf) { accessReview(asOf: $at, first: 100) { nodes { account { id } permissions } } }";
+        let at = json!({ "at": { "position": position.to_string() } });
+        let found = server.data(query, at).await["accessReview"]["nodes"].clone();
+        let texts = |list: &Value| list.as_array().unwrap().iter().map(text).collect();
+        let reviewed = found.as_array().unwrap().iter();
+        let reviewed: Rights =
+            reviewed.map(|entry| (text(&entry["account"]["id"]), texts(&entry["permissions"]))).collect();
+        assert_eq!(reviewed, expected, "seed {seed}, the review at {position}");
+    }
+}
+
 #[tokio::test]
 async fn at_every_moment_of_a_random_history_review_directory_and_fold_agree_and_no_revoked_key_lets_in() {
     for seed in [3_u64, 17, 2_026] {
@@ -479,27 +503,7 @@ async fn at_every_moment_of_a_random_history_review_directory_and_fold_agree_and
             }
             moments.push((server.log.head(), rights));
         }
-        let filter = timeloom_store::Filter { categories: vec!["account".into()], ..Default::default() };
-        let (start, forward) = (timeloom_store::Position::START, timeloom_store::Direction::Forward);
-        let scope = timeloom_store::TenantScope::One(crate::support::TENANT);
-        let story = server.log.read_all(scope, start, forward, &filter, 500).await.unwrap();
-        for (position, expected) in moments {
-            let mut fold: Vec<(AccountId, Account)> = ids.iter().map(|id| (*id, Account::default())).collect();
-            for event in story.iter().filter(|event| event.position <= position) {
-                let of = fold.iter_mut().find(|(id, _)| *event.stream.id == *id.to_string()).unwrap();
-                of.1.apply(&timeloom_store::codec::decode::<AccountEvent>(event).unwrap());
-            }
-            assert_eq!(folded(&fold), expected, "seed {seed}, the fold at {position}");
-            let query =
-                "query($at: AsOf) { accessReview(asOf: $at, first: 100) { nodes { account { id } permissions } } }";
-            let at = json!({ "at": { "position": position.to_string() } });
-            let found = server.data(query, at).await["accessReview"]["nodes"].clone();
-            let texts = |list: &Value| list.as_array().unwrap().iter().map(text).collect();
-            let reviewed = found.as_array().unwrap().iter();
-            let reviewed: Rights =
-                reviewed.map(|entry| (text(&entry["account"]["id"]), texts(&entry["permissions"]))).collect();
-            assert_eq!(reviewed, expected, "seed {seed}, the review at {position}");
-        }
+        all_agree(&server, &ids, moments, seed).await;
         server.stop().await;
     }
 }
