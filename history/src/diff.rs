@@ -8,11 +8,16 @@ use json_patch::{Patch, PatchOperation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use timeloom_domain::account::Account;
+use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
+use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::session::Session;
+use timeloom_domain::tenant::Tenant;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Direction, Filter, LogError, Position, Revision, StreamKey, TenantScope};
 
@@ -122,6 +127,11 @@ pub async fn diff<'p>(
         Some(Kind::Model) => folded_both::<Model>(past, stream, earlier, later).await?,
         Some(Kind::Credential) => folded_both::<Credential>(past, stream, earlier, later).await?,
         Some(Kind::ReplayCheck) => folded_both::<ReplayCheck>(past, stream, earlier, later).await?,
+        Some(Kind::Account) => folded_both::<Account>(past, stream, earlier, later).await?,
+        Some(Kind::Session) => folded_both::<Session>(past, stream, earlier, later).await?,
+        Some(Kind::Tenant) => folded_both::<Tenant>(past, stream, earlier, later).await?,
+        Some(Kind::Recall) => folded_both::<Recall>(past, stream, earlier, later).await?,
+        Some(Kind::Audit) => folded_both::<Audit>(past, stream, earlier, later).await?,
     };
     if both.later.point.revision == Revision(0)
         && let unknown @ HistoryError::UnknownStream(_) = absent(past, stream).await?

@@ -3,12 +3,17 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use timeloom_domain::account::{Account, AccountEvent};
+use timeloom_domain::audit::{Audit, AuditEvent};
 use timeloom_domain::credential::{Credential, CredentialEvent};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
 use timeloom_domain::model::{Model, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginEvent};
+use timeloom_domain::recall::{Recall, RecallEvent};
 use timeloom_domain::replay::{ReplayCheck, ReplayCheckEvent};
+use timeloom_domain::session::{Session, SessionEvent};
+use timeloom_domain::tenant::{Tenant, TenantEvent};
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::RecordedEvent;
 
@@ -31,6 +36,16 @@ pub enum Kind {
     Credential,
     /// A replay check.
     ReplayCheck,
+    /// An account, with digests of its keys and links.
+    Account,
+    /// A session.
+    Session,
+    /// A tenant.
+    Tenant,
+    /// What nodes remember from one execution to the next.
+    Recall,
+    /// Who looked, and who was not let in.
+    Audit,
 }
 
 impl Kind {
@@ -43,6 +58,11 @@ impl Kind {
             ModelEvent::CATEGORY => Some(Self::Model),
             CredentialEvent::CATEGORY => Some(Self::Credential),
             ReplayCheckEvent::CATEGORY => Some(Self::ReplayCheck),
+            AccountEvent::CATEGORY => Some(Self::Account),
+            SessionEvent::CATEGORY => Some(Self::Session),
+            TenantEvent::CATEGORY => Some(Self::Tenant),
+            RecallEvent::CATEGORY => Some(Self::Recall),
+            AuditEvent::CATEGORY => Some(Self::Audit),
             _ => None,
         }
     }
@@ -56,6 +76,11 @@ impl Kind {
             Self::Model => ModelEvent::CATEGORY,
             Self::Credential => CredentialEvent::CATEGORY,
             Self::ReplayCheck => ReplayCheckEvent::CATEGORY,
+            Self::Account => AccountEvent::CATEGORY,
+            Self::Session => SessionEvent::CATEGORY,
+            Self::Tenant => TenantEvent::CATEGORY,
+            Self::Recall => RecallEvent::CATEGORY,
+            Self::Audit => AuditEvent::CATEGORY,
         }
     }
 }
@@ -70,6 +95,11 @@ pub fn is_known(event: &RecordedEvent) -> bool {
         Some(Kind::Model) => knows::<ModelEvent>(event),
         Some(Kind::Credential) => knows::<CredentialEvent>(event),
         Some(Kind::ReplayCheck) => knows::<ReplayCheckEvent>(event),
+        Some(Kind::Account) => knows::<AccountEvent>(event),
+        Some(Kind::Session) => knows::<SessionEvent>(event),
+        Some(Kind::Tenant) => knows::<TenantEvent>(event),
+        Some(Kind::Recall) => knows::<RecallEvent>(event),
+        Some(Kind::Audit) => knows::<AuditEvent>(event),
     }
 }
 
@@ -175,5 +205,45 @@ impl Shown for ReplayCheck {
 
     fn status(&self) -> &'static str {
         self.status.name()
+    }
+}
+
+impl Shown for Account {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.disabled { "disabled" } else { "enabled" }
+    }
+}
+
+impl Shown for Session {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.ended.is_some() { "ended" } else { "started" }
+    }
+}
+
+impl Shown for Tenant {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.suspended { "suspended" } else { "active" }
+    }
+}
+
+impl Shown for Recall {
+    const KEEPS_DATA: bool = true;
+
+    fn status(&self) -> &'static str {
+        if self.keys.is_empty() && self.mark.is_none() { "empty" } else { "remembering" }
+    }
+}
+
+impl Shown for Audit {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        "written"
     }
 }

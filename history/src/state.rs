@@ -6,11 +6,16 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use timeloom_domain::account::Account;
+use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
+use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::session::Session;
+use timeloom_domain::tenant::Tenant;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Direction, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope};
 
@@ -150,6 +155,11 @@ pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: 
         Some(Kind::Model) => folded::<Model>(past, stream, position).await?,
         Some(Kind::Credential) => folded::<Credential>(past, stream, position).await?,
         Some(Kind::ReplayCheck) => folded::<ReplayCheck>(past, stream, position).await?,
+        Some(Kind::Account) => folded::<Account>(past, stream, position).await?,
+        Some(Kind::Session) => folded::<Session>(past, stream, position).await?,
+        Some(Kind::Tenant) => folded::<Tenant>(past, stream, position).await?,
+        Some(Kind::Recall) => folded::<Recall>(past, stream, position).await?,
+        Some(Kind::Audit) => folded::<Audit>(past, stream, position).await?,
     };
     match found {
         Some(look) => Ok(look),

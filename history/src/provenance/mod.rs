@@ -7,11 +7,16 @@ mod trace;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use timeloom_domain::account::Account;
+use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
+use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::session::Session;
+use timeloom_domain::tenant::Tenant;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Position, StreamKey};
 
@@ -103,6 +108,11 @@ async fn traced(
         Some(Kind::Model) => traced_in::<Model>(past, stream, position, paths).await,
         Some(Kind::Credential) => traced_in::<Credential>(past, stream, position, paths).await,
         Some(Kind::ReplayCheck) => traced_in::<ReplayCheck>(past, stream, position, paths).await,
+        Some(Kind::Account) => traced_in::<Account>(past, stream, position, paths).await,
+        Some(Kind::Session) => traced_in::<Session>(past, stream, position, paths).await,
+        Some(Kind::Tenant) => traced_in::<Tenant>(past, stream, position, paths).await,
+        Some(Kind::Recall) => traced_in::<Recall>(past, stream, position, paths).await,
+        Some(Kind::Audit) => traced_in::<Audit>(past, stream, position, paths).await,
     }
 }
 

@@ -74,3 +74,11 @@ async fn large_events_of_another_category_are_few() {
     let state = state_at(&*log, &stream, Moment::Newest).await.unwrap();
     assert_eq!((state.state["events"].as_array().unwrap().len(), &state.state["omitted"]), (10, &json!(20)));
 }
+
+#[test]
+fn every_category_of_ours_has_a_state() {
+    for category in timeloom_domain::event::OWN_CATEGORIES {
+        let kind = timeloom_history::Kind::of_category(category);
+        assert_eq!(kind.map(timeloom_history::Kind::category), Some(category));
+    }
+}

@@ -36,6 +36,16 @@ pub(crate) enum EntityKind {
     Credential,
     /// A replay check.
     ReplayCheck,
+    /// An account, with digests of its keys and links.
+    Account,
+    /// A session.
+    Session,
+    /// A tenant.
+    Tenant,
+    /// What nodes remember from one execution to the next.
+    Recall,
+    /// Who looked, and who was not let in.
+    Audit,
 }
 
 impl From<Kind> for EntityKind {
@@ -47,6 +57,11 @@ impl From<Kind> for EntityKind {
             Kind::Model => Self::Model,
             Kind::Credential => Self::Credential,
             Kind::ReplayCheck => Self::ReplayCheck,
+            Kind::Account => Self::Account,
+            Kind::Session => Self::Session,
+            Kind::Tenant => Self::Tenant,
+            Kind::Recall => Self::Recall,
+            Kind::Audit => Self::Audit,
         }
     }
 }
@@ -60,6 +75,11 @@ impl From<EntityKind> for Kind {
             EntityKind::Model => Self::Model,
             EntityKind::Credential => Self::Credential,
             EntityKind::ReplayCheck => Self::ReplayCheck,
+            EntityKind::Account => Self::Account,
+            EntityKind::Session => Self::Session,
+            EntityKind::Tenant => Self::Tenant,
+            EntityKind::Recall => Self::Recall,
+            EntityKind::Audit => Self::Audit,
         }
     }
 }
