@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 use super::server::{Server, client, program};
 use crate::tree::root;
 
-const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 
 /// A browser, as far as it keeps cookies and follows nothing by itself.
-struct Browser {
+pub(super) struct Browser {
     http: reqwest::Client,
     cookies: BTreeMap<(String, String), String>,
 }
 
 impl Browser {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
         Self { http: http.build().unwrap(), cookies: BTreeMap::new() }
     }
@@ -53,7 +53,7 @@ impl Browser {
         self.send(request).await
     }
 
-    async fn post(&mut self, server: &Server, path: &str, fields: &[(&str, &str)]) -> reqwest::Response {
+    pub(super) async fn post(&mut self, server: &Server, path: &str, fields: &[(&str, &str)]) -> reqwest::Response {
         let request = self.http.post(format!("{}{path}", server.url)).header(ORIGIN, &server.url).form(fields);
         self.send(request).await
     }
@@ -68,7 +68,7 @@ impl Browser {
 }
 
 /// The secret of the link that the server printed, if it did.
-fn link(server: &Server) -> Option<String> {
+pub(super) fn link(server: &Server) -> Option<String> {
     let said = server.said();
     let link = said.split("/sign-in/link?token=").nth(1)?;
     Some(link.split_whitespace().next().unwrap().to_owned())
