@@ -85,7 +85,7 @@ impl Access {
         context.require(Permission::AccountWrite)?;
         check_reason(context)?;
         for role in &new.roles {
-            may_grant(context.permissions, *role)?;
+            may_grant(context.permissions, *role, context.tenant)?;
         }
         let id = AccountId(context.command_id.0);
         let NewAccount { kind, name, email, on_behalf_of, roles } = new;
@@ -129,7 +129,7 @@ impl Access {
         id: AccountId,
         role: Role,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        may_grant(context.permissions, role)?;
+        may_grant(context.permissions, role, context.tenant)?;
         self.check_may_change(context, id)?;
         self.change(context, id, AccountCommand::Grant(role)).await
     }
@@ -144,7 +144,7 @@ impl Access {
         id: AccountId,
         role: Role,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        may_grant(context.permissions, role)?;
+        may_grant(context.permissions, role, context.tenant)?;
         self.check_may_change(context, id)?;
         let others_own = self.others_own(context.tenant, id);
         self.change(context, id, AccountCommand::Revoke { role, others_own }).await
@@ -174,10 +174,6 @@ impl Access {
         id: AccountId,
     ) -> Result<Outcome<AccountId>, CommandError> {
         self.check_may_change(context, id)?;
-        // What it may do once it is enabled must be within what the sender may.
-        for role in self.account(context.tenant, id).await?.roles {
-            may_grant(context.permissions, role)?;
-        }
         self.change(context, id, AccountCommand::Enable).await
     }
 
@@ -442,12 +438,9 @@ impl Access {
         };
         // Of one that is disabled, what it may do once it is not.
         let theirs = entry.account.roles.iter().fold(Permissions::NONE, |all, role| all | role.permissions());
-        match theirs.without(context.permissions).iter().next() {
-            // In other tenants owners have what counts only in the first one; they may still change each other.
-            Some(needed) if listing.permissions(context.tenant, id).has(needed) || context.tenant == FIRST_TENANT => {
-                Err(Forbidden { needed }.into())
-            }
-            _ => Ok(()),
+        match theirs.in_tenant(context.tenant).without(context.permissions).iter().next() {
+            Some(needed) => Err(Forbidden { needed }.into()),
+            None => Ok(()),
         }
     }
 

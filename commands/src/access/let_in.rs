@@ -99,11 +99,6 @@ impl Access {
         principal(&listing, (known.tenant, account), scopes, via.to_string())
     }
 
-    /// Whether they would be let in now.
-    pub fn still_lets_in(&self, known: &Principal) -> bool {
-        self.renewed(known).is_ok()
-    }
-
     /// Writes down that a key or a session was used, where that is due. That it cannot be is no reason to keep anybody out.
     pub async fn note_use(&self, principal: &Principal) {
         let (Some(account), Some(via)) = (principal.account, &principal.via) else { return };

@@ -77,7 +77,7 @@ async fn a_key_lets_in_until_it_is_revoked_and_no_other_text_does() {
     assert_eq!(access.let_in_by_key("timeloom_key_nonsense"), Err(NotLetIn::Malformed));
     access.revoke_key(&local(&world), ann, key.key.clone()).await.unwrap();
     assert_eq!(access.let_in_by_key(&key.token), Err(NotLetIn::Unknown));
-    assert!(!access.still_lets_in(&principal));
+    assert_eq!(access.renewed(&principal), Err(NotLetIn::Unknown));
 }
 
 #[tokio::test]
@@ -175,6 +175,30 @@ async fn nobody_gives_or_takes_more_than_they_have() {
 }
 
 #[tokio::test]
+async fn every_tenant_has_owners_of_its_own_whom_its_admins_do_not_touch() {
+    let world = World::new();
+    let access = access(&world);
+    for tenant in [FIRST, access.create_tenant(&local(&world), "Example Ltd".to_owned()).await.unwrap().value] {
+        let theirs = || CommandContext { tenant, ..world.context() };
+        let mut people = Vec::new();
+        for (name, role) in [("Owner", Role::Owner), ("Admin", Role::Admin), ("Viewer", Role::Viewer)] {
+            let id = access.create_account(&theirs(), user(name, &[role])).await.unwrap().value;
+            let new = NewKey { name: "test".to_owned(), scopes: None, expires_at_ms: None };
+            let key = access.make_key(&theirs(), id, new).await.unwrap().value;
+            people.push((id, access.let_in_by_key(&key.token).unwrap()));
+        }
+        let [(owner, as_owner), (_, as_admin), (viewer, _)] = &people[..] else { panic!("three were made") };
+        for role in &Role::EACH[1..] {
+            access.grant_role(&of(&world, as_admin), *viewer, *role).await.unwrap();
+        }
+        assert_eq!(code(access.grant_role(&of(&world, as_admin), *viewer, Role::Owner).await), "FORBIDDEN");
+        assert_eq!(code(access.set_password(&of(&world, as_admin), *owner, PASSWORD).await), "FORBIDDEN");
+        access.grant_role(&of(&world, as_owner), *viewer, Role::Owner).await.unwrap();
+        access.disable_account(&of(&world, as_owner), *owner).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_password_and_a_link_let_in_and_a_link_only_once() {
     let world = World::new();
     let access = access(&world);
@@ -198,7 +222,7 @@ async fn a_password_and_a_link_let_in_and_a_link_only_once() {
     }
     access.end_session(&own(), by_password.session).await.unwrap();
     assert_eq!(access.let_in_by_session(&by_password.token), Err(NotLetIn::Unknown));
-    assert!(access.still_lets_in(&known));
+    assert_eq!(access.renewed(&known), Ok(known.clone()));
     // Another process knows the same, from the log alone.
     let other = self::access(&world);
     other.directory().caught_up().await.unwrap();

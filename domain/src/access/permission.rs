@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::ids::{FIRST_TENANT, TenantId};
+
 macro_rules! permissions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
         /// One thing that somebody may be allowed to do. The names are frozen: API keys are limited to them.
@@ -52,6 +54,8 @@ permissions! {
     AccountRead = "account:read",
     /// Make and disable accounts, give and take roles, make and revoke the keys of others.
     AccountWrite = "account:write",
+    /// Make somebody owner, or not any more, and change the accounts of owners.
+    OwnerWrite = "owner:write",
     /// See the processes, read models and metrics of the whole installation.
     SystemRead = "system:read",
     /// Rebuild read models, retry parked events.
@@ -123,6 +127,14 @@ impl Permissions {
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+
+    /// What of it counts in a tenant: what is about the whole installation, only in the tenant that runs it.
+    #[must_use]
+    pub const fn in_tenant(self, tenant: TenantId) -> Self {
+        const OF_THE_INSTALLATION: Permissions =
+            Permissions::of(&[Permission::SystemRead, Permission::SystemWrite, Permission::TenantWrite]);
+        if tenant.0 == FIRST_TENANT.0 { self } else { self.without(OF_THE_INSTALLATION) }
     }
 
     /// Whether it has nothing.

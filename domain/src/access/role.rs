@@ -6,10 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Permission::{
-    AccountRead, AccountWrite, AuditRead, CredentialRead, CredentialWrite, ExecutionRead, ExecutionRun, RegistryRead,
-    RegistryWrite, SystemRead, SystemWrite, WorkflowRead, WorkflowWrite,
+    AccountRead, AccountWrite, AuditRead, CredentialRead, CredentialWrite, ExecutionRead, ExecutionRun, OwnerWrite,
+    RegistryRead, RegistryWrite, SystemRead, SystemWrite, TenantWrite, WorkflowRead, WorkflowWrite,
 };
 use super::{Forbidden, Permissions};
+use crate::ids::TenantId;
 
 /// What somebody is in a tenant. The names are frozen: events have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ use super::{Forbidden, Permissions};
 pub enum Role {
     /// Everything; there is always one.
     Owner,
-    /// Everything but tenants.
+    /// Everything but tenants and owners.
     Admin,
     /// Builds workflows and runs them.
     Editor,
@@ -50,7 +51,7 @@ impl Role {
     pub const fn about(self) -> &'static str {
         match self {
             Self::Owner => "may do everything, and is always there",
-            Self::Admin => "may do everything but make tenants and copy the whole log",
+            Self::Admin => "may do everything but make owners and tenants, and copy the whole log",
             Self::Editor => "builds workflows, saves credentials and runs what was built",
             Self::Operator => "runs what others built, and looks after what runs",
             Self::Auditor => "reads everything, the audit trail included, and changes nothing",
@@ -63,7 +64,7 @@ impl Role {
         const SEE: &[super::Permission] = &[WorkflowRead, ExecutionRead, RegistryRead];
         match self {
             Self::Owner => Permissions::ALL,
-            Self::Admin => Permissions::ALL.without(Permissions::of(&[super::Permission::TenantWrite])),
+            Self::Admin => Permissions::ALL.without(Permissions::of(&[OwnerWrite, TenantWrite])),
             Self::Editor => Permissions::of(&[
                 WorkflowRead,
                 WorkflowWrite,
@@ -97,13 +98,14 @@ impl Role {
     }
 }
 
-/// Whether somebody with `own` may give or take `role`: only who may change accounts, and only what they have themselves.
+/// Whether somebody with `own` may give or take `role` in a tenant, or change who has it: only who may change accounts, and
+/// only what they have themselves, of what counts there.
 ///
 /// # Errors
 /// [`Forbidden`], which names what is missing.
-pub fn may_grant(own: Permissions, role: Role) -> Result<(), Forbidden> {
+pub fn may_grant(own: Permissions, role: Role, tenant: TenantId) -> Result<(), Forbidden> {
     own.require(AccountWrite)?;
-    match role.permissions().without(own).iter().next() {
+    match role.permissions().in_tenant(tenant).without(own).iter().next() {
         Some(needed) => Err(Forbidden { needed }),
         None => Ok(()),
     }
@@ -133,20 +135,37 @@ impl FromStr for Role {
 mod tests {
     use super::super::Permission;
     use super::*;
+    use crate::ids::FIRST_TENANT;
 
     #[test]
     fn nobody_gives_more_than_they_have() {
-        for giver in Role::EACH {
-            for given in Role::EACH {
-                let own = giver.permissions();
-                let allowed = own.has(AccountWrite) && given.permissions().without(own).is_empty();
-                assert_eq!(may_grant(own, *given).is_ok(), allowed, "{giver} gives {given}");
+        for (giver, given) in [
+            (Role::Owner, Role::EACH),
+            (Role::Admin, &Role::EACH[1..]),
+            (Role::Editor, &[]),
+            (Role::Operator, &[]),
+            (Role::Auditor, &[]),
+            (Role::Viewer, &[]),
+        ] {
+            // The same in every tenant, though what runs the installation counts in the first alone.
+            for tenant in [FIRST_TENANT, TenantId(7)] {
+                let own = giver.permissions().in_tenant(tenant);
+                let gives: Vec<Role> =
+                    Role::EACH.iter().copied().filter(|role| may_grant(own, *role, tenant).is_ok()).collect();
+                assert_eq!(gives, given, "{giver} of tenant {}", tenant.0);
             }
         }
-        let missing = may_grant(Role::Admin.permissions(), Role::Owner).unwrap_err();
-        assert_eq!(missing.needed, Permission::TenantWrite);
-        let missing = may_grant(Role::Editor.permissions(), Role::Viewer).unwrap_err();
+        let missing = may_grant(Role::Admin.permissions(), Role::Owner, FIRST_TENANT).unwrap_err();
+        assert_eq!(missing.needed, Permission::OwnerWrite);
+        let missing = may_grant(Role::Editor.permissions(), Role::Viewer, FIRST_TENANT).unwrap_err();
         assert_eq!(missing.needed, AccountWrite);
+    }
+
+    #[test]
+    fn what_runs_the_installation_counts_in_the_first_tenant_alone() {
+        let lost = Permissions::ALL.without(Permissions::ALL.in_tenant(TenantId(1)));
+        assert_eq!(lost, Permissions::of(&[SystemRead, SystemWrite, TenantWrite]));
+        assert_eq!(Permissions::ALL.in_tenant(FIRST_TENANT), Permissions::ALL);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use timeloom_domain::access::{Permission, Permissions};
+use timeloom_domain::access::Permissions;
 use timeloom_domain::account::{AccountEvent, Identity};
 use timeloom_domain::event::{Aggregate as _, Event as _};
 use timeloom_domain::ids::{AccountId, FIRST_TENANT, SessionId, TenantId};
@@ -13,9 +13,6 @@ use timeloom_store::{Position, RecordedEvent, codec};
 
 use super::{AccountEntry, KeyEntry, SessionEntry, TenantEntry};
 
-/// What counts only in the tenant that runs the installation.
-const OF_THE_FIRST_TENANT: Permissions =
-    Permissions::of(&[Permission::SystemRead, Permission::SystemWrite, Permission::TenantWrite]);
 /// What it is called before somebody calls it otherwise.
 const FIRST_NAME: &str = "default";
 
@@ -83,11 +80,6 @@ impl AccessListing {
         self.sessions.get(&id).map(|entry| &**entry)
     }
 
-    /// The sessions of an account that have not ended.
-    pub fn sessions_of(&self, account: AccountId) -> impl Iterator<Item = &SessionEntry> {
-        self.sessions.values().map(|entry| &**entry).filter(move |entry| entry.session.account == Some(account))
-    }
-
     /// A tenant; the first is there from the beginning.
     pub fn tenant(&self, tenant: TenantId) -> Option<TenantEntry> {
         match self.tenants.get(&tenant) {
@@ -130,7 +122,7 @@ impl AccessListing {
             // Nobody acts for an agent, so this goes no deeper.
             permissions = permissions.and(theirs.map_or(Permissions::NONE, |entry| entry.account.permissions()));
         }
-        if tenant == FIRST_TENANT { permissions } else { permissions.without(OF_THE_FIRST_TENANT) }
+        permissions.in_tenant(tenant)
     }
 
     pub(super) fn passed(&mut self, position: Position) {

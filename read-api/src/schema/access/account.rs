@@ -22,10 +22,6 @@ use crate::schema::rows::{page, row_pages};
 use crate::schema::scalars::PositionScalar;
 use crate::state::ApiState;
 
-/// What counts only in the tenant that runs the installation.
-const OF_THE_FIRST_TENANT: Permissions =
-    Permissions::of(&[DomainPermission::SystemRead, DomainPermission::SystemWrite, DomainPermission::TenantWrite]);
-
 /// Who did something, when and why.
 #[derive(Debug, Clone, SimpleObject)]
 pub(crate) struct DoneBy {
@@ -190,7 +186,7 @@ pub(crate) fn may_do(tenant: TenantId, row: &AccountRow, principal: Option<&Acco
     if row.on_behalf_of.is_some() {
         permissions = permissions.and(principal.map_or(Permissions::NONE, AccountRow::permissions));
     }
-    if tenant == TenantId(0) { permissions } else { permissions.without(OF_THE_FIRST_TENANT) }
+    permissions.in_tenant(tenant)
 }
 
 /// The same, with whom an agent acts for looked up.

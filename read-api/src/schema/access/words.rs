@@ -31,6 +31,8 @@ pub(crate) enum Permission {
     AccountRead,
     /// Make and disable accounts, give and take roles, make and revoke the keys of others.
     AccountWrite,
+    /// Make somebody owner, or not any more, and change the accounts of owners.
+    OwnerWrite,
     /// See the processes, read models and metrics of the whole installation.
     SystemRead,
     /// Rebuild read models, retry parked events.
@@ -50,7 +52,7 @@ pub(crate) fn listed(permissions: Permissions) -> Vec<Permission> {
 pub(crate) enum Role {
     /// Everything; there is always one.
     Owner,
-    /// Everything but tenants.
+    /// Everything but tenants and owners.
     Admin,
     /// Builds workflows and runs them.
     Editor,
