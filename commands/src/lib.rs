@@ -43,7 +43,7 @@ pub use execution::{CancelExecution, StartExecution};
 pub use fork::{FORK_CHANGES_MAX, ForkAt, ForkExecution, ForkVersion};
 pub use model::AddModelVersion;
 pub use plugin::AddPluginVersion;
-pub use ports::{Clock, Ids, Nonces, SECRET_BYTES, Secrets, SystemIds};
+pub use ports::{Clock, Ids, NoChance, SECRET_BYTES, Secrets, SystemIds};
 pub use redaction::{Finder, Passage, SECRET_CHARACTERS_MIN, SecretTexts};
 pub use replay::StartReplayCheck;
 pub use states::Keeping;

@@ -4,7 +4,6 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::credentials::NONCE_BYTES;
-use crate::credentials::keys::{KEY_BYTES, KeyError};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -21,25 +20,24 @@ pub trait Ids: Send + Sync {
     fn seed(&self) -> u64;
 }
 
-/// Makes numbers and keys for seals.
-pub trait Nonces: Send + Sync {
-    /// A number that nobody can foretell and that never comes twice.
-    fn nonce(&self) -> [u8; NONCE_BYTES];
-
-    /// A key for the fields of one save, which nobody can foretell and that never comes twice.
-    ///
-    /// # Errors
-    /// [`KeyError::NotMade`] when there is no chance to make it of.
-    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError>;
-}
-
 /// Bytes of a secret.
 pub const SECRET_BYTES: usize = 32;
 
-/// Makes secrets.
+/// The operating system has no chance to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gives no random numbers now: try again later")]
+pub struct NoChance;
+
+/// Makes numbers for seals, and secrets.
 pub trait Secrets: Send + Sync {
-    /// A secret that nobody can foretell; `None` when the operating system has no chance to give.
-    fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>>;
+    /// A number that nobody can foretell and that never comes twice.
+    fn nonce(&self) -> [u8; NONCE_BYTES];
+
+    /// A secret that nobody can foretell and that never comes twice.
+    ///
+    /// # Errors
+    /// [`NoChance`] when there is nothing to make it of.
+    fn secret(&self) -> Result<Zeroizing<[u8; SECRET_BYTES]>, NoChance>;
 }
 
 /// Ids of the operating system's chance and clock.
@@ -59,7 +57,7 @@ impl Ids for SystemIds {
     }
 }
 
-impl Nonces for SystemIds {
+impl Secrets for SystemIds {
     #[expect(clippy::disallowed_methods, reason = "this is the port's one real implementation")]
     fn nonce(&self) -> [u8; NONCE_BYTES] {
         // Of each id the six bytes before its version are chance alone.
@@ -68,15 +66,9 @@ impl Nonces for SystemIds {
         std::array::from_fn(|_| chance.next().copied().unwrap_or_default())
     }
 
-    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
-        self.secret().ok_or_else(|| KeyError::NotMade("the operating system gives no random numbers now".to_owned()))
-    }
-}
-
-impl Secrets for SystemIds {
-    fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>> {
+    fn secret(&self) -> Result<Zeroizing<[u8; SECRET_BYTES]>, NoChance> {
         let mut secret = Zeroizing::new([0; SECRET_BYTES]);
-        getrandom::fill(&mut *secret).ok()?;
-        Some(secret)
+        getrandom::fill(&mut *secret).map_err(|_| NoChance)?;
+        Ok(secret)
     }
 }

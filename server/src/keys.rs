@@ -8,7 +8,8 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use timeloom_commands::credentials::keys::{GivenKeys, KEY_BYTES, Key, KeyError, KeySource, Keyring, PassingKeys};
+use timeloom_commands::credentials::keys::{GivenKeys, Key, KeyError, KeySource, Keyring, PassingKeys};
+use timeloom_commands::{Secrets as _, SystemIds};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -67,9 +68,7 @@ pub fn credential_keys(config: &Config, place: KeyPlace<'_>) -> anyhow::Result<A
 
 /// A new key, of the operating system's chance.
 fn made() -> Result<Key, KeyError> {
-    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(&mut *bytes).map_err(|error| KeyError::NotMade(error.to_string()))?;
-    Ok(Key::new(bytes))
+    Ok(Key::new(SystemIds.secret()?))
 }
 
 /// The keys of a data folder, made when they are needed.

@@ -6,8 +6,10 @@
 mod accounts;
 mod directory;
 mod let_in;
+mod means;
 mod password;
 mod refusals;
+mod rules;
 mod sign_in;
 mod tenants;
 mod token;
@@ -25,14 +27,15 @@ use timeloom_store::StreamKey;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-pub use self::accounts::{MadeKey, MadeLink, NewAccount, NewKey};
+pub use self::accounts::NewAccount;
 pub use self::directory::{AccessDirectory, AccessListing, AccountEntry, KeyEntry, SessionEntry, TenantEntry};
 pub use self::let_in::NotLetIn;
+pub use self::means::{MadeKey, MadeLink, NewKey};
 pub use self::password::{PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
 pub use self::sign_in::{SignInError, SignInFrom, SignInRefusal, SignedIn};
 use crate::bridge::Base;
 use crate::credentials::keys::{KeyError, KeySource};
-use crate::ports::{Nonces, SECRET_BYTES, Secrets};
+use crate::ports::{SECRET_BYTES, Secrets};
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// Passwords that are looked at at the same time: each takes 19 MiB and a processor.
@@ -48,7 +51,6 @@ struct Inner {
     commands: Commands,
     keys: Arc<dyn KeySource>,
     chance: Arc<dyn Secrets>,
-    nonces: Arc<dyn Nonces>,
     directory: AccessDirectory,
     passwords: Semaphore,
     noted: Mutex<let_in::Noted>,
@@ -63,17 +65,13 @@ impl fmt::Debug for Access {
 
 impl Access {
     /// Access to the log of `commands`; passwords are sealed with `keys`. Must be called within a runtime.
-    pub fn new<C>(commands: Commands, keys: Arc<dyn KeySource>, chance: Arc<C>) -> Self
-    where
-        C: Secrets + Nonces + 'static,
-    {
+    pub fn new(commands: Commands, keys: Arc<dyn KeySource>, chance: Arc<dyn Secrets>) -> Self {
         let directory = AccessDirectory::follow(Arc::clone(&commands.inner.log), Arc::clone(commands.clock()));
         // Of two over the same commands, the first tells them.
         let _ = commands.inner.access.set(directory.clone());
         let inner = Inner {
             commands,
             keys,
-            nonces: Arc::clone(&chance) as Arc<dyn Nonces>,
             chance,
             directory,
             passwords: Semaphore::new(PASSWORDS_AT_ONCE),

@@ -6,7 +6,7 @@ use timeloom_domain::audit::AuditRefusal;
 use timeloom_domain::session::SessionRefusal;
 use timeloom_domain::tenant::TenantRefusal;
 
-use crate::{CommandError, Refusal};
+use crate::{CommandError, NoChance, Refusal};
 
 /// The word for something that the sender may not do.
 pub const FORBIDDEN: &str = "FORBIDDEN";
@@ -20,6 +20,18 @@ impl From<Forbidden> for Refusal {
 impl From<Forbidden> for CommandError {
     fn from(forbidden: Forbidden) -> Self {
         Self::Refused(forbidden.into())
+    }
+}
+
+impl From<NoChance> for Refusal {
+    fn from(none: NoChance) -> Self {
+        Self::new("NO_CHANCE", none.to_string())
+    }
+}
+
+impl From<NoChance> for CommandError {
+    fn from(none: NoChance) -> Self {
+        Self::Refused(none.into())
     }
 }
 

@@ -223,7 +223,7 @@ impl Access {
         let Ok(principal) = principal(&listing, (tenant, account), None, format!("session:{id}")) else {
             return self.refuse(tenant, (method, None), SignInRefusal::Disabled, from).await;
         };
-        let made = token::make_session(id, &*self.inner.chance)?;
+        let made = token::make_session(id, &*self.inner.chance).map_err(CommandError::from)?;
         let now_ms = self.now_ms();
         let context = self.signing_in(tenant, &listing, account, &from);
         let cut = |text: String| text.chars().take(USER_AGENT_CHARACTERS_MAX).collect();

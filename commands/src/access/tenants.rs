@@ -7,7 +7,7 @@ use timeloom_domain::tenant::{Tenant, TenantCommand, TenantEvent};
 use timeloom_store::StreamKey;
 
 use super::Access;
-use super::accounts::check_reason;
+use super::rules::check_reason;
 use crate::bridge::Base;
 use crate::{CommandContext, CommandError, Outcome, Refusal};
 

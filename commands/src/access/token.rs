@@ -9,8 +9,7 @@ use subtle::ConstantTimeEq as _;
 use timeloom_domain::ids::SessionId;
 use zeroize::Zeroizing;
 
-use crate::ports::{SECRET_BYTES, Secrets};
-use crate::{CommandError, Refusal};
+use crate::ports::{NoChance, Secrets};
 
 const KEY_WORD: &str = "timeloom_key";
 const LINK_WORD: &str = "timeloom_link";
@@ -60,8 +59,8 @@ impl Kind {
 }
 
 /// Makes a key or a link.
-pub(super) fn make(kind: Kind, chance: &dyn Secrets) -> Result<Made, CommandError> {
-    let (id, secret) = (drawn(chance)?, drawn(chance)?);
+pub(super) fn make(kind: Kind, chance: &dyn Secrets) -> Result<Made, NoChance> {
+    let (id, secret) = (chance.secret()?, chance.secret()?);
     let id: String = base62(&*id, SECRET_CHARACTERS).chars().rev().take(ID_CHARACTERS).collect();
     let secret = Zeroizing::new(base62(&*secret, SECRET_CHARACTERS));
     let body = Zeroizing::new(format!("{}_{id}_{}", kind.word(), *secret));
@@ -82,8 +81,8 @@ pub(super) fn read(kind: Kind, text: &str) -> Option<Shown> {
 }
 
 /// Makes what the browser of a session shows.
-pub(super) fn make_session(id: SessionId, chance: &dyn Secrets) -> Result<Made, CommandError> {
-    let secret = Zeroizing::new(base62(&*drawn(chance)?, SECRET_CHARACTERS));
+pub(super) fn make_session(id: SessionId, chance: &dyn Secrets) -> Result<Made, NoChance> {
+    let secret = Zeroizing::new(base62(&*chance.secret()?, SECRET_CHARACTERS));
     let text = Zeroizing::new(format!("{}.{}", id.0.simple(), *secret));
     Ok(Made { id: id.to_string(), digest: digest(&secret), text })
 }
@@ -105,12 +104,6 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 
 fn digest(secret: &str) -> String {
     Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn drawn(chance: &dyn Secrets) -> Result<Zeroizing<[u8; SECRET_BYTES]>, CommandError> {
-    chance.secret().ok_or_else(|| {
-        Refusal::new("NO_CHANCE", "the operating system gives no random numbers now: try again later").into()
-    })
 }
 
 fn checksum(body: &str) -> String {
@@ -137,13 +130,19 @@ fn base62(bytes: &[u8], characters: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::NONCE_BYTES;
+    use crate::ports::SECRET_BYTES;
 
     struct Counting(std::sync::atomic::AtomicU8);
 
     impl Secrets for Counting {
-        fn secret(&self) -> Option<Zeroizing<[u8; SECRET_BYTES]>> {
+        fn nonce(&self) -> [u8; NONCE_BYTES] {
+            [0; NONCE_BYTES]
+        }
+
+        fn secret(&self) -> Result<Zeroizing<[u8; SECRET_BYTES]>, NoChance> {
             let byte = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Some(Zeroizing::new([byte; SECRET_BYTES]))
+            Ok(Zeroizing::new([byte; SECRET_BYTES]))
         }
     }
 

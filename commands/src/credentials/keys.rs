@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::ports::NoChance;
+
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;
 /// Most keys that are kept at the same time.
@@ -47,9 +49,9 @@ pub enum KeyError {
     /// The file of keys cannot be read or written.
     #[error("{0}")]
     File(String),
-    /// The operating system has no chance to give.
-    #[error("no key can be made: {0}")]
-    NotMade(String),
+    /// There is nothing to make one of.
+    #[error(transparent)]
+    NoChance(#[from] NoChance),
     /// New keys come from whoever runs this.
     #[error(
         "new keys are not made here, because the keys are given: add a line with the new key to their file, start again, and rotate without asking for a new key"

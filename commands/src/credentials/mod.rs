@@ -23,7 +23,7 @@ use self::keys::{KeyError, KeySource, Keyring};
 pub use self::seal::NONCE_BYTES;
 use self::seal::{Place, SealError, SealNonces, open, rewrapped, seal};
 use crate::bridge::Base;
-use crate::ports::Nonces;
+use crate::ports::Secrets;
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// How often a credential is sealed again that somebody saves meanwhile.
@@ -109,7 +109,7 @@ impl From<KeyError> for Refusal {
         let code = match error {
             KeyError::None => "NO_CREDENTIAL_KEY",
             KeyError::Given => "CREDENTIAL_KEYS_GIVEN",
-            KeyError::Invalid { .. } | KeyError::TooMany(_) | KeyError::File(_) | KeyError::NotMade(_) => {
+            KeyError::Invalid { .. } | KeyError::TooMany(_) | KeyError::File(_) | KeyError::NoChance(_) => {
                 "CREDENTIAL_KEYS_UNUSABLE"
             }
         };
@@ -138,7 +138,7 @@ impl From<CredentialRefusal> for Refusal {
 pub struct Credentials {
     commands: Commands,
     keys: Arc<dyn KeySource>,
-    nonces: Arc<dyn Nonces>,
+    chance: Arc<dyn Secrets>,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -149,8 +149,8 @@ impl std::fmt::Debug for Credentials {
 
 impl Credentials {
     /// The credentials of the log of `commands`, under `keys`.
-    pub fn new(commands: Commands, keys: Arc<dyn KeySource>, nonces: Arc<dyn Nonces>) -> Self {
-        Self { commands, keys, nonces }
+    pub fn new(commands: Commands, keys: Arc<dyn KeySource>, chance: Arc<dyn Secrets>) -> Self {
+        Self { commands, keys, chance }
     }
 
     /// Takes the fields of a credential: of a new one, or in place of those of the one of that type and name.
@@ -316,7 +316,7 @@ impl Credentials {
     ) -> Result<Sealed, CredentialError> {
         let newest = keys.newest().ok_or(KeyError::None)?;
         let unopened = |error| self.unopened(error, credential, from);
-        if let Some(sealed) = rewrapped(keys, newest, self.nonces.nonce(), place, from).map_err(unopened)? {
+        if let Some(sealed) = rewrapped(keys, newest, self.chance.nonce(), place, from).map_err(unopened)? {
             return Ok(sealed);
         }
         let fields = open(keys, place, from).map_err(unopened)?;
@@ -326,8 +326,8 @@ impl Credentials {
     /// Fields under a new data key, and that under the newest key; `None` when they are too large.
     fn sealed(&self, keys: &Keyring, place: Place, fields: &JsonObject) -> Result<Option<Sealed>, KeyError> {
         let key = keys.newest().ok_or(KeyError::None)?;
-        let nonces = SealNonces { fields: self.nonces.nonce(), data_key: self.nonces.nonce() };
-        Ok(seal(key, &self.nonces.data_key()?, nonces, place, fields))
+        let nonces = SealNonces { fields: self.chance.nonce(), data_key: self.chance.nonce() };
+        Ok(seal(key, &self.chance.secret()?, nonces, place, fields))
     }
 
     fn open(

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::Serialize;
 use serde_json::json;
-use timeloom_commands::credentials::keys::{GivenKeys, KEY_BYTES, Key, KeyError, KeySource, Keyring, PassingKeys};
+use timeloom_commands::credentials::keys::{GivenKeys, Key, KeyError, KeySource, Keyring, PassingKeys};
 use timeloom_commands::credentials::{CredentialError, NONCE_BYTES};
-use timeloom_commands::{CommandContext, CommandError, Credentials, Keeping, Nonces, Rotated, SaveCredential};
+use timeloom_commands::{
+    CommandContext, CommandError, Credentials, Keeping, NoChance, Rotated, SECRET_BYTES, SaveCredential, Secrets,
+};
 use timeloom_domain::account::{AccountEvent, SealedPassword};
 use timeloom_domain::credential::{CredentialEvent, Sealed};
 use timeloom_domain::event::Event;
@@ -25,15 +27,15 @@ use crate::bench::{TENANT, World, code};
 const TYPE: &str = "httpBasicAuth";
 const SECRET: &str = "open sesame";
 
-struct TestNonces(AtomicU8);
+struct TestSecrets(AtomicU8);
 
-impl Nonces for TestNonces {
+impl Secrets for TestSecrets {
     fn nonce(&self) -> [u8; NONCE_BYTES] {
         [self.0.fetch_add(1, Ordering::SeqCst); NONCE_BYTES]
     }
 
-    fn data_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
-        Ok(Zeroizing::new([self.0.fetch_add(1, Ordering::SeqCst); KEY_BYTES]))
+    fn secret(&self) -> Result<Zeroizing<[u8; SECRET_BYTES]>, NoChance> {
+        Ok(Zeroizing::new([self.0.fetch_add(1, Ordering::SeqCst); SECRET_BYTES]))
     }
 }
 
@@ -49,7 +51,7 @@ fn keys(bytes: &[u8]) -> Arc<dyn KeySource> {
 }
 
 fn credentials(world: &World, keys: Arc<dyn KeySource>) -> Credentials {
-    Credentials::new(world.commands.clone(), keys, Arc::new(TestNonces(AtomicU8::new(0))))
+    Credentials::new(world.commands.clone(), keys, Arc::new(TestSecrets(AtomicU8::new(0))))
 }
 
 fn fields(password: &str) -> JsonObject {

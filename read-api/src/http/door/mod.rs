@@ -19,6 +19,7 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use timeloom_commands::Access;
 use timeloom_commands::access::NotLetIn;
 use timeloom_domain::access::{Permission, Principal};
+use timeloom_domain::account::REASON_CHARACTERS_MAX;
 use timeloom_store::RequestFacts;
 
 use self::places::Places;
@@ -34,8 +35,6 @@ use crate::state::ApiState;
 
 /// The header in which a request says why it is sent.
 const REASON: HeaderName = HeaderName::from_static("x-timeloom-reason");
-/// Longest reason, in characters.
-const REASON_CHARACTERS_MAX: usize = 1_000;
 /// By which browsers tell from which site a request comes.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The code of an answer to somebody who is not known.
