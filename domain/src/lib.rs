@@ -11,6 +11,7 @@ pub mod event;
 pub mod execution;
 pub mod form;
 pub mod ids;
+pub mod inference;
 pub mod item;
 pub mod model;
 pub mod plugin;

@@ -1,0 +1,85 @@
+//! The seam between the pool and what computes: an instance runs one batch at a time, on the thread that owns it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use timeloom_domain::inference::Provider;
+
+use crate::tensor::Tensor;
+
+/// What one caller wants computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inputs {
+    /// A tensor for each input of the model's signature, in its order.
+    pub tensors: Vec<Tensor>,
+    /// Rows of the batch that they are: the first dimension where the model batches, else 1.
+    pub rows: usize,
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// For each caller, in their order, a tensor for each output of the model's signature, in its order.
+    pub outputs: Vec<Vec<Tensor>>,
+    /// Rows that were computed, those that only filled the bucket up too.
+    pub bucket: usize,
+}
+
+/// What is known of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceFacts {
+    /// Who computes, as it was seen to be.
+    pub provider: Provider,
+    /// Most rows of a batch that it was found to take.
+    pub rows_max: usize,
+}
+
+/// Tells a run under way that nobody waits for it any more. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Nobody waits any more.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether nobody waits any more.
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Why a batch was not computed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The inputs do not fit the model: the callers' fault.
+    #[error("the inputs do not fit the model: {0}")]
+    Unfit(String),
+    /// Memory ran out; a smaller batch may fit.
+    #[error("there was not memory enough for a batch of {rows} rows: {detail}")]
+    OutOfMemory {
+        /// Rows of the batch.
+        rows: usize,
+        /// What the runtime said.
+        detail: String,
+    },
+    /// It was told to stop.
+    #[error("it was told to stop")]
+    Stopped,
+    /// The runtime failed.
+    #[error("the runtime failed: {0}")]
+    Failed(String),
+}
+
+/// A model that is loaded and can compute, one batch at a time. One thread owns it from its making to its end.
+pub trait Instance: Send {
+    /// Computes the inputs of several callers as one batch. Models that do not batch are given one caller at a time.
+    ///
+    /// # Errors
+    /// When nothing was computed; all callers share the error.
+    fn run(&mut self, batch: &[Inputs], stop: &Stop) -> Result<Ran, RunError>;
+
+    /// What is known of it.
+    fn facts(&self) -> InstanceFacts;
+}

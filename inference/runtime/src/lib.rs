@@ -1,0 +1,8 @@
+//! Runs models: files of models checked and kept, sessions of ONNX Runtime, and the pool that computes many callers'
+//! inputs together. It computes and tells what it did; it never writes an event.
+
+pub mod instance;
+pub mod tensor;
+
+pub use instance::{Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
+pub use tensor::{Tensor, TensorError};
