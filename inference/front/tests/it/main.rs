@@ -1,0 +1,6 @@
+//! The front as its clients see it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod documents;
+mod words;
