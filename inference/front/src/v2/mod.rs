@@ -9,6 +9,9 @@ mod data;
 mod error;
 mod model;
 mod request;
+mod routes;
+mod serving;
+mod statistics;
 mod text;
 
 pub use answer::{Answered, Encoded, OutputTensor};
@@ -18,6 +21,9 @@ pub use model::{
     parse_load, parse_unload,
 };
 pub use request::{InferRequest, InputTensor, WantedOutput, parse};
+pub use routes::routes;
+pub use serving::{Computed, Described, Refusal, RefusalKind, Serving, ask};
+pub use statistics::ModelStatistics;
 
 /// Most bytes of a body that asks for something to be computed.
 pub const BODY_BYTES_MAX: usize = 64 << 20;
