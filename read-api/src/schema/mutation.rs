@@ -502,7 +502,7 @@ impl Mutation {
     /// Adds a version to a model; it gets the next number.
     async fn add_model_version(&self, context: &Context<'_>, input: AddModelVersionInput) -> Result<ModelPayload> {
         let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        let add = AddModelVersion { format: input.format, digest: input.digest };
+        let add = AddModelVersion { format: input.format, digest: input.digest, file: None };
         ModelPayload::of(
             state
                 .commands()
@@ -517,7 +517,7 @@ impl Mutation {
         ModelPayload::of(
             state
                 .commands()
-                .promote_model(&state.context_at(input.command_id, input.expected_revision), name, input.version)
+                .promote_model(&state.context_at(input.command_id, input.expected_revision), name, input.version, None)
                 .await,
         )
     }

@@ -95,7 +95,7 @@ impl Model {
 
     /// What it computes.
     async fn description(&self) -> &str {
-        &self.0.description
+        &self.0.model.description
     }
 
     /// Its versions, oldest first.
@@ -105,17 +105,17 @@ impl Model {
             format: known.format.clone(),
             digest: known.digest.clone(),
         };
-        self.0.versions.iter().map(view).collect()
+        self.0.model.versions.iter().map(view).collect()
     }
 
     /// The version that answers requests which name none.
     async fn promoted_version(&self) -> Option<u32> {
-        self.0.promoted_version
+        self.0.model.promoted_version
     }
 
     /// Whether it answers no requests.
     async fn disabled(&self) -> bool {
-        self.0.disabled
+        self.0.model.disabled
     }
 
     /// Why it was disabled, while it is.
@@ -125,7 +125,7 @@ impl Model {
 
     /// Whether it was put away.
     async fn retired(&self) -> bool {
-        self.0.retired
+        self.0.model.retired
     }
 
     /// Which events made it what it is.
