@@ -1,10 +1,17 @@
-//! Commands on models.
+//! Commands on models, and all models at a glance.
+
+mod listing;
+
+use std::sync::Arc;
 
 use timeloom_domain::access::Permission;
 use timeloom_domain::ids::Slug;
 use timeloom_domain::model::{Model, ModelCommand, ModelEvent, ModelFile, ModelSettings};
 
+pub use listing::ModelListing;
+
 use crate::bridge::Base;
+use crate::live::Live;
 use crate::{CommandContext, CommandError, Commands, Outcome};
 
 /// A model version to add.
@@ -41,6 +48,11 @@ pub struct StartModelRollout {
 }
 
 impl Commands {
+    /// All models at a glance. It begins to follow the log when it is first asked for.
+    pub fn models(&self) -> &Live<ModelListing> {
+        self.inner.models.get_or_init(|| Live::follow(Arc::clone(&self.inner.log)))
+    }
+
     /// Takes a name for a model.
     ///
     /// # Errors
