@@ -2,6 +2,7 @@
 //! inputs together. It computes and tells what it did; it never writes an event.
 
 pub mod instance;
+pub mod pool;
 pub mod tensor;
 
 pub use instance::{Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
