@@ -1,4 +1,5 @@
 //! A GPU computes: proven by the placement of nodes, compared with the CPU, bounded, repeated and stopped.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use timeloom_domain::inference::{ElementType, Gpu, Provider};
 use timeloom_inference::onnx::{self, GpuError, LoadError, Model, Options, Session};
