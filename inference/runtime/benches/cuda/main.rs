@@ -12,7 +12,7 @@ mod raw;
 
 use std::path::{Path, PathBuf};
 
-use timeloom_domain::inference::Gpu;
+use timeloom_domain::inference::{Gpu, Provider};
 use timeloom_inference::onnx::{self, Model, Options, Runtime};
 use timeloom_inference::{Instance, Stop};
 
@@ -49,13 +49,18 @@ fn main() {
 fn compare(runtime: &Runtime, file: &Path, batch: usize) {
     let name = file.file_stem().unwrap().to_string_lossy();
     let options = Options { gpu: Gpu::Required, tf32: true, buckets: vec![batch], ..Options::default() };
-    let mut session = match Model::open(runtime, file, options).and_then(|model| model.session()) {
-        Ok(session) => session,
-        Err(error) => {
-            println!("{name:<12} {batch:>5} {error}");
-            return;
-        }
+    let load = |options: Options| Model::open(runtime, file, options).and_then(|model| model.session());
+    // A model that the GPU cannot compute as a whole is measured all the same, and it is said.
+    let loaded = load(options.clone()).or_else(|error| {
+        println!("{name}: {error}");
+        load(Options { gpu: Gpu::Optional, ..options })
+    });
+    let mut session = match loaded {
+        Ok(session) if session.facts().provider == Provider::Cuda => session,
+        Ok(session) => return println!("{name}: {:?}", session.loaded().fell_back),
+        Err(error) => return println!("{name}: {error}"),
     };
+    println!("{name}: {:?}", session.loaded().placement.nodes);
     if let Some(reason) = &session.loaded().graphs_refused {
         println!("{name}: launches are not played back: {reason}");
     }

@@ -4,8 +4,10 @@
 //! and copied back. Since places and shapes never change, the runtime may record a bucket's launches and play them back.
 #![expect(unsafe_code, reason = "functions of CUDA's own libraries are called; each call says why it holds")]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::path::Path;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use libloading::Library;
@@ -20,6 +22,7 @@ use super::bound::Error;
 use super::error::{GpuError, LoadError};
 use super::model::rejected;
 use super::options::Options;
+use super::runtime::why;
 use super::session::out_of_memory;
 use super::{batch, placement, value, views};
 use crate::instance::{Inputs, RunError};
@@ -40,6 +43,16 @@ const CHUNK_BYTES: usize = 2 << 20;
 
 const TO_DEVICE: c_int = 1;
 const TO_HOST: c_int = 2;
+/// A stream that does not wait for the one that all programs share.
+const APART: c_uint = 1;
+
+/// Held alone while launches are recorded: what another thread asks of the GPU meanwhile would spoil the recording.
+static RECORDING: RwLock<()> = RwLock::new(());
+
+/// Held while a GPU computes.
+pub(super) fn computing() -> RwLockReadGuard<'static, ()> {
+    RECORDING.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Whether `library` can use the GPU of that number.
 ///
@@ -62,7 +75,7 @@ pub(super) fn check(library: &Path, device: u32) -> Result<(), GpuError> {
 fn count() -> Result<u32, GpuError> {
     type Init = unsafe extern "C" fn(flags: u32) -> c_int;
     type Count = unsafe extern "C" fn(count: *mut c_int) -> c_int;
-    let no = |error: libloading::Error| GpuError::NoDriver(error.to_string());
+    let no = |error: libloading::Error| GpuError::NoDriver(why(&error));
     // SAFETY: the system's linker finds it where the driver put it; loading it runs the driver's own initialisers.
     let driver = unsafe { Library::new(DRIVER) }.map_err(no)?;
     // SAFETY: the driver's interface has these two functions with these types since CUDA 2.
@@ -152,6 +165,7 @@ impl Buckets {
         options: &RunOptions,
     ) -> Result<Self, LoadError> {
         let mut made = Self { copier: Copier::open(device)?, buckets: Vec::new() };
+        let _alone = RECORDING.write().unwrap_or_else(PoisonError::into_inner);
         for rows in rows {
             let ready = Bucket::new(session, signature, *rows, device, graphs).and_then(|mut bucket| {
                 bucket.warm(session, &made.copier, options)?;
@@ -290,7 +304,7 @@ fn unreachable_memory() -> Error {
     Error::Refused(RunError::Failed("memory for copies cannot be reached by the CPU".to_owned()))
 }
 
-/// Copies between the CPU's memory and a GPU's.
+/// Copies between the CPU's memory and a GPU's, on a stream of its own.
 struct Copier {
     device: c_int,
     /// The functions below are its.
@@ -304,24 +318,45 @@ struct Copier {
         stream: *mut c_void,
     ) -> c_int,
     wait: unsafe extern "C" fn(stream: *mut c_void) -> c_int,
+    close: unsafe extern "C" fn(stream: *mut c_void) -> c_int,
+    stream: AtomicPtr<c_void>,
 }
 
 impl Copier {
     /// Opens CUDA's library, which the provider has loaded already.
     fn open(device: u32) -> Result<Self, LoadError> {
-        let no = |error: libloading::Error| LoadError::from(GpuError::NoCuda(error.to_string()));
+        type Create = unsafe extern "C" fn(stream: *mut *mut c_void, flags: c_uint) -> c_int;
+        let no = |error: libloading::Error| LoadError::from(GpuError::NoCuda(why(&error)));
         // SAFETY: the system's linker gives the library that the provider was linked with, whose initialisers have run.
         let library = unsafe { Library::new(CUDART) }.map_err(no)?;
-        // SAFETY: the three functions have these types in every CUDA of this major version.
-        let (set_device, copy, wait) = unsafe {
-            (
-                *library.get(b"cudaSetDevice\0").map_err(no)?,
-                *library.get(b"cudaMemcpyAsync\0").map_err(no)?,
-                *library.get(b"cudaStreamSynchronize\0").map_err(no)?,
-            )
+        // SAFETY: the functions have these types in every CUDA of this major version.
+        let (create, made) = unsafe {
+            let create = *library.get::<Create>(b"cudaStreamCreateWithFlags\0").map_err(no)?;
+            let made = Self {
+                device: c_int::try_from(device).unwrap_or(c_int::MAX),
+                set_device: *library.get(b"cudaSetDevice\0").map_err(no)?,
+                copy: *library.get(b"cudaMemcpyAsync\0").map_err(no)?,
+                wait: *library.get(b"cudaStreamSynchronize\0").map_err(no)?,
+                close: *library.get(b"cudaStreamDestroy\0").map_err(no)?,
+                stream: AtomicPtr::default(),
+                _library: library,
+            };
+            (create, made)
         };
-        let device = c_int::try_from(device).unwrap_or(c_int::MAX);
-        Ok(Self { device, _library: library, set_device, copy, wait })
+        let refused = |error: Error| match error {
+            Error::Runtime(error) => rejected(error),
+            Error::Refused(error) => LoadError::Gpu(GpuError::Refused(error.to_string())),
+        };
+        made.here().map_err(refused)?;
+        let mut stream = std::ptr::null_mut();
+        // SAFETY: the place to write to is ours.
+        check_status(unsafe { create(&mut stream, APART) }, "make a stream").map_err(refused)?;
+        made.stream.store(stream, Ordering::Relaxed);
+        Ok(made)
+    }
+
+    fn stream(&self) -> *mut c_void {
+        self.stream.load(Ordering::Relaxed)
     }
 
     /// Lays `parts` after each other into `place`, zeros after them, and copies that to `target`. While a piece is copied
@@ -380,14 +415,24 @@ impl Copier {
 
     /// Waits for what was begun.
     fn wait(&self) -> Result<(), Error> {
-        // SAFETY: the stream of that name always exists.
-        check_status(unsafe { (self.wait)(std::ptr::null_mut()) }, "wait for the GPU")
+        // SAFETY: the stream is ours and open.
+        check_status(unsafe { (self.wait)(self.stream()) }, "wait for the GPU")
     }
 
     /// Makes the device that of this thread.
     fn here(&self) -> Result<(), Error> {
         // SAFETY: it takes a number and checks it.
         check_status(unsafe { (self.set_device)(self.device) }, "choose the GPU")
+    }
+}
+
+impl Drop for Copier {
+    fn drop(&mut self) {
+        let stream = self.stream();
+        if !stream.is_null() {
+            // SAFETY: the stream is ours, nothing is under way on it, and nobody uses it after this.
+            unsafe { (self.close)(stream) };
+        }
     }
 }
 

@@ -110,7 +110,7 @@ impl Model {
                 Ok(session)
             }
             // The runtime says that a node needs the CPU, not which: a session that may use it tells.
-            Err(LoadError::Rejected(_)) if strict => self.explain(),
+            Err(LoadError::Rejected(detail)) if strict => self.explain(detail),
             Err(error) => Err(error),
         }
     }
@@ -149,10 +149,14 @@ impl Model {
 
     /// Why a model cannot be computed by the GPU as a whole.
     #[cfg(feature = "cuda")]
-    fn explain(&self) -> Result<Session, LoadError> {
+    fn explain(&self, detail: String) -> Result<Session, LoadError> {
         let session = self.cuda_session(false, false)?;
-        let placement = placement::read(&session).map_err(rejected)?;
-        Err(LoadError::NotAllOnGpu(placement.on_cpu.into_iter().collect()))
+        let on_cpu = placement::read(&session).map_err(rejected)?.on_cpu;
+        Err(if on_cpu.is_empty() {
+            LoadError::Rejected(detail)
+        } else {
+            LoadError::NotAllOnGpu(on_cpu.into_iter().collect())
+        })
     }
 
     fn builder(&self) -> ort::Result<SessionBuilder> {

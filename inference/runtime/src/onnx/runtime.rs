@@ -1,5 +1,6 @@
 //! The library opened: once a process, and kept open to its end.
 
+use std::error::Error as _;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -127,8 +128,13 @@ fn refused(path: &Path, error: LoadDynamicError) -> OpenError {
     match error {
         LoadDynamicError::MissingApi { .. } | LoadDynamicError::InvalidVersionString => OpenError::NotOnnxRuntime(path),
         LoadDynamicError::BadVersion { version_str, .. } => OpenError::TooOld { path, version: version_str },
-        LoadDynamicError::Dlopen { error, .. } => OpenError::NoLibrary { path, detail: error.to_string() },
+        LoadDynamicError::Dlopen { error, .. } => OpenError::NoLibrary { path, detail: why(&error) },
     }
+}
+
+/// What the linker said: it is the cause of the error, whose own words are few.
+pub(super) fn why(error: &libloading::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| cause.to_string())
 }
 
 /// The version that the library says it is.
@@ -139,7 +145,7 @@ fn version(path: &Path) -> Result<String, OpenError> {
     // SAFETY: loading runs the library's initialisers. Whoever names the file trusts it as much as the program, and ONNX
     // Runtime's initialisers have no demands.
     let library = unsafe { libloading::Library::new(path) }
-        .map_err(|error| OpenError::NoLibrary { path: path.to_path_buf(), detail: error.to_string() })?;
+        .map_err(|error| OpenError::NoLibrary { path: path.to_path_buf(), detail: why(&error) })?;
     // SAFETY: a symbol of that name has that type in every version of ONNX Runtime, it is its one stable entry.
     let getter = unsafe { library.get::<Getter>(b"OrtGetApiBase\0") }.map_err(|_| not_it())?;
     // SAFETY: it takes nothing and gives a pointer to a static of the library, which is still loaded here, or null.

@@ -186,6 +186,8 @@ impl Instance for Session {
         for inputs in callers {
             batch::check(&self.signature, inputs, self.options.refuse_nan)?;
         }
+        #[cfg(feature = "cuda")]
+        let _computing = (self.loaded.provider == Provider::Cuda).then(super::cuda::computing);
         let mut outputs: Vec<Vec<Tensor>> = vec![Vec::new(); callers.len()];
         let mut bucket = 0;
         let during = stop.during(Arc::clone(&self.end));

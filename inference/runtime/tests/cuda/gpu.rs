@@ -173,6 +173,7 @@ fn an_input_that_the_cpu_reads_is_seen_anew_each_time() {
 fn branches_and_lengths_that_differ_are_computed_without_recordings() {
     let mut branch = session("if.onnx", optional());
     println!("{:?}", branch.loaded());
+    assert_eq!(branch.facts().provider, Provider::Cuda);
     let x = floats(&[1, 4], &[1.0, -2.0, 3.0, -4.0]);
     for (turn, expected) in [(1, [-1.0, 2.0, -3.0, 4.0]), (0, [1.0, 2.0, 3.0, 4.0]), (1, [-1.0, 2.0, -3.0, 4.0])] {
         let turn = Tensor::new(ElementType::Bool, vec![], vec![turn].into()).unwrap();
@@ -193,6 +194,7 @@ fn buckets_that_the_memory_does_not_hold_are_left_out_and_the_others_compute() {
     let mut session = session("wide.onnx", Options { gpu_bytes_max: limit, ..required() });
     let buckets = session.loaded().buckets.clone();
     println!("{:?}", session.loaded());
+    assert_eq!(session.facts().provider, Provider::Cuda);
     let most = *buckets.last().unwrap();
     assert!(most < 64 && session.facts().rows_max == most, "{buckets:?}");
     let sent = |rows: usize| inputs(vec![floats(&[rows, 1], &vec![0.0; rows])]);
@@ -217,6 +219,7 @@ fn a_batch_that_the_memory_does_not_hold_is_told_as_such_and_a_smaller_one_compu
 fn every_type_of_element_is_given_back_as_it_was() {
     let mut session = session("elements.onnx", optional());
     println!("{:?}", session.loaded());
+    assert_eq!(session.facts().provider, Provider::Cuda);
     let tensor = |element: ElementType| {
         let data: Vec<u8> = match element {
             ElementType::Bytes => b"\x01\0\0\0a\0\0\0\0".to_vec(),
@@ -234,6 +237,7 @@ fn every_type_of_element_is_given_back_as_it_was() {
 fn a_run_on_the_gpu_ends_when_it_is_told_to_stop() {
     let mut session = session("loop.onnx", optional());
     println!("{:?}", session.loaded());
+    assert_eq!(session.facts().provider, Provider::Cuda);
     let sent = |times: i64| inputs(vec![integers(&[], &[times]), floats(&[64, 64], &[0.0; 4096])]);
     let stop = Stop::default();
     let stopper = stop.clone();
