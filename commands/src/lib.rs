@@ -41,7 +41,7 @@ pub use directory::Directory;
 pub use error::{CommandError, Refusal, WORKFLOW_NOT_ACTIVE};
 pub use execution::{CancelExecution, StartExecution};
 pub use fork::{FORK_CHANGES_MAX, ForkAt, ForkExecution, ForkVersion};
-pub use model::AddModelVersion;
+pub use model::{AddModelVersion, RejectModelVersion, StartModelRollout};
 pub use plugin::AddPluginVersion;
 pub use ports::{Clock, Ids, NoChance, SECRET_BYTES, Secrets, SystemIds};
 pub use redaction::{Finder, Passage, SECRET_CHARACTERS_MIN, SecretTexts};
