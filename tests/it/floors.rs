@@ -40,6 +40,10 @@ static ROOMS: [Room; 18] = [
         never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-engine", "engine", 3)
     },
+    Room {
+        never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-inference-worker", "inference/worker", 3)
+    },
     Room { never: &["timeloom-engine"], ..room("timeloom-monitor", "monitor", 3) },
     Room {
         never: &[
