@@ -4,6 +4,7 @@
 pub mod instance;
 pub mod onnx;
 pub mod tensor;
+pub mod validate;
 
 pub use instance::{During, End, Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
 pub use tensor::{Tensor, TensorError};

@@ -7,3 +7,4 @@ mod computing;
 mod opening;
 mod placement;
 mod stopping;
+mod validating;
