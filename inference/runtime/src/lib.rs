@@ -2,6 +2,7 @@
 //! inputs together. It computes and tells what it did; it never writes an event.
 
 pub mod instance;
+pub mod models;
 pub mod onnx;
 pub mod tensor;
 pub mod validate;

@@ -4,6 +4,7 @@
 mod support;
 
 mod computing;
+mod keeping;
 mod opening;
 mod placement;
 mod stopping;
