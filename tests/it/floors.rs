@@ -59,6 +59,10 @@ static ROOMS: [Room; 18] = [
         never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-read-api", "read-api", 4)
     },
+    Room {
+        never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-inference-front", "inference/front", 4)
+    },
     room("timeloom-server", "server", 5),
     room("timeloom-tests", "tests", TESTS),
 ];
