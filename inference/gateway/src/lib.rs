@@ -1,0 +1,11 @@
+//! The gateway to language models: one way to ask, whatever provider answers and whatever protocol it speaks.
+//!
+//! It computes and tells what it did, as a list of facts; it never writes an event, reads no clock and draws no chance of
+//! its own. Keys of providers come in by a port and never show in what it tells.
+
+pub mod chat;
+pub mod error;
+pub mod openai;
+pub mod wire;
+
+pub use error::{CallError, ErrorClass};
