@@ -3,9 +3,14 @@
 //! It computes and tells what it did, as a list of facts; it never writes an event, reads no clock and draws no chance of
 //! its own. Keys of providers come in by a port and never show in what it tells.
 
+pub mod anthropic;
 pub mod chat;
 pub mod error;
+pub mod ollama;
 pub mod openai;
+pub mod ports;
+pub mod provider;
+pub mod upstream;
 pub mod wire;
 
 pub use error::{CallError, ErrorClass};

@@ -13,6 +13,7 @@ mod write;
 pub use answer::decode_answer;
 pub use body::{ChatBody, Head};
 pub use embed::{decode_embed_answer, decode_embed_request, encode_embed_answer, encode_embed_request};
+pub(crate) use error::{class_of_status, told};
 pub use error::{decode_error, encode_error};
 pub use request::{decode_request, encode_request};
 pub use stream::StreamDecoder;
