@@ -5,7 +5,10 @@
 
 pub mod anthropic;
 pub mod chat;
+pub mod cost;
 pub mod error;
+pub mod facts;
+pub mod limits;
 pub mod ollama;
 pub mod openai;
 pub mod ports;
