@@ -8,7 +8,7 @@ use futures::stream::BoxStream;
 
 use crate::chat::{ChatAnswer, ChatRequest, Delta, EmbedAnswer, EmbedRequest};
 use crate::error::{CallError, ErrorClass};
-use crate::openai::{ChatBody, LeftOut};
+use crate::openai::{self, ChatBody, LeftOut};
 
 /// What answers. Dropping a future or a stream of it cancels the call.
 pub trait Upstream: Send + Sync {
@@ -133,6 +133,24 @@ pub struct Answered {
     pub raw: Option<Bytes>,
     /// What there is to tell beside it.
     pub notes: CallNotes,
+}
+
+impl Answered {
+    /// The body for a client of OpenAI's protocol: the bytes that came, or the answer written anew. Answers without a name
+    /// or a time get `id` and `now_s`, seconds since 1970.
+    pub fn openai_body(&self, id: &str, now_s: i64) -> Bytes {
+        if let Some(raw) = &self.raw {
+            return raw.clone();
+        }
+        let mut value = openai::encode_answer(&self.answer);
+        if self.answer.id.is_empty() {
+            value["id"] = id.into();
+        }
+        if self.answer.created_s.is_none() {
+            value["created"] = now_s.into();
+        }
+        value.to_string().into()
+    }
 }
 
 /// An answer that comes piece by piece.

@@ -105,7 +105,7 @@ impl StreamDecoder {
         Ok(())
     }
 
-    fn grow_block(&mut self, place: u64, delta: Option<Fields>, deltas: &mut Vec<Delta>) -> Result<(), CallError> {
+    fn grow_block(&self, place: u64, delta: Option<Fields>, deltas: &mut Vec<Delta>) -> Result<(), CallError> {
         let Some(mut delta) = delta else { return Err(CallError::garbage("a block grows by nothing")) };
         match delta.required_text("type")?.as_str() {
             "text_delta" => deltas.push(Delta::Text { choice: 0, text: delta.required_text("text")? }),

@@ -111,6 +111,18 @@ pub enum Part {
 }
 
 impl Part {
+    /// Bytes that it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Text { text, .. } | Self::Thinking { text, .. } | Self::Refusal { text } => text.len(),
+            Self::ToolCall { name, arguments, .. } => name.len() + arguments.len(),
+            Self::ToolResult { parts, .. } => parts.iter().map(Self::bytes).sum(),
+            Self::SealedThinking { data } => data.len(),
+            Self::Image { source: ImageSource::Url(text) | ImageSource::Data { base64: text, .. }, .. } => text.len(),
+            Self::Other(value) | Self::OtherCall(value) => value.to_string().len(),
+        }
+    }
+
     /// A plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text { text: text.into(), extra: JsonObject::new() }

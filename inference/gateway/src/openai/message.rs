@@ -244,7 +244,8 @@ fn encode_thinking(fields: &mut JsonObject, parts: &[&Part]) {
     if !text.is_empty() {
         fields.insert("reasoning_content".to_owned(), text.as_str().into());
     }
-    if !blocks.is_empty() && !(plain && blocks.len() == 1 && !text.is_empty()) {
+    let is_said = plain && blocks.len() == 1 && !text.is_empty();
+    if !blocks.is_empty() && !is_said {
         fields.insert("thinking_blocks".to_owned(), blocks.into());
     }
 }
