@@ -50,7 +50,7 @@ pub struct AskEmbed {
 #[derive(Debug)]
 pub enum Reply {
     /// As a whole.
-    Whole(Answered),
+    Whole(Box<Answered>),
     /// Piece by piece.
     Stream(ReplyStream),
 }

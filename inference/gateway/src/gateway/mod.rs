@@ -98,14 +98,14 @@ impl Gateway {
             return Ok(if ask.prompt.is_stream() {
                 Reply::Stream(ReplyStream::kept(&answer))
             } else {
-                Reply::Whole(Answered { answer: (*answer).clone(), raw, notes: CallNotes::default() })
+                Reply::Whole(Box::new(Answered { answer: (*answer).clone(), raw, notes: CallNotes::default() }))
             });
         }
         let keep = keep.map(|(key, _)| key);
         if ask.prompt.is_stream() {
             self.stream(&table, &route, &ask, schema, keep).await.map(Reply::Stream)
         } else {
-            self.whole(&table, &route, &ask, schema.as_deref(), keep).await.map(Reply::Whole)
+            self.whole(&table, &route, &ask, schema.as_deref(), keep).await.map(Box::new).map(Reply::Whole)
         }
     }
 

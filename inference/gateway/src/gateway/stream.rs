@@ -55,7 +55,7 @@ impl Stream for ReplyStream {
                 Err(error) => self.end(error),
             },
             Some(Err(error)) => self.end(error),
-            None => match self.watch.take().and_then(|watch| watch.complete()) {
+            None => match self.watch.take().and_then(|mut watch| watch.complete()) {
                 Some(error) => {
                     self.pieces = stream::empty().boxed();
                     Some(Err(error))
@@ -69,7 +69,7 @@ impl Stream for ReplyStream {
 impl ReplyStream {
     fn end(&mut self, error: CallError) -> Option<Result<Piece, CallError>> {
         self.pieces = stream::empty().boxed();
-        if let Some(watch) = self.watch.take() {
+        if let Some(mut watch) = self.watch.take() {
             watch.fail(&error);
         }
         Some(Err(error))
@@ -114,7 +114,7 @@ impl Watch {
     }
 
     /// The answer is whole; the error with which it ends all the same, if it does not fit.
-    fn complete(mut self) -> Option<CallError> {
+    fn complete(&mut self) -> Option<CallError> {
         self.ended = true;
         self.routed.succeeded();
         let (attempt, target) = (self.routed.attempt, self.routed.target.clone());
@@ -148,7 +148,7 @@ impl Watch {
         None
     }
 
-    fn fail(mut self, error: &CallError) {
+    fn fail(&mut self, error: &CallError) {
         self.ended = true;
         self.routed.failed(error);
         let target = self.routed.target.clone();
@@ -170,7 +170,13 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if !self.ended {
+        if self.ended {
+            return;
+        }
+        if self.finish.is_some() {
+            // All was said, and the caller knows.
+            self.complete();
+        } else {
             self.sink.tell(Fact::Cancelled { attempt: self.routed.attempt, after_us: self.after_us() });
         }
     }

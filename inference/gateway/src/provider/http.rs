@@ -62,10 +62,6 @@ impl Http {
         Ok(Self { client, tasks })
     }
 
-    pub(super) fn tasks(&self) -> TaskTracker {
-        self.tasks.clone()
-    }
-
     /// Sends a request. What came of its body is not read.
     pub(super) async fn send(&self, request: hyper::Request<Full<Bytes>>) -> Result<Answer, CallError> {
         self.client.request(request).await.map_err(|error| {

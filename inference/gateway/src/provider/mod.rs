@@ -132,7 +132,7 @@ impl Provider {
         let call = async {
             let answer = self.send(path, body, true).await?;
             let request_id = exchange::request_id(answer.headers());
-            let mut reader = stream::Reader::new(answer, &self.config, filter_usage, self.http.tasks())?;
+            let mut reader = stream::Reader::new(answer, &self.config, filter_usage)?;
             reader.read_first().await?;
             Ok::<_, CallError>((reader, request_id))
         };

@@ -7,7 +7,6 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use http_body_util::BodyExt as _;
 use tokio::time::{Duration, Instant, timeout, timeout_at};
-use tokio_util::task::TaskTracker;
 
 use super::body::Chunks;
 use super::http::Answer;
@@ -32,7 +31,6 @@ pub(super) struct Reader {
     over: bool,
     /// What went wrong after the pieces that are ready.
     failed: Option<CallError>,
-    tasks: TaskTracker,
 }
 
 enum Decoder {
@@ -42,12 +40,7 @@ enum Decoder {
 }
 
 impl Reader {
-    pub(super) fn new(
-        answer: Answer,
-        config: &ProviderConfig,
-        filter_usage: Option<bool>,
-        tasks: TaskTracker,
-    ) -> Result<Self, CallError> {
+    pub(super) fn new(answer: Answer, config: &ProviderConfig, filter_usage: Option<bool>) -> Result<Self, CallError> {
         let decoder = match config.protocol {
             Protocol::OpenAi(_) => Decoder::OpenAi(EventReader::default(), openai::StreamDecoder::default()),
             Protocol::Anthropic => Decoder::Anthropic(EventReader::default(), anthropic::StreamDecoder::default()),
@@ -56,7 +49,7 @@ impl Reader {
             }
         };
         let chunks = Some(Chunks::new(answer, config.answer_bytes_max)?);
-        Ok(Self { chunks, decoder, filter_usage, ready: VecDeque::new(), over: false, failed: None, tasks })
+        Ok(Self { chunks, decoder, filter_usage, ready: VecDeque::new(), over: false, failed: None })
     }
 
     /// Reads until there is something that says something, or the answer has ended.
@@ -95,7 +88,11 @@ impl Reader {
                 return Ok(Some(piece));
             }
             if self.over {
-                return self.failed.take().map_or(Ok(None), Err);
+                if let Some(error) = self.failed.take() {
+                    return Err(error);
+                }
+                self.drain().await;
+                return Ok(None);
             }
             self.read().await;
         }
@@ -107,10 +104,7 @@ impl Reader {
             self.over = true;
             self.failed = Some(error);
         }
-        if self.decoder.has_ended() {
-            self.over = true;
-            self.drain();
-        }
+        self.over |= self.decoder.has_ended();
     }
 
     async fn try_read(&mut self) -> Result<(), CallError> {
@@ -176,15 +170,14 @@ impl Reader {
         Ok(())
     }
 
-    /// The caller does not wait for the end of the body, which often comes a little after the end of the answer.
-    fn drain(&mut self) {
+    /// Waits for the end of the body, which often comes a little after the end of the answer, so that the connection can be
+    /// used again. All pieces have been given by then.
+    async fn drain(&mut self) {
         let Some(chunks) = self.chunks.take() else { return };
         let mut rest = chunks.into_rest();
-        self.tasks.spawn(async move {
-            let to_the_end = async { while let Some(Ok(_)) = rest.frame().await {} };
-            let ended = timeout(Duration::from_millis(END_WAIT_MS_MAX), to_the_end).await;
-            drop(ended);
-        });
+        let to_the_end = async { while let Some(Ok(_)) = rest.frame().await {} };
+        let ended = timeout(Duration::from_millis(END_WAIT_MS_MAX), to_the_end).await;
+        drop(ended);
     }
 }
 
