@@ -19,7 +19,8 @@ pub fn decode_error(status: u16, body: &[u8]) -> CallError {
 pub(super) fn error_in_stream(fields: &JsonObject) -> CallError {
     let error = fields.get("error").unwrap_or(&Value::Null);
     let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-    let class = class_of(text("type"), text("message")).unwrap_or(ErrorClass::Server);
+    let wrong = if text("type") == "invalid_request_error" { ErrorClass::BadRequest } else { ErrorClass::Server };
+    let class = class_of(text("type"), text("message")).unwrap_or(wrong);
     CallError::new(class, format!("the provider failed in the middle of its answer: {}", text("message")))
 }
 
@@ -34,7 +35,6 @@ fn class_of(kind: &str, message: &str) -> Option<ErrorClass> {
         "timeout_error" => Some(ErrorClass::Timeout),
         "api_error" => Some(ErrorClass::Server),
         "invalid_request_error" if message.contains("prompt is too long") => Some(ErrorClass::TooLong),
-        "invalid_request_error" => Some(ErrorClass::BadRequest),
         _ => None,
     }
 }
