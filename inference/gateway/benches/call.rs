@@ -1,3 +1,0 @@
-//! What a call costs.
-
-fn main() {}
