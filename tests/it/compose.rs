@@ -71,6 +71,7 @@ fn environment_variables_exist_in_the_configuration() {
     let mut known = variables(&read("server/src/config.rs"));
     known.extend(variables(&read("server/src/graphql_config.rs")));
     known.extend(variables(&read("server/src/oidc_config.rs")));
+    known.extend(variables(&read("server/src/trace_config.rs")));
     assert!(known.len() > 3, "the configuration names its variables: {known:?}");
     for file in ["infra/docker-compose.yml", "infra/Dockerfile", "README.md", "docs/cli.md"] {
         let unknown: Vec<_> = variables(&read(file)).into_iter().filter(|name| !known.contains(name)).collect();

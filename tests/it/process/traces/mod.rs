@@ -134,7 +134,7 @@ async fn a_call_is_one_tree_under_its_callers_span_and_has_no_payload_in_it() {
         assert!([&command.id, &execution.id].contains(&&projection.parent), "{projection:#?}");
         assert!(projection.failed.is_none() && projection.to >= projection.from, "{projection:#?}");
     }
-    let asked = echo_asked(&echo).await;
+    let asked = echo_asked(&echo);
     assert_eq!(asked, format!("00-{TRACE}-{}-01", named(&spans, "Asks").id), "who is asked is told of the node run");
 
     for canary in
@@ -153,7 +153,7 @@ async fn a_call_is_one_tree_under_its_callers_span_and_has_no_payload_in_it() {
 }
 
 /// The `traceparent` of the one request that came.
-async fn echo_asked(echo: &Collector) -> String {
+fn echo_asked(echo: &Collector) -> String {
     let heads = echo.heads();
     let [head] = &heads[..] else { panic!("{heads:?}") };
     let told = head.lines().find_map(|line| line.strip_prefix("traceparent: "));
@@ -277,7 +277,6 @@ async fn killed_in_the_middle_an_execution_is_still_one_trace() {
     let whole = named(&spans, "execution Asks");
     assert_eq!(whole.attributes["timeloom.execution.id"], execution);
     assert_eq!(whole.attributes["timeloom.execution.node_runs"], 4);
-    assert!(whole.events.contains(&"ExecutionTakenOver".to_owned()), "{whole:#?}");
     for name in ["Start", "First", "Ask", "Last"] {
         let ids: BTreeSet<_> =
             spans.iter().filter(|span| span.name == name).map(|span| (&span.id, &span.parent)).collect();
@@ -338,6 +337,11 @@ async fn without_a_collector_the_callers_span_is_kept_and_nobody_is_told_of_any(
     let server = Server::start(folder.path(), &["--allow-private-hosts", host]);
     activated(&server, &called("orders", "Order intake", &[asks("Asks", &echo.url)])).await;
     assert_eq!(call(&server, "orders", Some(CALLER)).await, (200, None));
+    let query = "{ executions(first: 1) { nodes { traceId } } }";
+    let traced = async || server.ask(query, json!({})).await["executions"]["nodes"][0]["traceId"].clone();
+    while traced().await != TRACE {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let query = "{ events(first: 1, filter: { types: [\"ExecutionStarted\"] }) { nodes { traceparent requestId } } }";
     let event = server.ask(query, json!({})).await["events"]["nodes"][0].clone();
     assert_eq!(event["traceparent"], CALLER);
