@@ -46,6 +46,8 @@ pub(super) struct Follower {
     shown: Shown,
     stories: Stories,
     command: Option<Commanded>,
+    /// The head of the log when this process began to trace.
+    since: Position,
     /// Up to where it has looked.
     from: Position,
     /// Up to where it has told that it looked.
@@ -65,9 +67,8 @@ enum Ended {
 
 impl Follower {
     pub(super) fn new(parts: TracesParts, outbox: Outbox, shown: Shown) -> Self {
-        let stories = Stories::new(parts.sampling);
-        let (from, told) = (Position::START, Position::START);
-        Self { parts, outbox, shown, stories, command: None, from, told, is_live: false }
+        let (stories, since) = (Stories::new(parts.sampling), parts.log.head());
+        Self { parts, outbox, shown, stories, command: None, since, from: since, told: since, is_live: false }
     }
 
     /// Follows whenever it is this process's turn, until it is stopped.
@@ -99,7 +100,8 @@ impl Follower {
         }
     }
 
-    /// Where to begin. Without a mark it begins now: what was before anybody asked for traces is left alone.
+    /// Where to begin. Without a mark that is where this process began: what was before anybody asked for traces is left
+    /// alone.
     async fn begin(&self) -> Position {
         loop {
             match self.try_begin().await {
@@ -112,9 +114,8 @@ impl Follower {
 
     async fn try_begin(&self) -> Result<Position, LogError> {
         let Some(marked) = self.parts.mark.load().await? else {
-            let head = self.parts.log.head();
-            self.parts.mark.save(head.0).await?;
-            return Ok(head);
+            self.parts.mark.save(self.since.0).await?;
+            return Ok(self.since);
         };
         let oldest_us = (self.parts.clock.now() - LOOK_BACK_MAX).timestamp_micros();
         Ok(Position(marked).max(self.parts.log.position_at(oldest_us).await?))

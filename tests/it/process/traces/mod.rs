@@ -14,6 +14,7 @@ use super::crash::ended_status;
 use super::gate::Gate;
 use super::schedules::change;
 use super::server::{Server, chain, client, set};
+use super::workers::shared_by;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -295,6 +296,8 @@ async fn of_several_processes_one_sends_what_the_log_says_and_another_goes_on_af
     let arguments = ["--database", database.url(), "--otlp-endpoint", &collector.url];
     let start = || Server::start(&unused.path().join("unused"), &arguments);
     let servers = [start(), start()];
+    // While shards move, what was on its way may be sent twice.
+    shared_by(2, &servers[0]).await;
     let workflow = servers[0].import(&chain("Shared", &[set("Adds", "n", "={{ 1 }}")])).await;
     let run = async |server: &Server| {
         let started = server.start_execution(&workflow, "COMPLETED").await;
