@@ -18,9 +18,9 @@ use super::read::{Facts, Run, Start};
 use super::span::{self, Events, Nanoseconds, Place, flag, number, of_ms, recorded, text, whole_ms};
 
 /// Most executions of which something is held.
-const STORIES_MAX: usize = 16_384;
+const STORIES_MAX: usize = 8_192;
 /// Most node runs of one execution that are held while they are under way.
-const RUNS_MAX: usize = 256;
+const RUNS_MAX: usize = 64;
 
 /// A span that is whole.
 #[derive(Debug)]

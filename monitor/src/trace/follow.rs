@@ -118,7 +118,9 @@ impl Follower {
             return Ok(self.since);
         };
         let oldest_us = (self.parts.clock.now() - LOOK_BACK_MAX).timestamp_micros();
-        Ok(Position(marked).max(self.parts.log.position_at(oldest_us).await?))
+        let oldest = self.parts.log.position_at(oldest_us).await?;
+        // A log that was put back from a backup may be shorter than the mark says.
+        Ok(Position(marked).max(oldest).min(self.parts.log.head()))
     }
 
     async fn follow(&mut self, shard: Shard, held: &mut watch::Receiver<Held>, stopping: &CancellationToken) -> Ended {

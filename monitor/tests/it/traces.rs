@@ -194,8 +194,8 @@ fn completed(node: &str, execution_index: usize, started_at_ms: i64, duration_us
 
 fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     let found: Vec<&Span> = spans.iter().filter(|span| span.name == name).collect();
-    let [span] = found[..] else { panic!("{} spans are named {name}: {spans:#?}", found.len()) };
-    span
+    assert_eq!(found.len(), 1, "spans that are named {name}: {spans:#?}");
+    found[0]
 }
 
 fn attributes(span: &Span) -> BTreeMap<&str, String> {

@@ -13,7 +13,7 @@ use self::collector::{Collector, Seen, named};
 use super::crash::ended_status;
 use super::gate::Gate;
 use super::schedules::change;
-use super::server::{Server, chain, client, set};
+use super::server::{Server, chain, client, set, verb};
 use super::workers::shared_by;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -151,6 +151,24 @@ async fn a_call_is_one_tree_under_its_callers_span_and_has_no_payload_in_it() {
     counted_at_least(&server, "timeloom_trace_spans_sent_total", spans.len() as u64).await;
     assert_eq!(counted(&server, "timeloom_trace_spans_dropped_total").await, 0);
     server.stop();
+}
+
+#[test]
+fn what_is_said_wrong_about_the_collector_is_refused_without_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let endpoint = ["--otlp-endpoint", "http://localhost:4318"];
+    for (wrong, hint) in [
+        (vec!["--otlp-endpoint", "localhost:4318"], "give one such as http://localhost:4318"),
+        ([&endpoint[..], &["--otlp-header", "canary-without-a-name"]].concat(), "NAME=VALUE"),
+        ([&endpoint[..], &["--otlp-header", "a b=canary"]].concat(), "is no name of a header"),
+        ([&endpoint[..], &["--otlp-sample", "150%"]].concat(), "a number from 0 to 1"),
+    ] {
+        let output = verb(&[&["serve", "--data", data, "--listen", "127.0.0.1:0"], &wrong[..]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(hint), "{wrong:?}: {said}");
+        assert!(!said.contains("canary"), "{said}");
+    }
 }
 
 /// The `traceparent` of the one request that came.
