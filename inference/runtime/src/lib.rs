@@ -2,7 +2,9 @@
 //! inputs together. It computes and tells what it did; it never writes an event.
 
 pub mod instance;
+pub mod onnx;
+pub mod pool;
 pub mod tensor;
 
-pub use instance::{Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
+pub use instance::{During, End, Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
 pub use tensor::{Tensor, TensorError};

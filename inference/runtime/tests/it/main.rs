@@ -1,0 +1,9 @@
+//! Models computed by the real library, which `make setup` fetches.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod computing;
+mod opening;
+mod placement;
+mod stopping;

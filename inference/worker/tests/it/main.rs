@@ -1,0 +1,5 @@
+//! Tests of the worker: what is written down, and when.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod recording;
+mod tensors;
