@@ -229,7 +229,7 @@ fn answer(result: Result<HttpResponse, Refusal>) -> HttpResponse {
     result.unwrap_or_else(|refusal| refuse(&refusal))
 }
 
-fn refuse(refusal: &Refusal) -> HttpResponse {
+pub(crate) fn refuse(refusal: &Refusal) -> HttpResponse {
     let status = match refusal.kind {
         RefusalKind::Invalid => StatusCode::BAD_REQUEST,
         RefusalKind::Unauthenticated => StatusCode::UNAUTHORIZED,
