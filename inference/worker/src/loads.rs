@@ -343,7 +343,7 @@ fn options(settings: &ModelSettings) -> Options {
         gpu: settings.gpu,
         intra_threads: settings.threads.map_or(1, |threads| threads as usize),
         tf32: settings.tf32,
-        refuse_nan: settings.finite_only,
+        finite_only: settings.finite_only,
         ..Options::default()
     }
 }
