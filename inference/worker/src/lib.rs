@@ -18,4 +18,4 @@ pub use recorder::{Cause, NotRecorded, Recorder};
 pub use tensors::{INLINE_BYTES_MAX, NotRead, read, to_records};
 pub use verify::{NEAR, NotVerified, Recorded, Verified, Verifier};
 pub use windows::WINDOW_MS;
-pub use worker::{KEY_CHARACTERS_MAX, Parts, Worker};
+pub use worker::{Described, KEY_CHARACTERS_MAX, Parts, Worker};

@@ -13,7 +13,7 @@ use std::time::Duration;
 use timeloom_commands::Ids;
 use timeloom_domain::ids::{ModelLoadId, Slug, TenantId};
 use timeloom_domain::inference::{InferenceWorkerEvent, ModelLoad, Provider, Signature};
-use timeloom_domain::model::{ModelSettings, ModelVersion};
+use timeloom_domain::model::{ExternalFile, ModelSettings, ModelVersion};
 use timeloom_inference::onnx::{LoadError, Loaded, Model, Options, Runtime, Session};
 use timeloom_inference::pool::{Clock, Factory, Policy, Pool, Room, Spec, tune, zeros};
 use timeloom_inference::{Instance, RunError};
@@ -33,8 +33,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// Where the files of models are.
 pub trait ModelFiles: Send + Sync + 'static {
-    /// The file of that digest, with what lies beside it; `None` when this machine does not have it.
-    fn path(&self, digest: &str) -> Option<PathBuf>;
+    /// The file of that digest, with these beside it; `None` when this machine does not have it.
+    fn path(&self, digest: &str, beside: &[ExternalFile]) -> Option<PathBuf>;
 }
 
 /// A version of a model in memory.
@@ -42,7 +42,7 @@ pub trait ModelFiles: Send + Sync + 'static {
 pub(crate) struct InMemory {
     pub load: ModelLoadId,
     pub pool: Pool,
-    pub signature: Signature,
+    pub signature: Arc<Signature>,
     pub settings: ModelSettings,
     pub digest: String,
     pub options: String,
@@ -181,7 +181,7 @@ impl Loads {
         settings: &ModelSettings,
     ) -> Result<(InMemory, Told), Why> {
         let runtime = self.runtime.as_ref().map_err(|why| Why("NO_RUNTIME", why.clone()))?.clone();
-        let path = self.files.path(&version.digest).ok_or_else(|| {
+        let path = self.files.path(&version.digest, beside(version)).ok_or_else(|| {
             Why("NO_FILE", format!("this machine does not have the file {}: upload it again", version.digest))
         })?;
         let maker = Arc::new(Maker::new(runtime, path, options(settings)));
@@ -205,7 +205,7 @@ impl Loads {
         let held = InMemory {
             load: ModelLoadId(self.ids.uuid()),
             pool,
-            signature,
+            signature: Arc::new(signature),
             settings: settings.clone(),
             digest: version.digest.clone(),
             options,
@@ -336,6 +336,11 @@ impl Factory for Maker {
         let session = self.session(intra_threads).map_err(|error| RunError::Failed(error.to_string()))?;
         Ok(Box::new(session))
     }
+}
+
+/// The files of weights beside a version's own.
+fn beside(version: &ModelVersion) -> &[ExternalFile] {
+    version.file.as_ref().map_or(&[], |file| &file.external)
 }
 
 fn options(settings: &ModelSettings) -> Options {

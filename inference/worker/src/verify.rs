@@ -11,6 +11,7 @@ use timeloom_domain::ids::InferenceId;
 use timeloom_domain::inference::{
     ElementType, Fingerprint, InferenceAnswer, InferenceRequest, ModelLoad, Provider, digest_of_all,
 };
+use timeloom_domain::model::ExternalFile;
 use timeloom_inference::onnx::{Model, Options, Runtime, Session};
 use timeloom_inference::{Inputs, Instance as _, Stop, Tensor};
 use timeloom_store::BlobStore;
@@ -104,14 +105,20 @@ impl Verifier {
         Self { runtime, machine: Arc::new(machine), files, blobs, sessions: Arc::default() }
     }
 
-    /// Computes an inference again, as `load` says it was computed.
+    /// Computes an inference again, as `load` says it was computed, with these files of weights beside the model's.
     ///
     /// # Errors
     /// When it cannot be computed here, or was not recorded whole.
-    pub async fn verify(&self, recorded: &Recorded, load: &ModelLoad) -> Result<Verified, NotVerified> {
+    pub async fn verify(
+        &self,
+        recorded: &Recorded,
+        load: &ModelLoad,
+        beside: &[ExternalFile],
+    ) -> Result<Verified, NotVerified> {
         let Recorded { request, answer, .. } = recorded;
         let runtime = self.runtime.clone().map_err(NotVerified::NoRuntime)?;
-        let path = self.files.path(&request.digest).ok_or_else(|| NotVerified::NoFile(request.digest.clone()))?;
+        let path =
+            self.files.path(&request.digest, beside).ok_or_else(|| NotVerified::NoFile(request.digest.clone()))?;
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
         for record in &request.inputs {
             inputs.push(read(record, &*self.blobs).await?);

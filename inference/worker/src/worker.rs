@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timeloom_commands::{Clock as WallClock, Commands, Ids};
-use timeloom_domain::ids::{Actor, FIRST_TENANT, InferenceId, InferenceWorkerId};
+use timeloom_domain::ids::{Actor, FIRST_TENANT, InferenceId, InferenceWorkerId, Slug, TenantId};
 use timeloom_domain::inference::{
-    Fingerprint, InferenceAnswer, InferenceEvent, InferenceRequest, InferenceWorkerEvent, Provider, TensorRecord,
-    TensorSpec, digest_of_all,
+    Fingerprint, InferenceAnswer, InferenceEvent, InferenceRequest, InferenceWorkerEvent, Provider, Signature,
+    TensorRecord, TensorSpec, digest_of_all,
 };
-use timeloom_domain::model::{ModelVersion, Recording};
+use timeloom_domain::model::{ModelReference, ModelRefusal, ModelVersion, Recording};
 use timeloom_inference::onnx::Runtime;
-use timeloom_inference::pool::{Answer, Ask, Clock};
+use timeloom_inference::pool::{Answer, Ask, Clock, Counts, Policy};
 use timeloom_inference::{Inputs, Tensor};
 use timeloom_store::{BlobStore, EventLog};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,23 @@ pub struct Parts {
     pub files: Arc<dyn ModelFiles>,
     /// Settings of the environment that change what is computed, such as `NVIDIA_TF32_OVERRIDE=1`.
     pub overrides: Vec<String>,
+}
+
+/// What is known of a version that answers.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// The version.
+    pub version: u32,
+    /// What goes in and comes out.
+    pub signature: Arc<Signature>,
+    /// How its requests are gathered.
+    pub policy: Policy,
+    /// Who computes, as it was seen.
+    pub provider: Provider,
+    /// Whether it can compute now.
+    pub ready: bool,
+    /// What it counted.
+    pub counts: Counts,
 }
 
 /// Takes questions to models. Cheap to clone.
@@ -154,7 +171,8 @@ impl Worker {
         }
         let came = self.inner.ticks.now();
         let inference = InferenceId(self.inner.ids.uuid());
-        let (version, held) = self.held(&question, inference).await?;
+        let side = question.key.clone().unwrap_or_else(|| inference.to_string());
+        let (version, held) = self.held(&question.cause, &question.model, &side).await?;
         let inputs = inputs_of(&held, &question.inputs)?;
         let within = question.within.unwrap_or(Duration::from_millis(held.settings.timeout_ms));
         let asked = Asked {
@@ -186,20 +204,45 @@ impl Worker {
         }
     }
 
-    /// The version that answers, in memory.
+    /// What is known of the version that answers, which is loaded if it is not.
+    ///
+    /// # Errors
+    /// When no version answers, or it cannot be loaded.
+    pub async fn describe(&self, cause: &Cause, model: &ModelReference) -> Result<Described, NotInferred> {
+        let (version, held) = self.held(cause, model, "").await?;
+        Ok(Described {
+            version: version.version,
+            signature: Arc::clone(&held.signature),
+            policy: held.pool.spec().policy.clone(),
+            provider: held.provider,
+            ready: held.pool.is_ready(),
+            counts: held.pool.counts(),
+        })
+    }
+
+    /// The versions of a tenant that are in memory, with what they counted.
+    pub fn held_of(&self, tenant: TenantId) -> Vec<(Slug, u32, Counts)> {
+        let held = self.inner.loads.held().into_iter().filter(|(of, ..)| *of == tenant);
+        held.map(|(_, name, version, held)| (name, version, held.pool.counts())).collect()
+    }
+
+    /// Puts a version away until it is asked for again.
+    pub async fn unload(&self, cause: &Cause, model: &Slug, version: u32) {
+        self.inner.loads.unload(cause, model, version, "asked").await;
+    }
+
+    /// The version that answers, in memory. Where a rollout is under way, `side` says to which side a request falls.
     async fn held(
         &self,
-        question: &Question,
-        inference: InferenceId,
+        cause: &Cause,
+        reference: &ModelReference,
+        side: &str,
     ) -> Result<(ModelVersion, Arc<InMemory>), NotInferred> {
-        let Question { cause, model: reference, .. } = question;
         let models = self.inner.commands.models();
         let listing = if models.is_caught_up() { Ok(models.now()) } else { models.caught_up().await };
         let listing = listing.map_err(|_| NotInferred::Draining)?;
-        let missing = timeloom_domain::model::ModelRefusal::NotFound;
-        let model = listing.model(cause.tenant, &reference.name).ok_or(missing)?;
-        let side = question.key.clone().unwrap_or_else(|| inference.to_string());
-        let version = model.resolve(&reference.version, &side)?.clone();
+        let model = listing.model(cause.tenant, &reference.name).ok_or(ModelRefusal::NotFound)?;
+        let version = model.resolve(&reference.version, side)?.clone();
         match self.inner.loads.get(cause, &reference.name, &version, &model.settings).await {
             Ok(held) => Ok((version, held)),
             Err(NotInMemory::NotRecorded(why)) => Err(why.into()),

@@ -51,18 +51,18 @@ async fn what_was_computed_in_batches_is_the_same_to_the_last_bit_when_it_is_com
     let verifier = Verifier::new(Ok(runtime()), Arc::clone(&world.files) as _, Arc::clone(&world.blobs) as _);
     for recorded in &all {
         let load = &loads[&recorded.answer.load];
-        assert_eq!(verifier.verify(recorded, load).await.unwrap(), Verified::Same);
+        assert_eq!(verifier.verify(recorded, load, &[]).await.unwrap(), Verified::Same);
     }
 
     let load = &loads[&all[0].answer.load];
     let mut forged = all[0].clone();
     forged.answer.outputs =
         all.iter().find(|other| other.answer.outputs != forged.answer.outputs).unwrap().answer.outputs.clone();
-    assert!(matches!(verifier.verify(&forged, load).await.unwrap(), Verified::Different { .. }));
+    assert!(matches!(verifier.verify(&forged, load, &[]).await.unwrap(), Verified::Different { .. }));
     let mut damaged = all[0].clone();
     damaged.request.inputs[0].content = TensorContent::Inline("AAAA".to_owned());
-    assert!(matches!(verifier.verify(&damaged, load).await, Err(NotVerified::NotRead(_))));
+    assert!(matches!(verifier.verify(&damaged, load, &[]).await, Err(NotVerified::NotRead(_))));
     let mut gone = all[0].clone();
     gone.request.digest = "00".repeat(32);
-    assert!(matches!(verifier.verify(&gone, load).await, Err(NotVerified::NoFile(_))));
+    assert!(matches!(verifier.verify(&gone, load, &[]).await, Err(NotVerified::NoFile(_))));
 }

@@ -9,7 +9,7 @@ use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::event::Event;
 use timeloom_domain::ids::{Actor, CommandId, FIRST_TENANT, Slug};
 use timeloom_domain::inference::{ElementType, hexadecimal};
-use timeloom_domain::model::ModelSettings;
+use timeloom_domain::model::{ExternalFile, ModelSettings};
 use timeloom_inference::Tensor;
 use timeloom_inference::onnx::{self, Library, Runtime};
 use timeloom_inference::pool::{MachineClock, Priority};
@@ -30,7 +30,7 @@ impl Clock for Noon {
 pub struct Files(Mutex<HashMap<String, PathBuf>>);
 
 impl ModelFiles for Files {
-    fn path(&self, digest: &str) -> Option<PathBuf> {
+    fn path(&self, digest: &str, _: &[ExternalFile]) -> Option<PathBuf> {
         self.0.lock().unwrap().get(digest).cloned()
     }
 }
