@@ -10,5 +10,6 @@ mod ollama;
 mod openai;
 mod provider;
 mod routes;
+mod secured;
 mod support;
 mod upstream;
