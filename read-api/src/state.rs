@@ -13,7 +13,7 @@ use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_history::{Kept, Past};
-use timeloom_monitor::Metrics;
+use timeloom_monitor::{Metrics, Tracer};
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
 use timeloom_store::{BlobStore, EventLog, LogTransfer, RequestFacts, Revision};
@@ -69,6 +69,8 @@ pub struct Wiring {
     pub metrics: Arc<Metrics>,
     /// How GraphQL is served.
     pub graphql: GraphqlOptions,
+    /// Where requests are traced; `None` where nobody looks at traces.
+    pub tracer: Option<Tracer>,
 }
 
 /// The state of the API, as whoever asks sees it.
@@ -176,10 +178,10 @@ impl ApiState {
     }
 
     /// The same for calls of a tenant's webhooks and visits to its forms. Who calls is not known, and needs not be.
-    pub(crate) fn seen_by_callers(&self, tenant: TenantId) -> Self {
+    pub(crate) fn seen_by_callers(&self, tenant: TenantId, facts: RequestFacts) -> Self {
         let actor = Actor::System("webhooks".to_owned());
         let callers = Principal { actor, permissions: CALLERS_MAY, ..Principal::local(tenant, "") };
-        self.seen_by(Arc::new(callers), None)
+        self.seen_by(Arc::new(callers), Some(Arc::new(facts)))
     }
 
     /// The same for one request: the ids of its commands follow from `key`, in their order.
@@ -231,6 +233,10 @@ impl ApiState {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.inner.wiring.metrics
+    }
+
+    pub(crate) fn tracer(&self) -> Option<&Tracer> {
+        self.inner.wiring.tracer.as_ref()
     }
 
     pub(crate) fn log(&self) -> &dyn EventLog {

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::graphql_config::GraphqlConfig;
 use crate::oidc_config::OidcConfig;
+use crate::trace_config::TraceConfig;
 
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
@@ -220,6 +221,9 @@ pub struct ServeConfig {
     /// credential has to be saved again then.
     #[arg(long, env = "TIMELOOM_ACCEPT_LOST_KEYS")]
     pub accept_lost_keys: bool,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TraceConfig,
     /// Keep the log in memory: everything is gone when the server stops. For trying out and for measurements.
     #[arg(long)]
     pub in_memory: bool,
@@ -359,12 +363,13 @@ impl Config {
         Ok(text.filter(|text| !text.is_empty()))
     }
 
-    /// `$env`: the allowed names that are set. The keys of credentials and of servers, and the database's address, which may
-    /// have a password in it, are for no expression.
+    /// `$env`: the allowed names that are set. The keys of credentials, of servers and of the collector of traces, and the
+    /// database's address, which may have a password in it, are for no expression.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        let is_secret = |name: &&String| matches!(name.as_str(), Self::CREDENTIAL_KEY | Self::TOKEN | Self::DATABASE);
+        let secret = [Self::CREDENTIAL_KEY, Self::TOKEN, Self::DATABASE, TraceConfig::HEADERS];
+        let is_secret = |name: &&String| secret.contains(&name.as_str());
         self.expression_env.iter().filter(|name| !is_secret(name)).filter_map(value).collect()
     }
 }

@@ -4,6 +4,7 @@ mod allocator;
 mod app;
 mod cli;
 mod clock;
+mod collector;
 mod config;
 mod fixture;
 mod graphql_config;
@@ -14,6 +15,7 @@ mod run_data;
 mod serve;
 mod store;
 mod token;
+mod trace_config;
 mod transfer;
 
 use std::process::ExitCode;

@@ -22,11 +22,12 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     }
     let roles = serve.roles();
     check_roles(&roles, config, serve)?;
+    let traces = serve.traces.options()?;
     let scratch = tempfile::Builder::new().prefix("timeloom-").tempdir().context("no temporary folder can be made")?;
     let app = if serve.in_memory {
-        App::in_memory(config, scratch.path(), timeloom_nodes::registry::all())?
+        App::in_memory(config, scratch.path(), timeloom_nodes::registry::all(), traces)?
     } else {
-        App::open_as(roles.clone(), config, timeloom_nodes::registry::all()).await?
+        App::open_as(roles.clone(), config, timeloom_nodes::registry::all(), traces).await?
     };
     check_keys(&app, config, serve).await?;
     let listener = TcpListener::bind(serve.listen).map_err(|error| match error.kind() {
@@ -99,6 +100,9 @@ async fn begin(app: &App, roles: &Roles, url: &str) -> anyhow::Result<()> {
         app.start_reading()?;
     }
     app.store.join(url)?;
+    if let Some(traces) = &app.traces {
+        traces.start(roles.has(Role::Engine));
+    }
     if roles.has(Role::Scheduler) {
         app.reactions.start();
         app.scheduler.start();

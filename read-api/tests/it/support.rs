@@ -159,6 +159,7 @@ impl TestServer {
             webhooks: WebhookOptions { proxy_hops: 1, ..WebhookOptions::default() },
             metrics: Arc::default(),
             graphql,
+            tracer: None,
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

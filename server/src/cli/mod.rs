@@ -10,6 +10,7 @@ mod expression;
 mod external;
 mod fork;
 mod log;
+mod model;
 mod moment;
 pub mod output;
 mod progress;
@@ -79,6 +80,9 @@ enum Verb {
     /// Save, list and delete credentials, and seal them under new keys
     #[command(subcommand)]
     Credential(credential::CredentialVerb),
+    /// List, show and change models: their versions, and which of them answers
+    #[command(subcommand)]
+    Model(model::ModelVerb),
     /// Work on the read models
     #[command(subcommand)]
     Projections(projections::ProjectionsVerb),
@@ -143,6 +147,7 @@ impl Cli {
             Verb::Expression(verb) => verb.run(config),
             Verb::Log(verb) => verb.run(config).await,
             Verb::Credential(verb) => verb.run(config).await,
+            Verb::Model(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
             Verb::Workers(verb) => verb.run(config).await,
             Verb::Account(verb) => verb.run(config).await,

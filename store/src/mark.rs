@@ -1,7 +1,7 @@
 //! Remembers how far something came, over the end of the process.
 
+use crate::log::LogError;
 use async_trait::async_trait;
-use timeloom_store::LogError;
 
 /// Remembers one number that grows: a position, or a time. Losing it costs a second look, never an execution.
 #[async_trait]
