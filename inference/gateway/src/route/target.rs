@@ -92,11 +92,10 @@ impl TargetState {
         self.state().breaker.state() == CircuitState::Open
     }
 
-    /// How long a call would have to wait for it, about, and the less the higher its weight. What was never measured looks
-    /// quick, so that it is tried.
-    pub(super) fn load(&self, weight: u32) -> f64 {
+    /// How long it takes to answer, in microseconds, if it ever did; and how many calls are under way.
+    pub(super) fn pace(&self) -> (Option<f64>, u64) {
         let state = self.state();
-        state.latency_us.unwrap_or(1.0).max(1.0) * (state.in_flight + 1) as f64 / f64::from(weight)
+        (state.latency_us, state.in_flight)
     }
 
     fn health(&self, provider: &str, model: &str) -> TargetHealth {
