@@ -407,6 +407,7 @@ async fn whoever_tells_of_a_request_never_waits_and_what_has_no_room_is_counted(
         status: 200,
         request_id: "r",
         took: Duration::from_millis(3),
+        operation: None,
     };
     // Nobody sends yet.
     for number in 0..10_000 {
