@@ -106,7 +106,7 @@ print([file for file in made if file][-1])'
 run() {
   prepare "$1"
   command -v nvidia-smi >/dev/null && nvidia-smi -L
-  export TIMELOOM_GPU=1
+  export TIMELOOM_GPU=1 ORT_DISABLE_TELEMETRY=1
   local models="$WORK/bench" making
   python3 "$TOOLS/make.py" "$models" mlp bert bert-fp16 resnet resnet-fp16 >"$WORK/make.log" 2>&1 &
   making=$!

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use actix_web::{HttpMessage as _, HttpRequest};
 use serde_json::json;
 use timeloom_commands::access::NotLetIn;
 use timeloom_commands::{Access, CommandContext, Commands, Credentials};
@@ -273,7 +274,7 @@ impl ApiState {
     }
 
     /// Refuses whoever asks what they may not have.
-    pub(crate) fn require(&self, needed: Permission) -> Result<(), Forbidden> {
+    pub fn require(&self, needed: Permission) -> Result<(), Forbidden> {
         self.principal.require(needed)
     }
 
@@ -307,8 +308,14 @@ impl ApiState {
         }
     }
 
+    /// The API as whoever sends a request sees it, for routes beside its own; `None` where no door let them in.
+    pub fn asking(request: &HttpRequest) -> Option<Self> {
+        let state = request.extensions().get::<Self>().cloned();
+        state.filter(|state| !state.is_seen_by_nobody())
+    }
+
     /// Whose data whoever asks sees.
-    pub(crate) fn tenant(&self) -> TenantId {
+    pub fn tenant(&self) -> TenantId {
         self.principal.tenant
     }
 
@@ -336,7 +343,7 @@ impl ApiState {
     }
 
     /// The context of a command that came in now; `command_id` makes it the same command as an earlier one.
-    pub(crate) fn context(&self, command_id: Option<Uuid>) -> CommandContext {
+    pub fn context(&self, command_id: Option<Uuid>) -> CommandContext {
         CommandContext {
             tenant: self.tenant(),
             actor: self.principal.actor.clone(),

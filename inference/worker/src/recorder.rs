@@ -5,13 +5,14 @@
 //! handed over.
 
 use std::collections::VecDeque;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use timeloom_commands::Ids;
-use timeloom_domain::event::Event as _;
+use timeloom_domain::event::Event;
 use timeloom_domain::ids::{Actor, CommandId, EventId, InferenceWorkerId, TenantId};
-use timeloom_domain::inference::InferenceEvent;
 use timeloom_store::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, EventLog, Expected, LogError, Metadata, NewEvent,
     StreamKey, codec,
@@ -67,9 +68,15 @@ struct Entry {
 }
 
 /// Writes down what one worker did. Cheap to clone.
-#[derive(Clone)]
-pub struct Recorder {
+pub struct Recorder<E> {
     inner: Arc<Inner>,
+    events: PhantomData<fn(E)>,
+}
+
+impl<E> Clone for Recorder<E> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), events: PhantomData }
+    }
 }
 
 struct Inner {
@@ -90,13 +97,13 @@ struct Waiting {
     is_closed: bool,
 }
 
-impl std::fmt::Debug for Recorder {
+impl<E> std::fmt::Debug for Recorder<E> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Recorder").field("worker", &self.inner.worker).finish_non_exhaustive()
     }
 }
 
-impl Recorder {
+impl<E: Event + Serialize + 'static> Recorder<E> {
     /// Writes into the stream of `worker`, of which this must be the only writer. Must be called within a runtime.
     pub fn new(log: Arc<dyn EventLog>, ids: Arc<dyn Ids>, worker: InferenceWorkerId) -> Self {
         let inner = Arc::new(Inner {
@@ -108,7 +115,7 @@ impl Recorder {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let recorder = Self { inner };
+        let recorder = Self { inner, events: PhantomData };
         recorder.inner.tasks.spawn(write(recorder.clone()));
         recorder.inner.tasks.close();
         recorder
@@ -118,7 +125,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When they are not in the log.
-    pub async fn record(&self, cause: Cause, events: &[InferenceEvent]) -> Result<(), NotRecorded> {
+    pub async fn record(&self, cause: Cause, events: &[E]) -> Result<(), NotRecorded> {
         let (answer, written) = oneshot::channel();
         self.put(cause, events, Some(answer))?;
         written.await.unwrap_or(Err(NotRecorded::Closed))
@@ -128,7 +135,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When too much waits, so that they never will be.
-    pub fn note(&self, cause: Cause, events: &[InferenceEvent]) -> Result<(), NotRecorded> {
+    pub fn note(&self, cause: Cause, events: &[E]) -> Result<(), NotRecorded> {
         self.put(cause, events, None)
     }
 
@@ -146,10 +153,10 @@ impl Recorder {
     fn put(
         &self,
         cause: Cause,
-        events: &[InferenceEvent],
+        events: &[E],
         answer: Option<oneshot::Sender<Result<(), NotRecorded>>>,
     ) -> Result<(), NotRecorded> {
-        let encoded = events.iter().map(codec::encode).collect::<Result<Vec<_>, _>>();
+        let encoded = events.iter().map(codec::encode::<E>).collect::<Result<Vec<_>, _>>();
         let events = encoded.map_err(|error| NotRecorded::Failed(error.to_string()))?;
         let bytes = events.iter().map(|event| event.payload.get().len() + METADATA_BYTES_MAX).sum();
         let mut waiting = self.waiting();
@@ -208,7 +215,7 @@ impl Recorder {
                 metadata: Arc::clone(&metadata),
             }));
         }
-        let stream = StreamKey::new(tenant, InferenceEvent::CATEGORY, self.inner.worker.to_string());
+        let stream = StreamKey::new(tenant, E::CATEGORY, self.inner.worker.to_string());
         let append = Append::new(stream, Expected::Any, events, command_id);
         let mut pause = PAUSE;
         for _ in 1..TRIES_MAX {
@@ -230,7 +237,7 @@ impl Recorder {
 }
 
 /// Appends what waits until the recorder is closed and nothing waits.
-async fn write(recorder: Recorder) {
+async fn write<E: Event + Serialize + 'static>(recorder: Recorder<E>) {
     loop {
         let mut entries = recorder.take();
         if entries.is_empty() {

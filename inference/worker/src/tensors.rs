@@ -47,21 +47,25 @@ pub async fn to_records(
 ) -> Result<Vec<TensorRecord>, BlobError> {
     let mut records = Vec::with_capacity(tensors.len());
     for (spec, tensor) in specs.iter().zip(tensors) {
-        let data = tensor.data();
-        let content = match blobs {
-            _ if data.len() <= INLINE_BYTES_MAX => TensorContent::Inline(STANDARD.encode(data)),
-            Some(blobs) => TensorContent::Blob(blobs.put(data.clone()).await?.attachment_id()),
-            None => TensorContent::Omitted,
-        };
-        records.push(TensorRecord {
-            name: spec.name.clone(),
-            element: tensor.element(),
-            shape: tensor.shape().iter().map(|length| *length as u64).collect(),
-            digest: hexadecimal(&tensor.digest()),
-            content,
-        });
+        let mut record = known(spec, tensor);
+        if let (TensorContent::Omitted, Some(blobs)) = (&record.content, blobs) {
+            record.content = TensorContent::Blob(blobs.put(tensor.data().clone()).await?.attachment_id());
+        }
+        records.push(record);
     }
     Ok(records)
+}
+
+/// A tensor as it is written down where nothing can be stored beside the event.
+pub(crate) fn known(spec: &TensorSpec, tensor: &Tensor) -> TensorRecord {
+    let is_small = tensor.data().len() <= INLINE_BYTES_MAX;
+    TensorRecord {
+        name: spec.name.clone(),
+        element: tensor.element(),
+        shape: tensor.shape().iter().map(|length| *length as u64).collect(),
+        digest: hexadecimal(&tensor.digest()),
+        content: if is_small { TensorContent::Inline(STANDARD.encode(tensor.data())) } else { TensorContent::Omitted },
+    }
 }
 
 /// Reads a tensor back, and proves by its digest that it is the one that was written down.

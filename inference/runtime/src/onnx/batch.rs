@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 ///
 /// # Errors
 /// When they do not: in words for whoever sent them.
-pub(super) fn check(signature: &Signature, inputs: &Inputs, refuse_nan: bool) -> Result<(), RunError> {
+pub(super) fn check(signature: &Signature, inputs: &Inputs, finite_only: bool) -> Result<(), RunError> {
     let unfit = |detail: String| Err(RunError::Unfit(detail));
     let (wanted, found) = (signature.inputs.len(), inputs.tensors.len());
     if wanted != found {
@@ -27,8 +27,8 @@ pub(super) fn check(signature: &Signature, inputs: &Inputs, refuse_nan: bool) ->
             let rows = inputs.rows;
             return unfit(format!("'{}' has the shape {:?} and is sent as {rows} rows", spec.name, tensor.shape()));
         }
-        if refuse_nan && holds_nan(tensor) {
-            return unfit(format!("'{}' holds what is no number (NaN), which this model refuses", spec.name));
+        if finite_only && !finite(tensor) {
+            return unfit(format!("'{}' holds 'not a number' or infinity, which this model refuses", spec.name));
         }
     }
     if inputs.rows == 0 { unfit("there are no rows in it: send at least 1".to_owned()) } else { Ok(()) }
@@ -52,14 +52,15 @@ fn objection(spec: &TensorSpec, tensor: &Tensor) -> Option<String> {
     None
 }
 
-fn holds_nan(tensor: &Tensor) -> bool {
+fn finite(tensor: &Tensor) -> bool {
     let data = tensor.data();
     match tensor.element() {
-        ElementType::F32 => data.as_chunks().0.iter().any(|bytes| f32::from_le_bytes(*bytes).is_nan()),
-        ElementType::F64 => data.as_chunks().0.iter().any(|bytes| f64::from_le_bytes(*bytes).is_nan()),
-        ElementType::F16 => data.as_chunks().0.iter().any(|bytes| u16::from_le_bytes(*bytes) & 0x7fff > 0x7c00),
-        ElementType::Bf16 => data.as_chunks().0.iter().any(|bytes| u16::from_le_bytes(*bytes) & 0x7fff > 0x7f80),
-        _ => false,
+        ElementType::F32 => data.as_chunks().0.iter().all(|bytes| f32::from_le_bytes(*bytes).is_finite()),
+        ElementType::F64 => data.as_chunks().0.iter().all(|bytes| f64::from_le_bytes(*bytes).is_finite()),
+        // All bits of the exponent are set where there is no finite number.
+        ElementType::F16 => data.as_chunks().0.iter().all(|bytes| u16::from_le_bytes(*bytes) & 0x7c00 != 0x7c00),
+        ElementType::Bf16 => data.as_chunks().0.iter().all(|bytes| u16::from_le_bytes(*bytes) & 0x7f80 != 0x7f80),
+        _ => true,
     }
 }
 
@@ -197,8 +198,8 @@ mod tests {
         Inputs { tensors: vec![Tensor::new(element, shape.to_vec(), data.into()).unwrap()], rows }
     }
 
-    fn refusal(signature: &Signature, inputs: &Inputs, refuse_nan: bool) -> String {
-        check(signature, inputs, refuse_nan).unwrap_err().to_string()
+    fn refusal(signature: &Signature, inputs: &Inputs, finite_only: bool) -> String {
+        check(signature, inputs, finite_only).unwrap_err().to_string()
     }
 
     #[test]
@@ -221,19 +222,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused_only_where_the_model_says_so() {
-        let cases = [
-            (ElementType::F32, f32::NAN.to_le_bytes().to_vec(), f32::INFINITY.to_le_bytes().to_vec()),
-            (ElementType::F64, f64::NAN.to_le_bytes().to_vec(), f64::INFINITY.to_le_bytes().to_vec()),
-            (ElementType::F16, 0xfe00_u16.to_le_bytes().to_vec(), 0x7c00_u16.to_le_bytes().to_vec()),
-            (ElementType::Bf16, 0x7fc0_u16.to_le_bytes().to_vec(), 0xff80_u16.to_le_bytes().to_vec()),
+    fn what_is_no_finite_number_is_refused_only_where_the_model_says_so() {
+        let cases: [(ElementType, [Vec<u8>; 3]); 4] = [
+            (ElementType::F32, [f32::NAN, f32::NEG_INFINITY, f32::MAX].map(|value| value.to_le_bytes().to_vec())),
+            (ElementType::F64, [f64::NAN, f64::INFINITY, f64::MIN].map(|value| value.to_le_bytes().to_vec())),
+            (ElementType::F16, [0xfe00_u16, 0x7c00, 0x7bff].map(|value| value.to_le_bytes().to_vec())),
+            (ElementType::Bf16, [0x7fc0_u16, 0xff80, 0x7f7f].map(|value| value.to_le_bytes().to_vec())),
         ];
-        for (element, nan, infinite) in cases {
+        for (element, [nan, infinite, large]) in cases {
             let wanted = signature(element, &[None]);
-            let sent = inputs(element, &[1], nan);
-            assert_eq!(check(&wanted, &sent, false), Ok(()));
-            assert!(refusal(&wanted, &sent, true).contains("NaN"), "{element}");
-            assert_eq!(check(&wanted, &inputs(element, &[1], infinite), true), Ok(()), "{element}");
+            for bad in [nan, infinite] {
+                let sent = inputs(element, &[1], bad);
+                assert_eq!(check(&wanted, &sent, false), Ok(()));
+                assert!(refusal(&wanted, &sent, true).contains("not a number"), "{element}");
+            }
+            assert_eq!(check(&wanted, &inputs(element, &[1], large), true), Ok(()), "{element}");
         }
     }
 

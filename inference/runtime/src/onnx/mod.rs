@@ -9,6 +9,8 @@
 mod batch;
 mod bound;
 #[cfg(feature = "cuda")]
+mod copier;
+#[cfg(feature = "cuda")]
 mod cuda;
 mod error;
 mod facts;
@@ -28,5 +30,5 @@ pub use gpu::{GpuFacts, GpuUse, gpus};
 pub use library::{Library, NotFound, VERSION, find};
 pub use model::Model;
 pub use options::{Optimisation, Options};
-pub use runtime::{Build, Runtime};
-pub use session::Session;
+pub use runtime::{Build, Runtime, silence};
+pub use session::{Session, is_out_of_memory};

@@ -13,7 +13,7 @@ use super::facts::{FellBack, Loaded};
 use super::options::{Optimisation, Options};
 use super::placement;
 use super::runtime::Runtime;
-use super::session::{Session, out_of_memory};
+use super::session::{Session, is_out_of_memory};
 
 /// Where weights that lie beside a model are looked for.
 const FOLDER: &str = "session.model_external_initializers_file_folder_path";
@@ -200,5 +200,5 @@ fn map(path: &Path) -> std::io::Result<Mmap> {
 
 pub(super) fn rejected(error: ort::Error) -> LoadError {
     let detail = error.message().to_owned();
-    if out_of_memory(&detail) { LoadError::OutOfMemory(detail) } else { LoadError::Rejected(detail) }
+    if is_out_of_memory(&detail) { LoadError::OutOfMemory(detail) } else { LoadError::Rejected(detail) }
 }

@@ -47,8 +47,8 @@ pub struct Options {
     pub buckets: Vec<usize>,
     /// Whether the launches of a bucket are recorded once and played back, where the model allows it.
     pub cuda_graphs: bool,
-    /// Whether an input that holds what is no number is refused.
-    pub refuse_nan: bool,
+    /// Whether an input that holds "not a number" or infinity is refused.
+    pub finite_only: bool,
 }
 
 impl Default for Options {
@@ -63,7 +63,7 @@ impl Default for Options {
             gpu_bytes_max: None,
             buckets: BUCKETS.to_vec(),
             cuda_graphs: true,
-            refuse_nan: false,
+            finite_only: false,
         }
     }
 }

@@ -64,6 +64,7 @@ impl Runtime {
                 Err(OpenError::Another { path: path.clone(), open })
             };
         }
+        silence();
         // The version is read before the binding sees the library: the binding ends the process where it finds too much
         // amiss.
         let version = version(path)?;
@@ -111,6 +112,23 @@ impl Runtime {
     #[doc(hidden)]
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+}
+
+/// The setting that keeps the library from writing down an id for this machine and sending what it sees of sessions and
+/// models to its makers. Libraries since 1.29 do so on Linux, from the moment their environment is made on: the interface's own
+/// switch comes too late.
+const SILENCE: &str = "ORT_DISABLE_TELEMETRY";
+
+/// Keeps ONNX Runtime from telling anybody anything. [`Runtime::open`] does it too; a program does it at its start, where it
+/// has one thread.
+#[expect(unsafe_code, reason = "the library can be silenced by its environment alone")]
+#[expect(clippy::disallowed_methods, reason = "it is asked whether it is set already, nothing is configured by it")]
+pub fn silence() {
+    if std::env::var_os(SILENCE).is_none_or(|value| value != "1") {
+        // SAFETY: programs do this at their start. Where it was forgotten, all of ours that reads the environment does so
+        // through the standard library, which holds a lock, and this happens once in a process.
+        unsafe { std::env::set_var(SILENCE, "1") };
     }
 }
 

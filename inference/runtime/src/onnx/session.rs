@@ -184,7 +184,7 @@ impl Instance for Session {
             return Err(RunError::Stopped);
         }
         for inputs in callers {
-            batch::check(&self.signature, inputs, self.options.refuse_nan)?;
+            batch::check(&self.signature, inputs, self.options.finite_only)?;
         }
         #[cfg(feature = "cuda")]
         let _computing = (self.loaded.provider == Provider::Cuda).then(super::cuda::computing);
@@ -229,14 +229,14 @@ impl Instance for Session {
 }
 
 /// Whether what the runtime said means that memory ran out.
-pub(super) fn out_of_memory(said: &str) -> bool {
+pub fn is_out_of_memory(said: &str) -> bool {
     OUT_OF_MEMORY.iter().any(|part| said.contains(part))
 }
 
 /// What an error of a run means.
 fn run_error(error: &ort::Error, rows: usize) -> RunError {
     let detail = error.message().to_owned();
-    if out_of_memory(&detail) {
+    if is_out_of_memory(&detail) {
         RunError::OutOfMemory { rows, detail }
     } else if error.code() == ErrorCode::InvalidArgument {
         RunError::Unfit(detail)

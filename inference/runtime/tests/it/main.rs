@@ -4,6 +4,8 @@
 mod support;
 
 mod computing;
+mod keeping;
 mod opening;
 mod placement;
 mod stopping;
+mod validating;

@@ -1,6 +1,7 @@
 //! The library: found, opened once, and refused with words.
 
 use std::path::Path;
+use std::process::Command;
 
 use timeloom_inference::onnx::{LoadError, Model, OpenError, Options, Runtime};
 
@@ -67,4 +68,28 @@ fn weights_beside_a_model_are_found_and_those_outside_its_folder_are_not_read() 
     for name in ["external-above.onnx", "external-absolute.onnx"] {
         assert!(matches!(load(name).err(), Some(LoadError::Rejected(_))), "{name}");
     }
+}
+
+#[test]
+#[ignore = "the child that the next test starts"]
+fn the_child_that_opens_the_library() {
+    let library = std::env::args().skip_while(|argument| argument != "library").nth(1).unwrap();
+    let runtime = Runtime::open(Path::new(&library)).unwrap();
+    drop(Model::open(&runtime, &model("mlp.onnx"), Options::default()).unwrap().session().unwrap());
+}
+
+/// Libraries of today write an id for the machine into the folder of caches and send what they see, unless they are kept
+/// from it.
+#[test]
+fn the_library_writes_down_nothing_about_this_machine() {
+    let home = tempfile::tempdir().unwrap();
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["opening::the_child_that_opens_the_library", "--exact", "--ignored", "--", "library"])
+        .arg(library())
+        .env_clear()
+        .env("HOME", home.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
