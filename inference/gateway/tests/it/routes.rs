@@ -129,6 +129,27 @@ async fn the_same_key_falls_to_the_same_target_of_a_split() {
 }
 
 #[tokio::test]
+async fn only_its_own_calls_try_a_target_of_a_split_again() {
+    let mut route = split([50, 50]);
+    route.breaker.failures_in_a_row_max = 1;
+    let b = Model::new([fails(ErrorClass::Timeout), Does::Answer("hi")]);
+    let bench = Bench::new(&[("a", answers()), ("b", b)], vec![route.clone()], vec![]);
+    let healthy = Bench::new(&[("a", answers()), ("b", answers())], vec![route], vec![]);
+    let mut keys = BTreeMap::new();
+    for number in 0..20 {
+        let key = format!("execution-{number}/node-1");
+        keys.entry(provider_of(&healthy, &key).await).or_insert(key);
+    }
+    let (of_a, of_b) = (&keys["1 a split"], &keys["1 b split"]);
+    assert_eq!(provider_of(&bench, of_b).await, "1 b split", "it fails, and the other one answers");
+    assert_eq!(provider_of(&bench, of_b).await, "1 a fell_back", "it is left alone");
+    bench.clock.pass_ms(5_000);
+    assert_eq!(provider_of(&bench, of_a).await, "1 a split");
+    assert_eq!(provider_of(&bench, of_b).await, "b half-opened");
+    assert_eq!(provider_of(&bench, of_b).await, "1 b split");
+}
+
+#[tokio::test]
 async fn load_goes_to_the_quick_and_idle_in_proportion_to_the_weights() {
     let count = async |weights: [u32; 2], busy: usize| {
         let targets = vec![target("a", weights[0]), target("b", weights[1])];
