@@ -105,13 +105,13 @@ fn among(tier: &Tier, known: &[Known], open: &[usize], choosing: &Choosing<'_>) 
     let others: Vec<usize> = open.iter().copied().filter(|place| *place != one).collect();
     let Some(two) = by_weight(known, &others, choosing.chance.draw()) else { return Some((one, RouteReason::Only)) };
     let (first, second) = (known.get(one)?, known.get(two)?);
-    Some((if is_less_loaded(second, first) { two } else { one }, RouteReason::LeastLoaded))
+    Some((if is_less_loaded(second, first, choosing.now_us) { two } else { one }, RouteReason::LeastLoaded))
 }
 
 /// Whether a call would have to wait less for `one` than for `two`, the higher its weight the less. What was never measured
 /// is taken to be as quick as the other: it is tried, and not by all at once.
-fn is_less_loaded(one: &Known, two: &Known) -> bool {
-    let ((one_us, one_calls), (two_us, two_calls)) = (one.state.pace(), two.state.pace());
+fn is_less_loaded(one: &Known, two: &Known, now_us: u64) -> bool {
+    let ((one_us, one_calls), (two_us, two_calls)) = (one.state.pace(now_us), two.state.pace(now_us));
     let load = |own: Option<f64>, other: Option<f64>, calls: u64, known: &Known| {
         own.or(other).unwrap_or(1.0).max(1.0) * (calls + 1) as f64 / f64::from(known.target.weight)
     };

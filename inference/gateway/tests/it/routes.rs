@@ -150,13 +150,13 @@ async fn only_its_own_calls_try_a_target_of_a_split_again() {
 }
 
 #[tokio::test]
-async fn load_goes_to_the_quick_and_idle_in_proportion_to_the_weights() {
-    let count = async |weights: [u32; 2], busy: usize| {
+async fn load_goes_to_the_idle_and_to_each_what_it_can_bear() {
+    let count = async |weights: [u32; 2], busy: [usize; 2]| {
         let targets = vec![target("a", weights[0]), target("b", weights[1])];
         let route = RouteConfig::new("chat", vec![Tier { balance: Balance::Load, targets }]);
-        let hanging = [(); 3].map(|()| Does::Hang);
-        let a = Model::new(hanging[..busy].iter().cloned().chain([Does::Answer("hi")]));
-        let bench = Bench::new(&[("a", a), ("b", Model::new([Does::Answer("hi")]))], vec![route], vec![]);
+        let plan = |hangs: usize| vec![Does::Hang; hangs].into_iter().chain([Does::Answer("hi")]);
+        let models = [("a", Model::new(plan(busy[0]))), ("b", Model::new(plan(busy[1])))];
+        let bench = Bench::new(&models, vec![route], vec![]);
         let mut open = Vec::new();
         let mut counts = BTreeMap::new();
         for _ in 0..50 {
@@ -170,10 +170,12 @@ async fn load_goes_to_the_quick_and_idle_in_proportion_to_the_weights() {
         }
         counts
     };
-    let idle = count([1, 1], 0).await;
+    let idle = count([1, 1], [0, 0]).await;
     assert!(idle.keys().all(|fact| fact.ends_with("least_loaded")), "{idle:?}");
-    let busy = count([1, 1], 3).await;
+    let busy = count([1, 1], [3, 0]).await;
     assert!(busy["1 b least_loaded"] > 40, "the one that hangs gets no more: {busy:?}");
+    let full = count([4, 1], [50, 50]).await;
+    assert_eq!((full["1 a least_loaded"], full["1 b least_loaded"]), (40, 10));
 }
 
 #[tokio::test]
