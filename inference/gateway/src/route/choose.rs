@@ -97,8 +97,18 @@ fn among(tier: &Tier, known: &[Known], open: &[usize], choosing: &Choosing<'_>) 
     let one = by_weight(known, open, choosing.chance.draw())?;
     let others: Vec<usize> = open.iter().copied().filter(|place| *place != one).collect();
     let Some(two) = by_weight(known, &others, choosing.chance.draw()) else { return Some((one, RouteReason::Only)) };
-    let load = |place: usize| known.get(place).map_or(f64::MAX, |one| one.state.load(one.target.weight));
-    Some((if load(two) < load(one) { two } else { one }, RouteReason::LeastLoaded))
+    let (first, second) = (known.get(one)?, known.get(two)?);
+    Some((if is_less_loaded(second, first) { two } else { one }, RouteReason::LeastLoaded))
+}
+
+/// Whether a call would have to wait less for `one` than for `two`, the higher its weight the less. What was never measured
+/// is taken to be as quick as the other: it is tried, and not by all at once.
+fn is_less_loaded(one: &Known, two: &Known) -> bool {
+    let ((one_us, one_calls), (two_us, two_calls)) = (one.state.pace(), two.state.pace());
+    let load = |own: Option<f64>, other: Option<f64>, calls: u64, known: &Known| {
+        own.or(other).unwrap_or(1.0).max(1.0) * (calls + 1) as f64 / f64::from(known.target.weight)
+    };
+    load(one_us, two_us, one_calls, one) < load(two_us, one_us, two_calls, two)
 }
 
 /// One of `places`, by weight: that to which `point` falls.

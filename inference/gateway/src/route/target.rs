@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::breaker::{Admission, Breaker, BreakerConfig, Change, CircuitState};
+use super::choose::Known;
 use super::config::Target;
 use crate::error::{CallError, ErrorClass};
 use crate::facts::{Fact, Sink};
@@ -91,11 +92,10 @@ impl TargetState {
         self.state().breaker.state() == CircuitState::Open
     }
 
-    /// How long a call would have to wait for it, about, and the less the higher its weight. What was never measured looks
-    /// quick, so that it is tried.
-    pub(super) fn load(&self, weight: u32) -> f64 {
+    /// How long it takes to answer, in microseconds, if it ever did; and how many calls are under way.
+    pub(super) fn pace(&self) -> (Option<f64>, u64) {
         let state = self.state();
-        state.latency_us.unwrap_or(1.0).max(1.0) * (state.in_flight + 1) as f64 / f64::from(weight)
+        (state.latency_us, state.in_flight)
     }
 
     fn health(&self, provider: &str, model: &str) -> TargetHealth {
@@ -130,13 +130,15 @@ pub(super) struct Ongoing {
     config: BreakerConfig,
     clock: Arc<dyn Clock>,
     sink: Arc<dyn Sink>,
+    attempt: u32,
+    pub(super) began_us: u64,
     ended: bool,
 }
 
 impl Ongoing {
     pub(super) fn begin(
-        target: &Target,
-        state: &Arc<TargetState>,
+        Known { target, state }: &Known,
+        attempt: u32,
         config: BreakerConfig,
         clock: &Arc<dyn Clock>,
         sink: &Arc<dyn Sink>,
@@ -152,6 +154,8 @@ impl Ongoing {
             config,
             clock: Arc::clone(clock),
             sink: Arc::clone(sink),
+            attempt,
+            began_us: clock.monotonic_us(),
             ended: false,
         };
         ongoing.tell(change);
@@ -208,8 +212,12 @@ impl Drop for Ongoing {
     fn drop(&mut self) {
         let mut state = self.state.state();
         state.in_flight = state.in_flight.saturating_sub(1);
-        if !self.ended {
-            state.breaker.neither();
+        if self.ended {
+            return;
         }
+        state.breaker.neither();
+        drop(state);
+        let after_us = self.clock.monotonic_us().saturating_sub(self.began_us);
+        self.sink.tell(Fact::Cancelled { attempt: self.attempt, after_us });
     }
 }

@@ -23,6 +23,7 @@ mod runtime;
 mod session;
 mod value;
 mod views;
+mod weights;
 
 pub use error::{GpuError, LoadError, OpenError};
 pub use facts::{FellBack, Loaded, Placement, Processor};

@@ -2,29 +2,33 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 use ort::session::Session as OrtSession;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, PrepackedWeights, SessionBuilder};
+use ort::value::DynValue;
 use timeloom_domain::inference::{Gpu, Provider};
 
 use super::error::{GpuError, LoadError};
 use super::facts::{FellBack, Loaded};
 use super::options::{Optimisation, Options};
-use super::placement;
 use super::runtime::Runtime;
 use super::session::{Session, is_out_of_memory};
+use super::{placement, weights};
 
 /// Where weights that lie beside a model are looked for.
 const FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
-/// A model that sessions are made of. The file is mapped, and weights that the CPU lays out anew are shared by its
-/// sessions.
+/// A model that sessions are made of. The file is mapped; with [`Options::shared`] its weights, and what the CPU lays out
+/// anew of them, are in memory once for all sessions.
 pub struct Model {
     pub(super) runtime: Runtime,
     pub(super) options: Options,
     path: PathBuf,
     bytes: Mmap,
+    /// Weights, where more than one session of it is expected.
+    weights: Vec<(String, Arc<DynValue>)>,
     prepacked: PrepackedWeights,
 }
 
@@ -39,8 +43,9 @@ impl Model {
         }
         let bytes =
             map(path).map_err(|error| LoadError::Unreadable { path: path.to_path_buf(), detail: error.to_string() })?;
+        let weights = if options.shared { weights::shared(&bytes).map_err(rejected)? } else { Vec::new() };
         let prepacked = PrepackedWeights::new();
-        Ok(Self { runtime: runtime.clone(), options, path: path.to_path_buf(), bytes, prepacked })
+        Ok(Self { runtime: runtime.clone(), options, path: path.to_path_buf(), bytes, weights, prepacked })
     }
 
     /// How it is computed.
@@ -74,7 +79,7 @@ impl Model {
         let builder = self.builder().map_err(rejected)?;
         // Patterns of memory are kept for each shape: with batches of any number of rows they would only grow.
         let builder = builder.with_memory_pattern(false).map_err(|error| rejected(error.into()))?;
-        let session = self.commit(builder).map_err(rejected)?;
+        let session = self.commit(self.share(builder).map_err(rejected)?).map_err(rejected)?;
         let placement = placement::read(&session).map_err(rejected)?;
         let loaded = Loaded {
             provider: Provider::Cpu,
@@ -177,12 +182,22 @@ impl Model {
             .with_intra_op_spinning(false)?
             .with_inter_op_spinning(false)?
             .with_deterministic_compute(options.deterministic)?
-            .with_config_entry(placement::RECORD, "1")?
-            .with_prepacked_weights(&self.prepacked)?;
+            .with_config_entry(placement::RECORD, "1")?;
         if let Some(folder) = self.path.parent().and_then(Path::to_str) {
             builder = builder.with_config_entry(FOLDER, folder)?;
         }
         Ok(builder)
+    }
+
+    /// Gives a session the weights that it shares with the others.
+    fn share(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
+        if self.weights.is_empty() {
+            return Ok(builder);
+        }
+        for (name, weight) in &self.weights {
+            builder = builder.with_initializer(name, Arc::clone(weight))?;
+        }
+        Ok(builder.with_prepacked_weights(&self.prepacked)?)
     }
 
     fn commit(&self, mut builder: SessionBuilder) -> ort::Result<OrtSession> {

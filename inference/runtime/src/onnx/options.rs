@@ -49,6 +49,8 @@ pub struct Options {
     pub cuda_graphs: bool,
     /// Whether an input that holds "not a number" or infinity is refused.
     pub finite_only: bool,
+    /// Whether sessions on the CPU share their weights: less memory from three sessions on, more where there is one.
+    pub shared: bool,
 }
 
 impl Default for Options {
@@ -64,6 +66,7 @@ impl Default for Options {
             buckets: BUCKETS.to_vec(),
             cuda_graphs: true,
             finite_only: false,
+            shared: false,
         }
     }
 }

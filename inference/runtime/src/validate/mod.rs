@@ -7,9 +7,9 @@
 pub mod external;
 mod limits;
 pub mod read;
-mod slot;
+pub(crate) mod slot;
 pub mod trial;
-mod wire;
+pub(crate) mod wire;
 
 use std::fs::File;
 use std::io;

@@ -9,7 +9,7 @@ use super::wire::{Fields, Value};
 type Tensor = (ElementType, Vec<Option<u64>>);
 
 /// What the format's number of a type means; `None` where it cannot be sent.
-pub(super) fn element(kind: u64) -> Option<ElementType> {
+pub(crate) fn element(kind: u64) -> Option<ElementType> {
     Some(match kind {
         1 => ElementType::F32,
         2 => ElementType::U8,
@@ -30,7 +30,7 @@ pub(super) fn element(kind: u64) -> Option<ElementType> {
 }
 
 /// The name of an input or output.
-pub(super) fn slot_name(message: &[u8]) -> Result<String, Rejection> {
+pub(crate) fn slot_name(message: &[u8]) -> Result<String, Rejection> {
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
         if let (1, Value::Bytes(text)) = field {

@@ -2,11 +2,11 @@
 
 /// The file does not follow its encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Broken;
+pub(crate) struct Broken;
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// A whole number.
     Number(u64),
     /// Four bytes or eight of them: a number with a fixed width.
@@ -16,15 +16,15 @@ pub(super) enum Value<'a> {
 }
 
 /// The fields of a message, in the order of the file.
-pub(super) struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    pub(crate) fn new(message: &'a [u8]) -> Self {
         Self(message)
     }
 
     /// The next field's number and what it holds.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Broken> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Broken> {
         if self.0.is_empty() {
             return Ok(None);
         }
@@ -68,7 +68,7 @@ fn number(bytes: &[u8]) -> Result<(u64, &[u8]), Broken> {
 }
 
 /// Numbers that are written after each other into one field.
-pub(super) fn numbers(mut bytes: &[u8], most: usize) -> Result<Vec<u64>, Broken> {
+pub(crate) fn numbers(mut bytes: &[u8], most: usize) -> Result<Vec<u64>, Broken> {
     let mut numbers = Vec::new();
     while !bytes.is_empty() {
         if numbers.len() == most {

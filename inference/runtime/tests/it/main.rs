@@ -7,5 +7,6 @@ mod computing;
 mod keeping;
 mod opening;
 mod placement;
+mod sharing;
 mod stopping;
 mod validating;
