@@ -347,6 +347,10 @@ impl Event for ExecutionEvent {
         frequent::read(payload).map_or_else(|| serde_json::from_str(payload), Ok)
     }
 
+    fn read_bare(payload: &str) -> Option<Self> {
+        frequent::read_bare(payload)
+    }
+
     fn text_room(&self) -> usize {
         match self {
             Self::NodeCompleted { outputs, .. } | Self::NodeFailed { outputs: Some(outputs), .. } => {
