@@ -331,14 +331,14 @@ impl Event for ExecutionEvent {
         ("ExecutionCompleted", 1),
         ("ExecutionFailed", 1),
         ("ExecutionContinuedAsNew", 1),
-        ("ExecutionContinued", 2),
+        ("ExecutionContinued", 3),
     ];
 
     /// The newer versions have optional fields more, or a kind more of something.
     fn reads_as_current(event_type: &str, version: u16) -> bool {
         match event_type {
-            "ExecutionStarted" | "ExecutionResumed" | "ExecutionResponded" | "ExecutionContinued" => version == 1,
-            "ExecutionWaiting" => matches!(version, 1 | 2),
+            "ExecutionStarted" | "ExecutionResumed" | "ExecutionResponded" => version == 1,
+            "ExecutionWaiting" | "ExecutionContinued" => matches!(version, 1 | 2),
             _ => false,
         }
     }

@@ -320,6 +320,7 @@ impl TestServer {
                     due: Vec::new(),
                     waiting: Vec::new(),
                     memory: Default::default(),
+                    is_fork: false,
                     at_ms: 1_002,
                 }));
                 append(&log, &next_stream, vec![goes_on, node_completed("Fill", 1, json!({"n": 2})), completed()])
