@@ -5,6 +5,7 @@ DATA ?= ./data
 LISTEN ?= 127.0.0.1:8080
 TARGET ?= import
 SECONDS ?= 60
+PACK ?= ./target/gpu
 
 # Users' own n8n files, run as a conformance test where they lie beside this folder. They are never part of it.
 ifneq ($(wildcard ../shared/n8n),)
@@ -16,7 +17,7 @@ ifneq ($(wildcard ../shared/conformance/graphql),)
 export TIMELOOM_GRAPHQL_CONFORMANCE ?= $(abspath ../shared/conformance/graphql)
 endif
 
-.PHONY: help setup parts build run test bench bench-large bench-peers fuzz fmt lint clean
+.PHONY: help setup parts build run test bench bench-large bench-peers fuzz gpu-pack gpu-check fmt lint clean
 
 help:
 	@echo "make help    this list"
@@ -24,10 +25,12 @@ help:
 	@echo "make build   build the timeloom program (release): target/release/timeloom"
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
-	@echo "make bench   measure: appends, latency, replay, hot streams, redaction, the past, lists, the API, expressions, executions and webhooks over HTTP, start-up, memory"
+	@echo "make bench   measure: appends, latency, replay, hot streams, redaction, the past, lists, traces, the API, the gateway, expressions, executions and webhooks over HTTP, models, start-up, memory"
 	@echo "make bench-large   the API with a million executions stored: takes half an hour to make them the first time"
 	@echo "make bench-peers  the same work on other workflow engines, side by side (PEERS=…, WORK=…, see docs/performance.md)"
 	@echo "make fuzz    look for files and expressions that break the program down: TARGET=import or expression, SECONDS=60"
+	@echo "make gpu-pack    lay what the next needs into PACK=folder: fetches ONNX Runtime for CUDA, builds its tests and bench"
+	@echo "make gpu-check   on a machine with a GPU: run the tests of CUDA and its bench out of PACK=folder, see docs/models.md"
 	@echo "make fmt     format the Rust code"
 	@echo "make lint    check format and lints"
 	@echo "make clean   remove what was built; data folders stay"
@@ -52,13 +55,17 @@ run: build
 test: setup lint
 	$(CARGO) test --doc --package timeloom-domain --package timeloom-store --package timeloom-expressions
 	$(CARGO) nextest run --workspace
+	$(CARGO) nextest run --package timeloom-inference --features cuda
 
 bench: parts
 	$(CARGO) bench --package timeloom-store-sqlite --bench append --bench latency --bench replay --bench size
 	$(CARGO) bench --package timeloom-store-postgres --bench append --bench latency --bench replay
 	$(CARGO) bench --package timeloom-commands --bench hot --bench redaction
+	$(CARGO) bench --package timeloom-gateway --bench call
 	$(CARGO) bench --package timeloom-history --bench travel
+	$(CARGO) bench --package timeloom-inference --bench session
 	$(CARGO) bench --package timeloom-projections --bench list --bench replay
+	$(CARGO) bench --package timeloom-monitor --bench traces
 	$(CARGO) bench --package timeloom-expressions --features testing --bench native
 	$(CARGO) bench --package timeloom-tests --bench api --bench executions --bench memory --bench webhooks
 
@@ -70,6 +77,12 @@ bench-peers: build
 
 fuzz:
 	scripts/fuzz.sh $(TARGET) $(SECONDS)
+
+gpu-pack:
+	scripts/gpu-check.sh pack $(PACK)
+
+gpu-check:
+	scripts/gpu-check.sh run $(PACK)
 
 fmt:
 	$(CARGO) fmt --all

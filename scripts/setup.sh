@@ -6,11 +6,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 NODE_MAJOR_MIN=20
+ONNXRUNTIME=1.32.0
+ONNXRUNTIME_SHA256_x86_64=5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d
+ONNXRUNTIME_SHA256_aarch64=2303372a85299b6757b0e11e1cbf13e410ddf7e10c37f4b37e99d1c90e7daf7c
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/timeloom"
 
 main() {
   check_tools
-  [ "${1:-all}" = parts ] || { check_postgres && check_browser && check_nextest; }
+  [ "${1:-all}" = parts ] || { check_postgres && check_browser && check_nextest && check_onnxruntime; }
   build_part "JavaScript sandbox" expressions/sandbox/guest/dist sandbox_inputs build_sandbox
   build_part "GraphiQL page" read-api/graphiql/dist graphiql_inputs build_graphiql
 }
@@ -61,6 +64,42 @@ check_nextest() {
   if cargo nextest --version >/dev/null 2>&1; then return; fi
   note "installing the test runner cargo-nextest (a few minutes, once)"
   cargo install cargo-nextest --locked
+}
+
+# Computes models. A package of the Python registry brings the library; no Python is needed to run it.
+check_onnxruntime() {
+  if [ -f "$CACHE/onnxruntime-$ONNXRUNTIME/lib/libonnxruntime.so.$ONNXRUNTIME" ]; then return; fi
+  local machine pin
+  machine="$(uname -m)"
+  pin="ONNXRUNTIME_SHA256_$machine"
+  [ -n "${!pin:-}" ] || stop "there is no ONNX Runtime to fetch for $machine: build it, then name it by TIMELOOM_ONNXRUNTIME"
+  if ! python3 -m pip --version >/dev/null 2>&1; then install_packages python3 python3-pip; fi
+  mkdir -p "$CACHE"
+  with_progress "ONNX Runtime $ONNXRUNTIME" fetch_onnxruntime "$machine" "${!pin}"
+}
+
+fetch_onnxruntime() {
+  local machine="$1" sha256="$2" work
+  work="$(mktemp -d "$CACHE/.new-XXXXXX")"
+  echo "onnxruntime==$ONNXRUNTIME --hash=sha256:$sha256" >"$work/requirements.txt"
+  if python3 -m pip download --no-deps --require-hashes --only-binary :all: --python-version 311 --implementation cp \
+    --platform "manylinux_2_28_$machine" --dest "$work" --requirement "$work/requirements.txt" &&
+    python3 -c '
+import pathlib, sys, zipfile
+
+work = pathlib.Path(sys.argv[1])
+(work / "lib").mkdir()
+with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
+    for name in wheel.namelist():
+        if name.startswith("onnxruntime/capi/libonnxruntime") or name.endswith((".dist-info/LICENSE", "/LICENSE")):
+            (work / "lib" / name.rsplit("/", 1)[-1]).write_bytes(wheel.read(name))
+' "$work"; then
+    rm -f "$work"/*.whl "$work/requirements.txt"
+    mv -T "$work" "$CACHE/onnxruntime-$ONNXRUNTIME"
+  else
+    rm -rf "$work"
+    return 1
+  fi
 }
 
 # ---- parts in JavaScript

@@ -216,6 +216,21 @@ impl From<ModelRefusal> for Refusal {
             ModelRefusal::Retired => "MODEL_RETIRED",
             ModelRefusal::UnknownVersion(_) => "MODEL_VERSION_NOT_FOUND",
             ModelRefusal::InvalidDigest(_) => "INVALID_DIGEST",
+            ModelRefusal::Disabled => "MODEL_DISABLED",
+            ModelRefusal::Withdrawn(_) => "MODEL_VERSION_WITHDRAWN",
+            ModelRefusal::InUse(_) => "MODEL_VERSION_IN_USE",
+            ModelRefusal::NothingPromoted => "MODEL_NOT_PROMOTED",
+            ModelRefusal::NothingBefore => "MODEL_NO_EARLIER_VERSION",
+            ModelRefusal::UnknownAlias(_) => "MODEL_ALIAS_NOT_FOUND",
+            ModelRefusal::AliasIsNumber(_) => "INVALID_ALIAS",
+            ModelRefusal::TooManyAliases => "TOO_MANY_ALIASES",
+            ModelRefusal::TooManyVersions => "TOO_MANY_VERSIONS",
+            ModelRefusal::InvalidReason => "REASON_MISSING",
+            ModelRefusal::InvalidSettings(_) => "INVALID_MODEL_SETTINGS",
+            ModelRefusal::InvalidPercent(_) => "INVALID_PERCENT",
+            ModelRefusal::RolloutUnderWay(_) => "MODEL_ROLLOUT_UNDER_WAY",
+            ModelRefusal::NoRollout => "MODEL_NO_ROLLOUT",
+            ModelRefusal::AlreadyPromoted(_) => "MODEL_ALREADY_PROMOTED",
         };
         Self::new(code, refusal.to_string())
     }

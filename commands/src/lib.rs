@@ -14,6 +14,7 @@ pub mod directory;
 mod error;
 mod execution;
 mod fork;
+pub mod live;
 mod model;
 mod plugin;
 mod ports;
@@ -41,7 +42,8 @@ pub use directory::Directory;
 pub use error::{CommandError, Refusal, WORKFLOW_NOT_ACTIVE};
 pub use execution::{CancelExecution, StartExecution};
 pub use fork::{FORK_CHANGES_MAX, ForkAt, ForkExecution, ForkVersion};
-pub use model::AddModelVersion;
+pub use live::Live;
+pub use model::{AddModelVersion, ModelListing, RejectModelVersion, StartModelRollout};
 pub use plugin::AddPluginVersion;
 pub use ports::{Clock, Ids, NoChance, SECRET_BYTES, Secrets, SystemIds};
 pub use redaction::{Finder, Passage, SECRET_CHARACTERS_MIN, SecretTexts};
@@ -66,6 +68,7 @@ struct Inner {
     ids: Arc<dyn Ids>,
     states: States,
     directory: OnceLock<Directory>,
+    models: OnceLock<Live<ModelListing>>,
     access: OnceLock<AccessDirectory>,
 }
 
@@ -97,6 +100,7 @@ impl Commands {
                 ids,
                 states,
                 directory: OnceLock::new(),
+                models: OnceLock::new(),
                 access: OnceLock::new(),
             }),
         }
@@ -107,6 +111,9 @@ impl Commands {
     pub async fn close(&self) {
         if let Some(directory) = self.inner.directory.get() {
             directory.close().await;
+        }
+        if let Some(models) = self.inner.models.get() {
+            models.close().await;
         }
         self.inner.states.close().await;
     }

@@ -7,6 +7,7 @@ use crate::account::AccountEvent;
 use crate::audit::AuditEvent;
 use crate::credential::CredentialEvent;
 use crate::execution::ExecutionEvent;
+use crate::inference::{InferenceEvent, InferenceWorkerEvent};
 use crate::model::ModelEvent;
 use crate::plugin::PluginEvent;
 use crate::recall::RecallEvent;
@@ -16,11 +17,13 @@ use crate::tenant::TenantEvent;
 use crate::workflow::WorkflowEvent;
 
 /// The categories of all events here: only commands append to streams of these.
-pub const OWN_CATEGORIES: [&str; 11] = [
+pub const OWN_CATEGORIES: [&str; 13] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
     ModelEvent::CATEGORY,
+    InferenceWorkerEvent::CATEGORY,
+    InferenceEvent::CATEGORY,
     CredentialEvent::CATEGORY,
     RecallEvent::CATEGORY,
     ReplayCheckEvent::CATEGORY,

@@ -50,6 +50,18 @@ uuid_id!(
     SessionId
 );
 uuid_id!(
+    /// Id of an inference: of one model's answer to one request.
+    InferenceId
+);
+uuid_id!(
+    /// Id of a load: of one version of a model in the memory of one worker.
+    ModelLoadId
+);
+uuid_id!(
+    /// Id of an inference worker: of one life of one process that computes models.
+    InferenceWorkerId
+);
+uuid_id!(
     /// Id of a command: the same id sent again is the same command.
     CommandId
 );

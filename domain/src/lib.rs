@@ -21,4 +21,5 @@ pub mod service;
 pub mod session;
 mod tagged;
 pub mod tenant;
+pub mod trace;
 pub mod workflow;

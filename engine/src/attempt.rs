@@ -13,6 +13,7 @@ use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::execution::{ExecutionMode, StartFacts, TriggerFacts};
 use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_domain::item::{Item, Items, JsonObject, Outputs, PairedItem, SharedObject, Source};
+use timeloom_domain::trace::{ExecutionTrace, TraceParent};
 use timeloom_expressions::evaluator::Session;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated, Limits};
 use timeloom_expressions::scope::{ExecutionInfo, NodeInfo, PreviousNode, Scope, WorkflowInfo};
@@ -44,6 +45,15 @@ pub(crate) struct Surroundings {
     pub(crate) services: Arc<Services>,
     /// Limits of one Code node run.
     pub(crate) code_limits: Limits,
+    /// Where the execution stands in traces.
+    pub(crate) trace: ExecutionTrace,
+}
+
+impl Surroundings {
+    /// What those are told who are asked by a node run.
+    fn span_of(&self, execution_index: usize) -> TraceParent {
+        self.trace.within(self.trace.node_run(execution_index), self.services.tracing.sampling)
+    }
 }
 
 /// What an attempt gave.
@@ -176,6 +186,7 @@ impl Attempt {
             attempts_max: node.attempts_max(),
             mode: machine.start().mode,
             depth: depth(machine.start().trigger.as_ref()),
+            span: surroundings.span_of(task.facts.execution_index),
         };
         let way_through = way_through(node, machine.start());
         let counts = inputs.iter().map(|items| items.len()).collect();

@@ -17,7 +17,6 @@ mod hide;
 mod lane;
 pub mod lookup;
 pub mod machine;
-pub mod mark;
 pub mod node;
 mod open;
 mod places;

@@ -15,6 +15,7 @@ use timeloom_commands::{CommandError, Commands, Directory};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{ExecutionEvent, StartFacts};
 use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::trace::{ExecutionTrace, Sampling};
 use timeloom_store::{
     Direction, EventLog, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, Subscription,
     SubscriptionMessage, TenantScope, codec,
@@ -24,8 +25,8 @@ use tokio_util::task::TaskTracker;
 
 pub use error_workflow::failure_id;
 
-use crate::mark::Mark;
 use crate::node::SubWorkflows;
+use timeloom_store::mark::Mark;
 
 /// Events that may wait to be looked at.
 const QUEUE_EVENTS_MAX: usize = 4_096;
@@ -50,6 +51,8 @@ pub struct ReactionsParts {
     pub sub_workflows: Arc<dyn SubWorkflows>,
     /// Remembers up to which position everything was carried out.
     pub mark: Arc<dyn Mark>,
+    /// Which executions are traced, of those that nobody else has decided about.
+    pub sampling: Sampling,
     /// Where this deployment is reached from outside, without a slash at the end.
     pub public_url: Arc<str>,
 }
@@ -81,6 +84,8 @@ struct Ended {
     start: StartFacts,
     /// Whether it goes on from an event of another execution: somebody looks at it, and nothing follows from its failure.
     is_fork: bool,
+    /// Where it stands in traces.
+    trace: ExecutionTrace,
 }
 
 impl Reactions {
@@ -225,7 +230,7 @@ impl Reactions {
     }
 
     async fn ended(&self, event: &Arc<RecordedEvent>) -> Result<Option<Ended>, LogError> {
-        let Some(first) = first_event(&self.parts.log, &event.stream).await? else { return Ok(None) };
+        let Some((first, traceparent)) = first_event(&self.parts.log, &event.stream).await? else { return Ok(None) };
         let Ok(own) = event.stream.id.parse::<ExecutionId>() else { return Ok(None) };
         let mut is_fork = false;
         let (root, start) = match first {
@@ -238,18 +243,24 @@ impl Reactions {
             ExecutionEvent::ExecutionContinued(continuation) => {
                 let root = StreamKey::new(event.stream.tenant, ExecutionEvent::CATEGORY, continuation.root.to_string());
                 is_fork =
-                    matches!(first_event(&self.parts.log, &root).await?, Some(ExecutionEvent::ExecutionForked(_)));
+                    matches!(first_event(&self.parts.log, &root).await?, Some((ExecutionEvent::ExecutionForked(_), _)));
                 (continuation.root, continuation.start)
             }
             _ => return Ok(None),
         };
-        Ok(Some(Ended { event: Arc::clone(event), root, start, is_fork }))
+        let trace = ExecutionTrace::of(root, traceparent.as_deref());
+        Ok(Some(Ended { event: Arc::clone(event), root, start, is_fork, trace }))
     }
 }
 
-async fn first_event(log: &Arc<dyn EventLog>, stream: &StreamKey) -> Result<Option<ExecutionEvent>, LogError> {
+/// The event with which a stream begins, and under which span it came to be.
+async fn first_event(
+    log: &Arc<dyn EventLog>,
+    stream: &StreamKey,
+) -> Result<Option<(ExecutionEvent, Option<String>)>, LogError> {
     let first = log.read_stream(stream, Revision::default(), Direction::Forward, 1).await?;
-    first.first().map(|event| codec::decode(event)).transpose()
+    let Some(first) = first.first() else { return Ok(None) };
+    Ok(Some((codec::decode(first)?, first.metadata.traceparent().map(str::to_owned))))
 }
 
 async fn wait_out(pause: &mut Duration) {

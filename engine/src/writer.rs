@@ -9,7 +9,7 @@ use timeloom_domain::execution::{Continuation, Execution, ExecutionEvent, Execut
 use timeloom_domain::ids::{Actor, CommandId, EventId};
 use timeloom_store::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, Appended, AskedDurability, EventLog, Expected, LogError,
-    Metadata, NewEvent, RecordedEvent, Revision, StreamKey, codec,
+    Metadata, NewEvent, RecordedEvent, RequestFacts, Revision, StreamKey, codec,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +49,8 @@ pub struct ExecutionWriter {
     /// The event that the whole execution goes back to: the first of its first stream.
     root_event: Option<EventId>,
     last_event: Option<EventId>,
+    /// The span under which the execution was begun, for the stream after this one.
+    within: Option<Arc<RequestFacts>>,
     /// Node runs that the log has, which nobody was told yet.
     written: Vec<Written>,
     /// What its appends survive.
@@ -99,6 +101,7 @@ impl ExecutionWriter {
             first_event: None,
             root_event: None,
             last_event: None,
+            within: None,
             written: Vec::new(),
             asked: AskedDurability::default(),
             stopping,
@@ -141,6 +144,11 @@ impl ExecutionWriter {
     pub fn fold(&mut self, event: &ExecutionEvent, recorded: &RecordedEvent) {
         self.state.apply(event);
         self.revision = recorded.revision;
+        if self.first_event.is_none() {
+            let within =
+                |span: &str| Arc::new(RequestFacts { traceparent: Some(span.to_owned()), ..RequestFacts::default() });
+            self.within = recorded.metadata.traceparent().map(within);
+        }
         self.first_event.get_or_insert(recorded.id);
         let begins_chain = matches!(event, ExecutionEvent::ExecutionStarted(_));
         let goes_back_to = recorded.metadata.correlation_id.filter(|_| !begins_chain).unwrap_or(recorded.id);
@@ -177,7 +185,7 @@ impl ExecutionWriter {
             command_id,
             causation_id: previous.last_event,
             correlation_id: previous.root_event,
-            request: None,
+            request: previous.within.clone(),
         };
         let mut batch = Batch { metadata: Arc::new(metadata), events: Vec::new(), bytes: 0 };
         batch.push(EventId(self.ids.uuid()), first.encoded.clone());

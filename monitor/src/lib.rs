@@ -1,11 +1,16 @@
-//! What Timeloom tells of itself to those who watch over it: counters, durations and levels in the form of Prometheus.
+//! What Timeloom tells of itself to those who watch over it: counters, durations and levels in the form of Prometheus, and
+//! traces in that of OpenTelemetry.
 //!
-//! Each process counts what it did itself, so that the counters of several add up. Never looks into an event's payload, never
-//! has a label with an id or a name that a user gave: the number of series is bounded by the program's own text.
+//! Each process counts what it did itself, so that the counters of several add up. No label has an id or a name that a user
+//! gave: the number of series is bounded by the program's own text. Spans have both, and nothing else of what an event says.
 
 mod log;
 mod metrics;
 mod process;
+mod trace;
 
 pub use log::MeasuredLog;
 pub use metrics::{CONTENT_TYPE, Metrics, Seen};
+pub use trace::{
+    Answered, Collector, NotSent, Operation, RequestSpan, Service, Tracer, Traces, TracesParts, WorkflowName,
+};

@@ -36,6 +36,8 @@ pub struct Metrics {
     positions: Family<Projection, Gauge>,
     lags: Family<Projection, Gauge>,
     parked: Family<Projection, Gauge>,
+    spans_sent: Counter,
+    spans_dropped: Family<Dropped, Counter>,
     process: Process,
 }
 
@@ -89,6 +91,17 @@ pub(crate) struct NodeRun {
     pub(crate) change: &'static str,
 }
 
+/// Why a span was not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Dropped {
+    reason: &'static str,
+}
+
+/// There was no room for it.
+pub(crate) const NO_ROOM: &str = "no_room";
+/// The collector did not take it.
+pub(crate) const NOT_TAKEN: &str = "not_taken";
+
 fn durations() -> Histogram {
     Histogram::new(DURATION_BOUNDS)
 }
@@ -108,6 +121,8 @@ impl Default for Metrics {
             positions: Family::default(),
             lags: Family::default(),
             parked: Family::default(),
+            spans_sent: Counter::default(),
+            spans_dropped: Family::default(),
             process: Process::default(),
         };
         metrics.register();
@@ -142,6 +157,8 @@ impl Metrics {
         own.register("projection_position", "Position that the rows of a read model show", self.positions.clone());
         own.register("projection_lag_events", "Events that a read model does not show yet", self.lags.clone());
         own.register("projection_parked_events", "Events that a read model could not fold", self.parked.clone());
+        own.register("trace_spans_sent", "Spans that the collector took", self.spans_sent.clone());
+        own.register("trace_spans_dropped", "Spans that were not sent, by reason", self.spans_dropped.clone());
     }
 
     /// Counts a request that was answered. `route` is the pattern of its path, never the path itself.
@@ -149,6 +166,16 @@ impl Metrics {
         let request = Request { route: route.to_owned(), method: method.to_owned(), status };
         self.requests.get_or_create(&request).inc();
         self.request_seconds.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn spans_sent(&self, count: u64) {
+        self.spans_sent.inc_by(count);
+    }
+
+    pub(crate) fn spans_dropped(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            self.spans_dropped.get_or_create(&Dropped { reason }).inc_by(count);
+        }
     }
 
     /// The text form, with the levels as they are now.

@@ -1,11 +1,11 @@
 //! Models: their versions and which one answers requests.
 
-use timeloom_domain::event::Event;
+use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::ids::{Slug, TenantId};
-use timeloom_domain::model::{ModelEvent, ModelVersion};
+use timeloom_domain::model::{Model, ModelEvent};
 use timeloom_store::{Position, RecordedEvent};
 
-use crate::database::{Cells, Index, Named, Query, Rows, StorageError, Table, Value, damaged, integer, text};
+use crate::database::{Cells, Index, Named, Query, Rows, StorageError, Table, Value, damaged, text};
 use crate::error::FoldError;
 use crate::page::{AsOf, Page};
 use crate::payload::{read_payload, shorten, stream_name};
@@ -17,18 +17,10 @@ use crate::read_model::{Folded, ReadModel};
 pub struct ModelRow {
     /// Its name.
     pub name: Slug,
-    /// What it computes.
-    pub description: String,
-    /// Versions, oldest first.
-    pub versions: Vec<ModelVersion>,
-    /// The version that answers.
-    pub promoted_version: Option<u32>,
-    /// Whether it answers no requests.
-    pub disabled: bool,
+    /// What its events come to, by the aggregate's own fold.
+    pub model: Model,
     /// Why it was disabled, while it is.
     pub disabled_reason: Option<String>,
-    /// Whether it was put away.
-    pub retired: bool,
     /// Which events made it.
     pub provenance: Provenance,
 }
@@ -41,12 +33,8 @@ static TABLE: Table = Table {
     key: &[text("name")],
     classed: false,
     columns: &[
-        text("description"),
-        text("versions"),
-        integer("promoted_version").optional(),
-        integer("disabled"),
+        text("model"),
         text("disabled_reason").optional(),
-        integer("retired"),
         Provenance::COLUMNS[0],
         Provenance::COLUMNS[1],
         Provenance::COLUMNS[2],
@@ -58,7 +46,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Models {
     const NAME: &'static str = "models";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const CATEGORY: &'static str = ModelEvent::CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, Slug);
@@ -75,31 +63,17 @@ impl ReadModel for Models {
             (Some(current), _) => ModelRow { provenance: current.provenance.updated_by(event), ..current.clone() },
             (None, ModelEvent::ModelRegistered { name, .. }) => ModelRow {
                 name: name.clone(),
-                description: String::new(),
-                versions: Vec::new(),
-                promoted_version: None,
-                disabled: false,
+                model: Model::default(),
                 disabled_reason: None,
-                retired: false,
                 provenance: Provenance::created_by(event),
             },
             (None, _) => return Folded::Nothing,
         };
+        row.model.apply(&fact);
         match fact {
-            ModelEvent::ModelRegistered { description, .. } => row.description = description,
-            ModelEvent::ModelVersionAdded { version, format, digest } => {
-                row.versions.push(ModelVersion { version, format, digest });
-            }
-            ModelEvent::ModelPromoted { version } => row.promoted_version = Some(version),
-            ModelEvent::ModelEnabled {} => {
-                row.disabled = false;
-                row.disabled_reason = None;
-            }
-            ModelEvent::ModelDisabled { reason } => {
-                row.disabled = true;
-                row.disabled_reason = Some(shorten(reason));
-            }
-            ModelEvent::ModelRetired {} => row.retired = true,
+            ModelEvent::ModelEnabled {} => row.disabled_reason = None,
+            ModelEvent::ModelDisabled { reason } => row.disabled_reason = Some(shorten(reason)),
+            _ => {}
         }
         Folded::Version(row)
     }
@@ -113,14 +87,7 @@ impl ReadModel for Models {
     }
 
     fn values<'a>(row: &'a ModelRow, values: &mut Vec<Value<'a>>) -> Result<(), StorageError> {
-        values.extend([
-            (&row.description).into(),
-            Value::json(&row.versions)?,
-            row.promoted_version.into(),
-            row.disabled.into(),
-            row.disabled_reason.as_ref().into(),
-            row.retired.into(),
-        ]);
+        values.extend([Value::json(&row.model)?, row.disabled_reason.as_ref().into()]);
         values.extend(row.provenance.values());
         Ok(())
     }
@@ -146,12 +113,8 @@ pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<ModelRow, StorageError> 
     let from = cells.take()?;
     Ok(ModelRow {
         name,
-        description: cells.take()?,
-        versions: cells.take_json()?,
-        promoted_version: cells.take()?,
-        disabled: cells.take()?,
+        model: cells.take_json()?,
         disabled_reason: cells.take()?,
-        retired: cells.take()?,
         provenance: Provenance::take(cells, from)?,
     })
 }

@@ -16,7 +16,9 @@ mod state;
 
 pub use bind::{BindError, check_bind};
 pub use documents::{TrustedDocuments, TrustedDocumentsError};
-pub use http::{Api, Served, ServerOptions, WebhookOptions, configure, configure_health, server};
+pub use http::{
+    Api, Beside, Served, ServerOptions, WebhookOptions, configure, configure_health, server, server_beside,
+};
 pub use options::{GraphqlOptions, PartialSuccess, RequestLimits};
 pub use schema::{ApiSchema, schema, sdl_text};
 pub use sign_in::{OidcOptions, RateLimits, SignIn, SignInOptions};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use actix_web::{HttpMessage as _, HttpRequest};
 use serde_json::json;
 use timeloom_commands::access::NotLetIn;
 use timeloom_commands::{Access, CommandContext, Commands, Credentials};
@@ -13,7 +14,7 @@ use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, CommandId, TenantId};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_history::{Kept, Past};
-use timeloom_monitor::Metrics;
+use timeloom_monitor::{Metrics, Tracer};
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
 use timeloom_store::{BlobStore, EventLog, LogTransfer, RequestFacts, Revision};
@@ -69,6 +70,8 @@ pub struct Wiring {
     pub metrics: Arc<Metrics>,
     /// How GraphQL is served.
     pub graphql: GraphqlOptions,
+    /// Where requests are traced; `None` where nobody looks at traces.
+    pub tracer: Option<Tracer>,
 }
 
 /// The state of the API, as whoever asks sees it.
@@ -176,10 +179,10 @@ impl ApiState {
     }
 
     /// The same for calls of a tenant's webhooks and visits to its forms. Who calls is not known, and needs not be.
-    pub(crate) fn seen_by_callers(&self, tenant: TenantId) -> Self {
+    pub(crate) fn seen_by_callers(&self, tenant: TenantId, facts: RequestFacts) -> Self {
         let actor = Actor::System("webhooks".to_owned());
         let callers = Principal { actor, permissions: CALLERS_MAY, ..Principal::local(tenant, "") };
-        self.seen_by(Arc::new(callers), None)
+        self.seen_by(Arc::new(callers), Some(Arc::new(facts)))
     }
 
     /// The same for one request: the ids of its commands follow from `key`, in their order.
@@ -233,6 +236,10 @@ impl ApiState {
         &self.inner.wiring.metrics
     }
 
+    pub(crate) fn tracer(&self) -> Option<&Tracer> {
+        self.inner.wiring.tracer.as_ref()
+    }
+
     pub(crate) fn log(&self) -> &dyn EventLog {
         &*self.inner.wiring.log
     }
@@ -267,7 +274,7 @@ impl ApiState {
     }
 
     /// Refuses whoever asks what they may not have.
-    pub(crate) fn require(&self, needed: Permission) -> Result<(), Forbidden> {
+    pub fn require(&self, needed: Permission) -> Result<(), Forbidden> {
         self.principal.require(needed)
     }
 
@@ -301,8 +308,14 @@ impl ApiState {
         }
     }
 
+    /// The API as whoever sends a request sees it, for routes beside its own; `None` where no door let them in.
+    pub fn asking(request: &HttpRequest) -> Option<Self> {
+        let state = request.extensions().get::<Self>().cloned();
+        state.filter(|state| !state.is_seen_by_nobody())
+    }
+
     /// Whose data whoever asks sees.
-    pub(crate) fn tenant(&self) -> TenantId {
+    pub fn tenant(&self) -> TenantId {
         self.principal.tenant
     }
 
@@ -330,7 +343,7 @@ impl ApiState {
     }
 
     /// The context of a command that came in now; `command_id` makes it the same command as an earlier one.
-    pub(crate) fn context(&self, command_id: Option<Uuid>) -> CommandContext {
+    pub fn context(&self, command_id: Option<Uuid>) -> CommandContext {
         CommandContext {
             tenant: self.tenant(),
             actor: self.principal.actor.clone(),

@@ -9,7 +9,10 @@ use timeloom_commands::{Access, Commands, Credentials, Ids as _, Keeping, System
 use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
-use timeloom_engine::node::{Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows};
+use timeloom_domain::trace::Sampling;
+use timeloom_engine::node::{
+    Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows, Tracing,
+};
 use timeloom_engine::reactions::{Reactions, ReactionsParts};
 use timeloom_engine::recall::LoggedRecall;
 use timeloom_engine::replay::ReplayChecks;
@@ -18,17 +21,19 @@ use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
-use timeloom_monitor::{MeasuredLog, Metrics};
+use timeloom_monitor::{MeasuredLog, Metrics, Service, Traces, TracesParts};
 use timeloom_projections::ReadModels;
 use timeloom_read_api::{ApiState, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
+use timeloom_store::clock::SystemClock;
 use timeloom_store::leases::Roles;
 
 use crate::clock::MachineClock;
 use crate::config::Config;
 use crate::keys::credential_keys;
 use crate::store::Store;
+use crate::trace_config::TraceOptions;
 
 /// Computations at once for each thread: more than one, so that a slow script does not hold up the rest.
 const BURSTS_PER_THREAD: usize = 8;
@@ -36,6 +41,8 @@ const BURSTS_PER_THREAD: usize = 8;
 const SCHEDULES_MARK: &str = "schedules.mark";
 /// Name of the mark up to which the ends of executions were served.
 const REACTIONS_MARK: &str = "reactions.mark";
+/// Name of the mark up to which traces were sent.
+const TRACES_MARK: &str = "traces.mark";
 /// Longest wait for the read models of a folder that was just opened.
 const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -59,9 +66,28 @@ pub struct App {
     pub access: Access,
     /// The API's state.
     pub api: ApiState,
+    /// What sends traces, where somebody looks at them; it does nothing until it is started.
+    pub traces: Option<Traces>,
     read_models: Arc<ReadModels>,
     /// Where everything is kept.
     pub store: Store,
+}
+
+/// What not every process has.
+#[derive(Default)]
+struct Extras {
+    /// Credentials in place of those that are kept.
+    credentials: Option<Arc<dyn CredentialPort>>,
+    /// What is to be traced.
+    traces: Option<TraceOptions>,
+}
+
+impl Extras {
+    /// How executions are traced.
+    fn tracing(&self) -> Tracing {
+        let options = self.traces.as_ref();
+        options.map_or_else(Tracing::default, |options| Tracing { sampling: options.sampling, tells: options.tells })
+    }
 }
 
 /// The tenant that every installation begins with: it runs the installation.
@@ -80,15 +106,20 @@ impl App {
     /// # Errors
     /// When it is in use, cannot be written, or was written by a newer version; the message says what to do.
     pub async fn open(config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::open_as(Roles::all(), config, registry).await
+        Self::open_as(Roles::all(), config, registry, None).await
     }
 
-    /// The same for a process with these roles.
+    /// The same for a process with these roles, which may be traced.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub async fn open_as(roles: Roles, config: &Config, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::open(config, roles).await?, config, registry, None)
+    pub async fn open_as(
+        roles: Roles,
+        config: &Config,
+        registry: NodeRegistry,
+        traces: Option<TraceOptions>,
+    ) -> anyhow::Result<Self> {
+        Self::over(Store::open(config, roles).await?, config, registry, Extras { traces, ..Extras::default() })
     }
 
     /// The same with these credentials in place of those that are kept: for a run of a file by itself.
@@ -100,23 +131,24 @@ impl App {
         registry: NodeRegistry,
         credentials: FixedCredentials,
     ) -> anyhow::Result<Self> {
-        Self::over(Store::open(config, Roles::all()).await?, config, registry, Some(Arc::new(credentials)))
+        let extras = Extras { credentials: Some(Arc::new(credentials)), ..Extras::default() };
+        Self::over(Store::open(config, Roles::all()).await?, config, registry, extras)
     }
 
     /// Timeloom in memory, with read models in `folder`: for measurements against the embedded store.
     ///
     /// # Errors
     /// When the read models cannot be opened.
-    pub fn in_memory(config: &Config, folder: &Path, registry: NodeRegistry) -> anyhow::Result<Self> {
-        Self::over(Store::in_memory(folder), config, registry, None)
+    pub fn in_memory(
+        config: &Config,
+        folder: &Path,
+        registry: NodeRegistry,
+        traces: Option<TraceOptions>,
+    ) -> anyhow::Result<Self> {
+        Self::over(Store::in_memory(folder), config, registry, Extras { traces, ..Extras::default() })
     }
 
-    fn over(
-        store: Store,
-        config: &Config,
-        registry: NodeRegistry,
-        fixed: Option<Arc<dyn CredentialPort>>,
-    ) -> anyhow::Result<Self> {
+    fn over(store: Store, config: &Config, registry: NodeRegistry, extras: Extras) -> anyhow::Result<Self> {
         let metrics: Arc<Metrics> = Arc::default();
         let log: Arc<dyn EventLog> = Arc::new(MeasuredLog::new(Arc::clone(&store.log), Arc::clone(&metrics)));
         let read_models = ReadModels::open(store.read_models.clone(), Arc::clone(&log));
@@ -130,7 +162,9 @@ impl App {
         let access = Access::new(commands.clone(), keys, Arc::new(SystemIds));
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
-        let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()));
+        let tracing = extras.tracing();
+        let traces = extras.traces.map(|options| traces(&store, &log, &read_models, &commands, &metrics, options));
+        let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()), tracing.sampling);
         let evaluator = Evaluator::new(Some(Arc::new(sandbox)));
         let parts = EngineParts {
             log: Arc::clone(&log),
@@ -141,23 +175,13 @@ impl App {
             services: Arc::new(Services {
                 outbound: config.outbound(),
                 binaries: Binaries::new(Arc::clone(&store.blobs)),
-                credentials: fixed.unwrap_or_else(|| Arc::new(credentials.clone())),
+                credentials: extras.credentials.unwrap_or_else(|| Arc::new(credentials.clone())),
                 recall: Arc::new(LoggedRecall::new(commands.clone())),
                 sub_workflows: Arc::new(calls),
+                tracing,
             }),
             checkpoints: Arc::clone(&store.checkpoints),
             leases: Arc::clone(&store.leases),
-        };
-        let options = EngineOptions {
-            timezone: config.timezone,
-            vars: Arc::default(),
-            env: Arc::new(config.expression_environment()),
-            executions_max: config.executions_max as usize,
-            tenant_executions_max: config.tenant_executions_max as usize,
-            bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
-            code_limits: Limits::CODE,
-            continue_as_new: ContinueAsNew::default(),
-            public_url: Arc::from(config.public_url()),
         };
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
@@ -173,10 +197,24 @@ impl App {
             webhooks: config.webhooks(),
             metrics,
             graphql: config.graphql.options()?,
+            tracer: traces.as_ref().map(Traces::tracer),
         });
-        let engine = Engine::new(parts, options);
+        let engine = Engine::new(parts, engine_options(config));
         let replays = ReplayChecks::new(engine.clone(), commands.clone());
-        Ok(Self { commands, credentials, log, engine, scheduler, reactions, replays, access, api, read_models, store })
+        Ok(Self {
+            commands,
+            credentials,
+            log,
+            engine,
+            scheduler,
+            reactions,
+            replays,
+            access,
+            api,
+            traces,
+            read_models,
+            store,
+        })
     }
 
     /// Lets the read models follow the log.
@@ -205,14 +243,17 @@ impl App {
         caught_up.context("the read models do not keep up: try `timeloom projections rebuild`")
     }
 
-    /// Stops everything in order: no new work, then the engine, whose shards others may have from then on, the snapshots,
-    /// the read models, the log.
+    /// Stops everything in order: no new work, then the engine, whose shards others may have from then on, what sends traces,
+    /// the snapshots, the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
         self.scheduler.stop().await;
         self.reactions.stop().await;
         self.replays.stop().await;
         self.engine.stop().await;
+        if let Some(traces) = &self.traces {
+            traces.stop().await;
+        }
         self.store.leases.leave().await;
         self.access.close().await;
         self.commands.close().await;
@@ -223,12 +264,28 @@ impl App {
     }
 }
 
+/// How executions are driven.
+fn engine_options(config: &Config) -> EngineOptions {
+    EngineOptions {
+        timezone: config.timezone,
+        vars: Arc::default(),
+        env: Arc::new(config.expression_environment()),
+        executions_max: config.executions_max as usize,
+        tenant_executions_max: config.tenant_executions_max as usize,
+        bursts_max: config.worker_threads() * BURSTS_PER_THREAD,
+        code_limits: Limits::CODE,
+        continue_as_new: ContinueAsNew::default(),
+        public_url: Arc::from(config.public_url()),
+    }
+}
+
 /// What begins executions by the clock, and what follows from their ends. Any number of processes may run both.
 fn background(
     store: &Store,
     config: &Config,
     commands: &Commands,
     sub_workflows: Arc<dyn SubWorkflows>,
+    sampling: Sampling,
 ) -> (Scheduler, Reactions) {
     let scheduler = Scheduler::new(SchedulerParts {
         commands: commands.clone(),
@@ -244,6 +301,32 @@ fn background(
         sub_workflows,
         mark: store.mark(REACTIONS_MARK),
         public_url: Arc::from(config.public_url()),
+        sampling,
     });
     (scheduler, reactions)
+}
+
+/// What sends traces of this process.
+fn traces(
+    store: &Store,
+    log: &Arc<dyn EventLog>,
+    read_models: &Arc<ReadModels>,
+    commands: &Commands,
+    metrics: &Arc<Metrics>,
+    options: TraceOptions,
+) -> Traces {
+    let directory = commands.directory().clone();
+    let workflow_name = move |tenant, id| directory.now().workflow(tenant, id).map(|entry| entry.draft.name.clone());
+    Traces::new(TracesParts {
+        log: Arc::clone(log),
+        leases: Arc::clone(&store.leases),
+        read_models: Arc::clone(read_models),
+        clock: Arc::new(SystemClock),
+        workflow_name: Arc::new(workflow_name),
+        collector: options.collector,
+        mark: store.mark(TRACES_MARK),
+        service: Service { name: options.service_name, instance: store.leases.worker().to_string() },
+        sampling: options.sampling,
+        metrics: Arc::clone(metrics),
+    })
 }

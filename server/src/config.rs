@@ -18,7 +18,9 @@ use timeloom_store::{BLOB_BYTES_MAX, DurabilityChoice};
 use zeroize::Zeroizing;
 
 use crate::graphql_config::GraphqlConfig;
+use crate::models::ModelConfig;
 use crate::oidc_config::OidcConfig;
+use crate::trace_config::TraceConfig;
 
 /// Settings of every verb that opens a data folder or runs workflows.
 #[derive(Debug, Clone, Args)]
@@ -47,6 +49,8 @@ pub struct Config {
     /// A file with the key to show to the server that `--server` names. The variable TIMELOOM_TOKEN may have the key itself.
     #[arg(long, global = true, env = "TIMELOOM_TOKEN_FILE", value_name = "FILE", help_heading = "Settings")]
     pub token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelConfig,
     /// Time zone of workflows that name none. The default is the one that n8n has, so that its files give the same.
     #[arg(
         long,
@@ -220,6 +224,9 @@ pub struct ServeConfig {
     /// credential has to be saved again then.
     #[arg(long, env = "TIMELOOM_ACCEPT_LOST_KEYS")]
     pub accept_lost_keys: bool,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TraceConfig,
     /// Keep the log in memory: everything is gone when the server stops. For trying out and for measurements.
     #[arg(long)]
     pub in_memory: bool,
@@ -267,6 +274,11 @@ const FILE_BYTES_MAX: usize = BLOB_BYTES_MAX;
 const LOCAL_NAME_BYTES_MAX: usize = 100;
 
 impl Config {
+    /// The folder of the files of models.
+    pub fn models_folder(&self) -> PathBuf {
+        self.model.models.clone().unwrap_or_else(|| self.data.join("models"))
+    }
+
     /// Threads that answer requests and compute.
     pub fn worker_threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -359,12 +371,13 @@ impl Config {
         Ok(text.filter(|text| !text.is_empty()))
     }
 
-    /// `$env`: the allowed names that are set. The keys of credentials and of servers, and the database's address, which may
-    /// have a password in it, are for no expression.
+    /// `$env`: the allowed names that are set. The keys of credentials, of servers and of the collector of traces, and the
+    /// database's address, which may have a password in it, are for no expression.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        let is_secret = |name: &&String| matches!(name.as_str(), Self::CREDENTIAL_KEY | Self::TOKEN | Self::DATABASE);
+        let secret = [Self::CREDENTIAL_KEY, Self::TOKEN, Self::DATABASE, TraceConfig::HEADERS];
+        let is_secret = |name: &&String| secret.contains(&name.as_str());
         self.expression_env.iter().filter(|name| !is_secret(name)).filter_map(value).collect()
     }
 }

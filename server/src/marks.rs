@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use timeloom_engine::mark::Mark;
+use timeloom_store::mark::Mark;
 use timeloom_store::{LogError, Position};
 use timeloom_store_postgres::PostgresLog;
 

@@ -3,13 +3,14 @@
 use std::net::TcpListener;
 
 use anyhow::{Context as _, bail};
-use timeloom_read_api::{Served, ServerOptions, check_bind, server};
+use timeloom_read_api::{Served, ServerOptions, check_bind, server_beside};
 use timeloom_store::leases::{Role, Roles};
 use tokio::task::JoinSet;
 
 use crate::app::{App, TENANT};
 use crate::cli::output;
 use crate::config::{Config, ServeConfig, SignInChoice};
+use crate::models::Models;
 use crate::store::Store;
 
 /// Serves until SIGINT or SIGTERM.
@@ -22,11 +23,12 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     }
     let roles = serve.roles();
     check_roles(&roles, config, serve)?;
+    let traces = serve.traces.options()?;
     let scratch = tempfile::Builder::new().prefix("timeloom-").tempdir().context("no temporary folder can be made")?;
     let app = if serve.in_memory {
-        App::in_memory(config, scratch.path(), timeloom_nodes::registry::all())?
+        App::in_memory(config, scratch.path(), timeloom_nodes::registry::all(), traces)?
     } else {
-        App::open_as(roles.clone(), config, timeloom_nodes::registry::all()).await?
+        App::open_as(roles.clone(), config, timeloom_nodes::registry::all(), traces).await?
     };
     check_keys(&app, config, serve).await?;
     let listener = TcpListener::bind(serve.listen).map_err(|error| match error.kind() {
@@ -42,9 +44,15 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let served = if roles.has(Role::Api) { Served::Api } else { Served::Health };
     let workers = config.worker_threads();
     let options = ServerOptions { served, workers, sign_in: serve.sign_in()?, ..ServerOptions::default() };
-    let server = server(app.api.clone(), listener, &options)?;
+    let scratch_models = scratch.path().join("models");
+    let folder = if serve.in_memory { scratch_models } else { config.models_folder() };
+    let models = Models::open(config, &folder, &app)?;
+    let server = server_beside(app.api.clone(), listener, &options, models.routes())?;
     let handle = server.handle();
     begin(&app, &roles, &url).await?;
+    if roles.has(Role::Api) {
+        models.start();
+    }
     if served == Served::Api && serve.sign_in == SignInChoice::Required {
         welcome(&app, &config.url_for_owner(address.port())).await?;
     }
@@ -63,6 +71,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     if let Some(Ok(Err(error))) = serving.join_next().await {
         tracing::warn!(%error, "the HTTP server did not stop cleanly");
     }
+    models.close().await;
     app.close().await;
     Ok(())
 }
@@ -99,6 +108,9 @@ async fn begin(app: &App, roles: &Roles, url: &str) -> anyhow::Result<()> {
         app.start_reading()?;
     }
     app.store.join(url)?;
+    if let Some(traces) = &app.traces {
+        traces.start(roles.has(Role::Engine));
+    }
     if roles.has(Role::Scheduler) {
         app.reactions.start();
         app.scheduler.start();

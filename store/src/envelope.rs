@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
+use timeloom_domain::trace::TraceParent;
 
 /// Place of an event in the one order of the whole log; 1 is the first, 0 is before everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
@@ -74,7 +75,8 @@ pub struct Metadata {
     /// The event that everything of one story goes back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<EventId>,
-    /// The request that brought the command; what follows from its events has none of its own.
+    /// The request that brought the command. What follows from its events has none of its own, but where a story goes on in
+    /// another stream: there it has the span alone under which it goes on.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub request: Option<Arc<RequestFacts>>,
 }
@@ -83,6 +85,11 @@ impl Metadata {
     /// That `actor` sent a command which follows from nothing else.
     pub fn new(actor: Actor, command_id: CommandId) -> Self {
         Self { actor, command_id, causation_id: None, correlation_id: None, request: None }
+    }
+
+    /// Under which span of a trace the event came to be, as W3C's `traceparent` has it.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.request.as_deref()?.traceparent.as_deref()
     }
 }
 
@@ -101,9 +108,17 @@ pub struct RequestFacts {
     /// The request's id, which its answer and the server's log lines carry as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// The span of the caller's trace that it came of, as W3C's `traceparent` has it.
+    /// The span of a trace that it came of, as W3C's `traceparent` has it: the request's own where requests are traced, or
+    /// else the one that the caller named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+impl RequestFacts {
+    /// Nothing but the span under which something goes on.
+    pub fn within(span: TraceParent) -> Self {
+        Self { traceparent: Some(span.to_string()), ..Self::default() }
+    }
 }
 
 /// Metadata as it is read. Plain fields: to flatten on reading would copy every text of every event first.

@@ -16,6 +16,7 @@ pub mod heads;
 pub mod leaf;
 pub mod leases;
 pub mod log;
+pub mod mark;
 pub mod memory;
 pub mod queue;
 pub mod shared;

@@ -24,7 +24,7 @@ struct Room {
 const BACKENDS: [&str; 2] = ["timeloom-store-postgres", "timeloom-store-sqlite"];
 const STORES: [&str; 3] = ["timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"];
 
-static ROOMS: [Room; 17] = [
+static ROOMS: [Room; 20] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),
@@ -35,10 +35,15 @@ static ROOMS: [Room; 17] = [
     Room { never: &BACKENDS, ..room("timeloom-history", "history", 2) },
     Room { never: &STORES, ..room("timeloom-expressions", "expressions", 2) },
     Room { port: Some("timeloom-expressions"), never: &STORES, ..room("timeloom-sandbox", "expressions/sandbox", 2) },
+    Room { never: &STORES, ..room("timeloom-gateway", "inference/gateway", 2) },
     Room { never: &STORES, ..room("timeloom-inference", "inference/runtime", 2) },
     Room {
         never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-engine", "engine", 3)
+    },
+    Room {
+        never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-inference-worker", "inference/worker", 3)
     },
     Room { never: &["timeloom-engine"], ..room("timeloom-monitor", "monitor", 3) },
     Room {
@@ -54,6 +59,10 @@ static ROOMS: [Room; 17] = [
     Room {
         never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-read-api", "read-api", 4)
+    },
+    Room {
+        never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-inference-front", "inference/front", 4)
     },
     room("timeloom-server", "server", 5),
     room("timeloom-tests", "tests", TESTS),

@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use timeloom_domain::event::Event as _;
 use timeloom_domain::ids::{TenantId, WorkflowId};
 use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_store::{Position, RecordedEvent, codec};
 
 use super::entry::{TriggerKind, TriggerNode, WorkflowEntry};
 use super::routes::Routes;
+use crate::live;
 
 type Key = (TenantId, WorkflowId);
 type Names = HashMap<(TenantId, Arc<str>), BTreeSet<WorkflowId>>;
@@ -97,35 +99,6 @@ impl Listing {
         self.is_caught_up
     }
 
-    pub(super) fn passed(&mut self, position: Position) {
-        self.position = self.position.max(position);
-    }
-
-    pub(super) fn caught_up_at(&mut self, position: Position) {
-        self.passed(position);
-        if !self.is_caught_up {
-            self.is_caught_up = true;
-            self.route_again(true, true);
-        }
-    }
-
-    pub(super) fn apply(&mut self, recorded: &RecordedEvent) {
-        self.passed(recorded.position);
-        let Ok(id) = recorded.stream.id.parse::<WorkflowId>() else { return };
-        let key = (recorded.stream.tenant, id);
-        if self.unknown.contains(&key) {
-            return;
-        }
-        match codec::decode::<WorkflowEvent>(recorded) {
-            Ok(event) => self.change(key, &event, recorded),
-            Err(error) => {
-                tracing::error!(workflow_id = %id, %error, "a workflow is not known as it is now: nothing starts it");
-                Arc::make_mut(&mut self.unknown).insert(key);
-                self.forget(key);
-            }
-        }
-    }
-
     fn change(&mut self, key: Key, event: &WorkflowEvent, recorded: &RecordedEvent) {
         let before = self.workflows.get(&key).cloned();
         let mut after = before.as_deref().cloned().unwrap_or_else(|| WorkflowEntry::new(key.0, key.1));
@@ -187,6 +160,51 @@ fn remove_name(names: &mut Arc<Names>, (tenant, id): Key, name: Option<&str>) {
         ids.remove(&id);
         if ids.is_empty() {
             names.remove(&key);
+        }
+    }
+}
+
+impl live::Listing for Listing {
+    const NAME: &'static str = "workflows";
+
+    fn categories() -> Vec<Arc<str>> {
+        vec![WorkflowEvent::CATEGORY.into()]
+    }
+
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn is_caught_up(&self) -> bool {
+        self.is_caught_up
+    }
+
+    fn passed(&mut self, position: Position) {
+        self.position = self.position.max(position);
+    }
+
+    fn caught_up_at(&mut self, position: Position) {
+        self.passed(position);
+        if !self.is_caught_up {
+            self.is_caught_up = true;
+            self.route_again(true, true);
+        }
+    }
+
+    fn apply(&mut self, recorded: &RecordedEvent) {
+        self.passed(recorded.position);
+        let Ok(id) = recorded.stream.id.parse::<WorkflowId>() else { return };
+        let key = (recorded.stream.tenant, id);
+        if self.unknown.contains(&key) {
+            return;
+        }
+        match codec::decode::<WorkflowEvent>(recorded) {
+            Ok(event) => self.change(key, &event, recorded),
+            Err(error) => {
+                tracing::error!(workflow_id = %id, %error, "a workflow is not known as it is now: nothing starts it");
+                Arc::make_mut(&mut self.unknown).insert(key);
+                self.forget(key);
+            }
         }
     }
 }

@@ -153,10 +153,10 @@ pub(crate) async fn model_command(world: &World, number: u8) -> bool {
     let answer = match number {
         0 => commands.register_model(&context, slug(), String::new()).await,
         1..=3 => {
-            let add = AddModelVersion { format: "onnx".to_owned(), digest: number.to_string().repeat(64) };
+            let add = AddModelVersion { format: "onnx".to_owned(), digest: number.to_string().repeat(64), file: None };
             commands.add_model_version(&context, slug(), add).await
         }
-        4 | 5 => commands.promote_model(&context, slug(), u32::from(number - 3)).await,
+        4 | 5 => commands.promote_model(&context, slug(), u32::from(number - 3), None).await,
         6 => commands.enable_model(&context, slug()).await,
         7 => commands.disable_model(&context, slug(), String::new()).await,
         _ => commands.retire_model(&context, slug()).await,

@@ -19,7 +19,7 @@ fn plugin(version: &str, digit: &str) -> AddPluginVersion {
 }
 
 fn model(digit: &str) -> AddModelVersion {
-    AddModelVersion { format: "onnx".to_owned(), digest: digit.repeat(64) }
+    AddModelVersion { format: "onnx".to_owned(), digest: digit.repeat(64), file: None }
 }
 
 #[tokio::test]
@@ -50,13 +50,13 @@ async fn a_plugin_goes_through_its_life() {
 async fn a_model_goes_through_its_life() {
     let (world, name) = (World::new(), slug("acme/tagger"));
     let commands = &world.commands;
-    assert_eq!(code(commands.promote_model(&world.context(), name.clone(), 1).await), "MODEL_NOT_FOUND");
+    assert_eq!(code(commands.promote_model(&world.context(), name.clone(), 1, None).await), "MODEL_NOT_FOUND");
     commands.register_model(&world.context(), name.clone(), "Tags text.".to_owned()).await.unwrap();
     assert_eq!(code(commands.register_model(&world.context(), name.clone(), String::new()).await), "MODEL_EXISTS");
     commands.add_model_version(&world.context(), name.clone(), model("a")).await.unwrap();
     assert_eq!(code(commands.add_model_version(&world.context(), name.clone(), model("z")).await), "INVALID_DIGEST");
-    assert_eq!(code(commands.promote_model(&world.context(), name.clone(), 2).await), "MODEL_VERSION_NOT_FOUND");
-    commands.promote_model(&world.context(), name.clone(), 1).await.unwrap();
+    assert_eq!(code(commands.promote_model(&world.context(), name.clone(), 2, None).await), "MODEL_VERSION_NOT_FOUND");
+    commands.promote_model(&world.context(), name.clone(), 1, None).await.unwrap();
     commands.disable_model(&world.context(), name.clone(), "it drifts".to_owned()).await.unwrap();
     commands.enable_model(&world.context(), name.clone()).await.unwrap();
     commands.retire_model(&world.context(), name.clone()).await.unwrap();

@@ -167,7 +167,8 @@ async fn model_of(world: &World, versions: usize) -> StreamKey {
 }
 
 async fn add_version(world: &World, number: usize) {
-    let add = timeloom_commands::AddModelVersion { format: "onnx".to_owned(), digest: format!("{number:064}") };
+    let add =
+        timeloom_commands::AddModelVersion { format: "onnx".to_owned(), digest: format!("{number:064}"), file: None };
     let name = Slug::try_new("acme/tagger").unwrap();
     world.commands.add_model_version(&world.context(), name, add).await.unwrap();
 }

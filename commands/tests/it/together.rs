@@ -17,7 +17,7 @@ fn name() -> Slug {
 }
 
 fn version(number: usize) -> AddModelVersion {
-    AddModelVersion { format: "onnx".to_owned(), digest: format!("{number:064}") }
+    AddModelVersion { format: "onnx".to_owned(), digest: format!("{number:064}"), file: None }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

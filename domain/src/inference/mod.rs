@@ -1,12 +1,23 @@
-//! What models compute with: types and shapes of tensors, what they need of a machine, and who computed.
+//! What models compute with, and what happens where they compute: types and shapes of tensors, what models need of a
+//! machine, who computed; the events of inference workers and of each inference.
 //!
-//! Only words and their checks. What runs a model is in `inference/`.
+//! Only words, their checks and folds. What runs a model is in `inference/`. Invariant: every answer names the bytes of the
+//! model and of the inputs that it was computed from, and the way in which it was.
 
+mod fingerprint;
+mod record;
 mod tensor;
+mod worker;
 
 use serde::{Deserialize, Serialize};
 
-pub use tensor::{ElementType, Signature, TensorSpec};
+pub use fingerprint::{Fingerprint, digest_of_all, hexadecimal};
+pub use record::{
+    FailureClass, InferenceAnswer, InferenceEvent, InferenceRefusal, InferenceRequest, InferenceWindow, Inferences,
+    RejectionClass, TensorContent, TensorRecord,
+};
+pub use tensor::{ElementType, InvalidElementType, Signature, TensorSpec};
+pub use worker::{InferenceWorker, InferenceWorkerEvent, InferenceWorkerRefusal, ModelLoad, WorkerMachine};
 
 /// Whether a model wants a GPU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::Execution;
+use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
@@ -72,6 +73,12 @@ fn a_plugin_fold_that_comes_to_other_states_has_another_version() {
 #[test]
 fn a_model_fold_that_comes_to_other_states_has_another_version() {
     check::<Model>();
+}
+
+#[test]
+fn folds_of_inference_that_come_to_other_states_have_another_version() {
+    check::<InferenceWorker>();
+    check::<Inferences>();
 }
 
 #[test]

@@ -13,6 +13,7 @@ use timeloom_domain::audit::AuditEvent;
 use timeloom_domain::credential::CredentialEvent;
 use timeloom_domain::event::{Event, OWN_CATEGORIES};
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent};
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::recall::RecallEvent;
@@ -85,6 +86,8 @@ fn every_event_type_and_version_has_a_golden_file_that_still_reads_and_writes_th
     check_category::<ExecutionEvent>(&mut seen);
     check_category::<PluginEvent>(&mut seen);
     check_category::<ModelEvent>(&mut seen);
+    check_category::<InferenceWorkerEvent>(&mut seen);
+    check_category::<InferenceEvent>(&mut seen);
     check_category::<CredentialEvent>(&mut seen);
     check_category::<RecallEvent>(&mut seen);
     check_category::<ReplayCheckEvent>(&mut seen);

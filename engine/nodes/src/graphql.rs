@@ -155,6 +155,9 @@ fn request(run: &mut NodeRun<'_>, index: usize) -> Result<Request, NodeError> {
     default_header(&mut headers, ACCEPT, "application/json");
     let key = format!("{}-{index}", run.idempotency_key);
     default_header(&mut headers, HeaderName::from_static("idempotency-key"), &key);
+    if let Some(span) = run.traceparent() {
+        default_header(&mut headers, HeaderName::from_static("traceparent"), &span);
+    }
     let (method, body) = if run.text("requestMethod", index, "POST")? == "GET" {
         url.query_pairs_mut().append_pair("query", &query);
         (Method::GET, None)

@@ -12,6 +12,7 @@ use timeloom_domain::definition::WorkflowDurability;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionStatus, StartFacts};
 use timeloom_domain::ids::{ExecutionId, TenantId};
 use timeloom_domain::item::JsonObject;
+use timeloom_domain::trace::ExecutionTrace;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{AskedDurability, Direction, LogError, RecordedEvent, Revision, StreamKey, codec};
 use tokio::sync::Notify;
@@ -52,17 +53,25 @@ fn asked(machine: &Machine) -> AskedDurability {
 }
 
 /// What every attempt of an execution shares.
-pub(crate) fn surroundings(inner: &Inner, tenant: TenantId, execution_id: &str, machine: &Machine) -> Surroundings {
+pub(crate) fn surroundings(
+    inner: &Inner,
+    tenant: TenantId,
+    execution_id: &str,
+    machine: &Machine,
+    traceparent: Option<&str>,
+) -> Surroundings {
     let options = &inner.options;
+    let root = execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil()));
     Surroundings {
         tenant,
-        root: execution_id.parse().unwrap_or(ExecutionId(uuid::Uuid::nil())),
+        root,
         resume_url: resume_url(&options.public_url, tenant, execution_id, machine.start()),
         execution_id: execution_id.to_owned(),
         vars: variables(&options.vars, machine),
         env: Arc::clone(&options.env),
         services: Arc::clone(&inner.parts.services),
         code_limits: options.code_limits,
+        trace: ExecutionTrace::of(root, traceparent),
     }
 }
 
@@ -417,7 +426,8 @@ impl Drive {
         // In every stream of the chain it is the one execution that was started.
         let execution_id =
             self.chained.map_or_else(|| self.started.stream.id.to_string(), |(root, _)| root.to_string());
-        let surroundings = surroundings(&self.inner, self.started.stream.tenant, &execution_id, &machine);
+        let (tenant, traceparent) = (self.started.stream.tenant, self.started.metadata.traceparent());
+        let surroundings = surroundings(&self.inner, tenant, &execution_id, &machine, traceparent);
         Worker {
             machine,
             session: self.inner.parts.evaluator.session(),

@@ -27,7 +27,7 @@ pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
 pub use recall::{RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
-pub use run::{Expressions, NodeRun, OutboundPolicy, Services};
+pub use run::{Expressions, NodeRun, OutboundPolicy, Services, Tracing};
 pub use sub_workflow::{CallTarget, Caller, NoSubWorkflows, SubWorkflowCall, SubWorkflows};
 
 /// One node type, in all its versions.

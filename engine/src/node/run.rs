@@ -10,6 +10,7 @@ use timeloom_commands::SecretTexts;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::{Item, Items, JsonObject};
+use timeloom_domain::trace::Sampling;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated};
 use timeloom_expressions::scope::Scope;
 
@@ -57,6 +58,17 @@ pub struct Services {
     pub recall: Arc<dyn RecallPort>,
     /// Runs of other workflows.
     pub sub_workflows: Arc<dyn SubWorkflows>,
+    /// How executions are traced.
+    pub tracing: Tracing,
+}
+
+/// How executions are traced.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tracing {
+    /// Which of those that nobody else has decided about.
+    pub sampling: Sampling,
+    /// Whether the programs that nodes ask are told of which span they are asked.
+    pub tells: bool,
 }
 
 impl Services {
@@ -68,6 +80,7 @@ impl Services {
             credentials: Arc::new(FixedCredentials::default()),
             recall: Arc::new(TransientRecall::default()),
             sub_workflows: Arc::new(NoSubWorkflows),
+            tracing: Tracing::default(),
         }
     }
 }
@@ -109,6 +122,12 @@ impl NodeRun<'_> {
     /// The bytes of attachments: what is written has marks in place of the secrets that this run was given by then.
     pub fn binaries(&self) -> Binaries {
         self.services.binaries.hiding(self.secrets)
+    }
+
+    /// The `traceparent` of requests that this run sends, where they are to have one. It is no part of what the author
+    /// wrote: expressions do not see it, and it does not tell a run from another that is compared with it.
+    pub fn traceparent(&self) -> Option<String> {
+        self.services.tracing.tells.then(|| self.caller.span.to_string())
     }
 
     /// Items of input 0.

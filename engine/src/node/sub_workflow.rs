@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use timeloom_domain::execution::ExecutionMode;
 use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::Item;
+use timeloom_domain::trace::TraceParent;
 
 use super::NodeError;
 
@@ -28,6 +29,8 @@ pub struct Caller {
     pub mode: ExecutionMode,
     /// How many executions are above it.
     pub depth: u32,
+    /// The span of the node run.
+    pub span: TraceParent,
 }
 
 /// A run of another workflow that a node asks for.

@@ -1,11 +1,14 @@
 //! The workflow that is started when an execution of another one fails.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use timeloom_commands::{CommandContext, CommandError, StartExecution};
 use timeloom_domain::definition::{Node, WorkflowDefinition};
 use timeloom_domain::execution::{ExecutionMode, TriggerFacts};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
+use timeloom_store::RequestFacts;
 use uuid::Uuid;
 
 use super::{Ended, ReactionError, ReactionsParts};
@@ -34,6 +37,7 @@ pub(super) async fn start(
     let context = CommandContext {
         causation_id: Some(ended.event.id),
         correlation_id: ended.event.metadata.correlation_id,
+        request: Some(Arc::new(RequestFacts::within(ended.trace.within(ended.trace.span(), parts.sampling)))),
         ..CommandContext::trusted(ended.event.stream.tenant, Actor::System("engine".to_owned()), CommandId(id.0))
     };
     let workflow = parts.commands.current_workflow(&context, facts.workflow_id).await?;

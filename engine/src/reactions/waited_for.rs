@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{ExecutionEvent, TriggerFacts};
+use timeloom_domain::trace::Sampling;
 use timeloom_store::{Direction, Filter, LogError, RecordedEvent, Revision, StreamKey, TenantScope};
 
 use super::{Ended, ReactionsParts};
@@ -90,5 +91,7 @@ fn caller(ended: &Ended, execution_index: usize) -> Caller {
             Some(TriggerFacts::SubWorkflow { depth, .. }) => depth,
             _ => 0,
         },
+        // Nothing is begun in its name any more: whether it is recorded matters to nobody.
+        span: ended.trace.within(ended.trace.node_run(execution_index), Sampling::ALL),
     }
 }

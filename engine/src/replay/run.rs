@@ -67,7 +67,7 @@ pub(super) async fn replay(
     };
     let stubs = Stubs::new(Arc::new(recording), changes, ForkEffects::Stub);
     let machine = under(inner, &stream, base, request.against, stubs).await?;
-    let surroundings = surroundings(inner, stream.tenant, &id.to_string(), &machine);
+    let surroundings = surroundings(inner, stream.tenant, &id.to_string(), &machine, None);
     let worker = Worker {
         machine,
         session: inner.parts.evaluator.session(),

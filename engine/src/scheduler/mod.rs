@@ -25,8 +25,8 @@ use uuid::Uuid;
 pub use agenda::{ActiveSchedule, Agenda, Firing, LATE_MS_MAX, MADE_UP_MAX, ScheduleKey};
 pub use timer::{ClockTimer, Timer};
 
-use crate::mark::Mark;
 use crate::schedule::{SCHEDULE_TRIGGER, Schedule, firing_item};
+use timeloom_store::mark::Mark;
 
 /// Firings that are begun at the same time.
 const FIRINGS_AT_ONCE: usize = 64;

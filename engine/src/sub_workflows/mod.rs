@@ -18,7 +18,7 @@ use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, TriggerFacts};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId};
 use timeloom_domain::item::Item;
-use timeloom_store::{Direction, EventLog, LogError, Revision, StreamKey};
+use timeloom_store::{Direction, EventLog, LogError, RequestFacts, Revision, StreamKey};
 use uuid::Uuid;
 
 use crate::node::{Caller, NodeError, SubWorkflowCall, SubWorkflows};
@@ -95,7 +95,8 @@ impl SubWorkflowCalls {
             items: Some(call.items.into_iter().map(as_input).collect()),
             ..StartExecution::by_trigger(target.workflow_id, trigger)
         };
-        let context = context(caller.tenant, CommandId(id.0));
+        let request = Some(Arc::new(RequestFacts::within(caller.span)));
+        let context = CommandContext { request, ..context(caller.tenant, CommandId(id.0)) };
         let mut pause = FAULT_PAUSE;
         loop {
             match self.commands.start_execution(&context, start.clone()).await {

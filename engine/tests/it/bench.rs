@@ -13,13 +13,13 @@ use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::checkpoint::{Checkpoint, CheckpointStore};
-use timeloom_engine::mark::Mark;
 use timeloom_engine::node::{NodeRegistry, OutboundPolicy, Services};
 use timeloom_engine::sub_workflows::SubWorkflowCalls;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_store::leases::{AllShards, Roles, WorkerId};
+use timeloom_store::mark::Mark;
 use timeloom_store::{
     Direction, EventLog, Filter, Leases, LogError, MemoryLog, Position, RecordedEvent, Revision, StreamKey,
     SubscriptionMessage, SystemClock, TenantScope, codec,

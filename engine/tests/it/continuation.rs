@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use timeloom_commands::{CancelExecution, CommandError};
+use timeloom_commands::{CancelExecution, CommandContext, CommandError, StartExecution};
 use timeloom_domain::event::Aggregate;
 use timeloom_domain::execution::{
     Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, StartFacts,
 };
 use timeloom_domain::ids::{EventId, ExecutionId};
 use timeloom_engine::ContinueAsNew;
-use timeloom_store::{Append, EventLog, Expected, Metadata, NewEvent, Position, SubscriptionMessage, codec};
+use timeloom_store::{
+    Append, EventLog, Expected, Metadata, NewEvent, Position, RequestFacts, SubscriptionMessage, codec,
+};
 use uuid::Uuid;
 
 use crate::bench::{World, at, chain, execution, file, fold, node, trigger};
@@ -83,6 +85,36 @@ async fn each_stream_folds_by_itself_and_names_its_neighbours() {
     let root = world.recorded(finished.id).await[0].id;
     let last = world.recorded(id).await;
     assert!(last.iter().all(|event| event.metadata.correlation_id == Some(root)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_stream_begins_under_the_span_under_which_the_first_one_did() {
+    const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let world = World::in_links_of(5);
+    let engine = world.engine();
+    engine.start().await.unwrap();
+    let workflow = world.import(&a_loop(4, "effect")).await;
+    let facts = RequestFacts {
+        request_id: Some("r".to_owned()),
+        traceparent: Some(CALLER.to_owned()),
+        ..RequestFacts::default()
+    };
+    let context = CommandContext { request: Some(Arc::new(facts)), ..world.context() };
+    let start = StartExecution { mode: ExecutionMode::Manual, ..StartExecution::by_hand(workflow) };
+    let root = world.commands.start_execution(&context, start).await.unwrap().value;
+    world.ended(root).await;
+    let (mut next, mut streams) = (Some(root), 0);
+    while let Some(id) = next {
+        let recorded = world.recorded(id).await;
+        let first = &recorded[0].metadata;
+        assert_eq!(first.traceparent(), Some(CALLER));
+        assert_eq!(first.request.as_ref().unwrap().request_id.is_some(), streams == 0, "only the first is a request's");
+        assert!(recorded[1..].iter().all(|event| event.metadata.request.is_none()));
+        streams += 1;
+        next = fold(&world.events(id).await).continued_as;
+    }
+    assert!(streams > 3, "{streams}");
+    engine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

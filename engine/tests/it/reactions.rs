@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use timeloom_commands::{CancelExecution, StartExecution};
 use timeloom_domain::execution::{ExecutionMode, ExecutionStatus, TriggerFacts};
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
-use timeloom_engine::mark::Mark as _;
+use timeloom_domain::trace::Sampling;
 use timeloom_engine::reactions::{Reactions, ReactionsParts, failure_id};
 use timeloom_engine::sub_workflows::call_id;
 use timeloom_store::EventLog;
+use timeloom_store::mark::Mark as _;
 
 use crate::bench::{MemoryMark, World, at, chain, file, node};
 
@@ -21,6 +22,7 @@ fn reactions(world: &World, mark: &Arc<MemoryMark>) -> Reactions {
         sub_workflows: Arc::new(world.sub_workflows()),
         mark: Arc::clone(mark) as _,
         public_url: Arc::from("http://localhost:8080"),
+        sampling: Sampling::ALL,
     });
     reactions.start();
     reactions
@@ -227,6 +229,7 @@ fn the_ids_of_calls_differ_by_execution_node_run_number_and_failure() {
         attempts_max: 1,
         mode: ExecutionMode::Manual,
         depth: 0,
+        span: "00-00000000000000000000000000000001-0000000000000001-00".parse().unwrap(),
     };
     let other_run = timeloom_engine::node::Caller { execution_index: 11, ..caller };
     let ids = [call_id(&caller, 1, 0), call_id(&caller, 11, 0), call_id(&caller, 1, 1), call_id(&other_run, 1, 0)];

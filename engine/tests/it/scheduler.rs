@@ -15,12 +15,12 @@ use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
 use timeloom_domain::definition::{MisfirePolicy, Node, Problem};
 use timeloom_domain::execution::{ExecutionEvent, TriggerFacts};
 use timeloom_domain::ids::{Actor, CommandId, TenantId, WorkflowId};
-use timeloom_engine::mark::Mark;
 use timeloom_engine::node::{Behaviour, NodeRegistry, NodeType, SharedNodeType};
 use timeloom_engine::schedule::{SCHEDULE_TRIGGER, Schedule, firing_item};
 use timeloom_engine::scheduler::{
     ActiveSchedule, Agenda, MADE_UP_MAX, ScheduleKey, Scheduler, SchedulerParts, Timer, firing_id,
 };
+use timeloom_store::mark::Mark;
 use timeloom_store::{Direction, EventLog, Filter, LogError, MemoryLog, Position, TenantScope, codec};
 use tokio::sync::watch;
 use uuid::Uuid;

@@ -1,7 +1,8 @@
 //! The seam between the pool and what computes: an instance runs one batch at a time, on the thread that owns it.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use timeloom_domain::inference::Provider;
 
@@ -35,18 +36,61 @@ pub struct InstanceFacts {
 }
 
 /// Tells a run under way that nobody waits for it any more. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Stop(Arc<Stopping>);
+
+/// Ends a run that is under way, from another thread.
+pub type End = Arc<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
+struct Stopping {
+    stopped: AtomicBool,
+    /// What ends the run that is under way.
+    end: Mutex<Option<End>>,
+}
 
 impl Stop {
-    /// Nobody waits any more.
+    /// Nobody waits any more: the run that is under way is ended.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.stopped.store(true, Ordering::Release);
+        if let Some(end) = &*self.0.end.lock().unwrap_or_else(PoisonError::into_inner) {
+            end();
+        }
     }
 
     /// Whether nobody waits any more.
     pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.stopped.load(Ordering::Acquire)
+    }
+
+    /// Whether a run is under way that would be ended.
+    pub fn is_heeded(&self) -> bool {
+        self.0.end.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Has `end` called when it is told to stop before what this gives is dropped; at once, if it was told already.
+    pub fn during(&self, end: End) -> During<'_> {
+        *self.0.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&end));
+        if self.is_stopped() {
+            end();
+        }
+        During(self)
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Stop").field(&self.is_stopped()).finish()
+    }
+}
+
+/// A run under way that can be stopped. Once it is dropped the run is not ended any more.
+#[must_use]
+pub struct During<'a>(&'a Stop);
+
+impl Drop for During<'_> {
+    fn drop(&mut self) {
+        *self.0.0.end.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

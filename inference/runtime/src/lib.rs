@@ -2,7 +2,11 @@
 //! inputs together. It computes and tells what it did; it never writes an event.
 
 pub mod instance;
+pub mod models;
+pub mod onnx;
+pub mod pool;
 pub mod tensor;
+pub mod validate;
 
-pub use instance::{Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
+pub use instance::{During, End, Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
 pub use tensor::{Tensor, TensorError};

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
 
+mod traces;
+
 use std::sync::Arc;
 
 use serde_json::value::RawValue;

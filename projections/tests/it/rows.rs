@@ -113,8 +113,8 @@ async fn plugin_and_model_rows_follow_their_streams() {
         told(&name, &PluginEvent::PluginDisabled { reason: "unsafe".to_owned() }),
         told(&name, &PluginEvent::PluginRetired {}),
         told(&name, &ModelEvent::ModelRegistered { name: name.clone(), description: "m".to_owned() }),
-        told(&name, &ModelEvent::ModelVersionAdded { version: 1, format, digest }),
-        told(&name, &ModelEvent::ModelPromoted { version: 1 }),
+        told(&name, &ModelEvent::ModelVersionAdded { version: 1, format, digest, file: None }),
+        told(&name, &ModelEvent::ModelPromoted { version: 1, from: None, reason: None }),
         told(&name, &ModelEvent::ModelDisabled { reason: "slow".to_owned() }),
         told(&name, &ModelEvent::ModelEnabled {}),
     ];
@@ -128,9 +128,9 @@ async fn plugin_and_model_rows_follow_their_streams() {
         let disabled = plugin(4).await;
         assert_eq!((disabled.enabled_version, disabled.disabled_reason.as_deref()), (None, Some("unsafe")));
         assert!(plugin(5).await.retired);
-        assert_eq!(model(8).await.promoted_version, Some(1));
-        assert_eq!((model(9).await.disabled, model(9).await.disabled_reason.as_deref()), (true, Some("slow")));
-        assert_eq!((model(10).await.disabled, model(10).await.disabled_reason), (false, None));
+        assert_eq!(model(8).await.model.promoted_version, Some(1));
+        assert_eq!((model(9).await.model.disabled, model(9).await.disabled_reason.as_deref()), (true, Some("slow")));
+        assert_eq!((model(10).await.model.disabled, model(10).await.disabled_reason), (false, None));
         assert_eq!(models.plugins(TENANT, None, &Page::first(5)).await.unwrap().rows.len(), 1);
         assert_eq!(models.models(TENANT, Some(position(5)), &Page::first(5)).await.unwrap().rows.len(), 0);
         models.close().await.unwrap();

@@ -470,8 +470,8 @@ pub fn credential_command(number: usize, how: usize, version: u64) -> Credential
 fn model_command(name: Slug, how: usize) -> ModelCommand {
     match how % 7 {
         0 | 1 => ModelCommand::Register { name, description: "d".to_owned() },
-        2 => ModelCommand::AddVersion { format: "onnx".to_owned(), digest: format!("{how:064x}") },
-        3 => ModelCommand::Promote { version: 1 },
+        2 => ModelCommand::AddVersion { format: "onnx".to_owned(), digest: format!("{how:064x}"), file: None },
+        3 => ModelCommand::Promote { version: 1, reason: None },
         4 => ModelCommand::Disable { reason: "r".to_owned() },
         5 => ModelCommand::Enable,
         _ if how > 200 => ModelCommand::Retire,

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Server, ServiceRequest};
+use actix_web::guard::fn_guard;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
@@ -171,11 +172,51 @@ fn serve<const ROUTES: usize>(
     config.service(resource.default_service(web::to(refuse)).wrap(pass));
 }
 
+/// Routes of another part of the product, behind the same door: whoever comes to them is known, see [`ApiState::asking`].
+#[derive(Clone)]
+pub struct Beside {
+    /// What their paths begin with.
+    pub prefix: &'static str,
+    /// Adds them; called once for each thread that answers.
+    pub configure: Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>,
+}
+
+impl fmt::Debug for Beside {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Beside").field(&self.prefix).finish()
+    }
+}
+
+impl Beside {
+    fn serve(&self, config: &mut ServiceConfig) {
+        let prefix = self.prefix;
+        let is_below =
+            move |path: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let pass =
+            from_fn(move |request: ServiceRequest, next: Next<BoxBody>| door::pass(Door::Somebody, request, next));
+        let all = web::scope("").guard(fn_guard(move |context| is_below(context.head().uri.path())));
+        config.service(all.wrap(pass).configure(|inner| (self.configure)(inner)));
+    }
+}
+
 /// A server over an open listener. It runs when it is awaited; its handle stops it. It does not listen to signals.
 ///
 /// # Errors
 /// When the listener's address cannot be used, or others could reach it where nobody signs in.
 pub fn server(state: ApiState, listener: TcpListener, options: &ServerOptions) -> io::Result<Server> {
+    server_beside(state, listener, options, Vec::new())
+}
+
+/// The same with routes of other parts of the product.
+///
+/// # Errors
+/// As [`server`].
+pub fn server_beside(
+    state: ApiState,
+    listener: TcpListener,
+    options: &ServerOptions,
+    beside: Vec<Beside>,
+) -> io::Result<Server> {
     let address = listener.local_addr()?;
     if matches!(options.sign_in, SignIn::Off) {
         check_bind(address).map_err(|error: BindError| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
@@ -185,12 +226,15 @@ pub fn server(state: ApiState, listener: TcpListener, options: &ServerOptions) -
         Served::Api => configure,
         Served::Health => configure_health,
     };
-    let server =
-        HttpServer::new(move || App::new().wrap(from_fn(observe::observe)).configure(|config| configure(config, &api)))
-            .workers(options.workers)
-            .max_connections(CONNECTIONS_PER_WORKER_MAX)
-            .shutdown_timeout(options.shutdown_seconds)
-            .disable_signals()
-            .listen(listener)?;
+    let all = move |config: &mut ServiceConfig| {
+        configure(config, &api);
+        beside.iter().for_each(|beside| beside.serve(config));
+    };
+    let server = HttpServer::new(move || App::new().wrap(from_fn(observe::observe)).configure(&all))
+        .workers(options.workers)
+        .max_connections(CONNECTIONS_PER_WORKER_MAX)
+        .shutdown_timeout(options.shutdown_seconds)
+        .disable_signals()
+        .listen(listener)?;
     Ok(server.run())
 }

@@ -238,6 +238,12 @@ impl Event {
         self.request()?.request_id.as_deref()
     }
 
+    /// The span of a trace that it came of, as W3C's `traceparent` has it: where requests are traced the span of the one that
+    /// brought it, or else the one that its caller named; where an execution brought it about, a span of that execution.
+    async fn traceparent(&self) -> Option<&str> {
+        self.0.metadata.traceparent()
+    }
+
     /// The command that it came of.
     async fn command_id(&self) -> Uuid {
         self.0.metadata.command_id.0

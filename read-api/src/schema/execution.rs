@@ -2,12 +2,14 @@
 
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent as Facts;
 use timeloom_domain::execution::TriggerKind;
 use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::trace::{ExecutionTrace, TraceId};
 use timeloom_projections::{AsOf, ExecutionFilter, ExecutionRow, NodeRunRange};
-use timeloom_store::{Filter, StreamKey};
+use timeloom_store::{Filter, RecordedEvent, StreamKey};
 use uuid::Uuid;
 
 use super::batch::Loads;
@@ -50,6 +52,18 @@ pub(super) fn stream(state: &ApiState, id: ExecutionId) -> StreamKey {
 
 pub(super) fn time(milliseconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(milliseconds)
+}
+
+/// The trace of an execution whose stream begins with `first`.
+fn trace(id: ExecutionId, first: &RecordedEvent) -> TraceId {
+    #[derive(Deserialize)]
+    struct Chained {
+        root: ExecutionId,
+    }
+
+    let chained = serde_json::from_str(first.payload.get());
+    let root = chained.map_or(id, |Chained { root }| root);
+    ExecutionTrace::of(root, first.metadata.traceparent()).trace()
 }
 
 /// One run of a workflow.
@@ -212,6 +226,13 @@ impl Execution {
     #[graphql(complexity = 5)]
     async fn worker(&self, context: &Context<'_>) -> Result<Option<String>> {
         self.source().worker(context).await
+    }
+
+    /// The trace to which its spans belong: under this id a collector has them, where traces are sent.
+    #[graphql(complexity = 5)]
+    async fn trace_id(&self, context: &Context<'_>) -> Result<Option<String>> {
+        let first = Loads::of(context).event(state(context)?, self.row.created_position).await?;
+        Ok(first.map(|first| trace(self.row.id, &first).to_string()))
     }
 
     /// Facts that nodes saved about it: the first hundred by name.

@@ -13,6 +13,7 @@ mod execution_facts;
 mod faults;
 mod group;
 mod history;
+mod models;
 mod mutation;
 mod node;
 mod node_run;
@@ -44,6 +45,7 @@ use self::access::{AccessMutation, AccessQuery, WrittenDown};
 use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
+use self::models::ModelMutation;
 use self::mutation::Mutation;
 use self::permitted::Permitted;
 use self::query::Query;
@@ -60,13 +62,13 @@ pub struct QueryRoot(Query, TimeQuery, AccessQuery);
 /// The root of all changes, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(Mutation, TimeMutation, AccessMutation);
+pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 fn roots() -> (QueryRoot, MutationRoot) {
-    (QueryRoot(Query, TimeQuery, AccessQuery), MutationRoot(Mutation, TimeMutation, AccessMutation))
+    (QueryRoot(Query, TimeQuery, AccessQuery), MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation))
 }
 
 /// The schema over `state`.

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, InputObject, Object, Result};
 use serde_json::Value;
-use timeloom_commands::{AddModelVersion, AddPluginVersion, CancelExecution, ImportWorkflow, Refusal};
+use timeloom_commands::{AddPluginVersion, CancelExecution, ImportWorkflow, Refusal};
 use timeloom_domain::definition::parse_settings;
 use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
 use uuid::Uuid;
@@ -20,10 +20,10 @@ use super::projections::{
     RebuildProjectionsInput, RebuildProjectionsPayload, RetryParkedEventsInput, RetryParkedEventsPayload, rebuild,
     retry,
 };
-use super::query::{model, plugin, workflow};
+use super::query::{plugin, workflow};
 use super::reading::state;
 use super::redrive::{RedriveExecutionsInput, RedriveExecutionsPayload, redrive};
-use super::registry::{Model, Plugin};
+use super::registry::Plugin;
 use super::service_nodes::{self, ReplaceServiceNodesInput, ServiceNodesPayload};
 use super::start::{StartExecutionInput, StartExecutionPayload, items, start};
 use super::time::{ReplayGateInput, gate};
@@ -56,15 +56,6 @@ payload! {
         plugin: Plugin = plugin
     }
 }
-payload! {
-    /// What a command on a model came to.
-    ModelPayload {
-        name: Slug => String,
-        /// The model, from the read models: asking for it waits until they show `position`.
-        model: Model = model
-    }
-}
-
 /// A workflow file to take in: exactly one of `source` and `definition`.
 #[derive(Debug, InputObject)]
 struct ImportWorkflowInput {
@@ -165,14 +156,14 @@ struct CancelExecutionInput {
 
 /// A name to take for a plugin or model.
 #[derive(Debug, InputObject)]
-struct RegisterInput {
+pub(crate) struct RegisterInput {
     /// Makes this the same command as an earlier one with this id.
-    command_id: Option<Uuid>,
+    pub command_id: Option<Uuid>,
     /// Its name.
-    name: String,
+    pub name: String,
     /// What it is for.
     #[graphql(default)]
-    description: String,
+    pub description: String,
 }
 
 /// A plugin version to add.
@@ -203,9 +194,9 @@ struct EnablePluginInput {
     version: String,
 }
 
-/// A plugin or model to take out of use.
+/// A plugin to take out of use.
 #[derive(Debug, InputObject)]
-struct DisableInput {
+struct DisablePluginInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
     /// It is carried out only while it is at this revision.
@@ -217,43 +208,15 @@ struct DisableInput {
     reason: String,
 }
 
-/// A plugin or model to do something with.
+/// A plugin to do something with.
 #[derive(Debug, InputObject)]
-struct NameInput {
+struct PluginInput {
     /// Makes this the same command as an earlier one with this id.
     command_id: Option<Uuid>,
     /// It is carried out only while it is at this revision.
     expected_revision: Option<u64>,
     /// Its name.
     name: String,
-}
-
-/// A model version to add; it gets the next number.
-#[derive(Debug, InputObject)]
-struct AddModelVersionInput {
-    /// Makes this the same command as an earlier one with this id.
-    command_id: Option<Uuid>,
-    /// It is carried out only while the model is at this revision.
-    expected_revision: Option<u64>,
-    /// The model.
-    name: String,
-    /// Format of the file, for example `onnx`.
-    format: String,
-    /// SHA-256 of the file, hexadecimal.
-    digest: String,
-}
-
-/// The model version that answers requests which name none.
-#[derive(Debug, InputObject)]
-struct PromoteModelInput {
-    /// Makes this the same command as an earlier one with this id.
-    command_id: Option<Uuid>,
-    /// It is carried out only while the model is at this revision.
-    expected_revision: Option<u64>,
-    /// The model.
-    name: String,
-    /// The version.
-    version: u32,
 }
 
 /// A name as the domain takes it, or the payload that says why not.
@@ -474,7 +437,7 @@ impl Mutation {
     }
 
     /// Forbids a plugin to workflows.
-    async fn disable_plugin(&self, context: &Context<'_>, input: DisableInput) -> Result<PluginPayload> {
+    async fn disable_plugin(&self, context: &Context<'_>, input: DisablePluginInput) -> Result<PluginPayload> {
         let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
         PluginPayload::of(
             state
@@ -485,67 +448,10 @@ impl Mutation {
     }
 
     /// Puts a plugin away for good.
-    async fn retire_plugin(&self, context: &Context<'_>, input: NameInput) -> Result<PluginPayload> {
+    async fn retire_plugin(&self, context: &Context<'_>, input: PluginInput) -> Result<PluginPayload> {
         let (state, name) = (state(context)?, slug!(PluginPayload, input.name));
         PluginPayload::of(
             state.commands().retire_plugin(&state.context_at(input.command_id, input.expected_revision), name).await,
-        )
-    }
-
-    /// Takes a name for a model.
-    async fn register_model(&self, context: &Context<'_>, input: RegisterInput) -> Result<ModelPayload> {
-        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        let context = state.context(input.command_id);
-        ModelPayload::of(state.commands().register_model(&context, name, input.description).await)
-    }
-
-    /// Adds a version to a model; it gets the next number.
-    async fn add_model_version(&self, context: &Context<'_>, input: AddModelVersionInput) -> Result<ModelPayload> {
-        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        let add = AddModelVersion { format: input.format, digest: input.digest };
-        ModelPayload::of(
-            state
-                .commands()
-                .add_model_version(&state.context_at(input.command_id, input.expected_revision), name, add)
-                .await,
-        )
-    }
-
-    /// Lets a version of a model answer requests that name none.
-    async fn promote_model(&self, context: &Context<'_>, input: PromoteModelInput) -> Result<ModelPayload> {
-        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        ModelPayload::of(
-            state
-                .commands()
-                .promote_model(&state.context_at(input.command_id, input.expected_revision), name, input.version)
-                .await,
-        )
-    }
-
-    /// Lets a model answer again.
-    async fn enable_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
-        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        ModelPayload::of(
-            state.commands().enable_model(&state.context_at(input.command_id, input.expected_revision), name).await,
-        )
-    }
-
-    /// Lets a model answer no more.
-    async fn disable_model(&self, context: &Context<'_>, input: DisableInput) -> Result<ModelPayload> {
-        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        ModelPayload::of(
-            state
-                .commands()
-                .disable_model(&state.context_at(input.command_id, input.expected_revision), name, input.reason)
-                .await,
-        )
-    }
-
-    /// Puts a model away for good.
-    async fn retire_model(&self, context: &Context<'_>, input: NameInput) -> Result<ModelPayload> {
-        let (state, name) = (state(context)?, slug!(ModelPayload, input.name));
-        ModelPayload::of(
-            state.commands().retire_model(&state.context_at(input.command_id, input.expected_revision), name).await,
         )
     }
 

@@ -16,11 +16,12 @@ use super::credentials::Credential;
 use super::event::Event;
 use super::execution::Execution;
 use super::faults::{bad_input, fault};
+use super::models::Model;
 use super::node_run::NodeRun;
 use super::permitted::of_category;
 use super::query::{model, plugin};
 use super::reading::rows;
-use super::registry::{Model, Plugin};
+use super::registry::Plugin;
 use super::workflow::Workflow;
 use crate::state::ApiState;
 

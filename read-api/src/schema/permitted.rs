@@ -12,6 +12,7 @@ use async_graphql::{
 use timeloom_domain::access::{Forbidden, Permission, Permissions};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent};
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::recall::RecallEvent;
@@ -71,8 +72,10 @@ fn of_kind(kind: &str) -> Option<Permission> {
 pub(crate) fn of_category(category: &str) -> Permission {
     match category {
         WorkflowEvent::CATEGORY => Permission::WorkflowRead,
-        ExecutionEvent::CATEGORY | ReplayCheckEvent::CATEGORY | RecallEvent::CATEGORY => Permission::ExecutionRead,
-        PluginEvent::CATEGORY | ModelEvent::CATEGORY => Permission::RegistryRead,
+        ExecutionEvent::CATEGORY | ReplayCheckEvent::CATEGORY | RecallEvent::CATEGORY | InferenceEvent::CATEGORY => {
+            Permission::ExecutionRead
+        }
+        PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY => Permission::RegistryRead,
         _ => Permission::AuditRead,
     }
 }

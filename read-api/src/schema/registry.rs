@@ -1,10 +1,10 @@
-//! Plugins and models as the read models have them.
+//! Plugins as the read models have them.
 
 use async_graphql::{ID, Object, SimpleObject};
-use timeloom_projections::{ModelRow, PluginRow};
+use timeloom_projections::PluginRow;
 
 use super::history::History;
-use super::node::{model_id, plugin_id};
+use super::node::plugin_id;
 
 /// One version of a plugin.
 #[derive(Debug, Clone, SimpleObject)]
@@ -48,74 +48,6 @@ impl Plugin {
     /// The version that workflows may use.
     async fn enabled_version(&self) -> Option<&str> {
         self.0.enabled_version.as_deref()
-    }
-
-    /// Why it was disabled, while it is.
-    async fn disabled_reason(&self) -> Option<&str> {
-        self.0.disabled_reason.as_deref()
-    }
-
-    /// Whether it was put away.
-    async fn retired(&self) -> bool {
-        self.0.retired
-    }
-
-    /// Which events made it what it is.
-    async fn history(&self) -> History {
-        self.0.provenance.into()
-    }
-}
-
-/// One version of a model.
-#[derive(Debug, Clone, SimpleObject)]
-pub(crate) struct ModelVersion {
-    /// 1 for the first.
-    pub version: u32,
-    /// Format of the file, for example `onnx`.
-    pub format: String,
-    /// SHA-256 of the file, hexadecimal.
-    pub digest: String,
-}
-
-/// A model.
-#[derive(Debug, Clone)]
-pub(crate) struct Model(pub ModelRow);
-
-#[Object]
-impl Model {
-    /// Its id among everything: its kind and its name.
-    pub(crate) async fn id(&self) -> ID {
-        model_id(&self.0.name)
-    }
-
-    /// Its name.
-    async fn name(&self) -> &str {
-        self.0.name.as_str()
-    }
-
-    /// What it computes.
-    async fn description(&self) -> &str {
-        &self.0.description
-    }
-
-    /// Its versions, oldest first.
-    async fn versions(&self) -> Vec<ModelVersion> {
-        let view = |known: &timeloom_domain::model::ModelVersion| ModelVersion {
-            version: known.version,
-            format: known.format.clone(),
-            digest: known.digest.clone(),
-        };
-        self.0.versions.iter().map(view).collect()
-    }
-
-    /// The version that answers requests which name none.
-    async fn promoted_version(&self) -> Option<u32> {
-        self.0.promoted_version
-    }
-
-    /// Whether it answers no requests.
-    async fn disabled(&self) -> bool {
-        self.0.disabled
     }
 
     /// Why it was disabled, while it is.

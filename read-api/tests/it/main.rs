@@ -24,6 +24,7 @@ mod http;
 mod limits;
 #[cfg(test)]
 mod live;
+mod models;
 #[cfg(test)]
 mod monitoring;
 mod mutations;

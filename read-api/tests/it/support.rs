@@ -261,6 +261,7 @@ impl TestServer {
             webhooks: WebhookOptions { proxy_hops: 1, public_url, ..default },
             metrics: Arc::default(),
             graphql,
+            tracer: None,
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

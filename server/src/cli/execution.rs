@@ -22,7 +22,7 @@ const GROUPS: &str = "query($first: Int!, $after: String, $workflow: UUID, $unre
     nodes { fingerprint executionCount workflowCount errorNode errorMessage newest { id startedAt } }
     pageInfo { hasNextPage endCursor } } }";
 const SHOW: &str = "query($id: UUID!) { execution(id: $id) {
-  id workflowId status mode startNode startedAt endedAt errorMessage errorNode cancelReason
+  id workflowId status mode startNode startedAt endedAt errorMessage errorNode cancelReason traceId
   trigger causedBy retryOf forkedFrom { executionId position reason actor { name } unusedOutputs { node runIndex } } retriedAs dismissed priority worker continuedFrom continuedAs
   waiting { node until resumeUrl } paused { kind node reason } breakpoints { node condition }
   response { status headers { name value } bodyKind body } savedData { name value }
@@ -298,6 +298,7 @@ async fn show(id: Uuid, access: &Access, config: &Config) -> Result<(), Failure>
         ("started", "/startedAt"),
         ("ended", "/endedAt"),
         ("error", "/errorMessage"),
+        ("trace", "/traceId"),
     ] {
         output::line(&format!("{label:<10} {}", output::text(&execution, path)));
     }

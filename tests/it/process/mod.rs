@@ -25,5 +25,6 @@ mod service_nodes;
 mod signing_in;
 mod stub;
 mod time_travel;
+mod traces;
 mod webhooks;
 mod workers;

@@ -32,7 +32,7 @@ async fn workers(server: &Server) -> Vec<Value> {
 }
 
 /// Waits until so many live processes have all shards between them, and each has some.
-async fn shared_by(count: usize, server: &Server) -> Vec<Value> {
+pub(super) async fn shared_by(count: usize, server: &Server) -> Vec<Value> {
     let sharing = async {
         loop {
             let all = workers(server).await;

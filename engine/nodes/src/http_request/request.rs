@@ -95,6 +95,8 @@ pub(super) struct Draft {
     pub parts: Parts,
     list_style: ListStyle,
     key: String,
+    /// The span that the receiver is told of.
+    traceparent: Option<String>,
     transport: Transport,
     /// How to treat the answer.
     pub answer: Answer,
@@ -131,7 +133,8 @@ impl Draft {
         let answer = if old { old_answer(run, index)? } else { new_answer(run, index)? };
         let transport = transport(run, &method, index)?;
         let key = format!("{}-{index}", run.idempotency_key);
-        Ok(Self { method, url, parts, list_style, key, transport, answer })
+        let traceparent = run.traceparent();
+        Ok(Self { method, url, parts, list_style, key, traceparent, transport, answer })
     }
 
     /// The same with other parts; `page` tells its key from those of the pages before.
@@ -174,6 +177,9 @@ impl Draft {
         default_header(&mut headers, USER_AGENT, "timeloom");
         default_header(&mut headers, ACCEPT, accepted(self.answer.format));
         default_header(&mut headers, HeaderName::from_static("idempotency-key"), &self.key);
+        if let Some(span) = &self.traceparent {
+            default_header(&mut headers, HeaderName::from_static("traceparent"), span);
+        }
         let boundary = format!("timeloom-{}", self.key);
         let body = self.parts.body.map(|body| {
             let (bytes, mime_type) = body.written(&boundary);

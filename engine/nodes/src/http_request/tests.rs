@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::HttpRequest;
-use crate::testing::{Bench, json_of, pairs_of};
+use crate::testing::{Bench, SPAN, json_of, pairs_of};
 
 /// Answers requests on a local port and keeps what it was sent.
 pub(crate) struct Server {
@@ -116,6 +116,23 @@ async fn each_item_is_one_request_with_its_own_key() {
     let seen = server.seen();
     let sent = |path: &str, key: &str| seen.iter().any(|request| request.contains(path) && request.contains(key));
     assert!(sent("/things/1 ", "idempotency-key: key-1-0") && sent("/things/2 ", "idempotency-key: key-1-1"));
+}
+
+#[tokio::test]
+async fn who_is_asked_is_told_of_the_span_where_that_is_wanted_and_the_author_says_nothing_else() {
+    let server = Server::start(|_| json_reply(&json!({})));
+    let node = HttpRequest::default();
+    let own = json!({"parameters": [{"name": "TraceParent", "value": "own"}]});
+    let plain = json!({"url": server.url("/")});
+    let with_own = json!({"url": server.url("/"), "sendHeaders": true, "headerParameters": own});
+    for (parameters, tells, sent) in [(&plain, false, None), (&plain, true, Some(SPAN)), (&with_own, true, Some("own"))]
+    {
+        let mut bench = Bench::new(&node, 4.2, parameters.clone()).input(json!([{}]));
+        bench.services.tracing.tells = tells;
+        bench.run_effect().await.unwrap();
+        let request = server.seen().pop().unwrap();
+        assert_eq!(request.lines().find_map(|line| line.strip_prefix("traceparent: ")), sent, "{request}");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ pub(super) use self::shown::{Shown, cookie};
 use super::Api;
 use super::answer::refuse;
 use super::negotiation::{Accepted, Form};
-use super::observe::RequestId;
+use super::observe;
 use crate::limits::{Left, seconds};
 use crate::rates::Rates;
 use crate::sign_in::SignIn;
@@ -225,8 +225,7 @@ pub(super) fn facts(request: &HttpRequest) -> Result<RequestFacts, HttpResponse>
             })?)
         }
     };
-    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
-    Ok(RequestFacts { reason, request_id, ..RequestFacts::default() })
+    Ok(RequestFacts { reason, ..observe::facts(request) })
 }
 
 fn check_place(places: &Places, request: &HttpRequest) -> Result<(), HttpResponse> {

@@ -10,7 +10,7 @@ mod page;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data, Form, FormConfig, Query, ServiceConfig};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use timeloom_commands::access::{SignInError, SignInFrom, SignedIn};
@@ -21,9 +21,8 @@ use zeroize::Zeroizing;
 pub(super) use self::attempts::Attempts;
 pub(super) use self::oidc::Oidc;
 use super::door::{Door, check_form, is_somebody, seen};
-use super::observe::RequestId;
 use super::webhook::caller_address;
-use super::{Api, serve};
+use super::{Api, observe, serve};
 use crate::state::ApiState;
 
 /// Largest form, in bytes.
@@ -248,7 +247,7 @@ fn from(request: &HttpRequest, state: &ApiState) -> SignInFrom {
     SignInFrom {
         address: caller_address(request, state.webhooks().proxy_hops).map(|address| address.to_string()),
         user_agent: agent.map(str::to_owned),
-        request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()),
+        request_id: observe::facts(request).request_id,
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) use self::auth::{caller_address, is_same};
 use self::call::Call;
 use self::place::Place;
 use self::refusal::Refusal;
-use super::Api;
+use super::{Api, observe};
 use crate::state::ApiState;
 
 /// Largest body when nothing else is said, in bytes.
@@ -88,13 +88,14 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// A refusal when there is no such tenant, or it lets nobody in.
 fn callers(request: &HttpRequest, api: &Api) -> Result<ApiState, Refusal> {
     let home = api.state.home();
-    let Some(named) = request.match_info().get(TENANT) else { return Ok(api.state.seen_by_callers(home)) };
+    let seen_by_callers = |tenant| api.state.seen_by_callers(tenant, observe::facts(request));
+    let Some(named) = request.match_info().get(TENANT) else { return Ok(seen_by_callers(home)) };
     let unknown = || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this address");
     // Each tenant has one address.
     let tenant = named.parse().ok().map(TenantId).filter(|tenant| *tenant != home && tenant.0.to_string() == named);
     let tenant = tenant.ok_or_else(unknown)?;
     let lets_in = api.state.access().directory().now().tenant_lets_in(tenant);
-    if lets_in { Ok(api.state.seen_by_callers(tenant)) } else { Err(unknown()) }
+    if lets_in { Ok(seen_by_callers(tenant)) } else { Err(unknown()) }
 }
 
 /// `/webhook/{path}`: starts an execution of the active version.

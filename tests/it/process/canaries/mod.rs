@@ -16,6 +16,7 @@ use timeloom_postgres_testing::Database;
 
 use self::search::{Canary, Outputs};
 use super::server::{Server, chain, client, program};
+use super::traces::collector::Collector;
 
 const BASIC: &str = "bQ1/canary\"of+basic~&Wx1";
 const HEADER: &str = "hQ2/canary\"of+header~&Wx2";
@@ -34,6 +35,16 @@ const DIGESTED: &str = "9d7916bd94a16aca6461e750887313a5";
 const DATABASE: &str = "pQ0-canary-of-the-database-Wx0";
 const KEY: &str = "q6urq83v/CanaryOfTheKeyThatSealsThem/012344=";
 
+const COLLECTOR: &str = "oQ9-canary.of_the-collector-Wx9";
+const HEADERS: &str = "x-key=oQ9-canary.of_the-collector-Wx9";
+
+/// What a collector got, by the time that the server has stopped.
+fn keep_traces(outputs: &mut Outputs, collector: &Collector) {
+    let traces = collector.bodies();
+    assert!(traces.len() > 10_000, "traces of everything have more than {} bytes", traces.len());
+    outputs.keep("traces", traces);
+}
+
 fn canaries() -> Vec<Canary> {
     let mut planted: Vec<Canary> = [
         ("basic", BASIC),
@@ -50,6 +61,7 @@ fn canaries() -> Vec<Canary> {
         ("key as text", KEY),
         ("digest", DIGEST),
         ("what answers challenges", DIGESTED),
+        ("header for the collector", COLLECTOR),
     ]
     .map(|(name, secret)| Canary::new(name, secret.as_bytes()))
     .into();
@@ -344,15 +356,18 @@ fn shows_marks(outputs: &Outputs) {
 async fn no_secret_is_in_any_output_of_a_server_with_a_data_folder() {
     let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let echo = echo::serve(ACCESS);
+    let collector = Collector::start().await;
     let arguments = [
         "--log",
         "debug",
         "--allow-private-hosts",
         "*",
         "--expression-env",
-        "TIMELOOM_CREDENTIAL_KEY,TIMELOOM_DATABASE",
+        "TIMELOOM_CREDENTIAL_KEY,TIMELOOM_DATABASE,OTEL_EXPORTER_OTLP_HEADERS",
+        "--otlp-endpoint",
+        &collector.url,
     ];
-    let variables = [("TIMELOOM_CREDENTIAL_KEY", KEY)];
+    let variables = [("TIMELOOM_CREDENTIAL_KEY", KEY), ("OTEL_EXPORTER_OTLP_HEADERS", HEADERS)];
     let server = Server::start_with(folder.path(), &arguments, &variables);
     let mut world = World { server, outputs: Outputs::default(), echo };
     everything(&mut world, copies.path()).await;
@@ -361,6 +376,7 @@ async fn no_secret_is_in_any_output_of_a_server_with_a_data_folder() {
     let said = server.stop();
     assert!(said.contains("DEBUG"), "{said}");
     outputs.keep("stderr of the server", said);
+    keep_traces(&mut outputs, &collector);
     outputs.keep_files(folder.path());
     assert!(outputs.keep_files(copies.path()) > 1, "a backup");
     shows_marks(&outputs);
@@ -373,20 +389,25 @@ async fn no_secret_is_in_any_output_of_a_server_with_a_database() {
     let echo = echo::serve(ACCESS);
     let url = database.url().replace("postgres@", &format!("postgres:{DATABASE}@"));
     assert_ne!(url, database.url());
+    let collector = Collector::start().await;
     let arguments = [
         "--log",
         "debug",
         "--allow-private-hosts",
         "*",
         "--expression-env",
-        "TIMELOOM_CREDENTIAL_KEY,TIMELOOM_DATABASE",
+        "TIMELOOM_CREDENTIAL_KEY,TIMELOOM_DATABASE,OTEL_EXPORTER_OTLP_HEADERS",
+        "--otlp-endpoint",
+        &collector.url,
     ];
-    let variables = [("TIMELOOM_CREDENTIAL_KEY", KEY), ("TIMELOOM_DATABASE", &*url)];
+    let variables =
+        [("TIMELOOM_CREDENTIAL_KEY", KEY), ("TIMELOOM_DATABASE", &*url), ("OTEL_EXPORTER_OTLP_HEADERS", HEADERS)];
     let server = Server::start_with(copies.path(), &arguments, &variables);
     let mut world = World { server, outputs: Outputs::default(), echo };
     everything(&mut world, copies.path()).await;
     let World { server, mut outputs, .. } = world;
     outputs.keep("stderr of the server", server.stop());
+    keep_traces(&mut outputs, &collector);
     let wrong = url.replace("/test_", "/nothing_");
     let refused = Command::new(program()).args(["workflow", "list", "--database", &wrong]).output().unwrap();
     assert!(!refused.status.success());

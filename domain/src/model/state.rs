@@ -1,0 +1,423 @@
+//! What a model's events fold to, and what it decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::reference::VersionReference;
+use super::{
+    ALIASES_MAX, ModelCommand, ModelEvent, ModelFile, ModelRefusal, ModelSettings, REASON_CHARACTERS_MAX, VERSIONS_MAX,
+};
+use crate::event::Aggregate;
+use crate::ids::Slug;
+
+/// Most versions that are remembered as promoted before, so that a roll-back finds them.
+const PROMOTED_BEFORE_MAX: usize = 32;
+
+/// One version of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelVersion {
+    /// 1 for the first.
+    pub version: u32,
+    /// Format of the file.
+    pub format: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub digest: String,
+    /// What was read from the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Box<ModelFile>>,
+    /// Why it answers no more; absent = it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<String>,
+}
+
+/// The trial of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// The version that is tried.
+    pub version: u32,
+    /// Of a hundred requests it answers so many.
+    pub percent: u8,
+    /// Whether it computes copies only, whose answers nobody gets.
+    pub shadow: bool,
+}
+
+impl Rollout {
+    /// Whether the request with that key falls to the tried version. The same key always falls to the same side, and who
+    /// fell to it still does when the part grows.
+    pub fn takes(&self, key: &str) -> bool {
+        let hash = Sha256::digest(key.as_bytes());
+        let number = hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
+        number % 100 < u64::from(self.percent)
+    }
+}
+
+/// A model as its events tell it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// Its name; `None` before it was registered.
+    pub name: Option<Slug>,
+    /// What it computes.
+    pub description: String,
+    /// Versions, oldest first.
+    pub versions: Vec<ModelVersion>,
+    /// The version that answers.
+    pub promoted_version: Option<u32>,
+    /// Versions that answered before, the latest last.
+    pub promoted_before: Vec<u32>,
+    /// What the aliases name.
+    pub aliases: BTreeMap<Slug, u32>,
+    /// How its versions are run.
+    pub settings: ModelSettings,
+    /// Versions that workers keep loaded.
+    pub kept_loaded: BTreeSet<u32>,
+    /// The trial under way.
+    pub rollout: Option<Rollout>,
+    /// Whether it answers no requests.
+    pub disabled: bool,
+    /// Whether it was put away.
+    pub retired: bool,
+}
+
+impl Model {
+    /// The version of that number.
+    pub fn version(&self, number: u32) -> Option<&ModelVersion> {
+        self.versions.iter().find(|known| known.version == number)
+    }
+
+    /// The version that answers a request which names `reference`; where a rollout is under way, `key` says to which side
+    /// a request falls that names none.
+    ///
+    /// # Errors
+    /// When no version answers it; the refusal says what to do.
+    pub fn resolve(&self, reference: &VersionReference, key: &str) -> Result<&ModelVersion, ModelRefusal> {
+        self.check_open()?;
+        if self.disabled {
+            return Err(ModelRefusal::Disabled);
+        }
+        let tried = self.rollout.filter(|rollout| !rollout.shadow && rollout.takes(key));
+        let number = match reference {
+            VersionReference::Number(number) => *number,
+            VersionReference::Alias(alias) => {
+                *self.aliases.get(alias).ok_or_else(|| ModelRefusal::UnknownAlias(alias.clone()))?
+            }
+            VersionReference::Promoted => match tried {
+                Some(rollout) => rollout.version,
+                None => self.promoted_version.ok_or(ModelRefusal::NothingPromoted)?,
+            },
+        };
+        self.usable(number)
+    }
+
+    fn check_open(&self) -> Result<(), ModelRefusal> {
+        match (&self.name, self.retired) {
+            (None, _) => Err(ModelRefusal::NotFound),
+            (_, true) => Err(ModelRefusal::Retired),
+            _ => Ok(()),
+        }
+    }
+
+    /// The version of that number, which was not withdrawn.
+    fn usable(&self, number: u32) -> Result<&ModelVersion, ModelRefusal> {
+        let version = self.version(number).ok_or(ModelRefusal::UnknownVersion(number))?;
+        if version.withdrawn.is_some() { Err(ModelRefusal::Withdrawn(number)) } else { Ok(version) }
+    }
+
+    fn in_use(&self, version: u32) -> bool {
+        self.promoted_version == Some(version)
+            || self.aliases.values().any(|named| *named == version)
+            || self.rollout.is_some_and(|rollout| rollout.version == version)
+    }
+
+    fn promoted(&mut self, version: u32) {
+        if let Some(before) = self.promoted_version.replace(version) {
+            self.promoted_before.push(before);
+            if self.promoted_before.len() > PROMOTED_BEFORE_MAX {
+                self.promoted_before.remove(0);
+            }
+        }
+    }
+
+    fn rolled_back(&mut self, version: u32) {
+        self.promoted_version = Some(version);
+        while let Some(before) = self.promoted_before.pop() {
+            if before == version {
+                break;
+            }
+        }
+    }
+
+    fn apply_to_versions(&mut self, event: &ModelEvent) {
+        match event {
+            ModelEvent::ModelVersionAdded { version, format, digest, file } => self.versions.push(ModelVersion {
+                version: *version,
+                format: format.clone(),
+                digest: digest.clone(),
+                file: file.clone(),
+                withdrawn: None,
+            }),
+            ModelEvent::ModelVersionWithdrawn { version, reason } => {
+                self.kept_loaded.remove(version);
+                if let Some(known) = self.versions.iter_mut().find(|known| known.version == *version) {
+                    known.withdrawn = Some(reason.clone());
+                }
+            }
+            ModelEvent::ModelPromoted { version, .. } => self.promoted(*version),
+            ModelEvent::ModelRolledBack { version, .. } => self.rolled_back(*version),
+            ModelEvent::ModelAliasSet { alias, version, .. } => {
+                self.aliases.insert(alias.clone(), *version);
+            }
+            ModelEvent::ModelAliasRemoved { alias, .. } => {
+                self.aliases.remove(alias);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_rollout(&mut self, event: &ModelEvent) {
+        match event {
+            ModelEvent::ModelRolloutStarted { version, percent, shadow } => {
+                self.rollout = Some(Rollout { version: *version, percent: *percent, shadow: *shadow });
+            }
+            ModelEvent::ModelRolloutStepped { percent } => {
+                if let Some(rollout) = &mut self.rollout {
+                    rollout.percent = *percent;
+                }
+            }
+            ModelEvent::ModelRolloutEnded { .. } => self.rollout = None,
+            _ => {}
+        }
+    }
+
+    fn decide_on_versions(&self, command: &ModelCommand) -> Result<Option<ModelEvent>, ModelRefusal> {
+        Ok(match command {
+            ModelCommand::AddVersion { format, digest, file } => {
+                let digest = digest_of(digest)?;
+                if self.versions.iter().any(|known| known.digest == digest) {
+                    return Ok(None);
+                }
+                if self.versions.len() >= VERSIONS_MAX {
+                    return Err(ModelRefusal::TooManyVersions);
+                }
+                let version = self.versions.last().map_or(1, |newest| newest.version.saturating_add(1));
+                Some(ModelEvent::ModelVersionAdded { version, format: format.clone(), digest, file: file.clone() })
+            }
+            ModelCommand::RejectVersion { digest, bytes, reason } => Some(ModelEvent::ModelVersionRejected {
+                digest: digest_of(digest)?,
+                bytes: *bytes,
+                reason: reason.chars().take(REASON_CHARACTERS_MAX).collect(),
+            }),
+            ModelCommand::Withdraw { version, reason } => {
+                let known = self.version(*version).ok_or(ModelRefusal::UnknownVersion(*version))?;
+                let reason = reason_of(reason)?;
+                if self.in_use(*version) {
+                    return Err(ModelRefusal::InUse(*version));
+                }
+                let withdrawn = ModelEvent::ModelVersionWithdrawn { version: *version, reason };
+                known.withdrawn.is_none().then_some(withdrawn)
+            }
+            ModelCommand::Load { version } => {
+                self.usable(*version)?;
+                let loaded = self.kept_loaded.contains(version);
+                (!loaded).then_some(ModelEvent::ModelLoadRequested { version: *version })
+            }
+            ModelCommand::Unload { version } => {
+                let loaded = self.kept_loaded.contains(version);
+                loaded.then_some(ModelEvent::ModelUnloadRequested { version: *version })
+            }
+            _ => None,
+        })
+    }
+
+    fn decide_who_answers(&self, command: &ModelCommand) -> Result<Option<ModelEvent>, ModelRefusal> {
+        Ok(match command {
+            ModelCommand::Promote { version, reason } => {
+                self.usable(*version)?;
+                if self.rollout.is_some_and(|rollout| rollout.version == *version) {
+                    return Err(ModelRefusal::RolloutUnderWay(*version));
+                }
+                let reason = reason.as_deref().map(reason_of).transpose()?;
+                let from = self.promoted_version;
+                (from != Some(*version)).then_some(ModelEvent::ModelPromoted { version: *version, from, reason })
+            }
+            ModelCommand::RollBack { reason } => {
+                let reason = reason_of(reason)?;
+                let from = self.promoted_version.ok_or(ModelRefusal::NothingPromoted)?;
+                let before = self.promoted_before.iter().rev().find(|before| self.usable(**before).is_ok());
+                let version = *before.ok_or(ModelRefusal::NothingBefore)?;
+                Some(ModelEvent::ModelRolledBack { version, from, reason })
+            }
+            ModelCommand::SetAlias { alias, version, reason } => {
+                self.usable(*version)?;
+                if alias.as_str().bytes().all(|digit| digit.is_ascii_digit()) {
+                    return Err(ModelRefusal::AliasIsNumber(alias.clone()));
+                }
+                let reason = reason.as_deref().map(reason_of).transpose()?;
+                let from = self.aliases.get(alias).copied();
+                if from.is_none() && self.aliases.len() >= ALIASES_MAX {
+                    return Err(ModelRefusal::TooManyAliases);
+                }
+                let set = ModelEvent::ModelAliasSet { alias: alias.clone(), version: *version, from, reason };
+                (from != Some(*version)).then_some(set)
+            }
+            ModelCommand::RemoveAlias { alias } => {
+                let named = self.aliases.get(alias);
+                named.map(|version| ModelEvent::ModelAliasRemoved { alias: alias.clone(), version: *version })
+            }
+            _ => None,
+        })
+    }
+
+    fn decide_on_rollout(&self, command: &ModelCommand) -> Result<Vec<ModelEvent>, ModelRefusal> {
+        match command {
+            ModelCommand::StartRollout { version, percent, shadow } => {
+                self.usable(*version)?;
+                check_percent(*percent, *shadow)?;
+                let wanted = Rollout { version: *version, percent: *percent, shadow: *shadow };
+                match self.rollout {
+                    Some(under_way) if under_way == wanted => return Ok(Vec::new()),
+                    Some(under_way) => return Err(ModelRefusal::RolloutUnderWay(under_way.version)),
+                    None => {}
+                }
+                match self.promoted_version {
+                    None => Err(ModelRefusal::NothingPromoted),
+                    Some(promoted) if promoted == *version => Err(ModelRefusal::AlreadyPromoted(promoted)),
+                    Some(_) => {
+                        let (version, percent, shadow) = (*version, *percent, *shadow);
+                        Ok(vec![ModelEvent::ModelRolloutStarted { version, percent, shadow }])
+                    }
+                }
+            }
+            ModelCommand::StepRollout { percent } => {
+                let rollout = self.rollout.ok_or(ModelRefusal::NoRollout)?;
+                check_percent(*percent, rollout.shadow)?;
+                let stepped = ModelEvent::ModelRolloutStepped { percent: *percent };
+                Ok(if rollout.percent == *percent { Vec::new() } else { vec![stepped] })
+            }
+            ModelCommand::EndRollout { promote, reason } => {
+                let reason = reason_of(reason)?;
+                let version = self.rollout.ok_or(ModelRefusal::NoRollout)?.version;
+                let mut events = vec![ModelEvent::ModelRolloutEnded { promoted: *promote, reason: reason.clone() }];
+                if *promote {
+                    self.usable(version)?;
+                    let (from, reason) = (self.promoted_version, Some(reason));
+                    events.push(ModelEvent::ModelPromoted { version, from, reason });
+                }
+                Ok(events)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn decide_on_itself(&self, command: &ModelCommand) -> Result<Option<ModelEvent>, ModelRefusal> {
+        Ok(match command {
+            ModelCommand::Configure { settings } => {
+                settings.check()?;
+                let settings = Box::new(settings.clone());
+                (*settings != self.settings).then_some(ModelEvent::ModelConfigured { settings })
+            }
+            ModelCommand::Enable => self.disabled.then_some(ModelEvent::ModelEnabled {}),
+            ModelCommand::Disable { reason } => {
+                let disabled = ModelEvent::ModelDisabled { reason: reason.clone() };
+                (!self.disabled).then_some(disabled)
+            }
+            ModelCommand::Retire => Some(ModelEvent::ModelRetired {}),
+            _ => None,
+        })
+    }
+}
+
+/// The digest, in lower case.
+fn digest_of(digest: &str) -> Result<String, ModelRefusal> {
+    if digest.len() != 64 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(ModelRefusal::InvalidDigest(digest.chars().take(64).collect()));
+    }
+    Ok(digest.to_ascii_lowercase())
+}
+
+fn reason_of(reason: &str) -> Result<String, ModelRefusal> {
+    let reason = reason.trim();
+    let characters = reason.chars().take(REASON_CHARACTERS_MAX + 1).count();
+    if characters == 0 || characters > REASON_CHARACTERS_MAX {
+        return Err(ModelRefusal::InvalidReason);
+    }
+    Ok(reason.to_owned())
+}
+
+fn check_percent(percent: u8, shadow: bool) -> Result<(), ModelRefusal> {
+    let most = if shadow { 100 } else { 99 };
+    if (1..=most).contains(&percent) { Ok(()) } else { Err(ModelRefusal::InvalidPercent(percent)) }
+}
+
+impl Aggregate for Model {
+    const FOLD_VERSION: u32 = 2;
+
+    type Event = ModelEvent;
+    type Command = ModelCommand;
+    type Refusal = ModelRefusal;
+
+    fn apply(&mut self, event: &ModelEvent) {
+        match event {
+            ModelEvent::ModelRegistered { name, description } => {
+                self.name = Some(name.clone());
+                self.description.clone_from(description);
+            }
+            ModelEvent::ModelVersionRejected { .. } => {}
+            ModelEvent::ModelVersionAdded { .. }
+            | ModelEvent::ModelVersionWithdrawn { .. }
+            | ModelEvent::ModelPromoted { .. }
+            | ModelEvent::ModelRolledBack { .. }
+            | ModelEvent::ModelAliasSet { .. }
+            | ModelEvent::ModelAliasRemoved { .. } => self.apply_to_versions(event),
+            ModelEvent::ModelConfigured { settings } => self.settings = (**settings).clone(),
+            ModelEvent::ModelLoadRequested { version } => {
+                self.kept_loaded.insert(*version);
+            }
+            ModelEvent::ModelUnloadRequested { version } => {
+                self.kept_loaded.remove(version);
+            }
+            ModelEvent::ModelRolloutStarted { .. }
+            | ModelEvent::ModelRolloutStepped { .. }
+            | ModelEvent::ModelRolloutEnded { .. } => self.apply_to_rollout(event),
+            ModelEvent::ModelEnabled {} => self.disabled = false,
+            ModelEvent::ModelDisabled { .. } => self.disabled = true,
+            ModelEvent::ModelRetired {} => self.retired = true,
+        }
+    }
+
+    fn decide(&self, command: &ModelCommand) -> Result<Vec<ModelEvent>, ModelRefusal> {
+        match command {
+            ModelCommand::Register { name, description } => {
+                return match &self.name {
+                    Some(_) => Err(ModelRefusal::AlreadyRegistered),
+                    None => {
+                        let (name, description) = (name.clone(), description.clone());
+                        Ok(vec![ModelEvent::ModelRegistered { name, description }])
+                    }
+                };
+            }
+            ModelCommand::Retire if self.retired => return Ok(Vec::new()),
+            _ => self.check_open()?,
+        }
+        Ok(match command {
+            ModelCommand::StartRollout { .. } | ModelCommand::StepRollout { .. } | ModelCommand::EndRollout { .. } => {
+                self.decide_on_rollout(command)?
+            }
+            ModelCommand::Promote { .. }
+            | ModelCommand::RollBack { .. }
+            | ModelCommand::SetAlias { .. }
+            | ModelCommand::RemoveAlias { .. } => self.decide_who_answers(command)?.into_iter().collect(),
+            ModelCommand::Configure { .. }
+            | ModelCommand::Enable
+            | ModelCommand::Disable { .. }
+            | ModelCommand::Retire => self.decide_on_itself(command)?.into_iter().collect(),
+            ModelCommand::Register { .. }
+            | ModelCommand::AddVersion { .. }
+            | ModelCommand::RejectVersion { .. }
+            | ModelCommand::Withdraw { .. }
+            | ModelCommand::Load { .. }
+            | ModelCommand::Unload { .. } => self.decide_on_versions(command)?.into_iter().collect(),
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! Files by their digests: `sha256/ab/cd/abcd…`.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::digest::Digest;
+use super::disk;
+use crate::validate::external;
+
+/// What a model's file is called where it lies beside its weights.
+const MODEL: &str = "model.onnx";
+/// Most files of weights beside a model.
+const BESIDE_MAX: usize = 1_000;
+
+/// The store of models' files in a folder.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    /// Most bytes of one file.
+    file_bytes_max: u64,
+}
+
+/// A file of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name.
+    pub digest: Digest,
+    /// Its length.
+    pub bytes: u64,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// Why a file is not kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It is not what it was said to be.
+    #[error("the content has the SHA-256 {found}, it was to have {wanted}: send it again")]
+    OtherDigest {
+        /// What it was to have.
+        wanted: Digest,
+        /// What it has.
+        found: Digest,
+    },
+    /// It is too large.
+    #[error(
+        "the content has more than {0} bytes, which is the most for one file: split its weights into files beside it"
+    )]
+    TooLarge(u64),
+    /// There is no such file.
+    #[error("there is no file with the SHA-256 {0} here: upload it first")]
+    Unknown(Digest),
+    /// A path of weights leads out of the model's folder, or there are too many.
+    #[error("the weights '{path}' cannot lie beside the model: {why}")]
+    Beside {
+        /// The path.
+        path: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The disk failed.
+    #[error("the store of models failed: {0}")]
+    Disk(#[from] io::Error),
+}
+
+impl Store {
+    /// Opens the store in `folder`, which is made if need be. Files that were being written when it ended are put away.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn open(folder: &Path, file_bytes_max: u64) -> io::Result<Self> {
+        let store = Self { folder: folder.to_path_buf(), file_bytes_max };
+        disk::make_folder(&store.folder)?;
+        let fresh = store.fresh_folder();
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh)?;
+        }
+        disk::make_folder(&fresh)?;
+        Ok(store)
+    }
+
+    /// Most bytes of one file.
+    pub fn file_bytes_max(&self) -> u64 {
+        self.file_bytes_max
+    }
+
+    /// The file with that digest.
+    ///
+    /// # Errors
+    /// When there is none, or the disk fails.
+    pub fn find(&self, digest: &Digest) -> Result<Kept, StoreError> {
+        let path = self.place(digest);
+        match path.symlink_metadata() {
+            Ok(found) if found.is_file() => Ok(Kept { digest: digest.clone(), bytes: found.len(), path }),
+            Ok(_) => Err(StoreError::Unknown(digest.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::Unknown(digest.clone())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps what `content` gives. `fresh` names the work: one name at a time.
+    ///
+    /// # Errors
+    /// When it is too large, has another digest than `wanted`, or the disk fails.
+    pub fn keep(&self, content: impl Read, wanted: Option<&Digest>, fresh: &str) -> Result<Kept, StoreError> {
+        let path = self.fresh_folder().join(fresh);
+        let kept = self.write(content, &path).and_then(|()| self.adopt(&path, wanted));
+        if kept.is_err() {
+            // It is put away at the next start if this fails too.
+            let _ = fs::remove_file(&path);
+        }
+        kept
+    }
+
+    fn write(&self, content: impl Read, path: &Path) -> Result<(), StoreError> {
+        let mut file = File::create_new(path)?;
+        let copied = io::copy(&mut content.take(self.file_bytes_max + 1), &mut file)?;
+        if copied > self.file_bytes_max {
+            return Err(StoreError::TooLarge(self.file_bytes_max));
+        }
+        file.flush()?;
+        Ok(file.sync_all()?)
+    }
+
+    /// Takes a file on the same disk that is durable and that nobody writes to any more: gives it its name.
+    pub(super) fn adopt(&self, path: &Path, wanted: Option<&Digest>) -> Result<Kept, StoreError> {
+        let (digest, bytes) = Digest::of_all(File::open(path)?)?;
+        if let Some(wanted) = wanted.filter(|wanted| **wanted != digest) {
+            return Err(StoreError::OtherDigest { wanted: wanted.clone(), found: digest });
+        }
+        if bytes > self.file_bytes_max {
+            return Err(StoreError::TooLarge(self.file_bytes_max));
+        }
+        let place = self.place(&digest);
+        if place.is_file() {
+            fs::remove_file(path)?;
+        } else {
+            let mut permissions = fs::metadata(path)?.permissions();
+            permissions.set_readonly(true);
+            fs::set_permissions(path, permissions)?;
+            disk::name(path, &place)?;
+        }
+        Ok(Kept { digest, bytes, path: place })
+    }
+
+    /// Whether the file with that digest still has it: disks forget.
+    ///
+    /// # Errors
+    /// When there is none, or the disk fails.
+    pub fn is_whole(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let kept = self.find(digest)?;
+        Ok(Digest::of_all(File::open(kept.path)?)?.0 == *digest)
+    }
+
+    /// Lays a model and the weights beside it into a folder of their own, by the paths that the model names them with. Gives
+    /// the model's path there. A model without weights beside it is where it is kept.
+    ///
+    /// # Errors
+    /// When a file is not there, a path leads elsewhere, or the disk fails.
+    pub fn lay(&self, model: &Digest, beside: &[(String, Digest)]) -> Result<PathBuf, StoreError> {
+        let kept = self.find(model)?;
+        if beside.is_empty() {
+            return Ok(kept.path);
+        }
+        let mut list = format!("{model}\n");
+        for (path, digest) in beside {
+            let refused = |why| StoreError::Beside { path: path.clone(), why };
+            if let Some(why) = external::objection(path) {
+                return Err(refused(why));
+            }
+            if path == MODEL || beside.len() > BESIDE_MAX {
+                return Err(refused("it has the model's own name, or there are too many"));
+            }
+            list.push_str(&format!("{path}\n{digest}\n"));
+        }
+        let name = Digest::of(list.as_bytes());
+        let folder = self.folder.join("laid").join(name.as_str());
+        if !folder.is_dir() {
+            self.lay_into(&folder, &kept, beside, &name)?;
+        }
+        Ok(folder.join(MODEL))
+    }
+
+    /// Fills a folder under another name first: it is either all there or not.
+    fn lay_into(
+        &self,
+        folder: &Path,
+        model: &Kept,
+        beside: &[(String, Digest)],
+        name: &Digest,
+    ) -> Result<(), StoreError> {
+        let fresh = self.fresh_folder().join(name.as_str());
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh)?;
+        }
+        disk::make_folder(&fresh)?;
+        // Further names of the same files: nothing is copied, and no link leads anywhere.
+        fs::hard_link(&model.path, fresh.join(MODEL))?;
+        for (path, digest) in beside {
+            let place = fresh.join(path);
+            if let Some(above) = place.parent() {
+                fs::create_dir_all(above)?;
+            }
+            fs::hard_link(self.find(digest)?.path, &place)?;
+        }
+        match disk::name(&fresh, folder) {
+            // Somebody else was quicker.
+            Err(_) if folder.is_dir() => Ok(fs::remove_dir_all(&fresh)?),
+            done => Ok(done?),
+        }
+    }
+
+    /// Puts a file away. Who calls this knows that no version of a model has it. Whether it was there.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn remove(&self, digest: &Digest) -> io::Result<bool> {
+        match fs::remove_file(self.place(digest)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn place(&self, digest: &Digest) -> PathBuf {
+        let digits = digest.as_str();
+        self.folder.join("sha256").join(&digits[..2]).join(&digits[2..4]).join(digits)
+    }
+
+    fn fresh_folder(&self) -> PathBuf {
+        self.folder.join("fresh")
+    }
+}

@@ -1,0 +1,202 @@
+//! Files of models: kept by their digests, uploaded in pieces, and there after a crash.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use timeloom_inference::Instance;
+use timeloom_inference::models::{Digest, Store, StoreError, UploadError, UploadLimits, Uploads};
+use timeloom_inference::onnx::{Model, Options};
+use uuid::Uuid;
+
+use crate::support::{floats, inputs, model, runtime};
+
+const FILE_BYTES_MAX: u64 = 8 << 20;
+
+fn store(folder: &Path) -> Arc<Store> {
+    Arc::new(Store::open(folder, FILE_BYTES_MAX).unwrap())
+}
+
+fn uploads(folder: &Path) -> Uploads {
+    Uploads::open(store(folder), UploadLimits::default()).unwrap()
+}
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+/// Bytes that tell their place.
+fn content(length: usize) -> Vec<u8> {
+    (0..length).map(|place| (place * 31 + place / 251) as u8).collect()
+}
+
+#[test]
+fn a_file_lies_under_its_digest_and_is_kept_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let bytes = content(100_000);
+    let digest = Digest::of(&bytes);
+    let kept = store.keep(bytes.as_slice(), Some(&digest), "a").unwrap();
+    let digits = digest.as_str();
+    assert_eq!(kept.path, folder.path().join("sha256").join(&digits[..2]).join(&digits[2..4]).join(digits));
+    assert_eq!(std::fs::read(&kept.path).unwrap(), bytes);
+    assert!(std::fs::metadata(&kept.path).unwrap().permissions().readonly());
+    assert_eq!(store.keep(bytes.as_slice(), None, "a").unwrap(), kept);
+    assert_eq!(store.find(&digest).unwrap(), kept);
+    assert!(store.is_whole(&digest).unwrap());
+    assert!(store.remove(&digest).unwrap() && !store.remove(&digest).unwrap());
+    assert!(matches!(store.find(&digest), Err(StoreError::Unknown(_))));
+}
+
+#[test]
+fn what_is_too_large_or_another_than_was_said_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let wanted = Digest::of(b"another");
+    let refused = store.keep(&b"this"[..], Some(&wanted), "a");
+    assert!(matches!(refused, Err(StoreError::OtherDigest { .. })), "{refused:?}");
+    let refused = store.keep(std::io::repeat(7), None, "a");
+    assert!(matches!(refused, Err(StoreError::TooLarge(FILE_BYTES_MAX))), "{refused:?}");
+    assert_eq!(std::fs::read_dir(folder.path().join("fresh")).unwrap().count(), 0);
+    assert!(!folder.path().join("sha256").exists());
+}
+
+#[test]
+fn a_file_that_the_disk_has_changed_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let kept = store.keep(&b"weights"[..], None, "a").unwrap();
+    std::fs::remove_file(&kept.path).unwrap();
+    std::fs::write(&kept.path, b"weighty").unwrap();
+    assert!(!store.is_whole(&kept.digest).unwrap());
+}
+
+#[test]
+fn a_model_with_weights_beside_it_is_laid_out_and_computes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let keep = |path: &str| store.keep(std::fs::File::open(model(path)).unwrap(), None, "a").unwrap().digest;
+    let (file, weights) = (keep("external/model.onnx"), keep("external/weights.bin"));
+    let path = store.lay(&file, &[("weights.bin".to_owned(), weights.clone())]).unwrap();
+    assert_eq!(store.lay(&file, &[("weights.bin".to_owned(), weights.clone())]).unwrap(), path);
+    let mut session = Model::open(&runtime(), &path, Options::default()).unwrap().session().unwrap();
+    let ran = session.run(&[inputs(vec![floats(&[1, 4], &[1.0; 4])])], &timeloom_inference::Stop::default());
+    assert_eq!(ran.unwrap().outputs[0][0].shape(), [1, 2]);
+    for bad in ["../weights.bin", "/weights.bin", "model.onnx", ""] {
+        let refused = store.lay(&file, &[(bad.to_owned(), weights.clone())]);
+        assert!(matches!(refused, Err(StoreError::Beside { .. })), "{bad}: {refused:?}");
+    }
+    // Without weights beside it a model is where it is kept.
+    let plain = keep("mlp.onnx");
+    assert_eq!(store.lay(&plain, &[]).unwrap(), store.find(&plain).unwrap().path);
+}
+
+#[test]
+fn an_upload_in_pieces_ends_as_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let uploads = uploads(folder.path());
+    let bytes = content(10_000);
+    let digest = Digest::of(&bytes);
+    uploads.begin(id(1), 10_000, Some(&digest), 5).unwrap();
+    assert_eq!(uploads.append(id(1), 0, &bytes[..6_000], 6).unwrap().offset, 6_000);
+    let refused = uploads.append(id(1), 0, &bytes[..6_000], 7);
+    assert!(matches!(refused, Err(UploadError::Offset { have: 6_000, sent: 0 })), "{refused:?}");
+    let refused = uploads.finish(id(1));
+    assert!(matches!(refused, Err(UploadError::Incomplete { have: 6_000, wanted: 10_000 })), "{refused:?}");
+    let refused = uploads.append(id(1), 6_000, &bytes[..6_000], 7);
+    assert!(matches!(refused, Err(UploadError::Beyond(10_000))), "{refused:?}");
+    assert_eq!(uploads.find(id(1)).unwrap().at_ms, 6);
+    uploads.append(id(1), 6_000, &bytes[6_000..], 8).unwrap();
+    let kept = uploads.finish(id(1)).unwrap();
+    assert_eq!((kept.digest, kept.bytes), (digest, 10_000));
+    assert!(matches!(uploads.find(id(1)), Err(UploadError::Unknown(_))));
+    assert_eq!(std::fs::read_dir(folder.path().join("uploads")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_upload_with_another_digest_than_was_told_is_refused_and_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let uploads = uploads(folder.path());
+    uploads.begin(id(1), 3, Some(&Digest::of(b"abd")), 0).unwrap();
+    uploads.append(id(1), 0, b"abc", 0).unwrap();
+    let refused = uploads.finish(id(1));
+    assert!(matches!(refused, Err(UploadError::Store(StoreError::OtherDigest { .. }))), "{refused:?}");
+    assert!(matches!(uploads.find(id(1)), Err(UploadError::Unknown(_))));
+}
+
+#[test]
+fn uploads_are_bounded_and_expire() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = UploadLimits { uploads_max: 2, bytes_max: 100, piece_bytes_max: 10, idle_ms_max: 1_000 };
+    let uploads = Uploads::open(store(folder.path()), limits).unwrap();
+    uploads.begin(id(1), 60, None, 0).unwrap();
+    assert!(matches!(uploads.begin(id(2), 41, None, 0), Err(UploadError::TooMuch(100))));
+    uploads.begin(id(2), 40, None, 500).unwrap();
+    assert!(matches!(uploads.begin(id(3), 0, None, 0), Err(UploadError::TooMany(2))));
+    assert!(matches!(uploads.append(id(1), 0, &[0; 11], 0), Err(UploadError::Piece(10))));
+    let large = uploads.begin(id(4), FILE_BYTES_MAX + 1, None, 0);
+    assert!(matches!(large, Err(UploadError::Store(StoreError::TooLarge(_)))), "{large:?}");
+    assert_eq!(uploads.expire(1_001).unwrap(), [id(1)]);
+    assert!(matches!(uploads.append(id(1), 0, b"x", 0), Err(UploadError::Unknown(_))));
+    assert!(uploads.abandon(id(2)).unwrap() && !uploads.abandon(id(2)).unwrap());
+}
+
+/// Bytes of a piece of the upload below.
+const PIECE: usize = 40_000;
+/// Bytes of the whole of it.
+const WHOLE: usize = 6_000_000;
+
+#[test]
+#[ignore = "the child that the next test kills"]
+fn the_child_that_uploads() {
+    let folder = std::env::args().skip_while(|argument| argument != "folder").nth(1).unwrap();
+    let uploads = uploads(Path::new(&folder));
+    let bytes = content(WHOLE);
+    uploads.begin(id(9), WHOLE as u64, Some(&Digest::of(&bytes)), 0).unwrap();
+    for piece in bytes.chunks(PIECE) {
+        let offset = uploads.find(id(9)).unwrap().offset;
+        println!("acknowledged {}", uploads.append(id(9), offset, piece, 0).unwrap().offset);
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_kill_and_the_upload_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["keeping::the_child_that_uploads", "--exact", "--ignored", "--nocapture", "--", "folder"])
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let told = lines.map(Result::unwrap).filter_map(|line| line.strip_prefix("acknowledged ")?.parse::<u64>().ok());
+    let acknowledged = told.take(20).last().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let uploads = uploads(folder.path());
+    let have = uploads.find(id(9)).unwrap().offset;
+    assert!(have >= acknowledged, "{have} of {acknowledged}");
+    let bytes = content(WHOLE);
+    uploads.append(id(9), have, &bytes[have as usize..], 1).unwrap();
+    assert_eq!(uploads.finish(id(9)).unwrap().digest, Digest::of(&bytes));
+}
+
+#[test]
+fn bytes_behind_the_last_acknowledgement_are_cut_off_and_what_was_kept_already_is_no_upload() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = uploads(folder.path());
+    before.begin(id(1), 10, None, 0).unwrap();
+    before.append(id(1), 0, b"abc", 0).unwrap();
+    before.begin(id(2), 3, None, 0).unwrap();
+    let content = folder.path().join("uploads").join(id(1).to_string()).join("content");
+    std::fs::write(&content, b"abcTORN").unwrap();
+    std::fs::remove_file(folder.path().join("uploads").join(id(2).to_string()).join("content")).unwrap();
+    drop(before);
+    let after = uploads(folder.path());
+    assert_eq!(std::fs::read(&content).unwrap(), b"abc");
+    assert_eq!(after.find(id(1)).unwrap().offset, 3);
+    assert!(matches!(after.find(id(2)), Err(UploadError::Unknown(_))));
+}

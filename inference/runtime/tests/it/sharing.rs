@@ -1,0 +1,46 @@
+//! Weights that the sessions of a model share.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use timeloom_inference::onnx::{Model, Options};
+use timeloom_inference::{Instance, Stop};
+
+use crate::support::{floats, inputs, runtime, scattered};
+
+#[path = "../../benches/support/writer.rs"]
+mod writer;
+
+/// Width of the model's two large layers: 4 MiB of weights each.
+const WIDTH: usize = 1_024;
+
+fn resident_bytes() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4_096
+}
+
+#[test]
+fn sessions_that_share_their_weights_need_the_memory_of_few_and_give_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wide.onnx");
+    let width = WIDTH as u64;
+    std::fs::write(&file, writer::perceptron(&[width, width, width, width, width, 4])).unwrap();
+    let runtime = runtime();
+    let grown = |shared: bool| {
+        let made = Model::open(&runtime, &file, Options { shared, ..Options::default() }).unwrap();
+        let mut first = made.session().unwrap();
+        let before = resident_bytes();
+        let mut others: Vec<_> = (0..6).map(|_| made.session().unwrap()).collect();
+        let grown = resident_bytes().saturating_sub(before);
+        let sent = inputs(vec![floats(&[1, WIDTH], &scattered(WIDTH, 5))]);
+        let run = |session: &mut timeloom_inference::onnx::Session| {
+            session.run(std::slice::from_ref(&sent), &Stop::default()).unwrap().outputs
+        };
+        let answer = run(&mut first);
+        assert!(others.iter_mut().all(|other| run(other) == answer));
+        (grown, answer)
+    };
+    let (apart, alone) = grown(false);
+    let (together, shared) = grown(true);
+    println!("six more sessions took {} MiB apart, {} MiB together", apart >> 20, together >> 20);
+    assert!(together < apart / 3, "{together} bytes together, {apart} apart");
+    assert_eq!(alone, shared);
+}

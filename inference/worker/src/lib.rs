@@ -1,0 +1,21 @@
+//! Takes requests to models, lets the runtime compute them, writes down what came of them, and only then answers.
+//!
+//! Invariant: an answer that somebody got is in the log, but where a model's recording says that only samples are.
+
+mod ask;
+mod loads;
+mod machine;
+mod recorder;
+mod tensors;
+mod verify;
+mod windows;
+mod worker;
+
+pub use ask::{Inferred, NotInferred, Question};
+pub use loads::ModelFiles;
+pub use machine::OVERRIDES;
+pub use recorder::{Cause, NotRecorded, Recorder};
+pub use tensors::{INLINE_BYTES_MAX, NotRead, read, to_records};
+pub use verify::{NEAR, NotVerified, Recorded, Verified, Verifier};
+pub use windows::WINDOW_MS;
+pub use worker::{Described, KEY_CHARACTERS_MAX, Parts, Worker};
