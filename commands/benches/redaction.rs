@@ -24,7 +24,8 @@ fn secret(number: usize) -> String {
 
 fn items(count: usize, with_secrets: bool) -> Vec<Item> {
     let item = |number: usize| {
-        let echoed = if with_secrets && number % SECRET_EVERY == 0 { secret(0) } else { "nothing to hide".to_owned() };
+        let echoed =
+            if with_secrets && number.is_multiple_of(SECRET_EVERY) { secret(0) } else { "nothing to hide".to_owned() };
         let json = json!({
             "id": number, "name": "a name of some length", "echoed": echoed, "tags": ["one", "two"],
             "text": "what a service answers to a call, in some words that say nothing about who made it, ".repeat(4),

@@ -190,10 +190,7 @@ async fn what_a_time_limit_ended_is_held_against_what_it_did_until_then() {
     until("the effect is under way", || !world.calls.made().is_empty()).await;
     world.clock.advance(2_000);
     let cut = world.ended(id).await;
-    assert_eq!(
-        (cut.order(), cut.state.failed_node.clone()),
-        (vec!["Start".into(), "Before".into(), "Call".into()], None)
-    );
+    assert_eq!((cut.order(), cut.state.failed_node.clone()), (vec!["Start", "Before", "Call"], None));
     let same = report(&world, workflow, &[id], ForkVersion::Same).await;
     assert_eq!((same.same, same.differ, same.skipped), (1, 0, 0), "{same:?}");
     change(&world, workflow, &file(node("Before", "give", json!({"give": [[{"text": "other"}]]}), json!({})))).await;
