@@ -11,4 +11,6 @@ mod trace;
 
 pub use log::MeasuredLog;
 pub use metrics::{CONTENT_TYPE, Metrics, Seen};
-pub use trace::{Answered, Collector, NotSent, RequestSpan, Service, Tracer, Traces, TracesParts, WorkflowName};
+pub use trace::{
+    Answered, Collector, NotSent, Operation, RequestSpan, Service, Tracer, Traces, TracesParts, WorkflowName,
+};

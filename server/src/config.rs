@@ -18,6 +18,7 @@ use timeloom_store::{BLOB_BYTES_MAX, DurabilityChoice};
 use zeroize::Zeroizing;
 
 use crate::graphql_config::GraphqlConfig;
+use crate::models::ModelConfig;
 use crate::oidc_config::OidcConfig;
 use crate::trace_config::TraceConfig;
 
@@ -48,6 +49,8 @@ pub struct Config {
     /// A file with the key to show to the server that `--server` names. The variable TIMELOOM_TOKEN may have the key itself.
     #[arg(long, global = true, env = "TIMELOOM_TOKEN_FILE", value_name = "FILE", help_heading = "Settings")]
     pub token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelConfig,
     /// Time zone of workflows that name none. The default is the one that n8n has, so that its files give the same.
     #[arg(
         long,
@@ -271,6 +274,11 @@ const FILE_BYTES_MAX: usize = BLOB_BYTES_MAX;
 const LOCAL_NAME_BYTES_MAX: usize = 100;
 
 impl Config {
+    /// The folder of the files of models.
+    pub fn models_folder(&self) -> PathBuf {
+        self.model.models.clone().unwrap_or_else(|| self.data.join("models"))
+    }
+
     /// Threads that answer requests and compute.
     pub fn worker_threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);

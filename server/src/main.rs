@@ -10,6 +10,7 @@ mod fixture;
 mod graphql_config;
 mod keys;
 mod marks;
+mod models;
 mod oidc_config;
 mod run_data;
 mod serve;

@@ -3,13 +3,14 @@
 use std::net::TcpListener;
 
 use anyhow::{Context as _, bail};
-use timeloom_read_api::{Served, ServerOptions, check_bind, server};
+use timeloom_read_api::{Served, ServerOptions, check_bind, server_beside};
 use timeloom_store::leases::{Role, Roles};
 use tokio::task::JoinSet;
 
 use crate::app::{App, TENANT};
 use crate::cli::output;
 use crate::config::{Config, ServeConfig, SignInChoice};
+use crate::models::Models;
 use crate::store::Store;
 
 /// Serves until SIGINT or SIGTERM.
@@ -43,9 +44,15 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let served = if roles.has(Role::Api) { Served::Api } else { Served::Health };
     let workers = config.worker_threads();
     let options = ServerOptions { served, workers, sign_in: serve.sign_in()?, ..ServerOptions::default() };
-    let server = server(app.api.clone(), listener, &options)?;
+    let scratch_models = scratch.path().join("models");
+    let folder = if serve.in_memory { scratch_models } else { config.models_folder() };
+    let models = Models::open(config, &folder, &app)?;
+    let server = server_beside(app.api.clone(), listener, &options, models.routes())?;
     let handle = server.handle();
     begin(&app, &roles, &url).await?;
+    if roles.has(Role::Api) {
+        models.start();
+    }
     if served == Served::Api && serve.sign_in == SignInChoice::Required {
         welcome(&app, &config.url_for_owner(address.port())).await?;
     }
@@ -64,6 +71,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     if let Some(Ok(Err(error))) = serving.join_next().await {
         tracing::warn!(%error, "the HTTP server did not stop cleanly");
     }
+    models.close().await;
     app.close().await;
     Ok(())
 }

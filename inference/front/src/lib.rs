@@ -1,4 +1,5 @@
 //! The doors at which models are asked over HTTP, in words that stock clients speak. They translate and nothing else: what
 //! is computed, and who may ask for it, is decided behind the port [`v2::Serving`].
 
+pub mod uploads;
 pub mod v2;

@@ -10,6 +10,9 @@ use crate::chat::{ChatAnswer, ChatRequest, Delta, EmbedAnswer, EmbedRequest};
 use crate::error::{CallError, ErrorClass};
 use crate::openai::{self, ChatBody, LeftOut};
 
+/// Most bytes of a body whose tokens are guessed from its length alone.
+const SMALL_BODY_BYTES_MAX: usize = 16 << 10;
+
 /// What answers. Dropping a future or a stream of it cancels the call.
 pub trait Upstream: Send + Sync {
     /// Answers a chat as a whole.
@@ -87,7 +90,9 @@ impl Prompt {
     /// Bytes from which the tokens are guessed that the model reads.
     pub fn text_bytes(&self) -> u64 {
         match &self.body {
-            Some(body) => body.bytes().len() as u64,
+            // A small body holds little beside its texts; a large one may hold pictures.
+            Some(body) if body.bytes().len() <= SMALL_BODY_BYTES_MAX => body.bytes().len() as u64,
+            Some(body) => self.as_words().map_or(body.bytes().len() as u64, ChatRequest::text_bytes),
             None => self.as_words().map_or(0, ChatRequest::text_bytes),
         }
     }

@@ -31,7 +31,7 @@ pub use self::export::{Collector, NotSent};
 use self::export::{Exporter, Outbox};
 use self::follow::Follower;
 use self::projected::{Projected, Shown};
-pub use self::request::{Answered, RequestSpan, Tracer};
+pub use self::request::{Answered, Operation, RequestSpan, Tracer};
 use crate::metrics::Metrics;
 
 /// Tells the name of a workflow.

@@ -53,6 +53,17 @@ pub struct Answered<'a> {
     pub request_id: &'a str,
     /// From its first byte to the head of its answer.
     pub took: Duration,
+    /// What it asked of GraphQL, where it did.
+    pub operation: Option<Operation<'a>>,
+}
+
+/// An operation of GraphQL.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation<'a> {
+    /// `query`, `mutation` or `subscription`.
+    pub kind: &'a str,
+    /// Its name, if it has one.
+    pub name: Option<&'a str>,
 }
 
 impl Tracer {
@@ -84,6 +95,10 @@ impl Tracer {
             text("timeloom.request.id", answered.request_id),
         ];
         attributes.extend(answered.route.map(|route| text("http.route", route)));
+        if let Some(operation) = answered.operation {
+            attributes.push(text("graphql.operation.type", operation.kind));
+            attributes.extend(operation.name.map(|name| text("graphql.operation.name", name)));
+        }
         let is_fault = answered.status >= FAULT_STATUS;
         attributes.extend(is_fault.then(|| text("error.type", &answered.status.to_string())));
         let method = answered.method.unwrap_or("HTTP");

@@ -208,7 +208,7 @@ fn events(span: &Span) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_runs_span_has_all_its_attempts_and_waits_in_it() {
+async fn a_node_runs_span_has_all_its_attempts_in_it() {
     let (world, id, at) = (World::new(Sampling::ALL), execution(1), now_ms());
     let error = json!({ "name": "NodeApiError", "message": "the server said 503" });
     world.append(id, None, &[("ExecutionStarted", start(at))]).await;
@@ -238,6 +238,23 @@ async fn a_node_runs_span_has_all_its_attempts_and_waits_in_it() {
     assert!(whole.parent_span_id.is_empty());
     assert_eq!((&ask.span_id[..], &ask.parent_span_id), (&trace.node_run(1).bytes()[..], &whole.span_id));
     assert!(!format!("{spans:?}").contains("canary"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_runs_span_has_its_wait_in_it_and_the_whole_tells_of_it() {
+    let (world, id, before) = (World::new(Sampling::ALL), execution(1), SystemClock.now().timestamp_millis());
+    let waiting = ("ExecutionWaiting", json!({ "node": "Wait", "run": run("Wait", 0) }));
+    world.append(id, None, &[("ExecutionStarted", start(before)), waiting]).await;
+    let after = SystemClock.now().timestamp_millis() + 5_000;
+    let resumed = ("ExecutionResumed", json!({ "node": "Wait", "cause": "request" }));
+    let end = ("ExecutionCompleted", json!({ "at_ms": after }));
+    world.append(id, None, &[resumed, completed("Wait", 0, after, 40), end]).await;
+    let spans = world.all().await;
+    let (wait, whole) = (named(&spans, "Wait"), named(&spans, "execution Orders"));
+    let ms = |at_ms: i64| u64::try_from(at_ms).unwrap() * 1_000_000;
+    assert!((ms(before)..=ms(after - 5_000)).contains(&wait.start_time_unix_nano), "from when it began to wait");
+    assert_eq!(wait.end_time_unix_nano, ms(after) + 40_000);
+    assert_eq!(events(whole), ["ExecutionWaiting", "ExecutionResumed"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -271,6 +288,29 @@ async fn an_execution_of_several_streams_is_one_span_whoever_has_seen_how_much_o
     assert_eq!(events(named(&all, "execution Orders")), ["ExecutionContinuedAsNew"]);
     assert!(attributes(named(&all, "execution Orders"))["timeloom.execution.node_runs"].contains("IntValue(2)"));
     assert_eq!(named(&all, "Start"), named(&begun, "Start"), "sent again, it is the same");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fork_is_a_trace_of_its_own_with_a_link_to_the_whole_from_a_part_of_which_it_goes_on() {
+    let (world, at) = (World::new(Sampling::ALL), now_ms());
+    let (root, link, fork) = (execution(1), execution(2), execution(3));
+    let within = || Some(RequestFacts { traceparent: Some(CALLER.to_owned()), ..RequestFacts::default() });
+    let continued = json!({ "previous": root, "root": root, "link": 1, "start": start(at), "earlier_runs": 1,
+        "run_counts": {}, "due": [], "at_ms": at });
+    world.append(link, within(), &[("ExecutionContinued", continued)]).await;
+    let forked = json!({ "of": link, "origin": root, "revision": 1, "position": 1, "reason": "canary",
+        "start": start(at), "earlier_runs": 1, "effects": { "policy": "stub" } });
+    let stubbed = ("NodeStubbed", json!({ "run": run("Ask", 1), "of": link, "revision": 9 }));
+    let end = ("ExecutionCancelled", json!({ "reason": "canary" }));
+    world.append(fork, None, &[("ExecutionForked", forked), stubbed, completed("Ask", 1, at, 7), end]).await;
+    let spans = world.all().await;
+    let (whole, of) = (named(&spans, "execution Orders"), ExecutionTrace::of(root, Some(CALLER)));
+    assert_eq!(whole.trace_id, ExecutionTrace::of(fork, None).trace().bytes());
+    let [to] = &whole.links[..] else { unreachable!("{whole:#?}") };
+    assert_eq!((&to.trace_id[..], &to.span_id[..]), (&of.trace().bytes()[..], &of.span().bytes()[..]));
+    assert!(attributes(whole)["timeloom.execution.status"].contains("cancelled") && whole.status.is_none());
+    assert!(attributes(named(&spans, "Ask"))["timeloom.node.stubbed"].contains("true"));
+    assert!(!format!("{spans:?}").contains("canary"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -367,6 +407,7 @@ async fn whoever_tells_of_a_request_never_waits_and_what_has_no_room_is_counted(
         status: 200,
         request_id: "r",
         took: Duration::from_millis(3),
+        operation: None,
     };
     // Nobody sends yet.
     for number in 0..10_000 {

@@ -13,7 +13,7 @@ use super::door::seen;
 use super::idempotency::{KeyRefusal, has_key, key_of};
 use super::negotiation::{Accepted, Form};
 use super::parameters::{Parameters, Parsed, QueryString};
-use super::{Api, multipart, page, sse, ws};
+use super::{Api, multipart, observe, page, sse, ws};
 use crate::schema::prepared;
 
 /// `POST /graphql`.
@@ -72,6 +72,7 @@ async fn run(request: &HttpRequest, parameters: Parameters, api: &Api) -> HttpRe
         Err(unacceptable) if form == Form::Events => return sse::refused(unacceptable.into()),
         Err(unacceptable) => return respond(&unacceptable.into(), form, partial),
     };
+    observe::asked(request, parsed.operation_type(), parsed.operation_name());
     if let Err(refusal) = check_method(request, &parsed) {
         return refusal;
     }

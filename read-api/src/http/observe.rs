@@ -13,8 +13,9 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpRequest};
+use async_graphql::parser::types::OperationType;
 use timeloom_domain::trace::TraceParent;
-use timeloom_monitor::Answered;
+use timeloom_monitor::{Answered, Operation};
 use timeloom_store::RequestFacts;
 use tracing::Instrument as _;
 
@@ -42,6 +43,23 @@ struct Told {
     id: String,
     /// The span under which what comes of it belongs: its own, or else the caller's.
     within: Option<TraceParent>,
+}
+
+/// What a request asks of GraphQL, beside it.
+#[derive(Debug, Clone)]
+struct Asked {
+    kind: &'static str,
+    name: Option<String>,
+}
+
+/// Takes down what a request asks of GraphQL.
+pub(super) fn asked(request: &HttpRequest, kind: OperationType, name: Option<&str>) {
+    let kind = match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    };
+    request.extensions_mut().insert(Asked { kind, name: name.map(str::to_owned) });
 }
 
 /// What is kept of a request from whoever it is.
@@ -75,7 +93,10 @@ pub(super) async fn observe(
     if let Some((tracer, span)) = traced {
         tell(&mut response, TRACERESPONSE, &span.own.to_string());
         let method = Some(method).filter(|method| *method != OTHER_METHOD);
-        tracer.answered(&span, &Answered { route: route.as_deref(), method, status, request_id: &id, took });
+        let asked = response.request().extensions().get::<Asked>().cloned();
+        let operation = asked.as_ref().map(|asked| Operation { kind: asked.kind, name: asked.name.as_deref() });
+        let answered = Answered { route: route.as_deref(), method, status, request_id: &id, took, operation };
+        tracer.answered(&span, &answered);
     }
     api.state.metrics().answered(route.as_deref().unwrap_or(NO_ROUTE), method, status, took);
     Ok(response)

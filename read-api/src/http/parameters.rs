@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
 use async_graphql::{Request, Variables};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -150,6 +150,14 @@ impl Parsed {
     /// What kind of operation is asked for.
     pub(super) fn operation_type(&self) -> OperationType {
         operation_type(&self.document, self.parameters.operation_name.as_deref())
+    }
+
+    /// The name of the operation that is asked for, if it has one.
+    pub(super) fn operation_name(&self) -> Option<&str> {
+        self.parameters.operation_name.as_deref().or_else(|| match &self.document.operations {
+            DocumentOperations::Single(_) => None,
+            DocumentOperations::Multiple(all) => all.keys().next().filter(|_| all.len() == 1).map(|name| name.as_str()),
+        })
     }
 
     /// What tells this request from another one.

@@ -28,7 +28,17 @@ const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// What was asked was refused: something in it must change.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Refused(String);
+pub struct Refused(pub String);
+
+/// A connection to servers, with the key that the configuration has for them.
+///
+/// # Errors
+/// When the key cannot be read.
+pub fn http_client(config: &Config) -> anyhow::Result<reqwest::Client> {
+    let headers = shown(config.token()?.as_deref())?;
+    let http = reqwest::Client::builder().no_proxy().default_headers(headers);
+    http.build().context("no HTTP client could be made")
+}
 
 /// A way to Timeloom.
 pub enum Client {
@@ -73,9 +83,7 @@ impl Client {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             bail!("'{url}' is not the address of a server: it must begin with http:// or https://");
         }
-        let headers = shown(config.token()?.as_deref())?;
-        let http = reqwest::Client::builder().no_proxy().default_headers(headers);
-        let http = http.build().context("no HTTP client could be made")?;
+        let http = http_client(config)?;
         Ok(Self::Remote { url: format!("{}/graphql", url.trim_end_matches('/')), http })
     }
 

@@ -11,6 +11,7 @@ mod external;
 mod fork;
 mod log;
 mod model;
+mod model_file;
 mod moment;
 pub mod output;
 mod progress;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, LogFormat, ServeConfig};
+use crate::models::TRIAL_VERB;
 use crate::serve;
 
 /// Timeloom: workflow automation whose whole history can be read, rewound and verified.
@@ -104,6 +106,12 @@ enum Verb {
     /// Review who could do what at a moment
     #[command(subcommand)]
     Access(access::AccessVerb),
+    /// Load a model's file on trial, in a process of its own; the server starts this by itself
+    #[command(hide = true, name = TRIAL_VERB)]
+    ModelTrial {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Tell as whom you are let in, and what you may do
     Whoami {
         #[command(flatten)]
@@ -155,6 +163,9 @@ impl Cli {
             Verb::Session(verb) => verb.run(config).await,
             Verb::Tenant(verb) => verb.run(config).await,
             Verb::Access(verb) => verb.run(config).await,
+            Verb::ModelTrial { arguments } => {
+                return ExitCode::from(timeloom_inference::validate::child_main(&arguments));
+            }
             Verb::Whoami { access } => access::whoami(&access, config).await,
         };
         match result {

@@ -52,6 +52,8 @@ pub enum ModelVerb {
         #[command(flatten)]
         of: Named,
     },
+    /// Add a file as a version: it is checked, and loaded once in a process of its own
+    Add(super::model_file::AddArguments),
     /// Let a version answer requests that name none
     Promote {
         #[command(flatten)]
@@ -291,6 +293,7 @@ impl ModelVerb {
         let change = match self {
             Self::List { access } => return Ok(list(&access, config).await?),
             Self::Show { at, of } => return Ok(show(&of, at, config).await?),
+            Self::Add(arguments) => return super::model_file::add(arguments, config).await,
             Self::Register { description, of } => {
                 let more = json!({ "description": description });
                 Change::new(of, "registerModel", "RegisterInput", "registered", more)

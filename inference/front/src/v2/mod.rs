@@ -21,6 +21,7 @@ pub use model::{
     parse_load, parse_unload,
 };
 pub use request::{InferRequest, InputTensor, WantedOutput, parse};
+pub(crate) use routes::refuse;
 pub use routes::routes;
 pub use serving::{Computed, Described, Refusal, RefusalKind, Serving, ask};
 pub use statistics::ModelStatistics;

@@ -29,7 +29,8 @@ struct Named {
     version: Option<String>,
 }
 
-/// Puts the routes under `/v2` of a server.
+/// Puts the routes under `/v2` of a server. Only a server with `h1_allow_half_closed(false)` notices that a client went away
+/// while it is computed for, and stops that; any other computes for nobody.
 pub fn routes<S: Serving>(serving: Arc<S>) -> impl FnOnce(&mut ServiceConfig) + Clone {
     move |config| {
         let all = web::scope("/v2")
@@ -228,7 +229,7 @@ fn answer(result: Result<HttpResponse, Refusal>) -> HttpResponse {
     result.unwrap_or_else(|refusal| refuse(&refusal))
 }
 
-fn refuse(refusal: &Refusal) -> HttpResponse {
+pub(crate) fn refuse(refusal: &Refusal) -> HttpResponse {
     let status = match refusal.kind {
         RefusalKind::Invalid => StatusCode::BAD_REQUEST,
         RefusalKind::Unauthenticated => StatusCode::UNAUTHORIZED,

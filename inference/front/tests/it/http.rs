@@ -6,13 +6,12 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use timeloom_inference::pool::Policy;
 
-use crate::serving::{KEY, MODEL, TestServer};
+use crate::serving::{ENDLESS, KEY, MODEL, TestServer};
 
 fn server() -> TestServer {
     TestServer::start(Policy::default())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's client needs no policy")]
 fn client() -> Client {
     Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
 }
@@ -125,13 +124,54 @@ async fn a_body_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn who_finds_no_room_is_told_when_to_ask_again() {
-    // More bytes than may wait are refused for good, and nothing else here fills the queue: so the words are looked at.
-    let refusal = timeloom_inference_front::v2::Refusal::from(timeloom_inference::pool::NotComputed::QueueFull {
-        retry_after: Duration::from_millis(1500),
-    });
-    assert_eq!(refusal.retry_after, Some(Duration::from_millis(1500)));
-    assert!(refusal.message.contains("ask again in 1500 ms"));
+async fn who_finds_no_room_is_told_when_to_ask_again_and_who_is_too_late_that_it_was() {
+    let server = TestServer::start(Policy { queue_requests_max: 1, ..Policy::default() });
+    let url = server.url(&format!("/models/{MODEL}/infer"));
+    let within = |timeout_us: u64, first: f32| {
+        let mut ask = ask();
+        ask["parameters"] = json!({ "timeout": timeout_us });
+        ask["inputs"][1]["data"][0] = json!(first);
+        send(client().post(&url).json(&ask))
+    };
+    let (_, pool) = server.serving.pools.pool(MODEL, None).unwrap();
+    let until = async |is: fn(&timeloom_inference::pool::Counts) -> bool| {
+        while !is(&pool.counts()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut callers = tokio::task::JoinSet::new();
+    callers.spawn(within(3_000_000, ENDLESS));
+    until(|counts| counts.running == 1).await;
+    callers.spawn(within(2_000_000, 1.0));
+    until(|counts| counts.pending == 1).await;
+    let refused = within(5_000_000, 1.0).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert!(json_of(refused).await.1["error"].as_str().unwrap().contains("too many wait"));
+    while let Some(late) = callers.join_next().await {
+        let (status, body) = json_of(late.unwrap()).await;
+        assert_eq!(status, StatusCode::GATEWAY_TIMEOUT);
+        assert!(body["error"].as_str().unwrap().starts_with("the deadline passed"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_not_computed_for() {
+    let server = server();
+    let url = server.url(&format!("/models/{MODEL}/infer"));
+    let (_, pool) = server.serving.pools.pool(MODEL, None).unwrap();
+    let mut ask_endless = ask();
+    ask_endless["inputs"][1]["data"][0] = json!(ENDLESS);
+    let mut gone = tokio::task::JoinSet::new();
+    gone.spawn(send(client().post(&url).json(&ask_endless)));
+    while pool.counts().running == 0 {
+        tokio::task::yield_now().await;
+    }
+    gone.abort_all();
+    // The run ends by being stopped alone: this is answered because the first was given up.
+    let (status, _) = json_of(send(client().post(&url).json(&ask())).await).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(pool.counts().failed(timeloom_inference::pool::Reason::Cancelled), 1);
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ pub(super) fn encode_messages(
         if message.name.is_some() {
             left_out.insert("names of those who speak");
         }
+        if !message.extra.is_empty() {
+            left_out.insert("fields of messages that are not known here");
+        }
         let mut blocks = Vec::with_capacity(message.parts.len());
         for part in &message.parts {
             blocks.extend(encode_part(part, left_out)?);

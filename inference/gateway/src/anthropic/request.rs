@@ -25,7 +25,10 @@ pub fn encode_request(request: &ChatRequest, model: &str) -> Result<(Value, Left
     system.extend(instruction(request.format.as_ref()));
     let mut fields = JsonObject::new();
     fields.insert("model".to_owned(), model.into());
-    let output_tokens_max = request.sampling.output_tokens_max.unwrap_or(OUTPUT_TOKENS_DEFAULT);
+    // Thoughts are part of the answer's tokens.
+    let thoughts = request.thinking.as_ref().and_then(|thinking| thinking.tokens_max).unwrap_or(0);
+    let output_tokens_max =
+        request.sampling.output_tokens_max.unwrap_or_else(|| OUTPUT_TOKENS_DEFAULT.saturating_add(thoughts));
     fields.insert("max_tokens".to_owned(), output_tokens_max.into());
     if !system.is_empty() {
         fields.insert("system".to_owned(), system.into());

@@ -5,6 +5,9 @@ use timeloom_domain::item::JsonObject;
 
 use super::message::{Message, Part};
 
+/// Bytes of text whose tokens are about those of a picture.
+const IMAGE_BYTES_GUESSED: usize = 4_500;
+
 /// A chat to go on with.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChatRequest {
@@ -123,7 +126,7 @@ impl ChatRequest {
         self.sampling.temperature == Some(0.0) && self.sampling.choices.is_none_or(|choices| choices <= 1)
     }
 
-    /// Bytes of everything that the model reads, pictures left out: tokens are guessed from it.
+    /// Bytes of everything that the model reads, a picture for a few thousand: tokens are guessed from it.
     pub fn text_bytes(&self) -> u64 {
         let messages: usize = self.messages.iter().flat_map(|message| &message.parts).map(part_bytes).sum();
         let tools: usize = self.tools.iter().map(tool_bytes).sum();
@@ -136,7 +139,8 @@ fn part_bytes(part: &Part) -> usize {
         Part::Text { text, .. } | Part::Thinking { text, .. } | Part::Refusal { text } => text.len(),
         Part::ToolCall { name, arguments, .. } => name.len() + arguments.len(),
         Part::ToolResult { parts, .. } => parts.iter().map(part_bytes).sum(),
-        Part::Image { .. } | Part::SealedThinking { .. } | Part::Other(_) | Part::OtherCall(_) => 0,
+        Part::Image { .. } => IMAGE_BYTES_GUESSED,
+        Part::SealedThinking { .. } | Part::Other(_) | Part::OtherCall(_) => 0,
     }
 }
 

@@ -170,14 +170,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        if self.finish.is_some() {
-            // All was said, and the caller knows.
+        // All was said, and the caller knows. Otherwise the target is told that nobody waits.
+        if !self.ended && self.finish.is_some() {
             self.complete();
-        } else {
-            self.sink.tell(Fact::Cancelled { attempt: self.routed.attempt, after_us: self.after_us() });
         }
     }
 }

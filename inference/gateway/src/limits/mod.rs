@@ -185,7 +185,8 @@ pub struct Limits(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    limits: Vec<Limit>,
+    /// Limits by whom they are for.
+    limits: HashMap<(HolderKind, Option<String>), Vec<Most>>,
     accounts: HashMap<AccountKey, Account>,
 }
 
@@ -249,7 +250,11 @@ impl Limits {
                 return Err(InvalidLimit::Window(window_ms));
             }
         }
-        self.state().limits = limits;
+        let mut by_holder: HashMap<_, Vec<Most>> = HashMap::new();
+        for Limit { kind, id, most } in limits {
+            by_holder.entry((kind, id)).or_default().push(most);
+        }
+        self.state().limits = by_holder;
         Ok(())
     }
 
@@ -315,10 +320,10 @@ impl Limits {
 impl State {
     fn concerned(&self, holders: &[Holder]) -> Vec<(Holder, Most)> {
         let mut concerned = Vec::new();
-        for limit in &self.limits {
-            let fits =
-                |holder: &&Holder| holder.kind == limit.kind && limit.id.as_ref().is_none_or(|id| *id == holder.id);
-            concerned.extend(holders.iter().filter(fits).map(|holder| (holder.clone(), limit.most)));
+        for holder in holders {
+            let all = self.limits.get(&(holder.kind, None));
+            let one = self.limits.get(&(holder.kind, Some(holder.id.clone())));
+            concerned.extend(all.into_iter().chain(one).flatten().map(|most| (holder.clone(), *most)));
         }
         concerned
     }

@@ -159,6 +159,9 @@ fn encode_message(
     if message.name.is_some() {
         left_out.insert("names of those who speak");
     }
+    if !message.extra.is_empty() {
+        left_out.insert("fields of messages that are not known here");
+    }
     let (mut text, mut thinking) = (String::new(), String::new());
     let (mut images, mut asked) = (Vec::new(), Vec::new());
     let mut is_result = false;
@@ -175,8 +178,14 @@ fn encode_message(
                 let arguments = arguments_of(name, arguments)?;
                 asked.push(json!({ "function": { "name": name, "arguments": arguments } }));
             }
-            Part::ToolResult { call, parts, .. } => {
+            Part::ToolResult { call, parts, failed } => {
                 is_result = true;
+                if *failed {
+                    left_out.insert("that a tool failed");
+                }
+                if parts.iter().any(|part| !matches!(part, Part::Text { .. })) {
+                    left_out.insert("what tools gave beside texts");
+                }
                 let name = calls.get(call).cloned().unwrap_or_else(|| call.as_str().into());
                 written.push(json!({ "role": "tool", "content": joined(parts), "tool_name": name }));
             }

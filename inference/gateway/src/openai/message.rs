@@ -139,7 +139,7 @@ fn encode_result(part: &Part, message: &Message, left_out: &mut LeftOut) -> Valu
     fields.extend(message.name.as_ref().map(|name| ("name".to_owned(), name.as_str().into())));
     if let Part::ToolResult { call, parts, failed } = part {
         if *failed {
-            left_out.insert("tool result failed");
+            left_out.insert("that a tool failed");
         }
         fields.insert("tool_call_id".to_owned(), call.as_str().into());
         let parts: Vec<&Part> = parts.iter().collect();

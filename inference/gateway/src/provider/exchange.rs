@@ -138,6 +138,8 @@ fn address(base_url: &str, path: &str) -> Option<Uri> {
         None => (base_url, None),
     };
     let base = base.trim_end_matches('/');
+    // People write the version at the end of the base URL where the protocol has it in its path.
+    let path = if base.ends_with("/v1") { path.strip_prefix("/v1").unwrap_or(path) } else { path };
     let uri: Uri = match query {
         None => format!("{base}{path}").parse().ok()?,
         Some(query) => format!("{base}{path}?{query}").parse().ok()?,
@@ -178,6 +180,8 @@ mod tests {
         let text = |base: &str| address(base, "/chat/completions").map(|uri| uri.to_string());
         assert_eq!(text("https://api.example/v1/").unwrap(), "https://api.example/v1/chat/completions");
         assert_eq!(text("https://a.example/x?v=1").unwrap(), "https://a.example/x/chat/completions?v=1");
+        let messages = address("https://a.example/v1/", "/v1/messages").unwrap();
+        assert_eq!(messages.to_string(), "https://a.example/v1/messages");
         assert_eq!(text("ftp://a.example"), None);
         assert_eq!(text("/v1"), None);
     }

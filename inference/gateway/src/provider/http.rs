@@ -1,6 +1,7 @@
 //! Connections of one provider.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,10 +10,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::time::Duration;
 use tokio_util::task::TaskTracker;
 
-use super::ProviderConfig;
+use super::{InvalidProvider, ProviderConfig};
 use crate::error::{CallError, ErrorClass};
 
 /// How long a connection is kept open while nothing is asked.
@@ -42,14 +46,13 @@ where
 }
 
 impl Http {
-    pub(super) fn try_new(config: &ProviderConfig) -> Result<Self, String> {
+    pub(super) fn try_new(config: &ProviderConfig) -> Result<Self, InvalidProvider> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(Duration::from_millis(config.timeouts.connect_ms)));
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| format!("no encrypted connection can be made: {error}"))?
+            .with_tls_config(encryption(config.authorities_pem.as_deref())?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -75,6 +78,27 @@ impl Http {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+fn encryption(authorities_pem: Option<&str>) -> Result<ClientConfig, InvalidProvider> {
+    let mut roots = RootCertStore::empty();
+    match authorities_pem {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(pem) => {
+            let wrong = |error: String| InvalidProvider::Authorities(error);
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+                roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+            }
+            if roots.is_empty() {
+                return Err(wrong("there is none".to_owned()));
+            }
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| InvalidProvider::Encryption(error.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// What was wrong in the end, without what was being done.

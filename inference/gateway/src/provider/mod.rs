@@ -36,6 +36,8 @@ pub struct ProviderConfig {
     pub answer_bytes_max: usize,
     /// Most connections that are kept open while nothing is asked.
     pub idle_connections_max: usize,
+    /// Certificates of the authorities that are trusted, as PEM; those that browsers trust where nothing is said.
+    pub authorities_pem: Option<String>,
 }
 
 impl ProviderConfig {
@@ -47,6 +49,7 @@ impl ProviderConfig {
             timeouts: Timeouts::default(),
             answer_bytes_max: 64 << 20,
             idle_connections_max: 64,
+            authorities_pem: None,
         }
     }
 }
@@ -83,6 +86,17 @@ impl Default for Timeouts {
     }
 }
 
+/// Why a provider is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidProvider {
+    /// There can be no encrypted connections.
+    #[error("no encrypted connection can be made: {0}")]
+    Encryption(String),
+    /// Certificates of authorities cannot be read.
+    #[error("the certificates of the authorities cannot be read: {0}; give them as PEM")]
+    Authorities(String),
+}
+
 /// A provider.
 pub struct Provider {
     config: Arc<ProviderConfig>,
@@ -101,8 +115,12 @@ impl Provider {
     /// A provider that has no connection yet.
     ///
     /// # Errors
-    /// Says why there can be no encrypted connections.
-    pub fn try_new(config: ProviderConfig, places: Arc<dyn Places>, clock: Arc<dyn Clock>) -> Result<Self, String> {
+    /// [`InvalidProvider`]
+    pub fn try_new(
+        config: ProviderConfig,
+        places: Arc<dyn Places>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, InvalidProvider> {
         let http = Http::try_new(&config)?;
         Ok(Self { config: Arc::new(config), places, clock, http })
     }

@@ -48,17 +48,22 @@ pub(super) fn choose(
     let fell_back = !choosing.tried.is_empty();
     for (depth, (tier, known)) in tiers.iter().enumerate() {
         let mut open = Vec::with_capacity(known.len());
-        let mut probe = None;
+        let mut probes = Vec::new();
         for (place, one) in known.iter().enumerate() {
             if choosing.tried.contains(&(first_place + place)) {
                 continue;
             }
             match one.state.admits(choosing.now_us) {
                 Admission::Yes => open.push(place),
-                Admission::Probe => probe = probe.or(Some(place)),
+                Admission::Probe => probes.push(place),
                 Admission::No { wait_ms } => soonest = Some(soonest.map_or(wait_ms, |known| known.min(wait_ms))),
             }
         }
+        // Calls of a split stay with their target: only its own find out whether it does better.
+        let probe = match tier.balance {
+            Balance::Load => probes.first().copied(),
+            Balance::Split => owner(known, choosing.split).filter(|owner| probes.contains(owner)),
+        };
         if let Some(place) = probe {
             return Ok((first_place + place, RouteReason::Probe));
         }
@@ -74,6 +79,9 @@ pub(super) fn choose(
             };
             return Ok((first_place + place, reason));
         }
+        if let Some(place) = probes.first() {
+            return Ok((first_place + place, RouteReason::Probe));
+        }
         first_place += known.len();
     }
     Err(soonest)
@@ -87,8 +95,7 @@ fn among(tier: &Tier, known: &[Known], open: &[usize], choosing: &Choosing<'_>) 
         }
     }
     if tier.balance == Balance::Split {
-        let all: Vec<usize> = (0..known.len()).collect();
-        let owner = by_weight(known, &all, choosing.split)?;
+        let owner = owner(known, choosing.split)?;
         if open.contains(&owner) {
             return Some((owner, RouteReason::Split));
         }
@@ -97,8 +104,24 @@ fn among(tier: &Tier, known: &[Known], open: &[usize], choosing: &Choosing<'_>) 
     let one = by_weight(known, open, choosing.chance.draw())?;
     let others: Vec<usize> = open.iter().copied().filter(|place| *place != one).collect();
     let Some(two) = by_weight(known, &others, choosing.chance.draw()) else { return Some((one, RouteReason::Only)) };
-    let load = |place: usize| known.get(place).map_or(f64::MAX, |one| one.state.load(one.target.weight));
-    Some((if load(two) < load(one) { two } else { one }, RouteReason::LeastLoaded))
+    let (first, second) = (known.get(one)?, known.get(two)?);
+    Some((if is_less_loaded(second, first, choosing.now_us) { two } else { one }, RouteReason::LeastLoaded))
+}
+
+/// Whether a call would have to wait less for `one` than for `two`, the higher its weight the less. What was never measured
+/// is taken to be as quick as the other: it is tried, and not by all at once.
+fn is_less_loaded(one: &Known, two: &Known, now_us: u64) -> bool {
+    let ((one_us, one_calls), (two_us, two_calls)) = (one.state.pace(now_us), two.state.pace(now_us));
+    let load = |own: Option<f64>, other: Option<f64>, calls: u64, known: &Known| {
+        own.or(other).unwrap_or(1.0).max(1.0) * (calls + 1) as f64 / f64::from(known.target.weight)
+    };
+    load(one_us, two_us, one_calls, one) < load(two_us, one_us, two_calls, two)
+}
+
+/// The target that a part of a split belongs to, whether or not it may be asked.
+fn owner(known: &[Known], split: u64) -> Option<usize> {
+    let all: Vec<usize> = (0..known.len()).collect();
+    by_weight(known, &all, split)
 }
 
 /// One of `places`, by weight: that to which `point` falls.

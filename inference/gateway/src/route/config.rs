@@ -77,7 +77,7 @@ pub struct Target {
     pub provider: String,
     /// Its name for the model.
     pub model: String,
-    /// How much of the calls it is to get, beside the others of its tier.
+    /// How much it can bear, beside the others of its tier; in a split, how much of the calls it gets.
     pub weight: u32,
 }
 

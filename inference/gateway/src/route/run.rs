@@ -104,6 +104,14 @@ pub enum RouteError {
     },
 }
 
+/// Why no target is left: the failure of the last one that was asked says more than that none may be asked.
+fn none_left(last: Option<CallError>, attempts: u32, soonest: Option<u64>) -> RouteError {
+    match last {
+        Some(error) => RouteError::Failed { error, attempts },
+        None => RouteError::NoneLeft { retry_after_ms: soonest.unwrap_or(1_000) },
+    }
+}
+
 /// What to do after a failure.
 enum Next {
     Again { wait_ms: u64 },
@@ -138,6 +146,7 @@ impl Route {
         let split = self.split(with);
         let mut tried = BTreeSet::new();
         let mut again: Option<(usize, u32)> = None;
+        let mut last: Option<CallError> = None;
         let mut attempts = 0;
         loop {
             let (place, reason, retries) = match again {
@@ -145,8 +154,8 @@ impl Route {
                 None => {
                     let now_us = with.clock.monotonic_us();
                     let choosing = Choosing { split, tried: &tried, chance: with.chance.as_ref(), now_us };
-                    let (place, reason) = choose(&self.tiers, &choosing)
-                        .map_err(|soonest| RouteError::NoneLeft { retry_after_ms: soonest.unwrap_or(1_000) })?;
+                    let (place, reason) =
+                        choose(&self.tiers, &choosing).map_err(|soonest| none_left(last.take(), attempts, soonest))?;
                     (place, reason, 0)
                 }
             };
@@ -167,6 +176,7 @@ impl Route {
                 Next::Another => again = None,
                 Next::GiveUp => return Err(RouteError::Failed { error, attempts }),
             }
+            last = Some(error);
         }
     }
 
@@ -187,8 +197,8 @@ impl Route {
             return Err(CallError::new(ErrorClass::NotFound, "the route has changed"));
         };
         let Target { provider, model, .. } = &known.target;
-        let mut ongoing = Ongoing::begin(&known.target, &known.state, self.config.breaker, with.clock, with.sink);
-        let began_us = with.clock.monotonic_us();
+        let mut ongoing = Ongoing::begin(known, attempt, self.config.breaker, with.clock, with.sink);
+        let began_us = ongoing.began_us;
         with.sink.tell(Fact::AttemptStarted { attempt, provider: provider.clone(), model: model.clone(), reason });
         let answered = match (with.find)(provider) {
             Some(upstream) => ask.ask(upstream.as_ref(), model).await,

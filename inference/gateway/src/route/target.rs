@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::breaker::{Admission, Breaker, BreakerConfig, Change, CircuitState};
+use super::choose::Known;
 use super::config::Target;
 use crate::error::{CallError, ErrorClass};
 use crate::facts::{Fact, Sink};
@@ -11,6 +12,8 @@ use crate::ports::Clock;
 
 /// After how many microseconds what was measured counts for about a third.
 const MEMORY_US: f64 = 10_000_000.0;
+/// After how many microseconds what was measured last is taken for about a third of it.
+const FADING_US: f64 = 60_000_000.0;
 
 /// How all targets do. Routes to the same target share what is known of it.
 #[derive(Debug, Default)]
@@ -91,11 +94,12 @@ impl TargetState {
         self.state().breaker.state() == CircuitState::Open
     }
 
-    /// How long a call would have to wait for it, about, and the less the higher its weight. What was never measured looks
-    /// quick, so that it is tried.
-    pub(super) fn load(&self, weight: u32) -> f64 {
+    /// How long it takes to answer, in microseconds, if it ever did; and how many calls are under way. What was measured
+    /// long ago fades, so that who was slow once is tried again.
+    pub(super) fn pace(&self, now_us: u64) -> (Option<f64>, u64) {
         let state = self.state();
-        state.latency_us.unwrap_or(1.0).max(1.0) * (state.in_flight + 1) as f64 / f64::from(weight)
+        let age_us = now_us.saturating_sub(state.measured_us) as f64;
+        (state.latency_us.map(|latency| latency * (-age_us / FADING_US).exp()), state.in_flight)
     }
 
     fn health(&self, provider: &str, model: &str) -> TargetHealth {
@@ -130,13 +134,15 @@ pub(super) struct Ongoing {
     config: BreakerConfig,
     clock: Arc<dyn Clock>,
     sink: Arc<dyn Sink>,
+    attempt: u32,
+    pub(super) began_us: u64,
     ended: bool,
 }
 
 impl Ongoing {
     pub(super) fn begin(
-        target: &Target,
-        state: &Arc<TargetState>,
+        Known { target, state }: &Known,
+        attempt: u32,
         config: BreakerConfig,
         clock: &Arc<dyn Clock>,
         sink: &Arc<dyn Sink>,
@@ -152,6 +158,8 @@ impl Ongoing {
             config,
             clock: Arc::clone(clock),
             sink: Arc::clone(sink),
+            attempt,
+            began_us: clock.monotonic_us(),
             ended: false,
         };
         ongoing.tell(change);
@@ -208,8 +216,31 @@ impl Drop for Ongoing {
     fn drop(&mut self) {
         let mut state = self.state.state();
         state.in_flight = state.in_flight.saturating_sub(1);
-        if !self.ended {
-            state.breaker.neither();
+        if self.ended {
+            return;
         }
+        state.breaker.neither();
+        drop(state);
+        let after_us = self.clock.monotonic_us().saturating_sub(self.began_us);
+        self.sink.tell(Fact::Cancelled { attempt: self.attempt, after_us });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_slow_once_is_not_taken_to_be_slow_for_ever() {
+        let slow = TargetState::default();
+        assert_eq!(slow.pace(0), (None, 0));
+        slow.state().measure(8_000_000, 0);
+        let latency = |seconds: u64| slow.pace(seconds * 1_000_000).0.map(|latency| latency as u64);
+        assert_eq!(latency(0), Some(8_000_000));
+        assert!(latency(60) < Some(3_000_000) && latency(300) < Some(100_000));
+        slow.state().measure(1_000_000, 1_000_000);
+        assert!(latency(1) > Some(5_000_000), "one quick answer does not make it quick");
+        (0..30).for_each(|_| slow.state().measure(1_000_000, 1_000_000));
+        assert!(latency(1) < Some(1_500_000));
     }
 }

@@ -63,9 +63,13 @@ fn start(scratch: &Path) -> Result<Mock, String> {
 
 impl Mock {
     fn provider(&self, protocol: Protocol) -> Provider {
+        self.waiting(protocol, 60_000)
+    }
+
+    fn waiting(&self, protocol: Protocol, ms: u64) -> Provider {
         let mut config = ProviderConfig::new("mock", protocol);
-        config.timeouts.total_ms = 2_000;
-        config.timeouts.first_token_ms = 2_000;
+        config.timeouts.total_ms = ms;
+        config.timeouts.first_token_ms = ms;
         let base = if matches!(protocol, Protocol::OpenAi(_)) { "/v1" } else { "/" };
         let places = Arc::new(At(format!("http://{}{base}", self.address)));
         Provider::try_new(config, places, Arc::new(Standing::default())).unwrap()
@@ -132,7 +136,7 @@ async fn speaks(mock: &Mock, protocol: Protocol) {
 }
 
 async fn fails(mock: &Mock, protocol: Protocol) {
-    let provider = mock.provider(protocol);
+    let (provider, hasty) = (mock.provider(protocol), mock.waiting(protocol, 200));
     for (how, class) in [
         (json!({"dropRate": 1}), ErrorClass::Server),
         (json!({"rateLimitRate": 1}), ErrorClass::RateLimited),
@@ -141,7 +145,8 @@ async fn fails(mock: &Mock, protocol: Protocol) {
         (json!({"latencyMs": 10_000}), ErrorClass::Timeout),
     ] {
         mock.goes_wrong(how.clone()).await;
-        for error in [whole(&provider, "hello").await.unwrap_err(), in_pieces(&provider, "hello").await.unwrap_err()] {
+        let provider = if class == ErrorClass::Timeout { &hasty } else { &provider };
+        for error in [whole(provider, "hello").await.unwrap_err(), in_pieces(provider, "hello").await.unwrap_err()] {
             assert_eq!(error.class, class, "{protocol:?} {how}: {error}");
             let waits = class == ErrorClass::RateLimited;
             assert_eq!(error.retry_after_ms.is_some(), waits, "{protocol:?} {how}");

@@ -1,11 +1,14 @@
 //! Anthropic's protocol.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use timeloom_gateway::anthropic::{StreamDecoder, decode_answer, decode_error, encode_request};
-use timeloom_gateway::chat::{Assembler, ChatAnswer, FinishReason, Part, Usage};
+use timeloom_gateway::chat::{Assembler, ChatAnswer, FinishReason, Part, Role, Usage};
 use timeloom_gateway::error::{CallError, ErrorClass};
 use timeloom_gateway::openai::decode_request;
 use timeloom_gateway::wire::EventReader;
+
+use crate::openai::request;
 
 fn encoded(request: Value) -> (Value, Vec<&'static str>) {
     let (value, left_out) = encode_request(&decode_request(request).unwrap(), "claude").unwrap();
@@ -218,5 +221,50 @@ fn errors_are_told_by_their_class() {
         let body = json!({"type": "error", "error": {"type": kind, "message": message}}).to_string();
         let error = decode_error(status, body.as_bytes());
         assert_eq!((error.class, error.status), (class, Some(status)), "{kind}");
+    }
+}
+
+/// The texts and refusals of parts, those without a letter left out, as one.
+pub(crate) fn said<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
+    let texts = parts.filter_map(|part| match part {
+        Part::Text { text, .. } if !text.trim().is_empty() => Some(text.clone()),
+        Part::Refusal { text } => Some(text.clone()),
+        Part::ToolResult { parts, .. } => Some(said(parts.iter())),
+        _ => None,
+    });
+    texts.collect()
+}
+
+fn written(blocks: &Value) -> String {
+    let blocks = blocks.as_array().map(Vec::as_slice).unwrap_or_default();
+    let texts = blocks.iter().map(|block| match block["type"].as_str() {
+        Some("text") => block["text"].as_str().unwrap().to_owned(),
+        Some("tool_result") => written(&block["content"]),
+        _ => String::new(),
+    });
+    texts.collect()
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_is_said_is_lost_and_turns_are_taken(mut asked in request()) {
+        asked.format = None;
+        asked.sampling.choices = None;
+        for part in asked.messages.iter_mut().flat_map(|message| &mut message.parts) {
+            if let Part::ToolCall { arguments, .. } = part {
+                *arguments = json!({ "text": arguments.as_str() }).to_string();
+            }
+        }
+        let (value, _) = encode_request(&asked, "claude").unwrap();
+        let is_system = |role: Role| matches!(role, Role::System | Role::Developer);
+        let of = |system: bool| {
+            let messages = asked.messages.iter().filter(move |message| is_system(message.role) == system);
+            said(messages.flat_map(|message| &message.parts))
+        };
+        prop_assert_eq!(written(&value["system"]), of(true));
+        let turns = value["messages"].as_array().unwrap();
+        prop_assert_eq!(turns.iter().map(|turn| written(&turn["content"])).collect::<String>(), of(false));
+        prop_assert!(turns.iter().all(|turn| !turn["content"].as_array().unwrap().is_empty()));
+        prop_assert!(value["max_tokens"].is_u64());
     }
 }

@@ -193,6 +193,7 @@ async fn who_goes_away_cancels_the_call_and_leaves_no_place_taken() {
     drop(stream);
     assert_eq!(bench.facts(), ["1 a only", "1 first token", "limit", "1 cancelled"]);
     assert!(bench.gateway.chat(ask(request())).now_or_never().is_none(), "it hangs, and is given up");
+    assert_eq!(bench.facts(), ["1 a only", "1 cancelled"]);
     assert_eq!(bench.gateway.health()[0].in_flight, 0);
     assert_eq!(text(&bench, ask(request())).await.unwrap(), "hi");
 }

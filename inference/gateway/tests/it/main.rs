@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod across;
 mod aimock;
 mod anthropic;
 mod gateway;
@@ -10,5 +11,6 @@ mod ollama;
 mod openai;
 mod provider;
 mod routes;
+mod secured;
 mod support;
 mod upstream;

@@ -1,7 +1,8 @@
 //! Ollama's protocol.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
-use timeloom_gateway::chat::{Assembler, EmbedInput, EmbedRequest, FinishReason, Part};
+use timeloom_gateway::chat::{Assembler, EmbedInput, EmbedRequest, FinishReason, ImageSource, Part};
 use timeloom_gateway::error::ErrorClass;
 use timeloom_gateway::ollama::{
     StreamDecoder, decode_answer, decode_embed_answer, decode_error, encode_embed_request, encode_generate,
@@ -9,6 +10,9 @@ use timeloom_gateway::ollama::{
 };
 use timeloom_gateway::openai::decode_request;
 use timeloom_gateway::wire::LineReader;
+
+use crate::anthropic::said;
+use crate::openai::request;
 
 #[test]
 fn a_chat_is_written_with_arguments_as_objects_and_results_by_the_names_of_their_tools() {
@@ -57,6 +61,15 @@ fn what_the_protocol_has_no_word_for_is_told_or_refused() {
     };
     let (_, left_out) = encode_request(&request(json!({"user": "ann", "logprobs": true})), "llama").unwrap();
     assert_eq!(left_out.into_iter().collect::<Vec<_>>(), ["fields of the request that are not known here", "user"]);
+    let looked = json!([
+        {"role": "assistant", "content": "", "odd": 1, "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}},
+        ]},
+        {"role": "tool", "tool_call_id": "c", "content": [{"type": "image_url", "image_url": {"url": "data:a/b;base64,AA"}}]},
+    ]);
+    let (_, left_out) = encode_request(&request(json!({"messages": looked})), "llama").unwrap();
+    let wanted = ["fields of messages that are not known here", "what tools gave beside texts"];
+    assert_eq!(left_out.into_iter().collect::<Vec<_>>(), wanted);
     let refused = |more: Value| encode_request(&request(more), "llama").unwrap_err().class;
     assert_eq!(refused(json!({"n": 2})), ErrorClass::Unsupported);
     assert_eq!(refused(json!({"tool_choice": "required"})), ErrorClass::Unsupported);
@@ -137,4 +150,31 @@ fn errors_are_told_by_their_class() {
     let error = decode_error(404, br#"{"error":"model 'x' not found"}"#);
     assert_eq!((error.class, error.message.contains("model 'x'")), (ErrorClass::NotFound, true));
     assert_eq!(decode_error(503, b"").class, ErrorClass::Overloaded);
+}
+
+fn readable(parts: &mut [Part]) {
+    for part in parts {
+        match part {
+            Part::ToolCall { arguments, .. } => *arguments = json!({ "text": arguments.as_str() }).to_string(),
+            Part::ToolResult { parts, .. } => readable(parts),
+            Part::Image { source, .. } => {
+                *source = ImageSource::Data { media_type: "image/png".to_owned(), base64: "AAAA".to_owned() };
+            }
+            Part::Text { text, .. } if text.trim().is_empty() => "x".clone_into(text),
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_is_said_is_lost(mut asked in request()) {
+        asked.sampling.choices = None;
+        asked.tool_choice = None;
+        asked.messages.iter_mut().for_each(|message| readable(&mut message.parts));
+        let (value, _) = encode_request(&asked, "llama").unwrap();
+        let messages = value["messages"].as_array().unwrap();
+        let written: String = messages.iter().map(|message| message["content"].as_str().unwrap()).collect();
+        prop_assert_eq!(written, said(asked.messages.iter().flat_map(|message| &message.parts)));
+    }
 }

@@ -177,7 +177,8 @@ fn tool() -> impl Strategy<Value = Tool> {
     })
 }
 
-fn request() -> impl Strategy<Value = ChatRequest> {
+/// Any request.
+pub(crate) fn request() -> impl Strategy<Value = ChatRequest> {
     let number = || proptest::option::of((0..40_u32).prop_map(|number| f64::from(number) / 10.0));
     let sampling = (number(), number(), proptest::option::of(0..100_u64), proptest::collection::vec(text(), 0..3));
     let sampling = (sampling, proptest::option::of(any::<i64>()), number(), proptest::option::of(1..5_u64));

@@ -202,8 +202,9 @@ async fn packed_answers_are_unpacked_whole_and_in_pieces_but_not_without_end() {
 
 #[tokio::test]
 async fn each_of_the_three_times_is_kept() {
-    let times = Timeouts { total_ms: 100, first_token_ms: 100, stream_ms: 300, ..Timeouts::default() };
-    let slow = |steps: Vec<Step>| async move {
+    let short = Timeouts { total_ms: 100, first_token_ms: 100, ..Timeouts::default() };
+    let long = Timeouts { total_ms: 100, stream_ms: 2_000, ..Timeouts::default() };
+    let slow = |times: Timeouts, steps: Vec<Step>| async move {
         let server = Server::start(move |_, _| steps.clone()).await;
         let provider = provider(&server, |config| config.timeouts = times);
         let whole = provider.chat(&words(), "m").await.err();
@@ -212,15 +213,15 @@ async fn each_of_the_three_times_is_kept() {
         (whole.map(|error| error.message), answer.text(), stream.map(|error| (error.class, error.message)))
     };
     let timeout = |what: &str| Some((ErrorClass::Timeout, format!("the provider did not {what}")));
-    let (whole, _, stream) = slow(vec![Step::Hang]).await;
+    let (whole, _, stream) = slow(short, vec![Step::Hang]).await;
     assert_eq!(whole.unwrap(), "the provider did not answer within 100 ms");
     assert_eq!(stream, timeout("begin to answer within 100 ms"));
     let headless =
         "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
-    let (_, _, stream) = slow(vec![chunked("text/event-stream"), chunk(headless), Step::Hang]).await;
+    let (_, _, stream) = slow(short, vec![chunked("text/event-stream"), chunk(headless), Step::Hang]).await;
     assert_eq!(stream, timeout("begin to answer within 100 ms"), "a piece that says nothing is no beginning");
-    let (_, text, stream) = slow(vec![chunked("text/event-stream"), chunk(CHUNK), Step::Hang]).await;
-    assert_eq!((text.as_str(), stream), ("hi", timeout("finish its answer within 300 ms")));
+    let (_, text, stream) = slow(long, vec![chunked("text/event-stream"), chunk(CHUNK), Step::Hang]).await;
+    assert_eq!((text.as_str(), stream), ("hi", timeout("finish its answer within 2000 ms")));
 }
 
 #[tokio::test]

@@ -129,13 +129,34 @@ async fn the_same_key_falls_to_the_same_target_of_a_split() {
 }
 
 #[tokio::test]
-async fn load_goes_to_the_quick_and_idle_in_proportion_to_the_weights() {
-    let count = async |weights: [u32; 2], busy: usize| {
+async fn only_its_own_calls_try_a_target_of_a_split_again() {
+    let mut route = split([50, 50]);
+    route.breaker.failures_in_a_row_max = 1;
+    let b = Model::new([fails(ErrorClass::Timeout), Does::Answer("hi")]);
+    let bench = Bench::new(&[("a", answers()), ("b", b)], vec![route.clone()], vec![]);
+    let healthy = Bench::new(&[("a", answers()), ("b", answers())], vec![route], vec![]);
+    let mut keys = BTreeMap::new();
+    for number in 0..20 {
+        let key = format!("execution-{number}/node-1");
+        keys.entry(provider_of(&healthy, &key).await).or_insert(key);
+    }
+    let (of_a, of_b) = (&keys["1 a split"], &keys["1 b split"]);
+    assert_eq!(provider_of(&bench, of_b).await, "1 b split", "it fails, and the other one answers");
+    assert_eq!(provider_of(&bench, of_b).await, "1 a fell_back", "it is left alone");
+    bench.clock.pass_ms(5_000);
+    assert_eq!(provider_of(&bench, of_a).await, "1 a split");
+    assert_eq!(provider_of(&bench, of_b).await, "b half-opened");
+    assert_eq!(provider_of(&bench, of_b).await, "1 b split");
+}
+
+#[tokio::test]
+async fn load_goes_to_the_idle_and_to_each_what_it_can_bear() {
+    let count = async |weights: [u32; 2], busy: [usize; 2]| {
         let targets = vec![target("a", weights[0]), target("b", weights[1])];
         let route = RouteConfig::new("chat", vec![Tier { balance: Balance::Load, targets }]);
-        let hanging = [(); 3].map(|()| Does::Hang);
-        let a = Model::new(hanging[..busy].iter().cloned().chain([Does::Answer("hi")]));
-        let bench = Bench::new(&[("a", a), ("b", Model::new([Does::Answer("hi")]))], vec![route], vec![]);
+        let plan = |hangs: usize| vec![Does::Hang; hangs].into_iter().chain([Does::Answer("hi")]);
+        let models = [("a", Model::new(plan(busy[0]))), ("b", Model::new(plan(busy[1])))];
+        let bench = Bench::new(&models, vec![route], vec![]);
         let mut open = Vec::new();
         let mut counts = BTreeMap::new();
         for _ in 0..50 {
@@ -149,10 +170,12 @@ async fn load_goes_to_the_quick_and_idle_in_proportion_to_the_weights() {
         }
         counts
     };
-    let idle = count([1, 1], 0).await;
+    let idle = count([1, 1], [0, 0]).await;
     assert!(idle.keys().all(|fact| fact.ends_with("least_loaded")), "{idle:?}");
-    let busy = count([1, 1], 3).await;
+    let busy = count([1, 1], [3, 0]).await;
     assert!(busy["1 b least_loaded"] > 40, "the one that hangs gets no more: {busy:?}");
+    let full = count([4, 1], [50, 50]).await;
+    assert_eq!((full["1 a least_loaded"], full["1 b least_loaded"]), (40, 10));
 }
 
 #[tokio::test]

@@ -240,14 +240,17 @@ async fn what_an_execution_brings_about_is_in_its_trace_and_what_goes_on_from_it
     assert!(parent.failed.is_some() && child.attributes["timeloom.execution.status"] == "failed", "{parent:#?}");
     assert_eq!(child.attributes["timeloom.execution.trigger"], "sub_workflow");
 
-    let query =
-        "mutation($input: RetryExecutionInput!) { retryExecution(input: $input) { executionId errors { message } } }";
+    let query = "mutation Again($input: RetryExecutionInput!) { retryExecution(input: $input) { executionId errors { message } } }";
     let of = &parent.attributes["timeloom.execution.id"];
     let retried = server.ask(query, json!({ "input": { "executionId": of } })).await["retryExecution"].clone();
     let id = retried["executionId"].as_str().unwrap_or_else(|| panic!("{retried}"));
     let is_retried = |span: &Seen| span.name == "execution Parent" && span.attributes["timeloom.execution.id"] == id;
     let all = collector.until(|seen| seen.iter().any(is_retried)).await;
     let again = all.iter().find(|span| is_retried(span)).unwrap();
+    let request = collector.trace(&again.trace, &["POST /graphql"]).await;
+    let asked = named(&request, "POST /graphql");
+    assert_eq!((&asked.id, &asked.attributes["graphql.operation.type"]), (&again.parent, &json!("mutation")));
+    assert_eq!(asked.attributes["graphql.operation.name"], "Again");
     assert_eq!(again.links, [(parent.trace.clone(), parent.id.clone())]);
     assert_ne!(again.trace, parent.trace, "somebody's request began it");
     server.stop();

@@ -1,0 +1,267 @@
+//! Models in this process: their files, what checks them, and the worker that computes them.
+//!
+//! The worker begins when a model is first asked, or at once where versions are to be kept loaded: a server that nobody asks
+//! for models writes nothing about them.
+
+mod files;
+mod manager;
+mod refusals;
+mod serving;
+mod uploading;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use timeloom_commands::{Commands, SystemIds};
+use timeloom_domain::ids::{Actor, Slug, TenantId};
+use timeloom_domain::model::{ModelReference, VersionReference};
+use timeloom_inference::onnx::{self, Library, Runtime};
+use timeloom_inference::pool::MachineClock as Ticks;
+use timeloom_inference_front::{uploads, v2};
+use timeloom_inference_worker::{Cause, NotRecorded, OVERRIDES, Parts, Worker};
+use timeloom_read_api::Beside;
+use timeloom_store::{BlobStore, EventLog};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::files::Files;
+pub use self::manager::{AddModelFile, Manager, NotAdded};
+use self::serving::Served;
+use self::uploading::Uploads;
+use crate::app::App;
+use crate::clock::MachineClock;
+use crate::config::Config;
+
+/// The verb with which this program is started again to load a model on trial.
+pub const TRIAL_VERB: &str = "model-trial";
+/// How often the sums of sampled inferences are looked after.
+const WINDOWS_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Where models and what computes them are found.
+#[derive(Debug, Clone, Args)]
+pub struct ModelConfig {
+    /// Folder of the files of models; `models` in the data folder when absent. Processes that share a database may share
+    /// it, or have a copy each.
+    #[arg(long, global = true, env = "TIMELOOM_MODELS", value_name = "FOLDER", help_heading = "Settings")]
+    pub models: Option<PathBuf>,
+    /// The library of ONNX Runtime, or the folder that has it; absent = where set-up put it.
+    #[arg(long, global = true, env = "TIMELOOM_ONNXRUNTIME", value_name = "PATH", help_heading = "Settings")]
+    pub onnxruntime: Option<PathBuf>,
+    /// The folder of caches of whoever runs this.
+    #[arg(long, global = true, env = "XDG_CACHE_HOME", hide = true)]
+    pub cache_home: Option<PathBuf>,
+    /// The home of whoever runs this.
+    #[arg(long, global = true, env = "HOME", hide = true)]
+    pub home: Option<PathBuf>,
+    /// What the environment says of the precision of NVIDIA's libraries: it is part of what answers are known by.
+    #[arg(long, global = true, env = OVERRIDES[0], hide = true)]
+    pub nvidia_tf32: Option<String>,
+    /// Which GPUs the environment lets this process see.
+    #[arg(long, global = true, env = OVERRIDES[1], hide = true)]
+    pub cuda_devices: Option<String>,
+}
+
+impl ModelConfig {
+    /// The library's file.
+    ///
+    /// # Errors
+    /// When it is at none of the places, in words that say what to do.
+    fn library(&self) -> Result<PathBuf, String> {
+        let cache = self.cache_home.clone().or_else(|| self.home.as_ref().map(|home| home.join(".cache")));
+        let places = Library { explicit: self.onnxruntime.clone(), configured: None, cache };
+        onnx::find(&places).map_err(|error| error.to_string())
+    }
+
+    fn overrides(&self) -> Vec<String> {
+        let values = [&self.nvidia_tf32, &self.cuda_devices];
+        let set = OVERRIDES.iter().zip(values);
+        set.filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}"))).collect()
+    }
+}
+
+/// What takes files of models into `folder`.
+///
+/// # Errors
+/// When the folder cannot be used.
+pub fn manager(config: &Config, folder: &Path, commands: &Commands) -> anyhow::Result<Manager> {
+    let files = Arc::new(Files::open(folder)?);
+    Ok(Manager::new(files, commands.clone(), config.model.library()))
+}
+
+/// Models in this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Models {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    manager: Manager,
+    commands: Commands,
+    log: Arc<dyn EventLog>,
+    blobs: Arc<dyn BlobStore>,
+    overrides: Vec<String>,
+    worker: OnceCell<Worker>,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl std::fmt::Debug for Models {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Models").finish_non_exhaustive()
+    }
+}
+
+impl Models {
+    /// The models of `app`, with their files in `folder`.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn open(config: &Config, folder: &Path, app: &App) -> anyhow::Result<Self> {
+        let inner = Inner {
+            manager: manager(config, folder, &app.commands)?,
+            commands: app.commands.clone(),
+            log: Arc::clone(&app.log),
+            blobs: Arc::clone(&app.store.blobs),
+            overrides: config.model.overrides(),
+            worker: OnceCell::new(),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Keeps loaded what is to be kept loaded, until it is closed. Must be called within a runtime.
+    pub fn start(&self) {
+        self.inner.tasks.spawn(keep_loaded(self.clone()));
+        self.inner.tasks.spawn(close_windows(self.clone()));
+        self.inner.tasks.close();
+    }
+
+    /// The routes at which models are asked and their files are sent.
+    pub fn routes(&self) -> Vec<Beside> {
+        let served = Arc::new(Served::new(self.clone()));
+        let uploads = Arc::new(Uploads::new(self.inner.manager.clone()));
+        vec![
+            Beside { prefix: "/v2", configure: Arc::new(move |config| v2::routes(Arc::clone(&served))(config)) },
+            Beside {
+                prefix: "/models/uploads",
+                configure: Arc::new(move |config| uploads::routes(Arc::clone(&uploads))(config)),
+            },
+        ]
+    }
+
+    /// Whether models can be computed here at all.
+    pub fn has_runtime(&self) -> bool {
+        self.inner.manager.library().is_ok()
+    }
+
+    /// What takes files in.
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.inner.manager
+    }
+
+    /// The commands on models.
+    pub(crate) fn commands(&self) -> &Commands {
+        &self.inner.commands
+    }
+
+    /// The worker, which begins now if it has not.
+    pub(crate) async fn worker(&self) -> Result<&Worker, NotRecorded> {
+        let inner = &self.inner;
+        let start = || async {
+            let library = inner.manager.library().clone();
+            let opened = tokio::task::spawn_blocking(move || {
+                library.and_then(|path| Runtime::open(&path).map_err(|error| error.to_string()))
+            });
+            let runtime = opened.await.unwrap_or_else(|error| Err(error.to_string()));
+            if let Err(reason) = &runtime {
+                tracing::warn!(reason, "models cannot be computed here");
+            }
+            Worker::start(Parts {
+                log: Arc::clone(&inner.log),
+                blobs: Arc::clone(&inner.blobs),
+                commands: inner.commands.clone(),
+                clock: Arc::new(MachineClock),
+                ticks: Arc::new(Ticks::default()),
+                ids: Arc::new(SystemIds),
+                runtime,
+                files: Arc::clone(inner.manager.files()) as _,
+                overrides: inner.overrides.clone(),
+            })
+            .await
+        };
+        inner.worker.get_or_try_init(start).await
+    }
+
+    /// The worker, where it has begun.
+    pub(crate) fn started(&self) -> Option<&Worker> {
+        self.inner.worker.get()
+    }
+
+    /// Takes nothing more, answers those who wait, and writes down that the worker ended.
+    pub async fn close(&self) {
+        self.inner.closing.cancel();
+        self.inner.tasks.wait().await;
+        if let Some(worker) = self.started() {
+            worker.close().await;
+        }
+    }
+}
+
+/// The process itself as the cause of a load.
+fn itself(tenant: TenantId) -> Cause {
+    Cause { tenant, actor: Actor::System("inference".to_owned()), causation: None, correlation: None }
+}
+
+/// Loads what is to be kept loaded as soon as it is, and puts away what is not any more.
+async fn keep_loaded(models: Models) {
+    let mut changes = models.commands().models().changes();
+    let mut kept: BTreeSet<(TenantId, Slug, u32)> = BTreeSet::new();
+    loop {
+        let listing = Arc::clone(&changes.borrow_and_update());
+        let all = listing.models().filter(|(.., model)| !model.disabled && !model.retired);
+        let wanted: BTreeSet<_> = all
+            .flat_map(|(tenant, name, model)| model.kept_loaded.iter().map(move |at| (tenant, name.clone(), *at)))
+            .collect();
+        for (tenant, name, version) in wanted.difference(&kept) {
+            load(&models, *tenant, name, *version).await;
+        }
+        for (tenant, name, version) in kept.difference(&wanted) {
+            if let Some(worker) = models.started() {
+                worker.unload(&itself(*tenant), name, *version).await;
+            }
+        }
+        kept = wanted;
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            () = models.inner.closing.cancelled() => return,
+        }
+    }
+}
+
+async fn load(models: &Models, tenant: TenantId, name: &Slug, version: u32) {
+    let reference = ModelReference { name: name.clone(), version: VersionReference::Number(version) };
+    let loaded = match models.worker().await {
+        Ok(worker) => worker.describe(&itself(tenant), &reference).await.map(|_| ()).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = loaded {
+        tracing::error!(error, model = %reference, "a model that is to be kept loaded is not");
+    }
+}
+
+/// Writes down the sums of sampled inferences when their time is up.
+async fn close_windows(models: Models) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(WINDOWS_EVERY) => {}
+            () = models.inner.closing.cancelled() => return,
+        }
+        if let Some(worker) = models.started() {
+            worker.close_windows(false);
+        }
+    }
+}
