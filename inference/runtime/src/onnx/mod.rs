@@ -19,6 +19,8 @@ mod library;
 mod model;
 mod options;
 mod placement;
+#[cfg(feature = "cuda")]
+mod proof;
 mod runtime;
 mod session;
 mod value;

@@ -94,9 +94,13 @@ impl Session {
     /// Makes the places on the GPU, and finds which buckets its memory holds.
     #[cfg(feature = "cuda")]
     fn record(&mut self) -> Result<(), LoadError> {
-        if self.loaded.provider != Provider::Cuda || !matches!(self.way, Way::Bound(_)) {
-            self.loaded.graphs = false;
+        if self.loaded.provider != Provider::Cuda {
             return Ok(());
+        }
+        if !matches!(self.way, Way::Bound(_)) {
+            // A session that records would play back launches for places and lengths that are no more.
+            let refused = "launches cannot be recorded: shapes are known only when inputs come";
+            return if self.loaded.graphs { Err(LoadError::Rejected(refused.to_owned())) } else { Ok(()) };
         }
         let rows = if self.signature.batches() { self.loaded.buckets.clone() } else { vec![1] };
         let device = self.options.device;
