@@ -14,6 +14,7 @@ mod copier;
 mod cuda;
 mod error;
 mod facts;
+mod free;
 mod gpu;
 mod library;
 mod model;
