@@ -109,7 +109,7 @@ run() {
   command -v nvidia-smi >/dev/null && nvidia-smi -L
   export TIMELOOM_GPU=1 ORT_DISABLE_TELEMETRY=1
   local models="$WORK/bench" making
-  python3 "$TOOLS/make.py" "$models" mlp bert bert-fp16 resnet resnet-fp16 >"$WORK/make.log" 2>&1 &
+  python3 "$TOOLS/make.py" "$models" mlp bert bert-fp16 bert-fp16-fused resnet resnet-fp16 >"$WORK/make.log" 2>&1 &
   making=$!
   check gpu::
   note "the bench"
