@@ -5,7 +5,8 @@
 #                              lays all that the other machine needs into FOLDER, in parts of at most 48 MiB.
 #   gpu-check.sh run FOLDER    where there is a GPU: joins the parts, finds CUDA's libraries among the Python packages, runs
 #                              the tests of CUDA each in a process of its own, then the benches. Needs neither cargo nor
-#                              a network: only FOLDER, python3 and a driver.
+#                              a network: only FOLDER, python3 and a driver. Parts may come one after the other, as long
+#                              as all lie in FOLDER in the end.
 #   gpu-check.sh refusals FOLDER   where there is no driver: the same library must be refused for want of one.
 set -euo pipefail
 
@@ -108,7 +109,7 @@ run() {
   command -v nvidia-smi >/dev/null && nvidia-smi -L
   export TIMELOOM_GPU=1 ORT_DISABLE_TELEMETRY=1
   local models="$WORK/bench" making
-  python3 "$TOOLS/make.py" "$models" mlp bert bert-fp16 resnet resnet-fp16 >"$WORK/make.log" 2>&1 &
+  python3 "$TOOLS/make.py" "$models" mlp bert bert-fp16 bert-fp16-fused resnet resnet-fp16 >"$WORK/make.log" 2>&1 &
   making=$!
   check gpu::
   note "the bench"
@@ -136,7 +137,8 @@ prepare() {
   local provider="$WORK/lib/libonnxruntime_providers_cuda.so"
   if [ ! -f "$provider" ]; then
     note "joining the parts"
-    cat "$folder"/part-*/provider.xz.* | unpack >"$provider"
+    cat "$folder"/part-*/provider.xz.* | unpack >"$provider.joining" && mv "$provider.joining" "$provider" ||
+      stop "the parts cannot be joined: bring all of them again, each into $folder"
   fi
   echo "$(cat "$TOOLS/provider.sha256")  $provider" | sha256sum --check --quiet ||
     stop "the parts do not make the provider's file: bring all of them again"

@@ -1,7 +1,8 @@
 //! What it costs to compute through [`Session`] instead of calling the binding with CUDA.
 //!
 //! The other side is what somebody would write by hand: places on the GPU bound once, launches recorded and played back,
-//! inputs copied from ordinary memory before and outputs back after. Its computing alone, without copies, is told too.
+//! inputs copied from ordinary memory before and outputs back after. Its computing alone, without copies, is told too, and
+//! for images that of other ways to compute convolutions.
 //! `MODELS` names a folder of models made by `benches/models/make.py`, `BATCHES` the rows, `ROUNDS` and `ROUND_MS` how long.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench ends where it fails and prints what it found")]
 
@@ -14,10 +15,13 @@ use std::path::{Path, PathBuf};
 
 use timeloom_domain::inference::{Gpu, Provider};
 use timeloom_inference::onnx::{self, Model, Options, Runtime};
-use timeloom_inference::{Instance, Stop};
+use timeloom_inference::{Inputs, Instance, Stop};
 
-use raw::Raw;
+use raw::{Convolutions, Raw};
 use support::{duel, inputs, measure, median, micros, rounds, runtime, setting};
+
+/// Dimensions of a batch of images.
+const IMAGE_DIMENSIONS: usize = 4;
 
 fn main() {
     let runtime = runtime();
@@ -66,7 +70,7 @@ fn compare(runtime: &Runtime, file: &Path, batch: usize) {
     }
     let graphs = session.loaded().graphs;
     let callers: Vec<_> = (0..batch).map(|caller| inputs(session.signature(), 1, caller as u64 + 1)).collect();
-    let mut raw = Raw::new(runtime, file, session.signature(), batch, graphs);
+    let mut raw = Raw::new(runtime, file, session.signature(), batch, graphs, Convolutions::default());
     let mut by_hand = raw.run(&callers);
     let ran = session.run(&callers, &Stop::default()).unwrap();
     let ours: Vec<u8> = ran.outputs.iter().flat_map(|outputs| outputs[0].data().to_vec()).collect();
@@ -82,4 +86,24 @@ fn compare(runtime: &Runtime, file: &Path, batch: usize) {
         100.0 * theirs.as_secs_f64() / ours.as_secs_f64(),
         batch as f64 / ours.as_secs_f64(),
     );
+    let images = session.signature().inputs.iter().any(|spec| spec.shape.len() == IMAGE_DIMENSIONS);
+    if images && batch > 1 {
+        drop(raw);
+        let make = |how| Raw::new(runtime, file, session.signature(), batch, graphs, how);
+        other_ways(&format!("{name:<12} {batch:>5}"), &make, &callers);
+    }
+}
+
+/// Other ways to compute convolutions, computing alone.
+fn other_ways(head: &str, make: &dyn Fn(Convolutions) -> Raw, callers: &[Inputs]) {
+    for how in [
+        Convolutions { channels_last: true, timed: false },
+        Convolutions { channels_last: false, timed: true },
+        Convolutions { channels_last: true, timed: true },
+    ] {
+        let mut raw = make(how);
+        drop(raw.run(callers));
+        let compute = median((0..rounds()).map(|_| measure(&mut || raw.compute())).collect());
+        println!("{head} {:>14.1} {how:?}", micros(compute));
+    }
 }

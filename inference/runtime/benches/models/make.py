@@ -46,7 +46,8 @@ class Graph:
 
     def save(self, path, inputs, outputs):
         graph = h.make_graph(self.nodes, "g", inputs, outputs, self.weights)
-        made = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], producer_name="timeloom-benches")
+        opsets = [h.make_opsetid("", 17), h.make_opsetid("com.microsoft", 1)]
+        made = h.make_model(graph, opset_imports=opsets, producer_name="timeloom-benches")
         made.ir_version = 9
         path.write_bytes(made.SerializeToString())
 
@@ -102,6 +103,36 @@ def bert(path, kind, layers=12, width=768, heads=12, inner=3072, length=128, wor
     g.save(path, inputs, [value("y", KINDS[kind], ["n", width])])
 
 
+def bert_fused(path, kind, layers=12, width=768, heads=12, inner=3072, length=128, words=30522):
+    """The same without a mask, its layers written with the runtime's own operators, as its exporters write them."""
+    g = Graph(kind)
+
+    def product(x, rows, columns):
+        return g.add("MatMul", x, g.weight(rows, columns))
+
+    def own(op, *inputs, **attributes):
+        return g.add(op, *inputs, domain="com.microsoft", **attributes)
+
+    def norm():
+        return g.constant(np.ones(width, kind)), g.weight(width)
+
+    def skip(x, y):
+        return own("SkipLayerNormalization", x, y, *norm(), g.weight(width), epsilon=1e-5)
+
+    x = g.add("Gather", g.weight(words, width), "ids")
+    x = g.add("LayerNormalization", g.add("Add", x, g.weight(length, width)), *norm(), axis=-1, epsilon=1e-5)
+    for _ in range(layers):
+        q, k, v = (product(x, width, width) for _ in range(3))
+        seen = own("MultiHeadAttention", q, k, v, g.weight(3 * width), num_heads=heads)
+        x = skip(product(seen, width, width), x)
+        y = own("BiasGelu", product(x, width, inner), g.weight(inner))
+        x = skip(product(y, inner, width), x)
+    first = g.add("Gather", x, g.constant(np.array(0, np.int64)), axis=1)
+    g.nodes.append(h.make_node("Tanh", [g.add("Add", product(first, width, width), g.weight(width))], ["y"]))
+    value = h.make_tensor_value_info
+    g.save(path, [value("ids", T.INT64, ["n", length])], [value("y", KINDS[kind], ["n", width])])
+
+
 def resnet(path, kind):
     """ResNet-50 with 224 by 224 points a row: 8.2 GFLOP. Its normalisations are part of the weights."""
     g = Graph(kind)
@@ -134,6 +165,8 @@ MODELS = {
     "mlp": lambda path: mlp(path, np.float32),
     "bert": lambda path: bert(path, np.float32),
     "bert-fp16": lambda path: bert(path, np.float16),
+    "bert-fp16-fused": lambda path: bert_fused(path, np.float16),
+    "bert-small-fused": lambda path: bert_fused(path, np.float32, layers=2, width=128, heads=2, inner=512, words=1000),
     "bert-small": lambda path: bert(path, np.float32, layers=2, width=128, heads=2, inner=512, words=1000),
     "resnet": lambda path: resnet(path, np.float32),
     "resnet-fp16": lambda path: resnet(path, np.float16),

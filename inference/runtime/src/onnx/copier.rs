@@ -115,7 +115,7 @@ impl Copier {
         // SAFETY: `start` is a tensor's memory on the device, of the length of the place that `piece` is a part of, at
         // `offset`: `send` saw to both. The place outlives the copy, since callers wait before they touch it again.
         let status = unsafe {
-            (self.copy)(start.add(offset).cast(), piece.as_ptr().cast(), piece.len(), TO_DEVICE, std::ptr::null_mut())
+            (self.copy)(start.add(offset).cast(), piece.as_ptr().cast(), piece.len(), TO_DEVICE, self.stream())
         };
         check_status(status, "copy to the GPU")
     }
@@ -128,7 +128,7 @@ impl Copier {
         }
         // SAFETY: both have that length; the place outlives the copy, since callers wait before they read it.
         let status = unsafe {
-            (self.copy)(place.as_mut_ptr().cast(), source.data_ptr().cast(), place.len(), TO_HOST, std::ptr::null_mut())
+            (self.copy)(place.as_mut_ptr().cast(), source.data_ptr().cast(), place.len(), TO_HOST, self.stream())
         };
         check_status(status, "copy from the GPU")
     }

@@ -2,6 +2,7 @@
 //!
 //! Each bucket has its places for good: inputs are written to memory that the GPU can fetch by itself, copied, computed,
 //! and copied back. Since places and shapes never change, the runtime may record a bucket's launches and play them back.
+//! No recording is used that did not give, when it was made, what launches one by one give.
 #![expect(unsafe_code, reason = "functions of CUDA's own libraries are called; each call says why it holds")]
 
 use std::ffi::c_int;
@@ -24,7 +25,7 @@ use super::model::rejected;
 use super::options::Options;
 use super::runtime::why;
 use super::session::is_out_of_memory;
-use super::{batch, placement, value, views};
+use super::{batch, placement, proof, value, views};
 use crate::instance::{Inputs, RunError};
 use crate::tensor::Tensor;
 
@@ -36,6 +37,8 @@ const DRIVER: &str = "libcuda.so.1";
 const NO_DEVICE: c_int = 100;
 /// The setting of a run that says which recording it plays.
 const GRAPH: &str = "gpu_graph_id";
+/// Its value for a run that neither records nor plays.
+const NO_GRAPH: &str = "-1";
 
 /// Held alone while launches are recorded: what another thread asks of the GPU meanwhile would spoil the recording.
 static RECORDING: RwLock<()> = RwLock::new(());
@@ -143,10 +146,11 @@ struct Bucket {
 }
 
 impl Buckets {
-    /// Makes the places of as many of `rows` as there is memory for, and runs each once: what is recorded is recorded now.
+    /// Makes the places of as many of `rows` as there is memory for, and runs each once: what is recorded is recorded now,
+    /// and proven.
     ///
     /// # Errors
-    /// When not even the smallest fits, or the model does not run.
+    /// When not even the smallest fits, the model does not run, or what is played back is not what it computes.
     pub(super) fn new(
         session: &mut Session,
         signature: &Signature,
@@ -160,6 +164,7 @@ impl Buckets {
         for rows in rows {
             let ready = Bucket::new(session, signature, *rows, device, graphs).and_then(|mut bucket| {
                 bucket.warm(session, &made.copier, options)?;
+                bucket.prove(session, signature, &made.copier)?;
                 Ok(bucket)
             });
             match ready {
@@ -177,7 +182,7 @@ impl Buckets {
         self.buckets.iter().map(|bucket| bucket.rows).collect()
     }
 
-    /// Computes `callers` in the bucket of `computed` rows.
+    /// Computes `callers` in the bucket of `computed` rows, or the only one of a model that does not batch.
     pub(super) fn run(
         &mut self,
         session: &mut Session,
@@ -187,7 +192,9 @@ impl Buckets {
         options: &RunOptions,
     ) -> Result<Vec<Vec<Tensor>>, Error> {
         let missing = || RunError::Failed(format!("there is no bucket of {computed} rows"));
-        let bucket = self.buckets.iter_mut().find(|bucket| bucket.rows == computed).ok_or_else(missing)?;
+        let batches = signature.batches();
+        let fits = |bucket: &&mut Bucket| !batches || bucket.rows == computed;
+        let bucket = self.buckets.iter_mut().find(fits).ok_or_else(missing)?;
         bucket.run(session, signature, callers, &self.copier, options)
     }
 }
@@ -249,6 +256,57 @@ impl Bucket {
         self.compute(session, options)
     }
 
+    /// Plays the recording back with other numbers than it was made with, computes the same without it, and compares.
+    fn prove(&mut self, session: &mut Session, signature: &Signature, copier: &Copier) -> Result<(), Error> {
+        let Some(recorded) = self.recorded.take() else { return Ok(()) };
+        let mut single = RunOptions::new()?;
+        single.set(GRAPH, NO_GRAPH)?;
+        let played = self.attempt(session, signature, copier, &recorded)?;
+        let computed = self.attempt(session, signature, copier, &single)?;
+        for ((spec, played), computed) in signature.outputs.iter().zip(&played).zip(&computed) {
+            if !proof::same(spec.element, played, computed) {
+                let detail =
+                    format!("launches that are played back give another '{}' for {} rows", spec.name, self.rows);
+                return Err(RunError::Failed(detail).into());
+            }
+        }
+        self.recorded = Some(recorded);
+        Ok(())
+    }
+
+    /// What is computed of numbers to try a recording with.
+    fn attempt(
+        &mut self,
+        session: &mut Session,
+        signature: &Signature,
+        copier: &Copier,
+        options: &RunOptions,
+    ) -> Result<Vec<Bytes>, Error> {
+        for ((spec, sent), input) in signature.inputs.iter().zip(&mut self.sent).zip(&mut self.inputs) {
+            if let Some(input) = input {
+                let place = views::bytes_mut(sent).ok_or_else(unreachable_memory)?;
+                copier.send(&[&proof::sample(spec.element, place.len())], place, input)?;
+            }
+        }
+        for (output, fetched) in self.outputs.iter_mut().zip(&mut self.fetched) {
+            let place = views::bytes_mut(fetched).ok_or_else(unreachable_memory)?;
+            copier.send(&[&proof::marks(place.len())], place, output)?;
+        }
+        copier.wait()?;
+        drop(session.run_binding_with_options(&self.binding, options)?);
+        self.fetch(copier)?;
+        let answer = |fetched: &DynTensor| views::bytes(fetched).map(Bytes::copy_from_slice);
+        self.fetched.iter().map(|fetched| answer(fetched).ok_or_else(unreachable_memory)).collect()
+    }
+
+    /// Brings the outputs to where the CPU reads them.
+    fn fetch(&mut self, copier: &Copier) -> Result<(), Error> {
+        for (output, fetched) in self.outputs.iter().zip(&mut self.fetched) {
+            copier.fetch(output, views::bytes_mut(fetched).ok_or_else(unreachable_memory)?)?;
+        }
+        copier.wait()
+    }
+
     fn compute(&self, session: &mut Session, options: &RunOptions) -> Result<(), Error> {
         let options = self.recorded.as_ref().unwrap_or(options);
         drop(session.run_binding_with_options(&self.binding, options)?);
@@ -275,10 +333,7 @@ impl Bucket {
         }
         copier.wait()?;
         self.compute(session, options)?;
-        for (output, fetched) in self.outputs.iter().zip(&mut self.fetched) {
-            copier.fetch(output, views::bytes_mut(fetched).ok_or_else(unreachable_memory)?)?;
-        }
-        copier.wait()?;
+        self.fetch(copier)?;
         let batches = signature.batches();
         let rows: Vec<usize> = callers.iter().map(|inputs| inputs.rows).collect();
         let mut given: Vec<Vec<Tensor>> = callers.iter().map(|_| Vec::with_capacity(self.outputs.len())).collect();

@@ -14,11 +14,14 @@ mod copier;
 mod cuda;
 mod error;
 mod facts;
+mod free;
 mod gpu;
 mod library;
 mod model;
 mod options;
 mod placement;
+#[cfg(feature = "cuda")]
+mod proof;
 mod runtime;
 mod session;
 mod value;

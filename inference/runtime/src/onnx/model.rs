@@ -106,6 +106,7 @@ impl Model {
             match self.on_gpu_with(strict, true) {
                 Ok(session) => return Ok(session),
                 Err(error @ LoadError::Gpu(_)) => return Err(error),
+                Err(LoadError::Rejected(detail)) => graphs_refused = Some(detail),
                 Err(error) => graphs_refused = Some(error.to_string()),
             }
         }

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ort::ErrorCode;
-use ort::memory::Allocator;
-use ort::session::{RunOptions, Session as OrtSession, SessionInputValue};
+use ort::session::{RunOptions, Session as OrtSession};
 #[cfg(feature = "cuda")]
 use timeloom_domain::inference::Provider;
-use timeloom_domain::inference::{ElementType, Signature};
+use timeloom_domain::inference::Signature;
 
 use super::bound::{Error, Places};
 use super::error::LoadError;
 use super::facts::Loaded;
 use super::model::Model;
 use super::options::Options;
-use super::{batch, value, views};
+use super::{batch, free, value};
 use crate::instance::{End, Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
 use crate::tensor::Tensor;
 
@@ -94,9 +92,13 @@ impl Session {
     /// Makes the places on the GPU, and finds which buckets its memory holds.
     #[cfg(feature = "cuda")]
     fn record(&mut self) -> Result<(), LoadError> {
-        if self.loaded.provider != Provider::Cuda || !matches!(self.way, Way::Bound(_)) {
-            self.loaded.graphs = false;
+        if self.loaded.provider != Provider::Cuda {
             return Ok(());
+        }
+        if !matches!(self.way, Way::Bound(_)) {
+            // A session that records would play back launches for places and lengths that are no more.
+            let refused = "launches cannot be recorded: shapes are known only when inputs come";
+            return if self.loaded.graphs { Err(LoadError::Rejected(refused.to_owned())) } else { Ok(()) };
         }
         let rows = if self.signature.batches() { self.loaded.buckets.clone() } else { vec![1] };
         let device = self.options.device;
@@ -113,14 +115,14 @@ impl Session {
         let rows: usize = callers.iter().map(|inputs| inputs.rows).sum();
         let computed = self.computed(rows)?;
         let ran = match &mut self.way {
-            Way::Free => self.free(callers, computed),
+            Way::Free => free::run(&mut self.session, &self.signature, callers, computed, &self.run_options),
             Way::Bound(places) => {
                 match places.run(&mut self.session, &self.signature, callers, &self.run_options) {
                     // What a model gives need not have the shape that it says it gives. Then it is computed without
                     // places, now and ever after.
                     Err(Error::Runtime(error)) if error.message().contains("shape verification failed") => {
                         self.way = Way::Free;
-                        self.free(callers, computed)
+                        free::run(&mut self.session, &self.signature, callers, computed, &self.run_options)
                     }
                     ran => ran,
                 }
@@ -146,35 +148,6 @@ impl Session {
             return Ok(rows);
         }
         self.loaded.buckets.iter().copied().find(|bucket| *bucket >= rows).ok_or_else(refused)
-    }
-
-    fn free(&mut self, callers: &[&Inputs], computed: usize) -> Result<Vec<Vec<Tensor>>, Error> {
-        let batches = self.signature.batches();
-        let rows: Vec<usize> = callers.iter().map(|inputs| inputs.rows).collect();
-        let allocator = Allocator::default();
-        let mut inputs = Vec::with_capacity(self.signature.inputs.len());
-        for (index, spec) in self.signature.inputs.iter().enumerate() {
-            let parts: Vec<&Bytes> = callers.iter().map(|inputs| inputs.tensors[index].data()).collect();
-            let first = callers.first().map(|inputs| inputs.tensors[index].shape()).unwrap_or_default();
-            let shape = batch::shape_of(first, computed, batches);
-            let tensor = if spec.element == ElementType::Bytes {
-                let empty = (computed - rows.iter().sum::<usize>()) * shape.iter().skip(1).product::<usize>();
-                value::texts(&shape, &parts, if batches { empty } else { 0 })?
-            } else {
-                let mut tensor = value::zeros(&allocator, spec.element, &shape)?;
-                let unwritable = || RunError::Failed("an input cannot be written".to_owned());
-                batch::gather(&parts, views::bytes_mut(&mut tensor).ok_or_else(unwritable)?)?;
-                tensor
-            };
-            inputs.push((spec.name.as_str(), SessionInputValue::from(tensor)));
-        }
-        let outputs = self.session.run_with_options(inputs, &*self.run_options)?;
-        let mut given: Vec<Vec<Tensor>> = callers.iter().map(|_| Vec::with_capacity(outputs.len())).collect();
-        for (index, spec) in self.signature.outputs.iter().enumerate() {
-            let (shape, data) = value::take(&outputs[index], spec.element)?;
-            batch::hand_out(spec.element, &shape, &data, &rows, batches.then_some(computed), &mut given)?;
-        }
-        Ok(given)
     }
 }
 

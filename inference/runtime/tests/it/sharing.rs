@@ -9,8 +9,12 @@ use crate::support::{floats, inputs, runtime, scattered};
 #[path = "../../benches/support/writer.rs"]
 mod writer;
 
-/// Width of the model's two large layers: 4 MiB of weights each.
+/// Width of the model's four large layers: 4 MiB of weights each.
 const WIDTH: usize = 1_024;
+/// Bytes of its weights.
+const WEIGHTS: usize = 4 * WIDTH * WIDTH * 4;
+/// Sessions beside the first.
+const OTHERS: usize = 12;
 
 fn resident_bytes() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -28,7 +32,7 @@ fn sessions_that_share_their_weights_need_the_memory_of_few_and_give_the_same_bi
         let made = Model::open(&runtime, &file, Options { shared, ..Options::default() }).unwrap();
         let mut first = made.session().unwrap();
         let before = resident_bytes();
-        let mut others: Vec<_> = (0..6).map(|_| made.session().unwrap()).collect();
+        let mut others: Vec<_> = (0..OTHERS).map(|_| made.session().unwrap()).collect();
         let grown = resident_bytes().saturating_sub(before);
         let sent = inputs(vec![floats(&[1, WIDTH], &scattered(WIDTH, 5))]);
         let run = |session: &mut timeloom_inference::onnx::Session| {
@@ -40,7 +44,8 @@ fn sessions_that_share_their_weights_need_the_memory_of_few_and_give_the_same_bi
     };
     let (apart, alone) = grown(false);
     let (together, shared) = grown(true);
-    println!("six more sessions took {} MiB apart, {} MiB together", apart >> 20, together >> 20);
-    assert!(together < apart / 3, "{together} bytes together, {apart} apart");
+    println!("{OTHERS} more sessions took {} MiB apart, {} MiB together", apart >> 20, together >> 20);
+    // The process keeps some of what it only needed while it loaded: half of what is to be saved is left to that.
+    assert!(together + OTHERS * WEIGHTS / 2 < apart, "{together} bytes together, {apart} apart");
     assert_eq!(alone, shared);
 }
