@@ -25,7 +25,7 @@ help:
 	@echo "make build   build the timeloom program (release): target/release/timeloom"
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
-	@echo "make bench   measure: appends, latency, replay, hot streams, the past, lists, traces, the API, the gateway, expressions, executions and webhooks over HTTP, models, start-up, memory"
+	@echo "make bench   measure: appends, latency, replay, hot streams, redaction, the past, lists, traces, the API, the gateway, expressions, executions and webhooks over HTTP, models, start-up, memory"
 	@echo "make bench-large   the API with a million executions stored: takes half an hour to make them the first time"
 	@echo "make bench-peers  the same work on other workflow engines, side by side (PEERS=…, WORK=…, see docs/performance.md)"
 	@echo "make fuzz    look for files and expressions that break the program down: TARGET=import or expression, SECONDS=60"
@@ -60,7 +60,7 @@ test: setup lint
 bench: parts
 	$(CARGO) bench --package timeloom-store-sqlite --bench append --bench latency --bench replay --bench size
 	$(CARGO) bench --package timeloom-store-postgres --bench append --bench latency --bench replay
-	$(CARGO) bench --package timeloom-commands --bench hot
+	$(CARGO) bench --package timeloom-commands --bench hot --bench redaction
 	$(CARGO) bench --package timeloom-gateway --bench call
 	$(CARGO) bench --package timeloom-history --bench travel
 	$(CARGO) bench --package timeloom-inference --bench session

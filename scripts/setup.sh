@@ -13,7 +13,7 @@ CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/timeloom"
 
 main() {
   check_tools
-  [ "${1:-all}" = parts ] || { check_postgres && check_nextest && check_onnxruntime; }
+  [ "${1:-all}" = parts ] || { check_postgres && check_browser && check_nextest && check_onnxruntime; }
   build_part "JavaScript sandbox" expressions/sandbox/guest/dist sandbox_inputs build_sandbox
   build_part "GraphiQL page" read-api/graphiql/dist graphiql_inputs build_graphiql
 }
@@ -48,6 +48,16 @@ install_packages() {
 # Tests run against a real server, which they start themselves. It need not be on the path.
 check_postgres() {
   if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then install_packages postgresql; fi
+}
+
+# A few tests look at pages as people do. Without a browser they say SKIPPED, so nobody has to have one.
+check_browser() {
+  if has chromium; then return; fi
+  if [ "$(id -u)" -eq 0 ] && has apt-get; then
+    install_packages chromium
+  else
+    note "chromium is missing: the tests that look at pages say SKIPPED"
+  fi
 }
 
 check_nextest() {

@@ -97,6 +97,8 @@ pub(crate) enum Base<A> {
     Current,
     /// As the caller knows it: what the command was decided on the first time, or as much of it as it needs.
     Known(Arc<StreamState<A>>),
+    /// Whatever the stream has: it decides nothing, so that nothing is loaded and no revision expected.
+    Whatever,
 }
 
 /// The framework's store for one command on one stream.
@@ -184,7 +186,7 @@ where
 
     async fn load_aggregate(&self, _aggregate_id: &str) -> Result<Loaded<A>, AggregateError<A::Refusal>> {
         let mut folded = match self.base {
-            Base::New => Folded::default(),
+            Base::New | Base::Whatever => Folded::default(),
             Base::Known(state) => Folded::from(Arc::clone(state)),
             Base::Current => {
                 let own = Some(self.store.context.command_id);
@@ -214,7 +216,12 @@ where
             self.fill(|slot| slot.outcome = Some(Outcome { value: (), position, revision, repeated: true }));
             return Ok(Vec::new());
         }
-        let append = self.store.append(&events, folded.state.revision).map_err(|error| self.fail(error))?;
+        let expected = match (self.base, folded.state.revision) {
+            (Base::Whatever, _) => Expected::Any,
+            (_, Revision(0)) => Expected::NoStream,
+            (_, loaded) => Expected::Exact(loaded),
+        };
+        let append = self.store.append(&events, expected).map_err(|error| self.fail(error))?;
         let appended = self.store.log.append(append).await.map_err(|error| self.fail(error))?;
         let (position, revision, repeated) = (appended.position, appended.revision, appended.repeated);
         self.fill(|slot| slot.outcome = Some(Outcome { value: (), position, revision, repeated }));
@@ -244,7 +251,7 @@ where
 }
 
 impl LogStore<'_> {
-    fn append<E: Event + EventBounds>(&self, events: &[EsEvent<E>], loaded: Revision) -> Result<Append, LogError> {
+    fn append<E: Event + EventBounds>(&self, events: &[EsEvent<E>], expected: Expected) -> Result<Append, LogError> {
         let metadata = Arc::new(self.context.metadata());
         let mut new_events = Vec::with_capacity(events.len());
         for event in events {
@@ -257,7 +264,6 @@ impl LogStore<'_> {
                 metadata: Arc::clone(&metadata),
             });
         }
-        let expected = if loaded == Revision::default() { Expected::NoStream } else { Expected::Exact(loaded) };
         let command_id = self.context.command_id;
         Ok(Append::new(self.stream.clone(), expected, new_events, command_id))
     }

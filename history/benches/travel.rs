@@ -141,6 +141,10 @@ async fn main() {
     print(&format!("read {events} events"), alone, alone);
     let state = measured(async || drop(look_at(&*log, &long, Moment::Newest).await.unwrap())).await;
     print(&format!("a moment, {events} events, not read before"), state, alone);
+    let given = format!("/node_runs/{}/outputs/0/0/json/value", events / 2);
+    let part =
+        measured(async || drop(look_at(&*log, &long, Moment::Newest).await.unwrap().part(&given).unwrap())).await;
+    print("the same and a value that a node gave", part, alone);
     let kept = Kept::default();
     let past = Past::new(&*log, &kept);
     let state = measured(async || drop(look_at(past, &long, Moment::Newest).await.unwrap())).await;

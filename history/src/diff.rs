@@ -5,13 +5,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use json_patch::{Patch, PatchOperation};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timeloom_domain::account::Account;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
-use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
@@ -21,13 +18,14 @@ use timeloom_domain::tenant::Tenant;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Direction, Filter, LogError, Position, Revision, StreamKey, TenantScope};
 
+use crate::bare::BareExecution;
 use crate::error::HistoryError;
 use crate::fold::UnknownEvents;
 use crate::kind::{Kind, Shown};
 use crate::moment::{Moment, absent, position_of};
 use crate::pages::Place;
 use crate::past::Past;
-use crate::state::{StateAt, as_json, new_fold, raw};
+use crate::state::{StateAt, new_fold, raw};
 
 /// Most events that are listed between two moments: the first ones.
 pub const BETWEEN_EVENTS_MAX: usize = 1_000;
@@ -122,7 +120,7 @@ pub async fn diff<'p>(
     let both = match kind {
         None => raw_both(past, stream, earlier, later).await?,
         Some(Kind::Workflow) => folded_both::<Workflow>(past, stream, earlier, later).await?,
-        Some(Kind::Execution) => folded_both::<Execution>(past, stream, earlier, later).await?,
+        Some(Kind::Execution) => folded_both::<BareExecution>(past, stream, earlier, later).await?,
         Some(Kind::Plugin) => folded_both::<Plugin>(past, stream, earlier, later).await?,
         Some(Kind::Model) => folded_both::<Model>(past, stream, earlier, later).await?,
         Some(Kind::Credential) => folded_both::<Credential>(past, stream, earlier, later).await?,
@@ -207,7 +205,6 @@ async fn folded_both<A>(
 ) -> Result<Both, HistoryError>
 where
     A: Shown + Clone + Send,
-    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
     let mut fold = new_fold::<A>(past, stream);
     fold.advance(earlier, |_, _, _| {}).await?;
@@ -224,8 +221,8 @@ where
     Ok(Both { earlier, later, between, unknown: fold.unknown })
 }
 
-fn shown<A: Serialize>(aggregate: Option<&A>) -> Result<Value, HistoryError> {
-    aggregate.map_or(Ok(Value::Null), as_json)
+fn shown<A: Shown>(state: Option<&A>) -> Result<Value, HistoryError> {
+    state.map_or(Ok(Value::Null), A::json)
 }
 
 /// Where a fold stands.

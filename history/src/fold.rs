@@ -3,13 +3,27 @@
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use timeloom_domain::event::Aggregate;
+use serde_json::Value;
+use timeloom_domain::account::Account;
+use timeloom_domain::audit::Audit;
+use timeloom_domain::credential::Credential;
+use timeloom_domain::event::{Aggregate, Event};
+use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::model::Model;
+use timeloom_domain::plugin::Plugin;
+use timeloom_domain::recall::Recall;
+use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::session::Session;
+use timeloom_domain::tenant::Tenant;
+use timeloom_domain::workflow::Workflow;
 use timeloom_store::{LogError, Position, Revision, StreamKey};
 
+use crate::bare::{BareExecution, LeftOut};
 use crate::error::HistoryError;
 use crate::pages::{Pages, Place, Shelf};
+use crate::part;
 use crate::past::{Kept, Past};
-use crate::story::EventPlace;
+use crate::state::as_json;
 
 /// Most events that are folded for one answer.
 pub const FOLD_EVENTS_MAX: u64 = 200_000;
@@ -60,28 +74,51 @@ impl UnknownEvents {
     }
 }
 
-/// The aggregate of `stream` right after the event at `position` and the last event of it by then; `None` when it had none.
-/// Unknown events are left out.
-///
-/// # Errors
-/// [`HistoryError`] when it has too many events or the log fails.
-pub async fn load<'p, A>(
-    past: impl Into<Past<'p>>,
-    stream: &StreamKey,
-    position: Position,
-) -> Result<Option<(A, EventPlace)>, HistoryError>
-where
-    A: Aggregate + Send,
-    A::Event: DeserializeOwned + Send + Sync + 'static,
-{
-    let past = past.into();
-    let mut fold = Fold::<A>::new(past, stream, usize::MAX);
-    fold.advance(position, |_, _, _| {}).await?;
-    Ok(fold.newest.map(|newest| (fold.aggregate, EventPlace::from(&newest))))
+/// What the events of a stream come to when they are looked at.
+pub(crate) trait Folding: Default {
+    /// The events, as they are read and kept.
+    type Event: Event + DeserializeOwned + Send + Sync + 'static;
+
+    /// Folds an event in, of which something may have been left out.
+    fn fold(&mut self, event: &Self::Event, left_out: Option<&Arc<LeftOut>>);
+
+    /// All of it.
+    fn json(&self) -> Result<Value, HistoryError>;
+}
+
+macro_rules! folded_whole {
+    ($($aggregate:ty),+ $(,)?) => {
+        $(impl Folding for $aggregate {
+            type Event = <$aggregate as Aggregate>::Event;
+
+            fn fold(&mut self, event: &Self::Event, _left_out: Option<&Arc<LeftOut>>) {
+                self.apply(event);
+            }
+
+            fn json(&self) -> Result<Value, HistoryError> {
+                as_json(self)
+            }
+        })+
+    };
+}
+
+folded_whole!(Account, Audit, Credential, Model, Plugin, Recall, ReplayCheck, Session, Tenant, Workflow);
+
+/// Most of an execution is the data of its events, which is left out.
+impl Folding for BareExecution {
+    type Event = ExecutionEvent;
+
+    fn fold(&mut self, event: &ExecutionEvent, left_out: Option<&Arc<LeftOut>>) {
+        self.apply(event, left_out);
+    }
+
+    fn json(&self) -> Result<Value, HistoryError> {
+        part::whole(self)
+    }
 }
 
 /// A fold that stands after one of the events of a stream.
-pub(crate) struct Fold<'a, A: Aggregate> {
+pub(crate) struct Fold<'a, A: Folding> {
     pub(crate) aggregate: A,
     /// The last event so far, known or not.
     pub(crate) newest: Option<Place>,
@@ -93,11 +130,7 @@ pub(crate) struct Fold<'a, A: Aggregate> {
     bytes_max: usize,
 }
 
-impl<'a, A> Fold<'a, A>
-where
-    A: Aggregate,
-    A::Event: DeserializeOwned + Send + Sync + 'static,
-{
+impl<'a, A: Folding> Fold<'a, A> {
     /// Nothing yet; at most `bytes_max` bytes of payloads will be folded.
     pub(crate) fn new(past: Past<'a>, stream: &'a StreamKey, bytes_max: usize) -> Self {
         let kept = past.kept.map(|kept| kept.pages(stream)).unwrap_or_default();
@@ -170,7 +203,7 @@ where
                     if self.bytes > self.bytes_max {
                         return Err(HistoryError::TooLarge);
                     }
-                    self.aggregate.apply(said);
+                    self.aggregate.fold(said, event.left_out.as_ref());
                 }
             }
             seen(&self.aggregate, place, said.as_ref());

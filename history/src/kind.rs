@@ -1,13 +1,11 @@
 //! The aggregates of this build, by the category of their streams, and which events of them it knows.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timeloom_domain::account::{Account, AccountEvent};
 use timeloom_domain::audit::{Audit, AuditEvent};
 use timeloom_domain::credential::{Credential, CredentialEvent};
-use timeloom_domain::event::{Aggregate, Event};
-use timeloom_domain::execution::{Execution, ExecutionEvent};
+use timeloom_domain::event::Event;
+use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::model::{Model, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginEvent};
 use timeloom_domain::recall::{Recall, RecallEvent};
@@ -17,9 +15,10 @@ use timeloom_domain::tenant::{Tenant, TenantEvent};
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::RecordedEvent;
 
+use crate::bare::BareExecution;
 use crate::error::HistoryError;
+use crate::fold::Folding;
 use crate::part;
-use crate::state::as_json;
 
 /// What a stream folds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,11 +107,8 @@ pub(crate) fn knows<E: Event>(event: &RecordedEvent) -> bool {
     E::current_version(&event.event_type).is_some_and(|current| (1..=current).contains(&event.event_version))
 }
 
-/// An aggregate that can be shown.
-pub(crate) trait Shown: Aggregate + Serialize
-where
-    Self::Event: DeserializeOwned,
-{
+/// What a stream came to, where it can be shown.
+pub(crate) trait Shown: Folding {
     /// Whether its state keeps the data of its events, so that it grows with them.
     const KEEPS_DATA: bool;
 
@@ -121,12 +117,12 @@ where
 
     /// Two states as JSON, to be compared: what both have alike may be something else instead, the same in both.
     fn differing(one: &Self, other: &Self) -> Result<(Value, Value), HistoryError> {
-        Ok((as_json(one)?, as_json(other)?))
+        Ok((one.json()?, other.json()?))
     }
 
     /// The value at a JSON pointer into the state.
-    fn part(&self, path: &str) -> Option<Value> {
-        serde_json::to_value(self).ok()?.pointer(path).cloned()
+    fn part(&self, path: &str) -> Result<Option<Value>, HistoryError> {
+        Ok(self.json()?.pointer(path).cloned())
     }
 
     /// Whether an event can have changed the value at a path.
@@ -148,7 +144,7 @@ impl Shown for Workflow {
     }
 }
 
-impl Shown for Execution {
+impl Shown for BareExecution {
     const KEEPS_DATA: bool = true;
 
     fn differing(one: &Self, other: &Self) -> Result<(Value, Value), HistoryError> {
@@ -156,10 +152,10 @@ impl Shown for Execution {
     }
 
     fn status(&self) -> &'static str {
-        self.status.name()
+        self.execution.status.name()
     }
 
-    fn part(&self, path: &str) -> Option<Value> {
+    fn part(&self, path: &str) -> Result<Option<Value>, HistoryError> {
         part::of_execution(self, path)
     }
 

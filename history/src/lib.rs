@@ -6,6 +6,7 @@
 //!
 //! Invariant: the same stream and the same moment give the same state for ever, whatever is appended later.
 
+mod bare;
 mod compare;
 mod diff;
 mod error;
@@ -27,10 +28,10 @@ pub use executions::{
     Cause, CauseReason, ComparedAttempt, ComparedStep, ExecutionComparison, SideTimes, StepOutcome, compare_executions,
     inputs,
 };
-pub use fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX, UNKNOWN_EVENTS_MAX, UnknownEvent, UnknownEvents, load};
+pub use fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX, UNKNOWN_EVENTS_MAX, UnknownEvent, UnknownEvents};
 pub use kind::{Kind, is_known};
 pub use moment::{Moment, position_of};
 pub use past::{KEPT_BYTES_MAX, Kept, Past};
 pub use provenance::{Origin, Provenance, STEPS_MAX, Step, WRITERS_MAX, ancestor, provenance, writers};
 pub use state::{Look, RAW_EVENTS_MAX, StateAt, look_at, state_at};
-pub use story::{EventPlace, STORY_DEEP_MAX, Story, StoryRun};
+pub use story::{EventPlace, STORY_DEEP_MAX, Story, StoryRun, workflow_at};

@@ -1,4 +1,4 @@
-//! The events of a stream, read and decoded a page at a time, and the next pages meanwhile.
+//! The events of a stream, read and decoded a page at a time but for their data, and the next pages meanwhile.
 //!
 //! Reading is the log's work on its own threads, decoding is done on a blocking thread unless it is little; so several
 //! pages are under way at once, on as many cores as there are. Invariant: pages come in the order of the stream.
@@ -18,6 +18,7 @@ use timeloom_store::{
     codec,
 };
 
+use crate::bare::LeftOut;
 use crate::error::HistoryError;
 use crate::kind::knows;
 use crate::past::Past;
@@ -68,6 +69,8 @@ pub(crate) struct Read<E> {
     pub(crate) place: Place,
     /// What it says; `None` when this build does not know it. One that cannot be read is a fault for whoever comes to it.
     pub(crate) said: Result<Option<E>, LogError>,
+    /// What of it was left out, and is read when somebody asks for it.
+    pub(crate) left_out: Option<Arc<LeftOut>>,
     /// Bytes of its payload.
     pub(crate) bytes: usize,
 }
@@ -87,10 +90,15 @@ impl<E: Event + DeserializeOwned> Page<E> {
 }
 
 impl<E: Event + DeserializeOwned> Read<E> {
-    fn of(event: &RecordedEvent) -> Self {
+    fn of(event: &Arc<RecordedEvent>) -> Self {
         let known = knows::<E>(event);
-        let said = if known { codec::decode::<E>(event).map(Some) } else { Ok(None) };
-        Self { place: Place::of(event, known), said, bytes: event.payload.get().len() }
+        let bare = if known { codec::decode_bare::<E>(event) } else { None };
+        let left_out = bare.is_some().then(|| Arc::new(LeftOut::of(event)));
+        let said = match bare {
+            None if known => codec::decode::<E>(event).map(Some),
+            bare => Ok(bare),
+        };
+        Self { place: Place::of(event, known), said, left_out, bytes: event.payload.get().len() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use timeloom_domain::execution::{Execution, ExecutionEvent, NodeRunState};
 
+use crate::bare::BareExecution;
 use crate::error::HistoryError;
 use crate::state::as_json;
 
@@ -43,91 +44,70 @@ fn run_of(path: &str) -> Option<usize> {
 }
 
 /// A value of an execution's state.
-pub(crate) fn of_execution(execution: &Execution, path: &str) -> Option<Value> {
+pub(crate) fn of_execution(state: &BareExecution, path: &str) -> Result<Option<Value>, HistoryError> {
+    let execution = &state.execution;
     if let Some(ItemPlace { run, output, item, path }) = ItemPlace::of(path) {
-        let item = execution.node_runs.get(run)?.outputs.as_ref()?.get(output)?.get(item)?;
-        return serde_json::to_value(item).ok()?.pointer(&pointer(&path)).cloned();
+        let run = state.run(run)?;
+        let items = run.as_ref().and_then(|run| run.outputs.as_ref()?.get(output));
+        let Some(item) = items.and_then(|items| items.get(item)) else { return Ok(None) };
+        return Ok(as_json(item)?.pointer(&pointer(&path)).cloned());
     }
     if let Some(run) = run_of(path) {
-        let rest = path.strip_prefix("/node_runs/")?.split_once('/').map(|(_, rest)| format!("/{rest}"));
-        let state = execution.node_runs.get(run)?;
-        let rest = rest.unwrap_or_default();
-        if rest.is_empty() || rest.starts_with("/outputs") {
-            return serde_json::to_value(state).ok()?.pointer(&rest).cloned();
+        let rest = path.strip_prefix("/node_runs/").and_then(|path| path.split_once('/'));
+        let rest = rest.map(|(_, rest)| format!("/{rest}")).unwrap_or_default();
+        if rest.is_empty() || ["/outputs", "/memory"].iter().any(|data| rest.starts_with(data)) {
+            let Some(run) = state.run(run)? else { return Ok(None) };
+            return Ok(as_json(&*run)?.pointer(&rest).cloned());
         }
-        let bare = NodeRunState { outputs: None, ..state.clone() };
-        return serde_json::to_value(bare).ok()?.pointer(&rest).cloned();
+        let Some(run) = execution.node_runs.get(run) else { return Ok(None) };
+        let bare = NodeRunState { outputs: None, memory: None, ..run.clone() };
+        return Ok(as_json(&bare)?.pointer(&rest).cloned());
     }
     if path.is_empty() || path == "/node_runs" {
-        return serde_json::to_value(execution).ok()?.pointer(path).cloned();
+        return Ok(whole(state)?.pointer(path).cloned());
     }
     let start = execution.start.clone().filter(|_| path.starts_with("/start"));
     let bare = Execution { node_runs: Vec::new(), start, ..others(execution) };
-    serde_json::to_value(bare).ok()?.pointer(path).cloned()
+    Ok(as_json(&bare)?.pointer(path).cloned())
+}
+
+/// All of an execution's state.
+pub(crate) fn whole(state: &BareExecution) -> Result<Value, HistoryError> {
+    let mut written = as_json(&others(&state.execution))?;
+    written["start"] = as_json(&state.execution.start)?;
+    let runs: Result<Vec<Value>, _> = (0..state.execution.node_runs.len()).map(|place| run(state, place)).collect();
+    written["node_runs"] = Value::Array(runs?);
+    Ok(written)
+}
+
+/// A node run as JSON; null where there is none.
+fn run(state: &BareExecution, place: usize) -> Result<Value, HistoryError> {
+    state.run(place)?.map_or(Ok(Value::Null), |run| as_json(&*run))
 }
 
 /// Two states of one execution as JSON, but for what is large and both have alike: its start, and node runs.
-pub(crate) fn differing(one: &Execution, other: &Execution) -> Result<(Value, Value), HistoryError> {
-    let (mut first, mut second) = (as_json(&others(one))?, as_json(&others(other))?);
-    let same_start = match (&one.start, &other.start) {
+pub(crate) fn differing(one: &BareExecution, other: &BareExecution) -> Result<(Value, Value), HistoryError> {
+    let (mut first, mut second) = (as_json(&others(&one.execution))?, as_json(&others(&other.execution))?);
+    let same_start = match (&one.execution.start, &other.execution.start) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
         (None, None) => true,
         _ => false,
     };
-    let alike = |place: usize| match (one.node_runs.get(place), other.node_runs.get(place)) {
-        (Some(one), Some(other)) => same_run(one, other),
-        _ => false,
-    };
-    for (written, execution) in [(&mut first, one), (&mut second, other)] {
+    let both = one.execution.node_runs.len().min(other.execution.node_runs.len());
+    let alike: Result<Vec<bool>, _> = (0..both).map(|place| one.same_run(other, place)).collect();
+    let alike = alike?;
+    for (written, state) in [(&mut first, one), (&mut second, other)] {
         // Null where both have the same: it is at the same place in both.
         if !same_start {
-            written["start"] = as_json(&execution.start)?;
+            written["start"] = as_json(&state.execution.start)?;
         }
-        let runs = execution.node_runs.iter().enumerate();
-        let runs: Result<Vec<Value>, _> =
-            runs.map(|(place, run)| if alike(place) { Ok(Value::Null) } else { as_json(run) }).collect();
+        let is_alike = |place: usize| alike.get(place).copied().unwrap_or_default();
+        let runs: Result<Vec<Value>, _> = (0..state.execution.node_runs.len())
+            .map(|place| if is_alike(place) { Ok(Value::Null) } else { run(state, place) })
+            .collect();
         written["node_runs"] = Value::Array(runs?);
     }
     Ok((first, second))
-}
-
-/// Whether two runs are the same. Mostly they share what they gave, so that the items need not be looked at.
-fn same_run(one: &NodeRunState, other: &NodeRunState) -> bool {
-    let shares = match (&one.outputs, &other.outputs) {
-        (Some(one), Some(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
-        }
-        (None, None) => true,
-        _ => false,
-    };
-    if !shares {
-        return one == other;
-    }
-    let NodeRunState {
-        node,
-        run_index,
-        sources,
-        status,
-        attempts,
-        started_at_ms,
-        duration_us,
-        outputs: _,
-        memory,
-        error,
-        pinned,
-        stubbed,
-    } = one;
-    *node == other.node
-        && *run_index == other.run_index
-        && *sources == other.sources
-        && *status == other.status
-        && *attempts == other.attempts
-        && *started_at_ms == other.started_at_ms
-        && *duration_us == other.duration_us
-        && *memory == other.memory
-        && *error == other.error
-        && *pinned == other.pinned
-        && *stubbed == other.stubbed
 }
 
 /// Everything but what is large.
@@ -155,7 +135,7 @@ fn others(execution: &Execution) -> Execution {
 }
 
 /// Whether an event can have changed the value at a path.
-pub(crate) fn concerns(execution: &Execution, event: &ExecutionEvent, path: &str) -> bool {
+pub(crate) fn concerns(state: &BareExecution, event: &ExecutionEvent, path: &str) -> bool {
     let run = match event {
         ExecutionEvent::NodeScheduled { run }
         | ExecutionEvent::NodeStarted { run, .. }
@@ -165,10 +145,8 @@ pub(crate) fn concerns(execution: &Execution, event: &ExecutionEvent, path: &str
         | ExecutionEvent::NodeStubbed { run, .. } => run,
         _ => return run_of(path).is_none() || matches!(event, ExecutionEvent::ExecutionWaiting { .. }),
     };
-    // As the fold finds the run that an event is about.
-    let own = run.execution_index.saturating_sub(execution.earlier_runs);
     match run_of(path) {
-        Some(wanted) => own.min(execution.node_runs.len().saturating_sub(1)) == wanted,
+        Some(wanted) => state.place(run.execution_index) == wanted,
         None => path.is_empty() || path == "/node_runs",
     }
 }

@@ -1,9 +1,9 @@
 //! Where the past is read from: a log, and what is kept in memory of what was read of it before.
 //!
 //! Whoever steps through a long execution asks for one moment after the other, and each answer folds the same events.
-//! They are read and decoded once and kept, those of a bounded number of streams and bytes. Never: a folded state, which
-//! would be one more thing that could be wrong. Invariant: what is kept of a stream is its first events, all of them in
-//! their order; events never change, so that nothing kept is ever out of date.
+//! They are read once and kept, those of a bounded number of streams and bytes; what nodes gave is decoded when it is asked
+//! for, and kept as well. Never: a folded state, which would be one more thing that could be wrong. Invariant: what is kept
+//! of a stream is its first events, all of them in their order; events never change, so that nothing kept is ever out of date.
 
 use std::any::Any;
 use std::collections::HashMap;

@@ -4,12 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use timeloom_domain::account::Account;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
-use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
@@ -19,6 +17,7 @@ use timeloom_domain::tenant::Tenant;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Direction, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope};
 
+use crate::bare::BareExecution;
 use crate::error::HistoryError;
 use crate::fold::{FOLD_BYTES_MAX, Fold, UnknownEvents};
 use crate::kind::{Kind, Shown};
@@ -79,7 +78,10 @@ impl Look {
     }
 
     /// What is at a JSON pointer into the state.
-    pub fn part(&self, path: &str) -> Option<Value> {
+    ///
+    /// # Errors
+    /// [`HistoryError::Log`] when it cannot be read or written down as JSON.
+    pub fn part(&self, path: &str) -> Result<Option<Value>, HistoryError> {
         self.state.part(path)
     }
 }
@@ -93,7 +95,7 @@ impl fmt::Debug for Look {
 /// A state that can be written down.
 trait Written: Send + Sync {
     fn whole(&self) -> Result<Value, HistoryError>;
-    fn part(&self, path: &str) -> Option<Value>;
+    fn part(&self, path: &str) -> Result<Option<Value>, HistoryError>;
 }
 
 /// What stands for a state where there is none.
@@ -104,22 +106,19 @@ impl Written for Raw {
         Ok(self.0.clone())
     }
 
-    fn part(&self, path: &str) -> Option<Value> {
-        self.0.pointer(path).cloned()
+    fn part(&self, path: &str) -> Result<Option<Value>, HistoryError> {
+        Ok(self.0.pointer(path).cloned())
     }
 }
 
 struct Folded<A>(A);
 
-impl<A: Shown + Send + Sync> Written for Folded<A>
-where
-    A::Event: DeserializeOwned,
-{
+impl<A: Shown + Send + Sync> Written for Folded<A> {
     fn whole(&self) -> Result<Value, HistoryError> {
-        as_json(&self.0)
+        self.0.json()
     }
 
-    fn part(&self, path: &str) -> Option<Value> {
+    fn part(&self, path: &str) -> Result<Option<Value>, HistoryError> {
         self.0.part(path)
     }
 }
@@ -150,7 +149,7 @@ pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: 
             Look { about, state }
         }),
         Some(Kind::Workflow) => folded::<Workflow>(past, stream, position).await?,
-        Some(Kind::Execution) => folded::<Execution>(past, stream, position).await?,
+        Some(Kind::Execution) => folded::<BareExecution>(past, stream, position).await?,
         Some(Kind::Plugin) => folded::<Plugin>(past, stream, position).await?,
         Some(Kind::Model) => folded::<Model>(past, stream, position).await?,
         Some(Kind::Credential) => folded::<Credential>(past, stream, position).await?,
@@ -170,7 +169,6 @@ pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: 
 async fn folded<A>(past: Past<'_>, stream: &StreamKey, position: Position) -> Result<Option<Look>, HistoryError>
 where
     A: Shown + Send + Sync + 'static,
-    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
     let mut fold = new_fold::<A>(past, stream);
     fold.advance(position, |_, _, _| {}).await?;
@@ -190,11 +188,7 @@ where
 }
 
 /// A fold that is bounded as its aggregate needs it.
-pub(crate) fn new_fold<'a, A>(past: Past<'a>, stream: &'a StreamKey) -> Fold<'a, A>
-where
-    A: Shown,
-    A::Event: DeserializeOwned + Send + Sync + 'static,
-{
+pub(crate) fn new_fold<'a, A: Shown>(past: Past<'a>, stream: &'a StreamKey) -> Fold<'a, A> {
     Fold::new(past, stream, if A::KEEPS_DATA { FOLD_BYTES_MAX } else { usize::MAX })
 }
 

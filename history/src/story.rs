@@ -16,16 +16,19 @@ use timeloom_domain::execution::{
 use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::item::Outputs;
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
-use timeloom_store::{Direction, Position, Revision, StreamKey, codec};
+use timeloom_store::{Direction, LogError, Position, Revision, StreamKey, codec};
 
+use crate::bare::BareExecution;
 use crate::error::HistoryError;
-use crate::fold::{FOLD_BYTES_MAX, Fold, load};
+use crate::fold::{FOLD_BYTES_MAX, Fold};
 use crate::moment::{Moment, absent, position_of};
 use crate::pages::Place;
 use crate::past::Past;
 
 /// Most executions, each a retry or a fork of the one before, that one story goes through.
 pub const STORY_DEEP_MAX: usize = 64;
+/// Bytes of payloads whose data is read where it is wanted: handing it to another thread would take as long.
+const READ_HERE_BYTES: usize = 64 << 10;
 
 /// Where an event is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,9 +254,9 @@ async fn folded(
     position: Position,
     bytes_max: usize,
 ) -> Result<Link, HistoryError> {
-    let mut fold = Fold::<Execution>::new(past, stream, bytes_max);
+    let mut fold = Fold::<BareExecution>::new(past, stream, bytes_max);
     let (mut first, mut ends) = (None, HashMap::<usize, Ended>::new());
-    let seen = |_: &Execution, event: &Place, known: Option<&ExecutionEvent>| match known {
+    let seen = |_: &BareExecution, event: &Place, known: Option<&ExecutionEvent>| match known {
         Some(ExecutionEvent::NodeCompleted { run, .. } | ExecutionEvent::NodeFailed { run, .. }) => {
             ends.entry(run.execution_index).or_default().written = Some(event.into());
         }
@@ -269,7 +272,31 @@ async fn folded(
     let Some(first) = first.take() else { return Err(absent(past, stream).await?) };
     fold.advance(position, seen).await?;
     let bytes = fold.bytes();
-    Ok(Link { execution: fold.aggregate, first, ends, bytes })
+    let execution = whole(fold.aggregate, bytes).await?;
+    Ok(Link { execution, first, ends, bytes })
+}
+
+/// An execution with all its data, of that many bytes of payloads.
+async fn whole(state: BareExecution, bytes: usize) -> Result<Execution, LogError> {
+    if bytes <= READ_HERE_BYTES {
+        return state.whole();
+    }
+    tokio::task::spawn_blocking(|| state.whole()).await.map_err(LogError::storage)?
+}
+
+/// A workflow right after the event at `position` and the last event of it by then; `None` when it had none. Unknown events
+/// are left out.
+///
+/// # Errors
+/// [`HistoryError`] when it has too many events or the log fails.
+pub async fn workflow_at<'p>(
+    past: impl Into<Past<'p>>,
+    stream: &StreamKey,
+    position: Position,
+) -> Result<Option<(Workflow, EventPlace)>, HistoryError> {
+    let mut fold = Fold::<Workflow>::new(past.into(), stream, usize::MAX);
+    fold.advance(position, |_, _, _| {}).await?;
+    Ok(fold.newest.map(|newest| (fold.aggregate, EventPlace::from(&newest))))
 }
 
 /// What was run, as it was written down then; `None` when the log does not have it.
@@ -284,7 +311,7 @@ async fn definition(
         Err(HistoryError::UnknownStream(_) | HistoryError::RevisionNotReached { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let loaded = load::<Workflow>(past, &stream, position).await?;
+    let loaded = workflow_at(past, &stream, position).await?;
     Ok(loaded.and_then(|(workflow, _)| workflow.definition(start.workflow_version).cloned()))
 }
 

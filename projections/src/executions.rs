@@ -18,7 +18,7 @@ use timeloom_store::{Position, RecordedEvent, Revision};
 
 use crate::payload::shorten;
 use crate::read_model::Folded;
-use facts::{End, ExecutionFact, Fork, Start};
+use facts::{End, ExecutionFact, Origin, Start};
 
 pub use groups::{FAILURES_MAX, FailureFilter, FailureGroup};
 pub(crate) use groups::{page as failure_groups, read as read_group};
@@ -101,13 +101,13 @@ pub struct ExecutionRow {
 
 impl ExecutionRow {
     /// Whether it is a failure of a production run that nobody has looked after: neither retried nor dismissed. Of a fork
-    /// somebody looks at it anyway.
+    /// somebody looks at it anyway, whichever of its links fails.
     pub fn is_unresolved(&self) -> bool {
         self.status == ExecutionStatus::Failed
             && self.mode == ExecutionMode::Production
             && self.retried_as.is_none()
             && self.dismissed.is_none()
-            && self.forked_from.is_none()
+            && self.trigger != Some(TriggerKind::Fork)
     }
 }
 
@@ -153,9 +153,9 @@ pub(crate) struct ExecutionRecord {
 type Key = (TenantId, ExecutionId);
 
 fn fold(current: Option<&ExecutionRecord>, fact: ExecutionFact, event: &RecordedEvent) -> Folded<ExecutionRecord> {
-    if let ExecutionFact::Started { id, start, from, fork } = fact {
+    if let ExecutionFact::Started { id, start, from, origin } = fact {
         return if current.is_none() {
-            Folded::Version(started(id, *start, from, fork, event))
+            Folded::Version(started(id, *start, from, origin, event))
         } else {
             Folded::Nothing
         };
@@ -257,13 +257,15 @@ fn started(
     id: ExecutionId,
     start: Start,
     from: Option<ExecutionId>,
-    fork: Option<Fork>,
+    origin: Origin,
     event: &RecordedEvent,
 ) -> ExecutionRecord {
-    let trigger = match &fork {
-        Some(_) => Some(TriggerKind::Fork),
-        None => start.trigger.as_ref().map(|trigger| trigger.kind()),
+    let (is_fork, fork) = match origin {
+        Origin::Own => (false, None),
+        Origin::Fork(fork) => (true, Some(fork)),
+        Origin::LinkOfFork => (true, None),
     };
+    let trigger = if is_fork { Some(TriggerKind::Fork) } else { start.trigger.as_ref().map(|trigger| trigger.kind()) };
     let because = start.trigger.as_ref().and_then(|trigger| trigger.execution());
     let row = ExecutionRow {
         id,

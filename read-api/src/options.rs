@@ -1,5 +1,7 @@
 //! How GraphQL is served: the limits of a request, each with its name and unit, and what a deployment chooses.
 
+use std::time::Duration;
+
 use crate::documents::TrustedDocuments;
 
 /// The limits of one GraphQL request. What goes over one is refused, with the limit's name and its value.
@@ -54,6 +56,9 @@ pub enum PartialSuccess {
 /// Persisted documents that are kept when nothing else is said.
 const PERSISTED_DOCUMENTS: usize = 1_000;
 
+/// How long one message may take to leave a WebSocket where nothing else is said.
+const SOCKET_SEND_WAIT: Duration = Duration::from_secs(10);
+
 /// What a deployment chooses about GraphQL.
 #[derive(Debug, Clone)]
 pub struct GraphqlOptions {
@@ -65,6 +70,8 @@ pub struct GraphqlOptions {
     pub trusted: Option<TrustedDocuments>,
     /// Documents that clients may leave here by automatic persisted queries; the oldest make room.
     pub persisted_documents: usize,
+    /// How long one message may take to leave a WebSocket. A client that takes none for as long is told where to go on.
+    pub socket_send_wait: Duration,
 }
 
 impl Default for GraphqlOptions {
@@ -74,6 +81,7 @@ impl Default for GraphqlOptions {
             partial_success: PartialSuccess::default(),
             trusted: None,
             persisted_documents: PERSISTED_DOCUMENTS,
+            socket_send_wait: SOCKET_SEND_WAIT,
         }
     }
 }

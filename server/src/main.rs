@@ -30,6 +30,8 @@ const STACK_BYTES: usize = 8 << 20;
 
 fn main() -> ExitCode {
     allocator::give_back_soon();
+    // While there is one thread: it is the environment that is changed.
+    timeloom_inference::onnx::silence();
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cli.config.worker_threads())

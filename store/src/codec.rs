@@ -61,6 +61,13 @@ pub fn decode<E: Event + DeserializeOwned>(recorded: &RecordedEvent) -> Result<E
     serde_json::from_value(lifted).map_err(|error| corrupt(error.to_string()))
 }
 
+/// Reads an event without its data, as [`Event::read_bare`] does; `None` when it has to be read whole.
+pub fn decode_bare<E: Event>(recorded: &RecordedEvent) -> Option<E> {
+    let (name, version) = (&recorded.event_type, recorded.event_version);
+    let current = E::current_version(name)?;
+    (version == current || E::reads_as_current(name, version)).then(|| E::read_bare(recorded.payload.get())).flatten()
+}
+
 fn written_into(room: usize, event: &impl Serialize) -> Result<Box<RawValue>, serde_json::Error> {
     let mut text = Vec::with_capacity(room);
     serde_json::to_writer(&mut text, event)?;

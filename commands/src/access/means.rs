@@ -59,7 +59,7 @@ impl std::fmt::Debug for MadeLink {
 }
 
 impl Access {
-    /// Gives a password to a user.
+    /// Gives a password to a user. Who changes their own shows `now`, the one that it is now, unless they have just signed in.
     ///
     /// # Errors
     /// A refusal, conflict or fault.
@@ -67,9 +67,11 @@ impl Access {
         &self,
         context: &CommandContext,
         id: AccountId,
+        now: Option<&str>,
         password: &str,
     ) -> Result<Outcome<AccountId>, CommandError> {
         self.check_is_own_or_may_change(context, id)?;
+        self.check_shown(context, id, now).await?;
         password::check(password)?;
         let keys = self.inner.keys.keys_to_seal().map_err(Refusal::from)?;
         let chance = self.inner.chance.secret()?;
@@ -83,7 +85,7 @@ impl Access {
         self.change(context, id, AccountCommand::SetPassword(sealed)).await
     }
 
-    /// Lets no password let in any more.
+    /// Lets no password let in any more. Who removes their own shows it as for a change.
     ///
     /// # Errors
     /// A refusal, conflict or fault.
@@ -91,8 +93,10 @@ impl Access {
         &self,
         context: &CommandContext,
         id: AccountId,
+        now: Option<&str>,
     ) -> Result<Outcome<AccountId>, CommandError> {
         self.check_is_own_or_may_change(context, id)?;
+        self.check_shown(context, id, now).await?;
         self.change(context, id, AccountCommand::RemovePassword).await
     }
 

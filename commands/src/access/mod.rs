@@ -10,6 +10,7 @@ mod means;
 mod password;
 mod refusals;
 mod rules;
+mod shown;
 mod sign_in;
 mod tenants;
 mod token;
@@ -32,6 +33,7 @@ pub use self::directory::{AccessDirectory, AccessListing, AccountEntry, KeyEntry
 pub use self::let_in::NotLetIn;
 pub use self::means::{MadeKey, MadeLink, NewKey};
 pub use self::password::{PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
+pub use self::shown::SESSION_FRESH_MS;
 pub use self::sign_in::{SignInError, SignInFrom, SignInRefusal, SignedIn};
 use crate::bridge::Base;
 use crate::credentials::keys::{KeyError, KeySource};
@@ -55,6 +57,7 @@ struct Inner {
     passwords: Semaphore,
     noted: Mutex<let_in::Noted>,
     refused: Mutex<sign_in::Sampler>,
+    tries: Mutex<shown::Tries>,
 }
 
 impl fmt::Debug for Access {
@@ -77,6 +80,7 @@ impl Access {
             passwords: Semaphore::new(PASSWORDS_AT_ONCE),
             noted: Mutex::default(),
             refused: Mutex::default(),
+            tries: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -97,7 +101,7 @@ impl Access {
     /// A conflict or fault.
     pub async fn write_down(&self, context: &CommandContext, event: AuditEvent) -> Result<Outcome<()>, CommandError> {
         let stream = self.inner.commands.stream::<AuditEvent>(context, &context.actor);
-        self.inner.commands.execute::<Audit>(context, stream, WriteDown(event), Base::Current).await
+        self.inner.commands.execute::<Audit>(context, stream, WriteDown(event), Base::Whatever).await
     }
 
     /// A key for what has to be sealed outside the log, made of the newest key of credentials; each purpose has its own.

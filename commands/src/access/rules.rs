@@ -46,7 +46,7 @@ pub(super) fn is_own(context: &CommandContext, id: AccountId) -> bool {
 
 /// Whether somebody who signed in changes their own account. A key is not enough: who found one would make others of it,
 /// and stay when it is revoked.
-fn is_own_and_signed_in(context: &CommandContext, id: AccountId) -> bool {
+pub(super) fn is_own_and_signed_in(context: &CommandContext, id: AccountId) -> bool {
     let via = context.request.as_ref().and_then(|request| request.via.as_deref()).unwrap_or_default();
     is_own(context, id) && !via.starts_with("key:")
 }

@@ -106,6 +106,15 @@ impl Sampler {
     }
 }
 
+/// Whether a text has a name of a host behind an `@`.
+fn looks_like_an_address(text: &str) -> bool {
+    let is_host = |host: &str| {
+        host.split('.')
+            .all(|label| !label.is_empty() && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-'))
+    };
+    text.rsplit_once('@').is_some_and(|(name, host)| !name.is_empty() && is_host(host))
+}
+
 impl Access {
     /// Lets in who knows the password of an address. Takes as long for an address that nobody has.
     ///
@@ -143,7 +152,9 @@ impl Access {
         match known {
             Some(id) => self.start_session(tenant, id, SignInMethod::Password, from).await,
             None => {
-                self.refuse(tenant, (SignInMethod::Password, Some(email)), SignInRefusal::WrongPassword, from).await
+                // Whoever types a password where the address belongs is not to find it in the log.
+                let name = Some(email).filter(|email| looks_like_an_address(email));
+                self.refuse(tenant, (SignInMethod::Password, name), SignInRefusal::WrongPassword, from).await
             }
         }
     }
@@ -284,5 +295,20 @@ impl Access {
             }
         }
         Err(refusal.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_host_is_no_address() {
+        for text in ["ada@example.org", "owner@localhost", "a+b@x-1.example"] {
+            assert!(looks_like_an_address(text), "{text}");
+        }
+        for text in ["", "correct horse battery", "@example.org", "p@ss word", "p@ss!", "p@", "p@.x", "ada"] {
+            assert!(!looks_like_an_address(text), "{text}");
+        }
     }
 }

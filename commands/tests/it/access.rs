@@ -1,14 +1,16 @@
 //! Who is let in, and who may change what, over a real log.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use timeloom_commands::access::{
-    Access, MadeKey, NewAccount, NewKey, NotLetIn, SignInError, SignInFrom, SignInRefusal,
+    Access, MadeKey, NewAccount, NewKey, NotLetIn, SESSION_FRESH_MS, SignInError, SignInFrom, SignInRefusal,
 };
 use timeloom_commands::credentials::keys::{GivenKeys, Keyring};
-use timeloom_commands::{CommandContext, CommandError, ImportWorkflow, SystemIds};
+use timeloom_commands::{CommandContext, CommandError, ImportWorkflow, Keeping, SystemIds};
 use timeloom_domain::access::{Permission, Permissions, Principal, Role};
 use timeloom_domain::account::AccountKind;
+use timeloom_domain::audit::AuditEvent;
 use timeloom_domain::ids::{AccountId, CommandId, TenantId};
 use timeloom_store::{Direction, EventLog as _, RequestFacts, Revision, StreamKey};
 
@@ -37,6 +39,14 @@ fn of(world: &World, principal: &Principal) -> CommandContext {
         request: Some(Arc::new(request)),
         ..world.context()
     }
+}
+
+/// A command of somebody whom a session let in.
+fn by_session(world: &World, principal: &Principal) -> CommandContext {
+    let context = of(world, principal);
+    let via = principal.via.as_deref().map(str::to_owned);
+    let request = RequestFacts { via, ..context.request.as_deref().cloned().unwrap_or_default() };
+    CommandContext { request: Some(Arc::new(request)), ..context }
 }
 
 fn user(name: &str, roles: &[Role]) -> NewAccount {
@@ -151,7 +161,7 @@ async fn nobody_gives_or_takes_more_than_they_have() {
     assert_eq!(code(access.grant_role(&by_admin(), admin, Role::Owner).await), "FORBIDDEN");
     assert_eq!(code(access.make_key(&by_admin(), owner, new()).await), "FORBIDDEN");
     assert_eq!(code(access.make_sign_in_link(&by_admin(), owner, 1_000).await), "FORBIDDEN");
-    assert_eq!(code(access.set_password(&by_admin(), owner, PASSWORD).await), "FORBIDDEN");
+    assert_eq!(code(access.set_password(&by_admin(), owner, None, PASSWORD).await), "FORBIDDEN");
     assert_eq!(code(access.disable_account(&by_admin(), owner).await), "FORBIDDEN");
     assert_eq!(code(access.grant_role(&by_viewer(), viewer, Role::Editor).await), "FORBIDDEN");
     assert_eq!(code(access.create_account(&by_viewer(), user("X", &[])).await), "FORBIDDEN");
@@ -165,7 +175,7 @@ async fn nobody_gives_or_takes_more_than_they_have() {
     let with_key = RequestFacts { via: Some("key:3Fa9xQ0b".to_owned()), ..RequestFacts::default() };
     let with_key = || CommandContext { request: Some(Arc::new(with_key.clone())), ..by_viewer() };
     assert_eq!(code(access.make_key(&with_key(), viewer, new()).await), "FORBIDDEN");
-    assert_eq!(code(access.set_password(&with_key(), viewer, PASSWORD).await), "FORBIDDEN");
+    assert_eq!(code(access.set_password(&with_key(), viewer, None, PASSWORD).await), "FORBIDDEN");
     let seeing = NewKey { scopes: Some(Role::Viewer.permissions()), ..new() };
     access.make_key(&by_viewer(), viewer, seeing).await.unwrap();
     let silent = CommandContext { request: None, ..by_admin() };
@@ -192,7 +202,7 @@ async fn every_tenant_has_owners_of_its_own_whom_its_admins_do_not_touch() {
             access.grant_role(&of(&world, as_admin), *viewer, *role).await.unwrap();
         }
         assert_eq!(code(access.grant_role(&of(&world, as_admin), *viewer, Role::Owner).await), "FORBIDDEN");
-        assert_eq!(code(access.set_password(&of(&world, as_admin), *owner, PASSWORD).await), "FORBIDDEN");
+        assert_eq!(code(access.set_password(&of(&world, as_admin), *owner, None, PASSWORD).await), "FORBIDDEN");
         access.grant_role(&of(&world, as_owner), *viewer, Role::Owner).await.unwrap();
         access.disable_account(&of(&world, as_owner), *owner).await.unwrap();
     }
@@ -209,9 +219,9 @@ async fn a_password_and_a_link_let_in_and_a_link_only_once() {
     assert!(matches!(again, SignInError::Refused(SignInRefusal::LinkNotValid)), "{again}");
     let known = access.let_in_by_session(&signed_in.token).unwrap();
     assert_eq!(known, signed_in.principal);
-    let own = || of(&world, &known);
-    assert_eq!(code(access.set_password(&own(), made.account, "short").await), "WEAK_PASSWORD");
-    access.set_password(&own(), made.account, PASSWORD).await.unwrap();
+    let own = || by_session(&world, &known);
+    assert_eq!(code(access.set_password(&own(), made.account, None, "short").await), "WEAK_PASSWORD");
+    access.set_password(&own(), made.account, None, PASSWORD).await.unwrap();
     assert_eq!(access.ensure_owner(FIRST).await.unwrap().map(|made| made.account), None);
     let from = SignInFrom { address: Some("192.0.2.7".to_owned()), ..SignInFrom::default() };
     let by_password = access.sign_in_by_password(FIRST, "OWNER@localhost", PASSWORD, from.clone()).await.unwrap();
@@ -269,4 +279,62 @@ async fn the_use_of_a_key_is_written_down_once_a_day() {
     let read = world.log.read_stream(&stream, Revision::default(), Direction::Forward, 100).await.unwrap();
     let used = read.iter().filter(|event| &*event.event_type == "ApiKeyUsed").count();
     assert_eq!(used, 1);
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_fresh_changes_a_password_only_with_the_one_that_it_is_now() {
+    let world = World::new();
+    let access = access(&world);
+    let ann = make(&world, &access, user("Ann", &[Role::Viewer])).await;
+    let link = access.make_sign_in_link(&local(&world), ann, 60_000).await.unwrap().value;
+    let by_link = access.sign_in_by_link(&link.token, SignInFrom::default()).await.unwrap();
+    let own = || by_session(&world, &by_link.principal);
+    access.directory().caught_up().await.unwrap();
+    assert!(!access.asks_for_password(&own(), ann), "who has just signed in shows enough");
+    world.clock.advance(SESSION_FRESH_MS);
+    assert!(access.asks_for_password(&own(), ann));
+    // There is none to show yet.
+    assert_eq!(code(access.set_password(&own(), ann, None, PASSWORD).await), "SIGN_IN_AGAIN");
+    assert_eq!(code(access.set_password(&own(), ann, Some(PASSWORD), PASSWORD).await), "WRONG_PASSWORD");
+    access.set_password(&local(&world), ann, None, PASSWORD).await.unwrap();
+    access.directory().caught_up().await.unwrap();
+    let other = "another horse battery";
+    assert_eq!(code(access.set_password(&own(), ann, None, other).await), "SIGN_IN_AGAIN");
+    assert_eq!(code(access.remove_password(&own(), ann, None).await), "SIGN_IN_AGAIN");
+    assert_eq!(code(access.remove_password(&own(), ann, Some(other)).await), "WRONG_PASSWORD");
+    access.set_password(&own(), ann, Some(PASSWORD), other).await.unwrap();
+    access.directory().caught_up().await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(code(access.set_password(&own(), ann, Some(PASSWORD), PASSWORD).await), "WRONG_PASSWORD");
+    }
+    assert_eq!(code(access.set_password(&own(), ann, Some(other), PASSWORD).await), "TOO_MANY_TRIES");
+    world.clock.advance(SESSION_FRESH_MS);
+    access.remove_password(&own(), ann, Some(other)).await.unwrap();
+    // Nobody else's session counts for them, and who may change others shows nothing.
+    let owner = make(&world, &access, user("Owner", &[Role::Owner])).await;
+    let link = access.make_sign_in_link(&local(&world), owner, 60_000).await.unwrap().value;
+    let as_owner = access.sign_in_by_link(&link.token, SignInFrom::default()).await.unwrap().principal;
+    world.clock.advance(SESSION_FRESH_MS);
+    access.set_password(&by_session(&world, &as_owner), ann, None, PASSWORD).await.unwrap();
+    let theirs = access.sign_in_by_password(FIRST, "ann@example.org", PASSWORD, SignInFrom::default()).await.unwrap();
+    assert_eq!(theirs.principal.account, Some(ann));
+}
+
+#[tokio::test]
+async fn what_is_written_down_reads_nothing() {
+    let world = World::new();
+    let access = access(&world);
+    let looked = |which: &str| AuditEvent::AuditTrailRead { what: "events".to_owned(), which: Some(which.to_owned()) };
+    for number in 0..20 {
+        access.write_down(&local(&world), looked(&number.to_string())).await.unwrap();
+    }
+    let other = self::access(&world.restarted(Keeping::default()));
+    world.log.reads.store(0, Ordering::Relaxed);
+    let context = local(&world);
+    let written = other.write_down(&context, looked("last")).await.unwrap();
+    assert_eq!((written.revision, written.repeated), (Revision(21), false));
+    // The same command again is the same event.
+    let again = other.write_down(&context, looked("last")).await.unwrap();
+    assert_eq!((again.revision, again.repeated), (Revision(21), true));
+    assert_eq!(world.log.reads.load(Ordering::Relaxed), 0);
 }

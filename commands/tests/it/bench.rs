@@ -1,7 +1,7 @@
 //! Commands over a log that can be made to fail, and workflow files in short.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -91,11 +91,18 @@ impl EventLog for Moody {
     }
 }
 
-struct TestClock;
+/// A clock that stands still until a test lets time go by.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn advance(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
 
 impl Clock for TestClock {
     fn now_ms(&self) -> i64 {
-        1_700_000_000_000
+        self.0.load(Ordering::SeqCst)
     }
 }
 
@@ -117,6 +124,7 @@ impl Ids for TestIds {
 pub(crate) struct World {
     pub(crate) log: Arc<Moody>,
     pub(crate) commands: Commands,
+    pub(crate) clock: Arc<TestClock>,
     ids: Arc<dyn Ids>,
 }
 
@@ -140,8 +148,10 @@ impl World {
 
     fn over(log: Arc<Moody>, ids: Arc<dyn Ids>, keeping: Keeping) -> Self {
         let shared = Arc::clone(&log) as Arc<dyn EventLog>;
-        let commands = Commands::keeping(shared, Arc::new(catalogue()), Arc::new(TestClock), Arc::clone(&ids), keeping);
-        Self { log, commands, ids }
+        let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
+        let told = Arc::clone(&clock) as Arc<dyn Clock>;
+        let commands = Commands::keeping(shared, Arc::new(catalogue()), told, Arc::clone(&ids), keeping);
+        Self { log, commands, clock, ids }
     }
 
     /// Another process over the same log: its memory is empty.

@@ -35,8 +35,15 @@ pub struct Continuation {
     /// Memory of the nodes that keep any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub memory: BTreeMap<String, JsonObject>,
+    /// Whether the execution is a fork: its first link goes on from an event of another execution. Unknown in old events.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_fork: bool,
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How an execution begins that goes on from where another one ended. What the nodes gave until then is read there.

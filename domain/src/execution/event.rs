@@ -331,20 +331,24 @@ impl Event for ExecutionEvent {
         ("ExecutionCompleted", 1),
         ("ExecutionFailed", 1),
         ("ExecutionContinuedAsNew", 1),
-        ("ExecutionContinued", 2),
+        ("ExecutionContinued", 3),
     ];
 
     /// The newer versions have optional fields more, or a kind more of something.
     fn reads_as_current(event_type: &str, version: u16) -> bool {
         match event_type {
-            "ExecutionStarted" | "ExecutionResumed" | "ExecutionResponded" | "ExecutionContinued" => version == 1,
-            "ExecutionWaiting" => matches!(version, 1 | 2),
+            "ExecutionStarted" | "ExecutionResumed" | "ExecutionResponded" => version == 1,
+            "ExecutionWaiting" | "ExecutionContinued" => matches!(version, 1 | 2),
             _ => false,
         }
     }
 
     fn read(payload: &str) -> Result<Self, serde_json::Error> {
         frequent::read(payload).map_or_else(|| serde_json::from_str(payload), Ok)
+    }
+
+    fn read_bare(payload: &str) -> Option<Self> {
+        frequent::read_bare(payload)
     }
 
     fn text_room(&self) -> usize {

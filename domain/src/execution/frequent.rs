@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::event::{ExecutionEvent, NodeFacts, StartFacts};
 use crate::item::{Outputs, SharedObject};
@@ -39,6 +40,34 @@ enum Frequent {
     },
 }
 
+/// The one of them that has most of the data, without it.
+#[derive(Deserialize)]
+#[serde(remote = "ExecutionEvent", rename_all = "snake_case")]
+enum Bare {
+    NodeCompleted {
+        run: NodeFacts,
+        started_at_ms: i64,
+        duration_us: u64,
+        #[serde(deserialize_with = "passed_over")]
+        outputs: Outputs,
+        #[serde(default, deserialize_with = "passed_over")]
+        memory: Option<SharedObject>,
+        #[serde(default)]
+        hints: Vec<String>,
+        #[serde(default)]
+        pinned: bool,
+    },
+}
+
+fn passed_over<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| T::default())
+}
+
+/// A completed node run without its items and its memory; `None` when it is another event, or not as it should be.
+pub(super) fn read_bare(payload: &str) -> Option<ExecutionEvent> {
+    Tagged::split(payload).and_then(|tagged| Bare::deserialize(tagged).ok())
+}
+
 /// The event in `payload`; `None` when it is none of these, or not as it should be.
 pub(super) fn read(payload: &str) -> Option<ExecutionEvent> {
     Tagged::split(payload).and_then(|tagged| Frequent::deserialize(tagged).ok())
@@ -66,6 +95,27 @@ mod tests {
             let event: ExecutionEvent = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
             let read = read(&serde_json::to_string(&event).unwrap());
             assert_eq!(read, is_frequent.then_some(event), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_completed_node_run_is_read_without_its_data_and_with_everything_else() {
+        let golden = |name: &str| {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.v1.json"));
+            serde_json::from_str::<ExecutionEvent>(&fs::read_to_string(file).unwrap()).unwrap()
+        };
+        let whole = golden("NodeCompleted");
+        let bare = read_bare(&serde_json::to_string(&whole).unwrap()).unwrap();
+        let ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, hints, pinned } = whole
+        else {
+            panic!("the golden file has another event")
+        };
+        assert!(!outputs.is_empty() && memory.is_some(), "the golden file has what is left out");
+        let (outputs, memory) = (Outputs::new(), None);
+        let left = ExecutionEvent::NodeCompleted { run, started_at_ms, duration_us, outputs, memory, hints, pinned };
+        assert_eq!(bare, left);
+        for other in ["NodeFailed", "NodeStarted"] {
+            assert_eq!(read_bare(&serde_json::to_string(&golden(other)).unwrap()), None, "{other}");
         }
     }
 }

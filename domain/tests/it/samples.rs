@@ -111,6 +111,7 @@ pub(crate) fn continuation() -> Box<Continuation> {
         due: vec![DueNode { node: "Set".to_owned(), inputs, sources }],
         waiting: Vec::new(),
         memory: [("Start".to_owned(), item(3).json.into_object())].into(),
+        is_fork: false,
         at_ms: 2_000,
     })
 }

@@ -53,6 +53,8 @@ impl Machine {
             due: self.stack.iter().map(due).collect(),
             waiting: self.waiting.gatherings().map(waiting).collect(),
             memory: memory.collect(),
+            // Whoever is no fork has nothing that stands in for effects.
+            is_fork: self.stubs.is_some(),
             at_ms,
         }
     }

@@ -65,9 +65,19 @@ impl Outcome {
         }
     }
 
-    /// Whether it can be held against what comes of it now: it ended by itself, and no time limit or restart ended it.
+    /// Whether it can be held against what comes of it now: nobody cancelled it, and it is not under way.
     pub(super) fn is_comparable(&self) -> bool {
-        matches!(self.end, Some(End::Completed | End::Failed { node: Some(_), .. }))
+        matches!(self.end, Some(End::Completed | End::Failed { .. })) && !(self.is_cut() && self.order.is_empty())
+    }
+
+    /// Whether a time limit or a restart ended it, so that it is comparable as far as it came.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self.end, Some(End::Failed { node: None, .. }))
+    }
+
+    /// How many node runs ended.
+    pub(super) fn runs(&self) -> usize {
+        self.order.len()
     }
 
     /// How another outcome differs from this one.
@@ -81,6 +91,9 @@ impl Outcome {
                 let changes = changes(&before.shown(), &after.shown());
                 return differs(execution, key, summary(&key.0, before, after), changes);
             }
+        }
+        if self.is_cut() {
+            return Compared::Same;
         }
         if let Some(key) = now.order.iter().find(|key| !self.runs.contains_key(*key)) {
             return differs(execution, key, format!("'{}' runs, which did not before", key.0), Vec::new());

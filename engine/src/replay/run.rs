@@ -77,7 +77,8 @@ pub(super) async fn replay(
         deadline_ms: None,
     };
     let _permit = inner.bursts.acquire().await;
-    let now = tokio::task::spawn_blocking(move || run(worker)).await??;
+    let most = before.is_cut().then(|| before.runs());
+    let now = tokio::task::spawn_blocking(move || run(worker, most)).await??;
     Ok(before.compared(id, &now))
 }
 
@@ -110,14 +111,16 @@ async fn under(
     Ok(machine)
 }
 
-/// Computes to the end.
-fn run(mut worker: Worker) -> Result<Outcome, ReplayError> {
+/// Computes to the end, or where only the first node runs are wanted, until so `many` have ended or nothing more is recorded.
+fn run(mut worker: Worker, many: Option<usize>) -> Result<Outcome, ReplayError> {
     let (began, mut outcome) = (Instant::now(), Outcome::default());
     loop {
         let (events, pause) = worker.run_burst(usize::MAX);
         events.iter().for_each(|event| outcome.take(event));
         match pause {
             Pause::Ended => return Ok(outcome),
+            _ if many.is_some_and(|many| outcome.runs() >= many) => return Ok(outcome),
+            Pause::Effect(_) | Pause::Rest(_) | Pause::Await if many.is_some() => return Ok(outcome),
             // Nobody waits between the attempts at what only computes.
             Pause::Flush | Pause::Retry(_) => {}
             Pause::Effect(_) | Pause::Rest(_) | Pause::Await => return Err(ReplayError::Waits),

@@ -279,6 +279,11 @@ async fn what_an_expression_names_elsewhere_in_the_workflow_counts_as_read() {
     engine.stop().await;
 }
 
+/// Whether a link begins with the word that its execution is a fork.
+fn is_link_of_fork(first: &ExecutionEvent) -> bool {
+    matches!(first, ExecutionEvent::ExecutionContinued(continuation) if continuation.is_fork)
+}
+
 #[tokio::test]
 async fn a_fork_of_a_fork_and_of_any_link_of_a_chain_finds_what_came_before() {
     let world = World::in_links_of(6);
@@ -301,12 +306,14 @@ async fn a_fork_of_a_fork_and_of_any_link_of_a_chain_finds_what_came_before() {
             let fork = forked(&world, of(id, revision)).await;
             assert_eq!(whole(&original.state, &fork.state), expected, "link {link}, revision {revision}");
             assert_eq!(fork.state.forked_from.as_ref().unwrap().origin, original.id);
+            assert!(world.links(fork.id).await[1..].iter().all(|link| is_link_of_fork(&link[0])));
             let again = forked(&world, of(fork.id, 1)).await;
             assert_eq!(again.state.status, ExecutionStatus::Completed);
             if again.state.newest_run("Trace").is_some() {
                 assert_eq!(again.gave("Trace"), json!([[{"found": {"n": 7}}]]));
             }
         }
+        assert!(!is_link_of_fork(&events[0]));
         if let Some(ExecutionEvent::ExecutionContinuedAsNew { next, .. }) = events.last() {
             // The same event by its position, asked of the first link.
             let position = world.recorded(*next).await[1].position;

@@ -14,6 +14,7 @@ use timeloom_store::{EventLog, Filter, Position, StreamKey, SubscriptionMessage,
 use uuid::Uuid;
 
 use crate::bench::{PATIENCE, World, at, chain, node};
+use crate::control::until;
 
 /// An engine that runs, and its replay checks.
 async fn running(world: &World) -> (Engine, ReplayChecks) {
@@ -171,5 +172,31 @@ async fn a_check_that_was_left_is_done_at_the_next_start_and_its_report_is_bound
     let log = Arc::clone(&world.log);
     let events = log.read_all(TenantScope::All, Position::START, timeloom_store::Direction::Forward, &filter, 10).await;
     assert_eq!(events.unwrap().len(), 2, "the first report stands");
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_time_limit_ended_is_held_against_what_it_did_until_then() {
+    let world = World::new();
+    let (engine, checks) = running(&world).await;
+    let file = |before: Value| {
+        let call = node("Call", "effect", json!({"sleep_ms": 100}), json!({}));
+        let mut file = chain(&[before, call, at("After", "mark", 0, 0)]);
+        file["settings"]["executionTimeout"] = json!(1);
+        file
+    };
+    let workflow = world.import(&file(at("Before", "mark", 0, 0))).await;
+    let id = world.start(workflow, ExecutionMode::Manual).await;
+    until("the effect is under way", || !world.calls.made().is_empty()).await;
+    world.clock.advance(2_000);
+    let cut = world.ended(id).await;
+    assert_eq!((cut.order(), cut.state.failed_node.clone()), (vec!["Start", "Before", "Call"], None));
+    let same = report(&world, workflow, &[id], ForkVersion::Same).await;
+    assert_eq!((same.same, same.differ, same.skipped), (1, 0, 0), "{same:?}");
+    change(&world, workflow, &file(node("Before", "give", json!({"give": [[{"text": "other"}]]}), json!({})))).await;
+    let other = report(&world, workflow, &[id], ForkVersion::Draft).await;
+    assert_eq!((other.same, other.differ, other.skipped), (0, 1, 0), "{other:?}");
+    assert_eq!(other.differences[0].node.as_deref(), Some("Before"));
+    checks.stop().await;
     engine.stop().await;
 }

@@ -5,12 +5,10 @@
 
 mod trace;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timeloom_domain::account::Account;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
-use timeloom_domain::execution::Execution;
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
@@ -20,6 +18,7 @@ use timeloom_domain::tenant::Tenant;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Position, StreamKey};
 
+use crate::bare::BareExecution;
 use crate::error::HistoryError;
 use crate::kind::{Kind, Shown};
 use crate::moment::{Moment, absent, position_of};
@@ -103,7 +102,7 @@ async fn traced(
     match Kind::of_category(&stream.category) {
         None => Err(HistoryError::NoState(stream.clone())),
         Some(Kind::Workflow) => traced_in::<Workflow>(past, stream, position, paths).await,
-        Some(Kind::Execution) => traced_in::<Execution>(past, stream, position, paths).await,
+        Some(Kind::Execution) => traced_in::<BareExecution>(past, stream, position, paths).await,
         Some(Kind::Plugin) => traced_in::<Plugin>(past, stream, position, paths).await,
         Some(Kind::Model) => traced_in::<Model>(past, stream, position, paths).await,
         Some(Kind::Credential) => traced_in::<Credential>(past, stream, position, paths).await,
@@ -124,9 +123,8 @@ async fn traced_in<A>(
 ) -> Result<Vec<Traced>, HistoryError>
 where
     A: Shown + Send + Sync,
-    A::Event: DeserializeOwned + Send + Sync + 'static,
 {
-    let mut found = vec![Traced::default(); paths.len()];
+    let (mut found, mut failed) = (vec![Traced::default(); paths.len()], None);
     let mut fold = new_fold::<A>(past, stream);
     let seen = |state: &A, event: &Place, known: Option<&A::Event>| {
         let Some(known) = known else { return };
@@ -134,15 +132,17 @@ where
             if !state.concerns(known, path) {
                 continue;
             }
-            let value = state.part(path);
-            if value != traced.value {
-                *traced = Traced { value, written_by: Some(event.into()) };
+            match state.part(path) {
+                Ok(value) if value == traced.value => {}
+                Ok(value) => *traced = Traced { value, written_by: Some(event.into()) },
+                Err(error) => failed = failed.take().or(Some(error)),
             }
         }
     };
     fold.advance(position, seen).await?;
-    match fold.newest {
-        Some(_) => Ok(found),
-        None => Err(absent(past, stream).await?),
+    match (fold.newest, failed) {
+        (Some(_), None) => Ok(found),
+        (Some(_), Some(error)) => Err(error),
+        (None, _) => Err(absent(past, stream).await?),
     }
 }

@@ -9,7 +9,7 @@ use timeloom_domain::event::{Aggregate as _, Event as _};
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, WorkflowId};
 use timeloom_domain::item::Item;
-use timeloom_history::{HistoryError, Kept, Moment, Past, diff, look_at, provenance, state_at};
+use timeloom_history::{HistoryError, Kept, Moment, Past, Story, diff, look_at, provenance, state_at};
 use timeloom_store::log::AppendError;
 use timeloom_store::{
     Append, Appended, Direction, EventLog, Expected, Filter, LogError, MemoryLog, Metadata, NewEvent, Position,
@@ -238,6 +238,32 @@ async fn an_event_that_cannot_be_read_stands_in_the_way_of_what_comes_after_it_a
 }
 
 #[tokio::test]
+async fn data_that_cannot_be_read_is_a_fault_for_whoever_asks_for_it() {
+    let (log, events) = (log(), events(0..300));
+    let stream = stream("execution", "x");
+    add(&log, &stream, &events).await;
+    let run = json!({ "node": "Last", "run_index": 0, "execution_index": 300, "sources": [] });
+    let damaged =
+        json!({ "type": "node_completed", "run": run, "started_at_ms": 1, "duration_us": 2, "outputs": "all" });
+    crate::world::add(&log, &stream, "NodeCompleted", 1, &damaged.to_string()).await;
+    let kept = Kept::default();
+    let is_told = |error: HistoryError| {
+        assert!(matches!(&error, HistoryError::Log(LogError::Corrupt { position: Position(301), .. })), "{error}");
+    };
+    for _ in 0..2 {
+        let past = Past::new(&*log, &kept);
+        let look = look_at(past, &stream, Moment::Newest).await.unwrap();
+        assert_eq!((look.about().status, look.about().revision), (Some("running"), Revision(301)));
+        assert_eq!(look.part("/node_runs/299/node").unwrap(), Some(json!("Last")));
+        assert_eq!(look.part("/node_runs/298/outputs/0/0/json/n").unwrap(), Some(json!(298)));
+        is_told(look.part("/node_runs/299/outputs").unwrap_err());
+        is_told(look.state().unwrap_err());
+        is_told(Story::load(past, &stream, Moment::Newest).await.unwrap_err());
+        assert!(Story::load(past, &stream, Moment::Revision(Revision(300))).await.is_ok());
+    }
+}
+
+#[tokio::test]
 async fn parts_and_differences_are_those_of_the_whole_states() {
     let (log, events) = (log(), events(0..700));
     let stream = stream("execution", "x");
@@ -248,7 +274,7 @@ async fn parts_and_differences_are_those_of_the_whole_states() {
     let whole = look.state().unwrap();
     assert!(whole == fold(&events[..500]));
     for path in ["", "/status", "/node_runs/3", "/node_runs/498/outputs/0/0/json/n", "/start/seed", "/nothing"] {
-        assert!(look.part(path).as_ref() == whole.pointer(path), "{path}");
+        assert!(look.part(path).unwrap().as_ref() == whole.pointer(path), "{path}");
     }
     for (from, to) in [(500, 501), (501, 500), (500, 500), (1, 700), (650, 300)] {
         let [one, other] = [from, to].map(|revision: usize| fold(&events[..revision]));

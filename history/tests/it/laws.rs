@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::execution::{Execution, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::WorkflowId;
-use timeloom_domain::item::{Item, Source};
-use timeloom_history::{ExecutionComparison, Moment, Story, diff, state_at, writers};
+use timeloom_domain::item::{Item, SharedObject, Source};
+use timeloom_history::{ExecutionComparison, Moment, Story, diff, look_at, state_at, writers};
 use timeloom_store::{Position, Revision};
 use uuid::Uuid;
 
@@ -21,6 +21,8 @@ enum Happening {
     Gives(Vec<i64>),
     GivesAfterRetries(u32, Vec<i64>),
     FailsAndGoesOn,
+    /// No engine tells it so, and the fold comes to something all the same.
+    GivesAndFails(i64),
     Pinned(i64),
 }
 
@@ -30,6 +32,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => values().prop_map(Happening::Gives),
         1 => (1..4_u32, values()).prop_map(|(retries, values)| Happening::GivesAfterRetries(retries, values)),
         1 => Just(Happening::FailsAndGoesOn),
+        1 => (0..5_i64).prop_map(Happening::GivesAndFails),
         1 => (0..5_i64).prop_map(Happening::Pinned),
     ]
 }
@@ -71,9 +74,13 @@ fn events(happenings: &[Happening]) -> Vec<ExecutionEvent> {
             started_at_ms: 2,
             duration_us: 3,
             outputs: vec![Arc::new(values.iter().copied().map(item).collect())],
-            memory: None,
+            memory: values.first().map(|value| SharedObject::from_iter([("seen".to_owned(), json!(value))])),
             hints: Vec::new(),
             pinned,
+        };
+        let fails = |outputs| {
+            let (run, error) = (run.clone(), json!({ "message": "no" }));
+            ExecutionEvent::NodeFailed { run, started_at_ms: 2, duration_us: 3, error, outputs }
         };
         match happening {
             Happening::Gives(values) => events.push(gives(values, false)),
@@ -86,13 +93,8 @@ fn events(happenings: &[Happening]) -> Vec<ExecutionEvent> {
                 }));
                 events.push(gives(values, false));
             }
-            Happening::FailsAndGoesOn => events.push(ExecutionEvent::NodeFailed {
-                run: run.clone(),
-                started_at_ms: 2,
-                duration_us: 3,
-                error: json!({ "message": "no" }),
-                outputs: Some(vec![Arc::new(vec![item(0)])]),
-            }),
+            Happening::FailsAndGoesOn => events.push(fails(Some(vec![Arc::new(vec![item(0)])]))),
+            Happening::GivesAndFails(value) => events.extend([gives(&[*value], false), fails(None)]),
         }
     }
     events.push(ExecutionEvent::ExecutionCompleted { at_ms: 9 });
@@ -113,6 +115,13 @@ async fn hold(happenings: &[Happening]) {
         folded.apply(event);
         let state = state_at(&*log, &stream, Moment::Revision(Revision(index as u64 + 1))).await.unwrap();
         assert_eq!(state.state, serde_json::to_value(&folded).unwrap(), "at event {index}");
+        let look = look_at(&*log, &stream, Moment::Revision(Revision(index as u64 + 1))).await.unwrap();
+        for run in 0..=folded.node_runs.len() {
+            for field in ["", "/status", "/error", "/outputs", "/outputs/0/0", "/outputs/0/0/json/n", "/memory/seen"] {
+                let path = format!("/node_runs/{run}{field}");
+                assert_eq!(look.part(&path).unwrap().as_ref(), state.state.pointer(&path), "{path} at event {index}");
+            }
+        }
         states.push(state.state);
     }
     for index in 1..states.len() {

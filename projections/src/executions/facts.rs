@@ -16,7 +16,7 @@ use crate::payload::{check_type, error_message, read_payload, shorten, stream_uu
 /// What an event says about an execution.
 #[derive(Debug)]
 pub(crate) enum ExecutionFact {
-    Started { id: ExecutionId, start: Box<Start>, from: Option<ExecutionId>, fork: Option<Fork> },
+    Started { id: ExecutionId, start: Box<Start>, from: Option<ExecutionId>, origin: Origin },
     NodeCompleted,
     NodeFailed,
     Waiting { node: String, until_ms: Option<i64> },
@@ -64,6 +64,8 @@ pub(crate) struct Options {
 struct Continued {
     previous: ExecutionId,
     start: Start,
+    #[serde(default)]
+    is_fork: bool,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +78,17 @@ struct Forked {
     start: Start,
     #[serde(flatten)]
     fork: Fork,
+}
+
+/// Whether an execution is a fork.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// It is none.
+    Own,
+    /// It is one, and this is its first link.
+    Fork(Fork),
+    /// It is one, and this is a later link.
+    LinkOfFork,
 }
 
 /// From where a fork goes on.
@@ -136,20 +149,21 @@ struct Failed {
 pub(super) fn read(event: &RecordedEvent) -> Result<Option<(Key, ExecutionFact)>, FoldError> {
     let key = (event.stream.tenant, ExecutionId(stream_uuid(event)?));
     check_type::<ExecutionEvent>(event)?;
-    let started = |start, from| ExecutionFact::Started { id: key.1, start: Box::new(start), from, fork: None };
+    let begun = |start, from, origin| ExecutionFact::Started { id: key.1, start: Box::new(start), from, origin };
+    let started = |start| begun(start, None, Origin::Own);
     let fact = match &*event.event_type {
-        "ExecutionStarted" => started(read_payload::<ExecutionEvent, Start>(event)?, None),
+        "ExecutionStarted" => started(read_payload::<ExecutionEvent, Start>(event)?),
         "ExecutionContinued" => {
-            let Continued { previous, start } = read_payload::<ExecutionEvent, _>(event)?;
-            started(start, Some(previous))
+            let Continued { previous, start, is_fork } = read_payload::<ExecutionEvent, _>(event)?;
+            begun(start, Some(previous), if is_fork { Origin::LinkOfFork } else { Origin::Own })
         }
         "ExecutionRetried" => {
             let Retried { start } = read_payload::<ExecutionEvent, _>(event)?;
-            started(start, None)
+            started(start)
         }
         "ExecutionForked" => {
             let Forked { start, fork } = read_payload::<ExecutionEvent, _>(event)?;
-            ExecutionFact::Started { id: key.1, start: Box::new(start), from: None, fork: Some(fork) }
+            begun(start, None, Origin::Fork(fork))
         }
         "NodeCompleted" => ExecutionFact::NodeCompleted,
         "NodeFailed" => ExecutionFact::NodeFailed,

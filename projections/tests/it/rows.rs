@@ -15,8 +15,8 @@ use timeloom_store::Revision;
 
 use crate::places::Place;
 use crate::world::{
-    TENANT, Told, caught_up, completed, continued, credential_id, definition, execution_id, items, log_of, position,
-    run, saved, slug, start, told, told_by, workflow_id,
+    TENANT, Told, caught_up, completed, continued, credential_id, definition, execution_id, items, link_of_fork,
+    log_of, position, run, saved, slug, start, told, told_by, workflow_id,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +217,7 @@ async fn an_execution_row_tells_why_it_runs_and_what_holds_it_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_unresolved_until_it_is_retried_or_dismissed_and_was_so_ever_after() {
-    let (by_hand, called, ended) = (execution_id(0), execution_id(1), execution_id(2));
+    let (by_hand, called, ended, link) = (execution_id(0), execution_id(1), execution_id(2), execution_id(3));
     let story = [
         told(by_hand, &start(0)),
         told(called, &start(1)),
@@ -228,6 +228,9 @@ async fn a_failure_is_unresolved_until_it_is_retried_or_dismissed_and_was_so_eve
         told(called, &ExecutionEvent::ExecutionRetriedAs { execution: execution_id(7) }),
         told(called, &ExecutionEvent::ExecutionRetriedAs { execution: execution_id(8) }),
         told(ended, &ExecutionEvent::ExecutionDismissed { reason: "known".to_owned() }),
+        // Somebody looks at a fork, whichever of its links fails.
+        told(link, &link_of_fork(execution_id(9))),
+        told(link, &failed_run()),
     ];
     for place in Place::both().await {
         let models = caught_up(place.store(), &log_of(&story).await).await;
@@ -242,6 +245,8 @@ async fn a_failure_is_unresolved_until_it_is_retried_or_dismissed_and_was_so_eve
             assert_eq!(list(Some(position(at)), &unresolved).await, expected, "at {at}");
         }
         assert_eq!(list(None, &unresolved).await, []);
+        let of_fork = models.execution(TENANT, link, None).await.unwrap().unwrap();
+        assert_eq!((of_fork.status, of_fork.trigger), (ExecutionStatus::Failed, Some(TriggerKind::Fork)));
         for (at, expected) in [(4, vec![by_hand]), (9, vec![ended, called, by_hand])] {
             assert_eq!(list(Some(position(at)), &failed).await, expected, "at {at}");
         }

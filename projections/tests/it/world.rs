@@ -208,8 +208,19 @@ pub fn continued(previous: ExecutionId, earlier_runs: usize) -> ExecutionEvent {
         due: Vec::new(),
         waiting: Vec::new(),
         memory: BTreeMap::new(),
+        is_fork: false,
         at_ms: 5_000,
     }))
+}
+
+/// How a later link of a fork begins.
+pub fn link_of_fork(previous: ExecutionId) -> ExecutionEvent {
+    match continued(previous, 1) {
+        ExecutionEvent::ExecutionContinued(continuation) => {
+            ExecutionEvent::ExecutionContinued(Box::new(Continuation { is_fork: true, ..*continuation }))
+        }
+        other => other,
+    }
 }
 
 pub fn items(count: usize) -> Vec<Item> {

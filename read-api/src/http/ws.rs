@@ -1,7 +1,8 @@
 //! GraphQL over WebSocket: the graphql-transport-ws protocol. Many operations share a connection.
 //!
 //! Invariant: every queue on the way is bounded. A client that does not read holds up only itself: the log lets its
-//! subscription go and says where to resume, and a socket that takes nothing for [`SEND_WAIT`] is closed.
+//! subscription go and says where to resume, and a socket that takes nothing for as long as
+//! [`crate::GraphqlOptions::socket_send_wait`] says is closed.
 
 mod connection;
 mod message;

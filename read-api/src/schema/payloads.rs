@@ -131,6 +131,7 @@ fn path_of(code: &str) -> Vec<String> {
         "KEY_NOT_FOUND" => Some("key"),
         "REASON_MISSING" => Some("reason"),
         "WEAK_PASSWORD" => Some("password"),
+        "WRONG_PASSWORD" | "SIGN_IN_AGAIN" | "TOO_MANY_TRIES" => Some("currentPassword"),
         "IDENTITY_TAKEN" | "IDENTITY_NOT_FOUND" | "INVALID_IDENTITY" => Some("subject"),
         "SESSION_NOT_FOUND" | "SESSION_ENDED" => Some("sessionId"),
         "TENANT_NOT_FOUND" | "FIRST_TENANT" => Some("tenant"),

@@ -476,13 +476,20 @@ impl Query {
         workers_now(state(context)?).await
     }
 
-    /// How far each projection is, and what keeps it.
-    #[expect(clippy::unused_async, reason = "resolvers are async")]
-    async fn projections(&self, context: &Context<'_>) -> Result<Vec<Projection>> {
-        projections_now(state(context)?)
+    /// How far each projection is, and what keeps it, now: what is told here is no event, so that there is no past of it.
+    async fn projections(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Answer once the rows show this position.")] wait_for: Option<PositionScalar>,
+    ) -> Result<Vec<Projection>> {
+        let state = state(context)?;
+        Moment::new(None, wait_for).of_rows(state).await?;
+        projections_now(state)
     }
 
-    /// What a projection could not fold and has set aside, in the order of the log.
+    /// What a projection could not fold and has set aside, in the order of the log, as it is now: an event that was tried again is
+    /// parked no more, and never was in rows that are built anew.
+    #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn parked_events(
         &self,
@@ -492,8 +499,11 @@ impl Query {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
+        #[graphql(desc = "Answer once the rows show this position.")] wait_for: Option<PositionScalar>,
     ) -> Result<Pages<ParkedEvent>> {
-        parked_events(state(context)?, &projection, &Paging::new(first, after, last, before)).await
+        let state = state(context)?;
+        Moment::new(None, wait_for).of_rows(state).await?;
+        parked_events(state, &projection, &Paging::new(first, after, last, before)).await
     }
 
     /// The node types that workflows can use here.

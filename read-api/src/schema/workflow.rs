@@ -93,7 +93,7 @@ impl Workflow {
     /// The workflow itself, as of when it was read.
     async fn aggregate(&self, state: &crate::state::ApiState) -> Result<Option<Aggregate>> {
         let position = self.as_of.unwrap_or_else(|| state.log().head());
-        let loaded = timeloom_history::load::<Aggregate>(state.past(), &self.stream(state), position).await;
+        let loaded = timeloom_history::workflow_at(state.past(), &self.stream(state), position).await;
         Ok(loaded.map_err(|error| not_there(&error))?.map(|(workflow, _)| workflow))
     }
 

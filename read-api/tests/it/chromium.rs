@@ -1,5 +1,6 @@
-//! Chromium, driven over its DevTools protocol, without a network: for tests that run only when they are asked for.
+//! Chromium, driven over its DevTools protocol, without a network: for tests that say SKIPPED where it is not installed.
 
+use std::io::ErrorKind;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
+/// How often a test looks whether the browser is so far, fifty milliseconds apart: a minute, since it may share the machine.
+const LOOKS_MAX: usize = 1_200;
+
 /// A headless browser that can reach this machine only.
 pub(crate) struct Browser {
     process: Child,
@@ -15,22 +19,29 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    pub(crate) fn open() -> Self {
+    /// A browser; `None` where none is installed, which is said.
+    pub(crate) fn open() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let process = Command::new("chromium")
+        let started = Command::new("chromium")
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"])
             .arg("--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1")
             .arg(format!("--user-data-dir={}", folder.path().display()))
             .arg("about:blank")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .expect("install Chromium to run this test");
-        Self { process, folder }
+            .spawn();
+        match started {
+            Ok(process) => Some(Self { process, folder }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                println!("SKIPPED: Chromium is not installed");
+                None
+            }
+            Err(error) => panic!("Chromium cannot be started: {error}"),
+        }
     }
 
     async fn port(&self) -> u16 {
-        for _ in 0..200 {
+        for _ in 0..LOOKS_MAX {
             let text = std::fs::read_to_string(self.folder.path().join("DevToolsActivePort")).unwrap_or_default();
             if let Some(port) = text.lines().next().and_then(|line| line.parse().ok()) {
                 return port;
@@ -80,7 +91,7 @@ impl Page {
     /// Waits until an expression of the page is true.
     pub(crate) async fn until(&mut self, expression: &str) {
         let mut seen = Value::Null;
-        for _ in 0..200 {
+        for _ in 0..LOOKS_MAX {
             seen = self.call("Runtime.evaluate", json!({ "expression": expression })).await["result"]["value"].clone();
             if seen == json!(true) {
                 return;

@@ -15,7 +15,7 @@ use crate::support::{TENANT, TestServer, append, completed, node_completed, star
 const FOLLOW: &str = "subscription($id: UUID!, $after: Position) { execution(id: $id, after: $after) {
     position revision type status payload } }";
 
-fn stream() -> StreamKey {
+pub(crate) fn stream() -> StreamKey {
     StreamKey::new(TENANT, "execution", unknown_id().to_string())
 }
 

@@ -31,6 +31,8 @@ mod mutations;
 #[cfg(test)]
 mod oidc;
 #[cfg(test)]
+mod passwords;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod projections;
@@ -45,9 +47,14 @@ mod service_nodes;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
+mod slow;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod sweeps;
+#[cfg(test)]
 mod time;
+#[cfg(test)]
+mod unwritten;

@@ -117,6 +117,12 @@ async fn what_cannot_be_is_refused_with_what_can() {
     }
     let unknown = server.ask(PARKED, json!({ "projection": "orders", "first": 1 })).await;
     assert_eq!(unknown["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    let soon = json!({ "at": (server.log.head().0 + 1).to_string() });
+    let both = "query($at: Position) { projections(waitFor: $at) { position } parkedEvents(projection: \"executions\", waitFor: $at) { nodes { position } } }";
+    let asked = server.ask(both, soon);
+    let imported = async { server.import("Later").await };
+    let (answer, _) = tokio::join!(asked, imported);
+    assert_eq!(answer.get("errors"), None, "they waited for it: {answer}");
     let large = server.ask(PARKED, json!({ "projection": "executions", "first": 101 })).await;
     assert_eq!(large["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     server.stop().await;

@@ -16,9 +16,9 @@ use crate::people::machine;
 use crate::support::{FIRST_TENANT, TestServer, append, node_completed, started, text, unknown_id, workflow_file};
 
 const QUERY: &str = "{ head { position } }";
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
-fn asking() -> TestServer {
+pub(crate) fn asking() -> TestServer {
     TestServer::start_asking(SignInOptions {
         allowed_hosts: vec!["flows.example".to_owned()],
         ..SignInOptions::default()
@@ -26,7 +26,7 @@ fn asking() -> TestServer {
 }
 
 /// A client that follows nothing by itself.
-fn browser() -> reqwest::Client {
+pub(crate) fn browser() -> reqwest::Client {
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
 }
 
@@ -35,26 +35,34 @@ fn own_origin(server: &TestServer) -> String {
 }
 
 /// Sends a form as a page of the server would.
-async fn send_form(server: &TestServer, path: &str, cookie: &str, fields: &[(&str, &str)]) -> reqwest::Response {
+pub(crate) async fn send_form(
+    server: &TestServer,
+    path: &str,
+    cookie: &str,
+    fields: &[(&str, &str)],
+) -> reqwest::Response {
     let request = browser().post(server.url(path)).header(ORIGIN, own_origin(server)).form(fields);
     let request = if cookie.is_empty() { request } else { request.header(COOKIE, cookie) };
     request.send().await.unwrap()
 }
 
-fn cookie_of(headers: &HeaderMap) -> (String, String) {
+pub(crate) fn cookie_of(headers: &HeaderMap) -> (String, String) {
     let whole = headers[SET_COOKIE].to_str().unwrap().to_owned();
     (whole.split(';').next().unwrap().to_owned(), whole)
 }
 
 /// Signs in by a link; the cookie.
-async fn signed_in(server: &TestServer, account: timeloom_domain::ids::AccountId) -> String {
+pub(crate) async fn signed_in(server: &TestServer, account: timeloom_domain::ids::AccountId) -> String {
     let link = server.access.make_sign_in_link(&machine(FIRST_TENANT), account, 60_000).await.unwrap().value;
     let sent = send_form(server, "/sign-in/link", "", &[("token", &link.token)]).await;
     assert_eq!(sent.status(), 303);
     cookie_of(sent.headers()).0
 }
 
-async fn asked(server: &TestServer, change: impl Fn(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> StatusCode {
+pub(crate) async fn asked(
+    server: &TestServer,
+    change: impl Fn(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+) -> StatusCode {
     let request = server.client.post(server.url("/graphql")).json(&json!({ "query": QUERY }));
     change(request).send().await.unwrap().status()
 }

@@ -2,9 +2,11 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use async_trait::async_trait;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,9 +24,10 @@ use timeloom_read_api::{
     ApiState, GraphqlOptions, ServerOptions, SignIn, SignInOptions, WebhookOptions, Wiring, server,
 };
 use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
+use timeloom_store::log::AppendError;
 use timeloom_store::{
-    Append, EventLog, Expected, Filter, MemoryLog, Metadata, NewEvent, Payload, Position, StreamKey,
-    SubscriptionMessage, SystemClock, TenantScope, codec,
+    Append, Appended, Direction, EventLog, Expected, Filter, LogError, MemoryLog, Metadata, NewEvent, Payload,
+    Position, RecordedEvent, Revision, StreamKey, Subscription, SubscriptionMessage, SystemClock, TenantScope, codec,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -33,11 +36,72 @@ pub(crate) const TENANT: TenantId = TenantId(1);
 /// The tenant that runs an installation.
 pub(crate) const FIRST_TENANT: TenantId = TenantId(0);
 
-struct FixedClock;
+/// A clock that stands still until a test lets time go by.
+pub(crate) struct TestClock(AtomicI64);
 
-impl Clock for FixedClock {
+impl TestClock {
+    pub(crate) fn advance(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
     fn now_ms(&self) -> i64 {
-        1_700_000_000_000
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A log that takes no events of a category while a test says so.
+pub(crate) struct Refusing {
+    log: Arc<MemoryLog>,
+    category: &'static str,
+    pub refuses: AtomicBool,
+}
+
+#[async_trait]
+impl EventLog for Refusing {
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        if *append.stream.category == *self.category && self.refuses.load(Ordering::SeqCst) {
+            return Err(LogError::storage(std::io::Error::other("the disk is full")).into());
+        }
+        self.log.append(append).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamKey,
+        after: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.log.read_stream(stream, after, direction, limit).await
+    }
+
+    async fn read_all(
+        &self,
+        scope: TenantScope,
+        after: Position,
+        direction: Direction,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        self.log.read_all(scope, after, direction, filter, limit).await
+    }
+
+    fn subscribe(&self, scope: TenantScope, after: Position, filter: Filter, capacity: usize) -> Subscription {
+        self.log.subscribe(scope, after, filter, capacity)
+    }
+
+    fn head(&self) -> Position {
+        self.log.head()
+    }
+
+    async fn wait_for(&self, position: Position) -> Result<(), LogError> {
+        self.log.wait_for(position).await
+    }
+
+    async fn position_at(&self, time_us: i64) -> Result<Position, LogError> {
+        self.log.position_at(time_us).await
     }
 }
 
@@ -86,6 +150,7 @@ pub(crate) struct TestServer {
     pub client: reqwest::Client,
     pub state: ApiState,
     pub access: Access,
+    pub clock: Arc<TestClock>,
     handle: ServerHandle,
     tasks: JoinSet<()>,
     read_models: Arc<ReadModels>,
@@ -114,30 +179,67 @@ impl TestServer {
 
     /// Another process over the same log, whose read models follow it.
     pub(crate) fn beside(&self) -> Self {
-        let server = Self::over(Arc::clone(&self.log), GraphqlOptions::default(), TENANT, SignIn::Off);
+        let log = Arc::clone(&self.log);
+        let server = Self::over(log, None, GraphqlOptions::default(), TENANT, SignIn::Off, None);
         server.catch_up();
         server
     }
 
+    /// A server over a log that can be told to take no events of a category.
+    pub(crate) fn start_refusing(category: &'static str) -> (Self, Arc<Refusing>) {
+        let log = MemoryLog::new(Arc::new(SystemClock));
+        let refusing = Refusing { log: Arc::clone(&log), category, refuses: AtomicBool::new(false) };
+        let refusing = Arc::new(refusing);
+        let told = Some(Arc::clone(&refusing) as Arc<dyn EventLog>);
+        let server = Self::over(log, told, GraphqlOptions::default(), TENANT, SignIn::Off, None);
+        server.catch_up();
+        (server, refusing)
+    }
+
     fn behind(graphql: GraphqlOptions) -> Self {
-        Self::over(MemoryLog::new(Arc::new(SystemClock)), graphql, TENANT, SignIn::Off)
+        Self::over(MemoryLog::new(Arc::new(SystemClock)), None, graphql, TENANT, SignIn::Off, None)
     }
 
     /// A server that lets in those alone who show who they are. It begins with the tenant that runs an installation.
     pub(crate) fn start_asking(options: SignInOptions) -> Self {
+        Self::asking_at(None, options)
+    }
+
+    /// The same for a deployment that is reached at a public address.
+    pub(crate) fn start_asking_at(public_url: &str, options: SignInOptions) -> Self {
+        Self::asking_at(Some(public_url), options)
+    }
+
+    fn asking_at(public_url: Option<&str>, options: SignInOptions) -> Self {
         let log = MemoryLog::new(Arc::new(SystemClock));
-        let server = Self::over(log, GraphqlOptions::default(), FIRST_TENANT, SignIn::Required(options));
+        let (graphql, sign_in) = (GraphqlOptions::default(), SignIn::Required(options));
+        let server = Self::over(log, None, graphql, FIRST_TENANT, sign_in, public_url);
         server.catch_up();
         server
     }
 
-    fn over(log: Arc<MemoryLog>, graphql: GraphqlOptions, tenant: TenantId, sign_in: SignIn) -> Self {
-        let port_log: Arc<dyn EventLog> = Arc::clone(&log) as Arc<dyn EventLog>;
+    /// A server over `log`, or over `told` where something stands before it.
+    fn over(
+        log: Arc<MemoryLog>,
+        told: Option<Arc<dyn EventLog>>,
+        graphql: GraphqlOptions,
+        tenant: TenantId,
+        sign_in: SignIn,
+        public_url: Option<&str>,
+    ) -> Self {
+        let default = WebhookOptions::default();
+        let public_url = public_url.map_or(default.public_url.clone(), str::to_owned);
+        let port_log = told.unwrap_or_else(|| Arc::clone(&log) as Arc<dyn EventLog>);
+        let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
         let folder = tempfile::tempdir().unwrap();
         let read_models = ReadModels::open(folder.path(), Arc::clone(&port_log)).unwrap();
         let catalogue = Arc::new(catalogue());
-        let commands =
-            Commands::new(Arc::clone(&port_log), Arc::clone(&catalogue), Arc::new(FixedClock), Arc::new(SystemIds));
+        let commands = Commands::new(
+            Arc::clone(&port_log),
+            Arc::clone(&catalogue),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::new(SystemIds),
+        );
         let workers = Arc::new(AllShards::new(WorkerId(Uuid::from_u128(77)), Roles::all(), Arc::new(SystemClock)));
         workers.join("http://127.0.0.1:1");
         let keys = PassingKeys::new(|| Key::decode(&format!("{}Bwc=", "BwcH".repeat(10))).ok_or(KeyError::None));
@@ -156,7 +258,7 @@ impl TestServer {
             stored: None,
             principal: Principal::local(tenant, "api"),
             // Tests say from where somebody calls.
-            webhooks: WebhookOptions { proxy_hops: 1, ..WebhookOptions::default() },
+            webhooks: WebhookOptions { proxy_hops: 1, public_url, ..default },
             metrics: Arc::default(),
             graphql,
             tracer: None,
@@ -169,7 +271,7 @@ impl TestServer {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { running.await.unwrap() });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
-        Self { log, port, client, state, access, handle, tasks, read_models, _folder: folder }
+        Self { log, port, client, state, access, clock, handle, tasks, read_models, _folder: folder }
     }
 
     /// Waits until the read models show all that the log holds.
@@ -219,6 +321,7 @@ impl TestServer {
                     due: Vec::new(),
                     waiting: Vec::new(),
                     memory: Default::default(),
+                    is_fork: false,
                     at_ms: 1_002,
                 }));
                 append(&log, &next_stream, vec![goes_on, node_completed("Fill", 1, json!({"n": 2})), completed()])

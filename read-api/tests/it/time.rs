@@ -1,8 +1,10 @@
 //! Time travel over the API: provenance, comparisons, forks, replay checks and watches.
 
 use serde_json::{Value, json};
+use timeloom_store::StreamKey;
 
-use crate::support::TestServer;
+use crate::relay::page;
+use crate::support::{TENANT, TestServer, append, completed, node_completed};
 
 fn code(answer: &Value) -> &str {
     answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
@@ -96,10 +98,29 @@ async fn a_fork_is_begun_told_as_a_tree_and_looked_at_beforehand() {
     );
     assert!(found["forkedFrom"]["actor"]["name"].is_string());
     let tree = "query($id: UUID!, $at: Position) { execution(id: $id, waitFor: $at) {
-        forkedFrom { position } forks { nodes { id forkedFrom { position } } } } }";
+        forkedFrom { position } forks { nodes { id forkedFrom { position unusedOutputs { node runIndex } } } } } }";
     let data = server.data(tree, json!({ "id": execution, "at": payload["position"] })).await;
     let found = &data["execution"];
     assert_eq!((&found["forkedFrom"], &found["forks"]["nodes"][0]["id"]), (&Value::Null, &payload["executionId"]));
+    assert_eq!(found["forks"]["nodes"][0]["forkedFrom"]["unusedOutputs"], json!([]), "none was changed");
+
+    let mut changed = at.clone();
+    let output = |run: u32| json!({ "output": { "node": "Fill", "runIndex": run, "outputs": [[{ "n": 9 }]] } });
+    changed["changes"] = json!([output(0), output(7)]);
+    let payload = server.data(fork, json!({ "input": changed })).await["forkExecution"].clone();
+    let stream = StreamKey::new(TENANT, "execution", payload["executionId"].as_str().unwrap());
+    append(&server.log, &stream, vec![node_completed("Fill", 1, json!({ "n": 9 })), completed()]).await;
+    let at = server.log_head();
+    let unused = "query($id: UUID!, $at: Position) { execution(id: $id, waitFor: $at) {
+        status forkedFrom { unusedOutputs { node runIndex } } } }";
+    let data = server.data(unused, json!({ "id": payload["executionId"], "at": at })).await;
+    let expected =
+        json!({ "status": "COMPLETED", "forkedFrom": { "unusedOutputs": [{ "node": "Fill", "runIndex": 7 }] } });
+    assert_eq!(data["execution"], expected, "the workflow ran it once");
+    let mut unknown = changed.clone();
+    unknown["changes"] = json!([{ "output": { "node": "Nobody", "outputs": [[]] } }]);
+    let data = server.data(fork, json!({ "input": unknown })).await;
+    assert_eq!(data["forkExecution"]["errors"][0]["code"], "NODE_NOT_FOUND", "{data}");
     server.stop().await;
 }
 
@@ -150,45 +171,43 @@ async fn an_expression_is_watched_over_executions_of_the_past_a_page_at_a_time()
     for _ in 0..3 {
         executions.push(server.execution(&workflow).await.0);
     }
-    let query = "query($input: WatchInput!) { watchExecutions(input: $input) {
-        executions passedOver isCut hasNextPage endCursor hits { executionId node runIndex position value error } } }";
-    let input = json!({ "workflowId": workflow, "expression": "$json.n > 1", "first": 2 });
-    let data = server.data(query, json!({ "input": input })).await;
-    let found = &data["watchExecutions"];
-    let hits = found["hits"].as_array().unwrap();
-    assert_eq!((hits.len(), &found["executions"], &found["hasNextPage"]), (2, &json!(2), &json!(true)));
+    let query = "query($input: WatchInput!, $first: Int, $after: String) {
+        watchExecutions(input: $input, first: $first, after: $after) {
+            edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+            nodes { executionId passedOver isCut hits { executionId node runIndex position value error } } } }";
+    let ask = async |input: Value, first: Option<i32>, after: Value| {
+        let data = server.data(query, json!({ "input": input, "first": first, "after": after })).await;
+        data["watchExecutions"].clone()
+    };
+    let input = json!({ "workflowId": workflow, "expression": "$json.n > 1" });
+    let found = ask(input.clone(), Some(2), Value::Null).await;
+    let (cursors, _, has_next) = page(&found);
+    assert_eq!((cursors.len(), has_next), (2, true));
+    let first = &found["nodes"][0];
     assert_eq!(
-        (&hits[0]["executionId"], &hits[0]["node"], &hits[0]["value"]),
-        (&json!(executions[2]), &json!("Fill"), &json!(true))
+        (&first["executionId"], &first["passedOver"], &first["isCut"]),
+        (&json!(executions[2]), &Value::Null, &json!(false))
     );
-    let mut next = input.clone();
-    next["after"] = found["endCursor"].clone();
-    let data = server.data(query, json!({ "input": next })).await;
-    assert_eq!(data["watchExecutions"]["hits"].as_array().unwrap().len(), 1);
+    let hits = first["hits"].as_array().unwrap();
+    assert_eq!((hits.len(), &hits[0]["node"], &hits[0]["value"]), (1, &json!("Fill"), &json!(true)));
+    let rest = ask(input.clone(), Some(2), found["pageInfo"]["endCursor"].clone()).await;
+    assert_eq!((&rest["nodes"][0]["executionId"], page(&rest).2), (&json!(executions[0]), false));
     let values = json!({ "workflowId": workflow, "expression": "{{ $('Start').first().json.n + $json.n }}", "all": true, "node": "Fill" });
-    let data = server.data(query, json!({ "input": values })).await;
-    let given: Vec<&Value> =
-        data["watchExecutions"]["hits"].as_array().unwrap().iter().map(|hit| &hit["value"]).collect();
-    assert_eq!(given, [&json!(3), &json!(3), &json!(3)], "{data}");
+    let found = ask(values, None, Value::Null).await;
+    let given: Vec<&Value> = found["nodes"].as_array().unwrap().iter().map(|seen| &seen["hits"][0]["value"]).collect();
+    assert_eq!(given, [&json!(3), &json!(3), &json!(3)], "{found}");
     let later = json!({ "workflowId": workflow, "expression": "true", "from": "2999-01-01T00:00:00Z" });
-    let data = server.data(query, json!({ "input": later })).await;
-    assert_eq!(
-        (&data["watchExecutions"]["executions"], &data["watchExecutions"]["hasNextPage"]),
-        (&json!(0), &json!(false))
-    );
+    let found = ask(later, None, Value::Null).await;
+    assert_eq!((&found["nodes"], page(&found).2), (&json!([]), false));
     let earlier = json!({ "workflowId": workflow, "expression": "true", "to": "2001-01-01T00:00:00Z" });
-    let data = server.data(query, json!({ "input": earlier })).await;
-    assert_eq!(data["watchExecutions"]["executions"], json!(0));
-    for (input, wanted) in [
-        (json!({ "workflowId": workflow, "expression": " " }), "BAD_USER_INPUT"),
-        (json!({ "workflowId": workflow, "expression": "1", "first": 101 }), "BAD_USER_INPUT"),
-        (json!({ "workflowId": workflow, "expression": "1", "after": "x" }), "BAD_USER_INPUT"),
-    ] {
-        let answer = server.ask(query, json!({ "input": input })).await;
-        assert_eq!(code(&answer), wanted, "{answer}");
+    assert_eq!(ask(earlier, None, Value::Null).await["nodes"], json!([]));
+    for (expression, first, after) in [(" ", None, None), ("1", Some(101), None), ("1", None, Some("x"))] {
+        let input = json!({ "workflowId": workflow, "expression": expression });
+        let answer = server.ask(query, json!({ "input": input, "first": first, "after": after })).await;
+        assert_eq!(code(&answer), "BAD_USER_INPUT", "{answer}");
     }
     let broken = json!({ "workflowId": workflow, "expression": "$json.", "all": true });
-    let data = server.data(query, json!({ "input": broken })).await;
-    assert!(data["watchExecutions"]["hits"][0]["error"].is_string(), "{data}");
+    let found = ask(broken, None, Value::Null).await;
+    assert!(found["nodes"][0]["hits"][0]["error"].is_string(), "{found}");
     server.stop().await;
 }

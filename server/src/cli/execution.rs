@@ -23,7 +23,7 @@ const GROUPS: &str = "query($first: Int!, $after: String, $workflow: UUID, $unre
     pageInfo { hasNextPage endCursor } } }";
 const SHOW: &str = "query($id: UUID!) { execution(id: $id) {
   id workflowId status mode startNode startedAt endedAt errorMessage errorNode cancelReason traceId
-  trigger causedBy retryOf forkedFrom { executionId position reason actor { name } } retriedAs dismissed priority worker continuedFrom continuedAs
+  trigger causedBy retryOf forkedFrom { executionId position reason actor { name } unusedOutputs { node runIndex } } retriedAs dismissed priority worker continuedFrom continuedAs
   waiting { node until resumeUrl } paused { kind node reason } breakpoints { node condition }
   response { status headers { name value } bodyKind body } savedData { name value }
   createdPosition updatedPosition
@@ -332,6 +332,10 @@ fn circumstances(execution: &Value) -> Vec<(&'static str, String)> {
         if there(path) {
             told.push((label, text(path)));
         }
+    }
+    for unused in execution.pointer("/forkedFrom/unusedOutputs").and_then(Value::as_array).into_iter().flatten() {
+        let (node, run) = (output::text(unused, "/node"), output::text(unused, "/runIndex"));
+        told.push(("not used", format!("the changed output of '{node}', run {run}: the fork has not come to it")));
     }
     if there("/waiting") {
         let until = if there("/waiting/until") { format!(" until {}", text("/waiting/until")) } else { String::new() };

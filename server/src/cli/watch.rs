@@ -10,9 +10,10 @@ use super::state::shortened;
 use super::{Access, Failure, moment, output};
 use crate::config::Config;
 
-const WATCH: &str = "query($input: WatchInput!) { watchExecutions(input: $input) {
-  executions passedOver isCut hasNextPage endCursor
-  hits { executionId node runIndex position value error } } }";
+const WATCH: &str = "query($input: WatchInput!, $first: Int, $after: String) {
+  watchExecutions(input: $input, first: $first, after: $after) {
+    nodes { executionId passedOver isCut hits { executionId node runIndex position value error } }
+    pageInfo { hasNextPage endCursor } } }";
 
 /// What is watched, and where.
 #[derive(Debug, Args)]
@@ -63,18 +64,20 @@ impl WatchArguments {
         };
         let input = json!({
             "expression": self.expression, "workflowId": self.workflow, "from": self.from.map(time),
-            "to": self.to.map(time), "node": self.node, "over": over, "all": self.all, "first": self.limit,
-            "after": self.after,
+            "to": self.to.map(time), "node": self.node, "over": over, "all": self.all,
         });
+        let variables = json!({ "input": input, "first": self.limit, "after": self.after });
         let client = Client::open(&self.access, config).await?;
-        let data = client.ask(WATCH, json!({ "input": input })).await;
+        let data = client.ask(WATCH, variables).await;
         client.close().await;
         let found = data?.get("watchExecutions").cloned().unwrap_or_default();
         if self.access.json {
             output::json(&found);
             return Ok(());
         }
-        let hits = found.get("hits").and_then(Value::as_array).cloned().unwrap_or_default();
+        let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+        let executions = list(&found, "nodes");
+        let hits: Vec<Value> = executions.iter().flat_map(|execution| list(execution, "hits")).collect();
         let row = |hit: &Value| {
             let mut cells =
                 ["/executionId", "/node", "/runIndex", "/position"].map(|path| output::text(hit, path)).to_vec();
@@ -85,9 +88,19 @@ impl WatchArguments {
             cells
         };
         output::table(&["EXECUTION", "NODE", "RUN", "POSITION", "VALUE"], &hits.iter().map(row).collect::<Vec<_>>());
-        output::notice(&format!("{} executions were looked at", output::text(&found, "/executions")));
-        if found.get("hasNextPage") == Some(&Value::Bool(true)) {
-            output::notice(&format!("more: --after {}", output::text(&found, "/endCursor")));
+        for execution in &executions {
+            let id = output::text(execution, "/executionId");
+            match execution.get("passedOver").and_then(Value::as_str) {
+                Some(why) => output::notice(&format!("{id} was passed over: {why}")),
+                None if execution.get("isCut") == Some(&Value::Bool(true)) => {
+                    output::notice(&format!("{id} has more than these"));
+                }
+                None => {}
+            }
+        }
+        output::notice(&format!("{} executions were looked at", executions.len()));
+        if found.pointer("/pageInfo/hasNextPage") == Some(&Value::Bool(true)) {
+            output::notice(&format!("more: --after {}", output::text(&found, "/pageInfo/endCursor")));
         }
         Ok(())
     }

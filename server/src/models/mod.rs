@@ -23,6 +23,7 @@ use timeloom_inference_front::{uploads, v2};
 use timeloom_inference_worker::{Cause, NotRecorded, OVERRIDES, Parts, Worker};
 use timeloom_read_api::Beside;
 use timeloom_store::{BlobStore, EventLog};
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -104,6 +105,8 @@ struct Inner {
     blobs: Arc<dyn BlobStore>,
     overrides: Vec<String>,
     worker: OnceCell<Worker>,
+    /// Where the worker lives: threads that answer requests have runtimes of their own, which end before it.
+    home: Handle,
     closing: CancellationToken,
     tasks: TaskTracker,
 }
@@ -115,11 +118,13 @@ impl std::fmt::Debug for Models {
 }
 
 impl Models {
-    /// The models of `app`, with their files in `folder`.
+    /// The models of `app`, with their files in `folder`. Must be called within the runtime that lives longest.
     ///
     /// # Errors
     /// When the folder cannot be used.
     pub fn open(config: &Config, folder: &Path, app: &App) -> anyhow::Result<Self> {
+        // The listing lives where this is called as well.
+        app.commands.models();
         let inner = Inner {
             manager: manager(config, folder, &app.commands)?,
             commands: app.commands.clone(),
@@ -127,6 +132,7 @@ impl Models {
             blobs: Arc::clone(&app.store.blobs),
             overrides: config.model.overrides(),
             worker: OnceCell::new(),
+            home: Handle::current(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -180,7 +186,7 @@ impl Models {
             if let Err(reason) = &runtime {
                 tracing::warn!(reason, "models cannot be computed here");
             }
-            Worker::start(Parts {
+            let parts = Parts {
                 log: Arc::clone(&inner.log),
                 blobs: Arc::clone(&inner.blobs),
                 commands: inner.commands.clone(),
@@ -190,8 +196,9 @@ impl Models {
                 runtime,
                 files: Arc::clone(inner.manager.files()) as _,
                 overrides: inner.overrides.clone(),
-            })
-            .await
+            };
+            let started = inner.tasks.spawn_on(Worker::start(parts), &inner.home).await;
+            started.unwrap_or(Err(NotRecorded::Closed))
         };
         inner.worker.get_or_try_init(start).await
     }

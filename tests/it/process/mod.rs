@@ -17,6 +17,7 @@ mod history;
 mod large_payloads;
 mod long_executions;
 mod matrix;
+mod models;
 mod projections;
 mod replays;
 mod schedules;

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
+    /// What is shown with every request.
+    key: Option<String>,
     errors: std::sync::Arc<Mutex<String>>,
     reader: Option<std::thread::JoinHandle<()>>,
 }
@@ -61,7 +63,22 @@ impl Server {
 
     /// Starts a server that lets in those alone who show who they are.
     pub(crate) fn start_asking(data: &Path, listen: &str, more: &[&str]) -> Self {
-        Self::started(data, &[&["--sign-in", "required", "--listen", listen], more].concat(), &[])
+        Self::start_asking_with(data, listen, more, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_asking_with(data: &Path, listen: &str, more: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::started(data, &[&["--sign-in", "required", "--listen", listen], more].concat(), variables)
+    }
+
+    /// Shows a key with every request from now on.
+    pub(crate) fn show(&mut self, key: &str) {
+        self.key = Some(key.to_owned());
+    }
+
+    /// The key that is shown.
+    pub(crate) fn shown(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     fn started(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
@@ -97,7 +114,7 @@ impl Server {
                 line.clear();
             }
         });
-        Self { child, url, errors, reader: Some(reader) }
+        Self { child, url, key: None, errors, reader: Some(reader) }
     }
 
     /// What it has said on standard error so far.
@@ -152,8 +169,11 @@ impl Server {
     /// Asks GraphQL; answers everything.
     pub(crate) async fn post(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });
-        let sent = client().post(format!("{}/graphql", self.url)).json(&body).send().await.unwrap();
-        sent.json().await.unwrap()
+        let mut request = client().post(format!("{}/graphql", self.url)).json(&body);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        request.send().await.unwrap().json().await.unwrap()
     }
 
     /// Imports a workflow; answers its id.

@@ -1,4 +1,4 @@
-//! Answers.
+//! What Anthropic's interface answers, read as an answer of ours.
 
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;

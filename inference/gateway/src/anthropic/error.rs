@@ -1,4 +1,4 @@
-//! Errors.
+//! What Anthropic's interface says is wrong, by the classes that routes go by.
 
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;

@@ -1,4 +1,4 @@
-//! Vectors.
+//! Texts into vectors, through the routes as chats go.
 
 use std::sync::Arc;
 

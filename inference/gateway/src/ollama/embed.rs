@@ -1,4 +1,4 @@
-//! Embeddings.
+//! Ollama's two ways to turn texts into vectors.
 
 use serde_json::{Value, json};
 

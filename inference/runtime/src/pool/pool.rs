@@ -217,7 +217,7 @@ impl Pool {
 
     /// Whether an instance can compute now.
     pub fn is_ready(&self) -> bool {
-        matches!(*self.shared.life.borrow(), Life::Ready) && self.counts().instances > 0
+        matches!(*self.shared.life.borrow(), Life::Ready) && self.shared.desk().can_compute()
     }
 
     /// What it was made of.

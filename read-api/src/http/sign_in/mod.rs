@@ -67,6 +67,8 @@ struct LinkForm {
 
 #[derive(Deserialize)]
 struct NewPasswordForm {
+    #[serde(default)]
+    current: Option<String>,
     password: String,
     #[serde(default)]
     next: Option<String>,
@@ -221,10 +223,12 @@ async fn choose_password(request: HttpRequest, form: Form<NewPasswordForm>, api:
     if let Err(refusal) = check_form(&request, &api) {
         return refusal;
     }
-    let (form, password) = shut(form.into_inner(), |form| &mut form.password);
+    let (mut form, password) = shut(form.into_inner(), |form| &mut form.password);
+    let now = form.current.take().map(Zeroizing::new);
+    let now = now.as_ref().map(|now| now.as_str());
     let next = local(form.next.as_deref());
     let Some(account) = state.principal().account else { return led_on(next) };
-    match state.access().set_password(&state.context(None), account, &password).await {
+    match state.access().set_password(&state.context(None), account, now, &password).await {
         Ok(_) => led_on(next),
         Err(CommandError::Refused(refusal)) => page::password(&state, next, Some(&refusal.message)),
         Err(error) => fault(&state, &error),

@@ -85,6 +85,7 @@ pub(super) fn not_in(state: &ApiState, why: &str, status: StatusCode) -> HttpRes
 
 pub(super) fn password(state: &ApiState, next: &str, wrong: Option<&str>) -> HttpResponse {
     let email = email_of(state);
+    let asks = state.principal().account.is_some_and(|own| state.access().asks_for_password(&state.context(None), own));
     let body = html! {
         h1 { "Choose a password" }
         @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
@@ -92,6 +93,11 @@ pub(super) fn password(state: &ApiState, next: &str, wrong: Option<&str>) -> Htt
         form method="post" action="/account/password" {
             input type="hidden" name="next" value=(next);
             input type="hidden" name="username" autocomplete="username" value=(email);
+            @if asks {
+                label for="current" { "The password that you have now" }
+                input id="current" name="current" type="password" autocomplete="current-password" required
+                    maxlength=(PASSWORD_BYTES_MAX);
+            }
             label for="password" { "New password, of at least " (PASSWORD_CHARACTERS_MIN) " characters" }
             input id="password" name="password" type="password" autocomplete="new-password" required autofocus
                 minlength=(PASSWORD_CHARACTERS_MIN) maxlength=(PASSWORD_BYTES_MAX);

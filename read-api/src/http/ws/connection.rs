@@ -25,8 +25,8 @@ use crate::state::{ApiState, LetOut};
 const INIT_WAIT: Duration = Duration::from_secs(3);
 /// How often the server asks whether the client is still there.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// How long one message may take to leave.
-pub(super) const SEND_WAIT: Duration = Duration::from_secs(10);
+/// How long the last one, which says why a connection is closed, may take to leave.
+const CLOSE_WAIT: Duration = Duration::from_secs(10);
 /// Most operations of one connection at a time.
 const OPERATIONS_MAX: usize = 100;
 
@@ -36,6 +36,13 @@ enum Brought {
     Answer(Box<Response>, Option<u64>),
     /// There are no more.
     Ended,
+}
+
+/// An operation under way.
+struct Running {
+    handle: AbortHandle,
+    /// The position of the last answer of it that left.
+    position: Option<u64>,
 }
 
 type Operations = SelectAll<Abortable<BoxStream<'static, (Arc<str>, Brought)>>>;
@@ -48,9 +55,8 @@ pub(super) struct Connection {
     state: Option<ApiState>,
     facts: RequestFacts,
     acknowledged: bool,
-    running: HashMap<Arc<str>, AbortHandle>,
+    running: HashMap<Arc<str>, Running>,
     operations: Operations,
-    last_position: Option<u64>,
     heard: bool,
 }
 
@@ -58,15 +64,15 @@ impl Connection {
     /// A connection that answers through `session`, to somebody who sees `state`, or who has still to say who they are.
     pub(super) fn new(api: Api, session: Session, state: Option<ApiState>, facts: RequestFacts) -> Self {
         let (running, operations) = (HashMap::new(), SelectAll::new());
-        Self { api, session, state, facts, acknowledged: false, running, operations, last_position: None, heard: true }
+        Self { api, session, state, facts, acknowledged: false, running, operations, heard: true }
     }
 
     /// Runs until one side closes.
     pub(super) async fn run(mut self, messages: AggregatedMessageStream, spoken: bool) {
         let closing = if spoken { self.serve(messages).await } else { Closing::OtherProtocol };
         if let Some(reason) = closing.reason() {
-            // The client may be the one that does not read: the close frame gets no more time than any message.
-            let _ = tokio::time::timeout(SEND_WAIT, self.session.close(Some(reason))).await;
+            // The client may be the one that does not read: it is waited for no longer than this.
+            let _ = tokio::time::timeout(CLOSE_WAIT, self.session.close(Some(reason))).await;
         }
     }
 
@@ -122,8 +128,8 @@ impl Connection {
             AggregatedMessage::Text(text) => self.obey(parse(&text)?).await,
             AggregatedMessage::Binary(_) => Err(Closing::Invalid("Invalid message: send text".to_owned())),
             AggregatedMessage::Ping(bytes) => {
-                let sent = tokio::time::timeout(SEND_WAIT, self.session.pong(&bytes)).await;
-                sent.map_err(|_| Closing::SlowConsumer(self.last_position))?.map_err(|_| Closing::Gone)
+                let sent = tokio::time::timeout(self.send_wait(), self.session.pong(&bytes)).await;
+                sent.map_err(|_| self.slow())?.map_err(|_| Closing::Gone)
             }
             AggregatedMessage::Pong(_) => Ok(()),
             AggregatedMessage::Close(_) => Err(Closing::Gone),
@@ -145,8 +151,8 @@ impl Connection {
             }
             ClientMessage::Subscribe { id, payload } => self.begin(id, payload).await,
             ClientMessage::Complete { id } => {
-                if let Some(handle) = self.running.remove(id.as_str()) {
-                    handle.abort();
+                if let Some(running) = self.running.remove(id.as_str()) {
+                    running.handle.abort();
                 }
                 Ok(())
             }
@@ -196,21 +202,25 @@ impl Connection {
         let ended = stream::once(std::future::ready((Arc::clone(&id), Brought::Ended)));
         let (handle, registration) = AbortHandle::new_pair();
         self.operations.push(Abortable::new(answers.chain(ended).boxed(), registration));
-        self.running.insert(id, handle);
+        self.running.insert(id, Running { handle, position: None });
         Ok(())
     }
 
     async fn bring(&mut self, id: &str, brought: Brought) -> Result<(), Closing> {
         match brought {
             Brought::Answer(response, position) => {
-                self.last_position = position.or(self.last_position);
                 let answer = Answer::from(*response);
                 if !answer.is_refused() {
-                    return self.send(&ServerMessage::Next { id, payload: &answer }).await;
+                    self.send(&ServerMessage::Next { id, payload: &answer }).await?;
+                    // Only now: what did not leave is to come again.
+                    if let Some(running) = self.running.get_mut(id) {
+                        running.position = position.or(running.position);
+                    }
+                    return Ok(());
                 }
                 // An error message ends its operation: nothing more may come of it.
-                if let Some(handle) = self.running.remove(id) {
-                    handle.abort();
+                if let Some(running) = self.running.remove(id) {
+                    running.handle.abort();
                 }
                 self.send(&ServerMessage::Error { id, payload: answer.errors() }).await
             }
@@ -223,10 +233,20 @@ impl Connection {
 
     async fn ping(&mut self) -> Result<(), Closing> {
         if !std::mem::take(&mut self.heard) {
-            return Err(Closing::SlowConsumer(self.last_position));
+            return Err(self.slow());
         }
-        let sent = tokio::time::timeout(SEND_WAIT, self.session.ping(b"")).await;
-        sent.map_err(|_| Closing::SlowConsumer(self.last_position))?.map_err(|_| Closing::Gone)
+        let sent = tokio::time::timeout(self.send_wait(), self.session.ping(b"")).await;
+        sent.map_err(|_| self.slow())?.map_err(|_| Closing::Gone)
+    }
+
+    fn send_wait(&self) -> Duration {
+        self.api.state.graphql().socket_send_wait
+    }
+
+    /// That the client does not read, with the position after which every operation that has brought something can go on
+    /// without a loss.
+    fn slow(&self) -> Closing {
+        Closing::SlowConsumer(self.running.values().filter_map(|running| running.position).min())
     }
 
     async fn send(&mut self, message: &ServerMessage<'_>) -> Result<(), Closing> {
@@ -234,7 +254,7 @@ impl Connection {
             tracing::error!(error = %error, "a WebSocket message could not be written");
             Closing::Gone
         })?;
-        let sent = tokio::time::timeout(SEND_WAIT, self.session.text(text)).await;
-        sent.map_err(|_| Closing::SlowConsumer(self.last_position))?.map_err(|_| Closing::Gone)
+        let sent = tokio::time::timeout(self.send_wait(), self.session.text(text)).await;
+        sent.map_err(|_| self.slow())?.map_err(|_| Closing::Gone)
     }
 }

@@ -10,6 +10,7 @@ use timeloom_domain::ids::{AccountId, SessionId, TenantId};
 use timeloom_projections::AsOf as RowsAsOf;
 use timeloom_store::Revision;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::account::{Account, account};
 use super::api_key::ApiKey;
@@ -282,20 +283,23 @@ impl AccessMutation {
     /// Takes a password for a user.
     async fn set_password(&self, context: &Context<'_>, input: SetPasswordInput) -> Result<AccountPayload> {
         let state = state(context)?;
-        let SetPasswordInput { command_id, expected_revision, account_id, password, reason } = input;
-        let password = zeroize::Zeroizing::new(password);
+        let SetPasswordInput { command_id, expected_revision, account_id, current_password, password, reason } = input;
+        let (password, now) = (Zeroizing::new(password), current_password.map(Zeroizing::new));
+        let now = now.as_ref().map(|now| now.as_str());
         let id = taken!(AccountPayload, named_or_own(state, account_id));
         let command = taken!(AccountPayload, because(state, command_id, expected_revision, reason));
-        AccountPayload::of(state.access().set_password(&command, id, &password).await)
+        AccountPayload::of(state.access().set_password(&command, id, now, &password).await)
     }
 
     /// Lets no password let in to an account any more.
     async fn remove_password(&self, context: &Context<'_>, input: RemovePasswordInput) -> Result<AccountPayload> {
         let state = state(context)?;
-        let RemovePasswordInput { command_id, expected_revision, account_id, reason } = input;
+        let RemovePasswordInput { command_id, expected_revision, account_id, current_password, reason } = input;
+        let now = current_password.map(Zeroizing::new);
+        let now = now.as_ref().map(|now| now.as_str());
         let id = taken!(AccountPayload, named_or_own(state, account_id));
         let command = taken!(AccountPayload, because(state, command_id, expected_revision, reason));
-        AccountPayload::of(state.access().remove_password(&command, id).await)
+        AccountPayload::of(state.access().remove_password(&command, id, now).await)
     }
 
     /// Makes a link that lets a user in once.

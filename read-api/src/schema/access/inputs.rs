@@ -99,6 +99,8 @@ pub(crate) struct SetPasswordInput {
     pub expected_revision: Option<u64>,
     /// The account; absent = your own.
     pub account_id: Option<Uuid>,
+    /// The password that the account has now. Who changes their own says it, unless they signed in within five minutes.
+    pub current_password: Option<String>,
     /// The password.
     pub password: String,
     /// Why; needed for the account of another.
@@ -111,8 +113,8 @@ impl fmt::Debug for SetPasswordInput {
     }
 }
 
-/// An account whose password is to let in no more.
-#[derive(Debug, InputObject)]
+/// An account whose password is to let in no more. Send the password as a variable.
+#[derive(InputObject)]
 pub(crate) struct RemovePasswordInput {
     /// Makes this the same command as an earlier one with this id.
     pub command_id: Option<Uuid>,
@@ -120,8 +122,16 @@ pub(crate) struct RemovePasswordInput {
     pub expected_revision: Option<u64>,
     /// The account; absent = your own.
     pub account_id: Option<Uuid>,
+    /// The password that it has now. Who removes their own says it, unless they signed in within five minutes.
+    pub current_password: Option<String>,
     /// Why; needed for the account of another.
     pub reason: Option<String>,
+}
+
+impl fmt::Debug for RemovePasswordInput {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RemovePasswordInput").field("account_id", &self.account_id).finish_non_exhaustive()
+    }
 }
 
 /// A link that lets a user in once.

@@ -9,7 +9,7 @@ use timeloom_domain::execution::{ExecutionEvent, ForkChange, ForkEffects, ForkFa
 use timeloom_domain::ids::ExecutionId;
 use timeloom_history::{self as history, Moment, Story};
 use timeloom_projections::ExecutionRow;
-use timeloom_store::{Direction, Position, Revision, StreamKey};
+use timeloom_store::{Direction, Position, Revision, StreamKey, codec};
 use uuid::Uuid;
 
 use super::reach::effects_ahead;
@@ -178,8 +178,42 @@ impl ForkPoint {
     }
 }
 
+/// Which run of which node.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct NodeRunPlace {
+    /// Name of the node.
+    pub node: String,
+    /// 0 for the node's first run.
+    pub run_index: usize,
+}
+
 #[ComplexObject]
 impl ForkPoint {
+    /// The node runs whose output was changed and that the fork has not come to: once it has ended it never does, and what was
+    /// changed there made no difference.
+    #[graphql(complexity = "child_complexity + 50")]
+    async fn unused_outputs(&self, context: &Context<'_>) -> Result<Vec<NodeRunPlace>> {
+        let state = state(context)?;
+        let stream = super::stream(state, self.fork.0);
+        let first = state.log().read_stream(&stream, Revision(0), Direction::Forward, 1).await;
+        let first = first.map_err(|error| fault(&error))?;
+        let first = first.first().map(|event| codec::decode::<ExecutionEvent>(event)).transpose();
+        let Some(ExecutionEvent::ExecutionForked(facts)) = first.map_err(|error| fault(&error))? else {
+            return Ok(Vec::new());
+        };
+        let changed = facts.changes.into_iter().filter_map(|change| match change {
+            ForkChange::Output { node, run_index, .. } => Some(NodeRunPlace { node, run_index }),
+            ForkChange::Parameter { .. } | ForkChange::Variable { .. } => None,
+        });
+        let changed: Vec<NodeRunPlace> = changed.collect();
+        if changed.is_empty() {
+            return Ok(changed);
+        }
+        let _turn = state.turn_to_fold().await;
+        let story = Story::load(state.past(), &stream, Moment::Newest).await.map_err(|error| not_there(&error))?;
+        Ok(changed.into_iter().filter(|place| story.find(&place.node, place.run_index).is_none()).collect())
+    }
+
     /// Who forked it.
     #[graphql(complexity = 5)]
     async fn actor(&self, context: &Context<'_>) -> Result<Option<Actor>> {

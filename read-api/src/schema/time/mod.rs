@@ -21,8 +21,9 @@ use self::fork::{ForkExecutionInput, ForkPreview};
 pub(crate) use self::provenance::{EventReference, written_by};
 use self::replay::{ReplayCheck, StartReplayCheckInput, StartReplayCheckPayload};
 pub(crate) use self::replay::{ReplayGateInput, gate};
-use self::watch::{Watch, WatchInput};
+use self::watch::{WatchInput, WatchedExecution};
 use super::mutation::ExecutionPayload;
+use super::paging::{Pages, Paging, page_cost};
 use super::reading::{Moment, state};
 use super::scalars::{AsOf, PositionScalar};
 use crate::state::ApiState;
@@ -56,11 +57,17 @@ impl TimeQuery {
         fork::preview(state(context)?, input).await
     }
 
-    /// An expression over executions of the past: where it was true, or what it gave, node run by node run. At most a hundred
-    /// executions are looked at for one page, the newest first.
-    #[graphql(complexity = "child_complexity + 500")]
-    async fn watch_executions(&self, context: &Context<'_>, input: WatchInput) -> Result<Watch> {
-        watch::watch(context, state(context)?, input).await
+    /// An expression over executions of the past: where it was true, or what it gave, node run by node run. A page has the
+    /// executions that were looked at, the newest first; one that finds much has fewer.
+    #[graphql(complexity = "page_cost(first, None, child_complexity) + 500")]
+    async fn watch_executions(
+        &self,
+        context: &Context<'_>,
+        input: WatchInput,
+        #[graphql(desc = "How many executions are looked at, at most 100; 20 when it is not said.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+    ) -> Result<Pages<WatchedExecution>> {
+        watch::watch(context, state(context)?, input, &Paging::new(first, after, None, None)).await
     }
 
     /// A replay check; null when there is none.

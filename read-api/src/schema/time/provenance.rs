@@ -136,7 +136,7 @@ impl StateView {
         context: &Context<'_>,
         #[graphql(desc = "Where in the state, as a JSON pointer, such as /node_runs/1/outputs/0/0/json.")] path: String,
     ) -> Result<Option<Value>> {
-        self.written(context, move |look| Ok(look.part(&path))).await
+        self.written(context, move |look| look.part(&path)).await
     }
 
     /// From where a value of it comes: the event that wrote it, and for a value in an item the chain back to the trigger.

@@ -14,13 +14,13 @@ use uuid::Uuid;
 use super::watched::{Question, answers};
 use crate::schema::budget::PayloadBudget;
 use crate::schema::faults::{bad_input, fault};
-use crate::schema::paging::{Paging, cursor};
+use crate::schema::paging::{Pages, Paging, pages};
 use crate::schema::reading::{not_there, rows, wait_for_rows};
 use crate::schema::rows::page;
 use crate::schema::scalars::PositionScalar;
 use crate::state::ApiState;
 
-/// Most hits of one page: what comes after them in the same executions is left out, and that is said.
+/// Most hits of one execution: what comes after them is left out, and that is said. A page ends where it has as many.
 const HITS_MAX: usize = 1_000;
 /// Longest expression, in characters.
 const EXPRESSION_CHARACTERS_MAX: usize = 10_000;
@@ -44,11 +44,6 @@ pub(crate) struct WatchInput {
     /// Give what the expression gave at every node run, not only where it was true.
     #[graphql(default)]
     all: bool,
-    /// How many executions are looked at, 1 to 100.
-    #[graphql(default = 20)]
-    first: i32,
-    /// Go on after this cursor.
-    after: Option<String>,
 }
 
 /// Over what of a node run an expression is evaluated: `$json` is its first item, `$input` all of them.
@@ -60,21 +55,23 @@ pub(crate) enum WatchOver {
     Output,
 }
 
-/// A page of what was found.
+/// An execution that was looked at.
 #[derive(Debug, SimpleObject)]
-pub(crate) struct Watch {
-    /// Where it was true, or what it gave.
+pub(crate) struct WatchedExecution {
+    /// Its id.
+    pub execution_id: Uuid,
+    /// Where it was true, or what it gave; empty where nothing was found.
     pub hits: Vec<WatchHit>,
-    /// How many executions were looked at.
-    pub executions: usize,
-    /// Executions that were passed over: they hold more data than is looked at, or are not all there.
-    pub passed_over: usize,
-    /// Whether there were more hits in these executions than the thousand that are told.
+    /// Whether there were more hits than the thousand that are told.
     pub is_cut: bool,
-    /// Whether there are more executions.
-    pub has_next_page: bool,
-    /// Where to go on.
-    pub end_cursor: Option<String>,
+    /// Why it was passed over; absent when it was looked at.
+    pub passed_over: Option<String>,
+}
+
+impl WatchedExecution {
+    fn not_looked_at(id: ExecutionId, why: String) -> Self {
+        Self { execution_id: id.0, hits: Vec::new(), is_cut: false, passed_over: Some(why) }
+    }
 }
 
 /// What an expression gave at one node run.
@@ -94,38 +91,52 @@ pub(crate) struct WatchHit {
     pub error: Option<String>,
 }
 
-/// Looks at one page of executions.
-pub(super) async fn watch(context: &Context<'_>, state: &ApiState, input: WatchInput) -> Result<Watch> {
+/// Looks at one page of executions. It ends before its time once there are [`HITS_MAX`] hits.
+pub(super) async fn watch(
+    context: &Context<'_>,
+    state: &ApiState,
+    input: WatchInput,
+    paging: &Paging,
+) -> Result<Pages<WatchedExecution>> {
     if input.expression.trim().is_empty() || input.expression.chars().count() > EXPRESSION_CHARACTERS_MAX {
         return Err(bad_input(format!("expression has to have 1 to {EXPRESSION_CHARACTERS_MAX} characters")));
     }
-    let paging = Paging { first: Some(input.first), after: input.after.clone(), ..Paging::default() };
-    let mut page = page(&paging)?;
-    let began = bounds(state, &input, &mut page).await?;
+    let mut page = page(paging)?;
+    let began = bounds(state, &input, paging, &mut page).await?;
     wait_for_rows(state, state.log().head()).await?;
     let filter = ExecutionFilter { workflow_id: Some(WorkflowId(input.workflow_id)), ..ExecutionFilter::default() };
     let found = rows(state.read_models().executions(state.tenant(), None, &page, &filter).await)?;
-    let in_time: Vec<_> = found.rows.iter().filter(|row| began.is_none_or(|from| row.started_at_ms >= from)).collect();
-    let is_past = in_time.len() < found.rows.len();
+    let mut in_time: Vec<_> = found.rows;
+    let (has_previous, mut has_next, count) = (found.has_previous, found.has_next, in_time.len());
+    in_time.retain(|row| began.is_none_or(|from| row.started_at_ms >= from));
+    has_next &= in_time.len() == count;
     let question = Arc::new(Question::of(&input.expression, input.node.clone(), input.over, input.all));
-    let mut watch = Watch {
-        hits: Vec::new(),
-        executions: in_time.len(),
-        passed_over: 0,
-        is_cut: false,
-        has_next_page: found.has_next && !is_past,
-        end_cursor: found.end_cursor.map(|Cursor(position)| cursor(position.0)),
-    };
-    // Each link of a long execution is looked at as a part of its first.
-    for row in in_time.into_iter().filter(|row| row.continued_from.is_none()) {
-        look_at(context, state, row.id, &question, &mut watch).await?;
+    let (mut watched, mut hits, mut passed) = (Vec::new(), 0, None);
+    for row in in_time {
+        if hits >= HITS_MAX {
+            has_next = true;
+            break;
+        }
+        // Each link of a long execution is looked at as a part of its first.
+        if row.continued_from.is_some() {
+            passed = Some(row);
+            continue;
+        }
+        let found = look_at(context, state, row.id, &question).await?;
+        hits += found.hits.len();
+        watched.push((row.created_position.0, found));
     }
-    Ok(watch)
+    // A page of nothing else has one of them all the same, so that there is a cursor to go on from.
+    if let (true, true, Some(link)) = (watched.is_empty(), has_next, passed) {
+        let why = "it is a part of a long execution, and is looked at with its beginning".to_owned();
+        watched.push((link.created_position.0, WatchedExecution::not_looked_at(link.id, why)));
+    }
+    Ok(pages(has_previous, has_next, watched))
 }
 
 /// Lets the page begin at the time up to which is asked; answers the time from which, in milliseconds since 1970.
-async fn bounds(state: &ApiState, input: &WatchInput, page: &mut Page) -> Result<Option<i64>> {
-    if let (Some(to), None) = (input.to, &input.after) {
+async fn bounds(state: &ApiState, input: &WatchInput, paging: &Paging, page: &mut Page) -> Result<Option<i64>> {
+    if let (Some(to), None) = (input.to, &paging.after) {
         let position = history::position_of(state.past(), None, Moment::Time(to)).await;
         let position = position.map_err(|error| not_there(&error))?;
         page.after = Some(Cursor(timeloom_store::Position(position.0.saturating_add(1))));
@@ -138,36 +149,26 @@ async fn look_at(
     state: &ApiState,
     id: ExecutionId,
     question: &Arc<Question>,
-    watch: &mut Watch,
-) -> Result<()> {
-    if watch.is_cut {
-        return Ok(());
-    }
+) -> Result<WatchedExecution> {
     let _turn = state.turn_to_fold().await;
     let story = match Story::load(state.past(), &super::stream(state, id.0), Moment::Newest).await {
         Ok(story) => story,
         Err(HistoryError::Log(error)) => return Err(fault(&error)),
-        Err(_) => {
-            watch.passed_over += 1;
-            return Ok(());
-        }
+        Err(why) => return Ok(WatchedExecution::not_looked_at(id, why.to_string())),
     };
-    let (session, question) = (state.evaluator().session(), Arc::clone(question));
-    let (id_text, left) = (id.to_string(), HITS_MAX - watch.hits.len());
-    let computed = tokio::task::spawn_blocking(move || answers(session, story, &id_text, &question, left + 1));
+    let (session, question, id_text) = (state.evaluator().session(), Arc::clone(question), id.to_string());
+    let computed = tokio::task::spawn_blocking(move || answers(session, story, &id_text, &question, HITS_MAX + 1));
     let mut found = computed.await.map_err(|error| fault(&error))?;
-    if found.len() > left {
-        found.truncate(left);
-        watch.is_cut = true;
-    }
+    let is_cut = found.len() > HITS_MAX;
+    found.truncate(HITS_MAX);
     PayloadBudget::take(context, found.iter().filter_map(|answer| answer.value.as_ref()).map(json_bytes).sum())?;
-    watch.hits.extend(found.into_iter().map(|answer| WatchHit {
+    let hits = found.into_iter().map(|answer| WatchHit {
         execution_id: id.0,
         node: answer.node,
         run_index: answer.run_index,
         position: answer.position.map(PositionScalar),
         value: answer.value,
         error: answer.error,
-    }));
-    Ok(())
+    });
+    Ok(WatchedExecution { execution_id: id.0, hits: hits.collect(), is_cut, passed_over: None })
 }

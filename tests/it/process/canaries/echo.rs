@@ -7,6 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::json;
 
+/// What is said to whoever answered the challenge.
+pub(super) const ANSWERED: &str = "the challenge was answered";
+
 /// Serves until the test ends; answers its address. `token` is what it gives to who asks for one.
 pub(super) fn serve(token: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -49,6 +52,14 @@ fn answer(request: &str, token: &str) -> (String, Vec<u8>) {
     match kind {
         "token" => {
             let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 });
+            ("200 OK\r\ncontent-type: application/json".to_owned(), body.to_string().into_bytes())
+        }
+        "digest" if !request.to_lowercase().contains("authorization: digest ") => {
+            let challenge = "www-authenticate: Digest realm=\"r\", qop=\"auth\", nonce=\"n1\"";
+            (format!("401 Unauthorized\r\n{challenge}"), request.as_bytes().to_vec())
+        }
+        "digest" => {
+            let body = json!({ "said": ANSWERED, "request": request });
             ("200 OK\r\ncontent-type: application/json".to_owned(), body.to_string().into_bytes())
         }
         "fail" => ("500 Broken\r\ncontent-type: text/plain".to_owned(), request.as_bytes().to_vec()),

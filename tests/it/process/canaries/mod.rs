@@ -3,6 +3,7 @@
 
 mod echo;
 mod search;
+mod signed_in;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -28,6 +29,9 @@ const DOOR: &str = "dQ9/canary\"of+the~door&Wx9";
 const TOKENS: &str = "jQ4/canary\"of+the~token&Kd8";
 /// Signed with [`TOKENS`].
 const TOKEN: &str = "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJzdWIiOiAiYWRhIiwgImV4cCI6IDQxMDI0NDQ4MDB9.EuC7JohFNv19yjpFDB4nDF_X9qv0AxBbzodMk5jB-zg";
+const DIGEST: &str = "uQ1-canary-of-the_digest+Wx1";
+/// MD5 of user, realm and [`DIGEST`]: whoever has it answers challenges as well as whoever has the password.
+const DIGESTED: &str = "9d7916bd94a16aca6461e750887313a5";
 const DATABASE: &str = "pQ0-canary-of-the-database-Wx0";
 const KEY: &str = "q6urq83v/CanaryOfTheKeyThatSealsThem/012344=";
 
@@ -55,6 +59,8 @@ fn canaries() -> Vec<Canary> {
         ("token", TOKEN),
         ("password of the database", DATABASE),
         ("key as text", KEY),
+        ("digest", DIGEST),
+        ("what answers challenges", DIGESTED),
         ("header for the collector", COLLECTOR),
     ]
     .map(|(name, secret)| Canary::new(name, secret.as_bytes()))
@@ -76,6 +82,7 @@ impl World {
         let mut child = Command::new(program())
             .args(arguments)
             .args(["--server", &self.server.url])
+            .envs(self.server.shown().map(|key| ("TIMELOOM_TOKEN", key)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -99,6 +106,7 @@ impl World {
     fn save_all(&mut self) {
         self.save("basic", "httpBasicAuth", &json!({ "user": "ann", "password": BASIC }));
         self.save("header", "httpHeaderAuth", &json!({ "name": "X-Canary", "value": HEADER }));
+        self.save("digest", "httpDigestAuth", &json!({ "user": "ann", "password": DIGEST }));
         self.save("bearer", "httpBearerAuth", &json!({ "token": BEARER }));
         self.save("query", "httpQueryAuth", &json!({ "name": "key", "value": QUERY }));
         let custom = json!({ "headers": { "X-Custom": CUSTOM, "Accept": "application/json" } }).to_string();
@@ -128,7 +136,11 @@ impl World {
     }
 
     async fn get(&mut self, path: &str) {
-        let answer = client().get(format!("{}{path}", self.server.url)).send().await.unwrap();
+        let mut request = client().get(format!("{}{path}", self.server.url));
+        if let Some(key) = self.server.shown() {
+            request = request.bearer_auth(key);
+        }
+        let answer = request.send().await.unwrap();
         let text = format!("{:?} {}", answer.headers().clone(), answer.text().await.unwrap());
         self.outputs.keep(path, text);
     }
@@ -163,6 +175,7 @@ fn calls(echo: &str) -> Vec<Value> {
         call("Query", ("httpQueryAuth", "query"), &at("echo"), json!({})),
         call("Custom", ("httpCustomAuth", "custom"), &at("echo"), json!({})),
         call("OAuth", ("oAuth2Api", "oauth"), &at("echo"), json!({})),
+        call("Digest", ("httpDigestAuth", "digest"), &at("digest"), json!({})),
         call("Pages", ("httpBasicAuth", "basic"), &at("echo"), pages),
         call("File", ("httpHeaderAuth", "header"), &at("file"), json!({})),
         call("Failed", ("httpBasicAuth", "basic"), &at("fail"), json!({})),
@@ -330,8 +343,9 @@ async fn everything(world: &mut World, folder: &Path) {
     }
 }
 
-/// Every secret was used and came back: a mark stands where each was.
+/// Every secret was used and came back: a mark stands where each was. A password that answers a challenge is not sent.
 fn shows_marks(outputs: &Outputs) {
+    assert!(outputs.say(echo::ANSWERED), "no challenge was answered");
     for name in ["basic", "header", "bearer", "query", "custom", "oauth", "door", "tokens"] {
         let mark = format!("[secret of \\\"{name}\\\"]");
         assert!(outputs.say(&mark), "no mark of '{name}' is anywhere: it was not used");

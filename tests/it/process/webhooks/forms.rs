@@ -1,6 +1,7 @@
 //! Forms, as people and programs fill them in: a real server process and real requests.
 
 mod browser;
+#[cfg(test)]
 #[path = "../../../../read-api/tests/it/chromium.rs"]
 mod chromium;
 mod hostile;

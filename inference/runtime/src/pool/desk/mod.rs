@@ -180,6 +180,11 @@ impl<P> Desk<P> {
         }
     }
 
+    /// Whether an instance can compute now.
+    pub(super) fn can_compute(&self) -> bool {
+        self.instances.values().any(|member| member.ready)
+    }
+
     /// Most rows of one request.
     pub(super) fn rows_max(&self) -> usize {
         self.limit.full()
