@@ -19,15 +19,6 @@ type Copy = unsafe extern "C" fn(to: *mut c_void, from: *const c_void, bytes: us
 const TO_DEVICE: c_int = 1;
 const TO_HOST: c_int = 2;
 
-/// How convolutions are computed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Convolutions {
-    /// Channels last in memory.
-    pub channels_last: bool,
-    /// The way is found by timing all there are.
-    pub timed: bool,
-}
-
 pub struct Raw {
     session: Session,
     inputs: Vec<DynTensor>,
@@ -45,17 +36,12 @@ impl Raw {
         signature: &Signature,
         rows: usize,
         graphs: bool,
-        how: Convolutions,
+        channels_last: bool,
     ) -> Self {
-        let search = if how.timed {
-            ep::cuda::ConvAlgorithmSearch::Exhaustive
-        } else {
-            ep::cuda::ConvAlgorithmSearch::Heuristic
-        };
         let provider = ep::CUDA::default()
             .with_tf32(true)
-            .with_conv_algorithm_search(search)
-            .with_prefer_nhwc(how.channels_last)
+            .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
+            .with_prefer_nhwc(channels_last)
             .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
             .with_cuda_graph(graphs);
         let session = Session::builder(runtime.environment())

@@ -102,6 +102,7 @@ pub(super) fn register(builder: SessionBuilder, options: &Options, graphs: bool)
     let mut provider = ep::CUDA::default()
         .with_device_id(i32::try_from(options.device).unwrap_or(i32::MAX))
         .with_tf32(options.tf32)
+        .with_prefer_nhwc(options.channels_last)
         // A search by timing may choose another way each time, and so other last bits.
         .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
         // Doubling would ask for twice what a large model needs.

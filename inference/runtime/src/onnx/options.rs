@@ -39,6 +39,8 @@ pub struct Options {
     pub optimisation: Optimisation,
     /// Whether a GPU may multiply with 19 bits instead of 32.
     pub tf32: bool,
+    /// Whether a GPU lays images out with their channels last: convolutions are faster, and have other last bits.
+    pub channels_last: bool,
     /// Whether operators that have a slower way which always gives the same bits take it.
     pub deterministic: bool,
     /// Most bytes of a GPU's memory that the session's arena may take. What the GPU's own libraries need comes on top.
@@ -61,6 +63,7 @@ impl Default for Options {
             intra_threads: 1,
             optimisation: Optimisation::All,
             tf32: false,
+            channels_last: false,
             deterministic: false,
             gpu_bytes_max: None,
             buckets: BUCKETS.to_vec(),
@@ -106,6 +109,10 @@ impl Options {
             let buckets: Vec<String> = self.buckets.iter().map(ToString::to_string).collect();
             text.push_str(&buckets.join(","));
         }
+        // What came later is told where it is set alone: what was computed before has the text that it had.
+        if self.channels_last && self.gpu != Gpu::None {
+            text.push_str(" channels-last=true");
+        }
         text
     }
 
@@ -130,6 +137,12 @@ mod tests {
             gpu.canonical(),
             "1 gpu=required threads=1 optimisation=all tf32=true deterministic=false buckets=1,8"
         );
+        assert_eq!(
+            Options { channels_last: true, ..gpu }.canonical(),
+            "1 gpu=required threads=1 optimisation=all tf32=true deterministic=false buckets=1,8 channels-last=true"
+        );
+        let cpu = Options { channels_last: true, ..Options::default() };
+        assert_eq!(cpu.canonical(), Options::default().canonical());
     }
 
     #[test]

@@ -157,6 +157,19 @@ fn fewer_bits_are_near_enough() {
 
 #[test]
 #[ignore = "needs a GPU"]
+fn channels_last_give_near_numbers_on_the_gpu_as_a_whole() {
+    let mut session = session("conv.onnx", Options { channels_last: true, ..required() });
+    let loaded = session.loaded().clone();
+    println!("{loaded:?}");
+    assert_eq!((loaded.placement.of(Provider::Cpu), loaded.graphs), (0, true), "{loaded:?}");
+    let mut cpu = crate::support::session("conv.onnx", Options::default());
+    let images: Vec<Inputs> =
+        (0..5).map(|seed| inputs(vec![floats(&[1, 3, 8, 8], &scattered(192, seed + 1))])).collect();
+    assert_near(&run(&mut session, &images), &run(&mut cpu, &images), NEAR);
+}
+
+#[test]
+#[ignore = "needs a GPU"]
 fn an_input_that_the_cpu_reads_is_seen_anew_each_time() {
     let mut session = session("clip.onnx", optional());
     println!("{:?}", session.loaded());

@@ -283,6 +283,26 @@ def refused():
     (HERE / "cut.onnx").write_bytes(whole[: len(whole) // 2])
 
 
+def images():
+    # A convolution, which a GPU may compute in another layout. Numbers of its own: those of the others stay what they are.
+    own = np.random.default_rng(8)
+    kernel = nh.from_array((own.standard_normal((4, 3, 3, 3)) / 4).astype(np.float32), "kernel")
+    save(
+        "conv.onnx",
+        model(
+            [
+                node("Conv", ["x", "kernel"], ["c"], pads=[1, 1, 1, 1]),
+                node("Relu", ["c"], ["r"]),
+                node("GlobalAveragePool", ["r"], ["g"]),
+                node("Flatten", ["g"], ["y"]),
+            ],
+            [value("x", T.FLOAT, ["n", 3, 8, 8])],
+            [value("y", T.FLOAT, ["n", 4])],
+            [kernel],
+        ),
+    )
+
+
 if __name__ == "__main__":
     plain()
     elements()
@@ -290,3 +310,4 @@ if __name__ == "__main__":
     (HERE / "external").mkdir(exist_ok=True)
     outside("external/model.onnx", "weights.bin", write=True)
     refused()
+    images()
