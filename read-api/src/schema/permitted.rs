@@ -57,11 +57,13 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "ExecutionEvent"
         | "ExecutionGroup"
         | "ForkPreview"
+        | "Inference"
+        | "InferenceWindow"
         | "NodeRun"
         | "ReplayCheck"
         | "Watch" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Plugin" | "Model" => Some(Permission::RegistryRead),
+        "Plugin" | "Model" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" => Some(Permission::RegistryRead),
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }
@@ -188,7 +190,7 @@ mod tests {
     fn who_has_access_is_for_those_who_read_the_audit_trail() {
         let open: Vec<&str> =
             OWN_CATEGORIES.into_iter().filter(|category| of_category(category) != Permission::AuditRead).collect();
-        assert_eq!(open.len(), 6, "{open:?}");
+        assert_eq!(open.len(), 8, "{open:?}");
         for audited in ["account", "audit", "credential", "session", "tenant", "orders"] {
             assert_eq!(of_category(audited), Permission::AuditRead, "{audited}");
         }
