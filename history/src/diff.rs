@@ -9,6 +9,7 @@ use serde_json::Value;
 use timeloom_domain::account::Account;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
@@ -130,6 +131,8 @@ pub async fn diff<'p>(
         Some(Kind::Tenant) => folded_both::<Tenant>(past, stream, earlier, later).await?,
         Some(Kind::Recall) => folded_both::<Recall>(past, stream, earlier, later).await?,
         Some(Kind::Audit) => folded_both::<Audit>(past, stream, earlier, later).await?,
+        Some(Kind::Inferences) => folded_both::<Inferences>(past, stream, earlier, later).await?,
+        Some(Kind::InferenceWorker) => folded_both::<InferenceWorker>(past, stream, earlier, later).await?,
     };
     if both.later.point.revision == Revision(0)
         && let unknown @ HistoryError::UnknownStream(_) = absent(past, stream).await?

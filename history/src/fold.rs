@@ -9,6 +9,7 @@ use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
@@ -102,7 +103,20 @@ macro_rules! folded_whole {
     };
 }
 
-folded_whole!(Account, Audit, Credential, Model, Plugin, Recall, ReplayCheck, Session, Tenant, Workflow);
+folded_whole!(
+    Account,
+    Audit,
+    Credential,
+    Inferences,
+    InferenceWorker,
+    Model,
+    Plugin,
+    Recall,
+    ReplayCheck,
+    Session,
+    Tenant,
+    Workflow
+);
 
 /// Most of an execution is the data of its events, which is left out.
 impl Folding for BareExecution {

@@ -6,6 +6,7 @@ use timeloom_domain::audit::{Audit, AuditEvent};
 use timeloom_domain::credential::{Credential, CredentialEvent};
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::inference::{InferenceEvent, InferenceWorker, InferenceWorkerEvent, Inferences};
 use timeloom_domain::model::{Model, ModelEvent};
 use timeloom_domain::plugin::{Plugin, PluginEvent};
 use timeloom_domain::recall::{Recall, RecallEvent};
@@ -45,6 +46,10 @@ pub enum Kind {
     Recall,
     /// Who looked, and who was not let in.
     Audit,
+    /// The inferences of one worker, in sums.
+    Inferences,
+    /// An inference worker.
+    InferenceWorker,
 }
 
 impl Kind {
@@ -62,6 +67,8 @@ impl Kind {
             TenantEvent::CATEGORY => Some(Self::Tenant),
             RecallEvent::CATEGORY => Some(Self::Recall),
             AuditEvent::CATEGORY => Some(Self::Audit),
+            InferenceEvent::CATEGORY => Some(Self::Inferences),
+            InferenceWorkerEvent::CATEGORY => Some(Self::InferenceWorker),
             _ => None,
         }
     }
@@ -80,6 +87,8 @@ impl Kind {
             Self::Tenant => TenantEvent::CATEGORY,
             Self::Recall => RecallEvent::CATEGORY,
             Self::Audit => AuditEvent::CATEGORY,
+            Self::Inferences => InferenceEvent::CATEGORY,
+            Self::InferenceWorker => InferenceWorkerEvent::CATEGORY,
         }
     }
 }
@@ -99,6 +108,8 @@ pub fn is_known(event: &RecordedEvent) -> bool {
         Some(Kind::Tenant) => knows::<TenantEvent>(event),
         Some(Kind::Recall) => knows::<RecallEvent>(event),
         Some(Kind::Audit) => knows::<AuditEvent>(event),
+        Some(Kind::Inferences) => knows::<InferenceEvent>(event),
+        Some(Kind::InferenceWorker) => knows::<InferenceWorkerEvent>(event),
     }
 }
 
@@ -241,5 +252,25 @@ impl Shown for Audit {
 
     fn status(&self) -> &'static str {
         "written"
+    }
+}
+
+impl Shown for Inferences {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.open > 0 { "computing" } else { "idle" }
+    }
+}
+
+impl Shown for InferenceWorker {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        match (self.stopped, self.draining) {
+            (true, _) => "stopped",
+            (false, true) => "draining",
+            (false, false) => "working",
+        }
     }
 }

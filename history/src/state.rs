@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use timeloom_domain::account::Account;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
@@ -159,6 +160,8 @@ pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: 
         Some(Kind::Tenant) => folded::<Tenant>(past, stream, position).await?,
         Some(Kind::Recall) => folded::<Recall>(past, stream, position).await?,
         Some(Kind::Audit) => folded::<Audit>(past, stream, position).await?,
+        Some(Kind::Inferences) => folded::<Inferences>(past, stream, position).await?,
+        Some(Kind::InferenceWorker) => folded::<InferenceWorker>(past, stream, position).await?,
     };
     match found {
         Some(look) => Ok(look),

@@ -15,6 +15,7 @@ mod database;
 mod error;
 mod executions;
 mod feed;
+mod inferences;
 mod models;
 mod node_runs;
 mod page;
@@ -45,6 +46,10 @@ pub use executions::{
     ExecutionFilter, ExecutionRow, FAILURES_MAX, FailureFilter, FailureGroup, SAVED_FACTS_MAX, SavedFact,
 };
 pub use feed::{FeedFilter, FeedOrder};
+pub use inferences::{
+    InferenceAnswerRow, InferenceFilter, InferenceRow, InferenceStatus, InferenceWindowFilter, InferenceWindowRow,
+    InferenceWorkerFilter, InferenceWorkerRow, LoadFailure, ModelLoadFilter, ModelLoadRow, Unanswered,
+};
 pub use models::ModelRow;
 pub use node_runs::{NODE_RUNS_MAX, NodeRunRange, NodeRunRow};
 pub use page::{AsOf, Cursor, InvalidCursor, PAGE_ROWS_MAX, Page, PageOf, Side};

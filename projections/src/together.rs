@@ -3,11 +3,13 @@
 
 use std::cmp::Reverse;
 
-use timeloom_domain::ids::{CredentialId, ExecutionId, TenantId, WorkflowId};
+use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, TenantId, WorkflowId};
+use timeloom_store::Position;
 
 use crate::credentials::{self, CredentialRow, Credentials};
 use crate::error::ProjectionError;
 use crate::executions::{self, ExecutionFilter, ExecutionRow, Executions};
+use crate::models::{self, ModelRow, Models};
 use crate::node_runs::{self, NodeRunRange, NodeRunRow, NodeRuns};
 use crate::page::{AsOf, Page, PageOf, Side};
 use crate::read_models::ReadModels;
@@ -60,6 +62,21 @@ impl ReadModels {
         Ok(found.into_iter().flatten().collect())
     }
 
+    /// The models with these names, in their order; those that are not there are left out.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn models_by_name(
+        &self,
+        tenant: TenantId,
+        names: &[Slug],
+        as_of: AsOf,
+    ) -> Result<Vec<ModelRow>, ProjectionError> {
+        let one = |named: &_, name: &Slug| models::one(named, tenant, name, as_of);
+        let found = self.ask_all(&Models, as_of, names, one, models::read_row).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// Many pages of executions, such as one of each workflow.
     ///
     /// # Errors
@@ -73,15 +90,7 @@ impl ReadModels {
         let question =
             |named: &_, (page, filter): &(Page, ExecutionFilter)| executions::page(named, tenant, as_of, page, filter);
         let found = self.ask_all(&Executions, as_of, pages, question, executions::read_row).await?;
-        let cut = |(mut rows, (page, _)): (Vec<ExecutionRow>, &(Page, ExecutionFilter))| {
-            // Of many statements in one, the order of each answer is not promised.
-            match page.side {
-                Side::First => rows.sort_by_key(|row| Reverse(row.created_position)),
-                Side::Last => rows.sort_by_key(|row| row.created_position),
-            }
-            PageOf::cut(rows, page, |row| row.created_position)
-        };
-        Ok(found.into_iter().zip(pages).map(cut).collect())
+        Ok(cut_each(found, pages.iter().map(|(page, _)| page), |row| row.created_position))
     }
 
     /// The node runs of many executions, each in a range; those from the end in the other order.
@@ -106,4 +115,20 @@ impl ReadModels {
         }
         Ok(found)
     }
+}
+
+/// Pages that one statement found: of many statements in one, the order of each answer is not promised.
+pub(crate) fn cut_each<'a, Row>(
+    found: Vec<Vec<Row>>,
+    pages: impl Iterator<Item = &'a Page>,
+    position: impl Fn(&Row) -> Position,
+) -> Vec<PageOf<Row>> {
+    let cut = |(mut rows, page): (Vec<Row>, &Page)| {
+        match page.side {
+            Side::First => rows.sort_by_key(|row| Reverse(position(row))),
+            Side::Last => rows.sort_by_key(|row| position(row)),
+        }
+        PageOf::cut(rows, page, &position)
+    };
+    found.into_iter().zip(pages).map(cut).collect()
 }

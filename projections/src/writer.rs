@@ -20,6 +20,7 @@ use crate::credentials::Credentials;
 use crate::database::{Change, Database, Dialect, Load, Named, Postgres, Sqlite, StorageError};
 use crate::error::ProjectionError;
 use crate::executions::Executions;
+use crate::inferences::{InferenceWindows, InferenceWorkers, Inferences, ModelLoads};
 use crate::models::Models;
 use crate::node_runs::NodeRuns;
 use crate::parked::{self, ParkedEvent, ParkedStreams};
@@ -38,8 +39,22 @@ pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every projection.
-pub(crate) static PROJECTIONS: [&dyn Projection; 10] =
-    [&Workflows, &Plugins, &Models, &Credentials, &Executions, &NodeRuns, &Accounts, &ApiKeys, &Sessions, &Tenants];
+pub(crate) static PROJECTIONS: [&dyn Projection; 14] = [
+    &Workflows,
+    &Plugins,
+    &Models,
+    &Credentials,
+    &Executions,
+    &NodeRuns,
+    &Inferences,
+    &InferenceWindows,
+    &InferenceWorkers,
+    &ModelLoads,
+    &Accounts,
+    &ApiKeys,
+    &Sessions,
+    &Tenants,
+];
 
 /// The one connection that writes.
 pub(crate) struct Writer {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use timeloom_domain::account::Account;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
@@ -112,6 +113,8 @@ async fn traced(
         Some(Kind::Tenant) => traced_in::<Tenant>(past, stream, position, paths).await,
         Some(Kind::Recall) => traced_in::<Recall>(past, stream, position, paths).await,
         Some(Kind::Audit) => traced_in::<Audit>(past, stream, position, paths).await,
+        Some(Kind::Inferences) => traced_in::<Inferences>(past, stream, position, paths).await,
+        Some(Kind::InferenceWorker) => traced_in::<InferenceWorker>(past, stream, position, paths).await,
     }
 }
 

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
+use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
@@ -49,6 +50,8 @@ async fn every_kind_is_folded_at_every_revision_position_and_time() {
     each_moment::<Plugin>(&log, Kind::Plugin).await;
     each_moment::<Model>(&log, Kind::Model).await;
     each_moment::<Credential>(&log, Kind::Credential).await;
+    each_moment::<Inferences>(&log, Kind::Inferences).await;
+    each_moment::<InferenceWorker>(&log, Kind::InferenceWorker).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! The questions about who has access.
 
-use std::cmp::Reverse;
-
 use timeloom_domain::ids::{AccountId, SessionId, TenantId};
 
 use super::accounts::{self, AccountFilter, AccountRow, Accounts};
@@ -10,9 +8,9 @@ use super::sessions::{self, SessionFilter, SessionRow, Sessions};
 use super::tenants::{self, TenantRow, Tenants};
 use crate::database::Named;
 use crate::error::ProjectionError;
-use crate::page::{AsOf, Page, PageOf, Side};
-use crate::provenance::Provenance;
+use crate::page::{AsOf, Page, PageOf};
 use crate::read_models::ReadModels;
+use crate::together::cut_each;
 
 /// The questions.
 impl ReadModels {
@@ -75,7 +73,7 @@ impl ReadModels {
         let question =
             |named: &_, (page, filter): &(Page, ApiKeyFilter)| keys::page(named, tenant, as_of, page, *filter);
         let found = self.ask_all(&ApiKeys, as_of, pages, question, keys::read_row).await?;
-        Ok(cut_each(found, pages.iter().map(|(page, _)| page), |row| &row.provenance))
+        Ok(cut_each(found, pages.iter().map(|(page, _)| page), |row| row.provenance.created_position))
     }
 
     /// The sessions with these ids, in their order; those that are not there are left out.
@@ -106,7 +104,7 @@ impl ReadModels {
         let question =
             |named: &_, (page, filter): &(Page, SessionFilter)| sessions::page(named, tenant, as_of, page, *filter);
         let found = self.ask_all(&Sessions, as_of, pages, question, sessions::read_row).await?;
-        Ok(cut_each(found, pages.iter().map(|(page, _)| page), |row| &row.provenance))
+        Ok(cut_each(found, pages.iter().map(|(page, _)| page), |row| row.provenance.created_position))
     }
 
     /// A tenant beside the first one.
@@ -126,20 +124,4 @@ impl ReadModels {
         let found = self.ask(&Tenants, as_of, |named| tenants::page(named, as_of, page), tenants::read_row);
         Ok(PageOf::cut(found.await?, page, |row| row.provenance.created_position))
     }
-}
-
-/// Pages that one statement found: of many statements in one, the order of each answer is not promised.
-fn cut_each<'a, Row>(
-    found: Vec<Vec<Row>>,
-    pages: impl Iterator<Item = &'a Page>,
-    provenance: impl Fn(&Row) -> &Provenance,
-) -> Vec<PageOf<Row>> {
-    let cut = |(mut rows, page): (Vec<Row>, &Page)| {
-        match page.side {
-            Side::First => rows.sort_by_key(|row| Reverse(provenance(row).created_position)),
-            Side::Last => rows.sort_by_key(|row| provenance(row).created_position),
-        }
-        PageOf::cut(rows, page, |row| provenance(row).created_position)
-    };
-    found.into_iter().zip(pages).map(cut).collect()
 }

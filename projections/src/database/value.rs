@@ -227,6 +227,13 @@ impl<'a> Cells<'a> {
         let found = words.iter().find(|(_, word)| *word == text).map(|(value, _)| *value);
         found.ok_or_else(|| damaged(format!("unknown word '{text}'")))
     }
+
+    /// The next, which holds one of these words or nothing.
+    pub fn take_optional_word<T: Copy>(&mut self, words: &[(T, &str)]) -> Result<Option<T>, StorageError> {
+        let Some(text) = self.take::<Option<String>>()? else { return Ok(None) };
+        let found = words.iter().find(|(_, word)| *word == text).map(|(value, _)| *value);
+        found.map(Some).ok_or_else(|| damaged(format!("unknown word '{text}'")))
+    }
 }
 
 /// A column does not hold what this crate wrote there.

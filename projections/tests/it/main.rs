@@ -11,6 +11,8 @@ mod determinism;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod inferences;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod parked;

@@ -32,6 +32,7 @@ use timeloom_store::codec::{Encoded, encode};
 use timeloom_store::{Append, EventLog, Expected, MemoryLog, Metadata, NewEvent, Position, StreamKey};
 use uuid::Uuid;
 
+use crate::inferences::{inference_event, worker_event, worker_id};
 use crate::places::Place;
 
 /// The tenant of all stories but the one about tenants.
@@ -280,7 +281,7 @@ pub fn story_of(chances: &[Chance]) -> Vec<Told> {
 impl World {
     pub fn happen(&mut self, (what, which, how): Chance) {
         let how = usize::from(how);
-        match what % 16 {
+        match what % 18 {
             0 | 1 => self.start_execution(how % 3),
             2 => {
                 let number = usize::from(which) % self.workflows.len();
@@ -315,6 +316,14 @@ impl World {
                 let number = usize::from(which) % self.tenants.len();
                 let command = tenant_command(number, how);
                 decide_of(&mut self.story, TenantId(0), &mut self.tenants[number], number, &command);
+            }
+            10 => {
+                let number = usize::from(which) % 6;
+                self.story.push(told(worker_id(number % 2), &inference_event(number, how)));
+            }
+            11 => {
+                let number = usize::from(which) % 2;
+                self.story.push(told(worker_id(number), &worker_event(number, how)));
             }
             _ if self.executions.is_empty() => {}
             _ => {

@@ -116,7 +116,8 @@ async fn outputs(state: &ApiState, execution: ExecutionId, which: &Which) -> Res
     Ok(None)
 }
 
-async fn file(state: &ApiState, attachment: BinaryData) -> HttpResponse {
+/// An attachment as a file, wherever its content is.
+pub(super) async fn file(state: &ApiState, attachment: BinaryData) -> HttpResponse {
     let Some(hash) = attachment.id.as_deref().and_then(BlobHash::of_attachment) else {
         let is_elsewhere = attachment.data.is_empty() && attachment.id.is_some();
         return match STANDARD.decode(attachment.data.as_bytes()) {
@@ -183,7 +184,7 @@ fn disposition(file_name: &str) -> String {
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
-fn missing(message: String) -> HttpResponse {
+pub(super) fn missing(message: String) -> HttpResponse {
     refuse(StatusCode::NOT_FOUND, "ATTACHMENT_MISSING", message)
 }
 

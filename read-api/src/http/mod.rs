@@ -17,6 +17,7 @@ mod page;
 mod parameters;
 mod sign_in;
 mod sse;
+mod tensor;
 mod webhook;
 mod ws;
 
@@ -139,6 +140,7 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     serve(config, whole_log, "/log/blobs/{hash}", "GET", [get().to(log::blob)]);
     let executions = Door::With(Permission::ExecutionRead);
     serve(config, executions, "/binary/{execution}", "GET", [get().to(binary::download)]);
+    serve(config, executions, "/tensor/{inference}", "GET", [get().to(tensor::download)]);
     sign_in::configure(config, api);
     webhook::configure(config);
     configure_health(config, api);

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::access::AccessLoads;
 use super::faults::fault;
+use super::inference::InferenceLoads;
 use super::reading::rows;
 use crate::state::ApiState;
 
@@ -109,6 +110,8 @@ pub(crate) struct Loads {
     events: Batch<Position, Arc<RecordedEvent>>,
     /// Those that are about access.
     pub access: AccessLoads,
+    /// Those that are about inferences.
+    pub inference: InferenceLoads,
 }
 
 impl Loads {

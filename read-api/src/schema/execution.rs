@@ -8,13 +8,14 @@ use timeloom_domain::execution::ExecutionEvent as Facts;
 use timeloom_domain::execution::TriggerKind;
 use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::trace::{ExecutionTrace, TraceId};
-use timeloom_projections::{AsOf, ExecutionFilter, ExecutionRow, NodeRunRange};
+use timeloom_projections::{AsOf, ExecutionFilter, ExecutionRow, InferenceFilter, NodeRunRange};
 use timeloom_store::{Filter, RecordedEvent, StreamKey};
 use uuid::Uuid;
 
 use super::batch::Loads;
 use super::event::{Actors, Event, EventList};
 use super::execution_facts::{Breakpoint, ExecutionTrigger, Pause, Response, SavedFact, Source, Wait};
+use super::inference::{Inference, InferenceList};
 use super::node_run::NodeRun;
 use super::paging::{Pages, Paging, page_cost};
 use super::reading::{rows, state};
@@ -316,6 +317,20 @@ impl Execution {
         };
         let runs = Loads::of(context).node_runs(state, self.as_of, self.row.id, range).await?;
         Ok(window.pages(runs.into_iter().map(|row| (row.execution_index, NodeRun(row))).collect()))
+    }
+
+    /// What models answered to it, newest first. Those of a long execution are of the link that asked.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn inferences(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Pages<Inference>> {
+        let filter = InferenceFilter { execution: Some(self.row.id), ..InferenceFilter::default() };
+        InferenceList { paging: Paging::new(first, after, last, before), filter, as_of: self.as_of }.read(context).await
     }
 
     /// Its events, oldest first.

@@ -13,6 +13,7 @@ mod execution_facts;
 mod faults;
 mod group;
 mod history;
+mod inference;
 mod models;
 mod mutation;
 mod node;
@@ -45,6 +46,7 @@ use self::access::{AccessMutation, AccessQuery, WrittenDown};
 use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
+use self::inference::InferenceQuery;
 use self::models::ModelMutation;
 use self::mutation::Mutation;
 use self::permitted::Permitted;
@@ -57,7 +59,7 @@ use crate::state::ApiState;
 /// The root of all reads, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(Query, TimeQuery, AccessQuery);
+pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery);
 
 /// The root of all changes, of whatever file.
 #[derive(Debug, MergedObject)]
@@ -68,7 +70,10 @@ pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation);
 pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 fn roots() -> (QueryRoot, MutationRoot) {
-    (QueryRoot(Query, TimeQuery, AccessQuery), MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation))
+    (
+        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery),
+        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation),
+    )
 }
 
 /// The schema over `state`.

@@ -6,9 +6,12 @@
 
 use async_graphql::{ID, Interface, Result};
 use timeloom_domain::access::Permission;
-use timeloom_domain::ids::{AccountId, CredentialId, EventId, ExecutionId, SessionId, Slug, TenantId, WorkflowId};
+use timeloom_domain::ids::{
+    AccountId, CredentialId, EventId, ExecutionId, InferenceId, InferenceWorkerId, ModelLoadId, SessionId, Slug,
+    TenantId, WorkflowId,
+};
 use timeloom_projections::{AsOf, NodeRunRange, Side};
-use timeloom_store::{TenantScope, Wanted};
+use timeloom_store::{Position, TenantScope, Wanted};
 use uuid::Uuid;
 
 use super::access::{self, Account, ApiKey, Session, Tenant, Then};
@@ -16,6 +19,7 @@ use super::credentials::Credential;
 use super::event::Event;
 use super::execution::Execution;
 use super::faults::{bad_input, fault};
+use super::inference::{Inference, InferenceWindow, InferenceWorker, ModelLoad};
 use super::models::Model;
 use super::node_run::NodeRun;
 use super::permitted::of_category;
@@ -32,6 +36,7 @@ const MODEL: &str = "model";
 const NODE_RUN: &str = "nodeRun";
 const API_KEY: &str = "apiKey";
 const TENANT: &str = "tenant";
+const INFERENCE_WINDOW: &str = "inferenceWindow";
 
 /// Anything that has an id.
 #[derive(Debug, Clone, Interface)]
@@ -59,6 +64,14 @@ pub(crate) enum Node {
     Session(Session),
     /// A tenant.
     Tenant(Tenant),
+    /// An inference.
+    Inference(Inference),
+    /// Sums over inferences.
+    InferenceWindow(InferenceWindow),
+    /// An inference worker.
+    InferenceWorker(InferenceWorker),
+    /// A version of a model in a worker's memory.
+    ModelLoad(ModelLoad),
 }
 
 /// The id of a plugin.
@@ -86,6 +99,11 @@ pub(crate) fn tenant_id(number: TenantId) -> ID {
     ID(format!("{TENANT}/{}", number.0))
 }
 
+/// The id of the sums over inferences whose event is at a position.
+pub(crate) fn inference_window_id(position: Position) -> ID {
+    ID(format!("{INFERENCE_WINDOW}/{position}"))
+}
+
 /// What an id says it is of.
 #[derive(Debug, Clone, PartialEq)]
 enum Named {
@@ -96,6 +114,7 @@ enum Named {
     NodeRun(ExecutionId, u64),
     ApiKey(AccountId, String),
     Tenant(TenantId),
+    InferenceWindow(Position),
 }
 
 fn read(id: &str) -> Option<Named> {
@@ -109,6 +128,7 @@ fn read(id: &str) -> Option<Named> {
         }
         (API_KEY, Some(account), Some(key)) => Named::ApiKey(AccountId(account.parse().ok()?), key.to_owned()),
         (TENANT, Some(number), None) => Named::Tenant(TenantId(number.parse().ok()?)),
+        (INFERENCE_WINDOW, Some(position), None) => Named::InferenceWindow(Position(position.parse().ok()?)),
         _ => return None,
     };
     parts.next().is_none().then_some(named)
@@ -133,12 +153,16 @@ pub(crate) async fn nodes(state: &ApiState, ids: &[ID], as_of: AsOf) -> Result<V
             None => None,
             Some(Named::Uuid(uuid)) => found.iter().find(|(known, _)| *known == uuid).map(|(_, node)| node.clone()),
             Some(Named::Plugin(_) | Named::Model(_)) if !may_see(Permission::RegistryRead) => None,
-            Some(Named::NodeRun(..)) if !may_see(Permission::ExecutionRead) => None,
+            Some(Named::NodeRun(..) | Named::InferenceWindow(_)) if !may_see(Permission::ExecutionRead) => None,
             Some(Named::Plugin(name)) => plugin(state, name, as_of).await?.map(Node::Plugin),
             Some(Named::Model(name)) => model(state, name, as_of).await?.map(Node::Model),
             Some(Named::NodeRun(execution, index)) => node_run(state, execution, index, as_of).await?,
             Some(Named::ApiKey(account, key)) => api_key(state, account, key, as_of).await?,
             Some(Named::Tenant(number)) => access::seen_tenant(state, number, as_of).await?.map(Node::Tenant),
+            Some(Named::InferenceWindow(position)) => {
+                let row = rows(state.read_models().inference_window(state.tenant(), position, as_of).await)?;
+                row.map(|row| Node::InferenceWindow(InferenceWindow { row, as_of }))
+            }
         });
     }
     Ok(nodes)
@@ -168,6 +192,8 @@ async fn by_uuid(state: &ApiState, mut wanted: Vec<Uuid>, as_of: AsOf) -> Result
         found.extend(usable.map(|row| (row.id.0, Node::Credential(Credential(row)))));
         wanted.retain(|id| found.iter().all(|(known, _)| known != id));
     }
+    found.extend(who_computes(state, &wanted, as_of).await?);
+    wanted.retain(|id| found.iter().all(|(known, _)| known != id));
     found.extend(who_has_access(state, &wanted, as_of).await?);
     wanted.retain(|id| found.iter().all(|(known, _)| known != id));
     if !wanted.is_empty() {
@@ -176,6 +202,29 @@ async fn by_uuid(state: &ApiState, mut wanted: Vec<Uuid>, as_of: AsOf) -> Result
         let by_then = events.into_iter().filter(|event| as_of.is_none_or(|as_of| event.position <= as_of));
         let by_then = by_then.filter(|event| may_see(of_category(&event.stream.category)));
         found.extend(by_then.map(|event| (event.id.0, Node::Event(Event(event)))));
+    }
+    Ok(found)
+}
+
+/// The inferences, inference workers and loads of models among these, as far as whoever asks may see them.
+async fn who_computes(state: &ApiState, wanted: &[Uuid], as_of: AsOf) -> Result<Vec<(Uuid, Node)>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (tenant, read_models) = (state.tenant(), state.read_models());
+    let mut found = Vec::new();
+    if state.require(Permission::ExecutionRead).is_ok() {
+        let ids: Vec<InferenceId> = wanted.iter().copied().map(InferenceId).collect();
+        let inferences = rows(read_models.inferences_by_id(tenant, &ids, as_of).await)?;
+        found.extend(inferences.into_iter().map(|row| (row.id.0, Node::Inference(Inference { row, as_of }))));
+    }
+    if state.require(Permission::RegistryRead).is_ok() {
+        let ids: Vec<InferenceWorkerId> = wanted.iter().copied().map(InferenceWorkerId).collect();
+        let workers = rows(read_models.inference_workers_by_id(tenant, &ids, as_of).await)?;
+        found.extend(workers.into_iter().map(|row| (row.id.0, Node::InferenceWorker(InferenceWorker { row, as_of }))));
+        let ids: Vec<ModelLoadId> = wanted.iter().copied().map(ModelLoadId).collect();
+        let loads = rows(read_models.model_loads_by_id(tenant, &ids, as_of).await)?;
+        found.extend(loads.into_iter().map(|row| (row.load.load.0, Node::ModelLoad(ModelLoad { row, as_of }))));
     }
     Ok(found)
 }
@@ -241,6 +290,7 @@ mod tests {
         let account = AccountId(uuid);
         assert_eq!(read(&api_key_id(account, "3Fa9")), Some(Named::ApiKey(account, "3Fa9".to_owned())));
         assert_eq!(read(&tenant_id(TenantId(7))), Some(Named::Tenant(TenantId(7))));
+        assert_eq!(read(&inference_window_id(Position(7))), Some(Named::InferenceWindow(Position(7))));
         for nothing in [
             "",
             "no-such-id",

@@ -57,11 +57,13 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "ExecutionEvent"
         | "ExecutionGroup"
         | "ForkPreview"
+        | "Inference"
+        | "InferenceWindow"
         | "NodeRun"
         | "ReplayCheck"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Plugin" | "Model" => Some(Permission::RegistryRead),
+        "Plugin" | "Model" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" => Some(Permission::RegistryRead),
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }

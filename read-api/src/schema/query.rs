@@ -61,7 +61,7 @@ pub(crate) async fn plugin(state: &ApiState, name: Slug, as_of: RowsAsOf) -> Res
 
 /// One model as of a moment.
 pub(crate) async fn model(state: &ApiState, name: Slug, as_of: RowsAsOf) -> Result<Option<Model>> {
-    Ok(rows(state.read_models().model(state.tenant(), &name, as_of).await)?.map(Model))
+    Ok(rows(state.read_models().model(state.tenant(), &name, as_of).await)?.map(|row| Model { row, as_of }))
 }
 
 /// Writes down that things were looked up by their ids, where that is to be.
@@ -322,7 +322,7 @@ impl Query {
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
         let page = page(&Paging::new(first, after, last, before))?;
         let found = rows(state.read_models().models(state.tenant(), as_of, &page).await)?;
-        Ok(row_pages(found, |row| (row.provenance.created_position, Model(row))))
+        Ok(row_pages(found, |row| (row.provenance.created_position, Model { row, as_of })))
     }
 
     /// A credential; null when there is none, or it was deleted.

@@ -46,6 +46,10 @@ pub(crate) enum EntityKind {
     Recall,
     /// Who looked, and who was not let in.
     Audit,
+    /// The inferences of one worker, in sums; by the worker's id.
+    Inferences,
+    /// An inference worker.
+    InferenceWorker,
 }
 
 impl From<Kind> for EntityKind {
@@ -62,6 +66,8 @@ impl From<Kind> for EntityKind {
             Kind::Tenant => Self::Tenant,
             Kind::Recall => Self::Recall,
             Kind::Audit => Self::Audit,
+            Kind::Inferences => Self::Inferences,
+            Kind::InferenceWorker => Self::InferenceWorker,
         }
     }
 }
@@ -80,6 +86,8 @@ impl From<EntityKind> for Kind {
             EntityKind::Tenant => Self::Tenant,
             EntityKind::Recall => Self::Recall,
             EntityKind::Audit => Self::Audit,
+            EntityKind::Inferences => Self::Inferences,
+            EntityKind::InferenceWorker => Self::InferenceWorker,
         }
     }
 }

@@ -21,6 +21,8 @@ mod history;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod inferences;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod live;

@@ -84,6 +84,7 @@ async fn nothing_is_open_but_health_and_the_way_in() {
         (Method::GET, "/log/events"),
         (Method::GET, "/log/blobs/x"),
         (Method::GET, "/binary/01234567-89ab-cdef-0123-456789abcdef?node=a"),
+        (Method::GET, "/tensor/01234567-89ab-cdef-0123-456789abcdef?side=inputs&name=a"),
         (Method::GET, "/account/password"),
     ];
     for (method, path) in closed {
@@ -273,7 +274,13 @@ async fn a_key_may_do_what_it_was_made_for() {
     let account = server.user(FIRST_TENANT, "ada", &[Role::Owner]).await;
     let (_, all) = server.key_of(FIRST_TENANT, account, None).await;
     let (_, some) = server.key_of(FIRST_TENANT, account, Some(Permissions::of(&[Permission::WorkflowRead]))).await;
-    for path in ["/metrics", "/log/identity", "/log/events", "/binary/01234567-89ab-cdef-0123-456789abcdef?node=a"] {
+    for path in [
+        "/metrics",
+        "/log/identity",
+        "/log/events",
+        "/binary/01234567-89ab-cdef-0123-456789abcdef?node=a",
+        "/tensor/01234567-89ab-cdef-0123-456789abcdef?side=inputs&name=a",
+    ] {
         let refused = server.client.get(server.url(path)).bearer_auth(&some).send().await.unwrap();
         assert_eq!(refused.status(), 403, "{path}");
         let body: Value = refused.json().await.unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use async_trait::async_trait;
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ use timeloom_commands::credentials::keys::{Key, KeyError, KeySource, PassingKeys
 use timeloom_commands::{Access, Clock, Commands, Credentials, Ids, SystemIds};
 use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
-use timeloom_domain::event::Event as _;
+use timeloom_domain::event::Event as DomainEvent;
 use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
@@ -439,6 +440,11 @@ pub(crate) fn failed() -> ExecutionEvent {
 
 /// Appends events of an execution; the position of the last.
 pub(crate) async fn append(log: &MemoryLog, stream: &StreamKey, events: Vec<ExecutionEvent>) -> Position {
+    tell(log, stream, &events).await
+}
+
+/// Appends events of any kind of thing; the position of the last.
+pub(crate) async fn tell<E: DomainEvent + Serialize>(log: &MemoryLog, stream: &StreamKey, events: &[E]) -> Position {
     let encoded = events.iter().map(|event| codec::encode(event).unwrap());
     let events = encoded.map(|encoded| (Arc::from(encoded.event_type), encoded.event_version, encoded.payload));
     append_all(log, stream, events.collect()).await

@@ -9,6 +9,7 @@ mod execution;
 mod expression;
 mod external;
 mod fork;
+mod inference;
 mod log;
 mod model;
 mod model_file;
@@ -85,6 +86,9 @@ enum Verb {
     /// List, show and change models: their versions, and which of them answers
     #[command(subcommand)]
     Model(model::ModelVerb),
+    /// List what models answered, trace answers back to their bytes, show who computes
+    #[command(subcommand)]
+    Inference(inference::InferenceVerb),
     /// Work on the read models
     #[command(subcommand)]
     Projections(projections::ProjectionsVerb),
@@ -156,6 +160,7 @@ impl Cli {
             Verb::Log(verb) => verb.run(config).await,
             Verb::Credential(verb) => verb.run(config).await,
             Verb::Model(verb) => verb.run(config).await,
+            Verb::Inference(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
             Verb::Workers(verb) => verb.run(config).await,
             Verb::Account(verb) => verb.run(config).await,

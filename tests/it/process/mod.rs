@@ -14,6 +14,7 @@ mod first_steps;
 mod gate;
 mod graphql_conformance;
 mod history;
+mod inferences;
 mod large_payloads;
 mod long_executions;
 mod matrix;

@@ -14,7 +14,8 @@ use self::inputs::{
     PromoteModelInput, RemoveModelAliasInput, RollBackModelInput, SetModelAliasInput, StartModelRolloutInput,
     StepModelRolloutInput, WithdrawModelVersionInput,
 };
-pub(crate) use self::model::Model;
+pub(crate) use self::model::{Model, ModelVersion};
+pub(crate) use self::words::GpuWanted;
 use self::words::{gpu_of, recording_of};
 use super::mutation::RegisterInput;
 use super::payloads::{payload, refused};

@@ -1,11 +1,13 @@
 //! Models as the read models have them.
 
-use async_graphql::{ID, Object, SimpleObject};
-use timeloom_projections::ModelRow;
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use timeloom_projections::{AsOf, InferenceFilter, ModelLoadFilter, ModelRow};
 
 use super::words::{ModelSettingsView, TensorSpecView};
 use crate::schema::history::History;
+use crate::schema::inference::{Inference, InferenceList, ModelLoad, ModelLoadList};
 use crate::schema::node::model_id;
+use crate::schema::paging::{Pages, Paging, page_cost};
 
 /// One version of a model.
 #[derive(Debug, Clone, SimpleObject)]
@@ -64,55 +66,61 @@ pub(crate) struct ModelRollout {
     shadow: bool,
 }
 
-fn version_view(known: &timeloom_domain::model::ModelVersion) -> ModelVersion {
-    let file = known.file.as_deref().map(|file| ModelFileView {
-        bytes: file.bytes,
-        inputs: file.signature.inputs.iter().map(Into::into).collect(),
-        outputs: file.signature.outputs.iter().map(Into::into).collect(),
-        opset: file.opset,
-        nodes: file.nodes,
-        producer: file.producer.clone(),
-        source: file.source.clone(),
-        licence: file.licence.clone(),
-    });
-    ModelVersion {
-        version: known.version,
-        format: known.format.clone(),
-        digest: known.digest.clone(),
-        file,
-        withdrawn_reason: known.withdrawn.clone(),
+impl From<&timeloom_domain::model::ModelVersion> for ModelVersion {
+    fn from(known: &timeloom_domain::model::ModelVersion) -> Self {
+        let file = known.file.as_deref().map(|file| ModelFileView {
+            bytes: file.bytes,
+            inputs: file.signature.inputs.iter().map(Into::into).collect(),
+            outputs: file.signature.outputs.iter().map(Into::into).collect(),
+            opset: file.opset,
+            nodes: file.nodes,
+            producer: file.producer.clone(),
+            source: file.source.clone(),
+            licence: file.licence.clone(),
+        });
+        ModelVersion {
+            version: known.version,
+            format: known.format.clone(),
+            digest: known.digest.clone(),
+            file,
+            withdrawn_reason: known.withdrawn.clone(),
+        }
     }
 }
 
 /// A model.
 #[derive(Debug, Clone)]
-pub(crate) struct Model(pub ModelRow);
+pub(crate) struct Model {
+    pub row: ModelRow,
+    /// As of when it was read; its parts are read as of the same moment.
+    pub as_of: AsOf,
+}
 
 #[Object]
 impl Model {
     /// Its id among everything: its kind and its name.
     pub(crate) async fn id(&self) -> ID {
-        model_id(&self.0.name)
+        model_id(&self.row.name)
     }
 
     /// Its name.
     async fn name(&self) -> &str {
-        self.0.name.as_str()
+        self.row.name.as_str()
     }
 
     /// What it computes.
     async fn description(&self) -> &str {
-        &self.0.model.description
+        &self.row.model.description
     }
 
     /// Its versions, oldest first.
     async fn versions(&self) -> Vec<ModelVersion> {
-        self.0.model.versions.iter().map(version_view).collect()
+        self.row.model.versions.iter().map(ModelVersion::from).collect()
     }
 
     /// The version that answers requests which name none.
     async fn promoted_version(&self) -> Option<u32> {
-        self.0.model.promoted_version
+        self.row.model.promoted_version
     }
 
     /// What its aliases name, in the order of their names.
@@ -121,42 +129,70 @@ impl Model {
             alias: alias.to_string(),
             version: *version,
         };
-        self.0.model.aliases.iter().map(view).collect()
+        self.row.model.aliases.iter().map(view).collect()
     }
 
     /// The trial of a version that is under way.
     async fn rollout(&self) -> Option<ModelRollout> {
-        let rollout = self.0.model.rollout?;
+        let rollout = self.row.model.rollout?;
         Some(ModelRollout { version: rollout.version, percent: rollout.percent, shadow: rollout.shadow })
     }
 
     /// How its versions are run from their next load on.
     async fn settings(&self) -> ModelSettingsView {
-        (&self.0.model.settings).into()
+        (&self.row.model.settings).into()
     }
 
     /// Versions that workers keep loaded.
     async fn kept_loaded(&self) -> Vec<u32> {
-        self.0.model.kept_loaded.iter().copied().collect()
+        self.row.model.kept_loaded.iter().copied().collect()
     }
 
     /// Whether it answers no requests.
     async fn disabled(&self) -> bool {
-        self.0.model.disabled
+        self.row.model.disabled
     }
 
     /// Why it was disabled, while it is.
     async fn disabled_reason(&self) -> Option<&str> {
-        self.0.disabled_reason.as_deref()
+        self.row.disabled_reason.as_deref()
     }
 
     /// Whether it was put away.
     async fn retired(&self) -> bool {
-        self.0.model.retired
+        self.row.model.retired
+    }
+
+    /// Where it is in memory, newest first: which version, in which worker, computed how.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn loads(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Pages<ModelLoad>> {
+        let filter = ModelLoadFilter { model: Some(self.row.name.clone()), worker: None, in_memory: Some(true) };
+        ModelLoadList { paging: Paging::new(first, after, last, before), filter, as_of: self.as_of }.read(context).await
+    }
+
+    /// Its inferences, newest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn inferences(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Pages<Inference>> {
+        let filter = InferenceFilter { model: Some(self.row.name.clone()), ..InferenceFilter::default() };
+        InferenceList { paging: Paging::new(first, after, last, before), filter, as_of: self.as_of }.read(context).await
     }
 
     /// Which events made it what it is.
     async fn history(&self) -> History {
-        self.0.provenance.into()
+        self.row.provenance.into()
     }
 }
