@@ -67,7 +67,7 @@ fn a_model_batches_when_the_first_dimension_of_everything_is_free() {
         outputs: outputs.to_vec(),
     };
     let (free, fixed, scalar) = (spec(&[None, Some(3)]), spec(&[Some(1), Some(3)]), spec(&[]));
-    assert!(signature(&[free.clone(), free.clone()], &[free.clone()]).batches());
+    assert!(signature(&[free.clone(), free.clone()], std::slice::from_ref(&free)).batches());
     for (input, output) in [(&free, &fixed), (&fixed, &free), (&free, &scalar), (&scalar, &free)] {
         assert!(!signature(std::slice::from_ref(input), std::slice::from_ref(output)).batches());
     }

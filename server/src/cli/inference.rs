@@ -112,6 +112,8 @@ pub enum InferenceVerb {
         #[command(flatten)]
         access: Access,
     },
+    /// Compute recorded answers again and compare them bit by bit; exits with 3 when one is another
+    Verify(super::inference_verify::VerifyArguments),
 }
 
 impl InferenceVerb {
@@ -126,6 +128,7 @@ impl InferenceVerb {
             }
             Self::Show { id, at, access } => Ok(show(&access, config, id, at).await?),
             Self::Workers { all, access } => Ok(workers(&access, config, all).await?),
+            Self::Verify(arguments) => super::inference_verify::verify(arguments, config).await,
         }
     }
 }

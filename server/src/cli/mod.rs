@@ -10,6 +10,7 @@ mod expression;
 mod external;
 mod fork;
 mod inference;
+mod inference_verify;
 mod log;
 mod model;
 mod model_file;

@@ -70,7 +70,7 @@ impl ModelConfig {
     ///
     /// # Errors
     /// When it is at none of the places, in words that say what to do.
-    fn library(&self) -> Result<PathBuf, String> {
+    pub fn library(&self) -> Result<PathBuf, String> {
         let cache = self.cache_home.clone().or_else(|| self.home.as_ref().map(|home| home.join(".cache")));
         let places = Library { explicit: self.onnxruntime.clone(), configured: None, cache };
         onnx::find(&places).map_err(|error| error.to_string())
