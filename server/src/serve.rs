@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use anyhow::{Context as _, bail};
 use timeloom_read_api::{Served, ServerOptions, check_bind, server_beside};
 use timeloom_store::leases::{Role, Roles};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::app::{App, TENANT};
@@ -49,6 +50,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let models = Models::open(config, &folder, &app)?;
     let server = server_beside(app.api.clone(), listener, &options, models.routes())?;
     let handle = server.handle();
+    let mut stop = StopSignals::listen().context("the signals that stop the server cannot be heard")?;
     begin(&app, &roles, &url).await?;
     if roles.has(Role::Api) {
         models.start();
@@ -64,7 +66,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     });
     let mut serving = JoinSet::new();
     serving.spawn(server);
-    stop_signal().await;
+    stop.told().await;
     output::notice("timeloom stops");
     app.api.close().await;
     handle.stop(true).await;
@@ -145,18 +147,22 @@ fn place(config: &Config, serve: &ServeConfig) -> String {
     }
 }
 
-/// Resolves when the process is told to stop.
-async fn stop_signal() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// What tells the process to stop. Made before anybody is told that it serves: a signal before that ends it at once.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Resolves when the process is told to stop.
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }

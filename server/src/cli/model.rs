@@ -59,6 +59,7 @@ pub enum ModelVerb {
         #[command(flatten)]
         of: Named,
         /// The version.
+        #[arg(id = "number", value_name = "VERSION")]
         version: u32,
         /// Why; kept with the change.
         #[arg(long, value_name = "TEXT")]
@@ -79,7 +80,7 @@ pub enum ModelVerb {
         /// The alias, such as prod.
         alias: String,
         /// The version; absent with --remove.
-        #[arg(required_unless_present = "remove", conflicts_with = "remove")]
+        #[arg(id = "number", value_name = "VERSION", required_unless_present = "remove", conflicts_with = "remove")]
         version: Option<u32>,
         /// Let it name nothing any more.
         #[arg(long)]
@@ -93,6 +94,7 @@ pub enum ModelVerb {
         #[command(flatten)]
         of: Named,
         /// The version.
+        #[arg(id = "number", value_name = "VERSION")]
         version: u32,
         /// Why; kept with the change.
         #[arg(long, value_name = "TEXT")]
@@ -113,6 +115,7 @@ pub enum ModelVerb {
         #[command(flatten)]
         of: Named,
         /// The version.
+        #[arg(id = "number", value_name = "VERSION")]
         version: u32,
     },
     /// Let workers put a version away until somebody asks for it
@@ -120,6 +123,7 @@ pub enum ModelVerb {
         #[command(flatten)]
         of: Named,
         /// The version.
+        #[arg(id = "number", value_name = "VERSION")]
         version: u32,
     },
     /// Let a model answer again
@@ -149,6 +153,7 @@ pub enum RolloutVerb {
         #[command(flatten)]
         of: Named,
         /// The version.
+        #[arg(id = "number", value_name = "VERSION")]
         version: u32,
         /// Of a hundred requests that name no version it answers so many.
         #[arg(long, value_name = "NUMBER")]

@@ -143,7 +143,6 @@ impl Models {
     pub fn start(&self) {
         self.inner.tasks.spawn(keep_loaded(self.clone()));
         self.inner.tasks.spawn(close_windows(self.clone()));
-        self.inner.tasks.close();
     }
 
     /// The routes at which models are asked and their files are sent.
@@ -211,6 +210,7 @@ impl Models {
     /// Takes nothing more, answers those who wait, and writes down that the worker ended.
     pub async fn close(&self) {
         self.inner.closing.cancel();
+        self.inner.tasks.close();
         self.inner.tasks.wait().await;
         if let Some(worker) = self.started() {
             worker.close().await;

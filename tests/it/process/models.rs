@@ -145,7 +145,10 @@ async fn a_kill_in_the_middle_of_batches_loses_and_doubles_nothing_that_was_answ
     }
 
     let verified = verb_json(&["inference", "verify", "--data", folder.path().to_str().unwrap(), "--json"]);
-    assert_eq!((&verified["different"], &verified["notVerified"], &verified["near"]), (&json!([]), &json!({}), &json!(0)));
+    assert_eq!(
+        (&verified["different"], &verified["notVerified"], &verified["near"]),
+        (&json!([]), &json!({}), &json!(0))
+    );
     assert_eq!(verified["same"].as_u64().unwrap(), recorded.len().min(1_000) as u64, "{verified}");
 
     let again = Server::start(folder.path(), &[]);

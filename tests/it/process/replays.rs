@@ -72,8 +72,11 @@ async fn a_run_is_forked_compared_and_explained_from_the_command_line() {
     assert_eq!((&shown["status"], &shown["forkedFrom"]["reason"]), (&json!("COMPLETED"), &json!("what if")));
 
     let watched = verb_json(&["execution", "watch", "$json.m === 14", "--workflow", &workflow, "--json", at[0], at[1]]);
-    let hits = watched["hits"].as_array().unwrap();
-    assert_eq!((hits.len(), &hits[0]["executionId"], &hits[0]["node"]), (1, &json!(lifted), &json!("Last")));
+    let seen = watched["nodes"].as_array().unwrap();
+    let hits = |execution: &serde_json::Value| execution["hits"].as_array().unwrap().len();
+    assert_eq!(seen.iter().map(hits).sum::<usize>(), 1, "{watched}");
+    let found = seen.iter().find(|execution| hits(execution) == 1).unwrap();
+    assert_eq!((&found["executionId"], &found["hits"][0]["node"]), (&json!(lifted), &json!("Last")));
     for (arguments, words) in [
         (fork(&id, &server.url, &["--at", "r1", "--output", "Nobody=[]"]), "no node 'Nobody'"),
         (fork(&id, &server.url, &["--at", "r99"]), "its revisions go from 1 to"),
