@@ -29,20 +29,27 @@ const TRIED_ACCOUNTS_MAX: usize = 1_000;
 pub(super) struct Tries(HashMap<(TenantId, AccountId), (i64, u32)>);
 
 impl Tries {
-    /// How many milliseconds to wait before another may be tried; `None` = none.
-    fn wait_ms(&self, place: (TenantId, AccountId), now_ms: i64) -> Option<i64> {
-        let (since_ms, count) = self.0.get(&place)?;
-        let left_ms = since_ms.saturating_add(TRIES_TIME_MS).saturating_sub(now_ms);
-        (*count >= TRIES_MAX && left_ms > 0).then_some(left_ms)
-    }
-
-    fn wrong(&mut self, place: (TenantId, AccountId), now_ms: i64) {
+    /// Takes a try before the password is looked at, so that those who ask at once get no more of them; or how many
+    /// milliseconds to wait for one.
+    fn take(&mut self, place: (TenantId, AccountId), now_ms: i64) -> Result<(), i64> {
         self.0.retain(|_, (since_ms, _)| now_ms.saturating_sub(*since_ms) < TRIES_TIME_MS);
         if !self.0.contains_key(&place) && self.0.len() >= TRIED_ACCOUNTS_MAX {
             let oldest = self.0.iter().min_by_key(|(_, (since_ms, _))| *since_ms).map(|(place, _)| *place);
             oldest.map(|oldest| self.0.remove(&oldest));
         }
-        self.0.entry(place).or_insert((now_ms, 0)).1 += 1;
+        let (since_ms, count) = self.0.entry(place).or_insert((now_ms, 0));
+        if *count >= TRIES_MAX {
+            return Err(since_ms.saturating_add(TRIES_TIME_MS).saturating_sub(now_ms));
+        }
+        *count += 1;
+        Ok(())
+    }
+
+    /// Gives a try back that was not a wrong password.
+    fn give_back(&mut self, place: (TenantId, AccountId)) {
+        if let Some((_, count)) = self.0.get_mut(&place) {
+            *count = count.saturating_sub(1);
+        }
     }
 }
 
@@ -69,15 +76,19 @@ impl Access {
             return if is_fresh { Ok(()) } else { Err(Refusal::new("SIGN_IN_AGAIN", message).into()) };
         };
         let place = (context.tenant, id);
-        if let Some(wait_ms) = self.tries().wait_ms(place, self.now_ms()) {
+        let taken = self.tries().take(place, self.now_ms());
+        if let Err(wait_ms) = taken {
             let seconds = wait_ms.saturating_add(999) / 1_000;
             let message = format!("too many wrong passwords: try again in {seconds} s, or sign in again");
             return Err(Refusal::new("TOO_MANY_TRIES", message).into());
         }
-        if self.is_password(place, shown).await? {
+        let is_right = self.is_password(place, shown).await;
+        if !matches!(is_right, Ok(false)) {
+            self.tries().give_back(place);
+        }
+        if is_right? {
             return Ok(());
         }
-        self.tries().wrong(place, self.now_ms());
         let message = "that is not the password that the account has now: say it again, or sign in again";
         Err(Refusal::new("WRONG_PASSWORD", message).into())
     }
@@ -124,18 +135,19 @@ mod tests {
     fn a_few_are_looked_at_in_a_time_and_each_account_has_its_own() {
         let mut tries = Tries::default();
         for _ in 0..TRIES_MAX {
-            assert_eq!(tries.wait_ms(place(1), 10), None);
-            tries.wrong(place(1), 10);
+            assert_eq!(tries.take(place(1), 10), Ok(()));
         }
-        assert_eq!(tries.wait_ms(place(1), 11), Some(TRIES_TIME_MS - 1));
-        assert_eq!((tries.wait_ms(place(2), 11), tries.wait_ms(place(1), 10 + TRIES_TIME_MS)), (None, None));
+        assert_eq!(tries.take(place(1), 11), Err(TRIES_TIME_MS - 1));
+        tries.give_back(place(1));
+        assert_eq!((tries.take(place(1), 11), tries.take(place(1), 11)), (Ok(()), Err(TRIES_TIME_MS - 1)));
+        assert_eq!((tries.take(place(2), 11), tries.take(place(1), 10 + TRIES_TIME_MS)), (Ok(()), Ok(())));
     }
 
     #[test]
     fn no_more_accounts_are_counted_than_may_be() {
         let mut tries = Tries::default();
         for number in 0..TRIED_ACCOUNTS_MAX + 5 {
-            tries.wrong(place(number as u128), number as i64);
+            tries.take(place(number as u128), number as i64).unwrap();
         }
         assert_eq!(tries.0.len(), TRIED_ACCOUNTS_MAX);
         assert!(!tries.0.contains_key(&place(0)) && tries.0.contains_key(&place(5)));

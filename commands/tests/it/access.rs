@@ -309,6 +309,13 @@ async fn a_session_that_is_not_fresh_changes_a_password_only_with_the_one_that_i
     }
     assert_eq!(code(access.set_password(&own(), ann, Some(other), PASSWORD).await), "TOO_MANY_TRIES");
     world.clock.advance(SESSION_FRESH_MS);
+    // Who tries many at once gets no more of them.
+    let mine = own();
+    let at_once = (0..20).map(|_| access.set_password(&mine, ann, Some(PASSWORD), PASSWORD));
+    let codes: Vec<_> = futures::future::join_all(at_once).await.into_iter().map(code).collect();
+    let looked_at = codes.iter().filter(|code| **code == "WRONG_PASSWORD").count();
+    assert_eq!((looked_at, codes.iter().filter(|code| **code == "TOO_MANY_TRIES").count()), (5, 15), "{codes:?}");
+    world.clock.advance(SESSION_FRESH_MS);
     access.remove_password(&own(), ann, Some(other)).await.unwrap();
     // Nobody else's session counts for them, and who may change others shows nothing.
     let owner = make(&world, &access, user("Owner", &[Role::Owner])).await;
