@@ -94,6 +94,9 @@ pub struct InferenceRequest {
     /// The key under which the caller may ask again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The inference that it is a copy of: a version that is tried on copies computed it, and nobody got its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow_of: Option<InferenceId>,
     /// When it came in, in milliseconds since 1970.
     pub at_ms: i64,
     /// Until when it was wanted, in milliseconds since 1970.
@@ -160,8 +163,6 @@ pub enum FailureClass {
     NotLoaded,
     /// The runtime failed.
     Runtime,
-    /// Its worker ended while it was computed.
-    WorkerLost,
 }
 
 /// Why an inference was not begun.

@@ -139,6 +139,8 @@ pub struct ModelLoad {
     pub on_cpu: Vec<String>,
     /// How it is computed, in the runtime's canonical words: part of every fingerprint.
     pub options: String,
+    /// The runtime, its version, its build and the digest of its library: part of every fingerprint.
+    pub runtime: String,
     /// What computes: the processor, or the GPU with its driver: part of every fingerprint.
     pub machine: String,
     /// Instances.

@@ -19,7 +19,7 @@ pub const TIMEOUT_MS_MAX: u64 = 600_000;
 /// Most requests of which one is written down where a model is sampled.
 pub const ONE_IN_MAX: u32 = 1_000_000;
 
-/// How a model wants to be run. What is absent is found out by measuring when a version is loaded.
+/// How a model wants to be run. Instances and threads that are absent are found out by measuring when a version is loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelSettings {
@@ -33,7 +33,7 @@ pub struct ModelSettings {
     /// Threads of each instance; absent = measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u32>,
-    /// Most rows of a batch; absent = measured.
+    /// Most rows of a batch and of one request; absent = 32.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows_max: Option<u32>,
     /// How long the first request of a batch waits for more, in microseconds; 0 = what waits already is taken.

@@ -86,17 +86,17 @@ impl Model {
         self.versions.iter().find(|known| known.version == number)
     }
 
-    /// The version that answers a request which names `reference`; where a rollout is under way, `key` says to which side
-    /// a request falls that names none.
+    /// The version that answers a request which names `reference`. Where a rollout is under way, `key` says to which side a
+    /// request falls that names no version; without one the trial is left aside.
     ///
     /// # Errors
     /// When no version answers it; the refusal says what to do.
-    pub fn resolve(&self, reference: &VersionReference, key: &str) -> Result<&ModelVersion, ModelRefusal> {
+    pub fn resolve(&self, reference: &VersionReference, key: Option<&str>) -> Result<&ModelVersion, ModelRefusal> {
         self.check_open()?;
         if self.disabled {
             return Err(ModelRefusal::Disabled);
         }
-        let tried = self.rollout.filter(|rollout| !rollout.shadow && rollout.takes(key));
+        let tried = self.rollout.filter(|rollout| !rollout.shadow && key.is_some_and(|key| rollout.takes(key)));
         let number = match reference {
             VersionReference::Number(number) => *number,
             VersionReference::Alias(alias) => {

@@ -176,7 +176,7 @@ fn a_request_is_answered_by_the_version_that_it_names_or_that_answers_for_all() 
     let model = given::<Model>(after([promoted(1, None), alias_set("next", 2, None)])).state;
     let resolve = |reference: &str| {
         let reference: ModelReference = reference.parse().unwrap();
-        model.resolve(&reference.version, "key").map(|version| version.version)
+        model.resolve(&reference.version, Some("key")).map(|version| version.version)
     };
     assert_eq!(resolve("sentiment"), Ok(1));
     assert_eq!(resolve("sentiment@next"), Ok(2));
@@ -188,8 +188,8 @@ fn a_request_is_answered_by_the_version_that_it_names_or_that_answers_for_all() 
     }
 
     let disabled = given::<Model>(after([promoted(1, None), disabled()])).state;
-    assert_eq!(disabled.resolve(&VersionReference::Promoted, "key"), Err(ModelRefusal::Disabled));
-    assert_eq!(Model::default().resolve(&VersionReference::Promoted, "key"), Err(ModelRefusal::NotFound));
+    assert_eq!(disabled.resolve(&VersionReference::Promoted, Some("key")), Err(ModelRefusal::Disabled));
+    assert_eq!(Model::default().resolve(&VersionReference::Promoted, Some("key")), Err(ModelRefusal::NotFound));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_trial_answers_its_part_of_the_keys_and_the_same_keys_each_time() {
         given::<Model>(after([promoted(1, None), started])).state
     };
     let taken = |model: &Model| -> Vec<u32> {
-        let of = |key: u32| model.resolve(&VersionReference::Promoted, &format!("key {key}")).unwrap().version;
+        let of = |key: u32| model.resolve(&VersionReference::Promoted, Some(&format!("key {key}"))).unwrap().version;
         (0..10_000).filter(|key| of(*key) == 2).collect()
     };
     let (ten, thirty) = (taken(&trial(10, false)), taken(&trial(30, false)));
@@ -207,6 +207,8 @@ fn a_trial_answers_its_part_of_the_keys_and_the_same_keys_each_time() {
     assert!((2_700..3_300).contains(&thirty.len()), "{} of 10,000 fell to 30 %", thirty.len());
     assert!(ten.iter().all(|key| thirty.contains(key)), "who was taken stays taken when the part grows");
     assert_eq!(taken(&trial(100, true)), Vec::<u32>::new(), "a shadow answers nobody");
+    let without = trial(99, false).resolve(&VersionReference::Promoted, None).unwrap().version;
+    assert_eq!(without, 1, "who has no key is not part of a trial");
 }
 
 #[test]

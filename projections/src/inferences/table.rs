@@ -193,12 +193,11 @@ const STATUSES: [(InferenceStatus, &str); 6] = [
 ];
 
 /// The words that the table holds for why there is no answer.
-const UNANSWERED: [(Unanswered, &str); 8] = [
+const UNANSWERED: [(Unanswered, &str); 7] = [
     (Unanswered::Failed(FailureClass::Unfit), "unfit"),
     (Unanswered::Failed(FailureClass::OutOfMemory), "out_of_memory"),
     (Unanswered::Failed(FailureClass::NotLoaded), "not_loaded"),
     (Unanswered::Failed(FailureClass::Runtime), "runtime"),
-    (Unanswered::Failed(FailureClass::WorkerLost), "worker_lost"),
     (Unanswered::Rejected(RejectionClass::QueueFull), "queue_full"),
     (Unanswered::Rejected(RejectionClass::DeadlineMissed), "deadline_missed"),
     (Unanswered::Rejected(RejectionClass::Draining), "draining"),

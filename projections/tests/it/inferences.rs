@@ -44,6 +44,7 @@ pub fn request(model: usize) -> Box<InferenceRequest> {
         execution: model.is_multiple_of(2).then(|| execution_id(model)),
         node: model.is_multiple_of(2).then(|| "Score".to_owned()),
         key: None,
+        shadow_of: None,
         at_ms: 1_000,
         deadline_ms: 31_000,
     })
@@ -110,6 +111,7 @@ pub fn loaded(load: usize, model: usize) -> InferenceWorkerEvent {
         nodes: BTreeMap::from([("CPUExecutionProvider".to_owned(), 4)]),
         on_cpu: Vec::new(),
         options: "threads=1".to_owned(),
+        runtime: "ONNX Runtime 1.32.0".to_owned(),
         machine: "x86_64 avx2".to_owned(),
         instances: 2,
         threads: 1,
