@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use timeloom_domain::inference::Provider;
+use timeloom_domain::inference::{Provider, Signature};
 
 use crate::tensor::Tensor;
 
@@ -15,6 +15,61 @@ pub struct Inputs {
     pub tensors: Vec<Tensor>,
     /// Rows of the batch that they are: the first dimension where the model batches, else 1.
     pub rows: usize,
+}
+
+/// Why named tensors are not the inputs of a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotTheInputs {
+    /// The model has no such input.
+    #[error("the model has no input '{name}': it has {all}")]
+    Unknown {
+        /// The name that was given.
+        name: String,
+        /// The names of the model's inputs.
+        all: String,
+    },
+    /// An input is given twice.
+    #[error("the input '{0}' is given twice")]
+    Twice(String),
+    /// An input is not given.
+    #[error("the input '{name}' is missing: the model wants {all}")]
+    Missing {
+        /// Its name.
+        name: String,
+        /// The names of the model's inputs.
+        all: String,
+    },
+}
+
+impl Inputs {
+    /// Puts named tensors into the order of a model's signature. Shapes and types are looked at when they are computed.
+    ///
+    /// # Errors
+    /// When the names are not those of the model.
+    pub fn named(signature: &Signature, named: &[(String, Tensor)]) -> Result<Self, NotTheInputs> {
+        let specs = &signature.inputs;
+        let all = || specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>().join(", ");
+        if let Some((name, _)) = named.iter().find(|(name, _)| !specs.iter().any(|spec| spec.name == *name)) {
+            return Err(NotTheInputs::Unknown { name: name.clone(), all: all() });
+        }
+        let one = |name: &String| {
+            let mut found = named.iter().filter(|(given, _)| given == name);
+            match (found.next(), found.next()) {
+                (Some((_, tensor)), None) => Ok(tensor.clone()),
+                (Some(_), Some(_)) => Err(NotTheInputs::Twice(name.clone())),
+                (None, _) => Err(NotTheInputs::Missing { name: name.clone(), all: all() }),
+            }
+        };
+        let tensors: Vec<Tensor> = specs.iter().map(|spec| one(&spec.name)).collect::<Result<_, _>>()?;
+        Ok(Self::in_order(signature, tensors))
+    }
+
+    /// Tensors that are in the order of the model's signature already.
+    pub fn in_order(signature: &Signature, tensors: Vec<Tensor>) -> Self {
+        let first = tensors.first().and_then(|tensor| tensor.shape().first().copied());
+        let rows = first.filter(|_| signature.batches()).unwrap_or(1);
+        Self { tensors, rows }
+    }
 }
 
 /// What came of a batch.

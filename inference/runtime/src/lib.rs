@@ -8,5 +8,5 @@ pub mod pool;
 pub mod tensor;
 pub mod validate;
 
-pub use instance::{During, End, Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
+pub use instance::{During, End, Inputs, Instance, InstanceFacts, NotTheInputs, Ran, RunError, Stop};
 pub use tensor::{Tensor, TensorError};

@@ -75,6 +75,8 @@ pub struct Counts {
     pub queue_us: Histogram,
     /// The runs, in microseconds: `nv_inference_compute_infer_duration_us`.
     pub compute_us: Histogram,
+    /// The same summed over the requests that were answered, each of which waited for the whole of its batch.
+    pub answered_compute_us: u64,
     /// Rows of the batches.
     pub batch_rows: Histogram,
     /// How often memory ran out.
@@ -108,6 +110,7 @@ impl Default for Counts {
             late: 0,
             queue_us: Histogram::new(TIME_BOUNDS_US),
             compute_us: Histogram::new(TIME_BOUNDS_US),
+            answered_compute_us: 0,
             batch_rows: Histogram::new(ROWS_BOUNDS),
             out_of_memory: 0,
             replaced: 0,

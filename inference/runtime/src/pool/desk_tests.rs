@@ -122,7 +122,10 @@ impl House {
                 let failed = (self.chance.below(100) < self.failing).then_some(Reason::Failed);
                 let outcomes = batch.iter().map(|waiting| {
                     let (ticket, until) = (waiting.rank.ticket, waiting.rank.until);
-                    (waiting.payload, Outcome { ticket, until, queue: self.now - waiting.since, failed })
+                    (
+                        waiting.payload,
+                        Outcome { ticket, until, queue: self.now - waiting.since, compute: Duration::ZERO, failed },
+                    )
                 });
                 let batch = outcomes.collect();
                 let steady = self.base + self.row * rows as u32;

@@ -76,7 +76,8 @@ impl Head {
     pub(super) fn end(self, at: Duration, result: Result<Answer, NotComputed>) -> Ended {
         let failed = result.as_ref().err().map(NotComputed::reason);
         let queue = at.saturating_sub(self.since);
-        let outcome = Outcome { ticket: self.ticket, until: self.until, queue, failed };
+        let compute = result.as_ref().map_or(Duration::ZERO, |answer| answer.timings.compute);
+        let outcome = Outcome { ticket: self.ticket, until: self.until, queue, compute, failed };
         Ended { outcome, reply: self.reply, result }
     }
 }

@@ -21,7 +21,6 @@ mod limit;
 mod policy;
 #[expect(clippy::module_inception, reason = "the pool itself is one of the things that make it up")]
 mod pool;
-mod pools;
 mod queue;
 mod rebirth;
 mod rows;
@@ -38,6 +37,5 @@ pub use policy::{
     BATCH_ROWS_MAX, INSTANCES_MAX, InvalidPolicy, Policy, QUEUE_BYTES_MAX, QUEUE_DELAY_MAX, QUEUE_REQUESTS_MAX,
 };
 pub use pool::{Closed, Factory, LoadError, Pending, Pool, Refused, Spec};
-pub use pools::{Inferred, LISTED_MAX, Listed, NotInferred, Pools, PoolsError, VersionStage};
 pub use tune::{Measured, Room, Tuned, tune};
 pub use warm::zeros;

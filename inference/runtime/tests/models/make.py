@@ -279,6 +279,8 @@ def refused():
         check=False,
     )
     # A whole model, cut off.
+    # The same numbers in another file: field 6 of a model is a text about it.
+    (HERE / "mlp-again.onnx").write_bytes((HERE / "mlp.onnx").read_bytes() + b"\x32\x05again")
     whole = (HERE / "mlp.onnx").read_bytes()
     (HERE / "cut.onnx").write_bytes(whole[: len(whole) // 2])
 

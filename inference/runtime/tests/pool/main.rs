@@ -9,5 +9,4 @@ mod deadlines;
 mod life;
 mod memory;
 mod support;
-mod swap;
 mod tuning;

@@ -131,6 +131,8 @@ pub(super) struct Outcome {
     pub(super) ticket: u64,
     pub(super) until: Duration,
     pub(super) queue: Duration,
+    /// How long its batch was computed; nothing where it failed.
+    pub(super) compute: Duration,
     pub(super) failed: Option<Reason>,
 }
 
@@ -341,6 +343,7 @@ impl<P> Desk<P> {
                     self.counts.ok += 1;
                     self.counts.late += u64::from(now > outcome.until);
                     self.counts.queue_us.observe_time(outcome.queue);
+                    self.counts.answered_compute_us += u64::try_from(outcome.compute.as_micros()).unwrap_or(u64::MAX);
                 }
             }
         }
