@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use timeloom_domain::ids::{ExecutionId, InferenceId, ModelLoadId, Slug};
-use timeloom_domain::inference::{FailureClass, Provider, RejectionClass, TensorSpec};
+use timeloom_domain::inference::{FailureClass, Provider, RejectionClass};
 use timeloom_domain::model::{ModelReference, ModelRefusal};
-use timeloom_inference::Tensor;
 use timeloom_inference::pool::{NotComputed, Priority};
+use timeloom_inference::{NotTheInputs, Tensor};
 
 use crate::recorder::{Cause, NotRecorded};
 
@@ -36,20 +36,14 @@ pub struct Question {
 pub struct Inferred {
     /// The inference, to find it by.
     pub inference: InferenceId,
-    /// The model.
-    pub model: Slug,
     /// The version that answered.
     pub version: u32,
     /// The load of it that computed.
     pub load: ModelLoadId,
-    /// The outputs, in the order of the model's signature.
-    pub outputs: Vec<(TensorSpec, Tensor)>,
+    /// The outputs with their names, in the order of the model's signature.
+    pub outputs: Vec<(String, Tensor)>,
     /// Who computed.
     pub provider: Provider,
-    /// How long it waited.
-    pub queue: Duration,
-    /// How long its batch was computed.
-    pub compute: Duration,
     /// Digest of its fingerprint, hexadecimal.
     pub fingerprint: String,
 }
@@ -61,8 +55,8 @@ pub enum NotInferred {
     #[error(transparent)]
     Refused(#[from] ModelRefusal),
     /// The inputs are not those of the model.
-    #[error("{0}")]
-    Inputs(String),
+    #[error(transparent)]
+    Inputs(#[from] NotTheInputs),
     /// The version could not be loaded.
     #[error("version {version} of '{model}' could not be loaded: {reason}")]
     NotLoaded {

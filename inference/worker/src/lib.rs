@@ -3,6 +3,7 @@
 //! Invariant: an answer that somebody got is in the log, but where a model's recording says that only samples are.
 
 mod ask;
+mod asking;
 mod loads;
 mod machine;
 mod recorder;
@@ -12,10 +13,10 @@ mod windows;
 mod worker;
 
 pub use ask::{Inferred, NotInferred, Question};
+pub use asking::KEY_CHARACTERS_MAX;
 pub use loads::ModelFiles;
 pub use machine::OVERRIDES;
 pub use recorder::{Cause, NotRecorded, Recorder};
-pub use tensors::{INLINE_BYTES_MAX, NotRead, read, to_records};
+pub use tensors::{INLINE_BYTES_MAX, NotRead, known, read, to_records};
 pub use verify::{NEAR, NotVerified, Recorded, Verified, Verifier};
-pub use windows::WINDOW_MS;
-pub use worker::{Described, KEY_CHARACTERS_MAX, Parts, Worker};
+pub use worker::{Described, Parts, Worker};

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,11 +20,14 @@ use timeloom_inference::pool::{Clock, Factory, Policy, Pool, Room, Spec, tune, z
 use timeloom_inference::{Instance, RunError};
 use tokio::sync::OnceCell;
 
+use crate::ask::NotInferred;
 use crate::machine::Machine;
 use crate::recorder::{Cause, NotRecorded, Recorder};
 
 /// Rows of a batch where the model does not say and nothing was measured.
 const ROWS_MAX_DEFAULT: usize = 32;
+/// From so many instances on it pays that they share the model's weights.
+const SHARED_FROM: usize = 3;
 /// How long may be measured how a version is computed fastest.
 const TUNING: Duration = Duration::from_secs(2);
 /// How long a version that could not be loaded is not tried again.
@@ -44,11 +48,24 @@ pub(crate) struct InMemory {
     pub pool: Pool,
     pub signature: Arc<Signature>,
     pub settings: ModelSettings,
-    pub digest: String,
     pub options: String,
     pub machine: String,
     pub runtime: String,
     pub provider: Provider,
+    /// When it was asked last, in milliseconds of the worker's clock.
+    used_ms: AtomicU64,
+}
+
+impl InMemory {
+    /// It is asked now.
+    pub fn used(&self, now: Duration) {
+        self.used_ms.store(millis(now), Ordering::Relaxed);
+    }
+
+    /// How long nobody asked it.
+    pub fn idle_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(Duration::from_millis(self.used_ms.load(Ordering::Relaxed)))
+    }
 }
 
 /// Why a version is not in memory.
@@ -56,6 +73,16 @@ pub(crate) struct InMemory {
 pub(crate) enum NotInMemory {
     Failed { code: &'static str, reason: String },
     NotRecorded(NotRecorded),
+}
+
+impl NotInMemory {
+    /// The same, as who asked is told.
+    pub fn told(self, model: &Slug, version: u32) -> NotInferred {
+        match self {
+            Self::Failed { code, reason } => NotInferred::NotLoaded { model: model.clone(), version, code, reason },
+            Self::NotRecorded(why) => why.into(),
+        }
+    }
 }
 
 type Key = (TenantId, Slug, u32);
@@ -207,11 +234,11 @@ impl Loads {
             pool,
             signature: Arc::new(signature),
             settings: settings.clone(),
-            digest: version.digest.clone(),
             options,
             machine: self.machine.of(provider),
             runtime: self.machine.runtime.clone(),
             provider,
+            used_ms: AtomicU64::new(millis(self.clock.now())),
         };
         Ok((held, Told { loaded, load, warm_up }))
     }
@@ -234,6 +261,7 @@ impl Loads {
                 Vec::new()
             },
             options: held.options.clone(),
+            runtime: held.runtime.clone(),
             machine: held.machine.clone(),
             instances: count(policy.instances_max),
             threads: count(policy.intra_threads),
@@ -285,7 +313,7 @@ fn find_out(maker: &Maker, settings: &ModelSettings, clock: &dyn Clock) -> Resul
     let load = clock.now().saturating_sub(began);
     let rows_max = settings.rows_max.map_or(ROWS_MAX_DEFAULT, |rows| rows as usize).min(rows).max(1);
     let mut policy = policy(settings, rows_max);
-    let is_open = settings.threads.is_none() || settings.instances_max.is_none() || settings.rows_max.is_none();
+    let is_open = settings.threads.is_none() || settings.instances_max.is_none();
     if is_open && loaded.provider == Provider::Cpu {
         let cores = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let instances_max = settings.instances_max.and_then(|most| NonZero::new(most as usize)).unwrap_or(cores);
@@ -296,6 +324,7 @@ fn find_out(maker: &Maker, settings: &ModelSettings, clock: &dyn Clock) -> Resul
         policy.intra_threads = settings.threads.map_or(best.intra_threads, |threads| threads as usize);
         policy.instances_max = settings.instances_max.map_or(best.instances, |most| most as usize);
         policy.instances_max = policy.instances_max.max(policy.instances_min);
+        maker.forget_but(policy.intra_threads);
     }
     Ok(Found { signature, policy, loaded, load })
 }
@@ -315,6 +344,12 @@ impl Maker {
 
     fn options(&self, intra_threads: usize) -> Options {
         Options { intra_threads, ..self.options.clone() }
+    }
+
+    /// Keeps the file open for sessions with that many threads alone: others were only measured.
+    fn forget_but(&self, intra_threads: usize) {
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        models.retain(|threads, _| *threads == intra_threads);
     }
 
     fn session(&self, intra_threads: usize) -> Result<Session, LoadError> {
@@ -349,6 +384,7 @@ fn options(settings: &ModelSettings) -> Options {
         intra_threads: settings.threads.map_or(1, |threads| threads as usize),
         tf32: settings.tf32,
         finite_only: settings.finite_only,
+        shared: settings.instances_max.is_some_and(|most| most as usize >= SHARED_FROM),
         ..Options::default()
     }
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use timeloom_domain::inference::{TensorContent, TensorRecord, TensorSpec, hexadecimal};
+use timeloom_domain::inference::{TensorContent, TensorRecord, hexadecimal};
 use timeloom_inference::{Tensor, TensorError};
 use timeloom_store::{BlobError, BlobHash, BlobStore};
 
@@ -35,20 +35,15 @@ pub enum NotRead {
     },
 }
 
-/// Writes tensors down in the order of `specs`; the blobs are durable when it returns. Without `blobs`, only digests of
-/// those that are too large for an event.
+/// Writes tensors down; the blobs are durable when it returns.
 ///
 /// # Errors
 /// When a blob cannot be written.
-pub async fn to_records(
-    specs: &[TensorSpec],
-    tensors: &[Tensor],
-    blobs: Option<&dyn BlobStore>,
-) -> Result<Vec<TensorRecord>, BlobError> {
+pub async fn to_records(tensors: &[(String, Tensor)], blobs: &dyn BlobStore) -> Result<Vec<TensorRecord>, BlobError> {
     let mut records = Vec::with_capacity(tensors.len());
-    for (spec, tensor) in specs.iter().zip(tensors) {
-        let mut record = known(spec, tensor);
-        if let (TensorContent::Omitted, Some(blobs)) = (&record.content, blobs) {
+    for (name, tensor) in tensors {
+        let mut record = known(name, tensor);
+        if record.content == TensorContent::Omitted {
             record.content = TensorContent::Blob(blobs.put(tensor.data().clone()).await?.attachment_id());
         }
         records.push(record);
@@ -56,11 +51,11 @@ pub async fn to_records(
     Ok(records)
 }
 
-/// A tensor as it is written down where nothing can be stored beside the event.
-pub(crate) fn known(spec: &TensorSpec, tensor: &Tensor) -> TensorRecord {
+/// A tensor as it is written down where nothing can be stored beside the event: of a large one, only its digest.
+pub fn known(name: &str, tensor: &Tensor) -> TensorRecord {
     let is_small = tensor.data().len() <= INLINE_BYTES_MAX;
     TensorRecord {
-        name: spec.name.clone(),
+        name: name.to_owned(),
         element: tensor.element(),
         shape: tensor.shape().iter().map(|length| *length as u64).collect(),
         digest: hexadecimal(&tensor.digest()),

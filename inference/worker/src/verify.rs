@@ -197,9 +197,8 @@ fn compute(
             Kept { digest, threads, session }
         }
     };
-    let first = tensors.first().and_then(|tensor| tensor.shape().first().copied());
-    let rows = if kept.session.signature().batches() { first.unwrap_or(1) } else { 1 };
-    let ran = kept.session.run(&[Inputs { tensors, rows }], &Stop::default()).map_err(|error| failed(&error))?;
+    let inputs = Inputs::in_order(kept.session.signature(), tensors);
+    let ran = kept.session.run(&[inputs], &Stop::default()).map_err(|error| failed(&error))?;
     let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
     if sessions.len() >= SESSIONS_MAX {
         sessions.remove(0);

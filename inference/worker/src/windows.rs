@@ -26,6 +26,25 @@ struct Open {
     chain: Sha256,
 }
 
+impl Open {
+    fn add(&mut self, summed: Option<&Summed<'_>>) {
+        let window = &mut self.window;
+        let Some(summed) = summed else {
+            window.cancelled += 1;
+            return;
+        };
+        window.completed += 1;
+        window.compute_us += micros(summed.compute);
+        window.queue_us += micros(summed.queue);
+        let step = micros(summed.latency).max(1).next_power_of_two().trailing_zeros() as usize;
+        if let Some(count) = window.latency_log2_us.get_mut(step.min(LATENCY_STEPS - 1)) {
+            *count += 1;
+        }
+        self.chain.update(summed.fingerprint.as_bytes());
+        self.chain.update(summed.outputs.as_bytes());
+    }
+}
+
 /// What is summed of one answer.
 pub(crate) struct Summed<'a> {
     pub queue: Duration,
@@ -47,13 +66,13 @@ impl Windows {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an answer to its window; the window, when it is full or its time is up.
+    /// Adds an answer to its window, or a cancelled question; the window, when it is full or its time is up.
     pub fn add(
         &self,
         of: (TenantId, ModelLoadId),
         (model, version): (&Slug, u32),
         now_ms: i64,
-        summed: &Summed<'_>,
+        summed: Option<&Summed<'_>>,
     ) -> Option<InferenceWindow> {
         let mut open = self.open();
         let entry = open.entry(of).or_insert_with(|| Open {
@@ -72,17 +91,10 @@ impl Windows {
             },
             chain: Sha256::new(),
         });
-        let window = &mut entry.window;
-        window.completed += 1;
-        window.compute_us += micros(summed.compute);
-        window.queue_us += micros(summed.queue);
-        let step = micros(summed.latency).max(1).next_power_of_two().trailing_zeros() as usize;
-        if let Some(count) = window.latency_log2_us.get_mut(step.min(LATENCY_STEPS - 1)) {
-            *count += 1;
-        }
-        entry.chain.update(summed.fingerprint.as_bytes());
-        entry.chain.update(summed.outputs.as_bytes());
-        let is_over = window.completed >= WINDOW_INFERENCES_MAX || now_ms - window.from_ms >= WINDOW_MS;
+        entry.add(summed);
+        let window = &entry.window;
+        let is_over =
+            window.completed + window.cancelled >= WINDOW_INFERENCES_MAX || now_ms - window.from_ms >= WINDOW_MS;
         if is_over { open.remove(&of).map(|open| closed(open, now_ms)) } else { None }
     }
 

@@ -29,6 +29,9 @@ async fn an_answer_is_in_the_log_with_the_model_and_the_inputs_that_it_came_of()
     assert_eq!(machine.runtime_digest.as_ref().unwrap().len(), 64);
     let InferenceWorkerEvent::ModelLoaded(load) = &loads[1] else { panic!("{loads:?}") };
     assert_eq!((load.load, load.provider, load.gpu), (inferred.load, Provider::Cpu, Gpu::None));
+    assert!(
+        load.runtime.starts_with("ONNX Runtime 1.") && load.runtime.ends_with(machine.runtime_digest.as_ref().unwrap())
+    );
     assert!(load.nodes["CPUExecutionProvider"] > 0 && load.on_cpu.is_empty(), "{load:?}");
 
     let events = world.events::<InferenceEvent>().await;
@@ -155,7 +158,10 @@ async fn what_a_model_does_not_take_is_refused_in_words() {
             _ => None,
         })
         .collect();
-    assert_eq!(classes, [format!("{:?}", FailureClass::Unfit), format!("{:?}", RejectionClass::DeadlineMissed)]);
+    // Four that do not fit, by their names or shapes, and one that was late: each is written down.
+    let unfit = format!("{:?}", FailureClass::Unfit);
+    let late = format!("{:?}", RejectionClass::DeadlineMissed);
+    assert_eq!(classes, [unfit.clone(), unfit.clone(), unfit.clone(), unfit, late]);
     worker.close().await;
 }
 
@@ -181,6 +187,17 @@ async fn a_model_that_cannot_be_loaded_says_why_once_and_is_tried_again_later() 
         })
         .collect();
     assert_eq!(failed, [("broken", "BROKEN_FILE"), ("greedy", "NO_GPU")], "a storm of requests is one failed load");
+    let asked = world.events::<InferenceEvent>().await;
+    assert!(
+        asked.len() == 3
+            && asked.iter().all(|event| {
+                matches!(
+                    event,
+                    InferenceEvent::InferenceFailed { class: FailureClass::NotLoaded, request: Some(_), .. }
+                )
+            }),
+        "{asked:?}"
+    );
     worker.close().await;
 }
 
@@ -250,11 +267,148 @@ async fn a_trial_answers_its_part_and_the_event_tells_which_version_did() {
     for key in 0..20 {
         let mut asked = question("mood", 1);
         asked.key = Some(format!("order {key}"));
-        let expected = model.resolve(&asked.model.version, &format!("order {key}")).unwrap().version;
+        let expected = model.resolve(&asked.model.version, Some(&format!("order {key}"))).unwrap().version;
         if expected == second {
             asked.inputs = vec![("x".to_owned(), floats(&[1, 4], &[1.0; 4]))];
         }
         assert_eq!(worker.infer(asked).await.unwrap().version, expected);
     }
     worker.close().await;
+}
+
+/// Names of what happened to the worker, in order.
+async fn story(world: &World) -> Vec<&'static str> {
+    let told = world.events::<InferenceWorkerEvent>().await;
+    told.iter().map(timeloom_domain::event::Event::event_type).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_takes_anothers_place_under_load_and_nobody_is_refused() {
+    let world = World::new();
+    let first = world.serve("mood", "mlp.onnx", ModelSettings::default()).await;
+    // The same numbers in another file: what it gives tells nothing of which version it was.
+    let second = world.add("mood", "mlp-again.onnx").await;
+    let worker = world.worker().await;
+    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut askers = tokio::task::JoinSet::new();
+    for seed in 0..16 {
+        let (worker, over) = (worker.clone(), Arc::clone(&over));
+        askers.spawn(async move {
+            let mut versions = Vec::new();
+            while !over.load(std::sync::atomic::Ordering::SeqCst) {
+                versions.push(worker.infer(question("mood", seed)).await.unwrap().version);
+            }
+            versions
+        });
+    }
+    for version in [second, first, second, first, second] {
+        let promoted = world.commands.promote_model(&world.context(), slug("mood"), version, None).await.unwrap();
+        world.commands.models().wait_for(promoted.position).await.unwrap();
+        worker.infer(question("mood", 1)).await.unwrap();
+        // What nobody asked since is put away at once, the other one is asked all the time.
+        worker.tidy(Duration::from_millis(1)).await;
+    }
+    over.store(true, std::sync::atomic::Ordering::SeqCst);
+    let versions: std::collections::BTreeSet<u32> = askers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(versions, [first, second].into(), "both answered");
+    let answered = worker.infer(question("mood", 1)).await.unwrap();
+    assert_eq!(answered.version, second);
+    assert!(story(&world).await.contains(&"ModelUnloaded"), "versions were put away meanwhile");
+    worker.close().await;
+}
+
+#[tokio::test]
+async fn what_nobody_asks_is_put_away_but_for_what_is_kept_and_what_is_withdrawn_at_once() {
+    let world = World::new();
+    let version = world.serve("mood", "mlp.onnx", ModelSettings::default()).await;
+    let other = world.add("mood", "identity.onnx").await;
+    let worker = world.worker().await;
+    worker.infer(question("mood", 1)).await.unwrap();
+    worker.tidy(Duration::from_secs(3_600)).await;
+    assert_eq!(worker.held_of(FIRST_TENANT).len(), 1, "it was asked just now");
+    let kept = world.commands.load_model(&world.context(), slug("mood"), version).await.unwrap();
+    world.commands.models().wait_for(kept.position).await.unwrap();
+    worker.tidy(Duration::ZERO).await;
+    assert_eq!(worker.held_of(FIRST_TENANT).len(), 1, "it is to be kept");
+    let left = world.commands.unload_model(&world.context(), slug("mood"), version).await.unwrap();
+    world.commands.models().wait_for(left.position).await.unwrap();
+    worker.tidy(Duration::ZERO).await;
+    assert_eq!(worker.held_of(FIRST_TENANT).len(), 0);
+    worker.infer(question("mood", 1)).await.unwrap();
+
+    let cause = question("mood", 1).cause;
+    worker.describe(&cause, &format!("mood@{other}").parse().unwrap()).await.unwrap();
+    let (asked, why) = (world.context(), "wrong".to_owned());
+    let withdrawn = world.commands.withdraw_model_version(&asked, slug("mood"), other, why).await.unwrap();
+    world.commands.models().wait_for(withdrawn.position).await.unwrap();
+    worker.tidy(Duration::from_secs(3_600)).await;
+    let held: Vec<u32> = worker.held_of(FIRST_TENANT).into_iter().map(|(_, version, _)| version).collect();
+    assert_eq!(held, [version]);
+    let told = world.events::<InferenceWorkerEvent>().await;
+    let reasons: Vec<_> = told
+        .iter()
+        .filter_map(|event| match event {
+            InferenceWorkerEvent::ModelUnloaded { reason, .. } => Some(reason.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(reasons, ["idle", "withdrawn"]);
+    worker.close().await;
+}
+
+#[tokio::test]
+async fn a_shadow_computes_copies_whose_answers_nobody_gets_and_they_say_of_what() {
+    let world = World::new();
+    let first = world.serve("mood", "mlp.onnx", ModelSettings::default()).await;
+    let tried = world.add("mood", "mlp-again.onnx").await;
+    let start = timeloom_commands::StartModelRollout { version: tried, percent: 100, shadow: true };
+    let started = world.commands.start_model_rollout(&world.context(), slug("mood"), start).await.unwrap();
+    world.commands.models().wait_for(started.position).await.unwrap();
+    let worker = world.worker().await;
+    let answered = worker.infer(question("mood", 1)).await.unwrap();
+    assert_eq!(answered.version, first);
+    let named = worker.infer(question(&format!("mood@{first}"), 2)).await.unwrap();
+    worker.close().await;
+    let events = world.events::<InferenceEvent>().await;
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| match event {
+            InferenceEvent::InferenceCompleted { inference, request: Some(request), .. } => {
+                (request.version, (request.shadow_of.is_none()).then_some(*inference), request.shadow_of)
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told.len(), 3, "who names a version is not copied: {told:?}");
+    for (version, own, of) in told {
+        match of {
+            None => assert!(version == first && [answered.inference, named.inference].contains(&own.unwrap())),
+            Some(of) => assert_eq!((version, of), (tried, answered.inference)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_gives_up_is_counted_where_only_samples_are_written_down() {
+    let world = World::new();
+    let recording = Recording::Sampled { one_in: 1_000_000 };
+    world.serve("mood", "mlp.onnx", ModelSettings { recording, ..ModelSettings::default() }).await;
+    let worker = world.worker().await;
+    worker.infer(question("mood", 1)).await.unwrap();
+    {
+        let asked = worker.infer(question("mood", 2));
+        futures::pin_mut!(asked);
+        // It is asked, and given up before anybody could answer.
+        assert!(futures::poll!(&mut asked).is_pending());
+    }
+    worker.close().await;
+    let events = world.events::<InferenceEvent>().await;
+    let sums: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            InferenceEvent::InferenceWindowClosed(window) => Some((window.completed, window.cancelled)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sums, [(1, 1)]);
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use timeloom_domain::inference::{ElementType, TensorContent, TensorSpec};
+use timeloom_domain::inference::{ElementType, TensorContent};
 use timeloom_inference::Tensor;
-use timeloom_inference_worker::{INLINE_BYTES_MAX, NotRead, read, to_records};
+use timeloom_inference_worker::{INLINE_BYTES_MAX, NotRead, known, read, to_records};
 use timeloom_store::{BlobStore, MemoryBlobs};
 
 fn bytes(length: usize) -> Tensor {
@@ -14,8 +14,8 @@ fn bytes(length: usize) -> Tensor {
     Tensor::new(ElementType::U8, vec![length], Bytes::from(data)).unwrap()
 }
 
-fn spec(name: &str) -> TensorSpec {
-    TensorSpec { name: name.to_owned(), element: ElementType::U8, shape: vec![None] }
+fn named(name: &str, tensor: &Tensor) -> (String, Tensor) {
+    (name.to_owned(), tensor.clone())
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn small_tensors_are_in_the_event_and_others_in_blobs() {
     let blobs = MemoryBlobs::new();
     let (small, large) = (bytes(INLINE_BYTES_MAX), bytes(INLINE_BYTES_MAX + 1));
     let tensors = [small, large];
-    let records = to_records(&[spec("small"), spec("large")], &tensors, Some(&*blobs)).await.unwrap();
+    let records = to_records(&[named("small", &tensors[0]), named("large", &tensors[1])], &*blobs).await.unwrap();
     assert!(matches!(&records[0].content, TensorContent::Inline(_)));
     assert!(matches!(&records[1].content, TensorContent::Blob(id) if id.starts_with("blob:")));
     for (record, tensor) in records.iter().zip(&tensors) {
@@ -34,10 +34,10 @@ async fn small_tensors_are_in_the_event_and_others_in_blobs() {
 }
 
 #[tokio::test]
-async fn without_blobs_large_tensors_are_known_by_their_digest_alone() {
+async fn where_nothing_can_be_stored_large_tensors_are_known_by_their_digest_alone() {
     let blobs = MemoryBlobs::new();
     let tensors = [bytes(10), bytes(INLINE_BYTES_MAX + 1)];
-    let records = to_records(&[spec("small"), spec("large")], &tensors, None).await.unwrap();
+    let records = [known("small", &tensors[0]), known("large", &tensors[1])];
     assert_eq!(read(&records[0], &*blobs).await.unwrap(), tensors[0]);
     assert!(matches!(read(&records[1], &*blobs).await, Err(NotRead::Omitted(name)) if name == "large"));
     assert_eq!(records[1].digest.len(), 64);
@@ -46,7 +46,7 @@ async fn without_blobs_large_tensors_are_known_by_their_digest_alone() {
 #[tokio::test]
 async fn what_was_changed_is_not_read() {
     let blobs = MemoryBlobs::new();
-    let record = to_records(&[spec("x")], &[bytes(3)], None).await.unwrap().remove(0);
+    let record = known("x", &bytes(3));
     let changes: [&dyn Fn(&mut timeloom_domain::inference::TensorRecord); 5] = [
         &|record| record.content = TensorContent::Inline("AAEC".replace('C', "D")),
         &|record| record.content = TensorContent::Inline("not base64".to_owned()),
@@ -70,7 +70,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let blobs = MemoryBlobs::new();
-            let records = to_records(&[spec("x")], std::slice::from_ref(&tensor), Some(&*blobs)).await.unwrap();
+            let records = to_records(&[named("x", &tensor)], &*blobs).await.unwrap();
             assert_eq!(read(&records[0], &*blobs).await.unwrap(), tensor);
         });
     }
