@@ -1,10 +1,10 @@
 //! What was computed, as JSON and binary tensors after it.
 
-use timeloom_domain::inference::Signature;
 use timeloom_inference::Tensor;
 
+use super::data;
 use super::error::ProtocolError;
-use super::{data, text};
+use super::request::WantedOutput;
 
 /// Bytes around the elements of an output, about.
 const AROUND_BYTES: usize = 128;
@@ -43,18 +43,26 @@ pub struct Encoded {
 }
 
 impl Answered {
-    /// Picks the wanted of a model's outputs.
+    /// Picks what a request wants of what was computed: all of it where it names nothing.
+    ///
+    /// # Errors
+    /// When it wants an output that the model does not have.
     pub fn pick(
         (model, version, id): (String, String, Option<String>),
-        signature: &Signature,
-        tensors: &[Tensor],
-        wanted: &[(usize, bool)],
-    ) -> Self {
-        let outputs = wanted.iter().filter_map(|(at, binary)| {
-            let (spec, tensor) = (signature.outputs.get(*at)?, tensors.get(*at)?.clone());
-            Some(OutputTensor { name: spec.name.clone(), tensor, binary: *binary })
+        computed: Vec<(String, Tensor)>,
+        wanted: Option<&[WantedOutput]>,
+        binary: bool,
+    ) -> Result<Self, ProtocolError> {
+        let Some(wanted) = wanted else {
+            let all = computed.into_iter().map(|(name, tensor)| OutputTensor { name, tensor, binary });
+            return Ok(Self { model, version, id, outputs: all.collect() });
+        };
+        let outputs = wanted.iter().map(|output| {
+            let found = computed.iter().find(|(name, _)| *name == output.name);
+            let (name, tensor) = found.ok_or_else(|| ProtocolError::NoOutput(output.name.clone()))?.clone();
+            Ok(OutputTensor { name, tensor, binary: output.binary.unwrap_or(binary) })
         });
-        Self { model, version, id, outputs: outputs.collect() }
+        Ok(Self { model, version, id, outputs: outputs.collect::<Result<_, ProtocolError>>()? })
     }
 
     /// Writes it as a body.
@@ -68,12 +76,12 @@ impl Answered {
         let room = follows + inside.sum::<usize>() + AROUND_BYTES * (self.outputs.len() + 1);
         let mut body = Vec::with_capacity(room);
         body.extend_from_slice(b"{\"model_name\":");
-        text::string(&mut body, &self.model);
+        data::json(&mut body, &self.model);
         body.extend_from_slice(b",\"model_version\":");
-        text::string(&mut body, &self.version);
+        data::json(&mut body, &self.version);
         if let Some(id) = &self.id {
             body.extend_from_slice(b",\"id\":");
-            text::string(&mut body, id);
+            data::json(&mut body, id);
         }
         body.extend_from_slice(b",\"outputs\":[");
         for (at, output) in self.outputs.iter().enumerate() {
@@ -94,21 +102,21 @@ impl Answered {
 impl OutputTensor {
     fn write(&self, body: &mut Vec<u8>) -> Result<(), ProtocolError> {
         body.extend_from_slice(b"{\"name\":");
-        text::string(body, &self.name);
+        data::json(body, &self.name);
         body.extend_from_slice(b",\"datatype\":");
-        text::string(body, self.tensor.element().name());
+        data::json(body, self.tensor.element().name());
         body.extend_from_slice(b",\"shape\":[");
         for (at, length) in self.tensor.shape().iter().enumerate() {
             if at > 0 {
                 body.push(b',');
             }
-            text::number(body, *length as u64);
+            data::json(body, *length as u64);
         }
         body.push(b']');
         let data = self.tensor.data();
         if self.binary {
             body.extend_from_slice(b",\"parameters\":{\"binary_data_size\":");
-            text::number(body, data.len() as u64);
+            data::json(body, data.len() as u64);
             body.extend_from_slice(b"}}");
             return Ok(());
         }

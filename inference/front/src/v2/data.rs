@@ -10,7 +10,6 @@ use timeloom_domain::inference::ElementType;
 use timeloom_inference::tensor::DIMENSIONS_MAX;
 
 use super::error::InputError;
-use super::text;
 
 /// Bytes of what an element is quoted with in a message.
 const QUOTED_CHARS_MAX: usize = 40;
@@ -240,6 +239,11 @@ fn each<const BYTES: usize>(
     Ok(())
 }
 
+/// Writes a text or a whole number as JSON, which cannot fail: a list of bytes takes everything.
+pub(super) fn json(out: &mut Vec<u8>, value: impl serde::Serialize) {
+    let _ = serde_json::to_writer(out, &value);
+}
+
 fn whole_out(out: &mut Vec<u8>, number: impl serde::Serialize) -> Result<(), Untellable> {
     serde_json::to_writer(out, &number).map_err(|_| "cannot be written")
 }
@@ -257,7 +261,7 @@ fn texts_out(out: &mut Vec<u8>, data: &[u8]) -> Result<(), Untellable> {
     while let Some((length, after)) = rest.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length) as usize;
         let (text, after) = after.split_at_checked(length).ok_or("is broken")?;
-        text::string(out, std::str::from_utf8(text).map_err(|_| "holds bytes that are no text")?);
+        json(out, std::str::from_utf8(text).map_err(|_| "holds bytes that are no text")?);
         out.push(b',');
         rest = after;
     }

@@ -107,7 +107,7 @@ pub enum InputError {
 /// The body that tells of an error.
 pub fn error_body(message: &str) -> Vec<u8> {
     let mut body = b"{\"error\":".to_vec();
-    super::text::string(&mut body, message);
+    super::data::json(&mut body, message);
     body.push(b'}');
     body
 }

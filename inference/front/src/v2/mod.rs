@@ -12,7 +12,6 @@ mod request;
 mod routes;
 mod serving;
 mod statistics;
-mod text;
 
 pub use answer::{Answered, Encoded, OutputTensor};
 pub use error::{ProtocolError, error_body};

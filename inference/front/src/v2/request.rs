@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use timeloom_domain::inference::{ElementType, Signature};
+use timeloom_domain::inference::ElementType;
 use timeloom_inference::tensor::{DIMENSIONS_MAX, TENSOR_BYTES_MAX};
-use timeloom_inference::{Inputs, Tensor, TensorError};
+use timeloom_inference::{Tensor, TensorError};
 
 use super::error::{InputError, ProtocolError};
 use super::{BODY_BYTES_MAX, JSON_BYTES_MAX, NAME_BYTES_MAX, TENSORS_MAX, data};
@@ -220,41 +220,4 @@ fn outputs(outputs: Vec<OutputJson<'_>>) -> Result<Vec<WantedOutput>, ProtocolEr
         Ok(WantedOutput { name: short(output.name)?, binary: parameters.binary_data })
     });
     wanted.collect()
-}
-
-impl InferRequest {
-    /// The tensors in the order of a model's signature, as the pool takes them, and the outputs that are wanted, by their
-    /// place in the signature and whether as binary.
-    ///
-    /// # Errors
-    /// When the names are not those of the model, or the tensors do not have the same rows.
-    pub fn arrange(self, signature: &Signature) -> Result<(Inputs, Vec<(usize, bool)>), ProtocolError> {
-        let wanted = self.wanted(signature)?;
-        let mut given = self.inputs;
-        let mut tensors = Vec::with_capacity(given.len());
-        for spec in &signature.inputs {
-            let Some(at) = given.iter().position(|input| input.name == spec.name) else {
-                return Err(ProtocolError::Named { name: spec.name.clone(), what: "is missing" });
-            };
-            tensors.push(given.swap_remove(at).tensor);
-        }
-        if let Some(left) = given.pop() {
-            return Err(ProtocolError::Named { name: left.name, what: "is not one of the model's" });
-        }
-        let first = tensors.first().and_then(|tensor| tensor.shape().first());
-        let rows = first.copied().filter(|_| signature.batches()).unwrap_or(1);
-        Ok((Inputs { tensors, rows }, wanted))
-    }
-
-    fn wanted(&self, signature: &Signature) -> Result<Vec<(usize, bool)>, ProtocolError> {
-        let Some(outputs) = &self.outputs else {
-            return Ok((0..signature.outputs.len()).map(|at| (at, self.binary_output)).collect());
-        };
-        let wanted = outputs.iter().map(|output| {
-            let at = signature.outputs.iter().position(|spec| spec.name == output.name);
-            let at = at.ok_or_else(|| ProtocolError::NoOutput(output.name.clone()))?;
-            Ok((at, output.binary.unwrap_or(self.binary_output)))
-        });
-        wanted.collect()
-    }
 }

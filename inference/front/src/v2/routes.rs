@@ -78,11 +78,11 @@ async fn try_infer<S: Serving>(
     let body = whole(body, BODY_BYTES_MAX)?;
     let asked = parse(&body, json_length(request)?)?;
     let (model, version) = (named.model, named.version.as_deref());
-    let described = serving.describe(&who, &model, version).await?;
-    let (id, ask) = (asked.id.clone(), ask(asked.priority, asked.timeout_us));
-    let (inputs, wanted) = asked.arrange(&described.signature)?;
+    let ask = ask(asked.priority, asked.timeout_us);
+    let inputs = asked.inputs.into_iter().map(|input| (input.name, input.tensor)).collect();
     let computed = serving.infer(&who, &model, version, inputs, ask).await?;
-    let answered = Answered::pick((model, computed.version, id), &described.signature, &computed.outputs, &wanted);
+    let named = (model, computed.version, asked.id);
+    let answered = Answered::pick(named, computed.outputs, asked.outputs.as_deref(), asked.binary_output)?;
     let encoded = answered.encode()?;
     let mut response = HttpResponse::Ok();
     match encoded.json_length {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use async_trait::async_trait;
 use timeloom_domain::inference::Signature;
-use timeloom_inference::pool::{Ask, NotComputed, NotInferred, Priority};
-use timeloom_inference::{Inputs, Tensor};
+use timeloom_inference::pool::{Ask, NotComputed, Priority};
+use timeloom_inference::{NotTheInputs, Tensor};
 
 use super::error::ProtocolError;
 use super::model::{Gathering, IndexEntry, LoadRequest};
@@ -43,7 +43,7 @@ pub trait Serving: Send + Sync + 'static {
         who: &Self::Who,
         model: &str,
         version: Option<&str>,
-        inputs: Inputs,
+        inputs: Vec<(String, Tensor)>,
         ask: Ask,
     ) -> Result<Computed, Refusal>;
 
@@ -97,8 +97,8 @@ pub struct Described {
 pub struct Computed {
     /// The version that computed.
     pub version: String,
-    /// A tensor for each output of the signature, in its order.
-    pub outputs: Vec<Tensor>,
+    /// The outputs of that version with their names, in its order.
+    pub outputs: Vec<(String, Tensor)>,
 }
 
 /// Of which kind a refusal is.
@@ -155,7 +155,7 @@ impl From<NotComputed> for Refusal {
             NotComputed::Unfit(_) => RefusalKind::Invalid,
             NotComputed::QueueFull { .. } | NotComputed::OutOfMemory => RefusalKind::Unavailable,
             NotComputed::DeadlineMissed | NotComputed::Cancelled => RefusalKind::Late,
-            NotComputed::Unloaded => RefusalKind::NotFound,
+            NotComputed::Unloaded => RefusalKind::Unavailable,
             NotComputed::Failed(_) => RefusalKind::Fault,
         };
         let retry_after = if let NotComputed::QueueFull { retry_after } = why { Some(retry_after) } else { None };
@@ -163,12 +163,9 @@ impl From<NotComputed> for Refusal {
     }
 }
 
-impl From<NotInferred> for Refusal {
-    fn from(why: NotInferred) -> Self {
-        match why {
-            NotInferred::NotLoaded { .. } => Self::new(RefusalKind::NotFound, why.to_string()),
-            NotInferred::NotComputed(why) => why.into(),
-        }
+impl From<NotTheInputs> for Refusal {
+    fn from(why: NotTheInputs) -> Self {
+        Self::new(RefusalKind::Invalid, why.to_string())
     }
 }
 

@@ -35,9 +35,10 @@ struct InferenceStatistics {
 
 impl ModelStatistics {
     /// The numbers of a pool. What is laid together before and cut apart after a run belongs to the run here, so that
-    /// those two are none.
+    /// those two are none. Each request counts by itself, with the whole of the batch that it waited for.
     pub fn new(name: String, version: String, counts: &Counts) -> Self {
-        let (queue, compute) = (took(&counts.queue_us), took(&counts.compute_us));
+        let queue = took(&counts.queue_us);
+        let compute = Took { count: counts.ok, ns: counts.answered_compute_us.saturating_mul(NS_IN_US) };
         let success = Took { count: counts.ok, ns: queue.ns.saturating_add(compute.ns) };
         let inference_stats = InferenceStatistics {
             success,

@@ -71,7 +71,11 @@ async fn what_is_wrong_is_told_in_the_protocols_form() {
     };
     for (request, status, said) in [
         (client().post(&infer).body("{"), 400, "the JSON is not understood"),
-        (client().post(&infer).json(&wrong("/inputs/0/name", json!("OTHER"))), 400, "the input 'TEXT' is missing"),
+        (
+            client().post(&infer).json(&wrong("/inputs/0/name", json!("OTHER"))),
+            400,
+            "the model has no input 'OTHER': it has INPUT0, INPUT1, TEXT",
+        ),
         (
             client().post(&infer).json(&wrong("/inputs/1/shape", json!([4, 2]))),
             400,
@@ -133,7 +137,7 @@ async fn who_finds_no_room_is_told_when_to_ask_again_and_who_is_too_late_that_it
         ask["inputs"][1]["data"][0] = json!(first);
         send(client().post(&url).json(&ask))
     };
-    let (_, pool) = server.serving.pools.pool(MODEL, None).unwrap();
+    let pool = server.serving.pool(MODEL, None).unwrap();
     let until = async |is: fn(&timeloom_inference::pool::Counts) -> bool| {
         while !is(&pool.counts()) {
             tokio::task::yield_now().await;
@@ -159,7 +163,7 @@ async fn who_finds_no_room_is_told_when_to_ask_again_and_who_is_too_late_that_it
 async fn a_client_that_goes_away_is_not_computed_for() {
     let server = server();
     let url = server.url(&format!("/models/{MODEL}/infer"));
-    let (_, pool) = server.serving.pools.pool(MODEL, None).unwrap();
+    let pool = server.serving.pool(MODEL, None).unwrap();
     let mut ask_endless = ask();
     ask_endless["inputs"][1]["data"][0] = json!(ENDLESS);
     let mut gone = tokio::task::JoinSet::new();
@@ -186,6 +190,7 @@ async fn models_are_described_listed_loaded_and_counted() {
     let statistics = get("/models/sum/stats").await;
     assert_eq!(statistics["model_stats"][0]["inference_stats"]["success"]["count"], 1);
     assert_eq!(statistics["model_stats"][0]["inference_count"], 2);
+    assert_eq!(statistics["model_stats"][0]["inference_stats"]["compute_infer"]["count"], 1);
     assert_eq!(get("/models/stats").await["model_stats"].as_array().unwrap().len(), 1);
 
     let post = async |path: &str, body: Value| send(client().post(server.url(path)).json(&body)).await;

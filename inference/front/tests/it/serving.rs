@@ -1,6 +1,6 @@
 //! A server in this process: pools of an instance that adds and echoes, behind the routes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::{App, HttpRequest, HttpServer};
 use async_trait::async_trait;
 use timeloom_domain::inference::{ElementType, Provider, Signature, TensorSpec};
-use timeloom_inference::pool::{Ask, Clock, MachineClock, Policy, Pools, Spec, VersionStage, zeros};
+use timeloom_inference::pool::{Ask, MachineClock, Policy, Pool, Spec, zeros};
 use timeloom_inference::{Inputs, Instance, InstanceFacts, Ran, RunError, Stop, Tensor};
 use timeloom_inference_front::v2::{
     Computed, Described, Gathering, IndexEntry, IndexState, LoadRequest, ModelStatistics, Refusal, RefusalKind,
@@ -74,16 +74,23 @@ fn spec(policy: Policy) -> Spec {
     Spec { name: MODEL.to_owned(), signature: signature(), factory: Arc::new(factory), policy, warm_up }
 }
 
-/// Pools behind the port. What was brought along to be loaded is kept for the test to look at.
+/// Pools behind the port, a version each. What was brought along to be loaded is kept for the test to look at.
 pub struct TestServing {
-    pub pools: Pools,
+    pools: Mutex<BTreeMap<String, Arc<Pool>>>,
     pub brought: Mutex<HashMap<String, LoadRequest>>,
 }
 
 impl TestServing {
-    fn number(version: Option<&str>) -> Result<Option<u64>, Refusal> {
-        let number = version.map(str::parse).transpose();
-        number.map_err(|_| Refusal::new(RefusalKind::NotFound, "a version is a number"))
+    /// The pool of a model, of which there is version 1 alone.
+    pub fn pool(&self, model: &str, version: Option<&str>) -> Result<Arc<Pool>, Refusal> {
+        let found =
+            self.pools.lock().unwrap().get(model).filter(|_| version.is_none_or(|version| version == "1")).cloned();
+        found.ok_or_else(|| Refusal::new(RefusalKind::NotFound, format!("'{model}' is not loaded")))
+    }
+
+    async fn load_with(&self, model: &str, policy: Policy) {
+        let pool = Pool::load(spec(policy), Arc::new(MachineClock::default())).await.unwrap();
+        self.pools.lock().unwrap().insert(model.to_owned(), Arc::new(pool));
     }
 }
 
@@ -101,13 +108,11 @@ impl Serving for TestServing {
     }
 
     async fn describe(&self, (): &(), model: &str, version: Option<&str>) -> Result<Described, Refusal> {
-        let found = self.pools.pool(model, Self::number(version)?);
-        let (number, pool) =
-            found.ok_or_else(|| Refusal::new(RefusalKind::NotFound, format!("'{model}' is not loaded")))?;
+        let pool = self.pool(model, version)?;
         let gathering =
             Gathering { max_batch_size: pool.spec().policy.batch_rows_max, instances: 1, ..Gathering::default() };
         Ok(Described {
-            versions: vec![number.to_string()],
+            versions: vec!["1".to_owned()],
             platform: "onnxruntime_onnx".to_owned(),
             signature: Arc::new(pool.spec().signature.clone()),
             gathering,
@@ -120,17 +125,21 @@ impl Serving for TestServing {
         (): &(),
         model: &str,
         version: Option<&str>,
-        inputs: Inputs,
+        inputs: Vec<(String, Tensor)>,
         ask: Ask,
     ) -> Result<Computed, Refusal> {
-        let inferred = self.pools.infer(model, Self::number(version)?, inputs, ask).await?;
-        Ok(Computed { version: inferred.version.to_string(), outputs: inferred.answer.outputs })
+        let pool = self.pool(model, version)?;
+        let answer = pool.infer(Inputs::named(&pool.spec().signature, &inputs)?, ask).await?;
+        let names = pool.spec().signature.outputs.iter().map(|spec| spec.name.clone());
+        Ok(Computed { version: "1".to_owned(), outputs: names.zip(answer.outputs).collect() })
     }
 
     async fn index(&self, (): &()) -> Result<Vec<IndexEntry>, Refusal> {
-        let entry = |one: timeloom_inference::pool::Listed| {
-            let state = if one.stage == VersionStage::Ready { IndexState::Ready } else { IndexState::Unavailable };
-            IndexEntry { name: one.model, version: one.version.to_string(), state, reason: String::new() }
+        let entry = |name: &String| IndexEntry {
+            name: name.clone(),
+            version: "1".to_owned(),
+            state: IndexState::Ready,
+            reason: String::new(),
         };
         let unloaded = IndexEntry {
             name: "other".to_owned(),
@@ -138,23 +147,29 @@ impl Serving for TestServing {
             state: IndexState::Unavailable,
             reason: "it was never loaded".to_owned(),
         };
-        Ok(self.pools.list().into_iter().map(entry).chain([unloaded]).collect())
+        Ok(self.pools.lock().unwrap().keys().map(entry).chain([unloaded]).collect())
     }
 
     async fn load(&self, (): &(), model: &str, request: LoadRequest) -> Result<(), Refusal> {
         self.brought.lock().unwrap().insert(model.to_owned(), request);
-        let loaded = self.pools.load(model, 1, spec(Policy::default())).await;
-        loaded.map_err(|error| Refusal::new(RefusalKind::Conflict, error.to_string()))
+        if self.pool(model, None).is_ok() {
+            return Err(Refusal::new(RefusalKind::Conflict, format!("'{model}' is loaded already")));
+        }
+        self.load_with(model, Policy::default()).await;
+        Ok(())
     }
 
     async fn unload(&self, (): &(), model: &str) -> Result<(), Refusal> {
-        let unloaded = self.pools.unload(model, 1, DRAIN).await.map(|_| ());
-        unloaded.map_err(|error| Refusal::new(RefusalKind::NotFound, error.to_string()))
+        let pool = self.pool(model, None)?;
+        self.pools.lock().unwrap().remove(model);
+        pool.close(DRAIN).await;
+        Ok(())
     }
 
     async fn statistics(&self, (): &(), model: Option<&str>, _: Option<&str>) -> Result<Vec<ModelStatistics>, Refusal> {
-        let all = self.pools.list().into_iter().filter(|one| model.is_none_or(|model| model == one.model));
-        let told = all.filter_map(|one| Some(ModelStatistics::new(one.model, one.version.to_string(), &one.counts?)));
+        let pools = self.pools.lock().unwrap();
+        let all = pools.iter().filter(|(name, _)| model.is_none_or(|model| model == *name));
+        let told = all.map(|(name, pool)| ModelStatistics::new(name.clone(), "1".to_owned(), &pool.counts()));
         Ok(told.collect())
     }
 }
@@ -169,15 +184,14 @@ pub struct TestServer {
 
 impl TestServer {
     pub fn start(policy: Policy) -> Self {
-        let pools = Pools::new(Arc::new(MachineClock::default()) as Arc<dyn Clock>);
-        let serving = Arc::new(TestServing { pools, brought: Mutex::default() });
+        let serving = Arc::new(TestServing { pools: Mutex::default(), brought: Mutex::default() });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (tell, told) = std::sync::mpsc::channel();
         let given = Arc::clone(&serving);
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                given.pools.load(MODEL, 1, spec(policy)).await.unwrap();
+                given.load_with(MODEL, policy).await;
                 let factory = move || App::new().configure(routes(Arc::clone(&given)));
                 let server = HttpServer::new(factory).workers(1).disable_signals().h1_allow_half_closed(false);
                 let server = server.listen(listener).unwrap().run();

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use timeloom_domain::inference::{ElementType, Signature, TensorSpec};
+use timeloom_domain::inference::ElementType;
 use timeloom_inference::Tensor;
 use timeloom_inference_front::v2::{Answered, InferRequest, OutputTensor, ProtocolError, parse};
 
@@ -196,23 +196,26 @@ fn what_is_not_served_or_not_sound_is_told() {
 }
 
 #[test]
-fn inputs_are_put_into_the_order_of_the_model_and_wanted_outputs_found_in_it() {
-    let spec = |name: &str| TensorSpec { name: name.to_owned(), element: ElementType::I8, shape: vec![None] };
-    let signature = Signature { inputs: vec![spec("a"), spec("b")], outputs: vec![spec("y"), spec("z")] };
-    let input =
-        |name: &str, data: &str| format!(r#"{{"name": "{name}", "shape": [2], "datatype": "INT8", "data": {data}}}"#);
-    let (a, b) = (input("a", "[1, 2]"), input("b", "[3, 4]"));
+fn outputs_are_picked_by_their_names_and_all_where_nothing_is_named() {
+    let tensor = |byte: u8| Tensor::new(ElementType::U8, vec![1], vec![byte].into()).unwrap();
+    let computed = || vec![("y".to_owned(), tensor(1)), ("z".to_owned(), tensor(2))];
+    let pick = |more: &str| {
+        let input = r#"{"name": "a", "shape": [1], "datatype": "INT8", "data": [1]}"#;
+        let request = parse_json(&format!(r#"{{"inputs": [{input}]{more}}}"#)).unwrap();
+        let named = ("m".to_owned(), "1".to_owned(), None);
+        Answered::pick(named, computed(), request.outputs.as_deref(), request.binary_output)
+    };
+    let told = |more: &str| {
+        let picked = pick(more).unwrap().outputs.into_iter();
+        picked.map(|output| (output.name, output.tensor.data()[0], output.binary)).collect::<Vec<_>>()
+    };
+    let (y, z) = ("y".to_owned(), "z".to_owned());
+    assert_eq!(told(""), [(y.clone(), 1, false), (z.clone(), 2, false)]);
     let outputs = r#""outputs": [{"name": "z", "parameters": {"binary_data": false}}, {"name": "y"}]"#;
-    let request = |inputs: &str, more: &str| parse_json(&format!(r#"{{"inputs": [{inputs}]{more}}}"#)).unwrap();
     let more = format!(r#", {outputs}, "parameters": {{"binary_data_output": true}}"#);
-    let (inputs, wanted) = request(&format!("{b}, {a}"), &more).arrange(&signature).unwrap();
-    assert_eq!((inputs.rows, inputs.tensors[0].data()[..].to_vec()), (2, vec![1, 2]));
-    assert_eq!(wanted, [(1, false), (0, true)]);
-    assert_eq!(request(&format!("{a},{b}"), "").arrange(&signature).unwrap().1, [(0, false), (1, false)]);
-    let told = |inputs: &str, more: &str| request(inputs, more).arrange(&signature).unwrap_err().to_string();
-    assert_eq!(told(&a, ""), "the input 'b' is missing");
-    assert_eq!(told(&format!("{a},{b},{}", input("c", "[1, 2]")), ""), "the input 'c' is not one of the model's");
-    assert_eq!(told(&format!("{a},{b}"), r#", "outputs": [{"name": "q"}]"#), "the model has no output 'q'");
+    assert_eq!(told(&more), [(z, 2, false), (y, 1, true)]);
+    let unknown = pick(r#", "outputs": [{"name": "q"}]"#).unwrap_err().to_string();
+    assert_eq!(unknown, "the model has no output 'q'");
 }
 
 fn tensors() -> impl Strategy<Value = Tensor> {
