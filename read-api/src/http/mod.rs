@@ -224,13 +224,13 @@ pub fn server_beside(
         check_bind(address).map_err(|error: BindError| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
     }
     let api = Api::new(state, &options.sign_in);
-    let configure = match options.served {
-        Served::Api => configure,
-        Served::Health => configure_health,
-    };
-    let all = move |config: &mut ServiceConfig| {
-        configure(config, &api);
-        beside.iter().for_each(|beside| beside.serve(config));
+    let served = options.served;
+    let all = move |config: &mut ServiceConfig| match served {
+        Served::Api => {
+            configure(config, &api);
+            beside.iter().for_each(|beside| beside.serve(config));
+        }
+        Served::Health => configure_health(config, &api),
     };
     let server = HttpServer::new(move || App::new().wrap(from_fn(observe::observe)).configure(&all))
         .workers(options.workers)

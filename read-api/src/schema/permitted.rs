@@ -63,7 +63,9 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "ReplayCheck"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Plugin" | "Model" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" => Some(Permission::RegistryRead),
+        "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" => {
+            Some(Permission::RegistryRead)
+        }
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }

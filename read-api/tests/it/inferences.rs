@@ -57,6 +57,7 @@ fn request(execution: Option<ExecutionId>) -> Box<InferenceRequest> {
         execution,
         node: execution.map(|_| "Score".to_owned()),
         key: None,
+        shadow_of: None,
         at_ms: 1_700_000_000_000,
         deadline_ms: 1_700_000_030_000,
     })
@@ -113,6 +114,7 @@ fn loaded() -> Vec<InferenceWorkerEvent> {
         nodes: BTreeMap::from([("CPUExecutionProvider".to_owned(), 4)]),
         on_cpu: Vec::new(),
         options: "threads=1".to_owned(),
+        runtime: "ONNX Runtime 1.32.0".to_owned(),
         machine: "x86_64 avx2".to_owned(),
         instances: 2,
         threads: 1,
@@ -197,7 +199,7 @@ async fn an_answer_is_traced_to_the_bytes_of_model_and_inputs_in_one_query() {
     assert_eq!(found["outputs"], json!([{ "name": "score", "kept": "INLINE", "content": "AACAPwAAAEA=" }]));
     assert_eq!(
         found["load"],
-        json!({ "id": LOAD.0, "options": "threads=1", "machine": "x86_64 avx2", "runtime": "onnxruntime 1.24",
+        json!({ "id": LOAD.0, "options": "threads=1", "machine": "x86_64 avx2", "runtime": "ONNX Runtime 1.32.0",
             "placement": [{ "provider": "CPUExecutionProvider", "nodes": 4 }], "provider": "CPU", "gpu": "OPTIONAL",
             "workerId": WORKER.0 })
     );
@@ -350,7 +352,11 @@ async fn who_sees_executions_sees_inferences_and_no_loads_and_no_other_tenants()
     server.wait_for_rows().await;
     let seen = server.ask_with(&runs, "{ inferences { nodes { id outputs { content } } } }", json!({})).await;
     assert_eq!(seen["data"]["inferences"]["nodes"][0]["id"], json!(inference(1).0), "{seen}");
-    for refused in ["{ inferences { nodes { load { id } } } }", "{ inferenceWorkers { nodes { id } } }"] {
+    for refused in [
+        "{ inferences { nodes { load { id } } } }",
+        "{ inferences { nodes { modelVersion { version } } } }",
+        "{ inferenceWorkers { nodes { id } } }",
+    ] {
         let answer = server.ask_with(&runs, refused, json!({})).await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
     }

@@ -25,6 +25,9 @@ use crate::models::Files;
 /// Most inferences that are named because they could not be computed again, or differ.
 const NAMED_MAX: usize = 20;
 
+/// Most inferences of one call: they are in memory at once.
+const LAST_MAX: i64 = 100_000;
+
 /// Which inferences are computed again.
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
@@ -33,9 +36,9 @@ pub struct VerifyArguments {
     /// Only those of this model.
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
-    /// How many of the newest.
-    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
-    last: usize,
+    /// How many of the newest, at most 100,000.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=LAST_MAX))]
+    last: u32,
     /// Those of this tenant.
     #[arg(long, value_name = "NUMBER", default_value_t = TENANT.0)]
     tenant: u32,
@@ -57,7 +60,8 @@ struct Report {
 /// Computes inferences again.
 ///
 /// # Errors
-/// When the log cannot be read; [`Failure::Differs`] after it was told that an answer is another one.
+/// When the log cannot be read; after it was told, [`Failure::Differs`] when an answer is another one, [`Failure::Failed`]
+/// when of those that were named none was computed again.
 pub async fn verify(arguments: VerifyArguments, config: &Config) -> Result<(), Failure> {
     let app = App::open(config, timeloom_nodes::registry::all()).await?;
     let report = computed_again(&app, &arguments, config).await;
@@ -71,7 +75,14 @@ pub async fn verify(arguments: VerifyArguments, config: &Config) -> Result<(), F
     } else {
         tell(&report);
     }
-    if report.different.is_empty() { Ok(()) } else { Err(Failure::Differs) }
+    let nothing_of_what_was_named = !arguments.ids.is_empty() && report.same + report.near == 0;
+    if !report.different.is_empty() {
+        Err(Failure::Differs)
+    } else if nothing_of_what_was_named {
+        Err(Failure::Failed)
+    } else {
+        Ok(())
+    }
 }
 
 fn tell(report: &Report) {
@@ -94,7 +105,7 @@ async fn computed_again(app: &App, arguments: &VerifyArguments, config: &Config)
     let wanted = Wanted {
         ids: arguments.ids.iter().copied().map(InferenceId).collect(),
         model: arguments.model.as_ref().map(|name| Slug::try_new(name.clone())).transpose()?,
-        last: arguments.last,
+        last: arguments.last as usize,
     };
     let loads = loads(&*app.log, tenant).await?;
     let recorded = recorded(&*app.log, tenant, &wanted).await?;
@@ -104,6 +115,9 @@ async fn computed_again(app: &App, arguments: &VerifyArguments, config: &Config)
     let verifier = Verifier::new(runtime, files, Arc::clone(&app.store.blobs));
     let models = app.commands.models().caught_up().await?;
     let (mut report, mut progress, all) = (Report::default(), Progress::new(), recorded.len() as u64);
+    for id in wanted.ids.iter().filter(|id| !recorded.iter().any(|recorded| recorded.inference == **id)) {
+        report.not_verified.insert(format!("no answer {id} is in the log"), 1);
+    }
     for (done, recorded) in recorded.iter().enumerate() {
         progress.show("computing", done as u64, all);
         let Some(load) = loads.get(&recorded.answer.load) else {

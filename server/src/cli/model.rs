@@ -214,7 +214,7 @@ pub struct Settings {
     /// Threads of each instance; absent = measured.
     #[arg(long, value_name = "NUMBER")]
     threads: Option<u32>,
-    /// Most rows of a batch; absent = measured.
+    /// Most rows of a batch and of one request; absent = 32.
     #[arg(long, value_name = "NUMBER")]
     rows_max: Option<u32>,
     /// How long the first request of a batch waits for more, in microseconds.
@@ -236,7 +236,7 @@ pub struct Settings {
     #[arg(long, value_enum)]
     recording: Option<Recording>,
     /// With --recording sampled: of so many inferences one is written down.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", requires = "recording")]
     one_in: Option<u32>,
 }
 

@@ -193,6 +193,9 @@ async fn upload(http: &Http, uploads: &str, path: &Path, digest: &Digest) -> any
         progress.show("sending", offset, bytes);
         file.seek(SeekFrom::Start(offset)).with_context(unreadable)?;
         let length = file.read(&mut piece).with_context(unreadable)?;
+        if length == 0 {
+            bail!("{} became shorter while it was sent", path.display());
+        }
         let body = piece.get(..length).unwrap_or_default().to_vec();
         let sent = answer(http.put(format!("{uploads}/{id}?offset={offset}")).body(body)).await;
         offset = match sent {

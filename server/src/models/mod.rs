@@ -12,6 +12,7 @@ mod uploading;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use timeloom_commands::{Commands, SystemIds};
@@ -38,8 +39,10 @@ use crate::config::Config;
 
 /// The verb with which this program is started again to load a model on trial.
 pub const TRIAL_VERB: &str = "model-trial";
-/// How often the sums of sampled inferences are looked after.
-const WINDOWS_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+/// How often is looked after what nobody asks any more, and after the sums of sampled inferences.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+/// A version that nobody asked for so long is put away, unless it is to be kept.
+const IDLE: Duration = Duration::from_secs(900);
 
 /// Where models and what computes them are found.
 #[derive(Debug, Clone, Args)]
@@ -142,7 +145,7 @@ impl Models {
     /// Keeps loaded what is to be kept loaded, until it is closed. Must be called within a runtime.
     pub fn start(&self) {
         self.inner.tasks.spawn(keep_loaded(self.clone()));
-        self.inner.tasks.spawn(close_windows(self.clone()));
+        self.inner.tasks.spawn(tidy(self.clone()));
     }
 
     /// The routes at which models are asked and their files are sent.
@@ -260,15 +263,15 @@ async fn load(models: &Models, tenant: TenantId, name: &Slug, version: u32) {
     }
 }
 
-/// Writes down the sums of sampled inferences when their time is up.
-async fn close_windows(models: Models) {
+/// Puts away what nobody asks any more, and writes down the sums of sampled inferences when their time is up.
+async fn tidy(models: Models) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(WINDOWS_EVERY) => {}
+            () = tokio::time::sleep(TIDY_EVERY) => {}
             () = models.inner.closing.cancelled() => return,
         }
         if let Some(worker) = models.started() {
-            worker.close_windows(false);
+            worker.tidy(IDLE).await;
         }
     }
 }

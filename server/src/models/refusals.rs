@@ -1,7 +1,8 @@
 //! What is refused, in the words of the routes at which models are asked.
 
+use actix_web::HttpRequest;
 use timeloom_commands::CommandError;
-use timeloom_domain::access::Forbidden;
+use timeloom_domain::access::Permission;
 use timeloom_domain::model::ModelRefusal;
 use timeloom_inference::models::{StoreError, UploadError};
 use timeloom_inference_front::v2::{Refusal, RefusalKind};
@@ -11,14 +12,16 @@ use timeloom_read_api::ApiState;
 use super::NotAdded;
 
 /// Who sends a request, once they may do what needs `permission`.
-pub fn who(
-    request: &actix_web::HttpRequest,
-    permission: timeloom_domain::access::Permission,
-) -> Result<ApiState, Refusal> {
+pub fn who(request: &HttpRequest, permission: Permission) -> Result<ApiState, Refusal> {
     let state = ApiState::asking(request);
     let state = state.ok_or_else(|| Refusal::new(RefusalKind::Unauthenticated, "show who you are"))?;
-    state.require(permission).map_err(|error: Forbidden| Refusal::new(RefusalKind::Forbidden, error.to_string()))?;
+    require(&state, permission)?;
     Ok(state)
+}
+
+/// Refuses who may not do what needs `permission`.
+pub fn require(state: &ApiState, permission: Permission) -> Result<(), Refusal> {
+    state.require(permission).map_err(|error| Refusal::new(RefusalKind::Forbidden, error.to_string()))
 }
 
 pub fn not_inferred(why: NotInferred) -> Refusal {

@@ -1,6 +1,6 @@
 //! Models of this server for those who ask by the Open Inference Protocol.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -9,7 +9,7 @@ use timeloom_domain::access::Permission;
 use timeloom_domain::ids::Slug;
 use timeloom_domain::inference::Provider;
 use timeloom_domain::model::{Model, ModelReference, VersionReference};
-use timeloom_inference::Inputs;
+use timeloom_inference::Tensor;
 use timeloom_inference::models::Digest;
 use timeloom_inference::pool::Ask;
 use timeloom_inference_front::v2::{
@@ -135,29 +135,22 @@ impl Serving for Served {
         who: &ApiState,
         model: &str,
         version: Option<&str>,
-        inputs: Inputs,
+        inputs: Vec<(String, Tensor)>,
         ask: Ask,
     ) -> Result<Computed, Refusal> {
-        let forbidden =
-            |error: timeloom_domain::access::Forbidden| Refusal::new(RefusalKind::Forbidden, error.to_string());
-        who.require(Permission::ExecutionRun).map_err(forbidden)?;
-        let reference = reference(model, version)?;
-        let worker = self.worker().await?;
-        let described = worker.describe(&cause(who), &reference).await.map_err(refusals::not_inferred)?;
-        let names = described.signature.inputs.iter().map(|spec| spec.name.clone());
+        refusals::require(who, Permission::ExecutionRun)?;
         let question = Question {
             cause: cause(who),
-            inputs: names.zip(inputs.tensors).collect(),
-            model: reference,
+            model: reference(model, version)?,
+            inputs,
             priority: ask.priority,
             within: ask.within,
             key: None,
             execution: None,
             node: None,
         };
-        let inferred = worker.infer(question).await.map_err(refusals::not_inferred)?;
-        let outputs = inferred.outputs.into_iter().map(|(_, tensor)| tensor).collect();
-        Ok(Computed { version: inferred.version.to_string(), outputs })
+        let inferred = self.worker().await?.infer(question).await.map_err(refusals::not_inferred)?;
+        Ok(Computed { version: inferred.version.to_string(), outputs: inferred.outputs })
     }
 
     async fn index(&self, who: &ApiState) -> Result<Vec<IndexEntry>, Refusal> {
@@ -166,8 +159,7 @@ impl Serving for Served {
         let held = self.models.started().map(|worker| worker.held_of(who.tenant())).unwrap_or_default();
         let is_held = |name: &Slug, version: u32| held.iter().any(|(of, at, _)| of == name && *at == version);
         let mut entries = Vec::new();
-        for (tenant, name, model) in listing.models().filter(|(tenant, ..)| *tenant == who.tenant()) {
-            let _ = tenant;
+        for (_, name, model) in listing.models().filter(|(tenant, ..)| *tenant == who.tenant()) {
             for version in model.versions.iter().filter(|version| version.withdrawn.is_none()) {
                 let ready = is_held(name, version.version);
                 entries.push(IndexEntry {
@@ -185,7 +177,7 @@ impl Serving for Served {
         let name = name_of(model)?;
         let version = if request.files.is_empty() {
             let known = self.model(who, &name).await?;
-            let version = known.resolve(&VersionReference::Promoted, "");
+            let version = known.resolve(&VersionReference::Promoted, None);
             version.map_err(|refusal| Refusal::new(RefusalKind::Conflict, refusal.to_string()))?.version
         } else {
             self.take_in(who, &name, request.files).await?
@@ -207,7 +199,7 @@ impl Serving for Served {
         let known = self.model(who, &name).await?;
         let held = self.models.started().map(|worker| worker.held_of(who.tenant())).unwrap_or_default();
         let held = held.into_iter().filter(|(of, ..)| *of == name).map(|(_, version, _)| version);
-        let all: std::collections::BTreeSet<u32> = known.kept_loaded.iter().copied().chain(held).collect();
+        let all: BTreeSet<u32> = known.kept_loaded.iter().copied().chain(held).collect();
         for version in all {
             let unloaded = self.models.commands().unload_model(&who.context(None), name.clone(), version).await;
             unloaded.map_err(|error| refusals::command(&error))?;

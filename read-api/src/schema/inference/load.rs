@@ -87,11 +87,9 @@ impl ModelLoad {
         Ok(row.map(|row| InferenceWorker { row, as_of: self.as_of }))
     }
 
-    /// The runtime with its version and build; absent where the worker has told it to another tenant.
-    #[graphql(complexity = 5)]
-    async fn runtime(&self, context: &Context<'_>) -> Result<Option<String>> {
-        let row = Loads::of(context).inference.worker(state(context)?, self.row.worker, self.as_of).await?;
-        Ok(row.and_then(|row| row.worker.machine?.runtime))
+    /// The runtime, its version, its build and the digest of its library: part of every fingerprint.
+    async fn runtime(&self) -> &str {
+        &self.row.load.runtime
     }
 
     /// Whether a GPU was wanted.

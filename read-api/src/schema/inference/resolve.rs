@@ -1,7 +1,7 @@
 //! Which version a model's name means, now or at any moment: by the same rule as when somebody asks the model.
 
 use async_graphql::{Result, SimpleObject};
-use timeloom_domain::model::{ModelReference, ModelRefusal, VersionReference};
+use timeloom_domain::model::ModelReference;
 use timeloom_projections::AsOf;
 
 use crate::schema::faults::bad_input;
@@ -33,14 +33,7 @@ pub(super) async fn resolve(
     as_of: AsOf,
 ) -> Result<Option<ResolvedModel>> {
     let Some(model) = model(state, reference.name, as_of).await? else { return Ok(None) };
-    let known = &model.row.model;
-    let resolved = match (key, &reference.version) {
-        (None, VersionReference::Promoted) => match known.promoted_version {
-            Some(number) => known.resolve(&VersionReference::Number(number), ""),
-            None => Err(ModelRefusal::NothingPromoted),
-        },
-        (key, version) => known.resolve(version, key.unwrap_or_default()),
-    };
+    let resolved = model.row.model.resolve(&reference.version, key);
     let (version, refusal) = match resolved {
         Ok(version) => (Some(version.into()), None),
         Err(refusal) => (None, Some(refusal.to_string())),

@@ -52,8 +52,6 @@ pub(crate) enum InferenceProblem {
     NotLoaded,
     /// The runtime failed.
     Runtime,
-    /// Its worker ended while it was computed.
-    WorkerLost,
     /// Too many waited.
     QueueFull,
     /// It was not wanted any more when it would have been begun.
@@ -69,7 +67,6 @@ impl From<Unanswered> for InferenceProblem {
             Unanswered::Failed(FailureClass::OutOfMemory) => Self::OutOfMemory,
             Unanswered::Failed(FailureClass::NotLoaded) => Self::NotLoaded,
             Unanswered::Failed(FailureClass::Runtime) => Self::Runtime,
-            Unanswered::Failed(FailureClass::WorkerLost) => Self::WorkerLost,
             Unanswered::Rejected(RejectionClass::QueueFull) => Self::QueueFull,
             Unanswered::Rejected(RejectionClass::DeadlineMissed) => Self::DeadlineMissed,
             Unanswered::Rejected(RejectionClass::Draining) => Self::Draining,

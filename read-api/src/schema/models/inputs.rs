@@ -144,7 +144,7 @@ model_input! {
         instances_max: Option<u32>,
         /// Threads of each instance; absent = measured.
         threads: Option<u32>,
-        /// Most rows of a batch, at most 4,096; absent = measured.
+        /// Most rows of a batch and of one request, at most 4,096; absent = 32.
         rows_max: Option<u32>,
         /// How long the first request of a batch waits for more, in microseconds.
         queue_delay_us: Option<u64>,

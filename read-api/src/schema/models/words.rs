@@ -40,7 +40,7 @@ pub(crate) struct ModelSettingsView {
     instances_max: Option<u32>,
     /// Threads of each instance; absent = measured.
     threads: Option<u32>,
-    /// Most rows of a batch; absent = measured.
+    /// Most rows of a batch and of one request; absent = 32.
     rows_max: Option<u32>,
     /// How long the first request of a batch waits for more, in microseconds.
     queue_delay_us: u64,
