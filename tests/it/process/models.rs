@@ -68,8 +68,8 @@ async fn a_file_is_sent_checked_and_answers_and_a_bad_one_is_told_why() {
     for (file, said) in [
         ("cut.onnx", "no ONNX model"),
         ("operator-custom.onnx", "'Conjure'"),
-        ("external-above.onnx", ""),
-        ("opset-too-new.onnx", ""),
+        ("external-above.onnx", "leads out of the model's folder"),
+        ("opset-too-new.onnx", "version 99"),
     ] {
         let refused = add(&to, "mood", file);
         assert_eq!(refused.status.code(), Some(2), "{file}");
@@ -150,6 +150,10 @@ async fn a_kill_in_the_middle_of_batches_loses_and_doubles_nothing_that_was_answ
         (&json!([]), &json!({}), &json!(0))
     );
     assert_eq!(verified["same"].as_u64().unwrap(), recorded.len().min(1_000) as u64, "{verified}");
+
+    let data = folder.path().to_str().unwrap();
+    let unknown = verb(&["inference", "verify", "--data", data, "0198c0de-0000-7000-8000-000000000000"]);
+    assert_eq!(unknown.status.code(), Some(1), "what is not there is not verified");
 
     let again = Server::start(folder.path(), &[]);
     let (seed, before) = answered.iter().next().unwrap();

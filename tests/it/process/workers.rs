@@ -260,7 +260,9 @@ async fn roles_can_be_shared_out_between_processes() {
     for server in [&engine, &rest] {
         let status = |path: &str| client().get(format!("{}{path}", server.url)).send();
         assert_eq!(status("/health/live").await.unwrap().status(), 200);
-        assert_eq!(status("/graphql/schema").await.unwrap().status(), 404, "it serves its health alone");
+        for path in ["/graphql/schema", "/v2", "/models/uploads/1"] {
+            assert_eq!(status(path).await.unwrap().status(), 404, "{path}: it serves its health alone");
+        }
     }
     let listed = verb_json(&["workers", "list", "--json", "--server", &api.url]);
     let roles: Vec<&Value> = listed.as_array().unwrap().iter().map(|worker| &worker["roles"]).collect();
