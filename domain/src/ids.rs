@@ -54,6 +54,14 @@ uuid_id!(
     InferenceId
 );
 uuid_id!(
+    /// Id of a call: of one question to a language model by the gateway, with all its attempts.
+    ModelCallId
+);
+uuid_id!(
+    /// Id of a run of an agent: of one task from its beginning to its answer.
+    AgentRunId
+);
+uuid_id!(
     /// Id of a load: of one version of a model in the memory of one worker.
     ModelLoadId
 );

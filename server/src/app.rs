@@ -32,6 +32,7 @@ use timeloom_store::leases::Roles;
 use crate::clock::MachineClock;
 use crate::config::Config;
 use crate::keys::credential_keys;
+use crate::models::Port;
 use crate::store::Store;
 use crate::trace_config::TraceOptions;
 
@@ -56,6 +57,8 @@ pub struct App {
     pub log: Arc<dyn EventLog>,
     /// What drives executions; it does nothing until it is started.
     pub engine: Engine,
+    /// How nodes and agents ask models; they are refused until models are opened.
+    pub models: Arc<Port>,
     /// What begins executions by the clock; it does nothing until it is started.
     pub scheduler: Scheduler,
     /// What follows from the ends of executions; it does nothing until it is started.
@@ -163,6 +166,7 @@ impl App {
         let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
         let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
         let tracing = extras.tracing();
+        let models: Arc<Port> = Arc::default();
         let traces = extras.traces.map(|options| traces(&store, &log, &read_models, &commands, &metrics, options));
         let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()), tracing.sampling);
         let evaluator = Evaluator::new(Some(Arc::new(sandbox)));
@@ -178,6 +182,7 @@ impl App {
                 credentials: extras.credentials.unwrap_or_else(|| Arc::new(credentials.clone())),
                 recall: Arc::new(LoggedRecall::new(commands.clone())),
                 sub_workflows: Arc::new(calls),
+                models: Arc::clone(&models) as _,
                 tracing,
             }),
             checkpoints: Arc::clone(&store.checkpoints),
@@ -206,6 +211,7 @@ impl App {
             credentials,
             log,
             engine,
+            models,
             scheduler,
             reactions,
             replays,

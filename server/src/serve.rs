@@ -48,6 +48,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let scratch_models = scratch.path().join("models");
     let folder = if serve.in_memory { scratch_models } else { config.models_folder() };
     let models = Models::open(config, &folder, &app)?;
+    app.models.open(models.clone());
     let server = server_beside(app.api.clone(), listener, &options, models.routes())?;
     let handle = server.handle();
     let mut stop = StopSignals::listen().context("the signals that stop the server cannot be heard")?;

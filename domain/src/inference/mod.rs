@@ -5,8 +5,10 @@
 //! model and of the inputs that it was computed from, and the way in which it was.
 
 mod fingerprint;
+pub mod port;
 mod record;
 mod tensor;
+mod value;
 mod worker;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,7 @@ pub use record::{
     RejectionClass, TensorContent, TensorRecord,
 };
 pub use tensor::{ElementType, InvalidElementType, Signature, TensorSpec};
+pub use value::{DIMENSIONS_MAX, TENSOR_BYTES_MAX, Tensor, TensorError};
 pub use worker::{InferenceWorker, InferenceWorkerEvent, InferenceWorkerRefusal, ModelLoad, WorkerMachine};
 
 /// Whether a model wants a GPU.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use timeloom_commands::SecretTexts;
 use timeloom_domain::definition::{Node, OnError};
 use timeloom_domain::ids::TenantId;
+use timeloom_domain::inference::port::{NoModels, SharedInference};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_domain::trace::Sampling;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated};
@@ -58,6 +59,8 @@ pub struct Services {
     pub recall: Arc<dyn RecallPort>,
     /// Runs of other workflows.
     pub sub_workflows: Arc<dyn SubWorkflows>,
+    /// Models of the model manager, and language models by the gateway.
+    pub models: SharedInference,
     /// How executions are traced.
     pub tracing: Tracing,
 }
@@ -80,6 +83,7 @@ impl Services {
             credentials: Arc::new(FixedCredentials::default()),
             recall: Arc::new(TransientRecall::default()),
             sub_workflows: Arc::new(NoSubWorkflows),
+            models: Arc::new(NoModels),
             tracing: Tracing::default(),
         }
     }

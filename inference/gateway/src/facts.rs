@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::chat::Usage;
-use crate::cost::Money;
-use crate::error::ErrorClass;
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::Usage;
+use timeloom_domain::money::Money;
+
 use crate::limits::LimitReached;
 
 /// Takes what is told.

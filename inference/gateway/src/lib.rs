@@ -5,7 +5,6 @@
 
 pub mod anthropic;
 pub mod cache;
-pub mod chat;
 pub mod cost;
 pub mod error;
 pub mod facts;
@@ -20,5 +19,5 @@ pub mod schema;
 pub mod upstream;
 pub mod wire;
 
-pub use error::{CallError, ErrorClass};
+pub use error::CallError;
 pub use gateway::{Ask, AskEmbed, Gateway, GatewayError, Reply, Setup};

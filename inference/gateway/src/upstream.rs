@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{ChatAnswer, ChatRequest, Delta, EmbedAnswer, EmbedRequest};
 
-use crate::chat::{ChatAnswer, ChatRequest, Delta, EmbedAnswer, EmbedRequest};
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::openai::{self, ChatBody, LeftOut};
 
 /// Most bytes of a body whose tokens are guessed from its length alone.
@@ -113,9 +114,9 @@ impl Prompt {
     pub fn has_schema(&self) -> bool {
         match &self.body {
             Some(body) => body.head().has_schema,
-            None => {
-                self.as_words().is_ok_and(|request| matches!(request.format, Some(crate::chat::Format::Schema { .. })))
-            }
+            None => self
+                .as_words()
+                .is_ok_and(|request| matches!(request.format, Some(timeloom_domain::chat::Format::Schema { .. }))),
         }
     }
 }

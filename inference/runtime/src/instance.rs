@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use timeloom_domain::inference::Tensor;
 use timeloom_domain::inference::{Provider, Signature};
-
-use crate::tensor::Tensor;
 
 /// What one caller wants computed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,7 @@ pub mod instance;
 pub mod models;
 pub mod onnx;
 pub mod pool;
-pub mod tensor;
 pub mod validate;
 
 pub use instance::{During, End, Inputs, Instance, InstanceFacts, NotTheInputs, Ran, RunError, Stop};
-pub use tensor::{Tensor, TensorError};
+pub use timeloom_domain::inference::{Tensor, TensorError};

@@ -5,6 +5,7 @@
 
 mod files;
 mod manager;
+mod port;
 mod refusals;
 mod serving;
 mod uploading;
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::files::Files;
 pub use self::manager::{AddModelFile, Manager, NotAdded};
+pub use self::port::Port;
 use self::serving::Served;
 use self::uploading::Uploads;
 use crate::app::App;

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use timeloom_domain::inference::DIMENSIONS_MAX;
 use timeloom_domain::inference::ElementType;
-use timeloom_inference::tensor::DIMENSIONS_MAX;
 
 use super::error::InputError;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use timeloom_domain::inference::ElementType;
-use timeloom_inference::tensor::{DIMENSIONS_MAX, TENSOR_BYTES_MAX};
+use timeloom_domain::inference::{DIMENSIONS_MAX, TENSOR_BYTES_MAX};
 use timeloom_inference::{Tensor, TensorError};
 
 use super::error::{InputError, ProtocolError};

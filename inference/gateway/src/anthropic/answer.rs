@@ -1,9 +1,9 @@
 //! What Anthropic's interface answers, read as an answer of ours.
 
 use serde_json::Value;
+use timeloom_domain::chat::{ChatAnswer, Choice, FinishReason, Part, Usage};
 use timeloom_domain::item::JsonObject;
 
-use crate::chat::{ChatAnswer, Choice, FinishReason, Part, Usage};
 use crate::error::CallError;
 use crate::wire::{Fields, Misfit};
 

@@ -1,9 +1,10 @@
 //! What Anthropic's interface says is wrong, by the classes that routes go by.
 
 use serde_json::Value;
+use timeloom_domain::chat::ErrorClass;
 use timeloom_domain::item::JsonObject;
 
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::openai::{class_of_status, told};
 
 /// Reads the body of an answer that is an error.

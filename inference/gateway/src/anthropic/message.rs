@@ -2,9 +2,10 @@
 //! turns.
 
 use serde_json::{Value, json};
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{ImageSource, Message, Part, Role};
 
-use crate::chat::{ImageSource, Message, Part, Role};
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::openai::LeftOut;
 
 /// The words of the system, and the turns.

@@ -1,11 +1,11 @@
 //! Requests. What a caller asked and the protocol has no word for is told.
 
 use serde_json::{Value, json};
+use timeloom_domain::chat::{ChatRequest, Format, Sampling, Thinking, Tool, ToolChoice};
 use timeloom_domain::item::JsonObject;
 
 use super::OUTPUT_TOKENS_DEFAULT;
 use super::message::encode_messages;
-use crate::chat::{ChatRequest, Format, Sampling, Thinking, Tool, ToolChoice};
 use crate::error::CallError;
 use crate::openai::LeftOut;
 

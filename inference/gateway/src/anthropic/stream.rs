@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use timeloom_domain::chat::Delta;
 
 use super::answer::{UsageSoFar, finish_of};
 use super::error::error_in_stream;
-use crate::chat::Delta;
 use crate::error::CallError;
 use crate::wire::{Fields, ServerEvent};
 

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use timeloom_domain::chat::{ChatRequest, EmbedRequest};
 
 use super::CacheKey;
-use crate::chat::{ChatRequest, EmbedRequest};
 use crate::openai::{Dialect, encode_embed_request, encode_request};
 
 /// The key of a chat by the route of that fingerprint.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use self::canonical::{chat_key, embed_key};
-use crate::chat::{ChatAnswer, Choice, EmbedAnswer};
+use timeloom_domain::chat::{ChatAnswer, Choice, EmbedAnswer};
 
 /// Bytes that an entry takes beside its answer, about.
 const ENTRY_BYTES: usize = 512;

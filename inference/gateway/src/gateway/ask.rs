@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use timeloom_domain::chat::EmbedRequest;
+use timeloom_domain::chat::ErrorClass;
+
 use super::stream::ReplyStream;
 use crate::cache::CacheUse;
-use crate::chat::EmbedRequest;
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::facts::Sink;
 use crate::limits::{Holder, LimitReached};
 use crate::route::RouteError;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use timeloom_domain::chat::{EmbedAnswer, EmbedRequest};
 
 use super::ask::{AskEmbed, GatewayError};
 use super::meter::Meter;
 use super::{Gateway, tell_left_out};
 use crate::cache::{CacheKey, Hit, Kept, embed_key};
-use crate::chat::{EmbedAnswer, EmbedRequest};
 use crate::error::CallError;
 use crate::facts::Fact;
 use crate::route::{Asking, Attempt};

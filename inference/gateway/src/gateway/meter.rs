@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use timeloom_domain::chat::Usage;
+
 use super::table::Table;
-use crate::chat::Usage;
 use crate::cost::{Money, Prices};
 use crate::facts::{Fact, Sink};
 use crate::limits::{Holder, LimitReached, Limits, Reservation, Want};

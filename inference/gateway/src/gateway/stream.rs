@@ -8,13 +8,14 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{Assembler, ChatAnswer, Delta, FinishReason, Usage};
 
 use super::ask::{Ask, GatewayError};
 use super::meter::{Meter, OUTPUT_TOKENS_GUESSED};
 use super::table::Table;
 use super::{Gateway, tell_left_out};
 use crate::cache::{Cache, CacheKey, Kept};
-use crate::chat::{Assembler, ChatAnswer, Delta, FinishReason, Usage};
 use crate::error::CallError;
 use crate::facts::{Fact, Sink};
 use crate::ports::Clock;
@@ -137,7 +138,7 @@ impl Watch {
         {
             let message = format!("the model's answer does not fit the schema: {}", violations.join("; "));
             self.sink.tell(Fact::OutputSchemaViolated { attempt, violations, repairing: false });
-            return Some(CallError::new(crate::error::ErrorClass::Garbage, message));
+            return Some(CallError::new(ErrorClass::Garbage, message));
         }
         if let Some((cache, key, call_id)) = self.keep.take()
             && !matches!(self.finish, Some(FinishReason::ContentFilter) | None)

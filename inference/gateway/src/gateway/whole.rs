@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use timeloom_domain::chat::FinishReason;
 
 use super::ask::{Ask, GatewayError};
 use super::meter::{Meter, OUTPUT_TOKENS_GUESSED};
 use super::table::Table;
 use super::{Gateway, tell_left_out};
 use crate::cache::{CacheKey, Kept};
-use crate::chat::FinishReason;
 use crate::error::CallError;
 use crate::facts::Fact;
 use crate::route::{Asking, Attempt, Route};

@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use timeloom_domain::money::Money;
+
 use self::account::Account;
-use crate::cost::Money;
 
 /// Most limits.
 pub const LIMITS_MAX: usize = 10_000;

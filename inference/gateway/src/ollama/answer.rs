@@ -1,9 +1,10 @@
 //! Answers: one JSON object, or a stream of lines that are one each.
 
 use serde_json::Value;
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{Assembler, ChatAnswer, Delta, FinishReason, Usage};
 
-use crate::chat::{Assembler, ChatAnswer, Delta, FinishReason, Usage};
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::openai::{class_of_status, told};
 use crate::wire::Fields;
 

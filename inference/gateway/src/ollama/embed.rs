@@ -1,8 +1,8 @@
 //! Ollama's two ways to turn texts into vectors.
 
 use serde_json::{Value, json};
+use timeloom_domain::chat::{EmbedAnswer, EmbedInput, EmbedRequest, Usage};
 
-use crate::chat::{EmbedAnswer, EmbedInput, EmbedRequest, Usage};
 use crate::error::CallError;
 use crate::openai::LeftOut;
 use crate::wire::Fields;

@@ -1,10 +1,10 @@
 //! Requests. What a caller asked and the protocol has no word for is told.
 
 use serde_json::{Value, json};
+use timeloom_domain::chat::{ChatRequest, Format, ImageSource, Message, Part, Role, Sampling, Tool, ToolChoice};
 use timeloom_domain::item::JsonObject;
 
 use crate::anthropic::arguments_of;
-use crate::chat::{ChatRequest, Format, ImageSource, Message, Part, Role, Sampling, Tool, ToolChoice};
 use crate::error::CallError;
 use crate::openai::LeftOut;
 

@@ -1,9 +1,9 @@
 //! Answers of a provider.
 
 use serde_json::Value;
+use timeloom_domain::chat::{ChatAnswer, Choice, FinishReason, Usage};
 
 use super::message::decode_parts;
-use crate::chat::{ChatAnswer, Choice, FinishReason, Usage};
 use crate::error::CallError;
 use crate::wire::{Fields, Misfit};
 

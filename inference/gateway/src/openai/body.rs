@@ -3,9 +3,9 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use timeloom_domain::chat::ChatRequest;
 
 use super::decode_request;
-use crate::chat::ChatRequest;
 use crate::wire::Misfit;
 
 /// Most bytes of a request's body.

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use timeloom_domain::chat::{EmbedAnswer, EmbedInput, EmbedRequest, Encoding};
 use timeloom_domain::item::JsonObject;
 
 use super::answer::read_usage;
-use crate::chat::{EmbedAnswer, EmbedInput, EmbedRequest, Encoding};
 use crate::error::CallError;
 use crate::wire::{Fields, Misfit};
 

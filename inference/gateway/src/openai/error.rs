@@ -1,8 +1,9 @@
 //! Errors, in and out.
 
 use serde_json::{Value, json};
+use timeloom_domain::chat::ErrorClass;
 
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 
 /// Reads the body of an answer that is an error.
 pub fn decode_error(status: u16, body: &[u8]) -> CallError {

@@ -1,10 +1,10 @@
 //! Messages, in and out.
 
 use serde_json::{Map, Value, json};
+use timeloom_domain::chat::{ImageSource, Message, Part, Role};
 use timeloom_domain::item::JsonObject;
 
 use super::{Dialect, LeftOut};
-use crate::chat::{ImageSource, Message, Part, Role};
 use crate::wire::{Fields, Misfit};
 
 /// Reads a message of a request.

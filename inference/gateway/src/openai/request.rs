@@ -1,11 +1,11 @@
 //! Requests, in and out.
 
 use serde_json::{Value, json};
+use timeloom_domain::chat::{ChatRequest, Format, Sampling, Thinking, Tool, ToolChoice};
 use timeloom_domain::item::JsonObject;
 
 use super::message::{decode_message, encode_message};
 use super::{Dialect, LeftOut, OutputTokens};
-use crate::chat::{ChatRequest, Format, Sampling, Thinking, Tool, ToolChoice};
 use crate::wire::{Fields, Misfit};
 
 /// Most texts before which an answer ends.

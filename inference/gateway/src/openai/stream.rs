@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use timeloom_domain::chat::{Delta, Usage};
 
 use super::answer::finish_of;
 use super::error::error_in_stream;
-use crate::chat::{Delta, Usage};
 use crate::error::CallError;
 use crate::wire::ServerEvent;
 

@@ -5,13 +5,13 @@ use std::io::Write as _;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::{Value, json};
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{ChatAnswer, Delta, Part, Usage};
 use timeloom_domain::item::JsonObject;
 
 use super::LeftOut;
 use super::answer::finish_name;
 use super::message::encode_parts;
-use crate::chat::{ChatAnswer, Delta, Part, Usage};
-use crate::error::ErrorClass;
 
 /// Writes a whole answer.
 pub fn encode_answer(answer: &ChatAnswer) -> Value {

@@ -5,11 +5,12 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, 
 use http::{Method, Uri};
 use http_body_util::Full;
 use serde_json::Value;
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{ChatAnswer, EmbedAnswer, EmbedRequest};
 
 use super::http::Answer;
 use super::{Protocol, ProviderConfig};
-use crate::chat::{ChatAnswer, EmbedAnswer, EmbedRequest};
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::openai::LeftOut;
 use crate::ports::Place;
 use crate::upstream::Prompt;

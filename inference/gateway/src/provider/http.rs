@@ -13,11 +13,12 @@ use hyper_util::rt::TokioTimer;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use timeloom_domain::chat::ErrorClass;
 use tokio::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use super::{InvalidProvider, ProviderConfig};
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 
 /// How long a connection is kept open while nothing is asked.
 const IDLE_SECONDS_MAX: u64 = 60;

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use timeloom_domain::chat::EmbedRequest;
+use timeloom_domain::chat::ErrorClass;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use self::exchange::Outgoing;
 use self::http::Http;
-use crate::chat::EmbedRequest;
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::openai::Dialect;
 use crate::ports::{Clock, Places};
 use crate::upstream::{Answered, CallNotes, Embedded, Prompt, Streamed, Upstream};

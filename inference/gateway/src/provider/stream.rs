@@ -6,13 +6,14 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use http_body_util::BodyExt as _;
+use timeloom_domain::chat::Delta;
+use timeloom_domain::chat::ErrorClass;
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use super::body::Chunks;
 use super::http::Answer;
 use super::{Protocol, ProviderConfig, too_late};
-use crate::chat::Delta;
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::upstream::Piece;
 use crate::wire::{EventReader, LineReader, StreamFault};
 use crate::{anthropic, ollama, openai};

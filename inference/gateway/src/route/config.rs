@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
+use timeloom_domain::chat::ErrorClass;
 
 use super::breaker::BreakerConfig;
 use crate::cache::CacheUse;
-use crate::error::ErrorClass;
 
 /// Most targets of a route.
 pub const TARGETS_MAX: usize = 64;

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use timeloom_domain::chat::ErrorClass;
 use tokio::time::{Duration, sleep};
 
 use super::budget::Budget;
 use super::choose::{Choosing, Known, choose, split_of};
 use super::config::{RouteConfig, Target, Tier};
 use super::target::{Health, Ongoing};
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::facts::{Fact, RouteReason, Sink};
 use crate::ports::{Chance, Clock};
 use crate::upstream::Upstream;

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use timeloom_domain::chat::ErrorClass;
+
 use super::breaker::{Admission, Breaker, BreakerConfig, Change, CircuitState};
 use super::choose::Known;
 use super::config::Target;
-use crate::error::{CallError, ErrorClass};
+use crate::error::CallError;
 use crate::facts::{Fact, Sink};
 use crate::ports::Clock;
 

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-
-use crate::chat::{ChatRequest, Format, Message, Role};
+use timeloom_domain::chat::{ChatRequest, Format, Message, Role};
 
 /// Most bytes of a schema.
 pub const SCHEMA_BYTES_MAX: usize = 128 << 10;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use timeloom_gateway::chat::{Assembler, ChatAnswer, ChatRequest, EmbedInput, EmbedRequest, FinishReason, Part};
-use timeloom_gateway::error::{CallError, ErrorClass};
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{Assembler, ChatAnswer, ChatRequest, EmbedInput, EmbedRequest, FinishReason, Part};
+use timeloom_gateway::CallError;
 use timeloom_gateway::openai::{Dialect, decode_request};
 use timeloom_gateway::provider::{Protocol, Provider, ProviderConfig};
 use timeloom_gateway::upstream::{Prompt, Upstream as _};

@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{Assembler, ChatAnswer, FinishReason, Part, Role, Usage};
+use timeloom_gateway::CallError;
 use timeloom_gateway::anthropic::{StreamDecoder, decode_answer, decode_error, encode_request};
-use timeloom_gateway::chat::{Assembler, ChatAnswer, FinishReason, Part, Role, Usage};
-use timeloom_gateway::error::{CallError, ErrorClass};
 use timeloom_gateway::openai::decode_request;
 use timeloom_gateway::wire::EventReader;
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{Assembler, EmbedInput, EmbedRequest};
+use timeloom_gateway::CallError;
 use timeloom_gateway::cache::CacheUse;
-use timeloom_gateway::chat::{Assembler, EmbedInput, EmbedRequest};
 use timeloom_gateway::cost::Money;
-use timeloom_gateway::error::{CallError, ErrorClass};
 use timeloom_gateway::gateway::InvalidSetup;
 use timeloom_gateway::limits::{Holder, HolderKind, Limit, Most};
 use timeloom_gateway::{Ask, AskEmbed, GatewayError, Reply, Setup};

@@ -1,7 +1,7 @@
 //! Whatever comes from a provider, nothing panics, and where it is cut makes no difference.
 
 use proptest::prelude::*;
-use timeloom_gateway::chat::{Assembler, ChatAnswer, Delta};
+use timeloom_domain::chat::{Assembler, ChatAnswer, Delta};
 use timeloom_gateway::error::CallError;
 use timeloom_gateway::wire::{EventReader, LineReader, ServerEvent};
 use timeloom_gateway::{anthropic, ollama, openai};

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use timeloom_gateway::chat::{Assembler, EmbedInput, EmbedRequest, FinishReason, ImageSource, Part};
-use timeloom_gateway::error::ErrorClass;
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{Assembler, EmbedInput, EmbedRequest, FinishReason, ImageSource, Part};
 use timeloom_gateway::ollama::{
     StreamDecoder, decode_answer, decode_embed_answer, decode_error, encode_embed_request, encode_generate,
     encode_request,

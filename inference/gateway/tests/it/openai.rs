@@ -4,11 +4,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
-use timeloom_gateway::chat::{
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{
     Assembler, ChatAnswer, ChatRequest, Choice, Delta, EmbedAnswer, EmbedInput, EmbedRequest, Encoding, FinishReason,
     Format, ImageSource, Message, Part, Role, Sampling, Thinking, Tool, ToolChoice, Usage,
 };
-use timeloom_gateway::error::ErrorClass;
 use timeloom_gateway::openai::{
     ChatBody, ChunkWriter, Dialect, OutputTokens, StreamDecoder, decode_answer, decode_embed_answer,
     decode_embed_request, decode_request, encode_answer, encode_embed_answer, encode_embed_request, encode_error,

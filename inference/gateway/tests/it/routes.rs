@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use timeloom_domain::chat::ErrorClass;
+use timeloom_gateway::CallError;
 use timeloom_gateway::GatewayError;
-use timeloom_gateway::error::{CallError, ErrorClass};
 use timeloom_gateway::route::{Balance, InvalidRoute, RouteConfig, RouteError, Tier};
 
 use crate::support::{Bench, Does, Model, fails, in_order, target};

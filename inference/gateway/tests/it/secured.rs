@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use timeloom_gateway::error::ErrorClass;
+use timeloom_domain::chat::ErrorClass;
 use timeloom_gateway::openai::Dialect;
 use timeloom_gateway::provider::{InvalidProvider, Protocol, Provider, ProviderConfig};
 use timeloom_gateway::upstream::{Prompt, Upstream as _};

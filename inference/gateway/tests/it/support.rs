@@ -8,10 +8,11 @@ use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::Value;
 use timeloom_domain::chance;
-use timeloom_gateway::chat::{
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::chat::{
     ChatAnswer, ChatRequest, Choice, EmbedAnswer, EmbedRequest, FinishReason, Message, Part, Role, Usage,
 };
-use timeloom_gateway::error::{CallError, ErrorClass};
+use timeloom_gateway::CallError;
 use timeloom_gateway::facts::{Fact, Told};
 use timeloom_gateway::limits::{Limit, Limits};
 use timeloom_gateway::openai::decode_request;

@@ -2,11 +2,11 @@
 //! what comes out. Pure: it knows bytes and shapes, not the runtime.
 
 use bytes::Bytes;
+use timeloom_domain::inference::Tensor;
 use timeloom_domain::inference::{ElementType, Signature, TensorSpec};
 
 use super::value;
 use crate::instance::{Inputs, RunError};
-use crate::tensor::Tensor;
 
 /// Whether `inputs` fit the signature.
 ///

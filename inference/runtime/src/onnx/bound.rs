@@ -4,11 +4,11 @@
 use ort::memory::Allocator;
 use ort::session::{IoBinding, RunOptions, Session};
 use ort::value::DynTensor;
+use timeloom_domain::inference::Tensor;
 use timeloom_domain::inference::{Signature, TensorSpec};
 
 use super::{batch, value, views};
 use crate::instance::{Inputs, RunError};
-use crate::tensor::Tensor;
 
 /// Most numbers of rows for which places are kept.
 const PLACES_MAX: usize = 16;

@@ -16,6 +16,7 @@ use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, Memory
 use ort::session::builder::SessionBuilder;
 use ort::session::{IoBinding, RunOptions, Session};
 use ort::value::DynTensor;
+use timeloom_domain::inference::Tensor;
 use timeloom_domain::inference::{Signature, TensorSpec};
 
 use super::bound::Error;
@@ -27,7 +28,6 @@ use super::runtime::why;
 use super::session::is_out_of_memory;
 use super::{batch, placement, proof, value, views};
 use crate::instance::{Inputs, RunError};
-use crate::tensor::Tensor;
 
 /// What lies beside a library that can use CUDA.
 const PROVIDER_FILES: [&str; 2] = ["libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"];

@@ -13,12 +13,12 @@ use ort::memory::Allocator;
 use ort::session::{RunOptions, Session};
 use ort::sys;
 use ort::value::{DynTensor, DynValue};
+use timeloom_domain::inference::Tensor;
 use timeloom_domain::inference::{ElementType, Signature};
 
 use super::bound::Error;
 use super::{batch, value, views};
 use crate::instance::{Inputs, RunError};
-use crate::tensor::Tensor;
 
 /// Computes `callers` as one batch of `computed` rows.
 pub(super) fn run(

@@ -15,7 +15,7 @@ use super::model::Model;
 use super::options::Options;
 use super::{batch, free, value};
 use crate::instance::{End, Inputs, Instance, InstanceFacts, Ran, RunError, Stop};
-use crate::tensor::Tensor;
+use timeloom_domain::inference::Tensor;
 
 /// Most rows of a batch where nothing else bounds them.
 pub const ROWS_MAX: usize = 4_096;

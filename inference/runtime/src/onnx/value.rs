@@ -4,12 +4,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use ort::memory::Allocator;
 use ort::session::Session;
 use ort::value::{DynTensor, DynValue, Outlet, Tensor as OrtTensor, TensorElementType, ValueType};
+use timeloom_domain::inference::Tensor;
 use timeloom_domain::inference::{ElementType, Signature, TensorSpec};
 
 use super::error::LoadError;
 use super::views;
 use crate::instance::RunError;
-use crate::tensor::Tensor;
 
 /// What the runtime calls a type.
 pub(super) fn theirs(element: ElementType) -> TensorElementType {

@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 use timeloom_domain::inference::Provider;
-
-use crate::tensor::Tensor;
+use timeloom_domain::inference::Tensor;
 
 /// Who goes first. All of a higher priority go before all of a lower one; within one, the earliest deadline does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

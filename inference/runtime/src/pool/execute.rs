@@ -8,13 +8,14 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use timeloom_domain::inference::Tensor;
+
 use super::ask::{Answer, NotComputed, Timings};
 use super::clock::Clock;
 use super::desk::{Report, Run};
 use super::job::{Batch, Ended, Head};
 use super::rows;
 use crate::instance::{Inputs, Instance, Ran, RunError, Stop};
-use crate::tensor::Tensor;
 
 /// An instance that fails this often one after the other is looked at: what it was warmed up with it must still compute.
 const FAILURES_MAX: u32 = 4;

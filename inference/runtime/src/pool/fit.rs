@@ -64,7 +64,7 @@ mod tests {
     use timeloom_domain::inference::{ElementType, TensorSpec};
 
     use super::*;
-    use crate::tensor::Tensor;
+    use timeloom_domain::inference::Tensor;
 
     #[test]
     fn what_does_not_fit_is_told_in_words() {

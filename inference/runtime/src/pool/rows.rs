@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
+use timeloom_domain::inference::Tensor;
 
 use crate::instance::Inputs;
-use crate::tensor::Tensor;
 
 /// The rows of `inputs` in `range`; `None` where a tensor does not have so many.
 pub(super) fn slice(inputs: &Inputs, range: &Range<usize>) -> Option<Inputs> {

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use timeloom_domain::inference::Signature;
+use timeloom_domain::inference::Tensor;
 
 use crate::instance::Inputs;
-use crate::tensor::Tensor;
 
 /// Bytes of an element of texts that is empty: its length alone.
 const EMPTY_TEXT_BYTES: usize = 4;
@@ -22,7 +22,7 @@ pub fn zeros(signature: &Signature, rows: usize) -> Option<Inputs> {
         }
         let elements = shape.iter().try_fold(1_usize, |product, length| product.checked_mul(*length))?;
         let bytes = elements.checked_mul(spec.element.bytes().unwrap_or(EMPTY_TEXT_BYTES))?;
-        let fits = bytes <= crate::tensor::TENSOR_BYTES_MAX;
+        let fits = bytes <= timeloom_domain::inference::TENSOR_BYTES_MAX;
         let data = fits.then(|| Bytes::from(vec![0; bytes]))?;
         Tensor::new(spec.element, shape, data).ok()
     });

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::answer::{ChatAnswer, Choice, FinishReason, Usage};
 use super::message::Part;
 
@@ -11,7 +13,8 @@ pub const CHOICES_MAX: usize = 128;
 pub const PARTS_MAX: usize = 1024;
 
 /// A piece of an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Delta {
     /// It begins.
     Started {
@@ -20,8 +23,10 @@ pub enum Delta {
         /// The model that answers, as the provider says.
         model: String,
         /// When it was begun, seconds since 1970, if the provider says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         created_s: Option<i64>,
         /// What the provider says of the software and settings that answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         system_fingerprint: Option<String>,
     },
     /// More text.

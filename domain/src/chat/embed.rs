@@ -1,28 +1,34 @@
 //! Embeddings: texts in, vectors out.
 
-use timeloom_domain::item::JsonObject;
+use serde::{Deserialize, Serialize};
 
 use super::answer::Usage;
+use crate::item::JsonObject;
 
 /// What is to be embedded.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EmbedRequest {
     /// The model, or the route to one.
     pub model: String,
     /// The texts.
     pub input: EmbedInput,
     /// How long the vectors are to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<u64>,
     /// How the caller wants the vectors written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
     /// For whom, as the provider is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// What else the protocol said.
+    #[serde(default, skip_serializing_if = "JsonObject::is_empty")]
     pub extra: JsonObject,
 }
 
 /// Texts, or the tokens that they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EmbedInput {
     /// One text.
     Text(String),
@@ -57,7 +63,8 @@ impl EmbedInput {
 }
 
 /// How vectors are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// As lists of numbers.
     Float,
@@ -66,12 +73,13 @@ pub enum Encoding {
 }
 
 /// The vectors.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EmbedAnswer {
     /// The model that made them, as the provider says.
     pub model: String,
     /// One for each text, in their order.
     pub vectors: Vec<Vec<f32>>,
     /// Tokens that it took, if the provider says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
 }

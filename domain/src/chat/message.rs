@@ -1,10 +1,13 @@
 //! Messages and what they are made of.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use timeloom_domain::item::JsonObject;
+
+use crate::item::JsonObject;
 
 /// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Whoever set the model up.
     System,
@@ -19,15 +22,18 @@ pub enum Role {
 }
 
 /// What one of them says at a time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
     /// The name of whoever speaks, where several have the same role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What is said, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
     /// What else the protocol said of the message.
+    #[serde(default, skip_serializing_if = "JsonObject::is_empty")]
     pub extra: JsonObject,
 }
 
@@ -53,13 +59,15 @@ pub(super) fn joined_text(parts: &[Part]) -> String {
 }
 
 /// A part of a message.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// A text.
     Text {
         /// The text.
         text: String,
         /// What else the protocol said of it, such as where a cache may cut.
+        #[serde(default, skip_serializing_if = "JsonObject::is_empty")]
         extra: JsonObject,
     },
     /// A picture.
@@ -67,6 +75,7 @@ pub enum Part {
         /// Where it is.
         source: ImageSource,
         /// How closely it is to be looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
     /// The model wants a tool called.
@@ -83,8 +92,10 @@ pub enum Part {
         /// Id of the call.
         call: String,
         /// What it gave: texts and pictures.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<Part>,
         /// Whether it failed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         failed: bool,
     },
     /// What the model thought before it spoke.
@@ -92,6 +103,7 @@ pub enum Part {
         /// The thought.
         text: String,
         /// By which the provider knows it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         signature: Option<String>,
     },
     /// A thought that the provider keeps sealed.
@@ -112,7 +124,7 @@ pub enum Part {
 
 impl Part {
     /// Bytes that it takes, about.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         match self {
             Self::Text { text, .. } | Self::Thinking { text, .. } | Self::Refusal { text } => text.len(),
             Self::ToolCall { name, arguments, .. } => name.len() + arguments.len(),
@@ -130,7 +142,8 @@ impl Part {
 }
 
 /// Where a picture is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ImageSource {
     /// At an address, which the provider fetches.
     Url(String),

@@ -1,26 +1,32 @@
 //! What a model answers.
 
-use timeloom_domain::item::JsonObject;
+use serde::{Deserialize, Serialize};
 
 use super::delta::Delta;
 use super::message::{Part, joined_text};
+use crate::item::JsonObject;
 
 /// An answer that is whole.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChatAnswer {
     /// The provider's name for it.
     pub id: String,
     /// The model that answered, as the provider says.
     pub model: String,
     /// When it was made, seconds since 1970, if the provider says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_s: Option<i64>,
     /// The answers; mostly one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
     /// Tokens that it took, if the provider says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// What the provider says of the software and settings that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_fingerprint: Option<String>,
     /// What else the protocol said.
+    #[serde(default, skip_serializing_if = "JsonObject::is_empty")]
     pub extra: JsonObject,
 }
 
@@ -75,20 +81,24 @@ fn pieces(choice: u32, part: &Part, calls: &mut u32) -> Vec<Delta> {
 }
 
 /// One of the answers.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// Which.
     pub index: u32,
     /// What it is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
     /// Why it ended there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<FinishReason>,
     /// What else the protocol said of it.
+    #[serde(default, skip_serializing_if = "JsonObject::is_empty")]
     pub extra: JsonObject,
 }
 
 /// Why an answer ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// All was said.
     Stop,
@@ -122,17 +132,20 @@ impl FinishReason {
 }
 
 /// Tokens that a call took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Those that the model read, whether from a cache or not.
     pub input_tokens: u64,
     /// Those that it wrote, thoughts included.
     pub output_tokens: u64,
     /// Of the input: those that the provider had in its cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input_tokens: Option<u64>,
     /// Of the input: those that the provider put into its cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_tokens: Option<u64>,
     /// Of the output: thoughts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking_tokens: Option<u64>,
 }
 

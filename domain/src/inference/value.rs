@@ -1,8 +1,9 @@
-//! Tensors: an element type, a shape and bytes, row by row, little-endian.
+//! Tensors as models are given them: an element type, a shape and bytes, row by row, little-endian.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use timeloom_domain::inference::ElementType;
+
+use super::ElementType;
 
 /// Most dimensions of a tensor.
 pub const DIMENSIONS_MAX: usize = 16;
@@ -75,6 +76,36 @@ impl Tensor {
             None => return Err(TensorError::BrokenElements { wanted: elements, found: data.len() }),
         }
         Ok(Self { element, shape, data })
+    }
+
+    /// A tensor of numbers of that shape.
+    ///
+    /// # Errors
+    /// When there are more or fewer of them than the shape wants.
+    pub fn of_f32(shape: Vec<usize>, numbers: &[f32]) -> Result<Self, TensorError> {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        Self::new(ElementType::F32, shape, bytes.into())
+    }
+
+    /// A tensor of whole numbers of that shape.
+    ///
+    /// # Errors
+    /// When there are more or fewer of them than the shape wants.
+    pub fn of_i64(shape: Vec<usize>, numbers: &[i64]) -> Result<Self, TensorError> {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        Self::new(ElementType::I64, shape, bytes.into())
+    }
+
+    /// Its numbers; nothing when it is made of something else.
+    pub fn as_f32(&self) -> Option<Vec<f32>> {
+        let of = |chunk: &[u8]| chunk.try_into().map(f32::from_le_bytes).unwrap_or_default();
+        (self.element == ElementType::F32).then(|| self.data.chunks_exact(4).map(of).collect())
+    }
+
+    /// Its whole numbers; nothing when it is made of something else.
+    pub fn as_i64(&self) -> Option<Vec<i64>> {
+        let of = |chunk: &[u8]| chunk.try_into().map(i64::from_le_bytes).unwrap_or_default();
+        (self.element == ElementType::I64).then(|| self.data.chunks_exact(8).map(of).collect())
     }
 
     /// What it is made of.
