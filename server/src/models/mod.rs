@@ -275,5 +275,15 @@ async fn tidy(models: Models) {
         if let Some(worker) = models.started() {
             worker.tidy(IDLE).await;
         }
+        let files = Arc::clone(models.manager().files());
+        let expired = tokio::task::spawn_blocking(move || files.uploads.expire(now_ms())).await;
+        if let Ok(Err(error)) = expired {
+            tracing::warn!(%error, "uploads that nobody goes on with cannot be put away");
+        }
     }
+}
+
+/// Now, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    u64::try_from(timeloom_commands::Clock::now_ms(&MachineClock)).unwrap_or(0)
 }
