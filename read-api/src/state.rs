@@ -232,7 +232,7 @@ impl ApiState {
         Past::new(self.log(), &self.inner.kept)
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &Metrics {
         &self.inner.wiring.metrics
     }
 

@@ -5,6 +5,7 @@
 
 mod files;
 mod manager;
+mod numbers;
 mod port;
 mod refusals;
 mod serving;
