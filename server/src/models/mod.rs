@@ -62,6 +62,15 @@ pub struct ModelConfig {
     /// The home of whoever runs this.
     #[arg(long, global = true, env = "HOME", hide = true)]
     pub home: Option<PathBuf>,
+    /// Where pip looks for packages: models in packages are looked for there too.
+    #[arg(long, global = true, env = "PIP_INDEX_URL", hide = true, hide_env_values = true)]
+    pub pip_index_url: Option<String>,
+    /// Certificates that pip trusts.
+    #[arg(long, global = true, env = "PIP_CERT", hide = true)]
+    pub pip_cert: Option<PathBuf>,
+    /// The file of pip's configuration.
+    #[arg(long, global = true, env = "PIP_CONFIG_FILE", hide = true)]
+    pub pip_config_file: Option<PathBuf>,
     /// What the environment says of the precision of NVIDIA's libraries: it is part of what answers are known by.
     #[arg(long, global = true, env = OVERRIDES[0], hide = true)]
     pub nvidia_tf32: Option<String>,
@@ -76,9 +85,13 @@ impl ModelConfig {
     /// # Errors
     /// When it is at none of the places, in words that say what to do.
     pub fn library(&self) -> Result<PathBuf, String> {
-        let cache = self.cache_home.clone().or_else(|| self.home.as_ref().map(|home| home.join(".cache")));
-        let places = Library { explicit: self.onnxruntime.clone(), configured: None, cache };
+        let places = Library { explicit: self.onnxruntime.clone(), configured: None, cache: self.cache() };
         onnx::find(&places).map_err(|error| error.to_string())
+    }
+
+    /// The folder of caches, where that is known.
+    pub fn cache(&self) -> Option<PathBuf> {
+        self.cache_home.clone().or_else(|| self.home.as_ref().map(|home| home.join(".cache")))
     }
 
     fn overrides(&self) -> Vec<String> {
