@@ -89,6 +89,9 @@ pub struct ModelCall {
     /// What they cost, where the price is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,
+    /// The currency of what they cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// Tokens that limits were charged with: where nobody says what was taken, what was reserved.
     pub charged_tokens: u64,
     /// Money that budgets were charged with, in billionths.

@@ -263,7 +263,8 @@ impl LanguageModels {
             at_ms: inner.wall.now_ms(),
         };
         let prompt = said(recording, finder.as_deref());
-        let rest = Rest { inner, cause: who.cause.clone(), request, prompt, finder: finder.clone(), began_us };
+        let (cause, currency) = (who.cause.clone(), tenant.currency());
+        let rest = Rest { inner, cause, request, prompt, finder: finder.clone(), currency, began_us };
         let pending = Pending::new(call, Arc::clone(&story), rest);
         Ok(Prepared { tenant, story, pending, recording, finder })
     }

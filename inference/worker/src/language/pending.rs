@@ -28,6 +28,8 @@ pub(super) struct Rest {
     pub request: CallRequest,
     pub prompt: Said,
     pub finder: Option<Arc<Finder>>,
+    /// What prices are in.
+    pub currency: Option<String>,
     pub began_us: u64,
 }
 
@@ -85,7 +87,7 @@ async fn write_down(
     told: Told,
     ending: Ending,
 ) -> Result<Summary, NotRecorded> {
-    let Rest { inner, cause, mut request, prompt, finder, began_us } = *rest;
+    let Rest { inner, cause, mut request, prompt, finder, currency, began_us } = *rest;
     let failed = |error: timeloom_store::BlobError| NotRecorded::Failed(error.to_string());
     // What was not asked is not kept: who is held back often asks often.
     let prompt = if matches!(ending, Ending::Refused { .. }) { prompt.digest() } else { prompt };
@@ -108,7 +110,9 @@ async fn write_down(
     let (model, finish) = last.map(|last| (last.answered_by.clone(), last.finish.clone())).unwrap_or_default();
     let took_us = inner.clock.monotonic_us().saturating_sub(began_us);
     let (charged_tokens, charged_money) = charged;
-    let call = Box::new(ModelCall { id, request, attempts, usage, cost, charged_tokens, charged_money, took_us });
+    let currency = cost.and(currency);
+    let call =
+        Box::new(ModelCall { id, request, attempts, usage, cost, currency, charged_tokens, charged_money, took_us });
     let ended = match ending {
         Ending::Answered { content } => {
             let content = content.written(inner.blobs.as_ref()).await.map_err(failed)?;

@@ -109,6 +109,13 @@ impl Tenant {
         known.map(|route| route.content).unwrap_or_default()
     }
 
+    /// What prices are in, where there are any.
+    pub fn currency(&self) -> Option<String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let prices = seen.configuration.as_ref().map(|configuration| &configuration.prices);
+        prices.filter(|prices| !prices.models.is_empty()).map(|prices| prices.currency.clone())
+    }
+
     /// Whether anything is limited.
     pub fn has_limits(&self) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
