@@ -163,7 +163,9 @@ fn check_url(url: &str) -> Result<(), GatewayRefusal> {
     let wrong = |letter: char| letter.is_whitespace() || letter.is_control();
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.is_empty() || url.chars().any(wrong) || url.chars().count() > BASE_URL_CHARACTERS_MAX {
-        return Err(GatewayRefusal::Provider("its address names a host and has no spaces, in at most 2,000 characters"));
+        return Err(GatewayRefusal::Provider(
+            "its address names a host and has no spaces, in at most 2,000 characters",
+        ));
     }
     let names = rest.split_once('?').map_or("", |(_, query)| query).split('&');
     let mut names = names.map(|pair| pair.split('=').next().unwrap_or_default().to_ascii_lowercase());

@@ -218,7 +218,9 @@ impl GatewayRoute {
             return Err(GatewayRefusal::Route("a target is asked again at most 64 times, for at most 100 % of calls"));
         }
         if breaker.failures_in_a_row_max == 0 || !(1..=100).contains(&breaker.failures_percent_max) {
-            return Err(GatewayRefusal::Route("a target is left alone after 1 failure or more, or 1 to 100 % of calls"));
+            return Err(GatewayRefusal::Route(
+                "a target is left alone after 1 failure or more, or 1 to 100 % of calls",
+            ));
         }
         let age_ms = match self.cache {
             RouteCache::Never => 1,
@@ -227,7 +229,9 @@ impl GatewayRoute {
         let times = [backoff_ms, backoff_ms_max, wait_ms_max, breaker.open_ms, breaker.open_ms_max];
         let needed = [breaker.window_ms, age_ms];
         if times.iter().chain(&needed).any(|time| *time > TIME_MS_MAX) || needed.contains(&0) {
-            return Err(GatewayRefusal::Route("each of its times is at most 31 days, and those of windows and caches not 0"));
+            return Err(GatewayRefusal::Route(
+                "each of its times is at most 31 days, and those of windows and caches not 0",
+            ));
         }
         Ok(())
     }

@@ -6,7 +6,5 @@
 mod record;
 mod state;
 
-pub use record::{
-    CallAnswer, CallAttempt, CallContent, CallFailure, CallKind, CallRequest, ModelCall, ModelCallEvent,
-};
+pub use record::{CallAnswer, CallAttempt, CallContent, CallFailure, CallKind, CallRequest, ModelCall, ModelCallEvent};
 pub use state::{ModelCallRefusal, ModelCalls};

@@ -67,9 +67,8 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "ReplayCheck"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" | "Gateway" => {
-            Some(Permission::RegistryRead)
-        }
+        "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" | "GatewayProvider"
+        | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => Some(Permission::RegistryRead),
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }
@@ -85,10 +84,9 @@ pub(crate) fn of_category(category: &str) -> Permission {
         | RecallEvent::CATEGORY
         | InferenceEvent::CATEGORY
         | ModelCallEvent::CATEGORY => Permission::ExecutionRead,
-        PluginEvent::CATEGORY
-        | ModelEvent::CATEGORY
-        | InferenceWorkerEvent::CATEGORY
-        | GatewayEvent::CATEGORY => Permission::RegistryRead,
+        PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY | GatewayEvent::CATEGORY => {
+            Permission::RegistryRead
+        }
         _ => Permission::AuditRead,
     }
 }

@@ -61,7 +61,10 @@ async fn embeddings<S: Speaking>(speaking: Data<S>, request: HttpRequest, body: 
         let response = match told {
             Ok((call, vectors)) => {
                 let body = encode_embed_answer(&vectors, encoding).to_string();
-                HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).insert_header((REQUEST_ID, call)).body(body)
+                HttpResponse::Ok()
+                    .insert_header((CONTENT_TYPE, "application/json"))
+                    .insert_header((REQUEST_ID, call))
+                    .body(body)
             }
             Err(refusal) => refusal.response(),
         };

@@ -56,7 +56,8 @@ impl Account {
         self.forget(now_ms);
         match self {
             Self::Minute { seconds, sum } => {
-                let reset_ms = seconds.back().map_or(0, |(second, _)| milliseconds((second + MINUTE_SECONDS) * 1000 - now_ms));
+                let reset_ms =
+                    seconds.back().map_or(0, |(second, _)| milliseconds((second + MINUTE_SECONDS) * 1000 - now_ms));
                 (*sum, reset_ms)
             }
             Self::Now(sum) => (*sum, 0),

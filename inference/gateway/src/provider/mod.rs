@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{FutureExt as _, StreamExt as _};
 use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
 use timeloom_domain::chat::EmbedRequest;
 use timeloom_domain::chat::ErrorClass;
 use tokio::time::{Duration, Instant, timeout_at};

@@ -20,13 +20,13 @@ use timeloom_gateway::route::RouteError;
 use timeloom_gateway::upstream::{Answered, Piece, Prompt};
 use timeloom_gateway::{Ask, AskEmbed, CallError, GatewayError, Reply};
 
+use super::LanguageModels;
 use super::content::Said;
 use super::flow::Flow;
 use super::parts::LanguageAsker;
 use super::pending::{Ending, Pending, Rest};
 use super::story::Story;
 use super::tenant::Tenant;
-use super::LanguageModels;
 use crate::recorder::NotRecorded;
 
 /// Most characters of a route's name that are written down.

@@ -81,12 +81,7 @@ impl Drop for Pending {
     }
 }
 
-async fn write_down(
-    id: ModelCallId,
-    rest: Box<Rest>,
-    told: Told,
-    ending: Ending,
-) -> Result<Summary, NotRecorded> {
+async fn write_down(id: ModelCallId, rest: Box<Rest>, told: Told, ending: Ending) -> Result<Summary, NotRecorded> {
     let Rest { inner, cause, mut request, prompt, finder, currency, began_us } = *rest;
     let failed = |error: timeloom_store::BlobError| NotRecorded::Failed(error.to_string());
     // What was not asked is not kept: who is held back often asks often.

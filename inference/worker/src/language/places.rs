@@ -57,7 +57,9 @@ impl Keys {
         })?;
         let key = key_in(&fields).ok_or_else(|| {
             let fields = KEY_FIELDS.join(", ");
-            PlaceError(format!("the credential '{name}' ({credential_type}) holds no key in one of its fields {fields}"))
+            PlaceError(format!(
+                "the credential '{name}' ({credential_type}) holds no key in one of its fields {fields}"
+            ))
         })?;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.insert(credential.clone(), (changed, key.clone()));

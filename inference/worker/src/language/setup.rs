@@ -30,7 +30,11 @@ pub(super) fn upstream(
     places: &Arc<dyn Places>,
 ) -> Arc<dyn Upstream> {
     let dialect = Dialect {
-        output_tokens: if provider.dialect.max_tokens { OutputTokens::MaxTokens } else { OutputTokens::MaxCompletionTokens },
+        output_tokens: if provider.dialect.max_tokens {
+            OutputTokens::MaxTokens
+        } else {
+            OutputTokens::MaxCompletionTokens
+        },
         thinking: provider.dialect.thinking,
         stream_usage: provider.dialect.stream_usage,
     };
@@ -122,7 +126,9 @@ pub(super) fn route((name, route): (&String, &GatewayRoute)) -> RouteConfig {
         },
         cache: match route.cache {
             RouteCache::Never => CacheUse::Never,
-            RouteCache::Deterministic { age_ms_max } => CacheUse::Deterministic { age_ms_max: milliseconds(age_ms_max) },
+            RouteCache::Deterministic { age_ms_max } => {
+                CacheUse::Deterministic { age_ms_max: milliseconds(age_ms_max) }
+            }
             RouteCache::Always { age_ms_max } => CacheUse::Always { age_ms_max: milliseconds(age_ms_max) },
         },
         repair: route.repair,

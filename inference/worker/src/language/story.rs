@@ -123,9 +123,8 @@ impl Told {
     }
 
     fn completed(&mut self, fact: Fact) {
-        let Fact::Completed {
-            attempt, model, finish, usage, cost, request_id, system_fingerprint, after_us, ..
-        } = fact
+        let Fact::Completed { attempt, model, finish, usage, cost, request_id, system_fingerprint, after_us, .. } =
+            fact
         else {
             return;
         };

@@ -9,9 +9,7 @@ use timeloom_domain::ids::{Slug, TenantId, WorkflowId};
 use timeloom_domain::model_call::ModelCallEvent;
 use timeloom_domain::money::Money;
 use timeloom_gateway::limits::{Holder, HolderKind, Want};
-use timeloom_store::{
-    Direction, Filter, Position, READ_EVENTS_MAX, RecordedEvent, SubscriptionMessage, TenantScope,
-};
+use timeloom_store::{Direction, Filter, Position, READ_EVENTS_MAX, RecordedEvent, SubscriptionMessage, TenantScope};
 use tokio::time::Duration;
 
 use super::ask::NotSaid;

@@ -82,7 +82,8 @@ impl Tenant {
         self.keys.set(now.providers.clone());
         let before = std::mem::take(&mut seen.upstreams);
         for (name, provider) in &now.providers {
-            let kept = before.get(name).filter(|(known, _)| known == provider).map(|(_, upstream)| Arc::clone(upstream));
+            let kept =
+                before.get(name).filter(|(known, _)| known == provider).map(|(_, upstream)| Arc::clone(upstream));
             let made = || setup::upstream(inner, self.id, (name, provider), &self.places);
             seen.upstreams.insert(name.clone(), (provider.clone(), kept.unwrap_or_else(made)));
         }
