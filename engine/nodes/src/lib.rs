@@ -47,3 +47,5 @@ mod values;
 mod wait;
 mod webhook;
 mod xml;
+
+pub use http_request::is_public;

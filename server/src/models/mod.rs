@@ -8,6 +8,7 @@ mod manager;
 mod port;
 mod refusals;
 mod serving;
+mod speaking;
 mod uploading;
 
 use std::collections::BTreeSet;
@@ -21,7 +22,8 @@ use timeloom_domain::ids::{Actor, Slug, TenantId};
 use timeloom_domain::model::{ModelReference, VersionReference};
 use timeloom_inference::onnx::{self, Library, Runtime};
 use timeloom_inference::pool::MachineClock as Ticks;
-use timeloom_inference_front::{uploads, v2};
+use timeloom_inference_front::{uploads, v1, v2};
+use timeloom_inference_worker::language::{LanguageModels, LanguageParts, Reaching};
 use timeloom_inference_worker::{Cause, NotRecorded, OVERRIDES, Parts, Worker};
 use timeloom_read_api::Beside;
 use timeloom_store::{BlobStore, EventLog};
@@ -34,6 +36,7 @@ pub use self::files::Files;
 pub use self::manager::{AddModelFile, Manager, NotAdded};
 pub use self::port::Port;
 use self::serving::Served;
+use self::speaking::Spoken;
 use self::uploading::Uploads;
 use crate::app::App;
 use crate::clock::MachineClock;
@@ -123,6 +126,7 @@ struct Inner {
     blobs: Arc<dyn BlobStore>,
     overrides: Vec<String>,
     worker: OnceCell<Worker>,
+    language: LanguageModels,
     /// Where the worker lives: threads that answer requests have runtimes of their own, which end before it.
     home: Handle,
     closing: CancellationToken,
@@ -143,6 +147,7 @@ impl Models {
     pub fn open(config: &Config, folder: &Path, app: &App) -> anyhow::Result<Self> {
         // The listing lives where this is called as well.
         app.commands.models();
+        let language = LanguageModels::start(language_parts(config, app));
         let inner = Inner {
             manager: manager(config, folder, &app.commands)?,
             commands: app.commands.clone(),
@@ -150,6 +155,7 @@ impl Models {
             blobs: Arc::clone(&app.store.blobs),
             overrides: config.model.overrides(),
             worker: OnceCell::new(),
+            language,
             home: Handle::current(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -167,11 +173,22 @@ impl Models {
     pub fn routes(&self) -> Vec<Beside> {
         let served = Arc::new(Served::new(self.clone()));
         let uploads = Arc::new(Uploads::new(self.inner.manager.clone()));
+        let spoken = Arc::new(Spoken::new(self.clone()));
         vec![
-            Beside { prefix: "/v2", configure: Arc::new(move |config| v2::routes(Arc::clone(&served))(config)) },
+            Beside {
+                prefix: "/v1",
+                configure: Arc::new(move |config| v1::routes(Arc::clone(&spoken))(config)),
+                refusals: Some(v1::error_body),
+            },
+            Beside {
+                prefix: "/v2",
+                configure: Arc::new(move |config| v2::routes(Arc::clone(&served))(config)),
+                refusals: None,
+            },
             Beside {
                 prefix: "/models/uploads",
                 configure: Arc::new(move |config| uploads::routes(Arc::clone(&uploads))(config)),
+                refusals: None,
             },
         ]
     }
@@ -179,6 +196,11 @@ impl Models {
     /// Whether models can be computed here at all.
     pub fn has_runtime(&self) -> bool {
         self.inner.manager.library().is_ok()
+    }
+
+    /// What asks language models.
+    pub(crate) fn language(&self) -> &LanguageModels {
+        &self.inner.language
     }
 
     /// What takes files in.
@@ -233,6 +255,27 @@ impl Models {
         if let Some(worker) = self.started() {
             worker.close().await;
         }
+        self.inner.language.close().await;
+    }
+}
+
+/// What language models are asked with.
+fn language_parts(config: &Config, app: &App) -> LanguageParts {
+    let outbound = config.outbound();
+    LanguageParts {
+        log: Arc::clone(&app.log),
+        blobs: Arc::clone(&app.store.blobs),
+        commands: app.commands.clone(),
+        credentials: app.credentials.clone(),
+        clock: Arc::new(MachineClock),
+        ticks: Arc::new(Ticks::default()),
+        ids: Arc::new(SystemIds),
+        local: None,
+        reaching: Reaching {
+            allow_private: outbound.allow_private,
+            allowed_hosts: outbound.allowed_hosts,
+            is_public: timeloom_nodes::is_public,
+        },
     }
 }
 
