@@ -4,6 +4,7 @@
 //! for models writes nothing about them.
 
 mod files;
+mod local;
 mod manager;
 mod port;
 mod refusals;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::files::Files;
+use self::local::LocalLanguage;
 pub use self::manager::{AddModelFile, Manager, NotAdded};
 pub use self::port::Port;
 use self::serving::Served;
@@ -127,6 +129,7 @@ struct Inner {
     overrides: Vec<String>,
     worker: OnceCell<Worker>,
     language: LanguageModels,
+    local: Arc<LocalLanguage>,
     /// Where the worker lives: threads that answer requests have runtimes of their own, which end before it.
     home: Handle,
     closing: CancellationToken,
@@ -147,9 +150,12 @@ impl Models {
     pub fn open(config: &Config, folder: &Path, app: &App) -> anyhow::Result<Self> {
         // The listing lives where this is called as well.
         app.commands.models();
-        let language = LanguageModels::start(language_parts(config, app));
-        let inner = Inner {
-            manager: manager(config, folder, &app.commands)?,
+        let manager = manager(config, folder, &app.commands)?;
+        let local = Arc::new(LocalLanguage::new(&manager, app.commands.clone()));
+        let language = LanguageModels::start(language_parts(config, app, Arc::clone(&local)));
+        let inner = Arc::new(Inner {
+            manager,
+            local,
             commands: app.commands.clone(),
             log: Arc::clone(&app.log),
             blobs: Arc::clone(&app.store.blobs),
@@ -159,8 +165,9 @@ impl Models {
             home: Handle::current(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        });
+        inner.local.open(&inner);
+        Ok(Self { inner })
     }
 
     /// Keeps loaded what is to be kept loaded, until it is closed. Must be called within a runtime.
@@ -252,6 +259,7 @@ impl Models {
         self.inner.closing.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+        self.inner.local.close().await;
         if let Some(worker) = self.started() {
             worker.close().await;
         }
@@ -260,7 +268,7 @@ impl Models {
 }
 
 /// What language models are asked with.
-fn language_parts(config: &Config, app: &App) -> LanguageParts {
+fn language_parts(config: &Config, app: &App, local: Arc<LocalLanguage>) -> LanguageParts {
     let outbound = config.outbound();
     LanguageParts {
         log: Arc::clone(&app.log),
@@ -270,7 +278,7 @@ fn language_parts(config: &Config, app: &App) -> LanguageParts {
         clock: Arc::new(MachineClock),
         ticks: Arc::new(Ticks::default()),
         ids: Arc::new(SystemIds),
-        local: None,
+        local: Some(local),
         reaching: Reaching {
             allow_private: outbound.allow_private,
             allowed_hosts: outbound.allowed_hosts,

@@ -86,9 +86,8 @@ impl Speaking for Spoken {
     }
 
     async fn models(&self, who: &ApiState) -> Result<Vec<String>, Refusal> {
-        let known = self.models.language().configuration(who.tenant()).await;
-        let known = known.map_err(|why| refused(&why.into()))?;
-        Ok(known.map(|configuration| configuration.routes.keys().cloned().collect()).unwrap_or_default())
+        let names = self.models.language().route_names(who.tenant()).await;
+        names.map_err(|why| refused(&why.into()))
     }
 
     fn standing(&self, who: &ApiState) -> Vec<Standing> {

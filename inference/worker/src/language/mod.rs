@@ -107,6 +107,14 @@ impl LanguageModels {
         Ok(listing.map_err(|_| NotSaid::Draining)?.configuration(tenant).cloned())
     }
 
+    /// Names of all routes of a tenant: those that are set up, and those of models of this machine.
+    ///
+    /// # Errors
+    /// [`NotSaid::Draining`] when it ends before they are known.
+    pub async fn route_names(&self, tenant: TenantId) -> Result<Vec<String>, NotSaid> {
+        Ok(self.tenant(tenant).await?.gateway.routes())
+    }
+
     /// How the targets of a tenant do in this process.
     pub fn health(&self, tenant: TenantId) -> Vec<TargetHealth> {
         self.known(tenant).map(|tenant| tenant.gateway.health()).unwrap_or_default()

@@ -40,7 +40,11 @@ pub struct LanguageParts {
 /// Language models that this process computes itself.
 pub trait LocalModels: Send + Sync {
     /// What answers for a tenant's provider of the protocol `local`. It is asked with the names of the tenant's models.
-    fn upstream(&self, tenant: TenantId, provider: &Slug) -> Arc<dyn Upstream>;
+    fn upstream(&self, tenant: TenantId) -> Arc<dyn Upstream>;
+
+    /// Names of the tenant's models that can be asked now. Each is a route by itself, where the set-up has none of that
+    /// name. The same list is the same pointer.
+    fn names(&self, tenant: TenantId) -> Arc<BTreeSet<String>>;
 }
 
 /// Which addresses providers may be at.

@@ -1,6 +1,6 @@
 //! What the gateway works with, made of the set-up as it is written down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, ready};
@@ -10,6 +10,7 @@ use timeloom_domain::gateway::{
     ProviderProtocol, RouteBalance, RouteCache,
 };
 use timeloom_domain::ids::{Slug, TenantId};
+use timeloom_gateway::Setup;
 use timeloom_gateway::cache::CacheUse;
 use timeloom_gateway::cost::{Price, Prices};
 use timeloom_gateway::error::CallError;
@@ -44,7 +45,7 @@ pub(super) fn upstream(
         ProviderProtocol::Ollama => Protocol::Ollama,
         ProviderProtocol::OllamaText => Protocol::OllamaText,
         ProviderProtocol::Local => {
-            let local = inner.local.as_ref().map(|local| local.upstream(tenant, name));
+            let local = inner.local.as_ref().map(|local| local.upstream(tenant));
             return local.unwrap_or_else(|| silent("this process computes no language models: ask a server that does"));
         }
     };
@@ -63,6 +64,25 @@ pub(super) fn upstream(
         Ok(provider) => Arc::new(provider),
         Err(error) => silent(&error.to_string()),
     }
+}
+
+/// The provider that is there without being set up, and which has the models of this machine.
+const LOCAL: &str = "local";
+
+/// Adds a route for each model of this machine, where the set-up says nothing else of its name.
+pub(super) fn add_local(inner: &Inner, tenant: TenantId, names: &BTreeSet<String>, setup: &mut Setup) {
+    let Some(local) = inner.local.as_ref().filter(|_| !names.is_empty()) else { return };
+    if setup.providers.contains_key(LOCAL) {
+        // Whoever set it up says by routes what it is asked for.
+        return;
+    }
+    setup.providers.insert(LOCAL.to_owned(), local.upstream(tenant));
+    let known: BTreeSet<String> = setup.routes.iter().map(|route| route.name.clone()).collect();
+    let new = names.iter().filter(|name| !known.contains(*name)).map(|name| {
+        let target = Target { provider: LOCAL.to_owned(), model: name.clone(), weight: 1 };
+        RouteConfig::new(name.clone(), vec![Tier { balance: Balance::Load, targets: vec![target] }])
+    });
+    setup.routes.extend(new.collect::<Vec<_>>());
 }
 
 /// What answers where nothing can: the provider's routes fall back to others.

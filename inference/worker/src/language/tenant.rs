@@ -1,6 +1,6 @@
 //! One tenant's gateway, kept as its set-up says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use timeloom_commands::Finder;
@@ -36,6 +36,8 @@ pub(super) struct Tenant {
 #[derive(Default)]
 struct Seen {
     configuration: Option<Arc<GatewayConfiguration>>,
+    /// Names of models of this machine.
+    local: Arc<BTreeSet<String>>,
     /// What answers, kept with its connections while its provider stays as it is.
     upstreams: BTreeMap<Slug, (GatewayProvider, Arc<dyn Upstream>)>,
 }
@@ -69,12 +71,13 @@ impl Tenant {
 
     /// Works by this set-up from now on. Calls under way go on as they began.
     pub fn follow(&self, inner: &Inner, configuration: Option<&Arc<GatewayConfiguration>>) {
+        let local = inner.local.as_ref().map(|local| local.names(self.id)).unwrap_or_default();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = match (&seen.configuration, configuration) {
             (Some(known), Some(now)) => Arc::ptr_eq(known, now) || known == now,
             (known, now) => known.is_none() && now.is_none(),
         };
-        if is_known {
+        if is_known && (Arc::ptr_eq(&seen.local, &local) || seen.local == local) {
             return;
         }
         let empty = Arc::default();
@@ -88,11 +91,13 @@ impl Tenant {
             seen.upstreams.insert(name.clone(), (provider.clone(), kept.unwrap_or_else(made)));
         }
         let providers = seen.upstreams.iter().map(|(name, (_, upstream))| (name.to_string(), Arc::clone(upstream)));
-        let configured = self.gateway.configure(Setup {
+        let mut made = Setup {
             providers: providers.collect(),
             routes: now.routes.iter().map(setup::route).collect(),
             prices: setup::prices(now),
-        });
+        };
+        setup::add_local(inner, self.id, &local, &mut made);
+        let configured = self.gateway.configure(made);
         if let Err(error) = configured {
             tracing::error!(tenant = self.id.0, %error, "the set-up of a gateway cannot be worked by: the last one stays");
         }
@@ -101,6 +106,7 @@ impl Tenant {
             tracing::error!(tenant = self.id.0, %error, "the limits of a gateway cannot be kept: the last ones stay");
         }
         seen.configuration = configuration.cloned();
+        seen.local = local;
     }
 
     /// Whether what is asked and answered by a route is written down.
