@@ -49,3 +49,5 @@ mod values;
 mod wait;
 mod webhook;
 mod xml;
+
+pub use http_request::is_public;
