@@ -7,8 +7,10 @@ use crate::account::AccountEvent;
 use crate::audit::AuditEvent;
 use crate::credential::CredentialEvent;
 use crate::execution::ExecutionEvent;
+use crate::gateway::GatewayEvent;
 use crate::inference::{InferenceEvent, InferenceWorkerEvent};
 use crate::model::ModelEvent;
+use crate::model_call::ModelCallEvent;
 use crate::plugin::PluginEvent;
 use crate::recall::RecallEvent;
 use crate::replay::ReplayCheckEvent;
@@ -17,13 +19,15 @@ use crate::tenant::TenantEvent;
 use crate::workflow::WorkflowEvent;
 
 /// The categories of all events here: only commands append to streams of these.
-pub const OWN_CATEGORIES: [&str; 13] = [
+pub const OWN_CATEGORIES: [&str; 15] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
     ModelEvent::CATEGORY,
     InferenceWorkerEvent::CATEGORY,
     InferenceEvent::CATEGORY,
+    GatewayEvent::CATEGORY,
+    ModelCallEvent::CATEGORY,
     CredentialEvent::CATEGORY,
     RecallEvent::CATEGORY,
     ReplayCheckEvent::CATEGORY,

@@ -9,8 +9,10 @@ use serde_json::Value;
 use timeloom_domain::account::Account;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
+use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
@@ -133,6 +135,8 @@ pub async fn diff<'p>(
         Some(Kind::Audit) => folded_both::<Audit>(past, stream, earlier, later).await?,
         Some(Kind::Inferences) => folded_both::<Inferences>(past, stream, earlier, later).await?,
         Some(Kind::InferenceWorker) => folded_both::<InferenceWorker>(past, stream, earlier, later).await?,
+        Some(Kind::Gateway) => folded_both::<GatewayConfiguration>(past, stream, earlier, later).await?,
+        Some(Kind::ModelCalls) => folded_both::<ModelCalls>(past, stream, earlier, later).await?,
     };
     if both.later.point.revision == Revision(0)
         && let unknown @ HistoryError::UnknownStream(_) = absent(past, stream).await?

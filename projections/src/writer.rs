@@ -21,6 +21,7 @@ use crate::database::{Change, Database, Dialect, Load, Named, Postgres, Sqlite, 
 use crate::error::ProjectionError;
 use crate::executions::Executions;
 use crate::inferences::{InferenceWindows, InferenceWorkers, Inferences, ModelLoads};
+use crate::model_calls::ModelCalls;
 use crate::models::Models;
 use crate::node_runs::NodeRuns;
 use crate::parked::{self, ParkedEvent, ParkedStreams};
@@ -39,7 +40,7 @@ pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every projection.
-pub(crate) static PROJECTIONS: [&dyn Projection; 14] = [
+pub(crate) static PROJECTIONS: [&dyn Projection; 15] = [
     &Workflows,
     &Plugins,
     &Models,
@@ -50,6 +51,7 @@ pub(crate) static PROJECTIONS: [&dyn Projection; 14] = [
     &InferenceWindows,
     &InferenceWorkers,
     &ModelLoads,
+    &ModelCalls,
     &Accounts,
     &ApiKeys,
     &Sessions,

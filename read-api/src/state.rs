@@ -314,6 +314,11 @@ impl ApiState {
         state.filter(|state| !state.is_seen_by_nobody())
     }
 
+    /// Id of the API key by which whoever asks was let in.
+    pub fn api_key(&self) -> Option<&str> {
+        self.principal.via.as_deref().and_then(|via| via.strip_prefix("key:"))
+    }
+
     /// Whose data whoever asks sees.
     pub fn tenant(&self) -> TenantId {
         self.principal.tenant

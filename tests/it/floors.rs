@@ -24,7 +24,7 @@ struct Room {
 const BACKENDS: [&str; 2] = ["timeloom-store-postgres", "timeloom-store-sqlite"];
 const STORES: [&str; 3] = ["timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"];
 
-static ROOMS: [Room; 20] = [
+static ROOMS: [Room; 21] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),
@@ -44,6 +44,10 @@ static ROOMS: [Room; 20] = [
     Room {
         never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-inference-worker", "inference/worker", 3)
+    },
+    Room {
+        never: &["timeloom-commands", "timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-language", "inference/language", 3)
     },
     Room { never: &["timeloom-engine"], ..room("timeloom-monitor", "monitor", 3) },
     Room {

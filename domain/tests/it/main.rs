@@ -12,6 +12,7 @@ mod form;
 mod given;
 mod golden;
 mod graph;
+mod helpers;
 mod inference;
 mod laws;
 mod model;

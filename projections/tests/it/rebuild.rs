@@ -53,6 +53,7 @@ async fn a_rebuild_beside_the_live_rows_takes_their_place_and_nothing_is_left_of
             "inference_windows",
             "inference_workers",
             "inferences",
+            "model_calls",
             "model_loads",
             "models",
             "node_runs",

@@ -11,6 +11,7 @@ mod event;
 mod execution;
 mod execution_facts;
 mod faults;
+mod gateway;
 mod group;
 mod history;
 mod inference;
@@ -46,6 +47,7 @@ use self::access::{AccessMutation, AccessQuery, WrittenDown};
 use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
+use self::gateway::{GatewayMutation, GatewayQuery};
 use self::inference::InferenceQuery;
 use self::models::ModelMutation;
 use self::mutation::Mutation;
@@ -59,20 +61,20 @@ use crate::state::ApiState;
 /// The root of all reads, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery);
+pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery);
 
 /// The root of all changes, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation);
+pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 fn roots() -> (QueryRoot, MutationRoot) {
     (
-        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery),
-        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation),
+        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery),
+        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation),
     )
 }
 

@@ -12,8 +12,10 @@ use async_graphql::{
 use timeloom_domain::access::{Forbidden, Permission, Permissions};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::gateway::GatewayEvent;
 use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent};
 use timeloom_domain::model::ModelEvent;
+use timeloom_domain::model_call::ModelCallEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::recall::RecallEvent;
 use timeloom_domain::replay::ReplayCheckEvent;
@@ -59,13 +61,14 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "ForkPreview"
         | "Inference"
         | "InferenceWindow"
+        | "ModelCall"
+        | "ModelSpend"
         | "NodeRun"
         | "ReplayCheck"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" => {
-            Some(Permission::RegistryRead)
-        }
+        "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" | "GatewayProvider"
+        | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => Some(Permission::RegistryRead),
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }
@@ -76,10 +79,14 @@ fn of_kind(kind: &str) -> Option<Permission> {
 pub(crate) fn of_category(category: &str) -> Permission {
     match category {
         WorkflowEvent::CATEGORY => Permission::WorkflowRead,
-        ExecutionEvent::CATEGORY | ReplayCheckEvent::CATEGORY | RecallEvent::CATEGORY | InferenceEvent::CATEGORY => {
-            Permission::ExecutionRead
+        ExecutionEvent::CATEGORY
+        | ReplayCheckEvent::CATEGORY
+        | RecallEvent::CATEGORY
+        | InferenceEvent::CATEGORY
+        | ModelCallEvent::CATEGORY => Permission::ExecutionRead,
+        PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY | GatewayEvent::CATEGORY => {
+            Permission::RegistryRead
         }
-        PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY => Permission::RegistryRead,
         _ => Permission::AuditRead,
     }
 }
