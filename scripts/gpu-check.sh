@@ -81,8 +81,11 @@ PYTHON
 # The provider is 284 MB: compressed and split, each part in a folder of its own.
 split_provider() {
   local file="$1" folder="$2" number=0 part
-  sha256sum "$file" | cut -d ' ' -f 1 >"$folder/tools/provider.sha256"
-  if compgen -G "$folder/part-*/provider.xz.*" >/dev/null; then return; fi
+  local digest
+  digest="$(sha256sum "$file" | cut -d ' ' -f 1)"
+  if [ "$digest" = "$(cat "$folder/tools/provider.sha256" 2>/dev/null)" ]; then return; fi
+  # Parts of another version would be joined with these.
+  rm -rf "$folder"/part-* "$folder"/provider.xz.* "$folder/tools/provider.sha256"
   note "compressing $(basename "$file") (a minute or two)"
   xz -3 --threads=0 --stdout "$file" | split -b "$PART" - "$folder/provider.xz."
   for part in "$folder"/provider.xz.*; do
@@ -90,6 +93,8 @@ split_provider() {
     mkdir -p "$folder/part-$number"
     mv "$part" "$folder/part-$number/"
   done
+  # Last: whoever packs again after a break begins anew.
+  echo "$digest" >"$folder/tools/provider.sha256"
 }
 
 # The program that cargo builds for these arguments. PROFILE=dev builds what is quicker to build.
@@ -115,7 +120,7 @@ run() {
   note "the bench"
   wait "$making" || cat "$WORK/make.log"
   MODELS="$models" ROUNDS="${ROUNDS:-5}" ROUND_MS="${ROUND_MS:-400}" timeout "$BENCH_SECONDS" "$TOOLS/bench" ||
-    note "the bench ended with status $?"
+    FAILED+=("the bench (status $?)")
   timeout 90 python3 "$TOOLS/ceiling.py" 32 || note "the ceiling ended with status $?"
   verdict
 }

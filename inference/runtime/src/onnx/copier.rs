@@ -82,6 +82,15 @@ impl Copier {
     /// Lays `parts` after each other into `place`, zeros after them, and copies that to `target`. While a piece is copied
     /// the next is laid.
     pub(super) fn send(&self, parts: &[&Bytes], place: &mut [u8], target: &mut DynTensor) -> Result<(), Error> {
+        let begun = self.begin(parts, place, target);
+        if begun.is_err() {
+            // Whoever called does not wait any more, and a piece may still be read.
+            let _ = self.wait();
+        }
+        begun
+    }
+
+    fn begin(&self, parts: &[&Bytes], place: &mut [u8], target: &mut DynTensor) -> Result<(), Error> {
         self.here()?;
         let bytes = place.len();
         if target.size() != Some(bytes) {
@@ -113,7 +122,8 @@ impl Copier {
             return Ok(());
         }
         // SAFETY: `start` is a tensor's memory on the device, of the length of the place that `piece` is a part of, at
-        // `offset`: `send` saw to both. The place outlives the copy, since callers wait before they touch it again.
+        // `offset`: `begin` saw to both. The place outlives the copy, since callers wait before they touch it again, and
+        // `send` does where it fails.
         let status = unsafe {
             (self.copy)(start.add(offset).cast(), piece.as_ptr().cast(), piece.len(), TO_DEVICE, self.stream())
         };
@@ -150,7 +160,9 @@ impl Drop for Copier {
     fn drop(&mut self) {
         let stream = self.stream();
         if !stream.is_null() {
-            // SAFETY: the stream is ours, nothing is under way on it, and nobody uses it after this.
+            // What is under way still reads or writes memory of others; one that cannot be waited for is broken anyhow.
+            let _ = self.wait();
+            // SAFETY: the stream is ours, and nobody uses it after this.
             unsafe { (self.close)(stream) };
         }
     }
