@@ -11,8 +11,8 @@ fn carried(input: &str, output: &str) -> Carried {
 }
 
 fn steps(carried: &[Carried]) -> Result<Steps, String> {
-    let model = Model::open(&runtime(), &model("stateful.onnx"), Options::default()).unwrap();
-    model.steps(carried).map_err(|error| error.to_string())
+    let model = Model::open(&runtime(), &model("stateful.onnx"), Options::default());
+    model.and_then(|model| model.steps(carried)).map_err(|error| error.to_string())
 }
 
 #[test]
