@@ -120,6 +120,7 @@ pub fn set_up(place: &[&str], address: &str) {
         done(place, &words);
     }
     done(place, &["gateway", "route", "set", "assistant", "--target", "openai=small"]);
+    done(place, &["gateway", "route", "set", "unrepaired", "--target", "openai=small", "--no-repair"]);
     done(place, &["gateway", "route", "set", "by-anthropic", "--target", "anthropic=claude"]);
     done(place, &["gateway", "route", "set", "by-ollama", "--target", "ollama=llama"]);
 }

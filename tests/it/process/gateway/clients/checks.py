@@ -51,16 +51,16 @@ def speaks(asked, route):
         held(f"{route}: a call of a tool, stream {stream}", (call.name, "the sky" in call.arguments) == ("look", True))
 
 
-def fits_schemas(asked, route):
-    ask = [{"role": "user", "content": "invent somebody"}]
-    parsed = asked.chat.completions.parse(model=route, messages=ask, response_format=Person)
-    held(f"{route}: an answer that fits a schema", parsed.choices[0].message.parsed == Person(name="Ada", age=36))
+def fits_schemas(asked):
+    for text in ("invent somebody", "invent wrongly"):
+        messages = [{"role": "user", "content": text}]
+        parsed = asked.chat.completions.parse(model="assistant", messages=messages, response_format=Person)
+        held(f"an answer that fits a schema: {text}", parsed.choices[0].message.parsed == Person(name="Ada", age=36))
     try:
-        wrong = [{"role": "user", "content": "invent wrongly"}]
-        asked.chat.completions.parse(model=route, messages=wrong, response_format=Person)
-        held(f"{route}: an answer that fits no schema is an error", False)
+        asked.chat.completions.parse(model="unrepaired", messages=messages, response_format=Person)
+        held("an answer that fits no schema", False)
     except openai.InternalServerError as error:
-        held(f"{route}: an answer that fits no schema is an error", "does not fit the schema" in str(error))
+        held("an answer that fits no schema", "does not fit the schema" in str(error))
 
 
 def embeds(asked):
@@ -124,7 +124,7 @@ def main():
     asked = client()
     for route in ("assistant", "by-anthropic", "by-ollama"):
         speaks(asked, route)
-    fits_schemas(asked, "assistant")
+    fits_schemas(asked)
     embeds(asked)
     lists(asked)
     refuses(asked)
