@@ -12,6 +12,7 @@ mod credentials;
 mod databases;
 mod first_steps;
 mod gate;
+mod gateway;
 mod graphql_conformance;
 mod history;
 mod inferences;
