@@ -9,6 +9,7 @@ mod execution;
 mod expression;
 mod external;
 mod fork;
+mod gateway;
 mod inference;
 mod inference_verify;
 mod log;
@@ -88,6 +89,9 @@ enum Verb {
     /// List, show and change models: their versions, and which of them answers
     #[command(subcommand)]
     Model(model::ModelVerb),
+    /// Set up how language models are asked; list what was asked, and what it cost
+    #[command(subcommand)]
+    Gateway(gateway::GatewayVerb),
     /// List what models answered, trace answers back to their bytes, show who computes
     #[command(subcommand)]
     Inference(inference::InferenceVerb),
@@ -162,6 +166,7 @@ impl Cli {
             Verb::Log(verb) => verb.run(config).await,
             Verb::Credential(verb) => verb.run(config).await,
             Verb::Model(verb) => verb.run(config).await,
+            Verb::Gateway(verb) => verb.run(config).await,
             Verb::Inference(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
             Verb::Workers(verb) => verb.run(config).await,

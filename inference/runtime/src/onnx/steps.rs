@@ -8,7 +8,7 @@ use ort::memory::Allocator;
 use ort::session::{RunOptions, Session as OrtSession};
 use ort::sys;
 use ort::value::{DynTensor, DynValue};
-use timeloom_domain::inference::{Signature, Tensor, TensorSpec};
+use timeloom_domain::inference::{Signature, TENSOR_BYTES_MAX, Tensor, TensorSpec};
 
 use super::bound::Error;
 use super::error::LoadError;
@@ -155,7 +155,7 @@ impl Steps {
         Ok(given)
     }
 
-    /// What is carried before the first step: one row of no length.
+    /// What is carried before the first step: one row of zeros, and of no length where a length is free.
     fn nothing(&self) -> Result<Vec<Carry>, RunError> {
         let allocator = Allocator::default();
         let empty = |(input, _): &(usize, usize)| {
@@ -165,9 +165,11 @@ impl Steps {
                 None => usize::from(axis == 0),
             };
             let shape: Vec<usize> = spec.shape.iter().enumerate().map(free).collect();
-            // What it holds is bounded by a tensor's own bound, whatever a model says of it.
-            Tensor::new(spec.element, shape.clone(), bytes::Bytes::new())
-                .map_err(|error| RunError::Unfit(format!("'{}' cannot begin empty: {error}", spec.name)))?;
+            let elements = shape.iter().try_fold(1_usize, |product, length| product.checked_mul(*length));
+            // A model says what it likes of its shapes.
+            if elements.is_none_or(|elements| elements > TENSOR_BYTES_MAX / 8) || spec.element.bytes().is_none() {
+                return Err(RunError::Unfit(format!("'{}' is too large to begin with, or of texts", spec.name)));
+            }
             let tensor = value::zeros(&allocator, spec.element, &shape);
             tensor.map(Carry::Nothing).map_err(|error| RunError::Failed(error.to_string()))
         };

@@ -8,5 +8,6 @@ mod keeping;
 mod opening;
 mod placement;
 mod sharing;
+mod stepping;
 mod stopping;
 mod validating;

@@ -74,6 +74,7 @@ impl LanguageModels {
         let id = InferenceWorkerId(parts.ids.uuid());
         // It begins to follow the log now, so that nobody waits for it later.
         parts.commands.gateway();
+        parts.commands.models();
         let inner = Inner {
             id,
             calls: Recorder::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), id),
@@ -146,6 +147,10 @@ impl LanguageModels {
             return Err(NotSaid::Draining);
         }
         let configuration = self.configuration(tenant).await?;
+        let models = self.inner.commands.models();
+        if self.inner.local.is_some() && !models.is_caught_up() {
+            models.caught_up().await.map_err(|_| NotSaid::Draining)?;
+        }
         let cell = {
             let mut tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(tenants.entry(tenant).or_default())
