@@ -91,6 +91,13 @@ async fn a_small_model_chats_without_a_key_whole_and_piece_by_piece() {
     )
     .await;
     assert!(status >= 400 && refused["error"]["message"].as_str().unwrap().contains("tools"), "{status} {refused}");
+
+    // Set up by hand for routes of one's own, the provider keeps those that are there by themselves.
+    let set = ["gateway", "provider", "set", "local", "--protocol", "local", "--server", server.url.as_str()];
+    let output = verb(&set);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (status, answer) = post(&server, "/v1/chat/completions", question(false)).await;
+    assert_eq!((status, &answer["model"]), (200, &json!("smollm2@1")), "{answer}");
     server.stop();
 }
 

@@ -70,13 +70,22 @@ pub(super) fn upstream(
 const LOCAL: &str = "local";
 
 /// Adds a route for each model of this machine, where the set-up says nothing else of its name.
-pub(super) fn add_local(inner: &Inner, tenant: TenantId, names: &BTreeSet<String>, setup: &mut Setup) {
+pub(super) fn add_local(
+    inner: &Inner,
+    tenant: TenantId,
+    (names, configuration): (&BTreeSet<String>, &GatewayConfiguration),
+    setup: &mut Setup,
+) {
     let Some(local) = inner.local.as_ref().filter(|_| !names.is_empty()) else { return };
-    if setup.providers.contains_key(LOCAL) {
-        // Whoever set it up says by routes what it is asked for.
-        return;
+    let taken = configuration.providers.iter().find(|(name, _)| name.as_str() == LOCAL);
+    match taken.map(|(_, provider)| provider.protocol) {
+        None => {
+            setup.providers.insert(LOCAL.to_owned(), local.upstream(tenant));
+        }
+        Some(ProviderProtocol::Local) => {}
+        // The name stands for something else.
+        Some(_) => return,
     }
-    setup.providers.insert(LOCAL.to_owned(), local.upstream(tenant));
     let known: BTreeSet<String> = setup.routes.iter().map(|route| route.name.clone()).collect();
     let new = names.iter().filter(|name| !known.contains(*name)).map(|name| {
         let target = Target { provider: LOCAL.to_owned(), model: name.clone(), weight: 1 };

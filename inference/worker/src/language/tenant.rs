@@ -96,7 +96,7 @@ impl Tenant {
             routes: now.routes.iter().map(setup::route).collect(),
             prices: setup::prices(now),
         };
-        setup::add_local(inner, self.id, &local, &mut made);
+        setup::add_local(inner, self.id, (&local, now), &mut made);
         let configured = self.gateway.configure(made);
         if let Err(error) = configured {
             tracing::error!(tenant = self.id.0, %error, "the set-up of a gateway cannot be worked by: the last one stays");
