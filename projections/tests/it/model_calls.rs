@@ -109,7 +109,12 @@ async fn listed(models: &ReadModels, as_of: AsOf, filter: &ModelCallFilter) -> V
     found.rows.into_iter().map(|row| row.id).collect()
 }
 
-async fn sums(models: &ReadModels, as_of: AsOf, by: SpendBy, filter: &SpendFilter) -> Vec<(SpendKey, u64, Option<u64>)> {
+async fn sums(
+    models: &ReadModels,
+    as_of: AsOf,
+    by: SpendBy,
+    filter: &SpendFilter,
+) -> Vec<(SpendKey, u64, Option<u64>)> {
     let found = models.model_spend(TENANT, as_of, by, filter).await.unwrap();
     let sum = |row: ModelSpendRow| (row.of, row.calls, row.cost.map(|cost| cost.0));
     found.into_iter().map(sum).collect()
@@ -143,7 +148,10 @@ async fn calls_are_found_and_summed_now_and_as_of_any_position() {
 
         let every = SpendFilter::default();
         let by_route = sums(&models, None, SpendBy::Route, &every).await;
-        assert_eq!(by_route, [(name("route-0"), 2, Some(6)), (name("route-1"), 1, Some(1)), (name("route-1"), 1, None)]);
+        assert_eq!(
+            by_route,
+            [(name("route-0"), 2, Some(6)), (name("route-1"), 1, Some(1)), (name("route-1"), 1, None)]
+        );
         let then = sums(&models, Some(position(2)), SpendBy::Route, &every).await;
         assert_eq!(then, [(name("route-0"), 1, Some(2)), (name("route-1"), 1, Some(1))]);
         let late = SpendFilter { from_ms: Some(DAY_MS), ..SpendFilter::default() };

@@ -87,8 +87,15 @@ impl CallsArguments {
         let headings = ["ID", "ASKED", "ROUTE", "STATUS", "PROVIDER", "MODEL", "IN", "OUT", "COST", "MS"];
         show(&self.access, &Value::Array(found?), &headings, |call| {
             let [id, asked, route, status, provider, model, read, written, cost] = [
-                "/id", "/askedAt", "/route", "/status", "/provider", "/model", "/usage/inputTokens",
-                "/usage/outputTokens", "/cost",
+                "/id",
+                "/askedAt",
+                "/route",
+                "/status",
+                "/provider",
+                "/model",
+                "/usage/inputTokens",
+                "/usage/outputTokens",
+                "/cost",
             ]
             .map(|path| output::text(call, path));
             vec![id, asked, route, status.to_lowercase(), provider, model, read, written, cost, milliseconds(call)]
@@ -149,11 +156,24 @@ impl CallArguments {
             }
         };
         for (title, path) in [
-            ("call", "/id"), ("asked", "/askedAt"), ("route", "/route"), ("status", "/status"), ("problem", "/problem"),
-            ("reason", "/reason"), ("finish", "/finish"), ("read", "/usage/inputTokens"),
-            ("written", "/usage/outputTokens"), ("cost", "/cost"), ("currency", "/currency"),
-            ("cached", "/cachedFrom"), ("key", "/keyId"), ("execution", "/executionId"), ("node", "/node"),
-            ("agent", "/agent"), ("prompt", "/prompt/text"), ("answer", "/answer/text"),
+            ("call", "/id"),
+            ("asked", "/askedAt"),
+            ("route", "/route"),
+            ("status", "/status"),
+            ("problem", "/problem"),
+            ("reason", "/reason"),
+            ("finish", "/finish"),
+            ("read", "/usage/inputTokens"),
+            ("written", "/usage/outputTokens"),
+            ("cost", "/cost"),
+            ("currency", "/currency"),
+            ("cached", "/cachedFrom"),
+            ("key", "/keyId"),
+            ("execution", "/executionId"),
+            ("node", "/node"),
+            ("agent", "/agent"),
+            ("prompt", "/prompt/text"),
+            ("answer", "/answer/text"),
         ] {
             line(title, path);
         }

@@ -133,7 +133,14 @@ impl LimitVerb {
                     let [name, holder, id, of] =
                         ["/name", "/holder", "/id", "/of"].map(|path| output::text(limit, path));
                     let of = of.to_lowercase().replace('_', " ");
-                    vec![name, holder.to_lowercase(), id, of, output::text(limit, most), output::text(limit, "/windowMs")]
+                    vec![
+                        name,
+                        holder.to_lowercase(),
+                        id,
+                        of,
+                        output::text(limit, most),
+                        output::text(limit, "/windowMs"),
+                    ]
                 });
                 Ok(())
             }

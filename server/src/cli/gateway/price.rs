@@ -11,7 +11,8 @@ use crate::cli::moment::Moment;
 use crate::cli::{Access, Failure, output};
 use crate::config::Config;
 
-const LIST: &str = "query($asOf: AsOf) { gatewayPrices(asOf: $asOf) { currency models { provider model input cachedInput
+const LIST: &str =
+    "query($asOf: AsOf) { gatewayPrices(asOf: $asOf) { currency models { provider model input cachedInput
   cacheWrite output } } }";
 
 /// The price of a model to set.
@@ -103,7 +104,12 @@ impl PriceVerb {
                 let before = models.len();
                 models.retain(|price| !is_of(price, &of));
                 if models.len() == before {
-                    return Err(anyhow::anyhow!("{}={} has no price: 'timeloom gateway price list' shows all", of.0, of.1).into());
+                    return Err(anyhow::anyhow!(
+                        "{}={} has no price: 'timeloom gateway price list' shows all",
+                        of.0,
+                        of.1
+                    )
+                    .into());
                 }
                 prices["models"] = models.into();
                 let done = format!("removed the price of {}={}", of.0, of.1);

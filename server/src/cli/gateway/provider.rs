@@ -130,7 +130,9 @@ impl ProviderVerb {
                 let as_of = at.map(Moment::as_of);
                 let found = ask(&access, config, LIST, json!({ "asOf": as_of }), "gatewayProviders").await?;
                 show(&access, &found, &["NAME", "PROTOCOL", "URL", "CREDENTIAL"], |provider| {
-                    ["/name", "/protocol", "/baseUrl", "/credentialName"].map(|path| output::text(provider, path)).to_vec()
+                    ["/name", "/protocol", "/baseUrl", "/credentialName"]
+                        .map(|path| output::text(provider, path))
+                        .to_vec()
                 });
                 Ok(())
             }

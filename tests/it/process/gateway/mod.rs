@@ -30,11 +30,17 @@ async fn a_call_is_in_the_log_with_who_asked_what_was_said_and_what_it_cost() {
     let calls = verb_json(&[&["gateway", "calls", "--json"][..], &at].concat());
     assert_eq!(calls.as_array().unwrap().len(), 1);
     let call = verb_json(&[&["gateway", "call", calls[0]["id"].as_str().unwrap(), "--json"][..], &at].concat());
-    assert_eq!((&call["status"], &call["route"], &call["cost"]), (&json!("COMPLETED"), &json!("plain"), &json!("0.02")));
+    assert_eq!(
+        (&call["status"], &call["route"], &call["cost"]),
+        (&json!("COMPLETED"), &json!("plain"), &json!("0.02"))
+    );
     assert!(call["prompt"]["text"].as_str().unwrap().contains("hello there"), "{call}");
     assert!(call["answer"]["text"].as_str().unwrap().contains("I stand in"), "{call}");
     let attempt = &call["attempts"][0];
-    assert_eq!((&attempt["provider"], &attempt["model"], &attempt["reason"]), (&json!("own"), &json!("plain"), &json!("only")));
+    assert_eq!(
+        (&attempt["provider"], &attempt["model"], &attempt["reason"]),
+        (&json!("own"), &json!("plain"), &json!("only"))
+    );
     let spend = verb_json(&[&["gateway", "spend", "--by", "route", "--json"][..], &at].concat());
     assert_eq!((&spend[0]["of"], &spend[0]["calls"], &spend[0]["cost"]), (&json!("plain"), &json!(1), &json!("0.02")));
     server.stop();
@@ -52,7 +58,8 @@ async fn keys_of_providers_and_secrets_in_prompts_are_found_nowhere() {
     let server = Server::start(folder.path(), &PRIVATE);
     let mut told = String::new();
     for model in ["plain", "tells", "tells-in-body"] {
-        let (status, answer) = asked(&server, &chat(model, &format!("my password is {OTHER_SECRET}, is it good?"))).await;
+        let (status, answer) =
+            asked(&server, &chat(model, &format!("my password is {OTHER_SECRET}, is it good?"))).await;
         assert_eq!(status == 200, model == "plain", "{model}: {answer}");
         told.push_str(&answer.to_string());
     }
@@ -63,7 +70,9 @@ async fn keys_of_providers_and_secrets_in_prompts_are_found_nowhere() {
     assert!(stream.contains("so ") && stream.contains("\"error\"") && stream.contains("***"), "{stream}");
     told.push_str(&stream);
     told.push_str(&client().get(format!("{}/metrics", server.url)).send().await.unwrap().text().await.unwrap());
-    let calls = server.ask("{ modelCalls(first: 10) { nodes { status reason attempts { message } prompt { text } } } }", json!({})).await;
+    let calls = server
+        .ask("{ modelCalls(first: 10) { nodes { status reason attempts { message } prompt { text } } } }", json!({}))
+        .await;
     let prompts = calls.to_string();
     assert!(prompts.contains("[secret of \\\\\\\"Safe\\\\\\\"]"), "{prompts}");
     told.push_str(&prompts);
@@ -129,7 +138,9 @@ async fn what_a_route_says_is_not_to_be_kept_is_known_by_its_digest_alone() {
     let server = Server::start(folder.path(), &PRIVATE);
     let (status, _) = asked(&server, &chat("quiet", "a word that stays between us")).await;
     assert_eq!(status, 200);
-    let calls = server.ask("{ modelCalls(first: 1) { nodes { prompt { recorded text digest } answer { recorded } } } }", json!({})).await;
+    let calls = server
+        .ask("{ modelCalls(first: 1) { nodes { prompt { recorded text digest } answer { recorded } } } }", json!({}))
+        .await;
     let call = &calls["modelCalls"]["nodes"][0];
     assert_eq!((&call["prompt"]["recorded"], &call["prompt"]["text"]), (&json!(false), &Value::Null));
     assert_eq!(call["prompt"]["digest"].as_str().unwrap().len(), 64);

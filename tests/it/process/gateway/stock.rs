@@ -105,7 +105,10 @@ async fn whatever_goes_wrong_with_a_provider_is_told_recorded_and_answered_by_an
     world::set_up_own(&place, &own.url);
     for (name, target) in [("openai", "openai=small"), ("anthropic", "anthropic=claude"), ("ollama", "ollama=llama")] {
         let route = |route: &str, more: &[&str]| {
-            done(&place, &[&["gateway", "route", "set", route, "--target", target, "--retries", "0"][..], more].concat());
+            done(
+                &place,
+                &[&["gateway", "route", "set", route, "--target", target, "--retries", "0"][..], more].concat(),
+            );
         };
         route(&format!("alone-{name}"), &[]);
         route(&format!("backed-{name}"), &["--then", "own=plain"]);
@@ -123,7 +126,9 @@ async fn whatever_goes_wrong_with_a_provider_is_told_recorded_and_answered_by_an
             let (found, answer) = asked(&server, &chat(&format!("backed-{protocol}"), "hello")).await;
             let said = &answer["choices"][0]["message"]["content"];
             assert_eq!((found, said), (200, &json!("I stand in")), "{protocol} {how}: {answer}");
-            let calls = server.ask("{ modelCalls(first: 1) { nodes { attempts { provider problem reason } } } }", json!({})).await;
+            let calls = server
+                .ask("{ modelCalls(first: 1) { nodes { attempts { provider problem reason } } } }", json!({}))
+                .await;
             let attempts = &calls["modelCalls"]["nodes"][0]["attempts"];
             if attempts.as_array().unwrap().len() == 2 {
                 assert_eq!(attempts[0]["problem"].as_str().unwrap().to_lowercase(), class, "{protocol} {how}: {calls}");

@@ -62,7 +62,8 @@ async fn serve(mut stream: TcpStream, asked: Arc<AtomicUsize>, left: Arc<Notify>
         }
     };
     asked.fetch_add(1, Ordering::SeqCst);
-    let key = body.lines().find_map(|line| line.to_ascii_lowercase().starts_with("authorization:").then(|| line.to_owned()));
+    let key =
+        body.lines().find_map(|line| line.to_ascii_lowercase().starts_with("authorization:").then(|| line.to_owned()));
     let key = key.unwrap_or_default().split_whitespace().last().unwrap_or_default().to_owned();
     if body.contains("\"endless\"") {
         let mut sent = stream.write_all(head("200 OK", "text/event-stream").as_bytes()).await;
@@ -75,7 +76,8 @@ async fn serve(mut stream: TcpStream, asked: Arc<AtomicUsize>, left: Arc<Notify>
         return;
     }
     let answer = if body.contains("\"tells-in-stream\"") {
-        let error = format!("data: {{\"error\":{{\"message\":\"the key {key} is spent\",\"type\":\"server_error\"}}}}\n\n");
+        let error =
+            format!("data: {{\"error\":{{\"message\":\"the key {key} is spent\",\"type\":\"server_error\"}}}}\n\n");
         [head("200 OK", "text/event-stream"), chunk("so "), error].concat()
     } else if body.contains("\"tells-in-body\"") {
         let padding = "x".repeat(480);

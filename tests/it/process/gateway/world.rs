@@ -128,7 +128,8 @@ pub fn set_up(place: &[&str], address: &str) {
 /// Adds the test's own provider at `url`, with routes to each of its models.
 pub fn set_up_own(place: &[&str], url: &str) {
     save(place, "Models", "openAiApi", &json!({ "apiKey": PROVIDER_KEY }));
-    let provider = ["gateway", "provider", "set", "own", "--protocol", "openai", "--url", url, "--credential", "Models"];
+    let provider =
+        ["gateway", "provider", "set", "own", "--protocol", "openai", "--url", url, "--credential", "Models"];
     done(place, &provider);
     for model in ["plain", "tells", "tells-in-body", "tells-in-stream", "endless"] {
         done(place, &["gateway", "route", "set", model, "--target", &format!("own={model}"), "--retries", "0"]);
