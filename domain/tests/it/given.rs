@@ -49,6 +49,12 @@ where
         self.then([]);
     }
 
+    /// It refused in such a way.
+    #[track_caller]
+    pub(crate) fn refuses_with(self, is_such: impl Fn(&A::Refusal) -> bool, about: &str) {
+        assert!(self.answer.as_ref().is_err_and(is_such), "{about}: {:?}", self.answer);
+    }
+
     /// It refused.
     #[track_caller]
     pub(crate) fn refused(self, refusal: A::Refusal) {

@@ -9,6 +9,7 @@ mod credential;
 mod execution;
 mod folds;
 mod form;
+mod gateway;
 mod given;
 mod golden;
 mod graph;

@@ -15,6 +15,8 @@ mod inferences;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod model_calls;
+#[cfg(test)]
 mod parked;
 #[cfg(test)]
 mod places;

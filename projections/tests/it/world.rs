@@ -33,6 +33,7 @@ use timeloom_store::{Append, EventLog, Expected, MemoryLog, Metadata, NewEvent, 
 use uuid::Uuid;
 
 use crate::inferences::{inference_event, worker_event, worker_id};
+use crate::model_calls::model_call_event;
 use crate::places::Place;
 
 /// The tenant of all stories but the one about tenants.
@@ -324,6 +325,10 @@ impl World {
             11 => {
                 let number = usize::from(which) % 2;
                 self.story.push(told(worker_id(number), &worker_event(number, how)));
+            }
+            12 => {
+                let number = usize::from(which) % 6;
+                self.story.push(told(worker_id(number % 2), &model_call_event(number, how)));
             }
             _ if self.executions.is_empty() => {}
             _ => {

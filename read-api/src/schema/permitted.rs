@@ -199,7 +199,7 @@ mod tests {
     fn who_has_access_is_for_those_who_read_the_audit_trail() {
         let open: Vec<&str> =
             OWN_CATEGORIES.into_iter().filter(|category| of_category(category) != Permission::AuditRead).collect();
-        assert_eq!(open.len(), 8, "{open:?}");
+        assert_eq!(open.len(), 10, "{open:?}");
         for audited in ["account", "audit", "credential", "session", "tenant", "orders"] {
             assert_eq!(of_category(audited), Permission::AuditRead, "{audited}");
         }

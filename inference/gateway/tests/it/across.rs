@@ -13,7 +13,7 @@ use timeloom_gateway::provider::{Protocol, Provider, ProviderConfig};
 use timeloom_gateway::upstream::{Prompt, Upstream};
 use timeloom_gateway::{Ask, Gateway, Reply, Setup};
 
-use crate::support::{At, Drawn, Standing, in_order, short};
+use crate::support::{At, Drawn, Standing, in_order, shortened};
 use crate::upstream::{Server, chunk, chunked, end, json as answers};
 
 const REQUEST: &str = r#"{"model":"chat","messages":[{"role":"system","content":"be kind"},{"role":"user","content":"hello"}],"seed":7,"max_tokens":9}"#;
@@ -69,7 +69,7 @@ async fn a_client_of_one_protocol_is_answered_by_a_provider_of_another() {
     let answer = decode_answer(&answered.openai_body("call-1", 5)).unwrap();
     assert_eq!((answer.text().as_str(), answer.created_s), ("good morning", Some(5)));
     assert_eq!((answer.id.as_str(), answer.usage.unwrap().input_tokens), ("msg_1", 8));
-    let facts: Vec<String> = told.take().iter().map(short).collect();
+    let facts: Vec<String> = shortened(&told);
     let wanted = ["1 a only", "1 failed unauthorized", "2 b fell_back", "left out seed", "2 completed stop ?"];
     assert_eq!(facts, wanted);
 }

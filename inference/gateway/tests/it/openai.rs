@@ -366,3 +366,31 @@ fn texts_lists_and_tokens_are_embedded_and_nothing_else() {
         assert_eq!(misfit.at, "input");
     }
 }
+
+/// A client may say something of its stream without asking for the tokens that it takes: they are asked for all the same, and
+/// are not shown to it.
+#[test]
+fn the_tokens_of_a_stream_are_asked_for_whatever_its_client_said_of_it() {
+    for (said, sent) in [
+        (r#"{"model":"a","stream":true}"#, r#"{"model":"b","stream_options":{"include_usage":true},"stream":true}"#),
+        (
+            r#"{"stream_options":{"chunk":1},"model":"a","stream":true}"#,
+            r#"{"stream_options":{"chunk":1,"include_usage":true},"model":"b","stream":true}"#,
+        ),
+        (
+            r#"{"model":"a","stream":true,"stream_options":{"include_usage":false}}"#,
+            r#"{"model":"b","stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
+        (
+            r#"{"model":"a","stream":true,"stream_options":null}"#,
+            r#"{"model":"b","stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
+    ] {
+        let body = ChatBody::new(said.as_bytes().into()).unwrap();
+        assert!(body.asks_usage(true), "{said}");
+        assert_eq!(body.for_model("b", true), sent);
+        assert_eq!(body.for_model("a", false), said);
+    }
+    let body = ChatBody::new(r#"{"model":"a","stream":true,"stream_options":{"include_usage":true}}"#.into()).unwrap();
+    assert!(!body.asks_usage(true), "its client asked for them, and sees them");
+}

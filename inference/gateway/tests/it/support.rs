@@ -205,11 +205,16 @@ impl Bench {
 
     /// The facts that were told, in words that are short.
     pub(crate) fn facts(&self) -> Vec<String> {
-        self.told.take().iter().map(short).collect()
+        shortened(&self.told)
     }
 }
 
-pub(crate) fn short(fact: &Fact) -> String {
+/// The facts that were told, in short, but for what limits were charged with, which has tests of its own.
+pub(crate) fn shortened(told: &Told) -> Vec<String> {
+    told.take().iter().filter(|fact| !matches!(fact, Fact::Charged { .. })).map(short).collect()
+}
+
+fn short(fact: &Fact) -> String {
     match fact {
         Fact::CacheHit { source } => format!("cached {source}"),
         Fact::LimitReached(_) => "limit".to_owned(),
@@ -221,6 +226,7 @@ pub(crate) fn short(fact: &Fact) -> String {
             let cost = cost.map_or("?".to_owned(), |cost| cost.0.to_string());
             format!("{attempt} completed {} {cost}", finish.as_deref().unwrap_or("-"))
         }
+        Fact::Charged { tokens, .. } => format!("charged {tokens}"),
         Fact::Cancelled { attempt, .. } => format!("{attempt} cancelled"),
         Fact::OutputSchemaViolated { attempt, repairing, .. } => format!("{attempt} violated repairing={repairing}"),
         Fact::CircuitOpened { provider, for_ms, .. } => format!("{provider} opened {for_ms}"),
