@@ -20,4 +20,5 @@ mod plugin;
 mod samples;
 mod service;
 mod validation;
+mod vectors;
 mod workflow;
