@@ -77,8 +77,7 @@ impl EffectNode for Embeddings {
         if items.is_empty() {
             return Ok(NodeOutput::single(Vec::new()));
         }
-        let operation = run.text("operation", 0, "embed")?;
-        let searches = operation == "search";
+        let operation = Operation::read(run)?;
         let mut texts = Vec::with_capacity(items.len());
         for index in 0..items.len() {
             let text = run.text("text", index, "")?;
@@ -87,50 +86,85 @@ impl EffectNode for Embeddings {
             }
             texts.push(text);
         }
+        texts.extend(operation.texts());
         let (route, dimensions) = route(run)?;
-        let query = run.text("query", 0, "")?;
-        if searches {
-            if query.trim().is_empty() {
-                return Err(NodeError::operation("there is no query").described("say what to search for"));
-            }
-            texts.push(query);
-        }
-        let classes = if operation == "classify" { classes(run.parameter("classes", 0)?)? } else { Vec::new() };
-        texts.extend(classes.iter().map(|(_, example)| example.clone()));
-        let mut chats = Chats::new(run);
-        let mut vectors = embedded(&mut chats, &route, dimensions, texts).await?;
-        if operation == "classify" {
-            let examples = vectors.split_off(items.len());
-            let field = run.text("field", 0, "class")?;
-            let with = |(index, (item, vector)): (usize, (&Item, Vec<f32>))| {
-                let mut made = item.clone();
-                if let Some((nearest, score)) = nearest(&vector, &examples, 1).pop() {
-                    made.json.insert(field.clone(), json!(classes[nearest].0));
-                    made.json.insert("score".to_owned(), short(score));
+        let mut vectors = embedded(&mut Chats::new(run), &route, dimensions, texts).await?;
+        let others = vectors.split_off(items.len());
+        Ok(NodeOutput::single(operation.items(&items, vectors, &others)))
+    }
+}
+
+/// What is done with the vectors of the items.
+enum Operation {
+    /// They are given, in this field.
+    Embed(String),
+    /// The items nearest to a query are given, at most so many.
+    Search(String, usize),
+    /// The class of the nearest example is given, in this field: classes with an example each.
+    Classify(String, Vec<(String, String)>),
+}
+
+impl Operation {
+    fn read(run: &mut NodeRun<'_>) -> Result<Self, NodeError> {
+        match run.text("operation", 0, "embed")?.as_str() {
+            "embed" => Ok(Self::Embed(run.text("field", 0, "embedding")?)),
+            "search" => {
+                let query = run.text("query", 0, "")?;
+                if query.trim().is_empty() {
+                    return Err(NodeError::operation("there is no query").described("say what to search for"));
                 }
-                made.paired_with(index)
-            };
-            return Ok(NodeOutput::single(items.iter().zip(vectors).enumerate().map(with).collect()));
+                Ok(Self::Search(query, run.number("limit", 0, 5.0)?.clamp(1.0, 1_000.0) as usize))
+            }
+            "classify" => Ok(Self::Classify(run.text("field", 0, "class")?, classes(run.parameter("classes", 0)?)?)),
+            other => Err(NodeError::operation(format!("'{other}' is no operation: use embed, search or classify"))),
         }
-        if !searches {
-            let field = run.text("field", 0, "embedding")?;
-            let with = |(index, (item, vector)): (usize, (&Item, Vec<f32>))| {
-                let mut made = item.clone();
-                made.json.insert(field.clone(), vector.into_iter().map(short).collect());
-                made.paired_with(index)
-            };
-            return Ok(NodeOutput::single(items.iter().zip(vectors).enumerate().map(with).collect()));
+    }
+
+    /// What is embedded beside the items.
+    fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Embed(_) => Vec::new(),
+            Self::Search(query, _) => vec![query.clone()],
+            Self::Classify(_, classes) => classes.iter().map(|(_, example)| example.clone()).collect(),
         }
-        let query = vectors.pop().unwrap_or_default();
-        let limit = run.number("limit", 0, 5.0)?.clamp(1.0, 1_000.0) as usize;
-        let found = nearest(&query, &vectors, limit).into_iter().map(|(index, score)| {
-            let fields = JsonObject::from_iter([
-                ("item".to_owned(), items[index].json.to_value()),
-                ("score".to_owned(), json!(short(score))),
-            ]);
-            Item::new(fields).paired_with(index)
-        });
-        Ok(NodeOutput::single(found.collect()))
+    }
+
+    /// What comes of the items with their vectors, and of the vectors of the texts beside them.
+    fn items(&self, items: &[Item], vectors: Vec<Vec<f32>>, others: &[Vec<f32>]) -> Vec<Item> {
+        let with = |index: usize, fields: Vec<(String, Value)>| {
+            let mut made = items[index].clone();
+            fields.into_iter().for_each(|(name, value)| {
+                made.json.insert(name, value);
+            });
+            made.paired_with(index)
+        };
+        match self {
+            Self::Embed(field) => {
+                let list = |vector: Vec<f32>| vector.into_iter().map(short).collect::<Value>();
+                let vectors = vectors.into_iter().enumerate();
+                vectors.map(|(index, vector)| with(index, vec![(field.clone(), list(vector))])).collect()
+            }
+            Self::Classify(field, classes) => {
+                let class_of = |(index, vector): (usize, &Vec<f32>)| {
+                    let nearest = nearest(vector, others, 1).pop();
+                    let told = nearest.map(|(place, score)| {
+                        vec![(field.clone(), json!(classes[place].0)), ("score".to_owned(), short(score))]
+                    });
+                    with(index, told.unwrap_or_default())
+                };
+                vectors.iter().enumerate().map(class_of).collect()
+            }
+            Self::Search(_, limit) => {
+                let query = others.first().map(Vec::as_slice).unwrap_or_default();
+                let found = nearest(query, &vectors, *limit).into_iter();
+                let told = |(index, score): (usize, f32)| {
+                    let item = ("item".to_owned(), items[index].json.to_value());
+                    let fields = JsonObject::from_iter([item, ("score".to_owned(), short(score))]);
+                    Item::new(fields).paired_with(index)
+                };
+                found.map(told).collect()
+            }
+        }
     }
 }
 
