@@ -9,6 +9,7 @@ use timeloom_domain::model::ModelRefusal;
 use timeloom_domain::plugin::PluginRefusal;
 use timeloom_domain::recall::RecallRefusal;
 use timeloom_domain::replay::ReplayCheckRefusal;
+use timeloom_domain::vectors::VectorRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{AppendError, LogError, Revision};
 
@@ -183,6 +184,17 @@ impl From<ReplayCheckRefusal> for Refusal {
             ReplayCheckRefusal::NotFound => "REPLAY_CHECK_NOT_FOUND",
             ReplayCheckRefusal::Nothing => "NOTHING_TO_REPLAY",
             ReplayCheckRefusal::TooMany => "TOO_MANY_EXECUTIONS",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<VectorRefusal> for Refusal {
+    fn from(refusal: VectorRefusal) -> Self {
+        let code = match refusal {
+            VectorRefusal::OtherLength { .. } => "OTHER_VECTOR_LENGTH",
+            VectorRefusal::NoVector(_) => "NO_VECTOR",
+            VectorRefusal::TooManyRows(_) | VectorRefusal::TooLarge => "COLLECTION_FULL",
         };
         Self::new(code, refusal.to_string())
     }

@@ -24,6 +24,7 @@ mod redaction;
 mod replay;
 mod snapshots;
 mod states;
+mod vectors;
 mod workflow;
 
 use std::sync::{Arc, OnceLock};

@@ -16,10 +16,11 @@ use crate::recall::RecallEvent;
 use crate::replay::ReplayCheckEvent;
 use crate::session::SessionEvent;
 use crate::tenant::TenantEvent;
+use crate::vectors::VectorEvent;
 use crate::workflow::WorkflowEvent;
 
 /// The categories of all events here: only commands append to streams of these.
-pub const OWN_CATEGORIES: [&str; 15] = [
+pub const OWN_CATEGORIES: [&str; 16] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
@@ -30,6 +31,7 @@ pub const OWN_CATEGORIES: [&str; 15] = [
     ModelCallEvent::CATEGORY,
     CredentialEvent::CATEGORY,
     RecallEvent::CATEGORY,
+    VectorEvent::CATEGORY,
     ReplayCheckEvent::CATEGORY,
     AccountEvent::CATEGORY,
     SessionEvent::CATEGORY,

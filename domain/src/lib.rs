@@ -26,4 +26,5 @@ pub mod session;
 mod tagged;
 pub mod tenant;
 pub mod trace;
+pub mod vectors;
 pub mod workflow;

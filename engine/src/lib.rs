@@ -31,7 +31,8 @@ pub mod scheduler;
 mod shards;
 mod stub;
 pub mod sub_workflows;
-pub mod writer;
+pub mod vectors;
+mod writer;
 
 pub use chain::ContinueAsNew;
 pub use runner::{Engine, EngineOptions, EngineParts};

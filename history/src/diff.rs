@@ -18,6 +18,7 @@ use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::session::Session;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Direction, Filter, LogError, Position, Revision, StreamKey, TenantScope};
 
@@ -131,6 +132,7 @@ pub async fn diff<'p>(
         Some(Kind::Account) => folded_both::<Account>(past, stream, earlier, later).await?,
         Some(Kind::Session) => folded_both::<Session>(past, stream, earlier, later).await?,
         Some(Kind::Tenant) => folded_both::<Tenant>(past, stream, earlier, later).await?,
+        Some(Kind::Vectors) => folded_both::<VectorCollection>(past, stream, earlier, later).await?,
         Some(Kind::Recall) => folded_both::<Recall>(past, stream, earlier, later).await?,
         Some(Kind::Audit) => folded_both::<Audit>(past, stream, earlier, later).await?,
         Some(Kind::Inferences) => folded_both::<Inferences>(past, stream, earlier, later).await?,

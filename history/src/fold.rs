@@ -18,6 +18,7 @@ use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::session::Session;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{LogError, Position, Revision, StreamKey};
 
@@ -119,6 +120,7 @@ folded_whole!(
     ReplayCheck,
     Session,
     Tenant,
+    VectorCollection,
     Workflow
 );
 

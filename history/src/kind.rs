@@ -15,6 +15,7 @@ use timeloom_domain::recall::{Recall, RecallEvent};
 use timeloom_domain::replay::{ReplayCheck, ReplayCheckEvent};
 use timeloom_domain::session::{Session, SessionEvent};
 use timeloom_domain::tenant::{Tenant, TenantEvent};
+use timeloom_domain::vectors::{VectorCollection, VectorEvent};
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::RecordedEvent;
 
@@ -46,6 +47,8 @@ pub enum Kind {
     Tenant,
     /// What nodes remember from one execution to the next.
     Recall,
+    /// Texts with their vectors.
+    Vectors,
     /// Who looked, and who was not let in.
     Audit,
     /// The inferences of one worker, in sums.
@@ -72,6 +75,7 @@ impl Kind {
             SessionEvent::CATEGORY => Some(Self::Session),
             TenantEvent::CATEGORY => Some(Self::Tenant),
             RecallEvent::CATEGORY => Some(Self::Recall),
+            VectorEvent::CATEGORY => Some(Self::Vectors),
             AuditEvent::CATEGORY => Some(Self::Audit),
             InferenceEvent::CATEGORY => Some(Self::Inferences),
             InferenceWorkerEvent::CATEGORY => Some(Self::InferenceWorker),
@@ -94,6 +98,7 @@ impl Kind {
             Self::Session => SessionEvent::CATEGORY,
             Self::Tenant => TenantEvent::CATEGORY,
             Self::Recall => RecallEvent::CATEGORY,
+            Self::Vectors => VectorEvent::CATEGORY,
             Self::Audit => AuditEvent::CATEGORY,
             Self::Inferences => InferenceEvent::CATEGORY,
             Self::InferenceWorker => InferenceWorkerEvent::CATEGORY,
@@ -117,6 +122,7 @@ pub fn is_known(event: &RecordedEvent) -> bool {
         Some(Kind::Session) => knows::<SessionEvent>(event),
         Some(Kind::Tenant) => knows::<TenantEvent>(event),
         Some(Kind::Recall) => knows::<RecallEvent>(event),
+        Some(Kind::Vectors) => knows::<VectorEvent>(event),
         Some(Kind::Audit) => knows::<AuditEvent>(event),
         Some(Kind::Inferences) => knows::<InferenceEvent>(event),
         Some(Kind::InferenceWorker) => knows::<InferenceWorkerEvent>(event),
@@ -256,6 +262,14 @@ impl Shown for Recall {
 
     fn status(&self) -> &'static str {
         if self.keys.is_empty() && self.mark.is_none() { "empty" } else { "remembering" }
+    }
+}
+
+impl Shown for VectorCollection {
+    const KEEPS_DATA: bool = true;
+
+    fn status(&self) -> &'static str {
+        if self.rows.is_empty() { "empty" } else { "filled" }
     }
 }
 

@@ -17,6 +17,7 @@ use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::session::Session;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Direction, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope};
 
@@ -160,6 +161,7 @@ pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: 
         Some(Kind::Account) => folded::<Account>(past, stream, position).await?,
         Some(Kind::Session) => folded::<Session>(past, stream, position).await?,
         Some(Kind::Tenant) => folded::<Tenant>(past, stream, position).await?,
+        Some(Kind::Vectors) => folded::<VectorCollection>(past, stream, position).await?,
         Some(Kind::Recall) => folded::<Recall>(past, stream, position).await?,
         Some(Kind::Audit) => folded::<Audit>(past, stream, position).await?,
         Some(Kind::Inferences) => folded::<Inferences>(past, stream, position).await?,

@@ -18,6 +18,7 @@ use timeloom_engine::recall::LoggedRecall;
 use timeloom_engine::replay::ReplayChecks;
 use timeloom_engine::scheduler::{ClockTimer, Scheduler, SchedulerParts};
 use timeloom_engine::sub_workflows::SubWorkflowCalls;
+use timeloom_engine::vectors::LoggedVectors;
 use timeloom_engine::{ContinueAsNew, Engine, EngineOptions, EngineParts};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
@@ -181,6 +182,7 @@ impl App {
                 binaries: Binaries::new(Arc::clone(&store.blobs)),
                 credentials: extras.credentials.unwrap_or_else(|| Arc::new(credentials.clone())),
                 recall: Arc::new(LoggedRecall::new(commands.clone())),
+                vectors: Arc::new(LoggedVectors::new(commands.clone())),
                 sub_workflows: Arc::new(calls),
                 models: Arc::clone(&models) as _,
                 tracing,

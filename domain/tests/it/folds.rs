@@ -20,6 +20,7 @@ use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::session::Session;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 
 /// The states after each event of a history that is made of every golden file of the category.
@@ -97,6 +98,11 @@ fn a_credential_fold_that_comes_to_other_states_has_another_version() {
 #[test]
 fn a_recall_fold_that_comes_to_other_states_has_another_version() {
     check::<Recall>();
+}
+
+#[test]
+fn a_vector_collection_fold_that_comes_to_other_states_has_another_version() {
+    check::<VectorCollection>();
 }
 
 #[test]

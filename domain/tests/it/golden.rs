@@ -22,6 +22,7 @@ use timeloom_domain::recall::RecallEvent;
 use timeloom_domain::replay::ReplayCheckEvent;
 use timeloom_domain::session::SessionEvent;
 use timeloom_domain::tenant::TenantEvent;
+use timeloom_domain::vectors::VectorEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 
 fn folder() -> PathBuf {
@@ -94,6 +95,7 @@ fn every_event_type_and_version_has_a_golden_file_that_still_reads_and_writes_th
     check_category::<ModelCallEvent>(&mut seen);
     check_category::<CredentialEvent>(&mut seen);
     check_category::<RecallEvent>(&mut seen);
+    check_category::<VectorEvent>(&mut seen);
     check_category::<ReplayCheckEvent>(&mut seen);
     check_category::<AccountEvent>(&mut seen);
     check_category::<SessionEvent>(&mut seen);

@@ -21,4 +21,5 @@ mod plugin;
 mod samples;
 mod service;
 mod validation;
+mod vectors;
 mod workflow;

@@ -11,6 +11,7 @@ mod recall;
 mod registry;
 mod run;
 mod sub_workflow;
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use recall::{RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services, Tracing};
 pub use sub_workflow::{CallTarget, Caller, NoSubWorkflows, SubWorkflowCall, SubWorkflows};
+pub use vectors::{TransientVectors, VectorError, VectorPort};
 
 /// One node type, in all its versions.
 pub trait NodeType: Send + Sync {

@@ -17,7 +17,7 @@ use timeloom_expressions::scope::Scope;
 
 use super::{
     Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
-    TransientRecall,
+    TransientRecall, TransientVectors, VectorPort,
 };
 
 /// One run of one node.
@@ -59,6 +59,8 @@ pub struct Services {
     pub credentials: Arc<dyn CredentialPort>,
     /// What nodes remember from one execution to the next.
     pub recall: Arc<dyn RecallPort>,
+    /// Collections of vectors.
+    pub vectors: Arc<dyn VectorPort>,
     /// Runs of other workflows.
     pub sub_workflows: Arc<dyn SubWorkflows>,
     /// Models of the model manager, and language models by the gateway.
@@ -84,6 +86,7 @@ impl Services {
             binaries: Binaries::in_memory(),
             credentials: Arc::new(FixedCredentials::default()),
             recall: Arc::new(TransientRecall::default()),
+            vectors: Arc::new(TransientVectors::default()),
             sub_workflows: Arc::new(NoSubWorkflows),
             models: Arc::new(NoModels),
             tracing: Tracing::default(),

@@ -18,6 +18,7 @@ use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
 use timeloom_domain::session::Session;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Position, StreamKey};
 
@@ -113,6 +114,7 @@ async fn traced(
         Some(Kind::Account) => traced_in::<Account>(past, stream, position, paths).await,
         Some(Kind::Session) => traced_in::<Session>(past, stream, position, paths).await,
         Some(Kind::Tenant) => traced_in::<Tenant>(past, stream, position, paths).await,
+        Some(Kind::Vectors) => traced_in::<VectorCollection>(past, stream, position, paths).await,
         Some(Kind::Recall) => traced_in::<Recall>(past, stream, position, paths).await,
         Some(Kind::Audit) => traced_in::<Audit>(past, stream, position, paths).await,
         Some(Kind::Inferences) => traced_in::<Inferences>(past, stream, position, paths).await,

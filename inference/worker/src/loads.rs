@@ -100,6 +100,12 @@ pub(crate) struct Loads {
 }
 
 impl Loads {
+    /// The file of a version on this machine, and the paths of those beside it.
+    pub(crate) fn file(&self, version: &ModelVersion) -> Option<(PathBuf, Vec<String>)> {
+        let path = self.files.path(&version.digest, beside(version))?;
+        Some((path, beside(version).iter().map(|file| file.path.clone()).collect()))
+    }
+
     pub fn new(
         runtime: Result<Runtime, String>,
         files: Arc<dyn ModelFiles>,
@@ -373,7 +379,7 @@ impl Factory for Maker {
     }
 }
 
-/// The files of weights beside a version's own.
+/// The files beside a version's own.
 fn beside(version: &ModelVersion) -> &[ExternalFile] {
     version.file.as_ref().map_or(&[], |file| &file.external)
 }

@@ -1,5 +1,6 @@
 //! The life of a worker: it begins, has versions of models in memory, and ends; each of it is written down.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub struct Described {
     pub provider: Provider,
     /// Whether it can compute now.
     pub ready: bool,
+    /// Its file on this machine, with those that lie beside it.
+    pub file: Option<(PathBuf, Vec<String>)>,
 }
 
 /// Takes questions to models. Cheap to clone.
@@ -201,6 +204,7 @@ impl Worker {
             policy: held.pool.spec().policy.clone(),
             provider: held.provider,
             ready: held.pool.is_ready(),
+            file: self.inner.loads.file(version),
         })
     }
 

@@ -19,6 +19,7 @@ use timeloom_domain::model_call::ModelCallEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::recall::RecallEvent;
 use timeloom_domain::replay::ReplayCheckEvent;
+use timeloom_domain::vectors::VectorEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 
 use super::faults::coded;
@@ -82,6 +83,7 @@ pub(crate) fn of_category(category: &str) -> Permission {
         ExecutionEvent::CATEGORY
         | ReplayCheckEvent::CATEGORY
         | RecallEvent::CATEGORY
+        | VectorEvent::CATEGORY
         | InferenceEvent::CATEGORY
         | ModelCallEvent::CATEGORY => Permission::ExecutionRead,
         PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY | GatewayEvent::CATEGORY => {

@@ -44,6 +44,8 @@ pub(crate) enum EntityKind {
     Tenant,
     /// What nodes remember from one execution to the next.
     Recall,
+    /// A collection of texts with their vectors.
+    VectorCollection,
     /// Who looked, and who was not let in.
     Audit,
     /// The inferences of one worker, in sums; by the worker's id.
@@ -69,6 +71,7 @@ impl From<Kind> for EntityKind {
             Kind::Session => Self::Session,
             Kind::Tenant => Self::Tenant,
             Kind::Recall => Self::Recall,
+            Kind::Vectors => Self::VectorCollection,
             Kind::Audit => Self::Audit,
             Kind::Inferences => Self::Inferences,
             Kind::InferenceWorker => Self::InferenceWorker,
@@ -91,6 +94,7 @@ impl From<EntityKind> for Kind {
             EntityKind::Session => Self::Session,
             EntityKind::Tenant => Self::Tenant,
             EntityKind::Recall => Self::Recall,
+            EntityKind::VectorCollection => Self::Vectors,
             EntityKind::Audit => Self::Audit,
             EntityKind::Inferences => Self::Inferences,
             EntityKind::InferenceWorker => Self::InferenceWorker,

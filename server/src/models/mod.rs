@@ -3,6 +3,7 @@
 //! The worker begins when a model is first asked, or at once where versions are to be kept loaded: a server that nobody asks
 //! for models writes nothing about them.
 
+mod cards;
 mod files;
 mod local;
 mod manager;

@@ -1,5 +1,6 @@
 //! How nodes and agents of this process ask models.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use timeloom_commands::Refusal;
@@ -14,11 +15,13 @@ use timeloom_inference_worker::language::{CallReply, Called, LanguageModels, Not
 use timeloom_inference_worker::{Cause, NotInferred, NotRecorded, Question, Worker};
 
 use super::Models;
+use super::cards::Cards;
 
 /// The models of this process, for those parts of it that are made before it opens them.
 #[derive(Debug, Default)]
 pub struct Port {
     models: OnceLock<Models>,
+    cards: Cards,
 }
 
 impl Port {
@@ -48,11 +51,16 @@ impl InferencePort for Port {
         Box::pin(async move {
             let described = self.worker().await?.describe(&cause(asker), model).await.map_err(not_inferred)?;
             let signature = described.signature;
+            let about = match described.file {
+                Some((path, beside)) => self.cards.about(path, beside).await,
+                None => BTreeMap::new(),
+            };
             Ok(Described {
                 model: model.name.clone(),
                 version: described.version,
                 inputs: signature.inputs.clone(),
                 outputs: signature.outputs.clone(),
+                about,
             })
         })
     }

@@ -117,12 +117,6 @@ fn sentiments(node: &Node) -> Vec<String> {
     named.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
-/// What is asked of every item.
-struct Question {
-    instruction: String,
-    schema: Value,
-}
-
 #[async_trait]
 impl EffectNode for TextClassifier {
     async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
@@ -221,12 +215,9 @@ async fn sentiment_of(
         more.insert("strength".to_owned(), part("How strong the sentiment is"));
         more.insert("confidence".to_owned(), part("How sure you are"));
     }
-    let question = Question {
-        instruction: format!("{own}\n{ask}").trim().to_owned(),
-        schema: one_of(names.iter().map(String::as_str), more),
-    };
-    let messages = vec![system(question.instruction), user(text)];
-    let data = chats.ask_for_data(&models, messages, question.schema).await?;
+    let schema = one_of(names.iter().map(String::as_str), more);
+    let messages = vec![system(format!("{own}\n{ask}").trim()), user(text)];
+    let data = chats.ask_for_data(&models, messages, schema).await?;
     let place = place_of(names, data.get("class")).ok_or_else(|| {
         let said = data.get("class").map(ToString::to_string).unwrap_or_default();
         NodeError::api(format!("the model named no sentiment that was asked for, but {said}"))

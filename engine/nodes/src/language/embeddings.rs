@@ -7,6 +7,7 @@ use timeloom_domain::chat::{EmbedInput, EmbedRequest};
 use timeloom_domain::definition::Node;
 use timeloom_domain::inference::port::NotAnswered;
 use timeloom_domain::item::{Item, JsonObject};
+use timeloom_domain::vectors::cosine;
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
 use super::asking::{Chats, route_of};
@@ -16,18 +17,25 @@ use crate::models::short;
 const PARAMETERS: &[ParameterDefinition] = &[
     optional(
         "operation",
-        ParameterKind::Options(&["embed", "search"]),
-        "Give vectors, or the items nearest to a query.",
+        ParameterKind::Options(&["embed", "search", "classify"]),
+        "Give vectors, the items nearest to a query, or the class whose examples are nearest to each item.",
     ),
     required("text", ParameterKind::Text, "The text of each item."),
     optional("model", ParameterKind::Text, "The route of the gateway, where no embedding is attached."),
     optional("query", ParameterKind::Text, "search: the text to which the items are compared."),
     optional("limit", ParameterKind::Number, "search: most items that are given, 1 to 1,000; 5 when absent."),
-    optional("field", ParameterKind::Text, "embed: the field that gets the vector; embedding when absent."),
+    optional("classes", ParameterKind::Structure, "classify: a text, or a list of texts, for each class by its name."),
+    optional(
+        "field",
+        ParameterKind::Text,
+        "embed: the field that gets the vector, embedding when absent; classify: the one that gets the class, class when absent.",
+    ),
 ];
 
 /// Texts of one question.
 const TEXTS_TOGETHER: usize = 64;
+/// Most examples of classes.
+const CLASSES_MAX: usize = 1_000;
 /// Most items that are compared at once.
 const ITEMS_MAX: usize = 10_000;
 
@@ -39,7 +47,7 @@ impl NodeType for Embeddings {
         NodeDefinition {
             node_type: "timeloom.embeddings",
             display_name: "Embeddings",
-            description: "Makes vectors of texts, or finds the items whose texts mean nearly what a query says.",
+            description: "Makes vectors of texts, finds texts that mean nearly what a query says, or tells to which class they are nearest.",
             versions: &[1.0],
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
@@ -69,7 +77,7 @@ impl EffectNode for Embeddings {
         if items.is_empty() {
             return Ok(NodeOutput::single(Vec::new()));
         }
-        let searches = run.text("operation", 0, "embed")? == "search";
+        let operation = Operation::read(run)?;
         let mut texts = Vec::with_capacity(items.len());
         for index in 0..items.len() {
             let text = run.text("text", index, "")?;
@@ -78,40 +86,114 @@ impl EffectNode for Embeddings {
             }
             texts.push(text);
         }
+        texts.extend(operation.texts());
         let (route, dimensions) = route(run)?;
-        let query = run.text("query", 0, "")?;
-        if searches {
-            if query.trim().is_empty() {
-                return Err(NodeError::operation("there is no query").described("say what to search for"));
-            }
-            texts.push(query);
-        }
-        let mut chats = Chats::new(run);
-        let mut vectors = embedded(&mut chats, &route, dimensions, texts).await?;
-        if !searches {
-            let field = run.text("field", 0, "embedding")?;
-            let with = |(index, (item, vector)): (usize, (&Item, Vec<f32>))| {
-                let mut made = item.clone();
-                made.json.insert(field.clone(), vector.into_iter().map(short).collect());
-                made.paired_with(index)
-            };
-            return Ok(NodeOutput::single(items.iter().zip(vectors).enumerate().map(with).collect()));
-        }
-        let query = vectors.pop().unwrap_or_default();
-        let limit = run.number("limit", 0, 5.0)?.clamp(1.0, 1_000.0) as usize;
-        let found = nearest(&query, &vectors, limit).into_iter().map(|(index, score)| {
-            let fields = JsonObject::from_iter([
-                ("item".to_owned(), items[index].json.to_value()),
-                ("score".to_owned(), json!(short(score))),
-            ]);
-            Item::new(fields).paired_with(index)
-        });
-        Ok(NodeOutput::single(found.collect()))
+        let mut vectors = embedded(&mut Chats::new(run), &route, dimensions, texts).await?;
+        let others = vectors.split_off(items.len());
+        Ok(NodeOutput::single(operation.items(&items, vectors, &others)))
     }
 }
 
+/// What is done with the vectors of the items.
+enum Operation {
+    /// They are given, in this field.
+    Embed(String),
+    /// The items nearest to a query are given, at most so many.
+    Search(String, usize),
+    /// The class of the nearest example is given, in this field: classes with an example each.
+    Classify(String, Vec<(String, String)>),
+}
+
+impl Operation {
+    fn read(run: &mut NodeRun<'_>) -> Result<Self, NodeError> {
+        match run.text("operation", 0, "embed")?.as_str() {
+            "embed" => Ok(Self::Embed(run.text("field", 0, "embedding")?)),
+            "search" => {
+                let query = run.text("query", 0, "")?;
+                if query.trim().is_empty() {
+                    return Err(NodeError::operation("there is no query").described("say what to search for"));
+                }
+                Ok(Self::Search(query, run.number("limit", 0, 5.0)?.clamp(1.0, 1_000.0) as usize))
+            }
+            "classify" => Ok(Self::Classify(run.text("field", 0, "class")?, classes(run.parameter("classes", 0)?)?)),
+            other => Err(NodeError::operation(format!("'{other}' is no operation: use embed, search or classify"))),
+        }
+    }
+
+    /// What is embedded beside the items.
+    fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Embed(_) => Vec::new(),
+            Self::Search(query, _) => vec![query.clone()],
+            Self::Classify(_, classes) => classes.iter().map(|(_, example)| example.clone()).collect(),
+        }
+    }
+
+    /// What comes of the items with their vectors, and of the vectors of the texts beside them.
+    fn items(&self, items: &[Item], vectors: Vec<Vec<f32>>, others: &[Vec<f32>]) -> Vec<Item> {
+        let with = |index: usize, fields: Vec<(String, Value)>| {
+            let mut made = items[index].clone();
+            fields.into_iter().for_each(|(name, value)| {
+                made.json.insert(name, value);
+            });
+            made.paired_with(index)
+        };
+        match self {
+            Self::Embed(field) => {
+                let list = |vector: Vec<f32>| vector.into_iter().map(short).collect::<Value>();
+                let vectors = vectors.into_iter().enumerate();
+                vectors.map(|(index, vector)| with(index, vec![(field.clone(), list(vector))])).collect()
+            }
+            Self::Classify(field, classes) => {
+                let class_of = |(index, vector): (usize, &Vec<f32>)| {
+                    let nearest = nearest(vector, others, 1).pop();
+                    let told = nearest.map(|(place, score)| {
+                        vec![(field.clone(), json!(classes[place].0)), ("score".to_owned(), short(score))]
+                    });
+                    with(index, told.unwrap_or_default())
+                };
+                vectors.iter().enumerate().map(class_of).collect()
+            }
+            Self::Search(_, limit) => {
+                let query = others.first().map(Vec::as_slice).unwrap_or_default();
+                let found = nearest(query, &vectors, *limit).into_iter();
+                let told = |(index, score): (usize, f32)| {
+                    let item = ("item".to_owned(), items[index].json.to_value());
+                    let fields = JsonObject::from_iter([item, ("score".to_owned(), short(score))]);
+                    Item::new(fields).paired_with(index)
+                };
+                found.map(told).collect()
+            }
+        }
+    }
+}
+
+/// Classes with an example each, those of several examples several times.
+fn classes(value: Option<Value>) -> Result<Vec<(String, String)>, NodeError> {
+    let unreadable = || {
+        NodeError::operation("the parameter 'classes' names no classes")
+            .described("write an object: the name of each class, with a text or a list of texts that belong to it")
+    };
+    let Some(Value::Object(named)) = value else { return Err(unreadable()) };
+    let mut found = Vec::new();
+    for (class, examples) in named {
+        match examples {
+            Value::String(example) => found.push((class, example)),
+            Value::Array(examples) => {
+                let texts = examples.iter().filter_map(Value::as_str);
+                found.extend(texts.map(|example| (class.clone(), example.to_owned())));
+            }
+            _ => return Err(unreadable()),
+        }
+    }
+    if found.is_empty() || found.len() > CLASSES_MAX || found.iter().any(|(_, example)| example.trim().is_empty()) {
+        return Err(unreadable());
+    }
+    Ok(found)
+}
+
 /// The route, and how long its vectors are to be.
-fn route(run: &mut NodeRun<'_>) -> Result<(String, Option<u64>), NodeError> {
+pub(super) fn route(run: &mut NodeRun<'_>) -> Result<(String, Option<u64>), NodeError> {
     let own = run.text("model", 0, "")?;
     if !own.is_empty() {
         return Ok((own, None));
@@ -121,7 +203,7 @@ fn route(run: &mut NodeRun<'_>) -> Result<(String, Option<u64>), NodeError> {
     Ok((route_of(run, helper, 0)?, dimensions.map(|count| count as u64)))
 }
 
-async fn embedded(
+pub(super) async fn embedded(
     chats: &mut Chats,
     route: &str,
     dimensions: Option<u64>,
@@ -153,24 +235,12 @@ fn about_route(why: NotAnswered, route: &str) -> NodeError {
 }
 
 /// The places of the vectors that point most nearly where `query` does, the nearest first, with how nearly: 1 is the same.
-pub(super) fn nearest(query: &[f32], vectors: &[Vec<f32>], count: usize) -> Vec<(usize, f32)> {
+fn nearest(query: &[f32], vectors: &[Vec<f32>], count: usize) -> Vec<(usize, f32)> {
     let scores = vectors.iter().map(|vector| cosine(query, vector)).enumerate();
     let mut found: Vec<(usize, f32)> = scores.collect();
     found.sort_by(|one, other| other.1.total_cmp(&one.1));
     found.truncate(count);
     found
-}
-
-/// The cosine of the angle between two vectors; 0 where one has no direction or another length.
-fn cosine(one: &[f32], other: &[f32]) -> f32 {
-    if one.len() != other.len() {
-        return 0.0;
-    }
-    let product = |one: &[f32], other: &[f32]| -> f64 {
-        one.iter().zip(other).map(|(left, right)| f64::from(*left) * f64::from(*right)).sum()
-    };
-    let lengths = (product(one, one) * product(other, other)).sqrt();
-    if lengths > 0.0 { (product(one, other) / lengths) as f32 } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -211,6 +281,17 @@ mod tests {
         assert_eq!(output[0].as_array().unwrap().len(), 2);
         assert_eq!(output[0][0]["item"], json!({"text": "aaab"}));
         assert!(output[0][0]["score"].as_f64().unwrap() > 0.99);
+    }
+
+    #[tokio::test]
+    async fn an_item_gets_the_class_whose_example_is_nearest() {
+        let chats = ScriptedChats::default();
+        let parameters = json!({"operation": "classify", "text": "={{ $json.text }}", "model": "v",
+            "classes": {"many": ["aaaa", "aaa"], "none": "bbbb"}});
+        let mut bench = bench(parameters, &chats, texts(["bbb", "aab"]));
+        let output = given(&mut bench).await.unwrap();
+        assert_eq!((&output[0][0]["class"], &output[0][1]["class"]), (&json!("none"), &json!("many")));
+        assert!(classes(Some(json!({}))).is_err() && classes(None).is_err() && classes(Some(json!({"a": 1}))).is_err());
     }
 
     #[tokio::test]

@@ -36,6 +36,20 @@ const CHAT: &[ParameterDefinition] = &[MODEL, OPTIONS];
 const CHAT_NAMED: &[ParameterDefinition] = &[MODEL_NAME, OPTIONS];
 const EMBEDDING: &[ParameterDefinition] = &[MODEL, optional("options", ParameterKind::Structure, "dimensions.")];
 const EMBEDDING_NAMED: &[ParameterDefinition] = &[MODEL_NAME];
+const LOADER: &[ParameterDefinition] = &[
+    optional("dataType", ParameterKind::Options(&["json"]), "The items' JSON."),
+    optional(
+        "jsonMode",
+        ParameterKind::Options(&["allInputData", "expressionData"]),
+        "All of it, or what `jsonData` says.",
+    ),
+    optional("jsonData", ParameterKind::Text, "The text."),
+    optional("options", ParameterKind::Structure, "metadata: what else is kept with it."),
+];
+const SPLITTER: &[ParameterDefinition] = &[
+    optional("chunkSize", ParameterKind::Number, "Characters of a part."),
+    optional("chunkOverlap", ParameterKind::Number, "Characters that a part has in common with the one before."),
+];
 const PARSER: &[ParameterDefinition] = &[
     optional("schemaType", ParameterKind::Options(&["fromJson", "manual"]), "Whether an example or a schema is given."),
     optional("jsonSchemaExample", ParameterKind::Text, "An example of the data, as JSON."),
@@ -51,6 +65,12 @@ const fn chat(node_type: &'static str, display_name: &'static str, versions: &'s
 const fn embedding(node_type: &'static str, display_name: &'static str, versions: &'static [f64]) -> Helper {
     let description = "Serves as the embedding of a node: names a route of the gateway.";
     Helper { node_type, display_name, description, versions, serves: "ai_embedding", takes: &[], parameters: EMBEDDING }
+}
+
+const fn splitter(node_type: &'static str, display_name: &'static str) -> Helper {
+    let description = "Serves as the text splitter of a document loader: says how long the parts of a text are.";
+    let (versions, parameters): (&'static [f64], _) = (&[1.0], SPLITTER);
+    Helper { node_type, display_name, description, versions, serves: "ai_textSplitter", takes: &[], parameters }
 }
 
 /// All of them.
@@ -69,6 +89,15 @@ pub(crate) fn helpers() -> Vec<Helper> {
         chat("@n8n/n8n-nodes-langchain.lmChatOpenAi", "OpenAI Chat Model", &[1.0, 1.1, 1.2, 1.3]),
         chat("@n8n/n8n-nodes-langchain.lmChatOpenRouter", "OpenRouter Chat Model", &[1.0]),
         Helper {
+            node_type: "@n8n/n8n-nodes-langchain.documentDefaultDataLoader",
+            display_name: "Default Data Loader",
+            description: "Serves as the document loader of a node: says which text of an item is kept.",
+            versions: &[1.0, 1.1],
+            serves: "ai_document",
+            takes: &["ai_textSplitter"],
+            parameters: LOADER,
+        },
+        Helper {
             node_type: "@n8n/n8n-nodes-langchain.outputParserStructured",
             display_name: "Structured Output Parser",
             description: "Serves as the output parser of a node: says what the data look like that a model is to give.",
@@ -77,6 +106,11 @@ pub(crate) fn helpers() -> Vec<Helper> {
             takes: &[LANGUAGE_MODEL],
             parameters: PARSER,
         },
+        splitter("@n8n/n8n-nodes-langchain.textSplitterCharacterTextSplitter", "Character Text Splitter"),
+        splitter(
+            "@n8n/n8n-nodes-langchain.textSplitterRecursiveCharacterTextSplitter",
+            "Recursive Character Text Splitter",
+        ),
     ]
 }
 

@@ -12,6 +12,7 @@ mod schema;
 mod summarise;
 #[cfg(test)]
 mod testing;
+mod vectors;
 
 pub(crate) use chain::ChainLlm;
 pub(crate) use classify::{SentimentAnalysis, TextClassifier};
@@ -20,6 +21,7 @@ pub(crate) use entities::Entities;
 pub(crate) use extract::InformationExtractor;
 pub(crate) use helpers::helpers;
 pub(crate) use summarise::ChainSummarization;
+pub(crate) use vectors::{SimpleVectorStore, VectorStore};
 
 /// The kind of connection of language models.
 pub(crate) const LANGUAGE_MODEL: &str = "ai_languageModel";

@@ -126,7 +126,7 @@ fn text_of(item: &Item) -> String {
 }
 
 /// Parts of a text, each of at most so many characters, cut where a paragraph, a line or a word ends.
-fn parts(text: &str, size: usize, overlap: usize) -> Result<Vec<String>, NodeError> {
+pub(super) fn parts(text: &str, size: usize, overlap: usize) -> Result<Vec<String>, NodeError> {
     let letters: Vec<char> = text.chars().collect();
     let (mut found, mut start) = (Vec::new(), 0);
     while start < letters.len() || found.is_empty() {

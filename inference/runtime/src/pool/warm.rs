@@ -9,13 +9,22 @@ use crate::instance::Inputs;
 /// Bytes of an element of texts that is empty: its length alone.
 const EMPTY_TEXT_BYTES: usize = 4;
 
+/// Sides of a picture that may be of any length. Models make pictures smaller several times and larger again, by 32 at most:
+/// a picture of one pixel would not come out as it went in.
+const PICTURE_SIDE: usize = 64;
+
 /// Inputs of zeros, false or empty texts, of `rows` rows where the model batches. Other dimensions that are of any length
-/// are 1. `None` where the model wants more than a tensor may hold.
+/// are 1, and 64 where they are the sides of pictures. `None` where the model wants more than a tensor may hold.
 pub fn zeros(signature: &Signature, rows: usize) -> Option<Inputs> {
     let batches = signature.batches();
     let rows = if batches { rows } else { 1 };
     let tensors = signature.inputs.iter().map(|spec| {
-        let lengths = spec.shape.iter().map(|length| length.map_or(Some(1), |length| usize::try_from(length).ok()));
+        let any = |place: usize| if spec.shape.len() == 4 && place > 0 { PICTURE_SIDE } else { 1 };
+        let length = |(place, length): (usize, &Option<u64>)| match length {
+            Some(length) => usize::try_from(*length).ok(),
+            None => Some(any(place)),
+        };
+        let lengths = spec.shape.iter().enumerate().map(length);
         let mut shape = lengths.collect::<Option<Vec<usize>>>()?;
         if let Some(first) = shape.first_mut().filter(|_| batches) {
             *first = rows;
@@ -45,6 +54,9 @@ mod tests {
         let mut signature = Signature { inputs, outputs: Vec::new() };
         let made = zeros(&signature, 5).unwrap();
         assert_eq!((made.rows, made.tensors[0].shape(), made.tensors[1].shape()), (5, &[5, 3][..], &[5, 1][..]));
+        let picture = spec("picture", ElementType::F32, vec![None, Some(3), None, Some(48)]);
+        let pictures = Signature { inputs: vec![picture], outputs: Vec::new() };
+        assert_eq!(zeros(&pictures, 2).unwrap().tensors[0].shape(), &[2, 3, 64, 48][..]);
         signature.inputs[1].shape[0] = Some(1 << 40);
         assert_eq!(zeros(&signature, 1), None);
     }
