@@ -5,6 +5,7 @@
 
 pub mod access;
 mod activation;
+pub mod agent;
 pub mod bridge;
 mod cache;
 mod context;
@@ -32,6 +33,7 @@ use timeloom_domain::event::{Aggregate, Event};
 use timeloom_store::{EventLog, StreamKey};
 
 pub use access::Access;
+pub use agent::{AgentForkTurn, ForkAgentRun, StartAgentRun};
 use access::AccessDirectory;
 pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};

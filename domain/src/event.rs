@@ -4,6 +4,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::account::AccountEvent;
+use crate::agent::AgentEvent;
+use crate::agent_memory::AgentMemoryEvent;
+use crate::agent_run::AgentRunEvent;
 use crate::audit::AuditEvent;
 use crate::credential::CredentialEvent;
 use crate::execution::ExecutionEvent;
@@ -17,7 +20,7 @@ use crate::tenant::TenantEvent;
 use crate::workflow::WorkflowEvent;
 
 /// The categories of all events here: only commands append to streams of these.
-pub const OWN_CATEGORIES: [&str; 13] = [
+pub const OWN_CATEGORIES: [&str; 16] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
@@ -25,6 +28,9 @@ pub const OWN_CATEGORIES: [&str; 13] = [
     InferenceWorkerEvent::CATEGORY,
     InferenceEvent::CATEGORY,
     CredentialEvent::CATEGORY,
+    AgentEvent::CATEGORY,
+    AgentRunEvent::CATEGORY,
+    AgentMemoryEvent::CATEGORY,
     RecallEvent::CATEGORY,
     ReplayCheckEvent::CATEGORY,
     AccountEvent::CATEGORY,
