@@ -5,7 +5,7 @@
 //! [`crate::directory::Routes`], the same in every process.
 
 use timeloom_domain::catalogue::{NodeCatalogue, NodeRole};
-use timeloom_domain::definition::{Node, Problem, WorkflowDefinition};
+use timeloom_domain::definition::{Node, Problem, WorkflowDefinition, helper_problems};
 use timeloom_domain::form::FORM_TYPE;
 use timeloom_domain::ids::{TenantId, WorkflowId};
 
@@ -40,6 +40,7 @@ impl Activation<'_> {
         self.check_pages(&mut problems);
         let enabled = self.definition.nodes.iter().filter(|node| !node.disabled);
         problems.extend(enabled.flat_map(|node| self.catalogue.problems(node)));
+        problems.extend(helper_problems(self.definition, self.catalogue));
         if problems.is_empty() {
             return Ok(());
         }

@@ -40,8 +40,50 @@ pub enum NodeRole {
     Pure,
     /// Touches the outside world: its start is recorded before, its result after.
     Effect,
+    /// Never runs by itself: serves the nodes that it is attached to, as their language model, their memory, a tool.
+    Helper,
     /// Never runs: notes on the canvas.
     Annotation,
+}
+
+/// How a node meets helpers: nodes that serve another one instead of running by themselves. A kind is the word of its
+/// connection, such as `ai_languageModel`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HelperPorts {
+    /// As what it can be attached to other nodes.
+    pub serves: Vec<&'static str>,
+    /// What can be attached to it.
+    pub takes: Vec<HelperPlace>,
+}
+
+/// A place of a node at which helpers of one kind are attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HelperPlace {
+    /// Their kind.
+    pub kind: &'static str,
+    /// Whether the node cannot run without one.
+    pub required: bool,
+}
+
+impl HelperPorts {
+    /// Those of a node that is attached to others as `kind`, and takes nothing itself.
+    pub fn serving(kind: &'static str) -> Self {
+        Self { serves: vec![kind], takes: Vec::new() }
+    }
+
+    /// The same, with a place that must be filled.
+    #[must_use]
+    pub fn requiring(mut self, kind: &'static str) -> Self {
+        self.takes.push(HelperPlace { kind, required: true });
+        self
+    }
+
+    /// The same, with a place that may be filled.
+    #[must_use]
+    pub fn taking(mut self, kind: &'static str) -> Self {
+        self.takes.push(HelperPlace { kind, required: false });
+        self
+    }
 }
 
 /// How many main inputs and outputs a node type has.
@@ -90,11 +132,15 @@ pub enum ParameterKind {
 /// Says what is wrong with a node before its workflow becomes active: what no kind of parameter can say.
 pub type NodeCheck = Arc<dyn Fn(&Node) -> Vec<Problem> + Send + Sync>;
 
+/// Tells how a node meets helpers.
+pub type HelperPortsOf = Arc<dyn Fn(&Node) -> HelperPorts + Send + Sync>;
+
 /// All node types that this build can run, by type name.
 #[derive(Clone, Default)]
 pub struct NodeCatalogue {
     by_type: BTreeMap<&'static str, NodeDefinition>,
     checks: BTreeMap<&'static str, NodeCheck>,
+    helper_ports: BTreeMap<&'static str, HelperPortsOf>,
 }
 
 impl fmt::Debug for NodeCatalogue {
@@ -107,7 +153,7 @@ impl NodeCatalogue {
     /// A catalogue of these definitions.
     pub fn new(definitions: impl IntoIterator<Item = NodeDefinition>) -> Self {
         let by_type = definitions.into_iter().map(|definition| (definition.node_type, definition)).collect();
-        Self { by_type, checks: BTreeMap::new() }
+        Self { by_type, ..Self::default() }
     }
 
     /// The same, with checks of nodes by type.
@@ -115,6 +161,19 @@ impl NodeCatalogue {
     pub fn with_checks(mut self, checks: impl IntoIterator<Item = (&'static str, NodeCheck)>) -> Self {
         self.checks.extend(checks);
         self
+    }
+
+    /// The same, with how nodes meet helpers, by type.
+    #[must_use]
+    pub fn with_helper_ports(mut self, ports: impl IntoIterator<Item = (&'static str, HelperPortsOf)>) -> Self {
+        self.helper_ports.extend(ports);
+        self
+    }
+
+    /// How a node meets helpers; `None` when its type is not known.
+    pub fn helper_ports(&self, node: &Node) -> Option<HelperPorts> {
+        self.get(&node.node_type)?;
+        Some(self.helper_ports.get(node.node_type.as_str()).map(|ports| ports(node)).unwrap_or_default())
     }
 
     /// What keeps a node from working in an active workflow.

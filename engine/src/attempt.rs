@@ -22,8 +22,8 @@ use crate::hide::Hide;
 use crate::lookup::RunLookup;
 use crate::machine::{Machine, Task, expression_input};
 use crate::node::{
-    Behaviour, Caller, Expressions, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services, WaitNode,
-    blocking,
+    Behaviour, Caller, Expressions, Helpers, NodeError, NodeOutput, NodeResponse, NodeRun, NodeWait, Services,
+    WaitNode, blocking,
 };
 use crate::plan::Plan;
 
@@ -332,6 +332,7 @@ impl Attempt {
         let mut run = NodeRun {
             tenant: self.surroundings.tenant,
             node: plan.node(self.task.node),
+            helpers: Helpers::new(&plan.definition, &plan.graph),
             inputs: self.inputs.clone(),
             scope: self.scope.clone(),
             memory: &mut self.memory,
@@ -387,6 +388,7 @@ impl Attempt {
         let mut run = NodeRun {
             tenant: self.surroundings.tenant,
             node: self.plan.node(self.task.node),
+            helpers: Helpers::new(&self.plan.definition, &self.plan.graph),
             inputs,
             scope,
             memory: &mut self.memory,

@@ -138,7 +138,7 @@ impl Worker {
         let is_pinned = replaced.is_some() || pinned.is_some();
         if !(is_pinned || node.disabled || attempt.has_no_items()) && self.is_stubbed(node_index) {
             drop(attempt);
-            self.answer_effect(node_index, facts, now_ms, batch);
+            self.answer_effect(facts, now_ms, batch);
             return None;
         }
         let result = match pinned {
@@ -173,9 +173,8 @@ impl Worker {
     }
 
     /// Takes down what was recorded of an effect that is not to happen, or that it was not.
-    fn answer_effect(&mut self, node: usize, run: NodeFacts, now_ms: i64, batch: &mut Batch) {
-        let node = self.machine.plan().node(node);
-        let answer = self.machine.stubs().map(|stubs| stubs.answer(node, &run));
+    fn answer_effect(&mut self, run: NodeFacts, now_ms: i64, batch: &mut Batch) {
+        let answer = self.machine.stubs().map(|stubs| stubs.answer(self.machine.plan(), &run));
         let Some(Ok(Recorded { end: Some(end), place: (of, revision), .. })) = answer else {
             let why = answer.and_then(Result::err).unwrap_or(NotAnswered::NeverRecorded);
             let (error, duration_us, outputs) = (why.to_json(&run.node), 0, None);

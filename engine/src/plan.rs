@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
-use timeloom_domain::definition::{ExecutionOrder, Graph, Node, WorkflowDefinition};
+use timeloom_domain::definition::{
+    ExecutionOrder, Graph, Node, References, WorkflowDefinition, works_like_with_helpers,
+};
 use timeloom_domain::ids::WorkflowId;
 
 use crate::node::{Behaviour, NodeRegistry, NodeShape, NodeType, RequiredInputs, SharedNodeType};
@@ -133,6 +135,17 @@ impl Plan {
         let node_type = self.node_type(index);
         matches!(node_type.behaviour(), Behaviour::Effect(_) | Behaviour::Wait(_))
             || node_type.remembers(self.node(index))
+    }
+
+    /// What a node reads, and what the nodes read that serve it: their expressions are evaluated for it.
+    pub fn references(&self, index: usize) -> References {
+        let helpers = self.graph.all_helpers(index).into_iter().map(|helper| helper.node);
+        References::of_all([index].into_iter().chain(helpers).map(|index| &self.node(index).parameters))
+    }
+
+    /// Whether the node of that name does the same in both, with what serves it.
+    pub fn works_like(&self, other: &Self, name: &str) -> bool {
+        works_like_with_helpers((&self.definition, &self.graph), (&other.definition, &other.graph), name)
     }
 
     /// How many inputs must have data before the node runs in order v1; `None` means one is enough.

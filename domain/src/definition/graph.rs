@@ -26,12 +26,24 @@ pub struct Target {
     pub input: usize,
 }
 
+/// A node that serves another one instead of running by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Helper {
+    /// As what, in the word of the connection: `ai_languageModel`, `ai_tool`.
+    pub kind: String,
+    /// Index of the helper in the definition.
+    pub node: usize,
+    /// Place among those of its kind, where that matters: a second model stands in for the first.
+    pub place: usize,
+}
+
 /// A definition's nodes by index, with their connections in both directions.
 #[derive(Debug, Clone)]
 pub struct Graph {
     by_name: HashMap<String, usize>,
     outputs: Vec<Vec<Vec<Target>>>,
     inputs: Vec<Vec<Vec<(usize, usize)>>>,
+    helpers: Vec<Vec<Helper>>,
 }
 
 /// Why no trigger could be chosen.
@@ -53,8 +65,10 @@ impl Graph {
         let mut graph = Self {
             outputs: vec![Vec::new(); definition.nodes.len()],
             inputs: vec![Vec::new(); definition.nodes.len()],
+            helpers: vec![Vec::new(); definition.nodes.len()],
             by_name,
         };
+        graph.attach_all(definition);
         for (name, kinds) in &definition.connections {
             let (Some(&from), Some(outputs)) = (graph.by_name.get(name), kinds.get(MAIN)) else {
                 continue;
@@ -69,6 +83,23 @@ impl Graph {
             }
         }
         graph
+    }
+
+    fn attach_all(&mut self, definition: &WorkflowDefinition) {
+        for (name, kinds) in &definition.connections {
+            let Some(&node) = self.by_name.get(name) else { continue };
+            let others = kinds.values().flatten().flatten().flatten().filter(|connection| connection.kind != MAIN);
+            for connection in others {
+                if let Some(&to) = self.by_name.get(&connection.node) {
+                    let (kind, place) = (connection.kind.clone(), connection.index);
+                    self.helpers[to].push(Helper { kind, node, place });
+                }
+            }
+        }
+        for helpers in &mut self.helpers {
+            helpers.sort_by_key(|helper| (helper.place, helper.node));
+            helpers.dedup();
+        }
     }
 
     fn connect(&mut self, (from, output): (usize, usize), target: Target) {
@@ -93,6 +124,25 @@ impl Graph {
     /// What leads to each connected input of a node: `(node, output)`.
     pub fn inputs(&self, node: usize) -> &[Vec<(usize, usize)>] {
         &self.inputs[node]
+    }
+
+    /// The nodes that serve a node, those that are switched off as well: by place, then in the order of the file.
+    pub fn helpers(&self, node: usize) -> &[Helper] {
+        &self.helpers[node]
+    }
+
+    /// The same, and those that serve them in their turn; each node once.
+    pub fn all_helpers(&self, node: usize) -> Vec<&Helper> {
+        let (mut found, mut seen, mut open) = (Vec::new(), BTreeSet::from([node]), vec![node]);
+        while let Some(next) = open.pop() {
+            for helper in &self.helpers[next] {
+                if seen.insert(helper.node) {
+                    found.push(helper);
+                    open.push(helper.node);
+                }
+            }
+        }
+        found
     }
 
     /// All nodes from which `node` can be reached, itself only when it lies on a loop.
@@ -124,8 +174,8 @@ impl Graph {
             let found = self.index(name).filter(|&index| enabled(&definition.nodes[index]));
             return found.ok_or_else(|| TriggerError::Unknown(name.to_owned()));
         }
-        let mut runnable =
-            definition.nodes.iter().enumerate().filter(|(_, node)| catalogue.role(node) != NodeRole::Annotation);
+        let runs = |node: &Node| !matches!(catalogue.role(node), NodeRole::Annotation | NodeRole::Helper);
+        let mut runnable = definition.nodes.iter().enumerate().filter(|(_, node)| runs(node));
         if let (Some((index, node)), None) = (runnable.next(), runnable.next())
             && enabled(node)
         {

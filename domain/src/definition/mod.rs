@@ -5,6 +5,7 @@
 
 mod gaps;
 mod graph;
+mod helpers;
 mod references;
 mod settings;
 pub mod template;
@@ -18,7 +19,8 @@ use serde_json::Value;
 use crate::item::{Item, JsonObject};
 
 pub use gaps::{Gap, GapService, gaps, replace_service_nodes};
-pub use graph::{Graph, Target, TriggerError};
+pub use graph::{Graph, Helper, Target, TriggerError};
+pub use helpers::{helper_name, helper_problems, works_like_with_helpers};
 pub use references::{Reference, References, WhichItem};
 pub use settings::{CONCURRENCY_MAX, PRIORITY_MAX, PRIORITY_MIN, parse_settings, validate_settings};
 pub use validate::{DefinitionError, Problem, parse, validate};

@@ -49,6 +49,13 @@ impl References {
         found
     }
 
+    /// What several nodes read together.
+    pub fn of_all<'v>(values: impl IntoIterator<Item = &'v Value>) -> Self {
+        let mut found = Self::default();
+        values.into_iter().for_each(|value| found.take(value));
+        found
+    }
+
     /// Names of the other nodes that are read.
     pub fn nodes(&self) -> BTreeSet<&str> {
         self.read.iter().filter_map(|reference| reference.node.as_deref()).collect()

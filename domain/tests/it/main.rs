@@ -14,6 +14,7 @@ mod form;
 mod given;
 mod golden;
 mod graph;
+mod helpers;
 mod inference;
 mod laws;
 mod model;

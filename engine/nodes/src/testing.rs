@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use timeloom_domain::definition::{Node, wrap_item};
+use timeloom_domain::definition::{Connection, Graph, Node, WorkflowDefinition, wrap_item};
 use timeloom_domain::execution::ExecutionMode;
 use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{
-    Behaviour, Caller, Expressions, FixedCredentials, NodeError, NodeOutput, NodeRun, NodeType, NodeWait,
+    Behaviour, Caller, Expressions, FixedCredentials, Helpers, NodeError, NodeOutput, NodeRun, NodeType, NodeWait,
     OutboundPolicy, SecretTexts, Services,
 };
 use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated, ExpressionError, SpecialKind};
@@ -36,6 +36,8 @@ pub(crate) struct Bench<'t> {
     node_type: &'t dyn NodeType,
     /// The node as the workflow would define it.
     pub node: Node,
+    /// Nodes that serve it or each other: whom, as what, and the helper.
+    helpers: Vec<(String, String, Node)>,
     /// Items by input.
     pub inputs: Vec<Items>,
     /// Memory, kept from run to run.
@@ -73,6 +75,7 @@ impl<'t> Bench<'t> {
         Self {
             node_type,
             node: serde_json::from_value(node).unwrap(),
+            helpers: Vec::new(),
             inputs: Vec::new(),
             memory: JsonObject::new(),
             now_ms: 1_715_949_045_678,
@@ -108,6 +111,18 @@ impl<'t> Bench<'t> {
     /// Adds the next input: an array of items, bare or wrapped in `json`.
     pub fn input(mut self, items: Value) -> Self {
         self.inputs.push(self::items(items));
+        self
+    }
+
+    /// A node of that type and those parameters serves the tested one as `kind`; it is called after its kind.
+    pub fn helper(self, kind: &str, node_type: &str, parameters: Value) -> Self {
+        self.helper_of("Tested", kind, node_type, parameters)
+    }
+
+    /// The same of a helper.
+    pub fn helper_of(mut self, to: &str, kind: &str, node_type: &str, parameters: Value) -> Self {
+        let node = json!({"name": kind, "type": node_type, "parameters": parameters});
+        self.helpers.push((to.to_owned(), kind.to_owned(), serde_json::from_value(node).unwrap()));
         self
     }
 
@@ -161,10 +176,12 @@ impl<'t> Bench<'t> {
     pub async fn run_effect(&mut self) -> Result<NodeOutput, NodeError> {
         let Behaviour::Effect(node) = self.node_type.behaviour() else { panic!("use run") };
         let scope = self.scope();
+        let (definition, graph) = self.workflow();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
             tenant: TenantId(0),
             node: &self.node,
+            helpers: Helpers::new(&definition, &graph),
             inputs: self.inputs.clone(),
             scope,
             memory: &mut self.memory,
@@ -196,10 +213,12 @@ impl<'t> Bench<'t> {
 
     fn with_run<T>(&mut self, action: impl FnOnce(&mut NodeRun<'_>) -> T) -> T {
         let scope = self.scope();
+        let (definition, graph) = self.workflow();
         let mut expressions = SimpleExpressions { script: &mut self.script };
         let mut run = NodeRun {
             tenant: TenantId(0),
             node: &self.node,
+            helpers: Helpers::new(&definition, &graph),
             inputs: self.inputs.clone(),
             scope,
             memory: &mut self.memory,
@@ -211,6 +230,19 @@ impl<'t> Bench<'t> {
             expressions: &mut expressions,
         };
         action(&mut run)
+    }
+
+    /// The node with its helpers, as a workflow of nothing else.
+    fn workflow(&self) -> (WorkflowDefinition, Graph) {
+        let mut definition = WorkflowDefinition { nodes: vec![self.node.clone()], ..WorkflowDefinition::default() };
+        for (to, kind, helper) in &self.helpers {
+            let connection = Connection { node: to.clone(), kind: kind.clone(), index: 0 };
+            let kinds = definition.connections.entry(helper.name.clone()).or_default();
+            kinds.insert(kind.clone(), vec![Some(vec![connection])]);
+            definition.nodes.push(helper.clone());
+        }
+        let graph = Graph::new(&definition);
+        (definition, graph)
     }
 
     fn scope(&self) -> Scope {

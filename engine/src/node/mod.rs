@@ -5,6 +5,8 @@
 mod binaries;
 mod credentials;
 mod error;
+mod helpers;
+mod models;
 mod recall;
 mod registry;
 mod run;
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use timeloom_domain::catalogue::NodeDefinition;
+use timeloom_domain::catalogue::{HelperPorts, NodeDefinition};
 use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{Response, ResumeRule};
 use timeloom_domain::item::Item;
@@ -25,6 +27,7 @@ pub(crate) use binaries::hide_in_attachment;
 pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
+pub use helpers::Helpers;
 pub use recall::{RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services, Tracing};
@@ -51,6 +54,12 @@ pub trait NodeType: Send + Sync {
     fn remembers(&self, node: &Node) -> bool {
         let _ = node;
         false
+    }
+
+    /// As what this very node can be attached to others, and what can be attached to it.
+    fn helper_ports(&self, node: &Node) -> HelperPorts {
+        let _ = node;
+        HelperPorts::default()
     }
 
     /// What keeps this very node from working in an active workflow.

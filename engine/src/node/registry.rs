@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use timeloom_domain::catalogue::{NodeCatalogue, NodeCheck};
+use timeloom_domain::catalogue::{HelperPortsOf, NodeCatalogue, NodeCheck};
 use timeloom_domain::definition::Node;
 
 use super::SharedNodeType;
@@ -40,7 +40,12 @@ impl NodeRegistry {
             let (name, node_type) = (node_type.definition().node_type, Arc::clone(node_type));
             (name, Arc::new(move |node: &Node| node_type.problems(node)) as NodeCheck)
         };
+        let ports = |node_type: &SharedNodeType| {
+            let (name, node_type) = (node_type.definition().node_type, Arc::clone(node_type));
+            (name, Arc::new(move |node: &Node| node_type.helper_ports(node)) as HelperPortsOf)
+        };
         let definitions = self.by_type.values().map(|node_type| node_type.definition());
-        NodeCatalogue::new(definitions).with_checks(self.by_type.values().map(check))
+        let catalogue = NodeCatalogue::new(definitions).with_checks(self.by_type.values().map(check));
+        catalogue.with_helper_ports(self.by_type.values().map(ports))
     }
 }

@@ -16,7 +16,7 @@ use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated};
 use timeloom_expressions::scope::Scope;
 
 use super::{
-    Binaries, Caller, CredentialPort, FixedCredentials, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
+    Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
     TransientRecall,
 };
 
@@ -26,6 +26,8 @@ pub struct NodeRun<'a> {
     pub tenant: TenantId,
     /// The node as the workflow defines it.
     pub node: &'a Node,
+    /// The nodes that serve it.
+    pub helpers: Helpers<'a>,
     /// Items by input index; an input without data is an empty list.
     pub inputs: Vec<Items>,
     /// What expressions may read.
@@ -279,6 +281,6 @@ impl NodeRun<'_> {
 }
 
 /// The value at a dotted path of objects.
-fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+pub(super) fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(value, |value, key| value.get(key))
 }

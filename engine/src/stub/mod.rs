@@ -11,13 +11,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use timeloom_domain::definition::{Node, References};
 use timeloom_domain::execution::{ForkChange, ForkEffects, NodeFacts};
 use timeloom_domain::item::Outputs;
 
 pub(crate) use self::fingerprint::Fingerprints;
 pub(crate) use self::recording::{Recorded, RecordedEnd, Recording, RecordingError, Told};
 use crate::machine::RunData;
+use crate::plan::Plan;
 
 /// Name of the failure of a node whose effect was neither recorded nor lifted.
 pub const NOT_ANSWERED: &str = "EffectNotAnswered";
@@ -91,12 +91,12 @@ impl Stubs {
     }
 
     /// What was recorded of a node run whose effect is not to happen.
-    pub(crate) fn answer(&self, node: &Node, run: &NodeFacts) -> Result<&Recorded, NotAnswered> {
+    pub(crate) fn answer(&self, plan: &Plan, run: &NodeFacts) -> Result<&Recorded, NotAnswered> {
         let recorded = self.recorded(run).ok_or(NotAnswered::NeverRecorded)?;
-        if !self.recording.node(&run.node).is_some_and(|then| then.works_like(node)) {
+        if !self.recording.plan().works_like(plan, &run.node) {
             return Err(NotAnswered::NodeDiffers);
         }
-        let references = References::of(&node.parameters);
+        let references = plan.graph.index(&run.node).map(|node| plan.references(node)).unwrap_or_default();
         let reads_changed = references.reads_vars && !self.variables.is_empty();
         match recorded.reads {
             Some(reads) if !reads_changed && reads == self.gave.read(run, &references) => Ok(recorded),

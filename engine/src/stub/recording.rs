@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
-use timeloom_domain::definition::{Node, References, WorkflowDefinition};
+use timeloom_domain::definition::References;
 use timeloom_domain::execution::{ExecutionEvent, NodeFacts, Response};
 use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::item::{Outputs, SharedObject};
@@ -36,7 +36,7 @@ pub(crate) enum RecordingError {
 
 /// What an execution recorded.
 pub(crate) struct Recording {
-    definition: Arc<WorkflowDefinition>,
+    plan: Arc<Plan>,
     runs: HashMap<(String, usize), Recorded>,
 }
 
@@ -107,7 +107,7 @@ impl Recording {
             let Some(next) = next else { break };
             (stream, after) = (stream_of(&stream, next), Revision::default());
         }
-        Ok(Self { definition: Arc::clone(&source.plan().definition), runs: reader.runs })
+        Ok(Self { plan: Arc::clone(source.plan()), runs: reader.runs })
     }
 
     /// A run of a node.
@@ -115,9 +115,9 @@ impl Recording {
         self.runs.get(&(node.to_owned(), run_index))
     }
 
-    /// A node as it was written down then.
-    pub(crate) fn node(&self, name: &str) -> Option<&Node> {
-        self.definition.nodes.iter().find(|node| node.name == name)
+    /// What the execution ran.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 }
 
@@ -225,7 +225,7 @@ impl Reader {
     fn read(&mut self, run: &NodeFacts) -> Fingerprint {
         let Some(node) = self.plan.graph.index(&run.node) else { return Fingerprint::default() };
         let plan = &self.plan;
-        let references = self.references.entry(node).or_insert_with(|| References::of(&plan.node(node).parameters));
+        let references = self.references.entry(node).or_insert_with(|| plan.references(node));
         self.gave.read(run, references)
     }
 

@@ -279,6 +279,35 @@ async fn what_an_expression_names_elsewhere_in_the_workflow_counts_as_read() {
     engine.stop().await;
 }
 
+#[tokio::test]
+async fn what_serves_an_effect_is_part_of_it() {
+    let world = World::new();
+    let engine = world.engine();
+    engine.start().await.unwrap();
+    let mut served = calling();
+    let model = node("Model", "pass", json!({"model": "small", "about": "={{ $('Give').item.json.n }}"}), json!({}));
+    let parser = node("Parser", "pass", json!({"schema": {}}), json!({}));
+    served["nodes"].as_array_mut().unwrap().extend([model, parser]);
+    let attached = |to: &str, kind: &str| json!({kind: [[{"node": to, "type": kind, "index": 0}]]});
+    served["connections"]["Model"] = attached("Call", "ai_languageModel");
+    served["connections"]["Parser"] = attached("Model", "ai_outputParser");
+    let workflow = world.import(&served).await;
+    let original = world.ended(world.start(workflow, ExecutionMode::Manual).await).await;
+    assert_eq!(original.state.status, ExecutionStatus::Completed);
+    assert!(original.state.newest_run("Model").is_none(), "it never runs by itself");
+    assert_eq!(forked(&world, of(original.id, 1)).await.state.status, ExecutionStatus::Completed);
+    for (change, words) in [
+        (parameter("Model", "/model", json!("large")), "written down otherwise"),
+        (parameter("Parser", "/schema", json!({"a": 1})), "written down otherwise"),
+    ] {
+        let fork = forked(&world, ForkExecution { changes: vec![change], ..of(original.id, 1) }).await;
+        let error = fork.state.error.unwrap();
+        assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+    }
+    assert_eq!(world.calls.made().len(), 1, "no fork called");
+    engine.stop().await;
+}
+
 /// Whether a link begins with the word that its execution is a fork.
 fn is_link_of_fork(first: &ExecutionEvent) -> bool {
     matches!(first, ExecutionEvent::ExecutionContinued(continuation) if continuation.is_fork)
