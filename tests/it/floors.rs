@@ -24,7 +24,7 @@ struct Room {
 const BACKENDS: [&str; 2] = ["timeloom-store-postgres", "timeloom-store-sqlite"];
 const STORES: [&str; 3] = ["timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"];
 
-static ROOMS: [Room; 20] = [
+static ROOMS: [Room; 21] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),
@@ -55,6 +55,10 @@ static ROOMS: [Room; 20] = [
             "timeloom-projections",
         ],
         ..room("timeloom-nodes", "engine/nodes", 4)
+    },
+    Room {
+        never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-agents", "engine/agents", 4)
     },
     Room {
         never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],

@@ -81,6 +81,8 @@ pub struct AgentCaller {
     pub execution: ExecutionId,
     /// Name of the node.
     pub node: String,
+    /// How many executions are above the run.
+    pub depth: u32,
 }
 
 /// With what a run begins that goes on from a turn of another one.
