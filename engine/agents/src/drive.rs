@@ -41,7 +41,8 @@ pub(crate) enum Taken {
 impl Driver {
     pub(crate) async fn drive(mut self) {
         loop {
-            if !(self.runs.inner.parts.drives)(&self.run.to_string()) {
+            let inner = &self.runs.inner;
+            if inner.stopping.is_cancelled() || !(inner.parts.drives)(&self.run.to_string()) {
                 return;
             }
             self.heard.mark_unchanged();
@@ -120,9 +121,12 @@ impl Driver {
             tokio::select! {
                 done = &mut doing => return Some(done),
                 changed = heard.changed() => {
-                    // Without anybody who tells, the run has ended.
-                    if changed.is_err() || self.load().await.status.is_over() {
+                    if self.load().await.status.is_over() {
                         return None;
+                    }
+                    // Nobody tells any more: this process stops.
+                    if changed.is_err() {
+                        return Some(doing.await);
                     }
                 }
             }
