@@ -1,6 +1,7 @@
 //! The GraphQL schema: what can be read, changed and followed. Resolvers compute nothing that is not in the log.
 
 mod access;
+mod agents;
 mod batch;
 mod budget;
 mod catalogue;
@@ -43,6 +44,7 @@ use async_graphql::{MergedObject, Request, SDLExportOptions, Schema};
 use timeloom_store::Position;
 
 use self::access::{AccessMutation, AccessQuery, WrittenDown};
+use self::agents::{AgentMutation, AgentQuery};
 use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
@@ -59,20 +61,20 @@ use crate::state::ApiState;
 /// The root of all reads, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery);
+pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, AgentQuery);
 
 /// The root of all changes, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation);
+pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, AgentMutation);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 fn roots() -> (QueryRoot, MutationRoot) {
     (
-        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery),
-        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation),
+        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, AgentQuery),
+        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, AgentMutation),
     )
 }
 

@@ -11,6 +11,9 @@ use async_graphql::{
 };
 use timeloom_domain::access::{Forbidden, Permission, Permissions};
 use timeloom_domain::event::Event as _;
+use timeloom_domain::agent::AgentEvent;
+use timeloom_domain::agent_memory::AgentMemoryEvent;
+use timeloom_domain::agent_run::AgentRunEvent;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent};
 use timeloom_domain::model::ModelEvent;
@@ -59,11 +62,13 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "ForkPreview"
         | "Inference"
         | "InferenceWindow"
+        | "AgentRun"
+        | "AgentRunReplay"
         | "NodeRun"
         | "ReplayCheck"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" => {
+        "Agent" | "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" => {
             Some(Permission::RegistryRead)
         }
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
@@ -76,10 +81,10 @@ fn of_kind(kind: &str) -> Option<Permission> {
 pub(crate) fn of_category(category: &str) -> Permission {
     match category {
         WorkflowEvent::CATEGORY => Permission::WorkflowRead,
-        ExecutionEvent::CATEGORY | ReplayCheckEvent::CATEGORY | RecallEvent::CATEGORY | InferenceEvent::CATEGORY => {
+        ExecutionEvent::CATEGORY | AgentRunEvent::CATEGORY | AgentMemoryEvent::CATEGORY | ReplayCheckEvent::CATEGORY | RecallEvent::CATEGORY | InferenceEvent::CATEGORY => {
             Permission::ExecutionRead
         }
-        PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY => Permission::RegistryRead,
+        AgentEvent::CATEGORY | PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY => Permission::RegistryRead,
         _ => Permission::AuditRead,
     }
 }
@@ -192,7 +197,7 @@ mod tests {
     fn who_has_access_is_for_those_who_read_the_audit_trail() {
         let open: Vec<&str> =
             OWN_CATEGORIES.into_iter().filter(|category| of_category(category) != Permission::AuditRead).collect();
-        assert_eq!(open.len(), 8, "{open:?}");
+        assert_eq!(open.len(), 11, "{open:?}");
         for audited in ["account", "audit", "credential", "session", "tenant", "orders"] {
             assert_eq!(of_category(audited), Permission::AuditRead, "{audited}");
         }
