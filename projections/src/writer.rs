@@ -22,6 +22,7 @@ use crate::database::{Change, Database, Dialect, Load, Named, Postgres, Sqlite, 
 use crate::error::ProjectionError;
 use crate::executions::Executions;
 use crate::inferences::{InferenceWindows, InferenceWorkers, Inferences, ModelLoads};
+use crate::model_calls::ModelCalls;
 use crate::models::Models;
 use crate::node_runs::NodeRuns;
 use crate::parked::{self, ParkedEvent, ParkedStreams};
@@ -40,7 +41,7 @@ pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every projection.
-pub(crate) static PROJECTIONS: [&dyn Projection; 16] = [
+pub(crate) static PROJECTIONS: [&dyn Projection; 17] = [
     &Workflows,
     &Plugins,
     &Models,
@@ -53,6 +54,7 @@ pub(crate) static PROJECTIONS: [&dyn Projection; 16] = [
     &InferenceWindows,
     &InferenceWorkers,
     &ModelLoads,
+    &ModelCalls,
     &Accounts,
     &ApiKeys,
     &Sessions,

@@ -232,7 +232,7 @@ impl ApiState {
         Past::new(self.log(), &self.inner.kept)
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &Metrics {
         &self.inner.wiring.metrics
     }
 
@@ -312,6 +312,11 @@ impl ApiState {
     pub fn asking(request: &HttpRequest) -> Option<Self> {
         let state = request.extensions().get::<Self>().cloned();
         state.filter(|state| !state.is_seen_by_nobody())
+    }
+
+    /// Id of the API key by which whoever asks was let in.
+    pub fn api_key(&self) -> Option<&str> {
+        self.principal.via.as_deref().and_then(|via| via.strip_prefix("key:"))
     }
 
     /// Whose data whoever asks sees.

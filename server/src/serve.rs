@@ -1,6 +1,7 @@
 //! `timeloom serve`: opens the data folder, listens, and runs until it is told to stop.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use timeloom_read_api::{Served, ServerOptions, check_bind, server_beside};
@@ -49,6 +50,7 @@ pub async fn serve(config: &Config, serve: &ServeConfig) -> anyhow::Result<()> {
     let folder = if serve.in_memory { scratch_models } else { config.models_folder() };
     let models = Models::open(config, &folder, &app)?;
     app.models.open(models.clone());
+    app.api.metrics().watch(Arc::new(models.clone()));
     let server = server_beside(app.api.clone(), listener, &options, models.routes())?;
     let handle = server.handle();
     let mut stop = StopSignals::listen().context("the signals that stop the server cannot be heard")?;

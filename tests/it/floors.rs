@@ -45,6 +45,10 @@ static ROOMS: [Room; 21] = [
         never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-inference-worker", "inference/worker", 3)
     },
+    Room {
+        never: &["timeloom-commands", "timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-language", "inference/language", 3)
+    },
     Room { never: &["timeloom-engine"], ..room("timeloom-monitor", "monitor", 3) },
     Room {
         never: &[

@@ -24,7 +24,7 @@ pub use self::seal::NONCE_BYTES;
 use self::seal::{Place, SealError, SealNonces, open, rewrapped, seal};
 use crate::bridge::Base;
 use crate::ports::Secrets;
-use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
+use crate::{CommandContext, CommandError, Commands, Outcome, Refusal, SecretTexts};
 
 /// How often a credential is sealed again that somebody saves meanwhile.
 const SEALS_MAX: usize = 5;
@@ -266,6 +266,37 @@ impl Credentials {
             }
         }
         Ok(None)
+    }
+
+    /// The secrets of all credentials of a tenant, to be hidden in what is written down. What cannot be opened is left out:
+    /// nobody here can have given it away.
+    ///
+    /// # Errors
+    /// [`CredentialError`], which tells no value.
+    pub async fn secret_texts(&self, tenant: TenantId) -> Result<SecretTexts, CredentialError> {
+        let texts = SecretTexts::default();
+        let filter = Filter { categories: vec![CredentialEvent::CATEGORY.into()], ..Filter::default() };
+        let (mut seen, mut after) = (BTreeSet::new(), Position::START);
+        loop {
+            let log = &self.commands.inner.log;
+            let scope = TenantScope::One(tenant);
+            let page = log.read_all(scope, after, Direction::Forward, &filter, READ_EVENTS_MAX).await?;
+            for event in &page {
+                after = event.position;
+                let Ok(id) = event.stream.id.parse::<CredentialId>() else { continue };
+                if !seen.insert(id) {
+                    continue;
+                }
+                let credential = self.current(tenant, id).await?;
+                let Some(sealed) = &credential.sealed else { continue };
+                if let Ok(fields) = self.open(&*self.keys.keys()?, (tenant, id), &credential, sealed) {
+                    texts.note_credential(&credential.name, &credential.credential_type, &fields);
+                }
+            }
+            if page.len() < READ_EVENTS_MAX {
+                return Ok(texts);
+            }
+        }
     }
 
     async fn reseal(

@@ -2,6 +2,7 @@
 //!
 //! Whoever implements it writes an answer down before it gives it. A replay never asks: it has what was recorded.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -86,6 +87,8 @@ pub struct Described {
     pub inputs: Vec<TensorSpec>,
     /// Its outputs.
     pub outputs: Vec<TensorSpec>,
+    /// What its file says of itself, such as `character` or `labels`, and small text files beside it by their names.
+    pub about: BTreeMap<String, String>,
 }
 
 /// What a model of the model manager is asked.

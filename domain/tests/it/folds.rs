@@ -14,8 +14,10 @@ use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::Execution;
+use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
+use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
@@ -76,6 +78,12 @@ fn a_plugin_fold_that_comes_to_other_states_has_another_version() {
 #[test]
 fn a_model_fold_that_comes_to_other_states_has_another_version() {
     check::<Model>();
+}
+
+#[test]
+fn folds_of_the_gateway_that_come_to_other_states_have_another_version() {
+    check::<GatewayConfiguration>();
+    check::<ModelCalls>();
 }
 
 #[test]

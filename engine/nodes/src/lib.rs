@@ -23,9 +23,11 @@ mod html;
 mod http_request;
 mod if_node;
 mod jwt;
+mod language;
 mod lenient_json;
 mod markdown;
 mod merge;
+mod models;
 mod move_binary_data;
 mod no_op;
 mod pattern;
@@ -47,3 +49,5 @@ mod values;
 mod wait;
 mod webhook;
 mod xml;
+
+pub use http_request::is_public;

@@ -6,9 +6,9 @@ use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
     code, compression, crypto, date_time, debug_helper, edit_image, execute_workflow, execution_data, files, filter,
-    form, graphql, html, http_request, if_node, jwt, markdown, merge, move_binary_data, no_op, respond_to_webhook,
-    rss_feed_read, schedule, set, split_in_batches, sticky_note, stop_and_error, switch, totp, transform, wait,
-    webhook, xml,
+    form, graphql, html, http_request, if_node, jwt, language, markdown, merge, models, move_binary_data, no_op,
+    respond_to_webhook, rss_feed_read, schedule, set, split_in_batches, sticky_note, stop_and_error, switch, totp,
+    transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
@@ -37,8 +37,21 @@ pub fn all() -> NodeRegistry {
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
         Arc::new(jwt::Jwt),
+        Arc::new(language::ChainLlm),
+        Arc::new(language::ChainSummarization),
+        Arc::new(language::Embeddings),
+        Arc::new(language::Entities),
+        Arc::new(language::InformationExtractor),
+        Arc::new(language::SentimentAnalysis),
+        Arc::new(language::TextClassifier),
         Arc::new(markdown::Markdown),
         Arc::new(merge::Merge),
+        Arc::new(models::FileType),
+        Arc::new(models::ImageClassification),
+        Arc::new(models::Model),
+        Arc::new(models::ObjectDetection),
+        Arc::new(models::Ocr),
+        Arc::new(models::TabularPrediction),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
         Arc::new(no_op::ManualTrigger),
@@ -68,7 +81,8 @@ pub fn all() -> NodeRegistry {
         Arc::new(webhook::Webhook),
         Arc::new(xml::Xml),
     ];
-    NodeRegistry::new(types)
+    let helpers = language::helpers().into_iter().map(|helper| Arc::new(helper) as SharedNodeType);
+    NodeRegistry::new(types.into_iter().chain(helpers))
 }
 
 #[cfg(test)]
@@ -87,7 +101,8 @@ mod tests {
         assert!(catalogue.iter().count() >= 25);
         for definition in catalogue.iter() {
             let name = definition.node_type;
-            assert!(name.starts_with("n8n-nodes-base."), "{name}");
+            let known = ["n8n-nodes-base.", "@n8n/n8n-nodes-langchain.", "timeloom."];
+            assert!(known.iter().any(|prefix| name.starts_with(prefix)), "{name}");
             assert!(definition.description.ends_with('.'), "{name} lacks a sentence about itself");
             assert!(!definition.versions.is_empty(), "{name} has no version");
             assert!(definition.versions.is_sorted_by(|left, right| left < right), "{name}: versions ascend");
@@ -119,7 +134,9 @@ mod tests {
             let node_type = registry.get(definition.node_type).unwrap();
             let fits = match node_type.behaviour() {
                 Behaviour::Effect(_) | Behaviour::Wait(_) => definition.role == NodeRole::Effect,
-                Behaviour::Pure(_) => matches!(definition.role, NodeRole::Pure | NodeRole::Trigger),
+                Behaviour::Pure(_) => {
+                    matches!(definition.role, NodeRole::Pure | NodeRole::Trigger | NodeRole::Helper)
+                }
                 Behaviour::PassThrough => definition.role != NodeRole::Effect,
             };
             assert!(fits, "{} is {:?}", definition.node_type, definition.role);

@@ -12,8 +12,10 @@ use timeloom_domain::agent_memory::AgentMemory;
 use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
+use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
@@ -121,6 +123,8 @@ async fn traced(
         Some(Kind::Audit) => traced_in::<Audit>(past, stream, position, paths).await,
         Some(Kind::Inferences) => traced_in::<Inferences>(past, stream, position, paths).await,
         Some(Kind::InferenceWorker) => traced_in::<InferenceWorker>(past, stream, position, paths).await,
+        Some(Kind::Gateway) => traced_in::<GatewayConfiguration>(past, stream, position, paths).await,
+        Some(Kind::ModelCalls) => traced_in::<ModelCalls>(past, stream, position, paths).await,
     }
 }
 

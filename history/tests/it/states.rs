@@ -8,8 +8,10 @@ use serde::de::DeserializeOwned;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{Execution, ExecutionEvent};
+use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
 use timeloom_domain::model::Model;
+use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_history::{HistoryError, Kind, Moment, position_of, state_at, workflow_at};
@@ -52,6 +54,8 @@ async fn every_kind_is_folded_at_every_revision_position_and_time() {
     each_moment::<Credential>(&log, Kind::Credential).await;
     each_moment::<Inferences>(&log, Kind::Inferences).await;
     each_moment::<InferenceWorker>(&log, Kind::InferenceWorker).await;
+    each_moment::<GatewayConfiguration>(&log, Kind::Gateway).await;
+    each_moment::<ModelCalls>(&log, Kind::ModelCalls).await;
 }
 
 #[tokio::test]

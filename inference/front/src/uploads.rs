@@ -11,8 +11,8 @@
 
 use std::sync::Arc;
 
-use actix_web::web::{self, Bytes, Data, Json, Path, PayloadConfig, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{self, Bytes, Data, Json, Path, Payload, PayloadConfig, Query, ServiceConfig};
+use actix_web::{FromRequest as _, HttpRequest, HttpResponse};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -198,12 +198,14 @@ async fn append<U: Uploading>(
     request: HttpRequest,
     id: Path<String>,
     from: Query<From>,
-    piece: Result<Bytes, actix_web::Error>,
+    piece: Payload,
 ) -> HttpResponse {
     let outcome = async {
+        // Nothing is taken in of those who may not send it.
         let who = uploading.who(&request)?;
         let broken = |error| Refusal::new(RefusalKind::Invalid, format!("the piece did not arrive whole: {error}"));
-        uploading.append(&who, &id, from.offset, piece.map_err(broken)?).await
+        let piece = Bytes::from_request(&request, &mut piece.into_inner()).await.map_err(broken)?;
+        uploading.append(&who, &id, from.offset, piece).await
     };
     told(outcome.await)
 }

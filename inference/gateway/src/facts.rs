@@ -85,6 +85,13 @@ pub enum Fact {
         /// How long it took, in microseconds.
         after_us: u64,
     },
+    /// What limits were charged with: what was taken, or what was reserved where nobody says what was taken.
+    Charged {
+        /// Tokens, read and written.
+        tokens: u64,
+        /// Money, where the price is known.
+        money: Option<Money>,
+    },
     /// Nobody waited for the end of the answer.
     Cancelled {
         /// Which attempt.

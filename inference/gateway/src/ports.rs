@@ -40,6 +40,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// What nobody may see of it.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.key.iter().chain([&self.base_url])
+    }
+
     /// A place at that address.
     pub fn new(base_url: &Url, key: Option<Secret>) -> Self {
         Self { base_url: Secret::new(base_url.as_str().to_owned()), key }
@@ -66,9 +71,15 @@ impl Secret {
         &self.0
     }
 
-    /// `text` with marks where the secret is.
+    /// `text` with marks where the secret is, as it is or as JSON writes it.
     pub(crate) fn hide_in(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(self.0.as_str(), "***") }
+        if self.0.is_empty() {
+            return text.to_owned();
+        }
+        let hidden = text.replace(self.0.as_str(), "***");
+        let quoted = Zeroizing::new(serde_json::Value::from(self.0.as_str()).to_string());
+        let written = quoted.trim_matches('"');
+        if written == self.0.as_str() { hidden } else { hidden.replace(written, "***") }
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod instance;
 pub mod models;
 pub mod onnx;
+pub mod packages;
 pub mod pool;
 pub mod validate;
 

@@ -4,6 +4,7 @@
 
 mod ask;
 mod asking;
+pub mod language;
 mod loads;
 mod machine;
 mod recorder;

@@ -210,6 +210,12 @@ impl Worker {
         held.map(|(_, name, version, held)| (name, version, held.pool.counts())).collect()
     }
 
+    /// The numbers of every version that is in memory, whoever's it is.
+    pub fn all_held(&self) -> Vec<(TenantId, Slug, u32, Counts)> {
+        let held = self.inner.loads.held().into_iter();
+        held.map(|(tenant, name, version, held)| (tenant, name, version, held.pool.counts())).collect()
+    }
+
     /// Puts a version away until it is asked for again.
     pub async fn unload(&self, cause: &Cause, model: &Slug, version: u32) {
         self.inner.loads.unload(cause, model, version, "asked").await;

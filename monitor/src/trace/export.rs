@@ -144,15 +144,27 @@ fn resource(service: &Service) -> Resource {
 }
 
 impl Exporter {
-    /// Sends until it is told to stop, and then what waits, but not for long.
+    /// Sends until it is told to stop, and then what waits, but not for long: what a collector does not take until then
+    /// is sent at the next start, because the mark stays behind it.
     pub(super) async fn run(mut self, stopping: CancellationToken) {
+        let out_of_time = async {
+            stopping.cancelled().await;
+            tokio::time::sleep(STOP_TIME_MAX).await;
+        };
+        tokio::select! {
+            () = self.send_all(&stopping) => {}
+            () = out_of_time => {}
+        }
+    }
+
+    async fn send_all(&mut self, stopping: &CancellationToken) {
         while let Some(Some(item)) = stopping.run_until_cancelled(self.items.recv()).await {
             self.note(item);
-            self.gather(&stopping).await;
-            self.flush(&stopping).await;
+            self.gather(stopping).await;
+            self.flush(stopping).await;
         }
         self.items.close();
-        let _ = tokio::time::timeout(STOP_TIME_MAX, self.send_rest(&stopping)).await;
+        self.send_rest(stopping).await;
     }
 
     fn note(&mut self, item: Item) {

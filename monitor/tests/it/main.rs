@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
-use timeloom_monitor::{MeasuredLog, Metrics, Seen};
+use timeloom_monitor::{Bars, Computing, GpuNumbers, MeasuredLog, Metrics, ModelNumbers, Seen};
 use timeloom_store::conformance::Fresh;
 use timeloom_store::{
     Append, AskedDurability, EventLog, Expected, MemoryBlobs, MemoryLog, Metadata, NewEvent, StreamKey, SystemClock,
@@ -84,6 +84,45 @@ async fn what_is_appended_is_counted_once_by_what_it_is() {
         assert!(has(&text, line), "{line} is not in:\n{text}");
     }
     assert!(!text.contains("orders-of-somebody"), "a name that a user gave has become a label");
+}
+
+/// A model that was asked four times, and a GPU.
+#[derive(Debug)]
+struct Busy;
+
+impl Computing for Busy {
+    fn models(&self) -> Vec<ModelNumbers> {
+        let queue_us = Bars { bounds: &[500, 1_000], counts: vec![1, 2, 1], sum: 4_000 };
+        let requests = vec![("answered", 3), ("queue_full", 1)];
+        let (tenant, model) = ("7".to_owned(), "mood".to_owned());
+        vec![ModelNumbers { tenant, model, version: 2, requests, queue_us, degraded: true, ..ModelNumbers::default() }]
+    }
+
+    fn gpus(&self) -> Vec<GpuNumbers> {
+        let (uuid, name) = ("GPU-1".to_owned(), "H100".to_owned());
+        vec![GpuNumbers { uuid, name, busy_percent: 50, power_mw: 350_500, ..GpuNumbers::default() }]
+    }
+}
+
+#[tokio::test]
+async fn models_and_gpus_are_told_of_once_they_are_there() {
+    let metrics = Metrics::default();
+    let seen = Seen { head: timeloom_store::Position(0), projections: &[] };
+    assert!(!metrics.text(&seen).unwrap().contains("timeloom_model_"));
+    metrics.watch(Arc::new(Busy));
+    let text = metrics.text(&seen).unwrap();
+    let of = "tenant=\"7\",model=\"mood\",version=\"2\"";
+    for line in [
+        format!("timeloom_model_requests_total{{{of},outcome=\"queue_full\"}} 1"),
+        format!("timeloom_model_queue_duration_seconds_bucket{{le=\"0.001\",{of}}} 3"),
+        format!("timeloom_model_queue_duration_seconds_bucket{{le=\"+Inf\",{of}}} 4"),
+        format!("timeloom_model_queue_duration_seconds_sum{{{of}}} 0.004"),
+        format!("timeloom_model_degraded{{{of}}} 1"),
+        "timeloom_gpu_busy_ratio{gpu=\"GPU-1\",name=\"H100\"} 0.5".to_owned(),
+        "timeloom_gpu_power_watts{gpu=\"GPU-1\",name=\"H100\"} 350.5".to_owned(),
+    ] {
+        assert!(text.lines().any(|found| found == line), "'{line}' is missing:\n{text}");
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -181,6 +181,9 @@ pub struct Beside {
     pub prefix: &'static str,
     /// Adds them; called once for each thread that answers.
     pub configure: Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>,
+    /// How whoever the door does not let in is told, where the clients of these routes want it in words of their own: the
+    /// JSON body for a status and a message.
+    pub refusals: Option<fn(u16, &str) -> Vec<u8>>,
 }
 
 impl fmt::Debug for Beside {
@@ -194,8 +197,10 @@ impl Beside {
         let prefix = self.prefix;
         let is_below =
             move |path: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let pass =
-            from_fn(move |request: ServiceRequest, next: Next<BoxBody>| door::pass(Door::Somebody, request, next));
+        let words = self.refusals;
+        let pass = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+            door::pass_in_words(Door::Somebody, words, request, next)
+        });
         let all = web::scope("").guard(fn_guard(move |context| is_below(context.head().uri.path())));
         config.service(all.wrap(pass).configure(|inner| (self.configure)(inner)));
     }
@@ -235,6 +240,8 @@ pub fn server_beside(
     let server = HttpServer::new(move || App::new().wrap(from_fn(observe::observe)).configure(&all))
         .workers(options.workers)
         .max_connections(CONNECTIONS_PER_WORKER_MAX)
+        // Whoever goes away is answered no more, and what was begun for them ends.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(options.shutdown_seconds)
         .disable_signals()
         .listen(listener)?;

@@ -15,6 +15,8 @@ pub(crate) enum NodeRole {
     Pure,
     /// Touches the outside world.
     Effect,
+    /// Never runs by itself: serves the nodes that it is attached to, as their language model, their memory, a tool.
+    Helper,
     /// Never runs: notes on the canvas.
     Annotation,
 }

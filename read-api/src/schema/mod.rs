@@ -12,6 +12,7 @@ mod event;
 mod execution;
 mod execution_facts;
 mod faults;
+mod gateway;
 mod group;
 mod history;
 mod inference;
@@ -48,6 +49,7 @@ use self::agents::{AgentMutation, AgentQuery};
 use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
+use self::gateway::{GatewayMutation, GatewayQuery};
 use self::inference::InferenceQuery;
 use self::models::ModelMutation;
 use self::mutation::Mutation;
@@ -61,20 +63,20 @@ use crate::state::ApiState;
 /// The root of all reads, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, AgentQuery);
+pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery, AgentQuery);
 
 /// The root of all changes, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, AgentMutation);
+pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation, AgentMutation);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 fn roots() -> (QueryRoot, MutationRoot) {
     (
-        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, AgentQuery),
-        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, AgentMutation),
+        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery, AgentQuery),
+        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation, AgentMutation),
     )
 }
 

@@ -15,8 +15,10 @@ use timeloom_domain::agent::AgentEvent;
 use timeloom_domain::agent_memory::AgentMemoryEvent;
 use timeloom_domain::agent_run::AgentRunEvent;
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::gateway::GatewayEvent;
 use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent};
 use timeloom_domain::model::ModelEvent;
+use timeloom_domain::model_call::ModelCallEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::recall::RecallEvent;
 use timeloom_domain::replay::ReplayCheckEvent;
@@ -64,13 +66,14 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "InferenceWindow"
         | "AgentRun"
         | "AgentRunReplay"
+        | "ModelCall"
+        | "ModelSpend"
         | "NodeRun"
         | "ReplayCheck"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Agent" | "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" => {
-            Some(Permission::RegistryRead)
-        }
+        "Agent" | "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" | "GatewayProvider"
+        | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => Some(Permission::RegistryRead),
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }
@@ -81,10 +84,16 @@ fn of_kind(kind: &str) -> Option<Permission> {
 pub(crate) fn of_category(category: &str) -> Permission {
     match category {
         WorkflowEvent::CATEGORY => Permission::WorkflowRead,
-        ExecutionEvent::CATEGORY | AgentRunEvent::CATEGORY | AgentMemoryEvent::CATEGORY | ReplayCheckEvent::CATEGORY | RecallEvent::CATEGORY | InferenceEvent::CATEGORY => {
-            Permission::ExecutionRead
+        ExecutionEvent::CATEGORY
+        | AgentRunEvent::CATEGORY
+        | AgentMemoryEvent::CATEGORY
+        | ReplayCheckEvent::CATEGORY
+        | RecallEvent::CATEGORY
+        | InferenceEvent::CATEGORY
+        | ModelCallEvent::CATEGORY => Permission::ExecutionRead,
+        AgentEvent::CATEGORY | PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY | GatewayEvent::CATEGORY => {
+            Permission::RegistryRead
         }
-        AgentEvent::CATEGORY | PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY => Permission::RegistryRead,
         _ => Permission::AuditRead,
     }
 }
@@ -197,7 +206,7 @@ mod tests {
     fn who_has_access_is_for_those_who_read_the_audit_trail() {
         let open: Vec<&str> =
             OWN_CATEGORIES.into_iter().filter(|category| of_category(category) != Permission::AuditRead).collect();
-        assert_eq!(open.len(), 11, "{open:?}");
+        assert_eq!(open.len(), 13, "{open:?}");
         for audited in ["account", "audit", "credential", "session", "tenant", "orders"] {
             assert_eq!(of_category(audited), Permission::AuditRead, "{audited}");
         }

@@ -56,6 +56,10 @@ pub(crate) enum EntityKind {
     Inferences,
     /// An inference worker.
     InferenceWorker,
+    /// The set-up of the gateway to language models; its id is `configuration`.
+    Gateway,
+    /// The calls to language models of one worker, in sums; by the worker's id.
+    ModelCalls,
 }
 
 impl From<Kind> for EntityKind {
@@ -77,6 +81,8 @@ impl From<Kind> for EntityKind {
             Kind::Audit => Self::Audit,
             Kind::Inferences => Self::Inferences,
             Kind::InferenceWorker => Self::InferenceWorker,
+            Kind::Gateway => Self::Gateway,
+            Kind::ModelCalls => Self::ModelCalls,
         }
     }
 }
@@ -100,6 +106,8 @@ impl From<EntityKind> for Kind {
             EntityKind::Audit => Self::Audit,
             EntityKind::Inferences => Self::Inferences,
             EntityKind::InferenceWorker => Self::InferenceWorker,
+            EntityKind::Gateway => Self::Gateway,
+            EntityKind::ModelCalls => Self::ModelCalls,
         }
     }
 }

@@ -16,6 +16,7 @@ mod model;
 mod model_file;
 mod moment;
 pub mod output;
+mod packages;
 mod progress;
 mod projections;
 mod replay;

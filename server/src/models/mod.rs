@@ -4,10 +4,13 @@
 //! for models writes nothing about them.
 
 mod files;
+mod local;
 mod manager;
+mod numbers;
 mod port;
 mod refusals;
 mod serving;
+mod speaking;
 mod uploading;
 
 use std::collections::BTreeSet;
@@ -21,7 +24,8 @@ use timeloom_domain::ids::{Actor, Slug, TenantId};
 use timeloom_domain::model::{ModelReference, VersionReference};
 use timeloom_inference::onnx::{self, Library, Runtime};
 use timeloom_inference::pool::MachineClock as Ticks;
-use timeloom_inference_front::{uploads, v2};
+use timeloom_inference_front::{uploads, v1, v2};
+use timeloom_inference_worker::language::{LanguageModels, LanguageParts, Reaching};
 use timeloom_inference_worker::{Cause, NotRecorded, OVERRIDES, Parts, Worker};
 use timeloom_read_api::Beside;
 use timeloom_store::{BlobStore, EventLog};
@@ -31,9 +35,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::files::Files;
+use self::local::LocalLanguage;
 pub use self::manager::{AddModelFile, Manager, NotAdded};
 pub use self::port::Port;
 use self::serving::Served;
+use self::speaking::Spoken;
 use self::uploading::Uploads;
 use crate::app::App;
 use crate::clock::MachineClock;
@@ -62,6 +68,15 @@ pub struct ModelConfig {
     /// The home of whoever runs this.
     #[arg(long, global = true, env = "HOME", hide = true)]
     pub home: Option<PathBuf>,
+    /// Where pip looks for packages: models in packages are looked for there too.
+    #[arg(long, global = true, env = "PIP_INDEX_URL", hide = true, hide_env_values = true)]
+    pub pip_index_url: Option<String>,
+    /// Certificates that pip trusts.
+    #[arg(long, global = true, env = "PIP_CERT", hide = true)]
+    pub pip_cert: Option<PathBuf>,
+    /// The file of pip's configuration.
+    #[arg(long, global = true, env = "PIP_CONFIG_FILE", hide = true)]
+    pub pip_config_file: Option<PathBuf>,
     /// What the environment says of the precision of NVIDIA's libraries: it is part of what answers are known by.
     #[arg(long, global = true, env = OVERRIDES[0], hide = true)]
     pub nvidia_tf32: Option<String>,
@@ -76,9 +91,13 @@ impl ModelConfig {
     /// # Errors
     /// When it is at none of the places, in words that say what to do.
     pub fn library(&self) -> Result<PathBuf, String> {
-        let cache = self.cache_home.clone().or_else(|| self.home.as_ref().map(|home| home.join(".cache")));
-        let places = Library { explicit: self.onnxruntime.clone(), configured: None, cache };
+        let places = Library { explicit: self.onnxruntime.clone(), configured: None, cache: self.cache() };
         onnx::find(&places).map_err(|error| error.to_string())
+    }
+
+    /// The folder of caches, where that is known.
+    pub fn cache(&self) -> Option<PathBuf> {
+        self.cache_home.clone().or_else(|| self.home.as_ref().map(|home| home.join(".cache")))
     }
 
     fn overrides(&self) -> Vec<String> {
@@ -110,6 +129,8 @@ struct Inner {
     blobs: Arc<dyn BlobStore>,
     overrides: Vec<String>,
     worker: OnceCell<Worker>,
+    language: LanguageModels,
+    local: Arc<LocalLanguage>,
     /// Where the worker lives: threads that answer requests have runtimes of their own, which end before it.
     home: Handle,
     closing: CancellationToken,
@@ -130,18 +151,24 @@ impl Models {
     pub fn open(config: &Config, folder: &Path, app: &App) -> anyhow::Result<Self> {
         // The listing lives where this is called as well.
         app.commands.models();
-        let inner = Inner {
-            manager: manager(config, folder, &app.commands)?,
+        let manager = manager(config, folder, &app.commands)?;
+        let local = Arc::new(LocalLanguage::new(&manager, app.commands.clone()));
+        let language = LanguageModels::start(language_parts(config, app, Arc::clone(&local)));
+        let inner = Arc::new(Inner {
+            manager,
+            local,
             commands: app.commands.clone(),
             log: Arc::clone(&app.log),
             blobs: Arc::clone(&app.store.blobs),
             overrides: config.model.overrides(),
             worker: OnceCell::new(),
+            language,
             home: Handle::current(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        });
+        inner.local.open(&inner);
+        Ok(Self { inner })
     }
 
     /// Keeps loaded what is to be kept loaded, until it is closed. Must be called within a runtime.
@@ -154,11 +181,22 @@ impl Models {
     pub fn routes(&self) -> Vec<Beside> {
         let served = Arc::new(Served::new(self.clone()));
         let uploads = Arc::new(Uploads::new(self.inner.manager.clone()));
+        let spoken = Arc::new(Spoken::new(self.clone()));
         vec![
-            Beside { prefix: "/v2", configure: Arc::new(move |config| v2::routes(Arc::clone(&served))(config)) },
+            Beside {
+                prefix: "/v1",
+                configure: Arc::new(move |config| v1::routes(Arc::clone(&spoken))(config)),
+                refusals: Some(v1::error_body),
+            },
+            Beside {
+                prefix: "/v2",
+                configure: Arc::new(move |config| v2::routes(Arc::clone(&served))(config)),
+                refusals: None,
+            },
             Beside {
                 prefix: "/models/uploads",
                 configure: Arc::new(move |config| uploads::routes(Arc::clone(&uploads))(config)),
+                refusals: None,
             },
         ]
     }
@@ -166,6 +204,11 @@ impl Models {
     /// Whether models can be computed here at all.
     pub fn has_runtime(&self) -> bool {
         self.inner.manager.library().is_ok()
+    }
+
+    /// What asks language models.
+    pub(crate) fn language(&self) -> &LanguageModels {
+        &self.inner.language
     }
 
     /// What takes files in.
@@ -217,9 +260,31 @@ impl Models {
         self.inner.closing.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+        self.inner.local.close().await;
         if let Some(worker) = self.started() {
             worker.close().await;
         }
+        self.inner.language.close().await;
+    }
+}
+
+/// What language models are asked with.
+fn language_parts(config: &Config, app: &App, local: Arc<LocalLanguage>) -> LanguageParts {
+    let outbound = config.outbound();
+    LanguageParts {
+        log: Arc::clone(&app.log),
+        blobs: Arc::clone(&app.store.blobs),
+        commands: app.commands.clone(),
+        credentials: app.credentials.clone(),
+        clock: Arc::new(MachineClock),
+        ticks: Arc::new(Ticks::default()),
+        ids: Arc::new(SystemIds),
+        local: Some(local),
+        reaching: Reaching {
+            allow_private: outbound.allow_private,
+            allowed_hosts: outbound.allowed_hosts,
+            is_public: timeloom_nodes::is_public,
+        },
     }
 }
 
@@ -275,5 +340,15 @@ async fn tidy(models: Models) {
         if let Some(worker) = models.started() {
             worker.tidy(IDLE).await;
         }
+        let files = Arc::clone(models.manager().files());
+        let expired = tokio::task::spawn_blocking(move || files.uploads.expire(now_ms())).await;
+        if let Ok(Err(error)) = expired {
+            tracing::warn!(%error, "uploads that nobody goes on with cannot be put away");
+        }
     }
+}
+
+/// Now, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    u64::try_from(timeloom_commands::Clock::now_ms(&MachineClock)).unwrap_or(0)
 }

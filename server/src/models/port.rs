@@ -8,7 +8,9 @@ use timeloom_domain::inference::port::{
     Answering, Asker, Chatted, Described, Embedded, InferencePort, ModelAnswer, ModelAsk, NotAnswered,
 };
 use timeloom_domain::model::ModelReference;
+use timeloom_gateway::upstream::Prompt;
 use timeloom_inference::pool::{NotComputed, Priority};
+use timeloom_inference_worker::language::{CallReply, Called, LanguageModels, NotSaid, Unanswered};
 use timeloom_inference_worker::{Cause, NotInferred, NotRecorded, Question, Worker};
 
 use super::Models;
@@ -24,6 +26,10 @@ impl Port {
     pub fn open(&self, models: Models) {
         // Whoever opens models twice gets the first ones: there is one set of them in a process.
         let _ = self.models.set(models);
+    }
+
+    fn language(&self) -> Result<&LanguageModels, NotAnswered> {
+        self.models.get().map(Models::language).ok_or_else(no_models)
     }
 
     async fn worker(&self) -> Result<&Worker, NotAnswered> {
@@ -70,18 +76,40 @@ impl InferencePort for Port {
         })
     }
 
-    fn chat<'a>(&'a self, _: &'a Asker, request: ChatRequest) -> Answering<'a, Chatted> {
-        Box::pin(std::future::ready(Err(no_route(&request.model))))
+    fn chat<'a>(&'a self, asker: &'a Asker, request: ChatRequest) -> Answering<'a, Chatted> {
+        Box::pin(async move {
+            let prompt = Prompt::words(ChatRequest { stream: false, ..request });
+            let called = self.language()?.chat(asker.into(), prompt).await.map_err(not_said)?;
+            let Called { call, provider, cost, reply } = called;
+            match reply {
+                CallReply::Whole(answered) => Ok(Chatted { call, provider, answer: answered.answer, cost }),
+                CallReply::Stream(_) => {
+                    let message = "the answer came piece by piece, which nobody asked for: this is a fault of Timeloom";
+                    Err(failed(ErrorClass::Server, message.to_owned()))
+                }
+            }
+        })
     }
 
-    fn embed<'a>(&'a self, _: &'a Asker, request: EmbedRequest) -> Answering<'a, Embedded> {
-        Box::pin(std::future::ready(Err(no_route(&request.model))))
+    fn embed<'a>(&'a self, asker: &'a Asker, request: EmbedRequest) -> Answering<'a, Embedded> {
+        Box::pin(async move {
+            let called = self.language()?.embed(asker.into(), request).await.map_err(not_said)?;
+            Ok(Embedded { call: called.call, answer: called.answer, cost: called.cost })
+        })
     }
 }
 
-fn no_route(route: &str) -> NotAnswered {
-    let message = format!("there is no route '{route}' to a language model");
-    NotAnswered::Refused { code: "ROUTE_NOT_FOUND", message }
+fn not_said(unanswered: Unanswered) -> NotAnswered {
+    let Unanswered { call, why } = unanswered;
+    let message = why.to_string();
+    let retry_after_ms = if let NotSaid::Gateway(error) = &why { error.retry_after_ms() } else { None };
+    match (why.refusal(), why) {
+        (Some(code @ ("LIMIT_REACHED" | "TARGETS_LEFT_ALONE")), _) => held(code, message, retry_after_ms),
+        (Some(code), _) => NotAnswered::Refused { code, message },
+        (None, NotSaid::Draining) => held("DRAINING", message, None),
+        (None, NotSaid::NotRecorded(why)) => not_recorded(&why),
+        (None, why) => NotAnswered::Failed { class: why.class(), message, call },
+    }
 }
 
 fn cause(asker: &Asker) -> Cause {

@@ -13,7 +13,8 @@ use timeloom_inference::Tensor;
 use timeloom_inference::models::Digest;
 use timeloom_inference::pool::Ask;
 use timeloom_inference_front::v2::{
-    Computed, Described, Gathering, IndexEntry, IndexState, LoadRequest, ModelStatistics, Refusal, RefusalKind, Serving,
+    Computed, Described, Gathering, IndexEntry, IndexState, LoadRequest, ModelStatistics, Purpose, Refusal,
+    RefusalKind, Serving,
 };
 use timeloom_inference_worker::{Cause, Question, Worker};
 use timeloom_read_api::ApiState;
@@ -98,8 +99,14 @@ fn name_of(model: &str) -> Result<Slug, Refusal> {
 impl Serving for Served {
     type Who = ApiState;
 
-    fn who(&self, request: &HttpRequest) -> Result<ApiState, Refusal> {
-        refusals::who(request, Permission::RegistryRead)
+    fn who(&self, request: &HttpRequest, purpose: Purpose) -> Result<ApiState, Refusal> {
+        let who = refusals::who(request, Permission::RegistryRead)?;
+        match purpose {
+            Purpose::See => {}
+            Purpose::Ask => refusals::require(&who, Permission::ExecutionRun)?,
+            Purpose::Load => refusals::require(&who, Permission::RegistryWrite)?,
+        }
+        Ok(who)
     }
 
     fn is_ready(&self) -> bool {
@@ -138,7 +145,6 @@ impl Serving for Served {
         inputs: Vec<(String, Tensor)>,
         ask: Ask,
     ) -> Result<Computed, Refusal> {
-        refusals::require(who, Permission::ExecutionRun)?;
         let question = Question {
             cause: cause(who),
             model: reference(model, version)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::Bytes;
 use async_trait::async_trait;
-use timeloom_commands::{Clock as _, Ids as _, SystemIds};
+use timeloom_commands::{Ids as _, SystemIds};
 use timeloom_domain::access::Permission;
 use timeloom_domain::ids::Slug;
 use timeloom_inference::models::{Begun, Digest, UploadError};
@@ -14,8 +14,7 @@ use timeloom_inference_front::v2::{Refusal, RefusalKind};
 use timeloom_read_api::ApiState;
 use uuid::Uuid;
 
-use super::{AddModelFile, Files, Manager, refusals};
-use crate::clock::MachineClock;
+use super::{AddModelFile, Files, Manager, now_ms, refusals};
 
 /// The uploads of this server.
 pub struct Uploads {
@@ -37,10 +36,6 @@ impl Uploads {
         let done = done.map_err(|error| Refusal::new(RefusalKind::Fault, error.to_string()))?;
         done.map_err(|error| refusals::upload(&error))
     }
-}
-
-fn now_ms() -> u64 {
-    u64::try_from(MachineClock.now_ms()).unwrap_or(0)
 }
 
 fn id_of(text: &str) -> Result<Uuid, Refusal> {
@@ -66,11 +61,8 @@ impl Uploading for Uploads {
 
     async fn begin(&self, _who: &ApiState, begin: Begin) -> Result<Standing, Refusal> {
         let wanted = begin.sha256.as_deref().map(digest_of).transpose()?;
-        let begun = self.on_disk(move |files| {
-            // Those that nobody goes on with make room first.
-            files.uploads.expire(now_ms())?;
-            files.uploads.begin(SystemIds.uuid(), begin.bytes, wanted.as_ref(), now_ms())
-        });
+        let begun =
+            self.on_disk(move |files| files.uploads.begin(SystemIds.uuid(), begin.bytes, wanted.as_ref(), now_ms()));
         begun.await.map(standing)
     }
 

@@ -95,6 +95,19 @@ async fn a_file_is_sent_checked_and_answers_and_a_bad_one_is_told_why() {
     assert_eq!(refused.status(), 400);
     let nobody = client.get(format!("{}/v2/models/nobody", server.url)).send().await.unwrap();
     assert_eq!(nobody.status(), 404);
+
+    let told = client.get(format!("{}/metrics", server.url)).send().await.unwrap().text().await.unwrap();
+    let of = "tenant=\"0\",model=\"mood\",version=\"1\"";
+    for line in [
+        format!("timeloom_model_requests_total{{{of},outcome=\"answered\"}} 1"),
+        format!("timeloom_model_requests_total{{{of},outcome=\"unfit\"}} 1"),
+        format!("timeloom_model_inferences_total{{{of}}} 1"),
+        format!("timeloom_model_batch_rows_bucket{{le=\"1.0\",{of}}} 1"),
+        format!("timeloom_model_compute_duration_seconds_count{{{of}}} 1"),
+        format!("timeloom_model_pending_requests{{{of}}} 0"),
+    ] {
+        assert!(told.lines().any(|found| found == line), "'{line}' is missing:\n{told}");
+    }
     server.stop();
 }
 

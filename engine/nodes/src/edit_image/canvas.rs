@@ -55,9 +55,9 @@ impl Format {
 }
 
 /// A picture.
-pub(super) struct Picture {
+pub(crate) struct Picture {
     /// Its pixels.
-    pub(super) canvas: RgbaImage,
+    pub(crate) canvas: RgbaImage,
     /// The format that it came in.
     pub(super) format: Format,
 }
@@ -67,7 +67,7 @@ impl Picture {
     ///
     /// # Errors
     /// [`NodeError`] when it is none that is known, or too large.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, NodeError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, NodeError> {
         let unreadable = |error: image::ImageError| {
             NodeError::operation(format!("the attachment is no picture that can be read: {error}"))
                 .described("use png, jpeg, gif, webp, bmp or tiff")

@@ -18,7 +18,8 @@ use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, 
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use self::canvas::{Format, Picture};
+use self::canvas::Format;
+pub(crate) use self::canvas::Picture;
 use self::step::Step;
 use crate::describe::{ONE_TO_ONE, optional};
 use crate::files::{attached, for_each_item, kept};

@@ -86,7 +86,8 @@ impl Resolve for PublicResolver {
     }
 }
 
-fn is_public(address: IpAddr) -> bool {
+/// Whether an address can be reached from anywhere, so that a request to it is no request into the deployment's own network.
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

@@ -13,6 +13,8 @@ mod guard;
 mod oauth;
 mod pages;
 mod parts;
+
+pub use self::guard::is_public;
 pub(crate) mod request;
 pub(crate) mod respond;
 pub(crate) mod send;

@@ -22,7 +22,7 @@ pub use model::{
 pub use request::{InferRequest, InputTensor, WantedOutput, parse};
 pub(crate) use routes::refuse;
 pub use routes::routes;
-pub use serving::{Computed, Described, Refusal, RefusalKind, Serving, ask};
+pub use serving::{Computed, Described, Purpose, Refusal, RefusalKind, Serving, ask};
 pub use statistics::ModelStatistics;
 
 /// Most bytes of a body that asks for something to be computed.

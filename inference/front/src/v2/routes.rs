@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use actix_web::web::{self, Bytes, Data, Path, PayloadConfig, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{self, Bytes, Data, Path, Payload, PayloadConfig, ServiceConfig};
+use actix_web::{FromRequest as _, HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answered;
@@ -16,12 +16,9 @@ use super::error::{ProtocolError, error_body};
 use super::model::{IndexEntry, IndexState};
 use super::model::{ModelConfig, ModelMetadata, ServerMetadata, parse_index_request, parse_load, parse_unload};
 use super::request::parse;
-use super::serving::{Refusal, RefusalKind, Serving, ask};
+use super::serving::{Purpose, Refusal, RefusalKind, Serving, ask};
 use super::statistics::ModelStatistics;
 use super::{BODY_BYTES_MAX, HEADER_LENGTH, LOAD_BODY_BYTES_MAX};
-
-/// A body that is not too large, or why there is none.
-type Body = Result<Bytes, actix_web::Error>;
 
 #[derive(Deserialize)]
 struct Named {
@@ -64,7 +61,7 @@ fn of_models<S: Serving>(config: &mut ServiceConfig) {
     }
 }
 
-async fn infer<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>, body: Body) -> HttpResponse {
+async fn infer<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>, body: Payload) -> HttpResponse {
     answer(try_infer(serving.get_ref(), &request, named.into_inner(), body).await)
 }
 
@@ -72,10 +69,10 @@ async fn try_infer<S: Serving>(
     serving: &S,
     request: &HttpRequest,
     named: Named,
-    body: Body,
+    body: Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let who = serving.who(request)?;
-    let body = whole(body, BODY_BYTES_MAX)?;
+    let who = serving.who(request, Purpose::Ask)?;
+    let body = whole(request, body, BODY_BYTES_MAX).await?;
     let asked = parse(&body, json_length(request)?)?;
     let (model, version) = (named.model, named.version.as_deref());
     let ask = ask(asked.priority, asked.timeout_us);
@@ -103,10 +100,13 @@ fn json_length(request: &HttpRequest) -> Result<Option<usize>, Refusal> {
     length.map(Some).ok_or_else(wrong)
 }
 
-fn whole(body: Body, most: usize) -> Result<Bytes, Refusal> {
-    body.map_err(|error| match error.as_response_error().status_code() {
-        StatusCode::PAYLOAD_TOO_LARGE => ProtocolError::TooLarge(most).into(),
-        _ => Refusal::new(RefusalKind::Invalid, format!("the body did not arrive whole: {error}")),
+/// The body, which may be packed, if it is not larger than the routes let in.
+async fn whole(request: &HttpRequest, body: Payload, most: usize) -> Result<Bytes, Refusal> {
+    Bytes::from_request(request, &mut body.into_inner()).await.map_err(|error| {
+        match error.as_response_error().status_code() {
+            StatusCode::PAYLOAD_TOO_LARGE => ProtocolError::TooLarge(most).into(),
+            _ => Refusal::new(RefusalKind::Invalid, format!("the body did not arrive whole: {error}")),
+        }
     })
 }
 
@@ -136,12 +136,12 @@ async fn ready<S: Serving>(serving: Data<S>) -> HttpResponse {
 }
 
 async fn server<S: Serving>(serving: Data<S>, request: HttpRequest) -> HttpResponse {
-    answer(serving.who(&request).map(|_| HttpResponse::Ok().json(ServerMetadata::of_this_program())))
+    answer(serving.who(&request, Purpose::See).map(|_| HttpResponse::Ok().json(ServerMetadata::of_this_program())))
 }
 
 async fn metadata<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>) -> HttpResponse {
     let described = async {
-        let who = serving.who(&request)?;
+        let who = serving.who(&request, Purpose::See)?;
         let described = serving.describe(&who, &named.model, named.version.as_deref()).await?;
         let (name, platform, signature) = (&*named.model, &*described.platform, &*described.signature);
         Ok(HttpResponse::Ok().json(ModelMetadata { name, versions: described.versions, platform, signature }))
@@ -151,7 +151,7 @@ async fn metadata<S: Serving>(serving: Data<S>, request: HttpRequest, named: Pat
 
 async fn model_ready<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>) -> HttpResponse {
     let described = async {
-        let who = serving.who(&request)?;
+        let who = serving.who(&request, Purpose::See)?;
         let described = serving.describe(&who, &named.model, named.version.as_deref()).await?;
         Ok(readiness(Some(&named.model), described.ready))
     };
@@ -160,7 +160,7 @@ async fn model_ready<S: Serving>(serving: Data<S>, request: HttpRequest, named: 
 
 async fn model_config<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>) -> HttpResponse {
     let described = async {
-        let who = serving.who(&request)?;
+        let who = serving.who(&request, Purpose::See)?;
         let described = serving.describe(&who, &named.model, named.version.as_deref()).await?;
         let (name, signature) = (&*named.model, &*described.signature);
         Ok(HttpResponse::Ok().json(ModelConfig { name, signature, gathering: described.gathering }))
@@ -170,7 +170,7 @@ async fn model_config<S: Serving>(serving: Data<S>, request: HttpRequest, named:
 
 async fn statistics<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>) -> HttpResponse {
     let told = async {
-        let who = serving.who(&request)?;
+        let who = serving.who(&request, Purpose::See)?;
         serving.statistics(&who, Some(&named.model), named.version.as_deref()).await.map(statistics_document)
     };
     answer(told.await)
@@ -178,7 +178,7 @@ async fn statistics<S: Serving>(serving: Data<S>, request: HttpRequest, named: P
 
 async fn statistics_of_all<S: Serving>(serving: Data<S>, request: HttpRequest) -> HttpResponse {
     let told = async {
-        let who = serving.who(&request)?;
+        let who = serving.who(&request, Purpose::See)?;
         serving.statistics(&who, None, None).await.map(statistics_document)
     };
     answer(told.await)
@@ -192,10 +192,10 @@ fn statistics_document(model_stats: Vec<ModelStatistics>) -> HttpResponse {
     HttpResponse::Ok().json(Document { model_stats })
 }
 
-async fn index<S: Serving>(serving: Data<S>, request: HttpRequest, body: Body) -> HttpResponse {
+async fn index<S: Serving>(serving: Data<S>, request: HttpRequest, body: Payload) -> HttpResponse {
     let listed = async {
-        let who = serving.who(&request)?;
-        let only_ready = parse_index_request(&whole(body, LOAD_BODY_BYTES_MAX)?)?;
+        let who = serving.who(&request, Purpose::See)?;
+        let only_ready = parse_index_request(&whole(&request, body, LOAD_BODY_BYTES_MAX).await?)?;
         let shown = |entry: &IndexEntry| !only_ready || entry.state == IndexState::Ready;
         let entries = serving.index(&who).await?;
         Ok(HttpResponse::Ok().json(entries.into_iter().filter(shown).collect::<Vec<_>>()))
@@ -203,19 +203,19 @@ async fn index<S: Serving>(serving: Data<S>, request: HttpRequest, body: Body) -
     answer(listed.await)
 }
 
-async fn load<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>, body: Body) -> HttpResponse {
+async fn load<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>, body: Payload) -> HttpResponse {
     let loaded = async {
-        let who = serving.who(&request)?;
-        let load = parse_load(&whole(body, LOAD_BODY_BYTES_MAX)?)?;
+        let who = serving.who(&request, Purpose::Load)?;
+        let load = parse_load(&whole(&request, body, LOAD_BODY_BYTES_MAX).await?)?;
         serving.load(&who, &named.model, load).await.map(|()| HttpResponse::Ok().finish())
     };
     answer(loaded.await)
 }
 
-async fn unload<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>, body: Body) -> HttpResponse {
+async fn unload<S: Serving>(serving: Data<S>, request: HttpRequest, named: Path<Named>, body: Payload) -> HttpResponse {
     let unloaded = async {
-        let who = serving.who(&request)?;
-        parse_unload(&whole(body, LOAD_BODY_BYTES_MAX)?)?;
+        let who = serving.who(&request, Purpose::Load)?;
+        parse_unload(&whole(&request, body, LOAD_BODY_BYTES_MAX).await?)?;
         serving.unload(&who, &named.model).await.map(|()| HttpResponse::Ok().finish())
     };
     answer(unloaded.await)

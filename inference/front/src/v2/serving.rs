@@ -13,17 +13,28 @@ use super::error::ProtocolError;
 use super::model::{Gathering, IndexEntry, LoadRequest};
 use super::statistics::ModelStatistics;
 
+/// What a request is for: who sends it has to be allowed that before its body is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To see what there is.
+    See,
+    /// To have something computed.
+    Ask,
+    /// To load or unload.
+    Load,
+}
+
 /// Serves models to those who ask by the protocol.
 #[async_trait]
 pub trait Serving: Send + Sync + 'static {
     /// Who asks.
     type Who: Send + Sync;
 
-    /// Tells who sends a request. Nothing else of it is looked at before.
+    /// Tells who sends a request. Nothing else of it is looked at before, and its body is not taken in.
     ///
     /// # Errors
-    /// When nobody knows, or whoever it is may not ask at all.
-    fn who(&self, request: &HttpRequest) -> Result<Self::Who, Refusal>;
+    /// When nobody knows, or whoever it is may not do that.
+    fn who(&self, request: &HttpRequest, purpose: Purpose) -> Result<Self::Who, Refusal>;
 
     /// Whether models can be asked at all now.
     fn is_ready(&self) -> bool;

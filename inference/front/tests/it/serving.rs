@@ -11,8 +11,8 @@ use timeloom_domain::inference::{ElementType, Provider, Signature, TensorSpec};
 use timeloom_inference::pool::{Ask, MachineClock, Policy, Pool, Spec, zeros};
 use timeloom_inference::{Inputs, Instance, InstanceFacts, Ran, RunError, Stop, Tensor};
 use timeloom_inference_front::v2::{
-    Computed, Described, Gathering, IndexEntry, IndexState, LoadRequest, ModelStatistics, Refusal, RefusalKind,
-    Serving, routes,
+    Computed, Described, Gathering, IndexEntry, IndexState, LoadRequest, ModelStatistics, Purpose, Refusal,
+    RefusalKind, Serving, routes,
 };
 
 /// The key that is let in.
@@ -98,7 +98,7 @@ impl TestServing {
 impl Serving for TestServing {
     type Who = ();
 
-    fn who(&self, request: &HttpRequest) -> Result<(), Refusal> {
+    fn who(&self, request: &HttpRequest, _purpose: Purpose) -> Result<(), Refusal> {
         let known = request.headers().get("authorization").is_some_and(|header| header == &format!("Bearer {KEY}"));
         known.then_some(()).ok_or_else(|| Refusal::new(RefusalKind::Unauthenticated, "send a key that is known here"))
     }

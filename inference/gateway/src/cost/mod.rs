@@ -103,6 +103,11 @@ pub enum InvalidPrices {
 }
 
 impl Prices {
+    /// A table in that currency, by provider and model.
+    pub fn new(currency: String, rows: BTreeMap<(String, String), Price>) -> Self {
+        Self { currency, rows }
+    }
+
     /// Reads a table.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ impl Gateway {
         }
         let guess = (ask.request.input.text_bytes(), 0);
         let sink = ask.sink.as_ref();
-        let mut meter = Meter::begin(&self.limits, (&table, &route), &ask.holders, guess, &self.clock, sink)?;
+        let mut meter = Meter::begin(&self.limits, (&table, &route), &ask.holders, guess, &self.clock, &ask.sink)?;
         let find = |provider: &str| table.find(provider);
         let with = Attempt {
             find: &find,

@@ -19,6 +19,9 @@ pub(super) const OUTPUT_TOKENS_GUESSED: u64 = 4_096;
 /// Counts what a call takes.
 pub(super) struct Meter {
     reservation: Option<Reservation>,
+    /// What is reserved.
+    want: Want,
+    sink: Arc<dyn Sink>,
     prices: Arc<Prices>,
     clock: Arc<dyn Clock>,
 }
@@ -31,14 +34,16 @@ impl Meter {
         holders: &[Holder],
         (text_bytes, output_tokens): (u64, u64),
         clock: &Arc<dyn Clock>,
-        sink: &dyn Sink,
+        sink: &Arc<dyn Sink>,
     ) -> Result<Self, LimitReached> {
         let input_tokens = text_bytes.div_ceil(BYTES_PER_TOKEN);
         let tokens = input_tokens.saturating_add(output_tokens);
         let money = table.dearest(route, input_tokens, output_tokens);
-        let reserved = limits.reserve(holders, Want { tokens, money }, clock.now_ms());
+        let want = Want { tokens, money };
+        let reserved = limits.reserve(holders, want, clock.now_ms());
         let reservation = reserved.inspect_err(|reached| sink.tell(Fact::LimitReached(reached.clone())))?;
-        Ok(Self { reservation: Some(reservation), prices: Arc::clone(&table.prices), clock: Arc::clone(clock) })
+        let (prices, clock) = (Arc::clone(&table.prices), Arc::clone(clock));
+        Ok(Self { reservation: Some(reservation), want, sink: Arc::clone(sink), prices, clock })
     }
 
     /// The call was answered. Where the provider does not tell what it took, what was reserved stays taken.
@@ -48,6 +53,7 @@ impl Meter {
         if let Some(reservation) = self.reservation.take() {
             let took = Want { tokens: usage.total_tokens(), money: cost };
             reservation.settle(took, self.clock.now_ms());
+            self.sink.tell(Fact::Charged { tokens: took.tokens, money: took.money });
         }
         cost
     }
@@ -56,6 +62,15 @@ impl Meter {
     pub(super) fn failed(mut self) {
         if let Some(reservation) = self.reservation.take() {
             reservation.settle(Want { tokens: 0, money: Some(Money(0)) }, self.clock.now_ms());
+        }
+    }
+}
+
+impl Drop for Meter {
+    /// What was reserved and not settled stays taken.
+    fn drop(&mut self) {
+        if self.reservation.take().is_some() {
+            self.sink.tell(Fact::Charged { tokens: self.want.tokens, money: self.want.money });
         }
     }
 }

@@ -68,7 +68,7 @@ impl Gateway {
     ) -> Result<(Answered, u32), GatewayError> {
         let guess = (prompt.text_bytes(), prompt.output_tokens_max().unwrap_or(OUTPUT_TOKENS_GUESSED));
         let sink = ask.sink.as_ref();
-        let mut meter = Meter::begin(&self.limits, (table, route), &ask.holders, guess, &self.clock, sink)?;
+        let mut meter = Meter::begin(&self.limits, (table, route), &ask.holders, guess, &self.clock, &ask.sink)?;
         let find = |provider: &str| table.find(provider);
         let with = Attempt {
             find: &find,

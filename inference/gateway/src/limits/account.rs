@@ -51,6 +51,23 @@ impl Account {
         })
     }
 
+    /// How much is taken, and after how many milliseconds nothing of it counts any more.
+    pub(super) fn standing(&mut self, now_ms: i64) -> (u64, u64) {
+        self.forget(now_ms);
+        match self {
+            Self::Minute { seconds, sum } => {
+                let reset_ms =
+                    seconds.back().map_or(0, |(second, _)| milliseconds((second + MINUTE_SECONDS) * 1000 - now_ms));
+                (*sum, reset_ms)
+            }
+            Self::Now(sum) => (*sum, 0),
+            Self::Window { window_ms, number, sum } if *sum > 0 => {
+                (*sum, milliseconds((*number + 1) * *window_ms - now_ms))
+            }
+            Self::Window { .. } => (0, 0),
+        }
+    }
+
     pub(super) fn add(&mut self, amount: u64, at_ms: i64) {
         match self {
             Self::Minute { seconds, sum } => {

@@ -118,6 +118,19 @@ pub struct Want {
     pub money: Option<Money>,
 }
 
+/// How much is left of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Of what.
+    pub what: &'static str,
+    /// How much there may be.
+    pub most: u64,
+    /// How much is left.
+    pub left: u64,
+    /// After how many milliseconds all of it is there again, if nothing more is taken.
+    pub reset_ms: u64,
+}
+
 /// A limit holds a call back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitReached {
@@ -311,6 +324,25 @@ impl Limits {
                 state.accounts.entry(key).or_insert_with(|| Account::new(form)).add(amount, at_ms);
             }
         }
+    }
+
+    /// How much is left of the limits of these holders; of those of the same form, the one of which least is left.
+    pub fn standing(&self, holders: &[Holder], now_ms: i64) -> Vec<Standing> {
+        let mut state = self.state();
+        let mut standings: Vec<Standing> = Vec::new();
+        for (holder, most) in state.concerned(holders) {
+            let form = Form::of(most);
+            let account = state.accounts.get_mut(&AccountKey { holder, form });
+            let (taken, reset_ms) = account.map_or((0, 0), |account| account.standing(now_ms));
+            let left = most.amount().saturating_sub(taken);
+            let standing = Standing { what: most.what(), most: most.amount(), left, reset_ms };
+            match standings.iter_mut().find(|known| known.what == standing.what) {
+                Some(known) if known.left > left => *known = standing,
+                Some(_) => {}
+                None => standings.push(standing),
+            }
+        }
+        standings
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -4,6 +4,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use timeloom_domain::chat::ChatRequest;
+use timeloom_domain::item::JsonObject;
 
 use super::decode_request;
 use crate::wire::Misfit;
@@ -19,6 +20,8 @@ pub struct ChatBody {
     head: Head,
     /// Where the value of `model` is.
     model_at: (usize, usize),
+    /// Where the value of `stream_options` is, and the value with the tokens asked for.
+    options_at: Option<((usize, usize), String)>,
 }
 
 /// What a route needs to know of a request.
@@ -30,8 +33,6 @@ pub struct Head {
     pub stream: bool,
     /// Whether a stream is to end with the tokens it took.
     pub stream_usage: bool,
-    /// Whether there is anything said of the stream at all.
-    has_stream_options: bool,
     /// Most tokens of the answer.
     pub output_tokens_max: Option<u64>,
     /// How many answers are wanted.
@@ -48,8 +49,8 @@ struct Read<'d> {
     model: &'d RawValue,
     #[serde(default)]
     stream: Option<bool>,
-    #[serde(default)]
-    stream_options: Option<StreamOptions>,
+    #[serde(borrow, default)]
+    stream_options: Option<&'d RawValue>,
     #[serde(default)]
     max_tokens: Option<u64>,
     #[serde(default)]
@@ -104,19 +105,26 @@ impl ChatBody {
         let text = std::str::from_utf8(&bytes).map_err(|error| InvalidBody::Unreadable(error.to_string()))?;
         let read: Read<'_> = serde_json::from_str(text).map_err(unreadable)?;
         let model: String = serde_json::from_str(read.model.get()).map_err(|_| Misfit::new("model", "a text"))?;
-        let begin = read.model.get().as_ptr() as usize - text.as_ptr() as usize;
-        let model_at = (begin, begin + read.model.get().len());
+        let place = |value: &RawValue| {
+            let begin = value.get().as_ptr() as usize - text.as_ptr() as usize;
+            (begin, begin + value.get().len())
+        };
+        let model_at = place(read.model);
+        let options: Option<StreamOptions> = match read.stream_options {
+            Some(options) => serde_json::from_str(options.get()).map_err(unreadable)?,
+            None => None,
+        };
+        let options_at = read.stream_options.map(|options| (place(options), with_usage(options.get())));
         let head = Head {
             model,
             stream: read.stream.unwrap_or(false),
-            stream_usage: read.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false),
-            has_stream_options: read.stream_options.is_some(),
+            stream_usage: options.and_then(|options| options.include_usage).unwrap_or(false),
             output_tokens_max: read.max_completion_tokens.or(read.max_tokens),
             choices: read.n,
             has_schema: read.response_format.is_some_and(|format| format.kind.as_deref() == Some("json_schema")),
             temperature: read.temperature,
         };
-        Ok(Self { bytes, head, model_at })
+        Ok(Self { bytes, head, model_at, options_at })
     }
 
     /// What a route needs to know.
@@ -145,24 +153,39 @@ impl ChatBody {
         if model == self.head.model && !ask {
             return self.bytes.clone();
         }
-        let (begin, end) = self.model_at;
-        let quoted = serde_json::Value::from(model).to_string();
-        let mut body = BytesMut::with_capacity(self.bytes.len() + quoted.len() + USAGE_ASKED.len());
-        body.put_slice(self.bytes.get(..begin).unwrap_or_default());
-        body.put_slice(quoted.as_bytes());
-        if ask {
-            body.put_slice(USAGE_ASKED);
+        let mut quoted = serde_json::Value::from(model).to_string();
+        let options = self.options_at.as_ref().filter(|_| ask);
+        if ask && options.is_none() {
+            quoted.push_str(USAGE_ASKED);
         }
-        body.put_slice(self.bytes.get(end..).unwrap_or_default());
+        let mut changes = vec![(self.model_at, quoted.as_str())];
+        changes.extend(options.map(|(at, text)| (*at, text.as_str())));
+        changes.sort_unstable();
+        let longer: usize = changes.iter().map(|(_, text)| text.len()).sum();
+        let mut body = BytesMut::with_capacity(self.bytes.len() + longer);
+        let mut copied = 0;
+        for ((begin, end), text) in changes {
+            body.put_slice(self.bytes.get(copied..begin).unwrap_or_default());
+            body.put_slice(text.as_bytes());
+            copied = end;
+        }
+        body.put_slice(self.bytes.get(copied..).unwrap_or_default());
         body.freeze()
     }
 
     /// Whether [`Self::for_model`] asks for the tokens that a stream takes, which its client did not ask for and is not to
     /// see.
     pub fn asks_usage(&self, usage: bool) -> bool {
-        usage && self.head.stream && !self.head.has_stream_options
+        usage && self.head.stream && !self.head.stream_usage
     }
 }
 
 /// What is put after the model to ask a stream for the tokens that it takes.
-const USAGE_ASKED: &[u8] = b",\"stream_options\":{\"include_usage\":true}";
+const USAGE_ASKED: &str = ",\"stream_options\":{\"include_usage\":true}";
+
+/// What a client said of its stream, with the tokens asked for.
+fn with_usage(options: &str) -> String {
+    let mut fields: JsonObject = serde_json::from_str(options).unwrap_or_default();
+    fields.insert("include_usage".to_owned(), true.into());
+    serde_json::Value::Object(fields).to_string()
+}

@@ -11,7 +11,7 @@ mod stream;
 mod write;
 
 pub use answer::decode_answer;
-pub use body::{ChatBody, Head, InvalidBody};
+pub use body::{BODY_BYTES_MAX, ChatBody, Head, InvalidBody};
 pub use embed::{decode_embed_answer, decode_embed_request, encode_embed_answer, encode_embed_request};
 pub(crate) use error::{class_of_status, told};
 pub use error::{decode_error, encode_error};

@@ -1,6 +1,7 @@
 //! Connections of one provider.
 
 use std::error::Error as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use timeloom_domain::chat::ErrorClass;
 use tokio::time::Duration;
 use tokio_util::task::TaskTracker;
 
+use super::names::{Barred, Names, written_address};
 use super::{InvalidProvider, ProviderConfig};
 use crate::error::CallError;
 
@@ -28,7 +30,8 @@ pub(super) type Answer = hyper::Response<Incoming>;
 
 /// The connections.
 pub(super) struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>,
+    may_reach: Option<fn(IpAddr) -> bool>,
     tasks: TaskTracker,
 }
 
@@ -48,7 +51,7 @@ where
 
 impl Http {
     pub(super) fn try_new(config: &ProviderConfig) -> Result<Self, InvalidProvider> {
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Names::new(config.may_reach));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(Duration::from_millis(config.timeouts.connect_ms)));
@@ -63,11 +66,16 @@ impl Http {
             .pool_idle_timeout(Duration::from_secs(IDLE_SECONDS_MAX))
             .pool_max_idle_per_host(config.idle_connections_max)
             .build(connector);
-        Ok(Self { client, tasks })
+        Ok(Self { client, may_reach: config.may_reach, tasks })
     }
 
     /// Sends a request. What came of its body is not read.
     pub(super) async fn send(&self, request: hyper::Request<Full<Bytes>>) -> Result<Answer, CallError> {
+        if let (Some(may_reach), Some(address)) = (self.may_reach, written_address(request.uri()))
+            && !may_reach(address)
+        {
+            return Err(CallError::new(ErrorClass::Unreachable, Barred(address.to_string()).to_string()));
+        }
         self.client.request(request).await.map_err(|error| {
             let what = if error.is_connect() { "cannot be reached" } else { "broke the connection off" };
             CallError::new(ErrorClass::Unreachable, format!("the provider {what}: {}", innermost(&error)))

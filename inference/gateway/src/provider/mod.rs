@@ -5,14 +5,16 @@
 mod body;
 mod exchange;
 mod http;
+mod names;
 mod retry_after;
 mod stream;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
 use timeloom_domain::chat::EmbedRequest;
 use timeloom_domain::chat::ErrorClass;
 use tokio::time::{Duration, Instant, timeout_at};
@@ -21,8 +23,8 @@ use self::exchange::Outgoing;
 use self::http::Http;
 use crate::error::CallError;
 use crate::openai::Dialect;
-use crate::ports::{Clock, Places};
-use crate::upstream::{Answered, CallNotes, Embedded, Prompt, Streamed, Upstream};
+use crate::ports::{Clock, Place, Places};
+use crate::upstream::{Answered, CallNotes, Embedded, Piece, Prompt, Streamed, Upstream};
 
 /// What a provider is, but for where it is and its key.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub struct ProviderConfig {
     pub idle_connections_max: usize,
     /// Certificates of the authorities that are trusted, as PEM; those that browsers trust where nothing is said.
     pub authorities_pem: Option<String>,
+    /// Which addresses may be connected to; any where nothing is said.
+    pub may_reach: Option<fn(IpAddr) -> bool>,
 }
 
 impl ProviderConfig {
@@ -51,6 +55,7 @@ impl ProviderConfig {
             answer_bytes_max: 64 << 20,
             idle_connections_max: 64,
             authorities_pem: None,
+            may_reach: None,
         }
     }
 }
@@ -131,11 +136,16 @@ impl Provider {
         self.http.close().await;
     }
 
-    async fn whole(&self, outgoing: Outgoing) -> Result<(Bytes, CallNotes), CallError> {
+    async fn place(&self) -> Result<Place, CallError> {
+        let place = self.places.place(&self.config.name).await;
+        place.map_err(|error| CallError::new(ErrorClass::Unauthorized, error.to_string()))
+    }
+
+    async fn whole(&self, place: &Place, outgoing: Outgoing) -> Result<(Bytes, CallNotes), CallError> {
         let deadline = after(self.config.timeouts.total_ms);
         let Outgoing { path, body, left_out } = outgoing;
         let call = async {
-            let answer = self.send(path, body, false).await?;
+            let answer = self.send(place, path, body, false).await?;
             let request_id = exchange::request_id(answer.headers());
             let bytes = body::read(answer, self.config.answer_bytes_max).await?;
             Ok((bytes, CallNotes { request_id, left_out }))
@@ -144,12 +154,17 @@ impl Provider {
         timeout_at(deadline, call).await.map_err(late)?
     }
 
-    async fn begin(&self, outgoing: Outgoing, filter_usage: Option<bool>) -> Result<Streamed, CallError> {
+    async fn begin(
+        &self,
+        place: &Place,
+        outgoing: Outgoing,
+        filter_usage: Option<bool>,
+    ) -> Result<Streamed, CallError> {
         let Timeouts { first_token_ms, stream_ms, .. } = self.config.timeouts;
         let (first, last) = (after(first_token_ms), after(stream_ms));
         let Outgoing { path, body, left_out } = outgoing;
         let call = async {
-            let answer = self.send(path, body, true).await?;
+            let answer = self.send(place, path, body, true).await?;
             let request_id = exchange::request_id(answer.headers());
             let mut reader = stream::Reader::new(answer, &self.config, filter_usage)?;
             reader.read_first().await?;
@@ -157,21 +172,16 @@ impl Provider {
         };
         let late = |_| too_late("begin to answer", first_token_ms);
         let (reader, request_id) = timeout_at(first.min(last), call).await.map_err(late)??;
-        Ok(Streamed { pieces: reader.into_stream(last, stream_ms), notes: CallNotes { request_id, left_out } })
+        let hiding = place.clone();
+        let hide = move |piece: Result<Piece, CallError>| piece.map_err(|error| error.without(hiding.secrets()));
+        let pieces = reader.into_stream(last, stream_ms).map(hide).boxed();
+        Ok(Streamed { pieces, notes: CallNotes { request_id, left_out } })
     }
 
     /// Sends a request, and gives its answer if it is no error.
-    async fn send(&self, path: &str, body: Bytes, stream: bool) -> Result<http::Answer, CallError> {
-        let place = self.places.place(&self.config.name).await;
-        let place = place.map_err(|error| CallError::new(ErrorClass::Unauthorized, error.to_string()))?;
-        let hidden = |mut error: CallError| {
-            for secret in place.key.iter().chain([&place.base_url]) {
-                error.message = secret.hide_in(&error.message);
-            }
-            error
-        };
-        let request = exchange::request(&self.config, &place, path, body, stream)?;
-        let answer = self.http.send(request).await.map_err(hidden)?;
+    async fn send(&self, place: &Place, path: &str, body: Bytes, stream: bool) -> Result<http::Answer, CallError> {
+        let request = exchange::request(&self.config, place, path, body, stream)?;
+        let answer = self.http.send(request).await?;
         let status = answer.status();
         if status.is_success() {
             return exchange::check_type(answer, self.config.protocol, stream);
@@ -180,7 +190,7 @@ impl Provider {
         let told = body::read_some(answer).await;
         let mut error = exchange::decode_error(self.config.protocol, status.as_u16(), &told);
         error.retry_after_ms = retry_after_ms;
-        Err(hidden(error))
+        Err(error)
     }
 }
 
@@ -188,10 +198,14 @@ impl Upstream for Provider {
     fn chat<'a>(&'a self, prompt: &'a Prompt, model: &'a str) -> BoxFuture<'a, Result<Answered, CallError>> {
         async move {
             let outgoing = exchange::encode_chat(self.config.protocol, prompt, model)?;
-            let (bytes, notes) = self.whole(outgoing).await?;
-            let answer = exchange::decode_chat(self.config.protocol, &bytes)?;
-            let is_raw = prompt.as_body().is_some() && matches!(self.config.protocol, Protocol::OpenAi(_));
-            Ok(Answered { answer, raw: is_raw.then_some(bytes), notes })
+            let place = self.place().await?;
+            let call = async {
+                let (bytes, notes) = self.whole(&place, outgoing).await?;
+                let answer = exchange::decode_chat(self.config.protocol, &bytes)?;
+                let is_raw = prompt.as_body().is_some() && matches!(self.config.protocol, Protocol::OpenAi(_));
+                Ok(Answered { answer, raw: is_raw.then_some(bytes), notes })
+            };
+            call.await.map_err(|error: CallError| error.without(place.secrets()))
         }
         .boxed()
     }
@@ -203,7 +217,9 @@ impl Upstream for Provider {
                 (Some(body), Protocol::OpenAi(dialect)) => Some(body.asks_usage(dialect.stream_usage)),
                 _ => None,
             };
-            self.begin(outgoing, filter_usage).await
+            let place = self.place().await?;
+            let begun = self.begin(&place, outgoing, filter_usage).await;
+            begun.map_err(|error| error.without(place.secrets()))
         }
         .boxed()
     }
@@ -211,9 +227,13 @@ impl Upstream for Provider {
     fn embed<'a>(&'a self, request: &'a EmbedRequest, model: &'a str) -> BoxFuture<'a, Result<Embedded, CallError>> {
         async move {
             let outgoing = exchange::encode_embed(self.config.protocol, request, model)?;
-            let (bytes, notes) = self.whole(outgoing).await?;
-            let answer = exchange::decode_embed(self.config.protocol, &bytes, request.input.count())?;
-            Ok(Embedded { answer, notes })
+            let place = self.place().await?;
+            let call = async {
+                let (bytes, notes) = self.whole(&place, outgoing).await?;
+                let answer = exchange::decode_embed(self.config.protocol, &bytes, request.input.count())?;
+                Ok(Embedded { answer, notes })
+            };
+            call.await.map_err(|error: CallError| error.without(place.secrets()))
         }
         .boxed()
     }

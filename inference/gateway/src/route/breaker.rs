@@ -51,6 +51,14 @@ pub(super) enum Change {
     Closed,
 }
 
+/// How a call began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// Whether it is the one call that is let through, to see.
+    pub(super) is_probe: bool,
+    pub(super) change: Option<Change>,
+}
+
 /// Whether a call may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
@@ -110,19 +118,19 @@ impl Breaker {
         }
     }
 
-    /// A call begins that was admitted.
-    pub(super) fn begin(&mut self, now_ms: u64) -> Option<Change> {
-        match self.state {
-            State::Open { until_ms } if now_ms >= until_ms => {
-                self.state = State::HalfOpen { probing: true };
-                Some(Change::HalfOpened)
-            }
-            State::HalfOpen { .. } => {
-                self.state = State::HalfOpen { probing: true };
-                None
-            }
-            State::Closed | State::Open { .. } => None,
+    /// A call begins, as a probe where one is due; `None` when it may not: another call was quicker to probe.
+    pub(super) fn begin(&mut self, now_ms: u64) -> Option<Begun> {
+        let (is_probe, change) = match self.state {
+            State::Closed => (false, None),
+            State::Open { until_ms } if now_ms < until_ms => return None,
+            State::HalfOpen { probing: true } => return None,
+            State::Open { .. } => (true, Some(Change::HalfOpened)),
+            State::HalfOpen { probing: false } => (true, None),
+        };
+        if is_probe {
+            self.state = State::HalfOpen { probing: true };
         }
+        Some(Begun { is_probe, change })
     }
 
     pub(super) fn succeeded(&mut self, config: &BreakerConfig, now_ms: u64) -> Option<Change> {
@@ -152,9 +160,11 @@ impl Breaker {
         })
     }
 
-    /// A call ended that says nothing of the target.
-    pub(super) fn neither(&mut self) {
-        if let State::HalfOpen { .. } = self.state {
+    /// A call ended that says nothing of the target. Only if it was the probe, the next may be one.
+    pub(super) fn neither(&mut self, was_probe: bool) {
+        if let State::HalfOpen { .. } = self.state
+            && was_probe
+        {
             self.state = State::HalfOpen { probing: false };
         }
     }
@@ -202,15 +212,20 @@ mod tests {
         assert_eq!(breaker.failed(&CONFIG, 4), Some(Change::Opened { for_ms: 100 }));
         assert_eq!(breaker.admits(103), Admission::No { wait_ms: 1 });
         assert_eq!(breaker.admits(104), Admission::Probe);
-        assert_eq!(breaker.begin(104), Some(Change::HalfOpened));
+        let probe = |change| Some(Begun { is_probe: true, change });
+        assert_eq!(breaker.begin(103), None, "whoever chose it before it opened");
+        assert_eq!(breaker.begin(104), probe(Some(Change::HalfOpened)));
+        assert_eq!(breaker.begin(104), None, "whoever was to probe as well");
         assert!(matches!(breaker.admits(104), Admission::No { .. }), "one at a time");
         assert_eq!(breaker.failed(&CONFIG, 110), Some(Change::Opened { for_ms: 200 }));
-        assert_eq!(breaker.begin(310), Some(Change::HalfOpened));
-        breaker.neither();
+        assert_eq!(breaker.begin(310), probe(Some(Change::HalfOpened)));
+        breaker.neither(false);
+        assert!(matches!(breaker.admits(310), Admission::No { .. }), "a call from before says nothing of the probe");
+        breaker.neither(true);
         assert_eq!(breaker.admits(311), Admission::Probe, "a call that says nothing leaves it to the next");
-        breaker.begin(311);
+        assert_eq!(breaker.begin(311), probe(None));
         assert_eq!(breaker.failed(&CONFIG, 312), Some(Change::Opened { for_ms: 250 }));
-        assert_eq!(breaker.begin(562), Some(Change::HalfOpened));
+        assert_eq!(breaker.begin(562), probe(Some(Change::HalfOpened)));
         assert_eq!(breaker.succeeded(&CONFIG, 563), Some(Change::Closed));
         assert_eq!(breaker.admits(563), Admission::Yes);
         assert_eq!([564, 565].map(|at| breaker.failed(&CONFIG, at)), [None, None], "all is forgotten");

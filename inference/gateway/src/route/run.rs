@@ -160,8 +160,13 @@ impl Route {
                     (place, reason, 0)
                 }
             };
+            let Some(attempted) = self.attempt(with, place, with.attempts + attempts + 1, reason, ask).await else {
+                // Others were quicker: it is left alone now, and is not chosen again.
+                again = None;
+                continue;
+            };
             attempts += 1;
-            let error = match self.attempt(with, place, with.attempts + attempts, reason, ask).await {
+            let error = match attempted {
                 Ok(routed) => return Ok(routed),
                 Err(error) => error,
             };
@@ -186,6 +191,7 @@ impl Route {
         with.key.map_or_else(|| with.chance.draw(), |key| split_of(&self.config.name, key))
     }
 
+    /// Asks one target once; `None` when it may not be asked any more.
     async fn attempt<A: Asking>(
         &self,
         with: &Attempt<'_>,
@@ -193,12 +199,12 @@ impl Route {
         attempt: u32,
         reason: RouteReason,
         ask: &A,
-    ) -> Result<Routed<A::Answer>, CallError> {
+    ) -> Option<Result<Routed<A::Answer>, CallError>> {
         let Some(known) = self.known(place) else {
-            return Err(CallError::new(ErrorClass::NotFound, "the route has changed"));
+            return Some(Err(CallError::new(ErrorClass::NotFound, "the route has changed")));
         };
         let Target { provider, model, .. } = &known.target;
-        let mut ongoing = Ongoing::begin(known, attempt, self.config.breaker, with.clock, with.sink);
+        let mut ongoing = Ongoing::begin(known, attempt, self.config.breaker, with.clock, with.sink)?;
         let began_us = ongoing.began_us;
         with.sink.tell(Fact::AttemptStarted { attempt, provider: provider.clone(), model: model.clone(), reason });
         let answered = match (with.find)(provider) {
@@ -206,7 +212,7 @@ impl Route {
             None => Err(CallError::new(ErrorClass::NotFound, format!("there is no provider '{provider}': add it"))),
         };
         let after_us = with.clock.monotonic_us().saturating_sub(began_us);
-        match answered {
+        Some(match answered {
             Ok(value) => {
                 ongoing.measured(after_us);
                 Ok(Routed { value, target: known.target.clone(), attempt, began_us, ongoing })
@@ -223,7 +229,7 @@ impl Route {
                 ongoing.failed(&error);
                 Err(error)
             }
-        }
+        })
     }
 
     /// Where the provider says that it has too much to do, others are asked before it is waited for.

@@ -138,21 +138,24 @@ pub(super) struct Ongoing {
     sink: Arc<dyn Sink>,
     attempt: u32,
     pub(super) began_us: u64,
+    is_probe: bool,
     ended: bool,
 }
 
 impl Ongoing {
+    /// A call begins; `None` when the target is left alone since it was chosen, or another call is the one that probes it.
     pub(super) fn begin(
         Known { target, state }: &Known,
         attempt: u32,
         config: BreakerConfig,
         clock: &Arc<dyn Clock>,
         sink: &Arc<dyn Sink>,
-    ) -> Self {
-        let change = {
+    ) -> Option<Self> {
+        let begun = {
             let mut known = state.state();
+            let begun = known.breaker.begin(clock.monotonic_us() / 1000)?;
             known.in_flight += 1;
-            known.breaker.begin(clock.monotonic_us() / 1000)
+            begun
         };
         let ongoing = Self {
             target: target.clone(),
@@ -162,10 +165,11 @@ impl Ongoing {
             sink: Arc::clone(sink),
             attempt,
             began_us: clock.monotonic_us(),
+            is_probe: begun.is_probe,
             ended: false,
         };
-        ongoing.tell(change);
-        ongoing
+        ongoing.tell(begun.change);
+        Some(ongoing)
     }
 
     /// It answered, or began to.
@@ -195,7 +199,7 @@ impl Ongoing {
             if error.class.is_providers_fault() {
                 state.breaker.failed(&self.config, now_us / 1000)
             } else {
-                state.breaker.neither();
+                state.breaker.neither(self.is_probe);
                 None
             }
         };
@@ -221,7 +225,7 @@ impl Drop for Ongoing {
         if self.ended {
             return;
         }
-        state.breaker.neither();
+        state.breaker.neither(self.is_probe);
         drop(state);
         let after_us = self.clock.monotonic_us().saturating_sub(self.began_us);
         self.sink.tell(Fact::Cancelled { attempt: self.attempt, after_us });

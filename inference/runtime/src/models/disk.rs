@@ -9,15 +9,19 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Makes a folder and those above it.
+/// Makes a folder and those above it, each with a durable name.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(folder)?;
-    match folder.parent() {
-        Some(above) => sync_folder(above),
-        None => Ok(()),
+    let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) else {
+        return fs::create_dir_all(folder);
+    };
+    make_folder(above)?;
+    match fs::create_dir(folder) {
+        // Somebody else was quicker.
+        Err(_) if folder.is_dir() => Ok(()),
+        made => made.and_then(|()| sync_folder(above)),
     }
 }
 

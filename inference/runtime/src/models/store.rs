@@ -1,8 +1,11 @@
 //! Files by their digests: `sha256/ab/cd/abcd…`.
+//!
+//! Several processes may share a folder: what one of them writes has another name and is locked until it is whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::digest::Digest;
 use super::disk;
@@ -19,6 +22,8 @@ pub struct Store {
     folder: PathBuf,
     /// Most bytes of one file.
     file_bytes_max: u64,
+    /// Held by whoever lays a model with its weights.
+    laying: Mutex<()>,
 }
 
 /// A file of the store.
@@ -65,19 +70,31 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Opens the store in `folder`, which is made if need be. Files that were being written when it ended are put away.
+    /// Opens the store in `folder`, which is made if need be. What was being written by processes that ended is put away.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn open(folder: &Path, file_bytes_max: u64) -> io::Result<Self> {
-        let store = Self { folder: folder.to_path_buf(), file_bytes_max };
+        let store = Self { folder: folder.to_path_buf(), file_bytes_max, laying: Mutex::default() };
         disk::make_folder(&store.folder)?;
-        let fresh = store.fresh_folder();
-        if fresh.exists() {
-            fs::remove_dir_all(&fresh)?;
-        }
-        disk::make_folder(&fresh)?;
+        disk::make_folder(&store.fresh_folder())?;
+        store.sweep()?;
         Ok(store)
+    }
+
+    /// Puts away what nobody writes to any more.
+    fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.fresh_folder())? {
+            let path = entry?.path();
+            let Ok(left) = File::open(&path) else { continue };
+            match left.try_lock() {
+                Ok(()) if path.is_dir() => fs::remove_dir_all(&path)?,
+                Ok(()) => fs::remove_file(&path)?,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Most bytes of one file.
@@ -105,7 +122,7 @@ impl Store {
     /// When it is too large, has another digest than `wanted`, or the disk fails.
     pub fn keep(&self, content: impl Read, wanted: Option<&Digest>, fresh: &str) -> Result<Kept, StoreError> {
         let path = self.fresh_folder().join(fresh);
-        let kept = self.write(content, &path).and_then(|()| self.adopt(&path, wanted));
+        let kept = self.write(content, &path).and_then(|_locked| self.adopt(&path, wanted));
         if kept.is_err() {
             // It is put away at the next start if this fails too.
             let _ = fs::remove_file(&path);
@@ -113,14 +130,17 @@ impl Store {
         kept
     }
 
-    fn write(&self, content: impl Read, path: &Path) -> Result<(), StoreError> {
+    /// Gives the file, which stays locked as long as it is open.
+    fn write(&self, content: impl Read, path: &Path) -> Result<File, StoreError> {
         let mut file = File::create_new(path)?;
+        file.lock()?;
         let copied = io::copy(&mut content.take(self.file_bytes_max + 1), &mut file)?;
         if copied > self.file_bytes_max {
             return Err(StoreError::TooLarge(self.file_bytes_max));
         }
         file.flush()?;
-        Ok(file.sync_all()?)
+        file.sync_all()?;
+        Ok(file)
     }
 
     /// Takes a file on the same disk that is durable and that nobody writes to any more: gives it its name.
@@ -176,6 +196,7 @@ impl Store {
         }
         let name = Digest::of(list.as_bytes());
         let folder = self.folder.join("laid").join(name.as_str());
+        let _laying = self.laying.lock().unwrap_or_else(PoisonError::into_inner);
         if !folder.is_dir() {
             self.lay_into(&folder, &kept, beside, &name)?;
         }
@@ -190,20 +211,24 @@ impl Store {
         beside: &[(String, Digest)],
         name: &Digest,
     ) -> Result<(), StoreError> {
-        let fresh = self.fresh_folder().join(name.as_str());
+        // Several processes may lay the same model: each in a folder of its own.
+        let fresh = self.fresh_folder().join(format!("{name}-{}", std::process::id()));
         if fresh.exists() {
             fs::remove_dir_all(&fresh)?;
         }
         disk::make_folder(&fresh)?;
+        let locked = File::open(&fresh)?;
+        locked.lock()?;
         // Further names of the same files: nothing is copied, and no link leads anywhere.
         fs::hard_link(&model.path, fresh.join(MODEL))?;
         for (path, digest) in beside {
             let place = fresh.join(path);
-            if let Some(above) = place.parent() {
-                fs::create_dir_all(above)?;
-            }
+            let above = place.parent().unwrap_or(&fresh);
+            disk::make_folder(above)?;
             fs::hard_link(self.find(digest)?.path, &place)?;
+            disk::sync_folder(above)?;
         }
+        disk::sync_folder(&fresh)?;
         match disk::name(&fresh, folder) {
             // Somebody else was quicker.
             Err(_) if folder.is_dir() => Ok(fs::remove_dir_all(&fresh)?),

@@ -1,10 +1,12 @@
 //! Uploads in pieces: each is acknowledged when it is on the disk, and goes on after a crash where it was.
+//!
+//! Invariant: where an upload stands is on the disk alone, and only who has its content locked changes it. So several
+//! processes may share a folder: an upload that began at one of them goes on at another.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,6 +14,9 @@ use uuid::Uuid;
 use super::digest::Digest;
 use super::disk;
 use super::store::{Kept, Store, StoreError};
+
+/// The file of an upload that says where it stands.
+const STANDING: &str = "upload.json";
 
 /// How much may be under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,25 +99,13 @@ pub enum UploadError {
 pub struct Uploads {
     store: Arc<Store>,
     limits: UploadLimits,
-    /// Each is locked by itself, so that a slow disk holds up one caller alone. No other lock is
-    /// taken while this one is held.
-    under_way: Mutex<BTreeMap<Uuid, Arc<Upload>>>,
 }
 
-#[derive(Debug)]
-struct Upload {
-    bytes: u64,
-    begun: Mutex<Begun>,
-}
-
-impl Upload {
-    fn new(begun: Begun) -> Arc<Self> {
-        Arc::new(Self { bytes: begun.bytes, begun: Mutex::new(begun) })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Begun> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// An upload that nobody else changes meanwhile.
+struct Held {
+    begun: Begun,
+    /// Locked as long as it is open.
+    content: File,
 }
 
 impl Uploads {
@@ -121,26 +114,16 @@ impl Uploads {
     /// # Errors
     /// When the disk fails.
     pub fn open(store: Arc<Store>, limits: UploadLimits) -> io::Result<Self> {
-        let uploads = Self { store, limits, under_way: Mutex::default() };
-        let folder = uploads.folder();
-        disk::make_folder(&folder)?;
-        let mut found = BTreeMap::new();
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            let content = OpenOptions::new().write(true).open(path.join("content"));
-            let begun = fs::read(path.join("upload.json")).ok().and_then(|json| serde_json::from_slice(&json).ok());
-            match (begun, content) {
-                (Some(begun), Ok(content)) => {
-                    let begun: Begun = begun;
-                    // What came after the last acknowledgement may be torn.
-                    content.set_len(begun.offset)?;
-                    found.insert(begun.id, Upload::new(begun));
-                }
+        let uploads = Self { store, limits };
+        disk::make_folder(&uploads.folder())?;
+        let _gate = uploads.gate()?;
+        for path in uploads.folders()? {
+            let is_begun = path.join("content").is_file() && read(&path).is_some();
+            if !is_begun {
                 // It was not begun as far as anybody was told, or its content is kept already.
-                _ => fs::remove_dir_all(&path)?,
+                put_away(&path)?;
             }
         }
-        *uploads.lock() = found;
         Ok(uploads)
     }
 
@@ -152,21 +135,21 @@ impl Uploads {
         if bytes > self.store.file_bytes_max() {
             return Err(StoreError::TooLarge(self.store.file_bytes_max()).into());
         }
-        let mut under_way = self.lock();
+        let _gate = self.gate()?;
+        let under_way: Vec<Begun> = self.folders()?.iter().filter_map(|folder| read(folder)).collect();
         if under_way.len() >= self.limits.uploads_max {
             return Err(UploadError::TooMany(self.limits.uploads_max));
         }
-        let promised: u64 = under_way.values().map(|upload| upload.bytes).sum();
-        if promised.saturating_add(bytes) > self.limits.bytes_max {
+        let promised = under_way.iter().fold(bytes, |sum, upload| sum.saturating_add(upload.bytes));
+        if promised > self.limits.bytes_max {
             return Err(UploadError::TooMuch(self.limits.bytes_max));
         }
         let begun = Begun { id, bytes, wanted: wanted.map(ToString::to_string), offset: 0, at_ms: now_ms };
-        let folder = self.folder().join(id.to_string());
+        let folder = self.folder_of(id);
         fs::create_dir(&folder)?;
         File::create(folder.join("content"))?.sync_all()?;
         self.note(&begun)?;
         disk::sync_folder(&self.folder())?;
-        under_way.insert(id, Upload::new(begun.clone()));
         Ok(begun)
     }
 
@@ -175,9 +158,7 @@ impl Uploads {
     /// # Errors
     /// When there is none.
     pub fn find(&self, id: Uuid) -> Result<Begun, UploadError> {
-        let upload = self.upload(id)?;
-        let begun = upload.lock().clone();
-        Ok(begun)
+        read(&self.folder_of(id)).ok_or(UploadError::Unknown(id))
     }
 
     /// Takes the piece that begins at `offset`. When this returns the piece is on the disk.
@@ -188,22 +169,19 @@ impl Uploads {
         if piece.len() > self.limits.piece_bytes_max {
             return Err(UploadError::Piece(self.limits.piece_bytes_max));
         }
-        let upload = self.upload(id)?;
-        let mut begun = self.hold(&upload)?;
+        let Held { begun, mut content } = self.hold(id)?;
         if offset != begun.offset {
             return Err(UploadError::Offset { have: begun.offset, sent: offset });
         }
         let end = offset.checked_add(piece.len() as u64).filter(|end| *end <= begun.bytes);
         let end = end.ok_or(UploadError::Beyond(begun.bytes))?;
-        let mut file = OpenOptions::new().write(true).open(self.content(id))?;
         // A piece that was not acknowledged may have left bytes: they are written over.
-        file.seek(SeekFrom::Start(offset))?;
-        file.write_all(piece)?;
-        file.sync_data()?;
-        let grown = Begun { offset: end, at_ms: now_ms, ..begun.clone() };
+        content.seek(SeekFrom::Start(offset))?;
+        content.write_all(piece)?;
+        content.sync_data()?;
+        let grown = Begun { offset: end, at_ms: now_ms, ..begun };
         self.note(&grown)?;
-        *begun = grown;
-        Ok(begun.clone())
+        Ok(grown)
     }
 
     /// Ends a complete upload: its content is kept under its digest.
@@ -211,16 +189,16 @@ impl Uploads {
     /// # Errors
     /// When it is not complete, or has another digest than was told: then it is gone. When the disk fails.
     pub fn finish(&self, id: Uuid) -> Result<Kept, UploadError> {
-        let upload = self.upload(id)?;
-        let begun = self.hold(&upload)?;
-        if begun.offset != begun.bytes {
-            return Err(UploadError::Incomplete { have: begun.offset, wanted: begun.bytes });
+        let Held { begun, content } = self.hold(id)?;
+        // A disk that lost acknowledged bytes is found out here, not by whoever loads the file.
+        let have = begun.offset.min(content.metadata()?.len());
+        if have != begun.bytes {
+            return Err(UploadError::Incomplete { have, wanted: begun.bytes });
         }
-        let content = self.content(id);
         // Bytes of a larger piece that was not acknowledged do not count.
-        OpenOptions::new().write(true).open(&content)?.set_len(begun.bytes)?;
+        content.set_len(begun.bytes)?;
         let wanted = begun.wanted.as_ref().and_then(|wanted| wanted.parse().ok());
-        let kept = self.store.adopt(&content, wanted.as_ref());
+        let kept = self.store.adopt(&self.folder_of(id).join("content"), wanted.as_ref());
         match &kept {
             Ok(_) | Err(StoreError::OtherDigest { .. } | StoreError::TooLarge(_)) => self.forget(id)?,
             Err(_) => {}
@@ -233,10 +211,11 @@ impl Uploads {
     /// # Errors
     /// When the disk fails.
     pub fn abandon(&self, id: Uuid) -> io::Result<bool> {
-        let Ok(upload) = self.upload(id) else { return Ok(false) };
-        let Ok(_begun) = self.hold(&upload) else { return Ok(false) };
-        self.forget(id)?;
-        Ok(true)
+        match self.hold(id) {
+            Ok(_held) => self.forget(id).map(|()| true),
+            Err(UploadError::Disk(error)) => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Puts away uploads that nothing came for in too long; gives which.
@@ -244,47 +223,75 @@ impl Uploads {
     /// # Errors
     /// When the disk fails.
     pub fn expire(&self, now_ms: u64) -> io::Result<Vec<Uuid>> {
-        let all: Vec<Arc<Upload>> = self.lock().values().cloned().collect();
-        let begun = all.iter().map(|upload| upload.lock().clone());
-        let idle = begun.filter(|begun| now_ms.saturating_sub(begun.at_ms) > self.limits.idle_ms_max);
-        let idle: Vec<Uuid> = idle.map(|begun| begun.id).collect();
-        for id in &idle {
-            self.abandon(*id)?;
+        let is_idle = |begun: &Begun| now_ms.saturating_sub(begun.at_ms) > self.limits.idle_ms_max;
+        let mut gone = Vec::new();
+        for begun in self.folders()?.iter().filter_map(|folder| read(folder)).filter(is_idle) {
+            // A piece may have come since it was looked at.
+            if let Ok(held) = self.hold(begun.id)
+                && is_idle(&held.begun)
+            {
+                self.forget(begun.id)?;
+                gone.push(begun.id);
+            }
         }
-        Ok(idle)
+        Ok(gone)
     }
 
-    fn upload(&self, id: Uuid) -> Result<Arc<Upload>, UploadError> {
-        self.lock().get(&id).map(Arc::clone).ok_or(UploadError::Unknown(id))
+    /// Waits until nobody else changes the upload, which may have ended by then.
+    fn hold(&self, id: Uuid) -> Result<Held, UploadError> {
+        let folder = self.folder_of(id);
+        let content = match OpenOptions::new().write(true).open(folder.join("content")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(UploadError::Unknown(id)),
+            opened => opened?,
+        };
+        content.lock()?;
+        let begun = read(&folder).ok_or(UploadError::Unknown(id))?;
+        Ok(Held { begun, content })
     }
 
-    /// Locks an upload, which may have ended while it was waited for.
-    fn hold<'a>(&self, upload: &'a Upload) -> Result<MutexGuard<'a, Begun>, UploadError> {
-        let begun = upload.lock();
-        if self.lock().contains_key(&begun.id) { Ok(begun) } else { Err(UploadError::Unknown(begun.id)) }
+    /// One process at a time counts what is under way.
+    fn gate(&self) -> io::Result<File> {
+        let gate = File::create(self.store.folder().join("uploads.lock"))?;
+        gate.lock()?;
+        Ok(gate)
     }
 
     /// Writes down where an upload stands.
     fn note(&self, begun: &Begun) -> io::Result<()> {
         let json = serde_json::to_vec(begun).map_err(io::Error::other)?;
-        disk::replace(&self.folder().join(begun.id.to_string()).join("upload.json"), &json)
+        disk::replace(&self.folder_of(begun.id).join(STANDING), &json)
     }
 
     fn forget(&self, id: Uuid) -> io::Result<()> {
-        self.lock().remove(&id);
-        fs::remove_dir_all(self.folder().join(id.to_string()))?;
+        put_away(&self.folder_of(id))?;
         disk::sync_folder(&self.folder())
     }
 
-    fn content(&self, id: Uuid) -> PathBuf {
-        self.folder().join(id.to_string()).join("content")
+    fn folders(&self) -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(self.folder())?.map(|entry| entry.map(|entry| entry.path())).collect()
+    }
+
+    fn folder_of(&self, id: Uuid) -> PathBuf {
+        self.folder().join(id.to_string())
     }
 
     fn folder(&self) -> PathBuf {
         self.store.folder().join("uploads")
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Arc<Upload>>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+/// Where the upload in `folder` stands, if there is one.
+fn read(folder: &Path) -> Option<Begun> {
+    fs::read(folder.join(STANDING)).ok().and_then(|json| serde_json::from_slice(&json).ok())
+}
+
+/// Puts an upload away: first what says that there is one.
+fn put_away(folder: &Path) -> io::Result<()> {
+    for gone in [fs::remove_file(folder.join(STANDING)), fs::remove_dir_all(folder)] {
+        match gone {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
+    Ok(())
 }

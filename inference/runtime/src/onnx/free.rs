@@ -30,7 +30,8 @@ pub(super) fn run(
 ) -> Result<Vec<Vec<Tensor>>, Error> {
     let batches = signature.batches();
     let rows: Vec<usize> = callers.iter().map(|inputs| inputs.rows).collect();
-    let inputs = inputs(signature, callers, computed)?;
+    let made = inputs(signature, callers, computed)?;
+    let inputs: Vec<*const sys::OrtValue> = made.iter().map(AsPointer::ptr).collect();
     let outputs = outputs(session, signature, &inputs, options)?;
     let mut given: Vec<Vec<Tensor>> = callers.iter().map(|_| Vec::with_capacity(outputs.len())).collect();
     for (spec, output) in signature.outputs.iter().zip(&outputs) {
@@ -63,18 +64,20 @@ fn inputs(signature: &Signature, callers: &[&Inputs], computed: usize) -> Result
     Ok(made)
 }
 
-/// Runs the session: one output for each of the signature.
-fn outputs(
+/// Runs the session: one output for each of the signature. `inputs` are one for each of it, which live longer than this.
+pub(super) fn outputs(
     session: &mut Session,
     signature: &Signature,
-    inputs: &[DynTensor],
+    inputs: &[*const sys::OrtValue],
     options: &RunOptions,
 ) -> Result<Vec<DynValue>, Error> {
     let input_names = names(signature.inputs.iter().map(|spec| spec.name.as_str()))?;
     let output_names = names(signature.outputs.iter().map(|spec| spec.name.as_str()))?;
     let pointers = |names: &[CString]| names.iter().map(|name| name.as_ptr()).collect::<Vec<*const c_char>>();
     let (input_pointers, output_pointers) = (pointers(&input_names), pointers(&output_names));
-    let values: Vec<*const sys::OrtValue> = inputs.iter().map(AsPointer::ptr).collect();
+    if inputs.len() != input_pointers.len() {
+        return Err(RunError::Failed("there is not one value for each input".to_owned()).into());
+    }
     let mut places = vec![ptr::null_mut(); output_names.len()];
     // SAFETY: the session is borrowed alone, names end with a zero, names and values are as many as is said and outlive the
     // call, and there is a place for each output, empty for the runtime to fill.
@@ -83,8 +86,8 @@ fn outputs(
             session.ptr_mut(),
             options.ptr(),
             input_pointers.as_ptr(),
-            values.as_ptr(),
-            values.len(),
+            inputs.as_ptr(),
+            inputs.len(),
             output_pointers.as_ptr(),
             output_pointers.len(),
             places.as_mut_ptr(),

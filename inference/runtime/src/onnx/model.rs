@@ -15,6 +15,7 @@ use super::facts::{FellBack, Loaded};
 use super::options::{Optimisation, Options};
 use super::runtime::Runtime;
 use super::session::{Session, is_out_of_memory};
+use super::steps::{Carried, Steps};
 use super::{placement, weights};
 
 /// Where weights that lie beside a model are looked for.
@@ -73,6 +74,16 @@ impl Model {
                 }
             },
         }
+    }
+
+    /// Loads it as one that goes step by step, on the CPU: outputs that are `carried` are inputs of the next step.
+    ///
+    /// # Errors
+    /// When it cannot be computed, or what is carried does not fit.
+    pub fn steps(&self, carried: &[Carried]) -> Result<Steps, LoadError> {
+        let builder = self.builder().map_err(rejected)?;
+        let builder = builder.with_memory_pattern(false).map_err(|error| rejected(error.into()))?;
+        Steps::new(self.commit(builder).map_err(rejected)?, carried)
     }
 
     fn on_cpu(&self, fell_back: Option<FellBack>) -> Result<Session, LoadError> {

@@ -207,7 +207,7 @@ pub fn is_out_of_memory(said: &str) -> bool {
 }
 
 /// What an error of a run means.
-fn run_error(error: &ort::Error, rows: usize) -> RunError {
+pub(super) fn run_error(error: &ort::Error, rows: usize) -> RunError {
     let detail = error.message().to_owned();
     if is_out_of_memory(&detail) {
         RunError::OutOfMemory { rows, detail }

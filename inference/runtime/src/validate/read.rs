@@ -18,6 +18,8 @@ const OPSET_MIN: u64 = 7;
 const OPSET_MAX: u64 = 28;
 /// Most inputs, and most outputs.
 const SLOTS_MAX: usize = 512;
+/// Most words on where one weight is that lies beside the model.
+const PLACES_MAX: usize = 16;
 /// Most elements of one tensor: more cannot be addressed by any machine that is served.
 const ELEMENTS_MAX: u64 = 1 << 40;
 
@@ -66,7 +68,7 @@ pub fn model(bytes: &[u8], limits: &Limits) -> Result<Model, Rejection> {
     let mut reader = Reader { limits, found: Found::default() };
     let (mut ir, mut producer, mut version) = (0, String::new(), String::new());
     let (mut graph, mut opsets) = (None, BTreeMap::new());
-    let mut fields = Fields::new(bytes);
+    let mut fields = Fields::once(bytes, &[1, 2, 3, 7]);
     while let Some(field) = fields.next()? {
         match field {
             (1, Value::Number(number)) => ir = number,
@@ -132,7 +134,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn opset(&self, message: &[u8], opsets: &mut BTreeMap<String, u64>) -> Result<(), Rejection> {
         let (mut domain, mut version) = (String::new(), 0);
-        let mut fields = Fields::new(message);
+        let mut fields = Fields::once(message, &[1, 2]);
         while let Some(field) = fields.next()? {
             match field {
                 (1, Value::Bytes(text)) => domain = domain_name(text)?,
@@ -155,7 +157,7 @@ impl Reader<'_> {
 
     fn name_function(&mut self, message: &[u8]) -> Result<(), Rejection> {
         let (mut own, mut domain) = (String::new(), String::new());
-        let mut fields = Fields::new(message);
+        let mut fields = Fields::once(message, &[1, 10]);
         while let Some(field) = fields.next()? {
             match field {
                 (1, Value::Bytes(text)) => own = name(text)?,
@@ -171,8 +173,10 @@ impl Reader<'_> {
     fn function(&mut self, message: &[u8]) -> Result<(), Rejection> {
         let mut fields = Fields::new(message);
         while let Some(field) = fields.next()? {
-            if let (7, Value::Bytes(node)) = field {
-                self.node(node, 0)?;
+            match field {
+                (7, Value::Bytes(node)) => self.node(node, 0)?,
+                (11, Value::Bytes(default)) => self.attribute(default, 0)?,
+                _ => {}
             }
         }
         Ok(())
@@ -189,14 +193,12 @@ impl Reader<'_> {
                 (5, Value::Bytes(tensor)) => {
                     weights.insert(self.weight(tensor)?);
                 }
-                (11, Value::Bytes(slot)) => inputs.push(slot),
-                (12, Value::Bytes(slot)) => outputs.push(slot),
+                (11, Value::Bytes(slot)) => push("inputs", &mut inputs, slot)?,
+                (12, Value::Bytes(slot)) => push("outputs", &mut outputs, slot)?,
                 (15, _) => return Err(Rejection::NoModel("it has sparse weights")),
                 _ => {}
             }
         }
-        bound("inputs", inputs.len(), SLOTS_MAX)?;
-        bound("outputs", outputs.len(), SLOTS_MAX)?;
         if depth > 0 {
             return Ok(Signature::default());
         }
@@ -216,7 +218,7 @@ impl Reader<'_> {
         self.found.nodes += 1;
         bound("nodes", self.found.nodes, self.limits.nodes_max)?;
         let (mut operator, mut domain) = (String::new(), String::new());
-        let mut fields = Fields::new(message);
+        let mut fields = Fields::once(message, &[4, 7]);
         while let Some(field) = fields.next()? {
             match field {
                 (4, Value::Bytes(text)) => operator = name(text)?,
@@ -225,9 +227,11 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let served = DOMAINS.iter().any(|(served, _)| *served == domain) && !FORBIDDEN.contains(&operator.as_str());
+        let is_served = DOMAINS.iter().any(|(served, _)| *served == domain);
+        // A function of the file may have the name of an operator that reaches outside: it is not known which one would run.
+        let is_forbidden = FORBIDDEN.contains(&operator.as_str());
         let named = (domain, operator);
-        if !served && !self.found.functions.contains(&named) {
+        if is_forbidden || !is_served && !self.found.functions.contains(&named) {
             let (domain, operator) = named;
             return Err(Rejection::Operator { domain, operator });
         }
@@ -238,7 +242,7 @@ impl Reader<'_> {
     }
 
     fn attribute(&mut self, message: &[u8], depth: usize) -> Result<(), Rejection> {
-        let mut fields = Fields::new(message);
+        let mut fields = Fields::once(message, &[5, 6]);
         while let Some(field) = fields.next()? {
             match field {
                 (5 | 10, Value::Bytes(tensor)) => {
@@ -262,7 +266,7 @@ impl Reader<'_> {
         let (mut kind, mut shape, mut beside) = (0, Vec::new(), false);
         let (mut bytes, mut elements) = (None, 0_u64);
         let mut places = BTreeMap::new();
-        let mut fields = Fields::new(message);
+        let mut fields = Fields::once(message, &[2, 8, 9, 14]);
         while let Some(field) = fields.next()? {
             match field {
                 (1, Value::Number(length)) => shape.push(length),
@@ -280,6 +284,7 @@ impl Reader<'_> {
                 (13, Value::Bytes(message)) => {
                     let (key, value) = entry(message)?;
                     places.insert(key, value);
+                    bound("words on where a weight is", places.len(), PLACES_MAX)?;
                 }
                 (14, Value::Number(location)) => beside = location == 1,
                 _ => {}
@@ -321,10 +326,16 @@ fn holds(kind: u64, wanted: u64, bytes: Option<u64>, elements: u64) -> bool {
     }
 }
 
+/// Keeps an input or output, if there are not too many.
+fn push<'a>(what: &'static str, slots: &mut Vec<&'a [u8]>, slot: &'a [u8]) -> Result<(), Rejection> {
+    slots.push(slot);
+    bound(what, slots.len(), SLOTS_MAX)
+}
+
 /// A key and its value.
 fn entry(message: &[u8]) -> Result<(String, String), Rejection> {
     let (mut key, mut value) = (String::new(), String::new());
-    let mut fields = Fields::new(message);
+    let mut fields = Fields::once(message, &[1, 2]);
     while let Some(field) = fields.next()? {
         match field {
             (1, Value::Bytes(text)) => key = name(text)?,

@@ -31,13 +31,14 @@ pub(crate) fn element(kind: u64) -> Option<ElementType> {
 
 /// The name of an input or output.
 pub(crate) fn slot_name(message: &[u8]) -> Result<String, Rejection> {
-    let mut fields = Fields::new(message);
+    let mut own = String::new();
+    let mut fields = Fields::once(message, &[1, 2]);
     while let Some(field) = fields.next()? {
         if let (1, Value::Bytes(text)) = field {
-            return name(text);
+            own = name(text)?;
         }
     }
-    Ok(String::new())
+    Ok(own)
 }
 
 /// What is said of an input or output, which must be a tensor that can be sent.
@@ -47,7 +48,7 @@ pub(super) fn spec(message: &[u8]) -> Result<TensorSpec, Rejection> {
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
         if let (2, Value::Bytes(kind)) = field {
-            let mut kinds = Fields::new(kind);
+            let mut kinds = Fields::once(kind, &[1]);
             while let Some(field) = kinds.next()? {
                 // Any other kind than a tensor is a sequence, a map or an option.
                 found = if let (1, Value::Bytes(tensor)) = field { tensor_type(tensor)? } else { None };
@@ -62,7 +63,7 @@ pub(super) fn spec(message: &[u8]) -> Result<TensorSpec, Rejection> {
 
 fn tensor_type(message: &[u8]) -> Result<Option<Tensor>, Rejection> {
     let (mut kind, mut shape) = (0, Vec::new());
-    let mut fields = Fields::new(message);
+    let mut fields = Fields::once(message, &[1, 2]);
     while let Some(field) = fields.next()? {
         match field {
             (1, Value::Number(number)) => kind = number,

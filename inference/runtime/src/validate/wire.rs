@@ -16,19 +16,33 @@ pub(crate) enum Value<'a> {
 }
 
 /// The fields of a message, in the order of the file.
-pub(crate) struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a> {
+    rest: &'a [u8],
+    /// Fields that may be there once, a bit each.
+    once: u64,
+    /// Those of them that were there.
+    seen: u64,
+}
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(message: &'a [u8]) -> Self {
-        Self(message)
+        Self::once(message, &[])
+    }
+
+    /// The same, where each of these fields may be there once. Whoever loads the file puts what comes twice together, so
+    /// that what was checked would not be what is loaded.
+    pub(crate) fn once(message: &'a [u8], fields: &[u32]) -> Self {
+        let once = fields.iter().fold(0, |bits, field| bits | bit(u64::from(*field)));
+        Self { rest: message, once, seen: 0 }
     }
 
     /// The next field's number and what it holds.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Broken> {
-        if self.0.is_empty() {
+        if self.rest.is_empty() {
             return Ok(None);
         }
-        let key = self.number()?;
+        // Whoever loads the file reads no more than 32 bits of it.
+        let key = self.number().and_then(|key| u32::try_from(key).map_err(|_| Broken)).map(u64::from)?;
         let value = match key & 7 {
             0 => Value::Number(self.number()?),
             1 => Value::Fixed(self.take(8)?),
@@ -39,20 +53,28 @@ impl<'a> Fields<'a> {
             5 => Value::Fixed(self.take(4)?),
             _ => return Err(Broken),
         };
-        if key >> 3 == 0 { Err(Broken) } else { Ok(Some((key >> 3, value))) }
+        let field = key >> 3;
+        let is_again = bit(field) & self.once & self.seen != 0;
+        self.seen |= bit(field);
+        if field == 0 || is_again { Err(Broken) } else { Ok(Some((field, value))) }
     }
 
     fn number(&mut self) -> Result<u64, Broken> {
-        let (number, rest) = number(self.0)?;
-        self.0 = rest;
+        let (number, rest) = number(self.rest)?;
+        self.rest = rest;
         Ok(number)
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], Broken> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(Broken)?;
-        self.0 = rest;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Broken)?;
+        self.rest = rest;
         Ok(taken)
     }
+}
+
+/// The bit of a field; those above 63 have none.
+fn bit(field: u64) -> u64 {
+    u32::try_from(field).ok().and_then(|field| 1_u64.checked_shl(field)).unwrap_or(0)
 }
 
 /// The number at the start of `bytes`, and what follows it: seven bits a byte, the lowest first.
@@ -92,6 +114,13 @@ mod tests {
         assert_eq!(fields.next(), Ok(Some((2, Value::Bytes(b"hi")))));
         assert_eq!(fields.next(), Ok(Some((3, Value::Fixed(&[1, 2, 3, 4])))));
         assert_eq!(fields.next(), Ok(None));
+        let mut twice = Fields::once(b"\x08\x01\x10\x02\x10\x03\x08\x04", &[1]);
+        assert_eq!(twice.next(), Ok(Some((1, Value::Number(1)))));
+        assert_eq!(twice.next(), Ok(Some((2, Value::Number(2)))));
+        assert_eq!(twice.next(), Ok(Some((2, Value::Number(3)))), "others may be there several times");
+        assert_eq!(twice.next(), Err(Broken));
+        // Field 7 of 32 bits, with a bit above them.
+        assert_eq!(Fields::new(b"\xba\x80\x80\x80\x10\x01!").next(), Err(Broken));
         for broken in [&b"\x08"[..], b"\x12\x05hi", b"\x0b", b"\x00\x01", &[0x80; 12]] {
             assert_eq!(Fields::new(broken).next(), Err(Broken), "{broken:?}");
         }

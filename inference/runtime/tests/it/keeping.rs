@@ -1,7 +1,7 @@
 //! Files of models: kept by their digests, uploaded in pieces, and there after a crash.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -143,6 +143,63 @@ fn uploads_are_bounded_and_expire() {
     assert!(uploads.abandon(id(2)).unwrap() && !uploads.abandon(id(2)).unwrap());
 }
 
+#[test]
+fn processes_that_share_a_folder_go_on_with_each_others_uploads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, bytes) = (uploads(folder.path()), content(9_000));
+    one.begin(id(1), 9_000, Some(&Digest::of(&bytes)), 0).unwrap();
+    one.append(id(1), 0, &bytes[..4_000], 1).unwrap();
+    let other = uploads(folder.path());
+    assert_eq!(other.append(id(1), 4_000, &bytes[4_000..8_000], 2).unwrap().offset, 8_000);
+    assert!(matches!(one.append(id(1), 4_000, &bytes[4_000..], 3), Err(UploadError::Offset { have: 8_000, .. })));
+    one.append(id(1), 8_000, &bytes[8_000..], 4).unwrap();
+    assert_eq!(other.finish(id(1)).unwrap().bytes, 9_000);
+    assert!(matches!(one.finish(id(1)), Err(UploadError::Unknown(_))));
+    // What they may take counts for all of them together.
+    let limits = UploadLimits { uploads_max: 1, ..UploadLimits::default() };
+    let few = Uploads::open(store(folder.path()), limits).unwrap();
+    one.begin(id(2), 1, None, 0).unwrap();
+    assert!(matches!(few.begin(id(3), 1, None, 0), Err(UploadError::TooMany(1))));
+}
+
+/// Gives its bytes, and in the middle of them opens the store in `folder` once more.
+struct Opening<'a> {
+    folder: &'a Path,
+    rest: &'a [u8],
+    opened: bool,
+}
+
+impl Read for Opening<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if !std::mem::replace(&mut self.opened, self.rest.len() < 60_000) && self.rest.len() < 60_000 {
+            store(self.folder);
+        }
+        self.rest.read(into)
+    }
+}
+
+#[test]
+fn a_process_that_opens_the_folder_leaves_what_another_one_is_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = content(100_000);
+    let kept = store(folder.path());
+    std::fs::write(folder.path().join("fresh").join("left"), b"by a process that ended").unwrap();
+    let kept = kept.keep(Opening { folder: folder.path(), rest: &bytes, opened: false }, None, "a").unwrap();
+    assert_eq!(std::fs::read(&kept.path).unwrap(), bytes);
+    assert_eq!(std::fs::read_dir(folder.path().join("fresh")).unwrap().count(), 0, "what nobody writes to is gone");
+}
+
+#[test]
+fn an_upload_whose_disk_lost_bytes_is_not_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let uploads = uploads(folder.path());
+    uploads.begin(id(1), 5, None, 0).unwrap();
+    uploads.append(id(1), 0, b"bytes", 0).unwrap();
+    std::fs::write(folder.path().join("uploads").join(id(1).to_string()).join("content"), b"byt").unwrap();
+    let refused = uploads.finish(id(1));
+    assert!(matches!(refused, Err(UploadError::Incomplete { have: 3, wanted: 5 })), "{refused:?}");
+}
+
 /// Bytes of a piece of the upload below.
 const PIECE: usize = 40_000;
 /// Bytes of the whole of it.
@@ -185,18 +242,19 @@ fn what_was_acknowledged_is_there_after_a_kill_and_the_upload_goes_on() {
 }
 
 #[test]
-fn bytes_behind_the_last_acknowledgement_are_cut_off_and_what_was_kept_already_is_no_upload() {
+fn bytes_behind_the_last_acknowledgement_do_not_count_and_what_was_kept_already_is_no_upload() {
     let folder = tempfile::tempdir().unwrap();
     let before = uploads(folder.path());
     before.begin(id(1), 10, None, 0).unwrap();
     before.append(id(1), 0, b"abc", 0).unwrap();
     before.begin(id(2), 3, None, 0).unwrap();
     let content = folder.path().join("uploads").join(id(1).to_string()).join("content");
-    std::fs::write(&content, b"abcTORN").unwrap();
+    std::fs::write(&content, b"abcTORNTORNTORN").unwrap();
     std::fs::remove_file(folder.path().join("uploads").join(id(2).to_string()).join("content")).unwrap();
     drop(before);
     let after = uploads(folder.path());
-    assert_eq!(std::fs::read(&content).unwrap(), b"abc");
     assert_eq!(after.find(id(1)).unwrap().offset, 3);
+    after.append(id(1), 3, b"defghij", 0).unwrap();
+    assert_eq!(std::fs::read(after.finish(id(1)).unwrap().path).unwrap(), b"abcdefghij");
     assert!(matches!(after.find(id(2)), Err(UploadError::Unknown(_))));
 }

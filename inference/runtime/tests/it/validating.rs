@@ -101,6 +101,19 @@ fn weights_that_are_not_beside_the_model_are_refused() {
     assert!(check(&alone).is_ok());
 }
 
+/// What a loader puts together from two fields would not be what was checked.
+#[test]
+fn a_model_that_says_twice_what_counts_once_is_refused() {
+    let whole = std::fs::read(model("mlp.onnx")).unwrap();
+    assert!(validate::read::model(&whole, &Limits::default()).is_ok());
+    // A second graph, version of the format, or graph whose number has bits that loaders drop; each is empty.
+    for again in [&[0x3a, 0][..], &[0x08, 8], &[0xba, 0x80, 0x80, 0x80, 0x10, 0]] {
+        let twice = [&whole, again].concat();
+        let refused = validate::read::model(&twice, &Limits::default()).unwrap_err();
+        assert!(refused.to_string().contains("no ONNX model"), "{refused}");
+    }
+}
+
 /// Models with bytes changed, cut and repeated: each is read or refused, none brings the reader down.
 #[test]
 fn thousands_of_broken_models_are_read_or_refused() {

@@ -16,6 +16,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use serde_json::Value;
 use timeloom_commands::Access;
 use timeloom_commands::access::NotLetIn;
 use timeloom_domain::access::{Permission, Principal};
@@ -127,6 +128,16 @@ pub(super) async fn pass(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    pass_in_words(door, None, request, next).await
+}
+
+/// The same; whoever may not come in is told in these words, where there are any.
+pub(super) async fn pass_in_words(
+    door: Door,
+    words: Option<fn(u16, &str) -> Vec<u8>>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(api) = request.app_data::<Data<Api>>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
     };
@@ -140,8 +151,23 @@ pub(super) async fn pass(
             }
             Ok(response)
         }
-        Err(refusal) => Ok(request.into_response(refusal)),
+        Err(refusal) => {
+            let refusal = match words {
+                Some(words) => reworded(refusal, words),
+                None => refusal,
+            };
+            Ok(request.into_response(refusal))
+        }
     }
+}
+
+/// A refusal in other words, with the same status and headers.
+fn reworded(refusal: HttpResponse, words: fn(u16, &str) -> Vec<u8>) -> HttpResponse {
+    let (head, body) = refusal.into_parts();
+    let told = body.try_into_bytes().ok().and_then(|body| serde_json::from_slice::<Value>(&body).ok());
+    let message = told.as_ref().and_then(|told| told.pointer("/errors/0/message")?.as_str());
+    let body = words(head.status().as_u16(), message.unwrap_or("you may not come in"));
+    head.set_body(BoxBody::new(body))
 }
 
 /// Who sends a request, once it is clear that they may come here.

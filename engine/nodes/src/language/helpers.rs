@@ -1,0 +1,119 @@
+//! Node types whose nodes serve others and never run by themselves: language models, embeddings, output parsers, memories.
+
+use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
+use timeloom_domain::definition::Node;
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+
+use super::{LANGUAGE_MODEL, OUTPUT_PARSER};
+use crate::describe::{optional, ports};
+
+/// A node type whose nodes serve others.
+pub(crate) struct Helper {
+    node_type: &'static str,
+    display_name: &'static str,
+    description: &'static str,
+    versions: &'static [f64],
+    /// As what it is attached.
+    serves: &'static str,
+    /// What may be attached to it.
+    takes: &'static [&'static str],
+    parameters: &'static [ParameterDefinition],
+}
+
+const NO_PORTS: Ports = ports(0, 0);
+
+const MODEL: ParameterDefinition =
+    optional("model", ParameterKind::Structure, "The route of the gateway: its name is what stands here.");
+const MODEL_NAME: ParameterDefinition =
+    optional("modelName", ParameterKind::Text, "The route of the gateway: its name is what stands here.");
+const OPTIONS: ParameterDefinition = optional(
+    "options",
+    ParameterKind::Structure,
+    "temperature, maxTokens, topP, topK, frequencyPenalty, presencePenalty.",
+);
+
+const CHAT: &[ParameterDefinition] = &[MODEL, OPTIONS];
+const CHAT_NAMED: &[ParameterDefinition] = &[MODEL_NAME, OPTIONS];
+const EMBEDDING: &[ParameterDefinition] = &[MODEL, optional("options", ParameterKind::Structure, "dimensions.")];
+const EMBEDDING_NAMED: &[ParameterDefinition] = &[MODEL_NAME];
+const PARSER: &[ParameterDefinition] = &[
+    optional("schemaType", ParameterKind::Options(&["fromJson", "manual"]), "Whether an example or a schema is given."),
+    optional("jsonSchemaExample", ParameterKind::Text, "An example of the data, as JSON."),
+    optional("inputSchema", ParameterKind::Text, "The JSON Schema of the data."),
+    optional("jsonSchema", ParameterKind::Text, "Version 1: the JSON Schema of the data."),
+];
+
+const fn chat(node_type: &'static str, display_name: &'static str, versions: &'static [f64]) -> Helper {
+    let description = "Serves as the language model of a node: names a route of the gateway.";
+    Helper { node_type, display_name, description, versions, serves: LANGUAGE_MODEL, takes: &[], parameters: CHAT }
+}
+
+const fn embedding(node_type: &'static str, display_name: &'static str, versions: &'static [f64]) -> Helper {
+    let description = "Serves as the embedding of a node: names a route of the gateway.";
+    Helper { node_type, display_name, description, versions, serves: "ai_embedding", takes: &[], parameters: EMBEDDING }
+}
+
+/// All of them.
+pub(crate) fn helpers() -> Vec<Helper> {
+    vec![
+        embedding("@n8n/n8n-nodes-langchain.embeddingsGoogleGemini", "Embeddings Google Gemini", &[1.0]).named(),
+        embedding("@n8n/n8n-nodes-langchain.embeddingsMistralCloud", "Embeddings Mistral Cloud", &[1.0]),
+        embedding("@n8n/n8n-nodes-langchain.embeddingsOllama", "Embeddings Ollama", &[1.0]),
+        embedding("@n8n/n8n-nodes-langchain.embeddingsOpenAi", "Embeddings OpenAI", &[1.0, 1.1, 1.2]),
+        chat("@n8n/n8n-nodes-langchain.lmChatAnthropic", "Anthropic Chat Model", &[1.0, 1.1, 1.2, 1.3]),
+        chat("@n8n/n8n-nodes-langchain.lmChatDeepSeek", "DeepSeek Chat Model", &[1.0]),
+        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0]).named(),
+        chat("@n8n/n8n-nodes-langchain.lmChatGroq", "Groq Chat Model", &[1.0]),
+        chat("@n8n/n8n-nodes-langchain.lmChatMistralCloud", "Mistral Cloud Chat Model", &[1.0]),
+        chat("@n8n/n8n-nodes-langchain.lmChatOllama", "Ollama Chat Model", &[1.0]),
+        chat("@n8n/n8n-nodes-langchain.lmChatOpenAi", "OpenAI Chat Model", &[1.0, 1.1, 1.2, 1.3]),
+        chat("@n8n/n8n-nodes-langchain.lmChatOpenRouter", "OpenRouter Chat Model", &[1.0]),
+        Helper {
+            node_type: "@n8n/n8n-nodes-langchain.outputParserStructured",
+            display_name: "Structured Output Parser",
+            description: "Serves as the output parser of a node: says what the data look like that a model is to give.",
+            versions: &[1.0, 1.1, 1.2, 1.3],
+            serves: OUTPUT_PARSER,
+            takes: &[LANGUAGE_MODEL],
+            parameters: PARSER,
+        },
+    ]
+}
+
+impl Helper {
+    /// The same, with the parameter that some types have in place of `model`.
+    const fn named(self) -> Self {
+        let is_chat = self.serves.len() == LANGUAGE_MODEL.len();
+        Self { parameters: if is_chat { CHAT_NAMED } else { EMBEDDING_NAMED }, ..self }
+    }
+}
+
+impl NodeType for Helper {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: self.node_type,
+            display_name: self.display_name,
+            description: self.description,
+            versions: self.versions,
+            role: NodeRole::Helper,
+            ports: NO_PORTS,
+            parameters: self.parameters,
+        }
+    }
+
+    fn helper_ports(&self, _node: &Node) -> HelperPorts {
+        let ports = HelperPorts::serving(self.serves);
+        self.takes.iter().fold(ports, |ports, kind| ports.taking(kind))
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Pure(self)
+    }
+}
+
+impl PureNode for Helper {
+    fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let message = format!("'{}' does not run by itself", run.node.name);
+        Err(NodeError::operation(message).described("attach it to a node that it serves, and lead no items to it"))
+    }
+}

@@ -1,0 +1,27 @@
+//! Nodes that ask language models, by routes of the gateway: chats, texts that become data, classes, sentiments, summaries,
+//! entities, vectors. A node names no provider: the helper that is attached to it, or a parameter, names the route.
+
+mod asking;
+mod chain;
+mod classify;
+mod embeddings;
+mod entities;
+mod extract;
+mod helpers;
+mod schema;
+mod summarise;
+#[cfg(test)]
+mod testing;
+
+pub(crate) use chain::ChainLlm;
+pub(crate) use classify::{SentimentAnalysis, TextClassifier};
+pub(crate) use embeddings::Embeddings;
+pub(crate) use entities::Entities;
+pub(crate) use extract::InformationExtractor;
+pub(crate) use helpers::helpers;
+pub(crate) use summarise::ChainSummarization;
+
+/// The kind of connection of language models.
+pub(crate) const LANGUAGE_MODEL: &str = "ai_languageModel";
+/// The kind of connection of output parsers.
+pub(crate) const OUTPUT_PARSER: &str = "ai_outputParser";

@@ -1,0 +1,88 @@
+//! Image Classification: what is on a picture, by the labels of a model.
+
+use async_trait::async_trait;
+use serde_json::json;
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::Item;
+use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, blocking};
+
+use super::picture_of;
+use super::prepare::{COLOURS, DEVIATION, Fit, HEIGHT, MEAN, Preparation, RESIZE, SCALE, WIDTH};
+use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::models::asking::{Asked, Gathered, highest, label, labels_of, probabilities, short, told, with};
+use crate::models::tensors::floats;
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    required("model", ParameterKind::Text, "The model: NAME, NAME@VERSION or NAME@ALIAS."),
+    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment with the picture; data when absent."),
+    optional("labels", ParameterKind::Structure, "What the model's classes are, where its file does not tell."),
+    optional("top", ParameterKind::Number, "How many classes are given, 1 to 100; 5 when absent."),
+    WIDTH,
+    HEIGHT,
+    RESIZE,
+    SCALE,
+    MEAN,
+    DEVIATION,
+    COLOURS,
+];
+
+/// The Image Classification node.
+pub(crate) struct ImageClassification;
+
+impl NodeType for ImageClassification {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "timeloom.imageClassification",
+            display_name: "Image Classification",
+            description: "Tells what is on a picture, by the labels of a model.",
+            versions: &[1.0],
+            role: NodeRole::Effect,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Effect(self)
+    }
+}
+
+#[async_trait]
+impl EffectNode for ImageClassification {
+    async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let items = run.items();
+        let (mut asked, mut gathered) = (Asked::new(run), Gathered::default());
+        for index in 0..items.len() {
+            let made = classified(run, &mut asked, &items[index], index).await;
+            gathered.take(run, index, made)?;
+        }
+        Ok(NodeOutput::single(gathered.items()))
+    }
+}
+
+async fn classified(run: &mut NodeRun<'_>, asked: &mut Asked, item: &Item, index: usize) -> Result<Item, NodeError> {
+    let (model, described) = asked.described(run, "model", index).await?;
+    let picture = picture_of(run, item, index).await?;
+    let input = described.inputs.first().ok_or_else(|| NodeError::operation("the model takes nothing"))?;
+    let preparation = Preparation::read(run, index, input, Fit::Cover)?;
+    let (tensor, _) = blocking(async { preparation.tensor(&picture) })?;
+    let answer = asked.infer(&model, vec![(input.name.clone(), tensor)]).await?;
+    let scores = answer.outputs.first().and_then(|(_, tensor)| floats(tensor)).filter(|scores| !scores.is_empty());
+    let scores = scores.ok_or_else(|| NodeError::operation("the model gave no scores: it is none that classifies"))?;
+    let (labels, scores) = (labels_of(run.parameter("labels", index)?.as_ref(), &described), probabilities(&scores));
+    let top = run.number("top", index, 5.0)?.clamp(1.0, 100.0) as usize;
+    let best = highest(&scores, top);
+    let classes =
+        best.iter().map(|class| json!({ "label": label(&labels, *class), "confidence": short(scores[*class]) }));
+    let classes: Vec<_> = classes.collect();
+    let first = best.first().copied().unwrap_or_default();
+    Ok(with(
+        item,
+        [
+            ("label", json!(label(&labels, first))),
+            ("confidence", short(scores[first])),
+            ("classes", json!(classes)),
+            ("inference", told(&answer)),
+        ],
+    ))
+}

@@ -1,0 +1,199 @@
+//! The routes of the protocol over a [`Speaking`].
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::{Bytes, BytesMut};
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use timeloom_domain::chat::{Encoding, ErrorClass};
+use timeloom_gateway::CallError;
+use timeloom_gateway::limits::Standing;
+use timeloom_gateway::openai::{ChatBody, ChunkWriter, decode_embed_request, encode_embed_answer};
+use timeloom_gateway::upstream::Piece;
+
+use super::BODY_BYTES_MAX;
+use super::refusal::{REQUEST_ID, Refusal};
+use super::speaking::{Asked, Said, Speaking};
+
+/// Says under which key the same is asked again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Most characters of such a key.
+const KEY_CHARACTERS_MAX: usize = 255;
+
+/// Puts the routes under `/v1` of a server.
+pub fn routes<S: Speaking>(speaking: Arc<S>) -> impl FnOnce(&mut ServiceConfig) + Clone {
+    move |config| {
+        let all = web::scope("/v1")
+            .app_data(Data::from(speaking))
+            .route("/chat/completions", web::post().to(chat::<S>))
+            .route("/embeddings", web::post().to(embeddings::<S>))
+            .route("/models", web::get().to(models::<S>))
+            .route("/models/{model:.+}", web::get().to(model::<S>))
+            .default_service(web::to(nothing));
+        config.service(all);
+    }
+}
+
+async fn chat<S: Speaking>(speaking: Data<S>, request: HttpRequest, body: Payload) -> HttpResponse {
+    let answered = async {
+        let who = speaking.who(&request)?;
+        let body = ChatBody::new(whole(body).await?).map_err(|error| Refusal::invalid(&error.to_string()))?;
+        let said = speaking.chat(&who, Asked { request: body, key: key(&request)? }).await;
+        Ok(limited(said.map(answer).unwrap_or_else(|refusal| refusal.response()), &speaking.standing(&who)))
+    };
+    answered.await.unwrap_or_else(|refusal: Refusal| refusal.response())
+}
+
+async fn embeddings<S: Speaking>(speaking: Data<S>, request: HttpRequest, body: Payload) -> HttpResponse {
+    let answered = async {
+        let who = speaking.who(&request)?;
+        let body = whole(body).await?;
+        let value: Value = serde_json::from_slice(&body)
+            .map_err(|error| Refusal::invalid(&format!("the body is no request for vectors: {error}")))?;
+        let asked = decode_embed_request(value).map_err(|error| Refusal::invalid(&error.to_string()))?;
+        let encoding = asked.encoding.unwrap_or(Encoding::Float);
+        let told = speaking.embed(&who, Asked { request: asked, key: key(&request)? }).await;
+        let response = match told {
+            Ok((call, vectors)) => {
+                let body = encode_embed_answer(&vectors, encoding).to_string();
+                HttpResponse::Ok()
+                    .insert_header((CONTENT_TYPE, "application/json"))
+                    .insert_header((REQUEST_ID, call))
+                    .body(body)
+            }
+            Err(refusal) => refusal.response(),
+        };
+        Ok(limited(response, &speaking.standing(&who)))
+    };
+    answered.await.unwrap_or_else(|refusal: Refusal| refusal.response())
+}
+
+async fn models<S: Speaking>(speaking: Data<S>, request: HttpRequest) -> HttpResponse {
+    let listed = async {
+        let who = speaking.who(&request)?;
+        let names = speaking.models(&who).await?;
+        let data: Vec<Value> = names.iter().map(|name| model_of(name)).collect();
+        Ok(HttpResponse::Ok().json(json!({ "object": "list", "data": data })))
+    };
+    listed.await.unwrap_or_else(|refusal: Refusal| refusal.response())
+}
+
+async fn model<S: Speaking>(speaking: Data<S>, request: HttpRequest, name: Path<String>) -> HttpResponse {
+    let found = async {
+        let who = speaking.who(&request)?;
+        let names = speaking.models(&who).await?;
+        let missing = || {
+            let message = "there is no such route: GET /v1/models lists those that there are";
+            Refusal::new(404, ErrorClass::NotFound, message)
+        };
+        let name = names.iter().find(|known| **known == *name).ok_or_else(missing)?;
+        Ok(HttpResponse::Ok().json(model_of(name)))
+    };
+    found.await.unwrap_or_else(|refusal: Refusal| refusal.response())
+}
+
+fn model_of(name: &str) -> Value {
+    json!({ "id": name, "object": "model", "created": 0, "owned_by": "timeloom" })
+}
+
+async fn nothing() -> HttpResponse {
+    let message = "nothing is served here: POST /v1/chat/completions, POST /v1/embeddings and GET /v1/models are";
+    Refusal::new(404, ErrorClass::BadRequest, message).response()
+}
+
+/// The body, which is only read now.
+async fn whole(mut body: Payload) -> Result<Bytes, Refusal> {
+    let mut read = BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| Refusal::invalid(&format!("the body did not arrive whole: {error}")))?;
+        if read.len() + chunk.len() > BODY_BYTES_MAX {
+            let message = format!("the body is too large: {} MiB are the most", BODY_BYTES_MAX >> 20);
+            return Err(Refusal::new(413, ErrorClass::BadRequest, &message));
+        }
+        read.extend_from_slice(&chunk);
+    }
+    Ok(read.freeze())
+}
+
+fn key(request: &HttpRequest) -> Result<Option<String>, Refusal> {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=KEY_CHARACTERS_MAX).contains(&key.len()));
+    let wrong = || Refusal::invalid("the header idempotency-key has 1 to 255 visible characters");
+    key.map(|key| Some(key.to_owned())).ok_or_else(wrong)
+}
+
+fn answer(said: Said) -> HttpResponse {
+    match said {
+        Said::Whole { call, body } => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, "application/json"))
+            .insert_header((REQUEST_ID, call))
+            .body(body),
+        Said::Stream { call, now_s, usage, pieces } => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, "text/event-stream"))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((REQUEST_ID, call.as_str()))
+            .streaming(events(pieces, ChunkWriter::new(&call, "", now_s, usage))),
+    }
+}
+
+/// The events of a stream: as they came where the provider speaks the protocol too, else written anew.
+fn events(
+    pieces: BoxStream<'static, Result<Piece, CallError>>,
+    writer: ChunkWriter,
+) -> impl futures::Stream<Item = Result<Bytes, std::convert::Infallible>> {
+    let state = Some((pieces, writer, false));
+    stream::unfold(state, |state| async move {
+        let (mut pieces, mut writer, mut is_raw) = state?;
+        loop {
+            match pieces.next().await {
+                Some(Ok(Piece { raw: Some(raw), .. })) => {
+                    is_raw = true;
+                    return Some((Ok(raw), Some((pieces, writer, is_raw))));
+                }
+                // What was asked for besides and the client is not to see.
+                Some(Ok(_)) if is_raw => {}
+                Some(Ok(Piece { deltas, .. })) => {
+                    let mut written = BytesMut::new();
+                    deltas.iter().for_each(|delta| written.extend_from_slice(&writer.write(delta)));
+                    if !written.is_empty() {
+                        return Some((Ok(written.freeze()), Some((pieces, writer, is_raw))));
+                    }
+                }
+                Some(Err(error)) => return Some((Ok(ChunkWriter::failed(error.class, &error.message)), None)),
+                // The provider's own last event is passed on as it came.
+                None if is_raw => return None,
+                None => return Some((Ok(ChunkWriter::done()), None)),
+            }
+        }
+    })
+}
+
+/// Tells how much is left of the limits of requests and of tokens.
+fn limited(mut response: HttpResponse, standings: &[Standing]) -> HttpResponse {
+    for Standing { what, most, left, reset_ms } in standings {
+        let name = match *what {
+            "requests a minute" => "requests",
+            "tokens a minute" => "tokens",
+            _ => continue,
+        };
+        let headers = response.headers_mut();
+        put(headers, &format!("x-ratelimit-limit-{name}"), &most.to_string());
+        put(headers, &format!("x-ratelimit-remaining-{name}"), &left.to_string());
+        put(headers, &format!("x-ratelimit-reset-{name}"), &format!("{reset_ms}ms"));
+    }
+    if response.status() == StatusCode::UNAUTHORIZED {
+        put(response.headers_mut(), "www-authenticate", "Bearer");
+    }
+    response
+}
+
+fn put(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,157 @@
+//! Asks language models for a process: a gateway for each tenant, set up as the log says and kept so. What came of a call
+//! is written down first, then answered.
+//!
+//! Invariant: an answer that somebody got, and the last piece of a stream, is in the log with what it took. Whoever goes
+//! away cancels the call, and that is written down too.
+
+mod ask;
+mod content;
+mod flow;
+mod parts;
+mod pending;
+mod places;
+mod setup;
+mod story;
+mod taken;
+mod tenant;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use timeloom_commands::{Clock as WallClock, Commands, Credentials, Ids};
+use timeloom_domain::gateway::GatewayConfiguration;
+use timeloom_domain::ids::{InferenceWorkerId, TenantId};
+use timeloom_domain::model_call::ModelCallEvent;
+use timeloom_gateway::limits::{Holder, Standing};
+use timeloom_gateway::ports::{Chance, Clock};
+use timeloom_gateway::route::TargetHealth;
+use timeloom_store::{BlobStore, EventLog};
+use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::ask::{CallReply, Called, EmbedCalled, NotSaid, Unanswered};
+pub use self::parts::{LanguageAsker, LanguageParts, LocalModels, Reaching};
+use self::parts::{Luck, Times};
+use self::tenant::Tenant;
+use crate::recorder::Recorder;
+
+/// Asks language models. Cheap to clone.
+#[derive(Clone)]
+pub struct LanguageModels {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: InferenceWorkerId,
+    log: Arc<dyn EventLog>,
+    blobs: Arc<dyn BlobStore>,
+    commands: Commands,
+    credentials: Credentials,
+    wall: Arc<dyn WallClock>,
+    ids: Arc<dyn Ids>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    local: Option<Arc<dyn LocalModels>>,
+    reaching: Reaching,
+    calls: Recorder<ModelCallEvent>,
+    tenants: Mutex<HashMap<TenantId, Arc<OnceCell<Arc<Tenant>>>>>,
+    draining: CancellationToken,
+    home: Handle,
+    tasks: TaskTracker,
+}
+
+impl std::fmt::Debug for LanguageModels {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LanguageModels").field("id", &self.inner.id).finish_non_exhaustive()
+    }
+}
+
+impl LanguageModels {
+    /// Begins. Must be called within the runtime that lives longest; nothing is written down before somebody asks.
+    pub fn start(parts: LanguageParts) -> Self {
+        let id = InferenceWorkerId(parts.ids.uuid());
+        // It begins to follow the log now, so that nobody waits for it later.
+        parts.commands.gateway();
+        let inner = Inner {
+            id,
+            calls: Recorder::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), id),
+            clock: Arc::new(Times { wall: Arc::clone(&parts.clock), ticks: parts.ticks }),
+            chance: Arc::new(Luck(Arc::clone(&parts.ids))),
+            log: parts.log,
+            blobs: parts.blobs,
+            commands: parts.commands,
+            credentials: parts.credentials,
+            wall: parts.clock,
+            ids: parts.ids,
+            local: parts.local,
+            reaching: parts.reaching,
+            tenants: Mutex::default(),
+            draining: CancellationToken::new(),
+            home: Handle::current(),
+            tasks: TaskTracker::new(),
+        };
+        let models = Self { inner: Arc::new(inner) };
+        models.inner.tasks.spawn(taken::follow(models.clone()));
+        models
+    }
+
+    /// The set-up of a tenant's gateway as it is now.
+    ///
+    /// # Errors
+    /// [`NotSaid::Draining`] when it ends before it is known.
+    pub async fn configuration(&self, tenant: TenantId) -> Result<Option<Arc<GatewayConfiguration>>, NotSaid> {
+        let gateway = self.inner.commands.gateway();
+        let listing = if gateway.is_caught_up() { Ok(gateway.now()) } else { gateway.caught_up().await };
+        Ok(listing.map_err(|_| NotSaid::Draining)?.configuration(tenant).cloned())
+    }
+
+    /// Names of all routes of a tenant: those that are set up, and those of models of this machine.
+    ///
+    /// # Errors
+    /// [`NotSaid::Draining`] when it ends before they are known.
+    pub async fn route_names(&self, tenant: TenantId) -> Result<Vec<String>, NotSaid> {
+        Ok(self.tenant(tenant).await?.gateway.routes())
+    }
+
+    /// How the targets of a tenant do in this process.
+    pub fn health(&self, tenant: TenantId) -> Vec<TargetHealth> {
+        self.known(tenant).map(|tenant| tenant.gateway.health()).unwrap_or_default()
+    }
+
+    /// How much is left of the limits of these holders, the tightest of each form.
+    pub fn standing(&self, tenant: TenantId, holders: &[Holder]) -> Vec<Standing> {
+        let known = self.known(tenant);
+        known.map(|tenant| tenant.limits.standing(holders, self.inner.wall.now_ms())).unwrap_or_default()
+    }
+
+    /// Takes no more questions, and waits until all that ended is written down.
+    pub async fn close(&self) {
+        self.inner.draining.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.calls.close().await;
+    }
+
+    /// A tenant for whom somebody asked.
+    fn known(&self, tenant: TenantId) -> Option<Arc<Tenant>> {
+        let tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(&tenant).and_then(|cell| cell.get().cloned())
+    }
+
+    /// A tenant, set up as the log says now.
+    async fn tenant(&self, tenant: TenantId) -> Result<Arc<Tenant>, NotSaid> {
+        if self.inner.draining.is_cancelled() {
+            return Err(NotSaid::Draining);
+        }
+        let configuration = self.configuration(tenant).await?;
+        let cell = {
+            let mut tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(tenants.entry(tenant).or_default())
+        };
+        let found = cell.get_or_try_init(|| Tenant::begin(&self.inner, tenant, configuration.as_ref())).await?;
+        found.follow(&self.inner, configuration.as_ref());
+        Ok(Arc::clone(found))
+    }
+}

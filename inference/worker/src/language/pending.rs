@@ -1,0 +1,131 @@
+//! A call under way. However it ends, that is written down: also when nobody waits for it any more.
+
+use std::sync::Arc;
+
+use timeloom_commands::Finder;
+use timeloom_domain::chat::ErrorClass;
+use timeloom_domain::ids::ModelCallId;
+use timeloom_domain::model_call::{CallAnswer, CallRequest, ModelCall, ModelCallEvent};
+use timeloom_domain::money::Money;
+
+use super::Inner;
+use super::content::Said;
+use super::story::{Story, Told};
+use crate::recorder::{Cause, NotRecorded};
+
+/// A call under way.
+pub(super) struct Pending {
+    pub call: ModelCallId,
+    story: Arc<Story>,
+    /// What is needed to write it down; nothing once that began.
+    rest: Option<Box<Rest>>,
+}
+
+/// What is needed to write a call down.
+pub(super) struct Rest {
+    pub inner: Arc<Inner>,
+    pub cause: Cause,
+    pub request: CallRequest,
+    pub prompt: Said,
+    pub finder: Option<Arc<Finder>>,
+    /// What prices are in.
+    pub currency: Option<String>,
+    pub began_us: u64,
+}
+
+/// How a call ended.
+pub(super) enum Ending {
+    Answered { content: Said },
+    Failed { class: ErrorClass, reason: String, retry_after_ms: Option<u64> },
+    Refused { code: &'static str, reason: String, retry_after_ms: Option<u64> },
+    Cancelled,
+}
+
+/// What whoever asked is told beside the answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Summary {
+    pub provider: Option<String>,
+    pub cost: Option<Money>,
+}
+
+impl Pending {
+    pub fn new(call: ModelCallId, story: Arc<Story>, rest: Rest) -> Self {
+        Self { call, story, rest: Some(Box::new(rest)) }
+    }
+
+    /// Writes down how it ended, and answers when that is safe. Whoever stops waiting for it does not stop it.
+    ///
+    /// # Errors
+    /// When it is not in the log.
+    pub async fn end(mut self, ending: Ending) -> Result<Summary, NotRecorded> {
+        let Some(rest) = self.rest.take() else { return Err(NotRecorded::Closed) };
+        let (tasks, home) = (rest.inner.tasks.clone(), rest.inner.home.clone());
+        let written = tasks.spawn_on(write_down(self.call, rest, self.story.take(), ending), &home);
+        written.await.unwrap_or(Err(NotRecorded::Closed))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let Some(rest) = self.rest.take() else { return };
+        let (call, told) = (self.call, self.story.take());
+        let (tasks, home) = (rest.inner.tasks.clone(), rest.inner.home.clone());
+        tasks.spawn_on(
+            async move {
+                if let Err(error) = write_down(call, rest, told, Ending::Cancelled).await {
+                    tracing::warn!(%call, %error, "that a call to a language model was cancelled is not written down");
+                }
+            },
+            &home,
+        );
+    }
+}
+
+async fn write_down(id: ModelCallId, rest: Box<Rest>, told: Told, ending: Ending) -> Result<Summary, NotRecorded> {
+    let Rest { inner, cause, mut request, prompt, finder, currency, began_us } = *rest;
+    let failed = |error: timeloom_store::BlobError| NotRecorded::Failed(error.to_string());
+    // What was not asked is not kept: who is held back often asks often.
+    let prompt = if matches!(ending, Ending::Refused { .. }) { prompt.digest() } else { prompt };
+    request.prompt = prompt.written(inner.blobs.as_ref()).await.map_err(failed)?;
+    let Told { mut attempts, usage, cost, charged, cached_from, circuits } = told;
+    let hidden = |mut text: String| {
+        if let Some(finder) = &finder {
+            finder.hide_in_text(&mut text);
+        }
+        text
+    };
+    for attempt in &mut attempts {
+        if let Some(failure) = &mut attempt.failure {
+            failure.message = hidden(std::mem::take(&mut failure.message));
+        }
+        attempt.violations = std::mem::take(&mut attempt.violations).into_iter().map(hidden).collect();
+    }
+    let last = attempts.last();
+    let summary = Summary { provider: last.map(|attempt| attempt.provider.clone()), cost };
+    let (model, finish) = last.map(|last| (last.answered_by.clone(), last.finish.clone())).unwrap_or_default();
+    let took_us = inner.clock.monotonic_us().saturating_sub(began_us);
+    let (charged_tokens, charged_money) = charged;
+    let currency = cost.and(currency);
+    let call =
+        Box::new(ModelCall { id, request, attempts, usage, cost, currency, charged_tokens, charged_money, took_us });
+    let ended = match ending {
+        Ending::Answered { content } => {
+            let content = content.written(inner.blobs.as_ref()).await.map_err(failed)?;
+            let cached_from = cached_from.and_then(|source| source.parse().ok());
+            let answer = CallAnswer { content, model: model.unwrap_or_default(), finish, cached_from };
+            ModelCallEvent::ModelCallCompleted { call, answer: Box::new(answer) }
+        }
+        Ending::Failed { class, reason, retry_after_ms } => {
+            ModelCallEvent::ModelCallFailed { call, class, reason: hidden(reason), retry_after_ms }
+        }
+        Ending::Refused { code, reason, retry_after_ms } => {
+            let code = code.to_owned();
+            ModelCallEvent::ModelCallRefused { call, code, reason: hidden(reason), retry_after_ms }
+        }
+        Ending::Cancelled => ModelCallEvent::ModelCallCancelled { call },
+    };
+    let mut events = circuits;
+    events.push(ended);
+    inner.calls.record(cause, &events).await?;
+    Ok(summary)
+}
