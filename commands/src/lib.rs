@@ -34,8 +34,8 @@ use timeloom_domain::event::{Aggregate, Event};
 use timeloom_store::{EventLog, StreamKey};
 
 pub use access::Access;
-pub use agent::{AgentForkTurn, ForkAgentRun, StartAgentRun};
 use access::AccessDirectory;
+pub use agent::{AgentForkTurn, ForkAgentRun, StartAgentRun};
 pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};

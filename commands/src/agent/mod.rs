@@ -154,7 +154,9 @@ impl Commands {
             return Err(wrong(format!("a node of type {node_type} begins workflows: it can be no tool")));
         }
         match fills.keys().find(|argument| !tool.may_fill(argument) && !tool.fixed.contains_key(*argument)) {
-            Some(argument) => Err(wrong(format!("'{argument}' is filled in and is no argument: add it to the parameters"))),
+            Some(argument) => {
+                Err(wrong(format!("'{argument}' is filled in and is no argument: add it to the parameters")))
+            }
             None => Ok(()),
         }
     }

@@ -265,7 +265,8 @@ impl Commands {
         let record = &found.record;
         let is_newest = agent.aggregate.versions.last().is_some_and(|newest| newest.version == found.version);
         let config = if is_newest { &agent.aggregate.config } else { &record.config };
-        let prompt = record.prompt_with(config).map_err(|invalid| Refusal::new("INVALID_AGENT", invalid.to_string()))?;
+        let prompt =
+            record.prompt_with(config).map_err(|invalid| Refusal::new("INVALID_AGENT", invalid.to_string()))?;
         let plan = AgentPlan {
             kind: record.kind,
             model: record.model.clone(),

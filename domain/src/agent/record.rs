@@ -194,7 +194,8 @@ impl AgentRecord {
             && let Some(text) = cost.as_str()
         {
             let money = Money::parse(text);
-            let money = money.ok_or_else(|| InvalidAgent::at("limits.cost", "is no amount: give one such as \"0.50\""))?;
+            let money =
+                money.ok_or_else(|| InvalidAgent::at("limits.cost", "is no amount: give one such as \"0.50\""))?;
             *cost = Value::from(money.0);
         }
         let record: Self = serde_json::from_value(value)
@@ -216,7 +217,8 @@ impl AgentRecord {
         if self.tools.len() > TOOLS_MAX {
             return Err(InvalidAgent::at("tools", format!("are too many: at most {TOOLS_MAX}")));
         }
-        for (place, words) in [("capabilities", &self.capabilities), ("requirements", &self.requirements.dependencies)] {
+        for (place, words) in [("capabilities", &self.capabilities), ("requirements", &self.requirements.dependencies)]
+        {
             let long = words.iter().any(|word| word.chars().count() > WORD_CHARACTERS_MAX);
             if words.len() > WORDS_MAX || long {
                 let what = format!("has too many words or too long ones: at most {WORDS_MAX} of {WORD_CHARACTERS_MAX}");
@@ -257,7 +259,10 @@ impl AgentRecord {
             let closed = after.split_once("}}");
             let (name, after) = closed.ok_or_else(|| InvalidAgent::at("prompt", "has a '{{' that is not closed"))?;
             let value = config.get(name.trim()).ok_or_else(|| {
-                InvalidAgent::at("prompt", format!("names {{{{config.{name}}}}}, which the configuration does not have"))
+                InvalidAgent::at(
+                    "prompt",
+                    format!("names {{{{config.{name}}}}}, which the configuration does not have"),
+                )
             })?;
             prompt.push_str(before);
             match value {

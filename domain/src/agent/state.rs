@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AgentCommand, AgentEvent, AgentRecord, AgentRefusal, DESCRIPTION_CHARACTERS_MAX, REASON_CHARACTERS_MAX,
-};
+use super::{AgentCommand, AgentEvent, AgentRecord, AgentRefusal, DESCRIPTION_CHARACTERS_MAX, REASON_CHARACTERS_MAX};
 use crate::event::Aggregate;
 use crate::ids::Slug;
 use crate::item::JsonObject;

@@ -139,7 +139,9 @@ impl AgentTool {
         if self.parameters.get("type").and_then(Value::as_str) != Some("object") {
             return wrong("has parameters that are no object: give a JSON Schema with \"type\": \"object\"");
         }
-        if let Some(fixed) = self.fixed.keys().find(|name| self.parameters.pointer(&format!("/properties/{name}")).is_some()) {
+        if let Some(fixed) =
+            self.fixed.keys().find(|name| self.parameters.pointer(&format!("/properties/{name}")).is_some())
+        {
             return wrong(&format!("fixes '{fixed}' and lets the model fill it: take it out of one of them"));
         }
         if self.result_bytes_max == 0 || self.result_bytes_max > RESULT_BYTES_MAX {

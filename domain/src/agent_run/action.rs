@@ -85,10 +85,9 @@ impl AgentRun {
     pub fn next(&self, now_ms: i64) -> AgentAction {
         let Some(facts) = self.facts.as_deref() else { return AgentAction::Nothing };
         match self.status {
-            AgentRunStatus::New
-            | AgentRunStatus::Completed
-            | AgentRunStatus::Failed
-            | AgentRunStatus::Cancelled => return AgentAction::Nothing,
+            AgentRunStatus::New | AgentRunStatus::Completed | AgentRunStatus::Failed | AgentRunStatus::Cancelled => {
+                return AgentAction::Nothing;
+            }
             AgentRunStatus::Paused => return AgentAction::Rest(None),
             AgentRunStatus::Running | AgentRunStatus::WaitingForApproval => {}
         }
@@ -133,7 +132,8 @@ impl AgentRun {
     fn exhausted(&self) -> Option<AgentAction> {
         let limits = &self.facts.as_deref()?.plan.limits;
         if self.turn > limits.turns {
-            let message = format!("it asked its model {} times without coming to an end, the agent's limit", limits.turns);
+            let message =
+                format!("it asked its model {} times without coming to an end, the agent's limit", limits.turns);
             return Some(fail("TURNS_EXHAUSTED", message));
         }
         let tokens = self.spent.tokens();
@@ -172,7 +172,10 @@ impl AgentRun {
                 }
                 let called = self.calls_by_tool.get(&tool.name).copied().unwrap_or_default();
                 if let Some(most) = tool.calls_max.filter(|most| called >= *most) {
-                    return refuse("CALLS_MAX", format!("'{}' may be called {most} times in a run, and was", tool.name));
+                    return refuse(
+                        "CALLS_MAX",
+                        format!("'{}' may be called {most} times in a run, and was", tool.name),
+                    );
                 }
                 let asks = match tool.approval {
                     Approval::Never => false,

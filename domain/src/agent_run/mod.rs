@@ -19,7 +19,9 @@ mod state;
 pub use action::{AgentAction, AskWhy, TOOL_ATTEMPTS_MAX};
 pub use command::AgentRunCommand;
 pub use event::{AgentRunEvent, ApprovalReason, ModelTurn};
-pub use facts::{AgentCaller, AgentCarried, AgentForkChanges, AgentForkFacts, AgentPlan, AgentRunFacts, ToolResultChange};
+pub use facts::{
+    AgentCaller, AgentCarried, AgentForkChanges, AgentForkFacts, AgentPlan, AgentRunFacts, ToolResultChange,
+};
 pub use fork::InvalidFork;
 pub use refusal::AgentRunRefusal;
 pub use replay::{AgentReplay, Deviation, replayed};

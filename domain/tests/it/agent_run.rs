@@ -207,11 +207,18 @@ fn somebody_is_asked_before_the_first_call_or_before_every_one() {
         let AgentAction::AskSomebody { call, arguments, reason } = story.next() else { panic!("{:?}", story.next()) };
         let (tool, at_ms) = (story.run.call(&call).unwrap().tool.clone(), story.now_ms);
         let (expires_at_ms, named) = (at_ms + 500_000, call.clone());
-        story.take(AgentRunEvent::AgentApprovalRequested { call: named, tool, arguments, reason, expires_at_ms, at_ms });
-        assert_eq!((story.next(), story.run.status), (
-            AgentAction::Rest(Some(expires_at_ms)),
-            AgentRunStatus::WaitingForApproval,
-        ));
+        story.take(AgentRunEvent::AgentApprovalRequested {
+            call: named,
+            tool,
+            arguments,
+            reason,
+            expires_at_ms,
+            at_ms,
+        });
+        assert_eq!(
+            (story.next(), story.run.status),
+            (AgentAction::Rest(Some(expires_at_ms)), AgentRunStatus::WaitingForApproval,)
+        );
         // People take longer than the agent may.
         story.now_ms += 100_000;
         call
@@ -390,7 +397,8 @@ fn a_fork_takes_over_what_was_said_and_tells_the_model_the_other_result() {
     // Without a change the words are the same, to the bit.
     let facts = source.facts.clone().unwrap();
     let (carried, changes) = (Box::new(source.carried(&[]).unwrap()), AgentForkChanges::default());
-    let same = AgentForkFacts { of: id, origin: id, revision: 5, turn: 2, reason: String::new(), changes, facts, carried };
+    let same =
+        AgentForkFacts { of: id, origin: id, revision: 5, turn: 2, reason: String::new(), changes, facts, carried };
     let mut forked = AgentRun::default();
     forked.apply(&AgentRunEvent::AgentRunForked(Box::new(same)));
     assert_eq!(forked.request_digest(), source.request_digest());

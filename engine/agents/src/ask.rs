@@ -26,9 +26,7 @@ impl Driver {
         let Some(answered) = self.unless_over(answering).await else { return Taken::Look };
         let at_ms = self.now_ms();
         let event = match answered {
-            Ok(Ok(chatted)) => {
-                AgentRunEvent::AgentModelAnswered { turn, answer: Box::new(turn_of(chatted)), at_ms }
-            }
+            Ok(Ok(chatted)) => AgentRunEvent::AgentModelAnswered { turn, answer: Box::new(turn_of(chatted)), at_ms },
             Ok(Err(reason)) => {
                 let retry_at_ms = retry_at_ms(&reason, attempt, at_ms);
                 let message = reason.to_string().chars().take(MESSAGE_CHARACTERS_MAX).collect();

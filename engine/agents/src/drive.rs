@@ -58,11 +58,8 @@ impl Driver {
             if let Taken::Refused(why) = taken {
                 tracing::warn!(run = %self.run, why, "a run of an agent cannot go on");
                 let message = format!("what came of it cannot be written down: {why}");
-                let failed = AgentRunEvent::AgentRunFailed {
-                    code: "NOT_RECORDED".to_owned(),
-                    message,
-                    at_ms: self.now_ms(),
-                };
+                let failed =
+                    AgentRunEvent::AgentRunFailed { code: "NOT_RECORDED".to_owned(), message, at_ms: self.now_ms() };
                 if let Taken::Refused(why) = self.take(failed).await {
                     tracing::error!(run = %self.run, why, "a run of an agent stands still");
                     return;
@@ -98,7 +95,8 @@ impl Driver {
                 self.call(run, call, arguments, attempt).await
             }
             AgentAction::GiveUp { call } => {
-                let message = "it was begun several times and cut off each time: nobody knows what came of it".to_owned();
+                let message =
+                    "it was begun several times and cut off each time: nobody knows what came of it".to_owned();
                 self.take(AgentRunEvent::AgentToolFailed { call, code: "INTERRUPTED".to_owned(), message, at_ms }).await
             }
             AgentAction::Conclude { text, remembers } => self.conclude(run, text, remembers).await,

@@ -4,7 +4,7 @@ mod agent;
 mod questions;
 mod run;
 
-pub(crate) use agent::Agents;
 pub use agent::AgentRow;
+pub(crate) use agent::Agents;
 pub(crate) use run::AgentRuns;
 pub use run::{AgentRunFilter, AgentRunRow, AgentRunSummary};

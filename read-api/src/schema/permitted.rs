@@ -10,10 +10,10 @@ use async_graphql::{
     Error, ErrorExtensions, PathSegment, QueryPathNode, QueryPathSegment, ServerError, ServerResult, Value,
 };
 use timeloom_domain::access::{Forbidden, Permission, Permissions};
-use timeloom_domain::event::Event as _;
 use timeloom_domain::agent::AgentEvent;
 use timeloom_domain::agent_memory::AgentMemoryEvent;
 use timeloom_domain::agent_run::AgentRunEvent;
+use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::gateway::GatewayEvent;
 use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent};
@@ -72,8 +72,8 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "ReplayCheck"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Agent" | "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" | "GatewayProvider"
-        | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => Some(Permission::RegistryRead),
+        "Agent" | "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad"
+        | "GatewayProvider" | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => Some(Permission::RegistryRead),
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }
@@ -91,9 +91,11 @@ pub(crate) fn of_category(category: &str) -> Permission {
         | RecallEvent::CATEGORY
         | InferenceEvent::CATEGORY
         | ModelCallEvent::CATEGORY => Permission::ExecutionRead,
-        AgentEvent::CATEGORY | PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY | GatewayEvent::CATEGORY => {
-            Permission::RegistryRead
-        }
+        AgentEvent::CATEGORY
+        | PluginEvent::CATEGORY
+        | ModelEvent::CATEGORY
+        | InferenceWorkerEvent::CATEGORY
+        | GatewayEvent::CATEGORY => Permission::RegistryRead,
         _ => Permission::AuditRead,
     }
 }

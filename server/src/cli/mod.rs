@@ -1,6 +1,7 @@
 //! The command line: one module a noun. Every verb takes `--json` for programs.
 
 mod access;
+mod agent;
 mod client;
 mod control;
 mod credential;
@@ -88,6 +89,9 @@ enum Verb {
     /// List, show and change models: their versions, and which of them answers
     #[command(subcommand)]
     Model(model::ModelVerb),
+    /// Agents: publish them, run them, approve what they do, fork their runs
+    #[command(subcommand)]
+    Agent(agent::AgentVerb),
     /// List what models answered, trace answers back to their bytes, show who computes
     #[command(subcommand)]
     Inference(inference::InferenceVerb),
@@ -162,6 +166,7 @@ impl Cli {
             Verb::Log(verb) => verb.run(config).await,
             Verb::Credential(verb) => verb.run(config).await,
             Verb::Model(verb) => verb.run(config).await,
+            Verb::Agent(verb) => verb.run(config).await,
             Verb::Inference(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
             Verb::Workers(verb) => verb.run(config).await,

@@ -53,6 +53,7 @@ impl InferencePort for Port {
                 version: described.version,
                 inputs: signature.inputs.clone(),
                 outputs: signature.outputs.clone(),
+                about: std::collections::BTreeMap::new(),
             })
         })
     }

@@ -24,9 +24,7 @@ use timeloom_engine::node::{
     Behaviour, EffectNode, FixedCredentials, NodeError, NodeOutput, NodeRegistry, NodeRun, NodeType, OutboundPolicy,
     Services, SharedNodeType,
 };
-use timeloom_store::{
-    Direction, EventLog, MemoryLog, Position, Revision, StreamKey, SystemClock, codec,
-};
+use timeloom_store::{Direction, EventLog, MemoryLog, Position, Revision, StreamKey, SystemClock, codec};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -112,17 +110,14 @@ impl InferencePort for Script {
             };
             let usage = Some(Usage { input_tokens: 100, output_tokens: 10, ..Usage::default() });
             let choice = Choice { parts, finish: Some(FinishReason::Stop), ..Choice::default() };
-            let answer = ChatAnswer { model: "scripted".to_owned(), choices: vec![choice], usage, ..Default::default() };
+            let answer =
+                ChatAnswer { model: "scripted".to_owned(), choices: vec![choice], usage, ..Default::default() };
             let (call, cost) = (ModelCallId(Uuid::from_u128(9)), Some(Money(1_000_000)));
             Ok(Chatted { call, provider: Some("script".to_owned()), answer, cost })
         })
     }
 
-    fn embed<'a>(
-        &'a self,
-        _: &'a Asker,
-        _: timeloom_domain::chat::EmbedRequest,
-    ) -> Answering<'a, Embedded> {
+    fn embed<'a>(&'a self, _: &'a Asker, _: timeloom_domain::chat::EmbedRequest) -> Answering<'a, Embedded> {
         refused()
     }
 }

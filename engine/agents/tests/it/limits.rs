@@ -42,12 +42,10 @@ async fn a_budget_of_the_gateway_that_ends_in_the_middle_fails_the_run_and_keeps
     let run = world.over(id).await;
     World::failed(&run, "BUDGET_EXCEEDED");
     assert_eq!((run.spent.turns, run.spent.tool_calls, run.spent.tokens()), (1, 1, 110));
-    assert_eq!(world.types(id).await[4..], [
-        "AgentToolAnswered",
-        "AgentModelAsked",
-        "AgentModelFailed",
-        "AgentRunFailed",
-    ]);
+    assert_eq!(
+        world.types(id).await[4..],
+        ["AgentToolAnswered", "AgentModelAsked", "AgentModelFailed", "AgentRunFailed",]
+    );
     process.stop().await;
 }
 
@@ -59,10 +57,15 @@ async fn a_tool_that_never_ends_is_given_up_in_time() {
     let process = world.process();
     let id = world.begin(json!("note")).await;
     assert_eq!(world.over(id).await.status, AgentRunStatus::Completed);
-    let codes: Vec<String> = world.events(id).await.into_iter().filter_map(|event| match event {
-        AgentRunEvent::AgentToolFailed { code, .. } => Some(code),
-        _ => None,
-    }).collect();
+    let codes: Vec<String> = world
+        .events(id)
+        .await
+        .into_iter()
+        .filter_map(|event| match event {
+            AgentRunEvent::AgentToolFailed { code, .. } => Some(code),
+            _ => None,
+        })
+        .collect();
     assert_eq!(codes, ["TOOL_TIMEOUT"]);
     process.stop().await;
 }
@@ -84,10 +87,15 @@ async fn a_result_that_is_too_long_is_cut_off_and_says_so() {
     let process = world.process();
     let id = world.begin(json!("note")).await;
     world.over(id).await;
-    let (content, from) = world.events(id).await.into_iter().find_map(|event| match event {
-        AgentRunEvent::AgentToolAnswered { content, cut_off_from_bytes, .. } => Some((content, cut_off_from_bytes)),
-        _ => None,
-    }).unwrap();
+    let (content, from) = world
+        .events(id)
+        .await
+        .into_iter()
+        .find_map(|event| match event {
+            AgentRunEvent::AgentToolAnswered { content, cut_off_from_bytes, .. } => Some((content, cut_off_from_bytes)),
+            _ => None,
+        })
+        .unwrap();
     assert!(content.len() <= 1_000 && from > Some(10_000), "{} {from:?}", content.len());
     process.stop().await;
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use timeloom_commands::CommandError;
 use timeloom_domain::agent_run::{AgentRunEvent, AgentRunStatus};
 use timeloom_domain::chat::Role;
-use timeloom_domain::ids::{Actor, AccountId};
+use timeloom_domain::ids::{AccountId, Actor};
 use timeloom_domain::inference::port::NotAnswered;
 use uuid::Uuid;
 
@@ -20,16 +20,19 @@ async fn a_run_asks_its_model_calls_a_tool_and_answers() {
     let id = world.begin(json!("note milk")).await;
     let run = world.over(id).await;
     assert_eq!((run.status, run.output), (AgentRunStatus::Completed, Some(json!("Noted."))));
-    assert_eq!(world.types(id).await, [
-        "AgentRunStarted",
-        "AgentModelAsked",
-        "AgentModelAnswered",
-        "AgentToolCalled",
-        "AgentToolAnswered",
-        "AgentModelAsked",
-        "AgentModelAnswered",
-        "AgentRunCompleted",
-    ]);
+    assert_eq!(
+        world.types(id).await,
+        [
+            "AgentRunStarted",
+            "AgentModelAsked",
+            "AgentModelAnswered",
+            "AgentToolCalled",
+            "AgentToolAnswered",
+            "AgentModelAsked",
+            "AgentModelAnswered",
+            "AgentRunCompleted",
+        ]
+    );
     assert_eq!(*world.note.runs.lock().unwrap(), [(format!("{id}/1.0"), json!({"text": "milk"}))]);
     let (asker, request) = world.script.asked.lock().unwrap()[1].clone();
     assert_eq!((asker.agent.unwrap().as_str(), asker.agent_run), ("helper", Some(id)));

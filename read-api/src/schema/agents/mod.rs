@@ -283,7 +283,9 @@ impl Waiting {
                     Some(SubscriptionMessage::Checkpoint(_) | SubscriptionMessage::CaughtUp(_)) => {}
                     Some(SubscriptionMessage::FellBehind(last)) => return Err(fell_behind(last)),
                     Some(SubscriptionMessage::Failed(error)) => return Err(fault(&error)),
-                    None => return Err(coded("CLOSING", "the server is shutting down: the run goes on after its start")),
+                    None => {
+                        return Err(coded("CLOSING", "the server is shutting down: the run goes on after its start"));
+                    }
                 }
             }
         };

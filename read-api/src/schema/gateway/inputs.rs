@@ -221,7 +221,9 @@ impl SetGatewayLimitInput {
             }
             (GatewayLimitOf::Money, ..) => return Err("a limit of money takes money and windowMs".to_owned()),
             _ => {
-                return Err("a limit of requests, tokens or calls takes most, and neither money nor windowMs".to_owned());
+                return Err(
+                    "a limit of requests, tokens or calls takes most, and neither money nor windowMs".to_owned()
+                );
             }
         };
         Ok(domain::GatewayLimit { holder: self.holder.into(), id: self.id, most })
