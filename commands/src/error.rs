@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use timeloom_domain::agent::AgentRefusal;
+use timeloom_domain::agent_memory::AgentMemoryRefusal;
+use timeloom_domain::agent_run::AgentRunRefusal;
 use timeloom_domain::definition::{DefinitionError, Gap, Problem, TriggerError};
 use timeloom_domain::execution::ExecutionRefusal;
 use timeloom_domain::ids::InvalidSlug;
@@ -217,6 +220,44 @@ impl From<PluginRefusal> for Refusal {
             PluginRefusal::InvalidDigest(_) => "INVALID_DIGEST",
         };
         Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<AgentRefusal> for Refusal {
+    fn from(refusal: AgentRefusal) -> Self {
+        let code = match refusal {
+            AgentRefusal::AlreadyRegistered => "AGENT_EXISTS",
+            AgentRefusal::NotFound => "AGENT_NOT_FOUND",
+            AgentRefusal::Retired => "AGENT_RETIRED",
+            AgentRefusal::NothingPublished => "AGENT_NOT_PUBLISHED",
+            AgentRefusal::UnknownVersion(_) => "AGENT_VERSION_NOT_FOUND",
+            AgentRefusal::TooManyVersions => "TOO_MANY_VERSIONS",
+            AgentRefusal::InvalidText => "REASON_MISSING",
+            AgentRefusal::Invalid(_) => "INVALID_AGENT",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<AgentRunRefusal> for Refusal {
+    fn from(refusal: AgentRunRefusal) -> Self {
+        let code = match refusal {
+            AgentRunRefusal::AlreadyExists => "AGENT_RUN_EXISTS",
+            AgentRunRefusal::NotFound => "AGENT_RUN_NOT_FOUND",
+            AgentRunRefusal::Over(_) => "AGENT_RUN_OVER",
+            AgentRunRefusal::NothingToApprove(_) => "NOTHING_TO_APPROVE",
+            AgentRunRefusal::NotPaused => "AGENT_RUN_NOT_PAUSED",
+            AgentRunRefusal::InvalidReason => "REASON_MISSING",
+            AgentRunRefusal::OutOfTurn => "AGENT_RUN_OUT_OF_TURN",
+            AgentRunRefusal::Fork(_) => "INVALID_FORK",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<AgentMemoryRefusal> for Refusal {
+    fn from(refusal: AgentMemoryRefusal) -> Self {
+        match refusal {}
     }
 }
 

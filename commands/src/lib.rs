@@ -5,6 +5,7 @@
 
 pub mod access;
 mod activation;
+pub mod agent;
 pub mod bridge;
 mod cache;
 mod context;
@@ -35,6 +36,7 @@ use timeloom_store::{EventLog, StreamKey};
 
 pub use access::Access;
 use access::AccessDirectory;
+pub use agent::{AgentForkTurn, ForkAgentRun, StartAgentRun};
 pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};

@@ -4,6 +4,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::account::AccountEvent;
+use crate::agent::AgentEvent;
+use crate::agent_memory::AgentMemoryEvent;
+use crate::agent_run::AgentRunEvent;
 use crate::audit::AuditEvent;
 use crate::credential::CredentialEvent;
 use crate::execution::ExecutionEvent;
@@ -20,7 +23,7 @@ use crate::vectors::VectorEvent;
 use crate::workflow::WorkflowEvent;
 
 /// The categories of all events here: only commands append to streams of these.
-pub const OWN_CATEGORIES: [&str; 16] = [
+pub const OWN_CATEGORIES: [&str; 19] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
@@ -30,6 +33,9 @@ pub const OWN_CATEGORIES: [&str; 16] = [
     GatewayEvent::CATEGORY,
     ModelCallEvent::CATEGORY,
     CredentialEvent::CATEGORY,
+    AgentEvent::CATEGORY,
+    AgentRunEvent::CATEGORY,
+    AgentMemoryEvent::CATEGORY,
     RecallEvent::CATEGORY,
     VectorEvent::CATEGORY,
     ReplayCheckEvent::CATEGORY,

@@ -2,6 +2,9 @@
 
 pub mod access;
 pub mod account;
+pub mod agent;
+pub mod agent_memory;
+pub mod agent_run;
 pub mod audit;
 pub mod catalogue;
 pub mod chance;

@@ -522,7 +522,7 @@ fn depth(trigger: Option<&TriggerFacts>) -> u32 {
 }
 
 /// The failure of a node whose code panicked: it fails like any other node, and the execution goes on or ends in order.
-fn broke_down(panic: &(dyn Any + Send)) -> NodeError {
+pub(crate) fn broke_down(panic: &(dyn Any + Send)) -> NodeError {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     NodeError::operation(format!("the node broke down: {}", said.unwrap_or("it gave no reason")))
         .described("This is a fault in the node's own code: report it with the node's type and this message.")

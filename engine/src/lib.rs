@@ -4,6 +4,7 @@
 //! that says so.
 
 pub mod admission;
+pub mod alone;
 mod answer;
 mod attempt;
 mod burst;

@@ -13,6 +13,7 @@ use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::JsonObject;
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
+use timeloom_store::leases::Shard;
 use timeloom_store::{EventLog, Leases, LogError, StreamKey};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -147,6 +148,11 @@ impl Engine {
         if let Err(error) = self.inner.parts.checkpoints.save(&checkpoint).await {
             tracing::warn!(%error, "the engine's place in the log was not remembered; the next start takes longer");
         }
+    }
+
+    /// Whether this process has the lease by which things with that id are driven, at this moment.
+    pub fn drives(&self, id: &str) -> bool {
+        self.inner.lock_shards().hold(Shard::of(id)).is_some_and(|hold| hold.is_valid())
     }
 
     /// How many executions are open, in all processes, as far as this one knows.

@@ -7,6 +7,9 @@ use chrono::{DateTime, Utc};
 use json_patch::{Patch, PatchOperation};
 use serde_json::Value;
 use timeloom_domain::account::Account;
+use timeloom_domain::agent::Agent;
+use timeloom_domain::agent_memory::AgentMemory;
+use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::gateway::GatewayConfiguration;
@@ -133,6 +136,9 @@ pub async fn diff<'p>(
         Some(Kind::Session) => folded_both::<Session>(past, stream, earlier, later).await?,
         Some(Kind::Tenant) => folded_both::<Tenant>(past, stream, earlier, later).await?,
         Some(Kind::Vectors) => folded_both::<VectorCollection>(past, stream, earlier, later).await?,
+        Some(Kind::Agent) => folded_both::<Agent>(past, stream, earlier, later).await?,
+        Some(Kind::AgentRun) => folded_both::<AgentRun>(past, stream, earlier, later).await?,
+        Some(Kind::AgentMemory) => folded_both::<AgentMemory>(past, stream, earlier, later).await?,
         Some(Kind::Recall) => folded_both::<Recall>(past, stream, earlier, later).await?,
         Some(Kind::Audit) => folded_both::<Audit>(past, stream, earlier, later).await?,
         Some(Kind::Inferences) => folded_both::<Inferences>(past, stream, earlier, later).await?,

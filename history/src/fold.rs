@@ -5,6 +5,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timeloom_domain::account::Account;
+use timeloom_domain::agent::Agent;
+use timeloom_domain::agent_memory::AgentMemory;
+use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
@@ -116,6 +119,9 @@ folded_whole!(
     ModelCalls,
     Model,
     Plugin,
+    Agent,
+    AgentMemory,
+    AgentRun,
     Recall,
     ReplayCheck,
     Session,

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 use timeloom_domain::account::{Account, AccountEvent};
+use timeloom_domain::agent::{Agent, AgentEvent};
+use timeloom_domain::agent_memory::{AgentMemory, AgentMemoryEvent};
+use timeloom_domain::agent_run::{AgentRun, AgentRunEvent};
 use timeloom_domain::audit::{Audit, AuditEvent};
 use timeloom_domain::credential::{Credential, CredentialEvent};
 use timeloom_domain::event::Event;
@@ -45,6 +48,12 @@ pub enum Kind {
     Session,
     /// A tenant.
     Tenant,
+    /// An agent.
+    Agent,
+    /// A run of an agent.
+    AgentRun,
+    /// What an agent remembers of a session.
+    AgentMemory,
     /// What nodes remember from one execution to the next.
     Recall,
     /// Texts with their vectors.
@@ -74,6 +83,9 @@ impl Kind {
             AccountEvent::CATEGORY => Some(Self::Account),
             SessionEvent::CATEGORY => Some(Self::Session),
             TenantEvent::CATEGORY => Some(Self::Tenant),
+            AgentEvent::CATEGORY => Some(Self::Agent),
+            AgentRunEvent::CATEGORY => Some(Self::AgentRun),
+            AgentMemoryEvent::CATEGORY => Some(Self::AgentMemory),
             RecallEvent::CATEGORY => Some(Self::Recall),
             VectorEvent::CATEGORY => Some(Self::Vectors),
             AuditEvent::CATEGORY => Some(Self::Audit),
@@ -97,6 +109,9 @@ impl Kind {
             Self::Account => AccountEvent::CATEGORY,
             Self::Session => SessionEvent::CATEGORY,
             Self::Tenant => TenantEvent::CATEGORY,
+            Self::Agent => AgentEvent::CATEGORY,
+            Self::AgentRun => AgentRunEvent::CATEGORY,
+            Self::AgentMemory => AgentMemoryEvent::CATEGORY,
             Self::Recall => RecallEvent::CATEGORY,
             Self::Vectors => VectorEvent::CATEGORY,
             Self::Audit => AuditEvent::CATEGORY,
@@ -121,6 +136,9 @@ pub fn is_known(event: &RecordedEvent) -> bool {
         Some(Kind::Account) => knows::<AccountEvent>(event),
         Some(Kind::Session) => knows::<SessionEvent>(event),
         Some(Kind::Tenant) => knows::<TenantEvent>(event),
+        Some(Kind::Agent) => knows::<AgentEvent>(event),
+        Some(Kind::AgentRun) => knows::<AgentRunEvent>(event),
+        Some(Kind::AgentMemory) => knows::<AgentMemoryEvent>(event),
         Some(Kind::Recall) => knows::<RecallEvent>(event),
         Some(Kind::Vectors) => knows::<VectorEvent>(event),
         Some(Kind::Audit) => knows::<AuditEvent>(event),
@@ -254,6 +272,30 @@ impl Shown for Tenant {
 
     fn status(&self) -> &'static str {
         if self.suspended { "suspended" } else { "active" }
+    }
+}
+
+impl Shown for Agent {
+    const KEEPS_DATA: bool = true;
+
+    fn status(&self) -> &'static str {
+        self.state().name()
+    }
+}
+
+impl Shown for AgentRun {
+    const KEEPS_DATA: bool = true;
+
+    fn status(&self) -> &'static str {
+        self.status.name()
+    }
+}
+
+impl Shown for AgentMemory {
+    const KEEPS_DATA: bool = true;
+
+    fn status(&self) -> &'static str {
+        if self.exchanges.is_empty() { "empty" } else { "remembering" }
     }
 }
 

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use timeloom_domain::account::Account;
+use timeloom_domain::agent::Agent;
+use timeloom_domain::agent_memory::AgentMemory;
+use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::gateway::GatewayConfiguration;
@@ -162,6 +165,9 @@ pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: 
         Some(Kind::Session) => folded::<Session>(past, stream, position).await?,
         Some(Kind::Tenant) => folded::<Tenant>(past, stream, position).await?,
         Some(Kind::Vectors) => folded::<VectorCollection>(past, stream, position).await?,
+        Some(Kind::Agent) => folded::<Agent>(past, stream, position).await?,
+        Some(Kind::AgentRun) => folded::<AgentRun>(past, stream, position).await?,
+        Some(Kind::AgentMemory) => folded::<AgentMemory>(past, stream, position).await?,
         Some(Kind::Recall) => folded::<Recall>(past, stream, position).await?,
         Some(Kind::Audit) => folded::<Audit>(past, stream, position).await?,
         Some(Kind::Inferences) => folded::<Inferences>(past, stream, position).await?,

@@ -8,6 +8,7 @@
 //! time; built again from position 0 they are the same rows, in either database.
 
 mod access;
+mod agents;
 mod builds;
 mod checkpoints;
 mod credentials;
@@ -40,6 +41,7 @@ mod writer;
 pub use access::{
     AccountFilter, AccountRow, ApiKeyFilter, ApiKeyRow, By, RoleGrant, SessionFilter, SessionRow, TenantRow,
 };
+pub use agents::{AgentRow, AgentRunFilter, AgentRunRow, AgentRunSummary};
 pub use credentials::CredentialRow;
 pub use database::StorageError;
 pub use error::{Behind, FoldError, ProjectionError};

@@ -14,6 +14,7 @@ use std::time::Duration;
 use timeloom_store::{EventLog, Position, RecordedEvent, StreamKey};
 
 use crate::access::{Accounts, ApiKeys, Sessions, Tenants};
+use crate::agents::{AgentRuns, Agents};
 use crate::builds;
 use crate::checkpoints;
 use crate::credentials::Credentials;
@@ -40,10 +41,12 @@ pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every projection.
-pub(crate) static PROJECTIONS: [&dyn Projection; 15] = [
+pub(crate) static PROJECTIONS: [&dyn Projection; 17] = [
     &Workflows,
     &Plugins,
     &Models,
+    &Agents,
+    &AgentRuns,
     &Credentials,
     &Executions,
     &NodeRuns,

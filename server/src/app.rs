@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use timeloom_agents::{AgentRuns, AgentRunsParts};
 use timeloom_commands::{Access, Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::NodeCatalogue;
@@ -66,6 +67,8 @@ pub struct App {
     pub reactions: Reactions,
     /// What runs executions again to see what they do; it does nothing until it is started.
     pub replays: ReplayChecks,
+    /// What drives runs of agents; it does nothing until it is started.
+    pub agents: AgentRuns,
     /// Who has access.
     pub access: Access,
     /// The API's state.
@@ -171,22 +174,24 @@ impl App {
         let traces = extras.traces.map(|options| traces(&store, &log, &read_models, &commands, &metrics, options));
         let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()), tracing.sampling);
         let evaluator = Evaluator::new(Some(Arc::new(sandbox)));
+        let registry = Arc::new(registry);
+        let services = Arc::new(Services {
+            outbound: config.outbound(),
+            binaries: Binaries::new(Arc::clone(&store.blobs)),
+            credentials: extras.credentials.unwrap_or_else(|| Arc::new(credentials.clone())),
+            recall: Arc::new(LoggedRecall::new(commands.clone())),
+            vectors: Arc::new(LoggedVectors::new(commands.clone())),
+            sub_workflows: Arc::new(calls),
+            models: Arc::clone(&models) as _,
+            tracing,
+        });
         let parts = EngineParts {
             log: Arc::clone(&log),
-            registry: Arc::new(registry),
+            registry: Arc::clone(&registry),
             evaluator: Arc::clone(&evaluator),
             clock,
             ids,
-            services: Arc::new(Services {
-                outbound: config.outbound(),
-                binaries: Binaries::new(Arc::clone(&store.blobs)),
-                credentials: extras.credentials.unwrap_or_else(|| Arc::new(credentials.clone())),
-                recall: Arc::new(LoggedRecall::new(commands.clone())),
-                vectors: Arc::new(LoggedVectors::new(commands.clone())),
-                sub_workflows: Arc::new(calls),
-                models: Arc::clone(&models) as _,
-                tracing,
-            }),
+            services: Arc::clone(&services),
             checkpoints: Arc::clone(&store.checkpoints),
             leases: Arc::clone(&store.leases),
         };
@@ -208,6 +213,14 @@ impl App {
         });
         let engine = Engine::new(parts, engine_options(config));
         let replays = ReplayChecks::new(engine.clone(), commands.clone());
+        let driver = engine.clone();
+        let agents = AgentRuns::new(AgentRunsParts {
+            log: Arc::clone(&log),
+            commands: commands.clone(),
+            registry,
+            services,
+            drives: Arc::new(move |id| driver.drives(id)),
+        });
         Ok(Self {
             commands,
             credentials,
@@ -217,6 +230,7 @@ impl App {
             scheduler,
             reactions,
             replays,
+            agents,
             access,
             api,
             traces,
@@ -258,6 +272,7 @@ impl App {
         self.scheduler.stop().await;
         self.reactions.stop().await;
         self.replays.stop().await;
+        self.agents.stop().await;
         self.engine.stop().await;
         if let Some(traces) = &self.traces {
             traces.stop().await;

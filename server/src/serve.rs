@@ -123,6 +123,7 @@ async fn begin(app: &App, roles: &Roles, url: &str) -> anyhow::Result<()> {
     if roles.has(Role::Engine) {
         app.engine.start().await?;
         app.replays.start();
+        app.agents.start();
     }
     Ok(())
 }

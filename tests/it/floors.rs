@@ -61,6 +61,10 @@ static ROOMS: [Room; 21] = [
         ..room("timeloom-nodes", "engine/nodes", 4)
     },
     Room {
+        never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-agents", "engine/agents", 4)
+    },
+    Room {
         never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-read-api", "read-api", 4)
     },

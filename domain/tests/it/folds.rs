@@ -7,6 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use timeloom_domain::account::Account;
+use timeloom_domain::agent::Agent;
+use timeloom_domain::agent_memory::AgentMemory;
+use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::event::{Aggregate, Event};
@@ -93,6 +96,13 @@ fn folds_of_inference_that_come_to_other_states_have_another_version() {
 #[test]
 fn a_credential_fold_that_comes_to_other_states_has_another_version() {
     check::<Credential>();
+}
+
+#[test]
+fn folds_of_agents_that_come_to_other_states_have_another_version() {
+    check::<Agent>();
+    check::<AgentRun>();
+    check::<AgentMemory>();
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod access;
 mod account;
+mod agent;
+mod agent_run;
 mod answer;
 mod credential;
 mod execution;

@@ -7,6 +7,9 @@ mod trace;
 
 use serde_json::Value;
 use timeloom_domain::account::Account;
+use timeloom_domain::agent::Agent;
+use timeloom_domain::agent_memory::AgentMemory;
+use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
 use timeloom_domain::gateway::GatewayConfiguration;
@@ -115,6 +118,9 @@ async fn traced(
         Some(Kind::Session) => traced_in::<Session>(past, stream, position, paths).await,
         Some(Kind::Tenant) => traced_in::<Tenant>(past, stream, position, paths).await,
         Some(Kind::Vectors) => traced_in::<VectorCollection>(past, stream, position, paths).await,
+        Some(Kind::Agent) => traced_in::<Agent>(past, stream, position, paths).await,
+        Some(Kind::AgentRun) => traced_in::<AgentRun>(past, stream, position, paths).await,
+        Some(Kind::AgentMemory) => traced_in::<AgentMemory>(past, stream, position, paths).await,
         Some(Kind::Recall) => traced_in::<Recall>(past, stream, position, paths).await,
         Some(Kind::Audit) => traced_in::<Audit>(past, stream, position, paths).await,
         Some(Kind::Inferences) => traced_in::<Inferences>(past, stream, position, paths).await,

@@ -16,10 +16,12 @@ pub enum Place {
 }
 
 /// Tables with the columns by which their rows are ordered, and those that are not compared.
-const TABLES: [(&str, &str, &str); 18] = [
+const TABLES: [(&str, &str, &str); 20] = [
     ("workflows", "1, 2, 3", ""),
     ("plugins", "1, 2, 3", ""),
     ("models", "1, 2, 3", ""),
+    ("agents", "1, 2, 3", ""),
+    ("agent_runs", "1, 2, 3", ""),
     ("credentials", "1, 2, 3", ""),
     ("executions", "1, 2, 3", ""),
     ("execution_progress", "1, 2", ""),

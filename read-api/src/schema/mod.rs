@@ -1,6 +1,7 @@
 //! The GraphQL schema: what can be read, changed and followed. Resolvers compute nothing that is not in the log.
 
 mod access;
+mod agents;
 mod batch;
 mod budget;
 mod catalogue;
@@ -44,6 +45,7 @@ use async_graphql::{MergedObject, Request, SDLExportOptions, Schema};
 use timeloom_store::Position;
 
 use self::access::{AccessMutation, AccessQuery, WrittenDown};
+use self::agents::{AgentMutation, AgentQuery};
 use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
@@ -61,20 +63,20 @@ use crate::state::ApiState;
 /// The root of all reads, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery);
+pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery, AgentQuery);
 
 /// The root of all changes, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation);
+pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation, AgentMutation);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 fn roots() -> (QueryRoot, MutationRoot) {
     (
-        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery),
-        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation),
+        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery, AgentQuery),
+        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation, AgentMutation),
     )
 }
 

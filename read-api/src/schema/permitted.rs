@@ -10,6 +10,9 @@ use async_graphql::{
     Error, ErrorExtensions, PathSegment, QueryPathNode, QueryPathSegment, ServerError, ServerResult, Value,
 };
 use timeloom_domain::access::{Forbidden, Permission, Permissions};
+use timeloom_domain::agent::AgentEvent;
+use timeloom_domain::agent_memory::AgentMemoryEvent;
+use timeloom_domain::agent_run::AgentRunEvent;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::gateway::GatewayEvent;
@@ -62,14 +65,16 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "ForkPreview"
         | "Inference"
         | "InferenceWindow"
+        | "AgentRun"
+        | "AgentRunReplay"
         | "ModelCall"
         | "ModelSpend"
         | "NodeRun"
         | "ReplayCheck"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad" | "GatewayProvider"
-        | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => Some(Permission::RegistryRead),
+        "Agent" | "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad"
+        | "GatewayProvider" | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => Some(Permission::RegistryRead),
         "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }
@@ -81,14 +86,18 @@ pub(crate) fn of_category(category: &str) -> Permission {
     match category {
         WorkflowEvent::CATEGORY => Permission::WorkflowRead,
         ExecutionEvent::CATEGORY
+        | AgentRunEvent::CATEGORY
+        | AgentMemoryEvent::CATEGORY
         | ReplayCheckEvent::CATEGORY
         | RecallEvent::CATEGORY
         | VectorEvent::CATEGORY
         | InferenceEvent::CATEGORY
         | ModelCallEvent::CATEGORY => Permission::ExecutionRead,
-        PluginEvent::CATEGORY | ModelEvent::CATEGORY | InferenceWorkerEvent::CATEGORY | GatewayEvent::CATEGORY => {
-            Permission::RegistryRead
-        }
+        AgentEvent::CATEGORY
+        | PluginEvent::CATEGORY
+        | ModelEvent::CATEGORY
+        | InferenceWorkerEvent::CATEGORY
+        | GatewayEvent::CATEGORY => Permission::RegistryRead,
         _ => Permission::AuditRead,
     }
 }
@@ -201,7 +210,7 @@ mod tests {
     fn who_has_access_is_for_those_who_read_the_audit_trail() {
         let open: Vec<&str> =
             OWN_CATEGORIES.into_iter().filter(|category| of_category(category) != Permission::AuditRead).collect();
-        assert_eq!(open.len(), 10, "{open:?}");
+        assert_eq!(open.len(), 14, "{open:?}");
         for audited in ["account", "audit", "credential", "session", "tenant", "orders"] {
             assert_eq!(of_category(audited), Permission::AuditRead, "{audited}");
         }

@@ -42,6 +42,12 @@ pub(crate) enum EntityKind {
     Session,
     /// A tenant.
     Tenant,
+    /// An agent.
+    Agent,
+    /// A run of an agent.
+    AgentRun,
+    /// What an agent remembers of a session.
+    AgentMemory,
     /// What nodes remember from one execution to the next.
     Recall,
     /// A collection of texts with their vectors.
@@ -70,6 +76,9 @@ impl From<Kind> for EntityKind {
             Kind::Account => Self::Account,
             Kind::Session => Self::Session,
             Kind::Tenant => Self::Tenant,
+            Kind::Agent => Self::Agent,
+            Kind::AgentRun => Self::AgentRun,
+            Kind::AgentMemory => Self::AgentMemory,
             Kind::Recall => Self::Recall,
             Kind::Vectors => Self::VectorCollection,
             Kind::Audit => Self::Audit,
@@ -93,6 +102,9 @@ impl From<EntityKind> for Kind {
             EntityKind::Account => Self::Account,
             EntityKind::Session => Self::Session,
             EntityKind::Tenant => Self::Tenant,
+            EntityKind::Agent => Self::Agent,
+            EntityKind::AgentRun => Self::AgentRun,
+            EntityKind::AgentMemory => Self::AgentMemory,
             EntityKind::Recall => Self::Recall,
             EntityKind::VectorCollection => Self::Vectors,
             EntityKind::Audit => Self::Audit,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use timeloom_domain::access::Permission;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent as Facts;
-use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::ids::{AgentRunId, ExecutionId};
 use timeloom_store::{
     Direction, EventLog, Filter, Position, RecordedEvent, StreamKey, Subscription as LogSubscription,
     SubscriptionMessage, TenantScope,
@@ -20,6 +20,7 @@ use timeloom_store::{
 use uuid::Uuid;
 
 use super::access::look_at_events;
+use super::agents::{AGENT_RUN_ENDS, agent_run_stream};
 use super::event::{Event, EventFilter};
 use super::execution::{Execution, execution};
 use super::faults::{fault, fell_behind, let_out};
@@ -176,6 +177,27 @@ impl Subscription {
         Ok(follow(state, after, filter, progress, move |event| {
             status = ExecutionStatus::after(&event.event_type).unwrap_or(status);
             Shown { last: status.has_ended(), value: Some(ExecutionEvent { event, status }) }
+        }))
+    }
+
+    /// The events of a run of an agent after a position, and then each as it happens; ends after the run's end.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn agent_run(
+        &self,
+        context: &Context<'_>,
+        id: Uuid,
+        #[graphql(desc = "Only events after this position; absent = from its first.")] resume_from: Option<
+            PositionScalar,
+        >,
+    ) -> Result<BoxStream<'static, Result<Event>>> {
+        let state = state(context)?;
+        check(state, Permission::ExecutionRead)?;
+        let progress = progress(context);
+        let after = progress.begin(resume_from, Position::START);
+        let filter = Filter { stream: Some(agent_run_stream(state, AgentRunId(id))), ..Filter::default() };
+        Ok(follow(state, after, filter, progress, move |event| Shown {
+            last: AGENT_RUN_ENDS.contains(&&*event.event_type),
+            value: Some(Event(event)),
         }))
     }
 

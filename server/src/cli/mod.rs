@@ -1,6 +1,7 @@
 //! The command line: one module a noun. Every verb takes `--json` for programs.
 
 mod access;
+mod agent;
 mod client;
 mod control;
 mod credential;
@@ -92,6 +93,9 @@ enum Verb {
     /// Set up how language models are asked; list what was asked, and what it cost
     #[command(subcommand)]
     Gateway(gateway::GatewayVerb),
+    /// Agents: publish them, run them, approve what they do, fork their runs
+    #[command(subcommand)]
+    Agent(agent::AgentVerb),
     /// List what models answered, trace answers back to their bytes, show who computes
     #[command(subcommand)]
     Inference(inference::InferenceVerb),
@@ -167,6 +171,7 @@ impl Cli {
             Verb::Credential(verb) => verb.run(config).await,
             Verb::Model(verb) => verb.run(config).await,
             Verb::Gateway(verb) => verb.run(config).await,
+            Verb::Agent(verb) => verb.run(config).await,
             Verb::Inference(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
             Verb::Workers(verb) => verb.run(config).await,
