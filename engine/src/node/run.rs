@@ -16,8 +16,8 @@ use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated};
 use timeloom_expressions::scope::Scope;
 
 use super::{
-    Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
-    TransientRecall,
+    Agents, Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoAgents, NoSubWorkflows, NodeError,
+    RecallPort, SubWorkflows, TransientRecall,
 };
 
 /// One run of one node.
@@ -61,6 +61,8 @@ pub struct Services {
     pub recall: Arc<dyn RecallPort>,
     /// Runs of other workflows.
     pub sub_workflows: Arc<dyn SubWorkflows>,
+    /// Runs of agents.
+    pub agents: Arc<dyn Agents>,
     /// Models of the model manager, and language models by the gateway.
     pub models: SharedInference,
     /// How executions are traced.
@@ -85,6 +87,7 @@ impl Services {
             credentials: Arc::new(FixedCredentials::default()),
             recall: Arc::new(TransientRecall::default()),
             sub_workflows: Arc::new(NoSubWorkflows),
+            agents: Arc::new(NoAgents),
             models: Arc::new(NoModels),
             tracing: Tracing::default(),
         }
