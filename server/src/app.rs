@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use timeloom_agents::{AgentRuns, AgentRunsParts};
+use timeloom_agents::{AgentCalls, AgentRuns, AgentRunsParts};
 use timeloom_commands::{Access, Commands, Credentials, Ids as _, Keeping, SystemIds};
 use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::NodeCatalogue;
@@ -182,6 +182,7 @@ impl App {
             recall: Arc::new(LoggedRecall::new(commands.clone())),
             vectors: Arc::new(LoggedVectors::new(commands.clone())),
             sub_workflows: Arc::new(calls),
+            agents: Arc::new(AgentCalls::new(Arc::clone(&log), commands.clone())),
             models: Arc::clone(&models) as _,
             tracing,
         });

@@ -38,6 +38,7 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "LICENSE-APACHE",
         "LICENSE-MIT",
         "docs/accounts.md",
+        "docs/agents.md",
         "docs/backup.md",
         "docs/binary-data.md",
         "docs/cli.md",

@@ -148,3 +148,11 @@ fn a_tool_as_it_is_written_least_is_granted_as_little_as_can_be() {
     assert!(!tool.may_fill("anything"));
     assert_eq!((tool.result_bytes_max, tool.time_ms_max), (32 << 10, 60_000));
 }
+
+#[test]
+fn the_example_of_the_documents_is_an_agent() {
+    let example: Value = serde_json::from_str(include_str!("../../../docs/agents/support.json")).unwrap();
+    let record = AgentRecord::read(example).unwrap();
+    assert_eq!(record.tools.len(), 2);
+    assert!(record.prompt_with(&record.config).unwrap().starts_with("You answer customers of the shop."));
+}

@@ -6,12 +6,14 @@
 //! for a moment, the first word stands. Never reads a projection.
 
 mod ask;
+mod calls;
 mod conclude;
 mod drive;
 mod follow;
 mod runs;
 mod tools;
 
+pub use calls::AgentCalls;
 pub use runs::{AgentRuns, AgentRunsParts, Drives};
 
 /// Who sends the commands of runs.

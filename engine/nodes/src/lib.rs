@@ -2,6 +2,7 @@
 //!
 //! No node reads a clock, chance or the log: what it needs comes in through the run. [`registry::all`] lists them.
 
+mod agent;
 mod chance;
 mod code;
 mod compression;

@@ -2,6 +2,7 @@
 //!
 //! A node never touches the log, a clock or chance: what it needs comes in through [`NodeRun`].
 
+mod agents;
 mod binaries;
 mod credentials;
 mod error;
@@ -24,6 +25,7 @@ use timeloom_domain::item::Item;
 
 pub use timeloom_commands::SecretTexts;
 
+pub use agents::{AgentAnswer, AgentAsk, Agents, NoAgents};
 pub(crate) use binaries::hide_in_attachment;
 pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};

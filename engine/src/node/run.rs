@@ -16,8 +16,13 @@ use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated};
 use timeloom_expressions::scope::Scope;
 
 use super::{
+<<<<<<< HEAD
     Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
     TransientRecall, TransientVectors, VectorPort,
+=======
+    Agents, Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoAgents, NoSubWorkflows, NodeError,
+    RecallPort, SubWorkflows, TransientRecall,
+>>>>>>> agents
 };
 
 /// One run of one node.
@@ -63,6 +68,8 @@ pub struct Services {
     pub vectors: Arc<dyn VectorPort>,
     /// Runs of other workflows.
     pub sub_workflows: Arc<dyn SubWorkflows>,
+    /// Runs of agents.
+    pub agents: Arc<dyn Agents>,
     /// Models of the model manager, and language models by the gateway.
     pub models: SharedInference,
     /// How executions are traced.
@@ -88,6 +95,7 @@ impl Services {
             recall: Arc::new(TransientRecall::default()),
             vectors: Arc::new(TransientVectors::default()),
             sub_workflows: Arc::new(NoSubWorkflows),
+            agents: Arc::new(NoAgents),
             models: Arc::new(NoModels),
             tracing: Tracing::default(),
         }

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod access;
+mod agents;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]

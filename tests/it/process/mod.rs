@@ -1,6 +1,7 @@
 //! The `timeloom` program itself, as people start, stop and kill it.
 
 mod access;
+mod agents;
 mod ai_nodes;
 mod backups;
 mod bad_input;

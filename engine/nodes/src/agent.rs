@@ -1,0 +1,81 @@
+//! Run an Agent: a run of a registered agent for each item, and its answer.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::item::{Item, JsonObject};
+use timeloom_engine::node::{AgentAsk, Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
+
+use crate::describe::{ONE_TO_ONE, optional, required};
+
+const PARAMETERS: &[ParameterDefinition] = &[
+    required("agent", ParameterKind::Text, "Name of the agent."),
+    optional("version", ParameterKind::Number, "Its version; the newest when absent."),
+    optional("input", ParameterKind::Structure, "What it is given; the item's data when absent."),
+    optional("session", ParameterKind::Text, "The session whose earlier runs are remembered."),
+];
+
+/// Run an Agent.
+pub(crate) struct RunAgent;
+
+impl NodeType for RunAgent {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "timeloom.agent",
+            display_name: "Run an Agent",
+            description: "Runs a registered agent for each item and gives its answer.",
+            versions: &[1.0],
+            role: NodeRole::Effect,
+            ports: ONE_TO_ONE,
+            parameters: PARAMETERS,
+        }
+    }
+
+    fn waits_for_others(&self) -> bool {
+        true
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Effect(self)
+    }
+}
+
+#[async_trait]
+impl EffectNode for RunAgent {
+    async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let items = run.items();
+        let mut given = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match answered(run, item, index).await {
+                Ok(json) => given.push(Item::new(json).paired_with(index)),
+                Err(error) if run.continues_on_fail() => {
+                    let failed = JsonObject::from_iter([("error".to_owned(), json!(error.message))]);
+                    given.push(Item::new(failed).paired_with(index));
+                }
+                Err(error) => return Err(error.at_item(index)),
+            }
+        }
+        Ok(NodeOutput::single(given))
+    }
+}
+
+async fn answered(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObject, NodeError> {
+    let agent = run.text("agent", index, "")?;
+    if agent.is_empty() {
+        return Err(NodeError::operation("there is no name of an agent").described("write one into 'agent'"));
+    }
+    let version = run.parameter("version", index)?.as_ref().and_then(Value::as_u64);
+    let input = run.parameter("input", index)?.filter(|input| !input.is_null());
+    let session = run.text("session", index, "")?;
+    let ask = AgentAsk {
+        node: run.node.name.clone(),
+        agent,
+        version: version.and_then(|version| u32::try_from(version).ok()),
+        input: input.unwrap_or_else(|| Value::Object((*item.json).clone())),
+        session: Some(session).filter(|session| !session.is_empty()),
+        number: index,
+    };
+    let answer = run.services.agents.run(&run.caller, ask).await?;
+    let fields = [("output", answer.output), ("runId", json!(answer.run))];
+    Ok(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
