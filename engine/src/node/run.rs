@@ -16,13 +16,8 @@ use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated};
 use timeloom_expressions::scope::Scope;
 
 use super::{
-<<<<<<< HEAD
-    Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoSubWorkflows, NodeError, RecallPort, SubWorkflows,
-    TransientRecall, TransientVectors, VectorPort,
-=======
     Agents, Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoAgents, NoSubWorkflows, NodeError,
-    RecallPort, SubWorkflows, TransientRecall,
->>>>>>> agents
+    RecallPort, SubWorkflows, TransientRecall, TransientVectors, VectorPort,
 };
 
 /// One run of one node.
