@@ -179,8 +179,11 @@ struct Answer {
     cached_from: Option<ModelCallId>,
 }
 
+/// How a call ended, and what its event says of it.
+pub(crate) type Ended = (ModelCallStatus, Fact);
+
 /// What an event says about which call; `None` when it is about none.
-pub(crate) fn read(event: &RecordedEvent) -> Result<Option<(ModelCallId, (ModelCallStatus, Fact))>, FoldError> {
+pub(crate) fn read(event: &RecordedEvent) -> Result<Option<(ModelCallId, Ended)>, FoldError> {
     let status = match &*event.event_type {
         "ModelCallCompleted" => ModelCallStatus::Completed,
         "ModelCallFailed" => ModelCallStatus::Failed,
@@ -196,12 +199,7 @@ pub(crate) fn read(event: &RecordedEvent) -> Result<Option<(ModelCallId, (ModelC
 }
 
 /// The row of a call.
-pub(crate) fn row(
-    worker: InferenceWorkerId,
-    status: ModelCallStatus,
-    fact: Fact,
-    event: &RecordedEvent,
-) -> ModelCallRow {
+pub(crate) fn row(worker: InferenceWorkerId, (status, fact): Ended, event: &RecordedEvent) -> ModelCallRow {
     let Fact { call, answer, class, code, reason, retry_after_ms } = fact;
     let Call { id, request, attempts, usage, cost, currency, took_us } = call;
     let last = attempts.last();

@@ -7,7 +7,7 @@ use timeloom_domain::model_call::{CallKind, ModelCallEvent};
 use timeloom_domain::money::Money;
 use timeloom_store::{Position, RecordedEvent};
 
-use super::call::{self, Fact, ModelCallFilter, ModelCallRow, ModelCallStatus};
+use super::call::{self, Ended, ModelCallFilter, ModelCallRow, ModelCallStatus};
 use crate::database::{Cells, Index, Named, Query, Rows, StorageError, Table, Value, blob, integer, text};
 use crate::error::FoldError;
 use crate::page::{AsOf, Page};
@@ -82,7 +82,7 @@ impl ReadModel for ModelCalls {
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, ModelCallId);
     type Row = ModelCallRow;
-    type Fact = (InferenceWorkerId, (ModelCallStatus, Fact));
+    type Fact = (InferenceWorkerId, Ended);
 
     fn read(event: &RecordedEvent) -> Result<Option<(Self::Key, Self::Fact)>, FoldError> {
         let worker = InferenceWorkerId(stream_uuid(event)?);
@@ -92,11 +92,11 @@ impl ReadModel for ModelCalls {
 
     fn fold(
         current: Option<&ModelCallRow>,
-        (worker, (status, fact)): Self::Fact,
+        (worker, ended): Self::Fact,
         event: &RecordedEvent,
     ) -> Folded<ModelCallRow> {
         // A call ends once.
-        if current.is_some() { Folded::Nothing } else { Folded::Version(call::row(worker, status, fact, event)) }
+        if current.is_some() { Folded::Nothing } else { Folded::Version(call::row(worker, ended, event)) }
     }
 
     fn from(row: &ModelCallRow) -> Position {
