@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Context, Object, Result};
-use timeloom_commands::{AgentForkTurn, CommandError, ForkAgentRun, Outcome, StartAgentRun};
+use timeloom_commands::{AgentForkTurn, CommandError, ForkAgentRun, Outcome, Refusal, StartAgentRun};
+use timeloom_domain::access::Permission;
 use timeloom_domain::agent::{AgentLimits, AgentRecord};
 use timeloom_domain::agent_memory::AgentMemoryCommand;
 use timeloom_domain::agent_run::ToolResultChange;
@@ -28,7 +29,7 @@ pub use self::query::AgentQuery;
 pub(crate) use self::run::stream as agent_run_stream;
 use self::run::{AgentRun, agent_run};
 use super::faults::{coded, fault, fell_behind};
-use super::payloads::{ShownId, payload, refused, user_error};
+use super::payloads::{ShownId, UserError, payload, refused, user_error};
 use super::reading::{rows, state};
 use super::start::WaitFor;
 use crate::state::ApiState;
@@ -75,6 +76,15 @@ macro_rules! slug {
     };
 }
 
+/// The payload that says what its sender may not do, before anything of what they sent is looked at.
+macro_rules! allowed {
+    ($asked:ident, $permission:ident, $payload:ident) => {
+        if let Err(forbidden) = $asked.require(Permission::$permission) {
+            return Ok($payload::from(UserError::from(Refusal::from(forbidden))));
+        }
+    };
+}
+
 /// One agent as of a moment.
 pub(crate) async fn agent(state: &ApiState, name: Slug, as_of: AsOf) -> Result<Option<Agent>> {
     Ok(rows(state.read_models().agent(state.tenant(), &name, as_of).await)?.map(|row| Agent { row, as_of }))
@@ -86,9 +96,10 @@ fn found<T>(result: Result<T, CommandError>) -> Result<Option<T>> {
         Ok(found) => Ok(Some(found)),
         Err(CommandError::Refused(refusal)) if refusal.code == "AGENT_RUN_NOT_FOUND" => Ok(None),
         Err(CommandError::Refused(refusal)) => Err(coded(refusal.code, refusal.message)),
-        Err(error) => match user_error(error)? {
-            _ => Err(coded("BUSY", "the server is busy: try again")),
-        },
+        Err(error) => {
+            user_error(error)?;
+            Err(coded("BUSY", "the server is busy: try again"))
+        }
     }
 }
 
@@ -113,21 +124,23 @@ impl AgentMutation {
         input: PublishAgentVersionInput,
     ) -> Result<AgentPayload> {
         let (state, name) = (state(context)?, slug!(input.name, AgentPayload));
+        let asked = state.context_at(input.command_id, input.expected_revision);
+        allowed!(asked, RegistryWrite, AgentPayload);
         let record = match AgentRecord::read(input.record) {
             Ok(record) => record,
             Err(invalid) => return Ok(AgentPayload::from(refused("INVALID_AGENT", invalid.to_string()))),
         };
-        let asked = state.context_at(input.command_id, input.expected_revision);
         AgentPayload::of(state.commands().publish_agent_version(&asked, name, record).await)
     }
 
     /// Lets runs of an agent begin with another configuration, which has to fit its schema.
     async fn configure_agent(&self, context: &Context<'_>, input: ConfigureAgentInput) -> Result<AgentPayload> {
         let (state, name) = (state(context)?, slug!(input.name, AgentPayload));
+        let asked = state.context_at(input.command_id, input.expected_revision);
+        allowed!(asked, RegistryWrite, AgentPayload);
         let serde_json::Value::Object(config) = input.config else {
             return Ok(AgentPayload::from(refused("INVALID_CONFIG", "the configuration is no JSON object")));
         };
-        let asked = state.context_at(input.command_id, input.expected_revision);
         AgentPayload::of(state.commands().configure_agent(&asked, name, config).await)
     }
 
@@ -184,6 +197,7 @@ impl AgentMutation {
         let state = state(context)?;
         let asked = state.context(input.command_id);
         let id = AgentRunId(asked.command_id.0);
+        allowed!(asked, ExecutionRun, AgentRunPayload);
         let limits = match input.limits.map(serde_json::from_value::<AgentLimits>).transpose() {
             Ok(limits) => limits,
             Err(error) => {
