@@ -1,7 +1,7 @@
 //! The body of a request as it came, passed on without being written anew.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use timeloom_domain::chat::ChatRequest;
 use timeloom_domain::item::JsonObject;
@@ -49,7 +49,7 @@ struct Read<'d> {
     model: &'d RawValue,
     #[serde(default)]
     stream: Option<bool>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "as_written")]
     stream_options: Option<&'d RawValue>,
     #[serde(default)]
     max_tokens: Option<u64>,
@@ -61,6 +61,11 @@ struct Read<'d> {
     temperature: Option<f64>,
     #[serde(default)]
     response_format: Option<ResponseFormat>,
+}
+
+/// A value that is there, be it null.
+fn as_written<'d, D: Deserializer<'d>>(value: D) -> Result<Option<&'d RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
 }
 
 #[derive(Deserialize)]
