@@ -38,23 +38,8 @@ pub fn all() -> NodeRegistry {
         Arc::new(http_request::HttpRequest::default()),
         Arc::new(if_node::If),
         Arc::new(jwt::Jwt),
-        Arc::new(language::ChainLlm),
-        Arc::new(language::ChainSummarization),
-        Arc::new(language::Embeddings),
-        Arc::new(language::Entities),
-        Arc::new(language::InformationExtractor),
-        Arc::new(language::SentimentAnalysis),
-        Arc::new(language::SimpleVectorStore),
-        Arc::new(language::TextClassifier),
-        Arc::new(language::VectorStore),
         Arc::new(markdown::Markdown),
         Arc::new(merge::Merge),
-        Arc::new(models::FileType),
-        Arc::new(models::ImageClassification),
-        Arc::new(models::Model),
-        Arc::new(models::ObjectDetection),
-        Arc::new(models::Ocr),
-        Arc::new(models::TabularPrediction),
         Arc::new(move_binary_data::MoveBinaryData),
         Arc::new(no_op::ErrorTrigger),
         Arc::new(no_op::ManualTrigger),
@@ -84,8 +69,30 @@ pub fn all() -> NodeRegistry {
         Arc::new(webhook::Webhook),
         Arc::new(xml::Xml),
     ];
-    let helpers = language::helpers().into_iter().map(|helper| Arc::new(helper) as SharedNodeType);
-    NodeRegistry::new(types.into_iter().chain(helpers))
+    NodeRegistry::new(types.into_iter().chain(asking_models()))
+}
+
+/// Those that ask models, and those that serve them.
+fn asking_models() -> Vec<SharedNodeType> {
+    let mut types: Vec<SharedNodeType> = vec![
+        Arc::new(language::ChainLlm),
+        Arc::new(language::ChainSummarization),
+        Arc::new(language::Embeddings),
+        Arc::new(language::Entities),
+        Arc::new(language::InformationExtractor),
+        Arc::new(language::SentimentAnalysis),
+        Arc::new(language::SimpleVectorStore),
+        Arc::new(language::TextClassifier),
+        Arc::new(language::VectorStore),
+        Arc::new(models::FileType),
+        Arc::new(models::ImageClassification),
+        Arc::new(models::Model),
+        Arc::new(models::ObjectDetection),
+        Arc::new(models::Ocr),
+        Arc::new(models::TabularPrediction),
+    ];
+    types.extend(language::helpers().into_iter().map(|helper| Arc::new(helper) as SharedNodeType));
+    types
 }
 
 #[cfg(test)]

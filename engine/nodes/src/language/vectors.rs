@@ -265,6 +265,7 @@ fn documents(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Row
         .collect())
 }
 
+#[expect(clippy::needless_pass_by_ref_mut, reason = "a shared one is not held across an await: it is not `Sync`")]
 async fn change(
     run: &mut NodeRun<'_>,
     collection: &str,

@@ -137,6 +137,7 @@ async fn ready(run: &mut NodeRun<'_>, asked: &mut Asked, item: &Item, index: usi
 }
 
 /// Asks for all that wait, together, and gives each its own rows.
+#[expect(clippy::needless_pass_by_ref_mut, reason = "a shared one is not held across an await: it is not `Sync`")]
 async fn ask(
     run: &mut NodeRun<'_>,
     asked: &mut Asked,
