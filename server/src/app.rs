@@ -158,8 +158,8 @@ impl App {
     fn over(store: Store, config: &Config, registry: NodeRegistry, extras: Extras) -> anyhow::Result<Self> {
         let metrics: Arc<Metrics> = Arc::default();
         let log: Arc<dyn EventLog> = Arc::new(MeasuredLog::new(Arc::clone(&store.log), Arc::clone(&metrics)));
-        let read_models = ReadModels::open(store.read_models.clone(), Arc::clone(&log));
-        let read_models = read_models.context("the read models cannot be opened")?;
+        let read_models = ReadModels::open(store.read_models.clone(), Arc::clone(&log))
+            .context("the read models cannot be opened")?;
         let catalogue: Arc<NodeCatalogue> = Arc::new(registry.catalogue());
         let (clock, ids) = (Arc::new(MachineClock), Arc::new(SystemIds));
         let keeping = Keeping { snapshots: store.snapshots.clone(), ..Keeping::default() };
@@ -173,18 +173,13 @@ impl App {
         let models: Arc<Port> = Arc::default();
         let traces = extras.traces.map(|options| traces(&store, &log, &read_models, &commands, &metrics, options));
         let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()), tracing.sampling);
-        let evaluator = Evaluator::new(Some(Arc::new(sandbox)));
-        let registry = Arc::new(registry);
+        let (evaluator, registry) = (Evaluator::new(Some(Arc::new(sandbox))), Arc::new(registry));
         let services = Arc::new(Services {
-            outbound: config.outbound(),
-            binaries: Binaries::new(Arc::clone(&store.blobs)),
             credentials: extras.credentials.unwrap_or_else(|| Arc::new(credentials.clone())),
-            recall: Arc::new(LoggedRecall::new(commands.clone())),
-            vectors: Arc::new(LoggedVectors::new(commands.clone())),
             sub_workflows: Arc::new(calls),
-            agents: Arc::new(AgentCalls::new(Arc::clone(&log), commands.clone())),
             models: Arc::clone(&models) as _,
             tracing,
+            ..services(&store, config, &log, &commands)
         });
         let parts = EngineParts {
             log: Arc::clone(&log),
@@ -214,14 +209,7 @@ impl App {
         });
         let engine = Engine::new(parts, engine_options(config));
         let replays = ReplayChecks::new(engine.clone(), commands.clone());
-        let driver = engine.clone();
-        let agents = AgentRuns::new(AgentRunsParts {
-            log: Arc::clone(&log),
-            commands: commands.clone(),
-            registry,
-            services,
-            drives: Arc::new(move |id| driver.drives(id)),
-        });
+        let agents = agent_runs(&log, &commands, (registry, services), engine.clone());
         Ok(Self {
             commands,
             credentials,
@@ -301,6 +289,33 @@ fn engine_options(config: &Config) -> EngineOptions {
         continue_as_new: ContinueAsNew::default(),
         public_url: Arc::from(config.public_url()),
     }
+}
+
+/// What nodes use that the log and the store of this process give them.
+fn services(store: &Store, config: &Config, log: &Arc<dyn EventLog>, commands: &Commands) -> Services {
+    Services {
+        binaries: Binaries::new(Arc::clone(&store.blobs)),
+        recall: Arc::new(LoggedRecall::new(commands.clone())),
+        vectors: Arc::new(LoggedVectors::new(commands.clone())),
+        agents: Arc::new(AgentCalls::new(Arc::clone(log), commands.clone())),
+        ..Services::new(config.outbound())
+    }
+}
+
+/// What drives the runs of agents that this process drives executions of as well.
+fn agent_runs(
+    log: &Arc<dyn EventLog>,
+    commands: &Commands,
+    (registry, services): (Arc<NodeRegistry>, Arc<Services>),
+    engine: Engine,
+) -> AgentRuns {
+    AgentRuns::new(AgentRunsParts {
+        log: Arc::clone(log),
+        commands: commands.clone(),
+        registry,
+        services,
+        drives: Arc::new(move |id| engine.drives(id)),
+    })
 }
 
 /// What begins executions by the clock, and what follows from their ends. Any number of processes may run both.

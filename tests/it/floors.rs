@@ -24,7 +24,7 @@ struct Room {
 const BACKENDS: [&str; 2] = ["timeloom-store-postgres", "timeloom-store-sqlite"];
 const STORES: [&str; 3] = ["timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"];
 
-static ROOMS: [Room; 21] = [
+static ROOMS: [Room; 22] = [
     room("timeloom-domain", "domain", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),

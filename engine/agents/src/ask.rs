@@ -15,7 +15,7 @@ const RETRY_MS_MAX: i64 = 60_000;
 const MESSAGE_CHARACTERS_MAX: usize = 1_000;
 
 impl Driver {
-    pub(crate) async fn ask(&mut self, run: &AgentRun, turn: u32, attempt: u32) -> Taken {
+    pub(crate) async fn ask(&self, run: &AgentRun, turn: u32, attempt: u32) -> Taken {
         let (request, request_digest, at_ms) = (run.request(), run.request_digest(), self.now_ms());
         let asked = AgentRunEvent::AgentModelAsked { turn, attempt, request_digest, at_ms };
         if let refused @ Taken::Refused(_) = self.take(asked).await {

@@ -15,7 +15,7 @@ const REMEMBERED_BYTES_MAX: usize = 16 << 10;
 const FAULT_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 impl Driver {
-    pub(crate) async fn read_memory(&mut self, run: &AgentRun) -> Taken {
+    pub(crate) async fn read_memory(&self, run: &AgentRun) -> Taken {
         let Some(facts) = run.facts.as_deref() else { return Taken::Look };
         let session = facts.session.clone().unwrap_or_default();
         let most = facts.plan.memory.map_or(0, |memory| memory.exchanges_max as usize);
@@ -31,7 +31,7 @@ impl Driver {
         self.take(AgentRunEvent::AgentMemoryRead { exchanges, at_ms: self.now_ms() }).await
     }
 
-    pub(crate) async fn conclude(&mut self, run: &AgentRun, text: String, remembers: bool) -> Taken {
+    pub(crate) async fn conclude(&self, run: &AgentRun, text: String, remembers: bool) -> Taken {
         let Some(facts) = run.facts.as_deref() else { return Taken::Look };
         let at_ms = self.now_ms();
         let output = match &facts.plan.output_schema {
@@ -55,7 +55,7 @@ impl Driver {
     }
 
     /// Remembers what was asked and answered, once, however often it is tried.
-    async fn remember(&mut self, run: &AgentRun, answered: &str) -> Taken {
+    async fn remember(&self, run: &AgentRun, answered: &str) -> Taken {
         let Some(facts) = run.facts.as_deref() else { return Taken::Look };
         let (agent, session) = (facts.agent.clone(), facts.session.clone().unwrap_or_default());
         let asked = match &facts.input {

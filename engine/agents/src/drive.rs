@@ -69,7 +69,7 @@ impl Driver {
     }
 
     /// Does one thing, with a place among those that are done at once.
-    async fn step(&mut self, run: &AgentRun, action: AgentAction) -> Taken {
+    async fn step(&self, run: &AgentRun, action: AgentAction) -> Taken {
         let runs = self.runs.clone();
         let Ok(_place) = runs.inner.steps.acquire().await else { return Taken::Look };
         let at_ms = self.now_ms();
@@ -106,13 +106,13 @@ impl Driver {
         }
     }
 
-    async fn refuse(&mut self, run: &AgentRun, call: String, code: &str, message: String) -> Taken {
+    async fn refuse(&self, run: &AgentRun, call: String, code: &str, message: String) -> Taken {
         let (tool, code, at_ms) = (tool_of(run, &call), code.to_owned(), self.now_ms());
         self.take(AgentRunEvent::AgentToolRefused { call, tool, code, message, at_ms }).await
     }
 
     /// What something comes to that takes its time; `None` where the run is over before.
-    pub(crate) async fn unless_over<T>(&mut self, doing: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn unless_over<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(doing);
         let mut heard = self.heard.clone();
         loop {

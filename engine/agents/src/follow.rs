@@ -152,7 +152,7 @@ impl Follower {
                 heard: open.heard.subscribe(),
             };
             let stopping = runs.inner.stopping.clone();
-            let task = async move { stopping.run_until_cancelled(driver.drive()).await.unwrap_or_default() };
+            let task = async move { stopping.run_until_cancelled(Box::pin(driver.drive())).await.unwrap_or_default() };
             open.driven = Some(runs.inner.tasks.spawn(task));
             driven += 1;
         }

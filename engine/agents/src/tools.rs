@@ -48,7 +48,7 @@ impl Driver {
         Some(format!("the arguments of '{}' do not fit: {why}", tool.name))
     }
 
-    pub(crate) async fn call(&mut self, run: &AgentRun, call: String, arguments: JsonObject, attempt: u32) -> Taken {
+    pub(crate) async fn call(&self, run: &AgentRun, call: String, arguments: JsonObject, attempt: u32) -> Taken {
         let Some(facts) = run.facts.as_deref() else { return Taken::Look };
         let Some(tool) = facts.plan.tool(&tool_of(run, &call)) else { return Taken::Look };
         let idempotency_key = format!("{}/{call}", self.run);

@@ -149,6 +149,7 @@ fn fetched(name: &str) -> Option<PathBuf> {
 }
 
 /// What the last node of an example gives, run by a server that has these models; `None` where one was not fetched.
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 async fn example(file: &str, models: &[&str]) -> Option<Vec<Value>> {
     let folder = tempfile::tempdir().unwrap();
     let found: Option<Vec<PathBuf>> = models.iter().map(|name| fetched(name)).collect();
