@@ -82,9 +82,27 @@ async fn let_in_several(server: &Server) {
     }
 }
 
+/// Agents, a run of each, and what those asked of a language model that is not there.
+async fn run_several_agents(server: &Server) {
+    for index in 0..6 {
+        let make =
+            "mutation($agent: RegisterAgentInput!, $version: PublishAgentVersionInput!, $run: StartAgentRunInput!) {
+            registerAgent(input: $agent) { errors { message } }
+            publishAgentVersion(input: $version) { errors { message } }
+            startAgentRun(input: $run) { errors { message } } }";
+        let name = format!("agent-{index}");
+        let record = json!({ "kind": "llm", "model": "nowhere", "prompt": "You answer." });
+        let variables = json!({ "agent": { "name": name }, "version": { "name": name, "record": record },
+            "run": { "agent": name, "input": "Good morning", "waitFor": "COMPLETED" } });
+        let made = server.ask(make, variables).await;
+        assert_eq!(made["startAgentRun"]["errors"], json!([]), "{made}");
+    }
+}
+
 /// Enough of everything that lists have several pages, and what the audits are told about it.
 async fn filled(server: &Server) -> Value {
     let_in_several(server).await;
+    run_several_agents(server).await;
     let mut workflows = Vec::new();
     for index in 0..6 {
         let node = json!({ "name": "Work", "type": "n8n-nodes-base.noOp", "typeVersion": 1, "parameters": {} });
