@@ -1,7 +1,7 @@
 //! Models and their threads.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,7 +18,7 @@ use super::answer::{answer, check, late};
 use super::model::Loaded;
 use crate::tokens::fault;
 
-/// Most models that are loaded at once: the one not asked for longest goes first.
+/// Most models that are loaded at once: of those that have nothing to do, the one not asked for longest goes first.
 pub const LOADED_MAX: usize = 2;
 /// Most chats that wait for a model.
 pub const WAITING_MAX: usize = 32;
@@ -28,6 +28,8 @@ pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(300);
 const IDLE: Duration = Duration::from_secs(900);
 /// Most parts of an answer that wait for whoever listens: the model waits then.
 const PARTS_MAX: usize = 64;
+/// After which time is looked again whether somebody who was slow has listened.
+const LISTEN_AGAIN: Duration = Duration::from_millis(10);
 /// After how many milliseconds to ask again when too many wait.
 const RETRY_AFTER_MS: u64 = 2_000;
 
@@ -59,15 +61,47 @@ pub type OpenRuntime = Arc<dyn Fn() -> Result<Runtime, String> + Send + Sync>;
 /// All language models of a process.
 pub struct Engines {
     runtime: OpenRuntime,
-    running: Mutex<Vec<Running>>,
+    threads: Mutex<Threads>,
     closing: Arc<AtomicBool>,
 }
 
-/// A thread with its model. The last asked is the last.
+/// The threads of a process.
+#[derive(Default)]
+struct Threads {
+    /// Those that can be asked. The last asked is the last.
+    running: Vec<Running>,
+    /// Those that were put away, until they have ended.
+    leaving: Vec<JoinHandle<()>>,
+}
+
+/// A thread with its model.
 struct Running {
     load: Load,
     jobs: SyncSender<Job>,
+    /// Chats that it has to answer.
+    due: Arc<AtomicUsize>,
     thread: JoinHandle<()>,
+}
+
+impl Threads {
+    /// Forgets threads that ended.
+    fn reap(&mut self) {
+        self.leaving.retain(|thread| !thread.is_finished());
+        self.running.retain(|one| !one.thread.is_finished());
+    }
+
+    /// Makes room for one more model; false when all have something to do.
+    fn make_room(&mut self) -> bool {
+        if self.running.len() < LOADED_MAX {
+            return true;
+        }
+        let Some(idle) = self.running.iter().position(|one| one.due.load(Ordering::Acquire) == 0) else { return false };
+        let Running { jobs, thread, .. } = self.running.remove(idle);
+        // It has nothing to do, and ends as soon as it hears that nothing more comes.
+        drop(jobs);
+        self.leaving.push(thread);
+        true
+    }
 }
 
 struct Job {
@@ -107,7 +141,7 @@ impl Drop for Hearing {
 impl Engines {
     /// None are loaded yet.
     pub fn new(runtime: OpenRuntime) -> Self {
-        Self { runtime, running: Mutex::default(), closing: Arc::default() }
+        Self { runtime, threads: Mutex::default(), closing: Arc::default() }
     }
 
     /// Asks a model, which is loaded if it is not.
@@ -122,55 +156,66 @@ impl Engines {
         let (out, parts) = heard::channel(PARTS_MAX);
         let stop = Stop::default();
         let mut job = Job { request, seed, stop: stop.clone(), until: Instant::now() + ANSWER_TIME_MAX, out };
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = running.iter().position(|one| one.load == *load) {
-            let one = running.remove(place);
-            match one.jobs.try_send(job) {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.reap();
+        if let Some(place) = threads.running.iter().position(|one| one.load == *load) {
+            let one = threads.running.remove(place);
+            one.due.fetch_add(1, Ordering::AcqRel);
+            let sent = one.jobs.try_send(job);
+            if !matches!(sent, Ok(())) {
+                one.due.fetch_sub(1, Ordering::AcqRel);
+            }
+            match sent {
                 Ok(()) => {
-                    running.push(one);
+                    threads.running.push(one);
                     return Ok(Hearing { parts, stop });
                 }
                 Err(TrySendError::Full(_)) => {
-                    running.push(one);
+                    threads.running.push(one);
                     return Err(overloaded());
                 }
                 // It was put away because nobody asked, or it broke down.
-                Err(TrySendError::Disconnected(back)) => job = back,
+                Err(TrySendError::Disconnected(back)) => {
+                    threads.leaving.push(one.thread);
+                    job = back;
+                }
             }
         }
-        if running.len() >= LOADED_MAX {
-            // Its thread ends when it has answered those who wait.
-            running.remove(0);
+        if !threads.make_room() {
+            return Err(all_busy());
         }
         let one = self.start(load)?;
+        one.due.fetch_add(1, Ordering::AcqRel);
         one.jobs.try_send(job).map_err(|_| overloaded())?;
-        running.push(one);
+        threads.running.push(one);
         Ok(Hearing { parts, stop })
     }
 
     fn start(&self, load: &Load) -> Result<Running, CallError> {
         let (jobs, waiting) = mpsc::sync_channel(WAITING_MAX);
         let (what, runtime, closing) = (load.clone(), Arc::clone(&self.runtime), Arc::clone(&self.closing));
+        let due = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&due);
         let thread = thread::Builder::new().name("language model".to_owned());
-        let thread = thread.spawn(move || live(&what, &runtime, &waiting, &closing));
+        let thread = thread.spawn(move || live(&what, &runtime, &waiting, (&closing, &left)));
         let thread = thread.map_err(|error| fault(format!("the model's thread could not be started: {error}")))?;
-        Ok(Running { load: load.clone(), jobs, thread })
+        Ok(Running { load: load.clone(), jobs, due, thread })
     }
 
     /// Ends what is under way, and waits for the threads. Blocks.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for one in running {
-            drop(one.jobs);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let ending = threads.running.into_iter().map(|Running { thread, .. }| thread);
+        for thread in threads.leaving.into_iter().chain(ending) {
             // One that broke down has told so already.
-            let _ = one.thread.join();
+            let _ = thread.join();
         }
     }
 }
 
 /// The life of a model's thread.
-fn live(load: &Load, runtime: &OpenRuntime, waiting: &Receiver<Job>, closing: &AtomicBool) {
+fn live(load: &Load, runtime: &OpenRuntime, waiting: &Receiver<Job>, (closing, due): (&AtomicBool, &AtomicUsize)) {
     let mut loaded = None;
     loop {
         let job = match waiting.recv_timeout(IDLE) {
@@ -179,7 +224,7 @@ fn live(load: &Load, runtime: &OpenRuntime, waiting: &Receiver<Job>, closing: &A
         };
         let tell = |error: CallError| {
             // Nobody listens any more: there is nobody to tell.
-            let _ = job.out.blocking_send(Err(error));
+            let _ = give(&job, Err(error), closing);
         };
         if closing.load(Ordering::Acquire) {
             tell(stopping());
@@ -195,6 +240,24 @@ fn live(load: &Load, runtime: &OpenRuntime, waiting: &Receiver<Job>, closing: &A
                 tell(error);
             }
         }
+        due.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Gives whoever listens a part, and waits for those who are slow, but no longer than their answer may take and than the
+/// process lives: others wait for the model. Whether they have it.
+fn give(job: &Job, part: Result<Said, CallError>, closing: &AtomicBool) -> bool {
+    let mut part = part;
+    loop {
+        match job.out.try_send(part) {
+            Ok(()) => return true,
+            Err(heard::error::TrySendError::Closed(_)) => return false,
+            Err(heard::error::TrySendError::Full(back)) => part = back,
+        }
+        if closing.load(Ordering::Acquire) || Instant::now() >= job.until {
+            return false;
+        }
+        thread::sleep(LISTEN_AGAIN);
     }
 }
 
@@ -210,7 +273,7 @@ fn serve(model: &mut Loaded, job: &Job, closing: &AtomicBool) -> Result<(), Call
     let mut closed = false;
     let mut say = |said: Said| {
         closed = closing.load(Ordering::Acquire);
-        !closed && job.out.blocking_send(Ok(said)).is_ok()
+        !closed && give(job, Ok(said), closing)
     };
     answer(model, &job.request, job.seed, (&job.stop, job.until), &mut say)?;
     if closed { Err(stopping()) } else { Ok(()) }
@@ -218,6 +281,12 @@ fn serve(model: &mut Loaded, job: &Job, closing: &AtomicBool) -> Result<(), Call
 
 fn overloaded() -> CallError {
     let why = format!("{WAITING_MAX} chats wait for the model already: ask again a little later");
+    CallError { retry_after_ms: Some(RETRY_AFTER_MS), ..CallError::new(ErrorClass::Overloaded, why) }
+}
+
+fn all_busy() -> CallError {
+    let why =
+        format!("{LOADED_MAX} other models have chats to answer, and no more are loaded at once: ask again later");
     CallError { retry_after_ms: Some(RETRY_AFTER_MS), ..CallError::new(ErrorClass::Overloaded, why) }
 }
 
