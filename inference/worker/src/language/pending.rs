@@ -10,7 +10,7 @@ use timeloom_domain::money::Money;
 
 use super::Inner;
 use super::content::Said;
-use super::story::{Story, Told};
+use super::story::{Story, Told, WORDS_CHARACTERS_MAX};
 use crate::recorder::{Cause, NotRecorded};
 
 /// A call under way.
@@ -99,7 +99,14 @@ async fn write_down(id: ModelCallId, rest: Box<Rest>, told: Told, ending: Ending
             failure.message = hidden(std::mem::take(&mut failure.message));
         }
         attempt.violations = std::mem::take(&mut attempt.violations).into_iter().map(hidden).collect();
+        // A provider may repeat the key wherever it has words of its own.
+        let words =
+            [&mut attempt.answered_by, &mut attempt.finish, &mut attempt.request_id, &mut attempt.system_fingerprint];
+        for word in words.into_iter().flatten() {
+            *word = hidden(std::mem::take(word)).chars().take(WORDS_CHARACTERS_MAX).collect();
+        }
     }
+    request.route = hidden(std::mem::take(&mut request.route));
     let last = attempts.last();
     let summary = Summary { provider: last.map(|attempt| attempt.provider.clone()), cost };
     let (model, finish) = last.map(|last| (last.answered_by.clone(), last.finish.clone())).unwrap_or_default();

@@ -2,13 +2,13 @@
 //!
 //! A key that was opened is kept until something of the tenant's credentials changes.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use timeloom_commands::{Commands, Credentials};
 use timeloom_domain::gateway::{CredentialName, GatewayProvider};
-use timeloom_domain::ids::{Slug, TenantId};
+use timeloom_domain::ids::TenantId;
 use timeloom_domain::item::JsonObject;
 use timeloom_gateway::ports::{Place, PlaceError, Places, Secret};
 use timeloom_store::Position;
@@ -22,23 +22,12 @@ pub(super) struct Keys {
     pub tenant: TenantId,
     pub commands: Commands,
     pub credentials: Credentials,
-    providers: RwLock<BTreeMap<Slug, GatewayProvider>>,
     opened: Mutex<HashMap<CredentialName, (Position, Secret)>>,
 }
 
 impl Keys {
     pub fn new(tenant: TenantId, commands: Commands, credentials: Credentials) -> Self {
-        Self { tenant, commands, credentials, providers: RwLock::default(), opened: Mutex::default() }
-    }
-
-    /// From now on these are the providers.
-    pub fn set(&self, providers: BTreeMap<Slug, GatewayProvider>) {
-        *self.providers.write().unwrap_or_else(PoisonError::into_inner) = providers;
-    }
-
-    fn provider(&self, name: &str) -> Option<GatewayProvider> {
-        let providers = self.providers.read().unwrap_or_else(PoisonError::into_inner);
-        providers.iter().find(|(known, _)| known.as_str() == name).map(|(_, provider)| provider.clone())
+        Self { tenant, commands, credentials, opened: Mutex::default() }
     }
 
     async fn key(&self, credential: &CredentialName) -> Result<Secret, PlaceError> {
@@ -72,19 +61,22 @@ fn key_in(fields: &JsonObject) -> Option<Secret> {
     Some(Secret::new(text.strip_prefix("Bearer ").unwrap_or(text).trim().to_owned()))
 }
 
-/// The providers of a tenant, as the gateway asks for them.
-pub(super) struct TenantPlaces(pub Arc<Keys>);
+/// Where one provider is, as it was set up when it was begun to be asked: which addresses it may be at was decided by that.
+/// Only its key is looked up for every call.
+pub(super) struct ProviderPlace {
+    pub keys: Arc<Keys>,
+    pub provider: GatewayProvider,
+}
 
-impl Places for TenantPlaces {
+impl Places for ProviderPlace {
     fn place<'a>(&'a self, provider: &'a str) -> BoxFuture<'a, Result<Place, PlaceError>> {
         Box::pin(async move {
-            let missing = || PlaceError(format!("there is no provider '{provider}' any more: set it"));
-            let GatewayProvider { base_url, credential, .. } = self.0.provider(provider).ok_or_else(missing)?;
-            let url: Url = base_url.unwrap_or_default().parse().map_err(|error| {
+            let GatewayProvider { base_url, credential, .. } = &self.provider;
+            let url: Url = base_url.as_deref().unwrap_or_default().parse().map_err(|error| {
                 PlaceError(format!("the address of the provider '{provider}' is none ({error}): correct it"))
             })?;
-            let key = match &credential {
-                Some(credential) => Some(self.0.key(credential).await?),
+            let key = match credential {
+                Some(credential) => Some(self.keys.key(credential).await?),
                 None => None,
             };
             Ok(Place::new(&url, key))

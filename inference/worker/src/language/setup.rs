@@ -16,19 +16,19 @@ use timeloom_gateway::cost::{Price, Prices};
 use timeloom_gateway::error::CallError;
 use timeloom_gateway::limits::{HolderKind, Limit, Most};
 use timeloom_gateway::openai::{Dialect, OutputTokens};
-use timeloom_gateway::ports::Places;
 use timeloom_gateway::provider::{Protocol, Provider, ProviderConfig, Timeouts};
 use timeloom_gateway::route::{Balance, BreakerConfig, Retry, RouteConfig, Target, Tier};
 use timeloom_gateway::upstream::{Answered, Embedded, Prompt, Streamed, Upstream};
 
 use super::Inner;
+use super::places::{Keys, ProviderPlace};
 
 /// What answers for a provider.
 pub(super) fn upstream(
     inner: &Inner,
     tenant: TenantId,
     (name, provider): (&Slug, &GatewayProvider),
-    places: &Arc<dyn Places>,
+    keys: &Arc<Keys>,
 ) -> Arc<dyn Upstream> {
     let dialect = Dialect {
         output_tokens: if provider.dialect.max_tokens {
@@ -60,7 +60,8 @@ pub(super) fn upstream(
     config.answer_bytes_max = usize::try_from(provider.answer_bytes_max).unwrap_or(usize::MAX);
     config.authorities_pem = provider.authorities_pem.clone();
     config.may_reach = provider.base_url.as_deref().and_then(|url| inner.reaching.of(url));
-    match Provider::try_new(config, Arc::clone(places), Arc::clone(&inner.clock)) {
+    let place = ProviderPlace { keys: Arc::clone(keys), provider: provider.clone() };
+    match Provider::try_new(config, Arc::new(place), Arc::clone(&inner.clock)) {
         Ok(provider) => Arc::new(provider),
         Err(error) => silent(&error.to_string()),
     }

@@ -8,7 +8,7 @@ use timeloom_domain::money::Money;
 use timeloom_gateway::facts::{Fact, Sink};
 
 /// Most characters of a provider's words that are written down.
-const WORDS_CHARACTERS_MAX: usize = 500;
+pub(super) const WORDS_CHARACTERS_MAX: usize = 500;
 /// Most violations of an answer that are written down.
 const VIOLATIONS_MAX: usize = 32;
 

@@ -7,13 +7,12 @@ use timeloom_commands::Finder;
 use timeloom_domain::gateway::{ContentRecording, GatewayConfiguration, GatewayProvider};
 use timeloom_domain::ids::{Slug, TenantId};
 use timeloom_gateway::limits::Limits;
-use timeloom_gateway::ports::Places;
 use timeloom_gateway::upstream::Upstream;
 use timeloom_gateway::{Gateway, Setup};
 use timeloom_store::Position;
 
 use super::ask::NotSaid;
-use super::places::{Keys, TenantPlaces};
+use super::places::Keys;
 use super::{Inner, setup, taken};
 
 /// Most bytes of answers that are kept for a tenant, to be given again.
@@ -27,7 +26,6 @@ pub(super) struct Tenant {
     /// Up to where what others took was charged when it began.
     pub charged_to: Position,
     keys: Arc<Keys>,
-    places: Arc<dyn Places>,
     seen: Mutex<Seen>,
     secrets: tokio::sync::Mutex<Option<(Position, Option<Arc<Finder>>)>>,
 }
@@ -57,7 +55,6 @@ impl Tenant {
             gateway: Gateway::new(Arc::clone(&limits), CACHE_BYTES_MAX, clock, chance),
             limits,
             charged_to: inner.log.head(),
-            places: Arc::new(TenantPlaces(Arc::clone(&keys))),
             keys,
             seen: Mutex::default(),
             secrets: tokio::sync::Mutex::default(),
@@ -82,12 +79,11 @@ impl Tenant {
         }
         let empty = Arc::default();
         let now = configuration.unwrap_or(&empty);
-        self.keys.set(now.providers.clone());
         let before = std::mem::take(&mut seen.upstreams);
         for (name, provider) in &now.providers {
             let kept =
                 before.get(name).filter(|(known, _)| known == provider).map(|(_, upstream)| Arc::clone(upstream));
-            let made = || setup::upstream(inner, self.id, (name, provider), &self.places);
+            let made = || setup::upstream(inner, self.id, (name, provider), &self.keys);
             seen.upstreams.insert(name.clone(), (provider.clone(), kept.unwrap_or_else(made)));
         }
         let providers = seen.upstreams.iter().map(|(name, (_, upstream))| (name.to_string(), Arc::clone(upstream)));
