@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
 use timeloom_domain::chat::ErrorClass;
 use timeloom_gateway::openai::encode_error;
@@ -45,6 +45,9 @@ impl Refusal {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
         if let Some(after_ms) = self.retry_after_ms {
             // The header knows whole seconds only; stock clients look at the other one first.
             response.insert_header((RETRY_AFTER, after_ms.div_ceil(1_000).max(1).to_string()));

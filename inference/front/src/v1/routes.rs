@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -217,9 +216,6 @@ fn limited(mut response: HttpResponse, standings: &[Standing]) -> HttpResponse {
         put(headers, &format!("x-ratelimit-limit-{name}"), &most.to_string());
         put(headers, &format!("x-ratelimit-remaining-{name}"), &left.to_string());
         put(headers, &format!("x-ratelimit-reset-{name}"), &format!("{reset_ms}ms"));
-    }
-    if response.status() == StatusCode::UNAUTHORIZED {
-        put(response.headers_mut(), "www-authenticate", "Bearer");
     }
     response
 }
