@@ -1,6 +1,7 @@
 //! Questions to real models: what is answered is in the log, with everything by which it can be traced.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use timeloom_domain::ids::FIRST_TENANT;
@@ -395,11 +396,16 @@ async fn who_gives_up_is_counted_where_only_samples_are_written_down() {
     world.serve("mood", "mlp.onnx", ModelSettings { recording, ..ModelSettings::default() }).await;
     let worker = world.worker().await;
     worker.infer(question("mood", 1)).await.unwrap();
-    {
+    let mut answered = 1;
+    loop {
         let asked = worker.infer(question("mood", 2));
         futures::pin_mut!(asked);
-        // It is asked, and given up before anybody could answer.
-        assert!(futures::poll!(&mut asked).is_pending());
+        // It is asked, and given up before anybody answered; on a busy machine the answer may be quicker.
+        match futures::poll!(&mut asked) {
+            Poll::Pending => break,
+            Poll::Ready(answer) => drop(answer.unwrap()),
+        }
+        answered += 1;
     }
     worker.close().await;
     let events = world.events::<InferenceEvent>().await;
@@ -410,5 +416,5 @@ async fn who_gives_up_is_counted_where_only_samples_are_written_down() {
             _ => None,
         })
         .collect();
-    assert_eq!(sums, [(1, 1)]);
+    assert_eq!(sums, [(answered, 1)]);
 }
