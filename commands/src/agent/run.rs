@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use timeloom_domain::access::Permission;
-use timeloom_domain::agent::{Agent, AgentEvent, AgentLimits, PROMPT_BYTES_MAX};
+use timeloom_domain::agent::{Agent, AgentEvent, PROMPT_BYTES_MAX};
 use timeloom_domain::agent_memory::SESSION_CHARACTERS_MAX;
 use timeloom_domain::agent_run::{
     AgentCaller, AgentForkChanges, AgentForkFacts, AgentPlan, AgentReplay, AgentRun, AgentRunCommand, AgentRunEvent,
@@ -55,7 +55,7 @@ pub struct ForkAgentRun {
     /// The route by which the model is asked.
     pub model: Option<String>,
     /// How far it may go.
-    pub limits: Option<AgentLimits>,
+    pub limits: Option<Value>,
     /// What tools are to have given in the turn before.
     pub tool_results: Vec<ToolResultChange>,
     /// Why, for those who read its history.
@@ -316,9 +316,10 @@ impl Commands {
             }
             facts.plan.model.clone_from(model);
         }
+        let limits = limits.map(|changes| facts.plan.limits.changed(changes)).transpose();
+        let limits = limits.map_err(|wrong| invalid(wrong.to_string()))?;
         if let Some(limits) = &limits {
-            limits.check().map_err(|wrong| invalid(wrong.to_string()))?;
-            facts.plan.limits = limits.clone();
+            facts.plan.limits.clone_from(limits);
         }
         (facts.at_ms, facts.seed, facts.caller) = (self.clock().now_ms(), self.ids().seed(), None);
         Ok(AgentForkFacts {

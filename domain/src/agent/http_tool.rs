@@ -61,6 +61,9 @@ impl HttpTool {
             return Err(format!("the address has {} bytes, at most {URL_BYTES_MAX} are allowed", url.len()));
         }
         let host = host_of(&url).ok_or("the address has no host")?;
+        if let Some(part) = url.split(['?', '#']).next().into_iter().flat_map(|path| path.split('/')).find(leads_away) {
+            return Err(format!("'{part}' in the address leads out of its part of it: give another value"));
+        }
         if !self.allows(host) {
             return Err(format!("the host '{host}' is not among those that the tool may reach"));
         }
@@ -128,12 +131,13 @@ fn filled(template: &str, mut value: impl FnMut(&str) -> Result<Value, String>) 
     Ok(text)
 }
 
-/// As it stands in an address: everything but letters, digits, `-`, `_`, `.` and `~` by its bytes. Two dots alone would leave
-/// the folder.
+/// Whether clients take a part of a path as a way to the folder or the one above, however its dots are written.
+fn leads_away(part: &&str) -> bool {
+    matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+}
+
+/// As it stands in an address: everything but letters, digits, `-`, `_`, `.` and `~` by its bytes.
 fn encoded(text: &str) -> String {
-    if matches!(text, "." | "..") {
-        return text.replace('.', "%2E");
-    }
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {

@@ -1,10 +1,14 @@
 //! How far a run of an agent may go.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::InvalidAgent;
+use super::record::known;
 use crate::money::Money;
 
+/// What limits may have in them.
+const FIELDS: [&str; 6] = ["turns", "tool_calls", "tokens", "cost", "time_ms", "approval_time_ms"];
 /// Most questions to the model in one run.
 const TURNS_MAX: u32 = 256;
 /// Most calls of tools in one run.
@@ -49,6 +53,31 @@ impl Default for AgentLimits {
 }
 
 impl AgentLimits {
+    /// These with what `changes` says instead, as somebody wrote it: a word that it does not know is an error, and the cost
+    /// may be a text such as `"0.50"`.
+    ///
+    /// # Errors
+    /// [`InvalidAgent`], which says what is wrong and what to do.
+    pub fn changed(&self, mut changes: Value) -> Result<Self, InvalidAgent> {
+        known("limits", &changes, &FIELDS)?;
+        if let Some(cost) = changes.get_mut("cost")
+            && let Some(text) = cost.as_str()
+        {
+            let money = Money::parse(text);
+            let money =
+                money.ok_or_else(|| InvalidAgent::at("limits.cost", "is no amount: give one such as \"0.50\""))?;
+            *cost = Value::from(money.0);
+        }
+        let unread = |error: serde_json::Error| InvalidAgent::at("limits", format!("cannot be read: {error}"));
+        let mut whole = serde_json::to_value(self).map_err(unread)?;
+        if let (Value::Object(whole), Value::Object(changes)) = (&mut whole, changes) {
+            whole.extend(changes);
+        }
+        let changed: Self = serde_json::from_value(whole).map_err(unread)?;
+        changed.check()?;
+        Ok(changed)
+    }
+
     /// # Errors
     /// [`InvalidAgent`], which says what a limit may be.
     pub fn check(&self) -> Result<(), InvalidAgent> {

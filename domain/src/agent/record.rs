@@ -8,7 +8,6 @@ use super::{AgentLimits, AgentTool, TOOLS_MAX};
 use crate::chat::Sampling;
 use crate::inference::{Gpu, hexadecimal};
 use crate::item::JsonObject;
-use crate::money::Money;
 
 /// Most bytes of a record, as JSON.
 pub const RECORD_BYTES_MAX: usize = 512 << 10;
@@ -49,8 +48,6 @@ const TOOL_FIELDS: [&str; 10] = [
     "result_bytes_max",
     "time_ms_max",
 ];
-/// What limits may have in them.
-const LIMIT_FIELDS: [&str; 6] = ["turns", "tool_calls", "tokens", "cost", "time_ms", "approval_time_ms"];
 
 /// What kind of agent it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,19 +181,13 @@ impl AgentRecord {
     /// [`InvalidAgent`], which says what is wrong and what to do.
     pub fn read(mut value: Value) -> Result<Self, InvalidAgent> {
         known("the record", &value, &FIELDS)?;
-        if let Some(limits) = value.get("limits") {
-            known("limits", limits, &LIMIT_FIELDS)?;
-        }
         for tool in value.get("tools").and_then(Value::as_array).into_iter().flatten() {
             known("a tool", tool, &TOOL_FIELDS)?;
         }
-        if let Some(cost) = value.pointer_mut("/limits/cost")
-            && let Some(text) = cost.as_str()
-        {
-            let money = Money::parse(text);
-            let money =
-                money.ok_or_else(|| InvalidAgent::at("limits.cost", "is no amount: give one such as \"0.50\""))?;
-            *cost = Value::from(money.0);
+        if let Some(limits) = value.get_mut("limits") {
+            let read = AgentLimits::default().changed(limits.take())?;
+            *limits = serde_json::to_value(read)
+                .map_err(|error| InvalidAgent::at("limits", format!("cannot be written: {error}")))?;
         }
         let record: Self = serde_json::from_value(value)
             .map_err(|error| InvalidAgent::at("the record", format!("cannot be read: {error}")))?;
@@ -280,7 +271,7 @@ impl AgentRecord {
     }
 }
 
-fn known(place: &str, value: &Value, fields: &[&str]) -> Result<(), InvalidAgent> {
+pub(super) fn known(place: &str, value: &Value, fields: &[&str]) -> Result<(), InvalidAgent> {
     let Some(object) = value.as_object() else {
         return Err(InvalidAgent::at(place, "is no JSON object"));
     };

@@ -1,6 +1,6 @@
 //! Folds events into a run.
 
-use super::event::{AgentRunEvent, ModelTurn};
+use super::event::{AgentRunEvent, ApprovalReason, ModelTurn};
 use super::facts::AgentCarried;
 use super::request::result_message;
 use super::state::{AgentLineage, AgentRun, AgentRunStatus, CallState, ToolCall};
@@ -124,10 +124,12 @@ impl AgentRun {
                 self.set(call, CallState::Asked { since_ms, expires_at_ms, reason });
             }
             AgentRunEvent::AgentApprovalGiven { call, at_ms, .. } => {
+                // Who lets a call happen that was cut off has said nothing of later ones.
+                let granted = self
+                    .call(call)
+                    .filter(|call| matches!(call.state, CallState::Asked { reason: ApprovalReason::Granted, .. }));
+                self.approved.extend(granted.map(|call| call.tool.clone()));
                 self.heard(call, *at_ms);
-                if let Some(tool) = self.call(call).map(|call| call.tool.clone()) {
-                    self.approved.insert(tool);
-                }
                 self.set(call, CallState::Approved);
             }
             AgentRunEvent::AgentApprovalDenied { call, reason, at_ms } => {

@@ -1,5 +1,7 @@
 //! What a fork takes over of a run.
 
+use std::collections::BTreeSet;
+
 use super::apply::result_messages;
 use super::facts::{AgentCarried, ToolResultChange};
 use super::state::{AgentRun, CallState};
@@ -49,7 +51,8 @@ impl AgentRun {
             messages,
             last_calls,
             calls_by_tool: self.calls_by_tool.clone(),
-            approved: self.approved.clone(),
+            // Somebody let that run call them, not this one.
+            approved: BTreeSet::new(),
             repairs: self.repairs,
         })
     }

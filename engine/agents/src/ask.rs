@@ -18,8 +18,9 @@ impl Driver {
     pub(crate) async fn ask(&self, run: &AgentRun, turn: u32, attempt: u32) -> Taken {
         let (request, request_digest, at_ms) = (run.request(), run.request_digest(), self.now_ms());
         let asked = AgentRunEvent::AgentModelAsked { turn, attempt, request_digest, at_ms };
-        if let refused @ Taken::Refused(_) = self.take(asked).await {
-            return refused;
+        match self.take(asked).await {
+            Taken::Look => {}
+            not_begun => return not_begun,
         }
         let (asker, models) = (self.asker(run, turn), self.runs.inner.parts.services.models.clone());
         let answering = tokio::time::timeout(self.time_left(run), models.chat(&asker, request));

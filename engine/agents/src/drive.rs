@@ -32,8 +32,10 @@ pub(crate) struct Driver {
 
 /// What became of an event that was to be written down.
 pub(crate) enum Taken {
-    /// It is, or something else is: look again.
+    /// It is, or there is nothing more to do here: look again.
     Look,
+    /// Somebody else was first, or the run stands still or is over: what was to be begun is not.
+    Otherwise,
     /// It cannot be: this is why.
     Refused(String),
 }
@@ -169,7 +171,7 @@ impl Driver {
                 // Somebody else was first, or ended the run.
                 Err(CommandError::Refused(refusal)) if refusal.code.starts_with("AGENT_RUN_") => {
                     tracing::debug!(run = %self.run, %refusal, "a run of an agent went on otherwise");
-                    return Taken::Look;
+                    return Taken::Otherwise;
                 }
                 Err(CommandError::Refused(refusal)) => return Taken::Refused(refusal.message),
                 Err(error) => wait_out(&error, &mut pause).await,

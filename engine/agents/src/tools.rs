@@ -60,8 +60,9 @@ impl Driver {
             attempt,
             at_ms: self.now_ms(),
         };
-        if let refused @ Taken::Refused(_) = self.take(called).await {
-            return refused;
+        match self.take(called).await {
+            Taken::Look => {}
+            not_begun => return not_begun,
         }
         let time_max = Duration::from_millis(tool.time_ms_max).min(self.time_left(run));
         let doing = Call { facts, tool, arguments, call: &call, attempt, key: &idempotency_key };

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 use timeloom_commands::{AgentForkTurn, CommandError, ForkAgentRun};
-use timeloom_domain::agent::AgentLimits;
 use timeloom_domain::agent_run::{AgentRunStatus, ToolResultChange};
 use timeloom_domain::ids::AgentRunId;
 
@@ -74,7 +73,7 @@ async fn a_run_that_ran_out_goes_on_in_a_fork_with_more() {
     World::failed(&world.over(first).await, "TURNS_EXHAUSTED");
     let mut more = fork(first);
     more.at = AgentForkTurn::Turn(3);
-    more.limits = Some(AgentLimits { turns: 5, ..AgentLimits::default() });
+    more.limits = Some(json!({"turns": 5}));
     let forked = world.commands.fork_agent_run(&world.context(), more).await.unwrap().value;
     let run = world.over(forked).await;
     assert_eq!((run.status, run.output), (AgentRunStatus::Completed, Some(json!("done"))));

@@ -82,6 +82,7 @@ async fn a_request_goes_only_to_hosts_that_are_allowed_and_its_secret_is_in_no_e
     }]});
     let world = World::new([
         wants("shop", json!({"host": "evil.example", "id": "7"})),
+        wants("shop", json!({"host": "eu.shop.example", "id": ".."})),
         wants("shop", json!({"host": "eu.shop.example", "id": "../7", "q": "a"})),
         says("done"),
     ]);
@@ -90,7 +91,7 @@ async fn a_request_goes_only_to_hosts_that_are_allowed_and_its_secret_is_in_no_e
     let id = world.begin(json!("where is order 7?")).await;
     assert_eq!(world.over(id).await.status, AgentRunStatus::Completed);
     let runs = world.note.runs.lock().unwrap().clone();
-    assert_eq!(runs.len(), 1, "nothing was sent to the other host");
+    assert_eq!(runs.len(), 1, "nothing was sent to the other host, or out of its part of the address");
     let sent = &runs[0].1;
     assert_eq!(sent["url"], "https://eu.shop.example/orders/..%2F7");
     assert_eq!(sent["queryParameters"]["parameters"], json!([{"name": "q", "value": "a"}]));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_graphql::{Context, Object, Result};
 use timeloom_commands::{AgentForkTurn, CommandError, ForkAgentRun, Outcome, Refusal, StartAgentRun};
 use timeloom_domain::access::Permission;
-use timeloom_domain::agent::{AgentLimits, AgentRecord};
+use timeloom_domain::agent::AgentRecord;
 use timeloom_domain::agent_memory::AgentMemoryCommand;
 use timeloom_domain::agent_run::ToolResultChange;
 use timeloom_domain::ids::{AgentRunId, Slug};
@@ -198,13 +198,6 @@ impl AgentMutation {
         let asked = state.context(input.command_id);
         let id = AgentRunId(asked.command_id.0);
         allowed!(asked, ExecutionRun, AgentRunPayload);
-        let limits = match input.limits.map(serde_json::from_value::<AgentLimits>).transpose() {
-            Ok(limits) => limits,
-            Err(error) => {
-                let message = format!("the limits cannot be read: {error}");
-                return Ok(AgentRunPayload::from(refused("INVALID_FORK", message)));
-            }
-        };
         let waiting = match Waiting::begin(state, id, input.wait_for, input.timeout_ms) {
             Ok(waiting) => waiting,
             Err(refusal) => return Ok(refusal),
@@ -216,7 +209,7 @@ impl AgentMutation {
             at: input.turn.map_or(AgentForkTurn::Natural, AgentForkTurn::Turn),
             prompt: input.prompt,
             model: input.model,
-            limits,
+            limits: input.limits,
             tool_results: input.tool_results.into_iter().map(change).collect(),
             reason: input.reason,
         };
