@@ -123,7 +123,8 @@ impl EffectNode for TextClassifier {
         let items = run.items();
         let (mut chats, mut outputs) = (Chats::new(run), vec![Vec::new(); self.shape(run.node).outputs]);
         for index in 0..items.len() {
-            match classes_of(run, &mut chats, index).await {
+            let places = classes_of(run, &mut chats, index).await;
+            match places.and_then(|places| within(places, outputs.len())) {
                 Ok(places) => {
                     for place in places {
                         outputs[place].push(items[index].clone().paired_with(index));
@@ -135,6 +136,15 @@ impl EffectNode for TextClassifier {
         }
         Ok(NodeOutput::many(outputs))
     }
+}
+
+/// The places, if the node has an output for each: it has as many as classes are written down, whatever expressions make of them.
+fn within(places: Vec<usize>, outputs: usize) -> Result<Vec<usize>, NodeError> {
+    if places.iter().all(|place| *place < outputs) {
+        return Ok(places);
+    }
+    Err(NodeError::operation("the node has fewer outputs than classes")
+        .described("Write the list of categories and what happens to others without an expression."))
 }
 
 /// The outputs at which an item goes out.

@@ -162,7 +162,7 @@ impl Preparation {
         let (scale_x, scale_y) = match self.fit {
             Fit::Stretch => (x, y),
             Fit::Contain => (x.min(y), x.min(y)),
-            Fit::Cover => (x.max(y), x.max(y)),
+            Fit::Cover => return covering(picture, to, x.max(y)),
         };
         let scaled = |length: u32, scale: f32| ((length as f32 * scale).round() as u32).max(1);
         let (width, height) = (scaled(from.0, scale_x), scaled(from.1, scale_y));
@@ -177,6 +177,18 @@ impl Preparation {
         imageops::replace(&mut canvas, &resized, moved.0, moved.1);
         (canvas, place)
     }
+}
+
+/// The middle of a picture, as large as `to`. It is cut out before it is resized: a picture that is a thousand times as long
+/// as it is wide would become a thousand times as large first.
+fn covering(picture: &RgbImage, to: (u32, u32), scale: f32) -> (RgbImage, Place) {
+    let part = |length: u32, wanted: u32| ((wanted as f32 / scale).round() as u32).clamp(1, length.max(1));
+    let (width, height) = (part(picture.width(), to.0), part(picture.height(), to.1));
+    let (left, top) = ((picture.width() - width) / 2, (picture.height() - height) / 2);
+    let middle = imageops::crop_imm(picture, left, top, width, height).to_image();
+    let scale = (to.0 as f32 / width as f32, to.1 as f32 / height as f32);
+    let moved = (-(left as f32) * scale.0, -(top as f32) * scale.1);
+    (imageops::resize(&middle, to.0, to.1, FilterType::Triangle), Place { scale, moved })
 }
 
 fn no_pictures(spec: &TensorSpec) -> NodeError {
@@ -201,5 +213,19 @@ fn three(run: &mut NodeRun<'_>, index: usize, name: &str, default: f32) -> Resul
         [] => Ok([default; 3]),
         [a, b, c] if name != "std" || found.iter().all(|number| *number != 0.0) => Ok([*a, *b, *c]),
         _ => Err(NodeError::operation(format!("'{name}' wants three numbers, none of them 0 to divide by"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_and_thin_is_cut_before_it_is_resized() {
+        let line = RgbImage::from_fn(1, 30_001, |_, row| Rgb([u8::from(row == 15_000) * 255; 3]));
+        let (made, place) = covering(&line, (64, 64), 64.0);
+        assert_eq!(made.dimensions(), (64, 64));
+        assert_eq!(place.scale, (64.0, 64.0));
+        assert_eq!(made.get_pixel(32, 32), &Rgb([255; 3]), "it is the middle");
     }
 }
