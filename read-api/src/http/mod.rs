@@ -240,6 +240,8 @@ pub fn server_beside(
     let server = HttpServer::new(move || App::new().wrap(from_fn(observe::observe)).configure(&all))
         .workers(options.workers)
         .max_connections(CONNECTIONS_PER_WORKER_MAX)
+        // A piece of a stream goes out when it is there, and does not wait until the one before it is acknowledged.
+        .tcp_nodelay(true)
         // Whoever goes away is answered no more, and what was begun for them ends.
         .h1_allow_half_closed(false)
         .shutdown_timeout(options.shutdown_seconds)
