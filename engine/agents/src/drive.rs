@@ -6,7 +6,7 @@ use std::time::Duration;
 use timeloom_commands::{CommandContext, CommandError};
 use timeloom_domain::agent_run::{AgentAction, AgentRun, AgentRunEvent};
 use timeloom_domain::ids::{Actor, AgentRunId, CommandId, EventId, TenantId};
-use tokio::sync::watch;
+use tokio::sync::{SemaphorePermit, watch};
 
 use crate::AGENTS_ACTOR;
 use crate::runs::AgentRuns;
@@ -55,7 +55,7 @@ impl Driver {
                     self.rest(until_ms).await;
                     continue;
                 }
-                action => self.step(&run, action).await,
+                action => self.step(run, action).await,
             };
             if let Taken::Refused(why) = taken {
                 tracing::warn!(run = %self.run, why, "a run of an agent cannot go on");
@@ -71,9 +71,19 @@ impl Driver {
     }
 
     /// Does one thing, with a place among those that are done at once.
-    async fn step(&self, run: &AgentRun, action: AgentAction) -> Taken {
-        let runs = self.runs.clone();
-        let Ok(_place) = runs.inner.steps.acquire().await else { return Taken::Look };
+    async fn step(&self, run: AgentRun, action: AgentAction) -> Taken {
+        let steps = &self.runs.inner.steps;
+        if let Ok(place) = steps.try_acquire() {
+            return self.act(&run, action, place).await;
+        }
+        let Ok(place) = steps.acquire().await else { return Taken::Look };
+        // Somebody may have ended the run while it waited for its place.
+        let run = self.load().await;
+        let action = run.next(self.now_ms());
+        self.act(&run, action, place).await
+    }
+
+    async fn act(&self, run: &AgentRun, action: AgentAction, place: SemaphorePermit<'_>) -> Taken {
         let at_ms = self.now_ms();
         match action {
             AgentAction::Nothing | AgentAction::Rest(_) => Taken::Look,
@@ -94,7 +104,7 @@ impl Driver {
                 if let Some(why) = self.misfit(run, &call).filter(|_| attempt == 1) {
                     return self.refuse(run, call, "INVALID_ARGUMENTS", why).await;
                 }
-                self.call(run, call, arguments, attempt).await
+                self.call(run, call, arguments, attempt, place).await
             }
             AgentAction::GiveUp { call } => {
                 let message =

@@ -129,6 +129,8 @@ pub(crate) struct Note {
     count: watch::Sender<usize>,
     /// Whether it never ends.
     pub(crate) hangs: std::sync::atomic::AtomicBool,
+    /// Whether it waits for what others do.
+    pub(crate) waits: std::sync::atomic::AtomicBool,
 }
 
 impl Note {
@@ -153,6 +155,10 @@ impl NodeType for NoteType {
             ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
             parameters: &NO_PARAMETERS,
         }
+    }
+
+    fn waits_for_others(&self) -> bool {
+        self.0.waits.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     fn behaviour(&self) -> Behaviour<'_> {
