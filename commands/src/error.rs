@@ -246,6 +246,7 @@ impl From<AgentRunRefusal> for Refusal {
             AgentRunRefusal::NotFound => "AGENT_RUN_NOT_FOUND",
             AgentRunRefusal::Over(_) => "AGENT_RUN_OVER",
             AgentRunRefusal::NothingToApprove(_) => "NOTHING_TO_APPROVE",
+            AgentRunRefusal::ApprovalExpired => "APPROVAL_EXPIRED",
             AgentRunRefusal::NotPaused => "AGENT_RUN_NOT_PAUSED",
             AgentRunRefusal::InvalidReason => "REASON_MISSING",
             AgentRunRefusal::OutOfTurn => "AGENT_RUN_OUT_OF_TURN",

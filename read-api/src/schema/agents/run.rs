@@ -299,6 +299,8 @@ fn approval(run: Folded) -> Option<AgentApproval> {
     let CallState::Asked { expires_at_ms, reason, .. } = open.state else { return None };
     // What is asked about is what would be called.
     let mut approved = run.clone();
+    // Neither does a pause change what that is.
+    approved.status = Known::Running;
     approved.calls.iter_mut().filter(|call| call.call == open.call).for_each(|call| call.state = CallState::Approved);
     let AgentAction::CallTool { arguments, .. } = approved.next(i64::MIN) else { return None };
     Some(AgentApproval {
