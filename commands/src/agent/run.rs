@@ -105,6 +105,10 @@ impl Commands {
         fork: ForkAgentRun,
     ) -> Result<Outcome<AgentRunId>, CommandError> {
         context.require(Permission::ExecutionRun)?;
+        if fork.limits.is_some() {
+            // How far an agent may go is what its version says: who may not publish one may not say otherwise.
+            context.require(Permission::RegistryWrite)?;
+        }
         self.check_tenant(context)?;
         let id = fork.new_id.unwrap_or(AgentRunId(context.command_id.0));
         if let Some(begun) = self.run_begun_before(context, id).await? {
