@@ -31,6 +31,7 @@ pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
 pub use helpers::Helpers;
+pub use models::Questions;
 pub use recall::{RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services, Tracing};

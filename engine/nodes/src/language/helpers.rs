@@ -76,13 +76,14 @@ const fn splitter(node_type: &'static str, display_name: &'static str) -> Helper
 /// All of them.
 pub(crate) fn helpers() -> Vec<Helper> {
     vec![
-        embedding("@n8n/n8n-nodes-langchain.embeddingsGoogleGemini", "Embeddings Google Gemini", &[1.0]).named(),
+        embedding("@n8n/n8n-nodes-langchain.embeddingsGoogleGemini", "Embeddings Google Gemini", &[1.0])
+            .with(EMBEDDING_NAMED),
         embedding("@n8n/n8n-nodes-langchain.embeddingsMistralCloud", "Embeddings Mistral Cloud", &[1.0]),
         embedding("@n8n/n8n-nodes-langchain.embeddingsOllama", "Embeddings Ollama", &[1.0]),
         embedding("@n8n/n8n-nodes-langchain.embeddingsOpenAi", "Embeddings OpenAI", &[1.0, 1.1, 1.2]),
         chat("@n8n/n8n-nodes-langchain.lmChatAnthropic", "Anthropic Chat Model", &[1.0, 1.1, 1.2, 1.3]),
         chat("@n8n/n8n-nodes-langchain.lmChatDeepSeek", "DeepSeek Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0]).named(),
+        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0]).with(CHAT_NAMED),
         chat("@n8n/n8n-nodes-langchain.lmChatGroq", "Groq Chat Model", &[1.0]),
         chat("@n8n/n8n-nodes-langchain.lmChatMistralCloud", "Mistral Cloud Chat Model", &[1.0]),
         chat("@n8n/n8n-nodes-langchain.lmChatOllama", "Ollama Chat Model", &[1.0]),
@@ -115,10 +116,9 @@ pub(crate) fn helpers() -> Vec<Helper> {
 }
 
 impl Helper {
-    /// The same, with the parameter that some types have in place of `model`.
-    const fn named(self) -> Self {
-        let is_chat = self.serves.len() == LANGUAGE_MODEL.len();
-        Self { parameters: if is_chat { CHAT_NAMED } else { EMBEDDING_NAMED }, ..self }
+    /// The same with other parameters: some types name their model otherwise.
+    const fn with(self, parameters: &'static [ParameterDefinition]) -> Self {
+        Self { parameters, ..self }
     }
 }
 
