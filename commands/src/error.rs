@@ -266,7 +266,7 @@ impl From<ModelRefusal> for Refusal {
     fn from(refusal: ModelRefusal) -> Self {
         let code = match refusal {
             ModelRefusal::AlreadyRegistered => "MODEL_EXISTS",
-            ModelRefusal::NotFound => "MODEL_NOT_FOUND",
+            ModelRefusal::NotFound | ModelRefusal::NoModel(_) => "MODEL_NOT_FOUND",
             ModelRefusal::Retired => "MODEL_RETIRED",
             ModelRefusal::UnknownVersion(_) => "MODEL_VERSION_NOT_FOUND",
             ModelRefusal::InvalidDigest(_) => "INVALID_DIGEST",
