@@ -189,3 +189,76 @@ fn memory(run: &mut NodeRun<'_>, index: usize) -> Result<(Option<AgentMemorySett
     let exchanges_max = kept.clamp(1.0, 100.0) as u32;
     Ok((Some(AgentMemorySettings { exchanges_max }), Some(session)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use timeloom_domain::agent::ToolAction;
+    use timeloom_domain::ids::AgentRunId;
+    use timeloom_engine::node::{Agents, Caller};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::language::testing::given;
+    use crate::testing::Bench;
+
+    /// Keeps what it is asked.
+    #[derive(Debug, Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<AgentAsk>>>);
+
+    #[async_trait]
+    impl Agents for Kept {
+        async fn run(&self, _: &Caller, ask: AgentAsk) -> Result<AgentAnswer, NodeError> {
+            self.0.lock().unwrap().push(ask);
+            Ok(AgentAnswer { run: AgentRunId(Uuid::nil()), output: json!("done"), steps: Vec::new() })
+        }
+    }
+
+    async fn record_with(tool: &'static str, parameters: Value) -> Result<AgentRecord, NodeError> {
+        let kept = Kept::default();
+        let mut bench = Bench::new(&AiAgent, 2.2, json!({}))
+            .input(json!([{"chatInput": "Do it.", "host": "{{ 1 }}"}]))
+            .helper(LANGUAGE_MODEL, "@n8n/n8n-nodes-langchain.lmChatOpenAi", json!({"model": "m"}))
+            .helper(TOOL, tool, parameters);
+        bench.services.agents = Arc::new(kept.clone());
+        given(&mut bench).await?;
+        let ask = kept.0.lock().unwrap().pop().unwrap();
+        assert_eq!(ask.input, "Do it.");
+        Ok(*ask.record.unwrap())
+    }
+
+    fn parameters(record: &AgentRecord) -> Value {
+        let ToolAction::Inline { source } = &record.tools[0].does else { panic!("{record:?}") };
+        serde_json::from_str::<Value>(source).unwrap()["nodes"][1]["parameters"].clone()
+    }
+
+    #[tokio::test]
+    async fn a_request_has_arguments_for_its_placeholders_and_nothing_is_evaluated_twice() {
+        let tool = json!({"method": "POST", "url": "=https://x.example/{id}", "sendBody": true, "specifyBody": "json",
+            "jsonBody": "={\"of\": \"{{ $json.host }}\", \"text\": \"{text}\"}",
+            "placeholderDefinitions": {"values": [{"name": "id", "type": "number", "description": "which"}]}});
+        let record = record_with("@n8n/n8n-nodes-langchain.toolHttpRequest", tool).await.unwrap();
+        let tool = &record.tools[0];
+        assert_eq!(tool.parameters["properties"]["id"], json!({"type": "number", "description": "which"}));
+        assert_eq!(tool.parameters["required"], json!(["id", "text"]));
+        let made = parameters(&record);
+        assert!(made["url"].as_str().unwrap().contains("encodeURIComponent($json[\"id\"])"), "{made}");
+        assert!(!made["jsonBody"].as_str().unwrap().contains("{{ 1 }}"), "{made}");
+        assert!(Value::Object(tool.fixed.clone()).to_string().contains("{{ 1 }}"), "{:?}", tool.fixed);
+    }
+
+    #[tokio::test]
+    async fn a_node_as_a_tool_is_filled_by_the_model_and_refused_where_that_cannot_be() {
+        let tool = json!({"toolDescription": "Gets it.", "url": "=https://x.example/{{ $fromAI('id') }}",
+            "sendQuery": "={{ $json.host }}"});
+        let record = record_with("n8n-nodes-base.httpRequestTool", tool).await.unwrap();
+        assert_eq!(record.tools[0].description, "Gets it.");
+        let made = parameters(&record);
+        assert!(made["url"].as_str().unwrap().contains("encodeURIComponent($json[\"id\"])"), "{made}");
+        assert_eq!(record.tools[0].fixed["$given"], json!(["{{ 1 }}"]));
+        let mixed = json!({"url": "={{ $json.host + $fromAI('id') }}"});
+        let error = record_with("n8n-nodes-base.httpRequestTool", mixed).await.unwrap_err();
+        assert!(error.message.contains("it mixes $fromAI with $json"), "{error}");
+    }
+}
