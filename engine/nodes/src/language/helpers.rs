@@ -103,19 +103,14 @@ const fn splitter(node_type: &'static str, display_name: &'static str) -> Helper
 
 /// All of them.
 pub(crate) fn helpers() -> Vec<Helper> {
+    let mut helpers = of_models();
+    helpers.extend(of_agents());
+    helpers
+}
+
+/// Memories and tools.
+fn of_agents() -> Vec<Helper> {
     vec![
-        embedding("@n8n/n8n-nodes-langchain.embeddingsGoogleGemini", "Embeddings Google Gemini", &[1.0]).named(),
-        embedding("@n8n/n8n-nodes-langchain.embeddingsMistralCloud", "Embeddings Mistral Cloud", &[1.0]),
-        embedding("@n8n/n8n-nodes-langchain.embeddingsOllama", "Embeddings Ollama", &[1.0]),
-        embedding("@n8n/n8n-nodes-langchain.embeddingsOpenAi", "Embeddings OpenAI", &[1.0, 1.1, 1.2]),
-        chat("@n8n/n8n-nodes-langchain.lmChatAnthropic", "Anthropic Chat Model", &[1.0, 1.1, 1.2, 1.3]),
-        chat("@n8n/n8n-nodes-langchain.lmChatDeepSeek", "DeepSeek Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0]).named(),
-        chat("@n8n/n8n-nodes-langchain.lmChatGroq", "Groq Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatMistralCloud", "Mistral Cloud Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatOllama", "Ollama Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatOpenAi", "OpenAI Chat Model", &[1.0, 1.1, 1.2, 1.3]),
-        chat("@n8n/n8n-nodes-langchain.lmChatOpenRouter", "OpenRouter Chat Model", &[1.0]),
         memory("@n8n/n8n-nodes-langchain.memoryBufferWindow", "Simple Memory", &[1.0, 1.1, 1.2, 1.3]),
         memory("@n8n/n8n-nodes-langchain.memoryMongoDbChat", "MongoDB Chat Memory", &[1.0]),
         memory("@n8n/n8n-nodes-langchain.memoryPostgresChat", "Postgres Chat Memory", &[1.0, 1.1, 1.2, 1.3]),
@@ -174,6 +169,24 @@ pub(crate) fn helpers() -> Vec<Helper> {
             &[1.0, 1.1, 1.2],
             "Serves as a tool of an agent: does what RSS Read does, filled in by $fromAI.",
         ),
+    ]
+}
+
+/// Models, and what serves chains and vector stores.
+fn of_models() -> Vec<Helper> {
+    vec![
+        embedding("@n8n/n8n-nodes-langchain.embeddingsGoogleGemini", "Embeddings Google Gemini", &[1.0]).named(),
+        embedding("@n8n/n8n-nodes-langchain.embeddingsMistralCloud", "Embeddings Mistral Cloud", &[1.0]),
+        embedding("@n8n/n8n-nodes-langchain.embeddingsOllama", "Embeddings Ollama", &[1.0]),
+        embedding("@n8n/n8n-nodes-langchain.embeddingsOpenAi", "Embeddings OpenAI", &[1.0, 1.1, 1.2]),
+        chat("@n8n/n8n-nodes-langchain.lmChatAnthropic", "Anthropic Chat Model", &[1.0, 1.1, 1.2, 1.3]),
+        chat("@n8n/n8n-nodes-langchain.lmChatDeepSeek", "DeepSeek Chat Model", &[1.0]),
+        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0]).named(),
+        chat("@n8n/n8n-nodes-langchain.lmChatGroq", "Groq Chat Model", &[1.0]),
+        chat("@n8n/n8n-nodes-langchain.lmChatMistralCloud", "Mistral Cloud Chat Model", &[1.0]),
+        chat("@n8n/n8n-nodes-langchain.lmChatOllama", "Ollama Chat Model", &[1.0]),
+        chat("@n8n/n8n-nodes-langchain.lmChatOpenAi", "OpenAI Chat Model", &[1.0, 1.1, 1.2, 1.3]),
+        chat("@n8n/n8n-nodes-langchain.lmChatOpenRouter", "OpenRouter Chat Model", &[1.0]),
         Helper {
             node_type: "@n8n/n8n-nodes-langchain.documentDefaultDataLoader",
             display_name: "Default Data Loader",
