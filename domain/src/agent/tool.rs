@@ -68,6 +68,11 @@ pub enum ToolAction {
         /// The workflow: its id, the id in its file, or its name.
         workflow: String,
     },
+    /// Runs a workflow that the tool brings along, in the same way. Only agents that nodes bring along have such tools.
+    Inline {
+        /// The workflow's file.
+        source: String,
+    },
     /// Runs one node by itself, with the arguments as its one item.
     Node(NodeTool),
 }
@@ -173,7 +178,7 @@ impl AgentTool {
         match &self.does {
             ToolAction::Http(http) => http.check().or_else(|what| wrong(&what)),
             ToolAction::Workflow { workflow } if workflow.trim().is_empty() => wrong("names no workflow"),
-            ToolAction::Workflow { .. } => Ok(()),
+            ToolAction::Workflow { .. } | ToolAction::Inline { .. } => Ok(()),
             ToolAction::Node(node) => match node.fills.values().find(|place| !place.starts_with('/')) {
                 Some(place) => wrong(&format!("fills '{place}', which is no JSON pointer: begin with '/'")),
                 None => Ok(()),

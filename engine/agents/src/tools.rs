@@ -128,17 +128,24 @@ impl Site {
             ToolAction::Http(http) => self.send(http, call).await,
             ToolAction::Node(node) => self.run_node(node, call).await,
             ToolAction::Workflow { workflow } => {
-                let asked = SubWorkflowCall {
-                    node: format!("{}: {}", call.facts.agent, call.tool.name),
-                    target: CallTarget::Named { reference: workflow.clone(), name: None },
-                    items: vec![Item::new(call.arguments.clone())],
-                    number: 0,
-                    waits: true,
-                };
-                let services = &self.runs.inner.parts.services;
-                Ok(services.sub_workflows.call(&self.caller(&call), asked).await?.unwrap_or_default())
+                self.run_workflow(CallTarget::Named { reference: workflow.clone(), name: None }, &call).await
+            }
+            ToolAction::Inline { source } => {
+                self.run_workflow(CallTarget::Inline { source: source.clone() }, &call).await
             }
         }
+    }
+
+    async fn run_workflow(&self, target: CallTarget, call: &Call<'_>) -> Result<Vec<Item>, NodeError> {
+        let asked = SubWorkflowCall {
+            node: format!("{}: {}", call.facts.agent, call.tool.name),
+            target,
+            items: vec![Item::new(call.arguments.clone())],
+            number: 0,
+            waits: true,
+        };
+        let services = &self.runs.inner.parts.services;
+        Ok(services.sub_workflows.call(&self.caller(call), asked).await?.unwrap_or_default())
     }
 
     async fn send(&self, http: &HttpTool, call: Call<'_>) -> Result<Vec<Item>, NodeError> {

@@ -66,6 +66,7 @@ async fn answered(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Js
         node: run.node.name.clone(),
         agent,
         version,
+        record: None,
         input: input.unwrap_or_else(|| Value::Object((*item.json).clone())),
         session: Some(session).filter(|session| !session.is_empty()),
         number: index,

@@ -25,7 +25,7 @@ use timeloom_domain::item::Item;
 
 pub use timeloom_commands::SecretTexts;
 
-pub use agents::{AgentAnswer, AgentAsk, Agents, NoAgents};
+pub use agents::{AgentAnswer, AgentAsk, AgentStep, Agents, NoAgents};
 pub(crate) use binaries::hide_in_attachment;
 pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};

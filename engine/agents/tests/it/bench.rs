@@ -265,7 +265,7 @@ impl World {
 
     pub(crate) fn start(&self, input: Value) -> StartAgentRun {
         let agent = Slug::try_new("helper").unwrap();
-        StartAgentRun { run_id: None, agent, version: None, input, session: None, caller: None }
+        StartAgentRun { run_id: None, agent, version: None, record: None, input, session: None, caller: None }
     }
 
     pub(crate) async fn begin(&self, input: Value) -> AgentRunId {

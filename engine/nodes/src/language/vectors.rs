@@ -34,10 +34,16 @@ const PARAMETERS: &[ParameterDefinition] = &[
 ];
 
 const SIMPLE_PARAMETERS: &[ParameterDefinition] = &[
-    optional("mode", ParameterKind::Options(&["load", "insert"]), "Whether rows are searched or put in."),
+    optional(
+        "mode",
+        ParameterKind::Options(&["load", "insert", "retrieve-as-tool"]),
+        "Whether rows are searched or put in.",
+    ),
     optional("memoryKey", ParameterKind::Structure, "The collection's name."),
     optional("prompt", ParameterKind::Text, "load: the text to which rows are compared."),
-    optional("topK", ParameterKind::Number, "load: most rows that are given; 4 when absent."),
+    optional("topK", ParameterKind::Number, "load, retrieve-as-tool: most rows that are given; 4 when absent."),
+    optional("toolName", ParameterKind::Text, "retrieve-as-tool: the tool's name."),
+    optional("toolDescription", ParameterKind::Text, "retrieve-as-tool: what a model is told of it."),
     optional("clearStore", ParameterKind::Boolean, "insert: whether what was there goes first."),
 ];
 
