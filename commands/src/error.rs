@@ -246,6 +246,7 @@ impl From<AgentRunRefusal> for Refusal {
             AgentRunRefusal::NotFound => "AGENT_RUN_NOT_FOUND",
             AgentRunRefusal::Over(_) => "AGENT_RUN_OVER",
             AgentRunRefusal::NothingToApprove(_) => "NOTHING_TO_APPROVE",
+            AgentRunRefusal::ApprovalExpired => "APPROVAL_EXPIRED",
             AgentRunRefusal::NotPaused => "AGENT_RUN_NOT_PAUSED",
             AgentRunRefusal::InvalidReason => "REASON_MISSING",
             AgentRunRefusal::OutOfTurn => "AGENT_RUN_OUT_OF_TURN",
@@ -265,7 +266,7 @@ impl From<ModelRefusal> for Refusal {
     fn from(refusal: ModelRefusal) -> Self {
         let code = match refusal {
             ModelRefusal::AlreadyRegistered => "MODEL_EXISTS",
-            ModelRefusal::NotFound => "MODEL_NOT_FOUND",
+            ModelRefusal::NotFound | ModelRefusal::NoModel(_) => "MODEL_NOT_FOUND",
             ModelRefusal::Retired => "MODEL_RETIRED",
             ModelRefusal::UnknownVersion(_) => "MODEL_VERSION_NOT_FOUND",
             ModelRefusal::InvalidDigest(_) => "INVALID_DIGEST",

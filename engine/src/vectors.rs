@@ -68,6 +68,7 @@ impl VectorPort for LoggedVectors {
         let found = self.commands.vectors(&context, stream).await;
         let found = found.map_err(|error| VectorError(format!("the collection cannot be searched: {error}")))?;
         // Thousands of rows are compared: other tasks of this thread go on elsewhere.
-        Ok(blocking(async { found.aggregate.nearest(query, count) }))
+        let nearest = blocking(async { found.aggregate.nearest(query, count) });
+        nearest.map_err(|refusal| VectorError(refusal.to_string()))
     }
 }

@@ -147,7 +147,14 @@ impl Commands {
     fn check_tool(&self, tool: &AgentTool) -> Result<(), Refusal> {
         let wrong = |why: String| invalid_record(format!("tools.{}: {why}", tool.name));
         schema::check_schema(&tool.parameters).map_err(wrong)?;
-        let ToolAction::Node(NodeTool { node_type, fills, .. }) = &tool.does else { return Ok(()) };
+        let (node_type, fills) = match &tool.does {
+            ToolAction::Node(NodeTool { node_type, fills, .. }) => (node_type, fills),
+            // Who may publish agents may not for that reason publish workflows.
+            ToolAction::Inline { .. } => {
+                return Err(wrong("it brings a workflow along: publish the workflow and name it".to_owned()));
+            }
+            ToolAction::Http(_) | ToolAction::Workflow { .. } => return Ok(()),
+        };
         let known = self.catalogue().get(node_type);
         let known = known.ok_or_else(|| wrong(format!("this build has no node of type {node_type}")))?;
         if !matches!(known.role, NodeRole::Pure | NodeRole::Effect) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use timeloom_domain::access::Permission;
-use timeloom_domain::agent::{Agent, AgentEvent, PROMPT_BYTES_MAX};
+use timeloom_domain::agent::{Agent, AgentEvent, AgentRecord, PROMPT_BYTES_MAX};
 use timeloom_domain::agent_memory::SESSION_CHARACTERS_MAX;
 use timeloom_domain::agent_run::{
     AgentCaller, AgentForkChanges, AgentForkFacts, AgentPlan, AgentReplay, AgentRun, AgentRunCommand, AgentRunEvent,
@@ -13,6 +13,7 @@ use timeloom_domain::agent_run::{
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::ids::{Actor, AgentRunId, Slug};
 use timeloom_domain::inference::hexadecimal;
+use timeloom_domain::item::JsonObject;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{Direction, Revision, StreamKey, codec};
 
@@ -24,6 +25,9 @@ use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 /// Most events of a run that is read as a whole.
 const RUN_EVENTS_MAX: usize = 100_000;
 
+/// The version of agents that nodes bring along.
+const BROUGHT_ALONG: u32 = 0;
+
 /// A run to begin.
 #[derive(Debug, Clone)]
 pub struct StartAgentRun {
@@ -33,6 +37,8 @@ pub struct StartAgentRun {
     pub agent: Slug,
     /// The version; `None` takes the newest.
     pub version: Option<u32>,
+    /// What the agent is, where a node brings it along: nobody registered it.
+    pub record: Option<Box<AgentRecord>>,
     /// What it is given.
     pub input: Value,
     /// The session whose earlier runs are remembered.
@@ -105,6 +111,10 @@ impl Commands {
         fork: ForkAgentRun,
     ) -> Result<Outcome<AgentRunId>, CommandError> {
         context.require(Permission::ExecutionRun)?;
+        if fork.limits.is_some() {
+            // How far an agent may go is what its version says: who may not publish one may not say otherwise.
+            context.require(Permission::RegistryWrite)?;
+        }
         self.check_tenant(context)?;
         let id = fork.new_id.unwrap_or(AgentRunId(context.command_id.0));
         if let Some(begun) = self.run_begun_before(context, id).await? {
@@ -249,39 +259,41 @@ impl Commands {
         context: &CommandContext,
         start: StartAgentRun,
     ) -> Result<AgentRunFacts, CommandError> {
-        let StartAgentRun { agent: name, version, input, session, caller, .. } = start;
-        let agent = self.load::<Agent>(&self.stream::<AgentEvent>(context, &name)).await?;
-        let found = agent.aggregate.runnable(version).map_err(Refusal::from)?;
+        let StartAgentRun { agent: name, version, record, input, session, caller, .. } = start;
+        let Chosen { record, config, version, revision } = match record {
+            Some(record) => brought_along(*record)?,
+            None => self.registered(context, &name, version).await?,
+        };
         let bytes = input.to_string().len();
         if bytes > INPUT_BYTES_MAX {
             let message = format!("the input has {bytes} bytes: at most {INPUT_BYTES_MAX} are allowed");
             return Err(Refusal::new("INPUT_TOO_LARGE", message).into());
         }
-        fits("INVALID_INPUT", "the input", found.record.input_schema.as_ref(), &input)?;
+        fits("INVALID_INPUT", "the input", record.input_schema.as_ref(), &input)?;
         if session.as_ref().is_some_and(|name| name.is_empty() || name.chars().count() > SESSION_CHARACTERS_MAX) {
             let message = format!("a session has a name of 1 to {SESSION_CHARACTERS_MAX} characters");
             return Err(Refusal::new("INVALID_SESSION", message).into());
         }
-        let record = &found.record;
-        let is_newest = agent.aggregate.versions.last().is_some_and(|newest| newest.version == found.version);
-        let config = if is_newest { &agent.aggregate.config } else { &record.config };
-        let prompt =
-            record.prompt_with(config).map_err(|invalid| Refusal::new("INVALID_AGENT", invalid.to_string()))?;
+        let prompt = match version {
+            // What a workflow says is the prompt as it stands.
+            BROUGHT_ALONG => record.prompt.clone(),
+            _ => record.prompt_with(&config).map_err(|invalid| Refusal::new("INVALID_AGENT", invalid.to_string()))?,
+        };
         let plan = AgentPlan {
             kind: record.kind,
-            model: record.model.clone(),
+            model: record.model,
             prompt_digest: digest_of(&prompt),
             prompt,
-            sampling: record.sampling.clone(),
-            output_schema: record.output_schema.clone(),
-            tools: record.tools.clone(),
+            sampling: record.sampling,
+            output_schema: record.output_schema,
+            tools: record.tools,
             memory: record.memory,
-            limits: record.limits.clone(),
+            limits: record.limits,
         };
         Ok(AgentRunFacts {
             agent: name,
-            version: found.version,
-            agent_revision: agent.revision.0,
+            version,
+            agent_revision: revision,
             plan: Box::new(plan),
             input,
             session,
@@ -289,6 +301,20 @@ impl Commands {
             seed: self.ids().seed(),
             at_ms: self.clock().now_ms(),
         })
+    }
+
+    async fn registered(
+        &self,
+        context: &CommandContext,
+        name: &Slug,
+        version: Option<u32>,
+    ) -> Result<Chosen, CommandError> {
+        let agent = self.load::<Agent>(&self.stream::<AgentEvent>(context, name)).await?;
+        let found = agent.aggregate.runnable(version).map_err(Refusal::from)?;
+        let is_newest = agent.aggregate.versions.last().is_some_and(|newest| newest.version == found.version);
+        let config = if is_newest { &agent.aggregate.config } else { &found.record.config };
+        let (record, config, version) = (found.record.clone(), config.clone(), found.version);
+        Ok(Chosen { record: *record, config, version, revision: agent.revision.0 })
     }
 
     async fn agent_fork_facts(
@@ -348,6 +374,22 @@ impl Commands {
         }
         Ok(events)
     }
+}
+
+/// What an agent is at the beginning of a run.
+struct Chosen {
+    record: AgentRecord,
+    config: JsonObject,
+    version: u32,
+    revision: u64,
+}
+
+fn brought_along(record: AgentRecord) -> Result<Chosen, Refusal> {
+    record.check().map_err(|invalid| Refusal::new("INVALID_AGENT", invalid.to_string()))?;
+    for schema in record.output_schema.iter().chain(record.tools.iter().map(|tool| &tool.parameters)) {
+        super::schema::check_schema(schema).map_err(|why| Refusal::new("INVALID_AGENT", why))?;
+    }
+    Ok(Chosen { record, config: JsonObject::new(), version: BROUGHT_ALONG, revision: 0 })
 }
 
 /// The turn that a fork begins with.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use timeloom_domain::access::Permission;
 use timeloom_domain::ids::Slug;
-use timeloom_domain::model::{Model, ModelCommand, ModelEvent, ModelFile, ModelSettings};
+use timeloom_domain::model::{Model, ModelCommand, ModelEvent, ModelFile, ModelRefusal, ModelSettings};
 
 pub use listing::ModelListing;
 
 use crate::bridge::Base;
 use crate::live::Live;
-use crate::{CommandContext, CommandError, Commands, Outcome};
+use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// A model version to add.
 #[derive(Debug, Clone)]
@@ -280,6 +280,17 @@ impl Commands {
     ) -> Result<Outcome<Slug>, CommandError> {
         context.require(Permission::RegistryWrite)?;
         let stream = self.stream::<ModelEvent>(context, &name);
-        Ok(self.execute::<Model>(context, stream, command, Base::Current).await?.with(name))
+        let changed = self.execute::<Model>(context, stream, command, Base::Current).await;
+        Ok(changed.map_err(|error| naming(error, &name))?.with(name))
+    }
+}
+
+/// Tells which model there is none of.
+fn naming(error: CommandError, name: &Slug) -> CommandError {
+    match error {
+        CommandError::Refused(refusal) if refusal.code == "MODEL_NOT_FOUND" => {
+            Refusal::from(ModelRefusal::NoModel(name.clone())).into()
+        }
+        other => other,
     }
 }

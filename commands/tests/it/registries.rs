@@ -51,6 +51,8 @@ async fn a_model_goes_through_its_life() {
     let (world, name) = (World::new(), slug("acme/tagger"));
     let commands = &world.commands;
     assert_eq!(code(commands.promote_model(&world.context(), name.clone(), 1, None).await), "MODEL_NOT_FOUND");
+    let unknown = commands.promote_model(&world.context(), name.clone(), 1, None).await.unwrap_err().to_string();
+    assert!(unknown.starts_with("there is no model 'acme/tagger'"), "{unknown}");
     commands.register_model(&world.context(), name.clone(), "Tags text.".to_owned()).await.unwrap();
     assert_eq!(code(commands.register_model(&world.context(), name.clone(), String::new()).await), "MODEL_EXISTS");
     commands.add_model_version(&world.context(), name.clone(), model("a")).await.unwrap();

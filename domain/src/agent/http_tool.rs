@@ -61,8 +61,11 @@ impl HttpTool {
             return Err(format!("the address has {} bytes, at most {URL_BYTES_MAX} are allowed", url.len()));
         }
         let host = host_of(&url).ok_or("the address has no host")?;
-        if let Some(part) = url.split(['?', '#']).next().into_iter().flat_map(|path| path.split('/')).find(leads_away) {
+        if let Some(part) = path_of(&url).split('/').find(leads_away) {
             return Err(format!("'{part}' in the address leads out of its part of it: give another value"));
+        }
+        if let Some(part) = self.emptied(&url) {
+            return Err(format!("'{part}' in the address would be empty, and the address another one: give a value"));
         }
         if !self.allows(host) {
             return Err(format!("the host '{host}' is not among those that the tool may reach"));
@@ -75,6 +78,15 @@ impl HttpTool {
             return Ok(ToolRequest { url, query, body: None });
         }
         Ok(ToolRequest { url, query: Vec::new(), body: Some(left) })
+    }
+
+    /// The part of the path that has nothing in it once it is filled. A value never brings a part of its own.
+    fn emptied(&self, url: &str) -> Option<&str> {
+        let (own, filled) = (path_of(&self.url), path_of(url));
+        own.split('/')
+            .zip(filled.split('/'))
+            .find(|(own, filled)| !own.is_empty() && filled.is_empty())
+            .map(|(own, _)| own)
     }
 
     /// What is wrong with it, in words.
@@ -108,6 +120,11 @@ impl HttpTool {
             }
         })
     }
+}
+
+/// An address without its query and fragment.
+fn path_of(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// The host of an address, with its port; `None` where it has none, or something in it that may hide another one: a name

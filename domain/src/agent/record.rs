@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{AgentLimits, AgentTool, TOOLS_MAX};
+use super::{AgentLimits, AgentTool, TOOLS_MAX, ToolAction};
 use crate::chat::Sampling;
 use crate::inference::{Gpu, hexadecimal};
 use crate::item::JsonObject;
@@ -34,6 +34,25 @@ const FIELDS: [&str; 13] = [
     "tools",
     "memory",
     "limits",
+];
+/// What its parts may have in them.
+const PARTS: [(&str, &[&str]); 3] = [
+    ("memory", &["exchanges_max"]),
+    ("requirements", &["memory_bytes", "gpu", "gpu_memory_bytes", "min_compute_capability", "dependencies"]),
+    (
+        "sampling",
+        &[
+            "temperature",
+            "top_p",
+            "top_k",
+            "output_tokens_max",
+            "stop",
+            "seed",
+            "frequency_penalty",
+            "presence_penalty",
+            "choices",
+        ],
+    ),
 ];
 /// What a tool may have in it.
 const TOOL_FIELDS: [&str; 10] = [
@@ -181,8 +200,14 @@ impl AgentRecord {
     /// [`InvalidAgent`], which says what is wrong and what to do.
     pub fn read(mut value: Value) -> Result<Self, InvalidAgent> {
         known("the record", &value, &FIELDS)?;
-        for tool in value.get("tools").and_then(Value::as_array).into_iter().flatten() {
-            known("a tool", tool, &TOOL_FIELDS)?;
+        for (part, fields) in PARTS {
+            value.get(part).filter(|part| !part.is_null()).map_or(Ok(()), |value| known(part, value, fields))?;
+        }
+        for (place, tool) in value.get("tools").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let name = tool.get("name").and_then(Value::as_str).map_or_else(|| place.to_string(), str::to_owned);
+            let place = format!("tools.{name}");
+            known(&place, tool, &TOOL_FIELDS)?;
+            ToolAction::check_words(&place, &tool["does"])?;
         }
         if let Some(limits) = value.get_mut("limits") {
             let read = AgentLimits::default().changed(limits.take())?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::record::known;
 use super::{HttpTool, InvalidAgent};
 use crate::item::JsonObject;
 
@@ -67,8 +68,32 @@ pub enum ToolAction {
         /// The workflow: its id, the id in its file, or its name.
         workflow: String,
     },
+    /// Runs a workflow that the tool brings along, in the same way. Only agents that nodes bring along have such tools.
+    Inline {
+        /// The workflow's file.
+        source: String,
+    },
     /// Runs one node by itself, with the arguments as its one item.
     Node(NodeTool),
+}
+
+impl ToolAction {
+    /// Refuses words that what a tool does, as somebody wrote it at `place`, cannot have.
+    pub(super) fn check_words(place: &str, does: &Value) -> Result<(), InvalidAgent> {
+        let place = format!("{place}.does");
+        let fields: &[&str] = match does["kind"].as_str() {
+            Some("http") => &["kind", "method", "url", "hosts", "headers", "credential"],
+            Some("workflow") => &["kind", "workflow"],
+            Some("node") => &["kind", "node_type", "version", "parameters", "fills", "credential"],
+            // There is none of that kind: reading it says so.
+            _ => return Ok(()),
+        };
+        known(&place, does, fields)?;
+        match &does["credential"] {
+            Value::Null => Ok(()),
+            credential => known(&format!("{place}.credential"), credential, &["credential_type", "name"]),
+        }
+    }
 }
 
 /// A node as a tool. Expressions in its parameters are not evaluated: what a model wrote is never code.
@@ -153,7 +178,7 @@ impl AgentTool {
         match &self.does {
             ToolAction::Http(http) => http.check().or_else(|what| wrong(&what)),
             ToolAction::Workflow { workflow } if workflow.trim().is_empty() => wrong("names no workflow"),
-            ToolAction::Workflow { .. } => Ok(()),
+            ToolAction::Workflow { .. } | ToolAction::Inline { .. } => Ok(()),
             ToolAction::Node(node) => match node.fills.values().find(|place| !place.starts_with('/')) {
                 Some(place) => wrong(&format!("fills '{place}', which is no JSON pointer: begin with '/'")),
                 None => Ok(()),

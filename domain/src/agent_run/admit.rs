@@ -61,10 +61,15 @@ impl AgentRun {
     }
 
     /// The call about which somebody is asked.
-    fn asked_about(&self, wanted: Option<&str>) -> Result<&ToolCall, AgentRunRefusal> {
-        let asked = self.open_call().filter(|call| matches!(call.state, CallState::Asked { .. }));
-        let asked = asked.filter(|call| wanted.is_none_or(|wanted| call.call == wanted));
-        asked.ok_or_else(|| AgentRunRefusal::NothingToApprove(wanted.map(str::to_owned)))
+    fn asked_about(&self, wanted: Option<&str>, now_ms: i64) -> Result<&ToolCall, AgentRunRefusal> {
+        let open = self.open_call().filter(|call| wanted.is_none_or(|wanted| call.call == wanted));
+        match open.map(|call| (call, &call.state)) {
+            Some((_, CallState::Asked { expires_at_ms, .. })) if now_ms >= *expires_at_ms => {
+                Err(AgentRunRefusal::ApprovalExpired)
+            }
+            Some((call, CallState::Asked { .. })) => Ok(call),
+            _ => Err(AgentRunRefusal::NothingToApprove(wanted.map(str::to_owned))),
+        }
     }
 
     fn check_open(&self) -> Result<(), AgentRunRefusal> {
@@ -77,7 +82,7 @@ impl AgentRun {
 }
 
 impl Aggregate for AgentRun {
-    const FOLD_VERSION: u32 = 1;
+    const FOLD_VERSION: u32 = 2;
 
     type Event = AgentRunEvent;
     type Command = AgentRunCommand;
@@ -116,12 +121,12 @@ impl AgentRun {
     fn decide_for_people(&self, command: &AgentRunCommand) -> Result<AgentRunEvent, AgentRunRefusal> {
         Ok(match command {
             AgentRunCommand::Approve { call, note, at_ms } => {
-                let call = self.asked_about(call.as_deref())?.call.clone();
+                let call = self.asked_about(call.as_deref(), *at_ms)?.call.clone();
                 let note = note.chars().take(REASON_CHARACTERS_MAX).collect();
                 AgentRunEvent::AgentApprovalGiven { call, note, at_ms: *at_ms }
             }
             AgentRunCommand::Deny { call, reason, at_ms } => {
-                let call = self.asked_about(call.as_deref())?.call.clone();
+                let call = self.asked_about(call.as_deref(), *at_ms)?.call.clone();
                 AgentRunEvent::AgentApprovalDenied { call, reason: reason_of(reason)?, at_ms: *at_ms }
             }
             AgentRunCommand::Pause { reason, at_ms } => {

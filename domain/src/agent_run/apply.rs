@@ -171,6 +171,8 @@ impl AgentRun {
         }
         if let Some(CallState::Asked { since_ms, .. }) = self.call(call).map(|call| &call.state) {
             self.waited_ms = self.waited_ms.saturating_add(at_ms.saturating_sub(*since_ms).max(0));
+            // What of a pause passed until now is in that time.
+            self.paused_at_ms = self.paused_at_ms.map(|paused_at_ms| paused_at_ms.max(at_ms));
         }
     }
 

@@ -14,9 +14,9 @@ use crate::ids::{AgentRunId, ExecutionId, Slug, WorkflowId};
 /// Everything that decides what a run does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentRunFacts {
-    /// The agent.
+    /// The agent. One that a node of a workflow brings along has the workflow's name, `workflow/ID`.
     pub agent: Slug,
-    /// Its version.
+    /// Its version; 0 where a node brought it along.
     pub version: u32,
     /// Revision of the agent's stream at which that was looked up.
     pub agent_revision: u64,

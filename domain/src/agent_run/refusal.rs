@@ -19,6 +19,9 @@ pub enum AgentRunRefusal {
     /// Nobody is asked for approval.
     #[error("the run waits for nobody's approval{}", .0.as_ref().map(|call| format!(" of call {call}")).unwrap_or_default())]
     NothingToApprove(Option<String>),
+    /// Nobody answered in time.
+    #[error("nobody said in time whether the call may happen: fork the run to ask again")]
+    ApprovalExpired,
     /// It is not paused.
     #[error("the run is not paused")]
     NotPaused,

@@ -52,7 +52,7 @@ pub struct AgentRun {
     pub spent: Spent,
     /// Milliseconds that it waited for people.
     pub waited_ms: i64,
-    /// When it was paused.
+    /// When it was paused, or since when a pause counts beside the wait for an approval in it.
     pub paused_at_ms: Option<i64>,
     /// Whether what was asked and answered is remembered.
     pub remembered: bool,

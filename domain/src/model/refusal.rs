@@ -12,6 +12,9 @@ pub enum ModelRefusal {
     /// There is none.
     #[error("there is no model with this name: register it first")]
     NotFound,
+    /// There is none, told by whoever knows the name that was asked for.
+    #[error("there is no model '{0}': register it first, or name one that `timeloom model list` shows")]
+    NoModel(Slug),
     /// It was put away.
     #[error("the model is retired: register another name")]
     Retired,

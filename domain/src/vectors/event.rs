@@ -41,6 +41,9 @@ pub enum VectorEvent {
         by: Arc<str>,
         /// The rows.
         rows: Vec<Arc<VectorRow>>,
+        /// Whether all that was there went first.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        clears: bool,
     },
     /// Rows were taken out.
     VectorsRemoved {

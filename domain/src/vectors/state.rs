@@ -35,6 +35,9 @@ pub enum VectorCommand {
         by: Arc<str>,
         /// The rows.
         rows: Vec<Arc<VectorRow>>,
+        /// Whether all that is there goes first. It is one event with the rows, so that a command that is sent again after
+        /// them takes none of them out.
+        clears: bool,
     },
     /// Take rows out. Those that are not there are gone already.
     Remove {
@@ -81,11 +84,18 @@ pub enum VectorRefusal {
 impl VectorCollection {
     /// The rows whose vectors point most nearly where `query` does, the nearest first, with how nearly: 1 is the same. Of
     /// equally near ones that comes first whose name does.
-    pub fn nearest(&self, query: &[f32], count: usize) -> Vec<(Arc<VectorRow>, f32)> {
+    ///
+    /// # Errors
+    /// [`VectorRefusal::OtherLength`] where the rows have vectors of another length.
+    pub fn nearest(&self, query: &[f32], count: usize) -> Result<Vec<(Arc<VectorRow>, f32)>, VectorRefusal> {
+        if let Some(row) = self.rows.values().next().filter(|row| row.vector.len() != query.len()) {
+            let (id, found, wanted) = (Arc::from("the query"), query.len(), row.vector.len());
+            return Err(VectorRefusal::OtherLength { id, found, wanted });
+        }
         let mut found: Vec<(&Arc<VectorRow>, f32)> =
             self.rows.values().map(|row| (row, cosine(query, &row.vector))).collect();
         found.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.id.cmp(&other.0.id)));
-        found.into_iter().take(count).map(|(row, score)| (Arc::clone(row), score)).collect()
+        Ok(found.into_iter().take(count).map(|(row, score)| (Arc::clone(row), score)).collect())
     }
 
     fn check(&self, rows: &[Arc<VectorRow>]) -> Result<(), VectorRefusal> {
@@ -138,7 +148,10 @@ impl Aggregate for VectorCollection {
 
     fn apply(&mut self, event: &VectorEvent) {
         match event {
-            VectorEvent::VectorsAdded { collection, rows, .. } => {
+            VectorEvent::VectorsAdded { collection, rows, clears, .. } => {
+                if *clears {
+                    self.rows.clear();
+                }
                 self.name = Arc::clone(collection);
                 self.rows.extend(rows.iter().map(|row| (Arc::clone(&row.id), Arc::clone(row))));
             }
@@ -151,13 +164,16 @@ impl Aggregate for VectorCollection {
 
     fn decide(&self, command: &VectorCommand) -> Result<Vec<VectorEvent>, VectorRefusal> {
         Ok(match command {
-            VectorCommand::Add { collection, by, rows } => {
-                self.check(rows)?;
-                if rows.iter().all(|row| self.rows.get(&row.id).is_some_and(|known| known == row)) {
+            VectorCommand::Add { collection, by, rows, clears } => {
+                match clears {
+                    true => Self::default().check(rows)?,
+                    false => self.check(rows)?,
+                }
+                if !clears && rows.iter().all(|row| self.rows.get(&row.id).is_some_and(|known| known == row)) {
                     return Ok(Vec::new());
                 }
                 let (collection, by) = (Arc::clone(collection), Arc::clone(by));
-                vec![VectorEvent::VectorsAdded { collection, by, rows: rows.clone() }]
+                vec![VectorEvent::VectorsAdded { collection, by, rows: rows.clone(), clears: *clears }]
             }
             VectorCommand::Remove { by, ids } => {
                 let ids: Vec<Arc<str>> = ids.iter().filter(|id| self.rows.contains_key(*id)).cloned().collect();

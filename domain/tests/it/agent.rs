@@ -160,3 +160,42 @@ fn the_example_of_the_documents_is_an_agent() {
     assert_eq!(record.tools.len(), 2);
     assert!(record.prompt_with(&record.config).unwrap().starts_with("You answer customers of the shop."));
 }
+
+#[test]
+fn a_word_that_is_not_known_is_refused_wherever_it_stands() {
+    let tool = |does: Value| json!({"tools": [{"name": "look", "does": does}]});
+    let credential = json!({"credential_type": "httpHeaderAuth", "name": "shop", "id": 7});
+    for (changes, told) in [
+        (json!({"sampling": {"temprature": 1}}), "sampling has no 'temprature'"),
+        (json!({"memory": {"exchanges_max": 1, "exchanges": 2}}), "memory has no 'exchanges'"),
+        (json!({"requirements": {"ram": 1}}), "requirements has no 'ram'"),
+        (tool(json!({"kind": "workflow", "workflow": "W", "wait": true})), "tools.look.does has no 'wait'"),
+        (tool(json!({"kind": "node", "node_type": "n", "version": 1, "fill": {}})), "tools.look.does has no 'fill'"),
+        (
+            tool(json!({"kind": "http", "method": "GET", "url": "https://a.example", "header": {}})),
+            "tools.look.does has no 'header'",
+        ),
+        (
+            tool(json!({"kind": "http", "method": "GET", "url": "https://a.example", "credential": credential})),
+            "tools.look.does.credential has no 'id'",
+        ),
+    ] {
+        let wrong = wrong(changes);
+        assert!(wrong.starts_with(told), "{wrong}");
+    }
+    let all = json!({"temperature": 1.0, "top_p": 0.5, "top_k": 3, "output_tokens_max": 9, "stop": ["x"], "seed": 1,
+        "frequency_penalty": 0.1, "presence_penalty": 0.2, "choices": 1});
+    let record = record(json!({"sampling": all}));
+    assert_eq!(serde_json::to_value(&record.sampling).unwrap(), all, "each word of it can be said");
+}
+
+#[test]
+fn an_argument_without_text_leaves_no_part_of_an_address_empty() {
+    let tool = |url: &str| HttpTool { method: "GET".to_owned(), url: url.to_owned(), ..HttpTool::default() };
+    let given = |id: &str| JsonObject::from_iter([("id".to_owned(), json!(id))]);
+    for url in ["https://shop.example/orders/{id}", "https://shop.example/orders/{id}/lines?x=1"] {
+        assert!(tool(url).request(&given("")).unwrap_err().contains("'{id}' in the address would be empty"), "{url}");
+        assert!(tool(url).request(&given("7")).is_ok(), "{url}");
+    }
+    assert_eq!(tool("https://shop.example//?q={id}").request(&given("")).unwrap().url, "https://shop.example//?q=");
+}

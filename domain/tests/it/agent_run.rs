@@ -374,6 +374,26 @@ fn a_paused_run_does_nothing_and_its_pause_costs_no_time() {
 }
 
 #[test]
+fn an_approval_within_a_pause_makes_no_time_count_twice_and_is_heard_in_time_only() {
+    let mut story = Story::begun(tools());
+    story.answered(vec![wants("pay", "{}")]);
+    let AgentAction::AskSomebody { call, arguments, reason } = story.next() else { panic!("{:?}", story.next()) };
+    let (expires_at_ms, at_ms, tool) = (900_000, story.now_ms, "pay".to_owned());
+    let asked_at_ms = at_ms;
+    story.take(AgentRunEvent::AgentApprovalRequested { call, tool, arguments, reason, expires_at_ms, at_ms });
+    story.now_ms = asked_at_ms + 1_000;
+    let at_ms = story.now_ms;
+    story.take(AgentRunEvent::AgentRunPaused { reason: "look".to_owned(), at_ms });
+    let approve = |at_ms| AgentRunCommand::Approve { call: None, note: String::new(), at_ms };
+    assert_eq!(story.run.decide(&approve(900_000)), Err(AgentRunRefusal::ApprovalExpired));
+    let approved = story.run.decide(&approve(asked_at_ms + 5_000)).unwrap().remove(0);
+    story.take(approved);
+    let at_ms = asked_at_ms + 9_000;
+    story.take(AgentRunEvent::AgentRunResumed { at_ms });
+    assert_eq!(story.run.waited_ms, 9_000, "from the ask to the end of the pause, once");
+}
+
+#[test]
 fn a_fork_takes_over_what_was_said_and_tells_the_model_the_other_result() {
     let mut story = Story::begun(tools());
     story.answered(vec![wants("look", r#"{"city": "Oslo"}"#)]);

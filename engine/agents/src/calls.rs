@@ -10,9 +10,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use timeloom_commands::{CommandContext, CommandError, Commands, StartAgentRun};
 use timeloom_domain::agent_run::{AgentCaller, AgentRun, AgentRunEvent, AgentRunStatus};
+use timeloom_domain::chat::{Message, Part};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::ids::{Actor, AgentRunId, CommandId, Slug, TenantId};
-use timeloom_engine::node::{AgentAnswer, AgentAsk, Agents, Caller, NodeError};
+use timeloom_engine::node::{AgentAnswer, AgentAsk, AgentStep, Agents, Caller, NodeError};
 use timeloom_engine::sub_workflows::DEPTH_MAX;
 use timeloom_store::{EventLog, Filter, RequestFacts, StreamKey, SubscriptionMessage, TenantScope};
 use uuid::Uuid;
@@ -80,6 +81,7 @@ impl AgentCalls {
             run_id: Some(id),
             agent,
             version: ask.version,
+            record: ask.record,
             input: ask.input,
             session: ask.session,
             caller: Some(AgentCaller {
@@ -144,7 +146,7 @@ impl Agents for AgentCalls {
         self.begin(caller, ask, id).await?;
         let run = self.ended(caller.tenant, id).await;
         match (run.output, run.failure) {
-            (Some(output), _) => Ok(AgentAnswer { run: id, output }),
+            (Some(output), _) => Ok(AgentAnswer { run: id, output, steps: steps(&run.messages) }),
             (None, failure) => {
                 let (code, message) = failure.unwrap_or_default();
                 let description = format!("The reason in a word: {code}. It is run {id} of the agent.");
@@ -152,6 +154,31 @@ impl Agents for AgentCalls {
             }
         }
     }
+}
+
+/// The calls of tools in what was said, with what came of each.
+fn steps(messages: &[Message]) -> Vec<AgentStep> {
+    let mut steps: Vec<AgentStep> = Vec::new();
+    for part in messages.iter().flat_map(|message| &message.parts) {
+        match part {
+            Part::ToolCall { id, name, arguments } => {
+                let (id, tool, arguments) = (id.clone(), name.clone(), arguments.clone());
+                steps.push(AgentStep { id, tool, arguments, observation: String::new() });
+            }
+            Part::ToolResult { call, parts, .. } => {
+                let told = parts.iter().filter_map(|part| match part {
+                    Part::Text { text, .. } => Some(text.as_str()),
+                    _ => None,
+                });
+                // Providers may use an id again in a later turn.
+                if let Some(step) = steps.iter_mut().rev().find(|step| step.id == *call) {
+                    step.observation = told.collect();
+                }
+            }
+            _ => {}
+        }
+    }
+    steps
 }
 
 fn context(tenant: TenantId, command_id: CommandId) -> CommandContext {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use timeloom_commands::{CommandContext, CommandError};
 use timeloom_domain::agent_run::{AgentAction, AgentRun, AgentRunEvent};
 use timeloom_domain::ids::{Actor, AgentRunId, CommandId, EventId, TenantId};
-use tokio::sync::watch;
+use tokio::sync::{SemaphorePermit, watch};
 
 use crate::AGENTS_ACTOR;
 use crate::runs::AgentRuns;
@@ -15,8 +15,10 @@ use crate::runs::AgentRuns;
 const FAULT_PAUSE: Duration = Duration::from_millis(200);
 /// Longest such pause.
 const FAULT_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Longest sleep before time is looked at again: clocks are set.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
+/// Longest rest for which a task is kept, in milliseconds. One for longer, or for somebody, is the follower's to end.
+const KEPT_REST_MS_MAX: i64 = 10_000;
+/// Time after which a run is looked at again that cannot go on, in milliseconds.
+const STUCK_MS: i64 = 60_000;
 
 /// One run, and what is needed to drive it.
 pub(crate) struct Driver {
@@ -40,22 +42,31 @@ pub(crate) enum Taken {
     Refused(String),
 }
 
+/// Why a run is not driven any further.
+pub(crate) enum Left {
+    /// It is over.
+    Over,
+    /// It is not this process's any more.
+    Elsewhere,
+    /// There is nothing to do before that time, in milliseconds since 1970, or before somebody says something.
+    Rests(Option<i64>),
+}
+
 impl Driver {
-    pub(crate) async fn drive(mut self) {
+    /// Drives the run as far as it goes. Answers how many words were heard of it before it was looked at last.
+    pub(crate) async fn drive(&mut self) -> (u64, Left) {
         loop {
             let inner = &self.runs.inner;
+            let heard = *self.heard.borrow_and_update();
             if inner.stopping.is_cancelled() || !(inner.parts.drives)(&self.run.to_string()) {
-                return;
+                return (heard, Left::Elsewhere);
             }
-            self.heard.mark_unchanged();
             let run = self.load().await;
             let taken = match run.next(self.now_ms()) {
-                AgentAction::Nothing => return,
-                AgentAction::Rest(until_ms) => {
-                    self.rest(until_ms).await;
-                    continue;
-                }
-                action => self.step(&run, action).await,
+                AgentAction::Nothing => return (heard, Left::Over),
+                AgentAction::Rest(until_ms) if self.rest(until_ms).await => continue,
+                AgentAction::Rest(until_ms) => return (heard, Left::Rests(until_ms)),
+                action => self.step(run, action).await,
             };
             if let Taken::Refused(why) = taken {
                 tracing::warn!(run = %self.run, why, "a run of an agent cannot go on");
@@ -64,16 +75,26 @@ impl Driver {
                     AgentRunEvent::AgentRunFailed { code: "NOT_RECORDED".to_owned(), message, at_ms: self.now_ms() };
                 if let Taken::Refused(why) = self.take(failed).await {
                     tracing::error!(run = %self.run, why, "a run of an agent stands still");
-                    return;
+                    return (heard, Left::Rests(Some(self.now_ms().saturating_add(STUCK_MS))));
                 }
             }
         }
     }
 
     /// Does one thing, with a place among those that are done at once.
-    async fn step(&self, run: &AgentRun, action: AgentAction) -> Taken {
-        let runs = self.runs.clone();
-        let Ok(_place) = runs.inner.steps.acquire().await else { return Taken::Look };
+    async fn step(&self, run: AgentRun, action: AgentAction) -> Taken {
+        let steps = &self.runs.inner.steps;
+        if let Ok(place) = steps.try_acquire() {
+            return self.act(&run, action, place).await;
+        }
+        let Ok(place) = steps.acquire().await else { return Taken::Look };
+        // Somebody may have ended the run while it waited for its place.
+        let run = self.load().await;
+        let action = run.next(self.now_ms());
+        self.act(&run, action, place).await
+    }
+
+    async fn act(&self, run: &AgentRun, action: AgentAction, place: SemaphorePermit<'_>) -> Taken {
         let at_ms = self.now_ms();
         match action {
             AgentAction::Nothing | AgentAction::Rest(_) => Taken::Look,
@@ -94,7 +115,7 @@ impl Driver {
                 if let Some(why) = self.misfit(run, &call).filter(|_| attempt == 1) {
                     return self.refuse(run, call, "INVALID_ARGUMENTS", why).await;
                 }
-                self.call(run, call, arguments, attempt).await
+                self.call(run, call, arguments, attempt, place).await
             }
             AgentAction::GiveUp { call } => {
                 let message =
@@ -133,22 +154,13 @@ impl Driver {
         }
     }
 
-    async fn rest(&mut self, until_ms: Option<i64>) {
-        let sleep = match until_ms {
-            None => SLEEP_MAX,
-            Some(until_ms) => {
-                let left_ms = u64::try_from(until_ms.saturating_sub(self.now_ms())).unwrap_or(0);
-                Duration::from_millis(left_ms.max(1)).min(SLEEP_MAX)
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(sleep) => {}
-            changed = self.heard.changed() => {
-                if changed.is_err() {
-                    tokio::time::sleep(FAULT_PAUSE).await;
-                }
-            }
-        }
+    /// Rests until a time, where it is near, or until somebody says something. False where it does not.
+    async fn rest(&mut self, until_ms: Option<i64>) -> bool {
+        let left_ms = until_ms.map(|until_ms| until_ms.saturating_sub(self.now_ms()));
+        let Some(left_ms) = left_ms.filter(|left_ms| *left_ms <= KEPT_REST_MS_MAX) else { return false };
+        let sleep = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0).max(1));
+        let _ = tokio::time::timeout(sleep, self.heard.changed()).await;
+        true
     }
 
     /// The run as the log has it.

@@ -1,83 +1,84 @@
-//! Which runs are open, and who drives them.
+//! Follows the log: which runs are open, and which of them are this process's to drive, when.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use timeloom_domain::agent_run::AgentRunEvent;
 use timeloom_domain::event::Event as _;
-use timeloom_domain::ids::{AgentRunId, EventId};
-use timeloom_store::{
-    Direction, Filter, LogError, Position, RecordedEvent, StreamKey, SubscriptionMessage, TenantScope,
-};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use timeloom_store::{Filter, RecordedEvent, StreamKey, SubscriptionMessage, TenantScope};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
 
-use crate::drive::Driver;
+use crate::drive::{Driver, Left};
+use crate::look_back::{PAGES_WAITING_MAX, look_back};
+use crate::open::{Driven, Open, OpenRuns};
 use crate::runs::AgentRuns;
 
 /// Events that may wait to be looked at.
 const QUEUE_EVENTS_MAX: usize = 1_024;
-/// The newest beginnings and ends that are looked at to find runs that were left.
-const LOOKED_BACK_EVENTS_MAX: usize = 100_000;
-/// Events that are read at a time.
-const PAGE_EVENTS: usize = 500;
-/// Most runs that one process drives; more wait until one of them is over.
+/// Most runs that one process drives; more wait until one of them is over or stands still.
 const DRIVEN_MAX: usize = 10_000;
-/// Pause between looks at whose runs they are, and before the log is asked again that failed.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Pause between looks at whose runs they are and at the clock, and before the log is asked again that failed.
+pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 
-const BEGINNINGS: [&str; 2] = ["AgentRunStarted", "AgentRunForked"];
-const ENDS: [&str; 3] = ["AgentRunCompleted", "AgentRunFailed", "AgentRunCancelled"];
+pub(crate) const BEGINNINGS: [&str; 2] = ["AgentRunStarted", "AgentRunForked"];
+pub(crate) const ENDS: [&str; 3] = ["AgentRunCompleted", "AgentRunFailed", "AgentRunCancelled"];
 /// What people say, which a run may wait for.
 const WORDS: [&str; 4] = ["AgentApprovalGiven", "AgentApprovalDenied", "AgentRunPaused", "AgentRunResumed"];
 
-/// A run that has not ended.
-struct Open {
-    run: AgentRunId,
-    begun_by: EventId,
-    correlation: EventId,
-    /// Told of what people say.
-    heard: watch::Sender<u64>,
-    driven: Option<JoinHandle<()>>,
-}
+/// What drives a run came to its end: of which run, what it heard until then, and why.
+type Ended = Result<(StreamKey, u64, Left), JoinError>;
 
 /// Follows the log for what happens to runs.
 pub(crate) struct Follower {
     runs: AgentRuns,
-    open: HashMap<StreamKey, Open>,
+    open: OpenRuns,
+    driving: JoinSet<(StreamKey, u64, Left)>,
 }
 
 impl Follower {
     pub(crate) fn new(runs: AgentRuns) -> Self {
-        Self { runs, open: HashMap::new() }
+        Self { runs, open: OpenRuns::default(), driving: JoinSet::new() }
     }
 
     pub(crate) async fn run(mut self) {
         let log = Arc::clone(&self.runs.inner.parts.log);
+        let mut from = log.head();
+        let (pages, mut left) = mpsc::channel(PAGES_WAITING_MAX);
+        self.runs.inner.tasks.spawn(look_back(self.runs.clone(), from, pages));
+        let mut looks = tokio::time::interval(PAUSE);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let from = log.head();
-            if let Err(error) = self.look_back(from).await {
-                tracing::warn!(%error, "the runs of agents that were left are not known; trying again");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
             let types = BEGINNINGS.into_iter().chain(ENDS).chain(WORDS);
             let mut events = log.subscribe(TenantScope::All, from, filter(types), QUEUE_EVENTS_MAX);
             loop {
-                self.drive();
-                let next = match self.open.values().all(|open| open.driven.is_some()) {
-                    true => events.next().await,
-                    // They are another process's, which may lose its shards.
-                    false => match tokio::time::timeout(PAUSE, events.next()).await {
-                        Ok(next) => next,
-                        Err(_) => continue,
-                    },
+                let message = tokio::select! {
+                    message = events.next() => message,
+                    Some(ended) = self.driving.join_next() => {
+                        self.left(ended);
+                        continue;
+                    }
+                    Some(page) = left.recv() => {
+                        page.iter().for_each(|event| self.begin(event));
+                        continue;
+                    }
+                    _ = looks.tick(), if !self.open.is_empty() => {
+                        self.drive_idle();
+                        continue;
+                    }
                 };
-                match next {
-                    Some(SubscriptionMessage::Event(event)) => self.take(&event),
-                    Some(SubscriptionMessage::Checkpoint(_) | SubscriptionMessage::CaughtUp(_)) => {}
-                    Some(SubscriptionMessage::FellBehind(_)) => break,
+                match message {
+                    Some(SubscriptionMessage::Event(event)) => {
+                        from = event.position;
+                        self.take(&event);
+                    }
+                    Some(SubscriptionMessage::Checkpoint(position)) => from = from.max(position),
+                    Some(SubscriptionMessage::CaughtUp(_)) => {}
+                    Some(SubscriptionMessage::FellBehind(position)) => {
+                        from = from.min(position);
+                        break;
+                    }
                     Some(SubscriptionMessage::Failed(error)) => {
                         tracing::error!(%error, "runs of agents cannot be followed in the log; trying again");
                         tokio::time::sleep(PAUSE).await;
@@ -89,77 +90,70 @@ impl Follower {
         }
     }
 
-    /// Finds the runs that had not ended at a position.
-    async fn look_back(&mut self, to: Position) -> Result<(), LogError> {
-        let (mut newest, mut last) = (Vec::new(), to);
-        let filter = filter(BEGINNINGS.into_iter().chain(ENDS));
-        while newest.len() < LOOKED_BACK_EVENTS_MAX {
-            let log = &self.runs.inner.parts.log;
-            let page = log.read_all(TenantScope::All, last, Direction::Backward, &filter, PAGE_EVENTS).await?;
-            let is_last = page.len() < PAGE_EVENTS;
-            last = page.last().map_or(last, |oldest| Position(oldest.position.0.saturating_sub(1)));
-            newest.extend(page);
-            if is_last {
-                break;
-            }
-        }
-        newest.iter().rev().for_each(|event| self.take(event));
-        // Something may have been said meanwhile.
-        self.open.values().for_each(|open| open.heard.send_modify(|words| *words += 1));
-        Ok(())
-    }
-
     fn take(&mut self, event: &RecordedEvent) {
         let event_type = &*event.event_type;
         if BEGINNINGS.contains(&event_type) {
-            let Ok(run) = event.stream.id.parse() else { return };
-            let correlation = event.metadata.correlation_id.unwrap_or(event.id);
-            self.open.entry(event.stream.clone()).or_insert_with(|| Open {
-                run,
-                begun_by: event.id,
-                correlation,
-                heard: watch::Sender::default(),
-                driven: None,
-            });
+            self.begin(event);
         } else if ENDS.contains(&event_type) {
-            if let Some(open) = self.open.remove(&event.stream) {
-                open.heard.send_modify(|words| *words += 1);
-            }
-        } else if let Some(open) = self.open.get(&event.stream) {
-            open.heard.send_modify(|words| *words += 1);
+            self.open.end(&event.stream);
+        } else {
+            self.open.told(&event.stream);
+            self.drive(&event.stream);
         }
     }
 
-    /// Drives what is this process's to drive.
-    fn drive(&mut self) {
-        let runs = &self.runs;
-        let mut driven = 0;
-        for open in self.open.values_mut() {
-            // A task ends early where the run is not this process's any more.
-            open.driven.take_if(|task| task.is_finished());
-            driven += usize::from(open.driven.is_some());
+    fn begin(&mut self, event: &RecordedEvent) {
+        if self.open.begin(event) {
+            self.drive(&event.stream);
         }
-        for (stream, open) in &mut self.open {
-            if open.driven.is_some() || driven >= DRIVEN_MAX || !(runs.inner.parts.drives)(&stream.id) {
-                continue;
+    }
+
+    fn left(&mut self, ended: Ended) {
+        match ended {
+            Ok((stream, heard, left)) => {
+                self.open.left(&stream, heard, left);
+                self.drive(&stream);
             }
-            let driver = Driver {
-                runs: runs.clone(),
-                tenant: stream.tenant,
-                run: open.run,
-                begun_by: open.begun_by,
-                correlation: open.correlation,
-                heard: open.heard.subscribe(),
-            };
-            let stopping = runs.inner.stopping.clone();
-            let task = async move { stopping.run_until_cancelled(Box::pin(driver.drive())).await.unwrap_or_default() };
-            open.driven = Some(runs.inner.tasks.spawn(task));
-            driven += 1;
+            Err(error) => {
+                tracing::error!(%error, "what drives a run of an agent broke down; it is begun again");
+                self.open.forget_broken();
+            }
         }
+    }
+
+    /// Drives the runs whose time has come, or that are this process's by now.
+    fn drive_idle(&mut self) {
+        let parts = &self.runs.inner.parts;
+        for stream in self.open.due(parts.commands.clock().now_ms(), &parts.drives) {
+            self.drive(&stream);
+        }
+    }
+
+    /// Drives a run, where it is this process's to drive and nobody does.
+    fn drive(&mut self, stream: &StreamKey) {
+        let runs = &self.runs;
+        if self.driving.len() >= DRIVEN_MAX || !(runs.inner.parts.drives)(&stream.id) {
+            return;
+        }
+        let Some(Open { run, begun_by, correlation, heard, driven, .. }) = self.open.idle(stream) else { return };
+        let mut driver = Driver {
+            runs: runs.clone(),
+            tenant: stream.tenant,
+            run: *run,
+            begun_by: *begun_by,
+            correlation: *correlation,
+            heard: heard.subscribe(),
+        };
+        let stream = stream.clone();
+        let task = Box::pin(async move {
+            let (heard, left) = driver.drive().await;
+            (stream, heard, left)
+        });
+        *driven = Driven::ByTask(self.driving.spawn(runs.inner.tasks.track_future(task)));
     }
 }
 
-fn filter(types: impl Iterator<Item = &'static str>) -> Filter {
+pub(crate) fn filter(types: impl Iterator<Item = &'static str>) -> Filter {
     let event_types = types.map(Arc::from).collect();
     Filter { categories: vec![AgentRunEvent::CATEGORY.into()], event_types, stream: None }
 }

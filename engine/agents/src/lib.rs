@@ -10,6 +10,8 @@ mod calls;
 mod conclude;
 mod drive;
 mod follow;
+mod look_back;
+mod open;
 mod runs;
 mod tools;
 

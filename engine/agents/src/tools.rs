@@ -14,6 +14,7 @@ use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::trace::ExecutionTrace;
 use timeloom_engine::alone::{Alone, run_alone};
 use timeloom_engine::node::{CallTarget, Caller, NodeError, SubWorkflowCall};
+use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
 use crate::drive::{Driver, Taken, tool_of};
@@ -48,7 +49,15 @@ impl Driver {
         Some(format!("the arguments of '{}' do not fit: {why}", tool.name))
     }
 
-    pub(crate) async fn call(&self, run: &AgentRun, call: String, arguments: JsonObject, attempt: u32) -> Taken {
+    /// Calls a tool. One that mostly waits for other runs or executions gives its place up: those need places, too.
+    pub(crate) async fn call(
+        &self,
+        run: &AgentRun,
+        call: String,
+        arguments: JsonObject,
+        attempt: u32,
+        place: SemaphorePermit<'_>,
+    ) -> Taken {
         let Some(facts) = run.facts.as_deref() else { return Taken::Look };
         let Some(tool) = facts.plan.tool(&tool_of(run, &call)) else { return Taken::Look };
         let idempotency_key = format!("{}/{call}", self.run);
@@ -66,8 +75,9 @@ impl Driver {
         }
         let time_max = Duration::from_millis(tool.time_ms_max).min(self.time_left(run));
         let doing = Call { facts, tool, arguments, call: &call, attempt, key: &idempotency_key };
-        let place = self.place();
-        let ran = self.unless_over(tokio::time::timeout(time_max, place.carry_out(doing))).await;
+        let _place = (!self.waits_for_others(tool)).then_some(place);
+        let site = self.site();
+        let ran = self.unless_over(tokio::time::timeout(time_max, site.carry_out(doing))).await;
         let Some(ran) = ran else { return Taken::Look };
         let at_ms = self.now_ms();
         let event = match ran {
@@ -87,37 +97,55 @@ impl Driver {
         self.take(event).await
     }
 
+    fn waits_for_others(&self, tool: &AgentTool) -> bool {
+        match &tool.does {
+            ToolAction::Http(_) => false,
+            ToolAction::Workflow { .. } => true,
+            ToolAction::Node(node) => {
+                let known = self.runs.inner.parts.registry.get(&node.node_type);
+                known.is_some_and(|known| known.waits_for_others())
+            }
+        }
+    }
+
     /// What calls need of it, apart from it: it hears meanwhile what people say.
-    fn place(&self) -> Place {
-        Place { runs: self.runs.clone(), tenant: self.tenant, run: self.run.0, now_ms: self.now_ms() }
+    fn site(&self) -> Site {
+        Site { runs: self.runs.clone(), tenant: self.tenant, run: self.run.0, now_ms: self.now_ms() }
     }
 }
 
 /// Where calls are made.
-struct Place {
+struct Site {
     runs: crate::AgentRuns,
     tenant: timeloom_domain::ids::TenantId,
     run: Uuid,
     now_ms: i64,
 }
 
-impl Place {
+impl Site {
     async fn carry_out(&self, call: Call<'_>) -> Result<Vec<Item>, NodeError> {
         match &call.tool.does {
             ToolAction::Http(http) => self.send(http, call).await,
             ToolAction::Node(node) => self.run_node(node, call).await,
             ToolAction::Workflow { workflow } => {
-                let asked = SubWorkflowCall {
-                    node: format!("{}: {}", call.facts.agent, call.tool.name),
-                    target: CallTarget::Named { reference: workflow.clone(), name: None },
-                    items: vec![Item::new(call.arguments.clone())],
-                    number: 0,
-                    waits: true,
-                };
-                let services = &self.runs.inner.parts.services;
-                Ok(services.sub_workflows.call(&self.caller(&call), asked).await?.unwrap_or_default())
+                self.run_workflow(CallTarget::Named { reference: workflow.clone(), name: None }, &call).await
+            }
+            ToolAction::Inline { source } => {
+                self.run_workflow(CallTarget::Inline { source: source.clone() }, &call).await
             }
         }
+    }
+
+    async fn run_workflow(&self, target: CallTarget, call: &Call<'_>) -> Result<Vec<Item>, NodeError> {
+        let asked = SubWorkflowCall {
+            node: format!("{}: {}", call.facts.agent, call.tool.name),
+            target,
+            items: vec![Item::new(call.arguments.clone())],
+            number: 0,
+            waits: true,
+        };
+        let services = &self.runs.inner.parts.services;
+        Ok(services.sub_workflows.call(&self.caller(call), asked).await?.unwrap_or_default())
     }
 
     async fn send(&self, http: &HttpTool, call: Call<'_>) -> Result<Vec<Item>, NodeError> {

@@ -7,6 +7,7 @@ use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{AgentAsk, Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
 use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::models::Gathered;
 
 const PARAMETERS: &[ParameterDefinition] = &[
     required("agent", ParameterKind::Text, "Name of the agent."),
@@ -44,18 +45,12 @@ impl NodeType for RunAgent {
 impl EffectNode for RunAgent {
     async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
         let items = run.items();
-        let mut given = Vec::with_capacity(items.len());
+        let mut given = Gathered::default();
         for (index, item) in items.iter().enumerate() {
-            match answered(run, item, index).await {
-                Ok(json) => given.push(Item::new(json).paired_with(index)),
-                Err(error) if run.continues_on_fail() => {
-                    let failed = JsonObject::from_iter([("error".to_owned(), json!(error.message))]);
-                    given.push(Item::new(failed).paired_with(index));
-                }
-                Err(error) => return Err(error.at_item(index)),
-            }
+            let made = answered(run, item, index).await.map(Item::new);
+            given.take(run, index, made)?;
         }
-        Ok(NodeOutput::single(given))
+        Ok(NodeOutput::single(given.items()))
     }
 }
 
@@ -71,6 +66,7 @@ async fn answered(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Js
         node: run.node.name.clone(),
         agent,
         version,
+        record: None,
         input: input.unwrap_or_else(|| Value::Object((*item.json).clone())),
         session: Some(session).filter(|session| !session.is_empty()),
         number: index,

@@ -75,6 +75,7 @@ pub fn all() -> NodeRegistry {
 /// Those that ask models, and those that serve them.
 fn asking_models() -> Vec<SharedNodeType> {
     let mut types: Vec<SharedNodeType> = vec![
+        Arc::new(language::AiAgent),
         Arc::new(language::ChainLlm),
         Arc::new(language::ChainSummarization),
         Arc::new(language::Embeddings),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use timeloom_domain::agent::AgentRecord;
 use timeloom_domain::ids::AgentRunId;
 
 use super::{Caller, NodeError};
@@ -17,6 +18,8 @@ pub struct AgentAsk {
     pub agent: String,
     /// Its version; `None` takes the newest.
     pub version: Option<u32>,
+    /// What the agent is, where the node brings it along.
+    pub record: Option<Box<AgentRecord>>,
     /// What it is given.
     pub input: Value,
     /// The session whose earlier runs are remembered.
@@ -32,6 +35,21 @@ pub struct AgentAnswer {
     pub run: AgentRunId,
     /// Its answer.
     pub output: Value,
+    /// The calls of tools that led to it.
+    pub steps: Vec<AgentStep>,
+}
+
+/// A call of a tool in a run of an agent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AgentStep {
+    /// How the provider calls it.
+    pub id: String,
+    /// The tool.
+    pub tool: String,
+    /// What the model filled in, as it wrote it.
+    pub arguments: String,
+    /// What the model was told of it.
+    pub observation: String,
 }
 
 /// Runs agents for nodes.

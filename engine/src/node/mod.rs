@@ -25,12 +25,13 @@ use timeloom_domain::item::Item;
 
 pub use timeloom_commands::SecretTexts;
 
-pub use agents::{AgentAnswer, AgentAsk, Agents, NoAgents};
+pub use agents::{AgentAnswer, AgentAsk, AgentStep, Agents, NoAgents};
 pub(crate) use binaries::hide_in_attachment;
 pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
 pub use error::{NodeError, NodeErrorKind};
 pub use helpers::Helpers;
+pub use models::Questions;
 pub use recall::{RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
 pub use run::{Expressions, NodeRun, OutboundPolicy, Services, Tracing};

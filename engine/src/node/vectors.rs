@@ -72,6 +72,7 @@ impl VectorPort for TransientVectors {
         count: usize,
     ) -> Result<Vec<(Arc<VectorRow>, f32)>, VectorError> {
         let by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(by_name.get(&(tenant, collection.to_owned())).map(|of| of.nearest(query, count)).unwrap_or_default())
+        let Some(of) = by_name.get(&(tenant, collection.to_owned())) else { return Ok(Vec::new()) };
+        of.nearest(query, count).map_err(|refusal| VectorError(refusal.to_string()))
     }
 }

@@ -230,7 +230,7 @@ impl Worker {
         let models = self.inner.commands.models();
         let listing = if models.is_caught_up() { Ok(models.now()) } else { models.caught_up().await };
         let listing = listing.map_err(|_| NotInferred::Draining)?;
-        Ok(Arc::clone(listing.model(cause.tenant, name).ok_or(ModelRefusal::NotFound)?))
+        Ok(Arc::clone(listing.model(cause.tenant, name).ok_or_else(|| ModelRefusal::NoModel(name.clone()))?))
     }
 
     pub(crate) fn note(&self, cause: &Cause, event: InferenceEvent) {

@@ -103,7 +103,7 @@ async fn what_a_model_cannot_be_asked_fails_the_node_in_words() {
     let server = Server::start(folder.path(), &[]);
     add(&server, "score", &root().join("inference/runtime/tests/models/mlp.onnx"), None);
     for (parameters, words) in [
-        (json!({ "model": "nobody", "inputs": { "x": [1] } }), "no model with this name"),
+        (json!({ "model": "nobody", "inputs": { "x": [1] } }), "no model 'nobody'"),
         (json!({ "model": "score", "inputs": { "x": [1, 2, 3] } }), "the model wants [?, 8]"),
         (json!({ "model": "score", "inputs": { "x": ["a", 2, 3, 4, 5, 6, 7, 8] } }), "is no FP32"),
         (json!({ "model": "score@7", "inputs": { "x": [1, 2, 3, 4, 5, 6, 7, 8] } }), "7"),

@@ -1,6 +1,7 @@
 //! The `timeloom` program itself, as people start, stop and kill it.
 
 mod access;
+mod agent_nodes;
 mod agents;
 mod ai_nodes;
 mod backups;

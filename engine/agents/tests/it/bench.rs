@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_agents::{AgentRuns, AgentRunsParts};
+use timeloom_agents::{AgentRuns, AgentRunsParts, Drives};
 use timeloom_commands::{Clock, CommandContext, Commands, Ids as _, StartAgentRun, SystemIds};
 use timeloom_domain::agent::AgentRecord;
 use timeloom_domain::agent_run::{AgentRun, AgentRunEvent, AgentRunStatus};
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, Ports};
 use timeloom_domain::chat::{ChatAnswer, ChatRequest, Choice, FinishReason, Part, Usage};
 use timeloom_domain::event::Event as _;
-use timeloom_domain::ids::{Actor, AgentRunId, CommandId, ModelCallId, Slug, TenantId};
+use timeloom_domain::ids::{Actor, AgentRunId, CommandId, EventId, ModelCallId, Slug, TenantId};
 use timeloom_domain::inference::port::{
     Answering, Asker, Chatted, Described, Embedded, InferencePort, ModelAnswer, ModelAsk, NotAnswered,
 };
@@ -24,7 +24,10 @@ use timeloom_engine::node::{
     Behaviour, EffectNode, FixedCredentials, NodeError, NodeOutput, NodeRegistry, NodeRun, NodeType, OutboundPolicy,
     Services, SharedNodeType,
 };
-use timeloom_store::{Direction, EventLog, MemoryLog, Position, Revision, StreamKey, SystemClock, codec};
+use timeloom_store::{
+    Append, Direction, EventLog, Expected, MemoryLog, Metadata, NewEvent, Position, Revision, StreamKey, SystemClock,
+    codec,
+};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -129,6 +132,8 @@ pub(crate) struct Note {
     count: watch::Sender<usize>,
     /// Whether it never ends.
     pub(crate) hangs: std::sync::atomic::AtomicBool,
+    /// Whether it waits for what others do.
+    pub(crate) waits: std::sync::atomic::AtomicBool,
 }
 
 impl Note {
@@ -153,6 +158,10 @@ impl NodeType for NoteType {
             ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
             parameters: &NO_PARAMETERS,
         }
+    }
+
+    fn waits_for_others(&self) -> bool {
+        self.0.waits.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     fn behaviour(&self) -> Behaviour<'_> {
@@ -226,12 +235,17 @@ impl World {
 
     /// Lets a process drive runs.
     pub(crate) fn process(&self) -> AgentRuns {
+        self.process_that_drives(Arc::new(|_| true))
+    }
+
+    /// Lets a process drive those runs that are its own.
+    pub(crate) fn process_that_drives(&self, drives: Drives) -> AgentRuns {
         let runs = AgentRuns::new(AgentRunsParts {
             log: Arc::clone(&self.log) as Arc<dyn EventLog>,
             commands: self.commands.clone(),
             registry: Arc::clone(&self.registry),
             services: Arc::clone(&self.services),
-            drives: Arc::new(|_| true),
+            drives,
         });
         runs.start();
         runs
@@ -251,7 +265,7 @@ impl World {
 
     pub(crate) fn start(&self, input: Value) -> StartAgentRun {
         let agent = Slug::try_new("helper").unwrap();
-        StartAgentRun { run_id: None, agent, version: None, input, session: None, caller: None }
+        StartAgentRun { run_id: None, agent, version: None, record: None, input, session: None, caller: None }
     }
 
     pub(crate) async fn begin(&self, input: Value) -> AgentRunId {
@@ -262,6 +276,25 @@ impl World {
         let stream = StreamKey::new(TenantId(0), AgentRunEvent::CATEGORY, run.to_string());
         let read = self.log.read_stream(&stream, Revision::default(), Direction::Forward, 1_000).await.unwrap();
         read.iter().map(|event| codec::decode(event).unwrap()).collect()
+    }
+
+    /// Appends so many thousand ends of other runs.
+    pub(crate) async fn pass(&self, thousands: u32) {
+        let encoded = codec::encode(&AgentRunEvent::AgentRunCancelled { reason: "old".to_owned(), at_ms: 1 }).unwrap();
+        for _ in 0..thousands {
+            let command_id = CommandId(SystemIds.uuid());
+            let metadata = Arc::new(Metadata::new(Actor::System("test".to_owned()), command_id));
+            let event = |_| NewEvent {
+                id: EventId(SystemIds.uuid()),
+                event_type: encoded.event_type.into(),
+                event_version: encoded.event_version,
+                payload: Arc::clone(&encoded.payload),
+                metadata: Arc::clone(&metadata),
+            };
+            let stream = StreamKey::new(TenantId(0), AgentRunEvent::CATEGORY, command_id.0.to_string());
+            let append = Append::new(stream, Expected::Any, (0..1_000).map(event).collect(), command_id);
+            self.log.append(append).await.unwrap();
+        }
     }
 
     pub(crate) async fn types(&self, run: AgentRunId) -> Vec<&'static str> {

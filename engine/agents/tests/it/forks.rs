@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use timeloom_commands::{AgentForkTurn, CommandError, ForkAgentRun};
+use timeloom_domain::access::{Permission, Permissions};
 use timeloom_domain::agent_run::{AgentRunStatus, ToolResultChange};
 use timeloom_domain::ids::AgentRunId;
 
@@ -74,6 +75,10 @@ async fn a_run_that_ran_out_goes_on_in_a_fork_with_more() {
     let mut more = fork(first);
     more.at = AgentForkTurn::Turn(3);
     more.limits = Some(json!({"turns": 5}));
+    let mut of_a_user = world.context();
+    of_a_user.permissions = Permissions::of(&[Permission::ExecutionRead, Permission::ExecutionRun]);
+    let refused = world.commands.fork_agent_run(&of_a_user, more.clone()).await.unwrap_err();
+    assert!(refused.to_string().contains("registry:write"), "limits are the publisher's to set: {refused}");
     let forked = world.commands.fork_agent_run(&world.context(), more).await.unwrap().value;
     let run = world.over(forked).await;
     assert_eq!((run.status, run.output), (AgentRunStatus::Completed, Some(json!("done"))));

@@ -99,3 +99,22 @@ async fn a_result_that_is_too_long_is_cut_off_and_says_so() {
     assert!(content.len() <= 1_000 && from > Some(10_000), "{} {from:?}", content.len());
     process.stop().await;
 }
+
+#[tokio::test]
+async fn tools_that_wait_for_others_leave_room_for_those_they_wait_for() {
+    /// As many as there are places.
+    const WAITING: usize = 64;
+    let lines = std::iter::repeat_n(wants("note", json!({"text": "ask another"})), WAITING);
+    let world = World::new(lines.chain([says("Here I am.")]));
+    world.publish(noting(json!({}))).await;
+    world.note.waits.store(true, Ordering::SeqCst);
+    world.note.hangs.store(true, Ordering::SeqCst);
+    let process = world.process();
+    for _ in 0..WAITING {
+        world.begin(json!("ask")).await;
+    }
+    world.note.ran_times(WAITING).await;
+    let asked = world.begin(json!("answer")).await;
+    assert_eq!(world.over(asked).await.output, Some(json!("Here I am.")));
+    process.stop().await;
+}

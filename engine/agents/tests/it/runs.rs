@@ -1,6 +1,7 @@
 //! Runs from their beginning to their end, across crashes too.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 use timeloom_commands::CommandError;
@@ -182,5 +183,36 @@ async fn a_model_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
     let id = world.begin(json!("hi")).await;
     World::failed(&world.over(id).await, "ROUTE_NOT_FOUND");
     assert_eq!(world.script.questions(), 1);
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_lost_for_a_moment_goes_on_by_itself() {
+    let busy = NotAnswered::Held { code: "LIMIT_REACHED", message: "wait".to_owned(), retry_after_ms: Some(300) };
+    let world = World::new([Line::Fails(busy), says("Here.")]);
+    world.publish(noting(json!({}))).await;
+    let lapses = Arc::new(AtomicBool::new(false));
+    let lapse = Arc::clone(&lapses);
+    let process = world.process_that_drives(Arc::new(move |_| !lapse.swap(false, Ordering::SeqCst)));
+    let id = world.begin(json!("hi")).await;
+    world.until(id, |run| run.retry_at_ms.is_some()).await;
+    lapses.store(true, Ordering::SeqCst);
+    assert_eq!(world.over(id).await.status, AgentRunStatus::Completed);
+    assert!(!lapses.load(Ordering::SeqCst), "it was lost");
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_waited_while_very_many_others_ended_is_found_at_the_next_start() {
+    let world = World::new([wants("note", json!({"text": "pay"})), says("Paid.")]);
+    world.publish(noting(json!({"approval": "always"}))).await;
+    let process = world.process();
+    let id = world.begin(json!("pay")).await;
+    world.until(id, |run| run.status == AgentRunStatus::WaitingForApproval).await;
+    process.stop().await;
+    world.pass(101).await;
+    let process = world.process();
+    world.commands.answer_agent_approval(&world.context(), id, None, true, String::new()).await.unwrap();
+    assert_eq!(world.over(id).await.status, AgentRunStatus::Completed);
     process.stop().await;
 }

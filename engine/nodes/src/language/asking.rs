@@ -6,7 +6,7 @@ use serde_json::Value;
 use timeloom_domain::chat::{ChatRequest, Format, Message, Role, Sampling};
 use timeloom_domain::definition::Node;
 use timeloom_domain::inference::port::{Asker, Chatted, NotAnswered, SharedInference};
-use timeloom_engine::node::{NodeError, NodeRun};
+use timeloom_engine::node::{NodeError, NodeRun, Questions};
 
 use super::LANGUAGE_MODEL;
 use crate::lenient_json;
@@ -19,23 +19,18 @@ const SHOWN_CHARACTERS_MAX: usize = 200;
 /// The questions of one node run.
 pub(super) struct Chats {
     models: SharedInference,
-    asker: Asker,
-    run_key: String,
-    questions: usize,
+    questions: Questions,
 }
 
 impl Chats {
     /// None yet.
     pub(super) fn new(run: &NodeRun<'_>) -> Self {
-        let (models, run_key) = (Arc::clone(&run.services.models), run.idempotency_key.to_owned());
-        Self { models, asker: run.asker(0), run_key, questions: 0 }
+        Self { models: Arc::clone(&run.services.models), questions: run.questions() }
     }
 
     /// For whom the next question is asked, and where.
     pub(super) fn next(&mut self) -> (&SharedInference, &Asker) {
-        self.asker.key = Some(format!("{}-{}", self.run_key, self.questions));
-        self.questions += 1;
-        (&self.models, &self.asker)
+        (&self.models, self.questions.next_asker())
     }
 
     /// Asks the first of these models; where it cannot answer now, the one after it.
@@ -82,7 +77,7 @@ impl Chats {
     }
 }
 
-fn about_route(refused: NotAnswered, route: &str) -> NodeError {
+pub(super) fn about_route(refused: NotAnswered, route: &str) -> NodeError {
     let is_route = refused.code() == "ROUTE_NOT_FOUND";
     let error = NodeError::from(refused);
     if is_route {

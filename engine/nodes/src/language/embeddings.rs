@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
 use timeloom_domain::chat::{EmbedInput, EmbedRequest};
 use timeloom_domain::definition::Node;
-use timeloom_domain::inference::port::NotAnswered;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::vectors::cosine;
-use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
+use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, blocking};
 
-use super::asking::{Chats, route_of};
+use super::asking::{Chats, about_route, route_of};
 use crate::describe::{ONE_TO_ONE, optional, required};
 use crate::models::short;
 
@@ -90,7 +89,8 @@ impl EffectNode for Embeddings {
         let (route, dimensions) = route(run)?;
         let mut vectors = embedded(&mut Chats::new(run), &route, dimensions, texts).await?;
         let others = vectors.split_off(items.len());
-        Ok(NodeOutput::single(operation.items(&items, vectors, &others)))
+        // Each is compared with each: other tasks of this thread go on elsewhere.
+        Ok(NodeOutput::single(blocking(async { operation.items(&items, vectors, &others) })))
     }
 }
 
@@ -223,15 +223,6 @@ pub(super) async fn embedded(
         vectors.extend(answer.vectors);
     }
     Ok(vectors)
-}
-
-fn about_route(why: NotAnswered, route: &str) -> NodeError {
-    let is_route = why.code() == "ROUTE_NOT_FOUND";
-    let error = NodeError::from(why);
-    if is_route {
-        return error.described(format!("set up a route of the gateway with the name '{route}' that embeds"));
-    }
-    error
 }
 
 /// The places of the vectors that point most nearly where `query` does, the nearest first, with how nearly: 1 is the same.

@@ -57,6 +57,20 @@ const PARSER: &[ParameterDefinition] = &[
     optional("jsonSchema", ParameterKind::Text, "Version 1: the JSON Schema of the data."),
 ];
 
+const MEMORY: &[ParameterDefinition] = &[
+    optional(
+        "sessionIdType",
+        ParameterKind::Options(&["fromInput", "customKey"]),
+        "Whether the session is the item's field sessionId, or `sessionKey`.",
+    ),
+    optional("sessionKey", ParameterKind::Text, "The session."),
+    optional("contextWindowLength", ParameterKind::Number, "Exchanges that are remembered, 1 to 100; 5 when absent."),
+];
+const TOOL: &[ParameterDefinition] = &[
+    optional("description", ParameterKind::Text, "What the model is told of it."),
+    optional("toolDescription", ParameterKind::Text, "What the model is told of it."),
+];
+
 const fn chat(node_type: &'static str, display_name: &'static str, versions: &'static [f64]) -> Helper {
     let description = "Serves as the language model of a node: names a route of the gateway.";
     Helper { node_type, display_name, description, versions, serves: LANGUAGE_MODEL, takes: &[], parameters: CHAT }
@@ -67,6 +81,20 @@ const fn embedding(node_type: &'static str, display_name: &'static str, versions
     Helper { node_type, display_name, description, versions, serves: "ai_embedding", takes: &[], parameters: EMBEDDING }
 }
 
+const fn memory(node_type: &'static str, display_name: &'static str, versions: &'static [f64]) -> Helper {
+    let description = "Serves as the memory of an agent: says which session it remembers, and how much of it.";
+    Helper { node_type, display_name, description, versions, serves: "ai_memory", takes: &[], parameters: MEMORY }
+}
+
+const fn tool(
+    node_type: &'static str,
+    display_name: &'static str,
+    versions: &'static [f64],
+    description: &'static str,
+) -> Helper {
+    Helper { node_type, display_name, description, versions, serves: "ai_tool", takes: &[], parameters: TOOL }
+}
+
 const fn splitter(node_type: &'static str, display_name: &'static str) -> Helper {
     let description = "Serves as the text splitter of a document loader: says how long the parts of a text are.";
     let (versions, parameters): (&'static [f64], _) = (&[1.0], SPLITTER);
@@ -75,14 +103,86 @@ const fn splitter(node_type: &'static str, display_name: &'static str) -> Helper
 
 /// All of them.
 pub(crate) fn helpers() -> Vec<Helper> {
+    let mut helpers = of_models();
+    helpers.extend(of_agents());
+    helpers
+}
+
+/// Memories and tools.
+fn of_agents() -> Vec<Helper> {
     vec![
-        embedding("@n8n/n8n-nodes-langchain.embeddingsGoogleGemini", "Embeddings Google Gemini", &[1.0]).named(),
+        memory("@n8n/n8n-nodes-langchain.memoryBufferWindow", "Simple Memory", &[1.0, 1.1, 1.2, 1.3]),
+        memory("@n8n/n8n-nodes-langchain.memoryMongoDbChat", "MongoDB Chat Memory", &[1.0]),
+        memory("@n8n/n8n-nodes-langchain.memoryPostgresChat", "Postgres Chat Memory", &[1.0, 1.1, 1.2, 1.3]),
+        memory("@n8n/n8n-nodes-langchain.memoryRedisChat", "Redis Chat Memory", &[1.0, 1.1, 1.2, 1.3, 1.4, 1.5]),
+        tool(
+            "@n8n/n8n-nodes-langchain.toolCalculator",
+            "Calculator",
+            &[1.0],
+            "Serves as a tool of an agent: computes arithmetic.",
+        ),
+        tool(
+            "@n8n/n8n-nodes-langchain.toolCode",
+            "Code Tool",
+            &[1.0, 1.1, 1.2, 1.3],
+            "Serves as a tool of an agent: runs JavaScript.",
+        ),
+        tool(
+            "@n8n/n8n-nodes-langchain.toolHttpRequest",
+            "HTTP Request Tool",
+            &[1.0, 1.1],
+            "Serves as a tool of an agent: sends a request.",
+        ),
+        tool(
+            "@n8n/n8n-nodes-langchain.toolWorkflow",
+            "Call n8n Workflow Tool",
+            &[1.0, 1.1, 1.2, 1.3, 2.0, 2.1, 2.2],
+            "Serves as a tool of an agent: runs a workflow.",
+        ),
+        tool(
+            "n8n-nodes-base.cryptoTool",
+            "Crypto Tool",
+            &[1.0, 2.0],
+            "Serves as a tool of an agent: does what Crypto does, filled in by $fromAI.",
+        ),
+        tool(
+            "n8n-nodes-base.dateTimeTool",
+            "Date & Time Tool",
+            &[1.0, 2.0],
+            "Serves as a tool of an agent: does what Date & Time does, filled in by $fromAI.",
+        ),
+        tool(
+            "n8n-nodes-base.graphqlTool",
+            "GraphQL Tool",
+            &[1.0, 1.1],
+            "Serves as a tool of an agent: does what GraphQL does, filled in by $fromAI.",
+        ),
+        tool(
+            "n8n-nodes-base.httpRequestTool",
+            "HTTP Request Tool",
+            &[1.0, 2.0, 3.0, 4.0, 4.1, 4.2, 4.3],
+            "Serves as a tool of an agent: does what HTTP Request does, filled in by $fromAI.",
+        ),
+        tool(
+            "n8n-nodes-base.rssFeedReadTool",
+            "RSS Read Tool",
+            &[1.0, 1.1, 1.2],
+            "Serves as a tool of an agent: does what RSS Read does, filled in by $fromAI.",
+        ),
+    ]
+}
+
+/// Models, and what serves chains and vector stores.
+fn of_models() -> Vec<Helper> {
+    vec![
+        embedding("@n8n/n8n-nodes-langchain.embeddingsGoogleGemini", "Embeddings Google Gemini", &[1.0])
+            .with(EMBEDDING_NAMED),
         embedding("@n8n/n8n-nodes-langchain.embeddingsMistralCloud", "Embeddings Mistral Cloud", &[1.0]),
         embedding("@n8n/n8n-nodes-langchain.embeddingsOllama", "Embeddings Ollama", &[1.0]),
         embedding("@n8n/n8n-nodes-langchain.embeddingsOpenAi", "Embeddings OpenAI", &[1.0, 1.1, 1.2]),
         chat("@n8n/n8n-nodes-langchain.lmChatAnthropic", "Anthropic Chat Model", &[1.0, 1.1, 1.2, 1.3]),
         chat("@n8n/n8n-nodes-langchain.lmChatDeepSeek", "DeepSeek Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0]).named(),
+        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0]).with(CHAT_NAMED),
         chat("@n8n/n8n-nodes-langchain.lmChatGroq", "Groq Chat Model", &[1.0]),
         chat("@n8n/n8n-nodes-langchain.lmChatMistralCloud", "Mistral Cloud Chat Model", &[1.0]),
         chat("@n8n/n8n-nodes-langchain.lmChatOllama", "Ollama Chat Model", &[1.0]),
@@ -115,10 +215,9 @@ pub(crate) fn helpers() -> Vec<Helper> {
 }
 
 impl Helper {
-    /// The same, with the parameter that some types have in place of `model`.
-    const fn named(self) -> Self {
-        let is_chat = self.serves.len() == LANGUAGE_MODEL.len();
-        Self { parameters: if is_chat { CHAT_NAMED } else { EMBEDDING_NAMED }, ..self }
+    /// The same with other parameters: some types name their model otherwise.
+    const fn with(self, parameters: &'static [ParameterDefinition]) -> Self {
+        Self { parameters, ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Nodes that ask language models, by routes of the gateway: chats, texts that become data, classes, sentiments, summaries,
 //! entities, vectors. A node names no provider: the helper that is attached to it, or a parameter, names the route.
 
+mod agent;
 mod asking;
 mod chain;
 mod classify;
@@ -14,6 +15,7 @@ mod summarise;
 mod testing;
 mod vectors;
 
+pub(crate) use agent::AiAgent;
 pub(crate) use chain::ChainLlm;
 pub(crate) use classify::{SentimentAnalysis, TextClassifier};
 pub(crate) use embeddings::Embeddings;

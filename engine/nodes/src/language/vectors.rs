@@ -34,10 +34,16 @@ const PARAMETERS: &[ParameterDefinition] = &[
 ];
 
 const SIMPLE_PARAMETERS: &[ParameterDefinition] = &[
-    optional("mode", ParameterKind::Options(&["load", "insert"]), "Whether rows are searched or put in."),
+    optional(
+        "mode",
+        ParameterKind::Options(&["load", "insert", "retrieve-as-tool"]),
+        "Whether rows are searched or put in.",
+    ),
     optional("memoryKey", ParameterKind::Structure, "The collection's name."),
     optional("prompt", ParameterKind::Text, "load: the text to which rows are compared."),
-    optional("topK", ParameterKind::Number, "load: most rows that are given; 4 when absent."),
+    optional("topK", ParameterKind::Number, "load, retrieve-as-tool: most rows that are given; 4 when absent."),
+    optional("toolName", ParameterKind::Text, "retrieve-as-tool: the tool's name."),
+    optional("toolDescription", ParameterKind::Text, "retrieve-as-tool: what a model is told of it."),
     optional("clearStore", ParameterKind::Boolean, "insert: whether what was there goes first."),
 ];
 
@@ -49,6 +55,8 @@ const EMBEDDING: &str = "ai_embedding";
 const ROWS_TOGETHER: usize = 200;
 /// Most rows that one run puts in.
 const ROWS_MAX: usize = 20_000;
+/// Most queries of one run: each is compared with all rows.
+const QUERIES_MAX: usize = 1_000;
 /// Longest name of a collection or a row, in characters.
 const NAME_CHARACTERS_MAX: usize = 200;
 
@@ -136,6 +144,7 @@ impl EffectNode for VectorStore {
                 Ok(NodeOutput::single(made.collect()))
             }
             "delete" => {
+                bounded(items.len(), ROWS_MAX, "rows")?;
                 let ids = (0..items.len()).map(|index| Ok(Arc::from(name(run.text("id", index, "")?, "the row")?)));
                 let ids = ids.collect::<Result<Vec<Arc<str>>, NodeError>>()?;
                 change(run, &collection, 0, VectorCommand::Remove { by: Arc::from(run.idempotency_key), ids }).await?;
@@ -280,21 +289,25 @@ fn not_kept(error: VectorError) -> NodeError {
     NodeError::operation(error.to_string())
 }
 
-async fn insert(run: &mut NodeRun<'_>, collection: &str, rows: Vec<Row>, clears: bool) -> Result<(), NodeError> {
-    if rows.len() > ROWS_MAX {
-        let message = format!("{} rows are too many for one run: at most {ROWS_MAX}", rows.len());
-        return Err(NodeError::operation(message).described("put a Loop Over Items before the node"));
+fn bounded(count: usize, most: usize, what: &str) -> Result<(), NodeError> {
+    if count <= most {
+        return Ok(());
     }
+    let message = format!("{count} {what} are too many for one run: at most {most}");
+    Err(NodeError::operation(message).described("put a Loop Over Items before the node"))
+}
+
+async fn insert(run: &mut NodeRun<'_>, collection: &str, rows: Vec<Row>, clears: bool) -> Result<(), NodeError> {
+    bounded(rows.len(), ROWS_MAX, "rows")?;
     let (route, dimensions) = route(run)?;
     let mut chats = Chats::new(run);
     let texts = rows.iter().map(|row| row.text.clone()).collect();
     let vectors = embedded(&mut chats, &route, dimensions, texts).await?;
     let by: Arc<str> = Arc::from(run.idempotency_key);
-    let mut number = 0;
-    if clears {
-        change(run, collection, number, VectorCommand::Clear { by: Arc::clone(&by) }).await?;
-        number += 1;
+    if clears && rows.is_empty() {
+        return change(run, collection, 0, VectorCommand::Clear { by }).await;
     }
+    let mut number = 0;
     let mut rows = rows.into_iter().zip(vectors).map(|(row, vector)| {
         Arc::new(VectorRow { id: Arc::from(row.id), text: row.text, metadata: row.metadata, vector })
     });
@@ -303,7 +316,8 @@ async fn insert(run: &mut NodeRun<'_>, collection: &str, rows: Vec<Row>, clears:
         if rows.is_empty() {
             return Ok(());
         }
-        let command = VectorCommand::Add { collection: Arc::from(collection), by: Arc::clone(&by), rows };
+        let (collection_name, clears) = (Arc::from(collection), clears && number == 0);
+        let command = VectorCommand::Add { collection: collection_name, by: Arc::clone(&by), rows, clears };
         change(run, collection, number, command).await?;
         number += 1;
     }
@@ -319,6 +333,7 @@ async fn search(
     if let Some(index) = queries.iter().position(|query| query.trim().is_empty()) {
         return Err(NodeError::operation("there is nothing to search for").at_item(index));
     }
+    bounded(queries.len(), QUERIES_MAX, "queries")?;
     let (route, dimensions) = route(run)?;
     let mut chats = Chats::new(run);
     let (vectors, tenant) = (Arc::clone(&run.services.vectors), run.tenant);
@@ -386,6 +401,15 @@ mod tests {
             model,
         );
         assert_eq!(given(&mut found).await.unwrap()[0][0]["document"]["pageContent"], json!("aaab"));
+        let other = json!({"mode": "insert", "memoryKey": {"value": "k"}, "clearStore": true});
+        let mut second = bench(&SimpleVectorStore, other, texts(["bbbb"]), Some(&first)).helper(
+            EMBEDDING,
+            "@n8n/n8n-nodes-langchain.embeddingsOpenAi",
+            json!({"model": "v"}),
+        );
+        given(&mut second).await.unwrap();
+        let rows = given(&mut found).await.unwrap();
+        assert!(rows.to_string().contains("bbbb") && !rows.to_string().contains("aaab"), "{rows}");
         let mut serving = bench(&SimpleVectorStore, json!({"mode": "retrieve"}), json!([{}]), None);
         assert!(given(&mut serving).await.unwrap_err().message.contains("does not run by itself"));
     }

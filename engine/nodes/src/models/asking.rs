@@ -5,27 +5,22 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use timeloom_domain::inference::Tensor;
-use timeloom_domain::inference::port::{Asker, Described, ModelAnswer, ModelAsk, SharedInference};
+use timeloom_domain::inference::port::{Described, ModelAnswer, ModelAsk, SharedInference};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::model::ModelReference;
-use timeloom_engine::node::{NodeError, NodeRun};
+use timeloom_engine::node::{NodeError, NodeRun, Questions};
 
 /// The models that one node run asks.
 pub(crate) struct Asked {
     models: SharedInference,
-    /// For whom: for the question that comes next.
-    asker: Asker,
-    run_key: String,
+    questions: Questions,
     described: HashMap<String, Arc<Described>>,
-    /// How many questions there were.
-    questions: usize,
 }
 
 impl Asked {
     /// Nothing yet.
     pub(crate) fn new(run: &NodeRun<'_>) -> Self {
-        let (models, run_key) = (Arc::clone(&run.services.models), run.idempotency_key.to_owned());
-        Self { models, asker: run.asker(0), run_key, described: HashMap::new(), questions: 0 }
+        Self { models: Arc::clone(&run.services.models), questions: run.questions(), described: HashMap::new() }
     }
 
     /// What the model that a parameter names wants and gives.
@@ -47,7 +42,7 @@ impl Asked {
         if let Some(described) = self.described.get(&known) {
             return Ok((reference, Arc::clone(described)));
         }
-        let described = Arc::new(self.models.describe(&self.asker, &reference).await?);
+        let described = Arc::new(self.models.describe(self.questions.asker(), &reference).await?);
         self.described.insert(known, Arc::clone(&described));
         Ok((reference, described))
     }
@@ -61,10 +56,9 @@ impl Asked {
         model: &ModelReference,
         inputs: Vec<(String, Tensor)>,
     ) -> Result<ModelAnswer, NodeError> {
-        self.asker.key = Some(format!("{}-{}", self.run_key, self.questions));
-        self.questions += 1;
+        let asker = self.questions.next_asker();
         let ask = ModelAsk { model: model.clone(), inputs, within: None };
-        Ok(self.models.infer(&self.asker, ask).await?)
+        Ok(self.models.infer(asker, ask).await?)
     }
 }
 

@@ -11,7 +11,7 @@ use timeloom_domain::inference::port::{Described, ModelAnswer};
 use timeloom_domain::inference::{Tensor, TensorSpec};
 use timeloom_domain::item::Item;
 use timeloom_domain::model::ModelReference;
-use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
+use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, blocking};
 
 use super::asking::{Asked, Gathered, object, texts, told, with};
 use super::tensors::{elements, joined, nested, tensor_of};
@@ -68,6 +68,10 @@ struct Ready {
 impl Ready {
     fn rows(&self) -> usize {
         self.inputs.first().and_then(|(_, tensor)| tensor.shape().first().copied()).unwrap_or(1)
+    }
+
+    fn wants(&self, output: &str) -> bool {
+        self.outputs.is_empty() || self.outputs.iter().any(|wanted| wanted == output)
     }
 
     /// Whether both may be asked together.
@@ -158,56 +162,87 @@ async fn ask(
         Ok(inputs) => asked.infer(&first.model, inputs).await,
         Err(error) => Err(error),
     };
-    let (mut before, all) = (0, waiting.iter().map(Ready::rows).sum());
-    for ready in &waiting {
-        let made = match &answer {
-            Ok(answer) => {
-                let part = (waiting.len() > 1).then_some((before, all));
-                outputs(ready, answer, part)
-                    .map(|outputs| with(&items[ready.index], [("outputs", outputs), ("inference", told(answer))]))
-            }
-            Err(error) => Err(error.clone()),
-        };
-        before += ready.rows();
-        gathered.take(run, ready.index, made)?;
+    // Large outputs take their time: other tasks of this thread go on elsewhere.
+    for (index, made) in blocking(async { parted(items, &waiting, answer) }) {
+        gathered.take(run, index, made)?;
     }
     Ok(())
 }
 
+/// What each item is given of the answer to all of them.
+fn parted(
+    items: &[Item],
+    waiting: &[Ready],
+    answer: Result<ModelAnswer, NodeError>,
+) -> Vec<(usize, Result<Item, NodeError>)> {
+    let all = waiting.iter().map(Ready::rows).sum();
+    let answer = answer.map(|answer| (converted(waiting, &answer, all), answer));
+    let mut before = 0;
+    let made = waiting.iter().map(|ready| {
+        let part = (waiting.len() > 1).then_some((before, all));
+        before += ready.rows();
+        let made = match &answer {
+            Ok((converted, answer)) => outputs(ready, converted, part)
+                .map(|outputs| with(&items[ready.index], [("outputs", outputs), ("inference", told(answer))])),
+            Err(error) => Err(error.clone()),
+        };
+        (ready.index, made)
+    });
+    made.collect()
+}
+
+/// An output whose elements are JSON.
+struct Converted {
+    name: String,
+    shape: Vec<usize>,
+    elements: Result<Vec<Value>, NodeError>,
+}
+
+/// The outputs that any item wants, each converted once for all of them.
+fn converted(waiting: &[Ready], answer: &ModelAnswer, rows: usize) -> Vec<Converted> {
+    let wanted = answer.outputs.iter().filter(|(name, _)| waiting.iter().any(|ready| ready.wants(name)));
+    let converted = wanted.map(|(name, tensor)| {
+        let count: usize = tensor.shape().iter().product();
+        let together = if waiting.len() > 1 { rows } else { 1 };
+        let elements = match count <= OUTPUT_ELEMENTS_MAX.saturating_mul(together) {
+            true => Ok(elements(tensor)),
+            false => {
+                let message =
+                    format!("the output '{name}' has {count} elements: at most {OUTPUT_ELEMENTS_MAX} become JSON");
+                Err(NodeError::operation(message)
+                    .described("name the outputs that you want in the parameter 'outputs'"))
+            }
+        };
+        Converted { name: name.clone(), shape: tensor.shape().to_vec(), elements }
+    });
+    converted.collect()
+}
+
 /// The outputs of one item: its rows of those that were asked together.
-fn outputs(ready: &Ready, answer: &ModelAnswer, part: Option<(usize, usize)>) -> Result<Value, NodeError> {
-    let wanted = |name: &str| ready.outputs.is_empty() || ready.outputs.iter().any(|wanted| wanted == name);
+fn outputs(ready: &Ready, converted: &[Converted], part: Option<(usize, usize)>) -> Result<Value, NodeError> {
     let mut found = Vec::new();
-    for (name, tensor) in answer.outputs.iter().filter(|(name, _)| wanted(name)) {
-        found.push((name.clone(), output(ready, name, tensor, part)?));
+    for output in converted.iter().filter(|output| ready.wants(&output.name)) {
+        found.push((output.name.clone(), rows_of(ready, output, part)?));
     }
     Ok(object(found))
 }
 
-fn output(ready: &Ready, name: &str, tensor: &Tensor, part: Option<(usize, usize)>) -> Result<Value, NodeError> {
-    let mut shape = tensor.shape().to_vec();
-    let count: usize = shape.iter().product();
-    if count > OUTPUT_ELEMENTS_MAX.saturating_mul(part.map_or(1, |(_, all)| all)) {
-        let message = format!("the output '{name}' has {count} elements: at most {OUTPUT_ELEMENTS_MAX} become JSON");
-        return Err(
-            NodeError::operation(message).described("name the outputs that you want in the parameter 'outputs'")
-        );
-    }
-    let mut elements = elements(tensor);
+fn rows_of(ready: &Ready, output: &Converted, part: Option<(usize, usize)>) -> Result<Value, NodeError> {
+    let Converted { name, shape, elements } = output;
+    let (mut shape, mut elements) = (shape.clone(), elements.as_ref().map_err(NodeError::clone)?.as_slice());
     if let Some((before, all)) = part {
-        let size = count / all.max(1);
         if shape.first() != Some(&all) {
             let message = format!("the model gave '{name}' not row by row: ask for one item at a time (rowsMax 1)");
             return Err(NodeError::operation(message));
         }
+        let size = elements.len() / all.max(1);
         shape[0] = ready.rows();
-        elements = elements.split_off(before * size);
-        elements.truncate(ready.rows() * size);
+        elements = elements.get(before * size..(before + ready.rows()) * size).unwrap_or_default();
     }
     if ready.is_row && shape.first() == Some(&1) {
         shape.remove(0);
     }
-    Ok(nested(&elements, &shape))
+    Ok(nested(elements, &shape))
 }
 
 #[cfg(test)]

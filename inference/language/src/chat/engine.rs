@@ -30,6 +30,8 @@ const IDLE: Duration = Duration::from_secs(900);
 const PARTS_MAX: usize = 64;
 /// After which time is looked again whether somebody who was slow has listened.
 const LISTEN_AGAIN: Duration = Duration::from_millis(10);
+/// Longest that a part of an answer waits for who listens; the answer ends then.
+const LISTENER_WAIT_MAX: Duration = Duration::from_secs(10);
 /// After how many milliseconds to ask again when too many wait.
 const RETRY_AFTER_MS: u64 = 2_000;
 
@@ -244,17 +246,18 @@ fn live(load: &Load, runtime: &OpenRuntime, waiting: &Receiver<Job>, (closing, d
     }
 }
 
-/// Gives whoever listens a part, and waits for those who are slow, but no longer than their answer may take and than the
-/// process lives: others wait for the model. Whether they have it.
+/// Gives whoever listens a part, and waits for those who are slow, but not for who does not listen at all, and no longer
+/// than their answer may take and than the process lives: others wait for the model. Whether they have it.
 fn give(job: &Job, part: Result<Said, CallError>, closing: &AtomicBool) -> bool {
     let mut part = part;
+    let until = job.until.min(Instant::now() + LISTENER_WAIT_MAX);
     loop {
         match job.out.try_send(part) {
             Ok(()) => return true,
             Err(heard::error::TrySendError::Closed(_)) => return false,
             Err(heard::error::TrySendError::Full(back)) => part = back,
         }
-        if closing.load(Ordering::Acquire) || Instant::now() >= job.until {
+        if closing.load(Ordering::Acquire) || Instant::now() >= until {
             return false;
         }
         thread::sleep(LISTEN_AGAIN);

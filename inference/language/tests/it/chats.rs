@@ -89,6 +89,18 @@ async fn an_answer_that_nobody_hears_ends_and_the_next_one_begins() {
 }
 
 #[tokio::test]
+async fn a_listener_that_never_reads_does_not_hold_the_model_for_as_long_as_an_answer_may_take() {
+    let Some(path) = smollm2() else { return };
+    let (local, _) = provider(OfFiles::new(path));
+    let long = Prompt::words(ask("Write a very long essay about the sea.", surely(3_000)));
+    let unread = local.stream(&long, "smollm2").await.unwrap().pieces;
+    let next = whole(&local, ask("What is the capital of France?", surely(40)));
+    let next = tokio::time::timeout(Duration::from_secs(100), next).await.unwrap().unwrap();
+    assert_eq!(next.text(), "The capital of France is Paris.");
+    drop(unread);
+}
+
+#[tokio::test]
 async fn what_a_small_model_cannot_do_is_refused_by_name() {
     let Some(path) = smollm2() else { return };
     let (local, _) = provider(OfFiles::new(path));

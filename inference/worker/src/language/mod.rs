@@ -27,13 +27,13 @@ use timeloom_gateway::ports::{Chance, Clock};
 use timeloom_gateway::route::TargetHealth;
 use timeloom_store::{BlobStore, EventLog};
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::ask::{CallReply, Called, EmbedCalled, NotSaid, Unanswered};
 pub use self::parts::{LanguageAsker, LanguageParts, LocalModels, Reaching};
 use self::parts::{Luck, Times};
+use self::taken::Begun;
 use self::tenant::Tenant;
 use crate::recorder::Recorder;
 
@@ -56,7 +56,7 @@ struct Inner {
     local: Option<Arc<dyn LocalModels>>,
     reaching: Reaching,
     calls: Recorder<ModelCallEvent>,
-    tenants: Mutex<HashMap<TenantId, Arc<OnceCell<Arc<Tenant>>>>>,
+    tenants: Mutex<HashMap<TenantId, Arc<Begun>>>,
     draining: CancellationToken,
     home: Handle,
     tasks: TaskTracker,
@@ -137,8 +137,12 @@ impl LanguageModels {
 
     /// A tenant for whom somebody asked.
     fn known(&self, tenant: TenantId) -> Option<Arc<Tenant>> {
-        let tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        tenants.get(&tenant).and_then(|cell| cell.get().cloned())
+        self.begun(tenant)?.tenant().cloned()
+    }
+
+    /// A tenant for whom somebody asked, whether its gateway is there by now or not.
+    fn begun(&self, tenant: TenantId) -> Option<Arc<Begun>> {
+        self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
     }
 
     /// A tenant, set up as the log says now.
@@ -151,12 +155,12 @@ impl LanguageModels {
         if self.inner.local.is_some() && !models.is_caught_up() {
             models.caught_up().await.map_err(|_| NotSaid::Draining)?;
         }
-        let cell = {
+        let begun = {
             let mut tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(tenants.entry(tenant).or_default())
         };
-        let found = cell.get_or_try_init(|| Tenant::begin(&self.inner, tenant, configuration.as_ref())).await?;
-        found.follow(&self.inner, configuration.as_ref());
-        Ok(Arc::clone(found))
+        let found = begun.begin(&self.inner, tenant, configuration.as_ref()).await?;
+        found.follow(&self.inner);
+        Ok(found)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use timeloom_commands::Finder;
 use timeloom_domain::chat::ErrorClass;
 use timeloom_domain::ids::ModelCallId;
-use timeloom_domain::model_call::{CallAnswer, CallRequest, ModelCall, ModelCallEvent};
+use timeloom_domain::model_call::{CallAnswer, CallAttempt, CallRequest, ModelCall, ModelCallEvent};
 use timeloom_domain::money::Money;
 
 use super::Inner;
@@ -94,18 +94,7 @@ async fn write_down(id: ModelCallId, rest: Box<Rest>, told: Told, ending: Ending
         }
         text
     };
-    for attempt in &mut attempts {
-        if let Some(failure) = &mut attempt.failure {
-            failure.message = hidden(std::mem::take(&mut failure.message));
-        }
-        attempt.violations = std::mem::take(&mut attempt.violations).into_iter().map(hidden).collect();
-        // A provider may repeat the key wherever it has words of its own.
-        let words =
-            [&mut attempt.answered_by, &mut attempt.finish, &mut attempt.request_id, &mut attempt.system_fingerprint];
-        for word in words.into_iter().flatten() {
-            *word = hidden(std::mem::take(word)).chars().take(WORDS_CHARACTERS_MAX).collect();
-        }
-    }
+    attempts.iter_mut().for_each(|attempt| hide_words(attempt, &hidden));
     request.route = hidden(std::mem::take(&mut request.route));
     let last = attempts.last();
     let summary = Summary { provider: last.map(|attempt| attempt.provider.clone()), cost };
@@ -135,4 +124,59 @@ async fn write_down(id: ModelCallId, rest: Box<Rest>, told: Told, ending: Ending
     events.push(ended);
     inner.calls.record(cause, &events).await?;
     Ok(summary)
+}
+
+/// Hides secrets in what a provider said of an attempt: it may repeat the key wherever it has words of its own.
+fn hide_words(attempt: &mut CallAttempt, hidden: &impl Fn(String) -> String) {
+    if let Some(failure) = &mut attempt.failure {
+        failure.message = hidden(std::mem::take(&mut failure.message));
+    }
+    attempt.violations = std::mem::take(&mut attempt.violations).into_iter().map(hidden).collect();
+    let words =
+        [&mut attempt.answered_by, &mut attempt.finish, &mut attempt.request_id, &mut attempt.system_fingerprint];
+    for word in words.into_iter().flatten() {
+        *word = hidden(std::mem::take(word)).chars().take(WORDS_CHARACTERS_MAX).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use timeloom_commands::SecretTexts;
+    use timeloom_domain::model_call::CallFailure;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_a_provider_repeats_anywhere_in_its_answer_is_written_down_nowhere() {
+        const KEY: &str = "sk-0123456789abcdef0123456789abcdef";
+        let secrets = SecretTexts::default();
+        secrets.note("provider", KEY);
+        let finder = secrets.finder().unwrap();
+        let said = || Some(format!("model for {KEY}"));
+        let failure =
+            CallFailure { class: None, status: Some(401), retry_after_ms: None, message: format!("bad {KEY}") };
+        let mut attempt = CallAttempt {
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            reason: "first".to_owned(),
+            left_out: Vec::new(),
+            first_token_us: None,
+            took_us: 1,
+            failure: Some(failure),
+            answered_by: said(),
+            finish: said(),
+            usage: None,
+            cost: None,
+            request_id: said(),
+            system_fingerprint: said(),
+            violations: vec![format!("not {KEY}")],
+        };
+        hide_words(&mut attempt, &|mut text| {
+            finder.hide_in_text(&mut text);
+            text
+        });
+        let written = serde_json::to_string(&attempt).unwrap();
+        assert!(!written.contains("0123456789abcdef"), "{written}");
+        assert_eq!(written.matches("model for ").count(), 4, "what else was said stays: {written}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What was taken before this process began, and what other processes take, is charged as well: limits hold for all of them.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use timeloom_domain::event::Event as _;
@@ -10,6 +11,7 @@ use timeloom_domain::model_call::ModelCallEvent;
 use timeloom_domain::money::Money;
 use timeloom_gateway::limits::{Holder, HolderKind, Want};
 use timeloom_store::{Direction, Filter, Position, READ_EVENTS_MAX, RecordedEvent, SubscriptionMessage, TenantScope};
+use tokio::sync::OnceCell;
 use tokio::time::Duration;
 
 use super::ask::NotSaid;
@@ -18,6 +20,8 @@ use super::{Inner, LanguageModels};
 
 /// Events that may wait to be charged.
 const QUEUE_EVENTS_MAX: usize = 1_024;
+/// Most calls of others that are kept while a gateway is made ready; the oldest go first.
+const MISSED_MAX: usize = 10_000;
 /// Pause before a log that failed is asked again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Limits of a minute look back so far, in milliseconds.
@@ -136,12 +140,77 @@ pub(super) async fn follow(models: LanguageModels) {
 }
 
 fn take(models: &LanguageModels, event: &RecordedEvent) {
-    let (tenant, position): (TenantId, Position) = (event.stream.tenant, event.position);
     if *event.stream.id == *models.inner.id.to_string() {
         return;
     }
-    let known = models.known(tenant).filter(|known| known.has_limits() && position > known.charged_to);
-    if let Some((known, charged)) = known.and_then(|known| Some((known, read(event)?))) {
-        charge(&known, &charged, models.inner.wall.now_ms());
+    // Who is not begun yet is charged with it when it begins.
+    let Some(begun) = models.begun(event.stream.tenant) else { return };
+    if let Some(charged) = read(event) {
+        begun.take(event.position, charged, models.inner.wall.now_ms());
+    }
+}
+
+/// A tenant that somebody asked for. What others take while its gateway is made ready is kept, and charged then.
+#[derive(Default)]
+pub(super) struct Begun {
+    tenant: OnceCell<Arc<Tenant>>,
+    missed: Mutex<VecDeque<(Position, Charged)>>,
+}
+
+impl Begun {
+    /// Its gateway, where that is ready.
+    pub(super) fn tenant(&self) -> Option<&Arc<Tenant>> {
+        self.tenant.get()
+    }
+
+    /// Its gateway; makes it ready where it is not.
+    pub(super) async fn begin(
+        &self,
+        inner: &Inner,
+        id: TenantId,
+        configuration: Option<&Arc<GatewayConfiguration>>,
+    ) -> Result<Arc<Tenant>, NotSaid> {
+        let tenant = self.tenant.get_or_try_init(|| Tenant::begin(inner, id, configuration)).await?;
+        let missed = std::mem::take(&mut *self.missed.lock().unwrap_or_else(PoisonError::into_inner));
+        for (position, charged) in missed {
+            charge_later(tenant, position, &charged, inner.wall.now_ms());
+        }
+        Ok(Arc::clone(tenant))
+    }
+
+    fn take(&self, position: Position, charged: Charged, now_ms: i64) {
+        // Under the lock: the gateway is ready before what was missed is taken out.
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tenant) = self.tenant.get() {
+            charge_later(tenant, position, &charged, now_ms);
+            return;
+        }
+        if missed.len() == MISSED_MAX {
+            missed.pop_front();
+        }
+        missed.push_back((position, charged));
+    }
+}
+
+/// Charges what was not charged at the beginning.
+fn charge_later(tenant: &Tenant, position: Position, charged: &Charged, now_ms: i64) {
+    if position > tenant.charged_to && tenant.has_limits() {
+        charge(tenant, charged, now_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_take_before_a_gateway_is_ready_is_kept_for_it_and_never_without_bounds() {
+        let begun = Begun::default();
+        for position in 0..=MISSED_MAX as u64 {
+            let request = Asked { workflow: None, agent: None, key: None, at_ms: 1 };
+            begun.take(Position(position), Charged { request, charged_tokens: 1, charged_money: None }, 1);
+        }
+        let missed = begun.missed.lock().unwrap();
+        assert_eq!((missed.len(), missed.front().unwrap().0), (MISSED_MAX, Position(1)));
     }
 }

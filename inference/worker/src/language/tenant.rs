@@ -59,17 +59,20 @@ impl Tenant {
             seen: Mutex::default(),
             secrets: tokio::sync::Mutex::default(),
         };
-        tenant.follow(inner, configuration);
+        tenant.follow(inner);
         if let Some(configuration) = configuration {
             taken::charge_again(inner, &tenant, configuration).await?;
         }
         Ok(Arc::new(tenant))
     }
 
-    /// Works by this set-up from now on. Calls under way go on as they began.
-    pub fn follow(&self, inner: &Inner, configuration: Option<&Arc<GatewayConfiguration>>) {
-        let local = inner.local.as_ref().map(|local| local.names(self.id)).unwrap_or_default();
+    /// Works by the set-up of this moment from now on. Calls under way go on as they began.
+    pub fn follow(&self, inner: &Inner) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked up under the lock: whoever comes later never brings an older one.
+        let local = inner.local.as_ref().map(|local| local.names(self.id)).unwrap_or_default();
+        let listing = inner.commands.gateway().now();
+        let configuration = listing.configuration(self.id);
         let is_known = match (&seen.configuration, configuration) {
             (Some(known), Some(now)) => Arc::ptr_eq(known, now) || known == now,
             (known, now) => known.is_none() && now.is_none(),

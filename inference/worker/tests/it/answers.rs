@@ -144,7 +144,8 @@ async fn what_a_model_does_not_take_is_refused_in_words() {
     let shape = told(crate::world::question_with("mood", floats(&[1, 3], &[0.0; 3]))).await;
     assert!(shape.contains("do not fit the model"), "{shape}");
 
-    assert!(matches!(worker.infer(question("nobody", 1)).await, Err(NotInferred::Refused(ModelRefusal::NotFound))));
+    let nobody = told(question("nobody", 1)).await;
+    assert!(nobody.starts_with("there is no model 'nobody': register it first"), "{nobody}");
     let unknown = worker.infer(question("mood@7", 1)).await;
     assert!(matches!(unknown, Err(NotInferred::Refused(ModelRefusal::UnknownVersion(7)))));
     let mut late = question("mood", 1);

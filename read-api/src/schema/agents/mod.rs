@@ -184,6 +184,7 @@ impl AgentMutation {
             run_id: Some(id),
             agent,
             version: input.version,
+            record: None,
             input: input.input,
             session: input.session,
             caller: None,

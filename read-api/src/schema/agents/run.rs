@@ -299,6 +299,8 @@ fn approval(run: Folded) -> Option<AgentApproval> {
     let CallState::Asked { expires_at_ms, reason, .. } = open.state else { return None };
     // What is asked about is what would be called.
     let mut approved = run.clone();
+    // Neither does a pause change what that is.
+    approved.status = Known::Running;
     approved.calls.iter_mut().filter(|call| call.call == open.call).for_each(|call| call.state = CallState::Approved);
     let AgentAction::CallTool { arguments, .. } = approved.next(i64::MIN) else { return None };
     Some(AgentApproval {
@@ -336,5 +338,38 @@ impl AgentRunList {
         let page = page(&self.paging)?;
         let found = rows(state.read_models().agent_runs(state.tenant(), as_of, &page, &self.filter).await)?;
         Ok(row_pages(found, |row| (row.provenance.created_position, AgentRun { row, as_of })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use timeloom_domain::agent_run::{ApprovalReason, ToolCall};
+
+    use super::*;
+
+    #[test]
+    fn what_waits_for_approval_is_told_of_a_paused_run_too() {
+        let tool =
+            json!({ "name": "pay", "does": { "kind": "workflow", "workflow": "Pay" }, "fixed": { "currency": "EUR" } });
+        let facts = json!({
+            "agent": "a", "version": 1, "agent_revision": 1, "input": "x", "seed": 1, "at_ms": 1,
+            "plan": { "kind": "llm", "model": "m", "prompt_digest": "00", "tools": [tool] },
+        });
+        let state = CallState::Asked { since_ms: 1, expires_at_ms: 9, reason: ApprovalReason::Granted };
+        let call = ToolCall {
+            call: "1.0".to_owned(),
+            provider_call: "p".to_owned(),
+            tool: "pay".to_owned(),
+            arguments: "{}".to_owned(),
+            state,
+            attempts: 0,
+        };
+        let facts = Some(serde_json::from_value(facts).unwrap());
+        for status in [Known::WaitingForApproval, Known::Paused] {
+            let told =
+                approval(Folded { facts: facts.clone(), status, calls: vec![call.clone()], ..Folded::default() });
+            assert_eq!(told.unwrap().arguments, json!({ "currency": "EUR" }), "{status:?}");
+        }
     }
 }

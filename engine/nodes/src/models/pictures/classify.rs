@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use serde_json::json;
 use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
 use timeloom_domain::item::Item;
-use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, blocking};
+use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
-use super::picture_of;
-use super::prepare::{COLOURS, DEVIATION, Fit, HEIGHT, MEAN, Preparation, RESIZE, SCALE, WIDTH};
+use super::prepare::{COLOURS, DEVIATION, Fit, HEIGHT, MEAN, RESIZE, SCALE, WIDTH};
+use super::{Shown, shown};
 use crate::describe::{ONE_TO_ONE, optional, required};
 use crate::models::asking::{Asked, Gathered, highest, label, labels_of, probabilities, short, told, with};
 use crate::models::tensors::floats;
@@ -61,12 +61,7 @@ impl EffectNode for ImageClassification {
 }
 
 async fn classified(run: &mut NodeRun<'_>, asked: &mut Asked, item: &Item, index: usize) -> Result<Item, NodeError> {
-    let (model, described) = asked.described(run, "model", index).await?;
-    let picture = picture_of(run, item, index).await?;
-    let input = described.inputs.first().ok_or_else(|| NodeError::operation("the model takes nothing"))?;
-    let preparation = Preparation::read(run, index, input, Fit::Cover)?;
-    let (tensor, _) = blocking(async { preparation.tensor(&picture) })?;
-    let answer = asked.infer(&model, vec![(input.name.clone(), tensor)]).await?;
+    let Shown { described, answer, .. } = shown(run, asked, item, index, Fit::Cover).await?;
     let scores = answer.outputs.first().and_then(|(_, tensor)| floats(tensor)).filter(|scores| !scores.is_empty());
     let scores = scores.ok_or_else(|| NodeError::operation("the model gave no scores: it is none that classifies"))?;
     let (labels, scores) = (labels_of(run.parameter("labels", index)?.as_ref(), &described), probabilities(&scores));

@@ -7,8 +7,8 @@ use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, blocking};
 
 use super::boxes::{Found, Telling, apart};
-use super::picture_of;
-use super::prepare::{COLOURS, DEVIATION, Fit, HEIGHT, MEAN, Place, Preparation, RESIZE, SCALE, WIDTH};
+use super::prepare::{COLOURS, DEVIATION, Fit, HEIGHT, MEAN, Place, RESIZE, SCALE, WIDTH};
+use super::{Shown, shown};
 use crate::describe::{ONE_TO_ONE, optional, required};
 use crate::models::asking::{Asked, Gathered, label, labels_of, short, told, with};
 
@@ -63,25 +63,19 @@ impl EffectNode for ObjectDetection {
 }
 
 async fn detected(run: &mut NodeRun<'_>, asked: &mut Asked, item: &Item, index: usize) -> Result<Item, NodeError> {
-    let (model, described) = asked.described(run, "model", index).await?;
-    let picture = picture_of(run, item, index).await?;
-    let input = described.inputs.first().ok_or_else(|| NodeError::operation("the model takes nothing"))?;
-    let preparation = Preparation::read(run, index, input, Fit::Stretch)?;
     let least = run.number("confidenceMin", index, 0.5)?.clamp(0.0, 1.0) as f32;
     let overlap = run.number("overlapMax", index, 0.5)?.clamp(0.0, 1.0) as f32;
     let most = run.number("objectsMax", index, 100.0)?.clamp(1.0, 1_000.0) as usize;
-    let (tensor, place) = blocking(async { preparation.tensor(&picture) })?;
-    let answer = asked.infer(&model, vec![(input.name.clone(), tensor)]).await?;
-    let size = (preparation.width, preparation.height);
+    let Shown { described, answer, dimensions, seen, place } = shown(run, asked, item, index, Fit::Stretch).await?;
     let telling = Telling::of(&answer.outputs);
-    let found = blocking(async { telling.and_then(|telling| telling.boxes(&answer.outputs, size, least)) });
+    let found = blocking(async { telling.and_then(|telling| telling.boxes(&answer.outputs, seen, least)) });
     let found = found.ok_or_else(|| {
         NodeError::operation("the outputs of the model are no boxes of a kind that is known here")
             .described("models like PicoDet and YOLO (5 to 7, and from 8 on) are read; take others with the node Model")
     })?;
     let labels = labels_of(run.parameter("labels", index)?.as_ref(), &described);
     let kept = apart(found, overlap, most);
-    let objects: Vec<Value> = kept.iter().map(|found| object(found, place, picture.dimensions(), &labels)).collect();
+    let objects: Vec<Value> = kept.iter().map(|found| object(found, place, dimensions, &labels)).collect();
     let fields = [("count", json!(objects.len())), ("objects", json!(objects)), ("inference", told(&answer))];
     Ok(with(item, fields))
 }
