@@ -85,6 +85,7 @@ impl ToolAction {
             Some("http") => &["kind", "method", "url", "hosts", "headers", "credential"],
             Some("workflow") => &["kind", "workflow"],
             Some("node") => &["kind", "node_type", "version", "parameters", "fills", "credential"],
+            Some("inline") => &["kind", "source"],
             // There is none of that kind: reading it says so.
             _ => return Ok(()),
         };

@@ -100,7 +100,7 @@ impl Driver {
     fn waits_for_others(&self, tool: &AgentTool) -> bool {
         match &tool.does {
             ToolAction::Http(_) => false,
-            ToolAction::Workflow { .. } => true,
+            ToolAction::Workflow { .. } | ToolAction::Inline { .. } => true,
             ToolAction::Node(node) => {
                 let known = self.runs.inner.parts.registry.get(&node.node_type);
                 known.is_some_and(|known| known.waits_for_others())

@@ -150,7 +150,7 @@ impl Asking<'_> {
         let tensors = asked.inputs.iter().map(|(_, tensor)| tensor.clone()).collect();
         let inputs = Inputs::in_order(&held.signature, tensors);
         let mut watch = Watch { asking: self, asked, held, is_over: false };
-        let ask = Ask { priority: self.question.priority, within: Some(asked.within) };
+        let ask = Ask { priority: self.question.priority, within: Some(self.worker.inner.afterwards.left(asked.within)) };
         let computed = held.pool.infer(inputs, ask).await;
         watch.is_over = true;
         computed
@@ -163,6 +163,7 @@ impl Asking<'_> {
         let names = held.signature.outputs.iter().map(|spec| spec.name.clone());
         let outputs: Vec<(String, Tensor)> = names.zip(outputs).collect();
         if is_recorded(asked.recording, self.inference) {
+            let computed = self.worker.inner.ticks.now();
             let count = |rows| u32::try_from(rows).unwrap_or(u32::MAX);
             let answer = InferenceAnswer {
                 outputs: self.records(&outputs).await?,
@@ -175,6 +176,8 @@ impl Asking<'_> {
                 fingerprint: fingerprint.clone(),
             };
             self.record_answer(asked, answer).await?;
+            let recorded = self.worker.inner.ticks.now();
+            self.worker.inner.afterwards.observe(recorded.saturating_sub(computed));
         } else {
             let latency = self.worker.inner.ticks.now().saturating_sub(self.came);
             let outputs = digest_of_all(outputs.iter().map(|(_, tensor)| tensor.digest()));

@@ -2,6 +2,7 @@
 //!
 //! Invariant: an answer that somebody got is in the log, but where a model's recording says that only samples are.
 
+mod afterwards;
 mod ask;
 mod asking;
 pub mod language;

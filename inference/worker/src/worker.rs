@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::afterwards::Afterwards;
 use crate::ask::NotInferred;
 use crate::loads::{Loads, ModelFiles};
 use crate::machine::Machine;
@@ -80,6 +81,7 @@ pub(crate) struct Inner {
     pub inferences: Recorder<InferenceEvent>,
     pub workers: Recorder<InferenceWorkerEvent>,
     pub windows: Windows,
+    pub afterwards: Afterwards,
     pub draining: CancellationToken,
     /// Copies of questions that are computed for comparison.
     pub copies: Arc<Semaphore>,
@@ -129,6 +131,7 @@ impl Worker {
             inferences,
             workers,
             windows: Windows::default(),
+            afterwards: Afterwards::default(),
             draining: CancellationToken::new(),
             copies: Arc::new(Semaphore::new(COPIES_MAX)),
             tasks: TaskTracker::new(),
