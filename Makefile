@@ -63,11 +63,12 @@ bench: parts
 	$(CARGO) bench --package timeloom-commands --bench hot --bench redaction
 	$(CARGO) bench --package timeloom-gateway --bench call
 	$(CARGO) bench --package timeloom-history --bench travel
-	$(CARGO) bench --package timeloom-inference --bench session
+	$(CARGO) bench --package timeloom-inference --bench pool --bench session
+	$(CARGO) bench --package timeloom-inference-front --bench words
 	$(CARGO) bench --package timeloom-projections --bench list --bench replay
 	$(CARGO) bench --package timeloom-monitor --bench traces
 	$(CARGO) bench --package timeloom-expressions --features testing --bench native
-	$(CARGO) bench --package timeloom-tests --bench api --bench executions --bench memory --bench webhooks
+	$(CARGO) bench --package timeloom-tests --bench api --bench executions --bench gateway --bench memory --bench webhooks --bench worker
 
 bench-large: parts
 	EXECUTIONS=1000000 $(CARGO) bench --package timeloom-tests --bench api

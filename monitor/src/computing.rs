@@ -1,4 +1,6 @@
-//! What models and GPUs of this process do, looked at when the metrics are asked for.
+//! What models, GPUs and gateways of this process do, looked at when the metrics are asked for.
+
+mod gateway;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -7,6 +9,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
+
+pub use self::gateway::{RouteNumbers, TargetNumbers};
 
 /// Microseconds of a second.
 const US: f64 = 1_000_000.0;
@@ -18,6 +22,12 @@ pub trait Computing: fmt::Debug + Send + Sync + 'static {
 
     /// The GPUs that there are.
     fn gpus(&self) -> Vec<GpuNumbers>;
+
+    /// The routes of gateways that were asked.
+    fn routes(&self) -> Vec<RouteNumbers>;
+
+    /// The models of providers that gateways asked.
+    fn targets(&self) -> Vec<TargetNumbers>;
 }
 
 /// How often something was how large.
@@ -125,7 +135,9 @@ impl Collector for Place {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Some(computing) = self.0.get() else { return Ok(()) };
         models(&mut encoder, &computing.models())?;
-        gpus(&mut encoder, &computing.gpus())
+        gpus(&mut encoder, &computing.gpus())?;
+        gateway::routes(&mut encoder, &computing.routes())?;
+        gateway::targets(&mut encoder, &computing.targets())
     }
 }
 

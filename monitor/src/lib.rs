@@ -11,7 +11,7 @@ mod metrics;
 mod process;
 mod trace;
 
-pub use computing::{Bars, Computing, GpuNumbers, ModelNumbers};
+pub use computing::{Bars, Computing, GpuNumbers, ModelNumbers, RouteNumbers, TargetNumbers};
 pub use log::MeasuredLog;
 pub use metrics::{CONTENT_TYPE, Metrics, Seen};
 pub use trace::{

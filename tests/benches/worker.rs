@@ -6,7 +6,7 @@
 //! of the same run only. `PARTS=speed,overload` says what is wanted.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
-#![expect(clippy::unwrap_used, reason = "a bench ends when something is wrong")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench ends when something is wrong")]
 #![expect(clippy::disallowed_methods, reason = "a bench is told by its environment")]
 
 #[path = "worker/ceiling.rs"]

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use timeloom_domain::ids::{Actor, CommandId, EventId, TenantId};
-use timeloom_monitor::{Bars, Computing, GpuNumbers, MeasuredLog, Metrics, ModelNumbers, Seen};
+use timeloom_monitor::{
+    Bars, Computing, GpuNumbers, MeasuredLog, Metrics, ModelNumbers, RouteNumbers, Seen, TargetNumbers,
+};
 use timeloom_store::conformance::Fresh;
 use timeloom_store::{
     Append, AskedDurability, EventLog, Expected, MemoryBlobs, MemoryLog, Metadata, NewEvent, StreamKey, SystemClock,
@@ -102,6 +104,22 @@ impl Computing for Busy {
         let (uuid, name) = ("GPU-1".to_owned(), "H100".to_owned());
         vec![GpuNumbers { uuid, name, busy_percent: 50, power_mw: 350_500, ..GpuNumbers::default() }]
     }
+
+    fn routes(&self) -> Vec<RouteNumbers> {
+        let (tenant, route) = ("7".to_owned(), "chat".to_owned());
+        let call_us = Bars { bounds: &[5_000], counts: vec![1, 1], sum: 12_000 };
+        let (calls, tokens) = (
+            [("answered", 2), ("cached", 0), ("failed", 1), ("refused", 0), ("cancelled", 0)],
+            [("input", 30), ("output", 4)],
+        );
+        vec![RouteNumbers { tenant, route, calls, tokens, cost: vec![("USD".to_owned(), 1_500_000_000)], call_us }]
+    }
+
+    fn targets(&self) -> Vec<TargetNumbers> {
+        let (tenant, provider, model) = ("7".to_owned(), "up".to_owned(), "m".to_owned());
+        let attempt_us = Bars { bounds: &[5_000], counts: vec![1, 2], sum: 20_000 };
+        vec![TargetNumbers { tenant, provider, model, attempts: [("answered", 2), ("failed", 1)], attempt_us }]
+    }
 }
 
 #[tokio::test]
@@ -120,6 +138,12 @@ async fn models_and_gpus_are_told_of_once_they_are_there() {
         format!("timeloom_model_degraded{{{of}}} 1"),
         "timeloom_gpu_busy_ratio{gpu=\"GPU-1\",name=\"H100\"} 0.5".to_owned(),
         "timeloom_gpu_power_watts{gpu=\"GPU-1\",name=\"H100\"} 350.5".to_owned(),
+        "timeloom_gateway_calls_total{tenant=\"7\",route=\"chat\",outcome=\"failed\"} 1".to_owned(),
+        "timeloom_gateway_tokens_total{tenant=\"7\",route=\"chat\",direction=\"input\"} 30".to_owned(),
+        "timeloom_gateway_cost_total{tenant=\"7\",route=\"chat\",currency=\"USD\"} 1.5".to_owned(),
+        "timeloom_gateway_call_duration_seconds_sum{tenant=\"7\",route=\"chat\"} 0.012".to_owned(),
+        "timeloom_gateway_attempts_total{tenant=\"7\",provider=\"up\",model=\"m\",outcome=\"failed\"} 1".to_owned(),
+        "timeloom_gateway_attempt_duration_seconds_count{tenant=\"7\",provider=\"up\",model=\"m\"} 3".to_owned(),
     ] {
         assert!(text.lines().any(|found| found == line), "'{line}' is missing:\n{text}");
     }

@@ -2,7 +2,8 @@
 
 use timeloom_inference::onnx::gpus;
 use timeloom_inference::pool::{Counts, Histogram, Reason};
-use timeloom_monitor::{Bars, Computing, GpuNumbers, ModelNumbers};
+use timeloom_inference_worker::language::Durations;
+use timeloom_monitor::{Bars, Computing, GpuNumbers, ModelNumbers, RouteNumbers, TargetNumbers};
 
 use super::Models;
 
@@ -35,6 +36,41 @@ impl Computing for Models {
             })
             .collect()
     }
+
+    fn routes(&self) -> Vec<RouteNumbers> {
+        let numbers = self.language().numbers();
+        let routes = numbers.routes.into_iter().map(|((tenant, route), of)| RouteNumbers {
+            tenant: tenant.0.to_string(),
+            route,
+            calls: [
+                ("answered", of.answered),
+                ("cached", of.cached),
+                ("failed", of.failed),
+                ("refused", of.refused),
+                ("cancelled", of.cancelled),
+            ],
+            tokens: [("input", of.tokens.0), ("output", of.tokens.1)],
+            cost: of.cost.into_iter().collect(),
+            call_us: durations(&of.durations),
+        });
+        routes.collect()
+    }
+
+    fn targets(&self) -> Vec<TargetNumbers> {
+        let numbers = self.language().numbers();
+        let targets = numbers.targets.into_iter().map(|((tenant, (provider, model)), of)| TargetNumbers {
+            tenant: tenant.0.to_string(),
+            provider,
+            model,
+            attempts: [("answered", of.answered), ("failed", of.failed)],
+            attempt_us: durations(&of.durations),
+        });
+        targets.collect()
+    }
+}
+
+fn durations(of: &Durations) -> Bars {
+    Bars { bounds: Durations::bounds(), counts: of.counts().to_vec(), sum: of.sum_us }
 }
 
 fn numbers(counts: &Counts) -> ModelNumbers {

@@ -7,6 +7,7 @@
 mod ask;
 mod content;
 mod flow;
+mod numbers;
 mod parts;
 mod pending;
 mod places;
@@ -31,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::ask::{CallReply, Called, EmbedCalled, NotSaid, Unanswered};
+use self::numbers::Counting;
+pub use self::numbers::{CallNumbers, Durations, RouteNumbers, TargetNumbers};
 pub use self::parts::{LanguageAsker, LanguageParts, LocalModels, Reaching};
 use self::parts::{Luck, Times};
 use self::taken::Begun;
@@ -56,6 +59,7 @@ struct Inner {
     local: Option<Arc<dyn LocalModels>>,
     reaching: Reaching,
     calls: Recorder<ModelCallEvent>,
+    numbers: Counting,
     tenants: Mutex<HashMap<TenantId, Arc<Begun>>>,
     draining: CancellationToken,
     home: Handle,
@@ -78,6 +82,7 @@ impl LanguageModels {
         let inner = Inner {
             id,
             calls: Recorder::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), id),
+            numbers: Counting::default(),
             clock: Arc::new(Times { wall: Arc::clone(&parts.clock), ticks: parts.ticks }),
             chance: Arc::new(Luck(Arc::clone(&parts.ids))),
             log: parts.log,
@@ -119,6 +124,11 @@ impl LanguageModels {
     /// How the targets of a tenant do in this process.
     pub fn health(&self, tenant: TenantId) -> Vec<TargetHealth> {
         self.known(tenant).map(|tenant| tenant.gateway.health()).unwrap_or_default()
+    }
+
+    /// What the calls of this process came to.
+    pub fn numbers(&self) -> CallNumbers {
+        self.inner.numbers.now()
     }
 
     /// How much is left of the limits of these holders, the tightest of each form.

@@ -120,9 +120,11 @@ async fn write_down(id: ModelCallId, rest: Box<Rest>, told: Told, ending: Ending
         }
         Ending::Cancelled => ModelCallEvent::ModelCallCancelled { call },
     };
+    let tenant = cause.tenant;
     let mut events = circuits;
     events.push(ended);
     inner.calls.record(cause, &events).await?;
+    events.iter().for_each(|event| inner.numbers.count(tenant, event));
     Ok(summary)
 }
 

@@ -43,6 +43,11 @@ async fn a_call_is_in_the_log_with_who_asked_what_was_said_and_what_it_cost() {
     );
     let spend = verb_json(&[&["gateway", "spend", "--by", "route", "--json"][..], &at].concat());
     assert_eq!((&spend[0]["of"], &spend[0]["calls"], &spend[0]["cost"]), (&json!("plain"), &json!(1), &json!("0.02")));
+    let metrics = client().get(format!("{}/metrics", server.url)).send().await.unwrap().text().await.unwrap();
+    for (name, more, value) in [("calls", "outcome=\"answered\"", "1"), ("cost", "currency=\"USD\"", "0.02")] {
+        let line = format!("timeloom_gateway_{name}_total{{tenant=\"0\",route=\"plain\",{more}}} {value}");
+        assert!(metrics.lines().any(|told| told == line), "'{line}' is missing:\n{metrics}");
+    }
     server.stop();
     let written = events(folder.path(), "model-call");
     assert_eq!(written.len(), 1);
