@@ -150,7 +150,8 @@ impl Asking<'_> {
         let tensors = asked.inputs.iter().map(|(_, tensor)| tensor.clone()).collect();
         let inputs = Inputs::in_order(&held.signature, tensors);
         let mut watch = Watch { asking: self, asked, held, is_over: false };
-        let ask = Ask { priority: self.question.priority, within: Some(self.worker.inner.afterwards.left(asked.within)) };
+        let ask =
+            Ask { priority: self.question.priority, within: Some(self.worker.inner.afterwards.left(asked.within)) };
         let computed = held.pool.infer(inputs, ask).await;
         watch.is_over = true;
         computed
