@@ -5,6 +5,7 @@
 //! [`crate::directory::Routes`], the same in every process.
 
 use timeloom_domain::catalogue::{NodeCatalogue, NodeRole};
+use timeloom_domain::chat_trigger::response_mode;
 use timeloom_domain::definition::{Node, Problem, WorkflowDefinition, helper_problems};
 use timeloom_domain::form::FORM_TYPE;
 use timeloom_domain::ids::{TenantId, WorkflowId};
@@ -79,21 +80,22 @@ impl Activation<'_> {
             let mut tell = |field: &str, message: String| {
                 problems.push(Problem { node: Some(node.name.clone()), field: field.to_owned(), message });
             };
-            if node.parameters.get("responseMode").and_then(|mode| mode.as_str()) == Some("responseNode")
+            if response_mode(&node.node_type, &node.parameters) == Some("responseNode")
                 && !self.definition.nodes.iter().any(|node| node.node_type == RESPOND_TYPE && !node.disabled)
             {
                 let message = "a Respond to Webhook node is to answer and there is none: add one, or answer otherwise";
-                tell("parameters.responseMode", message.to_owned());
+                let field = if node.is_chat() { "parameters.options.responseMode" } else { "parameters.responseMode" };
+                tell(field, message.to_owned());
             }
             let address = match WebhookAddress::of(node) {
                 Ok(address) => address,
                 Err(message) => {
-                    tell("parameters.path", message);
+                    tell(node.address_field(), message);
                     continue;
                 }
             };
             if let Some((other, method)) = own.iter().find_map(|(name, known)| Some((name, known.shared(&address)?))) {
-                tell("parameters.path", format!("node '{other}' listens at {method} {} too", address.path));
+                tell(node.address_field(), format!("node '{other}' listens at {method} {} too", address.path));
             }
             if let Some((route, method)) = routes.holder(self.tenant, self.workflow_id, &address) {
                 let (name, id) = (&route.workflow.draft.name, route.workflow.id);
@@ -101,14 +103,14 @@ impl Activation<'_> {
                     "the active workflow '{name}' ({id}) listens at {method} {} already: change the path, or deactivate that one",
                     address.path
                 );
-                tell("parameters.path", message);
+                tell(node.address_field(), message);
             }
             own.push((&node.name, address));
         }
     }
 }
 
-/// Refuses to listen for a call to a draft that has no webhook and no form.
+/// Refuses to listen for a call to a draft that has no webhook, form or chat.
 ///
 /// # Errors
 /// A refusal that says what to add.
@@ -117,12 +119,13 @@ pub(crate) fn check_listening(draft: &WorkflowDefinition) -> Result<(), Refusal>
     let webhooks = facts.of_kind(TriggerKind::Webhook);
     let mut webhooks = webhooks.chain(facts.of_kind(TriggerKind::Form)).peekable();
     if webhooks.peek().is_none() {
-        let message = "the draft has no enabled Webhook or Form Trigger node: add one, or run the workflow by hand";
+        let message =
+            "the draft has no enabled Webhook, Form Trigger or Chat Trigger node: add one, or run the workflow by hand";
         return Err(Refusal::new("NO_WEBHOOK", message));
     }
     for node in webhooks {
         if let Err(message) = WebhookAddress::of(node) {
-            let field = "parameters.path".to_owned();
+            let field = node.address_field().to_owned();
             let problem = Problem { node: Some(node.name.clone()), field, message };
             let message = format!("the draft cannot listen: {problem}");
             return Err(Refusal { code: "WORKFLOW_CANNOT_LISTEN", message, problems: vec![problem] });

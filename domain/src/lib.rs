@@ -9,6 +9,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod chance;
 pub mod chat;
+pub mod chat_trigger;
 pub mod credential;
 pub mod definition;
 pub mod event;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use timeloom_domain::chat_trigger::response_mode;
 use timeloom_domain::execution::{AnswerSettings, NodeFacts, Response, TriggerFacts};
 use timeloom_domain::form::FORM_TRIGGER_TYPE;
 use timeloom_domain::item::Items;
@@ -24,8 +24,7 @@ pub(crate) fn at_end(
     let node = machine.plan().node(trigger);
     let parameters = &node.parameters;
     // Who filled in a form is shown a page, not what the last node gave.
-    if node.node_type == FORM_TRIGGER_TYPE || parameters.get("responseMode").and_then(Value::as_str) != Some("lastNode")
-    {
+    if node.node_type == FORM_TRIGGER_TYPE || response_mode(&node.node_type, parameters) != Some("lastNode") {
         return None;
     }
     let facts = NodeFacts { node: start.start_node.clone(), run_index: 0, execution_index: 0, sources: Vec::new() };

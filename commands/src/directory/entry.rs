@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use timeloom_domain::chat_trigger::CHAT_TRIGGER_TYPE;
 use timeloom_domain::definition::{Node, Settings, WorkflowDefinition};
 use timeloom_domain::form::FORM_TRIGGER_TYPE;
 use timeloom_domain::ids::{EventId, TenantId, WorkflowId};
@@ -12,7 +13,7 @@ use timeloom_store::{Position, RecordedEvent};
 /// What kind of thing starts a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TriggerKind {
-    /// A request to a webhook.
+    /// A request to a webhook, or a message to a chat, which is one.
     Webhook,
     /// A form that a person sends.
     Form,
@@ -28,7 +29,7 @@ impl TriggerKind {
     /// The kind of trigger that a node type is; `None` for nodes that nothing outside starts.
     pub fn of(node_type: &str) -> Option<Self> {
         Some(match node_type {
-            "n8n-nodes-base.webhook" => Self::Webhook,
+            "n8n-nodes-base.webhook" | CHAT_TRIGGER_TYPE => Self::Webhook,
             FORM_TRIGGER_TYPE => Self::Form,
             "n8n-nodes-base.scheduleTrigger" | "n8n-nodes-base.cron" | "n8n-nodes-base.interval" => Self::Schedule,
             "n8n-nodes-base.errorTrigger" => Self::Failure,
@@ -74,6 +75,16 @@ impl TriggerNode {
             credentials: node.credentials.clone(),
             webhook_id: node.webhook_id.clone(),
         }
+    }
+
+    /// Whether what it takes are messages of a chat.
+    pub fn is_chat(&self) -> bool {
+        self.node_type == CHAT_TRIGGER_TYPE
+    }
+
+    /// What of the node says where it is reached.
+    pub(crate) fn address_field(&self) -> &'static str {
+        if self.is_chat() { "webhookId" } else { "parameters.path" }
     }
 }
 

@@ -41,11 +41,14 @@ enum Segment {
 }
 
 impl WebhookAddress {
-    /// The address of a webhook node, or of the node of a form.
+    /// The address of a webhook node, or of the node of a form or a chat.
     ///
     /// # Errors
     /// What is wrong with it, as a sentence for its author.
     pub fn of(node: &TriggerNode) -> Result<Self, String> {
+        if node.is_chat() {
+            return Self::of_chat(node);
+        }
         let is_form = node.kind == TriggerKind::Form;
         let (methods, splits_methods) = if is_form { (form_methods(), false) } else { methods(&node.parameters)? };
         let webhook_id = node.webhook_id.as_deref().filter(|id| !id.is_empty());
@@ -77,6 +80,20 @@ impl WebhookAddress {
             None => vec![segments],
         };
         Ok(Self { methods, splits_methods, path: path.to_owned(), patterns })
+    }
+
+    /// A chat is known by its id alone, as the clients that talk to it expect.
+    fn of_chat(node: &TriggerNode) -> Result<Self, String> {
+        let id = node.webhook_id.as_deref().unwrap_or_default().trim_matches('/');
+        if id.is_empty() {
+            return Err("it has no webhookId, which is the name in its address: give the node one".to_owned());
+        }
+        let path = format!("{id}/chat");
+        let segments = segments(&path)?;
+        if segments.iter().any(|segment| matches!(segment, Segment::Parameter(_))) {
+            return Err("its webhookId has a part that begins with ':': give it another".to_owned());
+        }
+        Ok(Self { methods: vec!["POST".to_owned()], splits_methods: false, path, patterns: vec![segments] })
     }
 
     /// The path at which it is always reached: behind its id where parts of it are named.

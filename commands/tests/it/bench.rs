@@ -200,6 +200,7 @@ fn catalogue() -> NodeCatalogue {
         known("test.trigger", NodeRole::Trigger),
         known("test.set", NodeRole::Pure),
         known("n8n-nodes-base.webhook", NodeRole::Trigger),
+        known("@n8n/n8n-nodes-langchain.chatTrigger", NodeRole::Trigger),
         known("n8n-nodes-base.scheduleTrigger", NodeRole::Trigger),
         known("n8n-nodes-base.errorTrigger", NodeRole::Trigger),
         known("n8n-nodes-base.executeWorkflowTrigger", NodeRole::Trigger),

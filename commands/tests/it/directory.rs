@@ -293,3 +293,29 @@ async fn a_workflow_with_an_event_that_is_not_known_is_started_by_nothing() {
         assert_eq!(found(listing.routes(), "GET", "known").0, known);
     }
 }
+
+#[tokio::test]
+async fn a_chat_is_reached_by_its_id_with_post_alone() {
+    let world = World::new();
+    let directory = world.directory();
+    let chat = |parameters: Value| ("Chat", "@n8n/n8n-nodes-langchain.chatTrigger", parameters);
+    let id = world.take_in(file("talk", "talk", &[chat(json!({ "id": "c7" }))])).await;
+    world.publish(id).await;
+    world.activate(id, None).await;
+    let listing = world.seen(&directory).await;
+    assert_eq!(found(listing.routes(), "POST", "c7/chat"), (id, Some(1), Vec::new()));
+    match listing.routes().find(TENANT, "GET", "c7/chat") {
+        RouteMatch::OtherMethods(methods) => assert_eq!(methods, ["POST"]),
+        other => panic!("{other:?}"),
+    }
+    assert!(is_nothing(listing.routes(), "POST", "c7"));
+
+    let wrong = [chat(json!({})), chat(json!({ "id": ":any" })), chat(json!({ "id": "c7" }))];
+    let wrong = wrong.map(|(_, node_type, parameters)| (parameters["id"].to_string(), node_type, parameters));
+    let nodes: Vec<_> = wrong.iter().map(|(name, kind, parameters)| (&**name, *kind, parameters.clone())).collect();
+    let other = world.take_in(file("other", "other", &nodes)).await;
+    world.publish(other).await;
+    let refused = world.commands.activate_workflow(&world.context(), other, None).await.unwrap_err().to_string();
+    assert_eq!(refused.matches("webhookId").count(), 5, "{refused}");
+    assert!(refused.contains("no webhookId") && refused.contains("listens at POST c7/chat already"), "{refused}");
+}

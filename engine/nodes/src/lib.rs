@@ -4,6 +4,7 @@
 
 mod agent;
 mod chance;
+mod chat_trigger;
 mod code;
 mod compression;
 mod conditions;

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use timeloom_engine::node::{NodeRegistry, SharedNodeType};
 
 use crate::{
-    agent, code, compression, crypto, date_time, debug_helper, edit_image, execute_workflow, execution_data, files,
-    filter, form, graphql, html, http_request, if_node, jwt, language, markdown, merge, models, move_binary_data,
-    no_op, respond_to_webhook, rss_feed_read, schedule, set, split_in_batches, sticky_note, stop_and_error, switch,
-    totp, transform, wait, webhook, xml,
+    agent, chat_trigger, code, compression, crypto, date_time, debug_helper, edit_image, execute_workflow,
+    execution_data, files, filter, form, graphql, html, http_request, if_node, jwt, language, markdown, merge, models,
+    move_binary_data, no_op, respond_to_webhook, rss_feed_read, schedule, set, split_in_batches, sticky_note,
+    stop_and_error, switch, totp, transform, wait, webhook, xml,
 };
 
 /// A registry of all built-in node types.
 pub fn all() -> NodeRegistry {
     let types: Vec<SharedNodeType> = vec![
         Arc::new(agent::RunAgent),
+        Arc::new(chat_trigger::ChatTrigger),
         Arc::new(code::Code),
         Arc::new(code::Function),
         Arc::new(code::FunctionItem),

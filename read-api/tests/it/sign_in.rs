@@ -595,3 +595,51 @@ async fn the_webhooks_of_other_tenants_have_addresses_of_their_own() {
     assert_eq!(server.client.get(server.url("/")).bearer_auth(&key).send().await.unwrap().status(), 401);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_chat_that_is_not_public_is_there_for_those_who_may_run_workflows() {
+    let server = asking();
+    let owner = server.key_with(FIRST_TENANT, "ada", &[Role::Owner]).await;
+    let viewer = server.key_with(FIRST_TENANT, "bob", &[Role::Viewer]).await;
+    let stranger = server.key_with(server.tenant("other").await, "eve", &[Role::Owner]).await;
+    let chat = |id: &str, parameters: Value| {
+        json!({ "id": id, "name": id, "type": "@n8n/n8n-nodes-langchain.chatTrigger", "typeVersion": 1,
+            "position": [0, 0], "webhookId": id, "parameters": parameters })
+    };
+    let nodes = [
+        chat("own", json!({})),
+        chat("members", json!({ "public": true, "authentication": "n8nUserAuth" })),
+        chat("open", json!({ "public": true })),
+    ];
+    let file = json!({ "name": "Talk", "nodes": nodes, "connections": {}, "settings": {} });
+    let import = "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { workflowId } }";
+    let made = server.ask_with(&owner, import, json!({ "input": { "definition": file } })).await;
+    let activate = "mutation($id: UUID!) {
+        publishWorkflow(input: { workflowId: $id }) { errors { message } }
+        activateWorkflow(input: { workflowId: $id }) { errors { message } workflow { webhooks { url } } } }";
+    let id = &made["data"]["importWorkflow"]["workflowId"];
+    let active = server.ask_with(&owner, activate, json!({ "id": id })).await;
+    let url = &active["data"]["activateWorkflow"]["workflow"]["webhooks"][0]["url"];
+    assert_eq!(url, "http://localhost:8080/webhook/own/chat", "{active}");
+
+    // No workflow is asked for what was said before: whoever is let in has an answer at once.
+    let message = json!({ "action": "loadPreviousSession", "sessionId": "s" });
+    let ask = async |chat: &str, key: Option<&str>| {
+        let request = server.client.post(server.url(&format!("/webhook/{chat}/chat"))).json(&message);
+        let request = key.into_iter().fold(request, |request, key| request.bearer_auth(key));
+        request.send().await.unwrap().status().as_u16()
+    };
+    for (name, statuses) in [("own", [404, 404, 404, 200]), ("members", [401, 403, 404, 200]), ("open", [200; 4])] {
+        let callers = [None, Some(&*viewer), Some(&*stranger), Some(&*owner)];
+        for (key, status) in callers.into_iter().zip(statuses) {
+            assert_eq!(ask(name, key).await, status, "{name}, {key:?}");
+        }
+    }
+    let cookie = signed_in(&server, server.user(FIRST_TENANT, "cy", &[Role::Owner]).await).await;
+    let sent = async |site: &str| {
+        let request = server.client.post(server.url("/webhook/own/chat")).header(COOKIE, &cookie).json(&message);
+        request.header("sec-fetch-site", site).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((sent("same-origin").await, sent("cross-site").await), (200, 404), "a cookie goes along with any page");
+    server.stop().await;
+}

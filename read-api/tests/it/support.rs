@@ -128,6 +128,7 @@ fn catalogue() -> NodeCatalogue {
         definition("test.pure", NodeRole::Pure, 1),
         NodeDefinition { versions: &[4.2], ..request },
         definition("n8n-nodes-base.webhook", NodeRole::Trigger, 0),
+        definition("@n8n/n8n-nodes-langchain.chatTrigger", NodeRole::Trigger, 0),
     ])
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::server::{Server, chain, verb, verb_json};
+use super::server::{Server, chain, client, verb, verb_json};
 use crate::tree::root;
 
 const STATE: &str = "query($id: ID!) { stateAt(entity: { kind: EXECUTION, id: $id }) { state } }";
@@ -179,5 +179,65 @@ async fn the_node_of_registered_agents_runs_one_for_each_item() {
     let replay = verb_json(&["replay", &id, "--json", "--server", &server.url]);
     assert_eq!(replay["differCount"], json!(0), "{replay}");
     assert_eq!(provider.count(), 1, "a replay asks nobody");
+    server.stop();
+}
+
+/// Publishes and activates a workflow.
+fn activate(server: &Server, workflow: &str) {
+    for step in ["publish", "activate"] {
+        let done = verb(&["workflow", step, workflow, "--server", &server.url]);
+        assert!(done.status.success(), "{step}: {done:?}");
+    }
+}
+
+/// Sends a body to the chat of the example; status and JSON of the answer.
+async fn say(server: &Server, body: &Value) -> (u16, Value) {
+    let sent = client().post(format!("{}/webhook/tickets/chat", server.url)).json(body).send().await.unwrap();
+    (sent.status().as_u16(), sent.json().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_is_answered_by_its_agent_which_remembers_the_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = Arc::new(Provider::default());
+    let host = provider.serve().await;
+    let server = Server::start(folder.path(), &["--allow-private-hosts", &host]);
+    set_up(&server, &host).await;
+    let text = std::fs::read_to_string(root().join("examples/models/agent-chat.json")).unwrap();
+    let workflow = server.import(&serde_json::from_str(&text).unwrap()).await;
+    let message = |session: &str, said: &str| json!({"action": "sendMessage", "sessionId": session, "chatInput": said});
+    assert_eq!(say(&server, &message("ada", "Hello?")).await.0, 404, "a draft takes no messages");
+    activate(&server, &workflow);
+
+    let (status, first) = say(&server, &message("ada", "What do 3 tickets cost?")).await;
+    assert_eq!(status, 200, "{first}");
+    assert!(first["output"].as_str().unwrap().contains("37.5"), "{first}");
+    assert_eq!(say(&server, &message("ada", "And is it free?")).await.0, 200);
+    assert_eq!(say(&server, &message("bob", "Hello?")).await.0, 200);
+    let asked = |place: usize| provider.questions.lock().unwrap()[place]["messages"].to_string();
+    let (second, other) = (asked(2), asked(4));
+    assert!(second.contains("What do 3 tickets cost?") && second.contains("And is it free?"), "{second}");
+    assert!(!other.contains("tickets cost?"), "another session knows nothing of it: {other}");
+
+    let earlier = say(&server, &json!({"action": "loadPreviousSession", "sessionId": "ada"})).await;
+    assert_eq!(earlier, (200, json!({"data": []})));
+    let (status, refused) = say(&server, &json!({"action": "sendMessage", "sessionId": "ada"})).await;
+    assert_eq!((status, refused["message"].as_str().unwrap().contains("chatInput")), (422, true), "{refused}");
+    assert_eq!(provider.count(), 6, "neither asks the model");
+    let page = client().get(format!("{}/webhook/tickets/chat", server.url)).send().await.unwrap();
+    assert_eq!(page.status(), 404);
+    assert!(page.text().await.unwrap().contains("there is no page of this chat"));
+
+    // By hand, with the items that a message would have given.
+    let start =
+        "mutation($input: StartExecutionInput!) { startExecution(input: $input) { status errors { message } } }";
+    let input = json!({"workflowId": workflow, "waitFor": "COMPLETED",
+        "items": [{"json": message("ada", "By hand?")}]});
+    let started = server.ask(start, json!({ "input": input })).await["startExecution"].clone();
+    assert_eq!(started["status"], "COMPLETED", "{started}");
+    assert!(asked(6).contains("What do 3 tickets cost?"), "it is the same session: {}", asked(6));
+
+    assert!(verb(&["workflow", "deactivate", &workflow, "--server", &server.url]).status.success());
+    assert_eq!(say(&server, &message("ada", "Still there?")).await.0, 404);
     server.stop();
 }

@@ -170,6 +170,14 @@ fn reworded(refusal: HttpResponse, words: fn(u16, &str) -> Vec<u8>) -> HttpRespo
     head.set_body(BoxBody::new(body))
 }
 
+/// The API as whoever sends a request sees it, where the address is for others too and no door stands before it.
+///
+/// # Errors
+/// The answer to somebody whom that door does not let in.
+pub(super) async fn let_in(door: Door, request: &HttpRequest, api: &Api) -> Result<ApiState, HttpResponse> {
+    look(door, request, api).await.map(|(state, _)| state)
+}
+
 /// Who sends a request, once it is clear that they may come here.
 async fn look(door: Door, request: &HttpRequest, api: &Api) -> Result<(ApiState, Option<Left>), HttpResponse> {
     let entrance = &api.entrance;

@@ -11,15 +11,20 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use timeloom_commands::Outcome;
 use timeloom_commands::directory::{Listing, Route, RouteMatch};
+use timeloom_domain::access::Permission;
 use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::item::Item;
 use uuid::Uuid;
 
 use super::answer::{Answers, at_once};
+use super::auth::Admitted;
 use super::place::{Begun, Looks, Place, test_execution};
 use super::refusal::Refusal;
 use super::request::{Head, path_behind};
 use super::settings::{AnswerMode, Settings};
-use super::{auth, body, cors};
+use super::{auth, body, chat, cors};
+use crate::http::Api;
+use crate::http::door::{self, Door};
 use crate::state::ApiState;
 
 /// The header by which a caller says that a request is the same as an earlier one.
@@ -27,8 +32,12 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Longest such key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 
+/// Most characters of a path that a message repeats.
+const SHOWN_CHARACTERS_MAX: usize = 200;
+
 /// One request.
 pub(super) struct Call<'a> {
+    pub(super) api: &'a Api,
     pub(super) state: &'a ApiState,
     pub(super) request: &'a HttpRequest,
     pub(super) place: Place,
@@ -62,7 +71,12 @@ impl Call<'_> {
                 Err(response) => return Ok(response),
             };
             let settings = Settings::of_webhook(&meant.route.node);
-            let answered = self.answered(&meant, &settings, &path, (&mut payload, &mut came)).await;
+            let person = match self.person(&settings, &path).await {
+                Ok(person) => person,
+                Err(response) => return Ok(response),
+            };
+            let state = person.as_ref().unwrap_or(self.state);
+            let answered = self.answered(state, &meant, &settings, &path, (&mut payload, &mut came)).await;
             let mut response = match answered {
                 Ok(Some(response)) => response,
                 Ok(None) => continue,
@@ -108,7 +122,7 @@ impl Call<'_> {
 
     fn meant(&self, listing: &Listing, path: &str) -> Result<Meant, HttpResponse> {
         let method = self.request.method().as_str();
-        let shown: String = path.chars().take(200).collect();
+        let shown = start_of(path);
         let refusal = match self.find(listing, method, path) {
             RouteMatch::Found(route, params) => {
                 let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -117,46 +131,68 @@ impl Call<'_> {
             RouteMatch::OtherMethods(methods) if self.request.method() == Method::OPTIONS => {
                 return Err(cors::preflight(self.request, None, &methods));
             }
+            RouteMatch::OtherMethods(_) if self.is_chat(listing, path) => chat::no_page(),
             RouteMatch::OtherMethods(methods) => {
                 let message = format!("The requested webhook \"{method} {shown}\" is not registered.");
                 let hint = format!("this path is registered for {}: send one of these", methods.join(", "));
                 Refusal::new(StatusCode::NOT_FOUND, message).hint(hint)
             }
-            RouteMatch::Nothing => {
-                let message = format!("The requested webhook \"{method} {shown}\" is not registered.");
-                Refusal::new(StatusCode::NOT_FOUND, message).hint(match self.place {
-                    Place::Production => "the workflow must be published and active: `timeloom workflow activate ID`",
-                    Place::Test => {
-                        "a draft takes one call after `timeloom workflow listen ID`, which holds for two minutes"
-                    }
-                })
-            }
+            RouteMatch::Nothing => self.nothing(path),
         };
         Err(refusal.into_response())
+    }
+
+    fn is_chat(&self, listing: &Listing, path: &str) -> bool {
+        matches!(self.find(listing, "POST", path), RouteMatch::Found(route, _) if route.node.is_chat())
+    }
+
+    /// What a path is answered with at which nothing takes calls.
+    fn nothing(&self, path: &str) -> Refusal {
+        let (method, shown) = (self.request.method(), start_of(path));
+        let message = format!("The requested webhook \"{method} {shown}\" is not registered.");
+        Refusal::new(StatusCode::NOT_FOUND, message).hint(match self.place {
+            Place::Production => "the workflow must be published and active: `timeloom workflow activate ID`",
+            Place::Test => "a draft takes one call after `timeloom workflow listen ID`, which holds for two minutes",
+        })
+    }
+
+    /// The API as the person sees it who talks to a chat that is for those who are signed in; `None` where others may call.
+    ///
+    /// # Errors
+    /// The answer to somebody else: a chat that is not public is nothing to them.
+    async fn person(&self, settings: &Settings, path: &str) -> Result<Option<ApiState>, HttpResponse> {
+        if !settings.needs_sign_in() {
+            return Ok(None);
+        }
+        let person = door::let_in(Door::With(Permission::ExecutionRun), self.request, self.api).await;
+        match person {
+            Ok(person) if person.tenant() == self.state.tenant() => Ok(Some(person)),
+            Err(refusal) if settings.is_public() => Err(refusal),
+            _ => Err(self.nothing(path).into_response()),
+        }
     }
 
     /// Starts the execution and answers; `None` when the version is not active any more.
     async fn answered(
         &self,
+        state: &ApiState,
         meant: &Meant,
         settings: &Settings,
         path: &str,
         (payload, came): (&mut Option<Payload>, &mut Option<Bytes>),
     ) -> Result<Option<HttpResponse>, Refusal> {
-        let (state, request) = (self.state, self.request);
+        let request = self.request;
         let options = state.webhooks();
         let caller = auth::caller_address(request, options.proxy_hops);
         let mut admitted = auth::check(request, settings, caller, state).await?;
         if let Some(payload) = payload.take() {
             *came = Some(body::read(request.headers(), payload, options.body_bytes_max).await?);
         }
-        let understood = body::understand(request.headers(), came.clone().unwrap_or_default(), settings).await?;
-        let is_test = self.place == Place::Test;
-        let webhook_url = format!("{}{}/{path}", state.callers_url(), self.prefix());
-        let head = Head::of(request, meant.params.iter().cloned(), webhook_url, is_test);
+        let Some(item) = self.item(meant, settings, path, came.clone().unwrap_or_default(), &mut admitted).await?
+        else {
+            return Ok(Some(chat::nothing_earlier()));
+        };
         let mut start = self.place.start(&meant.route, request.method().as_str());
-        let mut item = head.item(understood, admitted.claims.take());
-        admitted.hide_proof(&mut item);
         start.items = Some(vec![item]);
 
         let (execution, command_id) = self.ids(&meant.route)?;
@@ -175,6 +211,28 @@ impl Call<'_> {
             }
         };
         self.answer(settings, answers, &outcome).await.map(Some)
+    }
+
+    /// The item with which the workflow begins; `None` for a question to a chat that is not one for the workflow.
+    async fn item(
+        &self,
+        meant: &Meant,
+        settings: &Settings,
+        path: &str,
+        came: Bytes,
+        admitted: &mut Admitted,
+    ) -> Result<Option<Item>, Refusal> {
+        let (node, headers) = (&meant.route.node, self.request.headers());
+        if node.is_chat() {
+            return chat::message(headers, &came, node);
+        }
+        let understood = body::understand(headers, came, settings).await?;
+        let is_test = self.place == Place::Test;
+        let webhook_url = format!("{}{}/{path}", self.state.callers_url(), self.prefix());
+        let head = Head::of(self.request, meant.params.iter().cloned(), webhook_url, is_test);
+        let mut item = head.item(understood, admitted.claims.take());
+        admitted.hide_proof(&mut item);
+        Ok(Some(item))
     }
 
     async fn answer(
@@ -211,4 +269,9 @@ impl Call<'_> {
         let id = Uuid::new_v5(&route.workflow.id.0, &named);
         Ok((ExecutionId(id), id))
     }
+}
+
+/// As much of a path as a message repeats.
+fn start_of(path: &str) -> String {
+    path.chars().take(SHOWN_CHARACTERS_MAX).collect()
 }

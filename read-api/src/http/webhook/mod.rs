@@ -1,4 +1,4 @@
-//! Webhooks: requests that start executions, try drafts out, and make waiting executions go on.
+//! Webhooks: requests and messages of chats that start executions, try drafts out, and make waiting executions go on.
 //!
 //! These addresses are for machines. The guard that keeps pages of other sites from the API does not stand before them, for
 //! a caller may name the server by any host and come from any origin: whoever reaches the port may call, as a webhook is
@@ -9,6 +9,7 @@ mod answer;
 mod auth;
 mod body;
 mod call;
+mod chat;
 mod cors;
 mod form;
 mod jwt;
@@ -110,7 +111,7 @@ async fn test(request: HttpRequest, payload: Payload, api: Data<Api>) -> HttpRes
 
 async fn called(request: &HttpRequest, payload: Payload, api: &Api, place: Place) -> HttpResponse {
     match callers(request, api) {
-        Ok(state) => Call { state: &state, request, place }.take(payload.into_inner()).await,
+        Ok(state) => Call { api, state: &state, request, place }.take(payload.into_inner()).await,
         Err(refusal) => refusal.into_response(),
     }
 }

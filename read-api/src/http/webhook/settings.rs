@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use timeloom_commands::directory::TriggerNode;
+use timeloom_domain::chat_trigger::{needs_sign_in, response_mode};
 use timeloom_domain::execution::AnswerSettings;
 
 /// When a request is answered.
@@ -71,8 +72,21 @@ impl Settings {
         &self.node
     }
 
-    /// How a caller shows who it is.
+    /// Whether whoever calls must be let in as those who ask the API are: no credential of the node does.
+    pub(super) fn needs_sign_in(&self) -> bool {
+        self.node.is_chat() && needs_sign_in(&self.node.parameters)
+    }
+
+    /// Whether a chat says that it is for others too.
+    pub(super) fn is_public(&self) -> bool {
+        self.node.parameters.get("public") == Some(&Value::Bool(true))
+    }
+
+    /// How a caller shows who it is to the node.
     pub(super) fn authentication(&self) -> Authentication {
+        if self.needs_sign_in() {
+            return Authentication::None;
+        }
         match self.text(self.authentication) {
             None | Some("" | "none") => Authentication::None,
             Some("basicAuth") => Authentication::Basic,
@@ -91,7 +105,7 @@ impl Settings {
 
     /// When a request is answered.
     pub(super) fn mode(&self) -> AnswerMode {
-        match self.text("responseMode") {
+        match response_mode(&self.node.node_type, &self.node.parameters) {
             Some("lastNode") => AnswerMode::LastNode,
             Some("responseNode") => AnswerMode::ByNode,
             Some("streaming") => AnswerMode::Streaming,

@@ -2,6 +2,7 @@
 
 mod activation;
 mod answers;
+mod chats;
 mod forms;
 mod hostile;
 mod requests;
