@@ -80,9 +80,8 @@ async fn a_small_model_chats_without_a_key_whole_and_piece_by_piece() {
     assert_eq!(words.concat(), "The capital of France is Paris.");
     assert!(words.len() >= 5 && text.trim_end().ends_with("[DONE]"), "{text}");
 
-    let asked = "{ modelCalls(first: 10) { nodes { route provider model status } } }";
-    let calls = server.ask(asked, json!({})).await;
-    let call = &calls["modelCalls"]["nodes"][0];
+    let calls = server.calls("route provider model status").await;
+    let call = &calls[0];
     assert_eq!((&call["route"], &call["provider"]), (&json!("smollm2"), &json!("local")), "{calls}");
     let (status, refused) = post(
         &server,

@@ -166,6 +166,14 @@ impl Server {
         response["data"].clone()
     }
 
+    /// The newest calls to language models, the newest first, once they are told as the log has them.
+    pub(crate) async fn calls(&self, fields: &str) -> Value {
+        let head = self.ask("{ head { position } }", json!({})).await;
+        let query =
+            format!("query($to: Position) {{ modelCalls(first: 10, waitFor: $to) {{ nodes {{ {fields} }} }} }}");
+        self.ask(&query, json!({ "to": head["head"]["position"] })).await["modelCalls"]["nodes"].take()
+    }
+
     /// Asks GraphQL; answers everything.
     pub(crate) async fn post(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });

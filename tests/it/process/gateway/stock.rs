@@ -126,10 +126,8 @@ async fn whatever_goes_wrong_with_a_provider_is_told_recorded_and_answered_by_an
             let (found, answer) = asked(&server, &chat(&format!("backed-{protocol}"), "hello")).await;
             let said = &answer["choices"][0]["message"]["content"];
             assert_eq!((found, said), (200, &json!("I stand in")), "{protocol} {how}: {answer}");
-            let calls = server
-                .ask("{ modelCalls(first: 1) { nodes { attempts { provider problem reason } } } }", json!({}))
-                .await;
-            let attempts = &calls["modelCalls"]["nodes"][0]["attempts"];
+            let calls = server.calls("attempts { provider problem reason }").await;
+            let attempts = &calls[0]["attempts"];
             if attempts.as_array().unwrap().len() == 2 {
                 assert_eq!(attempts[0]["problem"].as_str().unwrap().to_lowercase(), class, "{protocol} {how}: {calls}");
                 assert_eq!(attempts[1]["reason"], "fell_back");
