@@ -2,7 +2,6 @@
 
 use timeloom_inference::onnx::gpus;
 use timeloom_inference::pool::{Counts, Histogram, Reason};
-use timeloom_inference_worker::language::Durations;
 use timeloom_monitor::{Bars, Computing, GpuNumbers, ModelNumbers, RouteNumbers, TargetNumbers};
 
 use super::Models;
@@ -51,7 +50,7 @@ impl Computing for Models {
             ],
             tokens: [("input", of.tokens.0), ("output", of.tokens.1)],
             cost: of.cost.into_iter().collect(),
-            call_us: durations(&of.durations),
+            call_us: bars(&of.took_us),
         });
         routes.collect()
     }
@@ -63,14 +62,10 @@ impl Computing for Models {
             provider,
             model,
             attempts: [("answered", of.answered), ("failed", of.failed)],
-            attempt_us: durations(&of.durations),
+            attempt_us: bars(&of.took_us),
         });
         targets.collect()
     }
-}
-
-fn durations(of: &Durations) -> Bars {
-    Bars { bounds: Durations::bounds(), counts: of.counts().to_vec(), sum: of.sum_us }
 }
 
 fn numbers(counts: &Counts) -> ModelNumbers {

@@ -20,11 +20,13 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    fn new(bounds: &'static [u64]) -> Self {
+    /// Nothing yet; `bounds` are the upper ones of its buckets, ascending.
+    pub fn new(bounds: &'static [u64]) -> Self {
         Self { bounds, counts: vec![0; bounds.len() + 1], sum: 0 }
     }
 
-    pub(super) fn observe(&mut self, value: u64) {
+    /// Counts a value.
+    pub fn observe(&mut self, value: u64) {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         if let Some(count) = self.counts.get_mut(bucket) {
             *count += 1;

@@ -33,7 +33,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::ask::{CallReply, Called, EmbedCalled, NotSaid, Unanswered};
 use self::numbers::Counting;
-pub use self::numbers::{CallNumbers, Durations, RouteNumbers, TargetNumbers};
+pub use self::numbers::{CallNumbers, RouteNumbers, TargetNumbers};
 pub use self::parts::{LanguageAsker, LanguageParts, LocalModels, Reaching};
 use self::parts::{Luck, Times};
 use self::taken::Begun;

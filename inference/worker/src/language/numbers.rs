@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::model_call::{CallAttempt, ModelCall, ModelCallEvent};
+use timeloom_inference::pool::Histogram;
 
 /// Most routes, and most models of providers, that are told apart; the others are counted together without a name.
 const NAMES_MAX: usize = 1_000;
@@ -26,38 +27,11 @@ const BOUNDS_US: [u64; 14] = [
     300_000_000,
 ];
 
-/// How often something took how long.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Durations {
-    counts: [u64; BOUNDS_US.len() + 1],
-    /// All of them together, in microseconds.
-    pub sum_us: u64,
-}
-
-impl Durations {
-    /// The upper bounds in microseconds; what is above all is counted behind them.
-    pub fn bounds() -> &'static [u64] {
-        &BOUNDS_US
-    }
-
-    /// How many fell under each bound and above the one before.
-    pub fn counts(&self) -> &[u64] {
-        &self.counts
-    }
-
-    fn observe(&mut self, took_us: u64) {
-        if let Some(count) = self.counts.get_mut(BOUNDS_US.partition_point(|bound| *bound < took_us)) {
-            *count += 1;
-        }
-        self.sum_us = self.sum_us.saturating_add(took_us);
-    }
-}
-
 /// Whose, and of what: a route, or a provider and its model.
 pub type Named<N> = (TenantId, N);
 
 /// The calls of a route. All only grow.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteNumbers {
     /// Answered by a provider.
     pub answered: u64,
@@ -73,19 +47,40 @@ pub struct RouteNumbers {
     pub tokens: (u64, u64),
     /// What they cost by currency, in billionths.
     pub cost: BTreeMap<String, u64>,
-    /// From coming in to the end.
-    pub durations: Durations,
+    /// From coming in to the end, in microseconds.
+    pub took_us: Histogram,
+}
+
+impl Default for RouteNumbers {
+    fn default() -> Self {
+        Self {
+            answered: 0,
+            cached: 0,
+            failed: 0,
+            refused: 0,
+            cancelled: 0,
+            tokens: (0, 0),
+            cost: BTreeMap::new(),
+            took_us: Histogram::new(&BOUNDS_US),
+        }
+    }
 }
 
 /// The attempts at a provider's model. All only grow.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetNumbers {
     /// Those that were answered.
     pub answered: u64,
     /// Those that came to nothing.
     pub failed: u64,
-    /// How long they took.
-    pub durations: Durations,
+    /// How long they took, in microseconds.
+    pub took_us: Histogram,
+}
+
+impl Default for TargetNumbers {
+    fn default() -> Self {
+        Self { answered: 0, failed: 0, took_us: Histogram::new(&BOUNDS_US) }
+    }
 }
 
 /// All numbers of a process.
@@ -135,7 +130,7 @@ impl Counting {
             let sum = route.cost.entry(currency.clone()).or_default();
             *sum = sum.saturating_add(cost.0);
         }
-        route.durations.observe(call.took_us);
+        route.took_us.observe(call.took_us);
         call.attempts.iter().for_each(|attempt| numbers.attempt(tenant, attempt));
     }
 }
@@ -148,6 +143,6 @@ impl CallNumbers {
         }
         let target = self.targets.entry(key).or_default();
         *(if attempt.failure.is_some() { &mut target.failed } else { &mut target.answered }) += 1;
-        target.durations.observe(attempt.took_us);
+        target.took_us.observe(attempt.took_us);
     }
 }
