@@ -22,11 +22,11 @@ mod upstream;
 #[path = "support/wire.rs"]
 mod wire;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::process::{Peer, memory, processor};
+use crate::process::{Peer, free_port, memory, peers, processor};
 use crate::support::{Server, program, serve};
 use crate::wire::{Request, closed, ready};
 
@@ -73,10 +73,6 @@ struct Gateway {
 struct Row {
     per_second: f64,
     processor_us: f64,
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn own(program: &Path, scratch: &Path, provider: &str, recording: &[&str]) -> Gateway {
@@ -187,7 +183,7 @@ async fn row(gateway: &Gateway, what: &str, stream: bool, clients: usize, floor:
     let row = Row { per_second: figure.per_second, processor_us: (taken(gateway) - before) * 1e6 / calls };
     let ratio = floor.map_or(1.0, |floor| row.per_second / floor.per_second);
     println!(
-        "  {what:<26} {:>8.0} /s   p50 {:>7.2} ms, p99 {:>7.2} ms   processor {:>7.0} us a call   of direct {ratio:.3}",
+        "  {what:<26} {:>8.0} /s   p50 {:>7.2} ms, p99 {:>7.2} ms   processor {:>7.0} µs a call   of direct {ratio:.3}",
         row.per_second,
         figure.percentile(0.5),
         figure.percentile(0.99),
@@ -232,9 +228,7 @@ async fn measure(name: &str, mut gateway: Gateway, began: Instant, floors: &mut 
 fn main() {
     let wanted =
         std::env::var("GATEWAYS").unwrap_or_else(|_| "direct,timeloom,digests,tensorzero,portkey,litellm".to_owned());
-    let peers = std::env::var_os("AI_PEERS")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join("peers/ai"));
+    let peers = peers();
     let program = program();
     let scratch = tempfile::tempdir().unwrap();
     let provider = upstream::start().url;

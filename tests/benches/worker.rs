@@ -26,7 +26,7 @@ mod wire;
 #[path = "../../inference/runtime/benches/support/writer.rs"]
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ pub(crate) async fn row(what: &str, id: u32, request: &Request, ceiling: f64) ->
         Ok(figure) => {
             let taken = (processor(id) - before) * 1e6 / figure.latencies_ms.len() as f64;
             println!(
-                "  {what:<34} {:>7.0} /s   p50 {:>7.2} ms, p99 {:>7.2} ms   processor {taken:>6.0} us each   {:>4.0} MiB   \
+                "  {what:<34} {:>7.0} /s   p50 {:>7.2} ms, p99 {:>7.2} ms   processor {taken:>6.0} µs each   {:>4.0} MiB   \
                  of the ceiling {:.2}",
                 figure.per_second,
                 figure.percentile(0.5),
@@ -159,9 +159,7 @@ async fn speed(program: &Path, folder: &Path, shape: &Shape, installed: &Path) {
 
 fn main() {
     let parts = std::env::var("PARTS").unwrap_or_else(|_| "speed,overload".to_owned());
-    let installed = std::env::var_os("AI_PEERS")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join("peers/ai"));
+    let installed = process::peers();
     let program = program();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for part in parts.split(',') {

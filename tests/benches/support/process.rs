@@ -3,11 +3,22 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Clock ticks of the kernel's accounting in a second.
 const TICKS: f64 = 100.0;
+
+/// The folder in which what others made is installed.
+pub(crate) fn peers() -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    variable("AI_PEERS").unwrap_or_else(|| variable("HOME").unwrap_or_default().join("peers/ai"))
+}
+
+/// A port at which nobody listens.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
 
 /// A server that somebody else made. Dropping it ends all of its processes.
 pub(crate) struct Peer {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::process::Peer;
+use crate::process::{Peer, free_port};
 use crate::wire::{Request, ready};
 use crate::{Shape, row};
 
@@ -63,8 +63,4 @@ fn command(name: &str, programs: &Path, here: &Path, port: &str) -> Command {
 fn request(port: &str, body: &Value) -> Request {
     let url = format!("http://127.0.0.1:{port}/predict");
     Request::post(&url, &[("content-type", "application/json")], body.to_string().as_bytes())
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
