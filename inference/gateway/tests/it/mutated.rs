@@ -78,12 +78,12 @@ fn mutated(text: &'static str) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(edit, 0..6).prop_map(move |edits| {
         let mut bytes = text.as_bytes().to_vec();
         for (place, byte, kind) in edits {
-            let place = place.min(bytes.len().saturating_sub(1));
-            match kind {
-                0 => bytes[place] = byte,
-                1 => drop(bytes.remove(place)),
-                2 => bytes.insert(place, byte),
-                _ => bytes.truncate(place.max(1)),
+            // Earlier edits may have left nothing to change or to leave out.
+            match bytes.len().checked_sub(1).map(|last| place.min(last)) {
+                Some(place) if kind == 0 => bytes[place] = byte,
+                Some(place) if kind == 1 => drop(bytes.remove(place)),
+                Some(place) if kind == 3 => bytes.truncate(place),
+                place => bytes.insert(place.unwrap_or(0), byte),
             }
         }
         bytes
