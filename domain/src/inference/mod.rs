@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use fingerprint::{Fingerprint, digest_of_all, hexadecimal};
 pub use record::{
     FailureClass, InferenceAnswer, InferenceEvent, InferenceRefusal, InferenceRequest, InferenceWindow, Inferences,
-    RejectionClass, TensorContent, TensorRecord,
+    RejectedCounts, RejectionClass, TensorContent, TensorRecord,
 };
 pub use tensor::{ElementType, InvalidElementType, Signature, TensorSpec};
 pub use value::{DIMENSIONS_MAX, TENSOR_BYTES_MAX, Tensor, TensorError};

@@ -177,6 +177,34 @@ pub enum RejectionClass {
     Draining,
 }
 
+/// How many inferences were not begun, by why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedCounts {
+    /// Too many waited.
+    pub queue_full: u64,
+    /// They were not wanted any more when they would have been begun.
+    pub deadline_missed: u64,
+    /// The worker ended.
+    pub draining: u64,
+}
+
+impl RejectedCounts {
+    /// One more.
+    pub fn add(&mut self, class: RejectionClass) {
+        let count = match class {
+            RejectionClass::QueueFull => &mut self.queue_full,
+            RejectionClass::DeadlineMissed => &mut self.deadline_missed,
+            RejectionClass::Draining => &mut self.draining,
+        };
+        *count += 1;
+    }
+
+    /// All of them.
+    pub fn all(&self) -> u64 {
+        self.queue_full + self.deadline_missed + self.draining
+    }
+}
+
 /// Sums over inferences of one version of a model that were not written down one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InferenceWindow {
@@ -194,6 +222,9 @@ pub struct InferenceWindow {
     pub completed: u64,
     /// How many were cancelled and not written down.
     pub cancelled: u64,
+    /// How many were not begun and not written down.
+    #[serde(default)]
+    pub rejected: RejectedCounts,
     /// Sum of the times that they were computed for, in microseconds.
     pub compute_us: u64,
     /// Sum of the times that they waited, in microseconds.
@@ -214,8 +245,12 @@ impl Event for InferenceEvent {
         ("InferenceFailed", 1),
         ("InferenceRejected", 1),
         ("InferenceCancelled", 1),
-        ("InferenceWindowClosed", 1),
+        ("InferenceWindowClosed", 2),
     ];
+
+    fn reads_as_current(event_type: &str, version: u16) -> bool {
+        event_type == "InferenceWindowClosed" && version == 1
+    }
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -258,7 +293,7 @@ impl Inferences {
 pub enum InferenceRefusal {}
 
 impl Aggregate for Inferences {
-    const FOLD_VERSION: u32 = 1;
+    const FOLD_VERSION: u32 = 2;
 
     type Event = InferenceEvent;
     type Command = Vec<InferenceEvent>;
@@ -287,6 +322,7 @@ impl Aggregate for Inferences {
             InferenceEvent::InferenceWindowClosed(window) => {
                 self.completed += window.completed;
                 self.cancelled += window.cancelled;
+                self.rejected += window.rejected.all();
             }
         }
     }

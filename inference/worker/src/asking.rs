@@ -15,7 +15,7 @@ use crate::ask::{Ending, Inferred, NotInferred, Question};
 use crate::loads::{InMemory, NotInMemory};
 use crate::recorder::NotRecorded;
 use crate::tensors::{known, to_records};
-use crate::windows::{Summed, is_sampled, micros};
+use crate::windows::{Counted, Summed, is_sampled, micros};
 use crate::worker::{Worker, itself};
 
 /// Most characters of a key.
@@ -116,10 +116,25 @@ impl Asking<'_> {
         match computed {
             Ok(answer) => self.answered(&asked, &held, answer).await,
             Err(why) => {
-                self.ended(&asked, Ending::from(&why)).await;
+                self.not_computed(&held, &asked, Ending::from(&why)).await;
                 Err(why.into())
             }
         }
+    }
+
+    /// Writes down how a question ended that was not computed, or counts it where many are turned away.
+    async fn not_computed(&self, held: &InMemory, asked: &Asked, ending: Ending) {
+        match ending {
+            Ending::Rejected(class, _) if !asked.is_requested && !self.is_written_alone(held) => {
+                self.sum(held, &Counted::Rejected(class));
+            }
+            ending => self.ended(asked, ending).await,
+        }
+    }
+
+    fn is_written_alone(&self, held: &InMemory) -> bool {
+        let inner = &self.worker.inner;
+        inner.windows.is_written_alone((self.question.cause.tenant, held.load), inner.clock.now_ms())
     }
 
     /// The version in memory.
@@ -182,7 +197,8 @@ impl Asking<'_> {
         } else {
             let latency = self.worker.inner.ticks.now().saturating_sub(self.came);
             let outputs = digest_of_all(outputs.iter().map(|(_, tensor)| tensor.digest()));
-            self.sum(held, Some(&Summed { queue, compute, latency, fingerprint: &fingerprint, outputs: &outputs }));
+            let summed = Summed { queue, compute, latency, fingerprint: &fingerprint, outputs: &outputs };
+            self.sum(held, &Counted::Answered(&summed));
         }
         Ok(Inferred {
             inference: self.inference,
@@ -227,12 +243,12 @@ impl Asking<'_> {
         self.worker.inner.inferences.record(self.question.cause.clone(), &[event]).await
     }
 
-    /// Adds to the sums of what is not written down by itself: an answer, or a cancelled question.
-    fn sum(&self, held: &InMemory, summed: Option<&Summed<'_>>) {
+    /// Adds to the sums of what is not written down by itself.
+    fn sum(&self, held: &InMemory, counted: &Counted<'_>) {
         let inner = &self.worker.inner;
         let tenant = self.question.cause.tenant;
         let named = (&self.question.model.name, self.version.version);
-        if let Some(window) = inner.windows.add((tenant, held.load), named, inner.clock.now_ms(), summed) {
+        if let Some(window) = inner.windows.add((tenant, held.load), named, inner.clock.now_ms(), counted) {
             self.worker.note(&itself(tenant), InferenceEvent::InferenceWindowClosed(Box::new(window)));
         }
     }
@@ -306,7 +322,7 @@ impl Drop for Watch<'_> {
             return;
         }
         if !is_recorded(asked.recording, asking.inference) {
-            asking.sum(held, None);
+            asking.sum(held, &Counted::Cancelled);
             return;
         }
         // Blobs cannot be written here: nobody waits.

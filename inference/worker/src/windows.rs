@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use timeloom_domain::ids::{InferenceId, ModelLoadId, Slug, TenantId};
-use timeloom_domain::inference::{InferenceWindow, hexadecimal};
+use timeloom_domain::inference::{InferenceWindow, RejectedCounts, RejectionClass, hexadecimal};
 
 /// A window is closed after so many milliseconds.
 pub const WINDOW_MS: i64 = 60_000;
@@ -14,11 +14,21 @@ pub const WINDOW_MS: i64 = 60_000;
 const WINDOW_INFERENCES_MAX: u64 = 100_000;
 /// Latencies of up to 2^n microseconds are told apart, for n below this.
 const LATENCY_STEPS: usize = 40;
+/// So many that a load turns away in one second are written down one by one, with what was asked; the others in sums. Else
+/// turning somebody away would cost about what an answer does, just when there is no time for either.
+const REJECTIONS_A_SECOND_MAX: u32 = 10;
 
 /// The windows that are open.
 #[derive(Default)]
 pub(crate) struct Windows {
     open: Mutex<HashMap<(TenantId, ModelLoadId), Open>>,
+    alone: Mutex<HashMap<(TenantId, ModelLoadId), Second>>,
+}
+
+/// How many were turned away and written down one by one in a second since 1970.
+struct Second {
+    second: i64,
+    count: u32,
 }
 
 struct Open {
@@ -26,12 +36,20 @@ struct Open {
     chain: Sha256,
 }
 
+/// How something ended that is only counted.
+pub(crate) enum Counted<'a> {
+    Answered(&'a Summed<'a>),
+    Cancelled,
+    Rejected(RejectionClass),
+}
+
 impl Open {
-    fn add(&mut self, summed: Option<&Summed<'_>>) {
+    fn add(&mut self, counted: &Counted<'_>) {
         let window = &mut self.window;
-        let Some(summed) = summed else {
-            window.cancelled += 1;
-            return;
+        let summed = match counted {
+            Counted::Answered(summed) => summed,
+            Counted::Cancelled => return window.cancelled += 1,
+            Counted::Rejected(class) => return window.rejected.add(*class),
         };
         window.completed += 1;
         window.compute_us += micros(summed.compute);
@@ -66,13 +84,29 @@ impl Windows {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an answer to its window, or a cancelled question; the window, when it is full or its time is up.
+    /// Whether somebody who is turned away now is written down alone: nobody is any more after the first of a second.
+    pub fn is_written_alone(&self, of: (TenantId, ModelLoadId), now_ms: i64) -> bool {
+        let second = now_ms.div_euclid(1_000);
+        let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        if !alone.contains_key(&of) {
+            // Loads come and go: those that turned nobody away lately are forgotten.
+            alone.retain(|_, of| of.second == second);
+        }
+        let of = alone.entry(of).or_insert(Second { second, count: 0 });
+        if of.second != second {
+            *of = Second { second, count: 0 };
+        }
+        of.count += 1;
+        of.count <= REJECTIONS_A_SECOND_MAX
+    }
+
+    /// Adds what ended to its window; the window, when it is full or its time is up.
     pub fn add(
         &self,
         of: (TenantId, ModelLoadId),
         (model, version): (&Slug, u32),
         now_ms: i64,
-        summed: Option<&Summed<'_>>,
+        counted: &Counted<'_>,
     ) -> Option<InferenceWindow> {
         let mut open = self.open();
         let entry = open.entry(of).or_insert_with(|| Open {
@@ -84,6 +118,7 @@ impl Windows {
                 until_ms: now_ms,
                 completed: 0,
                 cancelled: 0,
+                rejected: RejectedCounts::default(),
                 compute_us: 0,
                 queue_us: 0,
                 latency_log2_us: vec![0; LATENCY_STEPS],
@@ -91,10 +126,10 @@ impl Windows {
             },
             chain: Sha256::new(),
         });
-        entry.add(summed);
+        entry.add(counted);
         let window = &entry.window;
-        let is_over =
-            window.completed + window.cancelled >= WINDOW_INFERENCES_MAX || now_ms - window.from_ms >= WINDOW_MS;
+        let count = window.completed + window.cancelled + window.rejected.all();
+        let is_over = count >= WINDOW_INFERENCES_MAX || now_ms - window.from_ms >= WINDOW_MS;
         if is_over { open.remove(&of).map(|open| closed(open, now_ms)) } else { None }
     }
 

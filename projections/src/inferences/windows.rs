@@ -60,7 +60,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for InferenceWindows {
     const NAME: &'static str = "inference_windows";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORY: &'static str = InferenceEvent::CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, Position);

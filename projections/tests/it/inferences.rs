@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use timeloom_domain::ids::{InferenceId, InferenceWorkerId, ModelLoadId};
 use timeloom_domain::inference::{
     ElementType, FailureClass, Gpu, InferenceAnswer, InferenceEvent, InferenceRequest, InferenceWindow,
-    InferenceWorkerEvent, ModelLoad, Provider, RejectionClass, TensorContent, TensorRecord, WorkerMachine,
+    InferenceWorkerEvent, ModelLoad, Provider, RejectedCounts, RejectionClass, TensorContent, TensorRecord,
+    WorkerMachine,
 };
 use timeloom_projections::{
     AsOf, InferenceFilter, InferenceStatus, InferenceWindowFilter, InferenceWorkerFilter, ModelLoadFilter, Page,
@@ -72,6 +73,7 @@ pub fn window(model: usize) -> InferenceEvent {
         until_ms: 61_000,
         completed: 9_999,
         cancelled: 1,
+        rejected: RejectedCounts { queue_full: 3, deadline_missed: 2, draining: 0 },
         compute_us: 1_000_000,
         queue_us: 5_000,
         latency_log2_us: vec![0, 4, 9_995],

@@ -9,7 +9,7 @@ use timeloom_domain::event::Event as _;
 use timeloom_domain::ids::{ExecutionId, InferenceId, InferenceWorkerId, ModelLoadId, Slug, TenantId};
 use timeloom_domain::inference::{
     ElementType, Gpu, InferenceAnswer, InferenceEvent, InferenceRequest, InferenceWindow, InferenceWorkerEvent,
-    ModelLoad, Provider, RejectionClass, TensorContent, TensorRecord, WorkerMachine,
+    ModelLoad, Provider, RejectedCounts, RejectionClass, TensorContent, TensorRecord, WorkerMachine,
 };
 use timeloom_read_api::SignInOptions;
 use timeloom_store::{EventLog as _, Position, StreamKey};
@@ -90,6 +90,7 @@ fn window() -> InferenceEvent {
         until_ms: 1_700_000_060_000,
         completed: 900,
         cancelled: 1,
+        rejected: RejectedCounts { queue_full: 3, deadline_missed: 2, draining: 0 },
         compute_us: 9_000,
         queue_us: 90,
         latency_log2_us: vec![0, 900],

@@ -10,7 +10,7 @@ use timeloom_domain::event::Event;
 use timeloom_domain::ids::{Actor, CommandId, EventId, InferenceId, InferenceWorkerId, ModelLoadId, Slug, TenantId};
 use timeloom_domain::inference::{
     ElementType, FailureClass, Gpu, InferenceAnswer, InferenceEvent, InferenceRequest, InferenceWindow,
-    InferenceWorkerEvent, ModelLoad, Provider, TensorContent, TensorRecord, WorkerMachine,
+    InferenceWorkerEvent, ModelLoad, Provider, RejectedCounts, TensorContent, TensorRecord, WorkerMachine,
 };
 use timeloom_store::{
     Append, BlobStore as _, EventLog as _, Expected, Metadata, NewEvent, StreamKey, SystemClock, codec,
@@ -154,6 +154,7 @@ pub(crate) async fn several_workers(folder: &Path) {
             until_ms: 1_700_000_060_000,
             completed: 9,
             cancelled: 0,
+            rejected: RejectedCounts { queue_full: 3, deadline_missed: 2, draining: 0 },
             compute_us: 900,
             queue_us: 90,
             latency_log2_us: vec![0, 9],

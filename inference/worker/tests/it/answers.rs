@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use timeloom_domain::ids::FIRST_TENANT;
 use timeloom_domain::inference::{
-    FailureClass, Gpu, InferenceEvent, InferenceWorkerEvent, Provider, RejectionClass, TensorContent,
+    FailureClass, Gpu, InferenceEvent, InferenceWorkerEvent, Provider, RejectedCounts, RejectionClass, TensorContent,
 };
 use timeloom_domain::model::{ModelRefusal, ModelSettings, Recording};
-use timeloom_inference_worker::NotInferred;
+use timeloom_inference_worker::{NotInferred, Question};
 use timeloom_store::conformance::{Fault, FaultRates, FaultyLog};
 use timeloom_store::{MemoryLog, SystemClock};
 
@@ -165,6 +165,30 @@ async fn what_a_model_does_not_take_is_refused_in_words() {
     let late = format!("{:?}", RejectionClass::DeadlineMissed);
     assert_eq!(classes, [unfit.clone(), unfit.clone(), unfit.clone(), unfit, late]);
     worker.close().await;
+}
+
+#[tokio::test]
+async fn of_many_who_are_turned_away_at_once_the_first_are_written_down_and_the_others_counted() {
+    let world = World::new();
+    world.serve("mood", "mlp.onnx", ModelSettings::default()).await;
+    let worker = world.worker().await;
+    // The clock stands still: all of them come in one second.
+    for seed in 0..35 {
+        let late = Question { within: Some(Duration::ZERO), ..question("mood", seed) };
+        assert!(worker.infer(late).await.unwrap_err().to_string().contains("deadline"));
+    }
+    worker.close().await;
+    let events = world.events::<InferenceEvent>().await;
+    let alone = events.iter().filter(|event| matches!(event, InferenceEvent::InferenceRejected { .. })).count();
+    let sums: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            InferenceEvent::InferenceWindowClosed(window) => Some((window.completed, window.rejected)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(alone, 10);
+    assert_eq!(sums, [(0, RejectedCounts { deadline_missed: 25, ..RejectedCounts::default() })]);
 }
 
 #[tokio::test]

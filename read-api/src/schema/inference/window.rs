@@ -71,6 +71,21 @@ impl InferenceWindow {
         self.row.window.cancelled
     }
 
+    /// How many were not begun and not written down one by one: the first of each second are.
+    async fn rejected(&self) -> u64 {
+        self.row.window.rejected.all()
+    }
+
+    /// How many of the rejected ones found the queue full.
+    async fn queue_full(&self) -> u64 {
+        self.row.window.rejected.queue_full
+    }
+
+    /// How many of the rejected ones could not have been answered in time.
+    async fn deadline_missed(&self) -> u64 {
+        self.row.window.rejected.deadline_missed
+    }
+
     /// Sum of the times that they were computed for, in microseconds.
     async fn compute_us(&self) -> u64 {
         self.row.window.compute_us
