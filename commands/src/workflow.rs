@@ -8,7 +8,7 @@ use timeloom_domain::definition::{self, Gap, Node, Settings, WorkflowDefinition}
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::Item;
-use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
+use timeloom_domain::workflow::{Folder, Workflow, WorkflowCommand, WorkflowEvent};
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{Direction, Revision, codec};
 
@@ -230,6 +230,20 @@ impl Commands {
             check_listening(draft)?;
         }
         self.change_in_force(context, id, WorkflowCommand::ListenForTest { until_ms }).await
+    }
+
+    /// Puts a workflow into a folder, or out of all.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn move_workflow(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+        folder: Folder,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
+        self.change_workflow(context, id, WorkflowCommand::Move { folder }, Base::Current).await
     }
 
     /// Puts a workflow away.

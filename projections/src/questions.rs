@@ -42,7 +42,7 @@ impl ReadModels {
         tenant: TenantId,
         as_of: AsOf,
         page: &Page,
-        filter: WorkflowFilter,
+        filter: &WorkflowFilter,
     ) -> Result<PageOf<WorkflowRow>, ProjectionError> {
         let question = |named: &Named| workflows::page(named, tenant, as_of, page, filter);
         let found = self.ask(&Workflows, as_of, question, workflows::read_row).await?;

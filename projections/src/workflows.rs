@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use timeloom_domain::definition::{Settings, WorkflowDefinition, WorkflowDurability};
 use timeloom_domain::event::Event;
 use timeloom_domain::ids::{TenantId, WorkflowId};
-use timeloom_domain::workflow::WorkflowEvent;
+use timeloom_domain::workflow::{Folder, WorkflowEvent};
 use timeloom_store::{Position, RecordedEvent};
 
-use crate::database::{Cells, Index, Named, Query, Rows, StorageError, Table, Value, blob, integer, text};
+use crate::database::{Cells, Dialect, Index, Named, Query, Rows, StorageError, Table, Value, blob, integer, text};
 use crate::error::FoldError;
 use crate::page::{AsOf, Page};
 use crate::payload::{check_type, read_payload, stream_uuid};
@@ -31,6 +31,8 @@ pub struct WorkflowRow {
     pub published_version: Option<u32>,
     /// The version that takes calls and schedules.
     pub active_version: Option<u32>,
+    /// Where people keep it.
+    pub folder: Folder,
     /// Whether it was put away.
     pub archived: bool,
     /// Which events made it.
@@ -82,10 +84,14 @@ impl From<&Settings> for SettingsSummary {
 }
 
 /// Which workflows to list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkflowFilter {
     /// Only those put away, or only those not; `None` = both.
     pub archived: Option<bool>,
+    /// Only those with this in their names, in whatever case.
+    pub name: Option<String>,
+    /// Only those in this folder, or in folders within it.
+    pub folder: Option<Folder>,
 }
 
 /// The read model.
@@ -98,6 +104,7 @@ pub(crate) enum WorkflowFact {
     SettingsChanged(SettingsSummary),
     PinsChanged,
     Activated(Option<u32>),
+    Moved(Folder),
     Archived,
 }
 
@@ -107,6 +114,8 @@ static TABLE: Table = Table {
     classed: false,
     columns: &[
         text("name"),
+        text("name_folded"),
+        text("folder"),
         integer("node_count"),
         text("settings"),
         integer("published_version").optional(),
@@ -123,7 +132,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Workflows {
     const NAME: &'static str = "workflows";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const CATEGORY: &'static str = WorkflowEvent::CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, WorkflowId);
@@ -147,6 +156,7 @@ impl ReadModel for Workflows {
             WorkflowEvent::WorkflowActivated { version } => WorkflowFact::Activated(Some(version)),
             WorkflowEvent::WorkflowDeactivated {} => WorkflowFact::Activated(None),
             WorkflowEvent::WorkflowTestListeningStarted { .. } => return Ok(None),
+            WorkflowEvent::WorkflowMoved { folder } => WorkflowFact::Moved(folder),
             WorkflowEvent::WorkflowArchived {} => WorkflowFact::Archived,
         };
         Ok(Some((key, fact)))
@@ -162,6 +172,7 @@ impl ReadModel for Workflows {
                 settings: SettingsSummary::default(),
                 published_version: None,
                 active_version: None,
+                folder: Folder::default(),
                 archived: false,
                 provenance: Provenance::created_by(event),
             },
@@ -177,6 +188,7 @@ impl ReadModel for Workflows {
             WorkflowFact::SettingsChanged(settings) => row.settings = settings,
             WorkflowFact::PinsChanged => {}
             WorkflowFact::Activated(version) => row.active_version = version,
+            WorkflowFact::Moved(folder) => row.folder = folder,
             WorkflowFact::Archived => {
                 row.archived = true;
                 row.active_version = None;
@@ -196,6 +208,8 @@ impl ReadModel for Workflows {
     fn values<'a>(row: &'a WorkflowRow, values: &mut Vec<Value<'a>>) -> Result<(), StorageError> {
         values.extend([
             (&row.name).into(),
+            row.name.to_lowercase().into(),
+            row.folder.enclosed().into(),
             row.node_count.into(),
             Value::json(&row.settings)?,
             row.published_version.into(),
@@ -217,24 +231,35 @@ pub(crate) fn one(named: &Named, tenant: TenantId, id: WorkflowId, as_of: AsOf) 
 }
 
 /// Workflows as they were at `as_of`, newest first.
-pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: WorkflowFilter) -> Query {
-    let archived = filter.archived.map(|archived| ("version.archived = ?", archived.into()));
-    named.page(Rows {
-        tenant,
-        as_of,
-        page: *page,
-        index: "workflows_created",
-        conditions: archived.into_iter().collect(),
-    })
+pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &WorkflowFilter) -> Query {
+    let mut conditions: Vec<(&'static str, Value<'static>)> = Vec::new();
+    if let Some(archived) = filter.archived {
+        conditions.push(("version.archived = ?", archived.into()));
+    }
+    let (has_name, is_within) = match named.dialect {
+        Dialect::Sqlite => ("instr(version.name_folded, ?) > 0", "instr(version.folder, ?) = 1"),
+        Dialect::Postgres => ("strpos(version.name_folded, ?) > 0", "strpos(version.folder, ?) = 1"),
+    };
+    if let Some(name) = &filter.name {
+        conditions.push((has_name, name.to_lowercase().into()));
+    }
+    if let Some(folder) = &filter.folder {
+        conditions.push((is_within, folder.enclosed().into()));
+    }
+    named.page(Rows { tenant, as_of, page: *page, index: "workflows_created", conditions })
 }
 
 /// A row from its cells.
 pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<WorkflowRow, StorageError> {
     let id = WorkflowId(cells.take()?);
     let from = cells.take()?;
+    let name = cells.take()?;
+    let (_, enclosed): (String, String) = (cells.take()?, cells.take()?);
+    let folder = Folder::try_new(enclosed.trim_matches('/')).unwrap_or_default();
     Ok(WorkflowRow {
         id,
-        name: cells.take()?,
+        name,
+        folder,
         node_count: cells.take()?,
         settings: cells.take_json()?,
         published_version: cells.take()?,

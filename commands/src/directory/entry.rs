@@ -7,7 +7,7 @@ use timeloom_domain::chat_trigger::CHAT_TRIGGER_TYPE;
 use timeloom_domain::definition::{Node, Settings, WorkflowDefinition};
 use timeloom_domain::form::FORM_TRIGGER_TYPE;
 use timeloom_domain::ids::{EventId, TenantId, WorkflowId};
-use timeloom_domain::workflow::WorkflowEvent;
+use timeloom_domain::workflow::{Folder, WorkflowEvent};
 use timeloom_store::{Position, RecordedEvent};
 
 /// What kind of thing starts a workflow.
@@ -155,6 +155,8 @@ pub struct WorkflowEntry {
     pub active: Option<ActiveVersion>,
     /// Whether its draft takes a call at its test address.
     pub listening: Option<TestListening>,
+    /// Where people keep it.
+    pub folder: Folder,
     /// Whether it was put away.
     pub archived: bool,
     /// Position of its last event.
@@ -182,6 +184,7 @@ impl WorkflowEntry {
             draft: Arc::default(),
             active: None,
             listening: None,
+            folder: Folder::default(),
             archived: false,
             position: Position::START,
             versions: Vec::new(),
@@ -216,6 +219,7 @@ impl WorkflowEntry {
             WorkflowEvent::WorkflowTestListeningStarted { until_ms } => {
                 self.listening = Some(TestListening { until_ms: *until_ms, event: recorded.id });
             }
+            WorkflowEvent::WorkflowMoved { folder } => self.folder = folder.clone(),
             WorkflowEvent::WorkflowArchived {} => {
                 self.archived = true;
                 self.active = None;

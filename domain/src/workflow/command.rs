@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Folder;
 use crate::definition::{Node, Settings, WorkflowDefinition};
 use crate::item::Item;
 
@@ -48,6 +49,11 @@ pub enum WorkflowCommand {
     ListenForTest {
         /// Until when, in milliseconds since 1970.
         until_ms: i64,
+    },
+    /// Put it into a folder, or out of all.
+    Move {
+        /// The folder.
+        folder: Folder,
     },
     /// Put it away.
     Archive,

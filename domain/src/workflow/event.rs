@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Folder;
 use crate::definition::{Settings, WorkflowDefinition};
 use crate::event::Event;
 use crate::item::Item;
@@ -51,6 +52,11 @@ pub enum WorkflowEvent {
         /// Until when, in milliseconds since 1970.
         until_ms: i64,
     },
+    /// It was put into a folder, or out of all.
+    WorkflowMoved {
+        /// The folder; empty = none.
+        folder: Folder,
+    },
     /// It was put away: it takes no more changes and starts no more executions.
     WorkflowArchived {},
 }
@@ -66,6 +72,7 @@ impl Event for WorkflowEvent {
         ("WorkflowActivated", 1),
         ("WorkflowDeactivated", 1),
         ("WorkflowTestListeningStarted", 1),
+        ("WorkflowMoved", 1),
         ("WorkflowArchived", 1),
     ];
 
@@ -84,6 +91,7 @@ impl Event for WorkflowEvent {
             Self::WorkflowActivated { .. } => "WorkflowActivated",
             Self::WorkflowDeactivated {} => "WorkflowDeactivated",
             Self::WorkflowTestListeningStarted { .. } => "WorkflowTestListeningStarted",
+            Self::WorkflowMoved { .. } => "WorkflowMoved",
             Self::WorkflowArchived {} => "WorkflowArchived",
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{WorkflowCommand, WorkflowEvent, WorkflowRefusal};
+use super::{Folder, WorkflowCommand, WorkflowEvent, WorkflowRefusal};
 use crate::definition::{Node, WorkflowDefinition};
 use crate::event::Aggregate;
 
@@ -21,8 +21,15 @@ pub struct Workflow {
     /// Until when the draft takes a call at its test address, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_until_ms: Option<i64>,
+    /// Where people keep it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub folder: Folder,
     /// Whether it was put away.
     pub archived: bool,
+}
+
+fn is_none(folder: &Folder) -> bool {
+    *folder == Folder::default()
 }
 
 /// One published version.
@@ -58,7 +65,7 @@ impl Workflow {
 }
 
 impl Aggregate for Workflow {
-    const FOLD_VERSION: u32 = 2;
+    const FOLD_VERSION: u32 = 3;
 
     type Event = WorkflowEvent;
     type Command = WorkflowCommand;
@@ -88,6 +95,7 @@ impl Aggregate for Workflow {
             WorkflowEvent::WorkflowActivated { version } => self.active_version = Some(*version),
             WorkflowEvent::WorkflowDeactivated {} => self.active_version = None,
             WorkflowEvent::WorkflowTestListeningStarted { until_ms } => self.test_until_ms = Some(*until_ms),
+            WorkflowEvent::WorkflowMoved { folder } => self.folder = folder.clone(),
             WorkflowEvent::WorkflowArchived {} => {
                 self.archived = true;
                 self.active_version = None;
@@ -141,6 +149,13 @@ impl Aggregate for Workflow {
                     return Ok(Vec::new());
                 }
                 WorkflowEvent::WorkflowPinsChanged { node: node.clone(), items: items.clone() }
+            }
+            WorkflowCommand::Move { folder } => {
+                self.existing()?;
+                if self.folder == *folder {
+                    return Ok(Vec::new());
+                }
+                WorkflowEvent::WorkflowMoved { folder: folder.clone() }
             }
             WorkflowCommand::Archive => {
                 if self.archived {

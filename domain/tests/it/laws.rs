@@ -21,7 +21,7 @@ use timeloom_domain::recall::{Recall, RecallCommand};
 use timeloom_domain::replay::{
     REPLAYS_MAX, ReplayAgainst, ReplayCheck, ReplayCheckCommand, ReplayReport, ReplayRequest,
 };
-use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent};
+use timeloom_domain::workflow::{Folder, Workflow, WorkflowCommand, WorkflowEvent};
 
 use crate::samples::{continuation, definition, fork, item, retry, slug, start};
 
@@ -108,8 +108,13 @@ fn workflow_command() -> impl Strategy<Value = WorkflowCommand> {
         prop::option::of(1..3_u32).prop_map(|version| WorkflowCommand::Activate { version }),
         Just(WorkflowCommand::Deactivate),
         any::<i64>().prop_map(|until_ms| WorkflowCommand::ListenForTest { until_ms }),
+        folder().prop_map(|folder| WorkflowCommand::Move { folder }),
         Just(WorkflowCommand::Archive),
     ]
+}
+
+fn folder() -> impl Strategy<Value = Folder> {
+    prop_oneof![Just(""), Just("Billing"), Just("Billing/Reminders")].prop_map(|path| Folder::try_new(path).unwrap())
 }
 
 fn workflow_event() -> impl Strategy<Value = WorkflowEvent> {
@@ -123,6 +128,7 @@ fn workflow_event() -> impl Strategy<Value = WorkflowEvent> {
         any::<u32>().prop_map(|version| WorkflowEvent::WorkflowActivated { version }),
         Just(WorkflowEvent::WorkflowDeactivated {}),
         any::<i64>().prop_map(|until_ms| WorkflowEvent::WorkflowTestListeningStarted { until_ms }),
+        folder().prop_map(|folder| WorkflowEvent::WorkflowMoved { folder }),
         Just(WorkflowEvent::WorkflowArchived {}),
     ]
 }

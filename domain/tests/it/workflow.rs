@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use timeloom_domain::definition::{Node, Settings};
-use timeloom_domain::workflow::{Workflow, WorkflowCommand, WorkflowEvent, WorkflowRefusal};
+use timeloom_domain::workflow::{Folder, InvalidFolder, Workflow, WorkflowCommand, WorkflowEvent, WorkflowRefusal};
 
 use crate::given::given;
 use crate::samples::{definition, item};
@@ -111,6 +111,20 @@ fn pins_are_set_and_taken_away_for_nodes_of_the_draft_only() {
 }
 
 #[test]
+fn it_is_moved_into_a_folder_and_out_again() {
+    let folder = |path: &str| Folder::try_new(path).unwrap();
+    let to = |path: &str| WorkflowCommand::Move { folder: folder(path) };
+    let moved = |path: &str| WorkflowEvent::WorkflowMoved { folder: folder(path) };
+    given::<Workflow>([created()]).when(to("Billing/Late")).then([moved("Billing/Late")]);
+    given::<Workflow>([created(), moved("Billing")]).when(to("Billing")).changes_nothing();
+    given::<Workflow>([created(), moved("Billing")]).when(to("")).then([moved("")]);
+    given::<Workflow>([created()]).when(to("")).changes_nothing();
+    for wrong in ["/", "a/", "/a", "a//b", " a", "a/b ", "a\nb", "1/2/3/4/5/6/7/8/9", &"x".repeat(61)] {
+        assert_eq!(Folder::try_new(wrong), Err(InvalidFolder), "{wrong}");
+    }
+}
+
+#[test]
 fn an_archived_workflow_takes_no_changes() {
     let archived = WorkflowEvent::WorkflowArchived {};
     given::<Workflow>([created()]).when(WorkflowCommand::Archive).then([archived.clone()]);
@@ -134,5 +148,6 @@ fn changes() -> Vec<WorkflowCommand> {
         WorkflowCommand::Publish,
         WorkflowCommand::ChangeSettings { settings: settings() },
         pins("Set", Some(1)),
+        WorkflowCommand::Move { folder: Folder::try_new("Billing").unwrap() },
     ]
 }

@@ -44,8 +44,8 @@ async fn answers(models: &ReadModels, as_of: AsOf, executions: usize) -> Vec<Str
     let mut answers = Vec::new();
     let all = Page::first(100);
     for archived in [None, Some(true), Some(false)] {
-        let filter = WorkflowFilter { archived };
-        answers.push(format!("{:?}", models.workflows(TENANT, as_of, &all, filter).await.unwrap()));
+        let filter = WorkflowFilter { archived, ..WorkflowFilter::default() };
+        answers.push(format!("{:?}", models.workflows(TENANT, as_of, &all, &filter).await.unwrap()));
     }
     answers.push(format!("{:?}", models.plugins(TENANT, as_of, &all).await.unwrap()));
     answers.push(format!("{:?}", models.models(TENANT, as_of, &all).await.unwrap()));

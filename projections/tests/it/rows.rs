@@ -9,7 +9,7 @@ use timeloom_domain::execution::{
 use timeloom_domain::ids::TenantId;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
-use timeloom_domain::workflow::WorkflowEvent;
+use timeloom_domain::workflow::{Folder, WorkflowEvent};
 use timeloom_projections::{ExecutionFilter, NodeRunRange, Page, SavedFact, SettingsSummary, Side, WorkflowFilter};
 use timeloom_store::Revision;
 
@@ -29,6 +29,7 @@ async fn a_workflow_row_follows_its_draft_and_remembers_what_is_published() {
         told(id, &WorkflowEvent::WorkflowUpdated { definition: definition("second", 5) }),
         told(id, &WorkflowEvent::WorkflowSettingsChanged { settings }),
         told(id, &WorkflowEvent::WorkflowPinsChanged { node: "n0".to_owned(), items: Some(items(3)) }),
+        told(id, &WorkflowEvent::WorkflowMoved { folder: Folder::try_new("Bills/Late").unwrap() }),
         told(id, &WorkflowEvent::WorkflowArchived {}),
     ];
     for place in Place::both().await {
@@ -48,15 +49,26 @@ async fn a_workflow_row_follows_its_draft_and_remembers_what_is_published() {
         let archived = models.workflow(TENANT, id, None).await.unwrap().unwrap();
         assert!(archived.archived);
         assert_eq!(archived.provenance.created_position, position(1));
-        assert_eq!((archived.provenance.updated_position, archived.provenance.revision), (position(6), Revision(6)));
+        assert_eq!((archived.provenance.updated_position, archived.provenance.revision), (position(7), Revision(7)));
         assert_eq!(archived.provenance.created_at, created.provenance.updated_at);
 
-        let filter = |archived| WorkflowFilter { archived: Some(archived) };
+        let filter = |archived| WorkflowFilter { archived: Some(archived), ..WorkflowFilter::default() };
         let count = async |as_of, archived| {
-            models.workflows(TENANT, as_of, &Page::first(10), filter(archived)).await.unwrap().rows.len()
+            models.workflows(TENANT, as_of, &Page::first(10), &filter(archived)).await.unwrap().rows.len()
         };
         assert_eq!((count(None, true).await, count(None, false).await), (1, 0));
         assert_eq!((count(Some(position(5)), true).await, count(Some(position(5)), false).await), (0, 1));
+        let folder = |path: &str| Some(Folder::try_new(path).unwrap());
+        let found = async |as_of, name: Option<&str>, folder| {
+            let filter = WorkflowFilter { name: name.map(str::to_owned), folder, ..WorkflowFilter::default() };
+            models.workflows(TENANT, as_of, &Page::first(10), &filter).await.unwrap().rows.len()
+        };
+        assert_eq!((found(None, Some("ECON"), None).await, found(None, Some("first"), None).await), (1, 0));
+        assert_eq!(found(Some(position(2)), Some("first"), None).await, 1, "a name is that of the moment");
+        for (path, count) in [("Bills", 1), ("Bills/Late", 1), ("Bills/Late/x", 0), ("Bill", 0), ("", 1)] {
+            assert_eq!(found(None, None, folder(path)).await, count, "{path}");
+        }
+        assert_eq!(found(Some(position(5)), None, folder("Bills")).await, 0, "it was moved later");
         models.close().await.unwrap();
     }
 }

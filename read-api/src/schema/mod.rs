@@ -12,6 +12,7 @@ mod event;
 mod execution;
 mod execution_facts;
 mod faults;
+mod folders;
 mod gateway;
 mod group;
 mod history;
@@ -49,6 +50,7 @@ use self::agents::{AgentMutation, AgentQuery};
 use self::batch::Loads;
 pub(crate) use self::budget::PayloadBudget;
 use self::cost::Cost;
+use self::folders::{FolderMutation, FolderQuery};
 use self::gateway::{GatewayMutation, GatewayQuery};
 use self::inference::InferenceQuery;
 use self::models::ModelMutation;
@@ -63,20 +65,36 @@ use crate::state::ApiState;
 /// The root of all reads, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery, AgentQuery);
+pub struct QueryRoot(Query, FolderQuery, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery, AgentQuery);
 
 /// The root of all changes, of whatever file.
 #[derive(Debug, MergedObject)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation, AgentMutation);
+pub struct MutationRoot(
+    Mutation,
+    FolderMutation,
+    ModelMutation,
+    TimeMutation,
+    AccessMutation,
+    GatewayMutation,
+    AgentMutation,
+);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<QueryRoot, MutationRoot, Subscription>;
 
 fn roots() -> (QueryRoot, MutationRoot) {
     (
-        QueryRoot(Query, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery, AgentQuery),
-        MutationRoot(Mutation, ModelMutation, TimeMutation, AccessMutation, GatewayMutation, AgentMutation),
+        QueryRoot(Query, FolderQuery, TimeQuery, AccessQuery, InferenceQuery, GatewayQuery, AgentQuery),
+        MutationRoot(
+            Mutation,
+            FolderMutation,
+            ModelMutation,
+            TimeMutation,
+            AccessMutation,
+            GatewayMutation,
+            AgentMutation,
+        ),
     )
 }
 

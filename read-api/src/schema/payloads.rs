@@ -121,6 +121,7 @@ fn path_of(code: &str) -> Vec<String> {
         "INVALID_NAME" | "PLUGIN_EXISTS" | "PLUGIN_NOT_FOUND" | "PLUGIN_RETIRED" | "MODEL_EXISTS"
         | "MODEL_NOT_FOUND" | "MODEL_RETIRED" => Some("name"),
         "CREDENTIAL_NOT_FOUND" => Some("credentialId"),
+        "INVALID_FOLDER" => Some("folder"),
         "INVALID_DIGEST" => Some("digest"),
         "ACCOUNT_NOT_FOUND" | "ACCOUNT_DISABLED" | "ACCOUNT_MISSING" | "NOT_A_USER" => Some("accountId"),
         "EMAIL_TAKEN" | "INVALID_EMAIL" => Some("email"),

@@ -56,12 +56,13 @@ fn of_root(field: &str) -> Needs {
 fn of_kind(kind: &str) -> Option<Permission> {
     let kind = kind.strip_suffix("Connection").or_else(|| kind.strip_suffix("Edge")).unwrap_or(kind);
     match kind {
-        "Workflow" | "NodeType" => Some(Permission::WorkflowRead),
+        "Workflow" | "WorkflowFolder" | "NodeType" => Some(Permission::WorkflowRead),
         "Execution"
         | "ExecutionChange"
         | "ExecutionComparison"
         | "ExecutionEvent"
         | "ExecutionGroup"
+        | "ExpressionPreview"
         | "ForkPreview"
         | "Inference"
         | "InferenceWindow"

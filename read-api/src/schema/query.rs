@@ -7,7 +7,7 @@ use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, WorkflowId};
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
-use timeloom_domain::workflow::WorkflowEvent;
+use timeloom_domain::workflow::{Folder, WorkflowEvent};
 use timeloom_projections::{AsOf as RowsAsOf, ExecutionFilter, FailureFilter, WorkflowFilter};
 use timeloom_store::{Direction as Order, Filter, TenantScope};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use super::credentials::{Credential, CredentialType, credential, credential_type
 use super::event::{Event, EventFilter, EventList, StreamInput};
 use super::execution::{self, Execution, ExecutionList};
 use super::execution_facts::{ExecutionTrigger, SavedFact};
-use super::faults::fault;
+use super::faults::{bad_input, fault};
 use super::group::{ExecutionGroup, ExecutionGroupBy, groups};
 use super::models::Model;
 use super::node::{Node, is_audited, nodes};
@@ -36,6 +36,9 @@ use super::state_at::{
 use super::worker::{Worker, workers_now};
 use super::workflow::Workflow;
 use crate::state::ApiState;
+
+/// Longest text that names of workflows are searched for, in characters.
+const NAME_CHARACTERS_MAX: usize = 200;
 
 /// The newest event of the log.
 #[derive(Debug, SimpleObject)]
@@ -147,14 +150,21 @@ impl Query {
         last: Option<i32>,
         before: Option<String>,
         #[graphql(desc = "Only those put away, or only those not; absent = both.")] archived: Option<bool>,
+        #[graphql(desc = "Only those with this in their names, in whatever case; at most 200 characters.")]
+        name: Option<String>,
+        #[graphql(desc = "Only those in this folder, or in folders within it.")] folder: Option<String>,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Workflow>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
         let page = page(&Paging::new(first, after, last, before))?;
-        let filter = WorkflowFilter { archived };
-        let found = rows(state.read_models().workflows(state.tenant(), as_of, &page, filter).await)?;
+        if name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARACTERS_MAX) {
+            return Err(bad_input(format!("name has to have at most {NAME_CHARACTERS_MAX} characters")));
+        }
+        let folder = folder.map(Folder::try_new).transpose().map_err(|error| bad_input(error.to_string()))?;
+        let filter = WorkflowFilter { archived, name, folder };
+        let found = rows(state.read_models().workflows(state.tenant(), as_of, &page, &filter).await)?;
         Ok(row_pages(found, |row| (row.provenance.created_position, Workflow { row, as_of })))
     }
 

@@ -234,6 +234,11 @@ impl Workflow {
         Ok(webhooks.collect())
     }
 
+    /// Where people keep it: names of folders with '/' between them; empty for none.
+    async fn folder(&self) -> &str {
+        self.row.folder.as_str()
+    }
+
     /// Whether it was put away.
     async fn archived(&self) -> bool {
         self.row.archived

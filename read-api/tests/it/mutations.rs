@@ -39,6 +39,38 @@ async fn a_workflow_is_imported_changed_published_and_archived() {
 }
 
 #[tokio::test]
+async fn workflows_lie_in_folders_and_are_found_by_these_and_by_name() {
+    let server = TestServer::start();
+    let (invoices, _) = server.import("Invoices").await;
+    let (reminders, _) = server.import("Late REMINDERS").await;
+    let to = "mutation($input: MoveWorkflowInput!) { moveWorkflow(input: $input) {
+        revision errors { code path } workflow { folder } } }";
+    let put = async |id: &str, folder: &str| {
+        server.data(to, json!({ "input": { "workflowId": id, "folder": folder } })).await["moveWorkflow"].clone()
+    };
+    put(&invoices, "Billing").await;
+    let moved = put(&reminders, "Billing/Late").await;
+    assert_eq!(moved, json!({ "revision": 2, "errors": [], "workflow": { "folder": "Billing/Late" } }));
+    let wrong = put(&reminders, "Billing//Late").await;
+    assert_eq!(wrong["errors"], json!([{ "code": "INVALID_FOLDER", "path": ["input", "folder"] }]));
+    let query = "query($name: String, $folder: String) {
+        workflowFolders { path workflowCount } workflows(first: 10, name: $name, folder: $folder) { nodes { name } } }";
+    let names = async |name: Value, folder: Value| {
+        let data = server.data(query, json!({ "name": name, "folder": folder })).await;
+        let nodes = data["workflows"]["nodes"].as_array().unwrap().clone();
+        nodes.iter().map(|node| text(&node["name"])).collect::<Vec<_>>()
+    };
+    assert_eq!(names(json!("reminders"), Value::Null).await, ["Late REMINDERS"]);
+    assert_eq!(names(Value::Null, json!("Billing")).await, ["Late REMINDERS", "Invoices"]);
+    assert_eq!(names(json!("i"), json!("Billing/Late")).await, ["Late REMINDERS"]);
+    let folders = server.data(query, json!({})).await["workflowFolders"].clone();
+    let expected =
+        [("Billing", 1), ("Billing/Late", 1)].map(|(path, count)| json!({ "path": path, "workflowCount": count }));
+    assert_eq!(folders, json!(expected));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_file_with_problems_is_refused_with_every_problem() {
     let server = TestServer::start();
     let query =

@@ -211,3 +211,37 @@ async fn an_expression_is_watched_over_executions_of_the_past_a_page_at_a_time()
     assert!(found["nodes"][0]["hits"][0]["error"].is_string(), "{found}");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_expression_is_previewed_over_what_a_node_was_given_or_gave() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("Preview").await;
+    let execution = server.execution(&workflow).await.0;
+    let query = "query($input: ExpressionPreviewInput!) {
+        expressionPreview(input: $input) { value error itemCount runIndex position } }";
+    let ask = async |input: Value| {
+        let mut input = input;
+        input["executionId"] = json!(execution);
+        server.ask(query, json!({ "input": input })).await
+    };
+    let given = ask(json!({ "node": "Fill", "expression": "=n is {{ $('Start').first().json.n }}" })).await;
+    let preview = &given["data"]["expressionPreview"];
+    assert_eq!((&preview["value"], &preview["error"]), (&json!("n is 1"), &Value::Null), "{given}");
+    assert!(preview["position"].is_string() && preview["itemCount"] == 1, "{given}");
+    let gave =
+        ask(json!({ "node": "Fill", "over": "OUTPUT", "expression": "{{ $json.n + $('Start').first().json.n }}" }))
+            .await;
+    assert_eq!(gave["data"]["expressionPreview"]["value"], 3, "{gave}");
+    let broken = ask(json!({ "node": "Fill", "expression": "{{ $json. }}" })).await;
+    assert!(broken["data"]["expressionPreview"]["error"].is_string(), "{broken}");
+    let beyond = ask(json!({ "node": "Fill", "expression": "{{ 1 }}", "itemIndex": 7 })).await;
+    assert_eq!(beyond["data"]["expressionPreview"]["error"], "there is no item 7: 1 are there", "{beyond}");
+    for wrong in [
+        json!({ "node": "Nobody", "expression": "{{ 1 }}" }),
+        json!({ "node": "Fill", "runIndex": 3, "expression": "{{ 1 }}" }),
+    ] {
+        let answer = ask(wrong).await;
+        assert_eq!(code(&answer), "BAD_USER_INPUT", "{answer}");
+    }
+    server.stop().await;
+}

@@ -1,4 +1,4 @@
-//! `timeloom workflow`: import, replace-service-nodes, list, export, run, publish, activate, deactivate, listen.
+//! `timeloom workflow`: import, replace-service-nodes, list, move, export, run, publish, activate, deactivate, listen.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::{Access, Failure, output, service_nodes};
 use crate::config::Config;
 
 const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
-  nodes { id name nodeCount publishedVersion activeVersion archived } pageInfo { hasNextPage endCursor } } }";
+  nodes { id name folder nodeCount publishedVersion activeVersion archived } pageInfo { hasNextPage endCursor } } }";
 const PUBLISH: &str = "mutation($input: PublishWorkflowInput!) { payload: publishWorkflow(input: $input) {
   workflowId position revision errors { code message ... on Refused { problems { node field message } } }
   workflow { publishedVersion activeVersion } } }";
@@ -25,6 +25,8 @@ const DEACTIVATE: &str = "mutation($input: WorkflowInput!) { payload: deactivate
 const LISTEN: &str = "mutation($input: WorkflowInput!) { payload: listenForTestWebhook(input: $input) {
   workflowId position revision errors { code message ... on Refused { problems { node field message } } }
   workflow { webhooks(draft: true) { node methods testUrl } } } }";
+const MOVE: &str = "mutation($input: MoveWorkflowInput!) { payload: moveWorkflow(input: $input) {
+  workflowId position revision errors { code message } workflow { folder } } }";
 const STATE: &str = "query($id: ID!) { stateAt(entity: { kind: WORKFLOW, id: $id }) { state position revision } }";
 
 #[derive(Debug, Subcommand)]
@@ -54,6 +56,15 @@ pub enum WorkflowVerb {
     },
     /// List the workflows
     List {
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Put a workflow into a folder, or out of all
+    Move {
+        /// Its id.
+        id: Uuid,
+        /// Names of folders with '/' between them, such as 'Billing/Reminders'; '' for none.
+        folder: String,
         #[command(flatten)]
         access: Access,
     },
@@ -116,6 +127,16 @@ impl WorkflowVerb {
                 service_nodes::replace(id, &nodes, &access, config).await
             }
             Self::List { access } => list(&access, config).await,
+            Self::Move { id, folder, access } => {
+                let input = json!({ "workflowId": id, "folder": folder });
+                let payload = change(MOVE, input, &access, config).await?;
+                let folder = output::text(&payload, "/workflow/folder");
+                tell(&access, &payload, || match folder.is_empty() {
+                    true => "it lies in no folder".to_owned(),
+                    false => format!("it lies in {folder}"),
+                });
+                Ok(())
+            }
             Self::Export { id, access } => export(id, &access, config).await,
             Self::Run(arguments) => arguments.run(config).await,
             Self::Publish { id, replay_last, max_differ, access } => {
@@ -244,12 +265,12 @@ async fn list(access: &Access, config: &Config) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = workflows
         .iter()
         .map(|workflow| {
-            ["/id", "/name", "/nodeCount", "/publishedVersion", "/activeVersion", "/archived"]
+            ["/id", "/name", "/folder", "/nodeCount", "/publishedVersion", "/activeVersion", "/archived"]
                 .map(|path| output::text(workflow, path))
                 .to_vec()
         })
         .collect();
-    output::table(&["ID", "NAME", "NODES", "VERSION", "ACTIVE", "ARCHIVED"], &rows);
+    output::table(&["ID", "NAME", "FOLDER", "NODES", "VERSION", "ACTIVE", "ARCHIVED"], &rows);
     Ok(())
 }
 

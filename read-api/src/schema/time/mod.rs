@@ -3,6 +3,7 @@
 
 mod comparison;
 mod fork;
+mod preview;
 mod provenance;
 mod reach;
 mod replay;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use self::comparison::ExecutionComparison;
 pub(crate) use self::fork::ForkPoint;
 use self::fork::{ForkExecutionInput, ForkPreview};
+use self::preview::{ExpressionPreview, ExpressionPreviewInput};
 pub(crate) use self::provenance::{EventReference, written_by};
 use self::replay::{ReplayCheck, StartReplayCheckInput, StartReplayCheckPayload};
 pub(crate) use self::replay::{ReplayGateInput, gate};
@@ -49,6 +51,16 @@ impl TimeQuery {
         let state = state(context)?;
         let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
         comparison::compare(state, (stream(state, left), moments.0), (stream(state, right), moments.1)).await
+    }
+
+    /// What an expression gives for an item of a past execution. Nothing happens: it sees no clock and no chance.
+    #[graphql(complexity = "child_complexity + 100")]
+    async fn expression_preview(
+        &self,
+        context: &Context<'_>,
+        input: ExpressionPreviewInput,
+    ) -> Result<ExpressionPreview> {
+        preview::expression_preview(context, state(context)?, input).await
     }
 
     /// What a fork would come to: from where it would go on, and which effects would really happen. Nothing is begun.

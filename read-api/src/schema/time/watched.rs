@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use timeloom_domain::execution::ExecutionMode;
 use timeloom_domain::item::{Item, Items};
-use timeloom_expressions::evaluator::Session;
+use timeloom_expressions::evaluator::{Resolved, Session};
 use timeloom_expressions::scope::{
     ExecutionInfo, Found, Lookup, LookupError, NodeInfo, NodeLookup, PreviousNode, Scope, WorkflowInfo,
 };
@@ -58,7 +58,7 @@ pub(super) fn answers(
         if question.node.as_ref().is_some_and(|node| *node != run.state.node) {
             continue;
         }
-        let scope = scope(&story, place, execution_id, question.over);
+        let scope = scope(&story, execution_id, &Seen { place, over: question.over, branch: None });
         let result = session.resolve_evaluated_for_items(&scope, &question.template, 0..1).pop();
         let (value, error) = match result {
             Some(Ok(resolved)) => (resolved.into_json(), None),
@@ -75,7 +75,34 @@ pub(super) fn answers(
     found
 }
 
-fn scope(story: &Arc<Story>, place: usize, execution_id: &str, over: WatchOver) -> Scope {
+/// What an expression sees: a run of a node, and what of it.
+pub(super) struct Seen {
+    pub(super) place: usize,
+    pub(super) over: WatchOver,
+    /// Over which input or output; absent = the first that has items.
+    pub(super) branch: Option<usize>,
+}
+
+/// How many items are seen, and what a template gives for one of them.
+pub(super) fn preview(
+    mut session: Session,
+    story: Story,
+    execution_id: &str,
+    seen: &Seen,
+    template: &Value,
+    item: usize,
+) -> (usize, Result<Option<Value>, String>) {
+    let scope = scope(&Arc::new(story), execution_id, seen);
+    let count = scope.items.len();
+    if item >= count {
+        return (count, Err(format!("there is no item {item}: {count} are there")));
+    }
+    let result = session.resolve_evaluated_for_items(&scope, template, item..item + 1).pop();
+    let value = result.transpose().map_err(|error| error.to_string());
+    (count, value.map(|resolved| resolved.and_then(Resolved::into_json)))
+}
+
+fn scope(story: &Arc<Story>, execution_id: &str, &Seen { place, over, branch }: &Seen) -> Scope {
     let run = &story.runs[place];
     let given =
         || inputs(story, place).into_iter().map(|items| Arc::new(items.into_iter().cloned().collect())).collect();
@@ -84,7 +111,7 @@ fn scope(story: &Arc<Story>, place: usize, execution_id: &str, over: WatchOver) 
         WatchOver::Output => run.state.outputs.clone().unwrap_or_default(),
     };
     // As expressions read their input: the first that has any.
-    let output = all.iter().position(|items| !items.is_empty()).unwrap_or(0);
+    let output = branch.or_else(|| all.iter().position(|items| !items.is_empty())).unwrap_or(0);
     let items = all.get(output).cloned().unwrap_or_default();
     let node = story.node(place);
     let start = story.start_of(place).unwrap_or(&story.start);
