@@ -24,5 +24,8 @@ export default tseslint.config(
     },
   },
   { files: ["*.js", "scripts/**/*.mjs"], ...tseslint.configs.disableTypeChecked },
-  { files: ["scripts/**/*.mjs"], languageOptions: { globals: { process: "readonly", console: "readonly", Buffer: "readonly" } } },
+  {
+    files: ["scripts/**/*.mjs"],
+    languageOptions: { globals: { process: "readonly", console: "readonly", Buffer: "readonly" } },
+  },
 );

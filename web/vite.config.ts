@@ -5,7 +5,17 @@ import { defineConfig } from "vitest/config";
 
 const server = `http://${process.env.LISTEN ?? "127.0.0.1:8080"}`;
 /** What the server answers itself; everything else is the app. */
-const ofTheServer = ["/graphql", "/graphiql", "/sign-in", "/sign-out", "/account", "/binary", "/tensor", "/health", "/v1"];
+const ofTheServer = [
+  "/graphql",
+  "/graphiql",
+  "/sign-in",
+  "/sign-out",
+  "/account",
+  "/binary",
+  "/tensor",
+  "/health",
+  "/v1",
+];
 
 export default defineConfig({
   plugins: [react(), tailwindcss()],
@@ -21,7 +31,10 @@ export default defineConfig({
     strictPort: true,
     // Without a changed origin the server takes requests of this page for those of another site.
     proxy: Object.fromEntries(
-      ofTheServer.map((path) => [path, { target: server, changeOrigin: true, ws: path === "/graphql", headers: { origin: server } }]),
+      ofTheServer.map((path) => [
+        path,
+        { target: server, changeOrigin: true, ws: path === "/graphql", headers: { origin: server } },
+      ]),
     ),
   },
   test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/test-setup.ts"] },

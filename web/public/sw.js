@@ -22,7 +22,9 @@ self.addEventListener("fetch", (event) => {
 
 /** Addresses that the server answers itself are left alone. */
 function isOfApp(path) {
-  return !/^\/(graphql|graphiql|sign-in|sign-out|account|webhook|form|t|v1|v2|health|metrics|log|binary|tensor)/.test(path);
+  return !/^\/(graphql|graphiql|sign-in|sign-out|account|webhook|form|t|v1|v2|health|metrics|log|binary|tensor)/.test(
+    path,
+  );
 }
 
 /** Files whose names change with their content never change. */

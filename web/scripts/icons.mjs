@@ -4,7 +4,10 @@ import { chromium } from "@playwright/test";
 
 const folder = new URL("../public/icons/", import.meta.url).pathname;
 const mark = readFileSync(`${folder}timeloom.svg`, "utf8");
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox"],
+});
 for (const [name, size, isMaskable] of [
   ["timeloom-192", 192, false],
   ["timeloom-512", 512, false],

@@ -23,7 +23,8 @@ function withFragments(source: string): string {
     for (const [, name] of part.matchAll(/\.\.\.\s*(?!on\b)(\w+)/g)) {
       if (name === undefined || has.has(name) || new RegExp(`fragment\\s+${name}\\s+on`).test(source)) continue;
       const fragment = fragments.get(name);
-      if (fragment === undefined) throw new Error(`the fragment ${name} is spread before its module is loaded: import it`);
+      if (fragment === undefined)
+        throw new Error(`the fragment ${name} is spread before its module is loaded: import it`);
       has.add(name);
       parts.push(fragment);
     }

@@ -5,11 +5,21 @@ import type { Permission } from "../gql/graphql";
 const ViewerQuery = graphql(`
   query Viewer {
     viewer {
-      account { id name email }
-      actor { kind id }
+      account {
+        id
+        name
+        email
+      }
+      actor {
+        kind
+        name
+      }
       permissions
       roles
-      tenant { name number }
+      tenant {
+        name
+        number
+      }
     }
   }
 `);

@@ -69,7 +69,9 @@ export function nameOf(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" 
   if (event.altKey) parts.push("Alt");
   // The shift of `?` is in the key itself.
   if (event.shiftKey && event.key.length > 1) parts.push("Shift");
-  parts.push(event.key === " " ? "Space" : event.key.length === 1 && parts.length > 0 ? event.key.toLowerCase() : event.key);
+  parts.push(
+    event.key === " " ? "Space" : event.key.length === 1 && parts.length > 0 ? event.key.toLowerCase() : event.key,
+  );
   return parts.join("+");
 }
 

@@ -52,6 +52,8 @@ export function flag(value: unknown): true | undefined {
 
 /** A list of texts. */
 export function texts(value: unknown): string[] | undefined {
-  const list = (Array.isArray(value) ? (value as unknown[]) : [value]).filter((one) => typeof one === "string" && one !== "");
+  const list = (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
+    (one) => typeof one === "string" && one !== "",
+  );
   return list.length > 0 ? (list as string[]) : undefined;
 }

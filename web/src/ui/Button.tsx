@@ -21,7 +21,15 @@ export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   ref?: Ref<HTMLButtonElement>;
 }
 
-export function Button({ kind = "plain", size = "normal", isBusy, disabled, className, children, ...rest }: ButtonProps) {
+export function Button({
+  kind = "plain",
+  size = "normal",
+  isBusy,
+  disabled,
+  className,
+  children,
+  ...rest
+}: ButtonProps) {
   return (
     <button
       type="button"
@@ -56,7 +64,10 @@ export function IconButton({ label, icon, kind = "quiet", className, size = "nor
 /** A link out of the app that looks like a button. */
 export function LinkButton({ className, children, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement>) {
   return (
-    <a {...rest} className={classes(BASE, SIZES.normal, "border border-line bg-surface text-text hover:bg-hover", className)}>
+    <a
+      {...rest}
+      className={classes(BASE, SIZES.normal, "border border-line bg-surface text-text hover:bg-hover", className)}
+    >
       {children}
     </a>
   );

@@ -12,7 +12,11 @@ export function CopyButton({ text, label = "Copy" }: { text: string | (() => str
       setCopied(true);
       setTimeout(() => setCopied(false), 1_500);
     } catch {
-      toast({ tone: "bad", title: "It was not copied", advice: "Mark the text and copy it by hand: the browser did not allow it." });
+      toast({
+        tone: "bad",
+        title: "It was not copied",
+        advice: "Mark the text and copy it by hand: the browser did not allow it.",
+      });
     }
   };
   return (

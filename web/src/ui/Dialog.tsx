@@ -103,7 +103,12 @@ function OpenConfirmDialog({ title, onClose, children, confirm, isDangerous, rea
   const footer = (
     <>
       <Button onClick={onClose}>Not now</Button>
-      <Button kind={isDangerous === true ? "danger" : "primary"} isBusy={isBusy} disabled={isMissing} onClick={() => void go()}>
+      <Button
+        kind={isDangerous === true ? "danger" : "primary"}
+        isBusy={isBusy}
+        disabled={isMissing}
+        onClick={() => void go()}
+      >
         {confirm}
       </Button>
     </>

@@ -7,7 +7,11 @@ export function Kbd({ keys }: { keys: string }) {
       {keys.split(" ").map((press, place) => (
         <Fragment key={`${press}-${String(place)}`}>
           <kbd className="rounded border border-line bg-sunken px-1 font-mono text-[11px] leading-4 text-muted">
-            {press.replace("ArrowUp", "↑").replace("ArrowDown", "↓").replace("ArrowLeft", "←").replace("ArrowRight", "→")}
+            {press
+              .replace("ArrowUp", "↑")
+              .replace("ArrowDown", "↓")
+              .replace("ArrowLeft", "←")
+              .replace("ArrowRight", "→")}
           </kbd>
         </Fragment>
       ))}

@@ -33,7 +33,9 @@ export function Menu({ trigger, items, align = "end", heading }: MenuProps) {
           sideOffset={4}
           className="z-50 min-w-44 rounded-md border bg-raised py-1 text-text shadow-raised"
         >
-          {heading !== undefined && <DropdownMenu.Label className="px-3 py-1.5 text-xs text-muted">{heading}</DropdownMenu.Label>}
+          {heading !== undefined && (
+            <DropdownMenu.Label className="px-3 py-1.5 text-xs text-muted">{heading}</DropdownMenu.Label>
+          )}
           {items.map((item, place) =>
             item === "line" ? (
               <DropdownMenu.Separator key={`line-${String(place)}`} className="my-1 h-px bg-line" />

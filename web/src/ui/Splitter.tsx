@@ -16,7 +16,16 @@ export interface SplitterProps {
 
 const STEP = 4;
 
-export function Splitter({ label, first, second, direction = "row", initial = 50, min = 15, max = 85, keepAs }: SplitterProps) {
+export function Splitter({
+  label,
+  first,
+  second,
+  direction = "row",
+  initial = 50,
+  min = 15,
+  max = 85,
+  keepAs,
+}: SplitterProps) {
   const key = keepAs === undefined ? undefined : `timeloom.split.${keepAs}`;
   const [share, setShare] = useState(() => {
     const kept = Number(key !== undefined && localStorage.getItem(key));
@@ -35,7 +44,9 @@ export function Splitter({ label, first, second, direction = "row", initial = 50
     move(isRow ? ((event.clientX - area.left) / area.width) * 100 : ((event.clientY - area.top) / area.height) * 100);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const steps: Record<string, number> = isRow ? { ArrowLeft: -STEP, ArrowRight: STEP } : { ArrowUp: -STEP, ArrowDown: STEP };
+    const steps: Record<string, number> = isRow
+      ? { ArrowLeft: -STEP, ArrowRight: STEP }
+      : { ArrowUp: -STEP, ArrowDown: STEP };
     const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();

@@ -33,7 +33,9 @@ export function ErrorState({ title, fault, onRetry }: { title?: string; fault: F
       </span>
       <h2 className="text-[15px] font-semibold">{title ?? "This could not be read"}</h2>
       <p className="text-sm break-words">{fault.message}</p>
-      {fault.permission !== undefined && <p className="text-sm text-muted">It needs the permission {fault.permission}.</p>}
+      {fault.permission !== undefined && (
+        <p className="text-sm text-muted">It needs the permission {fault.permission}.</p>
+      )}
       <p className="text-sm text-muted">{fault.advice}</p>
       {fault.requestId !== undefined && (
         <p className="flex items-center gap-1 font-mono text-xs text-muted">

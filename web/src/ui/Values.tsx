@@ -67,7 +67,13 @@ export function Bytes({ value }: { value: number }) {
   );
 }
 
-export function Money({ amount, currency }: { amount: string | null | undefined; currency: string | null | undefined }) {
+export function Money({
+  amount,
+  currency,
+}: {
+  amount: string | null | undefined;
+  currency: string | null | undefined;
+}) {
   if (amount === null || amount === undefined) return <span className="text-muted">–</span>;
   return (
     <span title={`${amount} ${currency ?? ""}`} className="whitespace-nowrap tabular-nums">
@@ -79,7 +85,12 @@ export function Money({ amount, currency }: { amount: string | null | undefined;
 /** A place in the log; leads to the events around it. */
 export function PositionLink({ position }: { position: string }) {
   return (
-    <Link to="/events" search={{ position }} className="font-mono text-[13px] text-accent hover:underline" title="The event here">
+    <Link
+      to="/events"
+      search={{ position }}
+      className="font-mono text-[13px] text-accent hover:underline"
+      title="The event here"
+    >
       #{position}
     </Link>
   );

@@ -57,7 +57,11 @@ export function money(amount: string, currency: string): string {
   const digits = /^-?\d*\.?0*(\d*)/.exec(amount)?.[1] ?? "";
   const small = Math.abs(Number(amount)) < 0.01 && digits !== "";
   try {
-    const format = new Intl.NumberFormat(undefined, { style: "currency", currency, maximumFractionDigits: small ? 6 : 2 });
+    const format = new Intl.NumberFormat(undefined, {
+      style: "currency",
+      currency,
+      maximumFractionDigits: small ? 6 : 2,
+    });
     return format.format(Number(amount));
   } catch {
     return `${amount} ${currency}`;
