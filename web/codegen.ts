@@ -1,5 +1,13 @@
 import type { CodegenConfig } from "@graphql-codegen/cli";
 
+const types = {
+  enumsAsTypes: true,
+  useTypeImports: true,
+  strictScalars: true,
+  defaultScalarType: "unknown",
+  scalars: { Position: "string", UUID: "string", DateTime: "string", JSON: "unknown" },
+};
+
 const config: CodegenConfig = {
   schema: "../read-api/schema.graphql",
   documents: ["src/**/*.{ts,tsx}", "tests/**/*.ts", "!src/gql/**"],
@@ -8,14 +16,10 @@ const config: CodegenConfig = {
     "./src/gql/": {
       preset: "client",
       presetConfig: { fragmentMasking: false },
-      config: {
-        enumsAsTypes: true,
-        useTypeImports: true,
-        strictScalars: true,
-        defaultScalarType: "unknown",
-        scalars: { Position: "string", UUID: "string", DateTime: "string", JSON: "unknown" },
-      },
+      config: types,
     },
+    // Every type of the schema, also those that no document names yet: enums and inputs.
+    "./src/gql/schema.ts": { plugins: ["typescript"], config: types },
   },
 };
 

@@ -93,7 +93,7 @@ export function follow<D, V extends LiveVariables>(
   follower: Follower<D>,
 ): Following {
   // The client sends this object again after it reconnects: what is written into it is what the server is asked for then.
-  const resumable: Record<string, unknown> = { ...(variables ?? {}) };
+  const resumable: Record<string, unknown> = { ...variables };
   const query = stringifyDocument(document);
   let dispose: (() => void) | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -123,7 +123,7 @@ export function follow<D, V extends LiveVariables>(
           if (errors) {
             hasFailed = true;
             dispose?.();
-            fail(errors as never);
+            fail(errors);
           } else if (data && !isStopped) {
             tries = 0;
             const at = position(data);

@@ -1,5 +1,5 @@
 import type { AnyVariables, TypedDocumentNode } from "@urql/core";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { client } from "./client";
 import { type Fault, faultOf } from "./errors";
 import { Pages } from "./pages";
@@ -50,30 +50,25 @@ export function usePager<D, V extends PageVariables, N>(
   variables: Omit<V, "first" | "after">,
   options: PagerOptions<D, N>,
 ): Pager<N> {
-  const pageSize = options.pageSize ?? 100;
-  const enabled = options.enabled ?? true;
+  const { connection, keyOf, pageSize = 100, enabled = true } = options;
   const key = JSON.stringify(variables);
   const [generation, setGeneration] = useState(0);
   const [, render] = useState(0);
   const changed = useCallback(() => render((count) => count + 1), []);
-  const latest = useRef({ options, variables });
-  useEffect(() => {
-    latest.current = { options, variables };
-  });
   const pages = useMemo(
     () =>
       new Pages<N, Fault>({
-        keyOf: options.keyOf,
+        keyOf,
         changed,
         load: async (after) => {
-          const asked = { ...latestOf(key), first: pageSize, after } as unknown as V;
+          const asked = { ...parsed(key), first: pageSize, after } as unknown as V;
           const result = await client.query(document, asked, { requestPolicy: "network-only" }).toPromise();
           if (result.error) return { problem: faultOf(result.error) };
-          const { nodes, pageInfo } = latest.current.options.connection(result.data as D);
+          const { nodes, pageInfo } = connection(result.data as D);
           return { nodes, end: pageInfo.hasNextPage ? (pageInfo.endCursor ?? undefined) : undefined };
         },
       }),
-    // A new list for other variables, and when somebody asks for it.
+    // A new list for other variables, and when somebody asks for it. The two functions say the same each time.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [document, key, pageSize, generation],
   );
@@ -98,6 +93,6 @@ export function usePager<D, V extends PageVariables, N>(
   };
 }
 
-function latestOf(key: string): Record<string, unknown> {
+function parsed(key: string): Record<string, unknown> {
   return JSON.parse(key) as Record<string, unknown>;
 }

@@ -1,6 +1,6 @@
 import { useQuery } from "urql";
 import { graphql } from "./graphql";
-import type { Permission } from "../gql/graphql";
+import type { Permission } from "../gql/schema";
 
 const ViewerQuery = graphql(`
   query Viewer {

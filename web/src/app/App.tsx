@@ -27,7 +27,9 @@ class LastResort extends Component<{ children: ReactNode }, { problem: unknown }
     return (
       <main className="mx-auto max-w-lg p-10">
         <h1 className="text-lg font-semibold">The app broke down</h1>
-        <p className="my-3 font-mono text-sm break-words">{String(this.state.problem)}</p>
+        <p className="my-3 font-mono text-sm break-words">
+          {this.state.problem instanceof Error ? this.state.problem.message : "Something that is no error was thrown."}
+        </p>
         <a className="text-accent underline" href="/">
           Load it anew
         </a>

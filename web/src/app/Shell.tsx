@@ -165,7 +165,7 @@ function AccountMenu() {
   const { viewer } = useViewer();
   const { choice } = useTheme();
   const name = viewer?.account?.name ?? (viewer?.actor.kind === "local" ? "This machine" : "Account");
-  const canSignOut = viewer === undefined || viewer.account !== null;
+  const canSignOut = viewer?.actor.kind !== "local";
   const themes = (["system", "light", "dark"] as const).map((theme) => ({
     label: `Theme: ${theme === "system" ? "as the machine" : theme}`,
     checked: theme === choice,

@@ -1,6 +1,7 @@
 import { type ReactNode, useState } from "react";
 import { Badge } from "./Badge";
 import { Button } from "./Button";
+import { jsonText } from "./json-lines";
 
 /** A change as the API tells it. `path` is a JSON Pointer. */
 export interface Change {
@@ -61,7 +62,7 @@ export function DiffView<C extends Change>({ label, changes, aside, empty }: Dif
 
 function Side({ sign, name, value, className }: { sign: string; name: string; value: unknown; className: string }) {
   const [isWhole, setWhole] = useState(false);
-  const text = JSON.stringify(value) ?? "null";
+  const text = jsonText(value);
   const isLong = text.length > TEXT_MAX;
   return (
     <div className={`mt-1 flex gap-2 rounded px-2 py-0.5 font-mono text-[12.5px] ${className}`}>

@@ -3,7 +3,7 @@ import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 import { Button } from "./Button";
 import { classes } from "./class-names";
 import { CopyButton } from "./CopyButton";
-import { type JsonLine, jsonLines, jsonMatches } from "./json-lines";
+import { type JsonLine, jsonLines, jsonMatches, jsonText } from "./json-lines";
 
 export interface JsonViewProps {
   label: string;
@@ -132,7 +132,7 @@ export function JsonView({ label, value, depth = 2, marked, onPath, className, h
           >
             Close all
           </Button>
-          <CopyButton text={() => JSON.stringify(value, null, 2) ?? "null"} label={`Copy ${label}`} />
+          <CopyButton text={() => jsonText(value, 2)} label={`Copy ${label}`} />
         </div>
       )}
       <div

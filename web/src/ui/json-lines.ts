@@ -18,6 +18,11 @@ export function pointerPart(name: string): string {
   return name.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
+/** A value as JSON; what JSON does not know is null. */
+export function jsonText(value: unknown, indent?: number): string {
+  return value === undefined ? "null" : JSON.stringify(value, null, indent);
+}
+
 /** The lines of a value, of which these paths are closed. Nothing of what is closed is looked at. */
 export function jsonLines(value: unknown, isOpen: (path: string, depth: number) => boolean): JsonLine[] {
   const lines: JsonLine[] = [];
@@ -42,7 +47,7 @@ export function jsonLines(value: unknown, isOpen: (path: string, depth: number) 
         depth,
         name,
         kind: "value",
-        text: JSON.stringify(task.value) ?? "null",
+        text: jsonText(task.value),
         type: typeOf(task.value),
         entries: 0,
         isOpen: false,

@@ -1,4 +1,4 @@
-import type { AgentRunStatus, ExecutionStatus, InferenceStatus, ModelCallStatus } from "../gql/graphql";
+import type { AgentRunStatus, ExecutionStatus, InferenceStatus, ModelCallStatus } from "../gql/schema";
 
 export type { ExecutionStatus };
 export type AnyStatus = ExecutionStatus | AgentRunStatus | InferenceStatus | ModelCallStatus;

@@ -1,4 +1,4 @@
-export type AdminSearch = Record<never, never>;
+export type AdminSearch = Record<string, never>;
 
 /** What the address of /admin/$section says: nothing yet. */
 export function search(): AdminSearch {

@@ -1,13 +1,13 @@
 import { type RawSearch, position } from "@/app/search";
 
-export type AgentsSearch = Record<never, never>;
+export type AgentsSearch = Record<string, never>;
 
 /** What the address of /agents says: nothing yet. */
 export function search(): AgentsSearch {
   return {};
 }
 
-export type AgentSearch = Record<never, never>;
+export type AgentSearch = Record<string, never>;
 
 /** What the address of /agents/$agentName says: nothing yet. */
 export function agentSearch(): AgentSearch {

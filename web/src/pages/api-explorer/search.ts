@@ -1,4 +1,4 @@
-export type ApiExplorerSearch = Record<never, never>;
+export type ApiExplorerSearch = Record<string, never>;
 
 /** What the address of /api says: nothing yet. */
 export function search(): ApiExplorerSearch {

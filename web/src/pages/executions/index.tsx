@@ -16,7 +16,7 @@ import {
   wordsOf,
 } from "@/ui";
 
-const ExecutionRow = graphql(`
+export const ExecutionRow = graphql(`
   fragment ExecutionRow on Execution {
     id
     status
@@ -30,7 +30,6 @@ const ExecutionRow = graphql(`
     }
   }
 `);
-void ExecutionRow;
 
 const ExecutionsList = graphql(`
   query ExecutionsList($first: Int, $after: String, $status: ExecutionStatus, $workflow: UUID, $waitFor: Position) {

@@ -1,4 +1,4 @@
-export type HomeSearch = Record<never, never>;
+export type HomeSearch = Record<string, never>;
 
 /** What the address of / says: nothing yet. */
 export function search(): HomeSearch {
