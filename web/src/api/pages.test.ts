@@ -27,7 +27,7 @@ function list(length: number, size = 100) {
 }
 
 test("rows are reached page by page, and far ones are let go and come back", async () => {
-  const { pages, asked } = list(10_000);
+  const { pages, asked } = list(2_000);
   pages.ensure(0, 0);
   await vi.waitFor(() => expect(pages.rowAt(0)?.text).toBe("row 0"));
   while (pages.hasMore) {
@@ -35,9 +35,9 @@ test("rows are reached page by page, and far ones are let go and come back", asy
     pages.ensure(before - 1, before - 1);
     await vi.waitFor(() => expect(pages.count).toBeGreaterThan(before));
   }
-  expect(pages.count).toBe(10_000);
-  expect(pages.rowAt(9_999)?.text).toBe("row 9999");
-  pages.ensure(9_999, 9_999);
+  expect(pages.count).toBe(2_000);
+  expect(pages.rowAt(1_999)?.text).toBe("row 1999");
+  pages.ensure(1_999, 1_999);
   expect(pages.rowAt(0)).toBeUndefined();
   const times = asked.length;
   pages.ensure(150, 180);
