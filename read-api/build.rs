@@ -15,7 +15,9 @@ fn main() -> io::Result<()> {
         if Path::new(file).exists() {
             say(&format!("cargo::rerun-if-changed={file}"))?;
         } else {
-            say(&format!("cargo::error={file} is missing: run `make setup` (or `npm ci && npm run build` in read-api/graphiql)"))?;
+            say(&format!(
+                "cargo::error={file} is missing: run `make setup` (or `npm ci && npm run build` in read-api/graphiql)"
+            ))?;
         }
     }
     say(&format!("cargo::rerun-if-changed={APP}"))?;
@@ -47,7 +49,11 @@ fn table() -> io::Result<String> {
         });
         let [brotli, gzip] = ["br", "gz"].map(|ending| {
             let other = PathBuf::from(format!("{}.{ending}", file.display()));
-            if other.exists() { format!("Some(include_bytes!({:?}))", other.display().to_string()) } else { "None".to_owned() }
+            if other.exists() {
+                format!("Some(include_bytes!({:?}))", other.display().to_string())
+            } else {
+                "None".to_owned()
+            }
         });
         let plain = file.display().to_string();
         let content_type = content_type(name);

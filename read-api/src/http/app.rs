@@ -129,6 +129,9 @@ mod tests {
         }
         let page = APP_FILES.iter().find(|file| file.path == "/index.html").unwrap();
         let text = std::str::from_utf8(page.plain).unwrap();
-        assert!(!text.contains("<style") && !text.contains("<script>"), "what is in the page itself is not run: {text}");
+        assert!(
+            !text.contains("<style") && !text.contains("<script>"),
+            "what is in the page itself is not run: {text}"
+        );
     }
 }

@@ -109,10 +109,9 @@ function SideBar({ onFind, onKeys }: { onFind: () => void; onKeys: () => void })
         Timeloom
       </div>
       <div className="px-2 pb-2">
-        <Button size="small" className="w-full justify-between text-muted" onClick={onFind}>
-          <span className="flex items-center gap-2">
-            <Icon name="search" /> Find
-          </span>
+        <Button size="small" className="w-full" onClick={onFind}>
+          <Icon name="search" />
+          <span className="flex-1 text-left">Find</span>
           <Kbd keys="Ctrl+k" />
         </Button>
       </div>
