@@ -1,7 +1,17 @@
 import { type AnyVariables, type TypedDocumentNode, stringifyDocument } from "@urql/core";
 import { type Client, createClient } from "graphql-ws";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { client } from "./client";
+import { graphql } from "./graphql";
 import { leadToSignIn } from "./sign-in";
+
+const LiveHead = graphql(`
+  query LiveHead {
+    head {
+      position
+    }
+  }
+`);
 
 /** Whether changes come by themselves. */
 export type Connection = "connecting" | "open" | "lost";
@@ -155,6 +165,11 @@ export function follow<D, V extends LiveVariables>(
 export interface LiveOptions<D> {
   /** Where an answer is in the log. */
   position: (data: D) => string | undefined;
+  /**
+   * Of a stream that begins with what happens next: begins behind the head of the log as it is now, so that nothing is missed
+   * either when the connection is lost before the first answer.
+   */
+  fromNow?: boolean;
   /** False while nothing is to be followed. */
   enabled?: boolean;
 }
@@ -178,18 +193,35 @@ export function useLive<D, V extends LiveVariables>(
   const [end, setEnd] = useState<{ key: string; problem: Live["problem"] } | undefined>();
   const key = JSON.stringify(variables);
   const enabled = options.enabled ?? true;
+  const fromNow = options.fromNow ?? false;
   const latest = useRef({ onEvent, position: options.position, variables });
   useEffect(() => {
     latest.current = { onEvent, position: options.position, variables };
   });
   useEffect(() => {
     if (!enabled) return undefined;
-    const following = follow(document, latest.current.variables, (data) => latest.current.position(data), {
-      onEvent: (data) => latest.current.onEvent(data),
-      onEnd: (problem) => setEnd({ key, problem }),
-    });
-    return following.stop;
-  }, [document, key, enabled]);
+    let following: Following | undefined;
+    let isGone = false;
+    const begin = (head: string | undefined) => {
+      if (isGone) return;
+      const variables = { ...latest.current.variables };
+      if (head !== undefined) variables.resumeFrom ??= head;
+      following = follow(document, variables, (data) => latest.current.position(data), {
+        onEvent: (data) => latest.current.onEvent(data),
+        onEnd: (problem) => setEnd({ key, problem }),
+      });
+    };
+    if (fromNow)
+      void client
+        .query(LiveHead, {}, { requestPolicy: "network-only" })
+        .toPromise()
+        .then(({ data }) => begin(data?.head.position));
+    else begin(undefined);
+    return () => {
+      isGone = true;
+      following?.stop();
+    };
+  }, [document, key, enabled, fromNow]);
   const ended = end?.key === key ? end : undefined;
   return {
     isLive: enabled && state === "open" && ended === undefined,

@@ -83,7 +83,9 @@ export class Pages<N, P> {
       this.source.changed();
       return;
     }
-    this.freshRows = [node, ...this.freshRows];
+    // Where nothing is read yet, nothing can move under a reader.
+    if (this.isEmpty) this.head = [node];
+    else this.freshRows = [node, ...this.freshRows];
     this.source.changed();
   }
 

@@ -103,7 +103,7 @@ function Places({ onGo }: { onGo?: () => void }) {
 
 function SideBar({ onFind, onKeys }: { onFind: () => void; onKeys: () => void }) {
   return (
-    <div className="hidden w-52 shrink-0 flex-col border-r bg-surface md:flex">
+    <header className="hidden w-52 shrink-0 flex-col border-r bg-surface md:flex">
       <div className="flex items-center gap-2 px-4 py-3.5 font-semibold tracking-tight">
         <img src="/icons/timeloom.svg" alt="" className="size-6" />
         Timeloom
@@ -124,7 +124,7 @@ function SideBar({ onFind, onKeys }: { onFind: () => void; onKeys: () => void })
         <ConnectionDot />
         <IconButton label="Keys" icon={<span aria-hidden>?</span>} onClick={onKeys} />
       </div>
-    </div>
+    </header>
   );
 }
 

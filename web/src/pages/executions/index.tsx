@@ -112,7 +112,7 @@ export function ExecutionsPage() {
       if (!execution || (status !== undefined && execution.status !== status)) return;
       if (workflow === undefined || execution.workflowId === workflow) rows.upsert(execution);
     },
-    { position: (data) => data.executionsChanged.position },
+    { position: (data) => data.executionsChanged.position, fromNow: true },
   );
   return (
     <>
