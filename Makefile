@@ -17,13 +17,15 @@ ifneq ($(wildcard ../shared/conformance/graphql),)
 export TIMELOOM_GRAPHQL_CONFORMANCE ?= $(abspath ../shared/conformance/graphql)
 endif
 
-.PHONY: help setup parts build run test bench bench-large bench-peers fuzz gpu-pack gpu-check fmt lint clean
+.PHONY: help setup parts build run web test web-test bench bench-large bench-peers fuzz gpu-pack gpu-check fmt lint clean
 
 help:
 	@echo "make help    this list"
-	@echo "make setup   check the tools, build the JavaScript sandbox and the GraphiQL page, fetch what tests need"
+	@echo "make setup   check the tools, build the JavaScript sandbox, the GraphiQL page and the web app, fetch what tests need"
 	@echo "make build   build the timeloom program (release): target/release/timeloom"
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
+	@echo "make web     serve the web app from web/ as you change it, with the API of the server at $(LISTEN)"
+	@echo "make web-test   the web app in a browser, with a server of its own"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
 	@echo "make bench   measure: appends, latency, replay, hot streams, redaction, the past, lists, traces, the API, the gateway, expressions, executions and webhooks over HTTP, models, start-up, memory"
 	@echo "make bench-large   the API with a million executions stored: takes half an hour to make them the first time"
@@ -46,13 +48,22 @@ build: parts
 
 run: build
 	@echo
-	@echo "GraphQL:  http://$(LISTEN)/graphql   (a page to try it: http://$(LISTEN)/)"
+	@echo "App:      http://$(LISTEN)/"
+	@echo "GraphQL:  http://$(LISTEN)/graphql   (a page to try it: http://$(LISTEN)/graphiql)"
 	@echo "Health:   http://$(LISTEN)/health/live"
 	@echo "Data:     $(DATA)   (stop with Ctrl-C; nothing is lost)"
 	@echo
 	@$$(scripts/program.sh) serve --data $(DATA) --listen $(LISTEN)
 
+web:
+	LISTEN=$(LISTEN) npm --prefix web run dev
+
+web-test: setup
+	$(CARGO) build --package timeloom-server
+	TIMELOOM_BIN=$$(realpath $$(scripts/program.sh debug)) npm --prefix web run e2e
+
 test: setup lint
+	npm --prefix web run check
 	$(CARGO) test --doc --package timeloom-domain --package timeloom-store --package timeloom-expressions
 	$(CARGO) nextest run --workspace
 	$(CARGO) nextest run --package timeloom-inference --features cuda
@@ -96,3 +107,4 @@ clean:
 	$(CARGO) clean
 	rm -rf expressions/sandbox/guest/dist expressions/sandbox/guest/node_modules
 	rm -rf read-api/graphiql/dist read-api/graphiql/node_modules
+	rm -rf web/dist web/node_modules web/src/gql web/test-results

@@ -16,6 +16,8 @@ main() {
   [ "${1:-all}" = parts ] || { check_postgres && check_browser && check_nextest && check_onnxruntime && check_models; }
   build_part "JavaScript sandbox" expressions/sandbox/guest/dist sandbox_inputs build_sandbox
   build_part "GraphiQL page" read-api/graphiql/dist graphiql_inputs build_graphiql
+  build_part "web app" web/dist web_inputs build_web
+  [ "${1:-all}" = parts ] || check_web_packages
 }
 
 # ---- tools
@@ -129,6 +131,27 @@ graphiql_inputs() {
 build_graphiql() {
   with_progress "GraphiQL packages" npm --prefix read-api/graphiql ci --no-audit --no-fund
   (cd read-api/graphiql && with_progress "GraphiQL page" node build.mjs)
+}
+
+web_inputs() {
+  find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path 'web/src/gql/*' \
+    -not -path 'web/tests/*' -not -path 'web/test-results/*' -not -path 'web/playwright-report/*' -not -name '*.md'
+  # The types of what the app asks for come from the schema.
+  echo read-api/schema.graphql
+}
+
+build_web() {
+  install_web_packages
+  with_progress "web app" npm --prefix web run build
+}
+
+# Its checks and tests need the packages too, also where what was built came from the cache.
+check_web_packages() {
+  [ web/node_modules/.package-lock.json -nt web/package-lock.json ] || install_web_packages
+}
+
+install_web_packages() {
+  with_progress "packages of the web app" env PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm --prefix web ci --no-audit --no-fund
 }
 
 # build_part NAME DIST INPUTS BUILD: DIST holds what BUILD makes of the files that INPUTS lists. A stamp in DIST says of

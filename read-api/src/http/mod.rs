@@ -3,6 +3,7 @@
 //! Never answers somebody whom no door let in, see [`door`]; but webhooks answer everybody, see [`webhook`].
 
 mod answer;
+mod app;
 mod binary;
 mod door;
 mod graphql;
@@ -131,9 +132,15 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     serve(config, Door::Somebody, "/graphql/stream", "GET, POST, PUT, DELETE", shared);
     serve(config, soon, "/graphql/ws", "GET", [get().to(ws::connect)]);
     serve(config, Door::Somebody, "/graphql/schema", "GET", [get().to(page::sdl)]);
-    serve(config, Door::Somebody, "/", "GET", [get().to(page::graphiql)]);
-    serve(config, Door::Somebody, "/assets/graphiql.js", "GET", [get().to(page::script)]);
-    serve(config, Door::Somebody, "/assets/graphiql.css", "GET", [get().to(page::style)]);
+    serve(config, Door::Somebody, "/graphiql", "GET", [get().to(page::graphiql)]);
+    serve(config, Door::Somebody, "/graphiql/graphiql.js", "GET", [get().to(page::script)]);
+    serve(config, Door::Somebody, "/graphiql/graphiql.css", "GET", [get().to(page::style)]);
+    for place in app::PLACES {
+        serve(config, Door::Somebody, place, "GET", [get().to(app::page)]);
+    }
+    for files in app::FILES {
+        serve(config, Door::Somebody, files, "GET", [get().to(app::file)]);
+    }
     let whole_log = Door::With(Permission::TenantWrite);
     serve(config, whole_log, "/log/identity", "GET", [get().to(log::identity)]);
     serve(config, whole_log, "/log/events", "GET", [get().to(log::events)]);

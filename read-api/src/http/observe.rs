@@ -34,8 +34,19 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header by which answers tell of the span that they came of.
 const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 /// Routes that machines ask all the time: their spans would be most of all.
-const NOT_TRACED: [&str; 7] =
-    ["/assets/graphiql.css", "/assets/graphiql.js", "/health/live", "/health/ready", "/healthz", "/metrics", "/readyz"];
+const NOT_TRACED: [&str; 11] = [
+    "/assets/{name}",
+    "/graphiql/graphiql.css",
+    "/graphiql/graphiql.js",
+    "/health/live",
+    "/health/ready",
+    "/healthz",
+    "/icons/{name}",
+    "/manifest.webmanifest",
+    "/metrics",
+    "/readyz",
+    "/sw.js",
+];
 
 /// What is known of a request, beside it.
 #[derive(Debug, Clone)]

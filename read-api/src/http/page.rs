@@ -15,12 +15,12 @@ const PAGE: &str = r#"<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Timeloom: GraphQL</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/assets/graphiql.css">
+<link rel="stylesheet" href="/graphiql/graphiql.css">
 <style>html, body, #graphiql { height: 100%; margin: 0; }</style>
 </head>
 <body>
 <div id="graphiql">Loading…</div>
-<script src="/assets/graphiql.js"></script>
+<script src="/graphiql/graphiql.js"></script>
 </body>
 </html>
 "#;
@@ -30,7 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
                       font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
-/// `GET /`.
+/// `GET /graphiql`, and `GET /graphql` of somebody who wants a page.
 pub(super) async fn graphiql() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
@@ -41,12 +41,12 @@ pub(super) async fn graphiql() -> HttpResponse {
         .body(PAGE)
 }
 
-/// `GET /assets/graphiql.js`.
+/// `GET /graphiql/graphiql.js`.
 pub(super) async fn script() -> HttpResponse {
     asset("text/javascript; charset=utf-8", SCRIPT)
 }
 
-/// `GET /assets/graphiql.css`.
+/// `GET /graphiql/graphiql.css`.
 pub(super) async fn style() -> HttpResponse {
     asset("text/css; charset=utf-8", STYLE)
 }

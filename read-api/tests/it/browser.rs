@@ -19,7 +19,7 @@ async fn the_page_runs_a_query_without_a_network() {
     let server = TestServer::start();
     server.import("Seen in the browser").await;
     let mut page = Page::open(&browser, &server.client).await;
-    let url = format!("http://localhost:{}/", server.port);
+    let url = format!("http://localhost:{}/graphiql", server.port);
     page.call("Page.navigate", json!({ "url": url })).await;
     page.until("document.querySelector('.graphiql-execute-button') !== null").await;
     page.until("document.querySelector('.graphiql-query-editor').textContent.includes('Overview')").await;
@@ -53,7 +53,7 @@ async fn somebody_signs_in_by_a_link_and_the_page_asks_as_them() {
     click(&mut page, "form[action=\"/sign-in/link\"] button").await;
     page.until("location.pathname === '/account/password' && document.querySelector('#password') !== null").await;
     page.until("document.querySelector('#current') === null").await;
-    page.call("Page.navigate", json!({ "url": format!("{own}/") })).await;
+    page.call("Page.navigate", json!({ "url": format!("{own}/graphiql") })).await;
     page.until("document.querySelector('.graphiql-execute-button') !== null").await;
     page.until("document.querySelector('.graphiql-query-editor').textContent.includes('Overview')").await;
     click(&mut page, ".graphiql-execute-button").await;

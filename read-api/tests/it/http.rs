@@ -186,16 +186,16 @@ async fn other_hosts_and_origins_are_refused() {
 }
 
 #[tokio::test]
-async fn the_page_is_served_whole_from_here() {
+async fn graphiql_is_served_whole_from_here() {
     let server = TestServer::start();
-    for path in ["/", "/graphql"] {
+    for path in ["/graphiql", "/graphql"] {
         let response = server.client.get(server.url(path)).header(ACCEPT, "text/html,*/*;q=0.8").send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
         let page = response.text().await.unwrap();
-        assert!(page.contains("/assets/graphiql.js") && !page.contains("//"), "nothing from elsewhere: {page}");
+        assert!(page.contains("/graphiql/graphiql.js") && !page.contains("//"), "nothing from elsewhere: {page}");
     }
-    for (path, content_type) in [("/assets/graphiql.js", "text/javascript"), ("/assets/graphiql.css", "text/css")] {
+    for (path, content_type) in [("/graphiql/graphiql.js", "text/javascript"), ("/graphiql/graphiql.css", "text/css")] {
         let response = server.client.get(server.url(path)).send().await.unwrap();
         assert!(response.headers()[CONTENT_TYPE].to_str().unwrap().starts_with(content_type));
         assert!(response.bytes().await.unwrap().len() > 100_000, "{path}");

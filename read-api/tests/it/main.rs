@@ -4,6 +4,8 @@
 mod access;
 mod agents;
 #[cfg(test)]
+mod app;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod changes;

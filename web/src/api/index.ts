@@ -1,0 +1,10 @@
+export { type ChangeOptions, type Outcome, type Payload, change, sayFault, useChange } from "./change";
+export { client } from "./client";
+export { type Fault, type UserError, faultOf } from "./errors";
+export { graphql } from "./graphql";
+export { freshId } from "./ids";
+export { type Connection, type Follower, type Live, follow, useConnection, useLive } from "./live";
+export { type Pager, type RelayConnection, usePager } from "./pager";
+export { type ToastInput, toast } from "./toasts";
+export { useViewer } from "./viewer";
+export { lastWrite, useLastWrite, wrote } from "./writes";

@@ -1,0 +1,160 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import * as home from "../pages/home/search";
+import * as workflows from "../pages/workflows/search";
+import * as editor from "../pages/editor/search";
+import * as executions from "../pages/executions/search";
+import * as execution from "../pages/execution/search";
+import * as compare from "../pages/compare/search";
+import * as agents from "../pages/agents/search";
+import * as models from "../pages/models/search";
+import * as gateway from "../pages/gateway/search";
+import * as events from "../pages/events/search";
+import * as audit from "../pages/audit/search";
+import * as admin from "../pages/admin/search";
+import * as apiExplorer from "../pages/api-explorer/search";
+import { PageFault } from "./PageFault";
+import { NotFound } from "./NotFound";
+import { Shell } from "./Shell";
+import { parseSearch, stringifySearch } from "./search";
+
+const shell = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: PageFault });
+
+// Each page is a chunk of its own. What its address may say is in the page's folder, in search.ts.
+const routes = [
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/",
+    validateSearch: home.search,
+    component: lazyRouteComponent(() => import("../pages/home"), "HomePage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/workflows",
+    validateSearch: workflows.search,
+    component: lazyRouteComponent(() => import("../pages/workflows"), "WorkflowsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/workflows/$workflowId",
+    validateSearch: editor.search,
+    component: lazyRouteComponent(() => import("../pages/editor"), "EditorPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/workflows/$workflowId/versions",
+    validateSearch: editor.versionsSearch,
+    component: lazyRouteComponent(() => import("../pages/editor"), "VersionsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/executions",
+    validateSearch: executions.search,
+    component: lazyRouteComponent(() => import("../pages/executions"), "ExecutionsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/executions/$executionId",
+    validateSearch: execution.search,
+    component: lazyRouteComponent(() => import("../pages/execution"), "ExecutionPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/compare",
+    validateSearch: compare.search,
+    component: lazyRouteComponent(() => import("../pages/compare"), "ComparePage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/agents",
+    validateSearch: agents.search,
+    component: lazyRouteComponent(() => import("../pages/agents"), "AgentsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/agents/$agentName",
+    validateSearch: agents.agentSearch,
+    component: lazyRouteComponent(() => import("../pages/agents"), "AgentPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/agent-runs/$runId",
+    validateSearch: agents.runSearch,
+    component: lazyRouteComponent(() => import("../pages/agents"), "AgentRunPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/models",
+    validateSearch: models.search,
+    component: lazyRouteComponent(() => import("../pages/models"), "ModelsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/models/$modelName",
+    validateSearch: models.modelSearch,
+    component: lazyRouteComponent(() => import("../pages/models"), "ModelPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/inferences/$inferenceId",
+    validateSearch: models.inferenceSearch,
+    component: lazyRouteComponent(() => import("../pages/models"), "InferencePage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/gateway",
+    validateSearch: gateway.search,
+    component: lazyRouteComponent(() => import("../pages/gateway"), "GatewayPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/gateway/calls/$callId",
+    validateSearch: gateway.callSearch,
+    component: lazyRouteComponent(() => import("../pages/gateway"), "ModelCallPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/events",
+    validateSearch: events.search,
+    component: lazyRouteComponent(() => import("../pages/events"), "EventsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/audit",
+    validateSearch: audit.search,
+    component: lazyRouteComponent(() => import("../pages/audit"), "AuditPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/admin/$section",
+    validateSearch: admin.search,
+    component: lazyRouteComponent(() => import("../pages/admin"), "AdminPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/api",
+    validateSearch: apiExplorer.search,
+    component: lazyRouteComponent(() => import("../pages/api-explorer"), "ApiExplorerPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/admin",
+    beforeLoad: () => {
+      throw redirect({ to: "/admin/$section", params: { section: "accounts" } });
+    },
+  }),
+] as const;
+
+export const router = createRouter({
+  routeTree: shell.addChildren(routes),
+  parseSearch,
+  stringifySearch,
+  defaultPreload: "intent",
+  defaultErrorComponent: PageFault,
+  scrollRestoration: false,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

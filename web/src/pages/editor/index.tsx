@@ -1,0 +1,19 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { usePageTitle } from "@/app/title";
+import { PageHeader } from "@/ui";
+
+const route = getRouteApi("/workflows/$workflowId");
+
+export function EditorPage() {
+  const { workflowId } = route.useParams();
+  usePageTitle("Workflow");
+  return <PageHeader title={workflowId} above="Workflow" />;
+}
+
+const versions = getRouteApi("/workflows/$workflowId/versions");
+
+export function VersionsPage() {
+  const { workflowId } = versions.useParams();
+  usePageTitle("Versions");
+  return <PageHeader title={workflowId} above="Versions of a workflow" />;
+}

@@ -1,0 +1,18 @@
+import { type RawSearch, count, text } from "@/app/search";
+
+export interface EditorSearch {
+  version?: number;
+  node?: string;
+}
+
+/** What the address of /workflows/$workflowId says. */
+export function search(raw: RawSearch): EditorSearch {
+  return { version: count(raw.version), node: text(raw.node) };
+}
+
+export type VersionsSearch = Record<string, never>;
+
+/** What the address of /workflows/$workflowId/versions says: nothing yet. */
+export function versionsSearch(): VersionsSearch {
+  return {};
+}
