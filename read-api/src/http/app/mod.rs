@@ -3,6 +3,9 @@
 //! Names of files under `/assets/` change with their content, so that browsers keep them for good; all others they ask for
 //! again, and are told when nothing changed. Every place of the app is answered with the same page, which looks at the address.
 
+#[cfg(debug_assertions)]
+mod folder;
+
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -62,6 +65,10 @@ pub(super) async fn file(request: HttpRequest) -> HttpResponse {
 }
 
 fn answer(request: &HttpRequest, path: &str) -> HttpResponse {
+    #[cfg(debug_assertions)]
+    if let Some(found) = folder::read(path) {
+        return from_folder(path, found);
+    }
     let Ok(place) = APP_FILES.binary_search_by(|file| file.path.cmp(path)) else {
         return HttpResponse::NotFound().finish();
     };
@@ -85,6 +92,23 @@ fn answer(request: &HttpRequest, path: &str) -> HttpResponse {
         response.insert_header((header::CONTENT_ENCODING, HeaderValue::from_static(encoding)));
     }
     response.content_type(file.content_type).body(bytes)
+}
+
+#[cfg(debug_assertions)]
+fn from_folder(path: &str, found: Option<Vec<u8>>) -> HttpResponse {
+    let Some(bytes) = found else { return HttpResponse::NotFound().finish() };
+    let content_type = match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("webmanifest") => "application/manifest+json",
+        Some("png") => "image/png",
+        _ => "application/octet-stream",
+    };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_SECURITY_POLICY, POLICY)).insert_header((header::CACHE_CONTROL, "no-cache"));
+    response.content_type(content_type).body(bytes)
 }
 
 /// The form in which a client gets a file: the smallest that it takes.
