@@ -107,7 +107,9 @@ fn from_folder(path: &str, found: Option<Vec<u8>>) -> HttpResponse {
         _ => "application/octet-stream",
     };
     let mut response = HttpResponse::Ok();
-    response.insert_header((header::CONTENT_SECURITY_POLICY, POLICY)).insert_header((header::CACHE_CONTROL, "no-cache"));
+    response
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::CACHE_CONTROL, "no-cache"));
     response.content_type(content_type).body(bytes)
 }
 
