@@ -27,6 +27,8 @@ const COPIES_MAX: usize = 64;
 
 /// What a worker is made of.
 pub struct Parts {
+    /// Which one it is: that of its process, so that it can be told whether it is there still.
+    pub id: InferenceWorkerId,
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// Where tensors go that are too large for events.
@@ -105,7 +107,7 @@ impl Worker {
     /// # Errors
     /// When that cannot be written down.
     pub async fn start(parts: Parts) -> Result<Self, NotRecorded> {
-        let id = InferenceWorkerId(parts.ids.uuid());
+        let id = parts.id;
         let inferences = Recorder::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), id);
         let workers = Recorder::new(parts.log, Arc::clone(&parts.ids), id);
         let (machine, told) = Machine::here(&parts.runtime, parts.overrides);

@@ -287,13 +287,16 @@ async fn inferences_are_listed_filtered_paged_and_found_by_their_ids() {
         };
         walk(name, &ask).await;
     }
-    let windows =
-        "{ inferenceWindows(model: \"mood\", version: 1) { nodes { id completed latencyCounts load { id } } } }";
+    let windows = "{ inferenceWindows(model: \"mood\", version: 1) { nodes {
+            id completed latencyCounts rejected queueFull deadlineMissed load { id } } } }";
     let windows = server.data(windows, json!({})).await["inferenceWindows"]["nodes"].clone();
     assert_eq!((&windows[1]["completed"], &windows[1]["latencyCounts"]), (&json!(900), &json!([0, 900])));
-    let workers = "{ inferenceWorkers(stopped: false) { nodes { id machine { runtime } loads { nodes { id } } } } }";
+    assert_eq!([&windows[1]["rejected"], &windows[1]["queueFull"], &windows[1]["deadlineMissed"]], [5, 3, 2]);
+    let workers =
+        "{ inferenceWorkers(stopped: false) { nodes { id lost machine { runtime } loads { nodes { id } } } } }";
     let workers = server.data(workers, json!({})).await["inferenceWorkers"]["nodes"].clone();
     assert_eq!(workers[0]["loads"]["nodes"], json!([{ "id": LOAD.0 }]));
+    assert_eq!(workers[0]["lost"], true, "no process of that id is there");
 
     let ids = [json!(inference(1).0), windows[0]["id"].clone(), workers[0]["id"].clone(), json!(LOAD.0)];
     let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";

@@ -31,7 +31,7 @@ const SHOW: &str = "query($id: UUID!, $asOf: AsOf) { inference(id: $id, asOf: $a
   workerId executionId node requestPosition endedPosition } }";
 const WORKERS: &str = "query($first: Int!, $after: String, $stopped: Boolean) {
   inferenceWorkers(first: $first, after: $after, stopped: $stopped) {
-  nodes { id stopped draining machine { runtime runtimeMissing architecture cores gpus gpuMissing }
+  nodes { id stopped lost draining machine { runtime runtimeMissing architecture cores gpus gpuMissing }
     loads(first: 20) { nodes { id modelName version provider instances threads rowsMax machine } }
     loadFailed { modelName version code reason } history { createdAt } }
   pageInfo { hasNextPage endCursor } } }";
@@ -274,10 +274,11 @@ async fn workers(access: &Access, config: &Config, all: bool) -> anyhow::Result<
     }
     let cells = |worker: &Value| {
         let is = |what: &str| worker.get(what) == Some(&Value::Bool(true));
-        let status = match (is("stopped"), is("draining")) {
-            (true, _) => "stopped",
-            (false, true) => "draining",
-            (false, false) => "working",
+        let status = match (is("stopped"), is("lost"), is("draining")) {
+            (true, ..) => "stopped",
+            (false, true, _) => "lost",
+            (false, false, true) => "draining",
+            (false, false, false) => "working",
         };
         let [id, since, architecture, cores, runtime, missing] = [
             "/id",

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use clap::Args;
 use timeloom_commands::{Commands, SystemIds};
-use timeloom_domain::ids::{Actor, Slug, TenantId};
+use timeloom_domain::ids::{Actor, InferenceWorkerId, Slug, TenantId};
 use timeloom_domain::model::{ModelReference, VersionReference};
 use timeloom_inference::onnx::{self, Library, Runtime};
 use timeloom_inference::pool::MachineClock as Ticks;
@@ -124,6 +124,8 @@ pub struct Models {
 }
 
 struct Inner {
+    /// That of the process.
+    id: InferenceWorkerId,
     manager: Manager,
     commands: Commands,
     log: Arc<dyn EventLog>,
@@ -156,6 +158,7 @@ impl Models {
         let local = Arc::new(LocalLanguage::new(&manager, app.commands.clone()));
         let language = LanguageModels::start(language_parts(config, app, Arc::clone(&local)));
         let inner = Arc::new(Inner {
+            id: InferenceWorkerId(app.store.leases.worker().0),
             manager,
             local,
             commands: app.commands.clone(),
@@ -235,6 +238,7 @@ impl Models {
                 tracing::warn!(reason, "models cannot be computed here");
             }
             let parts = Parts {
+                id: inner.id,
                 log: Arc::clone(&inner.log),
                 blobs: Arc::clone(&inner.blobs),
                 commands: inner.commands.clone(),

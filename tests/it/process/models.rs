@@ -172,6 +172,11 @@ async fn a_kill_in_the_middle_of_batches_loses_and_doubles_nothing_that_was_answ
     let (seed, before) = answered.iter().next().unwrap();
     let answer = ask(&client, &again.url, "mood", *seed).await.unwrap();
     assert_eq!(scores(&answer), *before, "the same question has the same answer after a restart");
+    // Newest first: who verified ended by itself, and who was killed is known to be gone.
+    let workers = verb_json(&["inference", "workers", "--all", "--server", &again.url, "--json"]);
+    let ends: Vec<_> = workers.as_array().unwrap().iter().map(|worker| (&worker["stopped"], &worker["lost"])).collect();
+    let (yes, no) = (&json!(true), &json!(false));
+    assert_eq!((ends.first(), ends.last()), (Some(&(no, no)), Some(&(no, yes))), "{workers}");
     again.stop();
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use timeloom_commands::{AddModelVersion, Clock, CommandContext, Commands, SystemIds};
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::event::Event;
-use timeloom_domain::ids::{Actor, CommandId, FIRST_TENANT, Slug};
+use timeloom_domain::ids::{Actor, CommandId, FIRST_TENANT, InferenceWorkerId, Slug};
 use timeloom_domain::inference::{ElementType, hexadecimal};
 use timeloom_domain::model::{ExternalFile, ModelSettings};
 use timeloom_inference::Tensor;
@@ -104,6 +104,7 @@ impl World {
 
     pub async fn worker_with(&self, runtime: Result<Runtime, String>) -> Worker {
         let parts = Parts {
+            id: InferenceWorkerId(new_id()),
             log: Arc::clone(&self.log),
             blobs: Arc::clone(&self.blobs) as _,
             commands: self.commands.clone(),

@@ -1,6 +1,6 @@
 //! Loads of models, inferences and who computes them that come up at the same moment, made as one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::Result;
 use timeloom_domain::ids::{InferenceWorkerId, ModelLoadId, Slug};
@@ -9,6 +9,7 @@ use timeloom_projections::{
 };
 
 use crate::schema::batch::{Batch, by_moment, unanswered};
+use crate::schema::faults::fault;
 use crate::schema::reading::rows;
 use crate::state::ApiState;
 
@@ -18,6 +19,7 @@ pub(crate) struct InferenceLoads {
     models: Batch<(Slug, AsOf), ModelRow>,
     workers: Batch<(InferenceWorkerId, AsOf), InferenceWorkerRow>,
     loads: Batch<(ModelLoadId, AsOf), ModelLoadRow>,
+    living: Batch<InferenceWorkerId, ()>,
     pages: Batch<(AsOf, Page, InferenceFilter), PageOf<InferenceRow>>,
     load_pages: Batch<(AsOf, Page, ModelLoadFilter), PageOf<ModelLoadRow>>,
 }
@@ -54,6 +56,16 @@ impl InferenceLoads {
             Ok(found)
         };
         self.workers.load((id, as_of), load).await
+    }
+
+    /// Whether the process of a worker is there now: both have one id.
+    pub(crate) async fn is_living(&self, state: &ApiState, id: InferenceWorkerId) -> Result<bool> {
+        let load = |keys: Vec<InferenceWorkerId>| async move {
+            let workers = state.workers().workers().await.map_err(|error| fault(&error))?;
+            let living: HashSet<_> = workers.iter().filter(|worker| worker.is_live).map(|worker| worker.id.0).collect();
+            Ok(keys.into_iter().filter(|key| living.contains(&key.0)).map(|key| (key, ())).collect())
+        };
+        Ok(self.living.load(id, load).await?.is_some())
     }
 
     /// A load of a model.

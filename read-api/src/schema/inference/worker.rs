@@ -5,8 +5,10 @@ use timeloom_domain::inference::WorkerMachine as Machine;
 use timeloom_projections::{AsOf, InferenceWorkerRow, ModelLoadFilter};
 
 use super::load::{ModelLoad, ModelLoadList};
+use crate::schema::batch::Loads;
 use crate::schema::history::History;
 use crate::schema::paging::{Pages, Paging, page_cost};
+use crate::schema::reading::state;
 use crate::schema::scalars::PositionScalar;
 
 /// What an inference worker runs on.
@@ -115,9 +117,18 @@ impl InferenceWorker {
         self.row.worker.draining
     }
 
-    /// Whether it ended. One that was killed never said so.
+    /// Whether it ended. One that was killed never said so: see `lost`.
     async fn stopped(&self) -> bool {
         self.row.worker.stopped
+    }
+
+    /// Whether it neither ended nor is there any more: its process was killed, or lost its machine.
+    #[graphql(complexity = 5)]
+    async fn lost(&self, context: &Context<'_>) -> Result<bool> {
+        if self.row.worker.stopped {
+            return Ok(false);
+        }
+        Ok(!Loads::of(context).inference.is_living(state(context)?, self.row.id).await?)
     }
 
     /// Which events made it what it is.
