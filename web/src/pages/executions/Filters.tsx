@@ -21,7 +21,7 @@ import {
   wordsOf,
 } from "@/ui";
 import { ExecutionsWorkflow, ExecutionsWorkflows } from "./documents";
-import { conditions } from "./matches";
+import { appliesTo, conditions } from "./matches";
 import { removeFilter, saveFilter, searchOf, searchText, useSavedFilters } from "./saved-filters";
 import { type ExecutionsFilter, type ExecutionsSearch, TRIGGERS } from "./search";
 
@@ -40,46 +40,58 @@ export function Filters({ search, onChange, unresolvedCount }: FiltersProps) {
   const [more, setMore] = useState<"fact" | "time" | undefined>();
   const count = conditions(search);
   const of = (filter: keyof ExecutionsFilter) => search[filter] !== undefined;
+  const has = (filter: keyof ExecutionsFilter) => appliesTo(search.group, filter);
   return (
     <div className="border-b bg-surface px-4 py-2 md:px-6">
       <div className="flex flex-wrap items-center gap-2">
-        <Button
-          size="small"
-          aria-pressed={search.unresolved === true}
-          className={search.unresolved === true ? "border-accent bg-accent-soft text-accent" : undefined}
-          onClick={() => onChange({ unresolved: search.unresolved === true ? undefined : true })}
-        >
-          Unresolved
-          {unresolvedCount !== undefined && unresolvedCount > 0 && (
-            <span className="rounded bg-bad-soft px-1 text-xs text-bad tabular-nums">{unresolvedCount}</span>
-          )}
-        </Button>
+        {has("unresolved") && (
+          <Button
+            size="small"
+            aria-pressed={search.unresolved === true}
+            className={search.unresolved === true ? "border-accent! bg-accent-soft! text-accent!" : undefined}
+            onClick={() => onChange({ unresolved: search.unresolved === true ? undefined : true })}
+          >
+            Unresolved
+            {unresolvedCount !== undefined && unresolvedCount > 0 && (
+              <span className="rounded bg-bad-soft px-1 text-xs text-bad tabular-nums">{unresolvedCount}</span>
+            )}
+          </Button>
+        )}
         <Button size="small" className="md:hidden" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           Filters{count > 0 ? ` (${count})` : ""}
         </Button>
-        <div className={classes("w-full flex-wrap items-center gap-2 md:flex md:w-auto", isOpen ? "flex" : "hidden")}>
-          <Field label="Status" hideLabel className="w-32">
-            <Select
-              value={search.status ?? ""}
-              choices={[
-                { value: "", label: "any status" },
-                ...EXECUTION_STATUSES.map((value) => ({ value, label: wordsOf(value) })),
-              ]}
-              onChange={(value) => onChange({ status: value === "" ? undefined : value })}
-            />
-          </Field>
-          <Field label="Trigger" hideLabel className="w-36">
-            <Select
-              value={search.trigger ?? ""}
-              choices={[
-                { value: "", label: "any trigger" },
-                ...TRIGGERS.map((value) => ({ value, label: wordsOf(value) })),
-              ]}
-              onChange={(value) => onChange({ trigger: value === "" ? undefined : value })}
-            />
-          </Field>
-          <WorkflowField value={search.workflow} onChange={(workflow) => onChange({ workflow })} />
-          {!of("fact") && (
+        <div
+          className={classes(
+            "w-full flex-wrap items-center gap-2 md:flex md:w-auto [&_input]:h-7 [&_input]:text-[13px] [&_select]:h-7 [&_select]:text-[13px]",
+            isOpen ? "flex" : "hidden",
+          )}
+        >
+          {has("status") && (
+            <Field label="Status" hideLabel className="w-36">
+              <Select
+                value={search.status ?? ""}
+                choices={[
+                  { value: "", label: "any status" },
+                  ...EXECUTION_STATUSES.map((value) => ({ value, label: wordsOf(value) })),
+                ]}
+                onChange={(value) => onChange({ status: value === "" ? undefined : value })}
+              />
+            </Field>
+          )}
+          {has("trigger") && (
+            <Field label="Trigger" hideLabel className="w-36">
+              <Select
+                value={search.trigger ?? ""}
+                choices={[
+                  { value: "", label: "any trigger" },
+                  ...TRIGGERS.map((value) => ({ value, label: wordsOf(value) })),
+                ]}
+                onChange={(value) => onChange({ trigger: value === "" ? undefined : value })}
+              />
+            </Field>
+          )}
+          {has("workflow") && <WorkflowField value={search.workflow} onChange={(workflow) => onChange({ workflow })} />}
+          {has("fact") && !of("fact") && (
             <Button size="small" kind="quiet" onClick={() => setMore("fact")}>
               <Icon name="plus" className="size-3.5" /> Saved fact
             </Button>

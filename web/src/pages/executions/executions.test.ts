@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ExecutionRow } from "@/parts/execution-changes";
-import { conditions, matches } from "./matches";
+import { conditions, matches, narrowedTo } from "./matches";
 import { readFilters, searchOf, searchText } from "./saved-filters";
 import { search } from "./search";
 
@@ -54,4 +54,11 @@ test("what somebody else wrote into the browser's storage does no harm", () => {
   for (const text of [null, "", "{", "7", '{"name":"a"}', '[null,{"name":""},{"name":1,"search":""}]'])
     expect(readFilters(text)).toEqual([]);
   expect(readFilters('[{"name":"mine","search":"?status=FAILED"}]')).toHaveLength(1);
+});
+
+test("what means nothing for a grouping is left behind", () => {
+  const filter = { status: "FAILED", trigger: "RETRY", unresolved: true, at: "2026-01-02T03:04:05.000Z" } as const;
+  expect(conditions(narrowedTo("cause", filter))).toBe(2);
+  expect(conditions(narrowedTo("workflow", filter))).toBe(2);
+  expect(narrowedTo(undefined, filter)).toEqual(filter);
 });

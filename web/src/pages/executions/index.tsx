@@ -12,7 +12,8 @@ import { Filters } from "./Filters";
 import { ByCause, ByWorkflow } from "./Groups";
 import { PayloadHits } from "./PayloadHits";
 import { SearchBox } from "./SearchBox";
-import type { ExecutionsSearch } from "./search";
+import { narrowedTo } from "./matches";
+import { type ExecutionsSearch, filterOf } from "./search";
 
 const route = getRouteApi("/executions");
 
@@ -24,14 +25,16 @@ export function ExecutionsPage() {
   const change = (part: Partial<ExecutionsSearch>) =>
     void navigate({ search: (before) => ({ ...before, details: undefined, ...part }) });
   const unresolvedCount = useUnresolvedCount();
+  const group = (by: ExecutionsSearch["group"]) =>
+    change({ ...narrowedTo(by, filterOf({ ...search })), group: by, query: undefined });
   const toggleUnresolved = () => change({ unresolved: search.unresolved === true ? undefined : true });
   useKeys(
     [
       { keys: "/", does: "search in payloads", run: () => box.current?.focus() },
       { keys: "u", does: "only what is unresolved, or all", run: toggleUnresolved },
       { keys: "v l", does: "show one by one", run: () => change({ group: undefined, query: undefined }) },
-      { keys: "v c", does: "group by cause", run: () => change({ group: "cause", query: undefined }) },
-      { keys: "v w", does: "group by workflow", run: () => change({ group: "workflow", query: undefined }) },
+      { keys: "v c", does: "group by cause", run: () => group("cause") },
+      { keys: "v w", does: "group by workflow", run: () => group("workflow") },
     ],
     "Executions",
   );
@@ -50,7 +53,7 @@ export function ExecutionsPage() {
     },
     { id: "executions-search", label: "Search in payloads", run: () => box.current?.focus() },
   ]);
-  const { query, group } = search;
+  const { query } = search;
   return (
     <>
       <PageHeader
@@ -65,9 +68,9 @@ export function ExecutionsPage() {
       {query === undefined ? (
         <>
           <Filters search={search} onChange={change} unresolvedCount={unresolvedCount} />
-          {group === "cause" && <ByCause search={search} onChange={change} />}
-          {group === "workflow" && <ByWorkflow search={search} onChange={change} />}
-          {group === undefined && <ExecutionsTable search={search} onChange={change} />}
+          {search.group === "cause" && <ByCause search={search} onChange={change} />}
+          {search.group === "workflow" && <ByWorkflow search={search} onChange={change} />}
+          {search.group === undefined && <ExecutionsTable search={search} onChange={change} />}
         </>
       ) : (
         <PayloadHits query={query} />
@@ -119,7 +122,7 @@ function Grouping({
           key={label}
           type="button"
           aria-pressed={search.group === group}
-          onClick={() => onChange({ group })}
+          onClick={() => onChange({ ...narrowedTo(group, filterOf({ ...search })), group })}
           className={classes(
             "rounded px-2 py-0.5 text-[13px] whitespace-nowrap",
             search.group === group ? "bg-surface font-medium shadow-sm" : "text-muted hover:text-text",
