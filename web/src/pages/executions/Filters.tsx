@@ -238,7 +238,7 @@ function OpenFactDialog({ onClose, onChange }: MoreProps) {
           Nodes can save facts about their execution, such as the number of an order, by which it is found here.
         </p>
         <Field label="Name">
-          <Input value={fact} placeholder="order" onChange={(event) => setFact(event.target.value)} autoFocus />
+          <Input value={fact} placeholder="order" onChange={(event) => setFact(event.target.value)} data-autofocus />
         </Field>
         <Field label="Says">
           <Input value={value} onChange={(event) => setValue(event.target.value)} />
@@ -286,7 +286,7 @@ function OpenTimeDialog({ onClose, onChange }: MoreProps) {
             step={1}
             value={local}
             onChange={(event) => setLocal(event.target.value)}
-            autoFocus
+            data-autofocus
           />
         </Field>
       </div>
@@ -383,7 +383,7 @@ function OpenSaveDialog({ onClose, search }: { onClose: () => void; search: Exec
         }}
       >
         <Field label="Name">
-          <Input value={name} maxLength={80} autoFocus onChange={(event) => setName(event.target.value)} />
+          <Input value={name} maxLength={80} data-autofocus onChange={(event) => setName(event.target.value)} />
         </Field>
       </form>
       <p className="mt-3 text-xs text-muted">

@@ -64,7 +64,7 @@ function OpenNewDialog({ onClose, folder }: NewDialogProps) {
               : `It goes into ${folder}.`
           }
         >
-          <Input value={name} maxLength={200} autoFocus onChange={(event) => setName(event.target.value)} />
+          <Input value={name} maxLength={200} data-autofocus onChange={(event) => setName(event.target.value)} />
         </Field>
       </form>
       <h3 className="mt-5 mb-2 text-xs font-medium text-muted">Or try an example</h3>

@@ -67,7 +67,7 @@ export function columnsOf({ folder, isChosen, chosen, onChoose, onAct }: OfColum
     {
       key: "version",
       header: "Version",
-      width: "5rem",
+      width: "4rem",
       wideOnly: true,
       cell: (row) => (
         <Link
@@ -77,14 +77,14 @@ export function columnsOf({ folder, isChosen, chosen, onChoose, onAct }: OfColum
           className="text-muted hover:text-text hover:underline"
           aria-label={`Versions of ${row.name}`}
         >
-          {row.publishedVersion === null ? "draft" : `v${row.publishedVersion}`}
+          {row.publishedVersion === null ? "–" : `v${row.publishedVersion}`}
         </Link>
       ),
     },
     {
       key: "last",
       header: "Last execution",
-      width: "13rem",
+      width: "12rem",
       wideOnly: true,
       cell: (row) => {
         const [last] = row.executions.nodes;
@@ -109,7 +109,7 @@ export function columnsOf({ folder, isChosen, chosen, onChoose, onAct }: OfColum
     {
       key: "updated",
       header: "Changed",
-      width: "7rem",
+      width: "6rem",
       wideOnly: true,
       cell: (row) => (
         <span className="text-muted">
