@@ -122,8 +122,9 @@ function keyOf({ from, to, detail }: Line): string {
   return JSON.stringify([from, to, detail]);
 }
 
+/** Ids of nodes and where they are drawn decide nothing about what runs. */
 function withoutPlace(node: Fields): Fields {
-  return without(node, ["position"]);
+  return without(node, ["position", "id"]);
 }
 
 function withoutGraph(definition: Fields): Fields {

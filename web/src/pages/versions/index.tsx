@@ -168,7 +168,7 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
             )}
             {!archived && (
               <Button kind="primary" onClick={() => setQuestion("publish")}>
-                Publish the draft…
+                Publish<span className="hidden md:inline"> the draft</span>…
               </Button>
             )}
           </>
