@@ -44,7 +44,7 @@ export function Approvals({ waitFor, canRun }: { waitFor: string | undefined; ca
               <div className="truncate text-xs text-muted">
                 wants to call <code className="font-mono">{run.waitsFor?.tool ?? "a tool"}</code> · began{" "}
                 <Time value={run.startedAt} />
-                {run.waitsFor !== null && run.waitsFor.expiresAt !== null && (
+                {typeof run.waitsFor?.expiresAt === "string" && (
                   <>
                     {" "}
                     · until <Time value={run.waitsFor.expiresAt} />

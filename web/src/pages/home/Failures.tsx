@@ -18,7 +18,7 @@ export function Failures({ waitFor, canRun }: { waitFor: string | undefined; can
   const hasMore = data?.executionGroups.pageInfo.hasNextPage === true;
   return (
     <Section
-      title="Failures that nobody has looked after"
+      title="Unresolved failures"
       count={count > 0 ? `${count}${hasMore ? "+" : ""}` : undefined}
       isLoading={!data && !error}
       fault={error && !data ? faultOf(error) : undefined}

@@ -60,7 +60,7 @@ export function Section({ title, count, more, isLoading, fault, onRetry, calm, c
   );
 }
 
-export const MORE = "text-[13px] text-accent hover:underline";
+export const MORE = "text-[13px] whitespace-nowrap text-accent hover:underline";
 
 /** Leads to the list of executions, narrowed to something. */
 export function MoreExecutions({ search, children }: { search: Record<string, unknown>; children: ReactNode }) {

@@ -21,7 +21,7 @@ export function Standing({ waitFor, canRun }: { waitFor: string | undefined; can
   const hasMore = data !== undefined && (data.paused.pageInfo.hasNextPage || data.waiting.pageInfo.hasNextPage);
   return (
     <Section
-      title="Executions that wait for somebody"
+      title="Waiting for somebody"
       count={rows.length > 0 ? `${rows.length}${hasMore ? "+" : ""}` : undefined}
       isLoading={!data && !error}
       fault={error && !data ? faultOf(error) : undefined}
@@ -53,6 +53,7 @@ export function Standing({ waitFor, canRun }: { waitFor: string | undefined; can
             {canRun && (
               <Button
                 size="small"
+                className="ml-auto"
                 aria-label={`${row.status === "PAUSED" ? "Let go on" : "End the wait"}: ${row.workflow?.name ?? row.id}`}
                 onClick={() => setAct({ action: row.status === "PAUSED" ? "unpause" : "resume", of: [row] })}
               >

@@ -205,7 +205,7 @@ export const HomeExecutionsChanged = graphql(`
 
 export const HomeEvents = graphql(`
   subscription HomeEvents($resumeFrom: Position) {
-    events(filter: { categories: ["workflow", "agent_run"] }, resumeFrom: $resumeFrom) {
+    events(filter: { categories: ["workflow", "agent-run"] }, resumeFrom: $resumeFrom) {
       position
       category
     }
