@@ -122,7 +122,7 @@ function Body({ execution }: { execution: Execution }) {
           </p>
         </section>
       )}
-      <dl className="grid grid-cols-[7rem_minmax(0,1fr)] gap-x-3 gap-y-1.5 border-b px-4 py-3 text-[13px]">
+      <dl className="grid grid-cols-[5.5rem_minmax(0,1fr)] gap-x-3 gap-y-1.5 border-b px-4 py-3 text-[13px]">
         <Fact name="Id">
           <span className="flex items-center gap-1">
             <span className="truncate font-mono text-xs">{execution.id}</span>

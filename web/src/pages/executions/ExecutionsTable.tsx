@@ -1,5 +1,5 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { useLastWrite, useLive, usePager } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
@@ -52,6 +52,7 @@ export function ExecutionsTable({ search, onChange }: ExecutionsTableProps) {
     },
     { connection: (data) => data.executions, keyOf: (row) => row.id },
   );
+  const isNarrow = useIsNarrow();
   const [chosen, setChosen] = useState<ReadonlyMap<string, ExecutionRow>>(new Map());
   const [act, setAct] = useState<Act | undefined>();
   const [stamp, setStamp] = useState(0);
@@ -157,7 +158,10 @@ export function ExecutionsTable({ search, onChange }: ExecutionsTableProps) {
         <VirtualTable
           label="Executions"
           rows={rows}
+          key={isNarrow ? "narrow" : "wide"}
+          rowHeight={isNarrow ? 52 : 36}
           columns={columnsOf({
+            hasDetails: details !== undefined,
             isChosen: (row) => chosen.has(row.id),
             onChoose: chooseRow,
             onDetails: (row) => showDetails(row.id === details ? undefined : row.id),
@@ -188,13 +192,15 @@ export function ExecutionsTable({ search, onChange }: ExecutionsTableProps) {
 }
 
 interface OfColumns {
+  /** What details tell beside the list needs no room in it. */
+  hasDetails: boolean;
   isChosen: (row: ExecutionRow) => boolean;
   onChoose: (row: ExecutionRow, toRange: boolean) => void;
   onDetails: (row: ExecutionRow) => void;
 }
 
-function columnsOf({ isChosen, onChoose, onDetails }: OfColumns): Column<ExecutionRow>[] {
-  return [
+function columnsOf({ hasDetails, isChosen, onChoose, onDetails }: OfColumns): Column<ExecutionRow>[] {
+  const columns: Column<ExecutionRow>[] = [
     {
       key: "choose",
       header: <span className="sr-only">Chosen</span>,
@@ -219,10 +225,14 @@ function columnsOf({ isChosen, onChoose, onDetails }: OfColumns): Column<Executi
         <Link
           to="/executions/$executionId"
           params={{ executionId: row.id }}
-          className="font-medium hover:underline"
+          className="block truncate font-medium hover:underline"
           tabIndex={-1}
         >
           {nameOf(row)}
+          <span className="block truncate text-xs font-normal text-muted md:hidden">
+            <Time value={row.startedAt} />
+            {row.errorMessage !== null && <> · {row.errorMessage}</>}
+          </span>
         </Link>
       ),
     },
@@ -246,7 +256,7 @@ function columnsOf({ isChosen, onChoose, onDetails }: OfColumns): Column<Executi
       wideOnly: true,
       cell: (row) => <span className="text-muted">{row.trigger ? wordsOf(row.trigger) : wordsOf(row.mode)}</span>,
     },
-    { key: "started", header: "Started", width: "6rem", cell: (row) => <Time value={row.startedAt} /> },
+    { key: "started", header: "Started", width: "6rem", wideOnly: true, cell: (row) => <Time value={row.startedAt} /> },
     {
       key: "took",
       header: "Took",
@@ -271,6 +281,20 @@ function columnsOf({ isChosen, onChoose, onDetails }: OfColumns): Column<Executi
       ),
     },
   ];
+  return hasDetails ? columns.filter(({ key }) => !["trigger", "took", "details"].includes(key)) : columns;
+}
+
+const NARROW = matchMedia("(max-width: 767px)");
+
+/** Whether the window is as narrow as a phone: rows are of two lines there. */
+function useIsNarrow(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      NARROW.addEventListener("change", listener);
+      return () => NARROW.removeEventListener("change", listener);
+    },
+    () => NARROW.matches,
+  );
 }
 
 function What({ row }: { row: ExecutionRow }) {

@@ -15,7 +15,7 @@ export function SearchBox({ ref, query, onQuery }: SearchBoxProps) {
   return (
     <form
       role="search"
-      className="relative flex items-center gap-1"
+      className="relative flex w-full items-center gap-1 md:w-auto"
       onSubmit={(event) => {
         event.preventDefault();
         onQuery(text.trim() === "" ? undefined : text.trim());
@@ -35,7 +35,7 @@ export function SearchBox({ ref, query, onQuery }: SearchBoxProps) {
           event.currentTarget.blur();
           if (query !== undefined) onQuery(undefined);
         }}
-        className="h-8 w-52 rounded-md border border-line-strong/60 bg-surface px-2.5 pr-7 text-sm placeholder:text-muted"
+        className="h-8 min-w-0 flex-1 rounded-md border border-line-strong/60 bg-surface px-2.5 pr-7 text-sm placeholder:text-muted md:w-52 md:flex-none"
       />
       {text === "" && (
         <span aria-hidden className="pointer-events-none absolute right-2 hidden md:block">

@@ -41,7 +41,11 @@ function OpenPublishDialog({ onClose, workflowId, revision, next, isActive, onPu
   const [publish, isPublishing] = useChange(VersionsPublish, {
     payload: (data) => data.publishWorkflow,
     failed: `Version ${next} was not published`,
-    done: `Version ${next} is published`,
+    // A draft that is what the newest version is makes no new one.
+    done: ({ workflow }) =>
+      workflow?.publishedVersion === next
+        ? `Version ${next} is published`
+        : `The draft is the same as version ${next - 1}: nothing was published`,
     quiet: true,
   });
   const lastCount = wholeNumber(last, 1, LAST_MAX);
