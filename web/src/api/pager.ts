@@ -37,6 +37,8 @@ export interface Pager<N> {
   reload: () => void;
   /** Takes in a row that changed or is new. A new one waits in `fresh` until it is shown, so that nothing moves under a reader. */
   upsert: (node: N) => void;
+  /** Takes in a row that changed, where it is held; one that is not stays out. */
+  update: (node: N) => void;
   /** New rows that are not shown yet. */
   fresh: number;
   showFresh: () => void;
@@ -88,6 +90,7 @@ export function usePager<D, V extends PageVariables, N>(
     fault: pages.problem,
     reload: useCallback(() => setGeneration((count) => count + 1), []),
     upsert: (node) => pages.upsert(node),
+    update: (node) => pages.upsert(node, true),
     fresh: pages.freshCount,
     showFresh: () => pages.showFresh(),
   };

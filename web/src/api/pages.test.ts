@@ -51,6 +51,7 @@ test("a new row waits until it is shown, and a changed one changes where it is",
   await vi.waitFor(() => expect(pages.count).toBe(3));
   pages.upsert({ id: 1, text: "changed" });
   expect(pages.rowAt(1)?.text).toBe("changed");
+  pages.upsert({ id: 76, text: "not of this list" }, true);
   pages.upsert({ id: 77, text: "new" });
   expect([pages.count, pages.freshCount]).toEqual([3, 1]);
   pages.showFresh();

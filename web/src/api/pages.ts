@@ -73,7 +73,7 @@ export class Pages<N, P> {
     this.isClosed = true;
   }
 
-  upsert(node: N): void {
+  upsert(node: N, onlyKnown = false): void {
     const key = this.source.keyOf(node);
     const lists = [this.head, this.freshRows, ...this.pages.flatMap((page) => (page.nodes ? [page.nodes] : []))];
     for (const list of lists) {
@@ -83,6 +83,7 @@ export class Pages<N, P> {
       this.source.changed();
       return;
     }
+    if (onlyKnown) return;
     // Where nothing is read yet, nothing can move under a reader.
     if (this.isEmpty) this.head = [node];
     else this.freshRows = [node, ...this.freshRows];

@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import * as home from "../pages/home/search";
 import * as workflows from "../pages/workflows/search";
 import * as editor from "../pages/editor/search";
+import * as versions from "../pages/versions/search";
 import * as executions from "../pages/executions/search";
 import * as execution from "../pages/execution/search";
 import * as compare from "../pages/compare/search";
@@ -42,8 +43,8 @@ const routes = [
   createRoute({
     getParentRoute: () => shell,
     path: "/workflows/$workflowId/versions",
-    validateSearch: editor.versionsSearch,
-    component: lazyRouteComponent(() => import("../pages/editor"), "VersionsPage"),
+    validateSearch: versions.search,
+    component: lazyRouteComponent(() => import("../pages/versions"), "VersionsPage"),
   }),
   createRoute({
     getParentRoute: () => shell,

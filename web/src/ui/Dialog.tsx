@@ -30,7 +30,11 @@ function OpenDialog({ title, onClose, children, footer, size = "normal", hideTit
   useEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      // The browser begins at the button that closes it; whoever opens a form wants to write.
+      dialog.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    }
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

@@ -177,7 +177,10 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
                 tabIndex={
                   item.index === Math.min(active, rows.count - 1) || (rows.count === 0 && item.index === 0) ? 0 : -1
                 }
-                onFocus={() => setActive(item.index)}
+                onFocus={() => {
+                  setActive(item.index);
+                  if (row !== undefined) onActive?.(row, item.index);
+                }}
                 onClick={(event) => {
                   // A link or a button in the row is pressed for itself.
                   if ((event.target as HTMLElement).closest("a, button, input, label")) return;

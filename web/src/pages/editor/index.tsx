@@ -9,11 +9,3 @@ export function EditorPage() {
   usePageTitle("Workflow");
   return <PageHeader title={workflowId} above="Workflow" />;
 }
-
-const versions = getRouteApi("/workflows/$workflowId/versions");
-
-export function VersionsPage() {
-  const { workflowId } = versions.useParams();
-  usePageTitle("Versions");
-  return <PageHeader title={workflowId} above="Versions of a workflow" />;
-}

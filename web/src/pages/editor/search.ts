@@ -9,10 +9,3 @@ export interface EditorSearch {
 export function search(raw: RawSearch): EditorSearch {
   return { version: count(raw.version), node: text(raw.node) };
 }
-
-export type VersionsSearch = Record<string, never>;
-
-/** What the address of /workflows/$workflowId/versions says: nothing yet. */
-export function versionsSearch(): VersionsSearch {
-  return {};
-}

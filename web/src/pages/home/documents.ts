@@ -1,0 +1,213 @@
+import { graphql } from "@/api";
+// The fragment has to be there before it is spread.
+import "@/parts/execution-changes";
+
+export const HomeCauses = graphql(`
+  query HomeCauses($waitFor: Position) {
+    executionGroups(by: ERROR_FINGERPRINT, unresolved: true, first: 8, waitFor: $waitFor) {
+      nodes {
+        fingerprint
+        executionCount
+        workflowCount
+        errorMessage
+        errorNode
+        newest {
+          id
+          endedAt
+          workflow {
+            name
+          }
+        }
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+  }
+`);
+
+export const HomeStanding = graphql(`
+  query HomeStanding($waitFor: Position) {
+    paused: executions(status: PAUSED, first: 10, waitFor: $waitFor) {
+      nodes {
+        ...ExecutionRow
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+    waiting: executions(status: WAITING, first: 50, waitFor: $waitFor) {
+      nodes {
+        ...ExecutionRow
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+  }
+`);
+
+export const HomeApprovals = graphql(`
+  query HomeApprovals($waitFor: Position) {
+    agentRuns(filter: { status: WAITING_FOR_APPROVAL }, first: 10, waitFor: $waitFor) {
+      nodes {
+        id
+        agentName
+        startedAt
+        waitsFor {
+          call
+          tool
+          arguments
+          reason
+          expiresAt
+        }
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+  }
+`);
+
+export const HomeGiveApproval = graphql(`
+  mutation HomeGiveApproval($input: GiveApprovalInput!) {
+    giveApproval(input: $input) {
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+      }
+    }
+  }
+`);
+
+export const HomePlatform = graphql(`
+  query HomePlatform {
+    projections {
+      name
+      lag
+      parkedCount
+      role
+      stopped {
+        position
+        reason
+      }
+      lastError {
+        message
+        over
+        secondsAgo
+      }
+      building {
+        lag
+      }
+    }
+    workers {
+      id
+      address
+      heartbeatAt
+      live
+      roles
+      startedAt
+    }
+  }
+`);
+
+export const HomeRetryParked = graphql(`
+  mutation HomeRetryParked($input: RetryParkedEventsInput!) {
+    retryParkedEvents(input: $input) {
+      parkedCount
+      timedOut
+      errors {
+        __typename
+        code
+        message
+        path
+      }
+    }
+  }
+`);
+
+export const HomeChanges = graphql(`
+  query HomeChanges($waitFor: Position) {
+    events(
+      filter: {
+        categories: ["workflow"]
+        types: [
+          "WorkflowCreated"
+          "WorkflowUpdated"
+          "WorkflowSettingsChanged"
+          "WorkflowVersionPublished"
+          "WorkflowActivated"
+          "WorkflowDeactivated"
+          "WorkflowMoved"
+          "WorkflowArchived"
+        ]
+      }
+      direction: BACKWARD
+      first: 12
+      waitFor: $waitFor
+    ) {
+      nodes {
+        id
+        type
+        position
+        streamId
+        recordedAt
+        reason
+        actor {
+          kind
+          name
+          account {
+            name
+          }
+        }
+        onBehalfOf {
+          kind
+          name
+          account {
+            name
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const HomeWorkflow = graphql(`
+  query HomeWorkflow($id: UUID!) {
+    workflow(id: $id) {
+      id
+      name
+    }
+  }
+`);
+
+export const HomeAny = graphql(`
+  query HomeAny($waitFor: Position) {
+    workflows(first: 1, waitFor: $waitFor) {
+      nodes {
+        id
+      }
+    }
+  }
+`);
+
+export const HomeExecutionsChanged = graphql(`
+  subscription HomeExecutionsChanged($resumeFrom: Position) {
+    executionsChanged(resumeFrom: $resumeFrom) {
+      position
+      status
+    }
+  }
+`);
+
+export const HomeEvents = graphql(`
+  subscription HomeEvents($resumeFrom: Position) {
+    events(filter: { categories: ["workflow", "agent-run"] }, resumeFrom: $resumeFrom) {
+      position
+      category
+    }
+  }
+`);
