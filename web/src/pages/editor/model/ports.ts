@@ -1,4 +1,4 @@
-import { type Definition, MAIN, STICKY_NOTE, type WorkflowNode, edgesOf, isRecord } from "./definition";
+import { type Edge, MAIN, STICKY_NOTE, type WorkflowNode, isRecord } from "./definition";
 
 /** What the catalogue says of a type, as far as ports need it. */
 export interface TypePorts {
@@ -78,14 +78,26 @@ export function takesOf(type: string): readonly string[] {
   return TAKES.find(([name]) => name.test(type))?.[1] ?? [];
 }
 
-/** The ports of a node: those of its type, those that its parameters ask for, and those that are connected. */
-export function portsOf(definition: Definition, node: WorkflowNode, type: TypePorts | undefined): Ports {
+/** The connections of each node, so that they are looked through once for all. */
+export function edgesByNode(edges: readonly Edge[]): ReadonlyMap<string, readonly Edge[]> {
+  const byNode = new Map<string, Edge[]>();
+  for (const edge of edges)
+    for (const name of new Set([edge.source, edge.target])) {
+      const known = byNode.get(name);
+      if (known) known.push(edge);
+      else byNode.set(name, [edge]);
+    }
+  return byNode;
+}
+
+/** The ports of a node: those of its type, those that its parameters ask for, and those that its connections use. */
+export function portsOf(node: WorkflowNode, type: TypePorts | undefined, edges: readonly Edge[]): Ports {
   if (node.type === STICKY_NOTE) return { inputs: 0, outputs: [], takes: [], serves: [] };
   let inputs = type?.inputs ?? 1;
   let used = 0;
   const takes = new Set(takesOf(node.type));
   const serves = new Set(type === undefined || type.role === "HELPER" ? servesOf(node.type) : []);
-  for (const edge of edgesOf(definition)) {
+  for (const edge of edges) {
     if (edge.kind === MAIN) {
       if (edge.target === node.name) inputs = Math.max(inputs, edge.targetIndex + 1);
       if (edge.source === node.name) used = Math.max(used, edge.sourceIndex + 1);
