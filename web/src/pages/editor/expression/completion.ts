@@ -16,6 +16,8 @@ export interface Completion {
   detail: string;
   /** How many letters back from its end the cursor stands. */
   back?: number;
+  /** How many letters before the replaced text it takes away, such as the dot where brackets take its place. */
+  eats?: number;
 }
 
 export interface Completions {
@@ -48,6 +50,20 @@ const ROOTS: readonly Completion[] = [
   { label: "DateTime", insert: "DateTime", detail: "Luxon's DateTime" },
 ];
 
+const DATES: readonly [string, string][] = [
+  ["toISO()", "as ISO text"],
+  ["toFormat()", "as text of a format"],
+  ["toMillis()", "as milliseconds"],
+  ["plus()", "later"],
+  ["minus()", "earlier"],
+  ["startOf()", "where a unit begins"],
+  ["year", "the year"],
+  ["month", "the month"],
+  ["day", "the day"],
+  ["hour", "the hour"],
+  ["weekday", "1 is Monday"],
+];
+
 const FIXED: Readonly<Record<string, readonly [string, string][]>> = {
   $input: [
     ["item", "the current item"],
@@ -70,30 +86,14 @@ const FIXED: Readonly<Record<string, readonly [string, string][]>> = {
     ["outputIndex", "from which output"],
     ["runIndex", "from which run"],
   ],
-  $now: DATES(),
-  $today: DATES(),
+  $now: DATES,
+  $today: DATES,
   DateTime: [
     ["fromISO()", "reads an ISO text"],
     ["fromFormat()", "reads a text of a format"],
     ["fromMillis()", "reads milliseconds"],
   ],
 };
-
-function DATES(): readonly [string, string][] {
-  return [
-    ["toISO()", "as ISO text"],
-    ["toFormat()", "as text of a format"],
-    ["toMillis()", "as milliseconds"],
-    ["plus()", "later"],
-    ["minus()", "earlier"],
-    ["startOf()", "where a unit begins"],
-    ["year", "the year"],
-    ["month", "the month"],
-    ["day", "the day"],
-    ["hour", "the hour"],
-    ["weekday", "1 is Monday"],
-  ];
-}
 
 const OF_NODE: readonly [string, string][] = [
   ["item", "the item from which the current one was made"],
@@ -162,11 +162,9 @@ function fields(path: string, typed: string, caret: number, sight: Sight): Compl
   const options = Object.entries(value).map(([name, one]) =>
     isName(name)
       ? { label: name, insert: name, detail: shortValue(one) }
-      : { label: name, insert: `[${quote(name)}]`, detail: shortValue(one) },
+      : { label: name, insert: `[${quote(name)}]`, detail: shortValue(one), eats: 1 },
   );
-  const complete = found(options, typed, from, caret);
-  // `.` goes where a name has to be in brackets.
-  return { ...complete, options: complete.options.map((one) => (one.insert.startsWith("[") ? { ...one, insert: `\u0008${one.insert}` } : one)) };
+  return found(options, typed, from, caret);
 }
 
 const METHODS_OF_TEXTS = methods(["toUpperCase()", "toLowerCase()", "trim()", "split('')", "replaceAll('', '')", "includes('')", "length"], "of a text");
@@ -211,10 +209,11 @@ function found(options: readonly Completion[], typed: string, from: number, to: 
 
 /** The text after a completion was taken, and where the cursor is then. */
 export function complete(text: string, { from, to }: Completions, option: Completion): { text: string; caret: number } {
-  const isInBrackets = option.insert.startsWith("\u0008");
-  const insert = isInBrackets ? option.insert.slice(1) : option.insert;
-  const start = isInBrackets ? from - 1 : from;
-  return { text: text.slice(0, start) + insert + text.slice(to), caret: start + insert.length - (option.back ?? 0) };
+  const start = from - (option.eats ?? 0);
+  return {
+    text: text.slice(0, start) + option.insert + text.slice(to),
+    caret: start + option.insert.length - (option.back ?? 0),
+  };
 }
 
 export function isName(text: string): boolean {
