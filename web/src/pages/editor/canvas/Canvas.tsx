@@ -37,6 +37,8 @@ export interface CanvasProps {
   states: NodeStates;
   problems: ReadonlyMap<string, string>;
   missing: ReadonlyMap<string, string>;
+  /** It is only looked at. */
+  isReadOnly?: boolean;
 }
 
 export function Canvas(props: CanvasProps) {
@@ -47,7 +49,7 @@ export function Canvas(props: CanvasProps) {
   );
 }
 
-function Flow({ states, problems, missing }: CanvasProps) {
+function Flow({ states, problems, missing, isReadOnly = false }: CanvasProps) {
   const { draft, commands, catalogue, openNode, openPalette, say } = useEditor();
   const { history, selection, edge } = useDraftState();
   const definition = history.present;
@@ -110,7 +112,7 @@ function Flow({ states, problems, missing }: CanvasProps) {
   );
   const onConnectEnd: OnConnectEnd = useCallback(
     (event, state) => {
-      if (state.toHandle || !state.fromHandle || !state.fromNode || state.isValid === true) return;
+      if (state.toHandle || !state.fromHandle || !state.fromNode) return;
       const point = "changedTouches" in event ? event.changedTouches[0] : event;
       if (!point) return;
       const at = flow.screenToFlowPosition({ x: point.clientX, y: point.clientY });
@@ -144,6 +146,8 @@ function Flow({ states, problems, missing }: CanvasProps) {
         nodes={nodes}
         edges={edges}
         nodeTypes={NODE_TYPES}
+        nodesDraggable={!isReadOnly}
+        nodesConnectable={!isReadOnly}
         defaultEdgeOptions={EDGE_OPTIONS}
         onNodesChange={onNodesChange}
         onEdgesChange={onEdgesChange}
@@ -180,15 +184,26 @@ function Flow({ states, problems, missing }: CanvasProps) {
           />
         )}
       </ReactFlow>
-      <div role="toolbar" aria-label="Canvas view" className="absolute bottom-3 left-3 flex gap-0.5 rounded-lg border bg-raised p-0.5 shadow-sm">
+      <div
+        role="toolbar"
+        aria-label="Canvas view"
+        className="absolute bottom-3 left-3 flex gap-0.5 rounded-lg border bg-raised p-0.5 shadow-sm"
+      >
         <IconButton size="small" label="Zoom in" icon={<Icon name="plus" />} onClick={() => void flow.zoomIn()} />
-        <IconButton size="small" label="Zoom out" icon={<span aria-hidden>−</span>} onClick={() => void flow.zoomOut()} />
+        <IconButton
+          size="small"
+          label="Zoom out"
+          icon={<span aria-hidden>−</span>}
+          onClick={() => void flow.zoomOut()}
+        />
         <Button size="small" kind="quiet" onClick={() => void flow.fitView(FIT)}>
           Fit
         </Button>
-        <Button size="small" kind="quiet" onClick={() => void tidyUp()}>
-          Tidy up
-        </Button>
+        {!isReadOnly && (
+          <Button size="small" kind="quiet" onClick={() => void tidyUp()}>
+            Tidy up
+          </Button>
+        )}
       </div>
     </NoteResize>
   );
@@ -209,7 +224,9 @@ function useActiveInSight(active: string | undefined, edge: string | undefined):
     if (active !== undefined) bringIntoSight(flow, canvas, active);
     requestAnimationFrame(() => {
       const kind = active === undefined ? "edge" : "node";
-      canvas.querySelector<HTMLElement>(`.react-flow__${kind}[data-id="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+      canvas
+        .querySelector<HTMLElement>(`.react-flow__${kind}[data-id="${CSS.escape(key)}"]`)
+        ?.focus({ preventScroll: true });
     });
   }, [active, edge, flow]);
 }

@@ -36,7 +36,12 @@ export const Card = memo(function Card({ data, selected, width = 0, height = 0 }
     >
       <NodeIcon type={node.type} group={data.group} className={isOff ? "opacity-60" : undefined} />
       <span className="min-w-0 flex-1">
-        <span className={classes("block truncate text-[13px] leading-tight font-medium", isOff && "text-muted line-through")}>
+        <span
+          className={classes(
+            "block truncate text-[13px] leading-tight font-medium",
+            isOff && "text-muted line-through",
+          )}
+        >
           {node.name}
         </span>
         {data.typeName !== node.name && (
@@ -56,7 +61,11 @@ export const Card = memo(function Card({ data, selected, width = 0, height = 0 }
           ))}
         </span>
       )}
-      <Marks state={isOff ? undefined : state} isPinned={data.isPinned} hasProblem={isMissing || problem !== undefined} />
+      <Marks
+        state={isOff ? undefined : state}
+        isPinned={data.isPinned}
+        hasProblem={isMissing || problem !== undefined}
+      />
       {Array.from({ length: ports.inputs }, (_, index) => (
         <Handle
           key={index}
@@ -97,7 +106,13 @@ export const Card = memo(function Card({ data, selected, width = 0, height = 0 }
 function HelperPlace({ kind, left }: { kind: string; left: number }) {
   return (
     <>
-      <Handle id={handleId("in", kind, 0)} type="target" position={Position.Bottom} className={HELPER_HANDLE} style={{ left }} />
+      <Handle
+        id={handleId("in", kind, 0)}
+        type="target"
+        position={Position.Bottom}
+        className={HELPER_HANDLE}
+        style={{ left }}
+      />
       <span
         className="pointer-events-none absolute top-full mt-1.5 -translate-x-1/2 rounded bg-bg px-0.5 text-[9.5px] leading-3 whitespace-nowrap text-muted"
         style={{ left }}
@@ -108,7 +123,15 @@ function HelperPlace({ kind, left }: { kind: string; left: number }) {
   );
 }
 
-function Marks({ state, isPinned, hasProblem }: { state: NodeState | undefined; isPinned: boolean; hasProblem: boolean }) {
+function Marks({
+  state,
+  isPinned,
+  hasProblem,
+}: {
+  state: NodeState | undefined;
+  isPinned: boolean;
+  hasProblem: boolean;
+}) {
   const items = state?.itemCounts.reduce((sum, count) => sum + count, 0) ?? 0;
   return (
     <span aria-hidden className="absolute -top-2.5 right-2 flex items-center gap-1">

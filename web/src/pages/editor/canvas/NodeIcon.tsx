@@ -14,8 +14,14 @@ const MARKS: readonly [RegExp, string][] = [
   [/splitInBatches|executeWorkflow|toolWorkflow/, "M13 8a5 5 0 1 1-1.5-3.5L13 6M13 3v3h-3"],
   [/\.set$|renameKeys|editImage/, "M3 13l.5-2.5 7-7 2 2-7 7zM9 5l2 2"],
   [/lmChat|\.model$|Classification|objectDetection|tabular/, "M8 2l5.5 3v6L8 14l-5.5-3V5zM2.5 5 8 8l5.5-3M8 8v6"],
-  [/memory|vectorStore|[eE]mbeddings/, "M2.5 4c0-1 2.5-2 5.5-2s5.5 1 5.5 2-2.5 2-5.5 2-5.5-1-5.5-2M2.5 4v8c0 1 2.5 2 5.5 2s5.5-1 5.5-2V4M2.5 8c0 1 2.5 2 5.5 2s5.5-1 5.5-2"],
-  [/tool[A-Z]|Tool$/, "M10 2.5a3.5 3.5 0 0 0-3.3 4.7L2.5 11.4l2.1 2.1 4.2-4.2A3.5 3.5 0 0 0 13.3 5L11 7.2 8.8 5 11 2.7z"],
+  [
+    /memory|vectorStore|[eE]mbeddings/,
+    "M2.5 4c0-1 2.5-2 5.5-2s5.5 1 5.5 2-2.5 2-5.5 2-5.5-1-5.5-2M2.5 4v8c0 1 2.5 2 5.5 2s5.5-1 5.5-2V4M2.5 8c0 1 2.5 2 5.5 2s5.5-1 5.5-2",
+  ],
+  [
+    /tool[A-Z]|Tool$/,
+    "M10 2.5a3.5 3.5 0 0 0-3.3 4.7L2.5 11.4l2.1 2.1 4.2-4.2A3.5 3.5 0 0 0 13.3 5L11 7.2 8.8 5 11 2.7z",
+  ],
   [/agent|chain|Extractor|sentiment|entities/, "M8 2l1.4 4.6L14 8l-4.6 1.4L8 14l-1.4-4.6L2 8l4.6-1.4z"],
   [/form/i, "M3.5 2.5h9v11h-9zM5.5 5.5h5M5.5 8h5M5.5 10.5h2.5"],
   [/File|compression|binary|spreadsheet|document|ocr/i, "M4 2.5h5l3 3v8H4zM9 2.5v3h3"],
@@ -59,7 +65,15 @@ export function NodeIcon({ type, group, className }: NodeIconProps) {
         className,
       )}
     >
-      <svg viewBox="0 0 16 16" className="size-4" fill="none" stroke="currentColor" strokeWidth="1.3" strokeLinecap="round" strokeLinejoin="round">
+      <svg
+        viewBox="0 0 16 16"
+        className="size-4"
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.3"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      >
         <path d={mark} />
       </svg>
     </span>

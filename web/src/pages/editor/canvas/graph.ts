@@ -82,7 +82,12 @@ export class Graph {
   private cards = new Map<string, CardNode>();
   private edges = new Map<string, CardEdge>();
 
-  nodes(input: GraphInput, selected: ReadonlySet<string>, active: string | undefined, dragged: ReadonlyMap<string, { x: number; y: number }>): CardNode[] {
+  nodes(
+    input: GraphInput,
+    selected: ReadonlySet<string>,
+    active: string | undefined,
+    dragged: ReadonlyMap<string, { x: number; y: number }>,
+  ): CardNode[] {
     const byNode = edgesByNode(edgesOf(input.definition));
     const before = this.cards;
     this.cards = new Map();
@@ -201,7 +206,12 @@ function text(value: unknown): string {
 /** A connection as it is spoken. */
 export function spokenEdge(edge: Omit<Edge, "id">, output?: string): string {
   if (edge.kind !== MAIN) return `${edge.source} serves ${edge.target} as ${kindInWords(edge.kind)}`;
-  const from = output !== undefined && output !== "" ? ` (${output})` : edge.sourceIndex > 0 ? ` (output ${edge.sourceIndex + 1})` : "";
+  const from =
+    output !== undefined && output !== ""
+      ? ` (${output})`
+      : edge.sourceIndex > 0
+        ? ` (output ${edge.sourceIndex + 1})`
+        : "";
   const to = edge.targetIndex > 0 ? ` (input ${edge.targetIndex + 1})` : "";
   return `From ${edge.source}${from} to ${edge.target}${to}`;
 }

@@ -52,7 +52,9 @@ function ItemsTable({ label, items }: { label: string; items: readonly unknown[]
         width: "minmax(7rem, 1fr)",
         cell: (row: Row) => <Cell value={isRecord(row.item) ? row.item[name] : undefined} />,
       })),
-      ...(names.length === 0 ? [{ key: ".", header: "Data", cell: () => <span className="text-muted">an empty item</span> }] : []),
+      ...(names.length === 0
+        ? [{ key: ".", header: "Data", cell: () => <span className="text-muted">an empty item</span> }]
+        : []),
     ];
   }, [items]);
   return (
@@ -76,7 +78,8 @@ function Cell({ value }: { value: unknown }) {
 
 function Schema({ label, items }: { label: string; items: readonly unknown[] }) {
   const lines = useMemo(() => schemaOf(items), [items]);
-  if (lines.length === 0) return <p className="border-t px-4 py-6 text-center text-sm text-muted">These items have no fields.</p>;
+  if (lines.length === 0)
+    return <p className="border-t px-4 py-6 text-center text-sm text-muted">These items have no fields.</p>;
   return (
     <ul aria-label={`Fields of ${label}`} tabIndex={0} className="min-h-0 flex-1 overflow-auto border-t py-1">
       {lines.map((line) => (

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useQuery } from "urql";
 import { faultOf } from "@/api";
 import { Badge, Button, EmptyState, ErrorState, JsonView, Select, Skeleton } from "@/ui";
@@ -11,7 +11,7 @@ import { portsOf } from "../model/ports";
 import type { NodeRunFact } from "../run/states";
 import { useDraftState, useEditor } from "../state/editor";
 import { ItemsView } from "./ItemsView";
-import { readItems } from "./schema";
+import { bareItem, readItems } from "./schema";
 
 /** The items that came into a node in the shown run. */
 export function NodeInput({ node }: { node: WorkflowNode }) {
@@ -37,13 +37,17 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
   const shown = runs.find((one) => one.runIndex === index) ?? runs.at(-1);
   const pinned = definition.pinData?.[node.name];
   const pin = (items: readonly unknown[] | undefined) =>
-    draft.edit(setPins(draft.definition, node.name, items), { merge: items && isEditing ? `pins ${node.id}` : undefined });
+    draft.edit(setPins(draft.definition, node.name, items), {
+      merge: items && isEditing ? `pins ${node.id}` : undefined,
+    });
   if (pinned)
     return (
       <div className="flex min-h-0 flex-1 flex-col">
         <div className="flex flex-wrap items-center gap-2 px-3 py-2">
           <Badge tone="accent">pinned</Badge>
-          <span className="flex-1 text-xs text-muted">{pinned.length} items stand in for this node in manual runs.</span>
+          <span className="flex-1 text-xs text-muted">
+            {pinned.length} items stand in for this node in manual runs.
+          </span>
           <Button size="small" aria-pressed={isEditing} onClick={() => setEditing(!isEditing)}>
             {isEditing ? "Look at them" : "Edit"}
           </Button>
@@ -66,16 +70,19 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
         icon="execution"
         title="No output yet"
         action={
-          <Button size="small" onClick={() => {
-            pin([{ json: {} }]);
-            setEditing(true);
-          }}>
+          <Button
+            size="small"
+            onClick={() => {
+              pin([{ json: {} }]);
+              setEditing(true);
+            }}
+          >
             Pin items by hand
           </Button>
         }
       >
-        {run ? "This node did not run in the shown run." : "Run the workflow to see its items."} Or pin items: they stand in for it
-        in manual runs.
+        {run ? "This node did not run in the shown run." : "Run the workflow to see its items."} Or pin items: they
+        stand in for it in manual runs.
       </EmptyState>
     );
   return (
@@ -85,7 +92,10 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
           <Select
             aria-label="Which run of the node"
             value={String(shown.runIndex)}
-            choices={runs.map((one) => ({ value: String(one.runIndex), label: `Run ${one.runIndex + 1} of ${runs.length}` }))}
+            choices={runs.map((one) => ({
+              value: String(one.runIndex),
+              label: `Run ${one.runIndex + 1} of ${runs.length}`,
+            }))}
             onChange={(next) => setIndex(Number(next))}
           />
         </div>
@@ -95,9 +105,25 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
   );
 }
 
-function RunOutput({ node, run, onPin }: { node: WorkflowNode; run: NodeRunFact; onPin: (items: readonly unknown[]) => void }) {
+function RunOutput({
+  node,
+  run,
+  onPin,
+}: {
+  node: WorkflowNode;
+  run: NodeRunFact;
+  onPin: (items: readonly unknown[]) => void;
+}) {
   if (run.status === "COMPLETED")
-    return <Output id={run.id} label={`Output of ${node.name}`} node={node} onPin={onPin} took={run.durationMs ?? undefined} />;
+    return (
+      <Output
+        id={run.id}
+        label={`Output of ${node.name}`}
+        node={node}
+        onPin={onPin}
+        took={run.durationMs ?? undefined}
+      />
+    );
   if (run.status === "FAILED") return <Failure run={run} />;
   return <p className="px-4 py-6 text-center text-sm text-muted">It has given nothing yet.</p>;
 }
@@ -134,7 +160,10 @@ function Output({ id, label, before, only, node, took, onPin }: OutputProps) {
   if (!data) return <Skeleton className="m-3 h-40" />;
   const output = data.node && "output" in data.node ? data.node.output : undefined;
   const outputs = Array.isArray(output) ? (output as unknown[]) : [];
-  const firstFull = Math.max(0, [...outputs.keys()].findIndex((index) => itemsOf(output, index).length > 0));
+  const firstFull = Math.max(
+    0,
+    [...outputs.keys()].findIndex((index) => itemsOf(output, index).length > 0),
+  );
   const place = only ?? chosen ?? firstFull;
   const items = itemsOf(output, place);
   const names = node ? portsOf(node, catalogue.of(node.type), []).outputs : [];
@@ -173,12 +202,19 @@ function Output({ id, label, before, only, node, took, onPin }: OutputProps) {
   );
 }
 
-function PinEditor({ name, items, onChange }: { name: string; items: readonly unknown[]; onChange: (items: readonly unknown[]) => void }) {
+interface PinEditorProps {
+  name: string;
+  items: readonly unknown[];
+  onChange: (items: readonly unknown[]) => void;
+}
+
+function PinEditor({ name, items, onChange }: PinEditorProps) {
+  const bare = useMemo(() => items.map(bareItem), [items]);
   return (
     <JsonField
       label={`Pinned items of ${name} as JSON`}
       rows={14}
-      value={items}
+      value={bare}
       check={(value) => {
         const read = readItems(value);
         return "problem" in read ? read.problem : undefined;

@@ -38,7 +38,12 @@ function tell(values: readonly unknown[], path: string, depth: number, lines: Sc
     lines.push({ path: own, name, depth, type: types.join(" or "), sample: shortValue(found[0]) });
     tell(found, own, depth + 1, lines);
     const lists = found.filter((one) => Array.isArray(one)) as unknown[][];
-    tell(lists.map((list) => list[0]), `${own}[0]`, depth + 1, lines);
+    tell(
+      lists.map((list) => list[0]),
+      `${own}[0]`,
+      depth + 1,
+      lines,
+    );
   }
 }
 
@@ -50,7 +55,8 @@ function typeOf(value: unknown): string {
 /** The columns of a table of items: their fields, those of the first items first. */
 export function columnsOf(items: readonly unknown[]): string[] {
   const names = new Set<string>();
-  for (const item of items.slice(0, ITEMS_MAX)) if (isRecord(item)) for (const name of Object.keys(item)) names.add(name);
+  for (const item of items.slice(0, ITEMS_MAX))
+    if (isRecord(item)) for (const name of Object.keys(item)) names.add(name);
   return [...names];
 }
 
@@ -60,4 +66,13 @@ export function readItems(value: unknown): { items: unknown[] } | { problem: str
   const wrong = list.findIndex((one) => !isRecord(one));
   if (wrong >= 0) return { problem: `Items are objects, and entry ${wrong + 1} is none.` };
   return { items: list.map((one) => (isRecord(one) && isRecord(one.json) ? one : { json: one })) };
+}
+
+/** An item as people write it: its data alone, where nothing else is in it that would be lost. */
+export function bareItem(item: unknown): unknown {
+  const isPlain =
+    isRecord(item) &&
+    isRecord(item.json) &&
+    Object.keys(item).every((field) => field === "json" || field === "pairedItem");
+  return isPlain ? item.json : item;
 }

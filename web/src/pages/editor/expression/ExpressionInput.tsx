@@ -147,7 +147,12 @@ export function ScriptInput({ node, value, onChange, label, rows, isWanted, isCo
   );
 }
 
-function suggestions(value: string, caret: number, sight: Parameters<typeof completionsAt>[2], isCode: boolean): Completions {
+function suggestions(
+  value: string,
+  caret: number,
+  sight: Parameters<typeof completionsAt>[2],
+  isCode: boolean,
+): Completions {
   if (!isCode) return completionsAt(value, caret, sight);
   // A script is inside of braces from its first letter on. Where no `$` or `.` stands there is nothing to suggest.
   if (!/[$.][\p{ID_Continue}$]*$|\$\([^)]*$/u.test(value.slice(0, caret))) return NOTHING;
@@ -164,8 +169,7 @@ interface PreviewLineProps {
 }
 
 function PreviewLine({ preview, itemIndex, onItem, isShort }: PreviewLineProps) {
-  if (preview.kind === "none")
-    return isShort ? null : <p className="text-xs text-muted">{preview.why}</p>;
+  if (preview.kind === "none") return isShort ? null : <p className="text-xs text-muted">{preview.why}</p>;
   const count = preview.kind === "value" ? preview.itemCount : 0;
   return (
     <div className="flex min-h-5 items-start gap-2 text-xs">
@@ -184,11 +188,23 @@ function PreviewLine({ preview, itemIndex, onItem, isShort }: PreviewLineProps) 
       </div>
       {count > 1 && (
         <span className="flex shrink-0 items-center gap-1 text-muted">
-          <button type="button" aria-label="Item before" disabled={itemIndex === 0} onClick={() => onItem(itemIndex - 1)} className="px-1 disabled:opacity-40">
+          <button
+            type="button"
+            aria-label="Item before"
+            disabled={itemIndex === 0}
+            onClick={() => onItem(itemIndex - 1)}
+            className="px-1 disabled:opacity-40"
+          >
             ‹
           </button>
           item {itemIndex + 1} of {count}
-          <button type="button" aria-label="Next item" disabled={itemIndex >= count - 1} onClick={() => onItem(itemIndex + 1)} className="px-1 disabled:opacity-40">
+          <button
+            type="button"
+            aria-label="Next item"
+            disabled={itemIndex >= count - 1}
+            onClick={() => onItem(itemIndex + 1)}
+            className="px-1 disabled:opacity-40"
+          >
             ›
           </button>
         </span>

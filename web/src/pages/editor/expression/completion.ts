@@ -109,7 +109,10 @@ export function completionsAt(text: string, caret: number, sight: Sight): Comple
   if (!isWithinBraces(before)) return braces(before, caret);
   const node = /\$\(\s*(["'])((?:(?!\1).)*)$/.exec(before);
   if (node) return nodeNames(node, text, caret, sight);
-  const path = /((?:\$\(\s*(?:"[^"]*"|'[^']*')\s*\)|[\p{ID_Start}$_][\p{ID_Continue}$]*)(?:\?{0,1}\.[\p{ID_Continue}$]+(?:\(\))?|\[(?:"[^"]*"|'[^']*'|\d+)\])*)\??\.([\p{ID_Continue}$]*)$/u.exec(before);
+  const path =
+    /((?:\$\(\s*(?:"[^"]*"|'[^']*')\s*\)|[\p{ID_Start}$_][\p{ID_Continue}$]*)(?:\?{0,1}\.[\p{ID_Continue}$]+(?:\(\))?|\[(?:"[^"]*"|'[^']*'|\d+)\])*)\??\.([\p{ID_Continue}$]*)$/u.exec(
+      before,
+    );
   if (path) return fields(path[1] ?? "", path[2] ?? "", caret, sight);
   const word = /(?:^|[^\p{ID_Continue}$.])((?:\$|\p{ID_Start})[\p{ID_Continue}$]*|)$/u.exec(before)?.[1];
   if (word === undefined) return NONE;
@@ -131,7 +134,11 @@ function braces(before: string, caret: number): Completions {
   const open = /\{?$/.exec(before)?.[0] ?? "";
   if (open === "" && before.trim() !== "" && before.trim() !== "=") return NONE;
   const insert = "{{  }}";
-  return { from: caret - open.length, to: caret, options: [{ label: "{{ }}", insert, detail: "JavaScript goes in here", back: 3 }] };
+  return {
+    from: caret - open.length,
+    to: caret,
+    options: [{ label: "{{ }}", insert, detail: "JavaScript goes in here", back: 3 }],
+  };
 }
 
 function nodeNames(match: RegExpExecArray, text: string, caret: number, sight: Sight): Completions {
@@ -150,11 +157,24 @@ function fields(path: string, typed: string, caret: number, sight: Sight): Compl
   const from = caret - typed.length;
   const fixed = FIXED[path] ?? (/^\$\((?:"[^"]*"|'[^']*')\)$/.test(path) ? OF_NODE : undefined);
   if (fixed) {
-    const options = fixed.map(([label, detail]) => ({ label, insert: label, detail, back: label.endsWith("()") && /^(plus|minus|from|toF|startOf)/.test(label) ? 1 : 0 }));
+    const options = fixed.map(([label, detail]) => ({
+      label,
+      insert: label,
+      detail,
+      back: label.endsWith("()") && /^(plus|minus|from|toF|startOf)/.test(label) ? 1 : 0,
+    }));
     return found(options, typed, from, caret);
   }
   if (/(?:\.item|\.first\(\)|\.last\(\)|\.all\(\)\[\d+\])$/.test(path) && valueAt(`${path}.json`, sight) !== undefined)
-    return found([{ label: "json", insert: "json", detail: "its data" }, { label: "binary", insert: "binary", detail: "its attachments" }], typed, from, caret);
+    return found(
+      [
+        { label: "json", insert: "json", detail: "its data" },
+        { label: "binary", insert: "binary", detail: "its attachments" },
+      ],
+      typed,
+      from,
+      caret,
+    );
   const value = valueAt(path, sight);
   if (Array.isArray(value)) return found(METHODS_OF_LISTS, typed, from, caret);
   if (typeof value === "string") return found(METHODS_OF_TEXTS, typed, from, caret);
@@ -167,8 +187,14 @@ function fields(path: string, typed: string, caret: number, sight: Sight): Compl
   return found(options, typed, from, caret);
 }
 
-const METHODS_OF_TEXTS = methods(["toUpperCase()", "toLowerCase()", "trim()", "split('')", "replaceAll('', '')", "includes('')", "length"], "of a text");
-const METHODS_OF_LISTS = methods(["length", "map(one => one)", "filter(one => one)", "join(', ')", "includes('')", "at(0)"], "of a list");
+const METHODS_OF_TEXTS = methods(
+  ["toUpperCase()", "toLowerCase()", "trim()", "split('')", "replaceAll('', '')", "includes('')", "length"],
+  "of a text",
+);
+const METHODS_OF_LISTS = methods(
+  ["length", "map(one => one)", "filter(one => one)", "join(', ')", "includes('')", "at(0)"],
+  "of a list",
+);
 
 function methods(names: readonly string[], detail: string): Completion[] {
   return names.map((label) => ({ label, insert: label, detail }));
@@ -178,8 +204,11 @@ function methods(names: readonly string[], detail: string): Completion[] {
 export function valueAt(path: string, sight: Sight): unknown {
   let rest = path;
   let value: unknown;
-  const node = /^\$\(\s*(?:"([^"]*)"|'([^']*)')\s*\)(?:\.item|\.first\(\)|\.last\(\)|\.all\(\)\[\d+\])\.json/.exec(path);
-  const input = /^(?:\$json|\$input(?:\.item|\.first\(\)|\.last\(\)|\.all\(\)\[\d+\])\.json)(?![\p{ID_Continue}$])/u.exec(path);
+  const node = /^\$\(\s*(?:"([^"]*)"|'([^']*)')\s*\)(?:\.item|\.first\(\)|\.last\(\)|\.all\(\)\[\d+\])\.json/.exec(
+    path,
+  );
+  const input =
+    /^(?:\$json|\$input(?:\.item|\.first\(\)|\.last\(\)|\.all\(\)\[\d+\])\.json)(?![\p{ID_Continue}$])/u.exec(path);
   if (node) {
     const name = node[1] ?? node[2];
     value = sight.nodes.find((one) => one.name === name)?.json;
@@ -188,7 +217,9 @@ export function valueAt(path: string, sight: Sight): unknown {
     value = sight.json;
     rest = path.slice(input[0].length);
   } else return undefined;
-  for (const [, field, double, single, index] of rest.matchAll(/\??\.([\p{ID_Continue}$]+)|\["([^"]*)"\]|\['([^']*)'\]|\[(\d+)\]/gu)) {
+  for (const [, field, double, single, index] of rest.matchAll(
+    /\??\.([\p{ID_Continue}$]+)|\["([^"]*)"\]|\['([^']*)'\]|\[(\d+)\]/gu,
+  )) {
     const name = field ?? double ?? single;
     if (Array.isArray(value) && index !== undefined) value = (value as unknown[])[Number(index)];
     else if (isRecord(value) && name !== undefined) value = value[name];

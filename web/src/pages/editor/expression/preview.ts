@@ -41,7 +41,9 @@ export function usePreview(name: string, expression: string, itemIndex: number):
     const [executionId, , at] = JSON.parse(key) as [string, string, { node: string; over: "INPUT" | "OUTPUT" }];
     const ask = async () => {
       const input = { executionId, node: at.node, over: at.over, expression, itemIndex };
-      const { data, error } = await client.query(EditorPreview, { input }, { requestPolicy: "network-only" }).toPromise();
+      const { data, error } = await client
+        .query(EditorPreview, { input }, { requestPolicy: "network-only" })
+        .toPromise();
       if (isGone) return;
       if (error) setAnswer({ key, preview: { kind: "problem", message: faultOf(error).message } });
       else if (data) setAnswer({ key, preview: previewOf(data.expressionPreview) });
@@ -53,13 +55,15 @@ export function usePreview(name: string, expression: string, itemIndex: number):
     };
   }, [key, isAsked, expression, itemIndex]);
   if (!isAsked) {
-    const why = run ? "Nothing before this node ran in the shown run." : "Run the workflow once to see what this gives.";
+    const why = run
+      ? "Nothing before this node ran in the shown run."
+      : "Run the workflow once to see what this gives.";
     return { kind: "none", why: expression.includes("{{") ? why : "Text between {{ and }} is JavaScript." };
   }
   return answer?.key === key ? answer.preview : { kind: "asking" };
 }
 
 function previewOf({ value, error, itemCount }: EditorPreviewQuery["expressionPreview"]): Preview {
-  if (error !== null && error !== undefined) return { kind: "problem", message: error };
+  if (error !== null) return { kind: "problem", message: error };
   return { kind: "value", value, itemCount };
 }

@@ -70,7 +70,9 @@ export function useSight(name: string, isWanted: boolean): Sight {
     const read = async () => {
       const [source, nodes] = JSON.parse(key) as [OutputOf | null, { node: string; id: string }[]];
       const json = source ? jsonOf(itemsOf(await outputOf(source.id), source.output)[0]) : undefined;
-      const outputs = await Promise.all(nodes.map(async ({ node, id }) => [node, firstJson(await outputOf(id))] as const));
+      const outputs = await Promise.all(
+        nodes.map(async ({ node, id }) => [node, firstJson(await outputOf(id))] as const),
+      );
       if (!isGone) setFound({ key, json, nodes: new Map(outputs) });
     };
     void read();

@@ -20,9 +20,9 @@ export function CredentialPicker({ node }: { node: WorkflowNode }) {
     (type): type is string => typeof type === "string" && type !== "" && !type.startsWith("="),
   );
   const types = [...new Set([...Object.keys(node.credentials ?? {}), ...named, ...added])];
-  const others = [...new Set([...(data?.credentialTypes ?? []).map(({ name }) => name), ...known.map(({ type }) => type)])].filter(
-    (type) => !types.includes(type),
-  );
+  const others = [
+    ...new Set([...(data?.credentialTypes ?? []).map(({ name }) => name), ...known.map(({ type }) => type)]),
+  ].filter((type) => !types.includes(type));
   const nameOf = (type: string) => data?.credentialTypes.find((one) => one.name === type)?.displayName ?? labelOf(type);
   const choose = (type: string, name: string | undefined) => {
     const credentials = { ...node.credentials };
@@ -36,7 +36,8 @@ export function CredentialPicker({ node }: { node: WorkflowNode }) {
   return (
     <details open={types.length > 0} className="border-b">
       <summary className="px-4 py-2.5 text-[13px] font-medium">
-        Credentials{types.length > 0 && <span className="ml-1 font-normal text-muted">{types.map(nameOf).join(", ")}</span>}
+        Credentials
+        {types.length > 0 && <span className="ml-1 font-normal text-muted">{types.map(nameOf).join(", ")}</span>}
       </summary>
       <div className="flex flex-col gap-3 px-4 pb-4">
         {types.map((type) => (
@@ -56,7 +57,10 @@ export function CredentialPicker({ node }: { node: WorkflowNode }) {
         <Field label="Use another type of credentials">
           <Select
             value=""
-            choices={[{ value: "", label: "choose a type" }, ...others.map((type) => ({ value: type, label: nameOf(type) }))]}
+            choices={[
+              { value: "", label: "choose a type" },
+              ...others.map((type) => ({ value: type, label: nameOf(type) })),
+            ]}
             onChange={(type) => type !== "" && setAdded([...added, type])}
           />
         </Field>
@@ -93,7 +97,11 @@ function CredentialRow({ type, label, names, present, onChoose, onRemove }: Cred
       <Field
         label={label}
         className="min-w-0 flex-1"
-        error={isMissing ? `No credential of the type ${type} is called “${present}”: make it, or choose another.` : undefined}
+        error={
+          isMissing
+            ? `No credential of the type ${type} is called “${present}”: make it, or choose another.`
+            : undefined
+        }
       >
         <Select value={present} choices={choices} onChange={onChoose} />
       </Field>

@@ -15,7 +15,10 @@ export function NodeSettings({ node }: { node: WorkflowNode }) {
   const { draft, commands, catalogue, openNode } = useEditor();
   const type = catalogue.of(node.type);
   const set = (part: Partial<WorkflowNode>, merge?: string) =>
-    draft.edit(updateNode(draft.definition, node.name, () => part), { merge: merge && `${merge} ${node.id}` });
+    draft.edit(
+      updateNode(draft.definition, node.name, () => part),
+      { merge: merge && `${merge} ${node.id}` },
+    );
   const versions = type?.versions ?? [];
   const known = versions.includes(node.typeVersion) ? versions : [...versions, node.typeVersion];
   return (
@@ -35,10 +38,19 @@ export function NodeSettings({ node }: { node: WorkflowNode }) {
           onChange={(onError) => set({ onError: onError === "" || onError === "stopWorkflow" ? undefined : onError })}
         />
       </Field>
-      <Switch label="Try again when it fails" checked={node.retryOnFail === true} onChange={(on) => set({ retryOnFail: on || undefined })} />
+      <Switch
+        label="Try again when it fails"
+        checked={node.retryOnFail === true}
+        onChange={(on) => set({ retryOnFail: on || undefined })}
+      />
       {node.retryOnFail === true && (
         <div className="grid grid-cols-2 gap-3">
-          <NumberSetting label="Attempts" placeholder="3" value={node.maxTries} onChange={(maxTries) => set({ maxTries }, "tries")} />
+          <NumberSetting
+            label="Attempts"
+            placeholder="3"
+            value={node.maxTries}
+            onChange={(maxTries) => set({ maxTries }, "tries")}
+          />
           <NumberSetting
             label="Milliseconds between"
             placeholder="1000"
@@ -53,13 +65,21 @@ export function NodeSettings({ node }: { node: WorkflowNode }) {
         value={node.timeoutSeconds}
         onChange={(timeoutSeconds) => set({ timeoutSeconds }, "timeout")}
       />
-      <Switch label="Run once, for the first item" checked={node.executeOnce === true} onChange={(on) => set({ executeOnce: on || undefined })} />
+      <Switch
+        label="Run once, for the first item"
+        checked={node.executeOnce === true}
+        onChange={(on) => set({ executeOnce: on || undefined })}
+      />
       <Switch
         label="Give an empty item where it gives none"
         checked={node.alwaysOutputData === true}
         onChange={(on) => set({ alwaysOutputData: on || undefined })}
       />
-      <Switch label="Disabled: items pass it by" checked={node.disabled === true} onChange={(on) => set({ disabled: on || undefined })} />
+      <Switch
+        label="Disabled: items pass it by"
+        checked={node.disabled === true}
+        onChange={(on) => set({ disabled: on || undefined })}
+      />
       <Field label="Version of the type" hint="An older one keeps the parameters and results that it had.">
         <Select
           value={String(node.typeVersion)}

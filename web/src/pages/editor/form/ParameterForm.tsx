@@ -4,7 +4,7 @@ import type { WorkflowNode } from "../model/definition";
 import { setParameter } from "../model/edit";
 import type { Problem } from "../state/draft";
 import { useEditor } from "../state/editor";
-import { WITHOUT_SWITCH, fieldFor } from "./fields";
+import { ParameterField, WITHOUT_SWITCH } from "./fields";
 import { type FormParameter, isExpression, parametersOf, toExpression, toFixed } from "./parameter";
 import { ExpressionSwitch } from "./ValueInput";
 
@@ -53,15 +53,19 @@ interface ParameterRowProps {
 function ParameterRow({ node, parameter, error, onChange }: ParameterRowProps) {
   const value = node.parameters[parameter.name];
   const isOn = isExpression(value);
-  const Control = fieldFor(parameter.kind);
-  const control = <Control node={node.name} parameter={parameter} value={value} onChange={onChange} />;
+  const control = <ParameterField node={node.name} parameter={parameter} value={value} onChange={onChange} />;
   if (parameter.kind === "CODE" && !isOn)
     return (
       <Field label={<Label parameter={parameter} />} hint={parameter.description} error={error}>
         {control}
       </Field>
     );
-  if (WITHOUT_SWITCH.has(parameter.kind) && !isOn) return <Group parameter={parameter} error={error}>{control}</Group>;
+  if (WITHOUT_SWITCH.has(parameter.kind) && !isOn)
+    return (
+      <Group parameter={parameter} error={error}>
+        {control}
+      </Group>
+    );
   const toggle = (
     <span className="absolute -top-1.5 right-0">
       <ExpressionSwitch
@@ -104,7 +108,15 @@ function Label({ parameter }: { parameter: FormParameter }) {
   );
 }
 
-function Group({ parameter, error, children }: { parameter: FormParameter; error: string | undefined; children: React.ReactNode }) {
+function Group({
+  parameter,
+  error,
+  children,
+}: {
+  parameter: FormParameter;
+  error: string | undefined;
+  children: React.ReactNode;
+}) {
   return (
     <fieldset className="flex min-w-0 flex-col gap-1">
       <legend className="mb-1 text-[13px] font-medium">

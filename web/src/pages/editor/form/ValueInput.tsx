@@ -21,7 +21,9 @@ export function ValueInput({ node, label, value, onChange, placeholder }: ValueI
           <Input
             aria-label={label}
             placeholder={placeholder}
-            value={typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value)}
+            value={
+              typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value)
+            }
             onChange={(event) => onChange(event.target.value)}
           />
         )}
@@ -52,7 +54,9 @@ export function ExpressionSwitch({ label, isOn, onToggle }: ExpressionSwitchProp
       onClick={onToggle}
       className={classes(
         "inline-flex h-8 w-8 shrink-0 items-center justify-center rounded-md border font-mono text-xs italic",
-        isOn ? "border-accent/60 bg-accent-soft text-accent" : "border-transparent text-muted hover:bg-hover hover:text-text",
+        isOn
+          ? "border-accent/60 bg-accent-soft text-accent"
+          : "border-transparent text-muted hover:bg-hover hover:text-text",
       )}
     >
       fx

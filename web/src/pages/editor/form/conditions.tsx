@@ -112,7 +112,12 @@ export function ConditionsField({ node, value, onChange }: FieldProps) {
         nameOf={(place) => `condition ${place + 1}`}
       >
         {(place) => (
-          <Condition node={node} place={place} condition={conditions[place] ?? {}} onChange={(part) => change(place, part)} />
+          <Condition
+            node={node}
+            place={place}
+            condition={conditions[place] ?? {}}
+            onChange={(part) => change(place, part)}
+          />
         )}
       </Rows>
     </div>
@@ -167,7 +172,8 @@ function Condition({ node, place, condition, onChange }: ConditionProps) {
 }
 
 function compared(type: string, value: unknown): unknown {
-  const isNumber = type === "number" && typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
+  const isNumber =
+    type === "number" && typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
   return isNumber ? Number(value) : value;
 }
 
@@ -183,7 +189,18 @@ export function RulesField(props: FieldProps) {
     <Rows
       addLabel="Add an output"
       count={entries.length}
-      onAdd={() => set([...entries, { conditions: { conditions: [{ id: crypto.randomUUID(), ...FRESH }], combinator: "and", options: { caseSensitive: true, leftValue: "", typeValidation: "loose", version: 2 } } }])}
+      onAdd={() =>
+        set([
+          ...entries,
+          {
+            conditions: {
+              conditions: [{ id: crypto.randomUUID(), ...FRESH }],
+              combinator: "and",
+              options: { caseSensitive: true, leftValue: "", typeValidation: "loose", version: 2 },
+            },
+          },
+        ])
+      }
       onRemove={(place) => set(entries.filter((_entry, index) => index !== place))}
       nameOf={(place) => text(entries[place]?.outputKey) || `output ${place}`}
     >
@@ -199,7 +216,11 @@ export function RulesField(props: FieldProps) {
               }}
             />
           </Field>
-          <ConditionsField {...props} value={entries[place]?.conditions} onChange={(conditions) => change(place, { conditions })} />
+          <ConditionsField
+            {...props}
+            value={entries[place]?.conditions}
+            onChange={(conditions) => change(place, { conditions })}
+          />
         </>
       )}
     </Rows>

@@ -35,15 +35,21 @@ export const FIELDS: Readonly<Record<string, ComponentType<FieldProps>>> = {
 /** Kinds that make their own label and have expressions within, not in place of them. */
 export const WITHOUT_SWITCH: ReadonlySet<string> = new Set(["ASSIGNMENTS", "PAIRS", "CONDITIONS", "RULES", "CODE"]);
 
-export function fieldFor(kind: string): ComponentType<FieldProps> {
-  return FIELDS[kind] ?? StructureField;
+/** The field for a parameter; of a kind that is not known, its JSON. */
+export function ParameterField(props: FieldProps) {
+  const Control = FIELDS[props.parameter.kind] ?? StructureField;
+  return <Control {...props} />;
 }
 
 function TextField({ value, onChange }: FieldProps) {
   const text = typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
   const change = (next: string) => onChange(next === "" ? undefined : next);
   return text.includes("\n") || text.length > 60 ? (
-    <Textarea rows={Math.min(10, text.split("\n").length + 1)} value={text} onChange={(event) => change(event.target.value)} />
+    <Textarea
+      rows={Math.min(10, text.split("\n").length + 1)}
+      value={text}
+      onChange={(event) => change(event.target.value)}
+    />
   ) : (
     <Input value={text} spellCheck={false} onChange={(event) => change(event.target.value)} />
   );
@@ -77,7 +83,9 @@ function NumberField({ value, onChange }: FieldProps) {
 }
 
 function BooleanField({ parameter, value, onChange }: FieldProps) {
-  return <Switch label={<span className="sr-only">{parameter.label}</span>} checked={value === true} onChange={onChange} />;
+  return (
+    <Switch label={<span className="sr-only">{parameter.label}</span>} checked={value === true} onChange={onChange} />
+  );
 }
 
 function OptionsField({ parameter, value, onChange }: FieldProps) {
@@ -114,7 +122,12 @@ function StructureField({ value, onChange }: FieldProps) {
   return <JsonField value={value} onChange={onChange} />;
 }
 
-const MODES: Readonly<Record<string, string>> = { list: "From a list", id: "By id", url: "By address", name: "By name" };
+const MODES: Readonly<Record<string, string>> = {
+  list: "From a list",
+  id: "By id",
+  url: "By address",
+  name: "By name",
+};
 
 /** n8n's way to name something: how it is named, and the name. */
 function ResourceField({ value, onChange }: FieldProps) {
@@ -134,7 +147,9 @@ function ResourceField({ value, onChange }: FieldProps) {
       />
       <Input
         value={text}
-        onChange={(event) => onChange({ ...resource, __rl: true, mode, value: event.target.value, cachedResultName: undefined })}
+        onChange={(event) =>
+          onChange({ ...resource, __rl: true, mode, value: event.target.value, cachedResultName: undefined })
+        }
       />
     </div>
   );

@@ -44,7 +44,13 @@ export function AssignmentsField({ node, value, onChange }: FieldProps) {
                 onChange={(next) => change(place, { type: next, value: emptyOf(next) })}
               />
             </div>
-            <AssignedValue node={node} name={name} type={type} value={entry.value} onChange={(next) => change(place, { value: next })} />
+            <AssignedValue
+              node={node}
+              name={name}
+              type={type}
+              value={entry.value}
+              onChange={(next) => change(place, { value: next })}
+            />
           </>
         );
       }}
@@ -64,7 +70,8 @@ function AssignedValue({ node, name, type, value, onChange }: AssignedValueProps
   const label = `Value of ${name}`;
   if (isExpression(value) || type === "string" || type === "number") {
     const take = (next: unknown) => {
-      const isNumber = type === "number" && typeof next === "string" && next.trim() !== "" && Number.isFinite(Number(next));
+      const isNumber =
+        type === "number" && typeof next === "string" && next.trim() !== "" && Number.isFinite(Number(next));
       onChange(isNumber ? Number(next) : next);
     };
     return <ValueInput node={node} label={label} value={value} onChange={take} placeholder="value" />;
@@ -152,7 +159,12 @@ export function Rows({ count, addLabel, onAdd, onRemove, nameOf, children }: Row
       {Array.from({ length: count }, (_, place) => (
         <div key={place} className="flex gap-1 rounded-md border bg-bg p-2">
           <div className="flex min-w-0 flex-1 flex-col gap-2">{children(place)}</div>
-          <IconButton size="small" label={`Remove ${nameOf(place)}`} icon={<Icon name="close" />} onClick={() => onRemove(place)} />
+          <IconButton
+            size="small"
+            label={`Remove ${nameOf(place)}`}
+            icon={<Icon name="close" />}
+            onClick={() => onRemove(place)}
+          />
         </div>
       ))}
       <Button size="small" className="self-start" onClick={onAdd}>

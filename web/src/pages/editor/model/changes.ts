@@ -16,7 +16,8 @@ export function stepBetween(saved: Definition, present: Definition): Step {
   const names = new Set([...Object.keys(saved.pinData ?? {}), ...Object.keys(present.pinData ?? {})]);
   const pinned = [...names].filter((name) => !isSame(saved.pinData?.[name], present.pinData?.[name]));
   const [node] = pinned;
-  if (hasSettings) return pinned.length === 0 ? { kind: "settings", settings: present.settings ?? {} } : { kind: "definition" };
+  if (hasSettings)
+    return pinned.length === 0 ? { kind: "settings", settings: present.settings ?? {} } : { kind: "definition" };
   if (node === undefined) return { kind: "none" };
   return pinned.length === 1 ? { kind: "pins", node, items: present.pinData?.[node] } : { kind: "definition" };
 }

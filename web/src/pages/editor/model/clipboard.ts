@@ -1,4 +1,12 @@
-import { type Connections, type Definition, MAIN, type WorkflowNode, edgesOf, freshName, readDefinition } from "./definition";
+import {
+  type Connections,
+  type Definition,
+  MAIN,
+  type WorkflowNode,
+  edgesOf,
+  freshName,
+  readDefinition,
+} from "./definition";
 import { connect } from "./edit";
 import { renameReferences } from "./references";
 
@@ -6,7 +14,8 @@ import { renameReferences } from "./references";
 export function copyNodes(definition: Definition, names: ReadonlySet<string>): string {
   const nodes = definition.nodes.filter((node) => names.has(node.name));
   let part: Definition = { name: "", nodes, connections: {} };
-  for (const edge of edgesOf(definition)) if (names.has(edge.source) && names.has(edge.target)) part = connect(part, edge);
+  for (const edge of edgesOf(definition))
+    if (names.has(edge.source) && names.has(edge.target)) part = connect(part, edge);
   const pins = Object.entries(definition.pinData ?? {}).filter(([name]) => names.has(name));
   const copied = { nodes, connections: part.connections, pinData: Object.fromEntries(pins), meta: {} };
   return JSON.stringify(copied, undefined, 2);

@@ -1,4 +1,13 @@
-import { type Connections, type Definition, type Edge, MAIN, type Target, type WorkflowNode, edgesOf, freshName } from "./definition";
+import {
+  type Connections,
+  type Definition,
+  type Edge,
+  MAIN,
+  type Target,
+  type WorkflowNode,
+  edgesOf,
+  freshName,
+} from "./definition";
 import { renameReferences } from "./references";
 
 /** Puts a node in. Its name is made one that no other node has. */
@@ -21,7 +30,8 @@ export function updateNode(
     if (node.name !== name) return node;
     const changed: WorkflowNode = { ...node, ...change(node), id: node.id, name };
     // A field that says nothing is no field: files stay as short as they were.
-    for (const [field, value] of Object.entries(changed)) if (value === undefined) Reflect.deleteProperty(changed, field);
+    for (const [field, value] of Object.entries(changed))
+      if (value === undefined) Reflect.deleteProperty(changed, field);
     return changed;
   });
   return { ...definition, nodes };
@@ -37,10 +47,7 @@ export function setParameter(definition: Definition, name: string, parameter: st
 }
 
 /** Moves nodes to places. */
-export function placeNodes(
-  definition: Definition,
-  places: ReadonlyMap<string, { x: number; y: number }>,
-): Definition {
+export function placeNodes(definition: Definition, places: ReadonlyMap<string, { x: number; y: number }>): Definition {
   const nodes = definition.nodes.map((node) => {
     const place = places.get(node.name);
     if (!place || (place.x === node.position[0] && place.y === node.position[1])) return node;
@@ -52,10 +59,7 @@ export function placeNodes(
 /** Moves nodes by a distance. */
 export function moveNodes(definition: Definition, names: ReadonlySet<string>, dx: number, dy: number): Definition {
   const moved = definition.nodes.filter((node) => names.has(node.name));
-  return placeNodes(
-    definition,
-    new Map(moved.map(({ name, position: [x, y] }) => [name, { x: x + dx, y: y + dy }])),
-  );
+  return placeNodes(definition, new Map(moved.map(({ name, position: [x, y] }) => [name, { x: x + dx, y: y + dy }])));
 }
 
 /** Connects an output to an input; nothing changes where they are connected already. */
@@ -81,7 +85,11 @@ export function disconnect(definition: Definition, isGone: (edge: Omit<Edge, "id
 }
 
 /** Gives a node another name, also where connections, pinned items and expressions of other nodes speak of it. */
-export function renameNode(definition: Definition, from: string, wanted: string): { definition: Definition; name: string } {
+export function renameNode(
+  definition: Definition,
+  from: string,
+  wanted: string,
+): { definition: Definition; name: string } {
   const name = wanted.trim();
   if (name === "" || name === from || !definition.nodes.some((node) => node.name === from))
     return { definition, name: from };

@@ -24,7 +24,12 @@ export function record<S>(history: History<S>, next: S, merge?: string): History
 export function undo<S>(history: History<S>): History<S> {
   const before = history.past.at(-1);
   if (before === undefined) return history;
-  return { past: history.past.slice(0, -1), present: before, future: [history.present, ...history.future], merge: undefined };
+  return {
+    past: history.past.slice(0, -1),
+    present: before,
+    future: [history.present, ...history.future],
+    merge: undefined,
+  };
 }
 
 export function redo<S>(history: History<S>): History<S> {

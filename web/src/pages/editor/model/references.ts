@@ -34,11 +34,13 @@ export function renameInScript(script: string, from: string, to: string): string
     .replace(BY_TEXT, (whole, before: string, quote: string, name: string) =>
       unquoted(name) === from ? `${before}${quote}${quoted(to, quote)}${quote}` : whole,
     )
-    .replace(BY_FIELD, (whole, before: string, name: string) => (name === from ? `${before}[${JSON.stringify(to)}]` : whole));
+    .replace(BY_FIELD, (whole, before: string, name: string) =>
+      name === from ? `${before}[${JSON.stringify(to)}]` : whole,
+    );
 }
 
 /** The nodes of which the expressions of a value speak. */
-export function referencedNodes(value: unknown, found: Set<string> = new Set()): Set<string> {
+export function referencedNodes(value: unknown, found = new Set<string>()): Set<string> {
   if (typeof value === "string") {
     for (const [, , , name] of value.matchAll(BY_TEXT)) if (name !== undefined) found.add(unquoted(name));
     for (const [, , name] of value.matchAll(BY_FIELD)) if (name !== undefined) found.add(name);
@@ -53,5 +55,7 @@ function unquoted(text: string): string {
 }
 
 function quoted(text: string, quote: string): string {
-  return text.replace(/[\\'"`]|\$\{/g, (found) => (found === "\\" || found.startsWith(quote) || found === "${" ? `\\${found}` : found));
+  return text.replace(/[\\'"`]|\$\{/g, (found) =>
+    found === "\\" || found.startsWith(quote) || found === "${" ? `\\${found}` : found,
+  );
 }

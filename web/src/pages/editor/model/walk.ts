@@ -37,8 +37,12 @@ function sibling(
 ): string | undefined {
   const into = edges.find((edge) => edge.target === node.name && edge.kind === MAIN);
   if (!into) return undefined;
-  const fed = new Set(edges.filter((edge) => edge.source === into.source && edge.kind === MAIN).map((edge) => edge.target));
-  const row = definition.nodes.filter((one) => fed.has(one.name)).sort((one, other) => one.position[1] - other.position[1]);
+  const fed = new Set(
+    edges.filter((edge) => edge.source === into.source && edge.kind === MAIN).map((edge) => edge.target),
+  );
+  const row = definition.nodes
+    .filter((one) => fed.has(one.name))
+    .sort((one, other) => one.position[1] - other.position[1]);
   const place = row.findIndex((one) => one.name === node.name);
   return row[place + (way === "down" ? 1 : -1)]?.name;
 }
@@ -74,7 +78,9 @@ export interface OutlineLine {
 
 /** The workflow as a tree: from each beginning along the connections, helpers beneath the node that they serve. */
 export function outline(definition: Definition): OutlineLine[] {
-  const edges = edgesOf(definition).filter((edge) => nodeNamed(definition, edge.target) && nodeNamed(definition, edge.source));
+  const edges = edgesOf(definition).filter(
+    (edge) => nodeNamed(definition, edge.target) && nodeNamed(definition, edge.source),
+  );
   const lines: OutlineLine[] = [];
   const told = new Set<string>();
   const tell = (name: string, depth: number, via: Edge | undefined, parent: string | undefined) => {

@@ -25,7 +25,10 @@ export function Outline({ states, problems }: OutlineProps) {
   const tree = useRef<HTMLUListElement>(null);
   const shown = useMemo(() => visible(lines, closed), [lines, closed]);
   const active = selection.at(-1);
-  const current = shown.find((line) => line.key === at && line.name === active) ?? shown.find((line) => line.name === active) ?? shown[0];
+  const current =
+    shown.find((line) => line.key === at && line.name === active) ??
+    shown.find((line) => line.name === active) ??
+    shown[0];
 
   const go = (line: OutlineLine | undefined) => {
     if (!line) return;

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { type SyntheticEvent, useState } from "react";
 import { Button, Dialog, Field, Input } from "@/ui";
 
 export interface RenameDialogProps {
@@ -13,7 +13,7 @@ export function RenameDialog({ name, ...rest }: RenameDialogProps) {
 
 function OpenRenameDialog({ name, onRename, onClose }: RenameDialogProps & { name: string }) {
   const [text, setText] = useState(name);
-  const rename = (event: FormEvent) => {
+  const rename = (event: SyntheticEvent) => {
     event.preventDefault();
     onRename(name, text);
     onClose();
@@ -22,7 +22,12 @@ function OpenRenameDialog({ name, onRename, onClose }: RenameDialogProps & { nam
     <Dialog title="Rename the node" size="small" isOpen onClose={onClose}>
       <form onSubmit={rename} className="flex flex-col gap-4">
         <Field label="Name" hint="Expressions of other nodes that speak of it are changed as well.">
-          <Input autoFocus value={text} onFocus={(event) => event.target.select()} onChange={(event) => setText(event.target.value)} />
+          <Input
+            autoFocus
+            value={text}
+            onFocus={(event) => event.target.select()}
+            onChange={(event) => setText(event.target.value)}
+          />
         </Field>
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Not now</Button>

@@ -125,7 +125,11 @@ export class Commands {
     const node = nodeNamed(this.draft.definition, selection.at(-1));
     if (!node || node.type === STICKY_NOTE) return {};
     const edges = edgesOf(this.draft.definition);
-    const ports = portsOf(node, this.catalogue.of(node.type), edges.filter((one) => one.source === node.name || one.target === node.name));
+    const ports = portsOf(
+      node,
+      this.catalogue.of(node.type),
+      edges.filter((one) => one.source === node.name || one.target === node.name),
+    );
     if (ports.outputs.length === 0 || (ports.inputs === 0 && ports.serves.length > 0)) return {};
     const isUsed = (output: number) =>
       edges.some((one) => one.source === node.name && one.kind === MAIN && one.sourceIndex === output);
@@ -216,7 +220,9 @@ export class Commands {
   move(dx: number, dy: number): void {
     const { selection } = this.draft.get();
     if (selection.length === 0) return;
-    this.draft.edit(moveNodes(this.draft.definition, new Set(selection), dx, dy), { merge: `move ${selection.join(" ")}` });
+    this.draft.edit(moveNodes(this.draft.definition, new Set(selection), dx, dy), {
+      merge: `move ${selection.join(" ")}`,
+    });
     const node = nodeNamed(this.draft.definition, this.active);
     if (node) this.say(`${several(selection)} at ${node.position[0]}, ${node.position[1]}`);
   }
@@ -248,7 +254,11 @@ export class Commands {
     const kinds = type?.role === "HELPER" ? servesOf(node.type) : [];
     const targets = definition.nodes.flatMap((target) => {
       if (target.name === source || target.type === STICKY_NOTE) return [];
-      const ports = portsOf(target, this.catalogue.of(target.type), edges.filter((edge) => edge.target === target.name));
+      const ports = portsOf(
+        target,
+        this.catalogue.of(target.type),
+        edges.filter((edge) => edge.target === target.name),
+      );
       const helped = kinds.filter((kind) => ports.takes.includes(kind));
       if (type?.role === "HELPER")
         return helped.map((kind) => ({ name: target.name, kind, input: 0, words: kindInWords(kind) }));

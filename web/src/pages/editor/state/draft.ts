@@ -19,7 +19,7 @@ export interface Conflict {
 
 /** What became of an attempt to save. */
 export type Saved =
-  | { kind: "saved"; revision: number }
+  | { kind: "saved"; revision: number; workflowId?: string }
   | { kind: "refused"; message: string; problems: readonly Problem[] }
   | { kind: "conflict"; theirs: Definition; revision: number; by: string }
   | { kind: "failed"; message: string };
@@ -52,6 +52,7 @@ export class Draft {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private saving: Promise<boolean> | undefined;
   private waiting: Conflict | undefined;
+  private created: string | undefined;
 
   constructor(
     saved: Definition,
@@ -69,6 +70,16 @@ export class Draft {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   };
+
+  /** The workflow's id, once a new one was saved. */
+  get workflowId(): string | undefined {
+    return this.created;
+  }
+
+  /** Whether anything was changed at all. */
+  hasEdits(): boolean {
+    return this.now.history.past.length > 0;
+  }
 
   get definition(): Definition {
     return this.now.history.present;
@@ -126,7 +137,11 @@ export class Draft {
     const { conflict, history, saved } = this.now;
     if (!conflict) return;
     const { theirs, revision } = conflict;
-    const present = { mine: history.present, theirs, both: mergeDefinitions(saved, history.present, theirs).definition }[choice];
+    const present = {
+      mine: history.present,
+      theirs,
+      both: mergeDefinitions(saved, history.present, theirs).definition,
+    }[choice];
     this.set({ saved: theirs, revision, conflict: undefined, state: "changed", history: record(history, present) });
     this.become(this.now.history);
     if (choice !== "theirs") void this.save();
@@ -148,6 +163,7 @@ export class Draft {
     const outcome = await this.save_(sent, saved, revision);
     switch (outcome.kind) {
       case "saved":
+        this.created ??= outcome.workflowId;
         this.set({ saved: sent, revision: outcome.revision, problems: [], message: undefined, state: "saved" });
         if (!this.isSaved()) {
           this.set({ state: "changed" });
@@ -188,7 +204,8 @@ export class Draft {
     this.waiting = undefined;
     if (!waiting || waiting.revision <= this.now.revision) return;
     const { theirs, revision } = waiting;
-    if (stepBetween(theirs, this.definition).kind === "none") this.set({ saved: theirs, revision, state: "saved", conflict: undefined });
+    if (stepBetween(theirs, this.definition).kind === "none")
+      this.set({ saved: theirs, revision, state: "saved", conflict: undefined });
     else if (stepBetween(this.now.saved, theirs).kind === "none") this.set({ revision });
     else if (this.isSaved()) {
       this.set({ saved: theirs, revision });

@@ -13,15 +13,18 @@ interface Done extends Payload {
 }
 
 /** Saves a draft by the narrowest command. `created` is told the id of a workflow that was not there before. */
-export function saver(idOf: () => string | undefined, created: (id: string) => void): Save {
+export function saver(known: string | undefined, created: (id: string) => void): Save {
+  let workflowId = known;
   return async (present, saved, revision) => {
-    const workflowId = idOf();
     const step = revision === 0 ? { kind: "definition" as const } : stepBetween(saved, present);
     const outcome = await send(step, present, workflowId, revision);
     if (outcome.kind === "fault") return { kind: "failed", message: outcome.fault.message };
     if (outcome.kind === "done") {
-      if (workflowId === undefined && outcome.payload.workflowId) created(outcome.payload.workflowId);
-      return { kind: "saved", revision: outcome.payload.revision ?? revision };
+      if (workflowId === undefined && outcome.payload.workflowId) {
+        workflowId = outcome.payload.workflowId;
+        created(workflowId);
+      }
+      return { kind: "saved", revision: outcome.payload.revision ?? revision, workflowId };
     }
     if (outcome.kind === "conflict" && workflowId !== undefined) return conflictWith(workflowId);
     return refusal(outcome.errors);
