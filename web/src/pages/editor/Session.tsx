@@ -1,5 +1,5 @@
 import { useBlocker, useNavigate } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { toast, useChange, useLive } from "@/api";
 import { useActions } from "@/app/actions";
 import { usePageTitle } from "@/app/title";
@@ -52,7 +52,11 @@ const NO_STATES: NodeStates = new Map();
 export function Session({ workflowId, initial, revision, workflow, catalogue, search, onCreated }: SessionProps) {
   const navigate = useNavigate({ from: "/workflows/$workflowId" });
   const [announcer] = useState(() => new Announcer());
-  const [draft] = useState(() => new Draft(initial, revision, saver(workflowId, onCreated)));
+  const [draft] = useState(() => {
+    const made = new Draft(initial, revision, saver(workflowId, onCreated));
+    if (search.node !== undefined) made.select([search.node]);
+    return made;
+  });
   const commands = useMemo(() => new Commands(draft, catalogue, announcer.say), [draft, catalogue, announcer]);
   const state = useDraft(draft);
   const definition = state.history.present;
@@ -119,7 +123,7 @@ export function Session({ workflowId, initial, revision, workflow, catalogue, se
     readRuns({ requestPolicy: "network-only" });
   };
   useChangesElsewhere(draft, workflowId);
-  useSayEnd(run?.id, run?.status, announcer);
+  useSayEnd(isUnderWay, run?.status, announcer);
   useEditorKeys({
     editor,
     isPanelOpen: search.node !== undefined,
@@ -319,14 +323,20 @@ function useChangesElsewhere(draft: Draft, workflowId: string | undefined): void
   );
 }
 
-/** Says how a run ended to those who do not watch it. */
-function useSayEnd(id: string | undefined, status: string | undefined, announcer: Announcer): void {
+/** Says how a run that was under way ended. */
+function useSayEnd(isUnderWay: boolean, status: string | undefined, announcer: Announcer): void {
+  const wasUnderWay = useRef(false);
   useEffect(() => {
-    if (status === "COMPLETED") announcer.say("The run is complete");
-    if (status === "FAILED") announcer.say("The run failed");
-    if (status === "CANCELLED") announcer.say("The run was cancelled");
-  }, [id, status, announcer]);
+    if (wasUnderWay.current && !isUnderWay && status !== undefined) announcer.say(ENDS[status] ?? "The run ended");
+    wasUnderWay.current = isUnderWay;
+  }, [isUnderWay, status, announcer]);
 }
+
+const ENDS: Readonly<Record<string, string>> = {
+  COMPLETED: "The run is complete",
+  FAILED: "The run failed",
+  CANCELLED: "The run was cancelled",
+};
 
 function useMenu(
   { draft, workflowId, say }: Editor,

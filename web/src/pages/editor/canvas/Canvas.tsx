@@ -112,7 +112,7 @@ function Flow({ states, problems, missing, isReadOnly = false }: CanvasProps) {
   );
   const onConnectEnd: OnConnectEnd = useCallback(
     (event, state) => {
-      if (state.toHandle || !state.fromHandle || !state.fromNode) return;
+      if (state.toHandle || !state.fromHandle) return;
       const point = "changedTouches" in event ? event.changedTouches[0] : event;
       if (!point) return;
       const at = flow.screenToFlowPosition({ x: point.clientX, y: point.clientY });
@@ -172,7 +172,12 @@ function Flow({ states, problems, missing, isReadOnly = false }: CanvasProps) {
         fitViewOptions={FIT}
         aria-label="Canvas"
       >
-        <Background variant={BackgroundVariant.Dots} gap={GRID} size={1} color="var(--line)" />
+        <Background
+          variant={BackgroundVariant.Dots}
+          gap={GRID}
+          size={1}
+          color="color-mix(in srgb, var(--line-strong) 45%, transparent)"
+        />
         {nodes.length > 12 && (
           <MiniMap
             pannable

@@ -4,7 +4,7 @@ import { Icon, classes } from "@/ui";
 import { kindInWords } from "../model/ports";
 import { MAIN } from "../model/definition";
 import type { NodeState, NodeStatus } from "../run/states";
-import { type CardNode, handleId, portOffset } from "./graph";
+import { type CardNode, handleId, isHelper, portOffset } from "./graph";
 import { NodeIcon } from "./NodeIcon";
 import { useNoteResize } from "./note-resize";
 
@@ -23,11 +23,12 @@ const EDGES: Partial<Record<NodeStatus, string>> = {
 export const Card = memo(function Card({ data, selected, width = 0, height = 0 }: NodeProps<CardNode>) {
   const { node, ports, state, isMissing, problem } = data;
   const isOff = node.disabled === true;
+  const isSmall = isHelper(ports);
   return (
     <div
       className={classes(
-        "flex h-full items-center gap-2.5 rounded-lg border bg-raised px-2.5 shadow-sm",
-        ports.serves.length > 0 && ports.inputs === 0 && "rounded-2xl border-dashed",
+        "flex h-full items-center rounded-lg border bg-raised px-2 shadow-sm",
+        isSmall ? "flex-col justify-center gap-1 rounded-2xl border-dashed text-center" : "gap-2",
         state && !isOff ? EDGES[state.status] : "border-line-strong/50",
         (isMissing || problem !== undefined) && "border-warn",
         selected && "border-accent ring-2 ring-accent",
@@ -35,7 +36,7 @@ export const Card = memo(function Card({ data, selected, width = 0, height = 0 }
       )}
     >
       <NodeIcon type={node.type} group={data.group} className={isOff ? "opacity-60" : undefined} />
-      <span className="min-w-0 flex-1">
+      <span className={isSmall ? "w-full min-w-0" : "min-w-0 flex-1"}>
         <span
           className={classes(
             "block truncate text-[13px] leading-tight font-medium",
@@ -44,7 +45,7 @@ export const Card = memo(function Card({ data, selected, width = 0, height = 0 }
         >
           {node.name}
         </span>
-        {data.typeName !== node.name && (
+        {data.typeName !== node.name && !isSmall && (
           <span className="block truncate text-[11px] leading-tight text-muted">{data.typeName}</span>
         )}
       </span>
@@ -103,6 +104,9 @@ export const Card = memo(function Card({ data, selected, width = 0, height = 0 }
   );
 });
 
+/** Places are close beside each other. */
+const SHORT: Readonly<Record<string, string>> = { ai_outputParser: "parser", ai_textSplitter: "splitter" };
+
 function HelperPlace({ kind, left }: { kind: string; left: number }) {
   return (
     <>
@@ -117,7 +121,7 @@ function HelperPlace({ kind, left }: { kind: string; left: number }) {
         className="pointer-events-none absolute top-full mt-1.5 -translate-x-1/2 rounded bg-bg px-0.5 text-[9.5px] leading-3 whitespace-nowrap text-muted"
         style={{ left }}
       >
-        {kindInWords(kind)}
+        {SHORT[kind] ?? kindInWords(kind)}
       </span>
     </>
   );

@@ -21,8 +21,12 @@ export interface CardData extends Record<string, unknown> {
 export type CardNode = FlowNode<CardData, "card" | "note">;
 export type CardEdge = FlowEdge<{ edge: Edge }>;
 
-export const CARD_WIDTH = 208;
+/** Files of n8n have 200 to 220 from node to node, and 120 from helper to helper: cards leave room for connections between. */
+const CARD_WIDTH = 168;
+const WIDE_WIDTH = 196;
 const CARD_HEIGHT = 52;
+const HELPER_WIDTH = 108;
+const HELPER_HEIGHT = 64;
 const PORT_ROW = 24;
 const GRID = 20;
 export { GRID };
@@ -36,7 +40,14 @@ export function sizeOf(node: WorkflowNode, ports: Ports): { width: number; heigh
     };
   }
   const rows = Math.max(ports.inputs, ports.outputs.length);
-  return { width: CARD_WIDTH, height: Math.max(CARD_HEIGHT, rows > 1 ? rows * PORT_ROW + 8 : 0) };
+  if (isHelper(ports)) return { width: HELPER_WIDTH, height: HELPER_HEIGHT };
+  const isWide = ports.takes.length > 2 || ports.outputs.length > 1;
+  return { width: isWide ? WIDE_WIDTH : CARD_WIDTH, height: Math.max(CARD_HEIGHT, rows > 1 ? rows * PORT_ROW + 8 : 0) };
+}
+
+/** Whether a node only serves others. */
+export function isHelper(ports: Ports): boolean {
+  return ports.serves.length > 0 && ports.inputs === 0 && ports.outputs.length === 0;
 }
 
 export function handleId(way: "in" | "out", kind: string, index: number): string {

@@ -3,7 +3,7 @@ import { type Definition, MAIN, STICKY_NOTE, edgesOf } from "../model/definition
 import type { CardNode } from "./graph";
 
 /** Helpers go beneath the node that they serve, so far apart. */
-const HELPER_X = 230;
+const HELPER_X = 120;
 const HELPER_Y = 130;
 const GRID = 20;
 

@@ -92,7 +92,7 @@ function OptionsField({ parameter, value, onChange }: FieldProps) {
   const present = typeof value === "string" ? value : "";
   const isOther = present !== "" && !parameter.choices.some((choice) => choice.value === present);
   const choices = [
-    ...(parameter.required ? [] : [{ value: "", label: "as it is without" }]),
+    ...(parameter.required ? [] : [{ value: "", label: "not set: the node’s own default" }]),
     ...(parameter.required && present === "" ? [{ value: "", label: "choose one" }] : []),
     ...(isOther ? [{ value: present, label: present }] : []),
     ...parameter.choices,

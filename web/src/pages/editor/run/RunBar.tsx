@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { useChange } from "@/api";
-import { Button, Elapsed, Icon, Select, StatusBadge, instant, wordsOf } from "@/ui";
+import { Button, Elapsed, Icon, Select, StatusBadge, wordsOf } from "@/ui";
 import type { EditorRunsQuery } from "@/gql/graphql";
 import { EditorCancel } from "../documents";
 import { useEditor } from "../state/editor";
@@ -29,14 +29,11 @@ export function RunBar({ run, isUnderWay, runs, onChoose }: RunBarProps) {
   const isListed = runs.some((one) => one.id === run.id);
   const choices = runs.map((one) => ({
     value: one.id,
-    label: `${one.startedAt ? instant(one.startedAt) : "not begun"} · ${wordsOf(one.status)}`,
+    label: `${shortTime(one.startedAt)} · ${wordsOf(one.status)}`,
   }));
   const all = isListed
     ? choices
-    : [
-        { value: run.id, label: `${run.startedAt ? instant(run.startedAt) : "Run"} · ${wordsOf(run.status)}` },
-        ...choices,
-      ];
+    : [{ value: run.id, label: `${shortTime(run.startedAt)} · ${wordsOf(run.status)}` }, ...choices];
   return (
     <section
       aria-label="Run"
@@ -86,4 +83,9 @@ export function RunBar({ run, isUnderWay, runs, onChoose }: RunBarProps) {
       </Link>
     </section>
   );
+}
+
+function shortTime(value: string | null | undefined): string {
+  if (value === null || value === undefined) return "not begun";
+  return new Date(value).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }

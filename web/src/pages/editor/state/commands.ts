@@ -36,8 +36,9 @@ export interface Place {
   at?: { x: number; y: number };
 }
 
-const GAP_X = 280;
-const GAP_Y = 110;
+const GAP_X = 240;
+const GAP_Y = 100;
+const HELPER_X = 120;
 /** Types that are called from outside under an id of their own. */
 const IS_CALLED = /\.(webhook|formTrigger|chatTrigger|form|wait)$/;
 
@@ -99,7 +100,7 @@ export class Commands {
     const [x, y] = node.position;
     const output = place.after?.output ?? 0;
     return place.helps
-      ? this.free(definition, x - 120, y + 150, GAP_X - 50, 0)
+      ? this.free(definition, x, y + 140, HELPER_X, 0)
       : this.free(definition, x + GAP_X, y + output * GAP_Y, 0, GAP_Y);
   }
 
@@ -108,7 +109,9 @@ export class Commands {
     const isTaken = () =>
       definition.nodes.some(
         ({ type, position }) =>
-          type !== STICKY_NOTE && Math.abs(position[0] - x) < GAP_X - 60 && Math.abs(position[1] - y) < GAP_Y - 40,
+          type !== STICKY_NOTE &&
+          Math.abs(position[0] - x) < (dx > 0 ? HELPER_X : GAP_X - 60) &&
+          Math.abs(position[1] - y) < GAP_Y - 40,
       );
     while (isTaken()) {
       x += dx;
