@@ -113,7 +113,7 @@ test("nodes go to and from the clipboard as n8n writes them", async ({ owner, se
   await expect(card(owner, "Make1")).toBeVisible();
   await owner.evaluate(() => navigator.clipboard.writeText("no workflow at all"));
   await owner.keyboard.press("Control+v");
-  await expect(owner.getByText("Copy nodes here or in n8n")).toBeVisible();
+  await expect(owner.getByText("Copy nodes here or in n8n").first()).toBeVisible();
   await expectSaved(owner);
   expect((await draftOf(server, id)).nodes.map((node) => node.name)).toEqual(["Start", "Make", "Start1", "Make1"]);
 });
@@ -236,7 +236,7 @@ test("a version is published behind a look at past runs, compared, and made acti
   await openEditor(owner, server, id, "?node=Use");
   await owner.getByRole("textbox", { name: "Value of greeting" }).fill("{{ $json.name }} again");
   await expectSaved(owner);
-  await owner.getByRole("button", { name: "Publish" }).click();
+  await owner.getByRole("button", { name: "Publish", exact: true }).click();
   const dialog = owner.getByRole("dialog", { name: "Publish version 1" });
   await dialog.getByRole("button", { name: "Look first" }).click();
   await expect(dialog.getByText("1 differ")).toBeVisible();
@@ -330,7 +330,8 @@ test("a canvas of 500 nodes is panned within its budget", async ({ owner, server
   await openEditor(owner, server, id);
   await expect(owner.locator(".react-flow__node").first()).toBeVisible();
   const canvas = await owner.locator(".react-flow__pane").boundingBox();
-  const [x, y] = [(canvas?.x ?? 0) + 400, (canvas?.y ?? 0) + 300];
+  // Above all nodes: there nothing but the canvas is taken hold of.
+  const [x, y] = [(canvas?.x ?? 0) + 500, (canvas?.y ?? 0) + 60];
   const session = await owner.context().newCDPSession(owner);
   await session.send("Performance.enable");
   const busy = async () => {
@@ -340,12 +341,16 @@ test("a canvas of 500 nodes is panned within its budget", async ({ owner, server
   };
   await owner.mouse.move(x, y);
   await owner.mouse.down();
-  const before = await busy();
-  const moves = 60;
-  for (let step = 1; step <= moves; step += 1) await owner.mouse.move(x - step * 4, y - step * 2);
-  const each = ((await busy()) - before) / moves;
+  const frames: number[] = [];
+  for (let step = 1; step <= 60; step += 1) {
+    const before = await busy();
+    await owner.mouse.move(x - step * 4, y + step);
+    frames.push(((await busy()) - before) * 1_000);
+  }
   await owner.mouse.up();
-  expect(each * 1_000, "milliseconds of the main thread for a frame").toBeLessThan(8);
+  // The middle one: what else the machine does meanwhile is not the page's.
+  const middle = frames.sort((one, other) => one - other)[30];
+  expect(middle, "milliseconds of the main thread for a frame").toBeLessThan(8);
 });
 
 function threeNodes(name: string, greeting = "hello", last = "Last"): unknown {

@@ -121,7 +121,7 @@ function Versions({
     },
     {
       key: "do",
-      header: "",
+      header: <span className="sr-only">What can be done</span>,
       align: "end",
       cell: ({ version }) =>
         workflow.activeVersion === version ? null : (

@@ -29,8 +29,8 @@ const NODE_TYPES = { card: Card, note: Note };
 const EDGE_OPTIONS = { markerEnd: { type: MarkerType.ArrowClosed, width: 14, height: 14 }, interactionWidth: 16 };
 const FIT = { padding: 0.2, maxZoom: 1, minZoom: 0.3 };
 const SNAP: [number, number] = [GRID, GRID];
-/** From so many nodes on, those out of sight are left out. */
-const MANY = 120;
+/** From so many nodes on, those out of sight are left out. Below, to find out which these are costs more than to keep all. */
+const MANY = 600;
 const NOTHING: ReadonlyMap<string, { x: number; y: number }> = new Map();
 
 export interface CanvasProps {

@@ -92,6 +92,7 @@ export interface GraphInput {
 export class Graph {
   private cards = new Map<string, CardNode>();
   private edges = new Map<string, CardEdge>();
+  private input: GraphInput | undefined;
 
   nodes(
     input: GraphInput,
@@ -99,11 +100,15 @@ export class Graph {
     active: string | undefined,
     dragged: ReadonlyMap<string, { x: number; y: number }>,
   ): CardNode[] {
-    const byNode = edgesByNode(edgesOf(input.definition));
+    // While nodes are only dragged or chosen, nothing of the cards themselves is looked at again.
+    const isSameInput = this.input === input;
+    const byNode = isSameInput ? undefined : edgesByNode(edgesOf(input.definition));
     const before = this.cards;
     this.cards = new Map();
+    this.input = input;
     return input.definition.nodes.map((node) => {
-      const card = this.card(before.get(node.name), node, byNode.get(node.name) ?? [], input);
+      const known = before.get(node.name);
+      const card = known && !byNode ? known : this.card(known, node, byNode?.get(node.name) ?? [], input);
       const position = dragged.get(node.name) ?? { x: node.position[0], y: node.position[1] };
       const isSelected = selected.has(node.name);
       const focusable = node.name === active;

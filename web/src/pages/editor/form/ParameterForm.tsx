@@ -103,7 +103,7 @@ function Label({ parameter }: { parameter: FormParameter }) {
   return (
     <>
       {parameter.label}
-      {parameter.required && <span className="ml-1 font-normal text-muted">(needed)</span>}
+      {parameter.required && <span className="font-normal text-muted"> (needed)</span>}
     </>
   );
 }

@@ -23,7 +23,8 @@ function OpenRenameDialog({ name, onRename, onClose }: RenameDialogProps & { nam
       <form onSubmit={rename} className="flex flex-col gap-4">
         <Field label="Name" hint="Expressions of other nodes that speak of it are changed as well.">
           <Input
-            autoFocus
+            // The dialog gives the focus to what says so itself; without it the button that closes it would have it.
+            ref={(field) => field?.setAttribute("autofocus", "")}
             value={text}
             onFocus={(event) => event.target.select()}
             onChange={(event) => setText(event.target.value)}
