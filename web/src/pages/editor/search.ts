@@ -1,11 +1,28 @@
-import { type RawSearch, count, text } from "@/app/search";
+import { type RawSearch, count, oneOf, text } from "@/app/search";
+
+const TABS = ["parameters", "input", "output", "node"] as const;
+const VIEWS = ["canvas", "outline"] as const;
+
+export type NodeTab = (typeof TABS)[number];
 
 export interface EditorSearch {
+  /** A published version that is looked at in place of the draft. */
   version?: number;
+  /** The node that is open, by its name. */
   node?: string;
+  tab?: NodeTab;
+  view?: (typeof VIEWS)[number];
+  /** The execution whose items and states are shown; the newest where it is absent. */
+  run?: string;
 }
 
 /** What the address of /workflows/$workflowId says. */
 export function search(raw: RawSearch): EditorSearch {
-  return { version: count(raw.version), node: text(raw.node) };
+  return {
+    version: count(raw.version),
+    node: text(raw.node),
+    tab: oneOf(TABS, raw.tab),
+    view: oneOf(VIEWS, raw.view),
+    run: text(raw.run),
+  };
 }

@@ -1,0 +1,103 @@
+import { Icon, IconButton, Tabs } from "@/ui";
+import { NodeIcon } from "./canvas/NodeIcon";
+import { groupOf } from "./catalogue";
+import { NodeInput, NodeOutput } from "./data/NodeData";
+import { CredentialPicker } from "./form/CredentialPicker";
+import { NodeSettings } from "./form/NodeSettings";
+import { ParameterForm } from "./form/ParameterForm";
+import { STICKY_NOTE, type WorkflowNode, nodeNamed } from "./model/definition";
+import type { NodeTab } from "./search";
+import { useDraftState, useEditor } from "./state/editor";
+
+export interface NodePanelProps {
+  name: string;
+  tab: NodeTab;
+  missing: string | undefined;
+}
+
+/** Everything about one node: its parameters, and what came in and went out in the shown run. */
+export function NodePanel({ name, tab, missing }: NodePanelProps) {
+  const { openNode } = useEditor();
+  const { history } = useDraftState();
+  const node = nodeNamed(history.present, name);
+  return (
+    <section aria-label={`Node ${name}`} data-area="panel" className="flex min-h-0 flex-1 flex-col bg-surface">
+      {node ? (
+        <Opened key={node.id} node={node} tab={tab} missing={missing} />
+      ) : (
+        <div className="flex items-center gap-2 p-4 text-sm text-muted">
+          <span className="min-w-0 flex-1 break-words">No node of this workflow is called “{name}”.</span>
+          <IconButton label="Close" icon={<Icon name="close" />} onClick={() => openNode(undefined)} />
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Opened({ node, tab, missing }: { node: WorkflowNode; tab: NodeTab; missing: string | undefined }) {
+  const { openNode, catalogue } = useEditor();
+  const { problems } = useDraftState();
+  const type = catalogue.of(node.type);
+  const own = problems.filter((problem) => problem.node === node.name);
+  const isNote = node.type === STICKY_NOTE || type?.role === "HELPER";
+  return (
+    <>
+      <header className="flex items-center gap-2.5 px-4 py-2.5">
+        <NodeIcon type={node.type} group={type && groupOf(type)} />
+        <div className="min-w-0 flex-1">
+          <h2 className="truncate text-sm font-semibold">{node.name}</h2>
+          <p className="truncate text-xs text-muted">{type?.displayName ?? node.type}</p>
+        </div>
+        <IconButton label="Close the node" icon={<Icon name="close" />} onClick={() => openNode(undefined)} />
+      </header>
+      {missing !== undefined && (
+        <p className="mx-4 mb-2 rounded-md bg-warn-soft px-3 py-2 text-[13px] break-words text-warn">{missing}</p>
+      )}
+      <Tabs
+        label={`Parts of ${node.name}`}
+        value={isNote && (tab === "input" || tab === "output") ? "parameters" : tab}
+        onChange={(next) => openNode(node.name, next)}
+        className="flex-1"
+        tabs={[
+          {
+            value: "parameters",
+            label: "Parameters",
+            content: (
+              <>
+                {!isNote && <CredentialPicker node={node} />}
+                <ParameterForm node={node} problems={own} />
+              </>
+            ),
+          },
+          ...(isNote
+            ? []
+            : [
+                {
+                  value: "input" as const,
+                  label: "Input",
+                  content: (
+                    <Tall>
+                      <NodeInput node={node} />
+                    </Tall>
+                  ),
+                },
+                {
+                  value: "output" as const,
+                  label: "Output",
+                  content: (
+                    <Tall>
+                      <NodeOutput node={node} />
+                    </Tall>
+                  ),
+                },
+              ]),
+          { value: "node", label: "Settings", content: <NodeSettings node={node} /> },
+        ]}
+      />
+    </>
+  );
+}
+
+function Tall({ children }: { children: React.ReactNode }) {
+  return <div className="flex h-full min-h-64 flex-col pt-1">{children}</div>;
+}

@@ -1,0 +1,453 @@
+import { graphql } from "@/api";
+
+export const EditorWorkflow = graphql(`
+  query EditorWorkflow($id: UUID!, $waitFor: Position) {
+    workflow(id: $id, waitFor: $waitFor) {
+      id
+      name
+      active
+      activeVersion
+      archived
+      folder
+      publishedVersion
+      definition
+      history {
+        revision
+        updatedPosition
+      }
+      missingNodes {
+        node
+        message
+        replacement
+      }
+      webhooks(draft: true) {
+        node
+        path
+        methods
+        url
+        testUrl
+        active
+      }
+    }
+  }
+`);
+
+export const EditorVersion = graphql(`
+  query EditorVersion($id: UUID!, $version: Int!) {
+    workflow(id: $id) {
+      definition(version: $version)
+    }
+  }
+`);
+
+export const EditorCatalogue = graphql(`
+  query EditorCatalogue {
+    nodeCatalogue {
+      type
+      displayName
+      description
+      role
+      inputs
+      outputs
+      versions
+      closesLoops
+      parameters {
+        name
+        kind
+        description
+        options
+        required
+      }
+    }
+  }
+`);
+
+export const EditorCredentials = graphql(`
+  query EditorCredentials($after: String, $waitFor: Position) {
+    credentials(first: 100, after: $after, waitFor: $waitFor) {
+      nodes {
+        id
+        name
+        type
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+    credentialTypes {
+      name
+      displayName
+    }
+  }
+`);
+
+export const EditorChanged = graphql(`
+  subscription EditorChanged($id: ID!, $resumeFrom: Position) {
+    events(filter: { stream: { category: "workflow", id: $id } }, resumeFrom: $resumeFrom) {
+      position
+      revision
+      type
+      payload
+      actor {
+        name
+      }
+    }
+  }
+`);
+
+export const EditorImport = graphql(`
+  mutation EditorImport($input: ImportWorkflowInput!) {
+    importWorkflow(input: $input) {
+      workflowId
+      revision
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+        ... on Conflict {
+          actualRevision
+        }
+      }
+    }
+  }
+`);
+
+export const EditorPins = graphql(`
+  mutation EditorPins($input: ChangeWorkflowPinsInput!) {
+    changeWorkflowPins(input: $input) {
+      revision
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const EditorSettings = graphql(`
+  mutation EditorSettings($input: ChangeWorkflowSettingsInput!) {
+    changeWorkflowSettings(input: $input) {
+      revision
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const EditorPublish = graphql(`
+  mutation EditorPublish($input: PublishWorkflowInput!) {
+    publishWorkflow(input: $input) {
+      revision
+      position
+      workflow {
+        publishedVersion
+      }
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const EditorActivate = graphql(`
+  mutation EditorActivate($input: ActivateWorkflowInput!) {
+    activateWorkflow(input: $input) {
+      revision
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const EditorDeactivate = graphql(`
+  mutation EditorDeactivate($input: WorkflowInput!) {
+    deactivateWorkflow(input: $input) {
+      revision
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+      }
+    }
+  }
+`);
+
+export const EditorListen = graphql(`
+  mutation EditorListen($input: WorkflowInput!) {
+    listenForTestWebhook(input: $input) {
+      revision
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const EditorReplay = graphql(`
+  mutation EditorReplay($input: StartReplayCheckInput!) {
+    startReplayCheck(input: $input) {
+      position
+      timedOut
+      replayCheck {
+        id
+        status
+        summary
+        failure
+        executionCount
+        sameCount
+        differCount
+        skippedCount
+        differences {
+          executionId
+          node
+          summary
+          changes {
+            path
+            before
+            after
+          }
+        }
+      }
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const EditorStart = graphql(`
+  mutation EditorStart($input: StartExecutionInput!) {
+    startExecution(input: $input) {
+      executionId
+      position
+      status
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const EditorCancel = graphql(`
+  mutation EditorCancel($input: CancelExecutionInput!) {
+    cancelExecution(input: $input) {
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+      }
+    }
+  }
+`);
+
+export const EditorRuns = graphql(`
+  query EditorRuns($id: UUID!, $waitFor: Position) {
+    executions(workflowId: $id, first: 20, waitFor: $waitFor) {
+      nodes {
+        id
+        status
+        startedAt
+        mode
+        workflowVersion
+      }
+    }
+  }
+`);
+
+export const EditorRun = graphql(`
+  query EditorRun($id: UUID!, $after: String, $waitFor: Position) {
+    execution(id: $id, waitFor: $waitFor) {
+      id
+      status
+      startedAt
+      endedAt
+      errorMessage
+      errorNode
+      workflowId
+      nodeRuns(first: 100, after: $after) {
+        nodes {
+          id
+          node
+          runIndex
+          status
+          itemCounts
+          pinned
+          durationMs
+          errorMessage
+          sources
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+`);
+
+export const EditorRunEvents = graphql(`
+  subscription EditorRunEvents($id: UUID!, $resumeFrom: Position) {
+    execution(id: $id, resumeFrom: $resumeFrom) {
+      position
+      type
+      status
+      payload
+    }
+  }
+`);
+
+export const EditorStarted = graphql(`
+  subscription EditorStarted($resumeFrom: Position) {
+    executionsChanged(resumeFrom: $resumeFrom) {
+      position
+      execution {
+        id
+        workflowId
+      }
+    }
+  }
+`);
+
+export const EditorItems = graphql(`
+  query EditorItems($id: ID!) {
+    node(id: $id) {
+      ... on NodeRun {
+        id
+        output
+        error
+      }
+    }
+  }
+`);
+
+export const EditorPreview = graphql(`
+  query EditorPreview($input: ExpressionPreviewInput!) {
+    expressionPreview(input: $input) {
+      value
+      error
+      itemCount
+    }
+  }
+`);
+
+export const EditorVersions = graphql(`
+  query EditorVersions($id: UUID!, $stream: ID!, $after: String, $waitFor: Position) {
+    workflow(id: $id, waitFor: $waitFor) {
+      name
+      activeVersion
+      publishedVersion
+      definition
+    }
+    events(
+      first: 100
+      after: $after
+      direction: BACKWARD
+      filter: { stream: { category: "workflow", id: $stream }, types: ["WorkflowVersionPublished"] }
+      waitFor: $waitFor
+    ) {
+      nodes {
+        id
+        position
+        recordedAt
+        payload
+        reason
+        actor {
+          name
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`);

@@ -1,0 +1,194 @@
+import { describe, expect, it, vi } from "vitest";
+import { bareItem, columnsOf, readItems, schemaOf } from "../data/schema";
+import { type Sight, complete, completionsAt, valueAt } from "../expression/completion";
+import { labelOf, parametersOf, toExpression, toFixed } from "../form/parameter";
+import type { Definition } from "../model/definition";
+import { score } from "../palette/fuzzy";
+import { afterEvent, stateInWords, statesOf } from "../run/states";
+import { Draft, type Saved } from "../state/draft";
+
+const SIGHT: Sight = {
+  json: { name: "Ada", "first name": "A", tags: ["x"], address: { city: "Paris" } },
+  nodes: [{ name: "HTTP Request", json: { id: 7, body: { ok: true } } }],
+};
+
+function labels(text: string): string[] {
+  return completionsAt(text, text.length, SIGHT).options.map((option) => option.label);
+}
+
+describe("suggestions", () => {
+  it("are real fields of the run's items", () => {
+    expect(labels("{{ $json.")).toEqual(["name", "first name", "tags", "address"]);
+    expect(labels("{{ $json.address.c")).toEqual(["city"]);
+    expect(labels("{{ $json['address'].")).toEqual(["city"]);
+    expect(labels("{{ $('HTTP Request').item.json.body.")).toEqual(["ok"]);
+    expect(labels("{{ $json.nothing.")).toEqual([]);
+    expect(labels("{{ $json.tags.")).toContain("length");
+    expect(labels("{{ $input.")).toContain("first()");
+    expect(labels("{{ $('HTTP Request').")).toContain("item");
+    expect(labels("{{ $('HT")).toEqual(["HTTP Request"]);
+    expect(labels("{{ $n")).toContain("$now");
+  });
+
+  it("begin an expression, and stay away from plain text", () => {
+    expect(labels("")).toEqual(["{{ }}"]);
+    expect(labels("Hello ")).toEqual([]);
+    expect(labels("{{ $json.name }} and ")).toEqual([]);
+  });
+
+  it("are written so that they can be read back", () => {
+    const take = (text: string, label: string) => {
+      const found = completionsAt(text, text.length, SIGHT);
+      const option = found.options.find((one) => one.label === label);
+      return option && complete(text, found, option);
+    };
+    expect(take("{{ $json.", "first name")?.text).toBe("{{ $json['first name']");
+    expect(take("{{ $json.na", "name")).toEqual({ text: "{{ $json.name", caret: 13 });
+    expect(take("{{ $('", "HTTP Request")?.text).toBe("{{ $('HTTP Request')");
+    expect(take("", "{{ }}")).toEqual({ text: "{{  }}", caret: 3 });
+    expect(valueAt("$json['first name']", SIGHT)).toBe("A");
+    expect(valueAt("$json.tags[0]", SIGHT)).toBe("x");
+  });
+});
+
+describe("fuzzy search", () => {
+  it("finds by beginnings of words, and not what lacks a letter", () => {
+    expect(score("HTTP Request", "hr")).toBeGreaterThan(score("Chat Trigger", "hr"));
+    expect(score("HTTP Request", "request")).toBeGreaterThan(score("HTTP Request", "rqst"));
+    expect(score("Set", "xyz")).toBe(0);
+    expect(score("Set", "")).toBeGreaterThan(0);
+  });
+});
+
+describe("forms", () => {
+  const node = {
+    id: "1",
+    name: "A",
+    type: "n8n-nodes-base.set",
+    typeVersion: 3.4,
+    position: [0, 0] as const,
+    parameters: { other: { a: 1 } },
+  };
+  it("show what is needed first, and what the catalogue does not know as well", () => {
+    const known = [
+      { name: "jsonBody", kind: "TEXT" as const, description: "", options: null, required: false },
+      { name: "url", kind: "TEXT" as const, description: "", options: null, required: true },
+      { name: "assignments", kind: "STRUCTURE" as const, description: "", options: null, required: false },
+    ];
+    expect(parametersOf(node, known).map(({ name, kind }) => [name, kind])).toEqual([
+      ["url", "TEXT"],
+      ["jsonBody", "TEXT"],
+      ["assignments", "ASSIGNMENTS"],
+      ["other", "STRUCTURE"],
+    ]);
+    expect(labelOf("jsonBody")).toBe("JSON body");
+    expect(labelOf("genericAuthType")).toBe("Generic auth type");
+  });
+
+  it("go from fixed to expression and back without a loss", () => {
+    for (const [value, kind] of [
+      ["text", "TEXT"],
+      [3, "NUMBER"],
+      [true, "BOOLEAN"],
+      [{ a: [1] }, "STRUCTURE"],
+    ] as const)
+      expect(toFixed(toExpression(value), kind)).toEqual(value);
+    expect(toFixed("={{  }}", "TEXT")).toBeUndefined();
+  });
+});
+
+describe("items", () => {
+  it("have a schema, columns, and a bare form", () => {
+    const items = [
+      { a: 1, b: { "c d": "x" } },
+      { a: "y", e: [{ f: null }] },
+    ];
+    expect(schemaOf(items).map((line) => [line.path, line.type])).toEqual([
+      ["$json.a", "number or string"],
+      ["$json.b", "object"],
+      ["$json.b['c d']", "string"],
+      ["$json.e", "list"],
+      ["$json.e[0].f", "null"],
+    ]);
+    expect(columnsOf(items)).toEqual(["a", "b", "e"]);
+    expect(bareItem({ json: { a: 1 }, pairedItem: { item: 0 } })).toEqual({ a: 1 });
+    expect(bareItem({ json: {}, binary: {} })).toEqual({ json: {}, binary: {} });
+  });
+
+  it("are taken bare or wrapped, and nothing else", () => {
+    expect(readItems([{ a: 1 }, { json: { b: 2 } }])).toEqual({ items: [{ json: { a: 1 } }, { json: { b: 2 } }] });
+    expect(readItems([1])).toEqual({ problem: "Items are objects, and entry 1 is none." });
+  });
+});
+
+describe("states of nodes", () => {
+  it("follow events and end where the read model is", () => {
+    const run = { node: "A", run_index: 1 };
+    let states = statesOf([]);
+    states = afterEvent(states, "NodeStarted", { run });
+    expect(states.get("A")).toMatchObject({ status: "RUNNING", runs: 2 });
+    states = afterEvent(states, "NodeCompleted", { run, outputs: [[{}, {}], []] });
+    expect(stateInWords(states.get("A"))).toBe("gave 2 items");
+    expect(afterEvent(states, "ExecutionCompleted", {})).toBe(states);
+    expect(afterEvent(states, "NodeFailed", "odd")).toBe(states);
+  });
+});
+
+describe("the draft", () => {
+  const definition = (name: string): Definition => ({ name, nodes: [], connections: {} });
+
+  it("saves a moment after a change, and once more what changed meanwhile", async () => {
+    vi.useFakeTimers();
+    const sent: string[] = [];
+    const draft = new Draft(definition("a"), 1, (present) => {
+      sent.push(present.name);
+      if (sent.length === 1) draft.edit(definition("c"));
+      return Promise.resolve({ kind: "saved", revision: sent.length + 1 });
+    });
+    draft.edit(definition("b"));
+    expect(draft.get().state).toBe("changed");
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(sent).toEqual(["b", "c"]);
+    expect(draft.get()).toMatchObject({ state: "saved", revision: 3 });
+    vi.useRealTimers();
+  });
+
+  it("keeps what was refused, and says why", async () => {
+    const problems = [{ node: "A", field: "parameters.url", message: "is missing" }];
+    const draft = new Draft(definition("a"), 1, () => Promise.resolve({ kind: "refused", message: "no", problems }));
+    draft.edit(definition("b"));
+    expect(await draft.save()).toBe(false);
+    expect(draft.get()).toMatchObject({ state: "refused", problems });
+    expect(draft.definition.name).toBe("b");
+    draft.undo();
+    expect(draft.get().state).toBe("saved");
+    draft.close();
+  });
+
+  it("shows what others did when nothing is at stake, and asks otherwise", async () => {
+    const answers: Saved[] = [{ kind: "saved", revision: 9 }];
+    const draft = new Draft(definition("a"), 1, () =>
+      Promise.resolve(answers.shift() ?? { kind: "failed", message: "" }),
+    );
+    draft.changedElsewhere(definition("theirs"), 2, "Ada");
+    expect(draft.definition.name).toBe("theirs");
+    expect(draft.undo()).toBe(true);
+    expect(draft.definition.name).toBe("a");
+    draft.changedElsewhere({ ...definition("theirs"), settings: { x: 1 } }, 3, "Ada");
+    expect(draft.get()).toMatchObject({ state: "conflict", conflict: { by: "Ada", revision: 3 } });
+    expect(await draft.save()).toBe(false);
+    draft.settle("both");
+    expect(draft.definition).toMatchObject({ name: "a", settings: { x: 1 } });
+    await draft.save();
+    expect(draft.get()).toMatchObject({ state: "saved", revision: 9 });
+    draft.close();
+  });
+
+  it("is not surprised by its own events", () => {
+    const draft = new Draft(definition("a"), 3, () => Promise.resolve({ kind: "saved", revision: 4 }));
+    draft.changedElsewhere(definition("old"), 3, "me");
+    expect(draft.definition.name).toBe("a");
+    draft.changedElsewhere(definition("a"), 4, "me");
+    expect(draft.get()).toMatchObject({ revision: 4, state: "saved" });
+  });
+});
