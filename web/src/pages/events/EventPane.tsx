@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { type ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { useQuery } from "urql";
 import { client, faultOf, toast, useViewer } from "@/api";
 import { seenCategories } from "@/app/event-kinds";
@@ -14,15 +14,20 @@ import { StoryTab } from "./StoryTab";
 
 export interface EventPaneProps {
   position: string;
+  /** Its category, where it is known: then nobody has to look through the audit trail for it. */
+  category: string | undefined;
   tab: EventTab;
   onSearch: (change: Partial<EventsSearch>) => void;
   onClose: () => void;
 }
 
 /** Everything about one event. */
-export function EventPane({ position, tab, onSearch, onClose }: EventPaneProps) {
+export function EventPane({ position, category, tab, onSearch, onClose }: EventPaneProps) {
   const { can } = useViewer();
-  const categories = seenCategories(can);
+  // Asked once: the list may come to know it later.
+  const [known] = useState({ position, category });
+  const categories =
+    known.position === position && known.category !== undefined ? [known.category] : seenCategories(can);
   const [{ data, error, fetching }, again] = useQuery({
     query: EventsOne,
     variables: { before: before(position), position, filter: { categories } },
@@ -66,7 +71,12 @@ function NoEvent({ position, onClose }: { position: string; onClose: () => void 
   );
 }
 
-function Whole({ event, tab, onSearch, onClose }: { event: EventsWholeFragment } & Omit<EventPaneProps, "position">) {
+function Whole({
+  event,
+  tab,
+  onSearch,
+  onClose,
+}: { event: EventsWholeFragment } & Omit<EventPaneProps, "position" | "category">) {
   const stream = { category: event.category, id: event.streamId };
   const step = async (direction: "FORWARD" | "BACKWARD") => {
     const isForward = direction === "FORWARD";

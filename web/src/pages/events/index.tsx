@@ -104,7 +104,8 @@ export function EventsPage() {
   const [known, setKnown] = useState(search.position);
   if (known !== search.position) {
     setKnown(search.position);
-    if (search.position !== undefined && !stretch.has(search.position) && stretch.hasBegun) setAnchor(search.position);
+    if (search.position !== undefined && stretch.find(search.position) === undefined && stretch.hasBegun)
+      setAnchor(search.position);
   }
 
   const isAtHead = stretch.hasBegun && !stretch.hasNewer && search.query === undefined;
@@ -182,7 +183,7 @@ export function EventsPage() {
         selectedKey={search.position}
         onOpen={(row) => change({ position: row.position }, search.position !== undefined)}
         before={stretch.before}
-        holdsTop={!isAtHead}
+        holdsTop={stretch.grewByReading}
         empty={<NoEvents isFiltered={isFiltered} onClear={clear} />}
       />
       <StatusLine
@@ -197,7 +198,9 @@ export function EventsPage() {
   );
   const pane = search.position !== undefined && (
     <EventPane
+      key={search.position}
       position={search.position}
+      category={stretch.find(search.position)?.category}
       tab={search.tab ?? "payload"}
       onSearch={(next) => change(next)}
       onClose={close}

@@ -34,6 +34,8 @@ export class Stretch<R, P> {
   rows: R[] = [];
   /** How many rows were put in before the first one. */
   before = 0;
+  /** Whether the newest of these were read because somebody came near, rather than having just happened. */
+  grewByReading = false;
   /** The newest position that is known to be in `rows`, if it passes the filter. */
   top = "0";
   hasBegun = false;
@@ -63,8 +65,8 @@ export class Stretch<R, P> {
     return this.hasBegun && this.rows.length === 0 && !this.hasOlder && !this.hasNewer;
   }
 
-  has(position: string): boolean {
-    return this.rows.some((row) => this.source.positionOf(row) === position);
+  find(position: string): R | undefined {
+    return this.rows.find((row) => this.source.positionOf(row) === position);
   }
 
   /** Reads what is missing around the rows that are looked at. */
@@ -88,6 +90,7 @@ export class Stretch<R, P> {
     if (this.hasNewer || BigInt(position) <= BigInt(this.top)) return;
     this.rows.unshift(row);
     this.before += 1;
+    this.grewByReading = false;
     this.top = position;
     this.letGo();
     this.source.changed();
@@ -135,6 +138,7 @@ export class Stretch<R, P> {
       const newest = answer.rows.at(-1);
       this.rows.unshift(...answer.rows.toReversed());
       this.before += answer.rows.length;
+      this.grewByReading = true;
       if (newest !== undefined) this.top = this.source.positionOf(newest);
       this.hasNewer = answer.hasMore && newest !== undefined;
       this.letGo();
