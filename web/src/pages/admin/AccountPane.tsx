@@ -287,7 +287,7 @@ function AccountKeys({ account }: { account: Account }) {
             key: "until",
             header: "Lets in until",
             align: "end",
-            cell: (key) => (key.expiresAt ? <Time value={key.expiresAt} /> : "it is revoked"),
+            cell: (key) => (key.expiresAt ? <Time value={key.expiresAt} /> : "no end"),
           },
         ]}
       />

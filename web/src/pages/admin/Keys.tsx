@@ -120,7 +120,7 @@ export function Keys() {
             <Badge>expired</Badge>
           )
         ) : (
-          "it is revoked"
+          "no end"
         ),
     },
     {

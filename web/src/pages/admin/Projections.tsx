@@ -188,7 +188,7 @@ export function Projections() {
         The rows that lists are made of. Each can be built again from the log at any time, while the present ones
         answer.
       </SectionHead>
-      <div className="min-h-0 flex-1 overflow-auto">
+      <div className="min-h-0 flex-1 overflow-auto md:px-3">
         {data ? (
           <Table label="Projections" rows={data.projections} columns={columns} keyOf={(row) => row.name} />
         ) : (

@@ -140,7 +140,7 @@ export function Workers() {
       <SectionHead title="Workers">
         The processes that work on this log. A log in a data folder has one; a database may have many.
       </SectionHead>
-      <div className="min-h-0 flex-1 overflow-auto">
+      <div className="min-h-0 flex-1 overflow-auto md:px-3">
         {data ? (
           <Table label="Processes" rows={data.workers} columns={COLUMNS} keyOf={(row) => row.id} />
         ) : (

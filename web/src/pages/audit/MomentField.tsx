@@ -25,7 +25,7 @@ export function MomentField({
     setProblem(undefined);
   };
   return (
-    <Field label="As of" hideLabel className="lg:w-56" error={problem}>
+    <Field label="As of" hideLabel className="min-w-40 lg:w-52" error={problem}>
       <div className="relative">
         <MomentInput
           text={text}
@@ -64,8 +64,8 @@ function MomentInput({
 }) {
   return (
     <Input
-      placeholder="As of now; or 2026-03-31, #1204"
-      title={title}
+      placeholder="As of now"
+      title={title ?? "A time such as 2026-03-31 14:00, or a position such as #1204"}
       value={text}
       onChange={(event) => setText(event.target.value)}
       onBlur={take}

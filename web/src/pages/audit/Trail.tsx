@@ -18,7 +18,7 @@ import {
   VirtualTable,
 } from "@/ui";
 import { AuditLive, AuditOne, AuditTrail, type Row, actorName, asOfOf } from "./documents";
-import { filterOf } from "./groups";
+import { filterOf, isTold } from "./groups";
 import { findThings, nameOf } from "./names";
 import type { AuditSearch } from "./search";
 import { From, Sentence } from "./Sentence";
@@ -63,9 +63,18 @@ export function Trail({ search, onChange, onClear, isExporting, onExport }: Trai
   const rows = usePager(
     AuditTrail,
     { filter, asOf },
-    { connection: (data) => data.events, keyOf: (row) => row.position, pageSize: 50 },
+    {
+      connection: ({ events }) => ({
+        pageInfo: events.pageInfo,
+        nodes: events.nodes.filter((row) => isTold(search.group, row.type)),
+      }),
+      keyOf: (row) => row.position,
+    },
   );
-  useLive(AuditLive, { filter }, (data) => rows.upsert(data.events), {
+  const take = (row: Row) => {
+    if (isTold(search.group, row.type)) rows.upsert(row);
+  };
+  useLive(AuditLive, { filter }, (data) => take(data.events), {
     position: (data) => data.events.position,
     fromNow: true,
     // The past does not change.
@@ -147,7 +156,9 @@ async function* exported(search: AuditSearch, signal: AbortSignal): AsyncGenerat
       const fault = faultOf(error);
       throw new Error(`${fault.message} ${fault.advice}`);
     }
-    const { nodes, pageInfo } = data?.events ?? { nodes: [], pageInfo: { hasNextPage: false, endCursor: null } };
+    if (!data) return;
+    const { pageInfo } = data.events;
+    const nodes = data.events.nodes.filter((row) => isTold(search.group, row.type));
     await findThings(
       nodes
         .flatMap(sentenceOf)

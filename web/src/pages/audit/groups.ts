@@ -30,14 +30,29 @@ const TYPES: Record<Exclude<Group, "all">, readonly string[]> = {
   reads: ["AuditTrailRead"],
 };
 
-/** Which events a group has; what is audited but for the reads where none is chosen. */
+const AUDITED = [
+  "account",
+  "session",
+  "tenant",
+  "credential",
+  "workflow",
+  "model",
+  "agent",
+  "plugin",
+  "gateway",
+  "audit",
+];
+
+/** Which events a group has; what is audited where none is chosen. */
 export function filterOf(group: Group | undefined, actor: string | undefined): EventFilter {
   const actors = actor === undefined ? undefined : [actor];
   if (group === "all") return { actors };
-  const types =
-    group === undefined
-      ? Object.entries(TYPES).flatMap(([name, list]) => (name === "reads" ? [] : list))
-      : TYPES[group];
-  const told = [...new Set(types)].filter((type) => group === "access" || !NOISE.has(type));
-  return { actors, types: told.filter((type) => group !== "access" || type !== "ApiKeyUsed") };
+  // More types than one question may name: what is too much of these is left out when it comes.
+  if (group === undefined) return { actors, categories: AUDITED };
+  return { actors, types: TYPES[group].filter((type) => !NOISE.has(type)) };
+}
+
+/** Whether a line is shown: reads of the trail itself, and what is repeated, only where somebody asks for them. */
+export function isTold(group: Group | undefined, type: string): boolean {
+  return group !== undefined || (type !== "AuditTrailRead" && !NOISE.has(type));
 }
