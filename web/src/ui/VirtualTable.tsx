@@ -82,6 +82,9 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
+  // The one row that Tab leads to: the one where the keyboard was, or one in sight when that one is not there.
+  const kept = rows.count === 0 ? 0 : Math.min(active, rows.count - 1);
+  const tabStop = items.some((item) => item.index === kept) ? kept : items[items.length >> 1]?.index;
   const { ensure } = rows;
   useEffect(() => ensure(first, last));
   const hadBefore = useRef(before);
@@ -187,9 +190,7 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
                 aria-rowindex={item.index + 2}
                 aria-selected={isSelected}
                 data-index={item.index}
-                tabIndex={
-                  item.index === Math.min(active, rows.count - 1) || (rows.count === 0 && item.index === 0) ? 0 : -1
-                }
+                tabIndex={item.index === tabStop ? 0 : -1}
                 onFocus={() => setActive(item.index)}
                 onClick={(event) => {
                   // A link or a button in the row is pressed for itself.

@@ -47,10 +47,11 @@ test.describe("events", () => {
 
   test("are found by a text in their payloads, and the address says which", async ({ owner, server }) => {
     await owner.goto(`${server.url}/events`);
+    const list = owner.getByRole("grid", { name: "Events" });
+    await expect(list).toContainText("ExecutionCompleted");
     await owner.keyboard.press("/");
     await owner.keyboard.type("onerror");
     await expect(owner).toHaveURL(/query=onerror/);
-    const list = owner.getByRole("grid", { name: "Events" });
     await expect(list).toContainText("AccountCreated");
     await expect(list).not.toContainText("NodeCompleted");
     await expect(owner.getByText(/found in \d+ events, all there are/)).toBeVisible();
@@ -182,7 +183,7 @@ test.describe("the audit trail", () => {
     await expect(review).toContainText("owner@localhost");
     await expect(review).not.toContainText("evil@example.org");
     await review.getByText("owner@localhost").click();
-    await expect(owner.getByRole("dialog")).toContainText("Keys that could be used".slice(0, 4));
+    await expect(owner.getByRole("region", { name: "Keys that could be used" })).toContainText("tests");
     await owner.keyboard.press("Escape");
     await owner.goto(`${server.url}/audit?view=access&at=2020-01-01`);
     await expect(owner.getByRole("heading", { name: "There was nobody" })).toBeVisible();
@@ -291,7 +292,7 @@ test.describe("admin", () => {
     await dialog.getByRole("button", { name: "Save and seal" }).click();
     const list = owner.getByRole("grid", { name: "Credentials" });
     await expect(list).toContainText(EVIL);
-    await expect(list).toContainText("user, password");
+    await expect(list).toContainText("password, user");
     expect(await owner.content()).not.toContain(secret);
     await list.getByRole("button", { name: /^Change / }).click();
     await owner.getByRole("menuitem", { name: "Delete" }).click();
@@ -311,7 +312,7 @@ test.describe("admin", () => {
     await owner.goto(`${server.url}/admin/projections`);
     await owner.getByRole("button", { name: "Rebuild workflows" }).click();
     await owner.getByRole("dialog").getByRole("button", { name: "Rebuild" }).click();
-    await expect(owner.getByText("The rebuild has begun")).toBeVisible();
+    await expect(owner.getByText("The rebuild has begun", { exact: true })).toBeVisible();
     await expect(
       owner.getByRole("region", { name: "Projections" }).getByRole("row", { name: /^workflows up to date/ }),
     ).toBeVisible();
@@ -377,7 +378,7 @@ test("the API explorer runs requests here, says what is wrong with them, and fol
   await owner.getByRole("button", { name: "Run" }).click();
   await expect(owner.getByRole("alert")).toContainText("no JSON");
   await owner.getByLabel("Variables").fill("{}");
-  await owner.getByLabel("Request").fill("{ nothingLikeThis }");
+  await owner.getByRole("textbox", { name: "Request" }).fill("{ nothingLikeThis }");
   await owner.keyboard.press("Control+Enter");
   await expect(owner.getByText("200, with errors")).toBeVisible();
   await owner.goto(`${server.url}/api?example=follow`);

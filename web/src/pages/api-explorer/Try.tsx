@@ -143,7 +143,7 @@ function Result({ state }: { state: State }) {
         )}
       </div>
       {state.kind === "answered" && (
-        <JsonView className="h-[26rem]" label="the answer" value={state.answer.body} depth={4} />
+        <JsonView className="h-[26rem]" label="the answer" value={state.answer.body} depth={6} />
       )}
       {state.kind === "following" && (
         <JsonView

@@ -183,6 +183,9 @@ function Detail({ position, onChange }: { position: string; onChange: TrailProps
     requestPolicy: "cache-first",
   });
   const event = data?.events.nodes[0];
+  const fault = error && faultOf(error);
+  // Behind the end of the log there is nothing.
+  const isReadable = fault === undefined || fault.code === "POSITION_NOT_REACHED";
   const close = () => onChange({ position: undefined });
   const actor = event && (event.actor.account?.id ?? `${event.actor.kind}:${event.actor.name}`);
   return (
@@ -201,9 +204,9 @@ function Detail({ position, onChange }: { position: string; onChange: TrailProps
         )
       }
     >
-      {error && <ErrorState fault={faultOf(error)} />}
+      {fault && !isReadable && <ErrorState fault={fault} />}
       {fetching && <Skeleton className="h-32" />}
-      {!fetching && !error && event === undefined && (
+      {!fetching && isReadable && event === undefined && (
         <p className="text-sm text-muted">There is no event at #{position}, or it is one that you may not see.</p>
       )}
       {event && (

@@ -34,13 +34,16 @@ export function EventPane({ position, category, tab, onSearch, onClose }: EventP
     requestPolicy: "cache-first",
   });
   const event = data?.events.nodes[0];
+  const fault = error && faultOf(error);
+  // Behind the end of the log there is nothing.
+  const isReadable = fault === undefined || fault.code === "POSITION_NOT_REACHED";
   useKeys([{ keys: "Escape", does: "close the event", run: onClose }], "Event");
   return (
     <section aria-label={`Event ${position}`} className="flex min-h-0 flex-1 flex-col bg-surface">
-      {error && <ErrorState fault={faultOf(error)} onRetry={() => again({ requestPolicy: "network-only" })} />}
-      {!error && fetching && <PaneSkeleton />}
-      {!error && !fetching && event === undefined && <NoEvent position={position} onClose={onClose} />}
-      {!error && !fetching && event && (
+      {fault && !isReadable && <ErrorState fault={fault} onRetry={() => again({ requestPolicy: "network-only" })} />}
+      {isReadable && fetching && <PaneSkeleton />}
+      {isReadable && !fetching && event === undefined && <NoEvent position={position} onClose={onClose} />}
+      {isReadable && !fetching && event && (
         <Whole key={event.id} event={event} tab={tab} onSearch={onSearch} onClose={onClose} />
       )}
     </section>

@@ -111,8 +111,8 @@ export class Stretch<R, P> {
     } else {
       if (!this.hasBegun) {
         this.hasBegun = true;
-        this.top = this.anchor ?? answer.head;
         this.hasNewer = this.anchor !== undefined && BigInt(this.anchor) < BigInt(answer.head);
+        this.top = this.hasNewer && this.anchor !== undefined ? this.anchor : answer.head;
       }
       this.rows.push(...answer.rows);
       const [first] = this.rows;

@@ -52,7 +52,10 @@ function sourceOf(
         };
       }
       const variables = { first: PAGE, after, asOf, direction: "BACKWARD" as const, filter, waitFor };
-      const { data, error } = await client.query(EventsStretch, variables, fresh).toPromise();
+      let { data, error } = await client.query(EventsStretch, variables, fresh).toPromise();
+      // Behind the end of the log there is nothing: the newest is what is nearest.
+      if (error && faultOf(error).code === "POSITION_NOT_REACHED")
+        ({ data, error } = await client.query(EventsStretch, { ...variables, asOf: undefined }, fresh).toPromise());
       if (error) return { problem: faultOf(error) };
       if (!data) return NOTHING;
       const { nodes, pageInfo } = data.events;
