@@ -27,6 +27,8 @@ export interface ChangeOptions<D, P> {
   failed: string;
   /** Keeps refusals to the caller, such as a form that shows them at its fields. Faults are still said. */
   quiet?: boolean;
+  /** Why, in words of whoever does it; kept with the events where the input has no place for it. */
+  reason?: string;
 }
 
 /** Sends a change once: sent again after a lost answer, it is the same change. */
@@ -38,7 +40,8 @@ export async function change<D, V extends AnyVariables, P extends Payload>(
   const key = freshId();
   const attempt = async () => {
     const requestId = freshId();
-    const headers = { "idempotency-key": key, "x-request-id": requestId };
+    const headers: Record<string, string> = { "idempotency-key": key, "x-request-id": requestId };
+    if (options.reason !== undefined) headers["x-timeloom-reason"] = inHeader(options.reason);
     const result = await client.mutation(document, variables, { fetchOptions: { headers } }).toPromise();
     return { result, requestId };
   };
@@ -66,14 +69,14 @@ export async function change<D, V extends AnyVariables, P extends Payload>(
 export function useChange<D, V extends AnyVariables, P extends Payload>(
   document: TypedDocumentNode<D, V>,
   options: ChangeOptions<D, P>,
-): [run: (variables: V) => Promise<Outcome<P>>, isRunning: boolean] {
+): [run: (variables: V, reason?: string) => Promise<Outcome<P>>, isRunning: boolean] {
   const [running, setRunning] = useState(0);
   const { payload, done, failed, quiet } = options;
   const run = useCallback(
-    async (variables: V) => {
+    async (variables: V, reason?: string) => {
       setRunning((count) => count + 1);
       try {
-        return await change(document, variables, { payload, done, failed, quiet });
+        return await change(document, variables, { payload, done, failed, quiet, reason });
       } finally {
         setRunning((count) => count - 1);
       }
@@ -81,6 +84,11 @@ export function useChange<D, V extends AnyVariables, P extends Payload>(
     [document, payload, done, failed, quiet],
   );
   return [run, running > 0];
+}
+
+/** Browsers send headers byte by byte; the server reads them as UTF-8. A header has no line ends. */
+function inHeader(text: string): string {
+  return String.fromCharCode(...new TextEncoder().encode(text.replaceAll(/\s+/g, " ").trim()));
 }
 
 function kindOf(error: UserError): "refused" | "conflict" | "busy" {

@@ -20,7 +20,7 @@ export function Table<R>({ label, rows, columns, keyOf, empty }: TableProps<R>) 
       column.wideOnly === true && "hidden md:table-cell",
     );
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+    <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
       <table className="w-full border-collapse text-[13px]">
         <thead>
           <tr className="border-b bg-sunken text-xs text-muted">

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useKeys } from "../app/keys";
 import { Button } from "./Button";
 import { classes } from "./class-names";
@@ -57,11 +57,16 @@ export interface VirtualTableProps<R> {
   selectedKey?: string;
   empty?: ReactNode;
   rowHeight?: number;
+  /** How many rows were put in before the first since the list began: what is read stays where it is. */
+  before?: number;
+  /** Whether that holds as well while the list stands at its top, where otherwise new rows are let in. */
+  holdsTop?: boolean;
 }
 
 /** A table of any length: rows that are not in sight are not there. `j` and `k` or the arrows move, Enter opens. */
 export function VirtualTable<R>(props: VirtualTableProps<R>) {
   const { label, rows, columns, keyOf, onOpen, onActive, selectedKey, empty, rowHeight = 36 } = props;
+  const { before = 0, holdsTop = false } = props;
   const scroll = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
   const total = rows.count + (rows.hasMore ? 1 : 0);
@@ -77,8 +82,19 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
+  // The one row that Tab leads to: the one where the keyboard was, or one in sight when that one is not there.
+  const kept = rows.count === 0 ? 0 : Math.min(active, rows.count - 1);
+  const tabStop = items.some((item) => item.index === kept) ? kept : items[items.length >> 1]?.index;
   const { ensure } = rows;
   useEffect(() => ensure(first, last));
+  const hadBefore = useRef(before);
+  useLayoutEffect(() => {
+    const more = before - hadBefore.current;
+    hadBefore.current = before;
+    const box = scroll.current;
+    if (more <= 0 || !box || (box.scrollTop === 0 && !holdsTop)) return;
+    box.scrollTop += more * rowHeight;
+  }, [before, holdsTop, rowHeight]);
 
   const go = (index: number, focus = true) => {
     const next = Math.max(0, Math.min(rows.count - 1, index));
@@ -174,9 +190,7 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
                 aria-rowindex={item.index + 2}
                 aria-selected={isSelected}
                 data-index={item.index}
-                tabIndex={
-                  item.index === Math.min(active, rows.count - 1) || (rows.count === 0 && item.index === 0) ? 0 : -1
-                }
+                tabIndex={item.index === tabStop ? 0 : -1}
                 onFocus={() => {
                   setActive(item.index);
                   if (row !== undefined) onActive?.(row, item.index);

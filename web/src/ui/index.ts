@@ -1,10 +1,13 @@
 export { Badge, StatusBadge } from "./Badge";
 export { Button, type ButtonProps, IconButton, LinkButton } from "./Button";
 export { classes } from "./class-names";
+export { CodeBlock } from "./CodeBlock";
 export { Combobox } from "./Combobox";
 export { CopyButton } from "./CopyButton";
 export { ConfirmDialog, Dialog, useDialogKeys } from "./Dialog";
 export { type Change, DiffView } from "./DiffView";
+export { ExportDialog, type ExportPart } from "./ExportDialog";
+export { Facts } from "./Facts";
 export { type Choice, Field, Input, Select, Textarea, useFieldAttributes } from "./Field";
 export * from "./formats";
 export { type GraphEdge, type GraphNode, layOut } from "./graph-layout";

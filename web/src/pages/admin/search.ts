@@ -1,6 +1,15 @@
-export type AdminSearch = Record<string, never>;
+import { type RawSearch, oneOf, text } from "@/app/search";
 
-/** What the address of /admin/$section says: nothing yet. */
-export function search(): AdminSearch {
-  return {};
+export interface AdminSearch {
+  /** The account that is looked at. */
+  account?: string;
+  /** Whether those that let nobody in any more are shown as well. */
+  show?: "all";
+  /** The projection that is looked at. */
+  projection?: string;
+}
+
+/** What the address of /admin/$section says. */
+export function search(raw: RawSearch): AdminSearch {
+  return { account: text(raw.account), show: oneOf(["all"], raw.show), projection: text(raw.projection) };
 }

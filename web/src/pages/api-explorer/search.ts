@@ -1,6 +1,11 @@
-export type ApiExplorerSearch = Record<string, never>;
+import { type RawSearch, text } from "@/app/search";
 
-/** What the address of /api says: nothing yet. */
-export function search(): ApiExplorerSearch {
-  return {};
+export interface ApiExplorerSearch {
+  /** Which example is open. */
+  example?: string;
+}
+
+/** What the address of /api says. */
+export function search(raw: RawSearch): ApiExplorerSearch {
+  return { example: text(raw.example) };
 }

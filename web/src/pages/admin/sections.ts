@@ -1,0 +1,57 @@
+import type { Permission } from "@/gql/schema";
+
+/** What there is to look after. `permission` is what it takes to see it; one's own keys and sessions take none. */
+export const SECTIONS = [
+  { section: "accounts", label: "Accounts", permission: "ACCOUNT_READ" },
+  { section: "keys", label: "Keys" },
+  { section: "sessions", label: "Sessions" },
+  { section: "credentials", label: "Credentials", permission: "CREDENTIAL_READ" },
+  { section: "tenants", label: "Tenants", permission: "TENANT_WRITE" },
+  { section: "projections", label: "Projections", permission: "SYSTEM_READ" },
+  { section: "workers", label: "Workers", permission: "SYSTEM_READ" },
+  { section: "system", label: "System" },
+  { section: "browser", label: "This browser" },
+] as const satisfies readonly { section: string; label: string; permission?: Permission }[];
+
+export type Section = (typeof SECTIONS)[number]["section"];
+
+export const ROLES = ["OWNER", "ADMIN", "EDITOR", "OPERATOR", "AUDITOR", "VIEWER"] as const;
+
+export const ROLE_WORDS: Record<(typeof ROLES)[number], string> = {
+  OWNER: "everything; there is always one",
+  ADMIN: "everything but tenants and owners",
+  EDITOR: "builds workflows and runs them",
+  OPERATOR: "runs workflows that others built, and looks after what runs",
+  AUDITOR: "reads everything, the audit trail included, and changes nothing",
+  VIEWER: "sees workflows and what they did",
+};
+
+/** How a permission is written on the command line and in messages. */
+export function permissionName(permission: Permission): string {
+  return permission.toLowerCase().replace("_", ":");
+}
+
+export const PERMISSIONS: readonly Permission[] = [
+  "WORKFLOW_READ",
+  "WORKFLOW_WRITE",
+  "EXECUTION_READ",
+  "EXECUTION_RUN",
+  "CREDENTIAL_READ",
+  "CREDENTIAL_WRITE",
+  "REGISTRY_READ",
+  "REGISTRY_WRITE",
+  "AUDIT_READ",
+  "ACCOUNT_READ",
+  "ACCOUNT_WRITE",
+  "OWNER_WRITE",
+  "SYSTEM_READ",
+  "SYSTEM_WRITE",
+  "TENANT_WRITE",
+];
+
+/** Who did something, in words. */
+export function actorName(actor: { kind: string; name: string; account?: { name: string } | null }): string {
+  if (actor.account) return actor.account.name;
+  if (actor.kind === "local") return "This machine";
+  return actor.kind === "system" ? actor.name : `${actor.kind} ${actor.name}`;
+}

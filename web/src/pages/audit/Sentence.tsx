@@ -1,0 +1,57 @@
+import { Fragment } from "react";
+import { type Part, sentenceOf } from "./sentence";
+import type { Row } from "./documents";
+import { nameIn, useThing } from "./names";
+
+/** What was done, with the names of what it was done to. */
+export function Sentence({ event }: { event: Row }) {
+  return (
+    <>
+      {sentenceOf(event).map((part, place) => (
+        // The pieces of a sentence never change their places.
+        <Fragment key={String(place)}>{typeof part === "string" ? part : <Named part={part} />}</Fragment>
+      ))}
+    </>
+  );
+}
+
+function Named({ part }: { part: Exclude<Part, string> }) {
+  return "said" in part ? <span className="font-medium">{part.said}</span> : <Thing {...part} />;
+}
+
+function Thing({ thing, asOf, fallback }: { thing: string; asOf?: string; fallback: string }) {
+  const name = nameIn(useThing(thing, asOf));
+  return (
+    <span className="font-medium" title={thing}>
+      {name ?? fallback}
+    </span>
+  );
+}
+
+/** From where somebody did it: the session and its address, or the key. */
+export function From({ event }: { event: Row }) {
+  const { via } = event;
+  const [kind, id] = via?.split(":") ?? [];
+  const key = kind === "key" && id !== undefined ? `apiKey/${event.actor.name}/${id}` : undefined;
+  const found = useThing(kind === "session" ? id : key);
+  if (found?.__typename === "Session") {
+    return (
+      <span title={found.userAgent ?? undefined}>
+        {found.address ?? "a session"} <span className="text-muted">· {browserOf(found.userAgent)}</span>
+      </span>
+    );
+  }
+  if (kind === "key") return <span>key {nameIn(found) ?? id}</span>;
+  if (kind === "session") return <span>a session</span>;
+  return <span className="text-muted">{event.actor.kind === "system" ? "Timeloom itself" : "–"}</span>;
+}
+
+/** What a browser is called, as far as it says. */
+export function browserOf(userAgent: string | null | undefined): string {
+  if (!userAgent) return "unknown program";
+  const found = /(Edg|OPR|Firefox|HeadlessChrome|Chrome|Version|curl)\/(\d+)/.exec(
+    userAgent.includes("Edg/") ? userAgent.slice(userAgent.indexOf("Edg/")) : userAgent,
+  );
+  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera", HeadlessChrome: "Chrome", Version: "Safari" };
+  return found?.[1] === undefined ? userAgent.slice(0, 30) : (names[found[1]] ?? found[1]);
+}

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { EVENT_KINDS } from "@/app/event-kinds";
+import { GROUPS, filterOf, isTold } from "./groups";
+import { sentenceOf, sentenceText } from "./sentence";
+
+const event = (
+  type: string,
+  payload: unknown,
+  category = "account",
+  streamId = "01a21c63-aea3-7173-95a9-9efdcf7b6b45",
+) => ({
+  type,
+  category,
+  streamId,
+  position: "12",
+  payload,
+});
+const nameOf = (thing: string) => (thing.startsWith("01a21c63") ? "Ada" : undefined);
+
+describe("what somebody did, in words", () => {
+  it("names accounts, roles and who was not let in", () => {
+    expect(sentenceText(event("RoleGranted", { role: "editor" }), nameOf)).toBe("gave Ada the role editor");
+    const refused = { method: "password", name: "ann", why: "wrong password", address: "10.0.0.7", unrecorded: 4 };
+    expect(sentenceText(event("SignInRefused", refused, "audit", "x"), nameOf)).toBe(
+      "was not let in as ann by password from 10.0.0.7: wrong password (and 4 more times)",
+    );
+  });
+
+  it("asks for the name that a credential had before it was deleted", () => {
+    expect(sentenceOf(event("CredentialDeleted", {}, "credential", "8b3b"))).toContainEqual(
+      expect.objectContaining({ thing: "8b3b", asOf: "11" }),
+    );
+  });
+
+  it("keeps what somebody wrote apart from its own words", () => {
+    expect(sentenceOf(event("AccountCreated", { kind: "user", name: "<b>x</b>" }))).toContainEqual({
+      said: "<b>x</b>",
+    });
+  });
+
+  it("has words for every event that it does not know, and bears payloads of any shape", () => {
+    expect(sentenceText(event("NodeCompleted", null, "execution", "e-1"), nameOf)).toBe(
+      "node completed: execution e-1",
+    );
+    for (const kind of EVENT_KINDS)
+      for (const type of kind.types)
+        expect(sentenceText(event(type, "no object", kind.category), nameOf).length).toBeGreaterThan(5);
+  });
+});
+
+describe("groups", () => {
+  it("leave reads of the trail out where none is chosen, and ask for the whole log only when told to", () => {
+    expect(isTold(undefined, "AuditTrailRead")).toBe(false);
+    expect(isTold(undefined, "SignInRefused")).toBe(true);
+    expect(isTold("reads", "AuditTrailRead")).toBe(true);
+    expect(filterOf("reads", undefined).types).toEqual(["AuditTrailRead"]);
+    expect(filterOf("all", "x")).toEqual({ actors: ["x"] });
+  });
+
+  it("name no more types than one question may", () => {
+    for (const group of GROUPS) expect(filterOf(group, undefined).types?.length ?? 0).toBeLessThanOrEqual(50);
+  });
+});
