@@ -1,0 +1,35 @@
+import { type ReactNode, useId } from "react";
+import { classes } from "./class-names";
+
+export interface PanelProps {
+  title: ReactNode;
+  /** A line beneath the title. */
+  hint?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  /** What is inside goes up to the edge, as tables do. */
+  isFlush?: boolean;
+  className?: string;
+}
+
+/** A part of a page with a heading of its own. */
+export function Panel({ title, hint, actions, children, isFlush, className }: PanelProps) {
+  const id = useId();
+  return (
+    <section
+      aria-labelledby={id}
+      className={classes("min-w-0 overflow-hidden rounded-lg border bg-surface", className)}
+    >
+      <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-2">
+        <div className="min-w-0 flex-1">
+          <h2 id={id} className="text-[13px] font-semibold">
+            {title}
+          </h2>
+          {hint !== undefined && <p className="text-xs text-muted">{hint}</p>}
+        </div>
+        {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
+      </header>
+      <div className={isFlush === true ? undefined : "p-4"}>{children}</div>
+    </section>
+  );
+}
