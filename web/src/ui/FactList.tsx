@@ -7,13 +7,13 @@ export function FactList({ facts, label }: { facts: readonly (Fact | undefined)[
   return (
     <dl
       aria-label={label}
-      className="grid grid-cols-[minmax(5.5rem,max-content)_minmax(0,1fr)] gap-x-4 gap-y-1.5 text-[13px]"
+      className="grid grid-cols-[minmax(5.5rem,max-content)_minmax(0,1fr)] items-baseline gap-x-4 gap-y-1.5 text-[13px]"
     >
       {facts.map((fact) =>
         fact === undefined ? null : (
           <div key={fact[0]} className="contents">
             <dt className="text-muted">{fact[0]}</dt>
-            <dd className="min-w-0 break-words">{fact[1]}</dd>
+            <dd className="min-w-0 break-words [&_time]:whitespace-normal">{fact[1]}</dd>
           </div>
         ),
       )}

@@ -48,15 +48,20 @@ export function LineChart({ label, times, series, format, height = 160 }: LineCh
       cursor: { y: false, points: { size: 6 } },
       legend: { live: true },
       scales: { y: { range: (_, __, most) => [0, Math.max(most, 1e-9) * 1.1] } },
-      axes: [axis, { ...axis, size: 64, values: (_, values) => values.map(words) }],
+      axes: [
+        { ...axis, values: (_, values) => values.map(timeWords(at)) },
+        { ...axis, size: 64, values: (_, values) => values.map(words) },
+      ],
       series: [
-        {},
+        { value: (_, value: number | null) => (value === null ? "–" : instantWords(value)) },
         ...lines.map((line) => ({
           label: line.label,
           stroke: colour(line.colour),
           fill: line.isBars === true ? colour(`${line.colour}-soft`) : undefined,
           width: 1.5,
           spanGaps: true,
+          // A value that stands alone would not be seen as a line.
+          points: { show: line.isBars !== true && line.values.filter((value) => value !== null).length < 30, size: 5 },
           paths: line.isBars === true ? UPlot.paths.bars?.({ size: [0.8, 32] }) : undefined,
           value: (_: UPlot, value: number | null) => (value === null ? "–" : words(value)),
         })),
@@ -70,5 +75,25 @@ export function LineChart({ label, times, series, format, height = 160 }: LineCh
       chart.destroy();
     };
   }, [key, height, shown]);
-  return <div ref={box} role="img" aria-label={label} className="w-full overflow-hidden text-xs" />;
+  return (
+    <div
+      ref={box}
+      role="img"
+      aria-label={label}
+      className="w-full overflow-hidden [&_.u-legend]:text-xs! [&_.u-legend_th]:font-normal!"
+    />
+  );
+}
+
+const HOURS = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const DAYS = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const TWO_DAYS_S = 2 * 86_400;
+
+const instantWords = (seconds: number) =>
+  `${DAYS.format(new Date(seconds * 1000))}, ${HOURS.format(new Date(seconds * 1000))}`;
+
+/** How times are written below the chart: as hours, or as days where it shows more than two. */
+function timeWords(times: readonly number[]): (seconds: number) => string {
+  const isLong = (times.at(-1) ?? 0) - (times[0] ?? 0) > TWO_DAYS_S;
+  return (seconds) => (isLong ? DAYS : HOURS).format(new Date(seconds * 1000));
 }

@@ -74,7 +74,11 @@ export function Messages({ label, messages, differsFrom }: MessagesProps) {
       {messages.map((message, place) => (
         <li
           key={place}
-          className={classes("px-4 py-2.5", differsFrom !== undefined && place >= differsFrom && "bg-warn-soft")}
+          className={classes(
+            "border-l-2 px-4 py-2.5",
+            differsFrom !== undefined && place >= differsFrom ? "border-l-warn" : "border-l-transparent",
+            place === differsFrom && "bg-warn-soft",
+          )}
         >
           <div className="mb-0.5 flex items-center gap-2 text-xs font-medium text-muted">
             {ROLES[message.role] ?? message.role}

@@ -12,13 +12,17 @@ export interface PanelProps {
   className?: string;
 }
 
+/** Tables begin where the heading does, and end with the panel. */
+const FLUSH =
+  "[&_td:first-child]:pl-4 [&_th:first-child]:pl-4 [&_td:last-child]:pr-4 [&_th:last-child]:pr-4 [&_tbody_tr:last-child]:border-b-0";
+
 /** A part of a page with a heading of its own. */
 export function Panel({ title, hint, actions, children, isFlush, className }: PanelProps) {
   const id = useId();
   return (
     <section
       aria-labelledby={id}
-      className={classes("min-w-0 overflow-hidden rounded-lg border bg-surface", className)}
+      className={classes("relative min-w-0 overflow-hidden rounded-lg border bg-surface", className)}
     >
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-2">
         <div className="min-w-0 flex-1">
@@ -29,7 +33,7 @@ export function Panel({ title, hint, actions, children, isFlush, className }: Pa
         </div>
         {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
       </header>
-      <div className={isFlush === true ? undefined : "p-4"}>{children}</div>
+      <div className={isFlush === true ? FLUSH : "p-4"}>{children}</div>
     </section>
   );
 }

@@ -68,10 +68,14 @@ export async function gateway(server: Server, provider: Provider): Promise<void>
 /** Asks a route by the client's protocol, and answers the call's id. */
 export async function chat(server: Server, route: string, content: string): Promise<string> {
   const response = await server.post("/v1/chat/completions", { model: route, messages: [{ role: "user", content }] });
-  const id = response.headers.get("x-request-id");
-  if (id === null) throw new Error(`no call: ${await response.text()}`);
   await response.text();
-  return id;
+  const { head } = await server.ask<{ head: { position: string } }>("{ head { position } }");
+  await server.settled(head.position);
+  const found = await server.ask<{ modelCalls: { nodes: { id: string }[] } }>(
+    "query($route: String) { modelCalls(first: 1, filter: { route: $route }) { nodes { id } } }",
+    { route },
+  );
+  return found.modelCalls.nodes[0]?.id ?? "";
 }
 
 /** An agent with a tool that it may use, and one for which somebody is asked. */

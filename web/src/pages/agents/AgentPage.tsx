@@ -41,6 +41,9 @@ const AgentChanged = graphql(`
   }
 `);
 
+/** The strip of tabs belongs to the head of the page. */
+const TABS_CLASS = "flex-1 [&>[role=tablist]]:bg-surface md:[&>[role=tablist]]:px-3.5";
+
 const route = getRouteApi("/agents/$agentName");
 
 export function AgentPage() {
@@ -120,7 +123,7 @@ function Shown({ agent }: { agent: AgentShown }) {
           </Link>
         }
         title={
-          <span className="inline-flex max-w-full items-center gap-2">
+          <span className="inline-flex max-w-full flex-wrap items-center gap-x-2">
             <span className="truncate">{agent.name}</span>
             <AgentStateBadge state={agent.state} />
           </span>
@@ -176,7 +179,7 @@ function Shown({ agent }: { agent: AgentShown }) {
       </PageHeader>
       <Tabs
         label="Agent"
-        className="flex-1"
+        className={TABS_CLASS}
         value={tab}
         onChange={go}
         tabs={[

@@ -225,7 +225,7 @@ function Shown({ run, events, isLive, problem }: ShownProps) {
           </>
         }
         title={
-          <span className="inline-flex max-w-full items-center gap-2">
+          <span className="inline-flex max-w-full flex-wrap items-center gap-x-2">
             <span className="truncate">{typeof run.input === "string" ? run.input : "Run"}</span>
             <StatusBadge status={run.status} />
             {isLive && <Badge tone="info">live</Badge>}

@@ -1,7 +1,8 @@
-import { Badge, type Column, EmptyState, JsonView, Table, duration } from "@/ui";
+import { Badge, type Column, EmptyState, JsonView, Table, duration, money } from "@/ui";
 import { FactList } from "@/ui/FactList";
 import { Panel } from "@/ui/Panel";
 import type { AgentShown } from "./AgentPage";
+import { useCurrency } from "./documents";
 import { type AgentTool, limitsOf, reachOf, recordOf } from "./record";
 
 const APPROVAL: Record<string, { words: string; tone: "neutral" | "warn" }> = {
@@ -49,6 +50,7 @@ const COLUMNS: Column<AgentTool>[] = [
 /** What the newest version was granted, and how far it may go. */
 export function AgentTools({ agent }: { agent: AgentShown }) {
   const record = recordOf(agent.newestVersion?.record);
+  const currency = useCurrency();
   if (!agent.newestVersion) {
     return (
       <EmptyState icon="agent" title="Nothing was granted yet">
@@ -69,13 +71,15 @@ export function AgentTools({ agent }: { agent: AgentShown }) {
       </Panel>
       <Panel title="Limits of a run">
         <FactList
-          facts={limitsOf(record, duration).map(({ words, value, isUsual }) => [
-            words,
-            <span key={words} className={isUsual ? "text-muted" : "tabular-nums"}>
-              {value}
-              {isUsual && " (as usual)"}
-            </span>,
-          ])}
+          facts={limitsOf(record, duration, (amount) => (currency === "" ? amount : money(amount, currency))).map(
+            ({ words, value, isUsual }) => [
+              words,
+              <span key={words} className={isUsual ? "text-muted" : "tabular-nums"}>
+                {value}
+                {isUsual && " (as usual)"}
+              </span>,
+            ],
+          )}
         />
       </Panel>
       <Panel title="Model">

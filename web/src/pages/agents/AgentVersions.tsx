@@ -6,6 +6,7 @@ import { Panel } from "@/ui/Panel";
 import { JsonPart } from "@/ui/SchemaForm";
 import type { AgentShown } from "./AgentPage";
 import { PublishVersion } from "./changes";
+import { writtenRecord } from "./record";
 
 type Version = AgentShown["versions"][number];
 
@@ -73,7 +74,7 @@ export function AgentVersions({ agent, mayWrite }: { agent: AgentShown; mayWrite
           <JsonView
             key={shown.version}
             label={`record of version ${shown.version}`}
-            value={shown.record}
+            value={writtenRecord(shown.record)}
             className="h-[28rem]"
           />
         </Panel>
@@ -84,8 +85,9 @@ export function AgentVersions({ agent, mayWrite }: { agent: AgentShown; mayWrite
 }
 
 function Publish({ agent, onClose }: { agent: AgentShown; onClose: () => void }) {
+  const before = agent.newestVersion && writtenRecord(agent.newestVersion.record);
   const first = { kind: "llm", model: "", prompt: "", tools: [], limits: { turns: 8 } };
-  const [record, setRecord] = useState<unknown>(agent.newestVersion?.record ?? first);
+  const [record, setRecord] = useState<unknown>(before ?? first);
   const [errors, setErrors] = useState<readonly UserError[]>([]);
   const [publish, isPublishing] = useChange(PublishVersion, {
     payload: (data) => data.publishAgentVersion,
@@ -93,7 +95,7 @@ function Publish({ agent, onClose }: { agent: AgentShown; onClose: () => void })
     failed: "It was not published",
     quiet: true,
   });
-  const isSame = jsonText(record) === jsonText(agent.newestVersion?.record);
+  const isSame = jsonText(record) === jsonText(before);
   const go = async () => {
     setErrors([]);
     const outcome = await publish({ input: { name: agent.name, record, expectedRevision: agent.history.revision } });

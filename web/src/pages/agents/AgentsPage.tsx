@@ -1,5 +1,5 @@
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { graphql, useLastWrite, useLive, usePager, useViewer } from "@/api";
+import { graphql, useLastWrite, useLive, useNewest, usePager, useViewer } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
@@ -62,6 +62,8 @@ const AgentsChanged = graphql(`
 
 type Row = AgentsListQuery["agents"]["nodes"][number];
 
+const LIST = { connection: (data: AgentsListQuery) => data.agents, keyOf: (row: Row) => row.name };
+
 const TONES: Record<string, Tone> = { ACTIVE: "good", DEPRECATED: "warn", DRAFT: "neutral", RETIRED: "neutral" };
 
 export function AgentStateBadge({ state }: { state: string }) {
@@ -106,10 +108,14 @@ const COLUMNS: Column<Row>[] = [
     key: "run",
     header: "Last run",
     width: "7rem",
+    align: "end",
     wideOnly: true,
     cell: (row) => <Time value={row.runs.nodes[0]?.startedAt} />,
   },
 ];
+
+/** The strip of tabs belongs to the head of the page. */
+const TABS_CLASS = "flex-1 [&>[role=tablist]]:bg-surface md:[&>[role=tablist]]:px-3.5";
 
 const route = getRouteApi("/agents");
 
@@ -145,7 +151,7 @@ export function AgentsPage() {
       />
       <Tabs
         label="Agents and runs"
-        className="flex-1 bg-surface"
+        className={TABS_CLASS}
         value={tab ?? "agents"}
         onChange={(next) =>
           void navigate({ search: (before) => ({ ...before, tab: next === "runs" ? next : undefined }) })
@@ -182,31 +188,34 @@ export function StatusFilter({ status, onChange }: { status?: RunStatus; onChang
 function AgentList({ onRegister }: { onRegister?: () => void }) {
   const navigate = useNavigate();
   const waitFor = useLastWrite();
-  const rows = usePager(AgentsList, { waitFor }, { connection: (data) => data.agents, keyOf: (row) => row.name });
-  useLive(AgentsChanged, {}, () => rows.reload(), { position: (data) => data.events.position, fromNow: true });
+  const rows = usePager(AgentsList, { waitFor }, LIST);
+  const look = useNewest(AgentsList, { waitFor }, rows, LIST);
+  useLive(AgentsChanged, {}, look, { position: (data) => data.events.position, fromNow: true });
   return (
-    <VirtualTable
-      label="Agents"
-      rows={rows}
-      columns={COLUMNS}
-      keyOf={(row) => row.name}
-      onOpen={(row) => void navigate({ to: "/agents/$agentName", params: { agentName: row.name } })}
-      empty={
-        <EmptyState
-          icon="agent"
-          title="No agents yet"
-          action={
-            onRegister && (
-              <Button kind="primary" className="mt-2" onClick={onRegister}>
-                Register an agent
-              </Button>
-            )
-          }
-        >
-          An agent is a language model with a prompt, tools that it was granted, and limits. A run gives it a task, and
-          everything that it does is written down. It asks models by a route of the gateway: set one up first.
-        </EmptyState>
-      }
-    />
+    <div className="flex min-h-0 flex-1 flex-col bg-surface">
+      <VirtualTable
+        label="Agents"
+        rows={rows}
+        columns={COLUMNS}
+        keyOf={(row) => row.name}
+        onOpen={(row) => void navigate({ to: "/agents/$agentName", params: { agentName: row.name } })}
+        empty={
+          <EmptyState
+            icon="agent"
+            title="No agents yet"
+            action={
+              onRegister && (
+                <Button kind="primary" className="mt-2" onClick={onRegister}>
+                  Register an agent
+                </Button>
+              )
+            }
+          >
+            An agent is a language model with a prompt, tools that it was granted, and limits. A run gives it a task,
+            and everything that it does is written down. It asks models by a route of the gateway: set one up first.
+          </EmptyState>
+        }
+      />
+    </div>
   );
 }

@@ -41,7 +41,7 @@ export function Approval({ runId, asked, mayAnswer, open, onOpen }: ApprovalProp
         {jsonText(asked.arguments, 2)}
       </pre>
       <div className="mt-2 flex flex-wrap items-center gap-2">
-        <p className="flex-1 text-muted">
+        <p className="flex-1 basis-60 text-muted">
           {asked.reason === "interrupted"
             ? "It was begun before and cut off: it may have happened already."
             : "Its record says that somebody is asked."}{" "}

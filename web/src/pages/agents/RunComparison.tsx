@@ -5,6 +5,7 @@ import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
 import type { AgentRunComparedQuery } from "@/gql/graphql";
 import { Badge, Button, Elapsed, EmptyState, ErrorState, Icon, Money, PageHeader, Skeleton, StatusBadge } from "@/ui";
+import { counted } from "@/ui/counted";
 import { Messages } from "@/ui/Messages";
 import { messagesOf } from "@/ui/messages";
 import { Panel } from "@/ui/Panel";
@@ -139,8 +140,8 @@ function SideView({ side, other, first, messages }: SideProps) {
         <Money amount={side.cost} currency={currency} />
         <Elapsed from={side.startedAt} to={side.endedAt} />
         <span>{side.inputTokens + side.outputTokens} tokens</span>
-        <span>{side.turn} turns</span>
-        <span>{side.toolCalls} calls of tools</span>
+        <span>{counted(side.turn, "turn")}</span>
+        <span>{counted(side.toolCalls, "call of a tool", "calls of tools")}</span>
         {side.model !== other.model && <Badge tone="warn">route {side.model}</Badge>}
         {side.prompt !== other.prompt && <Badge tone="warn">other prompt</Badge>}
         {side.version !== other.version && <Badge tone="warn">version {side.version}</Badge>}

@@ -2,9 +2,10 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { client, faultOf, graphql, sayFault } from "@/api";
 import type { AgentRunCheckQuery } from "@/gql/graphql";
-import { Badge, Button, CopyButton, Elapsed, Icon, Money, PositionLink, StatusBadge, Time } from "@/ui";
+import { Badge, Button, Elapsed, Icon, Money, PositionLink, StatusBadge, Time } from "@/ui";
 import { FactList } from "@/ui/FactList";
 import { LongText } from "@/ui/Messages";
+import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
 import type { RunShown } from "./AgentRunPage";
 import { useCurrency } from "./documents";
@@ -63,13 +64,7 @@ export function RunFacts({ run, onCompare }: { run: RunShown; onCompare: (id: st
                   </Link>,
                 ],
             ["Newest event", <PositionLink key="event" position={run.history.updatedPosition} />],
-            [
-              "Id",
-              <span key="id" className="flex items-center gap-1">
-                <code className="truncate text-xs">{run.id}</code>
-                <CopyButton text={run.id} label="Copy the run's id" />
-              </span>,
-            ],
+            ["Id", <Copyable key="id" text={run.id} label="Copy the run's id" />],
           ]}
         />
       </Panel>

@@ -1,5 +1,5 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { graphql, useLastWrite, useLive, usePager } from "@/api";
+import { graphql, useLastWrite, useLive, useNewest, usePager } from "@/api";
 import type { AgentRunsListQuery } from "@/gql/graphql";
 import { Badge, type Column, Elapsed, EmptyState, Money, StatusBadge, Time, VirtualTable } from "@/ui";
 import { jsonText } from "@/ui/json-lines";
@@ -32,6 +32,8 @@ const RunsChanged = graphql(`
     }
   }
 `);
+
+const LIST = { connection: (data: AgentRunsListQuery) => data.agentRuns, keyOf: (row: Row) => row.id };
 
 const textOf = (value: unknown) => (typeof value === "string" ? value : jsonText(value));
 
@@ -75,7 +77,14 @@ function columns(currency: string, hasAgent: boolean): Column<Row>[] {
       wideOnly: true,
       cell: (row) => <Money amount={row.cost} currency={currency} />,
     },
-    { key: "started", header: "Started", width: "6.5rem", cell: (row) => <Time value={row.startedAt} /> },
+    {
+      key: "started",
+      header: "Started",
+      width: "6.5rem",
+      align: "end",
+      wideOnly: true,
+      cell: (row) => <Time value={row.startedAt} />,
+    },
     {
       key: "took",
       header: "Took",
@@ -93,26 +102,25 @@ export function Runs({ agent, status }: { agent?: string; status?: RunStatus }) 
   const navigate = useNavigate();
   const waitFor = useLastWrite();
   const currency = useCurrency();
-  const rows = usePager(
-    RunsList,
-    { agent, status, waitFor },
-    { connection: (data) => data.agentRuns, keyOf: (row) => row.id },
-  );
-  useLive(RunsChanged, {}, () => rows.reload(), { position: (data) => data.events.position, fromNow: true });
+  const rows = usePager(RunsList, { agent, status, waitFor }, LIST);
+  const look = useNewest(RunsList, { agent, status, waitFor }, rows, LIST);
+  useLive(RunsChanged, {}, look, { position: (data) => data.events.position, fromNow: true });
   return (
-    <VirtualTable
-      label="Runs"
-      rows={rows}
-      columns={columns(currency, agent === undefined)}
-      keyOf={(row) => row.id}
-      onOpen={(row) => void navigate({ to: "/agent-runs/$runId", params: { runId: row.id } })}
-      empty={
-        <EmptyState icon="execution" title={status === undefined ? "No runs yet" : "No run has this status"}>
-          {status === undefined
-            ? "A run gives an agent a task. Everything that happens in it is an event: questions, answers, calls of tools, approvals. Start one by “Run” on an agent's page."
-            : "Choose another status to see more."}
-        </EmptyState>
-      }
-    />
+    <div className="flex min-h-0 flex-1 flex-col bg-surface">
+      <VirtualTable
+        label="Runs"
+        rows={rows}
+        columns={columns(currency, agent === undefined)}
+        keyOf={(row) => row.id}
+        onOpen={(row) => void navigate({ to: "/agent-runs/$runId", params: { runId: row.id } })}
+        empty={
+          <EmptyState icon="execution" title={status === undefined ? "No runs yet" : "No run has this status"}>
+            {status === undefined
+              ? "A run gives an agent a task. Everything that happens in it is an event: questions, answers, calls of tools, approvals. Start one by “Run” on an agent's page."
+              : "Choose another status to see more."}
+          </EmptyState>
+        }
+      />
+    </div>
   );
 }

@@ -1,3 +1,5 @@
+import { fromBillionths } from "./timeline";
+
 /** What this app reads of an agent's record; docs/agents.md describes all of it. */
 export interface AgentRecord {
   input_schema?: unknown;
@@ -46,6 +48,13 @@ export function reachOf(tool: AgentTool): string {
   }
 }
 
+/** A record as it is written: costs, which the API answers in billionths, are decimals in it. */
+export function writtenRecord(record: unknown): unknown {
+  const { limits } = recordOf(record);
+  if (typeof limits?.cost !== "number") return record;
+  return { ...recordOf(record), limits: { ...limits, cost: fromBillionths(limits.cost) } };
+}
+
 /** What limits are when a record does not name them. */
 const LIMITS: readonly [name: string, words: string, usual: string][] = [
   ["turns", "Questions to the model", "16"],
@@ -60,12 +69,25 @@ const LIMITS: readonly [name: string, words: string, usual: string][] = [
 export function limitsOf(
   record: AgentRecord,
   duration: (milliseconds: number) => string,
+  money: (amount: string) => string,
 ): { words: string; value: string; isUsual: boolean }[] {
   return LIMITS.map(([name, words, usual]) => {
     const value = record.limits?.[name];
     if (value === undefined || value === null) return { words, value: usual, isUsual: true };
-    if (typeof value !== "number")
-      return { words, value: typeof value === "string" ? value : JSON.stringify(value), isUsual: false };
-    return { words, value: name.endsWith("_ms") ? duration(value) : value.toLocaleString(), isUsual: false };
+    return { words, value: limitWords(name, value, duration, money), isUsual: false };
   });
+}
+
+function limitWords(
+  name: string,
+  value: unknown,
+  duration: (milliseconds: number) => string,
+  money: (amount: string) => string,
+): string {
+  if (name === "cost")
+    return money(
+      typeof value === "number" ? fromBillionths(value) : typeof value === "string" ? value : JSON.stringify(value),
+    );
+  if (typeof value !== "number") return JSON.stringify(value);
+  return name.endsWith("_ms") ? duration(value) : value.toLocaleString();
 }

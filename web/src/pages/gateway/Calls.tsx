@@ -1,5 +1,5 @@
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { graphql, useLastWrite, useLive, usePager } from "@/api";
+import { graphql, useLastWrite, useLive, useNewest, usePager } from "@/api";
 import type { GatewayCallsQuery } from "@/gql/graphql";
 import {
   Badge,
@@ -126,6 +126,7 @@ const COLUMNS: Column<Row>[] = [
     header: "Cost",
     width: "5rem",
     align: "end",
+    wideOnly: true,
     cell: (row) => <Money amount={row.cost} currency={row.currency} />,
   },
   {
@@ -139,6 +140,8 @@ const COLUMNS: Column<Row>[] = [
   { key: "asked", header: "Asked", width: "6.5rem", align: "end", cell: (row) => <Time value={row.askedAt} /> },
 ];
 
+const LIST = { connection: (data: GatewayCallsQuery) => data.modelCalls, keyOf: (row: Row) => row.id };
+
 const page = getRouteApi("/gateway");
 
 /** What was asked, newest first. */
@@ -148,12 +151,9 @@ export function Calls({ onConnect }: { onConnect: () => void }) {
   const navigate = useNavigate({ from: "/gateway" });
   const waitFor = useLastWrite();
   const filter = { status, route, provider, agent, key, workflow, execution };
-  const rows = usePager(
-    CallsList,
-    { filter, waitFor },
-    { connection: (data) => data.modelCalls, keyOf: (row) => row.id },
-  );
-  useLive(CallsChanged, {}, () => rows.reload(), { position: (event) => event.events.position, fromNow: true });
+  const rows = usePager(CallsList, { filter, waitFor }, LIST);
+  const look = useNewest(CallsList, { filter, waitFor }, rows, LIST);
+  useLive(CallsChanged, {}, look, { position: (event) => event.events.position, fromNow: true });
   const isFiltered = Object.values(filter).some((value) => value !== undefined);
   const set = (change: Partial<GatewaySearch>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });

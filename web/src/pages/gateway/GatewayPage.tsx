@@ -26,6 +26,9 @@ const SetupChanged = graphql(`
   }
 `);
 
+/** The strip of tabs belongs to the head of the page. */
+const TABS_CLASS = "flex-1 [&>[role=tablist]]:bg-surface md:[&>[role=tablist]]:px-3.5";
+
 const route = getRouteApi("/gateway");
 
 export function GatewayPage() {
@@ -53,11 +56,13 @@ export function GatewayPage() {
           </Button>
         }
       >
-        One place through which language models are asked: routes, limits, cost and a record of each call.
+        <span className="hidden sm:inline">
+          One place through which language models are asked: routes, limits, cost and a record of each call.
+        </span>
       </PageHeader>
       <Tabs
         label="Gateway"
-        className="flex-1"
+        className={TABS_CLASS}
         value={tab}
         onChange={go}
         tabs={[

@@ -7,7 +7,6 @@ import {
   Badge,
   Bytes,
   type Column,
-  CopyButton,
   Duration,
   EmptyState,
   ErrorState,
@@ -24,6 +23,7 @@ import {
 import { type Fact, FactList } from "@/ui/FactList";
 import { Messages } from "@/ui/Messages";
 import { choicesOf, messagesOf, readJson } from "@/ui/messages";
+import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
 import { Share } from "@/ui/Share";
 
@@ -149,7 +149,7 @@ function Shown({ call }: { call: Call }) {
           </>
         }
         title={
-          <span className="inline-flex max-w-full items-center gap-2">
+          <span className="inline-flex max-w-full flex-wrap items-center gap-x-2">
             <span className="truncate">{call.route}</span>
             <StatusBadge status={call.status} />
             {call.cachedFrom != null && <Badge tone="info">from the cache</Badge>}
@@ -271,22 +271,8 @@ function factsOf(call: Call): (Fact | undefined)[] {
           </Link>,
         ],
     ["Event", <PositionLink key="event" position={call.position} />],
-    call.digest == null
-      ? undefined
-      : [
-          "Digest",
-          <span key="digest" className="flex items-center gap-1" title="Equal requests have equal ones">
-            <code className="truncate text-xs">{call.digest}</code>
-            <CopyButton text={call.digest} label="Copy the digest" />
-          </span>,
-        ],
-    [
-      "Id",
-      <span key="id" className="flex items-center gap-1">
-        <code className="truncate text-xs">{call.id}</code>
-        <CopyButton text={call.id} label="Copy the call's id" />
-      </span>,
-    ],
+    call.digest == null ? undefined : ["Digest", <Copyable key="digest" text={call.digest} label="Copy the digest" />],
+    ["Id", <Copyable key="id" text={call.id} label="Copy the call's id" />],
   ];
 }
 

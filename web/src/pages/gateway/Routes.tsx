@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { useChange } from "@/api";
 import { Badge, Button, EmptyState, Icon, duration, wordsOf } from "@/ui";
+import { counted } from "@/ui/counted";
 import { FactList } from "@/ui/FactList";
 import { Panel } from "@/ui/Panel";
 import { Share } from "@/ui/Share";
@@ -90,10 +91,13 @@ export function Routes({ setup, mayWrite }: { setup: SetupShown; mayWrite: boole
                         ? "asks once more when an answer does not fit"
                         : "an answer that does not fit is an error",
                     ],
-                    ["Attempts", `${route.attemptsMax} at most, a target is asked again ${route.retriesMax} times`],
+                    [
+                      "Attempts",
+                      `${route.attemptsMax} at most, a target is asked again ${counted(route.retriesMax, "time")}`,
+                    ],
                     [
                       "Left alone",
-                      `after ${route.failuresInARowMax} failures in a row, for ${duration(route.leftAloneMs)} at first`,
+                      `after ${counted(route.failuresInARowMax, "failure")} in a row, for ${duration(route.leftAloneMs)} at first`,
                     ],
                   ]}
                 />

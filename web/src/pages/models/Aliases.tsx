@@ -73,7 +73,7 @@ export function Aliases({ model, mayWrite }: { model: ModelShown; mayWrite: bool
           <Field label="Alias" className="min-w-0 flex-1">
             <Input value={alias} placeholder="prod" onChange={(event) => setAlias(event.target.value)} />
           </Field>
-          <Field label="Names" className="w-28">
+          <Field label="Names" className="w-32">
             <Select value={version} choices={choices} onChange={setVersion} />
           </Field>
           <Button type="submit" isBusy={isSetting} disabled={alias.trim() === "" || version === ""}>

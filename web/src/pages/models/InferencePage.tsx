@@ -18,6 +18,7 @@ import {
 } from "@/ui";
 import { CommandLines } from "@/ui/CommandLines";
 import { type Fact, FactList } from "@/ui/FactList";
+import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
 import { type Value, firstValues, shapeWords, valueWords } from "./tensor";
 
@@ -146,7 +147,7 @@ function Shown({ inference }: { inference: Inference }) {
           </Link>
         }
         title={
-          <span className="inline-flex max-w-full items-center gap-2">
+          <span className="inline-flex max-w-full flex-wrap items-center gap-x-2">
             <span className="truncate">{inference.asked}</span>
             <StatusBadge status={inference.status} />
             <Badge>version {inference.version}</Badge>
@@ -260,12 +261,7 @@ function Values({ values, width, label }: { values: readonly Value[]; width: num
 }
 
 function Digest({ value, label }: { value: string; label: string }) {
-  return (
-    <span className="flex items-center gap-1">
-      <code className="truncate text-xs">{value}</code>
-      <CopyButton text={value} label={label} />
-    </span>
-  );
+  return <Copyable text={value} label={label} />;
 }
 
 /** From an answer back to the bytes of the model, the machine, and who asked. */
@@ -419,7 +415,10 @@ function Trace({ inference }: { inference: Inference }) {
         </ol>
         <div className="border-t p-4">
           <p className="mb-1.5 text-xs text-muted">Compute recorded answers again, on a copy of the data:</p>
-          <CommandLines label="command" text={`timeloom inference verify --model ${inference.modelName} --last 1000`} />
+          <CommandLines
+            label="command"
+            text={`timeloom inference verify \\\n  --model ${inference.modelName} --last 1000`}
+          />
         </div>
       </Panel>
     </aside>

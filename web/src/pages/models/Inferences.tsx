@@ -1,5 +1,5 @@
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { graphql, useLastWrite, useLive, usePager } from "@/api";
+import { graphql, useLastWrite, useLive, useNewest, usePager } from "@/api";
 import type { ModelInferencesQuery } from "@/gql/graphql";
 import { type Column, Duration, EmptyState, Field, Select, StatusBadge, Time, VirtualTable, wordsOf } from "@/ui";
 import { CommandLines } from "@/ui/CommandLines";
@@ -87,6 +87,8 @@ const COLUMNS: Column<Row>[] = [
   { key: "at", header: "Asked", width: "6rem", align: "end", cell: (row) => <Time value={row.askedAt} /> },
 ];
 
+const LIST = { connection: (data: ModelInferencesQuery) => data.inferences, keyOf: (row: Row) => row.id };
+
 function Micros({ value }: { value: number | null | undefined }) {
   return value == null ? <span className="text-muted">–</span> : <Duration milliseconds={value / 1000} />;
 }
@@ -99,12 +101,9 @@ export function Inferences({ model }: { model: ModelShown }) {
   const navigate = useNavigate({ from: "/models/$modelName" });
   const waitFor = useLastWrite();
   const filter = { model: model.name, status, version };
-  const rows = usePager(
-    InferencesList,
-    { filter, waitFor },
-    { connection: (data) => data.inferences, keyOf: (row) => row.id },
-  );
-  useLive(InferencesChanged, {}, () => rows.reload(), { position: (event) => event.events.position, fromNow: true });
+  const rows = usePager(InferencesList, { filter, waitFor }, LIST);
+  const look = useNewest(InferencesList, { filter, waitFor }, rows, LIST);
+  useLive(InferencesChanged, {}, look, { position: (event) => event.events.position, fromNow: true });
   const isFiltered = status !== undefined || version !== undefined;
   const isSampled = model.settings.recording === "SAMPLED";
   const input = model.versions.at(-1)?.file?.inputs[0];

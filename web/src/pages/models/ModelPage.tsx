@@ -48,6 +48,9 @@ const LoadsChanged = graphql(`
   }
 `);
 
+/** The strip of tabs belongs to the head of the page. */
+const TABS_CLASS = "flex-1 [&>[role=tablist]]:bg-surface md:[&>[role=tablist]]:px-3.5";
+
 const route = getRouteApi("/models/$modelName");
 
 export function ModelPage() {
@@ -127,7 +130,7 @@ function Shown({ model }: { model: ModelShown }) {
           </Link>
         }
         title={
-          <span className="inline-flex max-w-full items-center gap-2">
+          <span className="inline-flex max-w-full flex-wrap items-center gap-x-2">
             <span className="truncate">{model.name}</span>
             <ModelStateBadge model={model} />
             {model.promotedVersion == null ? (
@@ -173,7 +176,7 @@ function Shown({ model }: { model: ModelShown }) {
       </PageHeader>
       <Tabs
         label="Model"
-        className="flex-1"
+        className={TABS_CLASS}
         value={tab}
         onChange={go}
         tabs={[

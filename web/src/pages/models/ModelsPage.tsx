@@ -1,5 +1,5 @@
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { graphql, useLastWrite, useLive, usePager, useViewer } from "@/api";
+import { graphql, useLastWrite, useLive, useNewest, usePager, useViewer } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
@@ -66,6 +66,9 @@ const ModelsChanged = graphql(`
 `);
 
 type Row = ModelsListQuery["models"]["nodes"][number];
+
+// A row asks for what its model did lately: fewer rows a page keep a page within what a request may cost.
+const LIST = { connection: (data: ModelsListQuery) => data.models, keyOf: (row: Row) => row.id, pageSize: 25 };
 
 export function ModelStateBadge({ model }: { model: { disabled: boolean; retired: boolean } }) {
   return (
@@ -161,13 +164,9 @@ export function ModelsPage() {
   const navigate = useNavigate({ from: "/models" });
   const { can } = useViewer();
   const waitFor = useLastWrite();
-  const rows = usePager(
-    ModelsList,
-    { waitFor },
-    // A row asks for what its model did lately: fewer rows a page keep a page within what a request may cost.
-    { connection: (data) => data.models, keyOf: (row) => row.id, pageSize: 25 },
-  );
-  useLive(ModelsChanged, {}, () => rows.reload(), { position: (event) => event.events.position, fromNow: true });
+  const rows = usePager(ModelsList, { waitFor }, LIST);
+  const look = useNewest(ModelsList, { waitFor }, rows, LIST);
+  useLive(ModelsChanged, {}, look, { position: (event) => event.events.position, fromNow: true });
   const mayWrite = can("REGISTRY_WRITE");
   const setAdd = (isOpen: boolean) =>
     void navigate({ search: (before) => ({ ...before, add: isOpen ? (true as const) : undefined }) });

@@ -1,8 +1,9 @@
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "urql";
 import { faultOf, graphql } from "@/api";
-import { Badge, CopyButton, ErrorState, Field, Input, Select, Skeleton, instant } from "@/ui";
+import { Badge, ErrorState, Field, Input, Select, Skeleton, instant } from "@/ui";
 import { FactList } from "@/ui/FactList";
+import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
 import type { ModelShown } from "./ModelPage";
 
@@ -94,13 +95,7 @@ export function Past({ model }: { model: ModelShown }) {
                     ],
                     ["At", at === undefined ? "now" : instant(at)],
                     ["File", found.version.file?.source ?? "–"],
-                    [
-                      "SHA-256",
-                      <span key="digest" className="flex items-center gap-1">
-                        <code className="truncate text-xs">{found.version.digest}</code>
-                        <CopyButton text={found.version.digest} label="Copy the digest" />
-                      </span>,
-                    ],
+                    ["SHA-256", <Copyable key="digest" text={found.version.digest} label="Copy the digest" />],
                   ]}
                 />
               )}

@@ -155,7 +155,7 @@ export function Settings({ model, mayWrite }: { model: ModelShown; mayWrite: boo
             On a copy of the data folder that no server has, such as a restored backup, or on a database. It exits with
             3 when an answer is another one than was written down.
           </p>
-          <CommandLines label="command" text={`timeloom inference verify --model ${model.name} --last 10000`} />
+          <CommandLines label="command" text={`timeloom inference verify \\\n  --model ${model.name} --last 10000`} />
         </div>
       </Panel>
     </div>

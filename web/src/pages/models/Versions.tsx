@@ -5,7 +5,6 @@ import {
   Bytes,
   type Column,
   ConfirmDialog,
-  CopyButton,
   EmptyState,
   Icon,
   IconButton,
@@ -15,6 +14,8 @@ import {
   Duration,
 } from "@/ui";
 import { FactList } from "@/ui/FactList";
+import { Copyable } from "@/ui/Copyable";
+import { counted } from "@/ui/counted";
 import { Panel } from "@/ui/Panel";
 import { Aliases } from "./Aliases";
 import { Load, Promote, Unload, Withdraw } from "./documents";
@@ -164,10 +165,7 @@ function VersionPanel({ model, version, mayWrite, onPromote, onWithdraw, onLoad 
           facts={[
             [
               "SHA-256",
-              <span key="digest" className="flex items-center gap-1">
-                <code className="truncate text-xs">{version.digest}</code>
-                <CopyButton text={version.digest} label={`Copy the digest of version ${version.version}`} />
-              </span>,
+              <Copyable key="digest" text={version.digest} label={`Copy the digest of version ${version.version}`} />,
             ],
             ...(file
               ? ([
@@ -242,7 +240,9 @@ function Loads({ loads }: { loads: readonly LoadShown[] }) {
       header: "Instances",
       align: "end",
       wideOnly: true,
-      cell: (row) => `${row.instances} × ${row.threads} ${row.threads === 1 ? "thread" : "threads"}`,
+      cell: (row) => (
+        <span className="whitespace-nowrap">{`${row.instances} × ${counted(row.threads, "thread")}`}</span>
+      ),
     },
     { key: "rows", header: "Rows at most", align: "end", wideOnly: true, cell: (row) => row.rowsMax },
     {
@@ -257,7 +257,7 @@ function Loads({ loads }: { loads: readonly LoadShown[] }) {
       header: "Worker",
       wideOnly: true,
       cell: (row) => (
-        <code className="text-xs" title={row.workerId}>
+        <code className="text-xs whitespace-nowrap" title={row.workerId}>
           {row.workerId.slice(0, 13)}
         </code>
       ),
