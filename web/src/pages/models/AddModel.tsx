@@ -1,4 +1,3 @@
-import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { wrote } from "@/api";
 import { Button, Dialog, Field, Input, Progress, Switch, bytes as bytesWords } from "@/ui";
@@ -13,6 +12,8 @@ export interface AddModelProps {
   onUpload: (id: string | undefined) => void;
   isOpen: boolean;
   onClose: () => void;
+  /** It became a version: the page goes to it. */
+  onDone: (became: Became) => void;
 }
 
 export function AddModel(props: AddModelProps) {
@@ -25,8 +26,7 @@ type State =
   | { at: "checking" }
   | { at: "broken"; message: string; isPassing: boolean; requestId?: string };
 
-function OpenAddModel({ model, upload, onUpload, onClose }: AddModelProps) {
-  const navigate = useNavigate();
+function OpenAddModel({ model, upload, onUpload, onClose, onDone }: AddModelProps) {
   const [file, setFile] = useState<File | undefined>();
   const [name, setName] = useState(model ?? "");
   const [licence, setLicence] = useState("");
@@ -53,15 +53,14 @@ function OpenAddModel({ model, upload, onUpload, onClose }: AddModelProps) {
       onUpload(standing.id);
       await send(file, standing, (offset) => setState({ at: "sending", offset }), signal);
       setState({ at: "checking" });
-      const became: Became = await become(standing.id, {
+      const became = await become(standing.id, {
         model: name.trim(),
         source: source.trim() === "" ? file.name : source.trim(),
         licence: licence.trim() === "" ? undefined : licence.trim(),
         promote,
       });
       wrote(became.position);
-      await navigate({ to: "/models/$modelName", params: { modelName: became.model } });
-      onClose();
+      onDone(became);
     } catch (problem) {
       if (signal.aborted) return;
       const { message, isPassing, requestId } =

@@ -201,6 +201,9 @@ function Shown({ model }: { model: ModelShown }) {
         upload={upload}
         onUpload={(id) => void navigate({ search: (before) => ({ ...before, upload: id }), replace: true })}
         onClose={() => setAdd(false)}
+        onDone={() =>
+          void navigate({ search: (before) => ({ ...before, tab: undefined, add: undefined, upload: undefined }) })
+        }
       />
       <ConfirmDialog
         title={`Let ${model.name} answer no more`}

@@ -212,6 +212,7 @@ export function ModelsPage() {
         upload={upload}
         onUpload={(id) => void navigate({ search: (before) => ({ ...before, upload: id }), replace: true })}
         onClose={() => setAdd(false)}
+        onDone={({ model }) => void navigate({ to: "/models/$modelName", params: { modelName: model } })}
       />
     </>
   );
