@@ -20,7 +20,9 @@ const FLUSH =
 export function Panel({ title, hint, actions, children, isFlush, className }: PanelProps) {
   const id = useId();
   return (
-    <section
+    // A group and no landmark: a table inside is a region by the same name.
+    <div
+      role="group"
       aria-labelledby={id}
       className={classes("relative min-w-0 overflow-hidden rounded-lg border bg-surface", className)}
     >
@@ -34,6 +36,6 @@ export function Panel({ title, hint, actions, children, isFlush, className }: Pa
         {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
       </header>
       <div className={isFlush === true ? FLUSH : "p-4"}>{children}</div>
-    </section>
+    </div>
   );
 }

@@ -19,13 +19,13 @@ test.beforeAll(async ({ browser }) => {
   test.setTimeout(180_000);
   provider = await Provider.start();
   server = await Server.start(FLAGS);
-  page = await browser.newPage();
+  page = await (await browser.newContext()).newPage();
   problems = watch(page);
   await server.signIn(page, "/agents");
 });
 
 test.afterAll(async () => {
-  await page.close();
+  await page.context().close();
   await server.stop();
   await provider.stop();
 });
@@ -77,7 +77,7 @@ test("a provider and a route are set up by forms, which say what is wrong", asyn
   await dialog().getByRole("button", { name: "Add a fall-back" }).click();
   await dialog().getByLabel("Its model").last().fill("small-2");
   await dialog().getByRole("button", { name: "Save" }).click();
-  const route = page.getByRole("region", { name: "by-hand" });
+  const route = page.getByRole("group", { name: "by-hand" });
   await expect(route).toContainText("small-1");
   await expect(route).toContainText("When that fails");
   await route.getByRole("button", { name: "Remove by-hand" }).click();
@@ -219,7 +219,7 @@ test("a file becomes a model that answers, and a broken one is refused with the 
   await dialog().getByRole("button", { name: "Send and check" }).click();
   await expect(page).toHaveURL(/\/models\/iris/);
   await expect(page.getByRole("heading", { level: 1 })).toContainText("version 1 answers");
-  await expect(page.getByRole("region", { name: /^Version 1/ })).toContainText("any × 4");
+  await expect(page.getByRole("group", { name: /^Version 1/ })).toContainText("any × 4");
 });
 
 test("an upload that broke off goes on where it ended", async () => {
@@ -243,7 +243,7 @@ test("an upload that broke off goes on where it ended", async () => {
 test("versions are tried, promoted and named, and the past knows which answered", async () => {
   await ai.addModel(server, "iris", "digits", false);
   await at("/models/iris");
-  const rollout = page.getByRole("region", { name: "Roll-out" });
+  const rollout = page.getByRole("group", { name: "Roll-out" });
   await rollout.getByRole("slider").fill("10");
   await rollout.getByRole("button", { name: "Start" }).click();
   await expect(rollout).toContainText("answers 10 % of the requests");
@@ -313,7 +313,7 @@ test("every page is accessible in both themes, and fits a phone", async () => {
       await expect(page.locator("html")).toHaveAttribute("data-theme", theme);
       await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
       await expect(page.locator("[aria-busy=true]")).toHaveCount(0);
-      await expectAccessible(page);
+      await expect.soft(expectAccessible(page), path).resolves.toBeUndefined();
     }
   }
   await page.setViewportSize({ width: 375, height: 740 });
@@ -322,6 +322,6 @@ test("every page is accessible in both themes, and fits a phone", async () => {
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await expect(page.locator("[aria-busy=true]")).toHaveCount(0);
     const isWide = await page.locator("main").evaluate((main) => main.scrollWidth > main.clientWidth + 1);
-    expect(isWide, `${path} scrolls sideways on a phone`).toBe(false);
+    expect.soft(isWide, `${path} scrolls sideways on a phone`).toBe(false);
   }
 });

@@ -109,7 +109,7 @@ function StepView({ step, onFork }: { step: TimelineStep; onFork?: (from: ForkFr
 function Head({ title, step, children }: { title: ReactNode; step: TimelineStep; children?: ReactNode }) {
   return (
     <div className="mb-1 flex flex-wrap items-center gap-x-2.5 gap-y-0.5 text-xs text-muted">
-      <h3 className="text-[13px] font-medium text-text">{title}</h3>
+      <h2 className="text-[13px] font-medium text-text">{title}</h2>
       {children}
       <Link
         from="/agent-runs/$runId"
