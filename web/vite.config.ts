@@ -15,6 +15,8 @@ const ofTheServer = [
   "/tensor",
   "/health",
   "/v1",
+  "/v2",
+  "/models/uploads",
 ];
 
 export default defineConfig({

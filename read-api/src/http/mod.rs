@@ -239,8 +239,9 @@ pub fn server_beside(
     let served = options.served;
     let all = move |config: &mut ServiceConfig| match served {
         Served::Api => {
-            configure(config, &api);
+            // Before the pages of the app, one of which is at `/models/NAME`: the first that has an address answers it.
             beside.iter().for_each(|beside| beside.serve(config));
+            configure(config, &api);
         }
         Served::Health => configure_health(config, &api),
     };

@@ -4,6 +4,7 @@ export { type Fault, type UserError, faultOf } from "./errors";
 export { graphql } from "./graphql";
 export { freshId } from "./ids";
 export { type Connection, type Follower, type Live, follow, useConnection, useLive } from "./live";
+export { useNewest } from "./newest";
 export { type Pager, type RelayConnection, usePager } from "./pager";
 export { type ToastInput, toast } from "./toasts";
 export { useViewer } from "./viewer";

@@ -12,7 +12,7 @@ export interface PageHeaderProps {
 export function PageHeader({ title, above, children, actions }: PageHeaderProps) {
   return (
     <header className="flex flex-wrap items-center gap-x-4 gap-y-2 border-b bg-surface px-4 py-3 md:px-6">
-      <div className="min-w-0 flex-1">
+      <div className="min-w-0 flex-1 basis-44">
         {above !== undefined && <div className="text-xs text-muted">{above}</div>}
         <h1 className="truncate text-lg font-semibold tracking-tight">{title}</h1>
         {children !== undefined && <div className="mt-0.5 text-[13px] text-muted">{children}</div>}

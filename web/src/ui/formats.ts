@@ -40,9 +40,13 @@ export function duration(milliseconds: number): string {
   if (size < 1_000) return `${Number(milliseconds.toPrecision(3))} ms`;
   if (size < 60_000) return `${Number((milliseconds / 1_000).toPrecision(3))} s`;
   const seconds = Math.round(milliseconds / 1_000);
-  if (size < 3_600_000) return `${Math.trunc(seconds / 60)} min ${seconds % 60} s`;
-  if (size < 86_400_000) return `${Math.trunc(seconds / 3_600)} h ${Math.trunc((seconds % 3_600) / 60)} min`;
-  return `${Math.trunc(seconds / 86_400)} d ${Math.trunc((seconds % 86_400) / 3_600)} h`;
+  if (size < 3_600_000) return twoParts(Math.trunc(seconds / 60), "min", seconds % 60, "s");
+  if (size < 86_400_000) return twoParts(Math.trunc(seconds / 3_600), "h", Math.trunc((seconds % 3_600) / 60), "min");
+  return twoParts(Math.trunc(seconds / 86_400), "d", Math.trunc((seconds % 86_400) / 3_600), "h");
+}
+
+function twoParts(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
 /** A size: `512 B`, `1.5 KiB`, `20 MiB`. */

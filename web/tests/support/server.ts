@@ -88,6 +88,17 @@ export class Server {
     return answer.data;
   }
 
+  /** Sends JSON to another address of the program than GraphQL's, as the owner. */
+  post(path: string, body: unknown): Promise<Response> {
+    return this.send("POST", path, JSON.stringify(body), "application/json");
+  }
+
+  /** Sends bytes to an address of the program, as the owner. */
+  send(method: string, path: string, body: BodyInit, type = "application/octet-stream"): Promise<Response> {
+    const headers = { "content-type": type, authorization: `Bearer ${this.key ?? ""}` };
+    return fetch(this.url + path, { method, headers, body });
+  }
+
   /** Imports a workflow file and answers its id, once lists show it. */
   async importWorkflow(definition: unknown): Promise<string> {
     const { importWorkflow } = await this.ask<{

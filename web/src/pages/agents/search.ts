@@ -1,24 +1,41 @@
-import { type RawSearch, position } from "@/app/search";
+import { type RawSearch, flag, oneOf, position, text } from "@/app/search";
 
-export type AgentsSearch = Record<string, never>;
+const STATUSES = ["RUNNING", "WAITING_FOR_APPROVAL", "PAUSED", "COMPLETED", "FAILED", "CANCELLED"] as const;
+export type RunStatus = (typeof STATUSES)[number];
+export const RUN_STATUSES = STATUSES;
 
-/** What the address of /agents says: nothing yet. */
-export function search(): AgentsSearch {
-  return {};
+export interface AgentsSearch {
+  /** `runs` shows the runs of all agents. */
+  tab?: "runs";
+  status?: RunStatus;
+  register?: true;
 }
 
-export type AgentSearch = Record<string, never>;
+/** What the address of /agents says. */
+export function search(raw: RawSearch): AgentsSearch {
+  return { tab: oneOf(["runs"], raw.tab), status: oneOf(STATUSES, raw.status), register: flag(raw.register) };
+}
 
-/** What the address of /agents/$agentName says: nothing yet. */
-export function agentSearch(): AgentSearch {
-  return {};
+export const AGENT_TABS = ["runs", "configuration", "tools", "versions", "memory"] as const;
+
+export interface AgentSearch {
+  tab?: (typeof AGENT_TABS)[number];
+  status?: RunStatus;
+}
+
+/** What the address of /agents/$agentName says. */
+export function agentSearch(raw: RawSearch): AgentSearch {
+  return { tab: oneOf(AGENT_TABS, raw.tab), status: oneOf(STATUSES, raw.status) };
 }
 
 export interface AgentRunSearch {
+  /** The run as it was then. */
   position?: string;
+  /** The run that it is compared with. */
+  compare?: string;
 }
 
 /** What the address of /agent-runs/$runId says. */
 export function runSearch(raw: RawSearch): AgentRunSearch {
-  return { position: position(raw.position) };
+  return { position: position(raw.position), compare: text(raw.compare) };
 }

@@ -1,15 +1,53 @@
-export type ModelsSearch = Record<string, never>;
+import { type RawSearch, count, flag, oneOf, text } from "@/app/search";
 
-/** What the address of /models says: nothing yet. */
-export function search(): ModelsSearch {
-  return {};
+export interface ModelsSearch {
+  /** Whether a file is to be added. */
+  add?: true;
+  /** The upload that goes on. */
+  upload?: string;
 }
 
-export type ModelSearch = Record<string, never>;
+const id = (value: unknown) => {
+  const found = text(value);
+  return found !== undefined && /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(found) ? found : undefined;
+};
 
-/** What the address of /models/$modelName says: nothing yet. */
-export function modelSearch(): ModelSearch {
-  return {};
+/** What the address of /models says. */
+export function search(raw: RawSearch): ModelsSearch {
+  return { add: flag(raw.add), upload: id(raw.upload) };
+}
+
+export const MODEL_TABS = ["versions", "metrics", "inferences", "settings", "past"] as const;
+export const INFERENCE_STATUSES = ["COMPLETED", "FAILED", "REJECTED", "CANCELLED", "COMPUTING", "REQUESTED"] as const;
+export const RANGES = ["hour", "day", "week"] as const;
+
+export interface ModelSearch {
+  tab?: (typeof MODEL_TABS)[number];
+  /** Which inferences. */
+  status?: (typeof INFERENCE_STATUSES)[number];
+  version?: number;
+  /** Of the metrics. */
+  range?: (typeof RANGES)[number];
+  /** What was asked for, and when: `2026-03-14T12:00`, as clocks here show it. */
+  alias?: string;
+  at?: string;
+  add?: true;
+  upload?: string;
+}
+
+/** What the address of /models/$modelName says. */
+export function modelSearch(raw: RawSearch): ModelSearch {
+  const at = text(raw.at);
+  return {
+    tab: oneOf(MODEL_TABS, raw.tab),
+    status: oneOf(INFERENCE_STATUSES, raw.status),
+    version: count(raw.version),
+    range: oneOf(RANGES, raw.range),
+    alias: text(raw.alias),
+    at: at !== undefined && !Number.isNaN(Date.parse(at)) ? at : undefined,
+    add: flag(raw.add),
+    upload: id(raw.upload),
+  };
 }
 
 export type InferenceSearch = Record<string, never>;

@@ -1,0 +1,48 @@
+import { Link } from "@tanstack/react-router";
+import { useQuery } from "urql";
+import { Dialog } from "@/ui";
+import { CommandLines } from "@/ui/CommandLines";
+import { Setup } from "./documents";
+
+export function Connect({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+  return (
+    <Dialog title="Connect a client" isOpen={isOpen} onClose={onClose}>
+      <ConnectLines />
+    </Dialog>
+  );
+}
+
+/** How a client of OpenAI's protocol asks by this gateway, as lines to be copied. */
+export function ConnectLines() {
+  const [{ data }] = useQuery({ query: Setup, variables: {}, requestPolicy: "cache-first" });
+  const name = data?.gatewayRoutes[0]?.name ?? "ROUTE";
+  const url = `${location.origin}/v1`;
+  const message = `{"model": "${name}", "messages": [{"role": "user", "content": "Good morning"}]}`;
+  return (
+    <div className="flex flex-col gap-3 text-left text-sm">
+      <p className="text-muted">
+        Any client of OpenAI works as it is: give it this address and a key of Timeloom. The model that it names is the{" "}
+        <Link to="/gateway" search={{ tab: "routes" }} className="text-accent underline">
+          route
+        </Link>
+        . Keys are made under{" "}
+        <Link to="/admin/$section" params={{ section: "accounts" }} className="text-accent underline">
+          Admin
+        </Link>
+        ; their account needs the permission to run executions.
+      </p>
+      <h3 className="text-[13px] font-medium text-text">For most clients</h3>
+      <CommandLines label="variables" text={`export OPENAI_BASE_URL=${url}\nexport OPENAI_API_KEY=timeloom_key_…`} />
+      <h3 className="text-[13px] font-medium text-text">Python</h3>
+      <CommandLines
+        label="Python"
+        text={`from openai import OpenAI\n\nclient = OpenAI(base_url="${url}", api_key="timeloom_key_…")\nanswer = client.chat.completions.create(\n    model="${name}", messages=[{"role": "user", "content": "Good morning"}])\nprint(answer.choices[0].message.content)`}
+      />
+      <h3 className="text-[13px] font-medium text-text">Shell</h3>
+      <CommandLines
+        label="Shell"
+        text={`curl ${url}/chat/completions \\\n  -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" \\\n  -d '${message}'`}
+      />
+    </div>
+  );
+}
