@@ -154,7 +154,14 @@ export function Debugger({ model, facts, version, isLive, view, change }: Debugg
       : history.runOf(view.node, view.run ?? Math.max(0, (chosenAt?.runs ?? 0) - 1));
   const showOrigin = (path: string) => change({ value: path });
   const canvas = (
-    <Canvas drawn={drawn} chosen={view.node} breakpoints={breakpoints} changed={changed} onChoose={choose} />
+    <Canvas
+      drawn={drawn}
+      chosen={view.node}
+      breakpoints={breakpoints}
+      changed={changed}
+      onChoose={choose}
+      active={event?.node}
+    />
   );
   const timeline = (
     <Timeline history={history} version={version} revision={revision} chosen={chosenRun} onChoose={goToRun} />

@@ -11,6 +11,7 @@ import {
   ReactFlowProvider,
   getBezierPath,
   useReactFlow,
+  useStoreApi,
 } from "@xyflow/react";
 import { type CSSProperties, createContext, memo, use, useEffect, useMemo, useState } from "react";
 import { EmptyState, Icon, Skeleton, type Tone, classes, layOut } from "@/ui";
@@ -20,6 +21,8 @@ import { useShownNode } from "./shown";
 
 const WIDTH = 176;
 const HEIGHT = 52;
+/** Names stay readable: a larger workflow is not shown as a whole, but around where the event is. */
+const FIT = { padding: 0.08, maxZoom: 1, minZoom: 0.55 };
 const FLOW = {
   "--xy-background-color": "var(--bg)",
   "--xy-edge-stroke": "var(--line-strong)",
@@ -100,10 +103,12 @@ const NodeCard = memo(function NodeCard({ data }: NodeProps<FlowNode>) {
           )}
         </span>
         <span className="min-w-0 flex-1">
-          <span className={classes("block truncate text-[13px] font-medium", node.isDisabled && "line-through")}>
+          <span
+            className={classes("block truncate text-[14.5px] leading-5 font-medium", node.isDisabled && "line-through")}
+          >
             {node.name}
           </span>
-          <span className="block truncate text-[11px] text-muted">
+          <span className="block truncate text-xs text-muted">
             {changed.has(node.name) ? "changed in this fork" : typeName(node.type)}
           </span>
         </span>
@@ -149,10 +154,12 @@ export interface CanvasProps {
   /** Nodes of which a fork changed something. */
   changed: ReadonlySet<string>;
   onChoose: (node: string) => void;
+  /** The node that the event is about. */
+  active: string | undefined;
 }
 
 /** The version of the workflow that the execution runs; read only. */
-export const Canvas = memo(function Canvas({ drawn, chosen, breakpoints, changed, onChoose }: CanvasProps) {
+export const Canvas = memo(function Canvas({ drawn, chosen, breakpoints, changed, onChoose, active }: CanvasProps) {
   const places = usePlaces(drawn);
   const value = useMemo(() => ({ chosen, breakpoints, changed, onChoose }), [chosen, breakpoints, changed, onChoose]);
   const nodes = useMemo(
@@ -200,13 +207,14 @@ export const Canvas = memo(function Canvas({ drawn, chosen, breakpoints, changed
             elementsSelectable={false}
             onlyRenderVisibleElements={nodes.length > 150}
             fitView
-            fitViewOptions={{ padding: 0.15, maxZoom: 1 }}
+            fitViewOptions={FIT}
             minZoom={0.05}
             maxZoom={2}
             style={FLOW}
             proOptions={{ hideAttribution: false }}
           />
           <Zoom count={nodes.length} />
+          <KeepInSight node={active} />
         </div>
       </ReactFlowProvider>
     </ChosenContext>
@@ -216,7 +224,7 @@ export const Canvas = memo(function Canvas({ drawn, chosen, breakpoints, changed
 function Zoom({ count }: { count: number }) {
   const flow = useReactFlow();
   useEffect(() => {
-    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.15, maxZoom: 1 }));
+    const frame = requestAnimationFrame(() => void flow.fitView(FIT));
     return () => cancelAnimationFrame(frame);
   }, [flow, count]);
   const button = "flex size-7 items-center justify-center hover:bg-hover";
@@ -228,15 +236,28 @@ function Zoom({ count }: { count: number }) {
       <button type="button" aria-label="Larger" className={button} onClick={() => void flow.zoomIn()}>
         +
       </button>
-      <button
-        type="button"
-        className={classes(button, "w-auto px-2 text-xs")}
-        onClick={() => void flow.fitView({ padding: 0.15, maxZoom: 1 })}
-      >
+      <button type="button" className={classes(button, "w-auto px-2 text-xs")} onClick={() => void flow.fitView(FIT)}>
         Fit
       </button>
     </div>
   );
+}
+
+/** Brings a node into sight that is out of it, as the event goes on to it. */
+function KeepInSight({ node }: { node: string | undefined }) {
+  const flow = useReactFlow();
+  const store = useStoreApi();
+  useEffect(() => {
+    const place = node === undefined ? undefined : flow.getNode(node)?.position;
+    if (!place) return;
+    const { width, height } = store.getState();
+    const { x, y, zoom } = flow.getViewport();
+    const left = place.x * zoom + x;
+    const top = place.y * zoom + y;
+    const isInSight = left >= 0 && top >= 0 && left + WIDTH * zoom <= width && top + HEIGHT * zoom <= height;
+    if (!isInSight && width > 0) void flow.setCenter(place.x + WIDTH / 2, place.y + HEIGHT / 2, { zoom });
+  }, [flow, store, node]);
+  return null;
 }
 
 /** Where nodes lie: as their author put them, or laid out where that says nothing. */

@@ -72,7 +72,7 @@ export function Scrubber(props: ScrubberProps) {
         {mark > 0 && (
           <span
             aria-hidden
-            className="absolute top-0 h-5 w-0.5 bg-warn"
+            className="absolute top-0 bottom-1 w-0.5 rounded bg-warn"
             style={{ left: `calc(8px + (100% - 16px) * ${share(mark) / 100})` }}
           />
         )}
@@ -84,7 +84,7 @@ export function Scrubber(props: ScrubberProps) {
           max={Math.max(1, last)}
           value={Math.max(1, revision)}
           onChange={(change) => onGo(Number(change.target.value))}
-          className="absolute inset-x-0 top-0 h-7 w-full cursor-pointer accent-accent"
+          className={SLIDER}
         />
       </div>
       {!history.isComplete && (
@@ -98,6 +98,16 @@ export function Scrubber(props: ScrubberProps) {
     </section>
   );
 }
+
+/** The browser's slider, with a thin line in place of its bar, so that what lies on it can be seen. */
+const SLIDER = [
+  "absolute inset-x-0 bottom-0 h-4 w-full cursor-pointer appearance-none bg-transparent",
+  "[&::-webkit-slider-runnable-track]:h-1 [&::-webkit-slider-runnable-track]:rounded-full [&::-webkit-slider-runnable-track]:bg-line",
+  "[&::-webkit-slider-thumb]:-mt-1.5 [&::-webkit-slider-thumb]:size-4 [&::-webkit-slider-thumb]:appearance-none",
+  "[&::-webkit-slider-thumb]:rounded-full [&::-webkit-slider-thumb]:border-2 [&::-webkit-slider-thumb]:border-surface [&::-webkit-slider-thumb]:bg-accent",
+  "[&::-moz-range-track]:h-1 [&::-moz-range-track]:rounded-full [&::-moz-range-track]:bg-line",
+  "[&::-moz-range-thumb]:size-3.5 [&::-moz-range-thumb]:rounded-full [&::-moz-range-thumb]:border-2 [&::-moz-range-thumb]:border-surface [&::-moz-range-thumb]:bg-accent",
+].join(" ");
 
 const COLOURS: Record<string, [name: string, height: number]> = {
   bad: ["--bad", 1],
@@ -136,9 +146,9 @@ const Strip = memo(function Strip({ history, version }: { history: History; vers
     for (const [x, rank] of worst) {
       const [colour, share] = COLOURS[RANK[rank] ?? "neutral"] ?? ["--line", 0.3];
       context.fillStyle = styles.getPropertyValue(colour);
-      context.globalAlpha = 0.55;
+      context.globalAlpha = 0.7;
       context.fillRect(x - 0.5, height * (1 - share), Math.max(1, Math.min(2, width / count)), height * share);
     }
   }, [history, version, theme]);
-  return <canvas ref={canvas} aria-hidden className="absolute inset-x-0 bottom-3.5 h-3.5 w-full" />;
+  return <canvas ref={canvas} aria-hidden className="absolute inset-x-0 bottom-3 h-4 w-full" />;
 });

@@ -31,7 +31,8 @@ interface Bar extends HistoryRun {
 
 /** Runs of nodes over time, a lane for each node. */
 export const Timeline = memo(function Timeline({ history, version, revision, chosen, onChoose }: TimelineProps) {
-  const { bars, lanes, from, to } = useMemo(() => layout(history), [history, version]); // eslint-disable-line react-hooks/exhaustive-deps
+  const { bars, byIndex, lanes, from, to } = useMemo(() => layout(history), [history, version]); // eslint-disable-line react-hooks/exhaustive-deps
+  const chosenBar = chosen && byIndex.get(chosen.executionIndex);
   const [window, setWindow] = useState<[number, number]>([0, 1]);
   const [hovered, setHovered] = useState<Bar | undefined>();
   const at = history.event(revision)?.at ?? from;
@@ -129,7 +130,19 @@ export const Timeline = memo(function Timeline({ history, version, revision, cho
             zoom(event.deltaY > 0 ? 1.25 : 0.8, center);
           }}
         >
-          <Bars bars={bars} lanes={lanes.length} start={start} span={span} chosen={chosen?.executionIndex} />
+          <Bars bars={bars} lanes={lanes.length} start={start} span={span} />
+          {chosenBar && chosenBar.to >= start && chosenBar.from <= start + span && (
+            <span
+              aria-hidden
+              className="absolute rounded-sm bg-accent"
+              style={{
+                top: `${chosenBar.lane * LANE + 3}px`,
+                height: `${LANE - 6}px`,
+                left: `${Math.max(0, share(chosenBar.from)) * 100}%`,
+                width: `max(3px, ${(Math.min(1, share(chosenBar.to)) - Math.max(0, share(chosenBar.from))) * 100}%)`,
+              }}
+            />
+          )}
           {share(at) >= 0 && share(at) <= 1 && (
             <span
               aria-hidden
@@ -148,10 +161,9 @@ interface BarsProps {
   lanes: number;
   start: number;
   span: number;
-  chosen: number | undefined;
 }
 
-const Bars = memo(function Bars({ bars, lanes, start, span, chosen }: BarsProps) {
+const Bars = memo(function Bars({ bars, lanes, start, span }: BarsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useThemeVersion();
   const [width, setWidth] = useState(0);
@@ -176,19 +188,23 @@ const Bars = memo(function Bars({ bars, lanes, start, span, chosen }: BarsProps)
     context.fillStyle = colour("--line");
     for (let lane = 1; lane <= lanes; lane += 1) context.fillRect(0, lane * LANE - 1, width, 1);
     const colours = new Map<NodeStatus, string>();
+    const drawnTo = new Map<number, number>();
     for (const bar of bars) {
       if (bar.to < start || bar.from > start + span) continue;
       const x = Math.max(-2, ((bar.from - start) / span) * width);
       const end = Math.min(width + 2, ((bar.to - start) / span) * width);
       const fill = colours.get(bar.status) ?? colour(COLOURS[bar.status] ?? "--line-strong");
       colours.set(bar.status, fill);
-      context.fillStyle = bar.executionIndex === chosen ? colour("--accent") : fill;
-      const inset = bar.executionIndex === chosen ? 4 : 6;
+      const wide = Math.max(2, end - x);
+      // Of many runs in the same place one is drawn, unless one failed.
+      if (bar.status === "COMPLETED" && x + wide <= (drawnTo.get(bar.lane) ?? -1)) continue;
+      drawnTo.set(bar.lane, x + wide);
+      context.fillStyle = fill;
       context.beginPath();
-      context.roundRect(x, bar.lane * LANE + inset, Math.max(2, end - x), LANE - inset * 2, 2);
+      context.roundRect(x, bar.lane * LANE + 6, wide, LANE - 12, 2);
       context.fill();
     }
-  }, [bars, lanes, start, span, chosen, width, theme]);
+  }, [bars, lanes, start, span, width, theme]);
   return (
     <canvas
       ref={canvas}
@@ -199,7 +215,15 @@ const Bars = memo(function Bars({ bars, lanes, start, span, chosen }: BarsProps)
   );
 });
 
-function layout(history: History): { bars: Bar[]; lanes: string[]; from: number; to: number } {
+interface Laid {
+  bars: Bar[];
+  byIndex: ReadonlyMap<number, Bar>;
+  lanes: string[];
+  from: number;
+  to: number;
+}
+
+function layout(history: History): Laid {
   const runs = [...history.allRuns()].sort((one, other) => one.executionIndex - other.executionIndex);
   const lanes = new Map<string, number>();
   for (const run of runs) if (!lanes.has(run.node)) lanes.set(run.node, lanes.size);
@@ -218,7 +242,7 @@ function layout(history: History): { bars: Bar[]; lanes: string[]; from: number;
       Math.max,
     ),
   );
-  return { bars, lanes: [...lanes.keys()], from, to };
+  return { bars, byIndex: new Map(bars.map((bar) => [bar.executionIndex, bar])), lanes: [...lanes.keys()], from, to };
 }
 
 /** The least or the most of many: a call takes only so many arguments. */
