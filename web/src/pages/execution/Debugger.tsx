@@ -25,7 +25,7 @@ import { Timeline } from "./parts/Timeline";
 import type { ExecutionSearch, ExecutionTab } from "./search";
 import { useDefinition } from "./useDefinition";
 import type { ChangeView } from "./view";
-import { useIsWide } from "./wide";
+import { useIsWide } from "@/ui/wide";
 
 export interface DebuggerProps {
   model: Model;
