@@ -1,26 +1,6 @@
 import { graphql } from "@/api";
 
-export const CompareSide = graphql(`
-  query CompareSide($id: UUID!, $entity: ID!, $waitFor: Position) {
-    execution(id: $id, waitFor: $waitFor) {
-      ...CompareFacts
-    }
-    stateAt(entity: { kind: EXECUTION, id: $entity }, waitFor: $waitFor) {
-      earlier: part(path: "/earlier_runs")
-    }
-    modelCalls(first: 100, filter: { execution: $id }) {
-      nodes {
-        id
-        cost
-        currency
-        tookUs
-      }
-      pageInfo {
-        hasNextPage
-      }
-    }
-  }
-
+export const CompareFacts = graphql(`
   fragment CompareFacts on Execution {
     id
     status
@@ -41,6 +21,28 @@ export const CompareSide = graphql(`
     workflow {
       id
       name
+    }
+  }
+`);
+
+export const CompareSide = graphql(`
+  query CompareSide($id: UUID!, $entity: ID!, $waitFor: Position) {
+    execution(id: $id, waitFor: $waitFor) {
+      ...CompareFacts
+    }
+    stateAt(entity: { kind: EXECUTION, id: $entity }, waitFor: $waitFor) {
+      earlier: part(path: "/earlier_runs")
+    }
+    modelCalls(first: 100, filter: { execution: $id }) {
+      nodes {
+        id
+        cost
+        currency
+        tookUs
+      }
+      pageInfo {
+        hasNextPage
+      }
     }
   }
 `);

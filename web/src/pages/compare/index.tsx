@@ -62,7 +62,7 @@ export function ComparePage() {
           </Button>
         }
       />
-      <div className="grid gap-3 border-b px-4 py-3 md:grid-cols-2 md:px-6">
+      <div className="grid grid-cols-1 gap-3 border-b px-4 py-3 md:grid-cols-2 md:px-6">
         <Side name="Left" id={search.left} {...left} onChoose={() => setPicks("left")} />
         <Side name="Right" id={search.right} {...right} onChoose={() => setPicks("right")} />
       </div>
@@ -213,7 +213,7 @@ function Comparison({ search, left, right, leftEarlier, rightEarlier, change, on
     />
   );
   const list = (
-    <div className="flex min-h-0 flex-1 flex-col">
+    <div className="flex min-h-0 flex-1 flex-col bg-surface">
       <div className="flex items-center justify-between gap-2 border-b px-4 py-1.5 md:px-6">
         <Switch
           label="Also what is the same"

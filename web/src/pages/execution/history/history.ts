@@ -84,6 +84,8 @@ const ENDS: Partial<Record<string, RunStatus>> = {
   ExecutionContinuedAsNew: "CONTINUED",
 };
 const BEGINS = new Set(["ExecutionStarted", "ExecutionForked", "ExecutionRetried", "ExecutionContinued"]);
+/** Events that are about a node, and no run of one. */
+const NAMES_NODE = new Set(["NodeSkipped", "ExecutionWaiting", "ExecutionResumed", "ExecutionFailed"]);
 export const CHECKPOINT_EVERY = 250;
 /** Status, waits and pauses of the execution come first, then four numbers of each node. */
 const HEAD = 3;
@@ -195,10 +197,14 @@ export class History {
     return gaps;
   }
 
-  /** Revisions whose node run is not known yet although they have one. */
+  /** Revisions of events that are about a node, of which it is not known yet. */
   nameless(): number[] {
     const found = [];
-    for (const event of this.events) if (event && event.run < 0 && hasRun(event.type)) found.push(event.revision);
+    for (const event of this.events) {
+      if (!event) continue;
+      const isNameless = hasRun(event.type) ? event.run < 0 : event.node === undefined && NAMES_NODE.has(event.type);
+      if (isNameless) found.push(event.revision);
+    }
     return found;
   }
 

@@ -17,6 +17,7 @@ const SMALL = [
   "NodeSkipped",
   "ExecutionWaiting",
   "ExecutionResumed",
+  "ExecutionFailed",
 ];
 const WITH_RUNS = ["NodeCompleted", "NodeFailed", ...SMALL];
 
@@ -75,6 +76,10 @@ export class Loader {
   /** Reads until nothing is missing. `position` is where somebody looks. */
   async run(position: number | undefined): Promise<void> {
     if (position !== undefined && this.history.revisionAt(position) === 0) await this.around(position);
+    // What came with the opening came without payloads.
+    const [first] = this.history.nameless();
+    if (first !== undefined)
+      await this.read([{ from: (this.history.event(first)?.position ?? 1) - 1, first: PAGE }], SMALL);
     let idle = 0;
     while (!this.isStopped && idle < ROUNDS_WITHOUT_PROGRESS) {
       const windows = this.plan();

@@ -57,11 +57,13 @@ type Member = ExecutionFamilyMemberFragment;
 export function FamilyPanel({ facts, waitFor }: { facts: ExecutionFacts; waitFor: string | undefined }) {
   const [{ data, error, fetching }, again] = useQuery({ query: ExecutionFamily, variables: { id: facts.id, waitFor } });
   const forks = data?.execution?.forks;
+  // What it forks or tries again is also what it runs because of.
+  const isTold = [facts.retryOf, facts.forkedFrom?.executionId].includes(facts.causedBy ?? undefined);
   const above: [string, IconName, string | null | undefined][] = [
     ["forked from", "fork", facts.forkedFrom?.executionId],
     ["tries again", "retry", facts.retryOf],
     ["goes on from", "execution", facts.continuedFrom],
-    ["runs because of", "workflow", facts.retryOf === facts.causedBy ? undefined : facts.causedBy],
+    ["runs because of", "workflow", isTold ? undefined : facts.causedBy],
   ];
   const below: [string, IconName, string | null | undefined][] = [
     ["tried again as", "retry", facts.retriedAs],

@@ -42,7 +42,10 @@ export function Scrubber(props: ScrubberProps) {
             Forward
           </Button>
         </div>
-        <p className="flex min-w-0 flex-1 basis-64 items-center gap-2 text-[13px]" aria-live="off">
+        <p
+          className="order-last flex min-w-0 flex-1 basis-full items-center md:order-none md:basis-64 gap-2 text-[13px]"
+          aria-live="off"
+        >
           <span className="shrink-0 font-medium tabular-nums">
             {revision.toLocaleString()} <span className="font-normal text-muted">of {last.toLocaleString()}</span>
           </span>
@@ -51,7 +54,7 @@ export function Scrubber(props: ScrubberProps) {
           {after !== undefined && <span className="shrink-0 text-xs text-muted tabular-nums">+{after}</span>}
           {event && <span className="hidden font-mono text-xs text-muted lg:inline">#{event.position}</span>}
         </p>
-        <div className="flex items-center gap-1">
+        <div className="ml-auto flex items-center gap-1">
           {mark > 0 && <span className="text-xs text-muted tabular-nums">marked: {mark.toLocaleString()}</span>}
           <Button size="small" kind="quiet" onClick={onMark}>
             {mark === revision ? "Unmark" : "Mark"} <Kbd keys="m" />
