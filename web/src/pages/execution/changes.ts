@@ -1,0 +1,153 @@
+import { useChange, graphql } from "@/api";
+
+/** What every change of an execution answers. */
+export const ExecutionChanged = graphql(`
+  fragment ExecutionChanged on ExecutionPayload {
+    executionId
+    position
+    errors {
+      __typename
+      code
+      message
+      path
+      ... on Refused {
+        problems {
+          node
+          field
+          message
+        }
+      }
+    }
+  }
+`);
+
+const Cancel = graphql(`
+  mutation ExecutionCancel($input: CancelExecutionInput!) {
+    cancelExecution(input: $input) {
+      ...ExecutionChanged
+    }
+  }
+`);
+const Pause = graphql(`
+  mutation ExecutionPause($input: PauseExecutionInput!) {
+    pauseExecution(input: $input) {
+      ...ExecutionChanged
+    }
+  }
+`);
+const Unpause = graphql(`
+  mutation ExecutionUnpause($input: UnpauseExecutionInput!) {
+    unpauseExecution(input: $input) {
+      ...ExecutionChanged
+    }
+  }
+`);
+const Retry = graphql(`
+  mutation ExecutionRetry($input: RetryExecutionInput!) {
+    retryExecution(input: $input) {
+      ...ExecutionChanged
+    }
+  }
+`);
+const Dismiss = graphql(`
+  mutation ExecutionDismiss($input: DismissExecutionInput!) {
+    dismissExecution(input: $input) {
+      ...ExecutionChanged
+    }
+  }
+`);
+const Resume = graphql(`
+  mutation ExecutionResume($input: ResumeExecutionInput!) {
+    resumeExecution(input: $input) {
+      ...ExecutionChanged
+    }
+  }
+`);
+const Breakpoints = graphql(`
+  mutation ExecutionBreakpoints($input: ChangeBreakpointsInput!) {
+    changeBreakpoints(input: $input) {
+      ...ExecutionChanged
+    }
+  }
+`);
+const Again = graphql(`
+  mutation ExecutionStartAgain($input: StartExecutionInput!) {
+    startExecution(input: $input) {
+      executionId
+      position
+      errors {
+        __typename
+        code
+        message
+        path
+        ... on Refused {
+          problems {
+            node
+            field
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+/** What can be done with an execution. */
+export function useExecutionChanges() {
+  const [cancel] = useChange(Cancel, {
+    payload: (data) => data.cancelExecution,
+    done: "The execution is cancelled",
+    failed: "The execution was not cancelled",
+  });
+  const [pause, isPausing] = useChange(Pause, {
+    payload: (data) => data.pauseExecution,
+    done: "It pauses before its next node",
+    failed: "The execution was not paused",
+  });
+  const [unpause, isUnpausing] = useChange(Unpause, {
+    payload: (data) => data.unpauseExecution,
+    failed: "The execution does not go on",
+  });
+  const [retry, isRetrying] = useChange(Retry, {
+    payload: (data) => data.retryExecution,
+    done: "It is tried again",
+    failed: "It was not tried again",
+  });
+  const [dismiss] = useChange(Dismiss, {
+    payload: (data) => data.dismissExecution,
+    done: "The failure is dismissed",
+    failed: "The failure was not dismissed",
+  });
+  const [resume, isResuming] = useChange(Resume, {
+    payload: (data) => data.resumeExecution,
+    done: "The wait is over",
+    failed: "The wait was not ended",
+  });
+  const [setBreakpoints, isSetting] = useChange(Breakpoints, {
+    payload: (data) => data.changeBreakpoints,
+    failed: "The breakpoints were not changed",
+  });
+  const [startAgain, isStarting] = useChange(Again, {
+    payload: (data) => data.startExecution,
+    done: "A new execution has begun",
+    failed: "No execution was begun",
+  });
+  return {
+    cancel,
+    pause,
+    isPausing,
+    unpause,
+    isUnpausing,
+    retry,
+    isRetrying,
+    dismiss,
+    resume,
+    isResuming,
+    setBreakpoints,
+    isSetting,
+    startAgain,
+    isStarting,
+  };
+}
+
+export type ExecutionChanges = ReturnType<typeof useExecutionChanges>;

@@ -1,0 +1,159 @@
+import { useEffect, useState } from "react";
+import { Button, Dialog, Icon, LinkButton, Skeleton, bytes } from "@/ui";
+import { isPayload } from "../history/facts";
+
+export interface AttachmentsOf {
+  executionId: string;
+  node: string;
+  run: number;
+  output: number;
+}
+
+interface Attachment {
+  item: number;
+  name: string;
+  fileName: string;
+  mimeType: string;
+  size: number | undefined;
+  address: string;
+}
+
+const SHOWN_MAX = 20;
+/** Longer texts are cut, larger pictures are only downloaded. */
+const TEXT_MAX = 200_000;
+const PREVIEW_BYTES_MAX = 20 * 1024 * 1024;
+const PICTURES = /^image\/(png|jpeg|gif|webp|bmp|avif)$/;
+const TEXTS = /^(text\/|application\/(json|xml|x-ndjson|yaml|csv))|\+(json|xml)$/;
+
+/** Files that items have: looked at, or downloaded. */
+export function Attachments({ items, of }: { items: readonly unknown[]; of: AttachmentsOf }) {
+  const [open, setOpen] = useState<Attachment | undefined>();
+  const attachments = attachmentsIn(items, of);
+  if (attachments.length === 0) return null;
+  return (
+    <>
+      <ul aria-label="Attachments" className="flex flex-wrap gap-2 border-b px-3 py-2">
+        {attachments.slice(0, SHOWN_MAX).map((one) => (
+          <li
+            key={`${one.item} ${one.name}`}
+            className="flex items-center overflow-hidden rounded-md border text-[13px]"
+          >
+            <button type="button" className="max-w-56 truncate px-2 py-1 hover:bg-hover" onClick={() => setOpen(one)}>
+              {one.fileName}
+              <span className="ml-2 text-xs text-muted">
+                {one.mimeType}
+                {one.size !== undefined && ` · ${bytes(one.size)}`}
+              </span>
+            </button>
+            <a
+              href={one.address}
+              download
+              className="border-l px-2 py-1 hover:bg-hover"
+              aria-label={`Download ${one.fileName}`}
+            >
+              <Icon name="down" />
+            </a>
+          </li>
+        ))}
+        {attachments.length > SHOWN_MAX && (
+          <li className="self-center text-xs text-muted">and {attachments.length - SHOWN_MAX} more</li>
+        )}
+      </ul>
+      <Dialog
+        title={open?.fileName ?? "File"}
+        isOpen={open !== undefined}
+        onClose={() => setOpen(undefined)}
+        size="large"
+        footer={
+          <>
+            <LinkButton href={open?.address} download>
+              Download
+            </LinkButton>
+            <Button kind="primary" onClick={() => setOpen(undefined)}>
+              Close
+            </Button>
+          </>
+        }
+      >
+        {open && <Preview attachment={open} />}
+      </Dialog>
+    </>
+  );
+}
+
+type Seen =
+  { kind: "picture"; address: string } | { kind: "text"; text: string; isCut: boolean } | { kind: "none"; why: string };
+
+function Preview({ attachment }: { attachment: Attachment }) {
+  const [seen, setSeen] = useState<Seen | undefined>();
+  useEffect(() => {
+    const stop = new AbortController();
+    let address: string | undefined;
+    const read = async (): Promise<Seen> => {
+      const isPicture = PICTURES.test(attachment.mimeType);
+      if (!isPicture && !TEXTS.test(attachment.mimeType))
+        return { kind: "none", why: `Files of the type ${attachment.mimeType} are not shown here: download it.` };
+      if ((attachment.size ?? 0) > PREVIEW_BYTES_MAX)
+        return { kind: "none", why: "It is too large to be shown here: download it." };
+      const response = await fetch(attachment.address, { signal: stop.signal, credentials: "same-origin" });
+      if (!response.ok) return { kind: "none", why: `The server did not give it: ${await response.text()}` };
+      if (isPicture) {
+        address = URL.createObjectURL(await response.blob());
+        return { kind: "picture", address };
+      }
+      const text = await response.text();
+      return { kind: "text", text: text.slice(0, TEXT_MAX), isCut: text.length > TEXT_MAX };
+    };
+    read()
+      .then((next) => {
+        if (!stop.signal.aborted) setSeen(next);
+      })
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) setSeen({ kind: "none", why: `It could not be read: ${String(error)}` });
+      });
+    return () => {
+      stop.abort();
+      if (address !== undefined) URL.revokeObjectURL(address);
+    };
+  }, [attachment]);
+  if (!seen) return <Skeleton className="h-40" />;
+  if (seen.kind === "picture")
+    return (
+      <img src={seen.address} alt={attachment.fileName} className="mx-auto max-h-[60vh] max-w-full object-contain" />
+    );
+  if (seen.kind === "none") return <p className="text-sm text-muted">{seen.why}</p>;
+  return (
+    <>
+      <pre tabIndex={0} className="max-h-[60vh] overflow-auto font-mono text-[12.5px] whitespace-pre-wrap">
+        {seen.text}
+      </pre>
+      {seen.isCut && <p className="mt-2 text-xs text-muted">Only the beginning is shown.</p>}
+    </>
+  );
+}
+
+function attachmentsIn(items: readonly unknown[], of: AttachmentsOf): Attachment[] {
+  return items.flatMap((item, index) => {
+    if (!isPayload(item) || !isPayload(item.binary)) return [];
+    return Object.entries(item.binary).flatMap(([name, file]) => {
+      if (!isPayload(file)) return [];
+      const asked = new URLSearchParams({
+        node: of.node,
+        run: String(of.run),
+        output: String(of.output),
+        item: String(index),
+        name,
+      });
+      return [
+        {
+          item: index,
+          name,
+          fileName: typeof file.fileName === "string" ? file.fileName : name,
+          mimeType: typeof file.mimeType === "string" ? file.mimeType : "application/octet-stream",
+          size: typeof file.bytes === "number" ? file.bytes : undefined,
+          address: `/binary/${of.executionId}?${asked.toString()}`,
+        },
+      ];
+    });
+  });
+}

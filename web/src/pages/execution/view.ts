@@ -1,0 +1,39 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { useCallback, useEffect, useState } from "react";
+import { stringifySearch } from "@/app/search";
+import type { ExecutionSearch } from "./search";
+
+const route = getRouteApi("/executions/$executionId");
+/** The address follows when somebody rests, so that scrubbing costs no navigation. */
+const RESTS_AFTER_MS = 250;
+
+export type ChangeView = (change: Partial<ExecutionSearch>) => void;
+
+/** What is looked at: at once here, and in the address once it rests. */
+export function useView(): [ExecutionSearch, ChangeView] {
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const said = stringifySearch({ ...search });
+  const [view, setView] = useState<ExecutionSearch>(search);
+  const [seen, setSeen] = useState(said);
+  const [written, setWritten] = useState(said);
+  if (said !== seen) {
+    setSeen(said);
+    // Somebody came by a link, or went back: the address leads.
+    if (said !== written) {
+      setView(search);
+      setWritten(said);
+    }
+  }
+  const wanted = stringifySearch({ ...view });
+  useEffect(() => {
+    if (wanted === said) return undefined;
+    const timer = setTimeout(() => {
+      setWritten(wanted);
+      void navigate({ search: view, replace: true });
+    }, RESTS_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [wanted, said, view, navigate]);
+  const change = useCallback<ChangeView>((next) => setView((before) => ({ ...before, ...next })), []);
+  return [view, change];
+}
