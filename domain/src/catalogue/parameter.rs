@@ -87,12 +87,12 @@ pub enum Language {
     Markdown,
 }
 
-/// One word of [`ParameterKind::Options`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// One word of [`ParameterKind::Options`], or a number where files have one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Choice {
     /// What stands in the file.
-    pub value: &'static str,
+    pub value: Constant,
     /// Name for people.
     pub label: &'static str,
     /// One sentence for people, where the name does not say it.
@@ -232,6 +232,14 @@ impl Values {
 }
 
 impl Constant {
+    /// The value as a text.
+    pub fn to_text(&self) -> String {
+        match self.to_json() {
+            Value::String(text) => text,
+            other => other.to_string(),
+        }
+    }
+
     /// The value.
     pub fn to_json(&self) -> Value {
         match self {
@@ -259,6 +267,13 @@ impl ParameterDefinition {
             shown_when: &[],
             versions: Versions::ALL,
         }
+    }
+
+    /// The same, without which a run fails.
+    #[must_use]
+    pub const fn needed(mut self) -> Self {
+        self.required = true;
+        self
     }
 
     /// The same, called that by people.
