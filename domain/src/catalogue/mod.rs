@@ -180,12 +180,16 @@ pub type NodeCheck = Arc<dyn Fn(&Node) -> Vec<Problem> + Send + Sync>;
 /// Tells how a node meets helpers.
 pub type HelperPortsOf = Arc<dyn Fn(&Node) -> HelperPorts + Send + Sync>;
 
+/// Tells how many main inputs and outputs a node has.
+pub type PortsOf = Arc<dyn Fn(&Node) -> Ports + Send + Sync>;
+
 /// All node types that this build can run, by type name.
 #[derive(Clone, Default)]
 pub struct NodeCatalogue {
     by_type: BTreeMap<&'static str, NodeDefinition>,
     checks: BTreeMap<&'static str, NodeCheck>,
     helper_ports: BTreeMap<&'static str, HelperPortsOf>,
+    ports: BTreeMap<&'static str, PortsOf>,
 }
 
 impl fmt::Debug for NodeCatalogue {
@@ -213,6 +217,19 @@ impl NodeCatalogue {
     pub fn with_helper_ports(mut self, ports: impl IntoIterator<Item = (&'static str, HelperPortsOf)>) -> Self {
         self.helper_ports.extend(ports);
         self
+    }
+
+    /// The same, with how many inputs and outputs a node has, by type.
+    #[must_use]
+    pub fn with_ports(mut self, ports: impl IntoIterator<Item = (&'static str, PortsOf)>) -> Self {
+        self.ports.extend(ports);
+        self
+    }
+
+    /// How many inputs and outputs a node has; `None` when its type is not known.
+    pub fn ports(&self, node: &Node) -> Option<Ports> {
+        let known = self.get(&node.node_type)?;
+        Some(self.ports.get(node.node_type.as_str()).map_or(known.ports, |ports| ports(node)))
     }
 
     /// How a node meets helpers; `None` when its type is not known.

@@ -173,11 +173,11 @@ pub(crate) const fn needs(credential_type: &'static str, shown_when: &'static [C
 }
 
 /// Lists one after the other.
-pub(crate) const fn joined<const FIRST: usize, const LAST: usize, const ALL: usize>(
-    first: [ParameterDefinition; FIRST],
-    middle: &[ParameterDefinition],
-    last: [ParameterDefinition; LAST],
-) -> [ParameterDefinition; ALL] {
+pub(crate) const fn joined<T: Copy, const FIRST: usize, const LAST: usize, const ALL: usize>(
+    first: [T; FIRST],
+    middle: &[T],
+    last: [T; LAST],
+) -> [T; ALL] {
     let mut all = [middle[0]; ALL];
     let mut place = 0;
     while place < ALL {

@@ -35,7 +35,9 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 use self::auth::Authentication;
 use self::batch::{Batching, REQUESTS_AT_ONCE_MAX};
 use self::pages::Paging;
-pub(crate) use self::parameters::{AUTHENTICATION, CREDENTIALS, GENERIC_TYPE, METHOD, PARAMETERS, SERVICE};
+pub(crate) use self::parameters::{
+    ALL_CREDENTIALS, AUTHENTICATION, CREDENTIALS, GENERIC_TYPE, METHOD, PARAMETERS, SERVICE,
+};
 use self::request::{Answer, Draft, IntoFile, Request};
 use self::send::{Received, Sender};
 use crate::describe::{ONE_TO_ONE, palette};
@@ -61,7 +63,7 @@ impl NodeType for HttpRequest {
                 "globe",
                 &["api", "rest", "curl", "fetch", "get", "post", "url", "web"],
             ),
-            credentials: CREDENTIALS,
+            credentials: ALL_CREDENTIALS,
             ..NodeDefinition::BLANK
         }
     }

@@ -3,7 +3,8 @@
 use timeloom_domain::catalogue::{Choice, Condition, CredentialDefinition, ParameterDefinition, Section, Versions};
 
 use crate::describe::{
-    choice, collection, is, json, list, long_text, many, needs, number, off, on, one, options, switch, text, told,
+    choice, collection, is, joined, json, list, long_text, many, needs, number, off, on, one, options, switch, text,
+    told,
 };
 
 const METHODS: &[Choice] = &[
@@ -419,11 +420,6 @@ pub(crate) const PARAMETERS: &[ParameterDefinition] = &[
     collection("options", OPTIONS, "What else to decide.").since(3.0),
 ];
 
-/// A credential of version 1, where its kind is named otherwise.
-const fn old(credential_type: &'static str, shown_when: &'static [Condition]) -> CredentialDefinition {
-    CredentialDefinition { versions: Versions { from: 0.0, to: 1.0 }, ..needs(credential_type, shown_when) }
-}
-
 /// The credentials, by the parameter that chooses one.
 pub(crate) const CREDENTIALS: &[CredentialDefinition] = &[
     needs("httpBasicAuth", &[is("genericAuthType", &["httpBasicAuth"])]),
@@ -433,11 +429,6 @@ pub(crate) const CREDENTIALS: &[CredentialDefinition] = &[
     needs("httpHeaderAuth", &[is("genericAuthType", &["httpHeaderAuth"])]),
     needs("oAuth2Api", &[is("genericAuthType", &["oAuth2Api"])]),
     needs("httpQueryAuth", &[is("genericAuthType", &["httpQueryAuth"])]),
-    old("httpBasicAuth", &[is("authentication", &["basicAuth"])]),
-    old("httpDigestAuth", &[is("authentication", &["digestAuth"])]),
-    old("httpHeaderAuth", &[is("authentication", &["headerAuth"])]),
-    old("oAuth2Api", &[is("authentication", &["oAuth2"])]),
-    old("httpQueryAuth", &[is("authentication", &["queryAuth"])]),
     needs("airtableTokenApi", &[is("nodeCredentialType", &["airtableTokenApi"])]),
     needs("anthropicApi", &[is("nodeCredentialType", &["anthropicApi"])]),
     needs("asanaApi", &[is("nodeCredentialType", &["asanaApi"])]),
@@ -464,3 +455,22 @@ pub(crate) const CREDENTIALS: &[CredentialDefinition] = &[
     needs("telegramApi", &[is("nodeCredentialType", &["telegramApi"])]),
     needs("todoistApi", &[is("nodeCredentialType", &["todoistApi"])]),
 ];
+
+/// A credential of version 1, where its kind is named otherwise.
+const fn old(credential_type: &'static str, shown_when: &'static [Condition]) -> CredentialDefinition {
+    CredentialDefinition { versions: Versions { from: 0.0, to: 1.0 }, ..needs(credential_type, shown_when) }
+}
+
+/// Those of version 1 as well.
+pub(crate) const ALL_CREDENTIALS: &[CredentialDefinition] = &WITH_OLD;
+const WITH_OLD: [CredentialDefinition; CREDENTIALS.len() + 5] = joined(
+    [
+        old("httpBasicAuth", &[is("authentication", &["basicAuth"])]),
+        old("httpDigestAuth", &[is("authentication", &["digestAuth"])]),
+        old("httpHeaderAuth", &[is("authentication", &["headerAuth"])]),
+        old("oAuth2Api", &[is("authentication", &["oAuth2"])]),
+        old("httpQueryAuth", &[is("authentication", &["queryAuth"])]),
+    ],
+    CREDENTIALS,
+    [],
+);

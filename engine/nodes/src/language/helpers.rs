@@ -191,7 +191,7 @@ fn of_agents() -> Vec<Helper> {
             "globe",
             "Serves as a tool of an agent: does what HTTP Request does, filled in by $fromAI.",
         )
-        .with_credentials(crate::http_request::CREDENTIALS),
+        .with_credentials(crate::http_request::ALL_CREDENTIALS),
         tool(
             "n8n-nodes-base.rssFeedReadTool",
             "RSS Read Tool",
