@@ -4,9 +4,7 @@ mod consistent;
 mod tried;
 
 use serde_json::{Map, Value, json};
-use timeloom_domain::catalogue::{
-    Choice, Condition, Level, NodeDefinition, ParameterDefinition, ParameterKind, Values,
-};
+use timeloom_domain::catalogue::{Choice, Condition, Level, NodeDefinition, ParameterDefinition, ParameterKind};
 
 /// The words and numbers that may be chosen.
 fn choices_of(parameter: &ParameterDefinition) -> Option<&'static [Choice]> {

@@ -35,7 +35,9 @@ const OPERATIONS_3: &[Choice] = &[
 ];
 
 const SPLITS: &[Condition] = &[is("operation", &["splitOutItems"])];
-const AGGREGATES: &[Condition] = &[is("operation", &["aggregateItems", "concatenateItems"])];
+const AGGREGATES: &[Condition] = &[is("operation", &["aggregateItems"])];
+/// As versions from 3 on call it.
+const CONCATENATES: &[Condition] = &[is("operation", &["concatenateItems"])];
 const LIMITS: &[Condition] = &[is("operation", &["limit"])];
 const DEDUPLICATES: &[Condition] = &[is("operation", &["removeDuplicates"])];
 const SORTS: &[Condition] = &[is("operation", &["sort"])];
@@ -58,7 +60,8 @@ const PARAMETERS: &[ParameterDefinition] = &[
     split_out::INCLUDE.when(SPLITS),
     names("fieldsToInclude", "The other fields.", &[is("include", &["selectedOtherFields"])]),
     split_out::FIELDS_TO_INCLUDE.since(3.0),
-    aggregate::AGGREGATE.when(AGGREGATES),
+    aggregate::AGGREGATE.when(AGGREGATES).until(2.2),
+    aggregate::AGGREGATE.when(CONCATENATES).since(3.0),
     aggregate::FIELDS_TO_AGGREGATE,
     aggregate::DESTINATION,
     aggregate::INCLUDE,
@@ -80,7 +83,8 @@ const PARAMETERS: &[ParameterDefinition] = &[
     names("fieldsToSplitBy", "Fields whose values make the groups.", SUMMARIZES),
     summarize::SPLIT_BY.when(SUMMARIZES).since(3.0),
     collection("options", &[NO_DOTS, split_out::DESTINATION], "What else to decide.").when(SPLITS),
-    collection("options", aggregate::OPTIONS, "What else to decide.").when(AGGREGATES),
+    collection("options", aggregate::OPTIONS, "What else to decide.").when(AGGREGATES).until(2.2),
+    collection("options", aggregate::OPTIONS, "What else to decide.").when(CONCATENATES).since(3.0),
     collection("options", &[NO_DOTS, remove_duplicates::REMOVE_OTHERS], "What else to decide.").when(DEDUPLICATES),
     collection("options", &[NO_DOTS], "What else to decide.").when(SORTS),
     collection("options", &[NO_DOTS, summarize::FORMAT, summarize::SKIP_EMPTY], "What else to decide.")
