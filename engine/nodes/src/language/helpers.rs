@@ -113,17 +113,23 @@ const fn splitter(node_type: &'static str, display_name: &'static str) -> Helper
 /// All of them.
 pub(crate) fn helpers() -> Vec<Helper> {
     let mut helpers = of_models();
-    helpers.extend(of_agents());
+    helpers.extend(memories().into_iter().chain(tools()).chain(nodes_as_tools()));
     helpers
 }
 
-/// Memories and tools.
-fn of_agents() -> Vec<Helper> {
+/// Memories.
+fn memories() -> Vec<Helper> {
     vec![
         memory("@n8n/n8n-nodes-langchain.memoryBufferWindow", "Simple Memory", &[1.0, 1.1, 1.2, 1.3]),
         memory("@n8n/n8n-nodes-langchain.memoryMongoDbChat", "MongoDB Chat Memory", &[1.0]),
         memory("@n8n/n8n-nodes-langchain.memoryPostgresChat", "Postgres Chat Memory", &[1.0, 1.1, 1.2, 1.3]),
         memory("@n8n/n8n-nodes-langchain.memoryRedisChat", "Redis Chat Memory", &[1.0, 1.1, 1.2, 1.3, 1.4, 1.5]),
+    ]
+}
+
+/// Tools of their own.
+fn tools() -> Vec<Helper> {
+    vec![
         tool(
             "@n8n/n8n-nodes-langchain.toolCalculator",
             "Calculator",
@@ -157,6 +163,12 @@ fn of_agents() -> Vec<Helper> {
             "workflow",
             "Serves as a tool of an agent: runs a workflow.",
         ),
+    ]
+}
+
+/// Nodes that serve as tools.
+fn nodes_as_tools() -> Vec<Helper> {
+    vec![
         tool(
             "n8n-nodes-base.cryptoTool",
             "Crypto Tool",

@@ -30,7 +30,6 @@ impl NodeType for Webhook {
             palette: palette(NodeGroup::Triggers, "webhook", &["http", "api", "request", "endpoint", "callback"]),
             port_names: outputs_vary("It has an output for each method where it allows several."),
             credentials: CREDENTIALS,
-            ..NodeDefinition::BLANK
         }
     }
 
