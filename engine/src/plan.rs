@@ -64,7 +64,7 @@ impl NodeType for SwitchedOff {
             versions: &[1.0],
             role: NodeRole::Pure,
             ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
-            parameters: &[],
+            ..NodeDefinition::BLANK
         }
     }
 

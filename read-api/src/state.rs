@@ -256,7 +256,7 @@ impl ApiState {
         &self.inner.wiring.evaluator
     }
 
-    pub(crate) fn catalogue(&self) -> &NodeCatalogue {
+    pub(crate) fn catalogue(&self) -> &Arc<NodeCatalogue> {
         &self.inner.wiring.catalogue
     }
 

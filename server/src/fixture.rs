@@ -40,7 +40,7 @@ impl NodeType for Fixture {
             versions: self.versions,
             role: NodeRole::Pure,
             ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
-            parameters: &[],
+            ..NodeDefinition::BLANK
         }
     }
 

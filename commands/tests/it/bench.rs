@@ -194,7 +194,7 @@ fn catalogue() -> NodeCatalogue {
         versions: &[1.0],
         role,
         ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
-        parameters: &[],
+        ..NodeDefinition::BLANK
     };
     NodeCatalogue::new([
         known("test.trigger", NodeRole::Trigger),

@@ -10,7 +10,7 @@ use super::settings::{check_settings, check_time_limit, read_settings};
 use super::{
     CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX, Node, OnError, WorkflowDefinition,
 };
-use crate::catalogue::NodeCatalogue;
+use crate::catalogue::{Level, NodeCatalogue};
 
 /// One thing that is wrong with a definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,7 +237,8 @@ fn check_nodes(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, probl
         check_time_limit(node, problems);
         // What this build cannot run is a gap, see `gaps`: it is no reason to refuse the file.
         let known = catalogue.get(&node.node_type).filter(|known| known.versions.contains(&node.type_version));
-        for parameter in known.into_iter().flat_map(|known| known.parameters).filter(|parameter| parameter.required) {
+        let level = known.map(|known| Level::of(known, node.type_version, &node.parameters));
+        for parameter in level.into_iter().flat_map(Level::shown).filter(|parameter| parameter.required) {
             if node.parameters.get(parameter.name).is_none() {
                 let message = format!("the parameter is missing: {}", parameter.description);
                 problems.push(problem(name, &format!("parameters.{}", parameter.name), &message));

@@ -8,7 +8,8 @@ use crate::item::BinaryData;
 
 /// What a page says where the author chose nothing else.
 const TITLE: &str = "Form submitted";
-const MESSAGE: &str = "Your response has been recorded";
+/// As [`TITLE`].
+pub const MESSAGE: &str = "Your response has been recorded";
 
 /// What a person sees at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ mod read;
 use serde::{Deserialize, Serialize};
 
 pub use address::web_address;
-pub use ending::Ending;
+pub use ending::{Ending, MESSAGE as SUBMITTED};
 pub use read::{FormError, LABEL_CHARACTERS_MAX};
 
 /// Most fields of one form.

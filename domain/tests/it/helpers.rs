@@ -19,7 +19,7 @@ fn catalogue() -> NodeCatalogue {
         versions: &[1.0],
         role,
         ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
-        parameters: &[],
+        ..NodeDefinition::BLANK
     };
     let types = [
         known("n8n-nodes-base.manualTrigger", NodeRole::ManualTrigger),

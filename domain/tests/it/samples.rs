@@ -47,7 +47,7 @@ pub(crate) fn read(file: &Value) -> WorkflowDefinition {
 /// A few node types, one of each kind that matters to checks.
 pub(crate) fn catalogue() -> NodeCatalogue {
     const TEXT: ParameterDefinition =
-        ParameterDefinition { name: "url", kind: ParameterKind::Text, required: true, description: "Where to." };
+        ParameterDefinition { required: true, ..ParameterDefinition::new("url", ParameterKind::Text, "Where to.") };
     let known = |node_type, role, (inputs, outputs, closes_loops), parameters| NodeDefinition {
         node_type,
         display_name: "Sample",
@@ -56,6 +56,7 @@ pub(crate) fn catalogue() -> NodeCatalogue {
         role,
         ports: Ports { inputs, outputs, closes_loops },
         parameters,
+        ..NodeDefinition::BLANK
     };
     NodeCatalogue::new([
         known("n8n-nodes-base.manualTrigger", NodeRole::ManualTrigger, (0, 1, false), &[]),

@@ -2,18 +2,18 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{AgentAsk, Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, number, palette, structure, text};
 use crate::models::Gathered;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("agent", ParameterKind::Text, "Name of the agent."),
-    optional("version", ParameterKind::Number, "Its version; the newest when absent."),
-    optional("input", ParameterKind::Structure, "What it is given; the item's data when absent."),
-    optional("session", ParameterKind::Text, "The session whose earlier runs are remembered."),
+    text("agent", "Name of the agent.").like("support").needed(),
+    number("version", "Its version; the newest when absent."),
+    structure("input", "What it is given; the item's data when absent."),
+    text("session", "The session whose earlier runs are remembered.").or_text(""),
 ];
 
 /// Run an Agent.
@@ -29,6 +29,8 @@ impl NodeType for RunAgent {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "bot", &["agent", "assistant", "run"]),
+            ..NodeDefinition::BLANK
         }
     }
 

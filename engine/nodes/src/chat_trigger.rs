@@ -1,25 +1,75 @@
 //! The Chat Trigger. The front that takes messages makes its item; here it is passed on.
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Condition, CredentialDefinition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition,
+};
 use timeloom_domain::chat_trigger::CHAT_TRIGGER_TYPE;
 use timeloom_domain::definition::{Node, Problem};
 use timeloom_engine::node::{Behaviour, NodeType};
 
-use crate::describe::{TRIGGER, optional};
+use crate::describe::{TRIGGER, choice, collection, is, long_text, needs, on, options, palette, switch, text, told};
 use crate::values::has_expression;
 
+const CREDENTIALS: &[CredentialDefinition] = &[needs("httpBasicAuth", &[is("authentication", &["basicAuth"])])];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("public", ParameterKind::Boolean, "Whether others than those who are signed in may talk to it."),
-    optional("mode", ParameterKind::Options(&["hostedChat", "webhook"]), "Changes nothing: no page is served."),
-    optional(
+    switch("public", "Whether others than those who are signed in may talk to it.")
+        .called("Make chat publicly available")
+        .or_false(),
+    options(
+        "mode",
+        &[
+            told("hostedChat", "Hosted chat", "For a page, which is not served: the same as the other."),
+            told("webhook", "Embedded chat", "A page or program of your own sends the messages."),
+        ],
+        "Where people talk to it; changes nothing here.",
+    )
+    .when(PUBLIC),
+    options(
         "authentication",
-        ParameterKind::Options(&["none", "basicAuth", "n8nUserAuth"]),
-        "How a caller of a public chat shows who it is.",
+        &[
+            choice("basicAuth", "Basic Auth"),
+            told("n8nUserAuth", "User Auth", "By signing in, as for the API."),
+            choice("none", "None"),
+        ],
+        "How a caller shows who it is.",
+    )
+    .or_text("none")
+    .when(PUBLIC),
+    long_text("initialMessages", "For a page, which is not served.").when(&[is("mode", &["hostedChat"])]),
+    collection(
+        "options",
+        &[
+            text("allowedOrigins", "Origins whose pages may read the answer, with commas between.")
+                .called("Allowed origins (CORS)")
+                .or_text("*")
+                .when(&[on("/public")]),
+            options(
+                "loadPreviousSession",
+                &[
+                    told("notSupported", "Off", "A session begins anew."),
+                    told("manually", "Manually", "The workflow is asked what was said before."),
+                ],
+                "What a session shows of what was said before.",
+            )
+            .or_text("notSupported")
+            .when(&[on("/public")]),
+            options(
+                "responseMode",
+                &[
+                    told("lastNode", "When last node finishes", "With what the last node gives."),
+                    told("responseNode", "Using 'Respond to Webhook' node", "A node of the workflow answers."),
+                ],
+                "Who answers.",
+            )
+            .or_text("lastNode"),
+        ],
+        "What else to decide.",
     ),
-    optional("initialMessages", ParameterKind::Text, "For a page, which is not served."),
-    optional("options", ParameterKind::Structure, "Origins that may read the answer, and who answers."),
 ];
+
+const PUBLIC: &[Condition] = &[on("public")];
 
 /// The parameters that whoever takes the message reads.
 const READ_BEFORE: [&str; 5] =
@@ -38,6 +88,9 @@ impl NodeType for ChatTrigger {
             role: NodeRole::Trigger,
             ports: TRIGGER,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Triggers, "message-circle", &["chat", "bot", "message", "conversation"]),
+            credentials: CREDENTIALS,
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -8,24 +8,39 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Language, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode, blob_of};
 use timeloom_expressions::port::CodeMode;
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, code, is, options, palette, told};
 
 const CODE_PARAMETERS: &[ParameterDefinition] = &[
-    optional(
+    options(
         "mode",
-        ParameterKind::Options(&["runOnceForAllItems", "runOnceForEachItem"]),
+        &[
+            told("runOnceForAllItems", "Run once for all items", "The script sees all items."),
+            told("runOnceForEachItem", "Run once for each item", "The script sees one item after the other."),
+        ],
         "How the script is called.",
-    ),
-    optional("language", ParameterKind::Options(&["javaScript"]), "Language of the script."),
-    optional("jsCode", ParameterKind::Code, "The script."),
+    )
+    .or_text("runOnceForAllItems"),
+    options("language", &[choice("javaScript", "JavaScript")], "Language of the script.").or_text("javaScript"),
+    code("jsCode", Language::JavaScript, "The script.")
+        .called("JavaScript")
+        .or_text(UNWRITTEN_ALL)
+        .when(&[is("mode", &["runOnceForAllItems"])]),
+    code("jsCode", Language::JavaScript, "The script.")
+        .called("JavaScript")
+        .or_text(UNWRITTEN_EACH)
+        .when(&[is("mode", &["runOnceForEachItem"])]),
 ];
 
-const FUNCTION_PARAMETERS: &[ParameterDefinition] = &[optional("functionCode", ParameterKind::Code, "The script.")];
+const FUNCTION_PARAMETERS: &[ParameterDefinition] =
+    &[code("functionCode", Language::JavaScript, "The script.").called("JavaScript").or_text(UNWRITTEN_FUNCTION)];
+
+const FUNCTION_ITEM_PARAMETERS: &[ParameterDefinition] =
+    &[code("functionCode", Language::JavaScript, "The script.").called("JavaScript").or_text(UNWRITTEN_FUNCTION_ITEM)];
 
 /// Most bytes of attachments that one run of a script sees.
 const ATTACHMENT_BYTES_MAX: usize = 16 << 20;
@@ -49,6 +64,8 @@ impl NodeType for Code {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: CODE_PARAMETERS,
+            palette: palette(NodeGroup::Data, "code", &["javascript", "script", "function", "custom"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -85,6 +102,8 @@ impl NodeType for Function {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: FUNCTION_PARAMETERS,
+            palette: palette(NodeGroup::Older, "code", &["javascript", "script"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -111,7 +130,9 @@ impl NodeType for FunctionItem {
             versions: &[1.0],
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
-            parameters: FUNCTION_PARAMETERS,
+            parameters: FUNCTION_ITEM_PARAMETERS,
+            palette: palette(NodeGroup::Older, "code", &["javascript", "script"]),
+            ..NodeDefinition::BLANK
         }
     }
 

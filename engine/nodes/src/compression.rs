@@ -10,7 +10,7 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{BinaryData, Item};
 use timeloom_engine::node::{
     Behaviour, Binaries, NodeError, NodeOutput, NodeRun, NodeType, PureNode, WHOLE_BYTES_MAX, blocking,
@@ -18,7 +18,7 @@ use timeloom_engine::node::{
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, is, options, palette, text, told};
 use crate::files::attached;
 use crate::files::kinds;
 
@@ -33,13 +33,42 @@ const RATIO_FREE_BYTES: u64 = 8 << 20;
 /// Bytes that are unpacked at a time.
 const PIECE_BYTES: usize = 256 << 10;
 
+const PACKS: &[Condition] = &[is("operation", &["compress"])];
+const UNPACKS: &[Condition] = &[is("operation", &["decompress"])];
+const ZIP: &[Condition] = &[is("outputFormat", &["zip"])];
+const GZIP: &[Condition] = &[is("outputFormat", &["gzip"])];
+
+const FORMATS: &[Choice] =
+    &[told("gzip", "Gzip", "A file for each attachment."), told("zip", "Zip", "One archive of all attachments.")];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(&["decompress", "compress"]), "Which way."),
-    optional("binaryPropertyName", ParameterKind::Text, "Names of the attachments, separated by commas."),
-    optional("outputFormat", ParameterKind::Options(&["zip", "gzip"]), "compress: what is made."),
-    optional("fileName", ParameterKind::Text, "compress: name of the archive."),
-    optional("binaryPropertyOutput", ParameterKind::Text, "compress: attachment that gets the archive."),
-    optional("outputPrefix", ParameterKind::Text, "What the names of the attachments that come out begin with."),
+    options("operation", &[choice("compress", "Compress"), choice("decompress", "Decompress")], "Which way.")
+        .or_text("decompress"),
+    text("binaryPropertyName", "Names of the attachments, with commas between.")
+        .called("Input binary fields")
+        .or_text("data"),
+    options("outputFormat", FORMATS, "What is made.").when(PACKS).until(1.0),
+    options("outputFormat", FORMATS, "What is made.").or_text("zip").when(PACKS).since(1.1),
+    text("fileName", "Name of the archive.").or_text("data.zip").when(ZIP),
+    text("fileName", "Name of the file, without its ending; that of the attachment when empty.")
+        .like("data.txt")
+        .or_text("")
+        .when(GZIP)
+        .since(1.1),
+    text("binaryPropertyOutput", "Attachment that gets the archive.")
+        .called("Put output file in field")
+        .or_text("data")
+        .when(ZIP),
+    text("binaryPropertyOutput", "Attachment that gets the file.")
+        .called("Put output file in field")
+        .or_text("data")
+        .when(GZIP)
+        .since(1.1),
+    text("outputPrefix", "What the names of the attachments that come out begin with.")
+        .or_text("data")
+        .when(GZIP)
+        .until(1.0),
+    text("outputPrefix", "What the names of the attachments that come out begin with.").or_text("file_").when(UNPACKS),
 ];
 
 /// The Compression node.
@@ -55,6 +84,8 @@ impl NodeType for Compression {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::HttpAndFiles, "file-archive", &["zip", "gzip", "unzip", "archive", "compress"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -6,34 +6,87 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, Condition, CredentialDefinition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, Versions,
+};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use crate::chance::Chance;
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{
+    ONE_TO_ONE, choice, is, long_text, needs, number, off, on, options, palette, switch, text, told, words,
+};
 use crate::signature::{self, Digest, Scheme};
 
-const PARAMETERS: &[ParameterDefinition] = &[
-    optional("action", ParameterKind::Options(&["hash", "hmac", "sign", "generate"]), "What to do."),
-    optional("type", ParameterKind::Options(TYPES), "The digest."),
-    optional("value", ParameterKind::Text, "The text to digest."),
-    optional("binaryData", ParameterKind::Boolean, "Digest an attachment in place of a text."),
-    optional("binaryPropertyName", ParameterKind::Text, "Name of that attachment."),
-    optional("secret", ParameterKind::Text, "Action hmac: the key; version 2 has it in the credential."),
-    optional("algorithm", ParameterKind::Text, "Action sign: the digest, such as `RSA-SHA256`."),
-    optional("privateKey", ParameterKind::Text, "Action sign: the key; version 2 has it in the credential."),
-    optional("encoding", ParameterKind::Options(&["hex", "base64"]), "How the digest is written."),
-    optional(
+const DIGESTS: &[Condition] = &[is("action", &["hash", "hmac"])];
+
+pub(crate) const PARAMETERS: &[ParameterDefinition] = &[
+    options(
+        "action",
+        &[
+            told("hash", "Hash", "Computes a digest of a text or a file."),
+            told("hmac", "Hmac", "Computes a digest with a secret."),
+            told("sign", "Sign", "Signs a text or a file with a private key."),
+            told("generate", "Generate", "Makes a random text."),
+        ],
+        "What to do.",
+    )
+    .or_text("hash"),
+    options("type", TYPES, "The digest.").or_text("MD5").when(DIGESTS).until(1.0),
+    options("type", TYPES, "The digest.").or_text("SHA256").when(DIGESTS).since(2.0),
+    switch("binaryData", "Whether an attachment is read in place of a text.")
+        .called("Binary file")
+        .or_false()
+        .when(&[is("action", &["hash", "hmac", "sign"])]),
+    text("binaryPropertyName", "Name of the attachment.")
+        .called("Binary property name")
+        .or_text("data")
+        .when(&[on("binaryData")]),
+    text("value", "The text to read.").or_text("").when(&[off("binaryData")]),
+    text("secret", "The key.").or_text("").when(&[is("action", &["hmac"])]).until(1.0),
+    options(
+        "algorithm",
+        &[choice("RSA-SHA256", "RSA-SHA256"), choice("RSA-SHA384", "RSA-SHA384"), choice("RSA-SHA512", "RSA-SHA512")],
+        "The digest that is signed; a key of an elliptic curve signs with the same digest.",
+    )
+    .or_text("RSA-SHA256")
+    .when(&[is("action", &["sign"])]),
+    long_text("privateKey", "The key, in PEM form.").or_text("").when(&[is("action", &["sign"])]).until(1.0),
+    options("encoding", &[choice("hex", "HEX"), choice("base64", "BASE64")], "How the result is written.")
+        .or_text("hex")
+        .when(&[is("action", &["hash", "hmac", "sign"])]),
+    options(
         "encodingType",
-        ParameterKind::Options(&["ascii", "base64", "hex", "uuid"]),
-        "Action generate: kind of text.",
-    ),
-    optional("stringLength", ParameterKind::Number, "Action generate: length of the text."),
-    optional("dataPropertyName", ParameterKind::Text, "Field that gets the result."),
+        &[choice("ascii", "ASCII"), choice("base64", "BASE64"), choice("hex", "HEX"), choice("uuid", "UUID")],
+        "Kind of text.",
+    )
+    .called("Type")
+    .or_text("uuid")
+    .when(&[is("action", &["generate"])]),
+    number("stringLength", "Length of the text.")
+        .called("Length")
+        .or_number(32.0)
+        .when(&[is("encodingType", &["ascii", "base64", "hex"])]),
+    text("dataPropertyName", "Field that gets the result.").called("Property name").or_text("data"),
 ];
 
-const TYPES: &[&str] = &["MD5", "SHA1", "SHA224", "SHA256", "SHA3-256", "SHA3-384", "SHA3-512", "SHA384", "SHA512"];
+/// What keeps the secrets from version 2 on.
+pub(crate) const CREDENTIALS: &[CredentialDefinition] = &[CredentialDefinition {
+    versions: Versions { from: 2.0, to: f64::MAX },
+    ..needs("crypto", &[is("action", &["hmac", "sign"])])
+}];
+
+const TYPES: &[Choice] = &[
+    choice("MD5", "MD5"),
+    choice("SHA1", "SHA1"),
+    choice("SHA224", "SHA224"),
+    choice("SHA256", "SHA256"),
+    choice("SHA3-256", "SHA3-256"),
+    choice("SHA3-384", "SHA3-384"),
+    choice("SHA3-512", "SHA3-512"),
+    choice("SHA384", "SHA384"),
+    choice("SHA512", "SHA512"),
+];
 
 /// Longest random text.
 const LENGTH_MAX: f64 = 1_048_576.0;
@@ -54,6 +107,13 @@ impl NodeType for Crypto {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(
+                NodeGroup::Data,
+                "key-round",
+                &["hash", "hmac", "sign", "random", "uuid", "encrypt", "digest"],
+            ),
+            credentials: CREDENTIALS,
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -187,7 +247,7 @@ fn keyed<M: Mac + hmac::digest::KeyInit>(key: &[u8], data: &[u8]) -> Result<Vec<
 }
 
 fn unknown_type(kind: &str) -> NodeError {
-    NodeError::operation(format!("unknown digest '{kind}'")).described(format!("use one of {}", TYPES.join(", ")))
+    NodeError::operation(format!("unknown digest '{kind}'")).described(format!("use one of {}", words(TYPES)))
 }
 
 fn written(run: &mut NodeRun<'_>, index: usize, bytes: &[u8]) -> Result<String, NodeError> {

@@ -1,25 +1,67 @@
 //! DebugHelper: test data and errors on purpose, for people who try workflows out.
 
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeErrorKind, NodeOutput, NodeRun, NodeType, PureNode};
 
 use crate::chance::Chance;
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, is, number, options, palette, switch, text};
+
+const RANDOM: &[Condition] = &[is("category", &["randomData"])];
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("category", ParameterKind::Options(&["doNothing", "throwError", "randomData"]), "What to do."),
-    optional(
+    options(
+        "category",
+        &[
+            choice("doNothing", "Do nothing"),
+            choice("throwError", "Throw error"),
+            choice("randomData", "Generate random data"),
+        ],
+        "What to do.",
+    )
+    .or_text("throwError"),
+    options(
         "throwErrorType",
-        ParameterKind::Options(&["NodeApiError", "NodeOperationError", "Error"]),
+        &[
+            choice("NodeApiError", "NodeApiError"),
+            choice("NodeOperationError", "NodeOperationError"),
+            choice("Error", "Error"),
+        ],
         "Kind of the error.",
-    ),
-    optional("throwErrorMessage", ParameterKind::Text, "Message of the error."),
-    optional("randomDataType", ParameterKind::Text, "Kind of the data: user, email, uuid and others."),
-    optional("randomDataCount", ParameterKind::Number, "How many items."),
-    optional("randomDataSingleArray", ParameterKind::Boolean, "Give one item with a list in place of several items."),
-    optional("randomDataSeed", ParameterKind::Text, "The same seed gives the same data."),
+    )
+    .called("Error type")
+    .or_text("NodeApiError")
+    .when(&[is("category", &["throwError"])]),
+    text("throwErrorMessage", "Message of the error.")
+        .called("Error message")
+        .or_text("Node has thrown an error")
+        .when(&[is("category", &["throwError"])]),
+    options("randomDataType", KINDS, "Kind of the data.").called("Data type").or_text("user").when(RANDOM),
+    text("randomDataSeed", "The same seed gives the same data.").called("Seed").or_text("").when(RANDOM),
+    number("randomDataCount", "How many items.").called("Number of items").or_number(10.0).when(RANDOM),
+    switch("randomDataSingleArray", "Whether one item with a list is given in place of several items.")
+        .called("Output as single array")
+        .or_false()
+        .when(RANDOM),
+];
+
+const KINDS: &[Choice] = &[
+    choice("address", "Address"),
+    choice("latLong", "Coordinates"),
+    choice("creditCard", "Credit card"),
+    choice("email", "Email"),
+    choice("ipv4", "IPv4"),
+    choice("ipv6", "IPv6"),
+    choice("macAddress", "MAC"),
+    choice("nanoId", "NanoId"),
+    choice("number", "Number"),
+    choice("password", "Password"),
+    choice("semver", "Semantic version"),
+    choice("url", "URL"),
+    choice("user", "User data"),
+    choice("uuid", "UUID"),
+    choice("version", "Version"),
 ];
 
 /// Most items of random data.
@@ -44,6 +86,8 @@ impl NodeType for DebugHelper {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "bug", &["test data", "random", "mock", "error"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -5,16 +5,28 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, list, many, options, palette, text};
 use crate::transform::fields::{group_text, groups, passed_on};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(&["save"]), "What to do."),
-    optional("dataToSave", ParameterKind::Structure, "The keys and values."),
+    options("operation", &[choice("save", "Save execution data for search")], "What to do.").or_text("save"),
+    list(
+        "dataToSave",
+        &[many(
+            "values",
+            "Saved field",
+            &[
+                text("key", "The key, at most 50 characters.").like("customerId"),
+                text("value", "The value, at most 512 characters."),
+            ],
+        )],
+        "The keys and values, at most 10.",
+    )
+    .called("Data to save"),
 ];
 
 /// Longest key, in characters.
@@ -37,6 +49,8 @@ impl NodeType for ExecutionData {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "bookmark", &["search", "metadata", "tag", "custom data"]),
+            ..NodeDefinition::BLANK
         }
     }
 

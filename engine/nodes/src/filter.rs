@@ -1,15 +1,19 @@
 //! Filter: keeps the items whose conditions hold.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::conditions::split;
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::conditions::{described, split};
+use crate::describe::{ONE_TO_ONE, choice, list, options, palette};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("conditions", ParameterKind::Structure, "The comparisons."),
-    optional("combineConditions", ParameterKind::Options(&["AND", "OR"]), "Version 1: whether all must hold or any."),
-    optional("options", ParameterKind::Structure, "How strictly types are compared, and whether case counts."),
+    list("conditions", described::GROUPS, "The comparisons.").until(1.0),
+    options("combineConditions", &[choice("AND", "AND"), choice("OR", "OR")], "Whether all must hold or any.")
+        .or_text("AND")
+        .until(1.0),
+    described::FIRST.since(2.0).until(2.1),
+    described::SECOND.since(2.2).until(2.2),
+    described::THIRD.since(2.3),
 ];
 
 /// The Filter node.
@@ -25,6 +29,8 @@ impl NodeType for Filter {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "filter", &["condition", "keep", "drop", "where"]),
+            ..NodeDefinition::BLANK
         }
     }
 

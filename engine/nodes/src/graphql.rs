@@ -7,33 +7,74 @@ use async_trait::async_trait;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, USER_AGENT};
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, Condition, CredentialDefinition, Language, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition,
+};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, choice, code, is, json, list, many, needs, options, palette, switch, text, told};
 use crate::http_request::auth::Authentication;
 use crate::http_request::request::{Request, Transport, address, default_header, header_map};
 use crate::http_request::respond::{decoded, refused};
 use crate::http_request::send::Sender;
 use crate::values;
 
-const PARAMETERS: &[ParameterDefinition] = &[
-    required("endpoint", ParameterKind::Text, "Address of the GraphQL service."),
-    required("query", ParameterKind::Text, "The query or mutation."),
-    optional(
+const BY_JSON: &[Condition] = &[is("requestFormat", &["json"])];
+const POSTS: &[Condition] = &[is("requestMethod", &["POST"])];
+const FORMATS: &[Choice] = &[
+    told("graphql", "GraphQL (raw)", "The query is the body."),
+    told("json", "JSON", "The body has variables as well."),
+];
+
+pub(crate) const PARAMETERS: &[ParameterDefinition] = &[
+    options(
         "authentication",
-        ParameterKind::Options(&["none", "basicAuth", "customAuth", "headerAuth", "oAuth2", "queryAuth"]),
+        &[
+            choice("basicAuth", "Basic Auth"),
+            choice("customAuth", "Custom Auth"),
+            choice("digestAuth", "Digest Auth"),
+            choice("headerAuth", "Header Auth"),
+            choice("none", "None"),
+            choice("oAuth2", "OAuth2"),
+            choice("queryAuth", "Query Auth"),
+        ],
         "Which credential to use.",
-    ),
-    optional("requestMethod", ParameterKind::Options(&["GET", "POST"]), "Method; `POST` when absent."),
-    optional("requestFormat", ParameterKind::Options(&["graphql", "json"]), "How a query is sent by POST."),
-    optional("variables", ParameterKind::Structure, "Variables of the query, for the format `json`."),
-    optional("operationName", ParameterKind::Text, "The operation to run, where the query holds several."),
-    optional("responseFormat", ParameterKind::Options(&["json", "string"]), "What the answer becomes."),
-    optional("dataPropertyName", ParameterKind::Text, "Field for an answer that is kept as text."),
-    optional("headerParametersUi", ParameterKind::Structure, "Names and values of headers."),
-    optional("allowUnauthorizedCerts", ParameterKind::Boolean, "Whether any certificate will do."),
+    )
+    .or_text("none"),
+    options("requestMethod", &[choice("GET", "GET"), choice("POST", "POST")], "Method of the request.")
+        .called("HTTP request method")
+        .or_text("POST"),
+    text("endpoint", "Address of the GraphQL service.").like("https://example.com/graphql").needed(),
+    switch("allowUnauthorizedCerts", "Whether any certificate will do.")
+        .called("Ignore SSL issues (insecure)")
+        .or_false(),
+    options("requestFormat", FORMATS, "How a query is sent.").or_text("graphql").when(POSTS).until(1.0),
+    options("requestFormat", FORMATS, "How a query is sent.").or_text("json").when(POSTS).since(1.1),
+    code("query", Language::GraphQl, "The query or mutation.").needed(),
+    json("variables", "Variables of the query.").like(r#"{"id": 1}"#).when(BY_JSON),
+    text("operationName", "The operation to run, where the query holds several.").or_text("").when(BY_JSON),
+    options("responseFormat", &[choice("json", "JSON"), choice("string", "String")], "What the answer becomes.")
+        .or_text("json"),
+    text("dataPropertyName", "Field that gets the answer.")
+        .called("Response data property name")
+        .or_text("data")
+        .when(&[is("responseFormat", &["string"])]),
+    list(
+        "headerParametersUi",
+        &[many("parameter", "Header", &[text("name", "Name of the header."), text("value", "Value of the header.")])],
+        "Names and values of headers.",
+    )
+    .called("Headers"),
+];
+
+pub(crate) const CREDENTIALS: &[CredentialDefinition] = &[
+    needs("httpBasicAuth", &[is("authentication", &["basicAuth"])]),
+    needs("httpCustomAuth", &[is("authentication", &["customAuth"])]),
+    needs("httpDigestAuth", &[is("authentication", &["digestAuth"])]),
+    needs("httpHeaderAuth", &[is("authentication", &["headerAuth"])]),
+    needs("oAuth2Api", &[is("authentication", &["oAuth2"])]),
+    needs("httpQueryAuth", &[is("authentication", &["queryAuth"])]),
 ];
 
 /// Most redirects that are followed.
@@ -55,6 +96,9 @@ impl NodeType for GraphQl {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::HttpAndFiles, "waypoints", &["api", "query", "mutation", "request"]),
+            credentials: CREDENTIALS,
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -88,7 +132,7 @@ impl GraphQl {
         let parsed = serde_json::from_str::<Value>(&text).ok();
         if let Some(errors) = parsed.as_ref().and_then(|answer| answer.get("errors")).filter(|errors| !errors.is_null())
         {
-            return Err(told(errors));
+            return Err(told_errors(errors));
         }
         if !received.status.is_success() {
             return Err(refused(&received));
@@ -111,7 +155,7 @@ impl GraphQl {
 }
 
 /// The failure that the answer itself tells of.
-fn told(errors: &Value) -> NodeError {
+fn told_errors(errors: &Value) -> NodeError {
     let messages: Vec<&str> = errors
         .as_array()
         .into_iter()

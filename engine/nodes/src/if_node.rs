@@ -1,16 +1,21 @@
 //! If: sends each item to the first output when its conditions hold, else to the second.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::conditions::split;
-use crate::describe::{optional, ports};
+use crate::conditions::{described, split};
+use crate::describe::{choice, list, options, outputs, palette, ports};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("conditions", ParameterKind::Structure, "The comparisons."),
-    optional("combineOperation", ParameterKind::Options(&["all", "any"]), "Version 1: whether all must hold or any."),
-    optional("options", ParameterKind::Structure, "How strictly types are compared, and whether case counts."),
+    list("conditions", described::GROUPS, "The comparisons.").until(1.0),
+    options("combineOperation", &[choice("all", "ALL"), choice("any", "ANY")], "Whether all must hold or any.")
+        .called("Combine")
+        .or_text("all")
+        .until(1.0),
+    described::FIRST.since(2.0).until(2.1),
+    described::SECOND.since(2.2).until(2.2),
+    described::THIRD.since(2.3),
 ];
 
 /// The If node.
@@ -26,6 +31,9 @@ impl NodeType for If {
             role: NodeRole::Pure,
             ports: ports(1, 2),
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "split", &["condition", "branch", "else", "route"]),
+            port_names: outputs(&["true", "false"]),
+            ..NodeDefinition::BLANK
         }
     }
 

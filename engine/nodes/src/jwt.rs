@@ -6,28 +6,94 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, Condition, CredentialDefinition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition,
+};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 use timeloom_expressions::time;
 
 use crate::crypto::keyed_digest;
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{
+    ONE_TO_ONE, choice, collection, date_time, is, json, needs, number, off, on, options, palette, switch, text, told,
+};
 use crate::signature::{self, Digest, Scheme};
 use crate::values;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(&["sign", "decode", "verify"]), "What to do."),
-    optional("useJson", ParameterKind::Boolean, "Operation sign: whether the claims are JSON."),
-    optional("claims", ParameterKind::Structure, "Operation sign: claims by name."),
-    optional("claimsJson", ParameterKind::Structure, "Operation sign: the claims as JSON."),
-    optional("token", ParameterKind::Text, "Operations decode and verify: the token."),
-    optional(
+    options(
+        "operation",
+        &[
+            told("sign", "Sign", "Makes a token."),
+            told("decode", "Decode", "Reads a token, and checks nothing."),
+            told("verify", "Verify", "Checks a token, and reads it."),
+        ],
+        "What to do.",
+    )
+    .or_text("sign"),
+    switch("useJson", "Whether the claims are one JSON object.")
+        .called("Use JSON to build payload")
+        .or_false()
+        .when(SIGNS),
+    collection("claims", CLAIMS, "Claims by name.").called("Payload claims").when(&[off("useJson")]),
+    json("claimsJson", "The claims as JSON.")
+        .called("Payload claims (JSON)")
+        .like(r#"{"sub": "42"}"#)
+        .when(&[on("useJson")]),
+    text("token", "The token.").or_text("").when(READS),
+    collection(
         "options",
-        ParameterKind::Structure,
-        "`algorithm`, `kid`, `complete`, `ignoreExpiration`, `ignoreNotBefore`, `clockTolerance`.",
+        &[
+            options("algorithm", ALGORITHMS, "The algorithm, where it is not that of the credential.")
+                .called("Override algorithm")
+                .when(&[is("/operation", &["sign", "verify"])]),
+            text("kid", "Id of the key, in the header of the token.")
+                .called("Key ID")
+                .or_text("")
+                .when(&[is("/operation", &["sign"])]),
+            switch("complete", "Whether header and signature are given as well.")
+                .called("Return additional info")
+                .or_false()
+                .when(&[is("/operation", &["decode", "verify"])]),
+            switch("ignoreExpiration", "Whether a token that has expired is right.").or_false().when(VERIFIES),
+            switch("ignoreNotBefore", "Whether a token that is not valid yet is right.")
+                .called("Ignore not before claim")
+                .or_false()
+                .when(VERIFIES),
+            number("clockTolerance", "By how many seconds clocks may differ.").or_number(0.0).when(VERIFIES),
+        ],
+        "What else to decide.",
     ),
 ];
+
+const SIGNS: &[Condition] = &[is("operation", &["sign"])];
+const READS: &[Condition] = &[is("operation", &["decode", "verify"])];
+const VERIFIES: &[Condition] = &[is("/operation", &["verify"])];
+
+const CLAIMS: &[ParameterDefinition] = &[
+    text("aud", "For whom the token is.").called("Audience"),
+    date_time("exp", "When it ends; a number counts seconds.").called("Expires at"),
+    text("iss", "Who made it.").called("Issuer"),
+    text("jti", "What tells it from others.").called("JWT ID"),
+    date_time("nbf", "When it begins; a number counts seconds.").called("Not before"),
+    text("sub", "About whom it is.").called("Subject"),
+];
+
+const ALGORITHMS: &[Choice] = &[
+    choice("HS256", "HS256"),
+    choice("HS384", "HS384"),
+    choice("HS512", "HS512"),
+    choice("RS256", "RS256"),
+    choice("RS384", "RS384"),
+    choice("RS512", "RS512"),
+    choice("ES256", "ES256"),
+    choice("ES384", "ES384"),
+    choice("PS256", "PS256"),
+    choice("PS384", "PS384"),
+    choice("PS512", "PS512"),
+];
+
+const CREDENTIALS: &[CredentialDefinition] = &[needs("jwtAuth", &[is("operation", &["sign", "verify"])])];
 
 /// Longest token.
 const TOKEN_BYTES_MAX: usize = 1024 * 1024;
@@ -45,6 +111,9 @@ impl NodeType for Jwt {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "file-key", &["token", "json web token", "sign", "verify"]),
+            credentials: CREDENTIALS,
+            ..NodeDefinition::BLANK
         }
     }
 

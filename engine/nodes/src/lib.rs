@@ -12,6 +12,8 @@ mod conversion;
 mod crypto;
 mod date_time;
 mod debug_helper;
+#[cfg(test)]
+mod declared;
 mod describe;
 mod each;
 mod edit_image;

@@ -3,20 +3,69 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, SharedObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, collection, is, off, options, palette, switch, text, told};
 use crate::{files, values};
 
+const TO_JSON: &[Condition] = &[is("mode", &["binaryToJson"])];
+const TO_BINARY: &[Condition] = &[is("mode", &["jsonToBinary"])];
+
+const ENCODING: ParameterDefinition = options("encoding", files::ENCODINGS, "How the text is written.").or_text("utf8");
+const KEEP_SOURCE: ParameterDefinition =
+    switch("keepSource", "Whether what is moved stays where it was as well.").or_false();
+const KEEP_BASE64: ParameterDefinition = switch("keepAsBase64", "Whether the bytes are given as base64.")
+    .called("Keep as base64")
+    .or_false()
+    .when(&[off("/setAllData")]);
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("mode", ParameterKind::Options(&["binaryToJson", "jsonToBinary"]), "Which way the data moves."),
-    optional("setAllData", ParameterKind::Boolean, "binaryToJson: the attachment becomes all of the JSON."),
-    optional("convertAllData", ParameterKind::Boolean, "jsonToBinary: all of the JSON becomes the attachment."),
-    optional("sourceKey", ParameterKind::Text, "Where the data is taken from."),
-    optional("destinationKey", ParameterKind::Text, "Where the data goes."),
-    optional("options", ParameterKind::Structure, "Encoding, file name, media type, keeping the source."),
+    options(
+        "mode",
+        &[
+            told("binaryToJson", "Binary to JSON", "Moves an attachment into the JSON."),
+            told("jsonToBinary", "JSON to binary", "Moves JSON into an attachment."),
+        ],
+        "Which way the data moves.",
+    )
+    .or_text("binaryToJson"),
+    switch("setAllData", "Whether the attachment becomes all of the JSON.").or_true().when(TO_JSON),
+    switch("convertAllData", "Whether all of the JSON becomes the attachment.").or_true().when(TO_BINARY),
+    text("sourceKey", "Attachment that the data is taken from.").or_text("data").when(TO_JSON),
+    text("sourceKey", "Field that the data is taken from.").or_text("data").when(&[off("convertAllData")]),
+    text("destinationKey", "Field that gets the data.").or_text("data").when(&[off("setAllData")]),
+    text("destinationKey", "Attachment that gets the data.").or_text("data").when(TO_BINARY),
+    collection(
+        "options",
+        &[
+            ENCODING,
+            switch("stripBOM", "Whether a mark at the beginning is left out.").called("Strip BOM").or_true(),
+            switch("jsonParse", "Whether the text is read as JSON.")
+                .called("JSON parse")
+                .or_false()
+                .when(&[off("/setAllData")]),
+            KEEP_BASE64,
+            KEEP_SOURCE,
+        ],
+        "What else to decide.",
+    )
+    .when(TO_JSON),
+    collection(
+        "options",
+        &[
+            ENCODING,
+            switch("addBOM", "Whether a mark stands at the beginning.").called("Add BOM").or_false(),
+            switch("dataIsBase64", "Whether the text holds bytes as base64.").called("Data is base64").or_false(),
+            text("fileName", "Name of the file.").like("orders.json"),
+            text("mimeType", "Media type of the file.").called("MIME type").or_text("application/json"),
+            switch("useRawData", "Whether a text is kept as it is, not written as JSON.").or_false(),
+            KEEP_SOURCE,
+        ],
+        "What else to decide.",
+    )
+    .when(TO_BINARY),
 ];
 
 /// The Move Binary Data node.
@@ -32,6 +81,8 @@ impl NodeType for MoveBinaryData {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Older, "arrow-left-right", &["binary", "file", "convert"]),
+            ..NodeDefinition::BLANK
         }
     }
 

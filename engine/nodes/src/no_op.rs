@@ -1,9 +1,9 @@
 //! Nodes that pass items on unchanged: No Operation and the triggers, whose items the start of an execution supplies.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole};
 use timeloom_engine::node::{Behaviour, NodeType};
 
-use crate::describe::{ONE_TO_ONE, TRIGGER};
+use crate::describe::{ONE_TO_ONE, TRIGGER, palette};
 
 /// No Operation.
 pub(crate) struct NoOp;
@@ -18,6 +18,8 @@ impl NodeType for NoOp {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: &[],
+            palette: palette(NodeGroup::Flow, "arrow-right", &["nothing", "pass", "placeholder"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -39,6 +41,8 @@ impl NodeType for ManualTrigger {
             role: NodeRole::ManualTrigger,
             ports: TRIGGER,
             parameters: &[],
+            palette: palette(NodeGroup::Triggers, "mouse-pointer-click", &["start", "run", "test", "click"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -56,6 +60,7 @@ impl NodeType for Start {
             node_type: "n8n-nodes-base.start",
             display_name: "Start",
             description: "Starts an execution when someone asks for it. Newer workflows use the Manual Trigger.",
+            palette: palette(NodeGroup::Older, "mouse-pointer-click", &["manual"]),
             ..ManualTrigger.definition()
         }
     }
@@ -78,6 +83,8 @@ impl NodeType for ErrorTrigger {
             role: NodeRole::Trigger,
             ports: TRIGGER,
             parameters: &[],
+            palette: palette(NodeGroup::Triggers, "siren", &["failure", "alert", "error workflow", "catch"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -99,8 +99,6 @@ fn asking_models() -> Vec<SharedNodeType> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use timeloom_domain::catalogue::{NodeDefinition, NodeRole};
     use timeloom_engine::node::Behaviour;
 
@@ -118,8 +116,6 @@ mod tests {
             assert!(definition.description.ends_with('.'), "{name} lacks a sentence about itself");
             assert!(!definition.versions.is_empty(), "{name} has no version");
             assert!(definition.versions.is_sorted_by(|left, right| left < right), "{name}: versions ascend");
-            let parameters: BTreeSet<&str> = definition.parameters.iter().map(|parameter| parameter.name).collect();
-            assert_eq!(parameters.len(), definition.parameters.len(), "{name} describes a parameter twice");
         }
     }
 

@@ -3,7 +3,7 @@
 //! The node only says what the answer is. An event tells of it, and whoever holds the connection sends it.
 
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::Node;
 use timeloom_domain::execution::{Response, ResponseBody};
 use timeloom_domain::item::Item;
@@ -11,21 +11,64 @@ use timeloom_engine::node::{
     Behaviour, NodeError, NodeOutput, NodeResponse, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs,
 };
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{
+    ONE_TO_ONE, collection, is, json, list, long_text, many, number, options, outputs_vary, palette, switch, text,
+    told, words,
+};
 use crate::lenient_json;
 
-const RESPOND_WITH: &[&str] =
-    &["firstIncomingItem", "allIncomingItems", "json", "text", "binary", "redirect", "jwt", "noData"];
+const RESPOND_WITH: &[Choice] = &[
+    told("allIncomingItems", "All incoming items", "The JSON of all items."),
+    told("binary", "Binary file", "An attachment of the first item."),
+    told("firstIncomingItem", "First incoming item", "The JSON of the first item."),
+    told("json", "JSON", "JSON of your own."),
+    told("noData", "No data", "An answer without a body."),
+    told("redirect", "Redirect", "Sends the caller to another address."),
+    told("text", "Text", "A text of your own."),
+];
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("respondWith", ParameterKind::Options(RESPOND_WITH), "What to answer with."),
-    optional("responseBody", ParameterKind::Text, "The JSON or text to answer with."),
-    optional("redirectURL", ParameterKind::Text, "Where to send the caller."),
-    optional("responseDataSource", ParameterKind::Text, "Whether the binary property is found or named."),
-    optional("inputFieldName", ParameterKind::Text, "Name of the binary property to answer with."),
-    optional("payload", ParameterKind::Text, "The claims of the token to answer with."),
-    optional("enableResponseOutput", ParameterKind::Boolean, "Whether a second output gives the answer itself."),
-    optional("options", ParameterKind::Structure, "Status code, headers, and the field to put items under."),
+    switch("enableResponseOutput", "Whether a second output gives the answer itself.").or_false().since(1.3),
+    options("respondWith", RESPOND_WITH, "What to answer with.").or_text("firstIncomingItem"),
+    text("redirectURL", "Where to send the caller.")
+        .called("Redirect URL")
+        .like("https://example.com")
+        .when(&[is("respondWith", &["redirect"])]),
+    json("responseBody", "The JSON to answer with.").like(r#"{"ok": true}"#).when(&[is("respondWith", &["json"])]),
+    long_text("responseBody", "The text to answer with.").or_text("").when(&[is("respondWith", &["text"])]),
+    options(
+        "responseDataSource",
+        &[
+            told("automatically", "Choose automatically from input", "The first attachment."),
+            told("set", "Specify myself", "The attachment that is named."),
+        ],
+        "Which attachment to answer with.",
+    )
+    .called("Response data source")
+    .or_text("automatically")
+    .when(&[is("respondWith", &["binary"])]),
+    text("inputFieldName", "Name of the attachment.").or_text("data").when(&[is("responseDataSource", &["set"])]),
+    collection(
+        "options",
+        &[
+            number("responseCode", "Status of the answer, 200 to 599; 200 when absent, 307 for a redirect."),
+            list(
+                "responseHeaders",
+                &[many(
+                    "entries",
+                    "Header",
+                    &[text("name", "Name of the header."), text("value", "Value of the header.")],
+                )],
+                "Headers of the answer.",
+            ),
+            text("responseKey", "Field under which the items are put; dots make objects.")
+                .called("Put response in field")
+                .or_text("")
+                .when(&[is("/respondWith", &["allIncomingItems", "firstIncomingItem"])]),
+            switch("enableStreaming", "Whether more of the same answer follows, where the webhook streams.").or_false(),
+        ],
+        "What else to decide.",
+    ),
 ];
 
 /// Respond to Webhook.
@@ -41,6 +84,11 @@ impl NodeType for RespondToWebhook {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "reply", &["response", "answer", "webhook", "return"]),
+            port_names: outputs_vary(
+                "It has a second output with the answer where that is chosen, from version 1.3 on.",
+            ),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -123,7 +171,7 @@ fn body(run: &mut NodeRun<'_>, items: &[Item]) -> Result<Body, NodeError> {
             return Err(NodeError::operation("tokens are signed by the JWT node: respond with its output as JSON"));
         }
         other => {
-            let known = RESPOND_WITH.join(", ");
+            let known = words(RESPOND_WITH);
             return Err(NodeError::operation(format!("'{other}' is not a way to respond: use one of {known}")));
         }
     };

@@ -8,12 +8,12 @@ use chrono_tz::UTC;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 use timeloom_expressions::time;
 
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, collection, palette, switch, text};
 use crate::html::{decoded_text, without_tags};
 use crate::http_request::auth::Authentication;
 use crate::http_request::request::{Request, Transport, address};
@@ -21,9 +21,17 @@ use crate::http_request::respond::{decoded, refused};
 use crate::http_request::send::Sender;
 use crate::{transform, values, xml};
 
-const PARAMETERS: &[ParameterDefinition] = &[
-    required("url", ParameterKind::Text, "Address of the feed."),
-    optional("options", ParameterKind::Structure, "`customFields` (names of further elements), `ignoreSSL`."),
+pub(crate) const PARAMETERS: &[ParameterDefinition] = &[
+    text("url", "Address of the feed.").called("URL").like("https://example.com/feed.xml").needed(),
+    collection(
+        "options",
+        &[
+            switch("ignoreSSL", "Whether any certificate will do.").called("Ignore SSL issues (insecure)").or_false(),
+            text("customFields", "Further elements of an entry that are given, with commas between.")
+                .like("author, contentSnippet"),
+        ],
+        "What else to decide.",
+    ),
 ];
 
 /// Most redirects that are followed.
@@ -68,6 +76,8 @@ impl NodeType for RssFeedRead {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::HttpAndFiles, "rss", &["feed", "atom", "news", "blog"]),
+            ..NodeDefinition::BLANK
         }
     }
 

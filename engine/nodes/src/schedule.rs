@@ -2,24 +2,132 @@
 //!
 //! When they are due is said by `timeloom_engine::schedule`; here is what they give when they are.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 use timeloom_engine::schedule::{CRON, INTERVAL, SCHEDULE_TRIGGER, Schedule, firing_item};
 
-use crate::describe::{TRIGGER, optional};
+use crate::describe::{TRIGGER, choice, is, list, many, number, numbered, options, palette, several, text};
 
-const RULE: &[ParameterDefinition] = &[optional(
+const RULE: &[ParameterDefinition] = &[list(
     "rule",
-    ParameterKind::Structure,
-    "When: a list of intervals in seconds, minutes, hours, days, weeks or months, or cron expressions.",
-)];
+    &[many("interval", "Trigger interval", INTERVAL_RULE)],
+    "When: every rule starts executions; without any it is every day at midnight.",
+)
+.called("Trigger rules")];
+
+const INTERVAL_RULE: &[ParameterDefinition] = &[
+    options(
+        "field",
+        &[
+            choice("seconds", "Seconds"),
+            choice("minutes", "Minutes"),
+            choice("hours", "Hours"),
+            choice("days", "Days"),
+            choice("weeks", "Weeks"),
+            choice("months", "Months"),
+            choice("cronExpression", "Custom (cron)"),
+        ],
+        "The unit.",
+    )
+    .called("Trigger interval")
+    .or_text("days"),
+    number("secondsInterval", "From 1 to 59.")
+        .called("Seconds between triggers")
+        .or_number(30.0)
+        .when(&[is("field", &["seconds"])]),
+    number("minutesInterval", "From 1 to 59.")
+        .called("Minutes between triggers")
+        .or_number(5.0)
+        .when(&[is("field", &["minutes"])]),
+    number("hoursInterval", "From 1 to 8,760.")
+        .called("Hours between triggers")
+        .or_number(1.0)
+        .when(&[is("field", &["hours"])]),
+    number("daysInterval", "From 1 to 366.")
+        .called("Days between triggers")
+        .or_number(1.0)
+        .when(&[is("field", &["days"])]),
+    number("weeksInterval", "From 1 to 520.")
+        .called("Weeks between triggers")
+        .or_number(1.0)
+        .when(&[is("field", &["weeks"])]),
+    number("monthsInterval", "From 1 to 120.")
+        .called("Months between triggers")
+        .or_number(1.0)
+        .when(&[is("field", &["months"])]),
+    number("triggerAtDayOfMonth", "From 1 to 31; months without that day are left out.")
+        .called("Trigger at day of month")
+        .or_number(1.0)
+        .when(&[is("field", &["months"])]),
+    several("triggerAtDay", WEEKDAYS, "On which days.")
+        .called("Trigger on weekdays")
+        .or_json("[0]")
+        .when(&[is("field", &["weeks"])]),
+    number("triggerAtHour", "From 0 to 23.")
+        .called("Trigger at hour")
+        .or_number(0.0)
+        .when(&[is("field", &["days", "weeks", "months"])]),
+    number("triggerAtMinute", "From 0 to 59.")
+        .called("Trigger at minute")
+        .or_number(0.0)
+        .when(&[is("field", &["hours", "days", "weeks", "months"])]),
+    text("expression", "Minute, hour, day, month and day of the week; seconds may stand before.")
+        .called("Expression")
+        .like("0 9 * * 1-5")
+        .when(&[is("field", &["cronExpression"])]),
+];
+
+const WEEKDAYS: &[Choice] = &[
+    numbered(1.0, "Monday"),
+    numbered(2.0, "Tuesday"),
+    numbered(3.0, "Wednesday"),
+    numbered(4.0, "Thursday"),
+    numbered(5.0, "Friday"),
+    numbered(6.0, "Saturday"),
+    numbered(0.0, "Sunday"),
+];
+
+const EVERY_X: &[Condition] = &[is("mode", &["everyX"])];
 const TRIGGER_TIMES: &[ParameterDefinition] =
-    &[optional("triggerTimes", ParameterKind::Structure, "When: a list of modes with their hour, minute and day.")];
+    &[list("triggerTimes", &[many("item", "Cron time", TRIGGER_TIME)], "When: each starts executions.")];
+
+const TRIGGER_TIME: &[ParameterDefinition] = &[
+    options(
+        "mode",
+        &[
+            choice("everyMinute", "Every minute"),
+            choice("everyHour", "Every hour"),
+            choice("everyDay", "Every day"),
+            choice("everyWeek", "Every week"),
+            choice("everyMonth", "Every month"),
+            choice("everyX", "Every X"),
+            choice("custom", "Custom"),
+        ],
+        "How often.",
+    )
+    .or_text("everyDay"),
+    number("hour", "From 0 to 23.").or_number(14.0).when(&[is("mode", &["everyDay", "everyWeek", "everyMonth"])]),
+    number("minute", "From 0 to 59.")
+        .or_number(0.0)
+        .when(&[is("mode", &["everyHour", "everyDay", "everyWeek", "everyMonth"])]),
+    number("dayOfMonth", "From 1 to 31.").called("Day of month").or_number(1.0).when(&[is("mode", &["everyMonth"])]),
+    options("weekday", WEEKDAYS, "On which day.").or_number(1.0).when(&[is("mode", &["everyWeek"])]),
+    text("cronExpression", "The expression.").or_text("* * * * * *").when(&[is("mode", &["custom"])]),
+    number("value", "How many of the unit.").or_number(2.0).when(EVERY_X),
+    options("unit", &[choice("minutes", "Minutes"), choice("hours", "Hours")], "The unit.")
+        .or_text("hours")
+        .when(EVERY_X),
+];
 const INTERVAL_PARAMETERS: &[ParameterDefinition] = &[
-    optional("interval", ParameterKind::Number, "How many of the unit; 1 when absent."),
-    optional("unit", ParameterKind::Options(&["seconds", "minutes", "hours"]), "The unit; seconds when absent."),
+    number("interval", "How many of the unit.").or_number(1.0),
+    options(
+        "unit",
+        &[choice("seconds", "Seconds"), choice("minutes", "Minutes"), choice("hours", "Hours")],
+        "The unit.",
+    )
+    .or_text("seconds"),
 ];
 
 /// What keeps a schedule from being one.
@@ -46,6 +154,8 @@ impl NodeType for ScheduleTrigger {
             role: NodeRole::Trigger,
             ports: TRIGGER,
             parameters: RULE,
+            palette: palette(NodeGroup::Triggers, "clock", &["cron", "timer", "interval", "daily", "hourly"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -82,6 +192,8 @@ impl NodeType for Cron {
             role: NodeRole::Trigger,
             ports: TRIGGER,
             parameters: TRIGGER_TIMES,
+            palette: palette(NodeGroup::Older, "clock", &["schedule", "timer"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -107,6 +219,8 @@ impl NodeType for Interval {
             role: NodeRole::Trigger,
             ports: TRIGGER,
             parameters: INTERVAL_PARAMETERS,
+            palette: palette(NodeGroup::Older, "timer", &["schedule", "every"]),
+            ..NodeDefinition::BLANK
         }
     }
 

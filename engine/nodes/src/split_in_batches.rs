@@ -8,17 +8,22 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, PortNames, Ports};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, Items, JsonObject, PairedItem, PairedReference, Source};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs};
 use timeloom_expressions::scope::{Found, Lookup};
 
-use crate::describe::optional;
+use crate::describe::{collection, number, palette, switch};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("batchSize", ParameterKind::Number, "Items in a batch; 1 when absent, 10 before version 3."),
-    optional("options", ParameterKind::Structure, "`reset`: begin anew with the items at hand."),
+    number("batchSize", "Items in a batch.").or_number(10.0).until(2.0),
+    number("batchSize", "Items in a batch.").or_number(1.0).since(3.0),
+    collection(
+        "options",
+        &[switch("reset", "Whether the loop begins anew with the items at hand.").or_false()],
+        "What else to decide.",
+    ),
 ];
 
 /// Loop Over Items.
@@ -34,6 +39,13 @@ impl NodeType for SplitInBatches {
             role: NodeRole::Pure,
             ports: Ports { inputs: 1, outputs: 1, closes_loops: true },
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "repeat", &["loop", "batch", "iterate", "for each"]),
+            port_names: PortNames {
+                inputs: &[],
+                outputs: &["done", "loop"],
+                vary: Some("Version 2 has the outputs the other way round, and version 1 has the batches alone."),
+            },
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -1,15 +1,15 @@
 //! Notes on the canvas. They never run.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_engine::node::{Behaviour, NodeType};
 
-use crate::describe::{optional, ports};
+use crate::describe::{long_text, number, palette, ports};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("content", ParameterKind::Text, "Text of the note, in Markdown."),
-    optional("height", ParameterKind::Number, "Height on the canvas."),
-    optional("width", ParameterKind::Number, "Width on the canvas."),
-    optional("color", ParameterKind::Number, "Number of the colour."),
+    long_text("content", "Text of the note, in Markdown."),
+    number("height", "Height on the canvas."),
+    number("width", "Width on the canvas."),
+    number("color", "Number of the colour."),
 ];
 
 /// A note on the canvas.
@@ -25,6 +25,8 @@ impl NodeType for StickyNote {
             role: NodeRole::Annotation,
             ports: ports(0, 0),
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "sticky-note", &["comment", "annotation", "text"]),
+            ..NodeDefinition::BLANK
         }
     }
 

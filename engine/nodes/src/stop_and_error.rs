@@ -1,17 +1,27 @@
 //! Stop and Error: fails the execution on purpose, with the author's message or error object.
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, Ports};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::describe::{optional, ports};
+use crate::describe::{choice, is, json, long_text, options, palette, ports};
 use crate::values;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("errorType", ParameterKind::Options(&["errorMessage", "errorObject"]), "Message or object."),
-    optional("errorMessage", ParameterKind::Text, "The message."),
-    optional("errorObject", ParameterKind::Structure, "The error as JSON; its `message` is shown."),
+    options(
+        "errorType",
+        &[choice("errorMessage", "Error message"), choice("errorObject", "Error object")],
+        "Whether a message or an object says what went wrong.",
+    )
+    .or_text("errorMessage"),
+    long_text("errorMessage", "The message.")
+        .like("The order has no address")
+        .or_text("")
+        .when(&[is("errorType", &["errorMessage"])]),
+    json("errorObject", "The error as JSON; its `message` is shown.")
+        .like(r#"{"code": 404, "message": "There is no such order"}"#)
+        .when(&[is("errorType", &["errorObject"])]),
 ];
 
 const PORTS: Ports = ports(1, 0);
@@ -29,6 +39,8 @@ impl NodeType for StopAndError {
             role: NodeRole::Pure,
             ports: PORTS,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "octagon-x", &["throw", "fail", "abort", "exception"]),
+            ..NodeDefinition::BLANK
         }
     }
 

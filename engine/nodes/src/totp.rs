@@ -3,16 +3,40 @@
 //! The secret comes from the credential `totpApi` alone.
 
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, CredentialDefinition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition,
+};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use crate::crypto::keyed_digest;
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, collection, needs, number, options, palette, told};
+
+const CREDENTIALS: &[CredentialDefinition] = &[needs("totpApi", &[])];
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(&["generateSecret"]), "What to do."),
-    optional("options", ParameterKind::Structure, "`algorithm`, `digits`, `period`."),
+    options("operation", &[told("generateSecret", "Generate secret", "Gives the code of this moment.")], "What to do.")
+        .or_text("generateSecret"),
+    collection(
+        "options",
+        &[
+            options("algorithm", ALGORITHMS, "The digest.").or_text("SHA1"),
+            number("digits", "How many digits the code has, 1 to 9.").or_number(6.0),
+            number("period", "For how many seconds a code holds.").or_number(30.0),
+        ],
+        "What else to decide.",
+    ),
+];
+
+const ALGORITHMS: &[Choice] = &[
+    choice("SHA1", "SHA1"),
+    choice("SHA224", "SHA224"),
+    choice("SHA256", "SHA256"),
+    choice("SHA3-256", "SHA3-256"),
+    choice("SHA3-384", "SHA3-384"),
+    choice("SHA3-512", "SHA3-512"),
+    choice("SHA384", "SHA384"),
+    choice("SHA512", "SHA512"),
 ];
 
 /// Most digits of a code.
@@ -33,6 +57,9 @@ impl NodeType for Totp {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "shield-check", &["2fa", "otp", "one-time password", "authenticator"]),
+            credentials: CREDENTIALS,
+            ..NodeDefinition::BLANK
         }
     }
 

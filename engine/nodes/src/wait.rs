@@ -5,42 +5,82 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, Condition, CredentialDefinition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition,
+};
 use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{ResumeKind, ResumeRule};
 use timeloom_domain::form::Form;
 use timeloom_engine::node::{Behaviour, NodeError, NodeRun, NodeType, NodeWait, WaitNode};
 use timeloom_expressions::time;
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, collection, date_time, is, needs, number, options, palette, text, told, words};
+use crate::form::parameters::{
+    BUTTON, DESCRIPTION, ENDING, FORM_FIELDS, LIMIT_AMOUNT, LIMIT_MOMENT, LIMIT_TYPE, LIMIT_UNIT, LIMIT_WAIT, STYLE,
+    TITLE, UNITS,
+};
 use crate::form::{asked, ending_of};
 use crate::values::has_expression;
+use crate::webhook::parameters as webhook;
 
 /// Longest wait for a length of time, in milliseconds: a hundred years.
 const WAIT_MAX_MS: f64 = 100.0 * 365.25 * 86_400_000.0;
 
-const RESUME: &[&str] = &["timeInterval", "specificTime", "webhook", "form"];
-const UNITS: &[&str] = &["seconds", "minutes", "hours", "days"];
+const RESUME: &[Choice] = &[
+    told("timeInterval", "After time interval", "When so much time is gone."),
+    told("specificTime", "At specified time", "At a date and time."),
+    told("webhook", "On webhook call", "When a request comes."),
+    told("form", "On form submitted", "When a person sends a form."),
+];
+const TIMED: &[Condition] = &[is("resume", &["timeInterval"])];
+const CALLED: &[Condition] = &[is("resume", &["webhook"])];
+const ASKED: &[Condition] = &[is("resume", &["form"])];
+
+const AMOUNT: ParameterDefinition =
+    number("amount", "How long to wait, in the unit.").called("Wait amount").when(TIMED);
+const UNIT: ParameterDefinition = options("unit", UNITS, "Unit of the amount.").called("Wait unit").when(TIMED);
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("resume", ParameterKind::Options(RESUME), "What ends the wait."),
-    optional("amount", ParameterKind::Number, "How long to wait, in the unit."),
-    optional("unit", ParameterKind::Options(UNITS), "Unit of the amount."),
-    optional("dateTime", ParameterKind::Text, "Until when to wait, in the workflow's time zone."),
-    optional("httpMethod", ParameterKind::Text, "Method of the request that ends the wait."),
-    optional("incomingAuthentication", ParameterKind::Text, "How that request has to prove who sends it."),
-    optional("responseMode", ParameterKind::Text, "When that request is answered."),
-    optional("responseData", ParameterKind::Text, "What it is answered with."),
-    optional("responseCode", ParameterKind::Number, "Status code of that answer."),
-    optional("formTitle", ParameterKind::Text, "Heading of the form."),
-    optional("formDescription", ParameterKind::Text, "What stands below the heading; simple HTML."),
-    optional("formFields", ParameterKind::Structure, "What the form asks."),
-    optional("limitWaitTime", ParameterKind::Boolean, "Whether the wait for a request or form ends by itself."),
-    optional("limitType", ParameterKind::Text, "Whether it ends after an interval or at a time."),
-    optional("resumeAmount", ParameterKind::Number, "After how long it ends, in the unit."),
-    optional("resumeUnit", ParameterKind::Options(UNITS), "Unit of that amount."),
-    optional("maxDateAndTime", ParameterKind::Text, "When it ends."),
-    optional("options", ParameterKind::Structure, "Last part of the address, and how the request is read."),
+    options("resume", RESUME, "What ends the wait.").or_text("timeInterval"),
+    AMOUNT.or_number(1.0).until(1.0),
+    AMOUNT.or_number(5.0).since(1.1),
+    UNIT.or_text("hours").until(1.0),
+    UNIT.or_text("seconds").since(1.1),
+    date_time("dateTime", "Until when to wait, in the workflow's time zone.")
+        .called("Date and time")
+        .when(&[is("resume", &["specificTime"])]),
+    webhook::authentication("incomingAuthentication").when(&[is("resume", &["webhook", "form"])]),
+    webhook::method("httpMethod", "Method of the request that ends the wait.").when(CALLED),
+    TITLE.when(ASKED),
+    DESCRIPTION.when(ASKED),
+    FORM_FIELDS.when(ASKED),
+    webhook::MODE.when(&[is("resume", &["webhook", "form"])]),
+    webhook::STATUS.when(&[is("responseMode", &["onReceived", "lastNode"]), is("resume", &["webhook"])]),
+    webhook::DATA.when(&[is("responseMode", &["lastNode"]), is("resume", &["webhook"])]),
+    webhook::DATA_ATTACHMENT,
+    LIMIT_WAIT.when(&[is("resume", &["webhook", "form"])]),
+    LIMIT_TYPE,
+    LIMIT_AMOUNT,
+    LIMIT_UNIT,
+    LIMIT_MOMENT,
+    collection("options", webhook::RESUME_OPTIONS, "What else to decide.").when(CALLED),
+    collection(
+        "options",
+        &[
+            BUTTON,
+            STYLE,
+            ENDING,
+            text("webhookSuffix", "Last part of the address, which tells waits from each other.").or_text(""),
+        ],
+        "What else to decide.",
+    )
+    .when(ASKED),
+];
+
+const CREDENTIALS: &[CredentialDefinition] = &[
+    needs("httpBasicAuth", &[is("incomingAuthentication", &["basicAuth"])]),
+    needs("httpHeaderAuth", &[is("incomingAuthentication", &["headerAuth"])]),
+    needs("jwtAuth", &[is("incomingAuthentication", &["jwtAuth"])]),
 ];
 
 /// Wait.
@@ -56,6 +96,9 @@ impl NodeType for Wait {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "hourglass", &["delay", "sleep", "pause", "approval", "human"]),
+            credentials: CREDENTIALS,
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -100,7 +143,7 @@ impl WaitNode for Wait {
                 Ok(Some(NodeWait { until_ms: limit(run, now_ms)?, resume: Some(rule) }))
             }
             other => {
-                Err(NodeError::operation(format!("'{other}' is not a way to resume: use one of {}", RESUME.join(", "))))
+                Err(NodeError::operation(format!("'{other}' is not a way to resume: use one of {}", words(RESUME))))
             }
         }
     }
@@ -147,7 +190,7 @@ fn after(
         "minutes" => 60_000.0,
         "hours" => 3_600_000.0,
         "days" => 86_400_000.0,
-        other => return Err(NodeError::operation(format!("'{other}' is not a unit: use one of {}", UNITS.join(", ")))),
+        other => return Err(NodeError::operation(format!("'{other}' is not a unit: use one of {}", words(UNITS)))),
     };
     let wait_ms = given * unit_ms;
     if !(0.0..=WAIT_MAX_MS).contains(&wait_ms) {

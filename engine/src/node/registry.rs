@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use timeloom_domain::catalogue::{HelperPortsOf, NodeCatalogue, NodeCheck};
+use timeloom_domain::catalogue::{HelperPortsOf, NodeCatalogue, NodeCheck, Ports, PortsOf};
 use timeloom_domain::definition::Node;
 
 use super::SharedNodeType;
@@ -44,8 +44,17 @@ impl NodeRegistry {
             let (name, node_type) = (node_type.definition().node_type, Arc::clone(node_type));
             (name, Arc::new(move |node: &Node| node_type.helper_ports(node)) as HelperPortsOf)
         };
+        let shape = |node_type: &SharedNodeType| {
+            let (definition, node_type) = (node_type.definition(), Arc::clone(node_type));
+            let (name, closes_loops) = (definition.node_type, definition.ports.closes_loops);
+            let ports = move |node: &Node| {
+                let shape = node_type.shape(node);
+                Ports { inputs: shape.inputs, outputs: shape.outputs, closes_loops }
+            };
+            (name, Arc::new(ports) as PortsOf)
+        };
         let definitions = self.by_type.values().map(|node_type| node_type.definition());
         let catalogue = NodeCatalogue::new(definitions).with_checks(self.by_type.values().map(check));
-        catalogue.with_helper_ports(self.by_type.values().map(ports))
+        catalogue.with_helper_ports(self.by_type.values().map(ports)).with_ports(self.by_type.values().map(shape))
     }
 }

@@ -85,7 +85,7 @@ fn definition(name: &'static str, role: NodeRole, closes_loops: bool) -> NodeDef
         versions: &[1.0],
         role,
         ports: Ports { inputs, outputs: 1, closes_loops },
-        parameters: &[],
+        ..NodeDefinition::BLANK
     }
 }
 

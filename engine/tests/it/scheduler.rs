@@ -75,7 +75,7 @@ impl NodeType for Trigger {
             versions: &[1.2],
             role: NodeRole::Trigger,
             ports: Ports { inputs: 0, outputs: 1, closes_loops: false },
-            parameters: &[],
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -237,12 +237,15 @@ async fn a_read_waits_for_the_position_that_it_names() {
 async fn the_catalogue_says_which_nodes_there_are() {
     let server = TestServer::start();
     let query = "{ nodeCatalogue { type role versions inputs } one: nodeCatalogue(type: \"test.pure\") {
-        type parameters { name kind options required } } }";
+        type parameters { name kind options required label default choices { value label description } versions } } }";
     let data = server.data(query, json!({})).await;
     let trigger = data["nodeCatalogue"].as_array().unwrap().iter().find(|node| node["type"] == "test.trigger");
     assert_eq!(trigger.unwrap()["role"], "TRIGGER");
     let expected = json!([{ "type": "test.pure", "parameters": [
-        { "name": "mode", "kind": "OPTIONS", "options": ["fast", "slow"], "required": false }] }]);
+        { "name": "mode", "kind": "OPTIONS", "options": ["fast", "slow"], "required": false, "label": "Mode",
+          "default": "fast", "versions": [1.0], "choices": [
+            { "value": "fast", "label": "Fast", "description": null },
+            { "value": "slow", "label": "Slow", "description": "With care." }] }] }]);
     assert_eq!(data["one"], expected);
     server.stop().await;
 }

@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use timeloom_commands::credentials::keys::{Key, KeyError, KeySource, PassingKeys};
 use timeloom_commands::{Access, Clock, Commands, Credentials, Ids, SystemIds};
 use timeloom_domain::access::Principal;
-use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
+use timeloom_domain::catalogue::{
+    Choice, Constant, NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports,
+};
 use timeloom_domain::event::Event as DomainEvent;
 use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
 use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
@@ -106,6 +108,13 @@ impl EventLog for Refusing {
     }
 }
 
+const CHOICES: &[Choice] = &[
+    Choice { value: Constant::Text("fast"), label: "Fast", description: None },
+    Choice { value: Constant::Text("slow"), label: "Slow", description: Some("With care.") },
+];
+const PARAMETERS: &[ParameterDefinition] =
+    &[ParameterDefinition::new("mode", ParameterKind::Options(CHOICES), "How.").or_text("fast")];
+
 fn catalogue() -> NodeCatalogue {
     let ports = |inputs| Ports { inputs, outputs: 1, closes_loops: false };
     let definition = |node_type, role, inputs| NodeDefinition {
@@ -115,12 +124,8 @@ fn catalogue() -> NodeCatalogue {
         versions: &[1.0],
         role,
         ports: ports(inputs),
-        parameters: &[ParameterDefinition {
-            name: "mode",
-            kind: ParameterKind::Options(&["fast", "slow"]),
-            required: false,
-            description: "How.",
-        }],
+        parameters: PARAMETERS,
+        ..NodeDefinition::BLANK
     };
     let request = definition("n8n-nodes-base.httpRequest", NodeRole::Effect, 1);
     NodeCatalogue::new([

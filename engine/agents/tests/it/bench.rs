@@ -10,7 +10,7 @@ use timeloom_agents::{AgentRuns, AgentRunsParts, Drives};
 use timeloom_commands::{Clock, CommandContext, Commands, Ids as _, StartAgentRun, SystemIds};
 use timeloom_domain::agent::AgentRecord;
 use timeloom_domain::agent_run::{AgentRun, AgentRunEvent, AgentRunStatus};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, Ports};
+use timeloom_domain::catalogue::{NodeDefinition, NodeRole, Ports};
 use timeloom_domain::chat::{ChatAnswer, ChatRequest, Choice, FinishReason, Part, Usage};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::ids::{Actor, AgentRunId, CommandId, EventId, ModelCallId, Slug, TenantId};
@@ -145,8 +145,6 @@ impl Note {
 
 struct NoteType(Arc<Note>, &'static str);
 
-static NO_PARAMETERS: [ParameterDefinition; 0] = [];
-
 impl NodeType for NoteType {
     fn definition(&self) -> NodeDefinition {
         NodeDefinition {
@@ -156,7 +154,7 @@ impl NodeType for NoteType {
             versions: &[1.0],
             role: NodeRole::Effect,
             ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
-            parameters: &NO_PARAMETERS,
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -3,6 +3,7 @@
 //! Invariant: conditions are looked at in order and no further than the answer needs, so a type error in a
 //! condition that does not matter is no error.
 
+pub(crate) mod described;
 mod operators;
 pub(crate) mod simple;
 

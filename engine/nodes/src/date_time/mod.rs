@@ -3,37 +3,20 @@
 //! Never reads a clock: the present is the run's. Version 1 writes formats as moment.js does, version 2 as Luxon does.
 
 mod moment;
+mod parameters;
 mod version_1;
 mod version_2;
 
 use chrono::DateTime;
 use chrono_tz::Tz;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 use timeloom_expressions::time::{Unit, plus};
 
-use crate::describe::{ONE_TO_ONE, optional};
-
-const OPERATIONS: &[&str] = &[
-    "getCurrentDate",
-    "addToDate",
-    "subtractFromDate",
-    "formatDate",
-    "roundDate",
-    "getTimeBetweenDates",
-    "extractDate",
-];
-
-const PARAMETERS: &[ParameterDefinition] = &[
-    optional("action", ParameterKind::Options(&["format", "calculate"]), "What to do, in version 1."),
-    optional("operation", ParameterKind::Options(OPERATIONS), "What to do, in version 2; `add` or `subtract` in 1."),
-    optional("value", ParameterKind::Text, "The date, in version 1."),
-    optional("date", ParameterKind::Text, "The date; `magnitude` when adding or subtracting."),
-    optional("outputFieldName", ParameterKind::Text, "Field for the result; `dataPropertyName` in version 1."),
-    optional("options", ParameterKind::Structure, "`includeInputFields`, `timezone`, `fromFormat` and others."),
-];
+pub(crate) use self::parameters::PARAMETERS;
+use crate::describe::{ONE_TO_ONE, palette};
 
 /// Date & Time.
 pub(crate) struct DateAndTime;
@@ -48,6 +31,8 @@ impl NodeType for DateAndTime {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "calendar-clock", &["date", "time", "timestamp", "format", "timezone"]),
+            ..NodeDefinition::BLANK
         }
     }
 

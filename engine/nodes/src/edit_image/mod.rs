@@ -8,78 +8,26 @@ mod colour;
 mod compose;
 mod draw;
 mod geometry;
+mod parameters;
 mod step;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use self::canvas::Format;
 pub(crate) use self::canvas::Picture;
+use self::parameters::{FIELDS, OPERATIONS, PARAMETERS};
 use self::step::Step;
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, palette};
 use crate::files::{attached, for_each_item, kept};
 
 /// Most steps of one picture.
 const STEPS_MAX: usize = 50;
-
-const OPERATIONS: &[&str] = &[
-    "blur",
-    "border",
-    "composite",
-    "create",
-    "crop",
-    "draw",
-    "information",
-    "multiStep",
-    "resize",
-    "rotate",
-    "shear",
-    "text",
-    "transparent",
-];
-
-const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(OPERATIONS), "What is done to the picture."),
-    optional("dataPropertyName", ParameterKind::Text, "The attachment that is the picture."),
-    optional("operations", ParameterKind::Structure, "multiStep: the operations, one after the other."),
-    optional("backgroundColor", ParameterKind::Text, "create, rotate: colour of what is empty."),
-    optional("width", ParameterKind::Number, "create, crop, resize: width in pixels, or in percent."),
-    optional("height", ParameterKind::Number, "create, crop, resize: height in pixels, or in percent."),
-    optional("positionX", ParameterKind::Number, "crop, composite, text: place from the left."),
-    optional(
-        "positionY",
-        ParameterKind::Number,
-        "crop, composite, text: place from the top; the foot of the first line.",
-    ),
-    optional("resizeOption", ParameterKind::Options(geometry::RESIZE), "resize: what width and height mean."),
-    optional("blur", ParameterKind::Number, "blur: radius."),
-    optional("sigma", ParameterKind::Number, "blur: strength."),
-    optional("borderColor", ParameterKind::Text, "border: its colour."),
-    optional("borderWidth", ParameterKind::Number, "border: its width at the sides."),
-    optional("borderHeight", ParameterKind::Number, "border: its height above and below."),
-    optional("dataPropertyNameComposite", ParameterKind::Text, "composite: the attachment that is put on the picture."),
-    optional("operator", ParameterKind::Options(compose::OPERATORS), "composite: how the two meet."),
-    optional("primitive", ParameterKind::Options(draw::PRIMITIVES), "draw: what is drawn."),
-    optional("color", ParameterKind::Text, "draw: its colour. transparent: the colour that goes."),
-    optional("startPositionX", ParameterKind::Number, "draw: first point from the left."),
-    optional("startPositionY", ParameterKind::Number, "draw: first point from the top."),
-    optional("endPositionX", ParameterKind::Number, "draw: second point from the left."),
-    optional("endPositionY", ParameterKind::Number, "draw: second point from the top."),
-    optional("cornerRadius", ParameterKind::Number, "draw: radius of a rectangle's corners."),
-    optional("rotate", ParameterKind::Number, "rotate: degrees to the right."),
-    optional("degreesX", ParameterKind::Number, "shear: degrees along the width."),
-    optional("degreesY", ParameterKind::Number, "shear: degrees along the height."),
-    optional("text", ParameterKind::Text, "text: what is written, in DejaVu Sans whatever font is named."),
-    optional("fontSize", ParameterKind::Number, "text: size of the letters in pixels."),
-    optional("fontColor", ParameterKind::Text, "text: its colour."),
-    optional("lineLength", ParameterKind::Number, "text: most characters of a line."),
-    optional("options", ParameterKind::Structure, "Name, format and quality of the file."),
-];
 
 /// Edit Image.
 pub(crate) struct EditImage;
@@ -94,6 +42,12 @@ impl NodeType for EditImage {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(
+                NodeGroup::HttpAndFiles,
+                "image",
+                &["picture", "resize", "crop", "rotate", "photo", "watermark"],
+            ),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -161,7 +115,7 @@ fn steps(run: &mut NodeRun<'_>, index: usize) -> Result<Vec<Step>, NodeError> {
     let operation = run.text("operation", index, "border")?;
     if operation != "multiStep" {
         let mut parameters = JsonObject::new();
-        for definition in PARAMETERS.iter().filter(|definition| !matches!(definition.name, "options" | "operations")) {
+        for definition in FIELDS {
             if let Some(value) = run.parameter(definition.name, index)? {
                 parameters.insert(definition.name.to_owned(), value);
             }

@@ -10,6 +10,7 @@ use super::compose::{self, Operator};
 use super::draw::Shape;
 use super::geometry::{self, Resize};
 use super::text::Text;
+use crate::describe::words;
 
 /// Strongest blur; a stronger one looks like one colour.
 const SIGMA_MAX: f32 = 200.0;
@@ -90,7 +91,7 @@ impl Step {
             "transparent" => Self::Transparent { colour: colour(&text("color", "#ff0000"))? },
             "text" => Self::Text { drawn: Text::read(given, number)?, colour: colour(&text("fontColor", "#000000"))? },
             other => {
-                let known = OPERATIONS.join(", ");
+                let known = words(OPERATIONS);
                 return Err(NodeError::operation(format!(
                     "'{other}' is not an operation on pictures: use one of {known}"
                 )));

@@ -6,27 +6,61 @@ mod inputs;
 mod trigger;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{
     Behaviour, CallTarget, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, SubWorkflowCall,
 };
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{
+    ONE_TO_ONE, collection, is, json, mode, options, palette, resource, structure, switch, text, told,
+};
 use crate::values;
 
 pub(crate) use trigger::ExecuteWorkflowTrigger;
 
+const STORED: &[Condition] = &[is("source", &["database"])];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("source", ParameterKind::Options(&["database", "parameter"]), "Where the workflow comes from."),
-    optional("workflowId", ParameterKind::Structure, "The workflow: its id, the id in its file, or its name."),
-    optional("workflowJson", ParameterKind::Text, "The workflow as JSON, with the source `parameter`."),
-    optional("workflowInputs", ParameterKind::Structure, "Fields for the workflow, over those of the item."),
-    optional("mode", ParameterKind::Options(&["once", "each"]), "One call with all items, or one for each item."),
-    optional(
+    options(
+        "source",
+        &[
+            told("database", "Database", "A workflow of this server."),
+            told("parameter", "Define below", "The JSON of a workflow."),
+        ],
+        "Where the workflow comes from.",
+    )
+    .or_text("database"),
+    text("workflowId", "The workflow: its id, the id in its file, or its name.")
+        .called("Workflow ID")
+        .when(STORED)
+        .until(1.0),
+    resource(
+        "workflowId",
+        "workflow",
+        &[mode("list", "From list", None), mode("id", "By ID", Some("The id or the name of a workflow"))],
+        "The workflow.",
+    )
+    .called("Workflow")
+    .when(STORED)
+    .since(1.1),
+    json("workflowJson", "The workflow as JSON.").called("Workflow JSON").when(&[is("source", &["parameter"])]),
+    structure("workflowInputs", "Fields for the workflow, over those of the item.").when(STORED).since(1.2),
+    options(
+        "mode",
+        &[
+            told("once", "Run once with all items", "One call with all items."),
+            told("each", "Run once for each item", "A call for each item."),
+        ],
+        "How often it is called.",
+    )
+    .or_text("once"),
+    collection(
         "options",
-        ParameterKind::Structure,
-        "`waitForSubWorkflow`: whether to wait for its end; true when absent.",
+        &[switch("waitForSubWorkflow", "Whether the node waits for the end of the workflow.")
+            .called("Wait for sub-workflow completion")
+            .or_true()],
+        "What else to decide.",
     ),
 ];
 
@@ -43,6 +77,8 @@ impl NodeType for ExecuteWorkflow {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "workflow", &["sub-workflow", "call", "subroutine", "run workflow"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -1,24 +1,60 @@
 //! The trigger of a workflow that other workflows call.
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::describe::{TRIGGER, optional};
+use crate::describe::{TRIGGER, choice, is, json, list, many, options, palette, text, told};
 use crate::lenient_json;
 
 /// The version from which on the trigger names the fields that it takes.
 const NAMED_SINCE: f64 = 1.1;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
+    options(
         "inputSource",
-        ParameterKind::Options(&["workflowInputs", "jsonExample", "passthrough"]),
-        "Which fields it takes: a list, those of an example, or all.",
-    ),
-    optional("workflowInputs", ParameterKind::Structure, "The fields with their types."),
-    optional("jsonExample", ParameterKind::Text, "An object with the fields."),
+        &[
+            told("workflowInputs", "Define using fields below", "The fields of a list."),
+            told("jsonExample", "Define using JSON example", "The fields of an example."),
+            told("passthrough", "Accept all data", "All fields, as they come."),
+        ],
+        "Which fields it takes.",
+    )
+    .called("Input data mode")
+    .or_text("workflowInputs")
+    .since(NAMED_SINCE),
+    list(
+        "workflowInputs",
+        &[many(
+            "values",
+            "Field",
+            &[
+                text("name", "Name of the field.").like("orderId"),
+                options(
+                    "type",
+                    &[
+                        choice("any", "Allow any type"),
+                        choice("string", "String"),
+                        choice("number", "Number"),
+                        choice("boolean", "Boolean"),
+                        choice("array", "Array"),
+                        choice("object", "Object"),
+                    ],
+                    "Type of the field, for whoever calls.",
+                ),
+            ],
+        )],
+        "The fields with their types.",
+    )
+    .called("Workflow input schema")
+    .when(&[is("inputSource", &["workflowInputs"])])
+    .since(NAMED_SINCE),
+    json("jsonExample", "An object with the fields.")
+        .called("JSON example")
+        .like(r#"{"orderId": 1}"#)
+        .when(&[is("inputSource", &["jsonExample"])])
+        .since(NAMED_SINCE),
 ];
 
 /// When Executed by Another Workflow.
@@ -34,6 +70,8 @@ impl NodeType for ExecuteWorkflowTrigger {
             role: NodeRole::Trigger,
             ports: TRIGGER,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Triggers, "log-in", &["sub-workflow", "called", "subroutine"]),
+            ..NodeDefinition::BLANK
         }
     }
 

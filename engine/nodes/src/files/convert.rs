@@ -5,23 +5,93 @@ use std::collections::HashSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{BinaryData, Item, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::{BYTE_ORDER_MARK, bytes_of, csv, kept, kinds, sheet};
+use super::{BYTE_ORDER_MARK, ENCODINGS, bytes_of, csv, kept, kinds, sheet};
 use crate::conversion::as_text;
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, off, options, palette, switch, text, told};
 use crate::values;
 
-const OPERATIONS: &[&str] = &["csv", "html", "xlsx", "toJson", "toText", "toBinary"];
+const OPERATIONS: &[Choice] = &[
+    told("csv", "Convert to CSV", "A row for each item."),
+    told("html", "Convert to HTML", "A table with a row for each item."),
+    told("toJson", "Convert to JSON", "The JSON of items."),
+    told("toText", "Convert to text file", "The text of a field."),
+    told("xlsx", "Convert to XLSX", "A sheet with a row for each item."),
+    told("toBinary", "Move base64 string to file", "The bytes that a field holds as base64."),
+];
+
+const FILE_NAME: ParameterDefinition = text("fileName", "Name of the file.");
+const MEDIA_TYPE: ParameterDefinition =
+    text("mimeType", "Media type of the file.").called("MIME type").like("text/plain");
+const ENCODING: ParameterDefinition = options("encoding", ENCODINGS, "How the text is written.").or_text("utf8");
+const MARK: ParameterDefinition =
+    switch("addBOM", "Whether a mark stands at the beginning.").called("Add byte order mark (BOM)").or_false();
+const HEADER: ParameterDefinition =
+    switch("headerRow", "Whether the first row has the names of the fields.").called("Header row").or_true();
+const SHEET: ParameterDefinition = text("sheetName", "Name of the sheet.").or_text("");
+
+const SOURCE: ParameterDefinition = text("sourceProperty", "The field with the data.");
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(OPERATIONS), "Kind of file."),
-    optional("mode", ParameterKind::Options(&["once", "each"]), "toJson: one file for all items, or one for each."),
-    optional("sourceProperty", ParameterKind::Text, "toText and toBinary: the field with the data."),
-    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment."),
-    optional("options", ParameterKind::Structure, "File name, media type, encoding, delimiter, header row, layout."),
+    options("operation", OPERATIONS, "Kind of file.").or_text("csv"),
+    options(
+        "mode",
+        &[choice("once", "All items to one file"), choice("each", "Each item to separate file")],
+        "One file for all items, or one for each.",
+    )
+    .or_text("once")
+    .when(&[is("operation", &["toJson"])]),
+    SOURCE.called("Text input field").like("text").when(&[is("operation", &["toText"])]),
+    SOURCE.called("Base64 input field").like("data").when(&[is("operation", &["toBinary"])]),
+    text("binaryPropertyName", "Name of the attachment.").called("Put output file in field").or_text("data"),
+    collection(
+        "options",
+        &[
+            text("delimiter", "What stands between the values of a row.").or_text(","),
+            FILE_NAME.or_text("File.csv"),
+            HEADER,
+        ],
+        "What else to decide.",
+    )
+    .when(&[is("operation", &["csv"])]),
+    collection("options", &[FILE_NAME.or_text("File.html"), HEADER, SHEET], "What else to decide.")
+        .when(&[is("operation", &["html"])]),
+    collection("options", &[FILE_NAME.or_text("File.xlsx"), HEADER, SHEET], "What else to decide.")
+        .when(&[is("operation", &["xlsx"])]),
+    collection(
+        "options",
+        &[
+            MARK,
+            ENCODING,
+            FILE_NAME.or_text("file.json"),
+            switch("format", "Whether the JSON is written over several lines.").or_false(),
+        ],
+        "What else to decide.",
+    )
+    .when(&[is("operation", &["toJson"])]),
+    collection(
+        "options",
+        &[MARK, ENCODING, FILE_NAME.or_text("file.txt"), MEDIA_TYPE.or_text("text/plain")],
+        "What else to decide.",
+    )
+    .when(&[is("operation", &["toText"])]),
+    collection(
+        "options",
+        &[
+            switch("dataIsBase64", "Whether the field holds base64; its text is written otherwise.")
+                .called("Data is base64")
+                .or_true(),
+            ENCODING.when(&[off("dataIsBase64")]),
+            MARK.when(&[off("dataIsBase64")]),
+            FILE_NAME,
+            MEDIA_TYPE,
+        ],
+        "What else to decide.",
+    )
+    .when(&[is("operation", &["toBinary"])]),
 ];
 
 /// The Convert to File node.
@@ -37,6 +107,12 @@ impl NodeType for ConvertToFile {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(
+                NodeGroup::HttpAndFiles,
+                "file-output",
+                &["csv", "xlsx", "excel", "json", "export", "binary"],
+            ),
+            ..NodeDefinition::BLANK
         }
     }
 

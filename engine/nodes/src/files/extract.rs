@@ -1,21 +1,75 @@
 //! Extract from File: reads an attachment as CSV rows, JSON, text or base64.
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{BinaryData, Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use super::{attached, base64_of, csv, for_each_item, sheet, text_of};
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, number, options, palette, switch, text, told};
 use crate::values;
 
-const OPERATIONS: &[&str] = &["csv", "html", "fromJson", "text", "xml", "xls", "xlsx", "ods", "binaryToPropery"];
+const OPERATIONS: &[Choice] = &[
+    choice("csv", "Extract from CSV"),
+    choice("html", "Extract from HTML"),
+    choice("fromJson", "Extract from JSON"),
+    choice("ods", "Extract from ODS"),
+    choice("text", "Extract from text file"),
+    choice("xls", "Extract from XLS"),
+    choice("xlsx", "Extract from XLSX"),
+    choice("xml", "Extract from XML"),
+    told("binaryToPropery", "Move file to base64 string", "The bytes of the attachment, as base64."),
+];
+
+const SHEETS: &[Condition] = &[is("operation", &["ods", "xls", "xlsx"])];
+const TEXTS: &[Condition] = &[is("operation", &["fromJson", "text", "xml"])];
+
+const ENCODING: ParameterDefinition = options("encoding", super::ENCODINGS, "How the text is written.").or_text("utf8");
+const HEADER: ParameterDefinition =
+    switch("headerRow", "Whether the first row has the names of the fields.").called("Header row").or_true();
+const EMPTY: ParameterDefinition = switch("includeEmptyCells", "Whether empty cells are given.").or_false();
+const RANGE: ParameterDefinition =
+    text("range", "Cells such as A2:C9, or the number of the first row.").like("A2:C9").or_text("");
+const AS_TEXT: ParameterDefinition =
+    switch("readAsString", "Whether all values are texts.").called("Read as string").or_false();
+const KEEP: ParameterDefinition = options(
+    "keepSource",
+    &[choice("json", "JSON"), choice("binary", "Binary"), choice("both", "Both")],
+    "What of the input is kept.",
+);
+const STRIP: ParameterDefinition =
+    switch("stripBOM", "Whether a mark at the beginning is left out.").called("Strip BOM").or_true();
+
+/// Options of tables that are read as rows of text.
+pub(super) const ROWS: &[ParameterDefinition] = &[
+    text("delimiter", "What stands between the values of a row.").or_text(","),
+    ENCODING,
+    switch("enableBOM", "Whether a mark at the beginning is left out.")
+        .called("Exclude byte order mark (BOM)")
+        .or_false(),
+    number("fromLine", "How many rows are left out at the beginning.").called("Starting line").or_number(0.0),
+    HEADER,
+    EMPTY,
+    number("maxRowCount", "Most rows that are read; -1 for all.").called("Max number of rows to load").or_number(-1.0),
+];
+/// Options of sheets.
+pub(super) const SHEET: &[ParameterDefinition] =
+    &[HEADER, EMPTY, RANGE, AS_TEXT, text("sheetName", "The sheet; the first when empty.").or_text("")];
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(OPERATIONS), "Kind of file."),
-    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment."),
-    optional("destinationKey", ParameterKind::Text, "Field that gets the data."),
-    optional("options", ParameterKind::Structure, "Encoding, delimiter, header row, what is kept of the input."),
+    options("operation", OPERATIONS, "Kind of file.").or_text("csv"),
+    text("binaryPropertyName", "Name of the attachment.").called("Input binary field").or_text("data"),
+    text("destinationKey", "Field that gets the data; dots lead into objects.")
+        .called("Destination output field")
+        .or_text("data")
+        .when(&[is("operation", &["fromJson", "text", "xml", "binaryToPropery"])]),
+    collection("options", ROWS, "What else to decide.").when(&[is("operation", &["csv"])]),
+    collection("options", SHEET, "What else to decide.").when(SHEETS),
+    collection("options", &[ENCODING, HEADER, EMPTY, RANGE, AS_TEXT], "What else to decide.")
+        .when(&[is("operation", &["html"])]),
+    collection("options", &[ENCODING, STRIP.when(&[is("/operation", &["text", "xml"])]), KEEP], "What else to decide.")
+        .when(TEXTS),
+    collection("options", &[KEEP], "What else to decide.").when(&[is("operation", &["binaryToPropery"])]),
 ];
 
 /// The Extract from File node.
@@ -31,6 +85,12 @@ impl NodeType for ExtractFromFile {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(
+                NodeGroup::HttpAndFiles,
+                "file-input",
+                &["csv", "xlsx", "excel", "json", "import", "parse", "read"],
+            ),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -9,12 +9,19 @@ mod spreadsheet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use timeloom_domain::catalogue::Choice;
 use timeloom_domain::item::{BinaryData, Item};
 use timeloom_engine::node::{NodeError, NodeOutput, NodeRun};
+
+use crate::describe::choice;
 
 pub(crate) use convert::ConvertToFile;
 pub(crate) use extract::ExtractFromFile;
 pub(crate) use spreadsheet::SpreadsheetFile;
+
+/// The encodings that are read and written.
+pub(crate) const ENCODINGS: &[Choice] =
+    &[choice("utf8", "UTF-8"), choice("utf16le", "UTF-16 LE"), choice("latin1", "Latin 1"), choice("ascii", "ASCII")];
 
 /// The character that marks Unicode text at its beginning.
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -1,22 +1,61 @@
 //! Spreadsheet File (older node): makes one file of all items, or items of a file's rows.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{BinaryData, Item, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use super::convert::{csv_file, html_file, xlsx_file};
 use super::extract::{rows, sheet_rows, table};
 use super::{attached, csv, for_each_item, kinds, sheet, text_of};
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, options, palette, switch, text, told};
 
-const FORMATS: &[&str] = &["autodetect", "csv", "html", "ods", "xls", "xlsx"];
+const READS: &[Condition] = &[is("operation", &["fromFile"])];
+const WRITES: &[Condition] = &[is("operation", &["toFile"])];
+
+const FILE_NAME: ParameterDefinition = text("fileName", "Name of the file.").like("orders.csv");
+const HEADER: ParameterDefinition = switch("headerRow", "Whether the first row has the names of the fields.").or_true();
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(&["fromFile", "toFile"]), "Which way."),
-    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment."),
-    optional("fileFormat", ParameterKind::Options(FORMATS), "Kind of file."),
-    optional("options", ParameterKind::Structure, "Sheet, header row, range, delimiter, encoding, file name."),
+    options("operation", &[choice("fromFile", "Read from file"), choice("toFile", "Write to file")], "Which way.")
+        .or_text("fromFile"),
+    options("fileFormat", READ, "Kind of file.").or_text("autodetect").when(READS),
+    options("fileFormat", WRITTEN, "Kind of file.").when(WRITES),
+    text("binaryPropertyName", "Name of the attachment.").called("Input binary field").or_text("data").when(READS),
+    text("binaryPropertyName", "Name of the attachment.")
+        .called("Put output file in field")
+        .or_text("data")
+        .when(WRITES),
+    collection("options", super::extract::ROWS, "What else to decide.")
+        .when(&[is("fileFormat", &["csv"]), is("operation", &["fromFile"])])
+        .since(2.0),
+    collection("options", super::extract::SHEET, "What else to decide.")
+        .when(&[is("fileFormat", &["autodetect", "html", "ods", "xls", "xlsx"]), is("operation", &["fromFile"])])
+        .since(2.0),
+    collection("options", super::extract::SHEET, "What else to decide.").when(READS).until(1.0),
+    collection(
+        "options",
+        &[
+            FILE_NAME,
+            HEADER,
+            text("delimiter", "What stands between the values of a row.")
+                .or_text(",")
+                .when(&[is("/fileFormat", &["csv"])]),
+            text("sheetName", "Name of the sheet.").or_text("").when(&[is("/fileFormat", &["html", "xlsx"])]),
+        ],
+        "What else to decide.",
+    )
+    .when(WRITES),
 ];
+
+const READ: &[Choice] = &[
+    told("autodetect", "Autodetect", "By what is said of the attachment."),
+    choice("csv", "CSV"),
+    choice("html", "HTML"),
+    choice("ods", "ODS"),
+    choice("xls", "XLS"),
+    choice("xlsx", "XLSX"),
+];
+const WRITTEN: &[Choice] = &[choice("csv", "CSV"), choice("html", "HTML"), choice("xlsx", "XLSX")];
 
 /// The Spreadsheet File node.
 pub(crate) struct SpreadsheetFile;
@@ -31,6 +70,8 @@ impl NodeType for SpreadsheetFile {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Older, "sheet", &["csv", "xlsx", "excel"]),
+            ..NodeDefinition::BLANK
         }
     }
 

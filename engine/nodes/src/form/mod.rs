@@ -5,6 +5,7 @@
 
 mod fields;
 mod page;
+pub(crate) mod parameters;
 mod trigger;
 
 pub(crate) use fields::{asked, ending_of};

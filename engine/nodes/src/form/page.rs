@@ -3,45 +3,72 @@
 //! A page holds the execution up until a person has filled it in. The last page is an answer: an event tells of it, and
 //! whoever shows the pages draws it, also when it is asked for again after a restart.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, Condition, Language, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition,
+};
 use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{Response, ResponseBody, ResumeKind, ResumeRule};
 use timeloom_domain::form::{Ending, FORM_BYTES_MAX, FORM_TYPE, Form as Asked, web_address};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeResponse, NodeRun, NodeType, NodeWait, WaitNode};
 
 use super::asked;
-use crate::describe::{ONE_TO_ONE, optional};
+use super::parameters::{
+    BUTTON, DESCRIPTION, FORM_FIELDS, LIMIT_AMOUNT, LIMIT_MOMENT, LIMIT_TYPE, LIMIT_UNIT, LIMIT_WAIT, STYLE, TITLE,
+};
+use crate::describe::{ONE_TO_ONE, choice, code, collection, is, json, long_text, options, palette, text, told, words};
 use crate::values::has_expression;
 use crate::wait::limit;
 
-const OPERATIONS: &[&str] = &["page", "completion"];
-const RESPOND_WITH: &[&str] = &["text", "redirect", "showText", "returnBinary"];
+const OPERATIONS: &[Choice] =
+    &[told("page", "Next form page", "A further page."), told("completion", "Form ending", "The last page.")];
+const RESPOND_WITH: &[Choice] = &[
+    told("text", "Show completion screen", "A heading and a few words."),
+    told("redirect", "Redirect to URL", "Leads to another page."),
+    told("showText", "Show text", "A page of your own."),
+    told("returnBinary", "Return binary file", "A few words, and a file to take along."),
+];
+
+const PAGE: &[Condition] = &[is("operation", &["page"])];
+const LAST: &[Condition] = &[is("operation", &["completion"])];
+const WORDS: &[Condition] = &[is("respondWith", &["text", "returnBinary"])];
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operation", ParameterKind::Options(OPERATIONS), "Whether it is a further page or the last one."),
-    optional(
+    options("operation", OPERATIONS, "Whether it is a further page or the last one.")
+        .called("Page type")
+        .or_text("page"),
+    options(
         "defineForm",
-        ParameterKind::Options(&["fields", "json"]),
-        "Whether the fields are listed or one JSON text.",
-    ),
-    optional(
-        "formFields",
-        ParameterKind::Structure,
-        "What is asked: label, name, type, options, whether it must be filled in.",
-    ),
-    optional("jsonOutput", ParameterKind::Text, "The fields as JSON."),
-    optional("limitWaitTime", ParameterKind::Boolean, "Whether the wait for the page ends by itself."),
-    optional("limitType", ParameterKind::Text, "Whether it ends after an interval or at a time."),
-    optional("resumeAmount", ParameterKind::Number, "After how long it ends, in the unit."),
-    optional("resumeUnit", ParameterKind::Text, "Unit of that amount."),
-    optional("maxDateAndTime", ParameterKind::Text, "When it ends."),
-    optional("respondWith", ParameterKind::Options(RESPOND_WITH), "What the last page shows."),
-    optional("completionTitle", ParameterKind::Text, "Heading of the last page."),
-    optional("completionMessage", ParameterKind::Text, "What stands below it; simple HTML."),
-    optional("responseText", ParameterKind::Text, "The last page as simple HTML."),
-    optional("redirectUrl", ParameterKind::Text, "Where the last page leads."),
-    optional("inputDataFieldName", ParameterKind::Text, "The attachment that the last page offers."),
-    optional("options", ParameterKind::Structure, "Heading, description, label of the button, style."),
+        &[choice("fields", "Using fields below"), choice("json", "Using JSON")],
+        "How the fields are written.",
+    )
+    .or_text("fields")
+    .when(PAGE),
+    FORM_FIELDS.when(&[is("defineForm", &["fields"])]),
+    json("jsonOutput", "The fields as a list.")
+        .called("Form fields")
+        .like(r#"[{"fieldLabel": "Name"}]"#)
+        .when(&[is("defineForm", &["json"])]),
+    LIMIT_WAIT.when(PAGE),
+    LIMIT_TYPE,
+    LIMIT_AMOUNT,
+    LIMIT_UNIT,
+    LIMIT_MOMENT,
+    options("respondWith", RESPOND_WITH, "What the last page shows.").called("Show").or_text("text").when(LAST),
+    text("redirectUrl", "Where the last page leads.")
+        .called("URL")
+        .like("https://example.com")
+        .when(&[is("respondWith", &["redirect"])]),
+    text("completionTitle", "Heading of the last page.").or_text("").when(WORDS),
+    long_text("completionMessage", "What stands below it; simple HTML.").or_text("").when(WORDS),
+    code("responseText", Language::Html, "The last page as simple HTML.")
+        .called("Text")
+        .or_text("")
+        .when(&[is("respondWith", &["showText"])]),
+    text("inputDataFieldName", "The attachment that the last page offers.")
+        .or_text("data")
+        .when(&[is("respondWith", &["returnBinary"])]),
+    collection("options", &[TITLE, DESCRIPTION, BUTTON, STYLE], "What else to decide.").when(PAGE),
+    collection("options", &[STYLE], "What else to decide.").when(WORDS),
 ];
 
 /// Form.
@@ -57,6 +84,8 @@ impl NodeType for Form {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "clipboard-pen", &["form", "page", "input", "human"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -89,7 +118,7 @@ impl WaitNode for Form {
                 Ok(Some(NodeOutput { outputs: vec![run.items().to_vec()], response, ..NodeOutput::default() }))
             }
             other => {
-                let known = OPERATIONS.join(" or ");
+                let known = words(OPERATIONS).replace(", ", " or ");
                 Err(NodeError::operation(format!("'{other}' is not an operation of this node: use {known}")))
             }
         }
@@ -108,7 +137,7 @@ fn ending(run: &mut NodeRun<'_>) -> Result<Ending, NodeError> {
     let css = (!css.is_empty()).then_some(css);
     let ending = match run.text("respondWith", 0, "text")?.as_str() {
         "text" => {
-            let (title, message) = words(run)?;
+            let (title, message) = told_words(run)?;
             Ending::Text { title, message, css }
         }
         "redirect" => {
@@ -129,11 +158,11 @@ fn ending(run: &mut NodeRun<'_>) -> Result<Ending, NodeError> {
             let file = found.ok_or_else(|| {
                 NodeError::operation(format!("the first item has no attachment '{name}' to offer on the last page"))
             })?;
-            let (title, message) = words(run)?;
+            let (title, message) = told_words(run)?;
             Ending::File { title, message, file: Box::new(file), css }
         }
         other => {
-            let known = RESPOND_WITH.join(", ");
+            let known = words(RESPOND_WITH);
             return Err(NodeError::operation(format!("'{other}' is not a last page: use one of {known}")));
         }
     };
@@ -146,7 +175,7 @@ fn ending(run: &mut NodeRun<'_>) -> Result<Ending, NodeError> {
     }
 }
 
-fn words(run: &mut NodeRun<'_>) -> Result<(String, String), NodeError> {
+fn told_words(run: &mut NodeRun<'_>) -> Result<(String, String), NodeError> {
     Ok((run.text("completionTitle", 0, "")?, run.text("completionMessage", 0, "")?))
 }
 

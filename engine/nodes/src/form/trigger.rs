@@ -1,34 +1,69 @@
 //! The Form Trigger. The front that shows the form makes its item; here it is passed on.
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{CredentialDefinition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::{Node, Problem};
-use timeloom_domain::form::{FORM_TRIGGER_TYPE, Form};
+use timeloom_domain::form::{FORM_TRIGGER_TYPE, Form, SUBMITTED};
 use timeloom_engine::node::{Behaviour, NodeType};
 
 use super::ending_of;
-use crate::describe::{TRIGGER, optional};
+use super::parameters::{BUTTON, DESCRIPTION, ENDING, FORM_FIELDS, STYLE, TITLE};
+use crate::describe::{TRIGGER, choice, collection, is, needs, options, palette, switch, text, told};
 use crate::values::has_expression;
 
+const CREDENTIALS: &[CredentialDefinition] = &[needs("httpBasicAuth", &[is("authentication", &["basicAuth"])])];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("path", ParameterKind::Text, "Path of its page; newer versions have it in the options."),
-    optional("authentication", ParameterKind::Options(&["none", "basicAuth"]), "How a person shows who they are."),
-    optional("formTitle", ParameterKind::Text, "Heading of the page."),
-    optional("formDescription", ParameterKind::Text, "What stands below the heading; simple HTML."),
-    optional(
-        "formFields",
-        ParameterKind::Structure,
-        "What is asked: label, name, type, options, whether it must be filled in.",
-    ),
-    optional(
+    options(
+        "authentication",
+        &[choice("basicAuth", "Basic Auth"), choice("none", "None")],
+        "How a person shows who they are.",
+    )
+    .or_text("none")
+    .since(2.0),
+    text("path", "Path of its page; the id of the node when empty.").like("contact").until(2.1),
+    TITLE,
+    DESCRIPTION,
+    FORM_FIELDS,
+    options(
         "responseMode",
-        ParameterKind::Options(&["onReceived", "lastNode", "responseNode"]),
+        &[
+            told("onReceived", "Form is submitted", "The end is shown at once."),
+            told("lastNode", "Workflow finishes", "The end is shown when the workflow is done."),
+            told("responseNode", "Using 'Respond to Webhook' node", "A node of the workflow answers."),
+        ],
         "What the page after the form waits for.",
-    ),
-    optional(
+    )
+    .called("Respond when")
+    .or_text("onReceived"),
+    collection(
         "options",
-        ParameterKind::Structure,
-        "Path, label of the button, what is shown at the end, style, robots, time zone.",
+        &[
+            BUTTON,
+            STYLE,
+            text("path", "Path of its page; the id of the node when empty.")
+                .called("Form path")
+                .like("contact")
+                .since(2.2),
+            text("formSubmittedText", "What is shown when the form is sent.")
+                .called("Form submitted text")
+                .or_text(SUBMITTED)
+                .until(1.0),
+            ENDING.since(2.0),
+            switch("ignoreBots", "Whether robots are turned away.").or_false(),
+            text("ipWhitelist", "Addresses and networks from which it is open, with commas between; all when empty.")
+                .called("IP(s) allowlist")
+                .like("203.0.113.0/24"),
+            switch("useWorkflowTimezone", "Whether the time of sending is told in the workflow's zone, not in UTC.")
+                .called("Use workflow timezone")
+                .or_false()
+                .until(2.0),
+            switch("useWorkflowTimezone", "Whether the time of sending is told in the workflow's zone, not in UTC.")
+                .called("Use workflow timezone")
+                .or_true()
+                .since(2.1),
+        ],
+        "What else to decide.",
     ),
 ];
 
@@ -45,6 +80,9 @@ impl NodeType for FormTrigger {
             role: NodeRole::Trigger,
             ports: TRIGGER,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Triggers, "clipboard-list", &["form", "survey", "input", "page"]),
+            credentials: CREDENTIALS,
+            ..NodeDefinition::BLANK
         }
     }
 

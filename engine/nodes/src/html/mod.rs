@@ -4,6 +4,7 @@
 
 pub(crate) mod dom;
 mod extract;
+mod parameters;
 mod select;
 mod selector;
 mod table;
@@ -13,39 +14,15 @@ use std::sync::LazyLock;
 
 use fancy_regex::Regex;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use self::dom::Document;
-use crate::describe::{ONE_TO_ONE, optional};
+use self::parameters::{EXTRACT_PARAMETERS, PARAMETERS};
+use crate::describe::{ONE_TO_ONE, palette};
 use crate::values;
 use extract::Dialect;
-
-const EXTRACT_PARAMETERS: &[ParameterDefinition] = &[
-    optional("sourceData", ParameterKind::Options(&["json", "binary"]), "Where the markup is."),
-    optional("dataPropertyName", ParameterKind::Text, "Field or attachment that holds it; `data` when absent."),
-    optional("extractionValues", ParameterKind::Structure, "What to take: key, selector, and what of the element."),
-    optional("options", ParameterKind::Structure, "`trimValues`, `cleanUpText`."),
-];
-
-const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
-        "operation",
-        ParameterKind::Options(&["extractHtmlContent", "generateHtmlTemplate", "convertToHtmlTable"]),
-        "What to do.",
-    ),
-    optional("html", ParameterKind::Text, "Operation generateHtmlTemplate: the markup, with expressions in it."),
-    optional("sourceData", ParameterKind::Options(&["json", "binary"]), "Where the markup is."),
-    optional("dataPropertyName", ParameterKind::Text, "Field or attachment that holds it; `data` when absent."),
-    optional("extractionValues", ParameterKind::Structure, "What to take: key, selector, and what of the element."),
-    optional(
-        "options",
-        ParameterKind::Structure,
-        "`trimValues`, `cleanUpText`; of tables `capitalize`, `customStyling`, `caption`, `tableAttributes`, \
-         `headerAttributes`, `rowAttributes`, `cellAttributes`.",
-    ),
-];
 
 /// HTML.
 pub(crate) struct Html;
@@ -63,6 +40,8 @@ impl NodeType for Html {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "code-xml", &["css selector", "scrape", "template", "table", "extract"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -81,6 +60,8 @@ impl NodeType for HtmlExtract {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: EXTRACT_PARAMETERS,
+            palette: palette(NodeGroup::Older, "code-xml", &["css selector", "scrape"]),
+            ..NodeDefinition::BLANK
         }
     }
 

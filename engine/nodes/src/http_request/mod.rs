@@ -12,6 +12,7 @@ mod encode;
 mod guard;
 mod oauth;
 mod pages;
+mod parameters;
 mod parts;
 
 pub use self::guard::is_public;
@@ -27,47 +28,19 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole};
 use timeloom_domain::item::{Item, Items};
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy};
 
 use self::auth::Authentication;
 use self::batch::{Batching, REQUESTS_AT_ONCE_MAX};
 use self::pages::Paging;
+pub(crate) use self::parameters::{
+    ALL_CREDENTIALS, AUTHENTICATION, CREDENTIALS, GENERIC_TYPE, METHOD, PARAMETERS, SERVICE,
+};
 use self::request::{Answer, Draft, IntoFile, Request};
 use self::send::{Received, Sender};
-use crate::describe::{ONE_TO_ONE, optional, required};
-
-const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
-
-const PARAMETERS: &[ParameterDefinition] = &[
-    required("url", ParameterKind::Text, "Address to send the request to."),
-    optional("method", ParameterKind::Options(METHODS), "Method; `requestMethod` before version 3."),
-    optional(
-        "authentication",
-        ParameterKind::Options(&["none", "genericCredentialType", "predefinedCredentialType"]),
-        "Which credential to use.",
-    ),
-    optional("genericAuthType", ParameterKind::Text, "Type of the credential, such as `httpHeaderAuth`."),
-    optional("nodeCredentialType", ParameterKind::Text, "Type of a service's credential, such as `githubApi`."),
-    optional("sendQuery", ParameterKind::Boolean, "Whether to add a query to the address."),
-    optional("queryParameters", ParameterKind::Structure, "Names and values of the query."),
-    optional("sendHeaders", ParameterKind::Boolean, "Whether to send headers."),
-    optional("headerParameters", ParameterKind::Structure, "Names and values of the headers."),
-    optional("sendBody", ParameterKind::Boolean, "Whether to send a body."),
-    optional(
-        "contentType",
-        ParameterKind::Options(&["json", "form-urlencoded", "multipart-form-data", "binaryData", "raw"]),
-        "What the body is.",
-    ),
-    optional("bodyParameters", ParameterKind::Structure, "Names and values of the body."),
-    optional("jsonBody", ParameterKind::Text, "The body as JSON, for `specifyBody: json`."),
-    optional(
-        "options",
-        ParameterKind::Structure,
-        "`response`, `redirect`, `timeout`, `batching`, `pagination`, `proxy`.",
-    ),
-];
+use crate::describe::{ONE_TO_ONE, palette};
 
 /// HTTP Request.
 #[derive(Default)]
@@ -85,6 +58,13 @@ impl NodeType for HttpRequest {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(
+                NodeGroup::HttpAndFiles,
+                "globe",
+                &["api", "rest", "curl", "fetch", "get", "post", "url", "web"],
+            ),
+            credentials: ALL_CREDENTIALS,
+            ..NodeDefinition::BLANK
         }
     }
 

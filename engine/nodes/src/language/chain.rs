@@ -2,28 +2,73 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Condition, HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::chat::{ImageSource, Message, Part, Role};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
+use super::PROMPT_TYPE;
 use super::asking::{Chats, models_of, user};
 use super::{LANGUAGE_MODEL, OUTPUT_PARSER, schema};
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, is, list, long_text, many, options, palette, switch, text};
 use crate::files::{attached, base64_of};
 use crate::models::Gathered;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
-        "promptType",
-        ParameterKind::Options(&["auto", "define"]),
-        "The prompt is the field chatInput, or `text`.",
-    ),
-    optional("text", ParameterKind::Text, "The prompt."),
-    optional("prompt", ParameterKind::Text, "Versions up to 1.3: the prompt."),
-    optional("messages", ParameterKind::Structure, "Messages before the prompt, of the system, a user or the model."),
-    optional("hasOutputParser", ParameterKind::Boolean, "Whether the attached output parser says what is to be given."),
+    long_text("prompt", "The prompt.").until(1.3),
+    options("promptType", PROMPT_TYPE, "Where the prompt is.").called("Source for prompt").or_text("auto").since(1.4),
+    long_text("text", "The prompt.")
+        .called("Prompt (user message)")
+        .like("Sum this up: {{ $json.text }}")
+        .when(&[is("promptType", &["define"])])
+        .since(1.4),
+    switch("hasOutputParser", "Whether the attached output parser says what is to be given.")
+        .called("Require specific output format")
+        .or_true()
+        .until(1.2),
+    switch("hasOutputParser", "Whether the attached output parser says what is to be given.")
+        .called("Require specific output format")
+        .or_false()
+        .since(1.3),
+    list("messages", &[many("messageValues", "Message", MESSAGE)], "Messages before the prompt.")
+        .called("Chat messages"),
+];
+
+const SPOKEN: &[Condition] = &[is("type", &["HumanMessagePromptTemplate"])];
+const MESSAGE: &[ParameterDefinition] = &[
+    options(
+        "type",
+        &[
+            choice("AIMessagePromptTemplate", "AI"),
+            choice("SystemMessagePromptTemplate", "System"),
+            choice("HumanMessagePromptTemplate", "User"),
+        ],
+        "Who says it.",
+    )
+    .called("Role")
+    .or_text("SystemMessagePromptTemplate"),
+    options(
+        "messageType",
+        &[choice("text", "Text"), choice("imageBinary", "Image (binary)"), choice("imageUrl", "Image (URL)")],
+        "What it is.",
+    )
+    .or_text("text")
+    .when(SPOKEN),
+    text("binaryImageDataKey", "Attachment with the picture.")
+        .called("Image data field name")
+        .or_text("data")
+        .when(&[is("messageType", &["imageBinary"])]),
+    text("imageUrl", "Address of the picture.").called("Image URL").when(&[is("messageType", &["imageUrl"])]),
+    options(
+        "imageDetail",
+        &[choice("auto", "Auto"), choice("low", "Low"), choice("high", "High")],
+        "How closely the model looks.",
+    )
+    .called("Image details")
+    .when(&[is("messageType", &["imageBinary", "imageUrl"])]),
+    long_text("message", "The words.").when(&[is("type", &["AIMessagePromptTemplate", "SystemMessagePromptTemplate"])]),
+    long_text("message", "The words.").when(&[is("messageType", &["text"])]),
 ];
 
 /// Most messages before the prompt.
@@ -42,6 +87,8 @@ impl NodeType for ChainLlm {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "link", &["llm", "prompt", "gpt", "ask", "completion"]),
+            ..NodeDefinition::BLANK
         }
     }
 

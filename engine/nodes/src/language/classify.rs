@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, PortNames};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{
@@ -12,24 +12,61 @@ use timeloom_engine::node::{
 
 use super::asking::{Chats, models_of, system, user};
 use super::{LANGUAGE_MODEL, schema};
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{
+    ONE_TO_ONE, collection, list, long_text, many, options, outputs_vary, palette, switch, text, told,
+};
 
 const CLASSIFIER_PARAMETERS: &[ParameterDefinition] = &[
-    optional("inputText", ParameterKind::Text, "The text."),
-    optional("categories", ParameterKind::Structure, "The classes: category and description of each. One output each."),
-    optional(
+    long_text("inputText", "The text.").called("Text to classify").like("{{ $json.text }}"),
+    list(
+        "categories",
+        &[many(
+            "categories",
+            "Category",
+            &[
+                text("category", "Name of the class.").like("Invoice"),
+                text("description", "What belongs to it, for the model.").like("Bills that have to be paid"),
+            ],
+        )],
+        "The classes: each has an output.",
+    ),
+    collection(
         "options",
-        ParameterKind::Structure,
-        "multiClass: several classes at once; fallback: discard or other; systemPromptTemplate: what the model is told.",
+        &[
+            switch("multiClass", "Whether a text may belong to several classes.")
+                .called("Allow multiple classes to be true")
+                .or_false(),
+            options(
+                "fallback",
+                &[
+                    told("discard", "Discard item", "It goes nowhere."),
+                    told("other", "Output on extra, 'Other' branch", "It goes to an output of its own."),
+                ],
+                "What happens to a text that belongs to none.",
+            )
+            .called("When no clear match")
+            .or_text("discard"),
+            SYSTEM,
+        ],
+        "What else to decide.",
     ),
 ];
 
+const SYSTEM: ParameterDefinition =
+    long_text("systemPromptTemplate", "What the model is told first; {categories} stands for their names.").or_text("");
+
 const SENTIMENT_PARAMETERS: &[ParameterDefinition] = &[
-    optional("inputText", ParameterKind::Text, "The text."),
-    optional(
+    long_text("inputText", "The text.").called("Text to analyze").like("{{ $json.text }}"),
+    collection(
         "options",
-        ParameterKind::Structure,
-        "categories: the sentiments, with commas, one output each; includeDetailedResults: strength and confidence.",
+        &[
+            text("categories", "The sentiments, with commas between: each has an output.")
+                .called("Sentiment categories")
+                .or_text(SENTIMENTS),
+            SYSTEM,
+            switch("includeDetailedResults", "Whether strength and confidence are given as well.").or_false(),
+        ],
+        "What else to decide.",
     ),
 ];
 
@@ -54,11 +91,14 @@ impl NodeType for TextClassifier {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: CLASSIFIER_PARAMETERS,
+            palette: palette(NodeGroup::Ai, "tags", &["categorize", "label", "route", "classify"]),
+            port_names: outputs_vary("It has an output for each class, and one more where others are kept."),
+            ..NodeDefinition::BLANK
         }
     }
 
     fn shape(&self, node: &Node) -> NodeShape {
-        let has_other = options(node).and_then(|options| options.get("fallback")) == Some(&json!("other"));
+        let has_other = options_of(node).and_then(|options| options.get("fallback")) == Some(&json!("other"));
         shape_of(listed(node).len() + usize::from(has_other))
     }
 
@@ -81,6 +121,13 @@ impl NodeType for SentimentAnalysis {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: SENTIMENT_PARAMETERS,
+            palette: palette(NodeGroup::Ai, "smile", &["positive", "negative", "mood", "emotion"]),
+            port_names: PortNames {
+                inputs: &[],
+                outputs: &["Positive", "Neutral", "Negative"],
+                vary: Some("It has an output for each sentiment that is named."),
+            },
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -101,7 +148,7 @@ fn shape_of(outputs: usize) -> NodeShape {
     NodeShape { inputs: 1, outputs: outputs.max(1), required_inputs: RequiredInputs::Any }
 }
 
-fn options(node: &Node) -> Option<&Value> {
+fn options_of(node: &Node) -> Option<&Value> {
     node.parameters.get("options")
 }
 
@@ -112,7 +159,7 @@ fn listed(node: &Node) -> &[Value] {
 }
 
 fn sentiments(node: &Node) -> Vec<String> {
-    let named = options(node).and_then(|options| options.get("categories")).and_then(Value::as_str);
+    let named = options_of(node).and_then(|options| options.get("categories")).and_then(Value::as_str);
     let named = named.filter(|named| !named.trim().is_empty()).unwrap_or(SENTIMENTS);
     named.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::chat::{EmbedInput, EmbedRequest};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject};
@@ -10,25 +10,28 @@ use timeloom_domain::vectors::cosine;
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, blocking};
 
 use super::asking::{Chats, about_route, route_of};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, is, long_text, number, options, palette, structure, text, told};
 use crate::models::short;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
+    options(
         "operation",
-        ParameterKind::Options(&["embed", "search", "classify"]),
-        "Give vectors, the items nearest to a query, or the class whose examples are nearest to each item.",
-    ),
-    required("text", ParameterKind::Text, "The text of each item."),
-    optional("model", ParameterKind::Text, "The route of the gateway, where no embedding is attached."),
-    optional("query", ParameterKind::Text, "search: the text to which the items are compared."),
-    optional("limit", ParameterKind::Number, "search: most items that are given, 1 to 1,000; 5 when absent."),
-    optional("classes", ParameterKind::Structure, "classify: a text, or a list of texts, for each class by its name."),
-    optional(
-        "field",
-        ParameterKind::Text,
-        "embed: the field that gets the vector, embedding when absent; classify: the one that gets the class, class when absent.",
-    ),
+        &[
+            told("embed", "Embed", "Gives the vector of each item."),
+            told("search", "Search", "Gives the items nearest to a query."),
+            told("classify", "Classify", "Gives the class whose examples are nearest."),
+        ],
+        "What to do.",
+    )
+    .or_text("embed"),
+    long_text("text", "The text of each item.").like("{{ $json.text }}").needed(),
+    text("model", "The route of the gateway, where no embedding is attached.").called("Route").or_text(""),
+    text("query", "The text to which the items are compared.").when(&[is("operation", &["search"])]),
+    number("limit", "Most items that are given, 1 to 1,000.").or_number(5.0).when(&[is("operation", &["search"])]),
+    structure("classes", "A text, or a list of texts, for each class by its name.")
+        .when(&[is("operation", &["classify"])]),
+    text("field", "Field that gets the vector.").or_text("embedding").when(&[is("operation", &["embed"])]),
+    text("field", "Field that gets the class.").or_text("class").when(&[is("operation", &["classify"])]),
 ];
 
 /// Texts of one question.
@@ -51,6 +54,8 @@ impl NodeType for Embeddings {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "orbit", &["vector", "semantic", "similarity", "classify"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -2,23 +2,19 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
 use super::LANGUAGE_MODEL;
 use super::asking::{Chats, models_of, system, user};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, long_text, palette, text};
 use crate::models::Gathered;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("text", ParameterKind::Text, "The text."),
-    optional(
-        "kinds",
-        ParameterKind::Text,
-        "Kinds of entities, with commas; people, organisations, places and dates when absent.",
-    ),
+    long_text("text", "The text.").like("{{ $json.text }}").needed(),
+    text("kinds", "Kinds of entities, with commas between.").or_text(KINDS),
 ];
 
 /// The kinds when the author names none.
@@ -37,6 +33,8 @@ impl NodeType for Entities {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "scan-search", &["names", "people", "places", "ner"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -2,27 +2,54 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
 use super::asking::{Chats, models_of, system, user};
 use super::{LANGUAGE_MODEL, schema};
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{
+    ONE_TO_ONE, choice, collection, is, json, list, long_text, many, options, palette, switch, text, told,
+};
 use crate::models::Gathered;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("text", ParameterKind::Text, "The text."),
-    optional(
+    long_text("text", "The text.").like("{{ $json.text }}"),
+    options(
         "schemaType",
-        ParameterKind::Options(&["fromAttributes", "fromJson", "manual"]),
-        "Whether attributes, an example or a schema say what is wanted.",
+        &[
+            told("fromAttributes", "From attribute descriptions", "A list of what is wanted."),
+            told("fromJson", "Generate from JSON example", "An example of the data."),
+            told("manual", "Define using JSON Schema", "A schema of the data."),
+        ],
+        "What says what is wanted.",
+    )
+    .or_text("fromAttributes"),
+    json("jsonSchemaExample", "An example of the data.")
+        .called("JSON example")
+        .like(r#"{"city": "Lyon"}"#)
+        .when(&[is("schemaType", &["fromJson"])]),
+    json("inputSchema", "The JSON Schema of the data.").when(&[is("schemaType", &["manual"])]),
+    list("attributes", &[many("attributes", "Attribute", ATTRIBUTE)], "The attributes.")
+        .when(&[is("schemaType", &["fromAttributes"])]),
+    collection(
+        "options",
+        &[long_text("systemPromptTemplate", "What the model is told first.").or_text(INSTRUCTION)],
+        "What else to decide.",
     ),
-    optional("attributes", ParameterKind::Structure, "The attributes: name, type, description, required."),
-    optional("jsonSchemaExample", ParameterKind::Text, "An example of the data, as JSON."),
-    optional("inputSchema", ParameterKind::Text, "The JSON Schema of the data."),
-    optional("options", ParameterKind::Structure, "systemPromptTemplate: what the model is told first."),
+];
+
+const ATTRIBUTE: &[ParameterDefinition] = &[
+    text("name", "Name of the attribute.").like("city"),
+    options(
+        "type",
+        &[choice("boolean", "Boolean"), choice("date", "Date"), choice("number", "Number"), choice("string", "String")],
+        "Type of its value.",
+    )
+    .or_text("string"),
+    text("description", "What it is, for the model.").like("The city that the text is about"),
+    switch("required", "Whether it must be there.").or_false(),
 ];
 
 /// What the model is told when the author says nothing.
@@ -42,6 +69,8 @@ impl NodeType for InformationExtractor {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "scan-text", &["extract", "data", "structured", "json", "parse"]),
+            ..NodeDefinition::BLANK
         }
     }
 

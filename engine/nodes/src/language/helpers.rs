@@ -1,11 +1,13 @@
 //! Node types whose nodes serve others and never run by themselves: language models, embeddings, output parsers, memories.
 
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
+use timeloom_domain::catalogue::{
+    CredentialDefinition, HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, Ports,
+};
 use timeloom_domain::definition::Node;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::{LANGUAGE_MODEL, OUTPUT_PARSER};
-use crate::describe::{optional, ports};
+use super::{LANGUAGE_MODEL, OUTPUT_PARSER, parameters};
+use crate::describe::{palette, ports};
 
 /// A node type whose nodes serve others.
 pub(crate) struct Helper {
@@ -18,155 +20,196 @@ pub(crate) struct Helper {
     /// What may be attached to it.
     takes: &'static [&'static str],
     parameters: &'static [ParameterDefinition],
+    /// The credentials of the request that it sends.
+    credentials: &'static [CredentialDefinition],
+    icon: &'static str,
+    aliases: &'static [&'static str],
 }
+
+/// What most of them have nothing to say about.
+const BLANK: Helper = Helper {
+    node_type: "",
+    display_name: "",
+    description: "",
+    versions: &[1.0],
+    serves: "",
+    takes: &[],
+    parameters: &[],
+    credentials: &[],
+    icon: "",
+    aliases: &[],
+};
 
 const NO_PORTS: Ports = ports(0, 0);
 
-const MODEL: ParameterDefinition =
-    optional("model", ParameterKind::Structure, "The route of the gateway: its name is what stands here.");
-const MODEL_NAME: ParameterDefinition =
-    optional("modelName", ParameterKind::Text, "The route of the gateway: its name is what stands here.");
-const OPTIONS: ParameterDefinition = optional(
-    "options",
-    ParameterKind::Structure,
-    "temperature, maxTokens, topP, topK, frequencyPenalty, presencePenalty.",
-);
-
-const CHAT: &[ParameterDefinition] = &[MODEL, OPTIONS];
-const CHAT_NAMED: &[ParameterDefinition] = &[MODEL_NAME, OPTIONS];
-const EMBEDDING: &[ParameterDefinition] = &[MODEL, optional("options", ParameterKind::Structure, "dimensions.")];
-const EMBEDDING_NAMED: &[ParameterDefinition] = &[MODEL_NAME];
-const LOADER: &[ParameterDefinition] = &[
-    optional("dataType", ParameterKind::Options(&["json"]), "The items' JSON."),
-    optional(
-        "jsonMode",
-        ParameterKind::Options(&["allInputData", "expressionData"]),
-        "All of it, or what `jsonData` says.",
-    ),
-    optional("jsonData", ParameterKind::Text, "The text."),
-    optional("options", ParameterKind::Structure, "metadata: what else is kept with it."),
-];
-const SPLITTER: &[ParameterDefinition] = &[
-    optional("chunkSize", ParameterKind::Number, "Characters of a part."),
-    optional("chunkOverlap", ParameterKind::Number, "Characters that a part has in common with the one before."),
-];
-const PARSER: &[ParameterDefinition] = &[
-    optional("schemaType", ParameterKind::Options(&["fromJson", "manual"]), "Whether an example or a schema is given."),
-    optional("jsonSchemaExample", ParameterKind::Text, "An example of the data, as JSON."),
-    optional("inputSchema", ParameterKind::Text, "The JSON Schema of the data."),
-    optional("jsonSchema", ParameterKind::Text, "Version 1: the JSON Schema of the data."),
-];
-
-const MEMORY: &[ParameterDefinition] = &[
-    optional(
-        "sessionIdType",
-        ParameterKind::Options(&["fromInput", "customKey"]),
-        "Whether the session is the item's field sessionId, or `sessionKey`.",
-    ),
-    optional("sessionKey", ParameterKind::Text, "The session."),
-    optional("contextWindowLength", ParameterKind::Number, "Exchanges that are remembered, 1 to 100; 5 when absent."),
-];
-const TOOL: &[ParameterDefinition] = &[
-    optional("description", ParameterKind::Text, "What the model is told of it."),
-    optional("toolDescription", ParameterKind::Text, "What the model is told of it."),
-];
-
-const fn chat(node_type: &'static str, display_name: &'static str, versions: &'static [f64]) -> Helper {
+const fn chat(
+    node_type: &'static str,
+    display_name: &'static str,
+    versions: &'static [f64],
+    parameters: &'static [ParameterDefinition],
+) -> Helper {
     let description = "Serves as the language model of a node: names a route of the gateway.";
-    Helper { node_type, display_name, description, versions, serves: LANGUAGE_MODEL, takes: &[], parameters: CHAT }
+    let (icon, aliases): (_, &'static [&'static str]) = ("message-square-text", &["llm", "chat model", "gateway"]);
+    Helper {
+        node_type,
+        display_name,
+        description,
+        versions,
+        serves: LANGUAGE_MODEL,
+        parameters,
+        icon,
+        aliases,
+        ..BLANK
+    }
 }
 
-const fn embedding(node_type: &'static str, display_name: &'static str, versions: &'static [f64]) -> Helper {
+const fn embedding(
+    node_type: &'static str,
+    display_name: &'static str,
+    versions: &'static [f64],
+    parameters: &'static [ParameterDefinition],
+) -> Helper {
     let description = "Serves as the embedding of a node: names a route of the gateway.";
-    Helper { node_type, display_name, description, versions, serves: "ai_embedding", takes: &[], parameters: EMBEDDING }
+    let (icon, aliases): (_, &'static [&'static str]) = ("orbit", &["vector", "embed", "gateway"]);
+    Helper {
+        node_type,
+        display_name,
+        description,
+        versions,
+        serves: "ai_embedding",
+        parameters,
+        icon,
+        aliases,
+        ..BLANK
+    }
 }
 
 const fn memory(node_type: &'static str, display_name: &'static str, versions: &'static [f64]) -> Helper {
     let description = "Serves as the memory of an agent: says which session it remembers, and how much of it.";
-    Helper { node_type, display_name, description, versions, serves: "ai_memory", takes: &[], parameters: MEMORY }
+    let (icon, aliases): (_, &'static [&'static str]) = ("history", &["memory", "session", "conversation"]);
+    let parameters = parameters::MEMORY;
+    Helper { node_type, display_name, description, versions, serves: "ai_memory", parameters, icon, aliases, ..BLANK }
 }
 
 const fn tool(
     node_type: &'static str,
     display_name: &'static str,
     versions: &'static [f64],
+    parameters: &'static [ParameterDefinition],
+    icon: &'static str,
     description: &'static str,
 ) -> Helper {
-    Helper { node_type, display_name, description, versions, serves: "ai_tool", takes: &[], parameters: TOOL }
+    let aliases: &'static [&'static str] = &["tool", "function"];
+    Helper { node_type, display_name, description, versions, serves: "ai_tool", parameters, icon, aliases, ..BLANK }
 }
 
 const fn splitter(node_type: &'static str, display_name: &'static str) -> Helper {
     let description = "Serves as the text splitter of a document loader: says how long the parts of a text are.";
-    let (versions, parameters): (&'static [f64], _) = (&[1.0], SPLITTER);
-    Helper { node_type, display_name, description, versions, serves: "ai_textSplitter", takes: &[], parameters }
+    let (icon, aliases): (_, &'static [&'static str]) = ("scissors", &["chunk", "split"]);
+    let parameters = parameters::SPLITTER;
+    Helper { node_type, display_name, description, serves: "ai_textSplitter", parameters, icon, aliases, ..BLANK }
 }
 
 /// All of them.
 pub(crate) fn helpers() -> Vec<Helper> {
     let mut helpers = of_models();
-    helpers.extend(of_agents());
+    helpers.extend(memories().into_iter().chain(tools()).chain(nodes_as_tools()));
     helpers
 }
 
-/// Memories and tools.
-fn of_agents() -> Vec<Helper> {
+/// Memories.
+fn memories() -> Vec<Helper> {
     vec![
         memory("@n8n/n8n-nodes-langchain.memoryBufferWindow", "Simple Memory", &[1.0, 1.1, 1.2, 1.3]),
         memory("@n8n/n8n-nodes-langchain.memoryMongoDbChat", "MongoDB Chat Memory", &[1.0]),
         memory("@n8n/n8n-nodes-langchain.memoryPostgresChat", "Postgres Chat Memory", &[1.0, 1.1, 1.2, 1.3]),
         memory("@n8n/n8n-nodes-langchain.memoryRedisChat", "Redis Chat Memory", &[1.0, 1.1, 1.2, 1.3, 1.4, 1.5]),
+    ]
+}
+
+/// Tools of their own.
+fn tools() -> Vec<Helper> {
+    vec![
         tool(
             "@n8n/n8n-nodes-langchain.toolCalculator",
             "Calculator",
             &[1.0],
+            parameters::CALCULATOR,
+            "calculator",
             "Serves as a tool of an agent: computes arithmetic.",
         ),
         tool(
             "@n8n/n8n-nodes-langchain.toolCode",
             "Code Tool",
             &[1.0, 1.1, 1.2, 1.3],
+            parameters::CODE,
+            "code",
             "Serves as a tool of an agent: runs JavaScript.",
         ),
         tool(
             "@n8n/n8n-nodes-langchain.toolHttpRequest",
             "HTTP Request Tool",
             &[1.0, 1.1],
+            parameters::REQUEST,
+            "globe",
             "Serves as a tool of an agent: sends a request.",
-        ),
+        )
+        .with_credentials(crate::http_request::CREDENTIALS),
         tool(
             "@n8n/n8n-nodes-langchain.toolWorkflow",
             "Call n8n Workflow Tool",
             &[1.0, 1.1, 1.2, 1.3, 2.0, 2.1, 2.2],
+            parameters::WORKFLOW,
+            "workflow",
             "Serves as a tool of an agent: runs a workflow.",
         ),
+    ]
+}
+
+/// Nodes that serve as tools.
+fn nodes_as_tools() -> Vec<Helper> {
+    vec![
         tool(
             "n8n-nodes-base.cryptoTool",
             "Crypto Tool",
             &[1.0, 2.0],
+            parameters::CRYPTO_TOOL,
+            "key-round",
             "Serves as a tool of an agent: does what Crypto does, filled in by $fromAI.",
-        ),
+        )
+        .with_credentials(crate::crypto::CREDENTIALS),
         tool(
             "n8n-nodes-base.dateTimeTool",
             "Date & Time Tool",
             &[1.0, 2.0],
+            parameters::DATE_TIME_TOOL,
+            "calendar-clock",
             "Serves as a tool of an agent: does what Date & Time does, filled in by $fromAI.",
         ),
         tool(
             "n8n-nodes-base.graphqlTool",
             "GraphQL Tool",
             &[1.0, 1.1],
+            parameters::GRAPHQL_TOOL,
+            "waypoints",
             "Serves as a tool of an agent: does what GraphQL does, filled in by $fromAI.",
-        ),
+        )
+        .with_credentials(crate::graphql::CREDENTIALS),
         tool(
             "n8n-nodes-base.httpRequestTool",
             "HTTP Request Tool",
             &[1.0, 2.0, 3.0, 4.0, 4.1, 4.2, 4.3],
+            parameters::HTTP_TOOL,
+            "globe",
             "Serves as a tool of an agent: does what HTTP Request does, filled in by $fromAI.",
-        ),
+        )
+        .with_credentials(crate::http_request::ALL_CREDENTIALS),
         tool(
             "n8n-nodes-base.rssFeedReadTool",
             "RSS Read Tool",
             &[1.0, 1.1, 1.2],
+            parameters::FEED_TOOL,
+            "rss",
             "Serves as a tool of an agent: does what RSS Read does, filled in by $fromAI.",
         ),
     ]
@@ -175,19 +218,38 @@ fn of_agents() -> Vec<Helper> {
 /// Models, and what serves chains and vector stores.
 fn of_models() -> Vec<Helper> {
     vec![
-        embedding("@n8n/n8n-nodes-langchain.embeddingsGoogleGemini", "Embeddings Google Gemini", &[1.0])
-            .with(EMBEDDING_NAMED),
-        embedding("@n8n/n8n-nodes-langchain.embeddingsMistralCloud", "Embeddings Mistral Cloud", &[1.0]),
-        embedding("@n8n/n8n-nodes-langchain.embeddingsOllama", "Embeddings Ollama", &[1.0]),
-        embedding("@n8n/n8n-nodes-langchain.embeddingsOpenAi", "Embeddings OpenAI", &[1.0, 1.1, 1.2]),
-        chat("@n8n/n8n-nodes-langchain.lmChatAnthropic", "Anthropic Chat Model", &[1.0, 1.1, 1.2, 1.3]),
-        chat("@n8n/n8n-nodes-langchain.lmChatDeepSeek", "DeepSeek Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0]).with(CHAT_NAMED),
-        chat("@n8n/n8n-nodes-langchain.lmChatGroq", "Groq Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatMistralCloud", "Mistral Cloud Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatOllama", "Ollama Chat Model", &[1.0]),
-        chat("@n8n/n8n-nodes-langchain.lmChatOpenAi", "OpenAI Chat Model", &[1.0, 1.1, 1.2, 1.3]),
-        chat("@n8n/n8n-nodes-langchain.lmChatOpenRouter", "OpenRouter Chat Model", &[1.0]),
+        embedding(
+            "@n8n/n8n-nodes-langchain.embeddingsGoogleGemini",
+            "Embeddings Google Gemini",
+            &[1.0],
+            parameters::EMBEDDING_NAMED,
+        ),
+        embedding(
+            "@n8n/n8n-nodes-langchain.embeddingsMistralCloud",
+            "Embeddings Mistral Cloud",
+            &[1.0],
+            parameters::EMBEDDING,
+        ),
+        embedding("@n8n/n8n-nodes-langchain.embeddingsOllama", "Embeddings Ollama", &[1.0], parameters::EMBEDDING),
+        embedding(
+            "@n8n/n8n-nodes-langchain.embeddingsOpenAi",
+            "Embeddings OpenAI",
+            &[1.0, 1.1, 1.2],
+            parameters::EMBEDDING_OPENAI,
+        ),
+        chat(
+            "@n8n/n8n-nodes-langchain.lmChatAnthropic",
+            "Anthropic Chat Model",
+            &[1.0, 1.1, 1.2, 1.3],
+            parameters::ANTHROPIC,
+        ),
+        chat("@n8n/n8n-nodes-langchain.lmChatDeepSeek", "DeepSeek Chat Model", &[1.0], parameters::OPENAI_LIKE),
+        chat("@n8n/n8n-nodes-langchain.lmChatGoogleGemini", "Google Gemini Chat Model", &[1.0], parameters::GEMINI),
+        chat("@n8n/n8n-nodes-langchain.lmChatGroq", "Groq Chat Model", &[1.0], parameters::GROQ),
+        chat("@n8n/n8n-nodes-langchain.lmChatMistralCloud", "Mistral Cloud Chat Model", &[1.0], parameters::MISTRAL),
+        chat("@n8n/n8n-nodes-langchain.lmChatOllama", "Ollama Chat Model", &[1.0], parameters::OLLAMA),
+        chat("@n8n/n8n-nodes-langchain.lmChatOpenAi", "OpenAI Chat Model", &[1.0, 1.1, 1.2, 1.3], parameters::OPENAI),
+        chat("@n8n/n8n-nodes-langchain.lmChatOpenRouter", "OpenRouter Chat Model", &[1.0], parameters::OPENAI_LIKE),
         Helper {
             node_type: "@n8n/n8n-nodes-langchain.documentDefaultDataLoader",
             display_name: "Default Data Loader",
@@ -195,7 +257,10 @@ fn of_models() -> Vec<Helper> {
             versions: &[1.0, 1.1],
             serves: "ai_document",
             takes: &["ai_textSplitter"],
-            parameters: LOADER,
+            parameters: parameters::LOADER,
+            icon: "file-text",
+            aliases: &["document", "loader", "rag"],
+            ..BLANK
         },
         Helper {
             node_type: "@n8n/n8n-nodes-langchain.outputParserStructured",
@@ -204,7 +269,10 @@ fn of_models() -> Vec<Helper> {
             versions: &[1.0, 1.1, 1.2, 1.3],
             serves: OUTPUT_PARSER,
             takes: &[LANGUAGE_MODEL],
-            parameters: PARSER,
+            parameters: parameters::PARSER,
+            icon: "braces",
+            aliases: &["json", "schema", "structured"],
+            ..BLANK
         },
         splitter("@n8n/n8n-nodes-langchain.textSplitterCharacterTextSplitter", "Character Text Splitter"),
         splitter(
@@ -215,9 +283,9 @@ fn of_models() -> Vec<Helper> {
 }
 
 impl Helper {
-    /// The same with other parameters: some types name their model otherwise.
-    const fn with(self, parameters: &'static [ParameterDefinition]) -> Self {
-        Self { parameters, ..self }
+    /// The same with the credentials of the request that it sends.
+    const fn with_credentials(self, credentials: &'static [CredentialDefinition]) -> Self {
+        Self { credentials, ..self }
     }
 }
 
@@ -231,6 +299,9 @@ impl NodeType for Helper {
             role: NodeRole::Helper,
             ports: NO_PORTS,
             parameters: self.parameters,
+            palette: palette(NodeGroup::AiParts, self.icon, self.aliases),
+            credentials: self.credentials,
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -9,11 +9,16 @@ mod embeddings;
 mod entities;
 mod extract;
 mod helpers;
+mod parameters;
 mod schema;
 mod summarise;
 #[cfg(test)]
 mod testing;
 mod vectors;
+
+use timeloom_domain::catalogue::Choice;
+
+use crate::describe::told;
 
 pub(crate) use agent::AiAgent;
 pub(crate) use chain::ChainLlm;
@@ -25,6 +30,11 @@ pub(crate) use helpers::helpers;
 pub(crate) use summarise::ChainSummarization;
 pub(crate) use vectors::{SimpleVectorStore, VectorStore};
 
+/// Where a prompt is.
+const PROMPT_TYPE: &[Choice] = &[
+    told("auto", "Connected Chat Trigger node", "The item's field chatInput."),
+    told("define", "Define below", "A prompt of your own."),
+];
 /// The kind of connection of language models.
 pub(crate) const LANGUAGE_MODEL: &str = "ai_languageModel";
 /// The kind of connection of output parsers.

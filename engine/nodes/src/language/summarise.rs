@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::chat::ChatRequest;
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject};
@@ -10,17 +10,53 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 
 use super::LANGUAGE_MODEL;
 use super::asking::{Chats, models_of, user};
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, collection, is, list, long_text, number, one, options, palette, told};
 use crate::models::Gathered;
 
+const METHOD: &[ParameterDefinition] = &[
+    options(
+        "summarizationMethod",
+        &[
+            told("map_reduce", "Map reduce", "Each part is summed up, then what came of them."),
+            told("refine", "Refine", "The summary takes in one part after the other."),
+            told("stuff", "Stuff", "The whole text at once."),
+        ],
+        "How a long text is summed up.",
+    )
+    .or_text("map_reduce"),
+    long_text("combineMapPrompt", "What is asked of each part; {text} stands for it.")
+        .called("Individual summary prompt")
+        .or_text(PROMPT)
+        .when(&[is("summarizationMethod", &["map_reduce"])]),
+    long_text("prompt", "What is asked of all, or of the first part; {text} stands for it.")
+        .called("Final prompt to combine")
+        .or_text(PROMPT),
+    long_text("refinePrompt", "What is asked of each further part; {existing_answer} stands for the summary so far.")
+        .called("Subsequent (refine) prompt")
+        .or_text(REFINE)
+        .when(&[is("summarizationMethod", &["refine"])]),
+];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("operationMode", ParameterKind::Options(&["nodeInputJson"]), "From where the text is: the items' JSON."),
-    optional("chunkSize", ParameterKind::Number, "Characters of a part; 4,000 when absent."),
-    optional("chunkOverlap", ParameterKind::Number, "Characters that a part has in common with the one before."),
-    optional(
+    options(
+        "operationMode",
+        &[told("nodeInputJson", "Use node input (JSON)", "The JSON of each item.")],
+        "From where the text is.",
+    )
+    .called("Data to summarize")
+    .or_text("nodeInputJson"),
+    number("chunkSize", "Characters of a part.").called("Characters per chunk").or_number(4_000.0),
+    number("chunkOverlap", "Characters that a part has in common with the one before.")
+        .called("Chunk overlap (characters)")
+        .or_number(200.0),
+    collection(
         "options",
-        ParameterKind::Structure,
-        "summarizationMethodAndPrompts: map_reduce, refine or stuff, and the prompts, with {text} in them.",
+        &[list(
+            "summarizationMethodAndPrompts",
+            &[one("values", "Method and prompts", METHOD)],
+            "How, and what is asked.",
+        )],
+        "What else to decide.",
     ),
 ];
 
@@ -45,6 +81,8 @@ impl NodeType for ChainSummarization {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "text-quote", &["summary", "tldr", "shorten", "condense"]),
+            ..NodeDefinition::BLANK
         }
     }
 

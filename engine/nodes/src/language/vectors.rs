@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Condition, HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_domain::vectors::{VectorCommand, VectorRow};
@@ -15,37 +15,73 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 use super::asking::Chats;
 use super::embeddings::{embedded, route};
 use super::summarise::parts;
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{
+    ONE_TO_ONE, is, long_text, mode, number, options, palette, resource, structure, switch, text, told,
+};
 use crate::models::short;
 
+const FINDS: &[Condition] = &[is("operation", &["search"])];
+const PUTS: &[Condition] = &[is("operation", &["insert"])];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
+    options(
         "operation",
-        ParameterKind::Options(&["insert", "search", "delete", "clear"]),
-        "What to do; search when absent.",
-    ),
-    required("collection", ParameterKind::Text, "The collection's name: every workflow of the tenant finds it by it."),
-    optional("text", ParameterKind::Text, "insert: the text of each item."),
-    optional("id", ParameterKind::Text, "insert, delete: the row's name; made of the node run when absent."),
-    optional("metadata", ParameterKind::Structure, "insert: what else is kept with the text."),
-    optional("query", ParameterKind::Text, "search: the text to which rows are compared."),
-    optional("limit", ParameterKind::Number, "search: most rows that are given, 1 to 1,000; 4 when absent."),
-    optional("model", ParameterKind::Text, "The route of the gateway that embeds, where no embedding is attached."),
+        &[
+            told("search", "Search", "Finds rows that mean nearly what a query says."),
+            told("insert", "Insert", "Puts a row in for each item."),
+            told("delete", "Delete", "Takes the rows out that items name."),
+            told("clear", "Clear", "Takes all rows out."),
+        ],
+        "What to do.",
+    )
+    .or_text("search"),
+    text("collection", "The collection's name: every workflow of the tenant finds it by it.")
+        .like("documents")
+        .needed(),
+    long_text("text", "The text of each item.").like("{{ $json.text }}").when(PUTS),
+    text("id", "The row's name; made of the node run when empty.").or_text("").when(PUTS),
+    text("id", "The row's name.").when(&[is("operation", &["delete"])]),
+    structure("metadata", "What else is kept with the text.").when(PUTS),
+    text("query", "The text to which rows are compared.").like("{{ $json.question }}").when(FINDS),
+    number("limit", "Most rows that are given, 1 to 1,000.").or_number(4.0).when(FINDS),
+    text("model", "The route of the gateway that embeds, where no embedding is attached.")
+        .called("Route")
+        .or_text("")
+        .when(&[is("operation", &["search", "insert"])]),
 ];
 
+const KEY: &str = "vector_store_key";
+
 const SIMPLE_PARAMETERS: &[ParameterDefinition] = &[
-    optional(
+    options(
         "mode",
-        ParameterKind::Options(&["load", "insert", "retrieve-as-tool"]),
-        "Whether rows are searched or put in.",
-    ),
-    optional("memoryKey", ParameterKind::Structure, "The collection's name."),
-    optional("prompt", ParameterKind::Text, "load: the text to which rows are compared."),
-    optional("topK", ParameterKind::Number, "load, retrieve-as-tool: most rows that are given; 4 when absent."),
-    optional("toolName", ParameterKind::Text, "retrieve-as-tool: the tool's name."),
-    optional("toolDescription", ParameterKind::Text, "retrieve-as-tool: what a model is told of it."),
-    optional("clearStore", ParameterKind::Boolean, "insert: whether what was there goes first."),
+        &[
+            told("load", "Get many", "Finds documents that mean nearly what a prompt says."),
+            told("insert", "Insert documents", "Puts documents in."),
+            told("retrieve-as-tool", "Retrieve documents (as tool for AI Agent)", "Serves an agent as a tool."),
+        ],
+        "What to do.",
+    )
+    .called("Operation mode"),
+    text("memoryKey", "The collection's name.").or_text(KEY).until(1.1),
+    resource(
+        "memoryKey",
+        "collection",
+        &[mode("list", "From list", None), mode("id", "Manual", Some(KEY))],
+        "The collection.",
+    )
+    .since(1.2),
+    long_text("prompt", "The text to which documents are compared.").when(&[is("mode", &["load"])]),
+    text("toolName", "The tool's name; the node's own when empty.").like("company_knowledge").when(AS_TOOL),
+    long_text("toolDescription", "What a model is told of it.").when(AS_TOOL),
+    number("topK", "Most documents that are given, 1 to 1,000.")
+        .called("Limit")
+        .or_number(4.0)
+        .when(&[is("mode", &["load", "retrieve-as-tool"])]),
+    switch("clearStore", "Whether what was there goes first.").or_false().when(&[is("mode", &["insert"])]),
 ];
+
+const AS_TOOL: &[Condition] = &[is("mode", &["retrieve-as-tool"])];
 
 /// The kind of connection of document loaders.
 const DOCUMENT: &str = "ai_document";
@@ -76,6 +112,8 @@ impl NodeType for VectorStore {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "database-zap", &["rag", "vector", "semantic search", "knowledge"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -101,6 +139,8 @@ impl NodeType for SimpleVectorStore {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: SIMPLE_PARAMETERS,
+            palette: palette(NodeGroup::Ai, "database-zap", &["rag", "vector", "semantic search", "in-memory"]),
+            ..NodeDefinition::BLANK
         }
     }
 
@@ -179,7 +219,7 @@ impl EffectNode for SimpleVectorStore {
         let key = match run.parameter("memoryKey", 0)? {
             Some(Value::Object(fields)) => fields.get("value").and_then(Value::as_str).unwrap_or_default().to_owned(),
             Some(Value::String(key)) => key,
-            _ => "vector_store_key".to_owned(),
+            _ => KEY.to_owned(),
         };
         let collection = name(key, "the collection")?;
         match run.text("mode", 0, "retrieve")?.as_str() {

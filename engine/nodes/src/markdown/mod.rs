@@ -5,26 +5,70 @@ mod from_html;
 mod to_html;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Language, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject, SharedObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, code, collection, is, number, options, palette, switch, text};
 use crate::values;
 
+const FROM_HTML: &[ParameterDefinition] = &[
+    text("bulletMarker", "What begins an entry of a list.").or_text("*"),
+    text("codeFence", "What stands above and below code.").called("Code block fence").or_text("```"),
+    text("emDelimiter", "What stands around what is emphasised.").called("Emphasis delimiter").or_text("_"),
+    text("strongDelimiter", "What stands around what is strong.").or_text("**"),
+    text("strikeDelimiter", "What stands around what is struck out.").or_text("~~"),
+    options(
+        "codeBlockStyle",
+        &[choice("fence", "Between fences"), choice("indented", "Indented")],
+        "How code is written.",
+    )
+    .or_text("fence"),
+    text("ignore", "Elements that are left out, with commas between.")
+        .called("Ignored elements")
+        .like("h1, p")
+        .or_text(""),
+    switch("keepDataImages", "Whether pictures that are written in the HTML are kept.")
+        .called("Keep images with data")
+        .or_false(),
+    number("maxConsecutiveNewlines", "Most line ends in a row.").or_number(3.0),
+    switch("useLinkReferenceDefinitions", "Whether addresses stand at the end.")
+        .called("Place URLs at the bottom")
+        .or_false(),
+];
+
+const TO_HTML: &[ParameterDefinition] = &[
+    switch("tables", "Whether tables are read.").called("Tables support").or_false(),
+    switch("tablesHeaderId", "Whether heads of tables have an id.").called("Tables header ID").or_false(),
+    switch("strikethrough", "Whether text between `~~` is struck out.").or_false(),
+    switch("tasklists", "Whether `- [x]` is a box with a tick.").called("Tasklists").or_false(),
+    switch("simpleLineBreaks", "Whether each line end is one in the HTML.").called("Simple line breaks").or_false(),
+    switch("splitAdjacentBlockquotes", "Whether a blank line ends a quotation.").or_false(),
+    switch("simplifiedAutoLink", "Whether addresses in the text become links.")
+        .called("Automatic linking of URLs")
+        .or_false(),
+    switch("openLinksInNewWindow", "Whether links open in a new window.").or_false(),
+    switch("completeHTMLDocument", "Whether a whole document is given.").called("Complete HTML document").or_false(),
+    switch("noHeaderId", "Whether headings have no id.").called("No header ID").or_false(),
+    switch("ghCompatibleHeaderId", "Whether ids of headings have dashes for blanks, as GitHub's.")
+        .called("GitHub compatible header IDs")
+        .or_false(),
+    text("prefixHeaderId", "What ids of headings begin with.").called("Prefix header ID").or_text(""),
+    number("headerLevelStart", "Level of the first heading, 1 to 6.").called("Header level start").or_number(1.0),
+];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("mode", ParameterKind::Options(&["htmlToMarkdown", "markdownToHtml"]), "Which way to convert."),
-    optional("html", ParameterKind::Text, "Mode htmlToMarkdown: the HTML."),
-    optional("markdown", ParameterKind::Text, "Mode markdownToHtml: the Markdown."),
-    optional("destinationKey", ParameterKind::Text, "Field that gets the result; `data` when absent."),
-    optional(
-        "options",
-        ParameterKind::Structure,
-        "Of HTML: `tables`, `tablesHeaderId`, `tasklists`, `splitAdjacentBlockquotes`, `strikethrough`, `noHeaderId`, `headerLevelStart`, `simpleLineBreaks`, \
-         `openLinksInNewWindow`, `simplifiedAutoLink`, `completeHTMLDocument` and others. Of Markdown: `bulletMarker`, \
-         `codeFence`, `emDelimiter`, `strongDelimiter`, `codeBlockStyle`, `ignore`, `keepDataImages`, \
-         `maxConsecutiveNewlines`, `useLinkReferenceDefinitions`.",
-    ),
+    options(
+        "mode",
+        &[choice("markdownToHtml", "Markdown to HTML"), choice("htmlToMarkdown", "HTML to Markdown")],
+        "Which way to convert.",
+    )
+    .or_text("htmlToMarkdown"),
+    code("html", Language::Html, "The HTML.").called("HTML").or_text("").when(&[is("mode", &["htmlToMarkdown"])]),
+    code("markdown", Language::Markdown, "The Markdown.").or_text("").when(&[is("mode", &["markdownToHtml"])]),
+    text("destinationKey", "Field that gets the result; dots lead into objects.").or_text("data"),
+    collection("options", FROM_HTML, "How the Markdown is written.").when(&[is("mode", &["htmlToMarkdown"])]),
+    collection("options", TO_HTML, "How the Markdown is read.").when(&[is("mode", &["markdownToHtml"])]),
 ];
 
 /// Longest text to convert.
@@ -43,6 +87,8 @@ impl NodeType for Markdown {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "file-text", &["html", "convert", "md"]),
+            ..NodeDefinition::BLANK
         }
     }
 

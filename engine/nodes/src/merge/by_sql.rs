@@ -16,6 +16,8 @@ use timeloom_engine::node::{NodeError, NodeRun};
 use super::{inputs, origins};
 use crate::values;
 
+/// The query of an author who wrote none.
+pub(super) const QUERY: &str = "SELECT * FROM input1 LEFT JOIN input2 ON input1.name = input2.id";
 /// Most rows that a query gives.
 const ROWS_MAX: usize = 100_000;
 /// Most bytes in all rows that a query gives.
@@ -41,7 +43,7 @@ const COLUMN_TYPE: &str = "BLOB";
 
 /// The rows of the author's query.
 pub(super) fn run(run: &mut NodeRun<'_>) -> Result<Vec<Item>, NodeError> {
-    let query = run.text("query", 0, "SELECT * FROM input1 LEFT JOIN input2 ON input1.name = input2.id")?;
+    let query = run.text("query", 0, QUERY)?;
     let inputs = inputs(run);
     let default = if run.version() < 3.2 { "success" } else { "empty" };
     let when_empty = run.text("options.emptyQueryResult", 0, default)?;

@@ -8,63 +8,17 @@ mod by_sql;
 mod clash;
 mod legacy;
 mod matching;
+mod parameters;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, PortNames};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, Items, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs};
 
-use crate::describe::{optional, ports};
+use crate::describe::{palette, ports};
 use crate::values;
-
-const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
-        "mode",
-        ParameterKind::Text,
-        "append, combine, combineBySql or chooseBranch; version 1 has further modes.",
-    ),
-    optional("numberInputs", ParameterKind::Number, "From version 3: how many inputs there are."),
-    optional(
-        "combinationMode",
-        ParameterKind::Options(&["mergeByFields", "mergeByPosition", "multiplex"]),
-        "Version 2: how items are combined.",
-    ),
-    optional(
-        "combineBy",
-        ParameterKind::Options(&["combineByFields", "combineByPosition", "combineAll"]),
-        "From version 3: how items are combined.",
-    ),
-    optional("fieldsToMatchString", ParameterKind::Text, "Fields that must be equal, with commas between them."),
-    optional("advanced", ParameterKind::Boolean, "The fields have different names in the inputs."),
-    optional("mergeByFields", ParameterKind::Structure, "Pairs of fields that must be equal."),
-    optional(
-        "joinMode",
-        ParameterKind::Options(&["keepMatches", "keepNonMatches", "keepEverything", "enrichInput1", "enrichInput2"]),
-        "Which items are given.",
-    ),
-    optional("outputDataFrom", ParameterKind::Options(&["both", "input1", "input2"]), "Whose fields are given."),
-    optional("query", ParameterKind::Text, "Mode combineBySql: the query; the inputs are input1, input2 and so on."),
-    optional("output", ParameterKind::Text, "Mode chooseBranch: what is given."),
-    optional("useDataOfInput", ParameterKind::Number, "Mode chooseBranch: number of the input, the first is 1."),
-    optional("propertyName1", ParameterKind::Text, "Version 1: field of input 1 that is compared."),
-    optional("propertyName2", ParameterKind::Text, "Version 1: field of input 2 that is compared."),
-    optional(
-        "join",
-        ParameterKind::Options(&["left", "inner", "outer"]),
-        "Version 1, mergeByIndex: which items are given.",
-    ),
-    optional(
-        "overwrite",
-        ParameterKind::Options(&["always", "blank", "undefined"]),
-        "Version 1, mergeByKey: which fields are overwritten.",
-    ),
-    optional(
-        "options",
-        ParameterKind::Structure,
-        "Clashing fields, fuzzy comparison, unpaired items, several matches.",
-    ),
-];
+use parameters::PARAMETERS;
 
 /// Most inputs that a Merge may have.
 const INPUTS_MAX: f64 = 10.0;
@@ -82,6 +36,13 @@ impl NodeType for Merge {
             role: NodeRole::Pure,
             ports: ports(2, 1),
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "merge", &["join", "combine", "append", "union", "sql", "lookup"]),
+            port_names: PortNames {
+                inputs: &["Input 1", "Input 2"],
+                outputs: &[],
+                vary: Some("From version 3 it has as many inputs as are said, up to 10."),
+            },
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::inference::port::Described;
 use timeloom_domain::inference::{ElementType, Tensor};
 use timeloom_domain::item::Item;
@@ -14,13 +14,13 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 
 use super::asking::{Asked, Gathered, label, labels_of, short, told, with};
 use super::tensors::{floats, push};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, long_text, palette, text};
 use crate::files::attached;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("model", ParameterKind::Text, "The model: NAME, NAME@VERSION or NAME@ALIAS."),
-    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment; data when absent."),
-    optional("labels", ParameterKind::Structure, "What the model's classes are, where its files do not tell."),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("magika").needed(),
+    text("binaryPropertyName", "Name of the attachment.").called("Input binary field").or_text("data"),
+    long_text("labels", "What the model's classes are, one a line, where its file does not tell."),
 ];
 
 /// Bytes of each end of a file within which its blank ends are left out.
@@ -43,6 +43,8 @@ impl NodeType for FileType {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "file-question", &["mime", "magic", "detect"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::inference::port::{Described, ModelAnswer};
 use timeloom_domain::inference::{Tensor, TensorSpec};
 use timeloom_domain::item::Item;
@@ -15,17 +15,13 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 
 use super::asking::{Asked, Gathered, object, texts, told, with};
 use super::tensors::{elements, joined, nested, tensor_of};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, json, number, palette, text};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("model", ParameterKind::Text, "The model: NAME, NAME@VERSION or NAME@ALIAS."),
-    optional(
-        "inputs",
-        ParameterKind::Structure,
-        "What goes in by the names of the model's inputs: numbers, texts, lists of them; the fields of the item when absent.",
-    ),
-    optional("outputs", ParameterKind::Text, "Names of the outputs that are wanted, with commas; all when absent."),
-    optional("rowsMax", ParameterKind::Number, "Most items that are asked together, 1 to 4,096; 32 when absent."),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").needed(),
+    json("inputs", "What goes in by the names of the model's inputs; the fields of the item when absent."),
+    text("outputs", "Names of the outputs that are wanted, with commas between; all when empty."),
+    number("rowsMax", "Most items that are asked together, 1 to 4,096.").called("Rows at once").or_number(ROWS_MAX),
 ];
 
 /// Most elements that the outputs of one item have as JSON.
@@ -46,6 +42,8 @@ impl NodeType for Model {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "brain", &["onnx", "inference", "predict", "tensor"]),
+            ..NodeDefinition::BLANK
         }
     }
 

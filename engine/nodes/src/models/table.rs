@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::inference::port::{Described, ModelAnswer};
 use timeloom_domain::inference::{ElementType, Tensor, TensorSpec};
 use timeloom_domain::item::Item;
@@ -10,18 +10,22 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 
 use super::asking::{Asked, Gathered, highest, label, labels_of, object, probabilities, short, texts, told, with};
 use super::tensors::{elements, floats, push};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, choice, long_text, number, options, palette, text};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("model", ParameterKind::Text, "The model: NAME, NAME@VERSION or NAME@ALIAS."),
-    optional(
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("churn@production").needed(),
+    long_text(
         "columns",
-        ParameterKind::Structure,
-        "The item's fields that are the columns, in the model's order; its inputs' names when it has an input a column.",
+        "The item's fields that are the columns, one a line; its inputs' names when it has an input a column.",
     ),
-    optional("labels", ParameterKind::Structure, "What the model's classes are, where its file does not tell."),
-    optional("missing", ParameterKind::Number, "What stands for a number that an item lacks; it fails when absent."),
-    optional("task", ParameterKind::Options(&["auto", "classify", "regress"]), "Whether it gives a class or a number."),
+    long_text("labels", "What the model's classes are, one a line, where its file does not tell."),
+    number("missing", "What stands for a number that an item lacks; it fails when absent."),
+    options(
+        "task",
+        &[choice("auto", "As the model says"), choice("classify", "Class"), choice("regress", "Number")],
+        "Whether it gives a class or a number.",
+    )
+    .or_text("auto"),
 ];
 
 /// Items that are asked together.
@@ -42,6 +46,12 @@ impl NodeType for TabularPrediction {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(
+                NodeGroup::Ai,
+                "table-properties",
+                &["predict", "classify", "regression", "xgboost", "scikit"],
+            ),
+            ..NodeDefinition::BLANK
         }
     }
 

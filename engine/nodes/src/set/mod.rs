@@ -10,30 +10,131 @@ mod raw;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, ParameterKind, Section,
+};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{
+    ONE_TO_ONE, choice, collection, is, json, list, many, number, on, options, palette, switch, text, told,
+};
+
+const MANUAL: &[Condition] = &[is("mode", &["manual"])];
+
+const TYPES: &[Choice] = &[
+    choice("string", "String"),
+    choice("number", "Number"),
+    choice("boolean", "Boolean"),
+    choice("array", "Array"),
+    choice("object", "Object"),
+];
+
+/// A field of versions 3 to 3.2: its value has a name of its own for each type.
+const FIELD: &[ParameterDefinition] = &[
+    text("name", "Name of the field.").like("e.g. fieldName"),
+    options(
+        "type",
+        &[
+            choice("stringValue", "String"),
+            choice("numberValue", "Number"),
+            choice("booleanValue", "Boolean"),
+            choice("arrayValue", "Array"),
+            choice("objectValue", "Object"),
+        ],
+        "Type of the value.",
+    )
+    .or_text("stringValue"),
+    text("stringValue", "The value.").called("Value").or_text("").when(&[is("type", &["stringValue"])]),
+    number("numberValue", "The value.").called("Value").when(&[is("type", &["numberValue"])]),
+    switch("booleanValue", "The value.").called("Value").or_true().when(&[is("type", &["booleanValue"])]),
+    json("arrayValue", "The list.").called("Value").like("[1, 2]").when(&[is("type", &["arrayValue"])]),
+    json("objectValue", "The object.").called("Value").or_text("{}").when(&[is("type", &["objectValue"])]),
+];
+
+/// The sections of versions 1 and 2, by type.
+const VALUES: &[Section] = &[
+    many("boolean", "Boolean", &[NAME, switch("value", "The value.").or_false()]),
+    many("number", "Number", &[NAME, number("value", "The value.").or_number(0.0)]),
+    many("string", "String", &[NAME, text("value", "The value.").or_text("")]),
+];
+const NAME: ParameterDefinition = text("name", "Name of the field.").or_text("propertyName");
+
+const DOTS: ParameterDefinition =
+    switch("dotNotation", "Whether dots in names lead into objects.").called("Support dot notation").or_true();
+const IGNORE_ERRORS: ParameterDefinition =
+    switch("ignoreConversionErrors", "Whether a value that does not fit its type is kept as it is.")
+        .called("Ignore type conversion errors")
+        .or_false()
+        .when(&[is("/mode", &["manual"])]);
+const KEEP_BINARY: ParameterDefinition =
+    switch("includeBinary", "Whether attachments of the input are kept.").called("Include binary file").or_false();
+const STRIP_BINARY: ParameterDefinition =
+    switch("stripBinary", "Whether attachments of the input are dropped.").called("Strip binary data").or_false();
+
+const ALL: Choice = told("all", "All", "All fields of the input.");
+const SELECTED: Choice = told("selected", "Selected", "The fields that are named.");
+const EXCEPT: Choice = told("except", "All except", "All but the fields that are named.");
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("mode", ParameterKind::Options(&["manual", "raw"]), "From version 3: fields one by one, or JSON."),
-    optional("assignments", ParameterKind::Structure, "From version 3.3: the fields with name, type and value."),
-    optional("fields", ParameterKind::Structure, "Versions 3 to 3.2: the fields with name, type and value."),
-    optional("jsonOutput", ParameterKind::Structure, "Mode raw: the fields as JSON."),
-    optional("includeOtherFields", ParameterKind::Boolean, "From version 3.3: keep fields of the input."),
-    optional(
+    options(
+        "mode",
+        &[told("manual", "Manual mapping", "Fields one by one."), told("raw", "JSON", "All fields as one object.")],
+        "How the fields are written.",
+    )
+    .or_text("manual")
+    .since(3.0),
+    switch("duplicateItem", "Whether each item is given several times, in manual runs.").or_false().since(3.0),
+    number("duplicateCount", "How many copies more.").or_number(0.0).when(&[on("duplicateItem")]).since(3.0),
+    json("jsonOutput", "The fields as JSON.").called("JSON").or_text("{}").when(&[is("mode", &["raw"])]).since(3.0),
+    ParameterDefinition::new("assignments", ParameterKind::Assignments(TYPES), "The fields with name, type and value.")
+        .called("Fields to set")
+        .or_json(r#"{"assignments": []}"#)
+        .when(MANUAL)
+        .since(3.3),
+    list("fields", &[many("values", "Field", FIELD)], "The fields with name, type and value.")
+        .called("Fields to set")
+        .when(MANUAL)
+        .since(3.0)
+        .until(3.2),
+    switch("includeOtherFields", "Whether fields of the input are kept.")
+        .called("Include other input fields")
+        .or_false()
+        .since(3.3),
+    options(
         "include",
-        ParameterKind::Options(&["all", "none", "selected", "except"]),
+        &[ALL, told("none", "None", "No field of the input."), SELECTED, EXCEPT],
         "Which fields of the input are kept.",
-    ),
-    optional("includeFields", ParameterKind::Text, "Names of the fields to keep, with commas between them."),
-    optional("excludeFields", ParameterKind::Text, "Names of the fields to drop, with commas between them."),
-    optional("duplicateItem", ParameterKind::Boolean, "Give several copies of each item, in manual runs."),
-    optional("duplicateCount", ParameterKind::Number, "How many copies more."),
-    optional("values", ParameterKind::Structure, "Versions 1 and 2: the fields, by type."),
-    optional("keepOnlySet", ParameterKind::Boolean, "Versions 1 and 2: drop all other fields."),
-    optional("options", ParameterKind::Structure, "Dots in names, conversion errors, binary data."),
+    )
+    .called("Include in output")
+    .or_text("all")
+    .since(3.0)
+    .until(3.2),
+    options("include", &[ALL, SELECTED, EXCEPT], "Which fields of the input are kept.")
+        .called("Input fields to include")
+        .or_text("all")
+        .when(&[on("includeOtherFields")])
+        .since(3.3),
+    text("includeFields", "Names of the fields to keep, with commas between them.")
+        .called("Fields to include")
+        .like("id, name")
+        .when(&[is("include", &["selected"])])
+        .since(3.0),
+    text("excludeFields", "Names of the fields to drop, with commas between them.")
+        .called("Fields to exclude")
+        .like("id, name")
+        .when(&[is("include", &["except"])])
+        .since(3.0),
+    switch("keepOnlySet", "Whether all other fields are dropped.").or_false().until(2.0),
+    list("values", VALUES, "The fields, by type.").called("Values to set").until(2.0),
+    collection("options", &[DOTS], "What else to decide.").until(2.0),
+    collection("options", &[KEEP_BINARY, IGNORE_ERRORS, DOTS], "What else to decide.").since(3.0).until(3.3),
+    collection(
+        "options",
+        &[STRIP_BINARY.when(&[on("/includeOtherFields")]), IGNORE_ERRORS, DOTS],
+        "What else to decide.",
+    )
+    .since(3.4),
 ];
 
 /// Most copies of one item.
@@ -52,6 +153,8 @@ impl NodeType for Set {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "pencil", &["edit", "map", "assign", "fields", "transform", "json"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -4,39 +4,128 @@ mod condition_rules;
 mod value_rules;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::Node;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs};
 
-use crate::describe::{optional, ports};
+use crate::conditions::described;
+use crate::describe::{
+    choice, collection, is, list, many, number, on, options, outputs_vary, palette, ports, switch, text, told,
+};
 use crate::values;
 
+const RULE_OUTPUT: ParameterDefinition =
+    number("output", "Index of the output, the first is 0.").or_number(0.0).until(1.0);
+
+/// A rule of versions 1 and 2, with the comparisons of its type.
+const fn rule(
+    choices: &'static [Choice],
+    default: &'static str,
+    shown_when: &'static [Condition],
+) -> ParameterDefinition {
+    options("operation", choices, "The comparison.").or_text(default).when(shown_when)
+}
+
+const VALUE_RULES: &[ParameterDefinition] = &[
+    rule(described::OF_BOOLEANS, "equal", &[is("/dataType", &["boolean"])]),
+    rule(described::OF_DATES, "after", &[is("/dataType", &["dateTime"])]),
+    rule(described::OF_NUMBERS, "smaller", &[is("/dataType", &["number"])]),
+    rule(described::OF_TEXTS, "equal", &[is("/dataType", &["string"])]),
+    switch("value2", "The value to compare with.").called("Value 2").or_false().when(&[is("/dataType", &["boolean"])]),
+    text("value2", "The date to compare with.").called("Value 2").when(&[is("/dataType", &["dateTime"])]),
+    number("value2", "The value to compare with.")
+        .called("Value 2")
+        .or_number(0.0)
+        .when(&[is("/dataType", &["number"])]),
+    text("value2", "The value to compare with.").called("Value 2").or_text("").when(&[is("/dataType", &["string"])]),
+    RULE_OUTPUT,
+];
+
+const RENAME: ParameterDefinition =
+    switch("renameOutput", "Whether the canvas shows a name of your own for the output.").or_false();
+const OUTPUT_KEY: ParameterDefinition = text("outputKey", "The name that the canvas shows for the output.")
+    .called("Output name")
+    .when(&[on("renameOutput")]);
+
+const CONDITION_RULES: &[ParameterDefinition] = &[
+    described::FIRST.since(3.0).until(3.1),
+    described::SECOND.since(3.2).until(3.3),
+    described::THIRD.since(3.4),
+    RENAME,
+    OUTPUT_KEY,
+];
+
+const RULES: &[Condition] = &[is("mode", &["rules"])];
+const EXPRESSION: &[Condition] = &[is("mode", &["expression"])];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
+    options(
         "mode",
-        ParameterKind::Options(&["rules", "expression"]),
+        &[
+            told("rules", "Rules", "The first rule that holds chooses the output."),
+            told("expression", "Expression", "A number chooses the output."),
+        ],
         "Whether rules or an expression choose the output.",
-    ),
-    optional("rules", ParameterKind::Structure, "The rules, in order."),
-    optional("output", ParameterKind::Number, "Mode expression: index of the output, the first is 0."),
-    optional("numberOutputs", ParameterKind::Number, "Mode expression, from version 3: how many outputs there are."),
-    optional("outputsAmount", ParameterKind::Number, "Mode expression, version 2: how many outputs there are."),
-    optional(
+    )
+    .or_text("rules"),
+    number("output", "Index of the output, the first is 0.").called("Output index").or_number(0.0).when(EXPRESSION),
+    number("outputsAmount", "How many outputs there are.")
+        .called("Number of outputs")
+        .or_number(4.0)
+        .when(EXPRESSION)
+        .since(2.0)
+        .until(2.0),
+    number("numberOutputs", "How many outputs there are.")
+        .called("Number of outputs")
+        .or_number(4.0)
+        .when(EXPRESSION)
+        .since(3.0),
+    options(
         "dataType",
-        ParameterKind::Options(&["boolean", "dateTime", "number", "string"]),
-        "Versions 1 and 2: type of the values.",
-    ),
-    optional("value1", ParameterKind::Text, "Versions 1 and 2: the value that the rules compare."),
-    optional(
-        "fallbackOutput",
-        ParameterKind::Number,
-        "Versions 1 and 2: output for items that meet no rule; -1 drops them.",
-    ),
-    optional(
+        &[
+            choice("boolean", "Boolean"),
+            choice("dateTime", "Date & time"),
+            choice("number", "Number"),
+            choice("string", "String"),
+        ],
+        "Type of the values.",
+    )
+    .or_text("number")
+    .when(RULES)
+    .until(2.0),
+    text("value1", "The value that the rules compare.").called("Value 1").when(RULES).until(2.0),
+    list("rules", &[many("rules", "Rule", VALUE_RULES)], "The rules, in order.")
+        .called("Routing rules")
+        .when(RULES)
+        .until(2.0),
+    list("rules", &[many("values", "Rule", CONDITION_RULES)], "The rules, in order: each has an output of its own.")
+        .called("Routing rules")
+        .when(RULES)
+        .since(3.0),
+    number("fallbackOutput", "Index of the output for items that meet no rule; -1 drops them.")
+        .or_number(-1.0)
+        .when(RULES)
+        .until(2.0),
+    collection(
         "options",
-        ParameterKind::Structure,
-        "From version 3: fallback output, all matching outputs, letter case.",
-    ),
+        &[
+            options(
+                "fallbackOutput",
+                &[
+                    told("none", "None", "Items that meet no rule are dropped."),
+                    told("extra", "Extra output", "Items that meet no rule go to an output of their own."),
+                ],
+                "Where items go that meet no rule; an expression may name the index of an output.",
+            )
+            .or_text("none"),
+            switch("allMatchingOutputs", "Whether an item goes to the outputs of all rules that it meets.")
+                .called("Send data to all matching outputs")
+                .or_false(),
+        ],
+        "What else to decide.",
+    )
+    .when(RULES)
+    .since(3.0),
 ];
 
 /// Most outputs that a Switch may have.
@@ -55,6 +144,11 @@ impl NodeType for Switch {
             role: NodeRole::Pure,
             ports: ports(1, 1),
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "shuffle", &["route", "case", "router", "branch"]),
+            port_names: outputs_vary(
+                "It has an output for each rule, and one more for items that meet none where the fallback is an extra output; as many as are said where an expression chooses.",
+            ),
+            ..NodeDefinition::BLANK
         }
     }
 

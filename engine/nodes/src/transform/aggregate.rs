@@ -3,35 +3,87 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{BinaryData, Item, Items, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use super::Dialect;
-use super::fields::{dots, field_not_found, group_flag, group_text, groups, name_list, not_found_hint};
-use crate::describe::{ONE_TO_ONE, optional};
+use super::fields::{NO_DOTS, dots, field_not_found, group_flag, group_text, groups, name_list, not_found_hint};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, list, many, on, options, palette, switch, text, told};
 use crate::values;
 
+pub(super) const AGGREGATE: ParameterDefinition = options(
+    "aggregate",
+    &[
+        told("aggregateIndividualFields", "Individual fields", "The values of a field become a list."),
+        told("aggregateAllItemData", "All item data (into a single list)", "Whole items become a list."),
+    ],
+    "Whether fields become lists, or whole items one list.",
+)
+.or_text("aggregateIndividualFields");
+
+const FIELDS: &[Condition] = &[is("aggregate", &["aggregateIndividualFields"])];
+const ITEMS: &[Condition] = &[is("aggregate", &["aggregateAllItemData"])];
+
+pub(super) const FIELDS_TO_AGGREGATE: ParameterDefinition = list(
+    "fieldsToAggregate",
+    &[many(
+        "fieldToAggregate",
+        "Field",
+        &[
+            text("fieldToAggregate", "Name of the field.").called("Input field name").like("id"),
+            switch("renameField", "Whether the list has another name than the field.").or_false(),
+            text("outputFieldName", "Name of the list.").when(&[on("renameField")]).or_text(""),
+        ],
+    )],
+    "Fields, and the names of their lists.",
+)
+.when(FIELDS);
+pub(super) const DESTINATION: ParameterDefinition =
+    text("destinationFieldName", "Field that gets the list.").called("Put output in field").or_text("data").when(ITEMS);
+pub(super) const INCLUDE: ParameterDefinition = options(
+    "include",
+    &[
+        choice("allFields", "All fields"),
+        choice("specifiedFields", "Specified fields"),
+        choice("allFieldsExcept", "All fields except"),
+    ],
+    "Which fields of whole items to keep.",
+)
+.or_text("allFields")
+.when(ITEMS);
+pub(super) const FIELDS_TO_INCLUDE: ParameterDefinition =
+    text("fieldsToInclude", "Fields to keep, with commas between.")
+        .like("email, name")
+        .when(&[is("include", &["specifiedFields"])]);
+pub(super) const FIELDS_TO_EXCLUDE: ParameterDefinition =
+    text("fieldsToExclude", "Fields to leave out, with commas between.")
+        .like("email, name")
+        .when(&[is("include", &["allFieldsExcept"])]);
+
+const ONE_BY_ONE: &[Condition] = &[is("/aggregate", &["aggregateIndividualFields"])];
+pub(super) const OPTIONS: &[ParameterDefinition] = &[
+    NO_DOTS.when(ONE_BY_ONE),
+    switch("mergeLists", "Whether lists in a field become one list.").or_false().when(ONE_BY_ONE),
+    switch("keepMissing", "Whether null stands for values that are missing.")
+        .called("Keep missing and null values")
+        .or_false()
+        .when(ONE_BY_ONE),
+    switch("includeBinaries", "Whether attachments are kept.").or_false(),
+    switch("keepOnlyUnique", "Whether of attachments that are alike one is kept.")
+        .called("Keep only unique binaries")
+        .or_false()
+        .when(&[on("includeBinaries")]),
+];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
-        "aggregate",
-        ParameterKind::Options(&["aggregateIndividualFields", "aggregateAllItemData"]),
-        "Whether fields become lists, or whole items one list.",
-    ),
-    optional("fieldsToAggregate", ParameterKind::Structure, "Fields, and the names of their lists."),
-    optional("destinationFieldName", ParameterKind::Text, "Name of the list of whole items; `data` when absent."),
-    optional(
-        "include",
-        ParameterKind::Options(&["allFields", "specifiedFields", "allFieldsExcept"]),
-        "Which fields of whole items to keep.",
-    ),
-    optional("fieldsToInclude", ParameterKind::Text, "Fields to keep, for `specifiedFields`."),
-    optional("fieldsToExclude", ParameterKind::Text, "Fields to leave out, for `allFieldsExcept`."),
-    optional(
-        "options",
-        ParameterKind::Structure,
-        "`mergeLists`, `keepMissing`, `disableDotNotation`, `includeBinaries`, `keepOnlyUnique`.",
-    ),
+    AGGREGATE,
+    FIELDS_TO_AGGREGATE,
+    DESTINATION,
+    INCLUDE,
+    FIELDS_TO_INCLUDE,
+    FIELDS_TO_EXCLUDE,
+    collection("options", OPTIONS, "What else to decide."),
 ];
 
 /// Aggregate.
@@ -47,6 +99,8 @@ impl NodeType for Aggregate {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "group", &["combine", "list", "array", "collect"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -5,26 +5,70 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, PortNames, Section,
+};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs};
 
-use super::fields::{dots, group_text, groups, name_list, without};
-use crate::describe::{optional, ports, required};
+use super::fields::{NO_DOTS, dots, group_text, groups, name_list, without};
+use crate::describe::{choice, collection, is, list, many, options, palette, ports, switch, text, told};
 use crate::values;
 
+const PAIRS: &[Section] = &[many(
+    "values",
+    "Pair of fields",
+    &[
+        text("field1", "Name of the field in input A.").called("Input A field").like("id"),
+        text("field2", "Name of the field in input B.").called("Input B field").like("id"),
+    ],
+)];
+const A: Choice = choice("preferInput1", "Use input A version");
+const B: Choice = choice("preferInput2", "Use input B version");
+const MIX: Choice = told("mix", "Use a mix of versions", "Most fields of one input, some of the other.");
+const BOTH: Choice = told("includeBoth", "Include both versions", "The values of both, where they differ.");
+
+const FUZZY: ParameterDefinition =
+    switch("fuzzyCompare", "Whether `3` and `\"3\"` are the same.").called("Fuzzy compare").or_false();
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("mergeByFields", ParameterKind::Structure, "Pairs of fields that identify an item in A and in B."),
-    optional(
-        "resolve",
-        ParameterKind::Options(&["preferInput1", "preferInput2", "mix", "includeBoth"]),
-        "What to give for items that differ.",
+    list("mergeByFields", PAIRS, "Pairs of fields that identify an item in A and in B.")
+        .called("Fields to match")
+        .needed(),
+    options("resolve", &[A, B, MIX, BOTH], "What to give for items that differ.")
+        .called("When there are differences")
+        .or_text("preferInput2")
+        .until(1.0),
+    options("resolve", &[A, B, MIX, BOTH], "What to give for items that differ.")
+        .called("When there are differences")
+        .or_text("includeBoth")
+        .since(2.0),
+    options("preferWhenMix", &[choice("input1", "Input A"), choice("input2", "Input B")], "Whose values to take.")
+        .called("Prefer")
+        .or_text("input1")
+        .when(&[is("resolve", &["mix"])]),
+    text("exceptWhenMix", "Fields that come from the other input, with commas between.")
+        .called("For everything except")
+        .like("id, country")
+        .when(&[is("resolve", &["mix"])]),
+    FUZZY,
+    collection(
+        "options",
+        &[
+            text("skipFields", "Fields that are not compared, with commas between.")
+                .called("Fields to skip comparing")
+                .like("updatedAt"),
+            NO_DOTS,
+            options(
+                "multipleMatches",
+                &[choice("first", "Include first match only"), choice("all", "Include all matches")],
+                "What happens where an item matches several.",
+            )
+            .or_text("first"),
+        ],
+        "What else to decide.",
     ),
-    optional("preferWhenMix", ParameterKind::Options(&["input1", "input2"]), "Whose values to take, for `mix`."),
-    optional("exceptWhenMix", ParameterKind::Text, "Fields that come from the other input, for `mix`."),
-    optional("fuzzyCompare", ParameterKind::Boolean, "Whether `3` and `\"3\"` are the same."),
-    optional("options", ParameterKind::Structure, "`skipFields`, `disableDotNotation`, `multipleMatches`."),
 ];
 
 /// Compare Datasets.
@@ -40,6 +84,13 @@ impl NodeType for CompareDatasets {
             role: NodeRole::Pure,
             ports: ports(2, 4),
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Flow, "git-compare", &["diff", "difference", "sync"]),
+            port_names: PortNames {
+                inputs: &["Input A", "Input B"],
+                outputs: &["In A only", "Same", "Different", "In B only"],
+                vary: None,
+            },
+            ..NodeDefinition::BLANK
         }
     }
 

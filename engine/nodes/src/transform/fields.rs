@@ -1,9 +1,11 @@
 //! Reading the parameters that the list nodes have in common, and picking fields of items.
 
 use serde_json::Value;
+use timeloom_domain::catalogue::ParameterDefinition;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{NodeError, NodeRun};
 
+use crate::describe::switch;
 use crate::values;
 
 /// Names of fields from any of the forms that node versions write: `"a, b"`, `["a", "b"]` and
@@ -59,6 +61,10 @@ pub(crate) fn group_text(group: &JsonObject, key: &str, default: &str) -> String
 pub(crate) fn group_flag(group: &JsonObject, key: &str) -> bool {
     group.get(key).is_some_and(|value| values::truthy(value) && value.as_str() != Some("false"))
 }
+
+/// The option that [`dots`] reads.
+pub(super) const NO_DOTS: ParameterDefinition =
+    switch("disableDotNotation", "Whether dots in names of fields mean nothing.").or_false();
 
 /// Whether paths with dots lead into objects: the author can switch that off.
 pub(crate) fn dots(run: &mut NodeRun<'_>) -> Result<bool, NodeError> {

@@ -14,7 +14,7 @@ use crate::values;
 /// Most keys that a node remembers.
 const KEYS_MAX: f64 = 100_000.0;
 /// Keys that a node remembers when the author names no number.
-const KEYS_DEFAULT: f64 = 10_000.0;
+pub(super) const KEYS_DEFAULT: f64 = 10_000.0;
 /// Longest key, in characters.
 const KEY_CHARS_MAX: usize = 1_000;
 

@@ -1,24 +1,94 @@
 //! Item Lists: the older node that bundles the list operations. Its versions differ in how they name fields and in
 //! what they refuse; the operations themselves are those of the separate nodes.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{
+    Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, Section,
+};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::Dialect;
 use super::aggregate::aggregate;
+use super::fields::NO_DOTS;
 use super::limit::limit;
 use super::remove_duplicates::remove_duplicates;
 use super::sort::sort;
 use super::split_out::split_out;
 use super::summarize::summarize;
-use crate::describe::{ONE_TO_ONE, optional};
+use super::{Dialect, aggregate, limit, remove_duplicates, sort, split_out, summarize};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, list, many, options, palette, text};
 
-const OPERATIONS: &[&str] =
-    &["splitOutItems", "aggregateItems", "concatenateItems", "limit", "removeDuplicates", "sort", "summarize"];
+const ALIKE: Choice = choice("removeDuplicates", "Remove duplicates");
+const OPERATIONS_1: &[Choice] = &[
+    choice("splitOutItems", "Split out items"),
+    choice("aggregateItems", "Aggregate items"),
+    choice("limit", "Limit"),
+    ALIKE,
+    choice("sort", "Sort"),
+    choice("summarize", "Summarize"),
+];
+const OPERATIONS_3: &[Choice] = &[
+    choice("splitOutItems", "Split out items"),
+    choice("concatenateItems", "Concatenate items"),
+    choice("limit", "Limit"),
+    ALIKE,
+    choice("sort", "Sort"),
+    choice("summarize", "Summarize"),
+];
+
+const SPLITS: &[Condition] = &[is("operation", &["splitOutItems"])];
+const AGGREGATES: &[Condition] = &[is("operation", &["aggregateItems"])];
+/// As versions from 3 on call it.
+const CONCATENATES: &[Condition] = &[is("operation", &["concatenateItems"])];
+const LIMITS: &[Condition] = &[is("operation", &["limit"])];
+const DEDUPLICATES: &[Condition] = &[is("operation", &["removeDuplicates"])];
+const SORTS: &[Condition] = &[is("operation", &["sort"])];
+const SUMMARIZES: &[Condition] = &[is("operation", &["summarize"])];
+
+/// Names of fields as versions before 3 write them: one by one.
+const NAMES: &[Section] = &[many("fields", "Field", &[text("fieldName", "Name of the field.").like("id")])];
+
+const fn names(name: &'static str, description: &'static str, shown_when: &'static [Condition]) -> ParameterDefinition {
+    list(name, NAMES, description).when(shown_when).until(2.2)
+}
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("resource", ParameterKind::Options(&["itemList"]), "Always `itemList`."),
-    optional("operation", ParameterKind::Options(OPERATIONS), "What to do; `splitOutItems` when absent."),
+    options("resource", &[choice("itemList", "Item list")], "Always `itemList`.").or_text("itemList"),
+    options("operation", OPERATIONS_1, "What to do.").or_text("splitOutItems").until(2.2),
+    options("operation", OPERATIONS_3, "What to do.").or_text("splitOutItems").since(3.0),
+    text("fieldToSplitOut", "The field whose list becomes items; from version 3 several, with commas between.")
+        .like("items")
+        .when(SPLITS),
+    split_out::INCLUDE.when(SPLITS),
+    names("fieldsToInclude", "The other fields.", &[is("include", &["selectedOtherFields"])]),
+    split_out::FIELDS_TO_INCLUDE.since(3.0),
+    aggregate::AGGREGATE.when(AGGREGATES).until(2.2),
+    aggregate::AGGREGATE.when(CONCATENATES).since(3.0),
+    aggregate::FIELDS_TO_AGGREGATE,
+    aggregate::DESTINATION,
+    aggregate::INCLUDE,
+    names("fieldsToInclude", "Fields to keep.", &[is("include", &["specifiedFields"])]),
+    aggregate::FIELDS_TO_INCLUDE.since(3.0),
+    names("fieldsToExclude", "Fields to leave out.", &[is("include", &["allFieldsExcept"])]),
+    aggregate::FIELDS_TO_EXCLUDE.since(3.0),
+    limit::MAX.when(LIMITS),
+    limit::KEEP.when(LIMITS),
+    remove_duplicates::COMPARE.when(DEDUPLICATES),
+    names("fieldsToCompare", "The fields.", &[is("compare", &["selectedFields"])]),
+    remove_duplicates::FIELDS_TO_COMPARE.since(3.0),
+    names("fieldsToExclude", "The fields that may differ.", &[is("compare", &["allFieldsExcept"])]),
+    remove_duplicates::FIELDS_TO_EXCLUDE.since(3.0),
+    sort::TYPE.when(SORTS),
+    sort::FIELDS,
+    sort::SCRIPT,
+    summarize::FIELDS.when(SUMMARIZES),
+    names("fieldsToSplitBy", "Fields whose values make the groups.", SUMMARIZES),
+    summarize::SPLIT_BY.when(SUMMARIZES).since(3.0),
+    collection("options", &[NO_DOTS, split_out::DESTINATION], "What else to decide.").when(SPLITS),
+    collection("options", aggregate::OPTIONS, "What else to decide.").when(AGGREGATES).until(2.2),
+    collection("options", aggregate::OPTIONS, "What else to decide.").when(CONCATENATES).since(3.0),
+    collection("options", &[NO_DOTS, remove_duplicates::REMOVE_OTHERS], "What else to decide.").when(DEDUPLICATES),
+    collection("options", &[NO_DOTS], "What else to decide.").when(SORTS),
+    collection("options", &[NO_DOTS, summarize::FORMAT, summarize::SKIP_EMPTY], "What else to decide.")
+        .when(SUMMARIZES),
 ];
 
 /// Item Lists.
@@ -34,6 +104,8 @@ impl NodeType for ItemLists {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Older, "list", &["split", "aggregate", "limit", "sort"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -1,15 +1,18 @@
 //! Limit: keeps the first or last items. Never changes an item.
 
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use super::fields::passed_on;
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, number, options, palette};
 
-const PARAMETERS: &[ParameterDefinition] = &[
-    optional("maxItems", ParameterKind::Number, "How many items to keep; 1 when absent."),
-    optional("keep", ParameterKind::Options(&["firstItems", "lastItems"]), "Which items to keep."),
-];
+const PARAMETERS: &[ParameterDefinition] = &[MAX, KEEP];
+
+pub(super) const MAX: ParameterDefinition =
+    number("maxItems", "How many items to keep.").called("Max items").or_number(1.0);
+pub(super) const KEEP: ParameterDefinition =
+    options("keep", &[choice("firstItems", "First items"), choice("lastItems", "Last items")], "Which items to keep.")
+        .or_text("firstItems");
 
 /// Limit.
 pub(crate) struct Limit;
@@ -24,6 +27,8 @@ impl NodeType for Limit {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "list-end", &["first", "last", "top", "head", "take"]),
+            ..NodeDefinition::BLANK
         }
     }
 

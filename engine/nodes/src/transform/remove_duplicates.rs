@@ -5,46 +5,106 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeShape, NodeType, PureNode, RequiredInputs};
 
-use super::fields::{dots, name_list, passed_on};
+use super::fields::{NO_DOTS, dots, name_list, passed_on};
 use super::{Dialect, history};
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, number, options, outputs_vary, palette, switch, text, told};
 use crate::values;
 
+const OPERATIONS: &[Choice] = &[
+    told("removeDuplicateInputItems", "Remove items repeated within current input", "Compares the items of this run."),
+    told(
+        "removeItemsSeenInPreviousExecutions",
+        "Remove items processed in previous executions",
+        "Compares the items with those of earlier executions.",
+    ),
+    told("clearDeduplicationHistory", "Clear deduplication history", "Forgets the earlier executions."),
+];
+const LOGIC: &[Choice] = &[
+    told("removeItemsWithAlreadySeenKeyValues", "Value is new", "A value that no item had before."),
+    told("removeItemsUpToStoredIncrementalKey", "Value is higher than any previous value", "A number that rises."),
+    told("removeItemsUpToStoredDate", "Value is a date later than any previous date", "A date that rises."),
+];
+
+const IN_INPUT: &[Condition] = &[is("operation", &["removeDuplicateInputItems"])];
+const ACROSS: &[Condition] = &[is("operation", &["removeItemsSeenInPreviousExecutions"])];
+const BY_FIELDS: &[Condition] = &[is("compare", &["allFieldsExcept", "selectedFields"])];
+
+pub(super) const COMPARE: ParameterDefinition = options(
+    "compare",
+    &[
+        choice("allFields", "All fields"),
+        choice("allFieldsExcept", "All fields except"),
+        choice("selectedFields", "Selected fields"),
+    ],
+    "Which fields must be alike.",
+)
+.or_text("allFields");
+pub(super) const FIELDS_TO_EXCLUDE: ParameterDefinition =
+    text("fieldsToExclude", "The fields that may differ, with commas between.")
+        .like("email, name")
+        .when(&[is("compare", &["allFieldsExcept"])]);
+pub(super) const FIELDS_TO_COMPARE: ParameterDefinition = text("fieldsToCompare", "The fields, with commas between.")
+    .like("email, name")
+    .when(&[is("compare", &["selectedFields"])]);
+pub(super) const REMOVE_OTHERS: ParameterDefinition =
+    switch("removeOtherFields", "Whether the fields that are not compared are dropped.").or_false();
+
+const SCOPE: ParameterDefinition = options(
+    "scope",
+    &[
+        told("node", "Node", "Each node remembers for itself."),
+        told("workflow", "Workflow", "The nodes of a workflow remember together."),
+    ],
+    "Who remembers.",
+)
+.or_text("node");
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional(
-        "operation",
-        ParameterKind::Options(&[
-            "removeDuplicateInputItems",
-            "removeItemsSeenInPreviousExecutions",
-            "clearDeduplicationHistory",
-        ]),
-        "What to compare with; version 2 alone has it.",
-    ),
-    optional(
-        "logic",
-        ParameterKind::Options(&[
-            "removeItemsWithAlreadySeenKeyValues",
-            "removeItemsUpToStoredIncrementalKey",
-            "removeItemsUpToStoredDate",
-        ]),
-        "What counts as seen in earlier executions.",
-    ),
-    optional("dedupeValue", ParameterKind::Text, "What tells an item from others, across executions."),
-    optional("incrementalDedupeValue", ParameterKind::Number, "A number that rises from item to item."),
-    optional("dateDedupeValue", ParameterKind::Text, "A date that rises from item to item."),
-    optional(
-        "compare",
-        ParameterKind::Options(&["allFields", "allFieldsExcept", "selectedFields"]),
-        "Which fields must be alike.",
-    ),
-    optional("fieldsToCompare", ParameterKind::Text, "The fields, for `selectedFields`."),
-    optional("fieldsToExclude", ParameterKind::Text, "The fields, for `allFieldsExcept`."),
-    optional("options", ParameterKind::Structure, "`disableDotNotation`, `removeOtherFields`, `scope`, `historySize`."),
+    options("operation", OPERATIONS, "What to compare with.").or_text("removeDuplicateInputItems").since(2.0),
+    options("logic", LOGIC, "What lets an item through.")
+        .called("Keep items where")
+        .or_text("removeItemsWithAlreadySeenKeyValues")
+        .when(ACROSS)
+        .since(2.0),
+    text("dedupeValue", "What tells an item from others, across executions.")
+        .called("Value to dedupe on")
+        .like("{{ $json.id }}")
+        .when(&[is("logic", &["removeItemsWithAlreadySeenKeyValues"])])
+        .since(2.0),
+    number("incrementalDedupeValue", "A number that rises from item to item.")
+        .called("Value to dedupe on")
+        .when(&[is("logic", &["removeItemsUpToStoredIncrementalKey"])])
+        .since(2.0),
+    text("dateDedupeValue", "A date that rises from item to item.")
+        .called("Value to dedupe on")
+        .like("{{ $json.createdAt }}")
+        .when(&[is("logic", &["removeItemsUpToStoredDate"])])
+        .since(2.0),
+    COMPARE.until(1.1),
+    COMPARE.when(IN_INPUT).since(2.0),
+    FIELDS_TO_EXCLUDE,
+    FIELDS_TO_COMPARE,
+    collection("options", &[NO_DOTS, REMOVE_OTHERS], "What else to decide.").when(BY_FIELDS),
+    collection(
+        "options",
+        &[
+            SCOPE,
+            number("historySize", "How many values are remembered.")
+                .or_number(history::KEYS_DEFAULT)
+                .when(&[is("/logic", &["removeItemsWithAlreadySeenKeyValues"])]),
+        ],
+        "What else to decide.",
+    )
+    .when(ACROSS)
+    .since(2.0),
+    collection("options", &[SCOPE], "What else to decide.")
+        .when(&[is("operation", &["clearDeduplicationHistory"])])
+        .since(2.0),
 ];
 
 /// Remove Duplicates.
@@ -60,6 +120,11 @@ impl NodeType for RemoveDuplicates {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "copy-minus", &["unique", "distinct", "dedupe", "deduplicate"]),
+            port_names: outputs_vary(
+                "It has two outputs where it compares with earlier executions: what is new, and what is not.",
+            ),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -2,17 +2,56 @@
 
 use fancy_regex::Regex;
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use super::fields::{group_flag, group_text, groups, passed_on};
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, collection, list, many, number, palette, switch, text};
 use crate::values;
 
+const PATTERNS: ParameterDefinition = list(
+    "regexReplacement",
+    &[many(
+        "replacements",
+        "Pattern",
+        &[
+            text("searchRegex", "The regular expression.").called("Regular expression").like("^old_").or_text(""),
+            text("replaceRegex", "What comes in its place; $1 is what the first parentheses found.")
+                .called("Replace with")
+                .or_text(""),
+            collection(
+                "options",
+                &[
+                    switch("caseInsensitive", "Whether large and small letters are alike.").or_false(),
+                    number("depth", "How many levels below the top to go; -1 for all.")
+                        .called("Max depth")
+                        .or_number(-1.0),
+                ],
+                "How the pattern is looked for.",
+            ),
+        ],
+    )],
+    "Patterns to replace in names.",
+)
+.called("Regular expressions");
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("keys", ParameterKind::Structure, "Pairs of a field's name and its new name."),
-    optional("additionalOptions", ParameterKind::Structure, "Patterns to replace in names, with the depth to go."),
+    list(
+        "keys",
+        &[many(
+            "key",
+            "Key",
+            &[
+                text("currentKey", "Name of the field; dots lead into objects.")
+                    .called("Current key name")
+                    .like("mail"),
+                text("newKey", "Its new name.").called("New key name").like("email"),
+            ],
+        )],
+        "Pairs of a field's name and its new name.",
+    ),
+    collection("additionalOptions", &[PATTERNS], "What else to decide."),
 ];
 
 /// Rename Keys.
@@ -28,6 +67,8 @@ impl NodeType for RenameKeys {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "text-cursor-input", &["rename", "field", "key", "column"]),
+            ..NodeDefinition::BLANK
         }
     }
 

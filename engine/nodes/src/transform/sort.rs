@@ -5,21 +5,54 @@
 use std::cmp::Ordering;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Language, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 use timeloom_expressions::port::CodeMode;
 
-use super::fields::{dots, field_not_found, group_text, groups, passed_on};
-use crate::describe::{ONE_TO_ONE, optional};
+use super::fields::{NO_DOTS, dots, field_not_found, group_text, groups, passed_on};
+use crate::describe::{ONE_TO_ONE, choice, code, collection, is, list, many, options, palette, text, told};
 use crate::values;
 
-const PARAMETERS: &[ParameterDefinition] = &[
-    optional("type", ParameterKind::Options(&["simple", "random", "code"]), "How to sort."),
-    optional("sortFieldsUi", ParameterKind::Structure, "Fields to sort by, each with its order."),
-    optional("code", ParameterKind::Code, "Comparator of items `a` and `b`: returns a number."),
-    optional("options", ParameterKind::Structure, "`disableDotNotation`."),
-];
+pub(super) const TYPE: ParameterDefinition = options(
+    "type",
+    &[
+        told("simple", "Simple", "By the values of fields."),
+        told("random", "Random", "In no order."),
+        told("code", "Code", "By a script that compares two items."),
+    ],
+    "How to sort.",
+)
+.or_text("simple");
+pub(super) const FIELDS: ParameterDefinition = list(
+    "sortFieldsUi",
+    &[many(
+        "sortField",
+        "Field",
+        &[
+            text("fieldName", "Name of the field.").like("id"),
+            options(
+                "order",
+                &[choice("ascending", "Ascending"), choice("descending", "Descending")],
+                "Whether the smallest comes first.",
+            )
+            .or_text("ascending"),
+        ],
+    )],
+    "Fields to sort by: where the first is the same, the next decides.",
+)
+.called("Fields to sort by")
+.when(&[is("type", &["simple"])]);
+pub(super) const SCRIPT: ParameterDefinition = code(
+    "code",
+    Language::JavaScript,
+    "Compares the items `a` and `b`: returns a number, below 0 where `a` comes first.",
+)
+.like("return a.json.age - b.json.age;")
+.when(&[is("type", &["code"])]);
+
+const PARAMETERS: &[ParameterDefinition] =
+    &[TYPE, FIELDS, SCRIPT, collection("options", &[NO_DOTS], "What else to decide.").when(&[is("type", &["simple"])])];
 
 /// Sort.
 pub(crate) struct Sort;
@@ -34,6 +67,8 @@ impl NodeType for Sort {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "arrow-down-a-z", &["order", "shuffle", "random", "rank"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -1,24 +1,46 @@
 //! Split Out: one item for each element of a list in an item.
 
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use super::Dialect;
-use super::fields::{field_not_found, name_list, not_found_hint, without};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use super::fields::{NO_DOTS, field_not_found, name_list, not_found_hint, without};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, options, palette, switch, text};
 use crate::values;
 
+pub(super) const INCLUDE: ParameterDefinition = options(
+    "include",
+    &[
+        choice("noOtherFields", "No other fields"),
+        choice("allOtherFields", "All other fields"),
+        choice("selectedOtherFields", "Selected other fields"),
+    ],
+    "Which other fields each item gets.",
+)
+.or_text("noOtherFields");
+pub(super) const FIELDS_TO_INCLUDE: ParameterDefinition =
+    text("fieldsToInclude", "The other fields, with commas between.")
+        .called("Fields to include")
+        .like("email, name")
+        .when(&[is("include", &["selectedOtherFields"])]);
+pub(super) const DESTINATION: ParameterDefinition =
+    text("destinationFieldName", "Fields for the elements, with commas between; those of the lists when empty.")
+        .like("email");
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("fieldToSplitOut", ParameterKind::Text, "Fields whose lists become items, with commas between."),
-    optional(
-        "include",
-        ParameterKind::Options(&["noOtherFields", "allOtherFields", "selectedOtherFields"]),
-        "Which other fields each item gets.",
+    text("fieldToSplitOut", "Fields whose lists become items, with commas between.")
+        .called("Fields to split out")
+        .like("items")
+        .needed(),
+    INCLUDE,
+    FIELDS_TO_INCLUDE,
+    collection(
+        "options",
+        &[NO_DOTS, DESTINATION, switch("includeBinary", "Whether each item gets the attachments.").or_false()],
+        "What else to decide.",
     ),
-    optional("fieldsToInclude", ParameterKind::Text, "The other fields, for `selectedOtherFields`."),
-    optional("options", ParameterKind::Structure, "`destinationFieldName`, `disableDotNotation`, `includeBinary`."),
 ];
 
 /// Split Out.
@@ -34,6 +56,8 @@ impl NodeType for SplitOut {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "ungroup", &["array", "list", "flatten", "explode", "unnest"]),
+            ..NodeDefinition::BLANK
         }
     }
 

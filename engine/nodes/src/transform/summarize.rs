@@ -3,23 +3,90 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Choice, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
 use super::Dialect;
 use super::aggregate::made_from;
-use super::fields::{dots, group_flag, group_text, groups, name_list, not_found_hint};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use super::fields::{NO_DOTS, dots, group_flag, group_text, groups, name_list, not_found_hint};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, list, many, options, palette, switch, text, told};
 use crate::values;
 
+const AGGREGATIONS: &[Choice] = &[
+    told("append", "Append", "A list of the values."),
+    choice("average", "Average"),
+    told("concatenate", "Concatenate", "One text of all values."),
+    choice("count", "Count"),
+    choice("countUnique", "Count unique"),
+    choice("max", "Max"),
+    choice("min", "Min"),
+    choice("sum", "Sum"),
+];
+const SEPARATORS: &[Choice] = &[
+    choice(",", "Comma"),
+    choice(", ", "Comma and space"),
+    choice("\n", "New line"),
+    choice("", "None"),
+    choice(" ", "Space"),
+    choice("other", "Other"),
+];
+
+pub(super) const FIELDS: ParameterDefinition = list(
+    "fieldsToSummarize",
+    &[many(
+        "values",
+        "Field",
+        &[
+            options("aggregation", AGGREGATIONS, "What to work out.").or_text("count"),
+            text("field", "Name of the field.").like("cost"),
+            switch("includeEmpty", "Whether empty values count.")
+                .called("Include empty values")
+                .or_false()
+                .when(&[is("aggregation", &["append", "concatenate", "count", "countUnique"])]),
+            options("separateBy", SEPARATORS, "What stands between the values.")
+                .called("Separator")
+                .or_text(",")
+                .when(&[is("aggregation", &["concatenate"])]),
+            text("customSeparator", "What stands between the values.")
+                .or_text("")
+                .when(&[is("separateBy", &["other"])]),
+        ],
+    )],
+    "Fields, and what to work out from each.",
+)
+.called("Fields to summarize");
+pub(super) const SPLIT_BY: ParameterDefinition =
+    text("fieldsToSplitBy", "Fields whose values make the groups, with commas between.").like("country, city");
+pub(super) const SKIP_EMPTY: ParameterDefinition =
+    switch("skipEmptySplitFields", "Whether items are left out that lack a field of the groups.")
+        .called("Ignore items without valid fields to group by")
+        .or_false();
+pub(super) const FORMAT: ParameterDefinition = options(
+    "outputFormat",
+    &[
+        told("separateItems", "Each split in a separate item", "An item for each group."),
+        told("singleItem", "All splits in a single item", "One item with the groups in each other."),
+    ],
+    "How the groups are given.",
+)
+.or_text("separateItems");
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("fieldsToSummarize", ParameterKind::Structure, "Fields, and what to work out from each."),
-    optional("fieldsToSplitBy", ParameterKind::Text, "Fields whose values make the groups, with commas between."),
-    optional(
+    FIELDS.needed(),
+    SPLIT_BY,
+    collection(
         "options",
-        ParameterKind::Structure,
-        "`outputFormat`, `skipEmptySplitFields`, `disableDotNotation`, `continueIfFieldNotFound`.",
+        &[
+            switch("continueIfFieldNotFound", "Whether a field that no item has is no failure.")
+                .called("Continue if field not found")
+                .or_false()
+                .until(1.0),
+            NO_DOTS,
+            FORMAT,
+            SKIP_EMPTY,
+        ],
+        "What else to decide.",
     ),
 ];
 
@@ -36,6 +103,8 @@ impl NodeType for Summarize {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "sigma", &["group by", "pivot", "sum", "count", "average", "statistics"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -6,22 +6,44 @@ mod parse;
 mod write;
 
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use crate::describe::{ONE_TO_ONE, optional};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, options, palette, switch, text};
 use crate::values;
 
+const ATTRIBUTES_KEY: ParameterDefinition =
+    text("attrkey", "Field that holds the attributes of an element.").called("Attribute key").or_text("$");
+const TEXT_KEY: ParameterDefinition =
+    text("charkey", "Field that holds the text of an element beside attributes.").called("Character key").or_text("_");
+
+const READING: &[ParameterDefinition] = &[
+    ATTRIBUTES_KEY,
+    TEXT_KEY,
+    switch("explicitArray", "Whether a child is a list even where there is one.").called("Explicit array").or_false(),
+    switch("explicitRoot", "Whether the root element is a field.").called("Explicit root").or_true(),
+    switch("ignoreAttrs", "Whether attributes are left out.").called("Ignore attributes").or_false(),
+    switch("mergeAttrs", "Whether attributes are fields beside children.").called("Merge attributes").or_true(),
+    switch("normalize", "Whether blanks within texts become one.").or_false(),
+    switch("normalizeTags", "Whether names of elements become small letters.").or_false(),
+    switch("trim", "Whether blanks around texts are left out.").or_false(),
+];
+
+const WRITING: &[ParameterDefinition] = &[
+    ATTRIBUTES_KEY,
+    TEXT_KEY,
+    text("rootName", "Name of the root element.").or_text("root"),
+    switch("headless", "Whether the line that says XML is left out.").or_false(),
+    switch("cdata", "Whether texts are kept as they are, in CDATA.").called("CDATA").or_false(),
+];
+
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("mode", ParameterKind::Options(&["xmlToJson", "jsonToxml"]), "Which way to convert."),
-    optional("dataPropertyName", ParameterKind::Text, "Field that holds the XML; `data` when absent."),
-    optional(
-        "options",
-        ParameterKind::Structure,
-        "`attrkey`, `charkey`, `explicitArray`, `explicitRoot`, `ignoreAttrs`, `mergeAttrs`, `normalize`, \
-         `normalizeTags`, `trim`, `headless`, `rootName`, `cdata`.",
-    ),
+    options("mode", &[choice("jsonToxml", "JSON to XML"), choice("xmlToJson", "XML to JSON")], "Which way to convert.")
+        .or_text("xmlToJson"),
+    text("dataPropertyName", "Field that holds the XML.").called("Property name").or_text("data"),
+    collection("options", READING, "How the XML is read.").when(&[is("mode", &["xmlToJson"])]),
+    collection("options", WRITING, "How the XML is written.").when(&[is("mode", &["jsonToxml"])]),
 ];
 
 /// XML.
@@ -37,6 +59,8 @@ impl NodeType for Xml {
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Data, "file-code", &["json", "convert", "parse"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -11,21 +11,49 @@ mod tools;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use timeloom_domain::agent::{AgentLimits, AgentMemorySettings, AgentRecord};
-use timeloom_domain::catalogue::{HelperPorts, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{Condition, HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{AgentAnswer, AgentAsk, Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
 use super::asking::models_of;
-use super::{LANGUAGE_MODEL, OUTPUT_PARSER, schema};
-use crate::describe::{ONE_TO_ONE, optional};
+use super::{LANGUAGE_MODEL, OUTPUT_PARSER, PROMPT_TYPE, schema};
+use crate::describe::{ONE_TO_ONE, choice, collection, is, long_text, number, options, palette, switch};
+
+const DEFINED: &[Condition] = &[is("promptType", &["define"])];
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    optional("promptType", ParameterKind::Options(&["auto", "define"]), "The task is the field chatInput, or `text`."),
-    optional("text", ParameterKind::Text, "The task."),
-    optional("agent", ParameterKind::Text, "Versions before 2: the kind of agent; all but sqlAgent are the same here."),
-    optional("hasOutputParser", ParameterKind::Boolean, "Whether the attached output parser says what is to be given."),
-    optional("options", ParameterKind::Structure, "systemMessage, maxIterations, returnIntermediateSteps."),
+    options(
+        "agent",
+        &[
+            choice("toolsAgent", "Tools Agent"),
+            choice("conversationalAgent", "Conversational Agent"),
+            choice("openAiFunctionsAgent", "OpenAI Functions Agent"),
+            choice("planAndExecuteAgent", "Plan and Execute Agent"),
+            choice("reActAgent", "ReAct Agent"),
+        ],
+        "The kind of agent; all of them are the same here.",
+    )
+    .until(1.9),
+    options("promptType", PROMPT_TYPE, "Where the task is.").called("Source for prompt").or_text("auto").since(1.3),
+    long_text("text", "The task; the item's own field when absent.").called("Prompt").until(1.2),
+    long_text("text", "The task; the item's field chatInput when absent.")
+        .called("Prompt (user message)")
+        .like("Hello, how can you help me?")
+        .when(DEFINED)
+        .since(1.3),
+    switch("hasOutputParser", "Whether the attached output parser says what is to be given.")
+        .called("Require specific output format")
+        .or_false(),
+    collection(
+        "options",
+        &[
+            long_text("systemMessage", "What the model is told first.").or_text(SYSTEM_MESSAGE),
+            number("maxIterations", "Most questions to the model, 1 to 256.").or_number(ITERATIONS),
+            switch("returnIntermediateSteps", "Whether the calls of tools are given as well.").or_false(),
+        ],
+        "What else to decide.",
+    ),
 ];
 
 /// The kind of connection of memories.
@@ -52,6 +80,8 @@ impl NodeType for AiAgent {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "bot", &["agent", "llm", "gpt", "chatbot", "assistant", "tools"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -2,21 +2,21 @@
 
 use async_trait::async_trait;
 use serde_json::json;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
 
 use super::prepare::{COLOURS, DEVIATION, Fit, HEIGHT, MEAN, RESIZE, SCALE, WIDTH};
 use super::{Shown, shown};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, long_text, number, palette, text};
 use crate::models::asking::{Asked, Gathered, highest, label, labels_of, probabilities, short, told, with};
 use crate::models::tensors::floats;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("model", ParameterKind::Text, "The model: NAME, NAME@VERSION or NAME@ALIAS."),
-    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment with the picture; data when absent."),
-    optional("labels", ParameterKind::Structure, "What the model's classes are, where its file does not tell."),
-    optional("top", ParameterKind::Number, "How many classes are given, 1 to 100; 5 when absent."),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").needed(),
+    text("binaryPropertyName", "Name of the attachment with the picture.").called("Input binary field").or_text("data"),
+    long_text("labels", "What the model's classes are, one a line, where its file does not tell."),
+    number("top", "How many classes are given, 1 to 100.").or_number(5.0),
     WIDTH,
     HEIGHT,
     RESIZE,
@@ -39,6 +39,8 @@ impl NodeType for ImageClassification {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "image-plus", &["picture", "label", "recognize", "vision"]),
+            ..NodeDefinition::BLANK
         }
     }
 

@@ -2,23 +2,23 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, blocking};
 
 use super::boxes::{Found, Telling, apart};
 use super::prepare::{COLOURS, DEVIATION, Fit, HEIGHT, MEAN, Place, RESIZE, SCALE, WIDTH};
 use super::{Shown, shown};
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, long_text, number, palette, text};
 use crate::models::asking::{Asked, Gathered, label, labels_of, short, told, with};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("model", ParameterKind::Text, "The model: NAME, NAME@VERSION or NAME@ALIAS."),
-    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment with the picture; data when absent."),
-    optional("labels", ParameterKind::Structure, "What the model's classes are, where its file does not tell."),
-    optional("confidenceMin", ParameterKind::Number, "What is less likely is left out; 0.5 when absent."),
-    optional("overlapMax", ParameterKind::Number, "Of boxes of a class that share more, one stays; 0.5 when absent."),
-    optional("objectsMax", ParameterKind::Number, "Most objects, 1 to 1,000; 100 when absent."),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").needed(),
+    text("binaryPropertyName", "Name of the attachment with the picture.").called("Input binary field").or_text("data"),
+    long_text("labels", "What the model's classes are, one a line, where its file does not tell."),
+    number("confidenceMin", "What is less likely is left out.").called("Least confidence").or_number(0.5),
+    number("overlapMax", "Of boxes of a class that share more, one stays.").called("Most overlap").or_number(0.5),
+    number("objectsMax", "Most objects, 1 to 1,000.").called("Most objects").or_number(100.0),
     WIDTH,
     HEIGHT,
     RESIZE,
@@ -41,6 +41,8 @@ impl NodeType for ObjectDetection {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "scan", &["picture", "objects", "yolo", "boxes", "layout", "vision"]),
+            ..NodeDefinition::BLANK
         }
     }
 

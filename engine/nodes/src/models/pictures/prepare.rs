@@ -2,11 +2,11 @@
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
-use timeloom_domain::catalogue::{ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::ParameterDefinition;
 use timeloom_domain::inference::{ElementType, Tensor, TensorSpec};
 use timeloom_engine::node::{NodeError, NodeRun};
 
-use crate::describe::optional;
+use crate::describe::{choice, number, options, text, told};
 use crate::models::asking::numbers;
 
 /// Longest side of a picture as a model gets it, in pixels.
@@ -54,28 +54,34 @@ impl Place {
 
 /// Parameters that say how pictures are prepared.
 pub(super) const WIDTH: ParameterDefinition =
-    optional("width", ParameterKind::Number, "Width that the model wants, where its file leaves it open.");
+    number("width", "Width that the model wants, where its file leaves it open.").or_number(224.0);
 /// As [`WIDTH`].
 pub(super) const HEIGHT: ParameterDefinition =
-    optional("height", ParameterKind::Number, "Height that the model wants, where its file leaves it open.");
+    number("height", "Height that the model wants, where its file leaves it open.").or_number(224.0);
 /// How the picture is brought to that size.
-pub(super) const RESIZE: ParameterDefinition = optional(
+pub(super) const RESIZE: ParameterDefinition = options(
     "resize",
-    ParameterKind::Options(&["stretch", "contain", "cover"]),
-    "How the picture is brought to that size: each side by itself, whole with a border, or its middle.",
+    &[
+        told("stretch", "Stretch", "Each side by itself."),
+        told("contain", "Contain", "Whole, with a border."),
+        told("cover", "Cover", "Its middle."),
+    ],
+    "How the picture is brought to that size; as the node's models want it when absent.",
 );
 /// How its colours are normalised: this first.
 pub(super) const SCALE: ParameterDefinition =
-    optional("scale", ParameterKind::Number, "By what each colour of 0 to 255 is multiplied; 1/255 when absent.");
+    number("scale", "By what each colour of 0 to 255 is multiplied; 1/255 when absent, 1 where the model takes bytes.");
 /// Then this.
 pub(super) const MEAN: ParameterDefinition =
-    optional("mean", ParameterKind::Text, "What is taken off each colour then: three numbers; 0 when absent.");
+    text("mean", "What is taken off each colour then: three numbers; 0 when absent.").like("0.485, 0.456, 0.406");
 /// Then this.
 pub(super) const DEVIATION: ParameterDefinition =
-    optional("std", ParameterKind::Text, "By what each is divided then: three numbers; 1 when absent.");
+    text("std", "By what each is divided then: three numbers; 1 when absent.")
+        .called("Deviation")
+        .like("0.229, 0.224, 0.225");
 /// In which order they come.
 pub(super) const COLOURS: ParameterDefinition =
-    optional("colours", ParameterKind::Options(&["rgb", "bgr"]), "The order of colours; rgb when absent.");
+    options("colours", &[choice("rgb", "RGB"), choice("bgr", "BGR")], "The order of colours.").or_text("rgb");
 
 impl Preparation {
     /// What the parameters of a node and the input of a model say.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::inference::Tensor;
 use timeloom_domain::inference::port::Described;
 use timeloom_domain::item::Item;
@@ -14,21 +14,19 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 use super::lines::{Area, areas, in_reading_order, spelled};
 use super::picture_of;
 use super::prepare::Preparation;
-use crate::describe::{ONE_TO_ONE, optional, required};
+use crate::describe::{ONE_TO_ONE, long_text, number, palette, text};
 use crate::models::asking::{Asked, Gathered, short, told, with};
 use crate::models::tensors::floats;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    required("detectionModel", ParameterKind::Text, "The model that finds lines of text."),
-    required("recognitionModel", ParameterKind::Text, "The model that reads a line of text."),
-    optional("binaryPropertyName", ParameterKind::Text, "Name of the attachment with the picture; data when absent."),
-    optional("confidenceMin", ParameterKind::Number, "Lines that are less likely are left out; 0.5 when absent."),
-    optional("sideMax", ParameterKind::Number, "Longest side at which the picture is looked at, 320 to 4,000 pixels."),
-    optional(
-        "characters",
-        ParameterKind::Structure,
-        "The characters of the reading model, where its file does not tell.",
-    ),
+    text("detectionModel", "The model that finds lines of text.").like("text-detection").needed(),
+    text("recognitionModel", "The model that reads a line of text.").like("text-recognition").needed(),
+    text("binaryPropertyName", "Name of the attachment with the picture.").called("Input binary field").or_text("data"),
+    number("confidenceMin", "Lines that are less likely are left out.").called("Least confidence").or_number(0.5),
+    number("sideMax", "Longest side at which the picture is looked at, 320 to 4,000 pixels.")
+        .called("Longest side")
+        .or_number(SIDE_MAX),
+    long_text("characters", "The characters of the reading model, where its file does not tell."),
 ];
 
 /// Most lines of one picture.
@@ -61,6 +59,8 @@ impl NodeType for Ocr {
             role: NodeRole::Effect,
             ports: ONE_TO_ONE,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Ai, "scan-text", &["text recognition", "read", "picture", "document"]),
+            ..NodeDefinition::BLANK
         }
     }
 

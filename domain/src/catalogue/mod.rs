@@ -8,6 +8,15 @@ use serde::Serialize;
 
 use crate::definition::{Node, Problem};
 
+mod parameter;
+mod shown;
+
+pub use parameter::{
+    Choice, Condition, Constant, CredentialDefinition, Language, Operator, ParameterDefinition, ParameterKind,
+    ResourceDefinition, ResourceMode, Section, Values, Versions,
+};
+pub use shown::Level;
+
 /// What is known about one node type without running it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,8 +33,76 @@ pub struct NodeDefinition {
     pub role: NodeRole,
     /// How many main inputs and outputs it has.
     pub ports: Ports,
-    /// Parameters, for checks and for help.
+    /// Parameters, for checks, for help and for forms.
     pub parameters: &'static [ParameterDefinition],
+    /// How people find it.
+    pub palette: Palette,
+    /// What its inputs and outputs are called.
+    pub port_names: PortNames,
+    /// The credentials that it takes.
+    pub credentials: &'static [CredentialDefinition],
+}
+
+impl NodeDefinition {
+    /// A definition that says nothing: what a node type has nothing to say about is taken from here.
+    pub const BLANK: Self = Self {
+        node_type: "",
+        display_name: "",
+        description: "",
+        versions: &[],
+        role: NodeRole::Pure,
+        ports: Ports { inputs: 0, outputs: 0, closes_loops: false },
+        parameters: &[],
+        palette: Palette { group: NodeGroup::Flow, icon: "", aliases: &[] },
+        port_names: PortNames { inputs: &[], outputs: &[], vary: None },
+        credentials: &[],
+    };
+}
+
+/// How people find a node type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Palette {
+    /// The group in which it stands.
+    pub group: NodeGroup,
+    /// A word for its picture.
+    pub icon: &'static str,
+    /// Other words under which people look for it.
+    pub aliases: &'static [&'static str],
+}
+
+/// A group of node types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeGroup {
+    /// What starts executions.
+    Triggers,
+    /// What decides where items go, and when.
+    Flow,
+    /// What changes items.
+    Data,
+    /// What speaks with others by HTTP, and what reads and writes files.
+    HttpAndFiles,
+    /// What asks models.
+    Ai,
+    /// What serves those that ask models: language models, memories, tools.
+    AiParts,
+    /// What keeps data elsewhere and finds them again.
+    Databases,
+    /// What newer node types do better: workflows of before have them.
+    Older,
+}
+
+/// What the inputs and outputs of a node type are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PortNames {
+    /// Names of inputs; empty when they have none.
+    pub inputs: &'static [&'static str],
+    /// Names of outputs; empty when they have none.
+    pub outputs: &'static [&'static str],
+    /// What decides about their number, where it is not always the same: a sentence for people.
+    pub vary: Option<&'static str>,
 }
 
 /// What part a node type plays.
@@ -97,43 +174,14 @@ pub struct Ports {
     pub closes_loops: bool,
 }
 
-/// One parameter of a node type.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ParameterDefinition {
-    /// Name in the file.
-    pub name: &'static str,
-    /// Kind of value.
-    pub kind: ParameterKind,
-    /// Whether a run without it fails.
-    pub required: bool,
-    /// One sentence for people.
-    pub description: &'static str,
-}
-
-/// Kind of value that a parameter takes. Expressions are allowed everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParameterKind {
-    /// Text.
-    Text,
-    /// A number.
-    Number,
-    /// True or false.
-    Boolean,
-    /// One of these words.
-    Options(&'static [&'static str]),
-    /// An object or array of the node's own shape.
-    Structure,
-    /// JavaScript.
-    Code,
-}
-
 /// Says what is wrong with a node before its workflow becomes active: what no kind of parameter can say.
 pub type NodeCheck = Arc<dyn Fn(&Node) -> Vec<Problem> + Send + Sync>;
 
 /// Tells how a node meets helpers.
 pub type HelperPortsOf = Arc<dyn Fn(&Node) -> HelperPorts + Send + Sync>;
+
+/// Tells how many main inputs and outputs a node has.
+pub type PortsOf = Arc<dyn Fn(&Node) -> Ports + Send + Sync>;
 
 /// All node types that this build can run, by type name.
 #[derive(Clone, Default)]
@@ -141,6 +189,7 @@ pub struct NodeCatalogue {
     by_type: BTreeMap<&'static str, NodeDefinition>,
     checks: BTreeMap<&'static str, NodeCheck>,
     helper_ports: BTreeMap<&'static str, HelperPortsOf>,
+    ports: BTreeMap<&'static str, PortsOf>,
 }
 
 impl fmt::Debug for NodeCatalogue {
@@ -168,6 +217,19 @@ impl NodeCatalogue {
     pub fn with_helper_ports(mut self, ports: impl IntoIterator<Item = (&'static str, HelperPortsOf)>) -> Self {
         self.helper_ports.extend(ports);
         self
+    }
+
+    /// The same, with how many inputs and outputs a node has, by type.
+    #[must_use]
+    pub fn with_ports(mut self, ports: impl IntoIterator<Item = (&'static str, PortsOf)>) -> Self {
+        self.ports.extend(ports);
+        self
+    }
+
+    /// How many inputs and outputs a node has; `None` when its type is not known.
+    pub fn ports(&self, node: &Node) -> Option<Ports> {
+        let known = self.get(&node.node_type)?;
+        Some(self.ports.get(node.node_type.as_str()).map_or(known.ports, |ports| ports(node)))
     }
 
     /// How a node meets helpers; `None` when its type is not known.

@@ -1,39 +1,18 @@
 //! The Webhook trigger. The front that takes requests makes its item; here it is passed on, to the output of its method.
 
+pub(crate) mod parameters;
+
 use serde_json::Value;
-use timeloom_domain::catalogue::{NodeDefinition, NodeRole, ParameterDefinition, ParameterKind};
+use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole};
 use timeloom_domain::definition::{Node, Problem};
 use timeloom_engine::node::{Behaviour, NodeShape, NodeType, RequiredInputs};
 
-use crate::describe::{TRIGGER, optional};
+use self::parameters::{CREDENTIALS, PARAMETERS};
+use crate::describe::{TRIGGER, outputs_vary, palette};
 use crate::values::has_expression;
 
 /// Most outputs of one node.
 const OUTPUTS_MAX: usize = 16;
-
-const PARAMETERS: &[ParameterDefinition] = &[
-    optional("path", ParameterKind::Text, "Path of its address; parts that begin with ':' are named."),
-    optional("httpMethod", ParameterKind::Structure, "Its method, or a list of them with an output each."),
-    optional("multipleMethods", ParameterKind::Boolean, "Whether it has several methods."),
-    optional(
-        "authentication",
-        ParameterKind::Options(&["none", "basicAuth", "headerAuth", "jwtAuth"]),
-        "How a caller shows who it is.",
-    ),
-    optional(
-        "responseMode",
-        ParameterKind::Options(&["onReceived", "lastNode", "responseNode", "streaming"]),
-        "What the answer waits for.",
-    ),
-    optional("responseCode", ParameterKind::Number, "Status of the answer."),
-    optional(
-        "responseData",
-        ParameterKind::Text,
-        "What of the last node's items is answered, or the text that is answered at once.",
-    ),
-    optional("responseBinaryPropertyName", ParameterKind::Text, "The attachment that is answered."),
-    optional("options", ParameterKind::Structure, "Raw body, files, allowed callers, headers of the answer."),
-];
 
 /// The trigger of a workflow that requests start.
 pub(crate) struct Webhook;
@@ -48,6 +27,9 @@ impl NodeType for Webhook {
             role: NodeRole::Trigger,
             ports: TRIGGER,
             parameters: PARAMETERS,
+            palette: palette(NodeGroup::Triggers, "webhook", &["http", "api", "request", "endpoint", "callback"]),
+            port_names: outputs_vary("It has an output for each method where it allows several."),
+            credentials: CREDENTIALS,
         }
     }
 
