@@ -1,6 +1,7 @@
 import { change, client, faultOf, graphql, lastWrite } from "@/api";
 import type { ExecutionRowFragment } from "@/gql/graphql";
 import type { RetryFrom, RetryVersion } from "@/gql/schema";
+import { Cancel, Dismiss, Resume, Retry, Unpause } from "./execution-documents";
 import type { One } from "./run-all";
 
 export const ExecutionRow = graphql(`
@@ -36,81 +37,6 @@ export const ExecutionRow = graphql(`
 `);
 
 export type ExecutionRow = ExecutionRowFragment;
-
-const ExecutionRetry = graphql(`
-  mutation ExecutionRetry($input: RetryExecutionInput!) {
-    retryExecution(input: $input) {
-      position
-      executionId
-      errors {
-        __typename
-        code
-        message
-        path
-      }
-    }
-  }
-`);
-
-const ExecutionCancel = graphql(`
-  mutation ExecutionCancel($input: CancelExecutionInput!) {
-    cancelExecution(input: $input) {
-      position
-      executionId
-      errors {
-        __typename
-        code
-        message
-        path
-      }
-    }
-  }
-`);
-
-const ExecutionDismiss = graphql(`
-  mutation ExecutionDismiss($input: DismissExecutionInput!) {
-    dismissExecution(input: $input) {
-      position
-      executionId
-      errors {
-        __typename
-        code
-        message
-        path
-      }
-    }
-  }
-`);
-
-const ExecutionResume = graphql(`
-  mutation ExecutionResume($input: ResumeExecutionInput!) {
-    resumeExecution(input: $input) {
-      position
-      executionId
-      errors {
-        __typename
-        code
-        message
-        path
-      }
-    }
-  }
-`);
-
-const ExecutionUnpause = graphql(`
-  mutation ExecutionUnpause($input: UnpauseExecutionInput!) {
-    unpauseExecution(input: $input) {
-      position
-      executionId
-      errors {
-        __typename
-        code
-        message
-        path
-      }
-    }
-  }
-`);
 
 const UnresolvedOfCause = graphql(`
   query UnresolvedOfCause($fingerprint: String!, $workflow: UUID, $after: String, $waitFor: Position) {
@@ -183,31 +109,31 @@ function send(action: ExecutionAction, executionId: string, { from, version, rea
   switch (action) {
     case "retry":
       return change(
-        ExecutionRetry,
+        Retry,
         { input: { executionId, from, version } },
         { payload: (data) => data.retryExecution, failed: "The execution was not retried", quiet },
       );
     case "cancel":
       return change(
-        ExecutionCancel,
+        Cancel,
         { input: { executionId, reason } },
         { payload: (data) => data.cancelExecution, failed: "The execution was not cancelled", quiet },
       );
     case "dismiss":
       return change(
-        ExecutionDismiss,
+        Dismiss,
         { input: { executionId, reason } },
         { payload: (data) => data.dismissExecution, failed: "The failure was not dismissed", quiet },
       );
     case "resume":
       return change(
-        ExecutionResume,
+        Resume,
         { input: { executionId } },
         { payload: (data) => data.resumeExecution, failed: "The wait was not ended", quiet },
       );
     case "unpause":
       return change(
-        ExecutionUnpause,
+        Unpause,
         { input: { executionId, step: false } },
         { payload: (data) => data.unpauseExecution, failed: "The execution does not go on", quiet },
       );

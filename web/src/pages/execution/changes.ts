@@ -1,64 +1,9 @@
-import { useChange, graphql } from "@/api";
+import { graphql, useChange } from "@/api";
+import { Cancel, Dismiss, Resume, Retry, Unpause } from "@/parts/execution-documents";
 
-/** What every change of an execution answers. */
-export const ExecutionChanged = graphql(`
-  fragment ExecutionChanged on ExecutionPayload {
-    executionId
-    position
-    errors {
-      __typename
-      code
-      message
-      path
-      ... on Refused {
-        problems {
-          node
-          field
-          message
-        }
-      }
-    }
-  }
-`);
-
-const Cancel = graphql(`
-  mutation ExecutionCancel($input: CancelExecutionInput!) {
-    cancelExecution(input: $input) {
-      ...ExecutionChanged
-    }
-  }
-`);
 const Pause = graphql(`
   mutation ExecutionPause($input: PauseExecutionInput!) {
     pauseExecution(input: $input) {
-      ...ExecutionChanged
-    }
-  }
-`);
-const Unpause = graphql(`
-  mutation ExecutionUnpause($input: UnpauseExecutionInput!) {
-    unpauseExecution(input: $input) {
-      ...ExecutionChanged
-    }
-  }
-`);
-const Retry = graphql(`
-  mutation ExecutionRetry($input: RetryExecutionInput!) {
-    retryExecution(input: $input) {
-      ...ExecutionChanged
-    }
-  }
-`);
-const Dismiss = graphql(`
-  mutation ExecutionDismiss($input: DismissExecutionInput!) {
-    dismissExecution(input: $input) {
-      ...ExecutionChanged
-    }
-  }
-`);
-const Resume = graphql(`
-  mutation ExecutionResume($input: ResumeExecutionInput!) {
-    resumeExecution(input: $input) {
       ...ExecutionChanged
     }
   }
