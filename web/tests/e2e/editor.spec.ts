@@ -213,7 +213,9 @@ test("what somebody else did is shown, and of two changes nothing is lost", asyn
   // Held back here, so that both have something that the other has not.
   await owner.route("**/graphql", async (route) => {
     if (route.request().postData()?.includes("EditorImport") === true)
-      await change((file) => void (file.nodes[0] ? (file.nodes[0].position = [0, 300]) : undefined));
+      await change((file) => {
+        if (file.nodes[0]) file.nodes[0].position = [0, 300];
+      });
     await owner.unroute("**/graphql");
     await route.fallback();
   });
@@ -239,7 +241,7 @@ test("a version is published behind a look at past runs, compared, and made acti
   await owner.getByRole("button", { name: "Publish", exact: true }).click();
   const dialog = owner.getByRole("dialog", { name: "Publish version 1" });
   await dialog.getByRole("button", { name: "Look first" }).click();
-  await expect(dialog.getByText("1 differ")).toBeVisible();
+  await expect(dialog.getByText("1 differ", { exact: true })).toBeVisible();
   await dialog.getByText("Use:").click();
   await expect(dialog.getByRole("list", { name: /^Changes of/ })).toContainText("Ada again");
   await dialog.getByRole("button", { name: "Publish although 1 differ" }).click();
