@@ -213,7 +213,9 @@ test("what somebody else did is shown, and of two changes nothing is lost", asyn
   // Held back here, so that both have something that the other has not.
   await owner.route("**/graphql", async (route) => {
     if (route.request().postData()?.includes("EditorImport") === true)
-      await change((file) => void (file.nodes[0] ? (file.nodes[0].position = [0, 300]) : undefined));
+      await change((file) => {
+        if (file.nodes[0]) file.nodes[0].position = [0, 300];
+      });
     await owner.unroute("**/graphql");
     await route.fallback();
   });
@@ -239,7 +241,7 @@ test("a version is published behind a look at past runs, compared, and made acti
   await owner.getByRole("button", { name: "Publish", exact: true }).click();
   const dialog = owner.getByRole("dialog", { name: "Publish version 1" });
   await dialog.getByRole("button", { name: "Look first" }).click();
-  await expect(dialog.getByText("1 differ")).toBeVisible();
+  await expect(dialog.getByText("1 differ", { exact: true })).toBeVisible();
   await dialog.getByText("Use:").click();
   await expect(dialog.getByRole("list", { name: /^Changes of/ })).toContainText("Ada again");
   await dialog.getByRole("button", { name: "Publish although 1 differ" }).click();
@@ -252,6 +254,36 @@ test("a version is published behind a look at past runs, compared, and made acti
   await expect(owner.getByText("It never changes.")).toBeVisible();
   await owner.goto(`${server.url}/workflows/${id}?version=7`);
   await expect(owner.getByRole("heading", { name: "There is no version 7" })).toBeVisible();
+});
+
+test("an agent gets a model and a tool, and the canvas is tidied up", async ({ owner, server }) => {
+  const id = await server.importWorkflow(smallWorkflow("Helped"));
+  await openEditor(owner, server, id);
+  await card(owner, "Make").click();
+  await owner.keyboard.press("Tab");
+  await owner.keyboard.type("ai agent");
+  await owner.keyboard.press("Enter");
+  await expect(card(owner, "AI Agent")).toBeFocused();
+  await owner.keyboard.press("h");
+  await expect(owner.getByRole("listbox", { name: "Add a model for AI Agent" })).toBeVisible();
+  await owner.keyboard.type("openai");
+  await owner.keyboard.press("Enter");
+  await expect(owner.getByRole("group", { name: "OpenAI Chat Model serves AI Agent as model" })).toBeAttached();
+  await card(owner, "AI Agent").dblclick();
+  const panel = owner.getByRole("region", { name: "Node AI Agent" });
+  await panel.getByRole("button", { name: "tool", exact: true }).click();
+  await owner.keyboard.type("calculator");
+  await owner.keyboard.press("Enter");
+  await owner.getByRole("button", { name: "Tidy up" }).click();
+  await expect(owner.getByRole("status", { name: "What was done" })).toContainText("Tidied up");
+  await expectSaved(owner);
+  const file = await draftOf(server, id);
+  expect(file.connections["OpenAI Chat Model"]).toEqual({
+    ai_languageModel: [[{ node: "AI Agent", type: "ai_languageModel", index: 0 }]],
+  });
+  expect(file.connections.Calculator).toEqual({ ai_tool: [[{ node: "AI Agent", type: "ai_tool", index: 0 }]] });
+  const places = file.nodes.map((node) => node.position.join(" "));
+  expect(new Set(places).size).toBe(places.length);
 });
 
 test("a draft listens for a call at its test address, and its run opens", async ({ owner, server }) => {

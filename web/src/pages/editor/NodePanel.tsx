@@ -1,11 +1,12 @@
-import { Icon, IconButton, Tabs } from "@/ui";
+import { Button, Icon, IconButton, Tabs } from "@/ui";
 import { NodeIcon } from "./canvas/NodeIcon";
 import { groupOf } from "./catalogue";
 import { NodeInput, NodeOutput } from "./data/NodeData";
 import { CredentialPicker } from "./form/CredentialPicker";
 import { NodeSettings } from "./form/NodeSettings";
 import { ParameterForm } from "./form/ParameterForm";
-import { STICKY_NOTE, type WorkflowNode, nodeNamed } from "./model/definition";
+import { MAIN, STICKY_NOTE, type WorkflowNode, edgesOf, nodeNamed } from "./model/definition";
+import { kindInWords, portsOf } from "./model/ports";
 import type { NodeTab } from "./search";
 import { useDraftState, useEditor } from "./state/editor";
 
@@ -53,6 +54,7 @@ function Opened({ node, tab, missing }: { node: WorkflowNode; tab: NodeTab; miss
       {missing !== undefined && (
         <p className="mx-4 mb-2 rounded-md bg-warn-soft px-3 py-2 text-[13px] break-words text-warn">{missing}</p>
       )}
+      <Helpers node={node} />
       <Tabs
         label={`Parts of ${node.name}`}
         value={isNote && (tab === "input" || tab === "output") ? "parameters" : tab}
@@ -95,6 +97,29 @@ function Opened({ node, tab, missing }: { node: WorkflowNode; tab: NodeTab; miss
         ]}
       />
     </>
+  );
+}
+
+/** What can be attached to the node, and what is. */
+function Helpers({ node }: { node: WorkflowNode }) {
+  const { draft, catalogue, openPalette, openNode } = useEditor();
+  const edges = edgesOf(draft.definition).filter((edge) => edge.target === node.name && edge.kind !== MAIN);
+  const { takes } = portsOf(node, catalogue.of(node.type), edges);
+  if (takes.length === 0) return null;
+  return (
+    <div role="group" aria-label={`Attached to ${node.name}`} className="flex flex-wrap items-center gap-1.5 px-4 pb-2">
+      {edges.map((edge) => (
+        <Button key={edge.id} size="small" kind="quiet" onClick={() => openNode(edge.source)}>
+          {kindInWords(edge.kind)}: {edge.source}
+        </Button>
+      ))}
+      {takes.map((kind) => (
+        <Button key={kind} size="small" onClick={() => openPalette({ helps: { node: node.name, kind } })}>
+          <Icon name="plus" />
+          {kindInWords(kind)}
+        </Button>
+      ))}
+    </div>
   );
 }
 

@@ -1,6 +1,8 @@
 import { useEffect, useState } from "react";
 import { useKeys } from "@/app/keys";
 import { toast } from "@/api";
+import { MAIN, edgesOf, nodeNamed } from "./model/definition";
+import { portsOf } from "./model/ports";
 import type { Commands } from "./state/commands";
 import type { Editor } from "./state/editor";
 
@@ -43,6 +45,11 @@ export function useEditorKeys({ editor, isPanelOpen, run, publish, toggleView }:
           { keys: "Tab", does: "add a node behind the chosen one", run: () => openPalette(commands.placeNow()) },
           { keys: "Enter", does: "open the node", run: withActive((name) => openNode(name)) },
           { keys: "c", does: "connect the node to another, by name", run: withActive((name) => openConnect(name, 0)) },
+          {
+            keys: "h",
+            does: "attach a helper to the node, such as a model or a tool",
+            run: withActive((name) => attach(editor, name)),
+          },
           { keys: "F2", does: "rename the node", run: withActive(openRename) },
           { keys: "d", does: "disable or enable", run: () => commands.toggleDisabled() },
           { keys: "e", does: "choose a connection of the node, the next each time", run: () => nextEdge(editor) },
@@ -75,6 +82,16 @@ function moves(commands: Commands) {
     does: `move the chosen nodes ${way.toLowerCase()}`,
     run: () => commands.move(steps[way][0], steps[way][1]),
   }));
+}
+
+/** Offers what the node needs first: kinds of which it has none yet. */
+function attach({ draft, catalogue, openPalette, say }: Editor, name: string): void {
+  const node = nodeNamed(draft.definition, name);
+  const edges = edgesOf(draft.definition).filter((edge) => edge.target === name && edge.kind !== MAIN);
+  const takes = node ? portsOf(node, catalogue.of(node.type), edges).takes : [];
+  const kind = takes.find((one) => !edges.some((edge) => edge.kind === one)) ?? takes.at(-1);
+  if (kind === undefined) say(`Nothing can be attached to ${name}`);
+  else openPalette({ helps: { node: name, kind } });
 }
 
 /** The connections of the chosen node, one after the other. */

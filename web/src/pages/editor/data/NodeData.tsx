@@ -46,7 +46,7 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
         <div className="flex flex-wrap items-center gap-2 px-3 py-2">
           <Badge tone="accent">pinned</Badge>
           <span className="flex-1 text-xs text-muted">
-            {pinned.length} items stand in for this node in manual runs.
+            {pinned.length === 1 ? "1 item stands" : `${pinned.length} items stand`} in for this node in manual runs.
           </span>
           <Button size="small" aria-pressed={isEditing} onClick={() => setEditing(!isEditing)}>
             {isEditing ? "Look at them" : "Edit"}

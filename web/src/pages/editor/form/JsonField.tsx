@@ -30,7 +30,7 @@ export function JsonField({ value, onChange, label, rows, check }: JsonFieldProp
         aria-label={label}
         aria-invalid={problem !== undefined || undefined}
         spellCheck={false}
-        rows={rows ?? Math.min(16, Math.max(2, text.split("\n").length))}
+        rows={rows ?? Math.min(16, Math.max(2, text.split("\n").length + 1))}
         value={text}
         onChange={(event) => change(event.target.value)}
         className={classes("font-mono !text-[12.5px] leading-5", problem !== undefined && "!border-bad")}

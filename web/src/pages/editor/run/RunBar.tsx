@@ -45,7 +45,7 @@ export function RunBar({ run, isUnderWay, runs, onChoose }: RunBarProps) {
       </span>
       <Select
         aria-label="Shown run"
-        className="!h-7 !w-60 max-w-full !text-xs"
+        className="!h-7 !w-72 max-w-full !text-xs"
         value={run.id}
         choices={all}
         onChange={onChoose}
@@ -87,5 +87,5 @@ export function RunBar({ run, isUnderWay, runs, onChoose }: RunBarProps) {
 
 function shortTime(value: string | null | undefined): string {
   if (value === null || value === undefined) return "not begun";
-  return new Date(value).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return new Date(value).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
 }

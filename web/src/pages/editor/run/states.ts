@@ -78,7 +78,7 @@ export function stateInWords(state: NodeState | undefined): string {
     RUNNING: "runs",
     RETRYING: "is tried again",
     WAITING: "waits",
-    COMPLETED: `gave ${items} ${items === 1 ? "item" : "items"}${state.pinned ? " that are pinned" : ""}`,
+    COMPLETED: `gave ${items} ${items === 1 ? "item" : "items"}${state.pinned ? ", pinned" : ""}`,
     FAILED: `failed${state.error === undefined ? "" : `: ${state.error}`}`,
   };
   return words[state.status];
