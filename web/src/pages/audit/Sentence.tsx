@@ -43,6 +43,9 @@ export function From({ event }: { event: Row }) {
   }
   if (kind === "key") return <span>key {nameIn(found) ?? id}</span>;
   if (kind === "session") return <span>a session</span>;
+  const address = (event.payload as { address?: unknown } | null)?.address;
+  // Who signs in has no session yet: the event itself says from where.
+  if (typeof address === "string") return <span>{address}</span>;
   return <span className="text-muted">{event.actor.kind === "system" ? "Timeloom itself" : "–"}</span>;
 }
 

@@ -3,6 +3,7 @@ import { useQuery } from "urql";
 import { client, faultOf, useLive, usePager } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
+import { useIsWide } from "@/app/wide";
 import {
   Button,
   type Column,
@@ -31,11 +32,11 @@ const COLUMNS: Column<Row>[] = [
     header: "Who did what",
     width: "minmax(0, 2.4fr)",
     cell: (row) => (
-      <>
+      <span className="line-clamp-2 whitespace-normal lg:line-clamp-1">
         <span className="font-medium">{actorName(row.actor)}</span>
         {row.onBehalfOf && <span className="text-muted"> for {actorName(row.onBehalfOf)}</span>}{" "}
         <Sentence event={row} />
-      </>
+      </span>
     ),
   },
   { key: "from", header: "From where", width: "minmax(0, 0.8fr)", wideOnly: true, cell: (row) => <From event={row} /> },
@@ -60,6 +61,7 @@ export interface TrailProps {
 export function Trail({ search, onChange, onClear, isExporting, onExport }: TrailProps) {
   const filter = filterOf(search.group, search.actor);
   const asOf = asOfOf(search.at);
+  const isWide = useIsWide();
   const rows = usePager(
     AuditTrail,
     { filter, asOf },
@@ -88,10 +90,11 @@ export function Trail({ search, onChange, onClear, isExporting, onExport }: Trai
   return (
     <>
       <VirtualTable
-        key={JSON.stringify([filter, asOf])}
+        key={JSON.stringify([filter, asOf, isWide])}
         label="Audit trail"
         rows={rows}
         columns={COLUMNS}
+        rowHeight={isWide ? 36 : 52}
         keyOf={(row) => row.position}
         selectedKey={search.position}
         onOpen={(row) => onChange({ position: row.position })}
