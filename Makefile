@@ -17,7 +17,7 @@ ifneq ($(wildcard ../shared/conformance/graphql),)
 export TIMELOOM_GRAPHQL_CONFORMANCE ?= $(abspath ../shared/conformance/graphql)
 endif
 
-.PHONY: help setup parts build run web test web-test bench bench-large bench-peers fuzz gpu-pack gpu-check fmt lint clean
+.PHONY: help setup parts build run web test web-test web-budget bench bench-large bench-peers fuzz gpu-pack gpu-check fmt lint clean
 
 help:
 	@echo "make help    this list"
@@ -26,6 +26,7 @@ help:
 	@echo "make run     build and serve on http://$(LISTEN) with the data in $(DATA) (DATA=…, LISTEN=…)"
 	@echo "make web     serve the web app from web/ as you change it, with the API of the server at $(LISTEN)"
 	@echo "make web-test   the web app in a browser, with a server of its own"
+	@echo "make web-budget  how much script the web app loads, and what it takes of the browser, beside what it may"
 	@echo "make test    everything that has to hold: format, lints, documentation examples, tests"
 	@echo "make bench   measure: appends, latency, replay, hot streams, redaction, the past, lists, traces, the API, the gateway, expressions, executions and webhooks over HTTP, models, start-up, memory"
 	@echo "make bench-large   the API with a million executions stored: takes half an hour to make them the first time"
@@ -61,6 +62,9 @@ web:
 web-test: setup
 	$(CARGO) build --package timeloom-server
 	TIMELOOM_BIN=$$(realpath $$(scripts/program.sh debug)) npm --prefix web run e2e
+
+web-budget: build
+	TIMELOOM_BIN=$$(realpath $$(scripts/program.sh)) npm --prefix web run budget
 
 test: setup lint
 	npm --prefix web run check

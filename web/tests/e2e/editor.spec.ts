@@ -356,35 +356,6 @@ test("the editor is accessible in both themes, on a canvas, as an outline and on
   expect(width).toBeLessThanOrEqual(375);
 });
 
-test("a canvas of 500 nodes is panned within its budget", async ({ owner, server }) => {
-  test.slow();
-  const id = await server.importWorkflow(grid(500));
-  await openEditor(owner, server, id);
-  await expect(owner.locator(".react-flow__node").first()).toBeVisible();
-  const canvas = await owner.locator(".react-flow__pane").boundingBox();
-  // Above all nodes: there nothing but the canvas is taken hold of.
-  const [x, y] = [(canvas?.x ?? 0) + 500, (canvas?.y ?? 0) + 60];
-  const session = await owner.context().newCDPSession(owner);
-  await session.send("Performance.enable");
-  const busy = async () => {
-    const { metrics } = await session.send("Performance.getMetrics");
-    const value = (name: string) => metrics.find((metric) => metric.name === name)?.value ?? 0;
-    return value("ScriptDuration") + value("LayoutDuration") + value("RecalcStyleDuration");
-  };
-  await owner.mouse.move(x, y);
-  await owner.mouse.down();
-  const frames: number[] = [];
-  for (let step = 1; step <= 60; step += 1) {
-    const before = await busy();
-    await owner.mouse.move(x - step * 4, y + step);
-    frames.push(((await busy()) - before) * 1_000);
-  }
-  await owner.mouse.up();
-  // The middle one: what else the machine does meanwhile is not the page's.
-  const middle = frames.sort((one, other) => one - other)[30];
-  expect(middle, "milliseconds of the main thread for a frame").toBeLessThan(8);
-});
-
 function threeNodes(name: string, greeting = "hello", last = "Last"): unknown {
   const assign = (field: string, value: string) => ({
     assignments: { assignments: [{ id: field, name: field, type: "string", value }] },
@@ -430,23 +401,5 @@ function webhookWorkflow(name: string): unknown {
       },
     ],
     connections: {},
-  };
-}
-
-function grid(count: number): unknown {
-  const names = Array.from({ length: count }, (_, place) => (place === 0 ? "Start" : `Node ${place}`));
-  return {
-    name: "Large",
-    nodes: names.map((name, place) => ({
-      id: name,
-      name,
-      type: place === 0 ? "n8n-nodes-base.manualTrigger" : "n8n-nodes-base.noOp",
-      typeVersion: 1,
-      position: [(place % 25) * 220, Math.floor(place / 25) * 100],
-      parameters: {},
-    })),
-    connections: Object.fromEntries(
-      names.slice(0, -1).map((name, place) => [name, { main: [[{ node: names[place + 1], type: "main", index: 0 }]] }]),
-    ),
   };
 }
