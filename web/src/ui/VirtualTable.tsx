@@ -117,6 +117,7 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
     label,
   );
   const onKeyDown = (event: KeyboardEvent) => {
+    if (!event.currentTarget.contains(event.target as Node)) return;
     const page = Math.max(1, Math.floor((scroll.current?.clientHeight ?? rowHeight) / rowHeight) - 1);
     const places: Record<string, number> = {
       ArrowDown: active + 1,
@@ -196,6 +197,8 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
                   if (row !== undefined) onActive?.(row, item.index);
                 }}
                 onClick={(event) => {
+                  // What happens in a menu that a row opened comes here as well, from elsewhere in the document.
+                  if (!event.currentTarget.contains(event.target as Node)) return;
                   // A link or a button in the row is pressed for itself.
                   if ((event.target as HTMLElement).closest("a, button, input, label")) return;
                   setActive(item.index);
