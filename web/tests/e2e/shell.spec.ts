@@ -39,6 +39,7 @@ test("an address within the app can be loaded directly, and a wrong one says so"
 });
 
 test("the keyboard finds a workflow, goes to pages, and shows its keys", async ({ owner }) => {
+  await expect(owner.getByRole("heading", { level: 1, name: "Home" })).toBeVisible();
   await owner.keyboard.press("g");
   await owner.keyboard.press("e");
   await expect(owner.getByRole("heading", { level: 1, name: "Executions" })).toBeVisible();

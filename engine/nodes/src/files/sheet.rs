@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use bytes::Bytes;
 use calamine::{Data, Range, Reader as _, Sheets, open_workbook_auto_from_rs};
-use rust_xlsxwriter::{Workbook, XlsxError};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
 use serde_json::{Number, Value};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::NodeError;
@@ -234,6 +234,9 @@ fn field_names(header: &[Value]) -> Vec<String> {
 pub(super) fn write_xlsx(rows: &[Vec<Value>], sheet: &str) -> Result<Vec<u8>, NodeError> {
     let refused = |error: XlsxError| NodeError::operation(format!("the spreadsheet cannot be written: {error}"));
     let mut workbook = Workbook::new();
+    // The same rows are the same file, whenever it is written: this node reads no clock.
+    let made = ExcelDateTime::from_ymd(2000, 1, 1).map_err(refused)?;
+    workbook.set_properties(&DocProperties::new().set_creation_datetime(&made));
     let worksheet = workbook.add_worksheet();
     worksheet.set_name(if sheet.is_empty() { SHEET_NAME } else { sheet }).map_err(refused)?;
     for (row, cells) in (0_u32..).zip(rows) {
