@@ -32,7 +32,7 @@ test("the navigation leads to every page", async ({ owner }) => {
 test("an address within the app can be loaded directly, and a wrong one says so", async ({ owner, server }) => {
   await owner.goto(`${server.url}/executions?status=COMPLETED`);
   await expect(owner.getByRole("grid", { name: "Executions" })).toContainText("Seen by everybody");
-  await owner.goto(`${server.url}/executions?status=FAILED`);
+  await owner.goto(`${server.url}/executions?status=CANCELLED`);
   await expect(owner.getByRole("heading", { name: "None has this status" })).toBeVisible();
   await owner.goto(`${server.url}/workflows/of/nobody/at/all`);
   await expect(owner.getByRole("heading", { name: "There is no such page" })).toBeVisible();
