@@ -47,7 +47,7 @@ impl Access {
                 let message = "an agent acts for a user or a service of the same tenant: name one";
                 return Err(Refusal::new("INVALID_PRINCIPAL", message).into());
             }
-            self.check_may_touch(context, principal)?;
+            self.check_may_touch(context, principal).await?;
         }
         self.change(context, id, AccountCommand::Create { kind, name, email, on_behalf_of, roles }).await
     }
@@ -63,7 +63,7 @@ impl Access {
         name: String,
         email: Option<String>,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        self.check_is_own_or_may_change(context, id)?;
+        self.check_is_own_or_may_change(context, id).await?;
         self.check_email_is_free(context.tenant, email.as_deref(), id).await?;
         self.change(context, id, AccountCommand::Rename { name, email }).await
     }
@@ -79,7 +79,7 @@ impl Access {
         role: Role,
     ) -> Result<Outcome<AccountId>, CommandError> {
         may_grant(context.permissions, role, context.tenant)?;
-        self.check_may_change(context, id)?;
+        self.check_may_change(context, id).await?;
         self.change(context, id, AccountCommand::Grant(role)).await
     }
 
@@ -94,7 +94,7 @@ impl Access {
         role: Role,
     ) -> Result<Outcome<AccountId>, CommandError> {
         may_grant(context.permissions, role, context.tenant)?;
-        self.check_may_change(context, id)?;
+        self.check_may_change(context, id).await?;
         let others_own = self.others_own(context.tenant, id);
         self.change(context, id, AccountCommand::Revoke { role, others_own }).await
     }
@@ -108,7 +108,7 @@ impl Access {
         context: &CommandContext,
         id: AccountId,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        self.check_may_change(context, id)?;
+        self.check_may_change(context, id).await?;
         let others_own = self.others_own(context.tenant, id);
         self.change(context, id, AccountCommand::Disable { others_own }).await
     }
@@ -122,7 +122,7 @@ impl Access {
         context: &CommandContext,
         id: AccountId,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        self.check_may_change(context, id)?;
+        self.check_may_change(context, id).await?;
         self.change(context, id, AccountCommand::Enable).await
     }
 
@@ -137,7 +137,7 @@ impl Access {
         issuer: String,
         subject: String,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        self.check_may_change(context, id)?;
+        self.check_may_change(context, id).await?;
         let listing = self.directory().caught_up().await?;
         if listing.account_by_identity(context.tenant, &issuer, &subject).is_some_and(|entry| entry.id != id) {
             let message = "this identity belongs to another account: unlink it there first";
@@ -157,7 +157,7 @@ impl Access {
         issuer: String,
         subject: String,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        self.check_is_own_or_may_change(context, id)?;
+        self.check_is_own_or_may_change(context, id).await?;
         self.change(context, id, AccountCommand::UnlinkIdentity { issuer, subject }).await
     }
 

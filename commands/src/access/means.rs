@@ -70,7 +70,7 @@ impl Access {
         now: Option<&str>,
         password: &str,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        self.check_is_own_or_may_change(context, id)?;
+        self.check_is_own_or_may_change(context, id).await?;
         self.check_shown(context, id, now).await?;
         password::check(password)?;
         let keys = self.inner.keys.keys_to_seal().map_err(Refusal::from)?;
@@ -95,7 +95,7 @@ impl Access {
         id: AccountId,
         now: Option<&str>,
     ) -> Result<Outcome<AccountId>, CommandError> {
-        self.check_is_own_or_may_change(context, id)?;
+        self.check_is_own_or_may_change(context, id).await?;
         self.check_shown(context, id, now).await?;
         self.change(context, id, AccountCommand::RemovePassword).await
     }
@@ -110,7 +110,7 @@ impl Access {
         id: AccountId,
         valid_ms: i64,
     ) -> Result<Outcome<MadeLink>, CommandError> {
-        self.check_may_change(context, id)?;
+        self.check_may_change(context, id).await?;
         self.link(context, id, valid_ms).await
     }
 
@@ -138,7 +138,7 @@ impl Access {
         id: AccountId,
         new: NewKey,
     ) -> Result<Outcome<MadeKey>, CommandError> {
-        self.check_is_own_or_may_change(context, id)?;
+        self.check_is_own_or_may_change(context, id).await?;
         let account = self.directory().caught_up().await?.permissions(context.tenant, id);
         let asked = new.scopes.map_or(account, |scopes| scopes.and(account));
         if let Some(needed) = asked.without(context.permissions).iter().next() {
@@ -164,7 +164,7 @@ impl Access {
         key: String,
     ) -> Result<Outcome<AccountId>, CommandError> {
         if !is_own(context, id) {
-            self.check_may_change(context, id)?;
+            self.check_may_change(context, id).await?;
         }
         self.change(context, id, AccountCommand::RevokeKey { key }).await
     }

@@ -9,24 +9,25 @@ use crate::{CommandContext, CommandError, Refusal};
 
 impl Access {
     /// Refuses a change of an account by who neither signed in to it nor may change accounts that may do as much.
-    pub(super) fn check_is_own_or_may_change(
+    pub(super) async fn check_is_own_or_may_change(
         &self,
         context: &CommandContext,
         id: AccountId,
     ) -> Result<(), CommandError> {
-        if is_own_and_signed_in(context, id) { Ok(()) } else { self.check_may_change(context, id) }
+        if is_own_and_signed_in(context, id) { Ok(()) } else { self.check_may_change(context, id).await }
     }
 
     /// Refuses a change of an account by who may not change accounts, or by who may do less than it.
-    pub(super) fn check_may_change(&self, context: &CommandContext, id: AccountId) -> Result<(), CommandError> {
+    pub(super) async fn check_may_change(&self, context: &CommandContext, id: AccountId) -> Result<(), CommandError> {
         context.require(Permission::AccountWrite)?;
         check_reason(context)?;
-        self.check_may_touch(context, id)
+        self.check_may_touch(context, id).await
     }
 
     /// Who changes an account can become it: so it may do no more than the sender.
-    pub(super) fn check_may_touch(&self, context: &CommandContext, id: AccountId) -> Result<(), CommandError> {
-        let listing = self.directory().now();
+    pub(super) async fn check_may_touch(&self, context: &CommandContext, id: AccountId) -> Result<(), CommandError> {
+        // In a process that has just begun, nobody is known before the directory is caught up.
+        let listing = self.directory().caught_up().await?;
         let Some(entry) = listing.account(context.tenant, id) else {
             return Err(Refusal::from(AccountRefusal::NotFound).into());
         };

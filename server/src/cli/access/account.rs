@@ -19,7 +19,8 @@ use crate::config::Config;
 /// Minutes that a link lets in unless something else is said: a day.
 const LINK_MINUTES: i32 = 1_440;
 
-const DONE: &str = "accountId position revision errors { code message }";
+/// Asking for the account waits until lists show the change.
+const DONE: &str = "accountId position revision account { id } errors { code message }";
 const LIST: &str = "query($first: Int!, $after: String, $kind: AccountKind, $role: Role, $asOf: AsOf) {
   accounts(first: $first, after: $after, kind: $kind, role: $role, asOf: $asOf) {
   nodes { id kind name email disabled roles { role } } pageInfo { hasNextPage endCursor } } }";

@@ -16,9 +16,9 @@ const LIST: &str = "query($first: Int!, $after: String, $account: UUID, $active:
   nodes { key name account { id name } scopes expiresAt lastUsedAt active revoked { at reason } }
   pageInfo { hasNextPage endCursor } } }";
 const MAKE: &str = "mutation($input: MakeApiKeyInput!) { makeApiKey(input: $input) {
-  accountId key token position errors { code message } } }";
+  accountId key token position apiKey { key } errors { code message } } }";
 const REVOKE: &str = "mutation($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) {
-  accountId key position errors { code message } } }";
+  accountId key position apiKey { key } errors { code message } } }";
 
 #[derive(Debug, Subcommand)]
 pub enum KeyVerb {

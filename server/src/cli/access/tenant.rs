@@ -87,7 +87,8 @@ impl TenantVerb {
                 ("resumeTenant", "TenantInput", input, "resumed", access)
             }
         };
-        let shown = "number position errors { code message }";
+        // Asking for the tenant waits until lists show the change.
+        let shown = "number position tenant { number } errors { code message }";
         let query = format!("mutation($input: {input_type}!) {{ {field}(input: $input) {{ {shown} }} }}");
         let payload = change(&access, config, field, &query, input).await?;
         if access.json {
