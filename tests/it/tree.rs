@@ -4,8 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders whose content is built, fetched or somebody else's.
-const SKIPPED: [&str; 8] =
-    [".cache", ".git", "data", "dist", "node_modules", "proptest-regressions", "target", "third_party"];
+const SKIPPED: [&str; 11] = [
+    ".cache",
+    ".git",
+    "data",
+    "dist",
+    "gql",
+    "node_modules",
+    "playwright-report",
+    "proptest-regressions",
+    "target",
+    "test-results",
+    "third_party",
+];
 
 /// The folder that holds the workspace.
 pub(crate) fn root() -> PathBuf {

@@ -136,7 +136,8 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     serve(config, Door::Somebody, "/graphiql/graphiql.js", "GET", [get().to(page::script)]);
     serve(config, Door::Somebody, "/graphiql/graphiql.css", "GET", [get().to(page::style)]);
     for place in app::PLACES {
-        serve(config, Door::Somebody, place, "GET", [get().to(app::page)]);
+        let page = web::resource(place).guard(fn_guard(|context| app::is_place(context.head().uri.path())));
+        behind(config, Door::Somebody, page, "GET", [get().to(app::page)]);
     }
     for files in app::FILES {
         serve(config, Door::Somebody, files, "GET", [get().to(app::file)]);
@@ -172,11 +173,21 @@ fn serve<const ROUTES: usize>(
     methods: &'static str,
     routes: [Route; ROUTES],
 ) {
+    behind(config, door, web::resource(path), methods, routes);
+}
+
+fn behind<const ROUTES: usize>(
+    config: &mut ServiceConfig,
+    door: Door,
+    resource: Resource,
+    methods: &'static str,
+    routes: [Route; ROUTES],
+) {
     let refuse = move || async move {
         let allow = (header::ALLOW, HeaderValue::from_static(methods));
         HttpResponse::MethodNotAllowed().insert_header(allow).finish()
     };
-    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    let resource = routes.into_iter().fold(resource, Resource::route);
     let pass = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| door::pass(door, request, next));
     config.service(resource.default_service(web::to(refuse)).wrap(pass));
 }
@@ -239,9 +250,8 @@ pub fn server_beside(
     let served = options.served;
     let all = move |config: &mut ServiceConfig| match served {
         Served::Api => {
-            // Before the pages of the app, one of which is at `/models/NAME`: the first that has an address answers it.
-            beside.iter().for_each(|beside| beside.serve(config));
             configure(config, &api);
+            beside.iter().for_each(|beside| beside.serve(config));
         }
         Served::Health => configure_health(config, &api),
     };

@@ -46,6 +46,11 @@ pub(super) const PLACES: [&str; 20] = [
     "/api",
 ];
 
+/// Whether a path of [`PLACES`] is the app's. Files of models are sent to an address among those of models.
+pub(super) fn is_place(path: &str) -> bool {
+    path.strip_prefix("/models/uploads").is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
+}
+
 /// Where its files are.
 pub(super) const FILES: [&str; 4] = ["/assets/{name}", "/icons/{name}", "/manifest.webmanifest", "/sw.js"];
 
