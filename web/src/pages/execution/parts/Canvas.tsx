@@ -89,7 +89,8 @@ const NodeCard = memo(function NodeCard({ data }: NodeProps<FlowNode>) {
         onClick={() => onChoose(node.name)}
         style={{ width: `${WIDTH}px`, height: `${HEIGHT}px` }}
         className={classes(
-          "nodrag nopan relative flex items-center gap-2.5 rounded-lg border bg-surface px-2.5 text-left shadow-sm",
+          // Nodes that cannot be moved take no presses, but what is in them does.
+          "nodrag nopan pointer-events-auto relative flex items-center gap-2.5 rounded-lg border bg-surface px-2.5 text-left shadow-sm",
           EDGES[tone],
           chosen === node.name && "ring-2 ring-accent",
           at.status === "NONE" && "border-dashed",
