@@ -123,6 +123,13 @@ test("a fork changes what a node gave, and is compared with what it goes on from
   const steps = owner.getByRole("grid", { name: "Steps" });
   await expect(steps.getByRole("row", { selected: true })).toContainText("Discount");
   await expect(owner.getByRole("list", { name: "What it gave" })).toContainText("/0/0/json/discounted");
+  // The last node fails alike, but was given other items: that is a difference too.
+  await owner.getByRole("switch", { name: "Also what is the same" }).click();
+  await expect(steps).toContainText("Orders");
+  await owner.keyboard.press("n");
+  await expect(steps.getByRole("row", { selected: true })).toContainText("Stop");
+  await owner.keyboard.press("p");
+  await expect(steps.getByRole("row", { selected: true })).toContainText("Discount");
   await owner.getByRole("tab", { name: "Both sides" }).click();
   await expect(owner.getByRole("tree", { name: "Left run" })).toContainText("108");
   await expect(owner.getByRole("tree", { name: "Right run" })).not.toContainText("108");
@@ -257,13 +264,16 @@ test("after a crash it goes on by itself, and nothing is lost", async ({ browser
   await server.stop();
 });
 
-test("the other run is picked from a list, and n and p go from difference to difference", async ({ owner, server }) => {
+test("the other run is picked from a list, and two that did the same are said to be the same", async ({
+  owner,
+  server,
+}) => {
   await owner.goto(`${server.url}/compare?left=${failed}`);
   await owner.getByRole("region", { name: "Right" }).getByRole("button", { name: "Choose" }).click();
   const picker = owner.getByRole("dialog", { name: "Choose the right execution" });
   await picker.getByRole("row").nth(1).click();
   await expect(owner.getByRole("region", { name: "Result" })).toBeVisible();
-  const id = await server.execute(await server.importWorkflow(waitingWorkflow("Other")).then(() => workflow));
+  const id = await server.execute(workflow);
   await owner.goto(`${server.url}/compare?left=${failed}&right=${id}&all=true`);
   await expect(owner.getByRole("region", { name: "Result" })).toContainText("Both did the same and ended alike.");
   await expect(owner.getByRole("grid", { name: "Steps" })).toContainText("Discount");
