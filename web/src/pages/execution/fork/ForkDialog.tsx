@@ -237,7 +237,9 @@ function Effects({ input, effects, liveNodes, onLive }: EffectsProps) {
               <Badge tone={effect.happens ? "bad" : "good"}>{effect.happens ? "will act" : "answered"}</Badge>
               <span className="min-w-0 truncate font-medium">{effect.node}</span>
               <span className="text-xs text-muted">{typeName(effect.type)}</span>
-              <span className="ml-auto text-xs text-muted">{effect.recordedRuns} recorded runs</span>
+              <span className="ml-auto text-xs text-muted">
+                {effect.recordedRuns} recorded {effect.recordedRuns === 1 ? "run" : "runs"}
+              </span>
               {effects === "PER_NODE" && (
                 <Switch
                   label="May act"

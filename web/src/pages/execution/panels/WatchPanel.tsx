@@ -172,6 +172,12 @@ function Results({ id, found, isLooking, onMore, onPosition }: ResultsProps) {
       <p role="status" className="mb-2 text-xs text-muted">
         {hits.toLocaleString()} hits in {found.looked} executions that were looked at
       </p>
+      {hits === 0 && found.input.all !== true && (
+        <p className="mb-2 rounded-md bg-info-soft px-3 py-2 text-[13px] text-info">
+          It was true nowhere. An expression that fails counts as not true: let it give the value at every run to see
+          what it gave, and why it failed.
+        </p>
+      )}
       <ul aria-label="Executions with hits" className="flex flex-col gap-2">
         {found.rows.map((row) => (
           <li key={row.executionId} className="rounded-md border">

@@ -89,7 +89,8 @@ const NodeCard = memo(function NodeCard({ data }: NodeProps<FlowNode>) {
         onClick={() => onChoose(node.name)}
         style={{ width: `${WIDTH}px`, height: `${HEIGHT}px` }}
         className={classes(
-          "nodrag nopan relative flex items-center gap-2.5 rounded-lg border bg-surface px-2.5 text-left shadow-sm",
+          // Nodes that cannot be moved take no presses, but what is in them does.
+          "nodrag nopan pointer-events-auto relative flex items-center gap-2.5 rounded-lg border bg-surface px-2.5 text-left shadow-sm",
           EDGES[tone],
           chosen === node.name && "ring-2 ring-accent",
           at.status === "NONE" && "border-dashed",
@@ -194,7 +195,7 @@ export const Canvas = memo(function Canvas({ drawn, chosen, breakpoints, changed
   return (
     <ChosenContext value={value}>
       <ReactFlowProvider>
-        <div role="group" aria-label="Workflow" className="relative min-h-0 flex-1">
+        <div role="group" aria-label="Workflow" className="relative min-h-0 flex-1 [&_a[href*=reactflow]]:text-muted!">
           <ReactFlow
             nodes={nodes}
             edges={edges}
@@ -236,7 +237,11 @@ function Zoom({ count }: { count: number }) {
       <button type="button" aria-label="Larger" className={button} onClick={() => void flow.zoomIn()}>
         +
       </button>
-      <button type="button" className={classes(button, "w-auto px-2 text-xs")} onClick={() => void flow.fitView(FIT)}>
+      <button
+        type="button"
+        className={classes(button, "w-auto px-2 text-xs")}
+        onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1 })}
+      >
         Fit
       </button>
     </div>
@@ -248,14 +253,21 @@ function KeepInSight({ node }: { node: string | undefined }) {
   const flow = useReactFlow();
   const store = useStoreApi();
   useEffect(() => {
-    const place = node === undefined ? undefined : flow.getNode(node)?.position;
-    if (!place) return;
-    const { width, height } = store.getState();
-    const { x, y, zoom } = flow.getViewport();
-    const left = place.x * zoom + x;
-    const top = place.y * zoom + y;
-    const isInSight = left >= 0 && top >= 0 && left + WIDTH * zoom <= width && top + HEIGHT * zoom <= height;
-    if (!isInSight && width > 0) void flow.setCenter(place.x + WIDTH / 2, place.y + HEIGHT / 2, { zoom });
+    const look = () => {
+      const place = node === undefined ? undefined : flow.getNode(node)?.position;
+      if (!place) return;
+      const { width, height } = store.getState();
+      const { x, y, zoom } = flow.getViewport();
+      const left = place.x * zoom + x;
+      const top = place.y * zoom + y;
+      const isInSight = left >= 0 && top >= 0 && left + WIDTH * zoom <= width && top + HEIGHT * zoom <= height;
+      if (!isInSight && width > 0) void flow.setCenter(place.x + WIDTH / 2, place.y + HEIGHT / 2, { zoom });
+    };
+    // Behind the frame in which the workflow is fitted in.
+    let frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(look);
+    });
+    return () => cancelAnimationFrame(frame);
   }, [flow, store, node]);
   return null;
 }
