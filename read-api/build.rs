@@ -24,6 +24,7 @@ fn main() -> io::Result<()> {
     if !Path::new(APP).join("index.html").exists() {
         return say("cargo::error=web/dist is missing: run `make setup` (or `npm ci && npm run build` in web)");
     }
+    #[expect(clippy::disallowed_methods, reason = "cargo tells build scripts so where to write")]
     let out = std::env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
     fs::write(PathBuf::from(out).join("app_files.rs"), table()?)
 }
