@@ -155,6 +155,7 @@ impl NodeType {
 
     /// How many inputs and outputs a node of this type has, with these parameters and in this version: in the newest, and
     /// with its defaults, where they are not given.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn ports(&self, type_version: Option<f64>, parameters: Option<Value>) -> Result<NodePorts> {
         let node = self.node(type_version, parameters)?;
         let ports = self.catalogue.ports(&node).unwrap_or(self.definition.ports);
@@ -163,6 +164,7 @@ impl NodeType {
 
     /// How a node of this type meets those that serve others, with these parameters and in this version: in the newest, and
     /// with its defaults, where they are not given.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn helper_ports(&self, type_version: Option<f64>, parameters: Option<Value>) -> Result<NodeHelperPorts> {
         let node = self.node(type_version, parameters)?;
         let ports = self.catalogue.helper_ports(&node).unwrap_or_default();
