@@ -117,8 +117,8 @@ impl Api {
     }
 }
 
-/// Adds everything that the API serves.
-pub fn configure(config: &mut ServiceConfig, api: &Api) {
+/// Adds everything that the API serves. The app has no pages where something is served `beside` it.
+pub fn configure(config: &mut ServiceConfig, api: &Api, beside: &[Beside]) {
     let get = web::get;
     config.app_data(Data::new(api.clone()));
     let soon = Door::SomebodySoon;
@@ -136,7 +136,9 @@ pub fn configure(config: &mut ServiceConfig, api: &Api) {
     serve(config, Door::Somebody, "/graphiql/graphiql.js", "GET", [get().to(page::script)]);
     serve(config, Door::Somebody, "/graphiql/graphiql.css", "GET", [get().to(page::style)]);
     for place in app::PLACES {
-        let page = web::resource(place).guard(fn_guard(|context| app::is_place(context.head().uri.path())));
+        let taken: Vec<&'static str> = beside.iter().map(|beside| beside.prefix).collect();
+        let is_free = move |path: &str| !taken.iter().any(|prefix| is_below(prefix, path));
+        let page = web::resource(place).guard(fn_guard(move |context| is_free(context.head().uri.path())));
         behind(config, Door::Somebody, page, "GET", [get().to(app::page)]);
     }
     for files in app::FILES {
@@ -213,15 +215,18 @@ impl fmt::Debug for Beside {
 impl Beside {
     fn serve(&self, config: &mut ServiceConfig) {
         let prefix = self.prefix;
-        let is_below =
-            move |path: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let words = self.refusals;
         let pass = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
             door::pass_in_words(Door::Somebody, words, request, next)
         });
-        let all = web::scope("").guard(fn_guard(move |context| is_below(context.head().uri.path())));
+        let all = web::scope("").guard(fn_guard(move |context| is_below(prefix, context.head().uri.path())));
         config.service(all.wrap(pass).configure(|inner| (self.configure)(inner)));
     }
+}
+
+/// Whether a path is `prefix`, or lies within it.
+fn is_below(prefix: &str, path: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A server over an open listener. It runs when it is awaited; its handle stops it. It does not listen to signals.
@@ -250,7 +255,7 @@ pub fn server_beside(
     let served = options.served;
     let all = move |config: &mut ServiceConfig| match served {
         Served::Api => {
-            configure(config, &api);
+            configure(config, &api, &beside);
             beside.iter().for_each(|beside| beside.serve(config));
         }
         Served::Health => configure_health(config, &api),

@@ -46,11 +46,6 @@ pub(super) const PLACES: [&str; 20] = [
     "/api",
 ];
 
-/// Whether a path of [`PLACES`] is the app's. Files of models are sent to an address among those of models.
-pub(super) fn is_place(path: &str) -> bool {
-    path.strip_prefix("/models/uploads").is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
-}
-
 /// Where its files are.
 pub(super) const FILES: [&str; 4] = ["/assets/{name}", "/icons/{name}", "/manifest.webmanifest", "/sw.js"];
 
@@ -102,15 +97,10 @@ fn answer(request: &HttpRequest, path: &str) -> HttpResponse {
 #[cfg(debug_assertions)]
 fn from_folder(path: &str, found: Option<Vec<u8>>) -> HttpResponse {
     let Some(bytes) = found else { return HttpResponse::NotFound().finish() };
-    let content_type = match path.rsplit('.').next() {
-        Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        Some("webmanifest") => "application/manifest+json",
-        Some("png") => "image/png",
-        _ => "application/octet-stream",
-    };
+    // Names differ from those in the program, kinds do not.
+    let ending = |path: &str| path.rsplit('.').next().map(str::to_owned);
+    let alike = APP_FILES.iter().find(|file| ending(file.path) == ending(path));
+    let content_type = alike.map_or("application/octet-stream", |file| file.content_type);
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))

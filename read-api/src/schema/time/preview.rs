@@ -7,16 +7,13 @@ use timeloom_history::{Moment, Story};
 use timeloom_store::codec::json_bytes;
 use uuid::Uuid;
 
-use super::watch::WatchOver;
+use super::watch::{EXPRESSION_CHARACTERS_MAX, WatchOver};
 use super::watched::{Seen, preview};
 use crate::schema::budget::PayloadBudget;
 use crate::schema::faults::{bad_input, fault};
 use crate::schema::reading::not_there;
 use crate::schema::scalars::PositionScalar;
 use crate::state::ApiState;
-
-/// Longest expression, in characters.
-const EXPRESSION_CHARACTERS_MAX: usize = 10_000;
 
 /// An expression, and over what it is evaluated.
 #[derive(Debug, InputObject)]

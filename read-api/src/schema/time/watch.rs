@@ -23,7 +23,7 @@ use crate::state::ApiState;
 /// Most hits of one execution: what comes after them is left out, and that is said. A page ends where it has as many.
 const HITS_MAX: usize = 1_000;
 /// Longest expression, in characters.
-const EXPRESSION_CHARACTERS_MAX: usize = 10_000;
+pub(super) const EXPRESSION_CHARACTERS_MAX: usize = 10_000;
 
 /// An expression to watch over executions of the past.
 #[derive(Debug, InputObject)]
