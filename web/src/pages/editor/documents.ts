@@ -79,6 +79,28 @@ export const EditorParameterFields = graphql(`
   }
 `);
 
+export const EditorInnerSection = graphql(`
+  fragment EditorInnerSection on ParameterSection {
+    key
+    label
+    many
+    fields {
+      ...EditorParameterFields
+      fields {
+        ...EditorParameterFields
+      }
+      sections {
+        key
+        label
+        many
+        fields {
+          ...EditorParameterFields
+        }
+      }
+    }
+  }
+`);
+
 /** Parameters lie within each other: nothing lies deeper than is asked for here. */
 export const EditorCatalogue = graphql(`
   query EditorCatalogue {
@@ -138,28 +160,6 @@ export const EditorCatalogue = graphql(`
               ...EditorInnerSection
             }
           }
-        }
-      }
-    }
-  }
-`);
-
-export const EditorInnerSection = graphql(`
-  fragment EditorInnerSection on ParameterSection {
-    key
-    label
-    many
-    fields {
-      ...EditorParameterFields
-      fields {
-        ...EditorParameterFields
-      }
-      sections {
-        key
-        label
-        many
-        fields {
-          ...EditorParameterFields
         }
       }
     }
