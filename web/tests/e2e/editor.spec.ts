@@ -286,6 +286,67 @@ test("an agent gets a model and a tool, and the canvas is tidied up", async ({ o
   expect(new Set(places).size).toBe(places.length);
 });
 
+test("a form shows what counts, with defaults, choices, lists and options", async ({ owner, server }) => {
+  const id = await server.importWorkflow(oneNode("Filled in", "httpRequest", 4.2, { url: "https://example.com" }));
+  await openEditor(owner, server, id, "?node=Node");
+  const panel = owner.getByRole("region", { name: "Node Node" });
+  await expect(panel.getByLabel("Method", { exact: true }).locator("option:checked")).toHaveText("GET (default)");
+  await expect(panel.getByRole("group", { name: "Query parameters" })).toBeHidden();
+  await panel.getByRole("switch", { name: "Send query parameters" }).click();
+  const list = panel.getByRole("group", { name: "Query parameters" });
+  await list.getByRole("button", { name: "Add parameter" }).click();
+  const entry = list.getByRole("group", { name: "Parameter 1" });
+  await entry.getByRole("textbox", { name: "Name", exact: true }).fill("page");
+  await entry.getByRole("textbox", { name: "Value", exact: true }).fill("2");
+  await panel.getByLabel("Authentication", { exact: true }).selectOption({ label: "Generic credential type" });
+  await panel.getByLabel("Generic auth type", { exact: true }).selectOption({ index: 1 });
+  await expect(panel.getByLabel(/\(needed\)$/).and(panel.getByRole("combobox"))).toHaveCount(1);
+  await panel.getByRole("button", { name: "Add option to Options" }).click();
+  await owner.getByRole("menuitem", { name: "Timeout", exact: true }).click();
+  await panel.getByRole("textbox", { name: "Timeout", exact: true }).fill("5000");
+  await expectAccessible(owner);
+  await expectSaved(owner);
+  const parameters = (await draftOf(server, id)).nodes[1]?.parameters;
+  expect(parameters).toMatchObject({
+    url: "https://example.com",
+    sendQuery: true,
+    queryParameters: { parameters: [{ name: "page", value: "2" }] },
+    authentication: "genericCredentialType",
+    options: { timeout: 5000 },
+  });
+  expect(parameters).not.toHaveProperty("method");
+  await panel.getByRole("button", { name: "Remove Timeout" }).click();
+  await panel.getByRole("switch", { name: "Send query parameters" }).click();
+  await expect(list).toBeHidden();
+  await expectSaved(owner);
+  expect((await draftOf(server, id)).nodes[1]?.parameters).not.toHaveProperty("options");
+});
+
+test("a switch has an output for each rule as soon as it is written", async ({ owner, server }) => {
+  const id = await server.importWorkflow(oneNode("Switched", "switch", 3.2, {}));
+  await openEditor(owner, server, id, "?node=Node");
+  const panel = owner.getByRole("region", { name: "Node Node" });
+  const rules = panel.getByRole("group", { name: "Routing rules" });
+  const outputs = card(owner, "Node").locator(".react-flow__handle.source");
+  for (const [place, name] of ["small", "large"].entries()) {
+    await rules.getByRole("button", { name: "Add rule" }).click();
+    const rule = rules.getByRole("group", { name: `Rule ${place + 1}` });
+    await rule.getByRole("button", { name: "Add a condition" }).click();
+    await rule.getByLabel("Comparison of condition 1").selectOption("number/gt");
+    await rule.getByRole("textbox", { name: "Compared value of condition 1" }).fill("3");
+    await rule.getByRole("switch", { name: "Rename output" }).click();
+    await rule.getByRole("textbox", { name: "Output name" }).fill(name);
+  }
+  await expect(outputs).toHaveCount(2);
+  await expect(card(owner, "Node")).toContainText("large");
+  await expectSaved(owner);
+  const { rules: written } = (await draftOf(server, id)).nodes[1]?.parameters as { rules: { values: unknown[] } };
+  expect(written.values[1]).toMatchObject({
+    conditions: { combinator: "and", conditions: [{ rightValue: 3, operator: { type: "number", operation: "gt" } }] },
+    outputKey: "large",
+  });
+});
+
 test("a draft listens for a call at its test address, and its run opens", async ({ owner, server }) => {
   const id = await server.importWorkflow(webhookWorkflow("Called"));
   await openEditor(owner, server, id);
@@ -383,6 +444,22 @@ function threeNodes(name: string, greeting = "hello", last = "Last"): unknown {
       Use: { main: [[{ node: last, type: "main", index: 0 }]] },
     },
     settings: { executionOrder: "v1" },
+  };
+}
+
+function oneNode(name: string, type: string, typeVersion: number, parameters: unknown): unknown {
+  const node = (of: string, kind: string, version: number, x: number, own: unknown) => ({
+    id: `id-${of}`,
+    name: of,
+    type: `n8n-nodes-base.${kind}`,
+    typeVersion: version,
+    position: [x, 0],
+    parameters: own,
+  });
+  return {
+    name,
+    nodes: [node("Start", "manualTrigger", 1, 0, {}), node("Node", type, typeVersion, 220, parameters)],
+    connections: { Start: { main: [[{ node: "Node", type: "main", index: 0 }]] } },
   };
 }
 

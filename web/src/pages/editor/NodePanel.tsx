@@ -1,6 +1,5 @@
 import { Button, Icon, IconButton, Tabs } from "@/ui";
 import { NodeIcon } from "./canvas/NodeIcon";
-import { groupOf } from "./catalogue";
 import { NodeInput, NodeOutput } from "./data/NodeData";
 import { CredentialPicker } from "./form/CredentialPicker";
 import { NodeSettings } from "./form/NodeSettings";
@@ -44,7 +43,7 @@ function Opened({ node, tab, missing }: { node: WorkflowNode; tab: NodeTab; miss
   return (
     <>
       <header className="flex items-center gap-2.5 px-4 py-2.5">
-        <NodeIcon type={node.type} group={type && groupOf(type)} />
+        <NodeIcon type={type} />
         <div className="min-w-0 flex-1">
           <h2 className="truncate text-sm font-semibold">{node.name}</h2>
           <p className="truncate text-xs text-muted">{type?.displayName ?? node.type}</p>
@@ -66,7 +65,7 @@ function Opened({ node, tab, missing }: { node: WorkflowNode; tab: NodeTab; miss
             label: "Parameters",
             content: (
               <>
-                {!isNote && <CredentialPicker node={node} />}
+                {node.type !== STICKY_NOTE && <CredentialPicker node={node} />}
                 <ParameterForm node={node} problems={own} />
               </>
             ),

@@ -6,7 +6,7 @@ import { usePageTitle } from "@/app/title";
 import { ConfirmDialog, type MenuItem, Splitter } from "@/ui";
 import type { EditorWorkflowQuery } from "@/gql/graphql";
 import { Canvas } from "./canvas/Canvas";
-import type { Catalogue } from "./catalogue";
+import { type Catalogue, useCatalogueFor } from "./catalogue";
 import { ConflictBanner } from "./dialogs/ConflictBanner";
 import { ProblemBanner } from "./dialogs/ProblemBanner";
 import { PublishDialog } from "./dialogs/PublishDialog";
@@ -49,7 +49,15 @@ type Open = "publish" | "settings" | "webhooks" | "run" | undefined;
 const NO_STATES: NodeStates = new Map();
 
 /** A draft that is edited, and everything around it. */
-export function Session({ workflowId, initial, revision, workflow, catalogue, search, onCreated }: SessionProps) {
+export function Session({
+  workflowId,
+  initial,
+  revision,
+  workflow,
+  catalogue: types,
+  search,
+  onCreated,
+}: SessionProps) {
   const navigate = useNavigate({ from: "/workflows/$workflowId" });
   const [announcer] = useState(() => new Announcer());
   const [draft] = useState(() => {
@@ -57,9 +65,10 @@ export function Session({ workflowId, initial, revision, workflow, catalogue, se
     if (search.node !== undefined) made.select([search.node]);
     return made;
   });
-  const commands = useMemo(() => new Commands(draft, catalogue, announcer.say), [draft, catalogue, announcer]);
   const state = useDraft(draft);
   const definition = state.history.present;
+  const catalogue = useCatalogueFor(definition, types);
+  const commands = useMemo(() => new Commands(draft, catalogue, announcer.say), [draft, catalogue, announcer]);
   usePageTitle(definition.name === "" ? "Workflow" : definition.name);
 
   const [place, setPlace] = useState<Place>();

@@ -4,7 +4,7 @@ import { useQuery } from "urql";
 import { faultOf, toast } from "@/api";
 import { usePageTitle } from "@/app/title";
 import { Button, EmptyState, ErrorState, JsonView, PageHeader, Skeleton, Tabs } from "@/ui";
-import type { Catalogue } from "./catalogue";
+import { type Catalogue, useCatalogueFor } from "./catalogue";
 import { EditorVersion } from "./documents";
 import { readDefinition } from "./model/definition";
 import { Outline } from "./outline/Outline";
@@ -91,20 +91,19 @@ export function VersionView({
 
 function Shown({
   definition,
-  catalogue,
+  catalogue: types,
 }: {
   definition: NonNullable<ReturnType<typeof readDefinition>>;
   catalogue: Catalogue;
 }) {
   const [tab, setTab] = useState<"canvas" | "outline" | "file">("canvas");
+  const catalogue = useCatalogueFor(definition, types);
+  // Nothing is saved from here: moving nodes about only helps to look.
+  const draft = useMemo(
+    () => new Draft(definition, 1, () => Promise.resolve({ kind: "saved", revision: 1 }), Number.MAX_SAFE_INTEGER),
+    [definition],
+  );
   const editor = useMemo((): Editor => {
-    // Nothing is saved from here: moving nodes about only helps to look.
-    const draft = new Draft(
-      definition,
-      1,
-      () => Promise.resolve({ kind: "saved", revision: 1 }),
-      Number.MAX_SAFE_INTEGER,
-    );
     const nothing = () => undefined;
     return {
       draft,
@@ -118,7 +117,7 @@ function Shown({
       openConnect: nothing,
       openRename: nothing,
     };
-  }, [definition, catalogue]);
+  }, [draft, catalogue]);
   return (
     <EditorContext value={editor}>
       <Tabs

@@ -1,12 +1,33 @@
-import { useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useQuery } from "urql";
-import { faultOf } from "@/api";
-import type { EditorCatalogueQuery } from "@/gql/graphql";
-import { EditorCatalogue } from "./documents";
-import { servesOf } from "./model/ports";
+import { client, faultOf } from "@/api";
+import type { EditorCatalogueQuery, EditorParameterFieldsFragment } from "@/gql/graphql";
+import type { NodeGroup } from "@/gql/schema";
+import { EditorCatalogue, EditorPorts } from "./documents";
+import type { Definition, WorkflowNode } from "./model/definition";
+import type { ToldPorts } from "./model/ports";
 
-export type NodeType = EditorCatalogueQuery["nodeCatalogue"][number];
-export type Parameter = NodeType["parameters"][number];
+type ToldType = EditorCatalogueQuery["nodeCatalogue"][number];
+
+/** A parameter of a node, or a field within one. */
+export interface Parameter extends EditorParameterFieldsFragment {
+  fields?: readonly Parameter[] | null;
+  sections?: readonly Section[] | null;
+}
+
+/** A part of a list. */
+export interface Section {
+  key: string;
+  label: string;
+  many: boolean;
+  fields: readonly Parameter[];
+}
+
+export interface NodeType extends Omit<ToldType, "parameters"> {
+  parameters: readonly Parameter[];
+  /** The ports of that very node, once they were told. */
+  portsFor?: (node: WorkflowNode) => ToldPorts | undefined;
+}
 
 export interface Catalogue {
   types: readonly NodeType[];
@@ -16,43 +37,95 @@ export interface Catalogue {
 /** The node types that the server runs. They stay the same for as long as it runs. */
 export function useCatalogue() {
   const [{ data, error }, again] = useQuery({ query: EditorCatalogue, requestPolicy: "cache-first" });
-  const catalogue = useMemo((): Catalogue | undefined => {
-    if (!data) return undefined;
-    const byType = new Map(data.nodeCatalogue.map((type) => [type.type, type]));
-    return { types: data.nodeCatalogue, of: (type) => byType.get(type) };
-  }, [data]);
+  const catalogue = useMemo(() => data && catalogueOf(data.nodeCatalogue), [data]);
   return { catalogue, fault: error && !data ? faultOf(error) : undefined, retry: again };
 }
 
-export const GROUPS = ["Triggers", "Flow", "Data", "HTTP", "Files", "AI", "Parts of agents", "Notes"] as const;
-export type Group = (typeof GROUPS)[number];
-
-const FLOW =
-  /\.(if|switch|merge|filter|wait|noOp|stopAndError|splitInBatches|executeWorkflow|form|limit|respondToWebhook|executionData)$/;
-const HTTP = /\.(httpRequest|graphql|rssFeedRead)$/;
-const FILES = /\.(compression|convertToFile|extractFromFile|editImage|moveBinaryData|spreadsheetFile)$/;
-/** Types that newer ones took the place of: they are found when they are searched for, below all others. */
-const OLD = /\.(function|functionItem|cron|interval|start|htmlExtract|itemLists|spreadsheetFile|moveBinaryData)$/;
-
-export function groupOf(type: NodeType): Group {
-  if (type.role === "TRIGGER" || type.role === "MANUAL_TRIGGER") return "Triggers";
-  if (type.role === "HELPER") return "Parts of agents";
-  if (type.role === "ANNOTATION") return "Notes";
-  if (FLOW.test(type.type)) return "Flow";
-  if (HTTP.test(type.type)) return "HTTP";
-  if (FILES.test(type.type)) return "Files";
-  return type.type.startsWith("n8n-nodes-base.") ? "Data" : "AI";
+function catalogueOf(types: readonly NodeType[]): Catalogue {
+  const byType = new Map(types.map((type) => [type.type, type]));
+  return { types, of: (type) => byType.get(type) };
 }
 
-export function isOld(type: NodeType): boolean {
-  return OLD.test(type.type);
-}
+/** The groups of the palette, in the order in which they stand there. */
+export const GROUPS: Readonly<Record<NodeGroup, string>> = {
+  TRIGGERS: "Triggers",
+  FLOW: "Flow",
+  DATA: "Data",
+  HTTP_AND_FILES: "HTTP and files",
+  DATABASES: "Databases",
+  AI: "AI",
+  AI_PARTS: "Parts of agents",
+  OLDER: "Older",
+};
 
-/** Whether it can be attached as this kind of helper. */
-export function canServe(type: NodeType, kind: string): boolean {
-  return servesOf(type.type).includes(kind);
-}
-
-export function newestVersion(type: NodeType): number {
+export function newestVersion(type: Pick<NodeType, "versions">): number {
   return type.versions.at(-1) ?? 1;
+}
+
+/** While somebody writes, the ports that were told before stay for so long. */
+const ASKS_AFTER_MS = 200;
+
+/**
+ * The catalogue with the ports of the nodes of a definition, which may rest on their parameters. Each is asked for once;
+ * until it is told, a node has the ports that it had before.
+ */
+export function useCatalogueFor(definition: Definition, catalogue: Catalogue): Catalogue {
+  const [told, setTold] = useState<ReadonlyMap<string, ToldPorts>>(new Map());
+  const [last] = useState(() => new Map<string, ToldPorts>());
+  const missing = definition.nodes.filter((node) => {
+    const type = catalogue.of(node.type);
+    return type !== undefined && mayVary(type, node) && !told.has(portsKey(node));
+  });
+  const wanted = [...new Set(missing.map(portsKey))].join("\n");
+  useEffect(() => {
+    if (wanted === "") return undefined;
+    let isGone = false;
+    const ask = async () => {
+      const answers = await Promise.all(wanted.split("\n").map(askPorts));
+      const known = answers.filter((answer) => answer !== undefined);
+      if (!isGone && known.length > 0) setTold((before) => new Map([...before, ...known]));
+    };
+    const timer = setTimeout(() => void ask(), told.size === 0 ? 0 : ASKS_AFTER_MS);
+    return () => {
+      isGone = true;
+      clearTimeout(timer);
+    };
+  }, [wanted, told.size]);
+  return useMemo(() => {
+    if (told.size === 0) return catalogue;
+    const portsFor = (node: WorkflowNode) => {
+      const ports = told.get(portsKey(node));
+      if (ports) last.set(node.id, ports);
+      return ports ?? last.get(node.id);
+    };
+    return catalogueOf(catalogue.types.map((type) => ({ ...type, portsFor })));
+  }, [catalogue, told, last]);
+}
+
+/** Whether a node may have other ports than its type has with its defaults. */
+function mayVary(type: NodeType, node: WorkflowNode): boolean {
+  const isDefault = node.typeVersion === newestVersion(type) && Object.keys(node.parameters).length === 0;
+  // A helper that takes nothing is attached in one way alone; what runs by itself may do so, or be attached.
+  const { serves, takes } = type.helperPorts;
+  const isAttached = takes.length > 0 || (serves.length > 0 && type.role !== "HELPER");
+  return !isDefault && (type.portsVary !== null || isAttached);
+}
+
+const KEYS = new WeakMap<WorkflowNode["parameters"], string>();
+
+/** Parameters are never changed in place, so that they are written out once. */
+function portsKey(node: WorkflowNode): string {
+  const known = KEYS.get(node.parameters);
+  const parameters = known ?? JSON.stringify(node.parameters);
+  if (known === undefined) KEYS.set(node.parameters, parameters);
+  return `[${JSON.stringify(node.type)},${node.typeVersion},${parameters}]`;
+}
+
+async function askPorts(key: string): Promise<[string, ToldPorts] | undefined> {
+  const [type, typeVersion, parameters] = JSON.parse(key) as [string, number, unknown];
+  const { data } = await client
+    .query(EditorPorts, { type, typeVersion, parameters }, { requestPolicy: "cache-first" })
+    .toPromise();
+  const ports = data?.nodeCatalogue[0];
+  return ports && [key, ports];
 }

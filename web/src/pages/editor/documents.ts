@@ -40,6 +40,68 @@ export const EditorVersion = graphql(`
   }
 `);
 
+/** What the catalogue tells of a parameter, without what is within it. */
+export const EditorParameterFields = graphql(`
+  fragment EditorParameterFields on NodeParameter {
+    name
+    label
+    kind
+    description
+    placeholder
+    default
+    required
+    language
+    versions
+    shownWhen {
+      parameter
+      values
+    }
+    choices {
+      value
+      label
+      description
+    }
+    operators {
+      type
+      operation
+      rightType
+      label
+    }
+    resource {
+      of
+      modes {
+        name
+        label
+        listed
+        placeholder
+      }
+    }
+  }
+`);
+
+export const EditorInnerSection = graphql(`
+  fragment EditorInnerSection on ParameterSection {
+    key
+    label
+    many
+    fields {
+      ...EditorParameterFields
+      fields {
+        ...EditorParameterFields
+      }
+      sections {
+        key
+        label
+        many
+        fields {
+          ...EditorParameterFields
+        }
+      }
+    }
+  }
+`);
+
+/** Parameters lie within each other: nothing lies deeper than is asked for here. */
 export const EditorCatalogue = graphql(`
   query EditorCatalogue {
     nodeCatalogue {
@@ -47,17 +109,92 @@ export const EditorCatalogue = graphql(`
       displayName
       description
       role
+      group
+      icon
+      aliases
       inputs
       outputs
+      outputNames
+      portsVary
       versions
-      closesLoops
-      parameters {
-        name
-        kind
-        description
-        options
-        required
+      ports {
+        inputs
+        outputs
       }
+      helperPorts {
+        serves
+        takes {
+          kind
+        }
+      }
+      credentials {
+        type
+        required
+        versions
+        shownWhen {
+          parameter
+          values
+        }
+      }
+      parameters {
+        ...EditorParameterFields
+        fields {
+          ...EditorParameterFields
+          fields {
+            ...EditorParameterFields
+          }
+          sections {
+            ...EditorInnerSection
+          }
+        }
+        sections {
+          key
+          label
+          many
+          fields {
+            ...EditorParameterFields
+            fields {
+              ...EditorParameterFields
+            }
+            sections {
+              ...EditorInnerSection
+            }
+          }
+        }
+      }
+    }
+  }
+`);
+
+/** How one node meets others, by its version and its parameters. */
+export const EditorPorts = graphql(`
+  query EditorPorts($type: String!, $typeVersion: Float!, $parameters: JSON!) {
+    nodeCatalogue(type: $type) {
+      ports(typeVersion: $typeVersion, parameters: $parameters) {
+        inputs
+        outputs
+      }
+      helperPorts(typeVersion: $typeVersion, parameters: $parameters) {
+        serves
+        takes {
+          kind
+        }
+      }
+    }
+  }
+`);
+
+/** What a parameter that names something can be chosen from. */
+export const EditorResources = graphql(`
+  query EditorResources($workflows: Boolean!, $name: String, $routes: Boolean!, $waitFor: Position) {
+    workflows(first: 100, name: $name, archived: false, waitFor: $waitFor) @include(if: $workflows) {
+      nodes {
+        id
+        name
+      }
+    }
+    gatewayRoutes(waitFor: $waitFor) @include(if: $routes) {
+      name
     }
   }
 `);
@@ -415,39 +552,6 @@ export const EditorPreview = graphql(`
       value
       error
       itemCount
-    }
-  }
-`);
-
-export const EditorVersions = graphql(`
-  query EditorVersions($id: UUID!, $stream: ID!, $after: String, $waitFor: Position) {
-    workflow(id: $id, waitFor: $waitFor) {
-      name
-      activeVersion
-      publishedVersion
-      definition
-    }
-    events(
-      first: 100
-      after: $after
-      direction: BACKWARD
-      filter: { stream: { category: "workflow", id: $stream }, types: ["WorkflowVersionPublished"] }
-      waitFor: $waitFor
-    ) {
-      nodes {
-        id
-        position
-        recordedAt
-        payload
-        reason
-        actor {
-          name
-        }
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
     }
   }
 `);

@@ -35,7 +35,7 @@ export const Card = memo(function Card({ data, selected, width = 0, height = 0 }
         isOff && "border-dashed bg-sunken",
       )}
     >
-      <NodeIcon type={node.type} group={data.group} className={isOff ? "opacity-60" : undefined} />
+      <NodeIcon type={data.look} className={isOff ? "opacity-60" : undefined} />
       <span className={isSmall ? "w-full min-w-0" : "min-w-0 flex-1"}>
         <span
           className={classes(
@@ -53,7 +53,7 @@ export const Card = memo(function Card({ data, selected, width = 0, height = 0 }
         <span className="relative h-full w-12 text-right text-[10px] text-muted">
           {ports.outputs.map((name, index) => (
             <span
-              key={name}
+              key={index}
               className="absolute right-0 max-w-12 -translate-y-1/2 truncate"
               style={{ top: `${portOffset(index, ports.outputs.length, height)}px` }}
             >

@@ -1,6 +1,5 @@
 import { type Edge as FlowEdge, type Node as FlowNode, type NodeHandle, Position } from "@xyflow/react";
-import type { Catalogue, Group } from "../catalogue";
-import { groupOf } from "../catalogue";
+import type { Catalogue, NodeType } from "../catalogue";
 import { type Definition, type Edge, MAIN, STICKY_NOTE, type WorkflowNode, edgesOf } from "../model/definition";
 import { type Ports, edgesByNode, kindInWords, portsOf } from "../model/ports";
 import { isSame } from "../model/merge";
@@ -10,7 +9,8 @@ export interface CardData extends Record<string, unknown> {
   node: WorkflowNode;
   /** What its type is called; the type itself where this build has no such node. */
   typeName: string;
-  group: Group | undefined;
+  /** Its icon and group, which stay the same whatever is told of its ports. */
+  look: Pick<NodeType, "icon" | "group"> | undefined;
   ports: Ports;
   state: NodeState | undefined;
   isPinned: boolean;
@@ -129,7 +129,7 @@ export class Graph {
     const data: CardData = {
       node,
       typeName: type?.displayName ?? node.type,
-      group: known?.group ?? (type && groupOf(type)),
+      look: known?.look ?? type,
       ports: portsOf(node, type, edges),
       state: input.states.get(node.name),
       isPinned: input.definition.pinData?.[node.name] !== undefined,

@@ -41,11 +41,13 @@ export interface ScriptInputProps extends ExpressionInputProps {
   isWanted: boolean;
   /** All of it is JavaScript, not only what is between braces. */
   isCode?: boolean;
+  placeholder?: string;
   className?: string;
 }
 
 /** A text with suggestions beneath: arrows move among them, Enter or Tab takes one, Escape closes them. */
-export function ScriptInput({ node, value, onChange, label, rows, isWanted, isCode, className }: ScriptInputProps) {
+export function ScriptInput(props: ScriptInputProps) {
+  const { node, value, onChange, label, rows, isWanted, isCode, placeholder, className } = props;
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
   const list = useRef<HTMLUListElement>(null);
@@ -96,6 +98,7 @@ export function ScriptInput({ node, value, onChange, label, rows, isWanted, isCo
         {...useFieldAttributes()}
         ref={field}
         aria-label={label}
+        placeholder={placeholder}
         aria-autocomplete="list"
         aria-haspopup="listbox"
         aria-controls={isOpen ? id : undefined}

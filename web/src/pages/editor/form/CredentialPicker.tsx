@@ -8,18 +8,20 @@ import type { WorkflowNode } from "../model/definition";
 import { updateNode } from "../model/edit";
 import { useEditor } from "../state/editor";
 import { labelOf } from "./parameter";
+import { isShown, levelOf } from "./shown";
 
-/** The credentials that a node uses, one of each type. */
+/** The credentials that a node uses: those that its type takes with its parameters, and those that it names besides. */
 export function CredentialPicker({ node }: { node: WorkflowNode }) {
-  const { draft } = useEditor();
+  const { draft, catalogue } = useEditor();
   const waitFor = useLastWrite();
   const [{ data, error }] = useQuery({ query: EditorCredentials, variables: { waitFor } });
   const [added, setAdded] = useState<readonly string[]>([]);
+  const type = catalogue.of(node.type);
+  const level = levelOf(node, type?.parameters ?? []);
+  const taken = (type?.credentials ?? []).filter((one) => isShown(level, one));
   const known = data?.credentials.nodes ?? [];
-  const named = [node.parameters.genericAuthType, node.parameters.nodeCredentialType].filter(
-    (type): type is string => typeof type === "string" && type !== "" && !type.startsWith("="),
-  );
-  const types = [...new Set([...Object.keys(node.credentials ?? {}), ...named, ...added])];
+  const types = [...new Set([...taken.map((one) => one.type), ...Object.keys(node.credentials ?? {}), ...added])];
+  const isNeeded = (wanted: string) => taken.some((one) => one.type === wanted && one.required);
   const others = [
     ...new Set([...(data?.credentialTypes ?? []).map(({ name }) => name), ...known.map(({ type }) => type)]),
   ].filter((type) => !types.includes(type));
@@ -32,7 +34,9 @@ export function CredentialPicker({ node }: { node: WorkflowNode }) {
     const kept = Object.keys(credentials).length > 0 ? credentials : undefined;
     draft.edit(updateNode(draft.definition, node.name, () => ({ credentials: kept })));
   };
-  if (error && !data) return null;
+  // A type that takes none of its own may still be given one by a file; others are offered where any is taken at all.
+  const mayTakeOthers = type === undefined || type.credentials.length > 0;
+  if ((error && !data) || (types.length === 0 && !mayTakeOthers)) return null;
   return (
     <details open={types.length > 0} className="border-b">
       <summary className="px-4 py-2.5 text-[13px] font-medium">
@@ -45,6 +49,7 @@ export function CredentialPicker({ node }: { node: WorkflowNode }) {
             key={type}
             type={type}
             label={nameOf(type)}
+            isNeeded={isNeeded(type)}
             names={known.filter((one) => one.type === type).map(({ name }) => name)}
             present={node.credentials?.[type]?.name ?? ""}
             onChoose={(name) => choose(type, name)}
@@ -54,16 +59,18 @@ export function CredentialPicker({ node }: { node: WorkflowNode }) {
             }}
           />
         ))}
-        <Field label="Use another type of credentials">
-          <Select
-            value=""
-            choices={[
-              { value: "", label: "choose a type" },
-              ...others.map((type) => ({ value: type, label: nameOf(type) })),
-            ]}
-            onChange={(type) => type !== "" && setAdded([...added, type])}
-          />
-        </Field>
+        {mayTakeOthers && (
+          <Field label="Use another type of credentials">
+            <Select
+              value=""
+              choices={[
+                { value: "", label: "choose a type" },
+                ...others.map((type) => ({ value: type, label: nameOf(type) })),
+              ]}
+              onChange={(type) => type !== "" && setAdded([...added, type])}
+            />
+          </Field>
+        )}
         <p className="text-xs text-muted">
           Credentials are kept sealed, and made under{" "}
           <Link to="/admin/$section" params={{ section: "credentials" }} className="text-accent underline">
@@ -79,13 +86,15 @@ export function CredentialPicker({ node }: { node: WorkflowNode }) {
 interface CredentialRowProps {
   type: string;
   label: string;
+  /** Whether a run without it fails. */
+  isNeeded: boolean;
   names: readonly string[];
   present: string;
   onChoose: (name: string) => void;
   onRemove: () => void;
 }
 
-function CredentialRow({ type, label, names, present, onChoose, onRemove }: CredentialRowProps) {
+function CredentialRow({ type, label, isNeeded, names, present, onChoose, onRemove }: CredentialRowProps) {
   const isMissing = present !== "" && !names.includes(present);
   const choices = [
     { value: "", label: names.length === 0 ? "there is none yet" : "choose one" },
@@ -95,7 +104,7 @@ function CredentialRow({ type, label, names, present, onChoose, onRemove }: Cred
   return (
     <div className="flex items-end gap-1">
       <Field
-        label={label}
+        label={isNeeded ? `${label} (needed)` : label}
         className="min-w-0 flex-1"
         error={
           isMissing

@@ -46,7 +46,8 @@ export function JsonField({ value, onChange, label, rows, check }: JsonFieldProp
 
 type Read = { kind: "empty" } | { kind: "value"; value: unknown } | { kind: "wrong"; message: string };
 
-function readJson(text: string): Read {
+/** Reads what may be JSON. */
+export function readJson(text: string): Read {
   if (text.trim() === "") return { kind: "empty" };
   try {
     return { kind: "value", value: JSON.parse(text) as unknown };

@@ -1,6 +1,6 @@
 import { Input, classes } from "@/ui";
 import { ExpressionInput } from "../expression/ExpressionInput";
-import { isExpression, toExpression, toFixed } from "./parameter";
+import { isExpression, toExpression, toFixed } from "./expressions";
 
 export interface ValueInputProps {
   node: string;

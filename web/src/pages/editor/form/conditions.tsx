@@ -1,65 +1,12 @@
-import { Field, Input, Select } from "@/ui";
+import { Select } from "@/ui";
+import type { Parameter } from "../catalogue";
 import { isRecord } from "../model/definition";
 import type { FieldProps } from "./fields";
 import { Rows, entriesOf, text } from "./lists";
 import { ValueInput } from "./ValueInput";
 
-/** What a value is compared as, and how. */
-const OPERATIONS: Readonly<Record<string, readonly [string, string][]>> = {
-  string: [
-    ["equals", "is"],
-    ["notEquals", "is not"],
-    ["contains", "contains"],
-    ["notContains", "does not contain"],
-    ["startsWith", "begins with"],
-    ["notStartsWith", "does not begin with"],
-    ["endsWith", "ends with"],
-    ["notEndsWith", "does not end with"],
-    ["regex", "matches the pattern"],
-    ["notRegex", "does not match the pattern"],
-  ],
-  number: [
-    ["equals", "is"],
-    ["notEquals", "is not"],
-    ["gt", "is more than"],
-    ["gte", "is at least"],
-    ["lt", "is less than"],
-    ["lte", "is at most"],
-  ],
-  dateTime: [
-    ["equals", "is"],
-    ["notEquals", "is not"],
-    ["after", "is after"],
-    ["before", "is before"],
-    ["afterOrEquals", "is not before"],
-    ["beforeOrEquals", "is not after"],
-  ],
-  boolean: [
-    ["true", "is true"],
-    ["false", "is false"],
-    ["equals", "is"],
-    ["notEquals", "is not"],
-  ],
-  array: [
-    ["contains", "contains"],
-    ["notContains", "does not contain"],
-    ["lengthEquals", "has so many"],
-    ["lengthNotEquals", "has not so many"],
-    ["lengthGt", "has more than"],
-    ["lengthLt", "has less than"],
-    ["lengthGte", "has at least"],
-    ["lengthLte", "has at most"],
-  ],
-  object: [],
-};
-const OF_ALL: readonly [string, string][] = [
-  ["exists", "is there"],
-  ["notExists", "is not there"],
-  ["empty", "is empty"],
-  ["notEmpty", "is not empty"],
-];
-/** They look at one value alone. */
-const SINGLE = new Set(["exists", "notExists", "empty", "notEmpty", "true", "false"]);
+type Operator = NonNullable<Parameter["operators"]>[number];
+
 const TYPE_WORDS: Readonly<Record<string, string>> = {
   string: "Text",
   number: "Number",
@@ -69,28 +16,32 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
   object: "Object",
 };
 
-const OPERATORS = Object.entries(OPERATIONS).flatMap(([type, own]) =>
-  [...own, ...OF_ALL].map(([operation, words]) => ({
-    value: `${type}/${operation}`,
-    label: `${TYPE_WORDS[type] ?? type}: ${words}`,
-  })),
-);
+/** What begins a condition, where it can be compared so. */
+const USUAL = "string/equals";
 
-const FRESH = { leftValue: "", rightValue: "", operator: { type: "string", operation: "equals" } };
+function keyOf({ type, operation }: Pick<Operator, "type" | "operation">): string {
+  return `${type}/${operation}`;
+}
+
+/** An operator as the file has it. */
+function inFile({ type, operation, rightType }: Operator): Record<string, unknown> {
+  return { type, operation, ...(rightType === null ? { singleValue: true } : {}) };
+}
 
 /** The conditions of If, Filter and Switch. */
-export function ConditionsField({ node, value, onChange }: FieldProps) {
-  const filter = isRecord(value) ? value : {};
+export function ConditionsField({ node, parameter, value, onChange }: FieldProps) {
+  const operators = parameter.operators ?? [];
+  const usual = operators.find((one) => keyOf(one) === USUAL) ?? operators[0];
+  const base = isRecord(parameter.default) ? parameter.default : {};
+  const filter = isRecord(value) ? value : base;
   const conditions = entriesOf(filter.conditions);
-  const set = (part: Record<string, unknown>) =>
-    onChange({
-      options: { caseSensitive: true, leftValue: "", typeValidation: "loose", version: 2 },
-      combinator: "and",
-      ...filter,
-      ...part,
-    });
+  const set = (part: Record<string, unknown>) => onChange({ ...base, ...filter, ...part });
   const change = (place: number, part: Record<string, unknown>) =>
     set({ conditions: conditions.map((one, index) => (index === place ? { ...one, ...part } : one)) });
+  const add = () => {
+    const operator = usual ? inFile(usual) : {};
+    set({ conditions: [...conditions, { id: crypto.randomUUID(), leftValue: "", rightValue: "", operator }] });
+  };
   return (
     <div className="flex flex-col gap-2">
       {conditions.length > 1 && (
@@ -107,7 +58,7 @@ export function ConditionsField({ node, value, onChange }: FieldProps) {
       <Rows
         addLabel="Add a condition"
         count={conditions.length}
-        onAdd={() => set({ conditions: [...conditions, { id: crypto.randomUUID(), ...FRESH }] })}
+        onAdd={add}
         onRemove={(place) => set({ conditions: conditions.filter((_one, index) => index !== place) })}
         nameOf={(place) => `condition ${place + 1}`}
       >
@@ -115,6 +66,7 @@ export function ConditionsField({ node, value, onChange }: FieldProps) {
           <Condition
             node={node}
             place={place}
+            operators={operators}
             condition={conditions[place] ?? {}}
             onChange={(part) => change(place, part)}
           />
@@ -127,22 +79,21 @@ export function ConditionsField({ node, value, onChange }: FieldProps) {
 interface ConditionProps {
   node: string;
   place: number;
+  operators: readonly Operator[];
   condition: Record<string, unknown>;
   onChange: (part: Record<string, unknown>) => void;
 }
 
-function Condition({ node, place, condition, onChange }: ConditionProps) {
-  const operator = isRecord(condition.operator) ? condition.operator : FRESH.operator;
-  const type = text(operator.type) || "string";
-  const operation = text(operator.operation) || "equals";
-  const present = `${type}/${operation}`;
-  const isKnown = OPERATORS.some((one) => one.value === present);
+function Condition({ node, place, operators, condition, onChange }: ConditionProps) {
+  const operator = isRecord(condition.operator) ? condition.operator : {};
+  const present = keyOf({ type: text(operator.type), operation: text(operator.operation) });
+  const known = operators.find((one) => keyOf(one) === present);
+  const isSingle = known ? known.rightType === null : operator.singleValue === true;
+  const choices = operators.map((one) => ({
+    value: keyOf(one),
+    label: `${TYPE_WORDS[one.type] ?? one.type}: ${one.label}`,
+  }));
   const number = place + 1;
-  const take = (next: string) => {
-    const [nextType = "string", nextOperation = "equals"] = next.split("/");
-    const single = SINGLE.has(nextOperation) ? { singleValue: true } : {};
-    onChange({ operator: { type: nextType, operation: nextOperation, ...single } });
-  };
   return (
     <>
       <ValueInput
@@ -155,74 +106,26 @@ function Condition({ node, place, condition, onChange }: ConditionProps) {
       <Select
         aria-label={`Comparison of condition ${number}`}
         value={present}
-        choices={isKnown ? OPERATORS : [{ value: present, label: present }, ...OPERATORS]}
-        onChange={take}
+        choices={known ? choices : [{ value: present, label: present === "/" ? "choose one" : present }, ...choices]}
+        onChange={(next) => {
+          const chosen = operators.find((one) => keyOf(one) === next);
+          if (chosen) onChange({ operator: inFile(chosen) });
+        }}
       />
-      {!SINGLE.has(operation) && (
+      {!isSingle && (
         <ValueInput
           node={node}
           label={`Compared value of condition ${number}`}
           placeholder="is compared with"
           value={condition.rightValue}
-          onChange={(rightValue) => onChange({ rightValue: compared(type, rightValue) })}
+          onChange={(rightValue) => onChange({ rightValue: compared(known?.rightType, rightValue) })}
         />
       )}
     </>
   );
 }
 
-function compared(type: string, value: unknown): unknown {
-  const isNumber =
-    type === "number" && typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
-  return isNumber ? Number(value) : value;
-}
-
-/** The outputs of a Switch: the conditions of each, and what it is called. */
-export function RulesField(props: FieldProps) {
-  const { value, onChange } = props;
-  const rules = isRecord(value) ? value : {};
-  const entries = entriesOf(rules.values);
-  const set = (values: readonly unknown[]) => onChange({ ...rules, values });
-  const change = (place: number, part: Record<string, unknown>) =>
-    set(entries.map((entry, index) => (index === place ? { ...entry, ...part } : entry)));
-  return (
-    <Rows
-      addLabel="Add an output"
-      count={entries.length}
-      onAdd={() =>
-        set([
-          ...entries,
-          {
-            conditions: {
-              conditions: [{ id: crypto.randomUUID(), ...FRESH }],
-              combinator: "and",
-              options: { caseSensitive: true, leftValue: "", typeValidation: "loose", version: 2 },
-            },
-          },
-        ])
-      }
-      onRemove={(place) => set(entries.filter((_entry, index) => index !== place))}
-      nameOf={(place) => text(entries[place]?.outputKey) || `output ${place}`}
-    >
-      {(place) => (
-        <>
-          <Field label={`Name of output ${place}`}>
-            <Input
-              placeholder={String(place)}
-              value={text(entries[place]?.outputKey)}
-              onChange={(event) => {
-                const outputKey = event.target.value;
-                change(place, { outputKey, renameOutput: outputKey !== "" });
-              }}
-            />
-          </Field>
-          <ConditionsField
-            {...props}
-            value={entries[place]?.conditions}
-            onChange={(conditions) => change(place, { conditions })}
-          />
-        </>
-      )}
-    </Rows>
-  );
+/** Numbers are kept as such, once they are written to their end: `1.` is on its way to one. */
+function compared(type: string | null | undefined, value: unknown): unknown {
+  return type === "number" && typeof value === "string" && String(Number(value)) === value ? Number(value) : value;
 }

@@ -1,61 +1,96 @@
 import type { ComponentType } from "react";
 import { useState } from "react";
+import type { ParameterKind } from "@/gql/schema";
 import { Input, Select, Switch, Textarea } from "@/ui";
+import type { Parameter } from "../catalogue";
 import { ScriptInput } from "../expression/ExpressionInput";
-import { isRecord } from "../model/definition";
-import { AssignmentsField, PairsField } from "./lists";
-import { ConditionsField, RulesField } from "./conditions";
-import { JsonField } from "./JsonField";
-import type { FormParameter } from "./parameter";
+import { CollectionField } from "./CollectionField";
+import { ConditionsField } from "./conditions";
+import { JsonField, readJson } from "./JsonField";
+import { AssignmentsField, ListField } from "./lists";
+import { ResourceField } from "./ResourceField";
+import { plain } from "./parameter";
+import type { Level } from "./shown";
 
 export interface FieldProps {
   /** The node to which it belongs. */
   node: string;
-  parameter: FormParameter;
+  level: Level;
+  parameter: Parameter;
   value: unknown;
   onChange: (value: unknown) => void;
 }
 
 /** By the kind of a parameter: the field with which it is written. */
-export const FIELDS: Readonly<Record<string, ComponentType<FieldProps>>> = {
+export const FIELDS: Readonly<Record<ParameterKind, ComponentType<FieldProps>>> = {
   TEXT: TextField,
+  LONG_TEXT: LongTextField,
   NUMBER: NumberField,
   BOOLEAN: BooleanField,
   OPTIONS: OptionsField,
+  MULTI_OPTIONS: MultiOptionsField,
   CODE: CodeField,
-  STRUCTURE: StructureField,
-  JSON: StructureField,
+  JSON: JsonTextField,
+  DATE_TIME: DateTimeField,
+  COLOR: ColorField,
+  COLLECTION: CollectionField,
+  LIST: ListField,
   ASSIGNMENTS: AssignmentsField,
-  PAIRS: PairsField,
   CONDITIONS: ConditionsField,
-  RULES: RulesField,
   RESOURCE: ResourceField,
+  STRUCTURE: StructureField,
 };
 
-/** Kinds that make their own label and have expressions within, not in place of them. */
-export const WITHOUT_SWITCH: ReadonlySet<string> = new Set(["ASSIGNMENTS", "PAIRS", "CONDITIONS", "RULES", "CODE"]);
+/** Kinds of several controls, which a legend names together. */
+export const GROUPED: ReadonlySet<ParameterKind> = new Set([
+  "MULTI_OPTIONS",
+  "COLLECTION",
+  "LIST",
+  "ASSIGNMENTS",
+  "CONDITIONS",
+]);
 
-/** The field for a parameter; of a kind that is not known, its JSON. */
-export function ParameterField(props: FieldProps) {
-  const Control = FIELDS[props.parameter.kind] ?? StructureField;
-  return <Control {...props} />;
+/** An example, or else what applies where nothing is written. */
+function exampleOf(parameter: Parameter): string | undefined {
+  return parameter.placeholder ?? (plain(parameter.default) || undefined);
 }
 
-function TextField({ value, onChange }: FieldProps) {
-  const text = typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
-  const change = (next: string) => onChange(next === "" ? undefined : next);
-  return text.includes("\n") || text.length > 60 ? (
-    <Textarea
-      rows={Math.min(10, text.split("\n").length + 1)}
+function written(text: string): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+function TextField(props: FieldProps) {
+  const { parameter, value, onChange } = props;
+  const text = plain(value);
+  // A field of one line would take line breaks away.
+  if (text.includes("\n")) return <LongTextField {...props} />;
+  return (
+    <Input
       value={text}
-      onChange={(event) => change(event.target.value)}
+      spellCheck={false}
+      placeholder={exampleOf(parameter)}
+      onChange={(event) => onChange(written(event.target.value))}
     />
-  ) : (
-    <Input value={text} spellCheck={false} onChange={(event) => change(event.target.value)} />
   );
 }
 
-function NumberField({ value, onChange }: FieldProps) {
+function rowsFor(text: string, least: number): number {
+  return Math.min(24, Math.max(least, text.split("\n").length + 1));
+}
+
+function LongTextField({ parameter, value, onChange }: FieldProps) {
+  const text = plain(value);
+  return (
+    <Textarea
+      rows={rowsFor(text, 3)}
+      value={text}
+      placeholder={exampleOf(parameter)}
+      onChange={(event) => onChange(written(event.target.value))}
+    />
+  );
+}
+
+function NumberField({ parameter, value, onChange }: FieldProps) {
   const [text, setText] = useState<string>();
   const shown = text ?? (typeof value === "number" || typeof value === "string" ? String(value) : "");
   const isWrong = shown.trim() !== "" && !Number.isFinite(Number(shown));
@@ -64,6 +99,7 @@ function NumberField({ value, onChange }: FieldProps) {
       <Input
         inputMode="decimal"
         value={shown}
+        placeholder={exampleOf(parameter)}
         aria-invalid={isWrong || undefined}
         onChange={(event) => {
           const next = event.target.value;
@@ -83,38 +119,110 @@ function NumberField({ value, onChange }: FieldProps) {
 }
 
 function BooleanField({ parameter, value, onChange }: FieldProps) {
-  return (
-    <Switch label={<span className="sr-only">{parameter.label}</span>} checked={value === true} onChange={onChange} />
-  );
+  const isOn = (value ?? parameter.default) === true;
+  return <Switch label={<span className="sr-only">{parameter.label}</span>} checked={isOn} onChange={onChange} />;
+}
+
+/** Values of choices are not all texts: each is named by its JSON. */
+function keyOf(value: unknown): string {
+  return value === undefined || value === null ? "" : JSON.stringify(value);
 }
 
 function OptionsField({ parameter, value, onChange }: FieldProps) {
-  const present = typeof value === "string" ? value : "";
-  const isOther = present !== "" && !parameter.choices.some((choice) => choice.value === present);
+  const known = parameter.choices ?? [];
+  const present = keyOf(value);
+  const chosen = known.find((choice) => keyOf(choice.value) === (present || keyOf(parameter.default)));
+  const isOther = present !== "" && !known.some((choice) => keyOf(choice.value) === present);
+  const byDefault = known.find((choice) => keyOf(choice.value) === keyOf(parameter.default))?.label;
+  const nothing = byDefault === undefined ? (parameter.required ? "choose one" : "not set") : `${byDefault} (default)`;
   const choices = [
-    ...(parameter.required ? [] : [{ value: "", label: "not set: the node’s own default" }]),
-    ...(parameter.required && present === "" ? [{ value: "", label: "choose one" }] : []),
-    ...(isOther ? [{ value: present, label: present }] : []),
-    ...parameter.choices,
+    ...(parameter.required && present !== "" ? [] : [{ value: "", label: nothing }]),
+    ...(isOther ? [{ value: present, label: plain(value) }] : []),
+    ...known.map((choice) => ({ value: keyOf(choice.value), label: choice.label })),
   ];
-  return <Select value={present} choices={choices} onChange={(next) => onChange(next === "" ? undefined : next)} />;
+  return (
+    <>
+      <Select
+        value={present}
+        choices={choices}
+        onChange={(next) => onChange(next === "" ? undefined : (JSON.parse(next) as unknown))}
+      />
+      {chosen?.description && <p className="text-xs">{chosen.description}</p>}
+    </>
+  );
 }
 
-function CodeField({ node, value, onChange }: FieldProps) {
-  const text = typeof value === "string" ? value : "";
+function MultiOptionsField({ parameter, value, onChange }: FieldProps) {
+  const listed: unknown = value ?? parameter.default;
+  const chosen = Array.isArray(listed) ? (listed as unknown[]) : [];
+  const known = parameter.choices ?? [];
+  const others = chosen.filter((one) => !known.some((choice) => choice.value === one));
+  const all = [...known, ...others.map((one) => ({ value: one, label: plain(one), description: null }))];
+  const toggle = (one: unknown, isOn: boolean) =>
+    onChange(all.map((choice) => choice.value).filter((other) => (other === one ? isOn : chosen.includes(other))));
+  return (
+    <div className="flex flex-wrap gap-x-4 gap-y-1">
+      {all.map((choice) => (
+        <label
+          key={keyOf(choice.value)}
+          title={choice.description ?? undefined}
+          className="flex items-center gap-1.5 text-sm"
+        >
+          <input
+            type="checkbox"
+            className="accent-accent"
+            checked={chosen.includes(choice.value)}
+            onChange={(event) => toggle(choice.value, event.target.checked)}
+          />
+          {choice.label}
+        </label>
+      ))}
+    </div>
+  );
+}
+
+function CodeField({ node, parameter, value, onChange }: FieldProps) {
+  const text = plain(value);
   const [hasFocus, setFocus] = useState(false);
   return (
     <div onFocus={() => setFocus(true)} onBlur={() => setFocus(false)}>
       <ScriptInput
         node={node}
         isCode
-        isWanted={hasFocus}
-        rows={Math.min(24, Math.max(8, text.split("\n").length + 1))}
+        isWanted={hasFocus && parameter.language === "JAVA_SCRIPT"}
+        rows={rowsFor(text, 8)}
         value={text}
-        onChange={(next) => onChange(next === "" ? undefined : next)}
+        placeholder={exampleOf(parameter)}
+        onChange={(next) => onChange(written(next))}
         className="!border-line-strong/60"
       />
     </div>
+  );
+}
+
+/** JSON that files have as text: what somebody writes stays as it is. Where it is no text, it stays none. */
+function JsonTextField(props: FieldProps) {
+  const { parameter, value, onChange } = props;
+  if (value !== undefined && value !== null && typeof value !== "string") return <StructureField {...props} />;
+  const text = plain(value);
+  const read = readJson(text);
+  return (
+    <>
+      <Textarea
+        spellCheck={false}
+        rows={rowsFor(text, 4)}
+        value={text}
+        placeholder={exampleOf(parameter)}
+        aria-invalid={read.kind === "wrong" || undefined}
+        onChange={(event) => onChange(written(event.target.value))}
+        className="font-mono !text-[12.5px] leading-5"
+      />
+      {read.kind === "wrong" && (
+        <p role="alert" className="text-xs text-bad">
+          This is no JSON: {read.message}.
+        </p>
+      )}
+    </>
   );
 }
 
@@ -122,34 +230,41 @@ function StructureField({ value, onChange }: FieldProps) {
   return <JsonField value={value} onChange={onChange} />;
 }
 
-const MODES: Readonly<Record<string, string>> = {
-  list: "From a list",
-  id: "By id",
-  url: "By address",
-  name: "By name",
-};
+/** What the browser's own field for dates can show; others, such as those with a time zone, are written. */
+const LOCAL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?$/;
 
-/** n8n's way to name something: how it is named, and the name. */
-function ResourceField({ value, onChange }: FieldProps) {
-  const resource = isRecord(value) ? value : { __rl: true, mode: "id", value: "" };
-  const mode = typeof resource.mode === "string" ? resource.mode : "id";
-  const text = typeof resource.value === "string" || typeof resource.value === "number" ? String(resource.value) : "";
-  const modes = Object.keys(MODES).includes(mode) ? Object.keys(MODES) : [...Object.keys(MODES), mode];
+function DateTimeField(props: FieldProps) {
+  const { value, onChange } = props;
+  const text = plain(value);
+  if (text !== "" && !LOCAL_TIME.test(text)) return <TextField {...props} />;
   return (
-    <div className="flex gap-2">
-      <Select
-        aria-label="How it is named"
-        id={undefined}
-        className="!w-32 shrink-0"
-        value={mode}
-        choices={modes.map((one) => ({ value: one, label: MODES[one] ?? one }))}
-        onChange={(next) => onChange({ ...resource, __rl: true, mode: next })}
+    <Input type="datetime-local" step={1} value={text} onChange={(event) => onChange(written(event.target.value))} />
+  );
+}
+
+const HEX = /^#[\da-f]{6}/i;
+
+function ColorField({ parameter, value, onChange }: FieldProps) {
+  const text = plain(value);
+  const shown = text === "" ? plain(parameter.default) : text;
+  const pick = (picked: string) => {
+    // How much shines through is the last two digits, which the browser's field does not know.
+    onChange(picked + (HEX.test(shown) ? shown.slice(7) : ""));
+  };
+  return (
+    <div className="flex items-center gap-2">
+      <input
+        type="color"
+        aria-label={`Pick: ${parameter.label}`}
+        value={HEX.exec(shown)?.[0] ?? "#000000"}
+        onChange={(event) => pick(event.target.value)}
+        className="h-8 w-10 shrink-0 rounded-md border bg-surface"
       />
       <Input
         value={text}
-        onChange={(event) =>
-          onChange({ ...resource, __rl: true, mode, value: event.target.value, cachedResultName: undefined })
-        }
+        spellCheck={false}
+        placeholder={exampleOf(parameter)}
+        onChange={(event) => onChange(written(event.target.value))}
       />
     </div>
   );

@@ -1,15 +1,18 @@
 import type { ReactNode } from "react";
 import { Button, Icon, IconButton, Input, Select, Switch } from "@/ui";
+import type { Section } from "../catalogue";
 import { isRecord } from "../model/definition";
+import { isExpression } from "./expressions";
 import type { FieldProps } from "./fields";
 import { JsonField } from "./JsonField";
-import { isExpression } from "./parameter";
+import { ParameterRows } from "./ParameterRow";
+import { plain } from "./parameter";
+import { within } from "./shown";
 import { ExpressionSwitch, ValueInput } from "./ValueInput";
 
-const TYPES = ["string", "number", "boolean", "array", "object"] as const;
-
 /** The fields that Edit Fields sets: a name, a type and a value each. */
-export function AssignmentsField({ node, value, onChange }: FieldProps) {
+export function AssignmentsField({ node, parameter, value, onChange }: FieldProps) {
+  const types = (parameter.choices ?? []).map((choice) => ({ value: plain(choice.value), label: choice.label }));
   const entries = entriesOf(isRecord(value) ? value.assignments : undefined);
   const set = (next: readonly Record<string, unknown>[]) =>
     onChange({ ...(isRecord(value) ? value : {}), assignments: next });
@@ -26,6 +29,7 @@ export function AssignmentsField({ node, value, onChange }: FieldProps) {
       {(place) => {
         const entry = entries[place] ?? {};
         const type = text(entry.type) || "string";
+        const isKnown = types.some((one) => one.value === type);
         const name = text(entry.name) || `field ${place + 1}`;
         return (
           <>
@@ -40,7 +44,7 @@ export function AssignmentsField({ node, value, onChange }: FieldProps) {
                 aria-label={`Type of ${name}`}
                 className="!w-28 shrink-0"
                 value={type}
-                choices={TYPES.map((one) => ({ value: one, label: one }))}
+                choices={isKnown ? types : [...types, { value: type, label: type }]}
                 onChange={(next) => change(place, { type: next, value: emptyOf(next) })}
               />
             </div>
@@ -103,50 +107,75 @@ function parsed(value: string): unknown {
   }
 }
 
-/** Names with values, such as headers. */
-export function PairsField({ node, parameter, value, onChange }: FieldProps) {
-  const entries = entriesOf(isRecord(value) ? value.parameters : undefined);
-  const set = (next: readonly Record<string, unknown>[]) =>
-    onChange(next.length === 0 ? undefined : { ...(isRecord(value) ? value : {}), parameters: next });
-  const change = (place: number, part: Record<string, unknown>) =>
-    set(entries.map((entry, index) => (index === place ? { ...entry, ...part } : entry)));
+/** An object of lists: the entries of each section, and a way to add one to each. */
+export function ListField({ node, level, parameter, value, onChange }: FieldProps) {
+  const present = value ?? parameter.default;
+  const values = isRecord(present) ? present : {};
+  const set = (section: Section, entries: readonly Record<string, unknown>[]) => {
+    const others = Object.fromEntries(Object.entries(values).filter(([key]) => key !== section.key));
+    const next = entries.length === 0 ? others : { ...others, [section.key]: section.many ? entries : entries[0] };
+    onChange(Object.keys(next).length === 0 ? undefined : next);
+  };
   return (
-    <Rows
-      addLabel={`Add to ${parameter.label.toLowerCase()}`}
-      onAdd={() => set([...entries, { name: "", value: "" }])}
-      onRemove={(place) => set(entries.filter((_entry, index) => index !== place))}
-      nameOf={(place) => text(entries[place]?.name) || `entry ${place + 1}`}
-      count={entries.length}
-    >
-      {(place) => {
-        const entry = entries[place] ?? {};
+    <div className="flex flex-col gap-3">
+      {(parameter.sections ?? []).map((section) => {
+        const found = values[section.key];
+        const entries = isRecord(found) ? [found] : entriesOf(found);
+        const change = (place: number, name: string, part: unknown) =>
+          set(
+            section,
+            entries.map((entry, index) => (index === place ? changed(entry, name, part) : entry)),
+          );
         return (
-          <>
-            <ValueInput
-              node={node}
-              label={`Name of entry ${place + 1}`}
-              placeholder="name"
-              value={entry.name}
-              onChange={(name) => change(place, { name })}
-            />
-            <ValueInput
-              node={node}
-              label={`Value of ${text(entry.name) || `entry ${place + 1}`}`}
-              placeholder="value"
-              value={entry.value}
-              onChange={(next) => change(place, { value: next })}
-            />
-          </>
+          <Rows
+            key={section.key}
+            addLabel={`Add ${inSentence(section.label)}`}
+            onAdd={section.many || entries.length === 0 ? () => set(section, [...entries, {}]) : undefined}
+            onRemove={(place) =>
+              set(
+                section,
+                entries.filter((_entry, index) => index !== place),
+              )
+            }
+            nameOf={(place) => `${inSentence(section.label)} ${place + 1}`}
+            count={entries.length}
+          >
+            {(place) => (
+              <div
+                role="group"
+                aria-label={section.many ? `${section.label} ${place + 1}` : section.label}
+                className="flex flex-col gap-3"
+              >
+                <ParameterRows
+                  node={node}
+                  level={within(level, section.fields, entries[place] ?? {})}
+                  onChange={(name, next) => change(place, name, next)}
+                />
+              </div>
+            )}
+          </Rows>
         );
-      }}
-    </Rows>
+      })}
+    </div>
   );
+}
+
+function changed(entry: Record<string, unknown>, name: string, value: unknown): Record<string, unknown> {
+  const next = { ...entry, [name]: value };
+  if (value === undefined) Reflect.deleteProperty(next, name);
+  return next;
+}
+
+/** A label within a sentence: words with more than one capital keep theirs. */
+function inSentence(label: string): string {
+  return /^.[^A-Z]*$/.test(label) ? label.toLowerCase() : label;
 }
 
 export interface RowsProps {
   count: number;
   addLabel: string;
-  onAdd: () => void;
+  /** Absent where there is room for no more. */
+  onAdd: (() => void) | undefined;
   onRemove: (place: number) => void;
   nameOf: (place: number) => string;
   children: (place: number) => ReactNode;
@@ -167,10 +196,12 @@ export function Rows({ count, addLabel, onAdd, onRemove, nameOf, children }: Row
           />
         </div>
       ))}
-      <Button size="small" className="self-start" onClick={onAdd}>
-        <Icon name="plus" />
-        {addLabel}
-      </Button>
+      {onAdd && (
+        <Button size="small" className="self-start" onClick={onAdd}>
+          <Icon name="plus" />
+          {addLabel}
+        </Button>
+      )}
     </div>
   );
 }

@@ -1,84 +1,85 @@
+import type { ParameterKind } from "@/gql/schema";
 import type { Parameter } from "../catalogue";
-import { type WorkflowNode, isRecord } from "../model/definition";
+import { isRecord } from "../model/definition";
+import { type Level, shownOf } from "./shown";
 
-/** A choice of a parameter with a name for people. */
-export interface ParameterChoice {
-  value: string;
-  label: string;
-}
-
-/** A parameter as the form shows it. What the catalogue does not tell of one is absent. */
-export interface FormParameter {
-  name: string;
-  label: string;
-  kind: string;
-  description: string;
-  required: boolean;
-  choices: readonly ParameterChoice[];
-}
-
-/** Parameters of a name and shape that n8n gives many nodes: they have fields of their own in place of JSON. */
-const BY_NAME: Readonly<Record<string, string>> = {
-  assignments: "ASSIGNMENTS",
-  queryParameters: "PAIRS",
-  headerParameters: "PAIRS",
-  bodyParameters: "PAIRS",
-};
-
-/** What the form of a node shows: the catalogue's parameters, and those that the node has beside them. */
-export function parametersOf(node: WorkflowNode, known: readonly Parameter[]): FormParameter[] {
-  const shown = known.map((parameter) => ({
-    name: parameter.name,
-    label: labelOf(parameter.name),
-    kind: kindFor(parameter.kind, parameter.name, node),
-    description: parameter.description,
-    required: parameter.required,
-    choices: (parameter.options ?? []).map((value) => ({ value, label: labelOf(value) })),
-  }));
-  const names = new Set(known.map((parameter) => parameter.name));
-  const others = Object.keys(node.parameters).filter((name) => !names.has(name));
+/** What a form shows at a level: the parameters that count, and what the file has that the catalogue does not describe. */
+export function parametersOf(level: Level): Parameter[] {
+  const { parameters, values } = level.here;
+  const shown = shownOf(level);
+  const names = new Set(parameters.map(({ name }) => name));
+  const others = Object.entries(isRecord(values) ? values : {}).filter(([name]) => !names.has(name));
+  const isFirst = (parameter: Parameter) => parameter.required && parameter.shownWhen.length === 0;
   return [
-    ...shown.filter((parameter) => parameter.required),
-    ...shown.filter((parameter) => !parameter.required),
-    ...others.map((name) => ({
-      name,
-      label: labelOf(name),
-      kind: kindOfValue(node.parameters[name]),
-      description: "The catalogue does not describe it; it stays as it is in the file.",
-      required: false,
-      choices: [],
-    })),
+    ...shown.filter(isFirst),
+    ...shown.filter((parameter) => !isFirst(parameter)),
+    ...others.map(([name, value]) => undescribed(name, value, level.version)),
   ];
 }
 
-/** The kind of field: that of the catalogue, or a finer one where the shape is known. */
-function kindFor(kind: string, name: string, node: WorkflowNode): string {
-  const value = node.parameters[name];
-  if (isRecord(value) && value.__rl === true) return "RESOURCE";
-  if (kind !== "STRUCTURE") return kind;
-  if (name === "conditions" && hasConditions(node)) return "CONDITIONS";
-  if (name === "rules" && node.type === "n8n-nodes-base.switch" && node.typeVersion >= 3) return "RULES";
-  if (name === "assignments" && !(node.type === "n8n-nodes-base.set" && node.typeVersion < 3.3)) return "ASSIGNMENTS";
-  const named = name === "assignments" ? undefined : BY_NAME[name];
-  return named !== undefined && (value === undefined || isPairs(value)) ? named : kind;
+function undescribed(name: string, value: unknown, version: number): Parameter {
+  return {
+    name,
+    label: labelOf(name),
+    kind: kindOfValue(value),
+    description: "The catalogue does not describe it; it stays as it is in the file.",
+    placeholder: null,
+    default: null,
+    required: false,
+    language: null,
+    versions: [version],
+    shownWhen: [],
+    choices: null,
+    operators: null,
+    resource: null,
+  };
 }
 
-function hasConditions({ type, typeVersion }: WorkflowNode): boolean {
-  return /\.(if|filter)$/.test(type) && typeVersion >= 2;
-}
-
-export function isPairs(value: unknown): value is { parameters: readonly unknown[] } {
-  return isRecord(value) && (value.parameters === undefined || Array.isArray(value.parameters));
-}
-
-function kindOfValue(value: unknown): string {
+function kindOfValue(value: unknown): ParameterKind {
   if (typeof value === "boolean") return "BOOLEAN";
   if (typeof value === "number") return "NUMBER";
-  if (isRecord(value) && value.__rl === true) return "RESOURCE";
-  return typeof value === "string" ? "TEXT" : "STRUCTURE";
+  if (isResource(value)) return "RESOURCE";
+  if (typeof value === "string") return value.includes("\n") ? "LONG_TEXT" : "TEXT";
+  return "STRUCTURE";
 }
 
-/** The name of a parameter as people read it: `jsonBody` is “JSON body”. */
+export function isResource(value: unknown): value is Record<string, unknown> {
+  return isRecord(value) && value.__rl === true;
+}
+
+/** Whether a value has the shape that the field of a kind can show; any other is shown as JSON, so that nothing is lost. */
+const FITS: Partial<Record<ParameterKind, (value: unknown) => boolean>> = {
+  BOOLEAN: (value) => typeof value === "boolean",
+  NUMBER: (value) => typeof value === "number" || typeof value === "string",
+  MULTI_OPTIONS: Array.isArray,
+  COLLECTION: isRecord,
+  LIST: isRecord,
+  ASSIGNMENTS: isRecord,
+  CONDITIONS: isRecord,
+};
+
+/** The kind of field for a value: that of the parameter wherever the value has its shape. */
+export function fieldKind({ kind }: Pick<Parameter, "kind">, value: unknown): ParameterKind {
+  if (isResource(value)) return "RESOURCE";
+  if (value === undefined || value === null) return kind;
+  return (FITS[kind]?.(value) ?? true) ? kind : "STRUCTURE";
+}
+
+/** A default in words, where there is one that can be said in a few. */
+export function defaultInWords({ default: value, choices, kind }: Parameter): string | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  const labelOf = (one: unknown) => choices?.find((choice) => choice.value === one)?.label ?? plain(one);
+  if (Array.isArray(value)) return (value as unknown[]).map(labelOf).join(", ");
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return isRecord(value) && kind !== "JSON" ? undefined : labelOf(value);
+}
+
+/** A value as text: texts as they are, anything else as JSON. */
+export function plain(value: unknown): string {
+  return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
+}
+
+/** The name of a parameter as people read it, where the catalogue gives none: `jsonBody` is “JSON body”. */
 export function labelOf(name: string): string {
   if (/^[A-Z]+$/.test(name)) return name;
   const words = name
@@ -90,28 +91,4 @@ export function labelOf(name: string): string {
     .map((word) => (/^(json|url|html|xml|id|js|ai|http|csv|sql|ip|api)$/.test(word) ? word.toUpperCase() : word));
   const text = words.join(" ");
   return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
-export function isExpression(value: unknown): value is string {
-  return typeof value === "string" && value.startsWith("=");
-}
-
-/** A fixed value as an expression that gives the same. */
-export function toExpression(value: unknown): string {
-  if (value === undefined || value === null || value === "") return "={{  }}";
-  if (typeof value === "string") return `=${value}`;
-  return `={{ ${JSON.stringify(value)} }}`;
-}
-
-/** An expression as the fixed value that it is written as, for a field of a kind. */
-export function toFixed(expression: string, kind: string): unknown {
-  const text = expression.slice(1);
-  const inner = /^\s*\{\{([\s\S]*)\}\}\s*$/.exec(text)?.[1]?.trim();
-  if (inner === "") return undefined;
-  if (kind === "TEXT" || kind === "CODE") return text;
-  try {
-    return JSON.parse(inner ?? text) as unknown;
-  } catch {
-    return kind === "STRUCTURE" ? undefined : text;
-  }
 }

@@ -1,12 +1,4 @@
-import {
-  type Connections,
-  type Definition,
-  MAIN,
-  type WorkflowNode,
-  edgesOf,
-  freshName,
-  readDefinition,
-} from "./definition";
+import { type Definition, type WorkflowNode, edgesOf, freshName, readDefinition } from "./definition";
 import { connect } from "./edit";
 import { renameReferences } from "./references";
 
@@ -83,10 +75,4 @@ export function duplicateNodes(definition: Definition, names: ReadonlySet<string
   const x = Math.min(...chosen.map((node) => node.position[0])) + 40;
   const y = Math.min(...chosen.map((node) => node.position[1])) + 80;
   return pasteNodes(definition, copyNodes(definition, names), { x, y });
-}
-
-export function hasMainInput(connections: Connections, name: string): boolean {
-  return Object.values(connections).some((kinds) =>
-    (kinds[MAIN] ?? []).some((targets) => (targets ?? []).some((target) => target.node === name)),
-  );
 }

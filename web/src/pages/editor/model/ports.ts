@@ -1,10 +1,18 @@
 import { type Edge, MAIN, STICKY_NOTE, type WorkflowNode, isRecord } from "./definition";
 
-/** What the catalogue says of a type, as far as ports need it. */
-export interface TypePorts {
-  role: string;
-  inputs: number;
-  outputs: number;
+/** How a node meets others, as the server tells it. */
+export interface ToldPorts {
+  ports: { inputs: number; outputs: number };
+  helperPorts: { serves: readonly string[]; takes: readonly { kind: string }[] };
+}
+
+/** What the catalogue says of a type, as far as ports need it: those of its newest version with its defaults. */
+export interface TypePorts extends ToldPorts {
+  versions: readonly number[];
+  outputNames: readonly string[];
+  portsVary: string | null;
+  /** Those of that very node, once they were told. */
+  portsFor?: (node: WorkflowNode) => ToldPorts | undefined;
 }
 
 export interface Ports {
@@ -18,64 +26,10 @@ export interface Ports {
   serves: string[];
 }
 
-const LANGUAGE_MODEL = "ai_languageModel";
-const EMBEDDING = "ai_embedding";
-const OUTPUT_PARSER = "ai_outputParser";
-const MEMORY = "ai_memory";
-const TOOL = "ai_tool";
-const DOCUMENT = "ai_document";
-const SPLITTER = "ai_textSplitter";
-
-/** What n8n's types are attached as, by how they are called: the catalogue tells that a type is a helper, but not yet of which kind. */
-const SERVES: readonly [RegExp, readonly string[]][] = [
-  [/\.lm[A-Z]/, [LANGUAGE_MODEL]],
-  [/\.embeddings[A-Z]/, [EMBEDDING]],
-  [/\.memory[A-Z]/, [MEMORY]],
-  [/\.outputParser[A-Z]/, [OUTPUT_PARSER]],
-  [/\.document[A-Z]/, [DOCUMENT]],
-  [/\.textSplitter[A-Z]/, [SPLITTER]],
-  [/\.vectorStore[A-Z]/, ["ai_vectorStore", TOOL]],
-  [/\.retriever[A-Z]/, ["ai_retriever"]],
-  [/\.reranker[A-Z]/, ["ai_reranker"]],
-  [/\.tool[A-Z]|Tool$/, [TOOL]],
-];
-
-/** What can be attached to them. */
-const TAKES: readonly [RegExp, readonly string[]][] = [
-  [/langchain\.agent$/, [LANGUAGE_MODEL, MEMORY, TOOL, OUTPUT_PARSER]],
-  [/langchain\.chainLlm$/, [LANGUAGE_MODEL, OUTPUT_PARSER]],
-  [/langchain\.chainSummarization$/, [LANGUAGE_MODEL]],
-  [/langchain\.(informationExtractor|textClassifier|sentimentAnalysis)$/, [LANGUAGE_MODEL]],
-  [/langchain\.vectorStoreInMemory$/, [EMBEDDING, DOCUMENT]],
-  [/langchain\.chatTrigger$/, [MEMORY]],
-  [/langchain\.documentDefaultDataLoader$/, [SPLITTER]],
-  [/^timeloom\.(embeddings|vectorStore)$/, [EMBEDDING]],
-];
-
-const WORDS: Readonly<Record<string, string>> = {
-  [LANGUAGE_MODEL]: "model",
-  [EMBEDDING]: "embedding",
-  [MEMORY]: "memory",
-  [OUTPUT_PARSER]: "output parser",
-  [DOCUMENT]: "document",
-  [SPLITTER]: "text splitter",
-  [TOOL]: "tool",
-  ai_vectorStore: "vector store",
-  ai_retriever: "retriever",
-  ai_reranker: "reranker",
-};
-
 /** A kind of connection in words. */
 export function kindInWords(kind: string): string {
-  return WORDS[kind] ?? kind.replace(/^ai_/, "").replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
-}
-
-export function servesOf(type: string): readonly string[] {
-  return SERVES.find(([name]) => name.test(type))?.[1] ?? [];
-}
-
-export function takesOf(type: string): readonly string[] {
-  return TAKES.find(([name]) => name.test(type))?.[1] ?? [];
+  if (kind === "ai_languageModel") return "model";
+  return kind.replace(/^ai_/, "").replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 /** The connections of each node, so that they are looked through once for all. */
@@ -90,13 +44,15 @@ export function edgesByNode(edges: readonly Edge[]): ReadonlyMap<string, readonl
   return byNode;
 }
 
-/** The ports of a node: those of its type, those that its parameters ask for, and those that its connections use. */
+/** The ports of a node: those that the server tells, and those that its connections use. */
 export function portsOf(node: WorkflowNode, type: TypePorts | undefined, edges: readonly Edge[]): Ports {
   if (node.type === STICKY_NOTE) return { inputs: 0, outputs: [], takes: [], serves: [] };
-  let inputs = type?.inputs ?? 1;
+  const told: ToldPorts | undefined = type?.portsFor?.(node) ?? type;
+  // Of a type that is not known here, nothing but the connections is known; it is taken for a node like most.
+  let inputs = told?.ports.inputs ?? 1;
   let used = 0;
-  const takes = new Set(takesOf(node.type));
-  const serves = new Set(type === undefined || type.role === "HELPER" ? servesOf(node.type) : []);
+  const takes = new Set(told?.helperPorts.takes.map(({ kind }) => kind));
+  const serves = new Set(told?.helperPorts.serves);
   for (const edge of edges) {
     if (edge.kind === MAIN) {
       if (edge.target === node.name) inputs = Math.max(inputs, edge.targetIndex + 1);
@@ -106,58 +62,54 @@ export function portsOf(node: WorkflowNode, type: TypePorts | undefined, edges: 
       if (edge.source === node.name) serves.add(edge.kind);
     }
   }
-  if (node.type === "n8n-nodes-base.merge" && typeof node.parameters.numberInputs === "number")
-    inputs = Math.max(inputs, Math.min(10, node.parameters.numberInputs));
-  return { inputs, outputs: outputsOf(node, type, used), takes: [...takes], serves: [...serves] };
+  const isOnlyHelper = told === undefined && serves.size > 0 && used === 0;
+  const outputs = isOnlyHelper ? [] : outputsOf(node, type, told?.ports.outputs ?? 1, used);
+  return { inputs: isOnlyHelper ? 0 : inputs, outputs, takes: [...takes], serves: [...serves] };
 }
 
-function outputsOf(node: WorkflowNode, type: TypePorts | undefined, used: number): string[] {
-  const names = namedOutputs(node);
-  const count = Math.max(names?.length ?? type?.outputs ?? 1, used - (node.onError === "continueErrorOutput" ? 1 : 0));
-  const outputs = Array.from({ length: count }, (_, place) => names?.[place] ?? (count > 1 ? String(place) : ""));
-  if (node.onError === "continueErrorOutput" && count > 0) outputs.push("error");
+function outputsOf(node: WorkflowNode, type: TypePorts | undefined, told: number, used: number): string[] {
+  const hasError = node.onError === "continueErrorOutput";
+  const count = Math.max(told, used - (hasError ? 1 : 0));
+  const names = count > 1 ? namesOf(node, type) : [];
+  const outputs = Array.from({ length: count }, (_, place) => names[place] ?? (count > 1 ? String(place) : ""));
+  if (hasError && count > 0) outputs.push("error");
   return outputs;
 }
 
-function namedOutputs(node: WorkflowNode): string[] | undefined {
-  const { parameters } = node;
-  switch (node.type) {
-    case "n8n-nodes-base.if":
-      return ["true", "false"];
-    case "n8n-nodes-base.splitInBatches":
-      return node.typeVersion >= 3 ? ["done", "loop"] : ["loop", "done"];
-    case "n8n-nodes-base.compareDatasets":
-      return ["in A only", "same", "different", "in B only"];
-    case "@n8n/n8n-nodes-langchain.textClassifier":
-      return labels(parameters.categories, "categories", "category");
-    case "n8n-nodes-base.switch":
-      return switchOutputs(node);
-    case "n8n-nodes-base.webhook":
-      return parameters.multipleMethods === true && Array.isArray(parameters.httpMethod)
-        ? parameters.httpMethod.map(String)
-        : undefined;
-    default:
-      return undefined;
-  }
+/** Names of outputs: those that people gave in parameters, else those of the type where these are of its version. */
+function namesOf(node: WorkflowNode, type: TypePorts | undefined): readonly (string | undefined)[] {
+  const given = GIVEN_NAMES[node.type]?.(node);
+  if (given) return given;
+  const isNewest = node.typeVersion === type?.versions.at(-1);
+  return type && (type.portsVary === null || isNewest) ? type.outputNames : [];
 }
 
-function switchOutputs({ parameters, typeVersion }: WorkflowNode): string[] {
-  if (typeVersion < 3) return ["0", "1", "2", "3"];
-  if (parameters.mode === "expression") {
-    const count = typeof parameters.numberOutputs === "number" ? parameters.numberOutputs : 4;
-    return Array.from({ length: Math.min(50, Math.max(1, count)) }, (_, place) => String(place));
-  }
-  const rules = labels(parameters.rules, "values", "outputKey") ?? ["0"];
-  const options = isRecord(parameters.options) ? parameters.options : {};
-  return options.fallbackOutput === "extra" ? [...rules, "else"] : rules;
+type Names = readonly (string | undefined)[];
+
+/** Where people name outputs. How many there are is told by the server; this only says what stands beside them. */
+const GIVEN_NAMES: Readonly<Record<string, (node: WorkflowNode) => Names | undefined>> = {
+  "n8n-nodes-base.switch": ({ parameters }) => withRest(labels(parameters.rules, "values", "outputKey"), "else"),
+  "@n8n/n8n-nodes-langchain.textClassifier": ({ parameters }) =>
+    withRest(labels(parameters.categories, "categories", "category"), "other"),
+  "@n8n/n8n-nodes-langchain.sentimentAnalysis": ({ parameters }) => {
+    const { categories } = isRecord(parameters.options) ? parameters.options : {};
+    return typeof categories === "string" ? categories.split(",").map((name) => name.trim()) : undefined;
+  },
+  "n8n-nodes-base.webhook": ({ parameters }) =>
+    Array.isArray(parameters.httpMethod) ? parameters.httpMethod.map(String) : undefined,
+  "n8n-nodes-base.splitInBatches": ({ typeVersion }) => (typeVersion === 2 ? ["loop", "done"] : undefined),
+};
+
+function withRest(names: Names | undefined, rest: string): Names | undefined {
+  return names && [...names, rest];
 }
 
 /** The entries of a list of rules, by the label that each has. */
-function labels(value: unknown, list: string, label: string): string[] | undefined {
+function labels(value: unknown, list: string, label: string): Names | undefined {
   const entries = isRecord(value) ? value[list] : undefined;
   if (!Array.isArray(entries) || entries.length === 0) return undefined;
-  return (entries as unknown[]).map((entry, place) => {
+  return (entries as unknown[]).map((entry) => {
     const text = isRecord(entry) ? entry[label] : undefined;
-    return typeof text === "string" && text !== "" ? text : String(place);
+    return typeof text === "string" && text !== "" ? text : undefined;
   });
 }

@@ -2,7 +2,6 @@ import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 import { Icon, classes } from "@/ui";
 import { spokenEdge } from "../canvas/graph";
 import { NodeIcon } from "../canvas/NodeIcon";
-import { groupOf } from "../catalogue";
 import { MAIN, nodeNamed } from "../model/definition";
 import { kindInWords, portsOf } from "../model/ports";
 import { type OutlineLine, outline } from "../model/walk";
@@ -120,7 +119,7 @@ function Line({ line, isCurrent, isChosen, isOpen, state, problem, onPress, onOp
         {isOpen === undefined ? "" : isOpen ? "▾" : "▸"}
       </span>
       {via !== "" && <span className="shrink-0 text-xs text-muted">{via}</span>}
-      {node && <NodeIcon type={node.type} group={type && groupOf(type)} className="!size-6" />}
+      {node && <NodeIcon type={type} className="!size-6" />}
       <span className={classes("truncate font-medium", node?.disabled === true && "text-muted line-through")}>
         {line.name}
       </span>

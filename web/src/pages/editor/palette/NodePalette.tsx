@@ -1,10 +1,12 @@
 import { Dialog } from "@/ui";
 import { NodeIcon } from "../canvas/NodeIcon";
-import { type Catalogue, GROUPS, type NodeType, canServe, groupOf, isOld } from "../catalogue";
+import { type Catalogue, GROUPS, type NodeType } from "../catalogue";
 import { kindInWords } from "../model/ports";
 import type { Place } from "../state/commands";
 import { Chooser, type ChoiceRow } from "./Chooser";
 import { score } from "./fuzzy";
+
+const ORDER = Object.keys(GROUPS);
 
 export interface NodePaletteProps {
   place: Place | undefined;
@@ -37,7 +39,7 @@ export function NodePalette({ place, catalogue, onChoose, onClose }: NodePalette
 function TypeRow({ type }: { type: NodeType }) {
   return (
     <span className="flex items-center gap-3">
-      <NodeIcon type={type.type} group={groupOf(type)} />
+      <NodeIcon type={type} />
       <span className="min-w-0">
         <span className="block truncate text-sm font-medium">{type.displayName}</span>
         <span className="block truncate text-xs text-muted">{type.description}</span>
@@ -54,28 +56,33 @@ export function matching(types: readonly NodeType[], place: Place, query: string
   scored.sort((one, other) =>
     isSearch
       ? other.points - one.points
-      : GROUPS.indexOf(groupOf(one.type)) - GROUPS.indexOf(groupOf(other.type)) ||
-        Number(isOld(one.type)) - Number(isOld(other.type)) ||
+      : ORDER.indexOf(one.type.group) - ORDER.indexOf(other.type.group) ||
         one.type.displayName.localeCompare(other.type.displayName),
   );
   return scored.map(({ type }) => ({
     key: type.type,
     value: type,
     label: type.displayName,
-    group: isSearch ? undefined : groupOf(type),
+    group: isSearch ? undefined : GROUPS[type.group],
   }));
 }
 
 function fits(type: NodeType, place: Place): boolean {
-  if (place.helps) return canServe(type, place.helps.kind);
-  return place.after || place.into ? type.inputs > 0 : true;
+  if (place.helps) return type.helperPorts.serves.includes(place.helps.kind);
+  return place.after || place.into ? type.ports.inputs > 0 : true;
 }
 
 function points(type: NodeType, query: string): number {
   if (query.trim() === "") return 1;
   const short = type.type.slice(type.type.lastIndexOf(".") + 1);
-  const best = Math.max(score(type.displayName, query), score(short, query) - 1, wordIn(type.description, query));
-  return best <= 0 ? 0 : isOld(type) ? best / 2 : best;
+  const best = Math.max(
+    score(type.displayName, query),
+    score(short, query) - 1,
+    ...type.aliases.map((alias) => score(alias, query) - 2),
+    wordIn(type.description, query),
+  );
+  // What newer types do better is below all others.
+  return best <= 0 ? 0 : type.group === "OLDER" ? best / 2 : best;
 }
 
 /** Descriptions are long: only whole beginnings of words count there. */

@@ -21,7 +21,7 @@ import {
   renameNode,
   setDisabled,
 } from "../model/edit";
-import { kindInWords, portsOf, servesOf } from "../model/ports";
+import { kindInWords, portsOf } from "../model/ports";
 import { type Way, neighbour } from "../model/walk";
 import type { Draft } from "./draft";
 
@@ -81,8 +81,8 @@ export class Commands {
       const edge = { source: name, sourceIndex: 0, target: node, targetIndex: 0, kind };
       return [connect(definition, edge), `, which serves ${node} as ${kindInWords(kind)}`];
     }
-    if (type.inputs === 0) return [definition, ""];
-    if (place.into && type.outputs > 0)
+    if (type.ports.inputs === 0) return [definition, ""];
+    if (place.into && type.ports.outputs > 0)
       return [insertInto(definition, place.into, name), ` between ${place.into.source} and ${place.into.target}`];
     if (!place.after) return [definition, ""];
     const { node: source, output: sourceIndex } = place.after;
@@ -252,9 +252,12 @@ export class Commands {
     const { definition } = this.draft;
     const node = nodeNamed(definition, source);
     if (!node) return [];
-    const type = this.catalogue.of(node.type);
     const edges = edgesOf(definition);
-    const kinds = type?.role === "HELPER" ? servesOf(node.type) : [];
+    const own = portsOf(
+      node,
+      this.catalogue.of(node.type),
+      edges.filter((edge) => edge.source === source || edge.target === source),
+    );
     const targets = definition.nodes.flatMap((target) => {
       if (target.name === source || target.type === STICKY_NOTE) return [];
       const ports = portsOf(
@@ -262,15 +265,14 @@ export class Commands {
         this.catalogue.of(target.type),
         edges.filter((edge) => edge.target === target.name),
       );
-      const helped = kinds.filter((kind) => ports.takes.includes(kind));
-      if (type?.role === "HELPER")
-        return helped.map((kind) => ({ name: target.name, kind, input: 0, words: kindInWords(kind) }));
-      return Array.from({ length: ports.inputs }, (_, input) => ({
+      const helped = own.serves.filter((kind) => ports.takes.includes(kind));
+      const fed = Array.from({ length: own.outputs.length > 0 ? ports.inputs : 0 }, (_, input) => ({
         name: target.name,
         kind: MAIN,
         input,
         words: ports.inputs > 1 ? `input ${input + 1}` : "",
       }));
+      return [...helped.map((kind) => ({ name: target.name, kind, input: 0, words: kindInWords(kind) })), ...fed];
     });
     const isFed = (name: string) => edges.some((edge) => edge.target === name);
     return targets.sort((one, other) => Number(isFed(one.name)) - Number(isFed(other.name)));

@@ -275,17 +275,55 @@ describe("walking", () => {
 });
 
 describe("ports", () => {
-  const type = { role: "PURE", inputs: 1, outputs: 1 };
+  const told = (inputs: number, outputs: number, serves: string[] = [], takes: string[] = []) => ({
+    ports: { inputs, outputs },
+    helperPorts: { serves, takes: takes.map((kind) => ({ kind })) },
+  });
+  const type = { ...told(1, 1), versions: [1, 2], outputNames: [], portsVary: null };
+
   it("follow parameters, connections and the way errors go", () => {
     const rules = { values: [{ outputKey: "big" }, {}] };
     const choice = {
       ...node("S", 0, { rules, options: { fallbackOutput: "extra" } }, "n8n-nodes-base.switch"),
       typeVersion: 3.2,
     };
-    expect(portsOf(choice, type, []).outputs).toEqual(["big", "1", "else"]);
+    expect(portsOf(choice, { ...type, portsFor: () => told(1, 3) }, []).outputs).toEqual(["big", "1", "else"]);
     expect(portsOf({ ...node("A", 0), onError: "continueErrorOutput" }, type, []).outputs).toEqual(["", "error"]);
     const edges = edgesByNode([{ id: "", ...main("X", "A", 3, 2) }]);
     expect(portsOf(node("A", 0), type, edges.get("A") ?? []).inputs).toBe(3);
     expect(portsOf(node("X", 0), type, edges.get("X") ?? []).outputs).toEqual(["0", "1", "2", "3"]);
+  });
+
+  it("are those that the server tells of the node, else of its type", () => {
+    const named = { ...told(1, 2), versions: [1, 2], outputNames: ["done", "loop"] };
+    const newest = { ...node("L", 0), typeVersion: 2 };
+    expect(portsOf(newest, { ...named, portsVary: "by version" }, []).outputs).toEqual(["done", "loop"]);
+    expect(portsOf(node("L", 0), { ...named, portsVary: "by version" }, []).outputs).toEqual(["0", "1"]);
+    expect(portsOf(node("L", 0), { ...named, portsVary: null }, []).outputs).toEqual(["done", "loop"]);
+    const helped = { ...type, ...told(1, 1, [], ["ai_languageModel"]) };
+    expect(portsOf(node("A", 0), helped, []).takes).toEqual(["ai_languageModel"]);
+    const attached = { ...helped, portsFor: () => told(0, 0, ["ai_tool"], ["ai_embedding"]) };
+    expect(portsOf(node("A", 0), attached, [])).toEqual({
+      inputs: 0,
+      outputs: [],
+      takes: ["ai_embedding"],
+      serves: ["ai_tool"],
+    });
+  });
+
+  it("of a type that nobody knows are those that connections use", () => {
+    const tool = { id: "", source: "T", sourceIndex: 0, target: "A", targetIndex: 0, kind: "ai_tool" };
+    expect(portsOf(node("T", 0, {}, "x.unknown"), undefined, [tool])).toEqual({
+      inputs: 0,
+      outputs: [],
+      takes: [],
+      serves: ["ai_tool"],
+    });
+    expect(portsOf(node("A", 0, {}, "x.unknown"), undefined, [tool])).toEqual({
+      inputs: 1,
+      outputs: [""],
+      takes: ["ai_tool"],
+      serves: [],
+    });
   });
 });

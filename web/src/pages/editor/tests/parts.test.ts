@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { bareItem, columnsOf, readItems, schemaOf } from "../data/schema";
 import { type Sight, complete, completionsAt, valueAt } from "../expression/completion";
-import { labelOf, parametersOf, toExpression, toFixed } from "../form/parameter";
 import type { Definition } from "../model/definition";
 import { score } from "../palette/fuzzy";
 import { afterEvent, stateInWords, statesOf } from "../run/states";
@@ -57,43 +56,6 @@ describe("fuzzy search", () => {
     expect(score("HTTP Request", "request")).toBeGreaterThan(score("HTTP Request", "rqst"));
     expect(score("Set", "xyz")).toBe(0);
     expect(score("Set", "")).toBeGreaterThan(0);
-  });
-});
-
-describe("forms", () => {
-  const node = {
-    id: "1",
-    name: "A",
-    type: "n8n-nodes-base.set",
-    typeVersion: 3.4,
-    position: [0, 0] as const,
-    parameters: { other: { a: 1 } },
-  };
-  it("show what is needed first, and what the catalogue does not know as well", () => {
-    const known = [
-      { name: "jsonBody", kind: "TEXT" as const, description: "", options: null, required: false },
-      { name: "url", kind: "TEXT" as const, description: "", options: null, required: true },
-      { name: "assignments", kind: "STRUCTURE" as const, description: "", options: null, required: false },
-    ];
-    expect(parametersOf(node, known).map(({ name, kind }) => [name, kind])).toEqual([
-      ["url", "TEXT"],
-      ["jsonBody", "TEXT"],
-      ["assignments", "ASSIGNMENTS"],
-      ["other", "STRUCTURE"],
-    ]);
-    expect(labelOf("jsonBody")).toBe("JSON body");
-    expect(labelOf("genericAuthType")).toBe("Generic auth type");
-  });
-
-  it("go from fixed to expression and back without a loss", () => {
-    for (const [value, kind] of [
-      ["text", "TEXT"],
-      [3, "NUMBER"],
-      [true, "BOOLEAN"],
-      [{ a: [1] }, "STRUCTURE"],
-    ] as const)
-      expect(toFixed(toExpression(value), kind)).toEqual(value);
-    expect(toFixed("={{  }}", "TEXT")).toBeUndefined();
   });
 });
 
