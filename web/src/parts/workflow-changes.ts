@@ -40,17 +40,7 @@ const WorkflowImport = graphql(`
         }
       }
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -61,17 +51,7 @@ const WorkflowActivate = graphql(`
     activateWorkflow(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -82,10 +62,7 @@ const WorkflowDeactivate = graphql(`
     deactivateWorkflow(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -96,10 +73,7 @@ const WorkflowArchive = graphql(`
     archiveWorkflow(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -110,10 +84,7 @@ const WorkflowMove = graphql(`
     moveWorkflow(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }

@@ -112,17 +112,7 @@ export const VersionsPublish = graphql(`
         publishedVersion
       }
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -137,10 +127,7 @@ export const VersionsReplay = graphql(`
         ...VersionsReplayCheck
       }
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }

@@ -6,7 +6,7 @@ import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
 import type { VersionsWorkflowQuery } from "@/gql/graphql";
-import { download, fileName } from "@/parts/download";
+import { download, fileName } from "@/ui/download";
 import { activateWorkflow, deactivateWorkflow, definitionOf, importWorkflow } from "@/parts/workflow-changes";
 import {
   Badge,
