@@ -1,6 +1,7 @@
 import { change, client, graphql, lastWrite } from "@/api";
 import type { WorkflowImportMutation } from "@/gql/graphql";
 import type { ImportWorkflowInput } from "@/gql/schema";
+import { WorkflowActivate, WorkflowDeactivate } from "./workflow-documents";
 
 export const WorkflowMissingNode = graphql(`
   fragment WorkflowMissingNode on MissingNode {
@@ -39,28 +40,6 @@ const WorkflowImport = graphql(`
           ...WorkflowMissingNode
         }
       }
-      errors {
-        ...Errors
-      }
-    }
-  }
-`);
-
-const WorkflowActivate = graphql(`
-  mutation WorkflowActivate($input: ActivateWorkflowInput!) {
-    activateWorkflow(input: $input) {
-      position
-      errors {
-        ...Errors
-      }
-    }
-  }
-`);
-
-const WorkflowDeactivate = graphql(`
-  mutation WorkflowDeactivate($input: WorkflowInput!) {
-    deactivateWorkflow(input: $input) {
-      position
       errors {
         ...Errors
       }
