@@ -1,4 +1,29 @@
 import type { CombinedError } from "@urql/core";
+import { graphql } from "./graphql";
+
+/** What is asked of the errors of every change. */
+export const Errors = graphql(`
+  fragment Errors on UserError {
+    __typename
+    code
+    message
+    path
+    ... on Refused {
+      problems {
+        node
+        field
+        message
+      }
+    }
+    ... on Conflict {
+      expectedRevision
+      actualRevision
+    }
+    ... on Busy {
+      retryAfterMs
+    }
+  }
+`);
 
 /** Something that whoever asked can do something about; every payload of a mutation has a list of these. */
 export interface UserError {

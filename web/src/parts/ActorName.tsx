@@ -6,18 +6,25 @@ export interface Doer {
   account?: { name: string } | null;
 }
 
-/** Who or what did something, and for whom. */
+/** Who or what did something, and for whom: in a sentence. */
 export function ActorName({ actor, onBehalfOf }: { actor: Doer; onBehalfOf?: Doer | null }) {
   return (
     <span title={`${actor.kind} ${actor.name}`}>
-      {nameOf(actor)}
-      {onBehalfOf && <> for {nameOf(onBehalfOf)}</>}
+      {inSentence(actor)}
+      {onBehalfOf && <> for {inSentence(onBehalfOf)}</>}
     </span>
   );
 }
 
-function nameOf({ kind, name, account }: Doer): string {
+/** Who or what did something, whole: in tables and files. */
+export function actorName({ kind, name, account }: Doer): string {
   if (account) return account.name;
-  if (kind === "local") return "this machine";
-  return kind === "system" ? name : `${wordsOf(kind)} ${name.slice(0, 8)}`;
+  if (kind === "local") return "This machine";
+  return kind === "system" ? name : `${wordsOf(kind)} ${name}`.trim();
+}
+
+/** Ids are cut: a sentence is read, not copied. */
+function inSentence(doer: Doer): string {
+  if (!doer.account && doer.kind === "local") return "this machine";
+  return actorName({ ...doer, name: doer.kind === "system" ? doer.name : doer.name.slice(0, 8) });
 }

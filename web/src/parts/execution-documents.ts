@@ -6,17 +6,7 @@ export const ExecutionChanged = graphql(`
     executionId
     position
     errors {
-      __typename
-      code
-      message
-      path
-      ... on Refused {
-        problems {
-          node
-          field
-          message
-        }
-      }
+      ...Errors
     }
   }
 `);

@@ -1,6 +1,7 @@
 import { change, client, graphql, lastWrite } from "@/api";
 import type { WorkflowImportMutation } from "@/gql/graphql";
 import type { ImportWorkflowInput } from "@/gql/schema";
+import { WorkflowActivate, WorkflowDeactivate } from "./workflow-documents";
 
 export const WorkflowMissingNode = graphql(`
   fragment WorkflowMissingNode on MissingNode {
@@ -40,52 +41,7 @@ const WorkflowImport = graphql(`
         }
       }
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
-      }
-    }
-  }
-`);
-
-const WorkflowActivate = graphql(`
-  mutation WorkflowActivate($input: ActivateWorkflowInput!) {
-    activateWorkflow(input: $input) {
-      position
-      errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
-      }
-    }
-  }
-`);
-
-const WorkflowDeactivate = graphql(`
-  mutation WorkflowDeactivate($input: WorkflowInput!) {
-    deactivateWorkflow(input: $input) {
-      position
-      errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -96,10 +52,7 @@ const WorkflowArchive = graphql(`
     archiveWorkflow(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -110,10 +63,7 @@ const WorkflowMove = graphql(`
     moveWorkflow(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }

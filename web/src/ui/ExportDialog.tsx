@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { Button } from "./Button";
 import { type CsvColumn, csvLine } from "./csv";
 import { Dialog } from "./Dialog";
+import { download } from "./download";
 import { Field, Select } from "./Field";
 import { Progress } from "./States";
 
@@ -62,7 +63,8 @@ function OpenExportDialog<R>({ title, onClose, children, fileName, read, columns
         setState({ kind: "reading", count, share: part.share });
       }
       if (controller.signal.aborted) return;
-      save(new Blob(parts, { type: format === "csv" ? "text/csv" : "application/x-ndjson" }), `${fileName}.${format}`);
+      const type = format === "csv" ? "text/csv" : "application/x-ndjson";
+      download(`${fileName}.${format}`, new Blob(parts, { type }));
       setState({ kind: "done", count });
     } catch (error) {
       if (!controller.signal.aborted)
@@ -112,14 +114,4 @@ function OpenExportDialog<R>({ title, onClose, children, fileName, read, columns
       </div>
     </Dialog>
   );
-}
-
-function save(blob: Blob, name: string): void {
-  const address = URL.createObjectURL(blob);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  // The browser takes the file after this turn.
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

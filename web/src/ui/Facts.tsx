@@ -1,10 +1,15 @@
 import type { ReactNode } from "react";
 
+export type Fact = readonly [name: string, value: ReactNode];
+
 /** What there is to say of one thing: names and values. What has no value is left out. */
-export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ReactNode])[] }) {
-  const said = facts.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false);
+export function Facts({ facts, label }: { facts: readonly (Fact | undefined)[]; label?: string }) {
+  const said = facts.filter((fact) => fact !== undefined && !isEmpty(fact[1])) as Fact[];
   return (
-    <dl className="grid grid-cols-[minmax(6.5rem,auto)_minmax(0,1fr)] gap-x-4 gap-y-1.5 text-[13px]">
+    <dl
+      aria-label={label}
+      className="grid grid-cols-[minmax(6.5rem,max-content)_minmax(0,1fr)] items-baseline gap-x-4 gap-y-1.5 text-[13px]"
+    >
       {said.map(([name, value]) => (
         <div key={name} className="contents">
           <dt className="text-muted">{name}</dt>
@@ -13,4 +18,8 @@ export function Facts({ facts }: { facts: readonly (readonly [name: string, valu
       ))}
     </dl>
   );
+}
+
+function isEmpty(value: ReactNode): boolean {
+  return value === undefined || value === null || value === "" || value === false;
 }

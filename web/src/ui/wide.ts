@@ -1,14 +1,15 @@
-import { useSyncExternalStore } from "react";
+import { useCallback, useSyncExternalStore } from "react";
 
-const WIDE = "(min-width: 900px)";
-
-/** Whether panes lie beside each other. */
-export function useIsWide(): boolean {
-  return useSyncExternalStore(subscribe, () => matchMedia(WIDE).matches);
-}
-
-function subscribe(listener: () => void): () => void {
-  const query = matchMedia(WIDE);
-  query.addEventListener("change", listener);
-  return () => query.removeEventListener("change", listener);
+/** Whether the window is so many pixels wide: whether there is room for panes beside each other. */
+export function useIsWide(from = 1024): boolean {
+  const query = `(min-width: ${from}px)`;
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const asked = matchMedia(query);
+      asked.addEventListener("change", listener);
+      return () => asked.removeEventListener("change", listener);
+    },
+    [query],
+  );
+  return useSyncExternalStore(subscribe, () => matchMedia(query).matches);
 }

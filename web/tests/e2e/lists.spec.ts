@@ -278,14 +278,16 @@ test.describe("versions", () => {
 
     await owner.getByRole("button", { name: /^Publish/ }).click();
     const gated = owner.getByRole("dialog", { name: "Publish version 2" });
-    await gated.getByRole("button", { name: "Only check" }).click();
-    await expect(gated.getByRole("region", { name: "Report" })).toContainText("0 same, 1 differ");
+    await gated.getByRole("button", { name: "Check and publish" }).click();
+    await expect(gated.getByRole("alert")).toContainText("Version 2 was not published");
+    await gated.getByRole("button", { name: "Look first" }).click();
+    const report = gated.getByRole("region", { name: "Report" });
+    await expect(report.getByText("0 do the same", { exact: true })).toBeVisible();
+    await expect(report.getByText("1 differ", { exact: true })).toBeVisible();
     await expect(gated.getByRole("list", { name: "Executions that differ" }).getByRole("link")).toHaveAttribute(
       "href",
       /\/executions\/[0-9a-f-]{36}\?node=Make$/,
     );
-    await gated.getByRole("button", { name: "Check and publish" }).click();
-    await expect(gated.getByRole("alert")).toContainText("Version 2 was not published");
     await gated.getByLabel("How many may differ").fill("1");
     await gated.getByRole("button", { name: "Check and publish" }).click();
     await said(owner, "Version 2 is published");
@@ -308,7 +310,7 @@ test.describe("versions", () => {
     const publish = async () => {
       await owner.keyboard.press("p");
       const dialog = owner.getByRole("dialog", { name: "Publish version 2" });
-      await dialog.getByRole("switch").click();
+      await dialog.getByRole("switch", { name: "Run past executions again" }).click();
       await dialog.getByRole("button", { name: "Publish", exact: true }).click();
     };
     await publish();

@@ -4,6 +4,7 @@ import { useQuery } from "urql";
 import { faultOf, useChange, useLastWrite, useViewer } from "@/api";
 import type { AdminAccountQuery } from "@/gql/graphql";
 import type { Role } from "@/gql/schema";
+import { actorName } from "@/parts/ActorName";
 import {
   Badge,
   Button,
@@ -29,7 +30,7 @@ import {
 import { GrantRole, LinkIdentity, type OfAccount, RenameAccount, SetPassword, SignInLink } from "./AccountForms";
 import { KeyForm } from "./KeyForm";
 import { Needs } from "./parts";
-import { actorName, permissionName } from "./sections";
+import { permissionName } from "./sections";
 
 type Account = NonNullable<AdminAccountQuery["account"]>;
 type Identity = Account["identities"][number];

@@ -2,7 +2,7 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useLastWrite, usePager } from "@/api";
 import { useActions } from "@/app/actions";
-import { useIsWide } from "@/app/wide";
+import { useIsWide } from "@/ui/wide";
 import type { AdminAccountsQuery } from "@/gql/graphql";
 import type { Role } from "@/gql/schema";
 import { Badge, Button, type Column, EmptyState, Field, Select, Splitter, Time, VirtualTable, wordsOf } from "@/ui";

@@ -27,7 +27,7 @@ const AdminSaveCredential = graphql(`
     saveCredential(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }

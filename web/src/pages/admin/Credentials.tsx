@@ -44,7 +44,7 @@ const AdminDeleteCredential = graphql(`
     deleteCredential(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -60,7 +60,7 @@ const AdminRotate = graphql(`
       failedCount
       failures
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }

@@ -12,7 +12,7 @@ const AdminMakeKey = graphql(`
       token
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }

@@ -2,10 +2,11 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { graphql, useChange, useLastWrite, usePager, useViewer } from "@/api";
 import type { AdminKeysQuery } from "@/gql/graphql";
+import { actorName } from "@/parts/ActorName";
 import { Badge, Button, type Column, ConfirmDialog, EmptyState, Switch, Time, VirtualTable } from "@/ui";
 import { KeyForm } from "./KeyForm";
 import { SectionHead } from "./parts";
-import { actorName, permissionName } from "./sections";
+import { permissionName } from "./sections";
 
 const AdminKeys = graphql(`
   query AdminKeys($first: Int, $after: String, $account: UUID, $active: Boolean, $waitFor: Position) {
@@ -50,7 +51,7 @@ const AdminRevokeKey = graphql(`
     revokeApiKey(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }

@@ -74,7 +74,7 @@ const AdminRebuild = graphql(`
     rebuildProjections(input: $input) {
       timedOut
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -86,7 +86,7 @@ const AdminRetryParked = graphql(`
       parkedCount
       timedOut
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }

@@ -45,7 +45,7 @@ const AdminEndSession = graphql(`
     endSession(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }

@@ -42,7 +42,7 @@ const AdminCreateTenant = graphql(`
       number
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -53,7 +53,7 @@ const AdminRenameTenant = graphql(`
     renameTenant(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -64,7 +64,7 @@ const AdminSuspendTenant = graphql(`
     suspendTenant(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -75,7 +75,7 @@ const AdminResumeTenant = graphql(`
     resumeTenant(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }

@@ -95,7 +95,7 @@ export const AdminCreateAccount = graphql(`
       accountId
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -106,7 +106,7 @@ export const AdminRenameAccount = graphql(`
     renameAccount(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -117,7 +117,7 @@ export const AdminDisableAccount = graphql(`
     disableAccount(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -128,7 +128,7 @@ export const AdminEnableAccount = graphql(`
     enableAccount(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -139,7 +139,7 @@ export const AdminGrantRole = graphql(`
     grantRole(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -150,7 +150,7 @@ export const AdminRevokeRole = graphql(`
     revokeRole(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -163,7 +163,7 @@ export const AdminSignInLink = graphql(`
       expiresAt
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -174,7 +174,7 @@ export const AdminSetPassword = graphql(`
     setPassword(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -185,7 +185,7 @@ export const AdminRemovePassword = graphql(`
     removePassword(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -196,7 +196,7 @@ export const AdminLinkIdentity = graphql(`
     linkIdentity(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }
@@ -207,7 +207,7 @@ export const AdminUnlinkIdentity = graphql(`
     unlinkIdentity(input: $input) {
       position
       errors {
-        ...AdminProblem
+        ...Errors
       }
     }
   }

@@ -1,32 +1,8 @@
 import { type ReactNode } from "react";
-import { type Outcome, type Payload, graphql, useViewer } from "@/api";
+import { type Outcome, type Payload, useViewer } from "@/api";
 import type { Permission } from "@/gql/schema";
 import { Button, CodeBlock, Dialog, Field, Icon, Input, Textarea } from "@/ui";
 import { permissionName } from "./sections";
-
-/** Why a change was not made. */
-export const AdminProblem = graphql(`
-  fragment AdminProblem on UserError {
-    __typename
-    code
-    message
-    path
-    ... on Refused {
-      problems {
-        node
-        field
-        message
-      }
-    }
-    ... on Conflict {
-      expectedRevision
-      actualRevision
-    }
-    ... on Busy {
-      retryAfterMs
-    }
-  }
-`);
 
 /** What a form shows of a change that was not made; nothing when it was, or when a toast says it already. */
 export function problemOf(outcome: Outcome<Payload>): string | undefined {

@@ -48,10 +48,3 @@ export const PERMISSIONS: readonly Permission[] = [
   "SYSTEM_WRITE",
   "TENANT_WRITE",
 ];
-
-/** Who did something, in words. */
-export function actorName(actor: { kind: string; name: string; account?: { name: string } | null }): string {
-  if (actor.account) return actor.account.name;
-  if (actor.kind === "local") return "This machine";
-  return actor.kind === "system" ? actor.name : `${actor.kind} ${actor.name}`;
-}

@@ -1,5 +1,5 @@
 import { Badge, type Column, EmptyState, JsonView, Table, duration, money } from "@/ui";
-import { FactList } from "@/ui/FactList";
+import { Facts } from "@/ui/Facts";
 import { Panel } from "@/ui/Panel";
 import type { AgentShown } from "./AgentPage";
 import { useCurrency } from "./documents";
@@ -70,7 +70,7 @@ export function AgentTools({ agent }: { agent: AgentShown }) {
         />
       </Panel>
       <Panel title="Limits of a run">
-        <FactList
+        <Facts
           facts={limitsOf(record, duration, (amount) => (currency === "" ? amount : money(amount, currency))).map(
             ({ words, value, isUsual }) => [
               words,
@@ -83,7 +83,7 @@ export function AgentTools({ agent }: { agent: AgentShown }) {
         />
       </Panel>
       <Panel title="Model">
-        <FactList
+        <Facts
           facts={[
             ["Route", agent.newestVersion.model],
             ["Kind", agent.newestVersion.kind],

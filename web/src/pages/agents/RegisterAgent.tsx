@@ -12,17 +12,7 @@ const Register = graphql(`
       name
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { client, faultOf, graphql, sayFault } from "@/api";
 import type { AgentRunCheckQuery } from "@/gql/graphql";
 import { Badge, Button, Elapsed, Icon, Money, PositionLink, StatusBadge, Time } from "@/ui";
-import { FactList } from "@/ui/FactList";
+import { Facts } from "@/ui/Facts";
 import { LongText } from "@/ui/Messages";
 import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
@@ -31,7 +31,7 @@ export function RunFacts({ run, onCompare }: { run: RunShown; onCompare: (id: st
   return (
     <aside aria-label="About this run" className="flex min-w-0 flex-col gap-3">
       <Panel title="About this run">
-        <FactList
+        <Facts
           facts={[
             run.failureCode == null
               ? undefined

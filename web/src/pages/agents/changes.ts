@@ -6,17 +6,7 @@ export const PublishVersion = graphql(`
       name
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -27,17 +17,7 @@ export const Configure = graphql(`
     configureAgent(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -48,10 +28,7 @@ export const Deprecate = graphql(`
     deprecateAgent(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -62,10 +39,7 @@ export const Retire = graphql(`
     retireAgent(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -76,10 +50,7 @@ export const ClearMemory = graphql(`
     clearAgentMemory(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -91,17 +62,7 @@ export const StartRun = graphql(`
       runId
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -112,10 +73,7 @@ export const Approve = graphql(`
     giveApproval(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -126,10 +84,7 @@ export const Pause = graphql(`
     pauseAgentRun(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -140,10 +95,7 @@ export const Resume = graphql(`
     resumeAgentRun(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -154,10 +106,7 @@ export const Cancel = graphql(`
     cancelAgentRun(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -169,17 +118,7 @@ export const Fork = graphql(`
       runId
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }

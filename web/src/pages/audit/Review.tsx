@@ -2,6 +2,7 @@ import { useState } from "react";
 import { client, faultOf, useLastWrite, usePager } from "@/api";
 import type { AuditReviewQuery } from "@/gql/graphql";
 import type { Permission } from "@/gql/schema";
+import { actorName } from "@/parts/ActorName";
 import {
   Badge,
   type Column,
@@ -15,7 +16,7 @@ import {
   VirtualTable,
   wordsOf,
 } from "@/ui";
-import { AuditReview, actorName, asOfOf } from "./documents";
+import { AuditReview, asOfOf } from "./documents";
 import { isPermission, wordOf } from "./permissions";
 import type { AuditSearch } from "./search";
 

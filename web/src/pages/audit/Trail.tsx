@@ -3,7 +3,8 @@ import { useQuery } from "urql";
 import { client, faultOf, useLive, usePager } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
-import { useIsWide } from "@/app/wide";
+import { actorName } from "@/parts/ActorName";
+import { useIsWide } from "@/ui/wide";
 import {
   Button,
   type Column,
@@ -18,7 +19,7 @@ import {
   Time,
   VirtualTable,
 } from "@/ui";
-import { AuditLive, AuditOne, AuditTrail, type Row, actorName, asOfOf } from "./documents";
+import { AuditLive, AuditOne, AuditTrail, type Row, asOfOf } from "./documents";
 import { filterOf, isTold } from "./groups";
 import { findThings, nameOf } from "./names";
 import type { AuditSearch } from "./search";

@@ -142,14 +142,6 @@ export const AuditReview = graphql(`
 
 export type Row = AuditRowFragment;
 
-/** Who did something, in words. */
-export function actorName(actor: { kind: string; name: string; account?: { name: string } | null }): string {
-  if (actor.account) return actor.account.name;
-  if (actor.kind === "system") return actor.name;
-  if (actor.kind === "local") return "This machine";
-  return actor.name === "" ? actor.kind : `${actor.kind} ${actor.name}`;
-}
-
 /** A moment as the API takes it. */
 export function asOfOf(at: string | undefined): { position: string } | { time: string } | undefined {
   if (at === undefined) return undefined;

@@ -134,7 +134,7 @@ function Comparison({ search, left, right, leftEarlier, rightEarlier, change, on
   const leftAsOf = search.leftAt === undefined ? undefined : { position: search.leftAt };
   const rightAsOf = search.rightAt === undefined ? undefined : { position: search.rightAt };
   const waitFor = useLastWrite();
-  const isWide = useIsWide();
+  const isWide = useIsWide(900);
   const sides = { left, right, leftAsOf, rightAsOf, waitFor };
   const differing = search.all !== true;
   const [{ data, error }, again] = useQuery({ query: CompareSummary, variables: sides });

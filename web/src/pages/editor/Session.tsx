@@ -5,11 +5,12 @@ import { useActions } from "@/app/actions";
 import { usePageTitle } from "@/app/title";
 import { ConfirmDialog, type MenuItem, Splitter } from "@/ui";
 import type { EditorWorkflowQuery } from "@/gql/graphql";
+import { PublishDialog } from "@/parts/publish/PublishDialog";
+import { download, fileName } from "@/ui/download";
 import { Canvas } from "./canvas/Canvas";
 import { type Catalogue, useCatalogueFor } from "./catalogue";
 import { ConflictBanner } from "./dialogs/ConflictBanner";
 import { ProblemBanner } from "./dialogs/ProblemBanner";
-import { PublishDialog } from "./dialogs/PublishDialog";
 import { SettingsDialog } from "./dialogs/SettingsDialog";
 import { WebhooksDialog } from "./dialogs/WebhooksDialog";
 import { EditorActivate, EditorChanged, EditorDeactivate, EditorStart } from "./documents";
@@ -231,6 +232,7 @@ export function Session({
         workflowId={workflowId}
         isOpen={open === "publish"}
         isActive={workflow?.active ?? false}
+        revision={() => draft.get().revision}
         nextVersion={(workflow?.publishedVersion ?? 0) + 1}
         onClose={() => setOpen(undefined)}
         save={() => draft.save()}
@@ -366,13 +368,8 @@ function useMenu(
   });
   const isSaved = workflowId !== undefined;
   const isPublished = workflow?.publishedVersion !== null && workflow?.publishedVersion !== undefined;
-  const download = () => {
-    const blob = new Blob([JSON.stringify(draft.definition, undefined, 2)], { type: "application/json" });
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = `${draft.definition.name.replace(/[^\p{L}\p{N} _-]/gu, "") || "workflow"}.json`;
-    link.click();
-    URL.revokeObjectURL(link.href);
+  const saveFile = () => {
+    download(`${fileName(draft.definition.name)}.json`, JSON.stringify(draft.definition, undefined, 2));
     say("Downloaded as a file");
   };
   const items: (MenuItem | "line")[] = [
@@ -398,7 +395,7 @@ function useMenu(
     },
     "line",
     { label: "Settings", run: () => open("settings") },
-    { label: "Download as a file", run: download },
+    { label: "Download as a file", run: saveFile },
     { label: "Read the runs again", run: readRuns },
   ];
   useActions(

@@ -1,5 +1,8 @@
 import { graphql } from "@/api";
 
+export { Cancel as EditorCancel } from "@/parts/execution-documents";
+export { WorkflowActivate as EditorActivate, WorkflowDeactivate as EditorDeactivate } from "@/parts/workflow-documents";
+
 export const EditorWorkflow = graphql(`
   query EditorWorkflow($id: UUID!, $waitFor: Position) {
     workflow(id: $id, waitFor: $waitFor) {
@@ -240,20 +243,7 @@ export const EditorImport = graphql(`
       revision
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
-        ... on Conflict {
-          actualRevision
-        }
+        ...Errors
       }
     }
   }
@@ -303,115 +293,11 @@ export const EditorSettings = graphql(`
   }
 `);
 
-export const EditorPublish = graphql(`
-  mutation EditorPublish($input: PublishWorkflowInput!) {
-    publishWorkflow(input: $input) {
-      revision
-      position
-      workflow {
-        publishedVersion
-      }
-      errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
-      }
-    }
-  }
-`);
-
-export const EditorActivate = graphql(`
-  mutation EditorActivate($input: ActivateWorkflowInput!) {
-    activateWorkflow(input: $input) {
-      revision
-      position
-      errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
-      }
-    }
-  }
-`);
-
-export const EditorDeactivate = graphql(`
-  mutation EditorDeactivate($input: WorkflowInput!) {
-    deactivateWorkflow(input: $input) {
-      revision
-      position
-      errors {
-        __typename
-        code
-        message
-        path
-      }
-    }
-  }
-`);
-
 export const EditorListen = graphql(`
   mutation EditorListen($input: WorkflowInput!) {
     listenForTestWebhook(input: $input) {
       revision
       position
-      errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
-      }
-    }
-  }
-`);
-
-export const EditorReplay = graphql(`
-  mutation EditorReplay($input: StartReplayCheckInput!) {
-    startReplayCheck(input: $input) {
-      position
-      timedOut
-      replayCheck {
-        id
-        status
-        summary
-        failure
-        executionCount
-        sameCount
-        differCount
-        skippedCount
-        differences {
-          executionId
-          node
-          summary
-          changes {
-            path
-            before
-            after
-          }
-        }
-      }
       errors {
         __typename
         code
@@ -447,20 +333,6 @@ export const EditorStart = graphql(`
             message
           }
         }
-      }
-    }
-  }
-`);
-
-export const EditorCancel = graphql(`
-  mutation EditorCancel($input: CancelExecutionInput!) {
-    cancelExecution(input: $input) {
-      position
-      errors {
-        __typename
-        code
-        message
-        path
       }
     }
   }

@@ -2,8 +2,9 @@ import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { type Fault, client, faultOf, useViewer } from "@/api";
 import { seenCategories } from "@/app/event-kinds";
 import type { EventsStoryEventFragment, EventsWholeFragment } from "@/gql/graphql";
+import { actorName } from "@/parts/ActorName";
 import { Button, ErrorState, Skeleton, Time, classes } from "@/ui";
-import { EventsAfter, EventsById, actorName } from "./documents";
+import { EventsAfter, EventsById } from "./documents";
 import type { EventsSearch } from "./search";
 
 type StoryEvent = EventsStoryEventFragment;

@@ -219,14 +219,6 @@ export const EventsExport = graphql(`
 /** An event in the list. */
 export type Row = EventsRowFragment & { excerpt?: string };
 
-/** Who did something, in words. */
-export function actorName(actor: Row["actor"]): string {
-  if (actor.account) return actor.account.name;
-  if (actor.kind === "system") return actor.name;
-  if (actor.kind === "local") return "This machine";
-  return actor.name === "" ? actor.kind : `${actor.kind} ${actor.name}`;
-}
-
 /** The position before one. */
 export function before(position: string): string {
   const place = BigInt(position);

@@ -1,8 +1,9 @@
 import { client, faultOf } from "@/api";
 import type { EventsWholeFragment } from "@/gql/graphql";
 import type { EventFilter } from "@/gql/schema";
+import { actorName } from "@/parts/ActorName";
 import type { ExportPart } from "@/ui";
-import { EventsExport, actorName } from "./documents";
+import { EventsExport } from "./documents";
 
 /** Payloads may be large: where a page is too much for one answer, smaller ones are asked for. */
 const SIZES = [100, 20, 1] as const;

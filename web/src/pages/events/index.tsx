@@ -5,8 +5,9 @@ import { useActions } from "@/app/actions";
 import { seenCategories } from "@/app/event-kinds";
 import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
-import { useIsWide } from "@/app/wide";
+import { useIsWide } from "@/ui/wide";
 import type { EventFilter } from "@/gql/schema";
+import { actorName } from "@/parts/ActorName";
 import {
   Button,
   type Column,
@@ -20,7 +21,7 @@ import {
   VirtualTable,
   classes,
 } from "@/ui";
-import { EventsLive, type Row, actorName } from "./documents";
+import { EventsLive, type Row } from "./documents";
 import { EventPane } from "./EventPane";
 import { EXPORT_COLUMNS, exported } from "./export";
 import { Filters } from "./Filters";

@@ -39,7 +39,7 @@ export interface DebuggerProps {
 /** An execution at a moment: one position, which everything shows. */
 export function Debugger({ model, facts, version, isLive, view, change }: DebuggerProps) {
   const { history, id } = model;
-  const isWide = useIsWide();
+  const isWide = useIsWide(900);
   const isOpen = facts.endedAt === null && facts.status !== "CONTINUED";
   const isFollowing = view.position === undefined;
   const revision = revisionOf(model, view.position) || history.length;

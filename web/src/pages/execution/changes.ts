@@ -21,17 +21,7 @@ const Again = graphql(`
       executionId
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }

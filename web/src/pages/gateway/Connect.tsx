@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useQuery } from "urql";
 import { Dialog } from "@/ui";
-import { CommandLines } from "@/ui/CommandLines";
+import { CodeBlock } from "@/ui/CodeBlock";
 import { Setup } from "./documents";
 
 export function Connect({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
@@ -32,16 +32,16 @@ export function ConnectLines() {
         ; their account needs the permission to run executions.
       </p>
       <h3 className="text-[13px] font-medium text-text">For most clients</h3>
-      <CommandLines label="variables" text={`export OPENAI_BASE_URL=${url}\nexport OPENAI_API_KEY=timeloom_key_…`} />
+      <CodeBlock label="variables" code={`export OPENAI_BASE_URL=${url}\nexport OPENAI_API_KEY=timeloom_key_…`} />
       <h3 className="text-[13px] font-medium text-text">Python</h3>
-      <CommandLines
+      <CodeBlock
         label="Python"
-        text={`from openai import OpenAI\n\nclient = OpenAI(base_url="${url}", api_key="timeloom_key_…")\nanswer = client.chat.completions.create(\n    model="${name}", messages=[{"role": "user", "content": "Good morning"}])\nprint(answer.choices[0].message.content)`}
+        code={`from openai import OpenAI\n\nclient = OpenAI(base_url="${url}", api_key="timeloom_key_…")\nanswer = client.chat.completions.create(\n    model="${name}", messages=[{"role": "user", "content": "Good morning"}])\nprint(answer.choices[0].message.content)`}
       />
       <h3 className="text-[13px] font-medium text-text">Shell</h3>
-      <CommandLines
+      <CodeBlock
         label="Shell"
-        text={`curl ${url}/chat/completions \\\n  -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" \\\n  -d '${message}'`}
+        code={`curl ${url}/chat/completions \\\n  -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" \\\n  -d '${message}'`}
       />
     </div>
   );

@@ -20,7 +20,7 @@ import {
   Time,
   wordsOf,
 } from "@/ui";
-import { type Fact, FactList } from "@/ui/FactList";
+import { type Fact, Facts } from "@/ui/Facts";
 import { Messages } from "@/ui/Messages";
 import { choicesOf, messagesOf, readJson } from "@/ui/messages";
 import { Copyable } from "@/ui/Copyable";
@@ -174,7 +174,7 @@ function Shown({ call }: { call: Call }) {
         </div>
         <aside aria-label="About this call" className="min-w-0">
           <Panel title="About this call">
-            <FactList facts={factsOf(call)} />
+            <Facts facts={factsOf(call)} />
           </Panel>
         </aside>
       </div>

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useChange } from "@/api";
 import { Badge, Button, EmptyState, Icon, duration, wordsOf } from "@/ui";
 import { counted } from "@/ui/counted";
-import { FactList } from "@/ui/FactList";
+import { Facts } from "@/ui/Facts";
 import { Panel } from "@/ui/Panel";
 import { Share } from "@/ui/Share";
 import { RemoveRoute } from "./documents";
@@ -78,7 +78,7 @@ export function Routes({ setup, mayWrite }: { setup: SetupShown; mayWrite: boole
                 }
               >
                 <Tiers route={route} />
-                <FactList
+                <Facts
                   facts={[
                     [
                       "Cache",

@@ -67,10 +67,7 @@ export const SetProvider = graphql(`
     setGatewayProvider(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -81,10 +78,7 @@ export const SetRoute = graphql(`
     setGatewayRoute(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -95,10 +89,7 @@ export const SetLimit = graphql(`
     setGatewayLimit(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -109,10 +100,7 @@ export const SetPrices = graphql(`
     setGatewayPrices(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -123,10 +111,7 @@ export const RemoveProvider = graphql(`
     removeGatewayProvider(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -137,10 +122,7 @@ export const RemoveRoute = graphql(`
     removeGatewayRoute(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -151,10 +133,7 @@ export const RemoveLimit = graphql(`
     removeGatewayLimit(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }

@@ -17,10 +17,7 @@ const HomeRedrive = graphql(`
         }
       }
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }

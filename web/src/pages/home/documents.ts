@@ -74,10 +74,7 @@ export const HomeGiveApproval = graphql(`
     giveApproval(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -120,10 +117,7 @@ export const HomeRetryParked = graphql(`
       parkedCount
       timedOut
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }

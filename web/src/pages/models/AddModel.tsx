@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { wrote } from "@/api";
 import { Button, Dialog, Field, Input, Progress, Switch, bytes as bytesWords } from "@/ui";
-import { CommandLines } from "@/ui/CommandLines";
+import { CodeBlock } from "@/ui/CodeBlock";
 import { type Became, UploadProblem, abandon, become, begin, send } from "./upload";
 
 export interface AddModelProps {
@@ -196,9 +196,9 @@ function OpenAddModel({ model, upload, onUpload, onClose, onDone }: AddModelProp
         <details>
           <summary className="text-[13px] text-muted">By the command line, with weights beside it or as GGUF</summary>
           <div className="mt-2">
-            <CommandLines
+            <CodeBlock
               label="command"
-              text={`timeloom model add ${name.trim() || "NAME"} ${file?.name ?? "model.onnx"} --beside weights.bin --server ${location.origin}`}
+              code={`timeloom model add ${name.trim() || "NAME"} ${file?.name ?? "model.onnx"} --beside weights.bin --server ${location.origin}`}
             />
           </div>
         </details>

@@ -16,8 +16,8 @@ import {
   Time,
   wordsOf,
 } from "@/ui";
-import { CommandLines } from "@/ui/CommandLines";
-import { type Fact, FactList } from "@/ui/FactList";
+import { CodeBlock } from "@/ui/CodeBlock";
+import { type Fact, Facts } from "@/ui/Facts";
 import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
 import { type Value, firstValues, shapeWords, valueWords } from "./tensor";
@@ -403,7 +403,7 @@ function Trace({ inference }: { inference: Inference }) {
               />
               <div className="min-w-0 flex-1">
                 <h3 className="mb-1.5 text-[13px] font-medium">{name}</h3>
-                <FactList facts={facts} />
+                <Facts facts={facts} />
                 {name === "Fingerprint" && (
                   <p className="mt-1.5 text-xs text-muted">
                     One digest over all that may change the answer&apos;s bits.
@@ -415,9 +415,9 @@ function Trace({ inference }: { inference: Inference }) {
         </ol>
         <div className="border-t p-4">
           <p className="mb-1.5 text-xs text-muted">Compute recorded answers again, on a copy of the data:</p>
-          <CommandLines
+          <CodeBlock
             label="command"
-            text={`timeloom inference verify \\\n  --model ${inference.modelName} --last 1000`}
+            code={`timeloom inference verify \\\n  --model ${inference.modelName} --last 1000`}
           />
         </div>
       </Panel>

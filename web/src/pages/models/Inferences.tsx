@@ -2,7 +2,7 @@ import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
 import { graphql, useLastWrite, useLive, useNewest, usePager } from "@/api";
 import type { ModelInferencesQuery } from "@/gql/graphql";
 import { type Column, Duration, EmptyState, Field, Select, StatusBadge, Time, VirtualTable, wordsOf } from "@/ui";
-import { CommandLines } from "@/ui/CommandLines";
+import { CodeBlock } from "@/ui/CodeBlock";
 import type { ModelShown } from "./ModelPage";
 import { INFERENCE_STATUSES } from "./search";
 
@@ -164,9 +164,9 @@ export function Inferences({ model }: { model: ModelShown }) {
           ) : (
             <EmptyState icon="model" title="It was not asked yet">
               <p className="mb-3">Nodes and agents ask it by its name; programs by the Open Inference Protocol:</p>
-              <CommandLines
+              <CodeBlock
                 label="a request"
-                text={`curl ${location.origin}/v2/models/${model.name}/infer \\\n  -H "authorization: Bearer timeloom_key_…" \\\n  -d '${JSON.stringify(request)}'`}
+                code={`curl ${location.origin}/v2/models/${model.name}/infer \\\n  -H "authorization: Bearer timeloom_key_…" \\\n  -d '${JSON.stringify(request)}'`}
               />
             </EmptyState>
           )

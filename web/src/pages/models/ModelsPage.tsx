@@ -5,7 +5,7 @@ import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
 import type { ModelsListQuery } from "@/gql/graphql";
 import { Badge, Button, type Column, Duration, EmptyState, Icon, PageHeader, Time, VirtualTable } from "@/ui";
-import { CommandLines } from "@/ui/CommandLines";
+import { CodeBlock } from "@/ui/CodeBlock";
 import { AddModel } from "./AddModel";
 import { latencyOf, quantile } from "./metrics";
 
@@ -195,13 +195,10 @@ export function ModelsPage() {
               one that is known in a package by the command line:
             </p>
             <div className="flex flex-col gap-2">
-              <CommandLines
-                label="a model that chats"
-                text={`timeloom model add smollm2 --server ${location.origin}`}
-              />
-              <CommandLines
+              <CodeBlock label="a model that chats" code={`timeloom model add smollm2 --server ${location.origin}`} />
+              <CodeBlock
                 label="a model that makes vectors"
-                text={`timeloom model add minilm --server ${location.origin}`}
+                code={`timeloom model add minilm --server ${location.origin}`}
               />
             </div>
           </EmptyState>

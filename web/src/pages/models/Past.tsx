@@ -2,7 +2,7 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "urql";
 import { faultOf, graphql } from "@/api";
 import { Badge, ErrorState, Field, Input, Select, Skeleton, instant } from "@/ui";
-import { FactList } from "@/ui/FactList";
+import { Facts } from "@/ui/Facts";
 import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
 import type { ModelShown } from "./ModelPage";
@@ -84,7 +84,7 @@ export function Past({ model }: { model: ModelShown }) {
               ) : found.version == null ? (
                 <p className="text-bad">No version answered: {found.refusal}</p>
               ) : (
-                <FactList
+                <Facts
                   facts={[
                     [
                       "Answered",

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { type UserError, useChange } from "@/api";
 import type { ConfigureModelInput, Gpu, RecordingLevel } from "@/gql/schema";
 import { Button, Field, Input, Select, Switch } from "@/ui";
-import { CommandLines } from "@/ui/CommandLines";
+import { CodeBlock } from "@/ui/CodeBlock";
 import { Panel } from "@/ui/Panel";
 import { Configure } from "./documents";
 import type { ModelShown } from "./ModelPage";
@@ -155,7 +155,7 @@ export function Settings({ model, mayWrite }: { model: ModelShown; mayWrite: boo
             On a copy of the data folder that no server has, such as a restored backup, or on a database. It exits with
             3 when an answer is another one than was written down.
           </p>
-          <CommandLines label="command" text={`timeloom inference verify \\\n  --model ${model.name} --last 10000`} />
+          <CodeBlock label="command" code={`timeloom inference verify \\\n  --model ${model.name} --last 10000`} />
         </div>
       </Panel>
     </div>

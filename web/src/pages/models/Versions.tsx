@@ -13,7 +13,7 @@ import {
   Time,
   Duration,
 } from "@/ui";
-import { FactList } from "@/ui/FactList";
+import { Facts } from "@/ui/Facts";
 import { Copyable } from "@/ui/Copyable";
 import { counted } from "@/ui/counted";
 import { Panel } from "@/ui/Panel";
@@ -161,7 +161,7 @@ function VersionPanel({ model, version, mayWrite, onPromote, onWithdraw, onLoad 
     >
       {isWithdrawn && <p className="mb-3 text-[13px] text-bad">Withdrawn: {version.withdrawnReason}</p>}
       <div className="grid gap-4 md:grid-cols-2">
-        <FactList
+        <Facts
           facts={[
             [
               "SHA-256",

@@ -96,10 +96,7 @@ export const AddAlias = graphql(`
     setModelAlias(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -110,10 +107,7 @@ export const RemoveAlias = graphql(`
     removeModelAlias(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -124,10 +118,7 @@ export const Promote = graphql(`
     promoteModel(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -138,10 +129,7 @@ export const RollBack = graphql(`
     rollBackModel(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -152,10 +140,7 @@ export const Withdraw = graphql(`
     withdrawModelVersion(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -166,10 +151,7 @@ export const Load = graphql(`
     loadModel(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -180,10 +162,7 @@ export const Unload = graphql(`
     unloadModel(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -194,10 +173,7 @@ export const StartRollout = graphql(`
     startModelRollout(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -208,10 +184,7 @@ export const StepRollout = graphql(`
     stepModelRollout(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -222,10 +195,7 @@ export const EndRollout = graphql(`
     endModelRollout(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -236,10 +206,7 @@ export const Configure = graphql(`
     configureModel(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -250,10 +217,7 @@ export const Disable = graphql(`
     disableModel(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -264,10 +228,7 @@ export const Enable = graphql(`
     enableModel(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }
@@ -278,10 +239,7 @@ export const Retire = graphql(`
     retireModel(input: $input) {
       position
       errors {
-        __typename
-        code
-        message
-        path
+        ...Errors
       }
     }
   }

@@ -6,7 +6,8 @@ import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
 import type { VersionsWorkflowQuery } from "@/gql/graphql";
-import { download, fileName } from "@/parts/download";
+import { download, fileName } from "@/ui/download";
+import { PublishDialog } from "@/parts/publish/PublishDialog";
 import { activateWorkflow, deactivateWorkflow, definitionOf, importWorkflow } from "@/parts/workflow-changes";
 import {
   Badge,
@@ -24,7 +25,6 @@ import {
 import { DiffOfVersions } from "./DiffOfVersions";
 import { VersionsDefinition, VersionsWorkflow } from "./documents";
 import { History } from "./History";
-import { PublishDialog } from "./PublishDialog";
 import type { Side, VersionsSearch } from "./search";
 
 const VersionsChanged = graphql(`
@@ -425,8 +425,8 @@ function Questions({ workflow, version, question, onClose, onChoose }: Questions
         isOpen={question === "publish"}
         onClose={onClose}
         workflowId={id}
-        revision={workflow.history.revision}
-        next={(workflow.publishedVersion ?? 0) + 1}
+        revision={() => workflow.history.revision}
+        nextVersion={(workflow.publishedVersion ?? 0) + 1}
         isActive={workflow.active}
         onPublished={onChoose}
       />

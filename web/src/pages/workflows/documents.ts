@@ -74,17 +74,7 @@ export const WorkflowsReplaceServiceNodes = graphql(`
         }
       }
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }

@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from "react";
 import { toast } from "@/api";
-import { download, fileName } from "@/parts/download";
+import { download, fileName } from "@/ui/download";
 import { activateWorkflow, archiveWorkflow, deactivateWorkflow, definitionOf } from "@/parts/workflow-changes";
 import { ConfirmDialog } from "@/ui";
 import type { Row } from "./columns";

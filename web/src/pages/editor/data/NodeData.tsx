@@ -1,16 +1,17 @@
 import { useMemo, useState } from "react";
 import { useQuery } from "urql";
 import { faultOf } from "@/api";
+import { ItemsView } from "@/parts/items/ItemsView";
+import { type Shape, ShapeSelect } from "@/parts/items/ShapeSelect";
 import { Badge, Button, EmptyState, ErrorState, JsonView, Select, Skeleton } from "@/ui";
 import { EditorItems } from "../documents";
 import { JsonField } from "../form/JsonField";
-import { inputOf, itemsOf, jsonOf } from "../expression/sight";
+import { inputOf, itemsOf } from "../expression/sight";
 import type { WorkflowNode } from "../model/definition";
 import { setPins } from "../model/edit";
 import { portsOf } from "../model/ports";
 import type { NodeRunFact } from "../run/states";
 import { useDraftState, useEditor } from "../state/editor";
-import { ItemsView } from "./ItemsView";
 import { bareItem, readItems } from "./schema";
 
 /** The items that came into a node in the shown run. */
@@ -60,7 +61,7 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
             <PinEditor name={node.name} items={pinned} onChange={pin} />
           </div>
         ) : (
-          <ItemsView label={`Pinned items of ${node.name}`} items={pinned.map(jsonOf)} />
+          <Items label={`Pinned items of ${node.name}`} items={pinned} />
         )}
       </div>
     );
@@ -196,8 +197,21 @@ function Output({ id, label, before, only, node, took, onPin }: OutputProps) {
       {items.length === 0 ? (
         <p className="border-t px-4 py-6 text-center text-sm text-muted">It gave no items here.</p>
       ) : (
-        <ItemsView key={`${id} ${place}`} label={label} items={items.map(jsonOf)} />
+        <Items key={`${id} ${place}`} label={label} items={items} />
       )}
+    </div>
+  );
+}
+
+/** Items in one of three shapes. */
+function Items({ label, items }: { label: string; items: readonly unknown[] }) {
+  const [shape, setShape] = useState<Shape>("table");
+  return (
+    <div className="flex min-h-0 flex-1 flex-col">
+      <div className="px-3 pb-2">
+        <ShapeSelect value={shape} onChange={setShape} />
+      </div>
+      <ItemsView label={label} items={items} shape={shape} forExpressions />
     </div>
   );
 }

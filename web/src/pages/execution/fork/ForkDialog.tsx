@@ -36,17 +36,7 @@ const ExecutionFork = graphql(`
       executionId
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }

@@ -1,12 +1,13 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { Badge, Button, EmptyState, ErrorState, JsonView, Select, Skeleton, duration } from "@/ui";
+import { ItemsView } from "@/parts/items/ItemsView";
+import { type Shape, ShapeSelect } from "@/parts/items/ShapeSelect";
+import { Badge, Button, EmptyState, ErrorState, JsonView, Skeleton, duration } from "@/ui";
 import { ExecutionPart } from "../documents";
 import { NODE_TONES, NODE_WORDS } from "../event-names";
 import { useExact } from "../exact";
 import { isPayload } from "../history/facts";
 import type { Frame, History, NodeStatus } from "../history/history";
-import { ItemsView, type Shape } from "./ItemsView";
 import { type RunPlace, type Source, ownPlace, sourcesOf, usePlace } from "./locate";
 
 export interface ItemsPanelProps {
@@ -95,17 +96,7 @@ function NodeItems(props: ItemsPanelProps & { node: string }) {
         ))}
         {side !== "node" && (
           <div className="ml-auto">
-            <Select<Shape>
-              aria-label="Shown as"
-              value={shape}
-              onChange={setShape}
-              choices={[
-                { value: "table", label: "Table" },
-                { value: "json", label: "JSON" },
-                { value: "schema", label: "Schema" },
-              ]}
-              className="h-7 text-[13px]"
-            />
+            <ShapeSelect value={shape} onChange={setShape} />
           </div>
         )}
       </div>

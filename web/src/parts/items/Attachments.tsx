@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { Button, Dialog, Icon, LinkButton, Skeleton, bytes } from "@/ui";
-import { isPayload } from "../history/facts";
+import { addressOf } from "@/ui/download";
+import { isRecord } from "./schema";
 
 export interface AttachmentsOf {
   executionId: string;
@@ -88,7 +89,7 @@ function Preview({ attachment }: { attachment: Attachment }) {
   const [seen, setSeen] = useState<Seen | undefined>();
   useEffect(() => {
     const stop = new AbortController();
-    let address: string | undefined;
+    let release: (() => void) | undefined;
     const read = async (): Promise<Seen> => {
       const isPicture = PICTURES.test(attachment.mimeType);
       if (!isPicture && !TEXTS.test(attachment.mimeType))
@@ -98,8 +99,9 @@ function Preview({ attachment }: { attachment: Attachment }) {
       const response = await fetch(attachment.address, { signal: stop.signal, credentials: "same-origin" });
       if (!response.ok) return { kind: "none", why: `The server did not give it: ${await response.text()}` };
       if (isPicture) {
-        address = URL.createObjectURL(await response.blob());
-        return { kind: "picture", address };
+        const picture = addressOf(await response.blob());
+        release = picture.release;
+        return { kind: "picture", address: picture.address };
       }
       const text = await response.text();
       return { kind: "text", text: text.slice(0, TEXT_MAX), isCut: text.length > TEXT_MAX };
@@ -113,7 +115,7 @@ function Preview({ attachment }: { attachment: Attachment }) {
       });
     return () => {
       stop.abort();
-      if (address !== undefined) URL.revokeObjectURL(address);
+      release?.();
     };
   }, [attachment]);
   if (!seen) return <Skeleton className="h-40" />;
@@ -134,9 +136,9 @@ function Preview({ attachment }: { attachment: Attachment }) {
 
 function attachmentsIn(items: readonly unknown[], of: AttachmentsOf): Attachment[] {
   return items.flatMap((item, index) => {
-    if (!isPayload(item) || !isPayload(item.binary)) return [];
+    if (!isRecord(item) || !isRecord(item.binary)) return [];
     return Object.entries(item.binary).flatMap(([name, file]) => {
-      if (!isPayload(file)) return [];
+      if (!isRecord(file)) return [];
       const asked = new URLSearchParams({
         node: of.node,
         run: String(of.run),
