@@ -248,9 +248,14 @@ test("a version is published behind a look at past runs, compared, and made acti
   await expect(dialog).toBeHidden();
   await owner.getByRole("button", { name: "More" }).click();
   await owner.getByRole("menuitem", { name: "Versions" }).click();
-  await expect(owner.getByRole("heading", { level: 1, name: "Versions of Published" })).toBeVisible();
-  await expect(owner.getByText("Nothing differs.")).toBeVisible();
-  await owner.getByRole("link", { name: "1", exact: true }).click();
+  await expect(owner.getByRole("heading", { level: 1, name: "Published", exact: true })).toBeVisible();
+  await expect(owner.getByRole("heading", { name: "Nothing differs", exact: true })).toBeVisible();
+  await owner
+    .getByRole("navigation", { name: "Versions" })
+    .getByRole("button", { name: /^Version 1\b/ })
+    .click();
+  await expect(owner.getByRole("region", { name: "Version 1", exact: true })).toBeVisible();
+  await owner.goto(`${server.url}/workflows/${id}?version=1`);
   await expect(owner.getByText("It never changes.")).toBeVisible();
   await owner.goto(`${server.url}/workflows/${id}?version=7`);
   await expect(owner.getByRole("heading", { name: "There is no version 7" })).toBeVisible();
@@ -402,7 +407,7 @@ test("the editor is accessible in both themes, on a canvas, as an outline and on
       await expectAccessible(owner);
     }
     await owner.goto(`${server.url}/workflows/${id}/versions`);
-    await expect(owner.getByRole("region", { name: "Published versions" })).toBeVisible();
+    await expect(owner.getByRole("navigation", { name: "Versions" })).toBeVisible();
     await expectAccessible(owner);
     await openEditor(owner, server, id);
     await owner.keyboard.press("+");
