@@ -13,7 +13,7 @@ CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/timeloom"
 
 main() {
   check_tools
-  [ "${1:-all}" = parts ] || { check_postgres && check_browser && check_nextest && check_onnxruntime && check_models; }
+  [ "${1:-all}" = parts ] || { check_servers && check_brokers && check_browser && check_nextest && check_onnxruntime && check_models; }
   build_part "JavaScript sandbox" expressions/sandbox/guest/dist sandbox_inputs build_sandbox
   build_part "GraphiQL page" read-api/graphiql/dist graphiql_inputs build_graphiql
   build_part "web app" web/dist web_inputs build_web
@@ -47,9 +47,33 @@ install_packages() {
   fi
 }
 
-# Tests run against a real server, which they start themselves. It need not be on the path.
-check_postgres() {
-  if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then install_packages postgresql; fi
+# Tests run against real servers, which they start themselves. Not all of them are on the path. What a package starts by itself
+# is not used, and may be stopped.
+check_servers() {
+  local missing=()
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+  [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server-core)
+  has mariadb-install-db || missing+=(mariadb-server-core)
+  has redis-server || missing+=(redis-server)
+  [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
+  if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
+}
+
+# Tests of triggers listen to real brokers and mailboxes, which they start themselves. Without one of them its tests say
+# SKIPPED, so nobody has to have them.
+check_brokers() {
+  local missing=()
+  has mosquitto || missing+=(mosquitto)
+  has mosquitto_pub || missing+=(mosquitto-clients)
+  has nats-server || missing+=(nats-server)
+  has dovecot || missing+=(dovecot-imapd)
+  [ -e /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing+=(rabbitmq-server)
+  if [ "${#missing[@]}" -eq 0 ]; then return; fi
+  if [ "$(id -u)" -eq 0 ] && has apt-get; then
+    install_packages "${missing[@]}"
+  else
+    note "${missing[*]} are missing: the tests that listen to them say SKIPPED"
+  fi
 }
 
 # A few tests look at pages as people do. Without a browser they say SKIPPED, so nobody has to have one.
@@ -163,6 +187,8 @@ build_part() {
   if [ "$(cat "$dist/.stamp" 2>/dev/null)" = "$stamp" ]; then return; fi
   if [ -f "$cached/.stamp" ]; then
     note "$name: taken from $cached"
+    # What another state of the files left there would be packed into the program as well.
+    rm -rf "$dist"
     mkdir -p "$dist"
     cp -r "$cached/." "$dist/"
     return

@@ -16,8 +16,9 @@ export default defineConfig({
   workers: Number(process.env.WORKERS ?? 1),
   fullyParallel: false,
   timeout: 90_000,
-  expect: { timeout: 15_000 },
-  reporter: process.env.CI === undefined ? "list" : "line",
-  use: { ...browser, trace: "retain-on-failure" },
-  projects: [{ name: "chromium", use: browser }],
+  expect: { timeout: 30_000 },
+  // Both print what failed once more at the end, where somebody looks first.
+  reporter: process.env.CI === undefined ? "list" : "dot",
+  use: { ...browser, actionTimeout: 30_000, trace: "retain-on-failure" },
+  projects: [{ name: "chromium" }],
 });

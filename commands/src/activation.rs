@@ -31,14 +31,11 @@ impl Activation<'_> {
     /// # Errors
     /// A refusal that lists every problem with its node.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
-        let mut problems = Vec::new();
+        let mut problems = self.place_problems();
         if !self.has_trigger() {
             let message = "nothing starts this workflow: add a trigger, such as a Webhook or a Schedule Trigger";
             problems.push(Problem { node: None, field: "nodes".to_owned(), message: message.to_owned() });
         }
-        self.check_webhooks(TriggerKind::Webhook, self.listing.routes(), &mut problems);
-        self.check_webhooks(TriggerKind::Form, self.listing.form_routes(), &mut problems);
-        self.check_pages(&mut problems);
         let enabled = self.definition.nodes.iter().filter(|node| !node.disabled);
         problems.extend(enabled.flat_map(|node| self.catalogue.problems(node)));
         problems.extend(helper_problems(self.definition, self.catalogue));
@@ -48,6 +45,15 @@ impl Activation<'_> {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let message = format!("the workflow cannot be active: {}", told.join("; "));
         Err(Refusal { code: "WORKFLOW_CANNOT_BE_ACTIVE", message, problems })
+    }
+
+    /// What keeps its webhooks and forms from being reached where they are to be.
+    pub(crate) fn place_problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.check_webhooks(TriggerKind::Webhook, self.listing.routes(), &mut problems);
+        self.check_webhooks(TriggerKind::Form, self.listing.form_routes(), &mut problems);
+        self.check_pages(&mut problems);
+        problems
     }
 
     fn has_trigger(&self) -> bool {
@@ -110,7 +116,12 @@ impl Activation<'_> {
     }
 }
 
-/// Refuses to listen for a call to a draft that has no webhook, form or chat.
+/// Whether a call at a draft's test address, or a message that it listens for, can start with a node.
+pub(crate) fn listens(node: &Node) -> bool {
+    matches!(TriggerKind::of(&node.node_type), Some(TriggerKind::Webhook | TriggerKind::Form | TriggerKind::Message))
+}
+
+/// Refuses to listen for a call to a draft that has no webhook, form or chat, and no trigger that listens for messages.
 ///
 /// # Errors
 /// A refusal that says what to add.
@@ -118,9 +129,9 @@ pub(crate) fn check_listening(draft: &WorkflowDefinition) -> Result<(), Refusal>
     let facts = WorkflowFacts::of(draft);
     let webhooks = facts.of_kind(TriggerKind::Webhook);
     let mut webhooks = webhooks.chain(facts.of_kind(TriggerKind::Form)).peekable();
-    if webhooks.peek().is_none() {
-        let message =
-            "the draft has no enabled Webhook, Form Trigger or Chat Trigger node: add one, or run the workflow by hand";
+    if webhooks.peek().is_none() && facts.of_kind(TriggerKind::Message).next().is_none() {
+        let message = "the draft has no enabled node that takes calls or listens for messages, such as a Webhook: add one, or run the \
+             workflow by hand";
         return Err(Refusal::new("NO_WEBHOOK", message));
     }
     for node in webhooks {

@@ -265,7 +265,11 @@ impl LogStore<'_> {
             });
         }
         let command_id = self.context.command_id;
-        Ok(Append::new(self.stream.clone(), expected, new_events, command_id))
+        let subject = events.iter().find_map(|event| event.0.subject(&self.stream.id));
+        let subject_of = events.iter().find_map(|event| event.0.subject_stream());
+        let subject_of = subject_of.map(|(category, id)| StreamKey::new(self.stream.tenant, category, id));
+        let append = Append::new(self.stream.clone(), expected, new_events, command_id);
+        Ok(append.about(subject).about_the_same_as(subject_of))
     }
 
     /// Runs one command through the framework.

@@ -59,6 +59,12 @@ impl StateCache {
         Some((Arc::downcast(Arc::clone(&entry.state)).ok()?, entry.looked_at))
     }
 
+    /// Lets go of the states of these streams.
+    pub(crate) fn forget(&self, streams: &[StreamKey]) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.iter().for_each(|stream| kept.remove(stream));
+    }
+
     /// Takes down that a kept state is still the newest up to a position.
     pub(crate) fn looked(&self, stream: &StreamKey, revision: Revision, at: Position) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

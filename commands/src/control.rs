@@ -13,7 +13,7 @@ use timeloom_domain::ids::ExecutionId;
 use timeloom_domain::item::Item;
 
 use crate::bridge::{Base, StreamState};
-use crate::execution::{CHAIN_LINKS_MAX, NOTES_MAX, REASON_CHARACTERS_MAX, options};
+use crate::execution::{CHAIN_LINKS_MAX, NOTES_MAX, REASON_CHARACTERS_MAX, erased, options};
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal, StartExecution};
 
 /// How often such a command is tried again when the engine appended first.
@@ -208,6 +208,9 @@ impl Commands {
             None => ended.start.clone(),
         };
         let facts = first.ok_or_else(|| Refusal::from(ExecutionRefusal::NotFound))?;
+        if facts.is_erased() {
+            return Err(erased().into());
+        }
         let start = StartExecution {
             trigger: Some(TriggerFacts::Retry { of: retry.execution_id }),
             options: RunOptions { breakpoints: Vec::new(), ..facts.options.clone() },
@@ -215,11 +218,13 @@ impl Commands {
             workflow_id: facts.workflow_id,
             version: match retry.version {
                 RetryVersion::Same => facts.workflow_version,
-                RetryVersion::Newest => None,
+                RetryVersion::Newest => self.newest_of_side(context, &facts, retry.execution_id).await?,
             },
             mode: facts.mode,
             start_node: Some(facts.start_node.clone()),
             items: Some(facts.items.clone()),
+            subject: facts.subject.clone(),
+            is_without_pins: false,
         };
         match (retry.version, facts.workflow_version) {
             // A draft has no name but its revision.
@@ -246,6 +251,9 @@ impl Commands {
     ) -> Result<Outcome<ExecutionId>, CommandError> {
         let state = &ended.aggregate;
         let facts = state.start.as_deref().ok_or_else(|| Refusal::from(ExecutionRefusal::NotFound))?;
+        if facts.is_erased() {
+            return Err(erased().into());
+        }
         let mut start = StartFacts {
             trigger: Some(TriggerFacts::Retry { of: retry.execution_id }),
             options: RunOptions { breakpoints: Vec::new(), ..facts.options.clone() },
@@ -253,7 +261,7 @@ impl Commands {
             ..facts.without_items()
         };
         if retry.version == RetryVersion::Newest {
-            self.take_newest(context, &mut start, state.failed_node.as_deref()).await?;
+            self.take_newest(context, &mut start, retry.execution_id, state.failed_node.as_deref()).await?;
         }
         let retried = RetryFacts { of: last, revision: ended.revision.0, start, earlier_runs: state.finished_runs() };
         let stream = self.stream::<ExecutionEvent>(context, new_id);
@@ -261,25 +269,40 @@ impl Commands {
         Ok(self.execute::<Execution>(context, stream, command, Base::New).await?.with(new_id))
     }
 
+    /// The version that a retry of what ran would run now, on the same side of a roll-out; `None` for the draft, or where
+    /// nothing is published.
+    async fn newest_of_side(
+        &self,
+        context: &CommandContext,
+        ran: &StartFacts,
+        of: ExecutionId,
+    ) -> Result<Option<u32>, CommandError> {
+        let workflow = self.current_workflow(context, ran.workflow_id).await?;
+        Ok(match ran.mode {
+            ExecutionMode::Manual => None,
+            ExecutionMode::Production => workflow.aggregate.production_version_again(ran.workflow_version, of),
+        })
+    }
+
     /// Lets a retry run what would run now; the node where it goes on must be there.
     async fn take_newest(
         &self,
         context: &CommandContext,
         start: &mut StartFacts,
+        of: ExecutionId,
         failed_node: Option<&str>,
     ) -> Result<(), CommandError> {
         let workflow = self.current_workflow(context, start.workflow_id).await?;
         let state = &workflow.aggregate;
-        let newest = || state.versions.last().map(|published| published.version);
-        let version = match start.mode {
-            ExecutionMode::Manual => None,
-            ExecutionMode::Production => state.active_version.or_else(newest),
-        };
+        let version = self.newest_of_side(context, start, of).await?;
         let unknown = || Refusal::new("WORKFLOW_NOT_FOUND", "the workflow of the execution is not there any more");
         let definition = state.definition(version).ok_or_else(unknown)?;
         if let Some(node) = failed_node.filter(|node| !has_node(definition, node)) {
             let message = format!("the workflow has no node '{node}' any more: retry from the start");
             return Err(Refusal::new("NODE_NOT_FOUND", message).into());
+        }
+        if version.is_none() {
+            self.check_runnable_from(definition, &start.start_node)?;
         }
         start.workflow_revision = workflow.revision.0;
         start.workflow_version = version;

@@ -6,6 +6,9 @@ use timeloom_domain::agent::AgentRefusal;
 use timeloom_domain::agent_memory::AgentMemoryRefusal;
 use timeloom_domain::agent_run::AgentRunRefusal;
 use timeloom_domain::definition::{DefinitionError, Gap, Problem, TriggerError};
+use timeloom_domain::drift::DriftWatchRefusal;
+use timeloom_domain::evaluation::EvaluationRefusal;
+use timeloom_domain::evaluation_set::EvaluationSetRefusal;
 use timeloom_domain::execution::ExecutionRefusal;
 use timeloom_domain::ids::InvalidSlug;
 use timeloom_domain::model::ModelRefusal;
@@ -23,6 +26,9 @@ pub(crate) const WORKFLOW_NOT_FOUND: &str = "WORKFLOW_NOT_FOUND";
 
 /// The word for a version of a workflow that takes no calls and schedules.
 pub const WORKFLOW_NOT_ACTIVE: &str = "WORKFLOW_NOT_ACTIVE";
+
+/// Most problems of a draft that a message repeats; all of them are beside it.
+const TOLD_PROBLEMS_MAX: usize = 5;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +113,7 @@ impl From<AppendError> for CommandError {
             AppendError::DuplicateId => Self::Refused(Refusal::new("DUPLICATE_COMMAND_ID", error.to_string())),
             AppendError::TooLarge { .. } => Self::Refused(Refusal::new("TOO_LARGE", error.to_string())),
             AppendError::Unavailable { retry_after } => Self::Busy { retry_after },
+            AppendError::Subject(error) => error.into(),
             AppendError::Log(error) => error.into(),
         }
     }
@@ -127,6 +134,15 @@ impl Refusal {
     pub(crate) fn incomplete(gaps: &[Gap]) -> Self {
         let problems: Vec<Problem> = gaps.iter().map(Gap::problem).collect();
         let message = format!("the workflow needs {} node(s) that this build cannot run", problems.len());
+        Self { code: "WORKFLOW_INCOMPLETE", message, problems }
+    }
+
+    /// The draft lacks something that the command needs.
+    pub(crate) fn draft_incomplete(problems: Vec<Problem>) -> Self {
+        let told: Vec<String> = problems.iter().take(TOLD_PROBLEMS_MAX).map(ToString::to_string).collect();
+        let more = problems.len().saturating_sub(told.len());
+        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+        let message = format!("the draft has {} problem(s): {}{more}", problems.len(), told.join("; "));
         Self { code: "WORKFLOW_INCOMPLETE", message, problems }
     }
 
@@ -159,6 +175,12 @@ impl From<WorkflowRefusal> for Refusal {
             WorkflowRefusal::UnknownVersion(_) => "WORKFLOW_VERSION_NOT_FOUND",
             WorkflowRefusal::ChangedNode(_) => "NODE_CHANGED",
             WorkflowRefusal::UnknownNode(_) => "NODE_NOT_FOUND",
+            WorkflowRefusal::NotActive => WORKFLOW_NOT_ACTIVE,
+            WorkflowRefusal::AlreadyActive(_) => "WORKFLOW_VERSION_ACTIVE",
+            WorkflowRefusal::RolloutUnderWay(_) => "ROLLOUT_UNDER_WAY",
+            WorkflowRefusal::NoRollout => "ROLLOUT_NOT_FOUND",
+            WorkflowRefusal::InvalidPercent(_) => "INVALID_PERCENT",
+            WorkflowRefusal::InvalidGuard => "INVALID_GUARD",
         };
         Self::new(code, refusal.to_string())
     }
@@ -180,6 +202,54 @@ impl From<ExecutionRefusal> for Refusal {
     }
 }
 
+impl From<EvaluationRefusal> for Refusal {
+    fn from(refusal: EvaluationRefusal) -> Self {
+        let code = match refusal {
+            EvaluationRefusal::AlreadyExists => "EVALUATION_EXISTS",
+            EvaluationRefusal::NotFound => "EVALUATION_NOT_FOUND",
+            EvaluationRefusal::Cases => "CASES_OUT_OF_RANGE",
+            EvaluationRefusal::NoTime => "INVALID_TIME_RANGE",
+            EvaluationRefusal::Tolerance => "INVALID_TOLERANCE",
+            EvaluationRefusal::NotAModel => "NOT_A_MODEL",
+            EvaluationRefusal::NothingToJudge => "NOTHING_TO_JUDGE",
+            EvaluationRefusal::Scorers(_) => "SCORERS_OUT_OF_RANGE",
+            EvaluationRefusal::TwiceTheScorer(_) | EvaluationRefusal::Scorer(_) => "INVALID_SCORER",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<EvaluationSetRefusal> for Refusal {
+    fn from(refusal: EvaluationSetRefusal) -> Self {
+        let code = match refusal {
+            EvaluationSetRefusal::AlreadyExists(_) => "EVALUATION_SET_EXISTS",
+            EvaluationSetRefusal::NotFound => "EVALUATION_SET_NOT_FOUND",
+            EvaluationSetRefusal::UnknownVersion { .. } => "EVALUATION_SET_VERSION_NOT_FOUND",
+            EvaluationSetRefusal::Description => "DESCRIPTION_TOO_LONG",
+            EvaluationSetRefusal::Cases(_) => "CASES_OUT_OF_RANGE",
+            EvaluationSetRefusal::CaseId(_) | EvaluationSetRefusal::TwiceTheCase(_) => "INVALID_CASE",
+            EvaluationSetRefusal::CaseTooLarge(_) | EvaluationSetRefusal::TooLarge => "CASES_TOO_LARGE",
+            EvaluationSetRefusal::TooManyVersions => "TOO_MANY",
+            EvaluationSetRefusal::NotNewest { .. } => "EVALUATION_SET_CHANGED",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<DriftWatchRefusal> for Refusal {
+    fn from(refusal: DriftWatchRefusal) -> Self {
+        let code = match refusal {
+            DriftWatchRefusal::Running => "DRIFT_WATCH_RUNNING",
+            DriftWatchRefusal::NotFound => "DRIFT_WATCH_NOT_FOUND",
+            DriftWatchRefusal::Window => "WINDOW_OUT_OF_RANGE",
+            DriftWatchRefusal::Baseline => "BASELINE_OUT_OF_RANGE",
+            DriftWatchRefusal::NoTime => "INVALID_TIME_RANGE",
+            DriftWatchRefusal::Bounds => "INVALID_BOUNDS",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
 impl From<ReplayCheckRefusal> for Refusal {
     fn from(refusal: ReplayCheckRefusal) -> Self {
         let code = match refusal {
@@ -187,6 +257,7 @@ impl From<ReplayCheckRefusal> for Refusal {
             ReplayCheckRefusal::NotFound => "REPLAY_CHECK_NOT_FOUND",
             ReplayCheckRefusal::Nothing => "NOTHING_TO_REPLAY",
             ReplayCheckRefusal::TooMany => "TOO_MANY_EXECUTIONS",
+            ReplayCheckRefusal::TooManyCases => "TOO_MANY_TEST_CASES",
         };
         Self::new(code, refusal.to_string())
     }
@@ -227,7 +298,7 @@ impl From<AgentRefusal> for Refusal {
     fn from(refusal: AgentRefusal) -> Self {
         let code = match refusal {
             AgentRefusal::AlreadyRegistered => "AGENT_EXISTS",
-            AgentRefusal::NotFound => "AGENT_NOT_FOUND",
+            AgentRefusal::NotFound | AgentRefusal::NoAgent(_) => "AGENT_NOT_FOUND",
             AgentRefusal::Retired => "AGENT_RETIRED",
             AgentRefusal::NothingPublished => "AGENT_NOT_PUBLISHED",
             AgentRefusal::UnknownVersion(_) => "AGENT_VERSION_NOT_FOUND",
@@ -285,6 +356,8 @@ impl From<ModelRefusal> for Refusal {
             ModelRefusal::RolloutUnderWay(_) => "MODEL_ROLLOUT_UNDER_WAY",
             ModelRefusal::NoRollout => "MODEL_NO_ROLLOUT",
             ModelRefusal::AlreadyPromoted(_) => "MODEL_ALREADY_PROMOTED",
+            ModelRefusal::AliasNamesIt(..) => "MODEL_ALIAS_NAMES_VERSION",
+            ModelRefusal::InvalidGuard(_) => "INVALID_ROLLOUT_GUARD",
         };
         Self::new(code, refusal.to_string())
     }

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use timeloom_domain::access::Permission;
-use timeloom_domain::definition::{Graph, PRIORITY_MAX, PRIORITY_MIN, Settings, WorkflowDefinition};
-use timeloom_domain::event::Aggregate as _;
+use timeloom_domain::definition::{
+    Graph, NoSubject, PRIORITY_MAX, PRIORITY_MIN, Settings, SubjectSource, WorkflowDefinition,
+};
+use timeloom_domain::event::{Aggregate as _, Event as _};
 use timeloom_domain::execution::{
     Breakpoint, Execution, ExecutionCommand, ExecutionEvent, ExecutionMode, ExecutionStatus, RunOptions, StartFacts,
     TriggerFacts,
 };
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
-use timeloom_domain::workflow::WorkflowRefusal;
+use timeloom_domain::personal::ERASED;
+use timeloom_domain::subject;
+use timeloom_domain::workflow::{Workflow, WorkflowRefusal};
 use timeloom_store::{Direction, Revision, StreamKey, codec};
 
 use crate::bridge::{Base, StreamState};
@@ -43,7 +47,8 @@ pub struct StartExecution {
     pub execution_id: Option<ExecutionId>,
     /// The workflow.
     pub workflow_id: WorkflowId,
-    /// The published version; `None` takes the draft in manual mode and the newest version in production.
+    /// The published version; `None` takes the draft in manual mode, and in production what
+    /// [`Workflow::production_version`] says. Of a call, a message or a due time it is the active version that was found.
     pub version: Option<u32>,
     /// Why.
     pub mode: ExecutionMode,
@@ -51,6 +56,10 @@ pub struct StartExecution {
     pub start_node: Option<String>,
     /// Items for that node; `None` gives one empty item.
     pub items: Option<Vec<Item>>,
+    /// Whom its data is about; `None` takes what the workflow says.
+    pub subject: Option<String>,
+    /// Whether the workflow's pinned items do not count although it is run by hand.
+    pub is_without_pins: bool,
 }
 
 /// A run to stop.
@@ -74,6 +83,8 @@ impl StartExecution {
             mode: ExecutionMode::Manual,
             start_node: None,
             items: None,
+            subject: None,
+            is_without_pins: false,
         }
     }
 
@@ -97,7 +108,7 @@ impl Commands {
         self.check_tenant(context)?;
         let id = start.execution_id.unwrap_or(ExecutionId(context.command_id.0));
         let stream = self.stream::<ExecutionEvent>(context, id);
-        let facts = match self.start_facts(context, start).await {
+        let facts = match self.start_facts(context, id, start).await {
             Ok(facts) => facts,
             // The workflow may have changed since the command was carried out: its answer stays the same.
             Err(refused @ CommandError::Refused(_)) => return self.begun_before(context, id).await?.ok_or(refused),
@@ -119,7 +130,12 @@ impl Commands {
         Ok(own.map(|own| Outcome { value: id, position: own.position, revision: own.revision, repeated: true }))
     }
 
-    async fn start_facts(&self, context: &CommandContext, start: StartExecution) -> Result<StartFacts, CommandError> {
+    async fn start_facts(
+        &self,
+        context: &CommandContext,
+        id: ExecutionId,
+        start: StartExecution,
+    ) -> Result<StartFacts, CommandError> {
         let items = start.items.unwrap_or_else(|| vec![Item::default()]);
         if items.len() > START_ITEMS_MAX {
             let message = format!("{} items, at most {START_ITEMS_MAX} are allowed: start several runs", items.len());
@@ -132,14 +148,8 @@ impl Commands {
         if workflow.aggregate.archived {
             return Err(Refusal::from(WorkflowRefusal::Archived).into());
         }
-        let newest = || workflow.aggregate.versions.last().map(|published| published.version);
-        check_active(start.trigger.as_ref(), start.version, workflow.aggregate.active_version)?;
-        let version = match (start.version, start.mode) {
-            (None, ExecutionMode::Production) => {
-                Some(workflow.aggregate.active_version.or_else(newest).ok_or_else(not_published)?)
-            }
-            (wanted, _) => wanted,
-        };
+        let trigger = start.trigger.as_ref();
+        let version = version_to_run(&workflow.aggregate, id, (start.version, start.mode), trigger)?;
         let definition = workflow.aggregate.definition(version).ok_or_else(|| {
             let message = format!("the workflow has no version {}: publish it first", version.unwrap_or_default());
             Refusal::new("WORKFLOW_VERSION_NOT_FOUND", message)
@@ -149,10 +159,16 @@ impl Commands {
         let start_node = Graph::new(definition)
             .start_node(definition, self.catalogue(), start.start_node.as_deref())
             .map_err(Refusal::from)?;
+        // What was published was whole.
+        if version.is_none() {
+            self.check_runnable(definition, Some(start_node))?;
+        }
+        let subject =
+            self.subject_of(context, start.subject, start.trigger.as_ref(), &definition.settings, &items).await?;
         let is_called = matches!(start.trigger, Some(TriggerFacts::SubWorkflow { .. }));
         let pins = match start.mode {
             // Pins are for those who look at the workflow itself.
-            ExecutionMode::Manual if !is_called => definition.pin_data.clone(),
+            ExecutionMode::Manual if !is_called && !start.is_without_pins => definition.pin_data.clone(),
             _ => BTreeMap::new(),
         };
         Ok(StartFacts {
@@ -167,7 +183,37 @@ impl Commands {
             at_ms: self.clock().now_ms(),
             trigger: start.trigger,
             options: options(start.options, start.workflow_id, &definition.settings),
+            subject,
         })
+    }
+
+    /// Whom a run is about: as its sender says, or its workflow, or the execution because of which it runs.
+    async fn subject_of(
+        &self,
+        context: &CommandContext,
+        asked: Option<String>,
+        trigger: Option<&TriggerFacts>,
+        settings: &Settings,
+        items: &[Item],
+    ) -> Result<Option<String>, CommandError> {
+        if let Some(subject) = asked {
+            if subject == ERASED {
+                return Err(erased().into());
+            }
+            subject::check_name(&subject).map_err(Refusal::from)?;
+            return Ok(Some(subject));
+        }
+        if let Some(setting) = settings.subject.as_deref().and_then(SubjectSource::parse) {
+            return Ok(Some(setting.name(items).map_err(no_subject)?));
+        }
+        let Some(above) = trigger.and_then(TriggerFacts::execution) else { return Ok(None) };
+        let stream = self.stream::<ExecutionEvent>(context, above);
+        let first = self.inner.log.read_stream(&stream, Revision::default(), Direction::Forward, 1).await?;
+        let Some(first) = first.first() else { return Ok(None) };
+        match codec::decode::<ExecutionEvent>(first)?.subject(&stream.id) {
+            Some(subject) if subject == ERASED => Err(erased().into()),
+            inherited => Ok(inherited),
+        }
     }
 
     /// Stops an execution: nothing of it begins after this; an effect under way may still happen. A long execution that
@@ -242,17 +288,64 @@ pub(crate) fn options(asked: RunOptions, workflow_id: WorkflowId, settings: &Set
     RunOptions { priority, lane, breakpoints: asked.breakpoints }
 }
 
-/// Refuses a call or schedule of a version that is not active, or not any more: whoever sends it may have looked before
-/// another one was.
-fn check_active(trigger: Option<&TriggerFacts>, version: Option<u32>, active: Option<u32>) -> Result<(), Refusal> {
-    match trigger {
-        Some(TriggerFacts::Webhook { is_test: false, .. } | TriggerFacts::Schedule { .. })
-            if active.is_none() || version.is_some_and(|version| active != Some(version)) =>
-        {
-            let message = "the workflow is not active in this version: activate it, and look up which one is active";
-            Err(Refusal::new(WORKFLOW_NOT_ACTIVE, message))
-        }
-        _ => Ok(()),
+/// Which version a run is of; `None` for the draft. What was found by what is active may run the version that is tried out
+/// beside it, which has the same triggers.
+fn version_to_run(
+    workflow: &Workflow,
+    id: ExecutionId,
+    (version, mode): (Option<u32>, ExecutionMode),
+    trigger: Option<&TriggerFacts>,
+) -> Result<Option<u32>, Refusal> {
+    let goes_by_active = goes_by_active(trigger);
+    if goes_by_active {
+        check_active(version, workflow.active_version)?;
+    }
+    match (version, mode) {
+        (None, ExecutionMode::Production) => workflow.production_version(id).map(Some).ok_or_else(not_published),
+        (Some(_), ExecutionMode::Production) if goes_by_active => Ok(workflow.production_version(id)),
+        (wanted, _) => Ok(wanted),
+    }
+}
+
+/// Whether a run was found by what is active: a call, a message or a due time.
+fn goes_by_active(trigger: Option<&TriggerFacts>) -> bool {
+    matches!(
+        trigger,
+        Some(
+            TriggerFacts::Webhook { is_test: false, .. }
+                | TriggerFacts::Message { is_test: false, .. }
+                | TriggerFacts::Schedule { .. }
+        )
+    )
+}
+
+/// Refuses a version that is not active, or not any more: whoever sends a call or schedule may have looked before another
+/// one was.
+fn check_active(version: Option<u32>, active: Option<u32>) -> Result<(), Refusal> {
+    if active.is_none() || version.is_some_and(|version| active != Some(version)) {
+        let message = "the workflow is not active in this version: activate it, and look up which one is active";
+        return Err(Refusal::new(WORKFLOW_NOT_ACTIVE, message));
+    }
+    Ok(())
+}
+
+/// Nothing goes on from what was erased.
+pub(crate) fn erased() -> Refusal {
+    let message = "the data of this execution was erased: nothing can go on from it, start a new one";
+    Refusal::new("EXECUTION_ERASED", message)
+}
+
+fn no_subject(why: NoSubject) -> Refusal {
+    match why {
+        NoSubject::Missing => Refusal::new(
+            "SUBJECT_MISSING",
+            "the workflow's setting 'subject' names a field that the items do not have: give it in each of them, or \
+             change the setting",
+        ),
+        NoSubject::Ambiguous => Refusal::new(
+            "SUBJECT_AMBIGUOUS",
+            "the items are about several subjects: start an execution for each, so that each can be erased by itself",
+        ),
     }
 }
 

@@ -16,7 +16,7 @@ use timeloom_store::{Direction, Filter, Position, RecordedEvent, Revision, Strea
 
 use crate::bridge::Base;
 use crate::control::has_node;
-use crate::execution::{CHAIN_LINKS_MAX, REASON_CHARACTERS_MAX, options};
+use crate::execution::{CHAIN_LINKS_MAX, REASON_CHARACTERS_MAX, erased, options};
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
 /// Most changes of one fork.
@@ -113,6 +113,9 @@ impl Commands {
         check_sizes(&fork)?;
         let source = self.fork_source(context, &fork).await?;
         let start = source.state.start.as_deref().ok_or_else(|| Refusal::from(ExecutionRefusal::NotFound))?;
+        if start.is_erased() {
+            return Err(erased().into());
+        }
         let mut start = StartFacts {
             options: RunOptions { breakpoints: Vec::new(), ..start.options.clone() },
             at_ms: self.clock().now_ms(),
@@ -133,8 +136,8 @@ impl Commands {
             effects,
         };
         if let Some(changed) = facts.changed(&definition) {
-            definition::validate(&changed, self.catalogue()).map_err(Refusal::from)?;
-            self.check_complete(&changed)?;
+            definition::check_structure(&changed).map_err(Refusal::from)?;
+            self.check_runnable_from(&changed, &facts.start.start_node)?;
         }
         Ok(facts)
     }
@@ -274,7 +277,10 @@ impl Commands {
             Some(version) => not_there(format!("the workflow has no version {version}: publish it first")),
             None => not_there("the workflow of the execution is not there any more".to_owned()),
         })?;
-        self.check_complete(definition)?;
+        match wanted {
+            Some(_) => self.check_complete(definition)?,
+            None => self.check_runnable_from(definition, &start.start_node)?,
+        }
         start.workflow_revision = workflow.revision.0;
         start.workflow_version = wanted;
         if start.mode == ExecutionMode::Manual {

@@ -11,11 +11,20 @@ mod cache;
 mod context;
 mod control;
 pub mod credentials;
+mod data_table;
 pub mod directory;
+mod drafts;
+mod drift;
+pub mod erasure;
 mod error;
+mod evaluation;
+mod evaluation_recorded;
+mod evaluation_set;
 mod execution;
+mod flags;
 mod fork;
 mod gateway;
+mod listener;
 pub mod live;
 mod model;
 mod plugin;
@@ -23,8 +32,11 @@ mod ports;
 mod recall;
 mod redaction;
 mod replay;
+mod rollout;
 mod snapshots;
 mod states;
+mod test_case;
+mod turns;
 mod vectors;
 mod workflow;
 
@@ -41,24 +53,37 @@ pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};
 pub use control::{ControlExecution, ExecutionControl, RetryExecution, RetryFrom, RetryVersion};
-pub use credentials::{CredentialError, Credentials, KeyCheck, Rotated, SaveCredential};
+pub use credentials::{CredentialError, Credentials, KeyCheck, OpenedCredential, Rotated, SaveCredential};
+pub use data_table::{RowsChange, data_table_id};
 pub use directory::Directory;
+pub use drafts::CheckedFile;
+pub use drift::{DriftListing, StartDriftWatch, Watched};
+pub use erasure::{Erasures, ErasuresParts};
 pub use error::{CommandError, Refusal, WORKFLOW_NOT_ACTIVE};
+pub use evaluation::StartEvaluation;
+pub use evaluation_recorded::RecordedCases;
+pub use evaluation_set::{AddEvaluationSetVersion, CreateEvaluationSet};
 pub use execution::{CancelExecution, StartExecution};
+pub use flags::{FlagEntry, FlagListing};
 pub use fork::{FORK_CHANGES_MAX, ForkAt, ForkExecution, ForkVersion};
 pub use gateway::GatewayListing;
+pub use listener::{ListenerEntry, ListenerListing, ListenerStatus, Refused};
 pub use live::Live;
-pub use model::{AddModelVersion, ModelListing, RejectModelVersion, StartModelRollout};
+use model::RolloutCounts;
+pub use model::{AddModelVersion, ModelListing, ModelTimes, RejectModelVersion, StartModelRollout};
 pub use plugin::AddPluginVersion;
 pub use ports::{Clock, Ids, NoChance, SECRET_BYTES, Secrets, SystemIds};
 pub use redaction::{Finder, Passage, SECRET_CHARACTERS_MIN, SecretTexts};
 pub use replay::StartReplayCheck;
+pub use rollout::StartWorkflowRollout;
 pub use states::Keeping;
 use states::States;
+use turns::Turns;
 pub use workflow::ImportWorkflow;
 
-/// How often a command is decided again when somebody else appended first.
-const CONFLICT_RETRIES_MAX: usize = 10;
+/// How often a command is decided again when somebody else appended first. Commands of this process take turns by then: it
+/// is other processes that get in between.
+const CONFLICT_RETRIES_MAX: usize = 16;
 
 /// The entrance for every change. Cheap to clone.
 #[derive(Clone)]
@@ -72,9 +97,14 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     states: States,
+    turns: Turns,
     directory: OnceLock<Directory>,
     models: OnceLock<Live<ModelListing>>,
+    drift_watches: OnceLock<Live<DriftListing>>,
+    rollouts: RolloutCounts,
     gateway: OnceLock<Live<GatewayListing>>,
+    flags: OnceLock<Live<FlagListing>>,
+    listeners: OnceLock<Live<ListenerListing>>,
     access: OnceLock<AccessDirectory>,
 }
 
@@ -105,9 +135,14 @@ impl Commands {
                 clock,
                 ids,
                 states,
+                turns: Turns::default(),
                 directory: OnceLock::new(),
                 models: OnceLock::new(),
+                drift_watches: OnceLock::new(),
+                rollouts: RolloutCounts::default(),
                 gateway: OnceLock::new(),
+                flags: OnceLock::new(),
+                listeners: OnceLock::new(),
                 access: OnceLock::new(),
             }),
         }
@@ -122,8 +157,17 @@ impl Commands {
         if let Some(models) = self.inner.models.get() {
             models.close().await;
         }
+        if let Some(watches) = self.inner.drift_watches.get() {
+            watches.close().await;
+        }
         if let Some(gateway) = self.inner.gateway.get() {
             gateway.close().await;
+        }
+        if let Some(flags) = self.inner.flags.get() {
+            flags.close().await;
+        }
+        if let Some(listeners) = self.inner.listeners.get() {
+            listeners.close().await;
         }
         self.inner.states.close().await;
     }
@@ -131,6 +175,14 @@ impl Commands {
     /// All workflows at a glance. The first call lets it begin to follow the log, and must be made within a runtime.
     pub fn directory(&self) -> &Directory {
         self.inner.directory.get_or_init(|| Directory::follow(Arc::clone(&self.inner.log)))
+    }
+
+    /// Lets go of what is kept of streams, in memory and as snapshots: their data was erased.
+    ///
+    /// # Errors
+    /// [`CommandError::Fault`] when snapshots cannot be dropped.
+    pub async fn forget(&self, streams: &[StreamKey]) -> Result<(), CommandError> {
+        Ok(self.inner.states.forget(streams).await?)
     }
 
     /// Where ids and chance come from.
@@ -162,7 +214,11 @@ impl Commands {
         A::Command: Clone + Send + Sync,
         A::Refusal: Send + Sync + Into<Refusal>,
     {
-        let Inner { log, states, ids, .. } = &*self.inner;
+        let Inner { log, states, ids, turns, .. } = &*self.inner;
+        let mut turn = match &base {
+            Base::Current => turns.if_contended(&stream).await,
+            Base::New | Base::Known(_) | Base::Whatever => None,
+        };
         let store = LogStore { log, states, ids, context, stream };
         let (mut attempts, mut is_decided_before) = (0, false);
         loop {
@@ -174,6 +230,9 @@ impl Commands {
                     attempts += 1;
                     // What was to be new is there: what it is decides.
                     base = Base::Current;
+                    if turn.is_none() {
+                        turn = Some(turns.take(&store.stream).await);
+                    }
                     continue;
                 }
                 Err(CommandError::Refused(_)) => from_kept,

@@ -3,7 +3,7 @@
 use timeloom_domain::access::Permission;
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::replay::{
-    ReplayAgainst, ReplayCheck, ReplayCheckCommand, ReplayCheckEvent, ReplayReport, ReplayRequest,
+    ReplayAgainst, ReplayCase, ReplayCheck, ReplayCheckCommand, ReplayCheckEvent, ReplayReport, ReplayRequest,
 };
 use timeloom_domain::workflow::WorkflowRefusal;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ pub struct StartReplayCheck {
     pub executions: Vec<ExecutionId>,
     /// What they are run under.
     pub against: ForkVersion,
+    /// Whether the test cases of the workflow are run as well.
+    pub with_cases: bool,
 }
 
 impl Commands {
@@ -34,14 +36,20 @@ impl Commands {
         check: StartReplayCheck,
     ) -> Result<Outcome<Uuid>, CommandError> {
         context.require(Permission::ExecutionRun)?;
-        let StartReplayCheck { workflow_id, executions, against } = check;
+        let StartReplayCheck { workflow_id, executions, against, with_cases } = check;
         let against = match against {
             ForkVersion::Same => ReplayAgainst::Same,
             ForkVersion::Draft => self.against(context, workflow_id, None).await?,
             ForkVersion::Published(version) => self.against(context, workflow_id, Some(version)).await?,
         };
+        let cases = match with_cases {
+            true => self.test_cases(context, workflow_id).await?.cases,
+            false => Vec::new(),
+        };
+        let named = cases.into_iter().map(|kept| kept.case);
+        let cases = named.map(|case| ReplayCase { id: case.id, name: case.name, capsule: case.capsule }).collect();
         let at_ms = self.clock().now_ms();
-        let request = ReplayRequest { workflow_id, executions, against, at_ms };
+        let request = ReplayRequest { workflow_id, executions, against, at_ms, cases };
         let command = ReplayCheckCommand::Request(Box::new(request));
         let id = context.command_id.0;
         let stream = self.stream::<ReplayCheckEvent>(context, id);
@@ -84,7 +92,10 @@ impl Commands {
                 format!("the workflow has no version {version}: publish it first"),
             )
         })?;
-        self.check_complete(definition)?;
+        match workflow_version {
+            Some(_) => self.check_complete(definition)?,
+            None => self.check_runnable(definition, None)?,
+        }
         Ok(ReplayAgainst::Definition { workflow_revision: workflow.revision.0, workflow_version })
     }
 }

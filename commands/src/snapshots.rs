@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use timeloom_store::{FoldHash, Snapshot, SnapshotPlace, SnapshotStore, StreamKey};
-use tokio::sync::mpsc;
+use timeloom_store::{FoldHash, LogError, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore, StreamKey};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +13,7 @@ type Write = Box<dyn FnOnce() -> serde_json::Result<Vec<u8>> + Send>;
 enum Message {
     Save(SnapshotPlace, FoldHash, Write),
     Forget(StreamKey),
+    Scrub(oneshot::Sender<Result<(), SnapshotError>>),
 }
 
 /// The one task that writes snapshots, and the way to it.
@@ -56,6 +57,13 @@ impl SnapshotWriter {
         self.offer(Message::Forget(stream.clone()));
     }
 
+    /// Drops all snapshots, those that wait to be written too, so that nothing is left of them.
+    pub(crate) async fn scrub(&self) -> Result<(), LogError> {
+        let (done, scrubbed) = oneshot::channel();
+        self.queue.send(Message::Scrub(done)).await.map_err(|_| LogError::Closed)?;
+        scrubbed.await.map_err(|_| LogError::Closed)?.map_err(LogError::storage)
+    }
+
     fn offer(&self, message: Message) {
         if self.queue.try_send(message).is_err() {
             tracing::debug!("a snapshot was not written: others wait already");
@@ -80,6 +88,11 @@ async fn write(store: Arc<dyn SnapshotStore>, mut messages: mpsc::Receiver<Messa
         let result = match message {
             None => return,
             Some(Message::Forget(stream)) => store.forget(&stream).await,
+            Some(Message::Scrub(done)) => {
+                // Whoever asked may have gone.
+                let _ = done.send(store.scrub().await);
+                continue;
+            }
             Some(Message::Save(place, fold_hash, write)) => {
                 let stream = place.stream.clone();
                 let sealed = tokio::task::spawn_blocking(move || {

@@ -153,6 +153,15 @@ impl States {
         }
     }
 
+    /// Lets go of everything that is kept of streams; snapshots of others go as well.
+    pub(crate) async fn forget(&self, streams: &[StreamKey]) -> Result<(), LogError> {
+        self.cache.forget(streams);
+        match &self.snapshots {
+            Some(snapshots) => snapshots.scrub().await,
+            None => Ok(()),
+        }
+    }
+
     /// The state of `stream` as the log has it. Events of command `own` after the kept state, and what came after them,
     /// are left out: so a command that was carried out before is decided on what it was decided on then.
     pub(crate) async fn load<A>(&self, stream: &StreamKey, own: Option<CommandId>) -> Result<Found<A>, LogError>

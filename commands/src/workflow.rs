@@ -12,8 +12,9 @@ use timeloom_domain::workflow::{Folder, Workflow, WorkflowCommand, WorkflowEvent
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{Direction, Revision, codec};
 
-use crate::activation::{Activation, check_listening};
+use crate::activation::{Activation, check_listening, listens};
 use crate::bridge::{Base, StreamState};
+use crate::drafts::read;
 use crate::error::{WORKFLOW_EXISTS, WORKFLOW_NOT_FOUND};
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
 
@@ -30,17 +31,18 @@ pub struct ImportWorkflow {
 }
 
 impl Commands {
-    /// Takes a workflow file in: a new workflow, or a new draft of an existing one.
+    /// Takes a workflow file in: a new workflow, or a new draft of an existing one. What it lacks to be run does not matter
+    /// yet, see [`Commands::draft_problems`].
     ///
     /// # Errors
-    /// A refusal that lists every problem of the file, or a conflict or fault.
+    /// A refusal of a file without the structure of a workflow, which lists all that is wrong with it, or a conflict or fault.
     pub async fn import_workflow(
         &self,
         context: &CommandContext,
         import: ImportWorkflow,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         context.require(Permission::WorkflowWrite)?;
-        let definition = self.read(&import.source)?;
+        let definition = read(&import.source)?;
         self.take_in(context, import.workflow_id, definition).await
     }
 
@@ -54,17 +56,11 @@ impl Commands {
         import: ImportWorkflow,
     ) -> Result<(Outcome<WorkflowId>, Vec<Gap>), CommandError> {
         context.require(Permission::WorkflowWrite)?;
-        let mut definition = self.read(&import.source)?;
+        let mut definition = read(&import.source)?;
         let replaced = definition::replace_service_nodes(&definition, self.catalogue(), &[]).unwrap_or_default();
         let new: Vec<Node> = replaced.iter().filter_map(|gap| Some(gap.service_replacement()?.node.clone())).collect();
         definition.replace_nodes(&new);
         Ok((self.take_in(context, import.workflow_id, definition).await?, replaced))
-    }
-
-    fn read(&self, source: &[u8]) -> Result<WorkflowDefinition, Refusal> {
-        let definition = definition::parse(source).map_err(Refusal::from)?;
-        definition::validate(&definition, self.catalogue()).map_err(Refusal::from)?;
-        Ok(definition)
     }
 
     async fn take_in(
@@ -136,10 +132,22 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
-        self.publish_on(context, id, Base::Current).await
+        self.publish_on(context, id, WorkflowCommand::Publish, Base::Current).await
     }
 
-    /// The same, where the workflow has not changed since `revision`, at which its draft was checked.
+    /// Makes the draft a version and leaves active what is, so that it can be rolled out beside it.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn publish_beside(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        self.publish_on(context, id, WorkflowCommand::PublishBeside, Base::Current).await
+    }
+
+    /// The one or the other, where the workflow has not changed since `revision`, at which its draft was checked.
     ///
     /// # Errors
     /// A refusal, conflict or fault.
@@ -148,6 +156,7 @@ impl Commands {
         context: &CommandContext,
         id: WorkflowId,
         revision: u64,
+        keeps_active: bool,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         context.require(Permission::WorkflowWrite)?;
         let now = self.current_workflow(context, id).await?;
@@ -157,24 +166,27 @@ impl Commands {
                 format!("the workflow went from revision {revision} to {now} while it was checked: try again");
             return Err(CommandError::Conflict { message });
         }
-        self.publish_on(context, id, Base::Known(now)).await
+        let command = if keeps_active { WorkflowCommand::PublishBeside } else { WorkflowCommand::Publish };
+        self.publish_on(context, id, command, Base::Known(now)).await
     }
 
     async fn publish_on(
         &self,
         context: &CommandContext,
         id: WorkflowId,
+        command: WorkflowCommand,
         base: Base<Workflow>,
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         context.require(Permission::WorkflowWrite)?;
         let workflow = &self.current_workflow(context, id).await?.aggregate;
         if let Some(draft) = &workflow.draft {
-            self.check_complete(draft)?;
+            self.check_publishable(context, id, draft).await?;
         }
-        if let (Some(draft), Some(_)) = (&workflow.draft, workflow.active_version) {
+        let activates = command == WorkflowCommand::Publish && workflow.active_version.is_some();
+        if let (Some(draft), true) = (&workflow.draft, activates) {
             self.check_activation(context, id, draft).await?;
         }
-        self.change_in_force_on(context, id, WorkflowCommand::Publish, base).await
+        self.change_in_force_on(context, id, command, base).await
     }
 
     /// Refuses a definition that needs nodes which this build does not have.
@@ -228,6 +240,9 @@ impl Commands {
         context.require(Permission::WorkflowWrite)?;
         if let Some(draft) = &self.current_workflow(context, id).await?.aggregate.draft {
             check_listening(draft)?;
+            for node in draft.nodes.iter().filter(|node| !node.disabled && listens(node)) {
+                self.check_runnable_from(draft, &node.name)?;
+            }
         }
         self.change_in_force(context, id, WorkflowCommand::ListenForTest { until_ms }).await
     }
@@ -244,6 +259,19 @@ impl Commands {
     ) -> Result<Outcome<WorkflowId>, CommandError> {
         context.require(Permission::WorkflowWrite)?;
         self.change_workflow(context, id, WorkflowCommand::Move { folder }, Base::Current).await
+    }
+
+    /// Takes a workflow out again that was put away. None of its versions is active then.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn unarchive_workflow(
+        &self,
+        context: &CommandContext,
+        id: WorkflowId,
+    ) -> Result<Outcome<WorkflowId>, CommandError> {
+        context.require(Permission::WorkflowWrite)?;
+        self.change_in_force(context, id, WorkflowCommand::Unarchive).await
     }
 
     /// Puts a workflow away.
@@ -290,7 +318,7 @@ impl Commands {
     }
 
     /// Refuses a definition that cannot take calls and schedules.
-    async fn check_activation(
+    pub(crate) async fn check_activation(
         &self,
         context: &CommandContext,
         id: WorkflowId,
@@ -303,7 +331,7 @@ impl Commands {
     }
 
     /// Changes what starts a workflow. When it is answered, this process calls and schedules by it.
-    async fn change_in_force(
+    pub(crate) async fn change_in_force(
         &self,
         context: &CommandContext,
         id: WorkflowId,

@@ -8,5 +8,12 @@ pub fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// The place of a number among a hundred, from 0; for another text it is another one. Whatever is below a percentage stays
+/// below a greater one. Frozen: another way would switch what was split by it before.
+pub fn place_of_hundred(number: u64, text: &[u8]) -> u8 {
+    let mixed = text.iter().fold(mixed(number), |mixed, byte| self::mixed(mixed ^ u64::from(*byte)));
+    u8::try_from(mixed % 100).unwrap_or_default()
+}
+
 /// By how much the state of SplitMix64 grows from one number to the next.
 pub const STEP: u64 = 0x9E37_79B9_7F4A_7C15;

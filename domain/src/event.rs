@@ -7,23 +7,33 @@ use crate::account::AccountEvent;
 use crate::agent::AgentEvent;
 use crate::agent_memory::AgentMemoryEvent;
 use crate::agent_run::AgentRunEvent;
+use crate::archive::ArchiveEvent;
 use crate::audit::AuditEvent;
 use crate::credential::CredentialEvent;
+use crate::data_table::{DataTableEvent, TableRowsEvent};
+use crate::drift::DriftWatchEvent;
+use crate::evaluation::EvaluationEvent;
+use crate::evaluation_set::EvaluationSetEvent;
 use crate::execution::ExecutionEvent;
+use crate::feature_flag::FeatureFlagEvent;
 use crate::gateway::GatewayEvent;
 use crate::inference::{InferenceEvent, InferenceWorkerEvent};
+use crate::listener::ListenerEvent;
 use crate::model::ModelEvent;
 use crate::model_call::ModelCallEvent;
 use crate::plugin::PluginEvent;
 use crate::recall::RecallEvent;
 use crate::replay::ReplayCheckEvent;
+use crate::retention::RetentionEvent;
 use crate::session::SessionEvent;
+use crate::subject::SubjectEvent;
 use crate::tenant::TenantEvent;
+use crate::test_case::TestCaseEvent;
 use crate::vectors::VectorEvent;
 use crate::workflow::WorkflowEvent;
 
 /// The categories of all events here: only commands append to streams of these.
-pub const OWN_CATEGORIES: [&str; 19] = [
+pub const OWN_CATEGORIES: [&str; 30] = [
     WorkflowEvent::CATEGORY,
     ExecutionEvent::CATEGORY,
     PluginEvent::CATEGORY,
@@ -36,14 +46,43 @@ pub const OWN_CATEGORIES: [&str; 19] = [
     AgentEvent::CATEGORY,
     AgentRunEvent::CATEGORY,
     AgentMemoryEvent::CATEGORY,
+    ListenerEvent::CATEGORY,
     RecallEvent::CATEGORY,
     VectorEvent::CATEGORY,
+    DataTableEvent::CATEGORY,
+    TableRowsEvent::CATEGORY,
     ReplayCheckEvent::CATEGORY,
+    TestCaseEvent::CATEGORY,
+    EvaluationEvent::CATEGORY,
+    DriftWatchEvent::CATEGORY,
+    EvaluationSetEvent::CATEGORY,
     AccountEvent::CATEGORY,
     SessionEvent::CATEGORY,
     TenantEvent::CATEGORY,
+    FeatureFlagEvent::CATEGORY,
     AuditEvent::CATEGORY,
+    ArchiveEvent::CATEGORY,
+    SubjectEvent::CATEGORY,
+    RetentionEvent::CATEGORY,
 ];
+
+/// The categories that belong to the audit trail, with the types of their events: who has access, and what is decided about
+/// people, secrets and features. Whoever reads them is written down.
+pub const AUDITED: [(&str, &[(&str, u16)]); 8] = [
+    (AccountEvent::CATEGORY, AccountEvent::TYPES),
+    (SessionEvent::CATEGORY, SessionEvent::TYPES),
+    (TenantEvent::CATEGORY, TenantEvent::TYPES),
+    (FeatureFlagEvent::CATEGORY, FeatureFlagEvent::TYPES),
+    (SubjectEvent::CATEGORY, SubjectEvent::TYPES),
+    (RetentionEvent::CATEGORY, RetentionEvent::TYPES),
+    (AuditEvent::CATEGORY, AuditEvent::TYPES),
+    (CredentialEvent::CATEGORY, CredentialEvent::TYPES),
+];
+
+/// Whether the events of a category belong to the audit trail.
+pub fn is_audited(category: &str) -> bool {
+    AUDITED.iter().any(|(known, _)| *known == category)
+}
 
 /// A fact that happened to an aggregate. Serialised as a tagged enum: `{"type": "workflow_created", …}`.
 pub trait Event: Sized {
@@ -56,6 +95,19 @@ pub trait Event: Sized {
 
     /// Name of this event's type, for example `WorkflowCreated`. Frozen once released.
     fn event_type(&self) -> &'static str;
+
+    /// Whom the personal fields of this event are about, which is in the stream with this id: the name of a subject. `None`
+    /// where it says nothing of that; see [`crate::personal`].
+    fn subject(&self, stream_id: &str) -> Option<String> {
+        let _ = stream_id;
+        None
+    }
+
+    /// The stream, by its category and id, which says whom the personal fields of this event are about, where neither the
+    /// event nor its own stream does.
+    fn subject_stream(&self) -> Option<(&'static str, String)> {
+        None
+    }
 
     /// Version of this event's shape.
     fn event_version(&self) -> u16 {

@@ -38,8 +38,16 @@ uuid_id!(
     ExecutionId
 );
 uuid_id!(
+    /// Id of a listener: it follows from workflow and node.
+    ListenerId
+);
+uuid_id!(
     /// Id of a credential: it follows from tenant, type and name.
     CredentialId
+);
+uuid_id!(
+    /// Id of a data table.
+    DataTableId
 );
 uuid_id!(
     /// Id of an account: of a user, a service or an agent.

@@ -146,6 +146,7 @@ impl Worker {
             Some(items) => Ok(attempt.pinned(items)),
             None if node.disabled => Ok(attempt.pass_through()),
             None if attempt.has_no_items() => Ok(attempt.without_items()),
+            None if let Some(node_type) = self.held_back(node_index) => Err(switched_off(node_type)),
             None => match plan.node_type(node_index).behaviour() {
                 Behaviour::PassThrough => Ok(attempt.pass_through()),
                 Behaviour::Pure(_) => {
@@ -163,6 +164,18 @@ impl Worker {
         };
         let finished = Finished { facts, number, started_at_ms: now_ms, duration: began.elapsed(), is_pinned };
         self.conclude(attempt, finished, result, batch)
+    }
+
+    /// The type of a node, or of one that serves it, which the tenant does not have. What is run again to see what it does is
+    /// not held back: the answer would depend on when it is asked.
+    fn held_back(&self, node: usize) -> Option<&str> {
+        let plan = self.machine.plan();
+        if self.machine.stubs().is_some_and(|stubs| !stubs.is_live(&plan.node(node).name)) {
+            return None;
+        }
+        let helpers = plan.graph.all_helpers(node).into_iter().map(|helper| helper.node);
+        let mut types = [node].into_iter().chain(helpers).map(|node| &*plan.node(node).node_type);
+        types.find(|node_type| !self.surroundings.services.features.has_node(self.surroundings.tenant, node_type))
     }
 
     /// Whether a node's effect must not happen here.
@@ -380,6 +393,11 @@ impl Worker {
         self.machine.apply(&event);
         batch.push(event);
     }
+}
+
+fn switched_off(node_type: &str) -> NodeError {
+    NodeError::operation(format!("nodes of the type '{node_type}' are switched off for this tenant"))
+        .described("Ask whoever runs this installation, or use another node.")
 }
 
 /// Where a node that waits is.

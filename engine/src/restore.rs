@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use timeloom_domain::definition::WorkflowDefinition;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{ExecutionEvent, ForkFacts, RetryFacts, StartFacts};
 use timeloom_domain::ids::ExecutionId;
@@ -183,20 +184,30 @@ pub(crate) async fn plan(inner: &Inner, like: &StreamKey, start: &StartFacts) ->
     if let Some(plan) = inner.known_plan(&key) {
         return Ok(plan);
     }
+    let definition = definition(inner, &stream, revision, start.workflow_version).await?;
+    let (registry, timezone) = (&inner.parts.registry, inner.options.timezone);
+    let plan = Arc::new(Plan::try_new(start.workflow_id, definition, registry, timezone)?);
+    inner.keep_plan(key, &plan);
+    Ok(plan)
+}
+
+/// A definition of a workflow as it was at a revision: a published version, or the draft.
+pub(crate) async fn definition(
+    inner: &Inner,
+    stream: &StreamKey,
+    revision: u64,
+    version: Option<u32>,
+) -> Result<Arc<WorkflowDefinition>, RestoreError> {
     let mut workflow = Workflow::default();
     let mut after = Revision::default();
     while after.0 < revision {
         let limit = usize::try_from(revision - after.0).unwrap_or(READ_EVENTS_MAX).min(READ_EVENTS_MAX);
-        let read = inner.parts.log.read_stream(&stream, after, Direction::Forward, limit).await?;
+        let read = inner.parts.log.read_stream(stream, after, Direction::Forward, limit).await?;
         let Some(last) = read.last() else { return Err(RestoreError::NoWorkflow(revision)) };
         after = last.revision;
         for recorded in &read {
             workflow.apply(&codec::decode::<WorkflowEvent>(recorded)?);
         }
     }
-    let definition = workflow.definition(start.workflow_version).ok_or(RestoreError::NoWorkflow(revision))?;
-    let (registry, timezone) = (&inner.parts.registry, inner.options.timezone);
-    let plan = Arc::new(Plan::try_new(start.workflow_id, Arc::clone(definition), registry, timezone)?);
-    inner.keep_plan(key, &plan);
-    Ok(plan)
+    workflow.definition(version).cloned().ok_or(RestoreError::NoWorkflow(revision))
 }

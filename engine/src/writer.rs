@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use timeloom_commands::Ids;
-use timeloom_domain::event::Aggregate;
+use timeloom_domain::event::{Aggregate, Event as _};
 use timeloom_domain::execution::{Continuation, Execution, ExecutionEvent, ExecutionRefusal};
 use timeloom_domain::ids::{Actor, CommandId, EventId};
 use timeloom_store::{
@@ -19,6 +19,8 @@ use crate::machine::{Place, Written};
 pub(crate) const ENGINE_ACTOR: &str = "engine";
 /// Bytes that the metadata of one event takes at most; what it says is of fixed length.
 const METADATA_BYTES_MAX: usize = 512;
+/// Bytes of a batch whose data is sealed on its way: that makes it a third larger, and each event longer by its seal.
+const SEALED_BYTES_MAX: usize = APPEND_BYTES_MAX / 2;
 
 /// Why the engine could not take down what it did.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,8 @@ pub struct ExecutionWriter {
     written: Vec<Written>,
     /// What its appends survive.
     asked: AskedDurability,
+    /// Whom its data is about.
+    subject: Option<String>,
     /// Ends the waiting for a log that is busy or out of reach.
     stopping: CancellationToken,
 }
@@ -104,6 +108,7 @@ impl ExecutionWriter {
             within: None,
             written: Vec::new(),
             asked: AskedDurability::default(),
+            subject: None,
             stopping,
         }
     }
@@ -145,6 +150,7 @@ impl ExecutionWriter {
         self.state.apply(event);
         self.revision = recorded.revision;
         if self.first_event.is_none() {
+            self.subject = event.subject(&self.stream.id);
             let within =
                 |span: &str| Arc::new(RequestFacts { traceparent: Some(span.to_owned()), ..RequestFacts::default() });
             self.within = recorded.metadata.traceparent().map(within);
@@ -189,6 +195,7 @@ impl ExecutionWriter {
         };
         let mut batch = Batch { metadata: Arc::new(metadata), events: Vec::new(), bytes: 0 };
         batch.push(EventId(self.ids.uuid()), first.encoded.clone());
+        self.subject = first.event.subject(&self.stream.id);
         let appended = self.append(batch, Expected::NoStream).await?;
         for recorded in &appended.events {
             self.fold(&first.event, recorded);
@@ -207,7 +214,7 @@ impl ExecutionWriter {
         for event in events {
             self.state.check_next(event)?;
             let encoded = codec::encode(event)?;
-            if !batch.has_room_for(&encoded) {
+            if !batch.has_room_for(&encoded, self.subject.is_some()) {
                 let full = std::mem::replace(&mut batch, self.batch());
                 self.append_next(full).await?;
             }
@@ -241,7 +248,10 @@ impl ExecutionWriter {
     /// Appends, again while the log is busy: what was computed must not be lost to a full queue.
     async fn append(&self, batch: Batch, expected: Expected) -> Result<Appended, WriteError> {
         let command_id = batch.metadata.command_id;
-        let append = Append::new(self.stream.clone(), expected, batch.events, command_id).asking(self.asked);
+        // What the first event says is so for the whole stream.
+        let subject = self.subject.as_deref().filter(|_| expected == Expected::NoStream);
+        let append =
+            Append::new(self.stream.clone(), expected, batch.events, command_id).asking(self.asked).about(subject);
         loop {
             match self.log.append(append.clone()).await {
                 Ok(appended) => return Ok(appended),
@@ -265,9 +275,10 @@ struct Batch {
 
 impl Batch {
     /// Whether the log takes the batch with this event; an event alone is tried in any case.
-    fn has_room_for(&self, event: &codec::Encoded) -> bool {
+    fn has_room_for(&self, event: &codec::Encoded, is_sealed: bool) -> bool {
         let bytes = self.bytes + event.payload.get().len() + METADATA_BYTES_MAX;
-        self.events.is_empty() || (self.events.len() < APPEND_EVENTS_MAX && bytes <= APPEND_BYTES_MAX)
+        let bytes_max = if is_sealed { SEALED_BYTES_MAX } else { APPEND_BYTES_MAX };
+        self.events.is_empty() || (self.events.len() < APPEND_EVENTS_MAX && bytes <= bytes_max)
     }
 
     fn push(&mut self, id: EventId, event: codec::Encoded) {

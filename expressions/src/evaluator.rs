@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use timeloom_domain::item::JsonObject;
@@ -20,6 +21,9 @@ use crate::scope::Scope;
 const CACHE_TEMPLATES_MAX: usize = 4_096;
 /// Source text kept in one generation of the cache, in bytes.
 const CACHE_BYTES_MAX: usize = 2 << 20;
+
+/// Longest time in which expressions are looked at for their syntax; what was not reached by then counts as right.
+const SYNTAX_TIME_MAX: Duration = Duration::from_millis(250);
 
 /// Shared by all executions of a process: the cache of compiled templates, and the JavaScript engine.
 pub struct Evaluator {
@@ -44,6 +48,29 @@ impl Evaluator {
     /// The handle of one execution. The engine's session is made when an expression first needs it.
     pub fn session(self: &Arc<Self>) -> Session {
         Session { evaluator: Arc::clone(self), script: None, limits: Limits::EXPRESSION }
+    }
+
+    /// Of each template (a text without the leading `=`), why it is no JavaScript; `None` where it is, where it has no code, and
+    /// where no engine could look. Evaluates them over nothing, and tells nothing of what came of it.
+    pub fn broken(self: &Arc<Self>, templates: &[&str]) -> Vec<Option<String>> {
+        let is_foreign = |template: &&&str| matches!(*self.compiled(template), Compiled::Foreign);
+        let foreign: Vec<&str> = templates.iter().filter(is_foreign).copied().collect();
+        if foreign.is_empty() {
+            return vec![None; templates.len()];
+        }
+        let jobs: Vec<Job<'_>> = foreign.iter().map(|template| Job { template, item_index: 0 }).collect();
+        let mut session = self.session();
+        session.set_limits(Limits { time_ms_max: SYNTAX_TIME_MAX, ..Limits::EXPRESSION });
+        let answers = session.cross(&Scope::nowhere(), &jobs);
+        let faults: HashMap<&str, String> = foreign
+            .into_iter()
+            .zip(answers)
+            .filter_map(|(template, answer)| match answer {
+                Err(ExpressionError::Syntax(why)) => Some((template, why)),
+                _ => None,
+            })
+            .collect();
+        templates.iter().map(|template| faults.get(template).cloned()).collect()
     }
 
     fn compiled(&self, template: &str) -> Arc<Compiled> {

@@ -40,6 +40,25 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// What expressions see where nothing runs: no items, no other nodes, the beginning of 1970.
+    pub fn nowhere() -> Self {
+        Self {
+            items: Items::default(),
+            inputs: Arc::default(),
+            run_index: 0,
+            now_ms: 0,
+            timezone: Tz::UTC,
+            node: NodeInfo::default(),
+            previous: None,
+            workflow: WorkflowInfo::default(),
+            execution: ExecutionInfo::default(),
+            vars: Arc::default(),
+            env: Arc::default(),
+            additional: Arc::default(),
+            nodes: Arc::new(NoNodes),
+        }
+    }
+
     /// Lets go of everything that nodes gave: expressions find no items and no other nodes any more.
     pub fn forget_items(&mut self) {
         self.items = Items::default();

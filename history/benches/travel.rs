@@ -47,6 +47,7 @@ fn start() -> ExecutionEvent {
         at_ms: 0,
         trigger: None,
         options: RunOptions::default(),
+        subject: None,
     }))
 }
 

@@ -10,17 +10,27 @@ use timeloom_domain::account::Account;
 use timeloom_domain::agent::Agent;
 use timeloom_domain::agent_memory::AgentMemory;
 use timeloom_domain::agent_run::AgentRun;
+use timeloom_domain::archive::Archive;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::data_table::{DataTables, TableRows};
+use timeloom_domain::drift::DriftWatch;
+use timeloom_domain::evaluation::Evaluation;
+use timeloom_domain::evaluation_set::EvaluationSet;
+use timeloom_domain::feature_flag::FeatureFlag;
 use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
+use timeloom_domain::listener::Listener;
 use timeloom_domain::model::Model;
 use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::retention::Retention;
 use timeloom_domain::session::Session;
+use timeloom_domain::subject::Subject;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::test_case::TestCases;
 use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Direction, Filter, LogError, Position, Revision, StreamKey, TenantScope};
@@ -132,15 +142,26 @@ pub async fn diff<'p>(
         Some(Kind::Model) => folded_both::<Model>(past, stream, earlier, later).await?,
         Some(Kind::Credential) => folded_both::<Credential>(past, stream, earlier, later).await?,
         Some(Kind::ReplayCheck) => folded_both::<ReplayCheck>(past, stream, earlier, later).await?,
+        Some(Kind::TestCases) => folded_both::<TestCases>(past, stream, earlier, later).await?,
+        Some(Kind::Evaluation) => folded_both::<Evaluation>(past, stream, earlier, later).await?,
+        Some(Kind::DriftWatch) => folded_both::<DriftWatch>(past, stream, earlier, later).await?,
+        Some(Kind::EvaluationSet) => folded_both::<EvaluationSet>(past, stream, earlier, later).await?,
         Some(Kind::Account) => folded_both::<Account>(past, stream, earlier, later).await?,
         Some(Kind::Session) => folded_both::<Session>(past, stream, earlier, later).await?,
+        Some(Kind::Subject) => folded_both::<Subject>(past, stream, earlier, later).await?,
+        Some(Kind::Retention) => folded_both::<Retention>(past, stream, earlier, later).await?,
         Some(Kind::Tenant) => folded_both::<Tenant>(past, stream, earlier, later).await?,
+        Some(Kind::FeatureFlag) => folded_both::<FeatureFlag>(past, stream, earlier, later).await?,
         Some(Kind::Vectors) => folded_both::<VectorCollection>(past, stream, earlier, later).await?,
+        Some(Kind::DataTables) => folded_both::<DataTables>(past, stream, earlier, later).await?,
+        Some(Kind::DataTable) => folded_both::<TableRows>(past, stream, earlier, later).await?,
         Some(Kind::Agent) => folded_both::<Agent>(past, stream, earlier, later).await?,
         Some(Kind::AgentRun) => folded_both::<AgentRun>(past, stream, earlier, later).await?,
         Some(Kind::AgentMemory) => folded_both::<AgentMemory>(past, stream, earlier, later).await?,
+        Some(Kind::Listener) => folded_both::<Listener>(past, stream, earlier, later).await?,
         Some(Kind::Recall) => folded_both::<Recall>(past, stream, earlier, later).await?,
         Some(Kind::Audit) => folded_both::<Audit>(past, stream, earlier, later).await?,
+        Some(Kind::Archive) => folded_both::<Archive>(past, stream, earlier, later).await?,
         Some(Kind::Inferences) => folded_both::<Inferences>(past, stream, earlier, later).await?,
         Some(Kind::InferenceWorker) => folded_both::<InferenceWorker>(past, stream, earlier, later).await?,
         Some(Kind::Gateway) => folded_both::<GatewayConfiguration>(past, stream, earlier, later).await?,

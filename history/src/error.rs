@@ -51,6 +51,22 @@ pub enum HistoryError {
         /// The other.
         right: StreamKey,
     },
+    /// Two executions of different workflows have no changes between them.
+    #[error("{left} and {right} ran different workflows: name two executions of the same")]
+    OtherWorkflow {
+        /// The one.
+        left: StreamKey,
+        /// The other.
+        right: StreamKey,
+    },
+    /// The one that is to be the earlier ran what is newer.
+    #[error("{left} ran later than {right}, or a newer definition: name the one that ran first before the other")]
+    OtherOrder {
+        /// The one.
+        left: StreamKey,
+        /// The other.
+        right: StreamKey,
+    },
     /// Only executions have node runs.
     #[error("{0} is no execution: name one as execution/ID")]
     NotAnExecution(StreamKey),

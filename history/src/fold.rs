@@ -8,19 +8,29 @@ use timeloom_domain::account::Account;
 use timeloom_domain::agent::Agent;
 use timeloom_domain::agent_memory::AgentMemory;
 use timeloom_domain::agent_run::AgentRun;
+use timeloom_domain::archive::Archive;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::data_table::{DataTables, TableRows};
+use timeloom_domain::drift::DriftWatch;
+use timeloom_domain::evaluation::Evaluation;
+use timeloom_domain::evaluation_set::EvaluationSet;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::feature_flag::FeatureFlag;
 use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
+use timeloom_domain::listener::Listener;
 use timeloom_domain::model::Model;
 use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::retention::Retention;
 use timeloom_domain::session::Session;
+use timeloom_domain::subject::Subject;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::test_case::TestCases;
 use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{LogError, Position, Revision, StreamKey};
@@ -111,6 +121,7 @@ macro_rules! folded_whole {
 
 folded_whole!(
     Account,
+    Archive,
     Audit,
     Credential,
     Inferences,
@@ -122,11 +133,21 @@ folded_whole!(
     Agent,
     AgentMemory,
     AgentRun,
+    FeatureFlag,
+    Listener,
     Recall,
     ReplayCheck,
+    TestCases,
+    Evaluation,
+    DriftWatch,
+    EvaluationSet,
+    Retention,
     Session,
+    Subject,
     Tenant,
     VectorCollection,
+    DataTables,
+    TableRows,
     Workflow
 );
 

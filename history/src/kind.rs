@@ -5,19 +5,29 @@ use timeloom_domain::account::{Account, AccountEvent};
 use timeloom_domain::agent::{Agent, AgentEvent};
 use timeloom_domain::agent_memory::{AgentMemory, AgentMemoryEvent};
 use timeloom_domain::agent_run::{AgentRun, AgentRunEvent};
+use timeloom_domain::archive::{Archive, ArchiveEvent};
 use timeloom_domain::audit::{Audit, AuditEvent};
 use timeloom_domain::credential::{Credential, CredentialEvent};
+use timeloom_domain::data_table::{DataTableEvent, DataTables, TableRows, TableRowsEvent};
+use timeloom_domain::drift::{DriftWatch, DriftWatchEvent};
+use timeloom_domain::evaluation::{Evaluation, EvaluationEvent};
+use timeloom_domain::evaluation_set::{EvaluationSet, EvaluationSetEvent};
 use timeloom_domain::event::Event;
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::feature_flag::{FeatureFlag, FeatureFlagEvent};
 use timeloom_domain::gateway::{GatewayConfiguration, GatewayEvent};
 use timeloom_domain::inference::{InferenceEvent, InferenceWorker, InferenceWorkerEvent, Inferences};
+use timeloom_domain::listener::{Listener, ListenerEvent};
 use timeloom_domain::model::{Model, ModelEvent};
 use timeloom_domain::model_call::{ModelCallEvent, ModelCalls};
 use timeloom_domain::plugin::{Plugin, PluginEvent};
 use timeloom_domain::recall::{Recall, RecallEvent};
 use timeloom_domain::replay::{ReplayCheck, ReplayCheckEvent};
+use timeloom_domain::retention::{Retention, RetentionEvent};
 use timeloom_domain::session::{Session, SessionEvent};
+use timeloom_domain::subject::{Subject, SubjectEvent};
 use timeloom_domain::tenant::{Tenant, TenantEvent};
+use timeloom_domain::test_case::{TestCaseEvent, TestCases};
 use timeloom_domain::vectors::{VectorCollection, VectorEvent};
 use timeloom_domain::workflow::{Workflow, WorkflowEvent};
 use timeloom_store::RecordedEvent;
@@ -42,24 +52,44 @@ pub enum Kind {
     Credential,
     /// A replay check.
     ReplayCheck,
+    /// The test cases of a workflow.
+    TestCases,
+    /// An evaluation.
+    Evaluation,
+    /// The watch over the drift of a model.
+    DriftWatch,
+    /// A set of cases, without the cases.
+    EvaluationSet,
     /// An account, with digests of its keys and links.
     Account,
     /// A session.
     Session,
     /// A tenant.
     Tenant,
+    /// For whom a feature is on.
+    FeatureFlag,
     /// An agent.
     Agent,
     /// A run of an agent.
     AgentRun,
     /// What an agent remembers of a session.
     AgentMemory,
+    /// A trigger that listens.
+    Listener,
     /// What nodes remember from one execution to the next.
     Recall,
     /// Texts with their vectors.
     Vectors,
+    /// The data tables of a tenant.
+    DataTables,
+    /// The rows of a data table.
+    DataTable,
     /// Who looked, and who was not let in.
     Audit,
+    /// A subject: what is decided about the data of a person.
+    Subject,
+    /// How long the data of a category is kept.
+    Retention,
     /// The inferences of one worker, in sums.
     Inferences,
     /// An inference worker.
@@ -68,6 +98,8 @@ pub enum Kind {
     Gateway,
     /// The calls to language models of one worker, in sums.
     ModelCalls,
+    /// The ranges of the log that are in the archive.
+    Archive,
 }
 
 impl Kind {
@@ -80,19 +112,30 @@ impl Kind {
             ModelEvent::CATEGORY => Some(Self::Model),
             CredentialEvent::CATEGORY => Some(Self::Credential),
             ReplayCheckEvent::CATEGORY => Some(Self::ReplayCheck),
+            TestCaseEvent::CATEGORY => Some(Self::TestCases),
+            EvaluationEvent::CATEGORY => Some(Self::Evaluation),
+            DriftWatchEvent::CATEGORY => Some(Self::DriftWatch),
+            EvaluationSetEvent::CATEGORY => Some(Self::EvaluationSet),
             AccountEvent::CATEGORY => Some(Self::Account),
             SessionEvent::CATEGORY => Some(Self::Session),
             TenantEvent::CATEGORY => Some(Self::Tenant),
+            FeatureFlagEvent::CATEGORY => Some(Self::FeatureFlag),
             AgentEvent::CATEGORY => Some(Self::Agent),
             AgentRunEvent::CATEGORY => Some(Self::AgentRun),
             AgentMemoryEvent::CATEGORY => Some(Self::AgentMemory),
+            ListenerEvent::CATEGORY => Some(Self::Listener),
             RecallEvent::CATEGORY => Some(Self::Recall),
             VectorEvent::CATEGORY => Some(Self::Vectors),
+            DataTableEvent::CATEGORY => Some(Self::DataTables),
+            TableRowsEvent::CATEGORY => Some(Self::DataTable),
             AuditEvent::CATEGORY => Some(Self::Audit),
+            SubjectEvent::CATEGORY => Some(Self::Subject),
+            RetentionEvent::CATEGORY => Some(Self::Retention),
             InferenceEvent::CATEGORY => Some(Self::Inferences),
             InferenceWorkerEvent::CATEGORY => Some(Self::InferenceWorker),
             GatewayEvent::CATEGORY => Some(Self::Gateway),
             ModelCallEvent::CATEGORY => Some(Self::ModelCalls),
+            ArchiveEvent::CATEGORY => Some(Self::Archive),
             _ => None,
         }
     }
@@ -106,19 +149,30 @@ impl Kind {
             Self::Model => ModelEvent::CATEGORY,
             Self::Credential => CredentialEvent::CATEGORY,
             Self::ReplayCheck => ReplayCheckEvent::CATEGORY,
+            Self::TestCases => TestCaseEvent::CATEGORY,
+            Self::Evaluation => EvaluationEvent::CATEGORY,
+            Self::DriftWatch => DriftWatchEvent::CATEGORY,
+            Self::EvaluationSet => EvaluationSetEvent::CATEGORY,
             Self::Account => AccountEvent::CATEGORY,
             Self::Session => SessionEvent::CATEGORY,
             Self::Tenant => TenantEvent::CATEGORY,
+            Self::FeatureFlag => FeatureFlagEvent::CATEGORY,
             Self::Agent => AgentEvent::CATEGORY,
             Self::AgentRun => AgentRunEvent::CATEGORY,
             Self::AgentMemory => AgentMemoryEvent::CATEGORY,
+            Self::Listener => ListenerEvent::CATEGORY,
             Self::Recall => RecallEvent::CATEGORY,
             Self::Vectors => VectorEvent::CATEGORY,
+            Self::DataTables => DataTableEvent::CATEGORY,
+            Self::DataTable => TableRowsEvent::CATEGORY,
             Self::Audit => AuditEvent::CATEGORY,
+            Self::Subject => SubjectEvent::CATEGORY,
+            Self::Retention => RetentionEvent::CATEGORY,
             Self::Inferences => InferenceEvent::CATEGORY,
             Self::InferenceWorker => InferenceWorkerEvent::CATEGORY,
             Self::Gateway => GatewayEvent::CATEGORY,
             Self::ModelCalls => ModelCallEvent::CATEGORY,
+            Self::Archive => ArchiveEvent::CATEGORY,
         }
     }
 }
@@ -133,19 +187,30 @@ pub fn is_known(event: &RecordedEvent) -> bool {
         Some(Kind::Model) => knows::<ModelEvent>(event),
         Some(Kind::Credential) => knows::<CredentialEvent>(event),
         Some(Kind::ReplayCheck) => knows::<ReplayCheckEvent>(event),
+        Some(Kind::TestCases) => knows::<TestCaseEvent>(event),
+        Some(Kind::Evaluation) => knows::<EvaluationEvent>(event),
+        Some(Kind::DriftWatch) => knows::<DriftWatchEvent>(event),
+        Some(Kind::EvaluationSet) => knows::<EvaluationSetEvent>(event),
         Some(Kind::Account) => knows::<AccountEvent>(event),
         Some(Kind::Session) => knows::<SessionEvent>(event),
         Some(Kind::Tenant) => knows::<TenantEvent>(event),
+        Some(Kind::FeatureFlag) => knows::<FeatureFlagEvent>(event),
         Some(Kind::Agent) => knows::<AgentEvent>(event),
         Some(Kind::AgentRun) => knows::<AgentRunEvent>(event),
         Some(Kind::AgentMemory) => knows::<AgentMemoryEvent>(event),
+        Some(Kind::Listener) => knows::<ListenerEvent>(event),
         Some(Kind::Recall) => knows::<RecallEvent>(event),
         Some(Kind::Vectors) => knows::<VectorEvent>(event),
+        Some(Kind::DataTables) => knows::<DataTableEvent>(event),
+        Some(Kind::DataTable) => knows::<TableRowsEvent>(event),
         Some(Kind::Audit) => knows::<AuditEvent>(event),
+        Some(Kind::Subject) => knows::<SubjectEvent>(event),
+        Some(Kind::Retention) => knows::<RetentionEvent>(event),
         Some(Kind::Inferences) => knows::<InferenceEvent>(event),
         Some(Kind::InferenceWorker) => knows::<InferenceWorkerEvent>(event),
         Some(Kind::Gateway) => knows::<GatewayEvent>(event),
         Some(Kind::ModelCalls) => knows::<ModelCallEvent>(event),
+        Some(Kind::Archive) => knows::<ArchiveEvent>(event),
     }
 }
 
@@ -243,11 +308,43 @@ impl Shown for Credential {
     }
 }
 
+impl Shown for Evaluation {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        self.status.name()
+    }
+}
+
+impl Shown for DriftWatch {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.running().is_some() { "running" } else { "stopped" }
+    }
+}
+
+impl Shown for EvaluationSet {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.versions.is_empty() { "empty" } else { "filled" }
+    }
+}
+
 impl Shown for ReplayCheck {
     const KEEPS_DATA: bool = false;
 
     fn status(&self) -> &'static str {
         self.status.name()
+    }
+}
+
+impl Shown for TestCases {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.cases.is_empty() { "empty" } else { "filled" }
     }
 }
 
@@ -264,6 +361,39 @@ impl Shown for Session {
 
     fn status(&self) -> &'static str {
         if self.ended.is_some() { "ended" } else { "started" }
+    }
+}
+
+impl Shown for Subject {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        match (&self.request, self.erased_at_ms) {
+            (_, Some(_)) => "erased",
+            (Some(_), None) => "erasure requested",
+            (None, None) if !self.holds.is_empty() => "on hold",
+            (None, None) => "kept",
+        }
+    }
+}
+
+impl Shown for FeatureFlag {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.feature.is_some() { "set" } else { "removed" }
+    }
+}
+
+impl Shown for Retention {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        match (self.days, self.holds.is_empty()) {
+            (_, false) => "on hold",
+            (Some(_), true) => "limited",
+            (None, true) => "for ever",
+        }
     }
 }
 
@@ -299,6 +429,18 @@ impl Shown for AgentMemory {
     }
 }
 
+impl Shown for Listener {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        match (&self.worker, &self.error) {
+            (Some(_), _) => "listening",
+            (None, Some(_)) => "failing",
+            (None, None) => "new",
+        }
+    }
+}
+
 impl Shown for Recall {
     const KEEPS_DATA: bool = true;
 
@@ -315,11 +457,35 @@ impl Shown for VectorCollection {
     }
 }
 
+impl Shown for DataTables {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        if self.tables.is_empty() { "empty" } else { "filled" }
+    }
+}
+
+impl Shown for TableRows {
+    const KEEPS_DATA: bool = true;
+
+    fn status(&self) -> &'static str {
+        if self.rows.is_empty() { "empty" } else { "filled" }
+    }
+}
+
 impl Shown for Audit {
     const KEEPS_DATA: bool = false;
 
     fn status(&self) -> &'static str {
         "written"
+    }
+}
+
+impl Shown for Archive {
+    const KEEPS_DATA: bool = false;
+
+    fn status(&self) -> &'static str {
+        "archived"
     }
 }
 

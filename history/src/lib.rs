@@ -7,8 +7,12 @@
 //! Invariant: the same stream and the same moment give the same state for ever, whatever is appended later.
 
 mod bare;
+mod between;
+mod bisect;
+pub mod capsule;
 mod compare;
 mod diff;
+pub mod drift;
 mod error;
 mod executions;
 mod fold;
@@ -21,6 +25,8 @@ mod provenance;
 mod state;
 mod story;
 
+pub use between::{Between, CHANGES_BETWEEN_MAX, ChangeBetween, ChangedKind, changes_between};
+pub use bisect::{Bisection, Found, Next, TRIES_MAX, Verdict};
 pub use compare::{Comparison, OWN_ID, compare};
 pub use diff::{BETWEEN_EVENTS_MAX, BetweenEvent, Change, Difference, Point, diff};
 pub use error::HistoryError;
@@ -32,6 +38,9 @@ pub use fold::{FOLD_BYTES_MAX, FOLD_EVENTS_MAX, UNKNOWN_EVENTS_MAX, UnknownEvent
 pub use kind::{Kind, is_known};
 pub use moment::{Moment, position_of};
 pub use past::{KEPT_BYTES_MAX, Kept, Past};
-pub use provenance::{Origin, Provenance, STEPS_MAX, Step, WRITERS_MAX, ancestor, provenance, writers};
+pub use provenance::{
+    AskedAgent, Border, CHAPTERS_MAX, Chapter, Explanation, ItemValue, Origin, Provenance, STEPS_MAX, Step,
+    WRITERS_MAX, ancestor, explain, provenance, writers,
+};
 pub use state::{Look, RAW_EVENTS_MAX, StateAt, look_at, state_at};
 pub use story::{EventPlace, STORY_DEEP_MAX, Story, StoryRun, workflow_at};

@@ -66,6 +66,14 @@ impl Kept {
         Self { streams: Mutex::default(), bytes_max }
     }
 
+    /// Lets go of what is kept of these streams: their data was erased.
+    pub fn forget(&self, streams: &[StreamKey]) {
+        let mut kept = self.streams();
+        let removed: Vec<_> = streams.iter().filter_map(|stream| kept.remove(stream)).collect();
+        drop(kept);
+        drop(removed);
+    }
+
     /// Bytes of payloads whose events are kept.
     pub fn bytes(&self) -> usize {
         self.streams().bytes

@@ -9,17 +9,27 @@ use timeloom_domain::account::Account;
 use timeloom_domain::agent::Agent;
 use timeloom_domain::agent_memory::AgentMemory;
 use timeloom_domain::agent_run::AgentRun;
+use timeloom_domain::archive::Archive;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::data_table::{DataTables, TableRows};
+use timeloom_domain::drift::DriftWatch;
+use timeloom_domain::evaluation::Evaluation;
+use timeloom_domain::evaluation_set::EvaluationSet;
+use timeloom_domain::feature_flag::FeatureFlag;
 use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
+use timeloom_domain::listener::Listener;
 use timeloom_domain::model::Model;
 use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::retention::Retention;
 use timeloom_domain::session::Session;
+use timeloom_domain::subject::Subject;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::test_case::TestCases;
 use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Direction, Filter, LogError, Position, RecordedEvent, Revision, StreamKey, TenantScope};
@@ -161,19 +171,30 @@ pub async fn look_at<'p>(past: impl Into<Past<'p>>, stream: &StreamKey, moment: 
         Some(Kind::Model) => folded::<Model>(past, stream, position).await?,
         Some(Kind::Credential) => folded::<Credential>(past, stream, position).await?,
         Some(Kind::ReplayCheck) => folded::<ReplayCheck>(past, stream, position).await?,
+        Some(Kind::TestCases) => folded::<TestCases>(past, stream, position).await?,
+        Some(Kind::Evaluation) => folded::<Evaluation>(past, stream, position).await?,
+        Some(Kind::DriftWatch) => folded::<DriftWatch>(past, stream, position).await?,
+        Some(Kind::EvaluationSet) => folded::<EvaluationSet>(past, stream, position).await?,
         Some(Kind::Account) => folded::<Account>(past, stream, position).await?,
         Some(Kind::Session) => folded::<Session>(past, stream, position).await?,
+        Some(Kind::Subject) => folded::<Subject>(past, stream, position).await?,
+        Some(Kind::Retention) => folded::<Retention>(past, stream, position).await?,
         Some(Kind::Tenant) => folded::<Tenant>(past, stream, position).await?,
+        Some(Kind::FeatureFlag) => folded::<FeatureFlag>(past, stream, position).await?,
         Some(Kind::Vectors) => folded::<VectorCollection>(past, stream, position).await?,
+        Some(Kind::DataTables) => folded::<DataTables>(past, stream, position).await?,
+        Some(Kind::DataTable) => folded::<TableRows>(past, stream, position).await?,
         Some(Kind::Agent) => folded::<Agent>(past, stream, position).await?,
         Some(Kind::AgentRun) => folded::<AgentRun>(past, stream, position).await?,
         Some(Kind::AgentMemory) => folded::<AgentMemory>(past, stream, position).await?,
+        Some(Kind::Listener) => folded::<Listener>(past, stream, position).await?,
         Some(Kind::Recall) => folded::<Recall>(past, stream, position).await?,
         Some(Kind::Audit) => folded::<Audit>(past, stream, position).await?,
         Some(Kind::Inferences) => folded::<Inferences>(past, stream, position).await?,
         Some(Kind::InferenceWorker) => folded::<InferenceWorker>(past, stream, position).await?,
         Some(Kind::Gateway) => folded::<GatewayConfiguration>(past, stream, position).await?,
         Some(Kind::ModelCalls) => folded::<ModelCalls>(past, stream, position).await?,
+        Some(Kind::Archive) => folded::<Archive>(past, stream, position).await?,
     };
     match found {
         Some(look) => Ok(look),

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use timeloom_domain::drift::DriftWatchEvent;
 use timeloom_domain::event::{Event as _, OWN_CATEGORIES};
 use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::ids::Actor;
+use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_store::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, Position, RecordedEvent, Revision, StreamKey,
     Subscription, TenantScope, Wanted,
@@ -44,6 +47,16 @@ impl MeasuredLog {
     fn count_event(&self, event: &RecordedEvent) {
         let category = OWN_CATEGORIES.into_iter().find(|known| **known == *event.stream.category).unwrap_or(OTHER);
         self.metrics.events.get_or_create(&metrics::Category { category }).inc();
+        if category == WorkflowEvent::CATEGORY
+            && let Some(change) = change_of_rollout(event)
+        {
+            self.metrics.rollouts.get_or_create(&metrics::Rollout { change }).inc();
+        }
+        if category == DriftWatchEvent::CATEGORY
+            && let Some(change) = change_of_drift(&event.event_type)
+        {
+            self.metrics.drifts.get_or_create(&metrics::Drift { change }).inc();
+        }
         if category != ExecutionEvent::CATEGORY {
             return;
         }
@@ -53,6 +66,28 @@ impl MeasuredLog {
             self.metrics.node_runs.get_or_create(&metrics::NodeRun { change }).inc();
         }
     }
+}
+
+fn change_of_rollout(event: &RecordedEvent) -> Option<&'static str> {
+    Some(match (&*event.event_type, &event.metadata.actor) {
+        ("WorkflowRolloutStarted", _) => "started",
+        ("WorkflowRolloutChanged", _) => "changed",
+        ("WorkflowRolloutPromoted", _) => "promoted",
+        // Nobody but a guard sends it by itself.
+        ("WorkflowRolloutRolledBack", Actor::System(_)) => "rolled_back_by_guard",
+        ("WorkflowRolloutRolledBack", _) => "rolled_back",
+        _ => return None,
+    })
+}
+
+fn change_of_drift(event_type: &str) -> Option<&'static str> {
+    Some(match event_type {
+        "DriftWatchStarted" => "watch_started",
+        "DriftWatchStopped" => "watch_stopped",
+        "DriftWindowJudged" => "window_judged",
+        "DriftDetected" => "detected",
+        _ => return None,
+    })
 }
 
 fn change_of_execution(event_type: &str) -> Option<&'static str> {

@@ -34,7 +34,13 @@ pub struct Metrics {
     pub(crate) events: Family<Category, Counter>,
     pub(crate) executions: Family<Execution, Counter>,
     pub(crate) node_runs: Family<NodeRun, Counter>,
+    pub(crate) rollouts: Family<Rollout, Counter>,
+    pub(crate) drifts: Family<Drift, Counter>,
     head: Gauge,
+    tree: Gauge,
+    tree_lag: Gauge,
+    checkpoint: Gauge,
+    history_changed: Gauge,
     positions: Family<Projection, Gauge>,
     lags: Family<Projection, Gauge>,
     parked: Family<Projection, Gauge>,
@@ -94,6 +100,18 @@ pub(crate) struct NodeRun {
     pub(crate) change: &'static str,
 }
 
+/// What became of a roll-out of a workflow's version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Rollout {
+    pub(crate) change: &'static str,
+}
+
+/// What a watch over the drift of a model came to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Drift {
+    pub(crate) change: &'static str,
+}
+
 /// Why a span was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Dropped {
@@ -120,7 +138,13 @@ impl Default for Metrics {
             events: Family::default(),
             executions: Family::default(),
             node_runs: Family::default(),
+            rollouts: Family::default(),
+            drifts: Family::default(),
             head: Gauge::default(),
+            tree: Gauge::default(),
+            tree_lag: Gauge::default(),
+            checkpoint: Gauge::default(),
+            history_changed: Gauge::default(),
             positions: Family::default(),
             lags: Family::default(),
             parked: Family::default(),
@@ -156,8 +180,24 @@ impl Metrics {
         );
         own.register("log_events", "Events that this process wrote, by category of their stream", self.events.clone());
         own.register("log_head_position", "Position of the newest event of the log", self.head.clone());
+        own.register(
+            "log_tree_size",
+            "Events in the tree over the log, as this process saw it last",
+            self.tree.clone(),
+        );
+        own.register("log_tree_lag_events", "Events that are not in the tree over the log yet", self.tree_lag.clone());
+        own.register("log_checkpoint_size", "Events that the newest signed checkpoint covers", self.checkpoint.clone());
+        own.register(
+            "log_history_changed",
+            "1 when the log is not the one of which checkpoints were made",
+            self.history_changed.clone(),
+        );
         own.register("executions", "Executions that this process began or ended, by change", self.executions.clone());
         own.register("node_runs", "Node runs that this process took down, by change", self.node_runs.clone());
+        let told = "Changes of roll-outs of workflows by this process, by change";
+        own.register("workflow_rollouts", told, self.rollouts.clone());
+        let told = "What watches over the drift of models came to in this process, by change";
+        own.register("model_drifts", told, self.drifts.clone());
         own.register("projection_position", "Position that the rows of a read model show", self.positions.clone());
         own.register("projection_lag_events", "Events that a read model does not show yet", self.lags.clone());
         own.register("projection_parked_events", "Events that a read model could not fold", self.parked.clone());
@@ -178,6 +218,17 @@ impl Metrics {
         self.request_seconds.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
     }
 
+    /// How far the tree over the log is, and the newest checkpoint.
+    pub fn proved(&self, size: u64, checkpoint: u64) {
+        self.tree.set(level(size));
+        self.checkpoint.set(level(checkpoint));
+    }
+
+    /// The log is not the one of which checkpoints were made.
+    pub fn history_changed(&self) {
+        self.history_changed.set(1);
+    }
+
     pub(crate) fn spans_sent(&self, count: u64) {
         self.spans_sent.inc_by(count);
     }
@@ -193,8 +244,11 @@ impl Metrics {
     /// # Errors
     /// [`fmt::Error`] when it cannot be written, which does not happen.
     pub fn text(&self, seen: &Seen<'_>) -> Result<String, fmt::Error> {
-        let level = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.head.set(level(seen.head.0));
+        // Where nothing is proved, nothing lags.
+        if self.tree.get() > 0 {
+            self.tree_lag.set(level(seen.head.0).saturating_sub(self.tree.get()));
+        }
         for status in seen.projections {
             let of = Projection { projection: status.name };
             self.positions.get_or_create(&of).set(level(status.position.0));
@@ -212,4 +266,8 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Metrics").finish_non_exhaustive()
     }
+}
+
+fn level(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -200,7 +200,7 @@ async fn pages(models: &ReadModels, head: Position) -> Result<(), Box<dyn std::e
     let all = ExecutionFilter::default();
     let status = |status| ExecutionFilter { status: Some(status), ..all.clone() };
     let workflow = |filter: &ExecutionFilter| ExecutionFilter { workflow_id: Some(workflow_id(40)), ..filter.clone() };
-    let unresolved = ExecutionFilter { unresolved: true, ..all.clone() };
+    let unresolved = ExecutionFilter { unresolved: Some(true), ..all.clone() };
     let called = ExecutionFilter { trigger: Some(TriggerKind::Webhook), ..all.clone() };
     let (completed, failed, running) =
         (status(ExecutionStatus::Completed), status(ExecutionStatus::Failed), status(ExecutionStatus::Running));

@@ -3,6 +3,7 @@
 //! Invariant: a row gets a new version only when its status changes, when facts are saved about it, and when something is
 //! noted after its end. An ended status never changes, and no execution has two newest versions: lists rely on both.
 
+mod arms;
 mod facts;
 mod fingerprint;
 mod groups;
@@ -16,10 +17,13 @@ use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, ExecutionStatus,
 use timeloom_domain::ids::{ExecutionId, TenantId, WorkflowId};
 use timeloom_store::{Position, RecordedEvent, Revision};
 
+use crate::page::{Cursor, Page};
 use crate::payload::shorten;
 use crate::read_model::Folded;
 use facts::{End, ExecutionFact, Origin, Start};
 
+pub use arms::{ARM_EXECUTIONS_MAX, ArmFilter};
+pub(crate) use arms::{count as count_arm, read as read_count};
 pub use groups::{FAILURES_MAX, FailureFilter, FailureGroup};
 pub(crate) use groups::{page as failure_groups, read as read_group};
 pub(crate) use queries::{one, page};
@@ -122,12 +126,27 @@ pub struct ExecutionFilter {
     pub trigger: Option<TriggerKind>,
     /// Only failures whose errors have this in common.
     pub error_fingerprint: Option<String>,
-    /// Only failures of production runs that were neither retried nor dismissed.
-    pub unresolved: bool,
+    /// Only failures of production runs that were neither retried nor dismissed, or only all others.
+    pub unresolved: Option<bool>,
     /// Only those about which this was saved.
     pub saved: Option<SavedFact>,
     /// Only forks of this one.
     pub forked_from: Option<ExecutionId>,
+    /// Only those whose first event is at this position or after it.
+    pub from: Option<Position>,
+    /// Only those whose first event is at this position or before it.
+    pub until: Option<Position>,
+}
+
+impl ExecutionFilter {
+    /// The part of a page, newest first, that lies between the positions of the filter.
+    fn within(&self, page: &Page) -> Page {
+        let newest = self.until.map(|until| Cursor(Position(until.0.saturating_add(1))));
+        let oldest = self.from.map(|from| Cursor(Position(from.0.saturating_sub(1))));
+        let after = [page.after, newest].into_iter().flatten().min();
+        let before = [page.before, oldest.filter(|oldest| oldest.0.0 > 0)].into_iter().flatten().max();
+        Page { after, before, ..*page }
+    }
 }
 
 /// A fact that a node saved about an execution.

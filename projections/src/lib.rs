@@ -14,6 +14,8 @@ mod checkpoints;
 mod credentials;
 mod database;
 mod error;
+mod evaluation_sets;
+mod evaluations;
 mod executions;
 mod feed;
 mod inferences;
@@ -45,8 +47,11 @@ pub use agents::{AgentRow, AgentRunFilter, AgentRunRow, AgentRunSummary};
 pub use credentials::CredentialRow;
 pub use database::StorageError;
 pub use error::{Behind, FoldError, ProjectionError};
+pub use evaluation_sets::EvaluationSetRow;
+pub use evaluations::{EvaluationFilter, EvaluationRow};
 pub use executions::{
-    ExecutionFilter, ExecutionRow, FAILURES_MAX, FailureFilter, FailureGroup, SAVED_FACTS_MAX, SavedFact,
+    ARM_EXECUTIONS_MAX, ArmFilter, ExecutionFilter, ExecutionRow, FAILURES_MAX, FailureFilter, FailureGroup,
+    SAVED_FACTS_MAX, SavedFact,
 };
 pub use feed::{FeedFilter, FeedOrder};
 pub use inferences::{
@@ -67,4 +72,4 @@ pub use read_models::{AS_OF_WAIT, PARKED_PAGE_MAX, ReadModels, Rebuilding};
 pub use rebuild::{RebuildReport, rebuild};
 pub use store::{PostgresPlace, ReadModelStore};
 pub use texts::{INDEXED_TEXT_BYTES_MIN, PositionRange, TEXT_PLACES_EVENTS_MAX};
-pub use workflows::{SettingsSummary, WorkflowFilter, WorkflowRow};
+pub use workflows::{RolloutRow, SettingsSummary, WorkflowFilter, WorkflowRow};

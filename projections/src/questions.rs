@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use timeloom_domain::execution::ExecutionStatus;
 use timeloom_domain::ids::{CredentialId, ExecutionId, Slug, TenantId, WorkflowId};
+use timeloom_domain::workflow::ArmFigures;
 use timeloom_store::{Position, RecordedEvent};
 
 use crate::credentials::{self, CredentialRow, Credentials};
 use crate::database::Named;
 use crate::error::ProjectionError;
-use crate::executions::{self, ExecutionFilter, ExecutionRow, Executions, FailureFilter, FailureGroup};
+use crate::executions::{self, ArmFilter, ExecutionFilter, ExecutionRow, Executions, FailureFilter, FailureGroup};
 use crate::feed::{self, FeedFilter, FeedOrder};
 use crate::models::{self, ModelRow, Models};
 use crate::node_runs::{self, NODE_RUNS_MAX, NodeRunRange, NodeRunRow, NodeRuns};
@@ -175,6 +177,25 @@ impl ReadModels {
         let question = |named: &Named| executions::failure_groups(named, tenant, as_of, page, filter);
         let found = self.ask(&Executions, as_of, question, executions::read_group).await?;
         Ok(PageOf::cut(found, page, |group| group.newest_position))
+    }
+
+    /// How the production executions of one version of a workflow ended: of those that finished, the newest
+    /// [`crate::ARM_EXECUTIONS_MAX`].
+    ///
+    /// # Errors
+    /// [`ProjectionError`], like every question.
+    pub async fn arm_figures(
+        &self,
+        tenant: TenantId,
+        as_of: AsOf,
+        filter: ArmFilter,
+    ) -> Result<ArmFigures, ProjectionError> {
+        let question = |named: &Named| executions::count_arm(named, tenant, as_of, filter);
+        let mut figures = ArmFigures::default();
+        for (status, count) in self.ask(&Executions, as_of, question, executions::read_count).await? {
+            if status == ExecutionStatus::Failed { figures.failed = count } else { figures.completed = count }
+        }
+        Ok(figures)
     }
 
     /// Node runs of one execution in the order of execution: the first [`NODE_RUNS_MAX`].

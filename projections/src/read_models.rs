@@ -30,6 +30,8 @@ use crate::writer::{PROJECTIONS, Writer};
 pub const AS_OF_WAIT: Duration = Duration::from_secs(1);
 /// Pause before a question looks again for tables that are not made yet.
 const NOT_MADE_PAUSE: Duration = Duration::from_millis(20);
+/// Builds after which no row is of what was read before the first.
+const SCRUB_BUILDS: u32 = 2;
 /// How often a question is asked, when the rows that it is asked of are replaced meanwhile.
 const ASK_TRIES_MAX: u32 = 3;
 /// Most questions that one statement asks.
@@ -206,6 +208,20 @@ impl ReadModels {
             return Err(ProjectionError::Closed);
         }
         Ok(Rebuilding(answer))
+    }
+
+    /// Builds everything again from the log, and leaves nothing on the disk of the rows that were there before: what was
+    /// erased from the log is gone from the read models then. Only the process that writes can.
+    ///
+    /// # Errors
+    /// As [`Self::rebuild`]; when somebody reads the rows all the time.
+    pub async fn scrub(&self) -> Result<(), ProjectionError> {
+        // A build that had begun goes on with what it has read: the second one reads everything after the first.
+        for _ in 0..SCRUB_BUILDS {
+            self.rebuild(&[]).await?;
+        }
+        let answer = self.send(|done| Command::Scrub { done }).await?;
+        answer.await.map_err(|_| ProjectionError::Closed)?
     }
 
     /// Folds again what the projections with these names have parked, or all without any. Tells how many events are parked

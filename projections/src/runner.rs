@@ -50,6 +50,8 @@ const RETRY_EVENTS: usize = 500;
 pub(crate) enum Command {
     /// Build projections again.
     Rebuild { names: Vec<&'static str>, begun: oneshot::Sender<()>, done: Done<RebuildReport> },
+    /// Leave nothing on the disk of rows that are gone.
+    Scrub { done: Done<()> },
     /// Fold again what is parked; how many events are parked still.
     Retry { names: Vec<&'static str>, done: Done<usize> },
 }
@@ -257,6 +259,12 @@ impl Runner {
                 let _ = begun.send(());
                 Ok(None)
             }
+            Command::Scrub { done } => {
+                writer.drop_retired();
+                // Whoever asked may have gone.
+                let _ = done.send(writer.database.scrub().map_err(ProjectionError::from));
+                Ok(None)
+            }
             Command::Retry { names, done } => {
                 let mut chosen = writer.live.iter_mut().filter(|state| names.contains(&state.projection.name()));
                 chosen.by_ref().for_each(|state| state.stopped = None);
@@ -379,6 +387,7 @@ impl Command {
         // Whoever asked may have gone.
         match self {
             Self::Rebuild { done, .. } => drop(done.send(Err(ProjectionError::NotWriter))),
+            Self::Scrub { done } => drop(done.send(Err(ProjectionError::NotWriter))),
             Self::Retry { done, .. } => drop(done.send(Err(ProjectionError::NotWriter))),
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use timeloom_domain::definition::{Settings, WorkflowDefinition, WorkflowDurability};
 use timeloom_domain::event::Event;
 use timeloom_domain::ids::{TenantId, WorkflowId};
-use timeloom_domain::workflow::{Folder, WorkflowEvent};
+use timeloom_domain::workflow::{Folder, Rollout, WorkflowEvent};
 use timeloom_store::{Position, RecordedEvent};
 
 use crate::database::{Cells, Dialect, Index, Named, Query, Rows, StorageError, Table, Value, blob, integer, text};
@@ -31,12 +31,25 @@ pub struct WorkflowRow {
     pub published_version: Option<u32>,
     /// The version that takes calls and schedules.
     pub active_version: Option<u32>,
+    /// The version that is tried out beside it.
+    pub rollout: Option<RolloutRow>,
     /// Where people keep it.
     pub folder: Folder,
     /// Whether it was put away.
     pub archived: bool,
     /// Which events made it.
     pub provenance: Provenance,
+}
+
+/// A version that a part of the production executions runs beside the active one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutRow {
+    /// Which, and for what part.
+    pub rollout: Rollout,
+    /// Position of the event that began it.
+    pub since: Position,
+    /// When it began, in milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// The settings that decide how a workflow runs.
@@ -104,8 +117,12 @@ pub(crate) enum WorkflowFact {
     SettingsChanged(SettingsSummary),
     PinsChanged,
     Activated(Option<u32>),
+    RolloutStarted(Rollout),
+    RolloutChanged(u8),
+    RolloutEnded,
     Moved(Folder),
     Archived,
+    Unarchived,
 }
 
 static TABLE: Table = Table {
@@ -120,6 +137,7 @@ static TABLE: Table = Table {
         text("settings"),
         integer("published_version").optional(),
         integer("active_version").optional(),
+        text("rollout").optional(),
         integer("archived"),
         Provenance::COLUMNS[0],
         Provenance::COLUMNS[1],
@@ -132,7 +150,7 @@ static TABLE: Table = Table {
 
 impl ReadModel for Workflows {
     const NAME: &'static str = "workflows";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const CATEGORY: &'static str = WorkflowEvent::CATEGORY;
     const TABLE: &'static Table = &TABLE;
     type Key = (TenantId, WorkflowId);
@@ -158,6 +176,14 @@ impl ReadModel for Workflows {
             WorkflowEvent::WorkflowTestListeningStarted { .. } => return Ok(None),
             WorkflowEvent::WorkflowMoved { folder } => WorkflowFact::Moved(folder),
             WorkflowEvent::WorkflowArchived {} => WorkflowFact::Archived,
+            WorkflowEvent::WorkflowUnarchived {} => WorkflowFact::Unarchived,
+            WorkflowEvent::WorkflowRolloutStarted { rollout, version, percent, guard } => {
+                WorkflowFact::RolloutStarted(Rollout { number: rollout, version, percent, guard })
+            }
+            WorkflowEvent::WorkflowRolloutChanged { percent, .. } => WorkflowFact::RolloutChanged(percent),
+            WorkflowEvent::WorkflowRolloutPromoted { .. } | WorkflowEvent::WorkflowRolloutRolledBack { .. } => {
+                WorkflowFact::RolloutEnded
+            }
         };
         Ok(Some((key, fact)))
     }
@@ -172,6 +198,7 @@ impl ReadModel for Workflows {
                 settings: SettingsSummary::default(),
                 published_version: None,
                 active_version: None,
+                rollout: None,
                 folder: Folder::default(),
                 archived: false,
                 provenance: Provenance::created_by(event),
@@ -187,12 +214,27 @@ impl ReadModel for Workflows {
             WorkflowFact::Published(version) => row.published_version = Some(version),
             WorkflowFact::SettingsChanged(settings) => row.settings = settings,
             WorkflowFact::PinsChanged => {}
-            WorkflowFact::Activated(version) => row.active_version = version,
+            WorkflowFact::Activated(version) => {
+                row.active_version = version;
+                row.rollout = None;
+            }
+            WorkflowFact::RolloutStarted(rollout) => {
+                let since_ms = event.recorded_at.timestamp_millis();
+                row.rollout = Some(RolloutRow { rollout, since: event.position, since_ms });
+            }
+            WorkflowFact::RolloutChanged(percent) => {
+                if let Some(row) = &mut row.rollout {
+                    row.rollout.percent = percent;
+                }
+            }
+            WorkflowFact::RolloutEnded => row.rollout = None,
             WorkflowFact::Moved(folder) => row.folder = folder,
             WorkflowFact::Archived => {
                 row.archived = true;
                 row.active_version = None;
+                row.rollout = None;
             }
+            WorkflowFact::Unarchived => row.archived = false,
         }
         Folded::Version(row)
     }
@@ -214,6 +256,7 @@ impl ReadModel for Workflows {
             Value::json(&row.settings)?,
             row.published_version.into(),
             row.active_version.into(),
+            row.rollout.as_ref().map(Value::json).transpose()?.unwrap_or(Value::Null),
             row.archived.into(),
         ]);
         values.extend(row.provenance.values());
@@ -264,6 +307,7 @@ pub(crate) fn read_row(cells: &mut Cells<'_>) -> Result<WorkflowRow, StorageErro
         settings: cells.take_json()?,
         published_version: cells.take()?,
         active_version: cells.take()?,
+        rollout: cells.take_optional_json()?,
         archived: cells.take()?,
         provenance: Provenance::take(cells, from)?,
     })

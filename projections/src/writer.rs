@@ -20,6 +20,8 @@ use crate::checkpoints;
 use crate::credentials::Credentials;
 use crate::database::{Change, Database, Dialect, Load, Named, Postgres, Sqlite, StorageError};
 use crate::error::ProjectionError;
+use crate::evaluation_sets::EvaluationSets;
+use crate::evaluations::Evaluations;
 use crate::executions::Executions;
 use crate::inferences::{InferenceWindows, InferenceWorkers, Inferences, ModelLoads};
 use crate::model_calls::ModelCalls;
@@ -41,7 +43,7 @@ pub(crate) const WRITE_TRIES_MAX: u32 = 3;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every projection.
-pub(crate) static PROJECTIONS: [&dyn Projection; 17] = [
+pub(crate) static PROJECTIONS: [&dyn Projection; 19] = [
     &Workflows,
     &Plugins,
     &Models,
@@ -55,6 +57,8 @@ pub(crate) static PROJECTIONS: [&dyn Projection; 17] = [
     &InferenceWorkers,
     &ModelLoads,
     &ModelCalls,
+    &Evaluations,
+    &EvaluationSets,
     &Accounts,
     &ApiKeys,
     &Sessions,

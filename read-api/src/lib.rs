@@ -17,9 +17,13 @@ mod state;
 pub use bind::{BindError, check_bind};
 pub use documents::{TrustedDocuments, TrustedDocumentsError};
 pub use http::{
-    Api, Beside, Served, ServerOptions, WebhookOptions, configure, configure_health, server, server_beside,
+    Api, Beside, Served, ServerOptions, WebhookOptions, configure, configure_health, server, server_beside, told,
 };
+pub use limits::{Left, Limiter};
 pub use options::{GraphqlOptions, PartialSuccess, RequestLimits};
-pub use schema::{ApiSchema, schema, sdl_text};
+pub use schema::{ApiSchema, CREDENTIAL_CALLBACK, LocalApi, schema, sdl_text};
 pub use sign_in::{OidcOptions, RateLimits, SignIn, SignInOptions};
-pub use state::{ApiState, StoredLog, Wiring};
+pub use state::{
+    ApiState, InferenceCases, LimitCounts, LimitTaken, NotCounted, NotMade, Proofs, PublicKeys, ServerFacts, StoredLog,
+    Wiring,
+};

@@ -12,7 +12,7 @@ const KEYS_MAX: usize = 100_000;
 
 /// A measure for each key.
 #[derive(Debug)]
-pub(crate) struct Limiter<K> {
+pub struct Limiter<K> {
     /// How often at once.
     burst: u32,
     /// How long until one more time.
@@ -30,7 +30,7 @@ struct Kept<K> {
 
 /// What is left after something was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Left {
+pub struct Left {
     /// How often it may be done at once.
     pub times: u32,
     /// When it will be all of it again.
@@ -39,7 +39,7 @@ pub(crate) struct Left {
 
 impl<K: Eq + Hash> Limiter<K> {
     /// So many times at once, and as many in each minute.
-    pub(crate) fn per_minute(times: u32) -> Self {
+    pub fn per_minute(times: u32) -> Self {
         let times = times.max(1);
         let kept = Kept { full_at: HashMap::new(), others_full_at: None };
         Self { burst: times, each: Duration::from_secs(60) / times, kept: Mutex::new(kept) }
@@ -49,7 +49,7 @@ impl<K: Eq + Hash> Limiter<K> {
     ///
     /// # Errors
     /// How long to wait, when it has been done too often.
-    pub(crate) fn take(&self, key: K, times: u32, now: Instant) -> Result<Left, Duration> {
+    pub fn take(&self, key: K, times: u32, now: Instant) -> Result<Left, Duration> {
         // Each change of it is one step.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.full_at.len() >= KEYS_MAX && !kept.full_at.contains_key(&key) {

@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use serde_json::json;
+use timeloom_archive::Archiver;
 use timeloom_commands::access::NotLetIn;
-use timeloom_commands::{Access, CommandContext, Commands, Credentials};
+use timeloom_commands::{Access, CommandContext, Commands, Credentials, Erasures, RecordedCases};
 use timeloom_domain::access::{Forbidden, Permission, Permissions, Principal};
 use timeloom_domain::catalogue::NodeCatalogue;
-use timeloom_domain::ids::{Actor, CommandId, TenantId};
+use timeloom_domain::evaluation::InferenceSelection;
+use timeloom_domain::gateway::GatewayLimit;
+use timeloom_domain::ids::{Actor, CommandId, Slug, TenantId};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_history::{Kept, Past};
 use timeloom_monitor::{Metrics, Tracer};
 use timeloom_projections::ReadModels;
 use timeloom_store::leases::Workers;
-use timeloom_store::{BlobStore, EventLog, LogTransfer, RequestFacts, Revision};
+use timeloom_store::proofs::ProofLog;
+use timeloom_store::{BlobStore, EventLog, LogTransfer, RequestFacts, Revision, StreamKey};
+use timeloom_verify::key::PublicKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,6 +46,66 @@ pub struct StoredLog {
     pub blobs: Arc<dyn BlobStore>,
 }
 
+/// The keys that sign checkpoints, those that did as well; what is wrong where they cannot be read.
+pub type PublicKeys = Arc<dyn Fn() -> Result<Vec<PublicKey>, String> + Send + Sync>;
+
+/// What proves the log to others.
+#[derive(Clone)]
+pub struct Proofs {
+    /// The log and the tree over it.
+    pub log: ProofLog,
+    /// The keys that sign it.
+    pub keys: PublicKeys,
+}
+
+/// What counts what is taken of the limits of gateways.
+#[async_graphql::async_trait::async_trait]
+pub trait LimitCounts: Send + Sync {
+    /// What is taken of these limits of a tenant now, in their order; `None` where this process counts nothing.
+    ///
+    /// # Errors
+    /// [`NotCounted`] when it cannot be told.
+    async fn taken(&self, tenant: TenantId, limits: &[GatewayLimit]) -> Result<Option<Vec<LimitTaken>>, NotCounted>;
+}
+
+/// What is taken of one limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitTaken {
+    /// By whom: of many holders, the one that took most. Absent where nobody took anything.
+    pub by: Option<String>,
+    /// How much, in tokens, requests, calls, or billionths of the currency.
+    pub used: u64,
+    /// How much is left.
+    pub left: u64,
+    /// When nothing of it counts any more, if nothing more is taken, in milliseconds since 1970.
+    pub resets_at_ms: Option<i64>,
+}
+
+/// What is taken of limits cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("what is taken of the limits cannot be told: {0}")]
+pub struct NotCounted(pub String);
+
+/// What makes cases of recorded inferences.
+#[async_graphql::async_trait::async_trait]
+pub trait InferenceCases: Send + Sync {
+    /// The cases of recorded inferences of a model; `None` where this process has no models.
+    ///
+    /// # Errors
+    /// [`NotMade`] when they cannot be read.
+    async fn cases(
+        &self,
+        tenant: TenantId,
+        model: &Slug,
+        selection: &InferenceSelection,
+    ) -> Result<Option<RecordedCases>, NotMade>;
+}
+
+/// Recorded inferences cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("recorded inferences cannot be read: {0}")]
+pub struct NotMade(pub String);
+
 /// The parts that the API is made of.
 #[derive(Clone)]
 pub struct Wiring {
@@ -50,6 +115,8 @@ pub struct Wiring {
     pub credentials: Credentials,
     /// Who has access.
     pub access: Access,
+    /// What can be erased.
+    pub erasures: Erasures,
     /// Where rows come from.
     pub read_models: Arc<ReadModels>,
     /// Where events come from.
@@ -60,8 +127,16 @@ pub struct Wiring {
     pub evaluator: Arc<Evaluator>,
     /// The processes of the log.
     pub workers: Arc<dyn Workers>,
+    /// What is taken of the limits of gateways.
+    pub limits: Arc<dyn LimitCounts>,
+    /// What makes cases of recorded inferences.
+    pub inference_cases: Arc<dyn InferenceCases>,
     /// What backups are made from; `None` where nothing is stored.
     pub stored: Option<StoredLog>,
+    /// What proves the log; `None` where nothing is stored.
+    pub proofs: Option<Proofs>,
+    /// What moves old ranges of the log into the archive; `None` where that is not possible.
+    pub archiver: Option<Arc<Archiver>>,
     /// Who asks where nobody signs in; calls of webhooks without a tenant in their path are for their tenant.
     pub principal: Principal,
     /// How webhooks are served.
@@ -72,6 +147,17 @@ pub struct Wiring {
     pub graphql: GraphqlOptions,
     /// Where requests are traced; `None` where nobody looks at traces.
     pub tracer: Option<Tracer>,
+    /// What the process tells of itself.
+    pub server: ServerFacts,
+}
+
+/// What a process tells of itself.
+#[derive(Debug, Clone, Default)]
+pub struct ServerFacts {
+    /// What keeps the log: `sqlite`, `postgresql` or `memory`.
+    pub backend: &'static str,
+    /// What is switched on beside what every server does.
+    pub features: Vec<&'static str>,
 }
 
 /// The state of the API, as whoever asks sees it.
@@ -118,6 +204,8 @@ const KEYED_COMMANDS: Uuid = Uuid::from_u128(0x7c1f_5d0a_2b4e_4f6c_9a83_e0d7_51b
 
 struct Inner {
     wiring: Wiring,
+    /// When it began, in milliseconds since 1970.
+    began_at_ms: i64,
     caught_up: AtomicBool,
     folds: Arc<Semaphore>,
     kept: Kept,
@@ -138,6 +226,7 @@ impl ApiState {
             principal: Arc::new(wiring.principal.clone()),
             is_nobody: false,
             inner: Arc::new(Inner {
+                began_at_ms: wiring.commands.clock().now_ms(),
                 wiring,
                 caught_up: AtomicBool::new(false),
                 folds: Arc::new(Semaphore::new(FOLDS_MAX)),
@@ -149,6 +238,11 @@ impl ApiState {
             rates: None,
             keyed: None,
         }
+    }
+
+    /// What the process tells of itself, and when it began, in milliseconds since 1970.
+    pub(crate) fn server(&self) -> (&ServerFacts, i64) {
+        (&self.inner.wiring.server, self.inner.began_at_ms)
     }
 
     /// The same as somebody else sees it, in a request of which these facts are known.
@@ -217,6 +311,15 @@ impl ApiState {
         &self.inner.wiring.access
     }
 
+    pub(crate) fn erasures(&self) -> &Erasures {
+        &self.inner.wiring.erasures
+    }
+
+    /// Lets go of what is kept in memory of streams whose data was erased.
+    pub fn forget(&self, streams: &[StreamKey]) {
+        self.inner.kept.forget(streams);
+    }
+
     pub(crate) fn read_models(&self) -> &ReadModels {
         &self.inner.wiring.read_models
     }
@@ -248,8 +351,24 @@ impl ApiState {
         self.inner.wiring.stored.as_ref()
     }
 
+    pub(crate) fn proofs(&self) -> Option<&Proofs> {
+        self.inner.wiring.proofs.as_ref()
+    }
+
+    pub(crate) fn archiver(&self) -> Option<&Arc<Archiver>> {
+        self.inner.wiring.archiver.as_ref()
+    }
+
     pub(crate) fn workers(&self) -> &dyn Workers {
         &*self.inner.wiring.workers
+    }
+
+    pub(crate) fn limits(&self) -> &dyn LimitCounts {
+        &*self.inner.wiring.limits
+    }
+
+    pub(crate) fn inference_cases(&self) -> &dyn InferenceCases {
+        &*self.inner.wiring.inference_cases
     }
 
     pub(crate) fn evaluator(&self) -> &Arc<Evaluator> {

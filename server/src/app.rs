@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use timeloom_agents::{AgentCalls, AgentRuns, AgentRunsParts};
-use timeloom_commands::{Access, Commands, Credentials, Ids as _, Keeping, SystemIds};
+use timeloom_archive::Archiver;
+use timeloom_commands::{Access, Commands, Credentials, Erasures, ErasuresParts, Ids as _, Keeping, SystemIds};
 use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::NodeCatalogue;
 use timeloom_domain::ids::{Actor, TenantId};
 use timeloom_domain::trace::Sampling;
+use timeloom_engine::data_tables::LoggedTables;
+use timeloom_engine::listeners::{Listeners, ListenersParts};
 use timeloom_engine::node::{
     Binaries, CredentialPort, FixedCredentials, NodeRegistry, Services, SubWorkflows, Tracing,
 };
@@ -25,15 +28,16 @@ use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::Limits;
 use timeloom_monitor::{MeasuredLog, Metrics, Service, Traces, TracesParts};
 use timeloom_projections::ReadModels;
-use timeloom_read_api::{ApiState, Wiring};
+use timeloom_read_api::{ApiState, ServerFacts, Wiring};
 use timeloom_sandbox::SandboxEngine;
 use timeloom_store::EventLog;
 use timeloom_store::clock::SystemClock;
 use timeloom_store::leases::Roles;
 
+use crate::audit::{AuditFollower, AuditKeys, AuditParts};
 use crate::clock::MachineClock;
-use crate::config::Config;
-use crate::keys::credential_keys;
+use crate::config::{Config, DurabilityLevel};
+use crate::erasure::Made;
 use crate::models::Port;
 use crate::store::Store;
 use crate::trace_config::TraceOptions;
@@ -63,19 +67,28 @@ pub struct App {
     pub models: Arc<Port>,
     /// What begins executions by the clock; it does nothing until it is started.
     pub scheduler: Scheduler,
+    /// What listens for messages; it does nothing until it is started.
+    pub listeners: Listeners,
     /// What follows from the ends of executions; it does nothing until it is started.
     pub reactions: Reactions,
     /// What runs executions again to see what they do; it does nothing until it is started.
     pub replays: ReplayChecks,
     /// What drives runs of agents; it does nothing until it is started.
     pub agents: AgentRuns,
+    /// What lets the tree over the log follow it, and signs checkpoints; it does nothing until it is started.
+    pub audit: Option<AuditFollower>,
+    /// What can be erased.
+    pub erasures: Erasures,
     /// Who has access.
     pub access: Access,
     /// The API's state.
     pub api: ApiState,
     /// What sends traces, where somebody looks at them; it does nothing until it is started.
     pub traces: Option<Traces>,
-    read_models: Arc<ReadModels>,
+    /// What moves old ranges of the log into the archive, where that is possible.
+    pub archiver: Option<Arc<Archiver>>,
+    /// The read models.
+    pub read_models: Arc<ReadModels>,
     /// Where everything is kept.
     pub store: Store,
 }
@@ -152,7 +165,7 @@ impl App {
         registry: NodeRegistry,
         traces: Option<TraceOptions>,
     ) -> anyhow::Result<Self> {
-        Self::over(Store::in_memory(folder), config, registry, Extras { traces, ..Extras::default() })
+        Self::over(Store::in_memory(config, folder)?, config, registry, Extras { traces, ..Extras::default() })
     }
 
     fn over(store: Store, config: &Config, registry: NodeRegistry, extras: Extras) -> anyhow::Result<Self> {
@@ -160,20 +173,17 @@ impl App {
         let log: Arc<dyn EventLog> = Arc::new(MeasuredLog::new(Arc::clone(&store.log), Arc::clone(&metrics)));
         let read_models = ReadModels::open(store.read_models.clone(), Arc::clone(&log))
             .context("the read models cannot be opened")?;
-        let catalogue: Arc<NodeCatalogue> = Arc::new(registry.catalogue());
+        let (evaluator, catalogue) = evaluator_and_catalogue(&registry)?;
         let (clock, ids) = (Arc::new(MachineClock), Arc::new(SystemIds));
-        let keeping = Keeping { snapshots: store.snapshots.clone(), ..Keeping::default() };
-        let commands = Commands::keeping(Arc::clone(&log), Arc::clone(&catalogue), clock.clone(), ids.clone(), keeping);
-        let keys = credential_keys(config, store.key_place(config))?;
-        let credentials = Credentials::new(commands.clone(), Arc::clone(&keys), Arc::new(SystemIds));
-        let access = Access::new(commands.clone(), keys, Arc::new(SystemIds));
-        let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
+        let commands = Commands::keeping(Arc::clone(&log), Arc::clone(&catalogue), clock, ids, keeping(&store));
+        let (credentials, access) = who_and_what_with(&store, &commands);
+        let erasures = erasures(&store, &commands);
         let calls = SubWorkflowCalls::new(Arc::clone(&log), commands.clone(), commands.directory().clone());
-        let tracing = extras.tracing();
-        let models: Arc<Port> = Arc::default();
+        let (models, tracing) = (Arc::<Port>::default(), extras.tracing());
         let traces = extras.traces.map(|options| traces(&store, &log, &read_models, &commands, &metrics, options));
+        let audit = audit(&store, config, &metrics);
         let (scheduler, reactions) = background(&store, config, &commands, Arc::new(calls.clone()), tracing.sampling);
-        let (evaluator, registry) = (Evaluator::new(Some(Arc::new(sandbox))), Arc::new(registry));
+        let registry = Arc::new(registry);
         let services = Arc::new(Services {
             credentials: extras.credentials.unwrap_or_else(|| Arc::new(credentials.clone())),
             sub_workflows: Arc::new(calls),
@@ -181,48 +191,51 @@ impl App {
             tracing,
             ..services(&store, config, &log, &commands)
         });
-        let parts = EngineParts {
-            log: Arc::clone(&log),
-            registry: Arc::clone(&registry),
-            evaluator: Arc::clone(&evaluator),
-            clock,
-            ids,
-            services: Arc::clone(&services),
-            checkpoints: Arc::clone(&store.checkpoints),
-            leases: Arc::clone(&store.leases),
-        };
+        let parts = engine_parts(&store, &log, (Arc::clone(&registry), Arc::clone(&evaluator)), Arc::clone(&services));
+        let archiver = store.archiver(&log);
         let api = ApiState::new(Wiring {
             commands: commands.clone(),
             credentials: credentials.clone(),
             access: access.clone(),
+            erasures: erasures.clone(),
             read_models: Arc::clone(&read_models),
             log: Arc::clone(&log),
             catalogue,
             evaluator,
             workers: Arc::clone(&store.workers),
+            limits: Arc::clone(&models) as _,
+            inference_cases: Arc::clone(&models) as _,
             stored: store.stored.clone(),
+            proofs: audit.as_ref().map(AuditFollower::proofs),
+            archiver: archiver.clone(),
             principal: Principal::local(TENANT, config.local_name()),
             webhooks: config.webhooks(),
-            metrics,
+            metrics: Arc::clone(&metrics),
             graphql: config.graphql.options()?,
             tracer: traces.as_ref().map(Traces::tracer),
+            server: server_facts(&store, config, traces.is_some()),
         });
+        erasures.scrubs(Made::of(&read_models, &api, &models));
+        let listeners = listeners(&store, config, (&log, &commands), (Arc::clone(&registry), Arc::clone(&services)));
         let engine = Engine::new(parts, engine_options(config));
-        let replays = ReplayChecks::new(engine.clone(), commands.clone());
         let agents = agent_runs(&log, &commands, (registry, services), engine.clone());
         Ok(Self {
+            replays: ReplayChecks::new(engine.clone(), commands.clone()),
             commands,
             credentials,
             log,
             engine,
             models,
             scheduler,
+            listeners,
             reactions,
-            replays,
             agents,
+            audit,
+            erasures,
             access,
             api,
             traces,
+            archiver,
             read_models,
             store,
         })
@@ -250,21 +263,35 @@ impl App {
     /// When they cannot, or do not within a minute.
     pub async fn catch_up(&self) -> anyhow::Result<()> {
         self.start_read_models()?;
+        self.finish_erasures().await?;
         let caught_up = self.read_models.wait_for(self.log.head(), CATCH_UP_TIME_MAX).await;
         caught_up.context("the read models do not keep up: try `timeloom projections rebuild`")
+    }
+
+    /// Finishes the erasures that a process left in the middle. The read models must follow the log.
+    ///
+    /// # Errors
+    /// When they cannot be finished: then what was made of erased data is there still, and nothing may be served.
+    pub async fn finish_erasures(&self) -> anyhow::Result<()> {
+        self.erasures.finish().await.context("an erasure that was interrupted cannot be finished")
     }
 
     /// Stops everything in order: no new work, then the engine, whose shards others may have from then on, what sends traces,
     /// the snapshots, the read models, the log.
     pub async fn close(self) {
         self.api.close().await;
+        self.erasures.close().await;
         self.scheduler.stop().await;
+        self.listeners.stop().await;
         self.reactions.stop().await;
         self.replays.stop().await;
         self.agents.stop().await;
         self.engine.stop().await;
         if let Some(traces) = &self.traces {
             traces.stop().await;
+        }
+        if let Some(audit) = &self.audit {
+            audit.stop().await;
         }
         self.store.leases.leave().await;
         self.access.close().await;
@@ -276,8 +303,66 @@ impl App {
     }
 }
 
+/// What can be erased of what this process has.
+fn erasures(store: &Store, commands: &Commands) -> Erasures {
+    Erasures::new(ErasuresParts {
+        commands: commands.clone(),
+        stored: Arc::clone(&store.sealed),
+        keys: Arc::clone(&store.subject_keys),
+        blobs: Arc::clone(&store.blobs),
+    })
+}
+
+/// What the process tells of itself.
+fn server_facts(store: &Store, config: &Config, is_traced: bool) -> ServerFacts {
+    let switched_on =
+        [(matches!(config.durability, DurabilityLevel::Relaxed), "relaxed-durability"), (is_traced, "traces")];
+    let features = switched_on.into_iter().filter_map(|(is_on, feature)| is_on.then_some(feature)).collect();
+    ServerFacts { backend: store.backend(), features }
+}
+
+/// What commands remember of the streams that they have read.
+fn keeping(store: &Store) -> Keeping {
+    Keeping { snapshots: store.snapshots.clone(), ..Keeping::default() }
+}
+
+/// What evaluates expressions, and what nodes there are, by which those of drafts are checked.
+pub(crate) fn evaluator_and_catalogue(registry: &NodeRegistry) -> anyhow::Result<(Arc<Evaluator>, Arc<NodeCatalogue>)> {
+    let sandbox = SandboxEngine::new(SystemIds.seed()).context("the JavaScript sandbox cannot be opened")?;
+    let evaluator = Evaluator::new(Some(Arc::new(sandbox)));
+    let checks = Arc::clone(&evaluator);
+    let catalogue = registry.catalogue().with_expression_check(Arc::new(move |texts: &[&str]| checks.broken(texts)));
+    Ok((evaluator, Arc::new(catalogue)))
+}
+
+/// What lets the tree over the log follow it, where anything is stored.
+fn audit(store: &Store, config: &Config, metrics: &Arc<Metrics>) -> Option<AuditFollower> {
+    let keys = AuditKeys::new(config, store.key_place(config));
+    let parts = |proofs| AuditParts { proofs, log: Arc::clone(&store.log), keys, metrics: Arc::clone(metrics) };
+    store.proofs.clone().map(parts).map(AuditFollower::new)
+}
+
+/// What executions are driven with.
+fn engine_parts(
+    store: &Store,
+    log: &Arc<dyn EventLog>,
+    (registry, evaluator): (Arc<NodeRegistry>, Arc<Evaluator>),
+    services: Arc<Services>,
+) -> EngineParts {
+    EngineParts {
+        log: Arc::clone(log),
+        registry,
+        evaluator,
+        clock: Arc::new(MachineClock),
+        ids: Arc::new(SystemIds),
+        services,
+        checkpoints: Arc::clone(&store.checkpoints),
+        leases: Arc::clone(&store.leases),
+    }
+}
+
 /// How executions are driven.
-fn engine_options(config: &Config) -> EngineOptions {
+pub(crate) fn engine_options(config: &Config) -> EngineOptions {
     EngineOptions {
         timezone: config.timezone,
         vars: Arc::default(),
@@ -291,13 +376,22 @@ fn engine_options(config: &Config) -> EngineOptions {
     }
 }
 
+/// Credentials, and who has access, under the keys of a store.
+fn who_and_what_with(store: &Store, commands: &Commands) -> (Credentials, Access) {
+    let credentials = Credentials::new(commands.clone(), Arc::clone(&store.keys), Arc::new(SystemIds));
+    (credentials, Access::new(commands.clone(), Arc::clone(&store.keys), Arc::new(SystemIds)))
+}
+
 /// What nodes use that the log and the store of this process give them.
 fn services(store: &Store, config: &Config, log: &Arc<dyn EventLog>, commands: &Commands) -> Services {
     Services {
         binaries: Binaries::new(Arc::clone(&store.blobs)),
         recall: Arc::new(LoggedRecall::new(commands.clone())),
+        data_tables: Arc::new(LoggedTables::new(commands.clone())),
         vectors: Arc::new(LoggedVectors::new(commands.clone())),
         agents: Arc::new(AgentCalls::new(Arc::clone(log), commands.clone())),
+        documents: crate::documents::reader(),
+        features: Arc::new(commands.flags().clone()),
         ..Services::new(config.outbound())
     }
 }
@@ -343,6 +437,24 @@ fn background(
         sampling,
     });
     (scheduler, reactions)
+}
+
+/// What listens for messages in the shards of this process.
+fn listeners(
+    store: &Store,
+    config: &Config,
+    (log, commands): (&Arc<dyn EventLog>, &Commands),
+    (registry, services): (Arc<NodeRegistry>, Arc<Services>),
+) -> Listeners {
+    Listeners::new(ListenersParts {
+        log: Arc::clone(log),
+        commands: commands.clone(),
+        directory: commands.directory().clone(),
+        registry,
+        services,
+        leases: Arc::clone(&store.leases),
+        timezone: config.timezone,
+    })
 }
 
 /// What sends traces of this process.

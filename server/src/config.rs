@@ -10,8 +10,9 @@ use anyhow::Context as _;
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
+use timeloom_connectors::McpCommands;
 use timeloom_domain::item::JsonObject;
-use timeloom_engine::node::OutboundPolicy;
+use timeloom_engine::node::{NodeRegistry, OutboundPolicy};
 use timeloom_read_api::{RateLimits, SignIn, SignInOptions, WebhookOptions};
 use timeloom_store::leases::{Role, Roles};
 use timeloom_store::{BLOB_BYTES_MAX, DurabilityChoice};
@@ -38,6 +39,18 @@ pub struct Config {
         help_heading = "Settings"
     )]
     pub database: Option<String>,
+    /// A server that speaks the protocol of EventStoreDB and keeps the log in place of the data folder, which follows it then:
+    /// esdb://user:password@host:port?tls=true. Needs a build with the feature `esdb`.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_STORE",
+        hide_env_values = true,
+        value_name = "URL",
+        conflicts_with = "database",
+        help_heading = "Settings"
+    )]
+    pub store: Option<String>,
     /// What an acknowledged event survives: `strict` = the loss of power; `relaxed` = the end of the process, and the loss
     /// of power but for the last moments, which docs/durability.md states.
     #[arg(long, global = true, env = "TIMELOOM_DURABILITY", default_value = "strict", help_heading = "Settings")]
@@ -46,6 +59,14 @@ pub struct Config {
     /// when there is none; a database needs one before a credential can be saved.
     #[arg(long, global = true, env = "TIMELOOM_CREDENTIAL_KEY_FILE", value_name = "FILE", help_heading = "Settings")]
     pub credential_key_file: Option<PathBuf>,
+    /// A file with the keys that sign checkpoints of the log, as `timeloom audit keys new` writes it. A data folder makes its
+    /// own; with a database, nothing is signed without one.
+    #[arg(long, global = true, env = "TIMELOOM_AUDIT_KEY_FILE", value_name = "FILE", help_heading = "Settings")]
+    pub audit_key_file: Option<PathBuf>,
+    /// Seal the names, addresses and identities of accounts under a key of each, so that they can be erased. It holds for what
+    /// is written from then on; the file keys/subjects.db is needed to read it.
+    #[arg(long, global = true, env = "TIMELOOM_SEAL_ACCOUNTS", help_heading = "Settings")]
+    pub seal_accounts: bool,
     /// A file with the key to show to the server that `--server` names. The variable TIMELOOM_TOKEN may have the key itself.
     #[arg(long, global = true, env = "TIMELOOM_TOKEN_FILE", value_name = "FILE", help_heading = "Settings")]
     pub token_file: Option<PathBuf>,
@@ -70,7 +91,7 @@ pub struct Config {
         help_heading = "Settings"
     )]
     pub public_url: String,
-    /// Private or loopback hosts that HTTP Request nodes may reach, comma-separated (`host` or `host:port`); `*` allows all.
+    /// Private or loopback hosts that nodes may connect to, comma-separated (`host` or `host:port`); `*` allows all.
     #[arg(
         long,
         global = true,
@@ -80,6 +101,29 @@ pub struct Config {
         help_heading = "Settings"
     )]
     pub allow_private_hosts: Vec<String>,
+    /// Folder in which nodes may read and write files; without it they are refused.
+    #[arg(long, global = true, env = "TIMELOOM_FILES_ROOT", value_name = "FOLDER", help_heading = "Settings")]
+    pub files_root: Option<PathBuf>,
+    /// Folder with files that describe services: nodes of theirs in workflow files are offered as HTTP Requests.
+    #[arg(long, global = true, env = "TIMELOOM_SERVICES", value_name = "FOLDER", help_heading = "Settings")]
+    pub services: Option<PathBuf>,
+    /// Let nodes run commands, on this machine and by SSH on others: whoever may run workflows may then do what this program may.
+    #[arg(long, global = true, env = "TIMELOOM_ALLOW_COMMANDS", help_heading = "Settings")]
+    pub allow_commands: bool,
+    /// A file with the commands that start servers of the Model Context Protocol on this machine, by name, as clients commonly write
+    /// them down: {"mcpServers": {"files": {"command": "…", "args": […], "env": {…}}}}. Nodes and agents name them; whoever may
+    /// write those may then use what these programs offer.
+    #[arg(
+        long,
+        global = true,
+        env = "TIMELOOM_MCP_COMMANDS",
+        value_name = "FILE",
+        value_parser = mcp_commands,
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Settings"
+    )]
+    pub mcp_commands: McpCommands,
     /// Names of environment variables that expressions may read as `$env`, comma-separated.
     #[arg(
         long,
@@ -210,6 +254,19 @@ pub struct ServeConfig {
     /// The identity provider at which people may sign in.
     #[command(flatten)]
     pub oidc: OidcConfig,
+    /// Serve the protocol of EventStoreDB as well, on this port of the same address; 0 takes a free one. See
+    /// docs/eventstoredb.md.
+    #[arg(long, env = "TIMELOOM_ESDB_PORT", value_name = "PORT")]
+    pub esdb_port: Option<u16>,
+    /// Calls that an account may make to that port in a minute, each append of a batch among them; 0 = as many as it likes.
+    #[arg(long, env = "TIMELOOM_ESDB_RATE_LIMIT", value_name = "NUMBER", default_value_t = 120_000)]
+    pub esdb_rate_limit: u32,
+    /// A PEM file with the certificate that this port shows, and those that vouch for it. Without one it speaks without TLS.
+    #[arg(long, env = "TIMELOOM_ESDB_TLS_CERTIFICATE", value_name = "FILE", requires_all = ["esdb_port", "esdb_tls_key"])]
+    pub esdb_tls_certificate: Option<PathBuf>,
+    /// A PEM file with the private key of that certificate.
+    #[arg(long, env = "TIMELOOM_ESDB_TLS_KEY", value_name = "FILE", requires = "esdb_tls_certificate")]
+    pub esdb_tls_key: Option<PathBuf>,
     /// What this process does: `api` answers requests, `engine` drives executions, `projector` folds read models, `scheduler`
     /// fires schedules. Processes of one database may share the work; a data folder has one process, which does all of it.
     #[arg(
@@ -220,13 +277,42 @@ pub struct ServeConfig {
         value_name = "ROLE"
     )]
     pub roles: Vec<Role>,
-    /// Start although credentials are kept and no key that was given opens any of them. For when their keys are lost: each
-    /// credential has to be saved again then.
+    /// Start although credentials are kept and no key that was given opens any of them, or the keys of subjects are gone. For
+    /// when they are lost: each credential has to be saved again then, and what is about subjects cannot be read.
     #[arg(long, env = "TIMELOOM_ACCEPT_LOST_KEYS")]
     pub accept_lost_keys: bool,
+    /// Who is told every signed checkpoint of the log, comma-separated: folders, in which each becomes a file, and http:// or
+    /// https:// addresses, to which each is sent. What a witness answers is kept with the checkpoint.
+    #[arg(long, env = "TIMELOOM_WITNESSES", value_delimiter = ',', value_name = "FOLDER|URL")]
+    pub witnesses: Vec<String>,
+    /// Longest time from an event to the checkpoint that covers it, in seconds.
+    #[arg(
+        long,
+        env = "TIMELOOM_CHECKPOINT_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(1..=86_400)
+    )]
+    pub checkpoint_seconds: u32,
+    /// Events after which a checkpoint is made before its time.
+    #[arg(
+        long,
+        env = "TIMELOOM_CHECKPOINT_EVENTS",
+        value_name = "NUMBER",
+        default_value_t = 1_000,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub checkpoint_events: u32,
     /// Where traces go.
     #[command(flatten)]
     pub traces: TraceConfig,
+    /// Days after which events go into the archive, once a day; absent = never by themselves.
+    #[arg(long, env = "TIMELOOM_ARCHIVE_AFTER_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub archive_after_days: Option<u32>,
+    /// Where they go: a folder, within the data folder where it does not begin with /, or s3://BUCKET/PREFIX, whose
+    /// credentials are in the environment.
+    #[arg(long, env = "TIMELOOM_ARCHIVE_TO", value_name = "PLACE", default_value = "archive")]
+    pub archive_to: String,
     /// Keep the log in memory: everything is gone when the server stops. For trying out and for measurements.
     #[arg(long)]
     pub in_memory: bool,
@@ -273,6 +359,15 @@ const FILE_BYTES_MAX: usize = BLOB_BYTES_MAX;
 /// Longest name of whoever has the machine, in bytes.
 const LOCAL_NAME_BYTES_MAX: usize = 100;
 
+/// The commands in a file; none without one.
+fn mcp_commands(file: &str) -> Result<McpCommands, String> {
+    if file.is_empty() {
+        return Ok(McpCommands::default());
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| format!("it cannot be read: {error}"))?;
+    McpCommands::read(&text)
+}
+
 impl Config {
     /// The folder of the files of models.
     pub fn models_folder(&self) -> PathBuf {
@@ -312,7 +407,24 @@ impl Config {
         self.public_url.trim_end_matches('/')
     }
 
-    /// Which addresses HTTP Request nodes may reach.
+    /// Whether a terminal may show colours: nobody asked for none, see <https://no-color.org>.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    #[expect(clippy::unused_self, reason = "it is a setting like the others")]
+    pub fn has_colours(&self) -> bool {
+        std::env::var_os("NO_COLOR").is_none_or(|wish| wish.is_empty())
+    }
+
+    /// The node types of this build, as the operator lets them be.
+    pub fn node_types(&self) -> NodeRegistry {
+        let settings = timeloom_connectors::Settings {
+            files_root: self.files_root.clone(),
+            commands: self.allow_commands,
+            mcp_commands: self.mcp_commands.clone(),
+        };
+        timeloom_connectors::registry(&settings)
+    }
+
+    /// Which addresses nodes may reach.
     pub fn outbound(&self) -> OutboundPolicy {
         OutboundPolicy {
             allow_private: self.allow_private_hosts.iter().any(|host| host == "*"),
@@ -328,6 +440,8 @@ impl Config {
 
     /// The variable with the address of the database.
     const DATABASE: &str = "TIMELOOM_DATABASE";
+    /// The variable with the address of the log's server.
+    const STORE: &str = "TIMELOOM_STORE";
 
     /// The keys of credentials that the environment has.
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
@@ -376,7 +490,7 @@ impl Config {
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn expression_environment(&self) -> JsonObject {
         let value = |name: &String| std::env::var(name).ok().map(|value| (name.clone(), Value::String(value)));
-        let secret = [Self::CREDENTIAL_KEY, Self::TOKEN, Self::DATABASE, TraceConfig::HEADERS];
+        let secret = [Self::CREDENTIAL_KEY, Self::TOKEN, Self::DATABASE, Self::STORE, TraceConfig::HEADERS];
         let is_secret = |name: &&String| secret.contains(&name.as_str());
         self.expression_env.iter().filter(|name| !is_secret(name)).filter_map(value).collect()
     }

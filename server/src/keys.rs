@@ -19,9 +19,9 @@ const FILE: &str = "keys/credentials.key";
 /// Largest file of keys, in bytes.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 /// Permissions that nobody but the owner may have.
-const OTHERS: u32 = 0o077;
+pub(crate) const OTHERS: u32 = 0o077;
 /// Permissions that strangers may not have. A file that is given may be read by a group: mounted secrets are.
-const STRANGERS: u32 = 0o007;
+pub(crate) const STRANGERS: u32 = 0o007;
 
 /// Where the keys of a place are when nobody says otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +129,7 @@ impl KeySource for FolderKeys {
 }
 
 /// The text of a file of keys; `None` when it is not there.
-fn read(file: &Path, forbidden: u32) -> Result<Option<Zeroizing<String>>, KeyError> {
+pub(crate) fn read(file: &Path, forbidden: u32) -> Result<Option<Zeroizing<String>>, KeyError> {
     let shown = file.display();
     let failed = |error: std::io::Error| KeyError::File(format!("{shown} cannot be read: {error}"));
     let opened = match File::open(file) {
@@ -151,8 +151,6 @@ fn read(file: &Path, forbidden: u32) -> Result<Option<Zeroizing<String>>, KeyErr
 
 /// Puts `keys` in place of what `file` has, all or nothing.
 fn write(file: &Path, keys: &Keyring) -> std::io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut text = Zeroizing::new(String::from(
         "# The keys of the credentials in this folder's log; the last one seals. Keep a copy of this file apart from backups.\n",
     ));
@@ -160,6 +158,13 @@ fn write(file: &Path, keys: &Keyring) -> std::io::Result<()> {
         text.push_str(&key.encode());
         text.push('\n');
     }
+    write_text(file, &text)
+}
+
+/// Puts `text` in place of what `file` has, all or nothing, for its owner alone to read.
+pub(crate) fn write_text(file: &Path, text: &str) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let next = file.with_extension("next");
     // What an earlier try left may have other permissions.
     match fs::remove_file(&next) {

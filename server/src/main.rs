@@ -1,17 +1,32 @@
 //! The `timeloom` program: the server, and the verbs that work on a data folder or a running server.
 
+// The answers of the GraphQL schema are futures within futures, deeper than the compiler expects when it lays them out optimised.
+#![recursion_limit = "256"]
+
 mod allocator;
 mod app;
+mod archiving;
+mod audit;
+mod bisect;
+mod capsule;
 mod cli;
 mod clock;
 mod collector;
 mod config;
+mod connect;
+mod documents;
+mod erasure;
+mod esdb;
 mod fixture;
+mod followed;
 mod graphql_config;
 mod keys;
 mod marks;
+mod mcp;
 mod models;
 mod oidc_config;
+mod retention;
+mod rollouts;
 mod run_data;
 mod serve;
 mod store;

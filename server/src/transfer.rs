@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use timeloom_store::proofs::{ProofLog, ProofsError, TreeStore};
 use timeloom_store::transfer::{CopySource, CopyTarget};
 use timeloom_store::verify::{VerifyFault, VerifyReport, verify};
-use timeloom_store::{BlobStore, LogImport, LogTransfer, Position};
+use timeloom_store::{BlobStore, LogError, LogImport, LogTransfer, Position};
 use timeloom_store_postgres::{Address, OpenError as PostgresOpenError, PostgresImport, PostgresSource};
-use timeloom_store_sqlite::{SqliteImport, SqliteSource};
+use timeloom_store_sqlite::{SqliteImport, SqliteSource, SqliteTree};
 
 use self::http::ServedLog;
 use crate::config::Config;
+use crate::store::{segments_of, shared_segments};
 use crate::token::shown;
 
 /// What the lock of a data folder is called; a folder with nothing else is empty.
@@ -93,7 +95,7 @@ impl Target {
 pub async fn open_source(location: &Location, config: &Config) -> anyhow::Result<Source> {
     match location {
         Location::Folder(path) => {
-            let (log, blobs) = SqliteSource::open(path)?;
+            let (log, blobs) = SqliteSource::open_with(path, segments_of(path))?;
             Ok(Source { log, blobs })
         }
         Location::Server(url) => {
@@ -101,10 +103,49 @@ pub async fn open_source(location: &Location, config: &Config) -> anyhow::Result
             Ok(Source { log: Arc::clone(&served) as Arc<dyn LogTransfer>, blobs: served })
         }
         Location::Postgres(url) => {
-            let (log, blobs) = PostgresSource::open(&Address::parse(url)?).await?;
+            let (log, blobs) = PostgresSource::open_with(&Address::parse(url)?, shared_segments()).await?;
             Ok(Source { log, blobs })
         }
     }
+}
+
+/// A log that is read together with what proves it.
+pub struct AuditSource {
+    /// Its rows.
+    pub log: Arc<dyn LogTransfer>,
+    /// Its payloads.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Its tree and checkpoints.
+    pub proofs: ProofLog,
+    /// Whether nobody else lets the tree follow the log: it is to be brought up to it here.
+    pub is_at_rest: bool,
+}
+
+/// Opens a log to read it together with what proves it.
+///
+/// # Errors
+/// When there is none, or it cannot be read; the message says what to do.
+pub async fn open_audit(location: &Location, config: &Config) -> anyhow::Result<AuditSource> {
+    let source = |log: Arc<dyn LogTransfer>, blobs: Arc<dyn BlobStore>, tree: Arc<dyn TreeStore>| {
+        let is_at_rest = matches!(location, Location::Folder(_));
+        AuditSource { proofs: ProofLog::new(Arc::clone(&log), tree), log, blobs, is_at_rest }
+    };
+    Ok(match location {
+        Location::Folder(path) => {
+            let (log, blobs) = SqliteSource::open_with(path, segments_of(path))?;
+            let tree = SqliteTree::open(Arc::clone(log.folder()))?;
+            source(log, blobs, tree)
+        }
+        Location::Server(url) => {
+            let served = Arc::new(ServedLog::try_new(url, shown(config.token()?.as_deref())?)?);
+            source(Arc::clone(&served) as Arc<dyn LogTransfer>, Arc::clone(&served) as Arc<dyn BlobStore>, served)
+        }
+        Location::Postgres(url) => {
+            let (log, blobs) = PostgresSource::open_with(&Address::parse(url)?, shared_segments()).await?;
+            let tree = Arc::new(log.tree());
+            source(log, blobs, tree)
+        }
+    })
 }
 
 /// Opens a log to write a copy into it.
@@ -137,12 +178,17 @@ pub async fn verify_at(
 ) -> anyhow::Result<VerifyReport> {
     match location {
         Location::Folder(path) => {
-            let (log, blobs) = SqliteSource::open(path)?;
+            let (log, blobs) = SqliteSource::open_with(path, segments_of(path))?;
             let head = log.identity().await?.head;
-            Ok(log.verify(&*blobs, |position| progress(position, head)).await?)
+            let mut report = log.verify(&*blobs, |position| progress(position, head)).await?;
+            if SqliteTree::is_in(log.folder()) {
+                let tree = SqliteTree::open(Arc::clone(log.folder()))?;
+                compare(&ProofLog::new(log, tree), &mut report).await?;
+            }
+            Ok(report)
         }
         Location::Postgres(url) => {
-            let (log, blobs) = PostgresSource::open(&Address::parse(url)?).await?;
+            let (log, blobs) = PostgresSource::open_with(&Address::parse(url)?, shared_segments()).await?;
             let head = log.identity().await?.head;
             let mut report = verify(&*log, &*blobs, |position| progress(position, head)).await?;
             let order = log.check().await?;
@@ -150,14 +196,30 @@ pub async fn verify_at(
                 report.faults += 1;
                 report.first_faults.push(VerifyFault { position: order.head, detail: order.to_string() });
             }
+            let tree = Arc::new(log.tree());
+            compare(&ProofLog::new(log, tree), &mut report).await?;
             Ok(report)
         }
         Location::Server(_) => {
-            let source = open_source(location, config).await?;
+            let source = open_audit(location, config).await?;
             let head = source.log.identity().await?.head;
-            Ok(verify(&*source.log, &*source.blobs, |position| progress(position, head)).await?)
+            let mut report = verify(&*source.log, &*source.blobs, |position| progress(position, head)).await?;
+            compare(&source.proofs, &mut report).await?;
+            Ok(report)
         }
     }
+}
+
+/// Compares the log with every checkpoint that was signed of it.
+async fn compare(proofs: &ProofLog, report: &mut VerifyReport) -> anyhow::Result<()> {
+    match proofs.compare_with_checkpoints(|_| {}).await {
+        Ok(checkpoints) => report.checkpoints = checkpoints,
+        Err(error @ ProofsError::HistoryChanged { position, .. }) => report.fault(position, error.to_string()),
+        // Rows that are missing were told.
+        Err(ProofsError::Log(LogError::Corrupt { .. })) if !report.is_whole() => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// Whether a backup may be written there: nothing is there, or only a copy that was not finished.
@@ -168,7 +230,7 @@ pub async fn may_be_restored_to(location: &Location) -> anyhow::Result<bool> {
     match location {
         Location::Folder(path) => Ok(is_empty(path)? || SqliteImport::is_unfinished_copy(path)?),
         Location::Server(_) => Ok(false),
-        Location::Postgres(url) => match PostgresSource::open(&Address::parse(url)?).await {
+        Location::Postgres(url) => match PostgresSource::open_with(&Address::parse(url)?, shared_segments()).await {
             Ok(_) => Ok(false),
             Err(PostgresOpenError::NoLog { .. } | PostgresOpenError::UnfinishedCopy { .. }) => Ok(true),
             Err(error) => Err(error.into()),

@@ -140,6 +140,12 @@ pub trait BlobStore: Send + Sync + 'static {
     /// # Errors
     /// [`BlobError::Missing`], or the storage failed.
     async fn part(&self, hash: BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, BlobError>;
+
+    /// Removes a blob that no event names any more; does nothing when it is not there.
+    ///
+    /// # Errors
+    /// The storage failed.
+    async fn remove(&self, hash: BlobHash) -> Result<(), BlobError>;
 }
 
 /// A blob that is being written. Dropped unfinished, it leaves nothing.

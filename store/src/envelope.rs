@@ -112,6 +112,12 @@ pub struct RequestFacts {
     /// else the one that the caller named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// What a program of others wrote of an event beside its payload, byte for byte; may be empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_metadata: Option<String>,
+    /// What such a program said of an event's content that is not JSON; the payload has the content in base64 then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_content_type: Option<String>,
 }
 
 impl RequestFacts {
@@ -141,6 +147,10 @@ struct Stored {
     request_id: Option<String>,
     #[serde(default)]
     traceparent: Option<String>,
+    #[serde(default)]
+    foreign_metadata: Option<String>,
+    #[serde(default)]
+    foreign_content_type: Option<String>,
 }
 
 impl From<Stored> for Metadata {
@@ -155,8 +165,11 @@ impl From<Stored> for Metadata {
             reason,
             request_id,
             traceparent,
+            foreign_metadata,
+            foreign_content_type,
         } = stored;
-        let facts = RequestFacts { on_behalf_of, via, reason, request_id, traceparent };
+        let facts =
+            RequestFacts { on_behalf_of, via, reason, request_id, traceparent, foreign_metadata, foreign_content_type };
         let request = (facts != RequestFacts::default()).then(|| Arc::new(facts));
         Self { actor, command_id, causation_id, correlation_id, request }
     }
@@ -276,7 +289,7 @@ mod tests {
             via: Some("key:3Fa9xQ0b".to_owned()),
             reason: Some("the customer asked".to_owned()),
             request_id: Some("r-1".to_owned()),
-            traceparent: None,
+            ..RequestFacts::default()
         };
         let request = Some(Arc::new(facts));
         let metadata = Metadata { request, ..Metadata::new(Actor::Agent(account), CommandId(Uuid::from_u128(1))) };

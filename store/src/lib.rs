@@ -4,9 +4,11 @@
 //! atomic; what was acknowledged is never lost; payload bytes are stored as they came in.
 
 pub mod admission;
+pub mod archive;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod blobs;
+pub mod claims;
 pub mod clock;
 pub mod codec;
 #[cfg(feature = "conformance")]
@@ -18,11 +20,14 @@ pub mod leases;
 pub mod log;
 pub mod mark;
 pub mod memory;
+pub mod proofs;
 pub mod queue;
+pub mod replica;
 pub mod shared;
 pub mod snapshots;
 pub mod spill;
 pub mod stored;
+pub mod subjects;
 mod subscription;
 pub mod tail;
 pub mod transfer;
@@ -41,5 +46,9 @@ pub use log::{
     SubscriptionMessage, TenantScope, Wanted,
 };
 pub use memory::{MemoryBlobs, MemoryLog};
+pub use replica::{FollowedClock, Replica};
 pub use snapshots::{FoldHash, MemorySnapshots, Snapshot, SnapshotError, SnapshotPlace, SnapshotStore};
-pub use stored::{Begun, ImportError, LogIdentity, LogImport, LogTransfer, StoredAppend, StoredEvent};
+pub use stored::{Begun, ImportError, LogIdentity, LogImport, LogTransfer, StoredAppend, StoredEvent, StoredLeaf};
+pub use subjects::{
+    FoundKey, KeyId, MemorySubjectKeys, NoSubjectKeys, SealingLog, SubjectKey, SubjectKeyError, SubjectKeys,
+};

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use timeloom_domain::ids::{CommandId, EventId, TenantId};
 
 use crate::envelope::{NewEvent, Position, RecordedEvent, Revision, StreamKey};
+use crate::subjects::SubjectKeyError;
 pub use crate::subscription::{Subscription, SubscriptionMessage};
 
 /// Most events in one append.
@@ -45,18 +46,36 @@ pub struct Append {
     pub command_id: CommandId,
     /// What it asks to survive. The answer says what it does survive, which may be more.
     pub durability: AskedDurability,
+    /// Whom the personal fields of its events are about: the name of a subject, under whose key they are sealed; `None`
+    /// where they are about nobody, or the stream says it. See [`crate::subjects`]. Backends never see it.
+    pub subject: Option<Arc<str>>,
+    /// Where no subject is named: the stream that is about the same one.
+    pub subject_of: Option<StreamKey>,
 }
 
 impl Append {
     /// An append that survives what the log's deployment chose.
     pub fn new(stream: StreamKey, expected: Expected, events: Vec<NewEvent>, command_id: CommandId) -> Self {
-        Self { stream, expected, events, command_id, durability: AskedDurability::OfTheLog }
+        let durability = AskedDurability::OfTheLog;
+        Self { stream, expected, events, command_id, durability, subject: None, subject_of: None }
     }
 
     /// The same append, asking for `durability`.
     #[must_use]
     pub fn asking(self, durability: AskedDurability) -> Self {
         Self { durability, ..self }
+    }
+
+    /// The same append, whose personal fields are about `subject`.
+    #[must_use]
+    pub fn about(self, subject: Option<impl Into<Arc<str>>>) -> Self {
+        Self { subject: subject.map(Into::into), ..self }
+    }
+
+    /// The same append, whose personal fields are about the one that `stream` is about, if it is about anybody.
+    #[must_use]
+    pub fn about_the_same_as(self, stream: Option<StreamKey>) -> Self {
+        Self { subject_of: stream, ..self }
     }
 }
 
@@ -74,7 +93,8 @@ pub enum AskedDurability {
 }
 
 /// Categories whose events are always written as [`Durability::Strict`], whatever the deployment chose and the append asks.
-pub const STRICT_CATEGORIES: [&str; 6] = ["account", "audit", "credential", "policy", "session", "tenant"];
+pub const STRICT_CATEGORIES: [&str; 8] =
+    ["account", "audit", "credential", "policy", "retention", "session", "subject", "tenant"];
 
 /// What an acknowledged append survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,6 +205,9 @@ pub enum AppendError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// It is about a subject, and cannot be kept under a key of it.
+    #[error(transparent)]
+    Subject(#[from] SubjectKeyError),
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),

@@ -17,6 +17,7 @@ use crate::log::{
     Append, AppendError, Appended, Direction, Durability, EventLog, Filter, LogError, READ_EVENTS_MAX, Subscription,
     TenantScope, Wanted,
 };
+use crate::replica::Replica;
 use crate::tail::{History, HistoryPage, Tail};
 
 /// Events that one page of history looks at.
@@ -244,6 +245,19 @@ impl EventLog for MemoryLog {
     }
 }
 
+#[async_trait]
+impl Replica for MemoryLog {
+    async fn appended_by(
+        &self,
+        stream: &StreamKey,
+        command_id: CommandId,
+    ) -> Result<Option<Vec<Arc<RecordedEvent>>>, LogError> {
+        let events = lock(&self.events);
+        let range = events.commands.get(&(stream.clone(), command_id));
+        Ok(range.and_then(|range| events.all.get(range.clone())).map(<[_]>::to_vec))
+    }
+}
+
 struct MemoryHistory(Arc<Mutex<Events>>);
 
 #[async_trait]
@@ -314,6 +328,11 @@ impl BlobStore for MemoryBlobs {
     async fn writer(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
         let (blobs, meter) = (Arc::clone(&self.blobs), BlobMeter::default());
         Ok(Box::new(MemoryBlobWriter { blobs, meter, content: Vec::new() }))
+    }
+
+    async fn remove(&self, hash: BlobHash) -> Result<(), BlobError> {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash);
+        Ok(())
     }
 
     async fn part(&self, hash: BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, BlobError> {

@@ -158,6 +158,12 @@ pub trait SnapshotStore: Send + Sync + 'static {
     /// # Errors
     /// [`SnapshotError::Storage`].
     async fn forget(&self, stream: &StreamKey) -> Result<(), SnapshotError>;
+
+    /// Drops every snapshot, so that nothing of them is left in the storage.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Storage`].
+    async fn scrub(&self) -> Result<(), SnapshotError>;
 }
 
 /// A [`SnapshotStore`] in memory.
@@ -238,6 +244,11 @@ impl SnapshotStore for MemorySnapshots {
         for number in kept.by_stream.get(stream).cloned().unwrap_or_default() {
             kept.remove(number);
         }
+        Ok(())
+    }
+
+    async fn scrub(&self) -> Result<(), SnapshotError> {
+        *self.lock() = Kept::default();
         Ok(())
     }
 }

@@ -165,6 +165,35 @@ pub trait LogTransfer: Send + Sync + 'static {
     /// # Errors
     /// [`LogError`] when the storage fails.
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError>;
+
+    /// The leaves of rows after `after` in order, without their texts: at most `limit`, itself at most
+    /// [`EXPORT_EVENTS_MAX`], and possibly fewer. None only when nothing is behind `after`.
+    ///
+    /// What is given here reads the texts as well: a backend leaves them where they are.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails.
+    async fn leaves(&self, after: Position, limit: usize) -> Result<Vec<StoredLeaf>, LogError> {
+        let rows = self.export(after, limit).await?;
+        Ok(rows.iter().map(StoredLeaf::from).collect())
+    }
+}
+
+/// The leaf of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredLeaf {
+    /// Its place in the log.
+    pub position: Position,
+    /// When the log took it, in microseconds since 1970.
+    pub recorded_at_us: i64,
+    /// Its leaf, as it was stored with it.
+    pub leaf: Leaf,
+}
+
+impl From<&StoredEvent> for StoredLeaf {
+    fn from(row: &StoredEvent) -> Self {
+        Self { position: row.position, recorded_at_us: row.recorded_at_us, leaf: row.leaf }
+    }
 }
 
 /// Why stored events were not taken.

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::sync::mpsc;
 
 use crate::envelope::{Position, RecordedEvent};
 use crate::log::LogError;
+use crate::subjects::Opener;
 use crate::tail::{Registration, Spent};
 
 /// What a subscription brings.
@@ -31,6 +33,12 @@ pub struct Subscription {
     receiver: mpsc::Receiver<SubscriptionMessage>,
     spent: Option<Spent>,
     _registration: Option<Registration>,
+    /// Opens what is sealed.
+    opener: Option<Arc<Opener>>,
+    /// What was taken from the queue and is not opened yet.
+    taken: Option<SubscriptionMessage>,
+    /// Whether something could not be opened: nothing comes after that.
+    failed: bool,
     #[cfg(feature = "conformance")]
     cut: Option<crate::conformance::Cut>,
 }
@@ -42,6 +50,9 @@ impl Subscription {
             receiver,
             spent: None,
             _registration: None,
+            opener: None,
+            taken: None,
+            failed: false,
             #[cfg(feature = "conformance")]
             cut: None,
         }
@@ -56,15 +67,47 @@ impl Subscription {
         Self { spent: Some(spent), _registration: Some(registration), ..Self::new(receiver) }
     }
 
-    /// The next message; `None` when the log was closed.
+    /// The same subscription, which brings sealed events opened.
+    pub(crate) fn opened_by(self, opener: Arc<Opener>) -> Self {
+        Self { opener: Some(opener), ..self }
+    }
+
+    /// The next message; `None` when the log was closed. Dropped before it answers, it has lost nothing.
     pub async fn next(&mut self) -> Option<SubscriptionMessage> {
         #[cfg(feature = "conformance")]
         if let Some(ending) = self.cut_off() {
             return ending;
         }
-        self.done();
-        let message = self.receiver.recv().await;
-        self.taken(message.as_ref());
+        if self.failed {
+            return None;
+        }
+        if self.taken.is_none() {
+            self.done();
+            self.taken = self.receiver.recv().await;
+            let Self { spent: Some(spent), taken: Some(message), .. } = self else { return self.opened().await };
+            spent.taken(message);
+        }
+        self.opened().await
+    }
+
+    /// What was taken from the queue, opened.
+    async fn opened(&mut self) -> Option<SubscriptionMessage> {
+        let message = match (&self.opener, &self.taken) {
+            (Some(opener), Some(SubscriptionMessage::Event(event))) => match opener.open(Arc::clone(event)).await {
+                Ok(opened) => Some(SubscriptionMessage::Event(opened)),
+                Err(error) => Some(SubscriptionMessage::Failed(error)),
+            },
+            _ => None,
+        };
+        let message = match (message, self.taken.take()) {
+            (Some(failed @ SubscriptionMessage::Failed(_)), _) => {
+                self.receiver.close();
+                self.failed = true;
+                Some(failed)
+            }
+            (Some(opened), _) => Some(opened),
+            (None, taken) => taken,
+        };
         #[cfg(feature = "conformance")]
         self.brought(message.as_ref());
         message
@@ -76,23 +119,23 @@ impl Subscription {
         if let Some(ending) = self.cut_off() {
             return ending;
         }
-        self.done();
-        let message = self.receiver.try_recv().ok();
-        self.taken(message.as_ref());
-        #[cfg(feature = "conformance")]
-        self.brought(message.as_ref());
-        message
+        if self.failed {
+            return None;
+        }
+        if self.taken.is_none() {
+            self.done();
+            self.taken = self.receiver.try_recv().ok();
+            if let Self { spent: Some(spent), taken: Some(message), .. } = self {
+                spent.taken(message);
+            }
+        }
+        // A key that has to be waited for keeps the message for the next call.
+        self.opened().now_or_never().flatten()
     }
 
     fn done(&mut self) {
         if let Some(spent) = &mut self.spent {
             spent.done();
-        }
-    }
-
-    fn taken(&mut self, message: Option<&SubscriptionMessage>) {
-        if let (Some(spent), Some(message)) = (&mut self.spent, message) {
-            spent.taken(message);
         }
     }
 }

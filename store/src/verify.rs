@@ -37,6 +37,8 @@ pub struct VerifyReport {
     pub blobs: u64,
     /// Position of the last row.
     pub head: Position,
+    /// Signed checkpoints that the log was compared with.
+    pub checkpoints: u64,
     /// How many faults there are.
     pub faults: u64,
     /// The first [`FAULTS_TOLD_MAX`] of them.

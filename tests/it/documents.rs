@@ -39,6 +39,7 @@ fn the_documents_that_every_reader_looks_for_are_there() {
         "LICENSE-MIT",
         "docs/accounts.md",
         "docs/agents.md",
+        "docs/audit.md",
         "docs/backup.md",
         "docs/binary-data.md",
         "docs/cli.md",

@@ -21,15 +21,21 @@ struct Room {
     never: &'static [&'static str],
 }
 
-const BACKENDS: [&str; 2] = ["timeloom-store-postgres", "timeloom-store-sqlite"];
-const STORES: [&str; 3] = ["timeloom-store", "timeloom-store-postgres", "timeloom-store-sqlite"];
+const BACKENDS: [&str; 3] = ["timeloom-store-esdb", "timeloom-store-postgres", "timeloom-store-sqlite"];
+const STORES: [&str; 4] = ["timeloom-store", "timeloom-store-esdb", "timeloom-store-postgres", "timeloom-store-sqlite"];
 
-static ROOMS: [Room; 22] = [
+static ROOMS: [Room; 32] = [
     room("timeloom-domain", "domain", 0),
+    room("timeloom-egress", "engine/egress", 0),
+    room("timeloom-verify", "verify", 0),
+    room("timeloom-debugger", "debugger", 0),
+    room("timeloom-templates", "templates", 0),
     room("timeloom-store", "store", 1),
     room("timeloom-postgres-testing", "store/postgres/testing", 0),
     Room { port: Some("timeloom-store"), ..room("timeloom-store-postgres", "store/postgres", 1) },
     Room { port: Some("timeloom-store"), ..room("timeloom-store-sqlite", "store/sqlite", 1) },
+    Room { never: &BACKENDS, ..room("timeloom-archive", "store/archive", 2) },
+    Room { port: Some("timeloom-store"), ..room("timeloom-store-esdb", "store/esdb", 1) },
     Room { never: &BACKENDS, ..room("timeloom-commands", "commands", 2) },
     Room { never: &BACKENDS, ..room("timeloom-projections", "projections", 2) },
     Room { never: &BACKENDS, ..room("timeloom-history", "history", 2) },
@@ -60,9 +66,14 @@ static ROOMS: [Room; 22] = [
         ],
         ..room("timeloom-nodes", "engine/nodes", 4)
     },
+    Room { never: &STORES, ..room("timeloom-documents", "engine/documents", 4) },
     Room {
         never: &["timeloom-projections", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-agents", "engine/agents", 4)
+    },
+    Room {
+        never: &["timeloom-engine", "timeloom-store-esdb", "timeloom-store-postgres", "timeloom-store-sqlite"],
+        ..room("timeloom-esdb-front", "store/esdb-front", 4)
     },
     Room {
         never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],
@@ -72,12 +83,25 @@ static ROOMS: [Room; 22] = [
         never: &["timeloom-engine", "timeloom-store-postgres", "timeloom-store-sqlite"],
         ..room("timeloom-inference-front", "inference/front", 4)
     },
-    room("timeloom-server", "server", 5),
+    Room { never: &STORES, ..room("timeloom-mcp", "mcp", 4) },
+    Room {
+        never: &[
+            "timeloom-store",
+            "timeloom-store-postgres",
+            "timeloom-store-sqlite",
+            "timeloom-commands",
+            "timeloom-projections",
+        ],
+        ..room("timeloom-connectors", "engine/connectors", 5)
+    },
+    room("timeloom-server", "server", 6),
     room("timeloom-tests", "tests", TESTS),
 ];
 
 /// Crates that build and test in seconds: none of [`HEAVY`] may come with them.
-const LIGHT: [&str; 10] = [
+const LIGHT: [&str; 12] = [
+    "timeloom-debugger",
+    "timeloom-verify",
     "timeloom-domain",
     "timeloom-store",
     "timeloom-store-postgres",

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use timeloom_domain::definition::{Graph, parse, validate};
+use timeloom_domain::definition::{Graph, Step, check_structure, draft_problems, parse, validate};
 
 const MUTANTS: u64 = 4_000;
 /// What files hold that is hard to read.
@@ -113,6 +113,15 @@ fn whatever_is_done_to_a_file_it_is_refused_in_words_or_read_back_the_same() {
             }
             _ => cut_and_paste(file, &mut chance),
         };
+        if let Ok(draft) = parse(&mutant).and_then(|draft| check_structure(&draft).map(|()| draft)) {
+            let written = serde_json::to_vec(&draft).unwrap();
+            assert_eq!(parse(&written).unwrap(), draft, "seed {seed}, round {round}");
+            let problems = draft_problems(&draft, &catalogue);
+            assert!(
+                validate(&draft, &catalogue).is_ok() || problems.iter().any(|problem| problem.hinders(Step::Publish)),
+                "seed {seed}, round {round}: it would not run, and nothing says so: {problems:?}"
+            );
+        }
         let checked = parse(&mutant).and_then(|definition| validate(&definition, &catalogue).map(|_| definition));
         match checked {
             Ok(definition) => {

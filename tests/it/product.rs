@@ -106,7 +106,12 @@ impl Product {
     pub(crate) async fn replay(&self, workflow_id: WorkflowId, execution: ExecutionId) -> ReplayReport {
         let checks = ReplayChecks::new(self.engine.clone(), self.commands.clone());
         checks.start();
-        let check = StartReplayCheck { workflow_id, executions: vec![execution], against: ForkVersion::Same };
+        let check = StartReplayCheck {
+            workflow_id,
+            executions: vec![execution],
+            against: ForkVersion::Same,
+            with_cases: false,
+        };
         let id = self.commands.start_replay_check(&self.context(), check).await.unwrap().value;
         let stream = StreamKey::new(TenantId::default(), ReplayCheckEvent::CATEGORY, id.to_string());
         let filter = Filter { stream: Some(stream), ..Filter::default() };

@@ -22,7 +22,7 @@ self.addEventListener("fetch", (event) => {
 
 /** Addresses that the server answers itself are left alone. */
 function isOfApp(path) {
-  return !/^\/(graphql|graphiql|sign-in|sign-out|account|webhook|form|t|v1|v2|health|metrics|log|binary|tensor)/.test(
+  return !/^\/(graphql|graphiql|sign-in|sign-out|account|webhook|form|t|v1|v2|health|ready|metrics|log|binary|tensor|capsules)/.test(
     path,
   );
 }
@@ -42,11 +42,17 @@ async function shell(request) {
   const cache = await caches.open(KEPT);
   try {
     const answer = await fetch(request);
-    if (answer.ok && answer.type === "basic" && !answer.redirected) await cache.put(SHELL, answer.clone());
+    if (isPage(answer)) await cache.put(SHELL, answer.clone());
     return answer;
   } catch (error) {
     const found = await cache.match(SHELL);
     if (found) return found;
     throw error;
   }
+}
+
+/** What else is answered at an address, such as JSON, is never kept in the page's place. */
+function isPage(answer) {
+  const isOurs = answer.ok && answer.type === "basic" && !answer.redirected;
+  return isOurs && (answer.headers.get("content-type") ?? "").startsWith("text/html");
 }

@@ -1,20 +1,6 @@
-import { StrictMode } from "react";
-import { createRoot } from "react-dom/client";
-import { App } from "./app/App";
-import { applyTheme } from "./app/theme";
+import { loadPageAt } from "./app/chunks";
 import "./styles.css";
 
-applyTheme();
-
-const root = document.getElementById("app");
-if (root === null) throw new Error("the page lacks #app");
-createRoot(root).render(
-  <StrictMode>
-    <App />
-  </StrictMode>,
-);
-
-if (import.meta.env.PROD && "serviceWorker" in navigator) {
-  // Without it the app works all the same: it can only not be installed.
-  void navigator.serviceWorker.register("/sw.js").catch(() => undefined);
-}
+// A small file, so that the code of the page is asked for beside that of the app, and not behind it.
+loadPageAt(location.pathname);
+void import("./start");

@@ -28,6 +28,8 @@ use timeloom_store::StreamKey;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+pub(crate) use self::tenants::check_runs_installation;
+
 pub use self::accounts::NewAccount;
 pub use self::directory::{AccessDirectory, AccessListing, AccountEntry, KeyEntry, SessionEntry, TenantEntry};
 pub use self::let_in::NotLetIn;

@@ -79,6 +79,9 @@ impl From<TenantRefusal> for Refusal {
     fn from(refusal: TenantRefusal) -> Self {
         let code = match refusal {
             TenantRefusal::AlreadyExists => "TENANT_EXISTS",
+            TenantRefusal::OwnCategory => "OWN_CATEGORY",
+            TenantRefusal::InvalidCategory => "INVALID_CATEGORY",
+            TenantRefusal::TooManyCategories => "TOO_MANY_CATEGORIES",
             TenantRefusal::NotFound => "TENANT_NOT_FOUND",
             TenantRefusal::InvalidName => "INVALID_NAME",
             TenantRefusal::TooMany => "TOO_MANY_TENANTS",

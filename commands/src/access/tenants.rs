@@ -85,6 +85,34 @@ impl Access {
         self.change_tenant(context, tenant, TenantCommand::Resume).await
     }
 
+    /// Lets programs of others append to a category of a tenant by themselves.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn open_category(
+        &self,
+        context: &CommandContext,
+        tenant: TenantId,
+        category: String,
+    ) -> Result<Outcome<TenantId>, CommandError> {
+        check_runs_installation(context)?;
+        self.change_tenant(context, tenant, TenantCommand::OpenCategory { tenant, category }).await
+    }
+
+    /// Lets them not any more; what they appended stays.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn close_category(
+        &self,
+        context: &CommandContext,
+        tenant: TenantId,
+        category: String,
+    ) -> Result<Outcome<TenantId>, CommandError> {
+        check_runs_installation(context)?;
+        self.change_tenant(context, tenant, TenantCommand::CloseCategory { category }).await
+    }
+
     async fn tenant(&self, tenant: TenantId) -> Result<Tenant, CommandError> {
         let stream = StreamKey::new(FIRST_TENANT, TenantEvent::CATEGORY, tenant.0.to_string());
         Ok(self.inner.commands.load::<Tenant>(&stream).await?.aggregate.clone())
@@ -104,7 +132,7 @@ impl Access {
 }
 
 /// Refuses who may not, and everybody of another tenant.
-fn check_runs_installation(context: &CommandContext) -> Result<(), CommandError> {
+pub(crate) fn check_runs_installation(context: &CommandContext) -> Result<(), CommandError> {
     context.require(Permission::TenantWrite)?;
     if context.tenant != FIRST_TENANT {
         return Err(timeloom_domain::access::Forbidden { needed: Permission::TenantWrite }.into());

@@ -1,15 +1,21 @@
 //! Commands on agents, and on what they remember. Schemas are enforced here, before anything becomes an event.
 
 mod run;
-pub mod schema;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use timeloom_domain::access::Permission;
-use timeloom_domain::agent::{Agent, AgentCommand, AgentEvent, AgentRecord, AgentTool, NodeTool, ToolAction};
+use timeloom_domain::agent::{
+    Agent, AgentCommand, AgentEvent, AgentRecord, AgentRefusal, AgentTool, MCP_NODE, NodeTool, ToolAction,
+};
 use timeloom_domain::agent_memory::{AgentMemory, AgentMemoryCommand, AgentMemoryEvent, memory_id};
 use timeloom_domain::catalogue::NodeRole;
 use timeloom_domain::ids::Slug;
 use timeloom_domain::item::JsonObject;
+
+/// JSON Schemas of agents.
+pub use timeloom_domain::json_schema as schema;
 
 pub use run::{AgentForkTurn, ForkAgentRun, StartAgentRun};
 
@@ -124,7 +130,8 @@ impl Commands {
     ) -> Result<Outcome<Slug>, CommandError> {
         context.require(Permission::RegistryWrite)?;
         let stream = self.stream::<AgentEvent>(context, &name);
-        Ok(self.execute::<Agent>(context, stream, command, Base::Current).await?.with(name))
+        let changed = self.execute::<Agent>(context, stream, command, Base::Current).await;
+        Ok(changed.map_err(|error| naming(error, &name))?.with(name))
     }
 
     /// Whether what is written in a record is there.
@@ -147,13 +154,18 @@ impl Commands {
     fn check_tool(&self, tool: &AgentTool) -> Result<(), Refusal> {
         let wrong = |why: String| invalid_record(format!("tools.{}: {why}", tool.name));
         schema::check_schema(&tool.parameters).map_err(wrong)?;
+        let no_fills = BTreeMap::new();
         let (node_type, fills) = match &tool.does {
-            ToolAction::Node(NodeTool { node_type, fills, .. }) => (node_type, fills),
+            ToolAction::Node(NodeTool { node_type, fills, .. }) => (node_type.as_str(), fills),
             // Who may publish agents may not for that reason publish workflows.
             ToolAction::Inline { .. } => {
                 return Err(wrong("it brings a workflow along: publish the workflow and name it".to_owned()));
             }
             ToolAction::Http(_) | ToolAction::Workflow { .. } => return Ok(()),
+            ToolAction::Mcp(_) => (MCP_NODE, &no_fills),
+            ToolAction::McpTool(_) => {
+                return Err(wrong("it is a tool as runs find it: use the kind \"mcp\"".to_owned()));
+            }
         };
         let known = self.catalogue().get(node_type);
         let known = known.ok_or_else(|| wrong(format!("this build has no node of type {node_type}")))?;
@@ -166,6 +178,16 @@ impl Commands {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Tells which agent there is none of.
+fn naming(error: CommandError, name: &Slug) -> CommandError {
+    match error {
+        CommandError::Refused(refusal) if refusal.code == "AGENT_NOT_FOUND" => {
+            Refusal::from(AgentRefusal::NoAgent(name.clone())).into()
+        }
+        other => other,
     }
 }
 

@@ -11,13 +11,14 @@ use timeloom_domain::agent_run::{
     AgentRunFacts, AgentRunRefusal, INPUT_BYTES_MAX, InvalidFork, ToolResultChange, replayed,
 };
 use timeloom_domain::event::Aggregate as _;
+use timeloom_domain::feature_flag::Feature;
 use timeloom_domain::ids::{Actor, AgentRunId, Slug};
 use timeloom_domain::inference::hexadecimal;
 use timeloom_domain::item::JsonObject;
 use timeloom_store::log::READ_EVENTS_MAX;
 use timeloom_store::{Direction, Revision, StreamKey, codec};
 
-use super::fits;
+use super::{fits, naming};
 use crate::bridge::{Base, StreamState};
 use crate::execution::REASON_CHARACTERS_MAX;
 use crate::{CommandContext, CommandError, Commands, Outcome, Refusal};
@@ -259,6 +260,7 @@ impl Commands {
         context: &CommandContext,
         start: StartAgentRun,
     ) -> Result<AgentRunFacts, CommandError> {
+        self.check_has(context, &Feature::Agents).await?;
         let StartAgentRun { agent: name, version, record, input, session, caller, .. } = start;
         let Chosen { record, config, version, revision } = match record {
             Some(record) => brought_along(*record)?,
@@ -282,6 +284,7 @@ impl Commands {
         let plan = AgentPlan {
             kind: record.kind,
             model: record.model,
+            fallback: record.fallback,
             prompt_digest: digest_of(&prompt),
             prompt,
             sampling: record.sampling,
@@ -310,7 +313,7 @@ impl Commands {
         version: Option<u32>,
     ) -> Result<Chosen, CommandError> {
         let agent = self.load::<Agent>(&self.stream::<AgentEvent>(context, name)).await?;
-        let found = agent.aggregate.runnable(version).map_err(Refusal::from)?;
+        let found = agent.aggregate.runnable(version).map_err(|refusal| naming(Refusal::from(refusal).into(), name))?;
         let is_newest = agent.aggregate.versions.last().is_some_and(|newest| newest.version == found.version);
         let config = if is_newest { &agent.aggregate.config } else { &found.record.config };
         let (record, config, version) = (found.record.clone(), config.clone(), found.version);
@@ -322,6 +325,7 @@ impl Commands {
         context: &CommandContext,
         fork: ForkAgentRun,
     ) -> Result<AgentForkFacts, CommandError> {
+        self.check_has(context, &Feature::Agents).await?;
         let refused = |refusal: AgentRunRefusal| CommandError::from(Refusal::from(refusal));
         let events = self.agent_run_events(&self.stream::<AgentRunEvent>(context, fork.run)).await?;
         let turn = turn_of(&fork, &events).map_err(|invalid| refused(invalid.into()))?;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -85,6 +86,17 @@ impl Key {
     /// The key in base64.
     pub fn encode(&self) -> Zeroizing<String> {
         Zeroizing::new(STANDARD.encode(*self.bytes))
+    }
+
+    /// Another key that follows from this one, for a purpose of its own.
+    pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        let mut derived = Zeroizing::new([0; KEY_BYTES]);
+        // A key of this length is always taken.
+        if let Ok(mac) = <Hmac<Sha256> as Mac>::new_from_slice(&*self.bytes) {
+            let digest = mac.chain_update(purpose).finalize().into_bytes();
+            derived.iter_mut().zip(digest).for_each(|(byte, digest)| *byte = digest);
+        }
+        derived
     }
 
     /// Tells this key from others, and nothing about it.

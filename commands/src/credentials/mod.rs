@@ -133,6 +133,22 @@ impl From<CredentialRefusal> for Refusal {
     }
 }
 
+/// A credential in the clear.
+pub struct OpenedCredential {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub credential_type: String,
+    /// Its fields.
+    pub fields: JsonObject,
+}
+
+impl std::fmt::Debug for OpenedCredential {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("OpenedCredential").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// The credentials of one log. Cheap to clone.
 #[derive(Clone)]
 pub struct Credentials {
@@ -266,6 +282,22 @@ impl Credentials {
             }
         }
         Ok(None)
+    }
+
+    /// A credential with its fields in the clear; `None` when there is none with that id.
+    ///
+    /// # Errors
+    /// [`CredentialError`], which tells no value.
+    pub async fn opened(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+    ) -> Result<Option<OpenedCredential>, CredentialError> {
+        let credential = self.current(tenant, id).await?;
+        let Some(sealed) = &credential.sealed else { return Ok(None) };
+        let fields = self.open(&*self.keys.keys()?, (tenant, id), &credential, sealed)?;
+        let Credential { name, credential_type, .. } = credential;
+        Ok(Some(OpenedCredential { name, credential_type, fields }))
     }
 
     /// The secrets of all credentials of a tenant, to be hidden in what is written down. What cannot be opened is left out:

@@ -7,7 +7,8 @@ use timeloom_domain::chat_trigger::CHAT_TRIGGER_TYPE;
 use timeloom_domain::definition::{Node, Settings, WorkflowDefinition};
 use timeloom_domain::form::FORM_TRIGGER_TYPE;
 use timeloom_domain::ids::{EventId, TenantId, WorkflowId};
-use timeloom_domain::workflow::{Folder, WorkflowEvent};
+use timeloom_domain::listener;
+use timeloom_domain::workflow::{Folder, Rollout, WorkflowEvent};
 use timeloom_store::{Position, RecordedEvent};
 
 /// What kind of thing starts a workflow.
@@ -19,6 +20,8 @@ pub enum TriggerKind {
     Form,
     /// A schedule.
     Schedule,
+    /// A message that it listens for.
+    Message,
     /// The failure of another workflow's execution.
     Failure,
     /// A node of another workflow.
@@ -34,6 +37,7 @@ impl TriggerKind {
             "n8n-nodes-base.scheduleTrigger" | "n8n-nodes-base.cron" | "n8n-nodes-base.interval" => Self::Schedule,
             "n8n-nodes-base.errorTrigger" => Self::Failure,
             "n8n-nodes-base.executeWorkflowTrigger" => Self::SubWorkflow,
+            other if listener::listens(other) => Self::Message,
             _ => return None,
         })
     }
@@ -74,6 +78,19 @@ impl TriggerNode {
             parameters: node.parameters.clone(),
             credentials: node.credentials.clone(),
             webhook_id: node.webhook_id.clone(),
+        }
+    }
+
+    /// The node, as far as it is known.
+    pub fn to_node(&self) -> Node {
+        Node {
+            name: self.name.clone(),
+            node_type: self.node_type.clone(),
+            type_version: self.type_version,
+            parameters: self.parameters.clone(),
+            credentials: self.credentials.clone(),
+            webhook_id: self.webhook_id.clone(),
+            ..Node::blank()
         }
     }
 
@@ -142,6 +159,17 @@ pub struct TestListening {
     pub event: EventId,
 }
 
+/// A version that is tried out beside the active one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolloutEntry {
+    /// Which, and for what part of the executions.
+    pub rollout: Rollout,
+    /// Position of the event that began it: what began after it counts.
+    pub since: Position,
+    /// That event: the command that rolls it back for its guard has an id that follows from it.
+    pub event: EventId,
+}
+
 /// One workflow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkflowEntry {
@@ -153,6 +181,8 @@ pub struct WorkflowEntry {
     pub draft: Arc<WorkflowFacts>,
     /// The version that takes calls and schedules.
     pub active: Option<ActiveVersion>,
+    /// The version that is tried out beside it.
+    pub rollout: Option<RolloutEntry>,
     /// Whether its draft takes a call at its test address.
     pub listening: Option<TestListening>,
     /// Where people keep it.
@@ -183,6 +213,7 @@ impl WorkflowEntry {
             id,
             draft: Arc::default(),
             active: None,
+            rollout: None,
             listening: None,
             folder: Folder::default(),
             archived: false,
@@ -214,16 +245,30 @@ impl WorkflowEntry {
                 let facts = self.version(*version).cloned();
                 let active = |facts| ActiveVersion { version: *version, since, since_ms, version_since_ms, facts };
                 self.active = facts.map(active);
+                self.rollout = None;
             }
-            WorkflowEvent::WorkflowDeactivated {} => self.active = None,
+            WorkflowEvent::WorkflowDeactivated {} => (self.active, self.rollout) = (None, None),
             WorkflowEvent::WorkflowTestListeningStarted { until_ms } => {
                 self.listening = Some(TestListening { until_ms: *until_ms, event: recorded.id });
             }
             WorkflowEvent::WorkflowMoved { folder } => self.folder = folder.clone(),
             WorkflowEvent::WorkflowArchived {} => {
                 self.archived = true;
-                self.active = None;
+                (self.active, self.rollout) = (None, None);
                 self.listening = None;
+            }
+            WorkflowEvent::WorkflowUnarchived {} => self.archived = false,
+            WorkflowEvent::WorkflowRolloutStarted { rollout, version, percent, guard } => {
+                let rollout = Rollout { number: *rollout, version: *version, percent: *percent, guard: *guard };
+                self.rollout = Some(RolloutEntry { rollout, since: recorded.position, event: recorded.id });
+            }
+            WorkflowEvent::WorkflowRolloutChanged { percent, .. } => {
+                if let Some(entry) = &mut self.rollout {
+                    entry.rollout.percent = *percent;
+                }
+            }
+            WorkflowEvent::WorkflowRolloutPromoted { .. } | WorkflowEvent::WorkflowRolloutRolledBack { .. } => {
+                self.rollout = None;
             }
             WorkflowEvent::WorkflowPinsChanged { .. } => {}
         }

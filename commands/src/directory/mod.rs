@@ -10,7 +10,7 @@ mod routes;
 
 use crate::live::Live;
 
-pub use entry::{ActiveVersion, TestListening, TriggerKind, TriggerNode, WorkflowEntry, WorkflowFacts};
+pub use entry::{ActiveVersion, RolloutEntry, TestListening, TriggerKind, TriggerNode, WorkflowEntry, WorkflowFacts};
 pub use listing::Listing;
 pub use routes::{PATH_BYTES_MAX, Route, RouteMatch, Routes, WebhookAddress};
 

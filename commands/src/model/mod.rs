@@ -1,14 +1,18 @@
 //! Commands on models, and all models at a glance.
 
+mod figures;
 mod listing;
 
 use std::sync::Arc;
 
 use timeloom_domain::access::Permission;
 use timeloom_domain::ids::Slug;
-use timeloom_domain::model::{Model, ModelCommand, ModelEvent, ModelFile, ModelRefusal, ModelSettings};
+use timeloom_domain::model::{
+    Model, ModelCommand, ModelEvent, ModelFile, ModelRefusal, ModelSettings, RolloutFigures, RolloutGuard,
+};
 
-pub use listing::ModelListing;
+pub(crate) use figures::RolloutCounts;
+pub use listing::{ModelListing, ModelTimes};
 
 use crate::bridge::Base;
 use crate::live::Live;
@@ -37,7 +41,7 @@ pub struct RejectModelVersion {
 }
 
 /// A version to try on a part of the requests.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StartModelRollout {
     /// The version.
     pub version: u32,
@@ -45,6 +49,10 @@ pub struct StartModelRollout {
     pub percent: u8,
     /// Whether on copies only, whose answers nobody gets.
     pub shadow: bool,
+    /// The alias whose requests are meant; absent = those that name no version.
+    pub alias: Option<Slug>,
+    /// When the trial is over by itself.
+    pub guard: Option<RolloutGuard>,
 }
 
 impl Commands {
@@ -202,7 +210,7 @@ impl Commands {
         self.change_model(context, name, ModelCommand::Unload { version }).await
     }
 
-    /// Tries a version on a part of the requests that name none.
+    /// Tries a version on a part of the requests that name none, or that name an alias.
     ///
     /// # Errors
     /// A refusal, conflict or fault.
@@ -212,8 +220,8 @@ impl Commands {
         name: Slug,
         start: StartModelRollout,
     ) -> Result<Outcome<Slug>, CommandError> {
-        let StartModelRollout { version, percent, shadow } = start;
-        self.change_model(context, name, ModelCommand::StartRollout { version, percent, shadow }).await
+        let StartModelRollout { version, percent, shadow, alias, guard } = start;
+        self.change_model(context, name, ModelCommand::StartRollout { version, percent, shadow, alias, guard }).await
     }
 
     /// Tries it on another part.
@@ -241,6 +249,22 @@ impl Commands {
         reason: String,
     ) -> Result<Outcome<Slug>, CommandError> {
         self.change_model(context, name, ModelCommand::EndRollout { promote, reason }).await
+    }
+
+    /// Ends the trial of a version because its guard says so. Where it is not under way any more, nothing happens.
+    ///
+    /// # Errors
+    /// A refusal, conflict or fault.
+    pub async fn guard_model_rollout(
+        &self,
+        context: &CommandContext,
+        name: Slug,
+        version: u32,
+        reason: String,
+        figures: RolloutFigures,
+    ) -> Result<Outcome<Slug>, CommandError> {
+        let figures = Box::new(figures);
+        self.change_model(context, name, ModelCommand::GuardRollout { version, reason, figures }).await
     }
 
     /// Lets a model answer again.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use timeloom_commands::{
     Clock, CommandContext, CommandError, Commands, Ids, ImportWorkflow, Keeping, Outcome, StartExecution,
 };
-use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, Ports};
+use timeloom_domain::catalogue::{NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_store::{
     Append, AppendError, Appended, Direction, EventLog, Filter, LogError, MemoryLog, Position, RecordedEvent, Revision,
@@ -33,6 +33,8 @@ pub(crate) struct Moody {
 #[async_trait]
 impl EventLog for Moody {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        // Others get in between what a command was decided on and its append, as they do at a log on a disk.
+        tokio::task::yield_now().await;
         let refusal = self.refusals.lock().unwrap().pop_front();
         match refusal {
             Some(refusal) => Err(refusal),
@@ -186,7 +188,7 @@ pub(crate) fn by_hand(workflow_id: WorkflowId) -> StartExecution {
     StartExecution::by_hand(workflow_id)
 }
 
-fn catalogue() -> NodeCatalogue {
+pub(crate) fn catalogue() -> NodeCatalogue {
     let known = |node_type, role| NodeDefinition {
         node_type,
         display_name: "Sample",
@@ -196,9 +198,12 @@ fn catalogue() -> NodeCatalogue {
         ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
         ..NodeDefinition::BLANK
     };
+    const NEEDED: ParameterDefinition =
+        ParameterDefinition { required: true, ..ParameterDefinition::new("url", ParameterKind::Text, "Where to.") };
     NodeCatalogue::new([
         known("test.trigger", NodeRole::Trigger),
         known("test.set", NodeRole::Pure),
+        NodeDefinition { parameters: &[NEEDED], ..known("test.fetch", NodeRole::Effect) },
         known("n8n-nodes-base.webhook", NodeRole::Trigger),
         known("@n8n/n8n-nodes-langchain.chatTrigger", NodeRole::Trigger),
         known("n8n-nodes-base.scheduleTrigger", NodeRole::Trigger),

@@ -232,6 +232,10 @@ struct Slow {
 
 #[async_trait]
 impl SnapshotStore for Slow {
+    async fn scrub(&self) -> Result<(), SnapshotError> {
+        Ok(())
+    }
+
     async fn load(&self, stream: &StreamKey, fold_hash: FoldHash) -> Result<Option<Snapshot>, SnapshotError> {
         if self.fails {
             return Err(SnapshotError::TooLarge(0));

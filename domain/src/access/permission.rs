@@ -62,6 +62,16 @@ permissions! {
     SystemWrite = "system:write",
     /// Make, suspend and resume tenants; copy the whole log, of all tenants.
     TenantWrite = "tenant:write",
+    /// Append events to categories that are open to programs of others.
+    EventAppend = "event:append",
+    /// Ask for the data of a subject to be erased, and place holds; see what is asked for.
+    ErasureRequest = "erasure:request",
+    /// Approve what another one asked for: an erasure, or the end of a hold.
+    ErasureApprove = "erasure:approve",
+    /// See data tables and their rows.
+    TableRead = "table:read",
+    /// Create, rename and delete data tables, and write their rows.
+    TableWrite = "table:write",
 }
 
 impl fmt::Display for Permission {

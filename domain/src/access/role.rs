@@ -6,8 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Permission::{
-    AccountRead, AccountWrite, AuditRead, CredentialRead, CredentialWrite, ExecutionRead, ExecutionRun, OwnerWrite,
-    RegistryRead, RegistryWrite, SystemRead, SystemWrite, TenantWrite, WorkflowRead, WorkflowWrite,
+    AccountRead, AccountWrite, AuditRead, CredentialRead, CredentialWrite, EventAppend, ExecutionRead, ExecutionRun,
+    OwnerWrite, RegistryRead, RegistryWrite, SystemRead, SystemWrite, TableRead, TableWrite, TenantWrite, WorkflowRead,
+    WorkflowWrite,
 };
 use super::{Forbidden, Permissions};
 use crate::ids::TenantId;
@@ -61,7 +62,7 @@ impl Role {
 
     /// What it gives.
     pub const fn permissions(self) -> Permissions {
-        const SEE: &[super::Permission] = &[WorkflowRead, ExecutionRead, RegistryRead];
+        const SEE: &[super::Permission] = &[WorkflowRead, ExecutionRead, RegistryRead, TableRead];
         match self {
             Self::Owner => Permissions::ALL,
             Self::Admin => Permissions::ALL.without(Permissions::of(&[OwnerWrite, TenantWrite])),
@@ -74,6 +75,9 @@ impl Role {
                 CredentialWrite,
                 RegistryRead,
                 RegistryWrite,
+                EventAppend,
+                TableRead,
+                TableWrite,
             ]),
             Self::Operator => Permissions::of(&[
                 WorkflowRead,
@@ -83,6 +87,7 @@ impl Role {
                 RegistryRead,
                 SystemRead,
                 SystemWrite,
+                TableRead,
             ]),
             Self::Auditor => Permissions::of(&[
                 WorkflowRead,
@@ -92,6 +97,7 @@ impl Role {
                 AuditRead,
                 AccountRead,
                 SystemRead,
+                TableRead,
             ]),
             Self::Viewer => Permissions::of(SEE),
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Permissions, Role};
 use crate::event::Event;
 use crate::ids::AccountId;
+use crate::subject;
 
 /// Whose account it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -169,6 +170,10 @@ impl Event for AccountEvent {
         ("ApiKeyUsed", 1),
         ("ApiKeyRevoked", 1),
     ];
+
+    fn subject(&self, stream_id: &str) -> Option<String> {
+        Some(subject::of_account(stream_id))
+    }
 
     fn event_type(&self) -> &'static str {
         match self {

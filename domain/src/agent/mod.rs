@@ -7,6 +7,7 @@ mod command;
 mod event;
 mod http_tool;
 mod limits;
+pub mod mcp_tool;
 mod record;
 mod refusal;
 mod state;
@@ -16,12 +17,14 @@ pub use command::AgentCommand;
 pub use event::AgentEvent;
 pub use http_tool::{HttpTool, ToolRequest};
 pub use limits::AgentLimits;
+pub use mcp_tool::{ListedTool, MCP_NODE, McpChange, McpChoice, McpPin, McpTool, McpTools};
 pub use record::{
-    AgentKind, AgentMemorySettings, AgentRecord, AgentRequirements, InvalidAgent, PROMPT_BYTES_MAX, RECORD_BYTES_MAX,
+    AgentFallback, AgentKind, AgentMemorySettings, AgentRecord, AgentRequirements, InvalidAgent, PROMPT_BYTES_MAX,
+    RECORD_BYTES_MAX,
 };
 pub use refusal::AgentRefusal;
 pub use state::{Agent, AgentState, AgentVersion, VERSIONS_MAX};
-pub use tool::{AgentTool, Approval, NodeTool, TOOLS_MAX, ToolAction, ToolCredential};
+pub use tool::{AgentTool, Approval, GIVEN_ARGUMENT, NodeTool, TOOLS_MAX, ToolAction, ToolCredential};
 
 /// Longest reason that somebody gives, in characters.
 pub const REASON_CHARACTERS_MAX: usize = 1_000;

@@ -20,7 +20,7 @@ const WORD_CHARACTERS_MAX: usize = 200;
 /// Most exchanges that an agent remembers.
 const EXCHANGES_MAX: u32 = 100;
 /// What a record may have in it.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "kind",
     "capabilities",
     "input_schema",
@@ -29,30 +29,32 @@ const FIELDS: [&str; 13] = [
     "config",
     "requirements",
     "model",
+    "fallback",
     "prompt",
     "sampling",
     "tools",
     "memory",
     "limits",
 ];
+/// What is said of how words are chosen.
+const SAMPLING: &[&str] = &[
+    "temperature",
+    "top_p",
+    "top_k",
+    "output_tokens_max",
+    "stop",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "choices",
+];
 /// What its parts may have in them.
-const PARTS: [(&str, &[&str]); 3] = [
+const PARTS: [(&str, &[&str]); 5] = [
     ("memory", &["exchanges_max"]),
+    ("fallback", &["model", "sampling"]),
+    ("fallback.sampling", SAMPLING),
     ("requirements", &["memory_bytes", "gpu", "gpu_memory_bytes", "min_compute_capability", "dependencies"]),
-    (
-        "sampling",
-        &[
-            "temperature",
-            "top_p",
-            "top_k",
-            "output_tokens_max",
-            "stop",
-            "seed",
-            "frequency_penalty",
-            "presence_penalty",
-            "choices",
-        ],
-    ),
+    ("sampling", SAMPLING),
 ];
 /// What a tool may have in it.
 const TOOL_FIELDS: [&str; 10] = [
@@ -125,6 +127,9 @@ pub struct AgentRecord {
     /// The route of the gateway by which its model is asked.
     #[serde(default)]
     pub model: String,
+    /// Who is asked in its place when it cannot answer; absent = nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Box<AgentFallback>>,
     /// What it is told to be and do.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prompt: String,
@@ -140,6 +145,16 @@ pub struct AgentRecord {
     /// How far a run may go.
     #[serde(default)]
     pub limits: AgentLimits,
+}
+
+/// The model that is asked a question which the agent's own cannot answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentFallback {
+    /// The route of the gateway by which it is asked.
+    pub model: String,
+    /// How it chooses words.
+    #[serde(default)]
+    pub sampling: Sampling,
 }
 
 /// What an agent remembers of a session: of the runs that were started with the same session.
@@ -201,7 +216,8 @@ impl AgentRecord {
     pub fn read(mut value: Value) -> Result<Self, InvalidAgent> {
         known("the record", &value, &FIELDS)?;
         for (part, fields) in PARTS {
-            value.get(part).filter(|part| !part.is_null()).map_or(Ok(()), |value| known(part, value, fields))?;
+            let found = part.split('.').try_fold(&value, |value, name| value.get(name));
+            found.filter(|part| !part.is_null()).map_or(Ok(()), |value| known(part, value, fields))?;
         }
         for (place, tool) in value.get("tools").and_then(Value::as_array).into_iter().flatten().enumerate() {
             let name = tool.get("name").and_then(Value::as_str).map_or_else(|| place.to_string(), str::to_owned);
@@ -225,6 +241,9 @@ impl AgentRecord {
     pub fn check(&self) -> Result<(), InvalidAgent> {
         if self.model.trim().is_empty() {
             return Err(InvalidAgent::at("model", "is missing: name a route of the gateway"));
+        }
+        if self.fallback.as_ref().is_some_and(|fallback| fallback.model.trim().is_empty()) {
+            return Err(InvalidAgent::at("fallback.model", "is missing: name a route of the gateway"));
         }
         if self.prompt.len() > PROMPT_BYTES_MAX {
             let what = format!("has {} bytes: at most {PROMPT_BYTES_MAX} are allowed", self.prompt.len());

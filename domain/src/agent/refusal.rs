@@ -1,6 +1,7 @@
 //! Why an agent says no.
 
 use super::{DESCRIPTION_CHARACTERS_MAX, InvalidAgent, REASON_CHARACTERS_MAX, VERSIONS_MAX};
+use crate::ids::Slug;
 
 /// Why an agent says no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum AgentRefusal {
     /// There is none.
     #[error("there is no agent with this name: register it first")]
     NotFound,
+    /// There is none, told by whoever knows the name that was asked for.
+    #[error("there is no agent '{0}': register it first, or name one that `timeloom agent list` shows")]
+    NoAgent(Slug),
     /// It was put away.
     #[error("the agent is retired: register another name")]
     Retired,

@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::record::known;
-use super::{HttpTool, InvalidAgent};
+use super::{HttpTool, InvalidAgent, McpTool, McpTools};
 use crate::item::JsonObject;
 
 /// Most tools of one agent.
 pub const TOOLS_MAX: usize = 64;
+/// The fixed argument of tools that nodes bring along: what of their parameters was evaluated before the run began. No model is
+/// told it, whatever the tool gives.
+pub const GIVEN_ARGUMENT: &str = "$given";
 /// Longest name of a tool, in characters, as providers take them.
 const NAME_CHARACTERS_MAX: usize = 64;
 /// Longest description of a tool, in characters.
@@ -75,6 +78,10 @@ pub enum ToolAction {
     },
     /// Runs one node by itself, with the arguments as its one item.
     Node(NodeTool),
+    /// Is not one tool but those of a server of the Model Context Protocol: a run asks it which there are before all else.
+    Mcp(McpTools),
+    /// One of those, as a run found it. Nobody writes such a tool down.
+    McpTool(McpTool),
 }
 
 impl ToolAction {
@@ -86,10 +93,16 @@ impl ToolAction {
             Some("workflow") => &["kind", "workflow"],
             Some("node") => &["kind", "node_type", "version", "parameters", "fills", "credential"],
             Some("inline") => &["kind", "source"],
+            Some("mcp") => &["kind", "server", "credential", "tools", "pin", "on_change"],
             // There is none of that kind: reading it says so.
             _ => return Ok(()),
         };
         known(&place, does, fields)?;
+        if does["kind"] == "mcp" && does["pin"].is_null() {
+            let what =
+                "has no pin: give the digest that `timeloom mcp tools` prints, or false for whatever the server lists";
+            return Err(InvalidAgent::at(place, what));
+        }
         match &does["credential"] {
             Value::Null => Ok(()),
             credential => known(&format!("{place}.credential"), credential, &["credential_type", "name"]),
@@ -184,11 +197,13 @@ impl AgentTool {
                 Some(place) => wrong(&format!("fills '{place}', which is no JSON pointer: begin with '/'")),
                 None => Ok(()),
             },
+            ToolAction::Mcp(mcp) => mcp.check(self).or_else(|what| wrong(&what)),
+            ToolAction::McpTool(_) => wrong("is a tool as runs find it: grant those of a server by the kind \"mcp\""),
         }
     }
 }
 
-fn no_arguments() -> Value {
+pub(super) fn no_arguments() -> Value {
     json!({"type": "object", "properties": {}})
 }
 

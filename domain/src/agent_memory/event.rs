@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent_run::AgentRunEvent;
 use crate::event::Event;
 use crate::ids::{AgentRunId, Slug};
 
@@ -38,6 +39,14 @@ pub enum AgentMemoryEvent {
 impl Event for AgentMemoryEvent {
     const CATEGORY: &'static str = "agent-memory";
     const TYPES: &'static [(&'static str, u16)] = &[("AgentExchangeRemembered", 1), ("AgentMemoryCleared", 1)];
+
+    /// The run whose exchange it is.
+    fn subject_stream(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::AgentExchangeRemembered { exchange, .. } => Some((AgentRunEvent::CATEGORY, exchange.run.to_string())),
+            Self::AgentMemoryCleared {} => None,
+        }
+    }
 
     fn event_type(&self) -> &'static str {
         match self {

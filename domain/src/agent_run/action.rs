@@ -21,6 +21,11 @@ pub enum AgentAction {
     Rest(Option<i64>),
     /// Look up what was said in earlier runs.
     ReadMemory,
+    /// Ask a server of the Model Context Protocol which tools it has.
+    ListTools {
+        /// The grant that names the server.
+        grant: String,
+    },
     /// Ask the model.
     AskModel {
         /// Which question.
@@ -110,6 +115,9 @@ impl AgentRun {
         if let Some(call) = self.open_call() {
             return self.next_of(call);
         }
+        if let Some(list) = self.next_list() {
+            return list;
+        }
         if let Some(text) = &self.candidate {
             let remembers = facts.session.is_some() && facts.plan.memory.is_some() && !self.remembered;
             return AgentAction::Conclude { text: text.clone(), remembers };
@@ -154,8 +162,12 @@ impl AgentRun {
 
     fn next_of(&self, open: &ToolCall) -> AgentAction {
         let Some(facts) = self.facts.as_deref() else { return AgentAction::Nothing };
+        if open.is_about_tools() {
+            let arguments = serde_json::from_str(&open.arguments).unwrap_or_default();
+            return AgentAction::AskSomebody { call: open.call.clone(), arguments, reason: AskWhy::ToolsChanged };
+        }
         let refuse = |code, message| AgentAction::Refuse { call: open.call.clone(), code, message };
-        let Some(tool) = facts.plan.tool(&open.tool) else {
+        let Some(tool) = self.tool(&open.tool) else {
             let message = format!("there is no tool '{}' for this agent", shortened(&open.tool));
             return refuse("NOT_GRANTED", message);
         };

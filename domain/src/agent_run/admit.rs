@@ -19,6 +19,9 @@ impl AgentRun {
         match event {
             AgentRunEvent::AgentRunStarted(_) | AgentRunEvent::AgentRunForked(_) => is_new,
             AgentRunEvent::AgentMemoryRead { .. } => next() == AgentAction::ReadMemory,
+            AgentRunEvent::AgentToolsListed { tool, tools, .. } => {
+                next() == AgentAction::ListTools { grant: tool.clone() } && self.tools_of(tool, tools).is_ok()
+            }
             AgentRunEvent::AgentModelAsked { turn, attempt, request_digest, .. } => {
                 let (turn, attempt) = (*turn, *attempt);
                 next() == AgentAction::AskModel { turn, attempt } && *request_digest == self.request_digest()
@@ -82,7 +85,7 @@ impl AgentRun {
 }
 
 impl Aggregate for AgentRun {
-    const FOLD_VERSION: u32 = 2;
+    const FOLD_VERSION: u32 = 3;
 
     type Event = AgentRunEvent;
     type Command = AgentRunCommand;

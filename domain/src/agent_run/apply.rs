@@ -24,6 +24,7 @@ impl AgentRun {
             }
             AgentRunEvent::AgentMemoryRead { exchanges, .. } => self.memory = Some(exchanges.clone()),
             AgentRunEvent::AgentMemoryWritten { .. } => self.remembered = true,
+            AgentRunEvent::AgentToolsListed { tool, digest, tools, .. } => self.fold_list(tool, digest, tools),
             AgentRunEvent::AgentModelAsked { .. }
             | AgentRunEvent::AgentModelAnswered { .. }
             | AgentRunEvent::AgentModelFailed { .. }
@@ -130,10 +131,16 @@ impl AgentRun {
                     .filter(|call| matches!(call.state, CallState::Asked { reason: ApprovalReason::Granted, .. }));
                 self.approved.extend(granted.map(|call| call.tool.clone()));
                 self.heard(call, *at_ms);
-                self.set(call, CallState::Approved);
+                match self.call(call).is_some_and(ToolCall::is_about_tools) {
+                    true => self.answered_about_tools(call, None),
+                    false => self.set(call, CallState::Approved),
+                }
             }
             AgentRunEvent::AgentApprovalDenied { call, reason, at_ms } => {
                 self.heard(call, *at_ms);
+                if self.call(call).is_some_and(ToolCall::is_about_tools) {
+                    return self.answered_about_tools(call, Some(reason));
+                }
                 self.done(call, &format!("Somebody was asked and did not let this happen: {reason}"), true, false);
             }
             AgentRunEvent::AgentToolCalled { call, tool, attempt, .. } => {

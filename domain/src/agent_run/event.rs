@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::facts::{AgentForkFacts, AgentRunFacts};
+use crate::agent::ListedTool;
 use crate::agent_memory::Exchange;
 use crate::chat::{FinishReason, Part, Usage};
 use crate::event::Event;
+use crate::execution::ExecutionEvent;
 use crate::ids::ModelCallId;
 use crate::item::JsonObject;
 use crate::money::Money;
@@ -23,6 +25,25 @@ pub enum AgentRunEvent {
     AgentMemoryRead {
         /// What was said, oldest first.
         exchanges: Vec<Exchange>,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// A server of the Model Context Protocol said which tools it has. The run keeps to that list.
+    AgentToolsListed {
+        /// The grant that names the server.
+        tool: String,
+        /// The server's address, or the name of a command.
+        server: String,
+        /// What the server calls itself.
+        name: String,
+        /// Which version of itself it says that it is.
+        version: String,
+        /// The revision of the protocol that it speaks.
+        protocol: String,
+        /// SHA-256 of the tools that were granted, hexadecimal.
+        digest: String,
+        /// The tools that were granted, as it describes them.
+        tools: Vec<ListedTool>,
         /// When, in milliseconds since 1970.
         at_ms: i64,
     },
@@ -229,6 +250,8 @@ pub enum ApprovalReason {
     Granted,
     /// The call was begun, nobody knows whether it happened, and it may not be made again by itself.
     Interrupted,
+    /// A server lists other tools than those for which the grant was made. Nothing is called: this is about its tools.
+    ToolsChanged,
 }
 
 impl AgentRunEvent {
@@ -238,6 +261,7 @@ impl AgentRunEvent {
             Self::AgentRunStarted(facts) => facts.at_ms,
             Self::AgentRunForked(fork) => fork.facts.at_ms,
             Self::AgentMemoryRead { at_ms, .. }
+            | Self::AgentToolsListed { at_ms, .. }
             | Self::AgentModelAsked { at_ms, .. }
             | Self::AgentModelAnswered { at_ms, .. }
             | Self::AgentModelFailed { at_ms, .. }
@@ -265,6 +289,7 @@ impl Event for AgentRunEvent {
         ("AgentRunStarted", 1),
         ("AgentRunForked", 1),
         ("AgentMemoryRead", 1),
+        ("AgentToolsListed", 1),
         ("AgentModelAsked", 1),
         ("AgentModelAnswered", 1),
         ("AgentModelFailed", 1),
@@ -284,11 +309,23 @@ impl Event for AgentRunEvent {
         ("AgentRunFailed", 1),
     ];
 
+    /// The execution that asked for it, or the run that it goes on from.
+    fn subject_stream(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::AgentRunStarted(facts) => {
+                facts.caller.as_ref().map(|caller| (ExecutionEvent::CATEGORY, caller.execution.to_string()))
+            }
+            Self::AgentRunForked(fork) => Some((Self::CATEGORY, fork.of.to_string())),
+            _ => None,
+        }
+    }
+
     fn event_type(&self) -> &'static str {
         match self {
             Self::AgentRunStarted(_) => "AgentRunStarted",
             Self::AgentRunForked(_) => "AgentRunForked",
             Self::AgentMemoryRead { .. } => "AgentMemoryRead",
+            Self::AgentToolsListed { .. } => "AgentToolsListed",
             Self::AgentModelAsked { .. } => "AgentModelAsked",
             Self::AgentModelAnswered { .. } => "AgentModelAnswered",
             Self::AgentModelFailed { .. } => "AgentModelFailed",

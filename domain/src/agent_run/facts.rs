@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::state::ToolCall;
-use crate::agent::{AgentKind, AgentLimits, AgentMemorySettings, AgentTool};
+use crate::agent::{AgentFallback, AgentKind, AgentLimits, AgentMemorySettings, AgentTool};
 use crate::agent_memory::Exchange;
 use crate::chat::{Message, Sampling};
 use crate::ids::{AgentRunId, ExecutionId, Slug, WorkflowId};
@@ -43,6 +43,9 @@ pub struct AgentPlan {
     pub kind: AgentKind,
     /// The route by which the model is asked.
     pub model: String,
+    /// Who is asked in its place when it cannot answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Box<AgentFallback>>,
     /// What the model is told to be and do, with the values of the configuration.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prompt: String,
@@ -63,13 +66,6 @@ pub struct AgentPlan {
     /// How far it may go.
     #[serde(default)]
     pub limits: AgentLimits,
-}
-
-impl AgentPlan {
-    /// The tool of that name, where it was granted.
-    pub fn tool(&self, name: &str) -> Option<&AgentTool> {
-        self.tools.iter().find(|tool| tool.name == name)
-    }
 }
 
 /// What of a workflow asked for a run.

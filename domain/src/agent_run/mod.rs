@@ -7,16 +7,19 @@
 mod action;
 mod admit;
 mod apply;
+mod asked;
 mod command;
 mod event;
 mod facts;
 mod fork;
+mod listed;
 mod refusal;
 mod replay;
 mod request;
 mod state;
 
 pub use action::{AgentAction, AskWhy, TOOL_ATTEMPTS_MAX};
+pub use asked::asked_id;
 pub use command::AgentRunCommand;
 pub use event::{AgentRunEvent, ApprovalReason, ModelTurn};
 pub use facts::{

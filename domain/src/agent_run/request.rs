@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::facts::AgentPlan;
 use super::state::AgentRun;
+use crate::agent::AgentTool;
 use crate::chat::{ChatRequest, Format, Message, Part, Role, Sampling, Tool};
 use crate::inference::hexadecimal;
 
@@ -30,21 +31,34 @@ impl AgentRun {
         }
         messages.push(Message::text(Role::User, text_of(&facts.input)));
         messages.extend(self.messages.iter().cloned());
-        let left = plan.limits.tokens.saturating_sub(self.spent.tokens()).max(1);
-        let output_tokens_max = plan.sampling.output_tokens_max.map(|most| most.min(left));
         ChatRequest {
             model: plan.model.clone(),
             messages,
-            tools: tools(plan),
+            tools: self.tools().map(told).collect(),
             format: plan.output_schema.clone().map(|schema| Format::Schema {
                 name: "output".to_owned(),
                 description: None,
                 schema,
                 strict: None,
             }),
-            sampling: Sampling { output_tokens_max, ..plan.sampling.clone() },
+            sampling: self.sampling(plan, &plan.sampling),
             ..ChatRequest::default()
         }
+    }
+
+    /// The same for the model that stands in for the first; `None` where none does.
+    pub fn fallback_request(&self) -> Option<ChatRequest> {
+        let plan = &*self.facts.as_deref()?.plan;
+        let fallback = plan.fallback.as_ref()?;
+        let sampling = self.sampling(plan, &fallback.sampling);
+        Some(ChatRequest { model: fallback.model.clone(), sampling, ..self.request() })
+    }
+
+    /// How words are chosen, with no more of them than are left.
+    fn sampling(&self, plan: &AgentPlan, sampling: &Sampling) -> Sampling {
+        let left = plan.limits.tokens.saturating_sub(self.spent.tokens()).max(1);
+        let output_tokens_max = sampling.output_tokens_max.map(|most| most.min(left));
+        Sampling { output_tokens_max, ..sampling.clone() }
     }
 
     /// SHA-256 of what the model is asked next, hexadecimal.
@@ -76,14 +90,13 @@ fn system_prompt(plan: &AgentPlan) -> String {
     }
 }
 
-fn tools(plan: &AgentPlan) -> Vec<Tool> {
-    let tool = |tool: &crate::agent::AgentTool| Tool::Function {
+fn told(tool: &AgentTool) -> Tool {
+    Tool::Function {
         name: tool.name.clone(),
         description: (!tool.description.is_empty()).then(|| tool.description.clone()),
         parameters: Some(tool.parameters.clone()),
         strict: None,
-    };
-    plan.tools.iter().map(tool).collect()
+    }
 }
 
 /// A message that tells the model what came of a call.

@@ -7,10 +7,14 @@ use serde_json::Value;
 
 use super::event::ApprovalReason;
 use super::facts::AgentRunFacts;
+use crate::agent::{AgentTool, ToolAction};
 use crate::agent_memory::Exchange;
 use crate::chat::Message;
 use crate::ids::AgentRunId;
 use crate::money::Money;
+
+/// With what the names of questions about tools begin: they come before the first turn.
+pub(super) const ABOUT_TOOLS: &str = "0.";
 
 /// A run as its events tell it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +28,12 @@ pub struct AgentRun {
     pub status: AgentRunStatus,
     /// What was said in earlier runs; `None` before that was looked up.
     pub memory: Option<Vec<Exchange>>,
+    /// Digests of the lists that servers gave, by the grants that name them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub listed: BTreeMap<String, String>,
+    /// The tools on those lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<AgentTool>,
     /// What was said after the input.
     pub messages: Vec<Message>,
     /// The question that is asked, or is next; 1 is the first.
@@ -191,7 +201,25 @@ pub enum CallState {
     },
 }
 
+impl ToolCall {
+    /// Whether it is no call of a model's, but the question whether the tools that a server lists now may be used.
+    pub fn is_about_tools(&self) -> bool {
+        self.call.starts_with(ABOUT_TOOLS)
+    }
+}
+
 impl AgentRun {
+    /// The tools that the model may call: those of the plan, and those that servers listed.
+    pub fn tools(&self) -> impl Iterator<Item = &AgentTool> {
+        let planned = self.facts.as_deref().into_iter().flat_map(|facts| &facts.plan.tools);
+        planned.filter(|tool| !matches!(tool.does, ToolAction::Mcp(_))).chain(&self.found)
+    }
+
+    /// The tool of that name, where the model may call it.
+    pub fn tool(&self, name: &str) -> Option<&AgentTool> {
+        self.tools().find(|tool| tool.name == name)
+    }
+
     /// The call that is to be done next.
     pub fn open_call(&self) -> Option<&ToolCall> {
         self.calls.iter().find(|call| !matches!(call.state, CallState::Done { .. }))

@@ -1,4 +1,4 @@
-//! The Audit aggregate: what is written down of those who look, and of those who are not let in.
+//! The Audit aggregate: what is written down of those who look or copy, and of those who are not let in.
 //!
 //! Who changes something leaves the events of the change; this is for what changes nothing. One stream for each who looks.
 
@@ -8,8 +8,10 @@ use crate::event::{Aggregate, Event};
 
 /// Most characters of each text here; longer ones are cut.
 pub const TEXT_CHARACTERS_MAX: usize = 1_000;
+/// Most characters of the place of a backup. One that was cut would lead nowhere, so longer ones are to be refused.
+pub const BACKUP_PLACE_CHARACTERS_MAX: usize = TEXT_CHARACTERS_MAX;
 
-/// A fact about somebody who looked, or was not let in.
+/// A fact about somebody who looked or made a copy, or was not let in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AuditEvent {
@@ -37,16 +39,42 @@ pub enum AuditEvent {
         #[serde(default)]
         unrecorded: u64,
     },
+    /// Somebody made a backup of the whole log, as they told.
+    BackupTaken(Backup),
+}
+
+/// A backup of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Where it is: a folder of the machine on which it was made.
+    pub place: String,
+    /// Position of the last event in it.
+    pub up_to: u64,
+    /// How many events were written by this run.
+    pub events: u64,
+    /// How many bytes these have.
+    pub bytes: u64,
+    /// How many bytes its files have, all together.
+    pub size_bytes: u64,
+    /// How long it took.
+    pub took_ms: u64,
+}
+
+impl AuditEvent {
+    /// The type of what tells of a backup.
+    pub const BACKUP_TAKEN: &'static str = "BackupTaken";
 }
 
 impl Event for AuditEvent {
     const CATEGORY: &'static str = "audit";
-    const TYPES: &'static [(&'static str, u16)] = &[("AuditTrailRead", 1), ("SignInRefused", 1)];
+    const TYPES: &'static [(&'static str, u16)] =
+        &[("AuditTrailRead", 1), ("SignInRefused", 1), (Self::BACKUP_TAKEN, 1)];
 
     fn event_type(&self) -> &'static str {
         match self {
             Self::AuditTrailRead { .. } => "AuditTrailRead",
             Self::SignInRefused { .. } => "SignInRefused",
+            Self::BackupTaken(_) => Self::BACKUP_TAKEN,
         }
     }
 }
@@ -91,6 +119,9 @@ impl Aggregate for Audit {
                 address: optional(address),
                 unrecorded: *unrecorded,
             },
+            AuditEvent::BackupTaken(backup) => {
+                AuditEvent::BackupTaken(Backup { place: cut(&backup.place), ..backup.clone() })
+            }
         }])
     }
 }

@@ -183,6 +183,13 @@ pub type HelperPortsOf = Arc<dyn Fn(&Node) -> HelperPorts + Send + Sync>;
 /// Tells how many main inputs and outputs a node has.
 pub type PortsOf = Arc<dyn Fn(&Node) -> Ports + Send + Sync>;
 
+/// Tells what the main outputs of a node are called, in order; an empty text is no name.
+pub type OutputNamesOf = Arc<dyn Fn(&Node) -> Vec<String> + Send + Sync>;
+
+/// Says of each expression, a parameter's text without its leading `=`, why it cannot be read; `None` where it can. May take
+/// its time: nobody calls it where something waits.
+pub type ExpressionCheck = Arc<dyn Fn(&[&str]) -> Vec<Option<String>> + Send + Sync>;
+
 /// All node types that this build can run, by type name.
 #[derive(Clone, Default)]
 pub struct NodeCatalogue {
@@ -190,6 +197,8 @@ pub struct NodeCatalogue {
     checks: BTreeMap<&'static str, NodeCheck>,
     helper_ports: BTreeMap<&'static str, HelperPortsOf>,
     ports: BTreeMap<&'static str, PortsOf>,
+    output_names: BTreeMap<&'static str, OutputNamesOf>,
+    expressions: Option<ExpressionCheck>,
 }
 
 impl fmt::Debug for NodeCatalogue {
@@ -224,6 +233,36 @@ impl NodeCatalogue {
     pub fn with_ports(mut self, ports: impl IntoIterator<Item = (&'static str, PortsOf)>) -> Self {
         self.ports.extend(ports);
         self
+    }
+
+    /// The same, with what the main outputs of a node are called, by type.
+    #[must_use]
+    pub fn with_output_names(mut self, names: impl IntoIterator<Item = (&'static str, OutputNamesOf)>) -> Self {
+        self.output_names.extend(names);
+        self
+    }
+
+    /// What the main outputs of a node are called: as many as it has, an empty text where one has no name.
+    pub fn output_names(&self, node: &Node) -> Vec<String> {
+        let count = self.ports(node).map_or(0, |ports| ports.outputs);
+        let mut names = self.output_names.get(node.node_type.as_str()).map(|names| names(node)).unwrap_or_default();
+        names.resize_with(count, String::new);
+        names
+    }
+
+    /// The same, with a check of expressions.
+    #[must_use]
+    pub fn with_expression_check(mut self, check: ExpressionCheck) -> Self {
+        self.expressions = Some(check);
+        self
+    }
+
+    /// Of each expression, a parameter's text without its leading `=`, why it cannot be read. Blocks while it looks.
+    pub fn broken_expressions(&self, templates: &[&str]) -> Vec<Option<String>> {
+        match &self.expressions {
+            Some(check) if !templates.is_empty() => check(templates),
+            _ => vec![None; templates.len()],
+        }
     }
 
     /// How many inputs and outputs a node has; `None` when its type is not known.

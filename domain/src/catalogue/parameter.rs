@@ -22,6 +22,8 @@ pub struct ParameterDefinition {
     pub description: &'static str,
     /// An example, for an empty field.
     pub placeholder: Option<&'static str>,
+    /// Of what a text is the name, where people choose among those that there are: `agent`, `model` or `route`.
+    pub names: Option<&'static str>,
     /// What the node takes when the parameter is absent.
     pub default: Option<Constant>,
     /// All of these have to hold for the parameter to count.
@@ -263,6 +265,7 @@ impl ParameterDefinition {
             required: false,
             description,
             placeholder: None,
+            names: None,
             default: None,
             shown_when: &[],
             versions: Versions::ALL,
@@ -287,6 +290,13 @@ impl ParameterDefinition {
     #[must_use]
     pub const fn like(mut self, placeholder: &'static str) -> Self {
         self.placeholder = Some(placeholder);
+        self
+    }
+
+    /// The same, a text that is the name of such a thing.
+    #[must_use]
+    pub const fn naming(mut self, what: &'static str) -> Self {
+        self.names = Some(what);
         self
     }
 

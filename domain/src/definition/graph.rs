@@ -8,9 +8,11 @@ use crate::catalogue::{NodeCatalogue, NodeRole};
 /// The kind of connection that items flow along.
 const MAIN: &str = "main";
 
+/// The type that starts a manual run wherever it is.
+const MANUAL_TYPE: &str = "n8n-nodes-base.manualTrigger";
+
 /// Types that start a manual run when no other trigger does, in order of preference.
-const START_TYPES: [&str; 5] = [
-    "n8n-nodes-base.manualTrigger",
+const START_TYPES: [&str; 4] = [
     "n8n-nodes-base.executeWorkflowTrigger",
     "n8n-nodes-base.errorTrigger",
     "n8n-nodes-base.evaluationTrigger",
@@ -159,7 +161,8 @@ impl Graph {
         found
     }
 
-    /// The node with which a manual run starts: `wanted`, or the only node, or the first trigger in file order.
+    /// The node with which a manual run starts: `wanted`, or the only node, or the Manual Trigger, or the first other trigger
+    /// in file order.
     ///
     /// # Errors
     /// [`TriggerError`] when there is none.
@@ -181,16 +184,12 @@ impl Graph {
         {
             return Ok(index);
         }
-        let of_trigger_role = definition
-            .nodes
-            .iter()
-            .position(|node| enabled(node) && catalogue.role(node) == NodeRole::Trigger && !is_start_type(node));
-        of_trigger_role
-            .or_else(|| {
-                START_TYPES.iter().find_map(|node_type| {
-                    definition.nodes.iter().position(|node| enabled(node) && node.node_type == *node_type)
-                })
-            })
+        let first = |is: &dyn Fn(&Node) -> bool| definition.nodes.iter().position(|node| enabled(node) && is(node));
+        let is_of = |node: &Node, node_type: &str| node.node_type == node_type;
+        // Whoever runs it by hand means the trigger that is there for that, whatever else may begin it.
+        first(&|node| is_of(node, MANUAL_TYPE))
+            .or_else(|| first(&|node| catalogue.role(node) == NodeRole::Trigger && !is_start_type(node)))
+            .or_else(|| START_TYPES.iter().find_map(|node_type| first(&|node| is_of(node, node_type))))
             .ok_or(TriggerError::None)
     }
 }

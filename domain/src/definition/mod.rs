@@ -1,13 +1,16 @@
 //! A workflow as it is written down: nodes, connections, settings, pinned data. The shape is that of n8n's
 //! export files, so that a file which people own is a definition here.
 //!
-//! Parsing is lenient in what it ignores and strict in what it uses: see [`validate`] for what is refused.
+//! Parsing is lenient in what it ignores and strict in what it uses. What a draft must have to be kept says
+//! [`check_structure`]; what it lacks to be run, published or active say [`draft_problems`].
 
 mod gaps;
 mod graph;
 mod helpers;
+mod problems;
 mod references;
 mod settings;
+mod subject;
 pub mod template;
 mod validate;
 
@@ -21,9 +24,11 @@ use crate::item::{Item, JsonObject};
 pub use gaps::{Gap, GapService, gaps, replace_service_nodes};
 pub use graph::{Graph, Helper, Target, TriggerError};
 pub use helpers::{helper_name, helper_problems, works_like_with_helpers};
+pub use problems::{DraftProblem, PROBLEMS_MAX, Severity, Step, draft_problems, run_problems};
 pub use references::{Reference, References, WhichItem};
 pub use settings::{CONCURRENCY_MAX, PRIORITY_MAX, PRIORITY_MIN, parse_settings, validate_settings};
-pub use validate::{DefinitionError, Problem, parse, validate};
+pub use subject::{NoSubject, SubjectSource};
+pub use validate::{DefinitionError, Problem, check_structure, parse, validate};
 
 /// Most nodes that one workflow may have.
 pub const NODES_MAX: usize = 2_000;
@@ -227,6 +232,10 @@ pub struct Settings {
     /// What becomes of the times at which a schedule was due while nothing ran; they are left out when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misfire: Option<MisfirePolicy>,
+    /// Whom the data of executions is about: a name, or a field of the items with which one begins, as
+    /// `{{ $json.customerId }}`. It can be erased then, see [`SubjectSource`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Settings that we keep for the file's owner and do not use.
     #[serde(flatten)]
     pub extra: JsonObject,
@@ -269,6 +278,32 @@ pub enum ExecutionOrder {
     V0,
     /// Depth first, by canvas position.
     V1,
+}
+
+impl Node {
+    /// A node that says nothing but that it is there: what is not known of a node is taken from here.
+    pub fn blank() -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            node_type: String::new(),
+            type_version: one(),
+            position: [0.0; 2],
+            parameters: empty_object(),
+            disabled: false,
+            on_error: None,
+            continue_on_fail: false,
+            retry_on_fail: false,
+            max_tries: None,
+            wait_between_tries: None,
+            timeout_seconds: None,
+            execute_once: false,
+            always_output_data: false,
+            credentials: None,
+            notes: None,
+            webhook_id: None,
+        }
+    }
 }
 
 fn one() -> f64 {

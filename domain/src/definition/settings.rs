@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::validate::{DefinitionError, Problem, problem};
-use super::{Node, Settings};
+use super::{Node, Settings, SubjectSource};
 
 /// Most executions of one workflow at once that its settings may allow.
 pub const CONCURRENCY_MAX: u32 = 10_000;
@@ -73,6 +73,7 @@ fn wanted(name: &str) -> String {
         "parallelBranches" => "true or false".to_owned(),
         "durability" => "'strict' or 'relaxed'".to_owned(),
         "executionTimeout" => "a number of seconds".to_owned(),
+        "subject" => "a name, or one field of the items as {{ $json.customerId }}".to_owned(),
         "timezone" => "an IANA time zone, such as Europe/Berlin".to_owned(),
         _ => "a text".to_owned(),
     }
@@ -89,6 +90,9 @@ pub(super) fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
     }
     if let Some(priority) = settings.priority.filter(|number| !(PRIORITY_MIN..=PRIORITY_MAX).contains(number)) {
         problems.push(is_not("priority", &priority.into()));
+    }
+    if let Some(subject) = settings.subject.as_deref().filter(|subject| SubjectSource::parse(subject).is_none()) {
+        problems.push(is_not("subject", &subject.into()));
     }
     let is_zone = |zone: &str| {
         !zone.is_empty() && zone.len() <= 64 && !zone.chars().any(|letter| letter.is_control() || letter == ' ')

@@ -6,11 +6,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::settings::{check_settings, check_time_limit, read_settings};
-use super::{
-    CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, Graph, NODES_MAX, Node, OnError, WorkflowDefinition,
-};
-use crate::catalogue::{Level, NodeCatalogue};
+use super::problems::{PROBLEMS_MAX, incomplete};
+use super::settings::{check_settings, read_settings};
+use super::{CONNECTIONS_MAX, DEFINITION_BYTES_MAX, DEFINITION_DEPTH_MAX, NODES_MAX, Node, WorkflowDefinition};
+use crate::catalogue::NodeCatalogue;
+
+/// Highest index of an input to which a connection leads.
+const INPUT_INDEX_MAX: usize = 99;
 
 /// One thing that is wrong with a definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,27 +202,41 @@ fn check_depth(text: &[u8]) -> Result<(), DefinitionError> {
     Ok(())
 }
 
-/// Checks that a definition is in order. What it needs beyond this build is not checked here, see
-/// [`gaps`](super::gaps()).
+/// Checks that a definition can be kept as a draft: its nodes can be told apart, and nothing is beyond its bounds. What it
+/// lacks to run is told by [`draft_problems`](super::draft_problems).
+///
+/// # Errors
+/// [`DefinitionError::Invalid`] with every problem that was found, at most 100.
+pub fn check_structure(definition: &WorkflowDefinition) -> Result<(), DefinitionError> {
+    settled(structure_problems(definition))
+}
+
+/// Checks that a definition is in order: its structure, and that nothing is missing for a run. What it needs beyond this build
+/// is not checked here, see [`gaps`](super::gaps()).
 ///
 /// # Errors
 /// [`DefinitionError::Invalid`] with every problem that was found, at most 100.
 pub fn validate(definition: &WorkflowDefinition, catalogue: &NodeCatalogue) -> Result<(), DefinitionError> {
-    let mut problems = Vec::new();
-    check_nodes(definition, catalogue, &mut problems);
-    check_connections(definition, &mut problems);
-    if problems.is_empty() {
-        check_loops(definition, catalogue, &mut problems);
-    }
-    check_settings(&definition.settings, &mut problems);
-    problems.truncate(100);
+    let mut problems = structure_problems(definition);
+    problems.extend(incomplete(definition, catalogue));
+    settled(problems)
+}
+
+fn settled(mut problems: Vec<Problem>) -> Result<(), DefinitionError> {
+    problems.truncate(PROBLEMS_MAX);
     if problems.is_empty() { Ok(()) } else { Err(DefinitionError::Invalid(problems)) }
 }
 
-fn check_nodes(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, problems: &mut Vec<Problem>) {
-    if definition.nodes.is_empty() {
-        problems.push(problem(None, "nodes", "there is no node: add at least a trigger"));
-    }
+fn structure_problems(definition: &WorkflowDefinition) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    check_names(definition, &mut problems);
+    check_connections(definition, &mut problems);
+    check_settings(&definition.settings, &mut problems);
+    problems
+}
+
+/// Connections and expressions refer to nodes by their names.
+fn check_names(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
     if definition.nodes.len() > NODES_MAX {
         let message = format!("{} nodes, at most {NODES_MAX} are allowed: split the workflow", definition.nodes.len());
         problems.push(Problem { node: None, field: "nodes".to_owned(), message });
@@ -234,36 +250,17 @@ fn check_nodes(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, probl
         if !names.insert(&node.name) {
             problems.push(problem(name, "name", "two nodes have this name: rename one"));
         }
-        check_time_limit(node, problems);
-        // What this build cannot run is a gap, see `gaps`: it is no reason to refuse the file.
-        let known = catalogue.get(&node.node_type).filter(|known| known.versions.contains(&node.type_version));
-        let level = known.map(|known| Level::of(known, node.type_version, &node.parameters));
-        for parameter in level.into_iter().flat_map(Level::shown).filter(|parameter| parameter.required) {
-            if node.parameters.get(parameter.name).is_none() {
-                let message = format!("the parameter is missing: {}", parameter.description);
-                problems.push(problem(name, &format!("parameters.{}", parameter.name), &message));
-            }
-        }
     }
 }
 
 fn check_connections(definition: &WorkflowDefinition, problems: &mut Vec<Problem>) {
-    let names: HashSet<&str> = definition.nodes.iter().map(|node| node.name.as_str()).collect();
     let mut count = 0;
     for (from, kinds) in &definition.connections {
-        if !names.contains(from.as_str()) {
-            problems.push(problem(Some(from), "connections", "a connection leaves a node that does not exist"));
-        }
         for (kind, outputs) in kinds {
             for (output, connections) in outputs.iter().enumerate() {
                 for connection in connections.iter().flatten() {
                     count += 1;
-                    if !names.contains(connection.node.as_str()) {
-                        let field = format!("connections.{kind}[{output}]");
-                        let message = format!("leads to '{}', which does not exist: remove it", connection.node);
-                        problems.push(problem(Some(from), &field, &message));
-                    }
-                    if connection.index > 99 {
+                    if connection.index > INPUT_INDEX_MAX {
                         let field = format!("connections.{kind}[{output}]");
                         problems.push(problem(
                             Some(from),
@@ -279,68 +276,6 @@ fn check_connections(definition: &WorkflowDefinition, problems: &mut Vec<Problem
         let message = format!("{count} connections, at most {CONNECTIONS_MAX} are allowed: split the workflow");
         problems.push(Problem { node: None, field: "connections".to_owned(), message });
     }
-}
-
-/// A cycle is allowed only through a node whose type ends loops by itself, or that can leave the cycle by a choice.
-fn check_loops(definition: &WorkflowDefinition, catalogue: &NodeCatalogue, problems: &mut Vec<Problem>) {
-    let graph = Graph::new(definition);
-    let breaks = |index: usize| {
-        let node = &definition.nodes[index];
-        // A disabled node passes everything on through one output, so it ends nothing.
-        !node.disabled
-            && (node.error_policy() == OnError::ContinueErrorOutput
-                || catalogue
-                    .get(&node.node_type)
-                    .is_some_and(|known| known.ports.closes_loops || known.ports.outputs > 1))
-    };
-    let mut marks = vec![Mark::New; definition.nodes.len()];
-    for start in 0..definition.nodes.len() {
-        if let Some(closing) = find_cycle(&graph, start, &mut marks, &breaks) {
-            let name = definition.nodes[closing].name.as_str();
-            problems.push(problem(
-                Some(name),
-                "connections",
-                "lies on a cycle that nothing ends: put a Loop Over Items, If or Switch node into the cycle",
-            ));
-            return;
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Mark {
-    New,
-    Open,
-    Done,
-}
-
-/// Depth-first search without recursion; answers a node on a cycle that passes no breaking node.
-fn find_cycle(graph: &Graph, start: usize, marks: &mut [Mark], breaks: &dyn Fn(usize) -> bool) -> Option<usize> {
-    if marks[start] != Mark::New || breaks(start) {
-        return None;
-    }
-    let targets = |node: usize| graph.outputs(node).iter().flatten().map(|target| target.node).collect::<Vec<_>>();
-    let mut path = vec![(start, targets(start))];
-    marks[start] = Mark::Open;
-    while let Some((node, open)) = path.last_mut() {
-        let Some(next) = open.pop() else {
-            marks[*node] = Mark::Done;
-            path.pop();
-            continue;
-        };
-        if breaks(next) {
-            continue;
-        }
-        match marks[next] {
-            Mark::Open => return Some(next),
-            Mark::New => {
-                marks[next] = Mark::Open;
-                path.push((next, targets(next)));
-            }
-            Mark::Done => {}
-        }
-    }
-    None
 }
 
 pub(super) fn problem(node: Option<&str>, field: &str, message: &str) -> Problem {

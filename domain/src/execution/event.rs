@@ -14,6 +14,7 @@ use crate::chance::mixed;
 use crate::event::Event;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::item::{Item, Outputs, SharedObject, Source};
+use crate::personal::ERASED;
 
 /// A fact about one execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -243,6 +244,9 @@ pub struct StartFacts {
     /// How it is to be run.
     #[serde(default, skip_serializing_if = "RunOptions::is_default")]
     pub options: RunOptions,
+    /// Whom its data is about: the name of a subject, under whose key that is sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }
 
 impl StartFacts {
@@ -263,6 +267,11 @@ impl StartFacts {
         format!("/form-waiting/{execution}.{}", self.resume_token(execution))
     }
 
+    /// Whether its data was erased.
+    pub fn is_erased(&self) -> bool {
+        self.subject.as_deref() == Some(ERASED)
+    }
+
     /// The same without the items for the start node.
     #[must_use]
     pub fn without_items(&self) -> Self {
@@ -272,6 +281,7 @@ impl StartFacts {
             start_node: self.start_node.clone(),
             trigger: self.trigger.clone(),
             options: self.options.clone(),
+            subject: self.subject.clone(),
             ..*self
         }
     }
@@ -307,7 +317,7 @@ fn is_false(value: &bool) -> bool {
 impl Event for ExecutionEvent {
     const CATEGORY: &'static str = "execution";
     const TYPES: &'static [(&'static str, u16)] = &[
-        ("ExecutionStarted", 2),
+        ("ExecutionStarted", 3),
         ("NodeScheduled", 1),
         ("NodeStarted", 1),
         ("NodeCompleted", 1),
@@ -323,23 +333,35 @@ impl Event for ExecutionEvent {
         ("ExecutionTakenOver", 1),
         ("ExecutionResponded", 2),
         ("ExecutionDataSaved", 1),
-        ("ExecutionRetried", 1),
-        ("ExecutionForked", 1),
+        ("ExecutionRetried", 2),
+        ("ExecutionForked", 2),
         ("ExecutionRetriedAs", 1),
         ("ExecutionDismissed", 1),
         ("ExecutionCancelled", 1),
         ("ExecutionCompleted", 1),
         ("ExecutionFailed", 1),
         ("ExecutionContinuedAsNew", 1),
-        ("ExecutionContinued", 3),
+        ("ExecutionContinued", 4),
     ];
 
     /// The newer versions have optional fields more, or a kind more of something.
     fn reads_as_current(event_type: &str, version: u16) -> bool {
         match event_type {
-            "ExecutionStarted" | "ExecutionResumed" | "ExecutionResponded" => version == 1,
-            "ExecutionWaiting" | "ExecutionContinued" => matches!(version, 1 | 2),
+            "ExecutionResumed" | "ExecutionResponded" | "ExecutionRetried" | "ExecutionForked" => version == 1,
+            "ExecutionStarted" | "ExecutionWaiting" => matches!(version, 1 | 2),
+            "ExecutionContinued" => matches!(version, 1..=3),
             _ => false,
+        }
+    }
+
+    /// The first event of a stream says it for all of them.
+    fn subject(&self, _: &str) -> Option<String> {
+        match self {
+            Self::ExecutionStarted(start) => start.subject.clone(),
+            Self::ExecutionRetried(retry) => retry.start.subject.clone(),
+            Self::ExecutionForked(fork) => fork.start.subject.clone(),
+            Self::ExecutionContinued(continuation) => continuation.start.subject.clone(),
+            _ => None,
         }
     }
 

@@ -20,7 +20,9 @@ pub use command::ExecutionCommand;
 pub use continuation::{ChainPlace, Continuation, DueNode, RetryFacts, WaitingNode};
 pub use event::{ExecutionEvent, ExecutionMode, NodeFacts, StartFacts};
 pub use fork::{ForkChange, ForkEffects, ForkFacts, ForkPoint, set_parameter};
-pub use origin::{Breakpoint, PauseReason, ResumeCause, ResumeKind, ResumeRule, RunOptions, TriggerFacts, TriggerKind};
+pub use origin::{
+    Breakpoint, PauseReason, ResumeCause, ResumeKind, ResumeRule, RunOptions, TriggerFacts, TriggerKind, called_id,
+};
 pub use refusal::ExecutionRefusal;
 pub use response::{Response, ResponseBody};
 pub use state::{Execution, ExecutionStatus, NodeRunState, NodeRunStatus, Wait};

@@ -1,6 +1,7 @@
 //! Why an execution began, and how it is to be run.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::form::Form;
 use crate::ids::ExecutionId;
@@ -23,6 +24,14 @@ pub enum TriggerFacts {
     Schedule {
         /// When it was due, in milliseconds since 1970.
         due_at_ms: i64,
+    },
+    /// A message that a trigger listened for.
+    Message {
+        /// Where it is, in the words of the other side: an offset, an id; else its digest.
+        position: String,
+        /// Whether the draft was tried out.
+        #[serde(default, skip_serializing_if = "is_false")]
+        is_test: bool,
     },
     /// A node of another execution.
     SubWorkflow {
@@ -51,6 +60,7 @@ impl TriggerFacts {
         match self {
             Self::Webhook { .. } => TriggerKind::Webhook,
             Self::Schedule { .. } => TriggerKind::Schedule,
+            Self::Message { .. } => TriggerKind::Message,
             Self::SubWorkflow { .. } => TriggerKind::SubWorkflow,
             Self::Failure { .. } => TriggerKind::Failure,
             Self::Retry { .. } => TriggerKind::Retry,
@@ -63,7 +73,7 @@ impl TriggerFacts {
             Self::SubWorkflow { execution, .. } | Self::Failure { execution } | Self::Retry { of: execution } => {
                 Some(*execution)
             }
-            Self::Webhook { .. } | Self::Schedule { .. } => None,
+            Self::Webhook { .. } | Self::Schedule { .. } | Self::Message { .. } => None,
         }
     }
 }
@@ -75,6 +85,8 @@ pub enum TriggerKind {
     Webhook,
     /// A schedule.
     Schedule,
+    /// A message that a trigger listened for.
+    Message,
     /// A node of another execution.
     SubWorkflow,
     /// The failure of another execution.
@@ -87,20 +99,31 @@ pub enum TriggerKind {
 
 impl TriggerKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Webhook, Self::Schedule, Self::SubWorkflow, Self::Failure, Self::Retry, Self::Fork];
+    pub const ALL: [Self; 7] =
+        [Self::Webhook, Self::Schedule, Self::Message, Self::SubWorkflow, Self::Failure, Self::Retry, Self::Fork];
 
     /// The word for it, as events and rows write it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Schedule => "schedule",
+            Self::Message => "message",
             Self::SubWorkflow => "sub_workflow",
             Self::Failure => "failure",
             Self::Retry => "retry",
             Self::Fork => "fork",
         }
     }
+}
+
+/// The id of the execution that a node run calls: `number` counts the calls of the run, and `failures` those executions of
+/// the same call that failed before. `root` is the execution that calls, by its first link.
+pub fn called_id(root: ExecutionId, execution_index: usize, number: usize, failures: u32) -> ExecutionId {
+    let name = match failures {
+        0 => format!("call/{execution_index}/{number}"),
+        _ => format!("call/{execution_index}/{number}/{failures}"),
+    };
+    ExecutionId(Uuid::new_v5(&root.0, name.as_bytes()))
 }
 
 /// How an execution is to be run.

@@ -299,7 +299,7 @@ impl Execution {
 }
 
 impl Aggregate for Execution {
-    const FOLD_VERSION: u32 = 4;
+    const FOLD_VERSION: u32 = 5;
 
     type Event = ExecutionEvent;
     type Command = ExecutionCommand;

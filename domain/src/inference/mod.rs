@@ -4,6 +4,7 @@
 //! Only words, their checks and folds. What runs a model is in `inference/`. Invariant: every answer names the bytes of the
 //! model and of the inputs that it was computed from, and the way in which it was.
 
+mod compare;
 mod fingerprint;
 pub mod port;
 mod record;
@@ -13,6 +14,7 @@ mod worker;
 
 use serde::{Deserialize, Serialize};
 
+pub use compare::{OutputComparison, apart};
 pub use fingerprint::{Fingerprint, digest_of_all, hexadecimal};
 pub use record::{
     FailureClass, InferenceAnswer, InferenceEvent, InferenceRefusal, InferenceRequest, InferenceWindow, Inferences,

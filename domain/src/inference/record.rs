@@ -3,9 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ElementType, Provider};
+use super::{ElementType, OutputComparison, Provider};
 use crate::event::{Aggregate, Event};
-use crate::ids::{ExecutionId, InferenceId, ModelLoadId, Slug};
+use crate::execution::ExecutionEvent;
+use crate::ids::{ExecutionId, InferenceId, ModelLoadId, Slug, WorkflowId};
+use crate::model::RolloutArm;
 
 /// A fact about an inference, or about many that were sampled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,16 +83,25 @@ pub struct InferenceRequest {
     pub asked: String,
     /// The version that the name meant at that moment.
     pub version: u32,
+    /// On which side of a trial it was; absent where none was under way for that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<RolloutArm>,
     /// SHA-256 of that version's file, hexadecimal.
     pub digest: String,
     /// The inputs, in the order of the model's signature.
     pub inputs: Vec<TensorRecord>,
+    /// The workflow that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<WorkflowId>,
     /// The execution that asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<ExecutionId>,
     /// The node of it that asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// The agent that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Slug>,
     /// The key under which the caller may ask again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -122,6 +133,9 @@ pub struct InferenceAnswer {
     pub bucket: u32,
     /// Digest of its fingerprint, hexadecimal: see [`super::Fingerprint`].
     pub fingerprint: String,
+    /// Of a copy: how it compares with the answer that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<OutputComparison>,
 }
 
 /// A tensor as it is written down.
@@ -239,17 +253,29 @@ pub struct InferenceWindow {
 impl Event for InferenceEvent {
     const CATEGORY: &'static str = "inference";
     const TYPES: &'static [(&'static str, u16)] = &[
-        ("InferenceRequested", 1),
+        ("InferenceRequested", 2),
         ("InferenceStarted", 1),
-        ("InferenceCompleted", 1),
-        ("InferenceFailed", 1),
-        ("InferenceRejected", 1),
-        ("InferenceCancelled", 1),
+        ("InferenceCompleted", 2),
+        ("InferenceFailed", 2),
+        ("InferenceRejected", 2),
+        ("InferenceCancelled", 2),
         ("InferenceWindowClosed", 2),
     ];
 
     fn reads_as_current(event_type: &str, version: u16) -> bool {
-        event_type == "InferenceWindowClosed" && version == 1
+        version == 1 && event_type != "InferenceStarted"
+    }
+
+    /// The execution that asked.
+    fn subject_stream(&self) -> Option<(&'static str, String)> {
+        let request = match self {
+            Self::InferenceRequested { request, .. } => Some(request),
+            Self::InferenceCompleted { request, .. }
+            | Self::InferenceFailed { request, .. }
+            | Self::InferenceRejected { request, .. } => request.as_ref(),
+            _ => None,
+        };
+        Some((ExecutionEvent::CATEGORY, request?.execution?.to_string()))
     }
 
     fn event_type(&self) -> &'static str {

@@ -1,6 +1,6 @@
 //! What may be asked of a model.
 
-use super::{ModelFile, ModelSettings};
+use super::{ModelFile, ModelSettings, RolloutFigures, RolloutGuard};
 use crate::ids::Slug;
 
 /// A request to change one model.
@@ -87,6 +87,10 @@ pub enum ModelCommand {
         percent: u8,
         /// Whether on copies only.
         shadow: bool,
+        /// The alias whose requests are meant; absent = those that name no version.
+        alias: Option<Slug>,
+        /// When the trial is over by itself.
+        guard: Option<RolloutGuard>,
     },
     /// Try it on another part.
     StepRollout {
@@ -99,6 +103,15 @@ pub enum ModelCommand {
         promote: bool,
         /// Why.
         reason: String,
+    },
+    /// End the trial of a version because its guard says so. Where it is not under way any more, nothing happens.
+    GuardRollout {
+        /// The version that was tried.
+        version: u32,
+        /// What was found.
+        reason: String,
+        /// What was counted.
+        figures: Box<RolloutFigures>,
     },
     /// Let it answer again.
     Enable,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelFile, ModelSettings};
+use super::{ModelFile, ModelSettings, RolloutFigures, RolloutGuard};
 use crate::event::Event;
 use crate::ids::Slug;
 
@@ -100,7 +100,7 @@ pub enum ModelEvent {
         /// The version.
         version: u32,
     },
-    /// A version is tried on a part of the requests that name none.
+    /// A version is tried on a part of the requests that name none, or that name an alias.
     ModelRolloutStarted {
         /// The version that is tried.
         version: u32,
@@ -108,6 +108,12 @@ pub enum ModelEvent {
         percent: u8,
         /// Whether it computes a copy of the requests instead, whose answers nobody gets.
         shadow: bool,
+        /// The alias whose requests are meant; absent = those that name no version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alias: Option<Slug>,
+        /// When it is over by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guard: Option<RolloutGuard>,
     },
     /// The part is another one now.
     ModelRolloutStepped {
@@ -120,6 +126,9 @@ pub enum ModelEvent {
         promoted: bool,
         /// Why.
         reason: String,
+        /// What was counted, where the guard ended it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        figures: Option<Box<RolloutFigures>>,
     },
     /// It answers requests again.
     ModelEnabled {},
@@ -146,9 +155,9 @@ impl Event for ModelEvent {
         ("ModelConfigured", 1),
         ("ModelLoadRequested", 1),
         ("ModelUnloadRequested", 1),
-        ("ModelRolloutStarted", 1),
+        ("ModelRolloutStarted", 2),
         ("ModelRolloutStepped", 1),
-        ("ModelRolloutEnded", 1),
+        ("ModelRolloutEnded", 2),
         ("ModelEnabled", 1),
         ("ModelDisabled", 1),
         ("ModelRetired", 1),
@@ -177,6 +186,7 @@ impl Event for ModelEvent {
     }
 
     fn reads_as_current(event_type: &str, version: u16) -> bool {
-        version == 1 && matches!(event_type, "ModelVersionAdded" | "ModelPromoted")
+        let grew = ["ModelVersionAdded", "ModelPromoted", "ModelRolloutStarted", "ModelRolloutEnded"];
+        version == 1 && grew.contains(&event_type)
     }
 }

@@ -6,19 +6,25 @@
 
 mod command;
 mod event;
+mod figures;
 mod file;
 mod reference;
 mod refusal;
+mod rollout;
 mod settings;
 mod state;
 
 pub use command::ModelCommand;
 pub use event::ModelEvent;
+pub use figures::{ArmFigures, LATENCIES_MAX, RolloutCount, RolloutFigures, percentile};
 pub use file::{ExternalFile, ModelFile};
 pub use reference::{InvalidModelReference, ModelReference, VersionReference};
 pub use refusal::ModelRefusal;
+pub use rollout::{
+    GUARD_FEWEST_MAX, GUARD_LATENCY_US_MAX, GuardMetric, InvalidGuard, MILLION, Rollout, RolloutArm, RolloutGuard,
+};
 pub use settings::{InvalidModelSettings, ModelSettings, Recording};
-pub use state::{Model, ModelVersion, Rollout};
+pub use state::{Model, ModelVersion};
 
 /// Most versions of a model.
 pub const VERSIONS_MAX: usize = 10_000;

@@ -1,6 +1,6 @@
 //! Why a model says no.
 
-use super::{ALIASES_MAX, InvalidModelSettings, REASON_CHARACTERS_MAX, VERSIONS_MAX};
+use super::{ALIASES_MAX, InvalidGuard, InvalidModelSettings, REASON_CHARACTERS_MAX, VERSIONS_MAX};
 use crate::ids::Slug;
 
 /// Why a model says no.
@@ -69,4 +69,10 @@ pub enum ModelRefusal {
     /// The version answers already.
     #[error("version {0} is promoted already: there is nothing to try")]
     AlreadyPromoted(u32),
+    /// The alias names the version already.
+    #[error("'{0}' names version {1} already: there is nothing to try")]
+    AliasNamesIt(Slug, u32),
+    /// The trial cannot be watched like this.
+    #[error(transparent)]
+    InvalidGuard(#[from] InvalidGuard),
 }

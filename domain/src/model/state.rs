@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::reference::VersionReference;
 use super::{
-    ALIASES_MAX, ModelCommand, ModelEvent, ModelFile, ModelRefusal, ModelSettings, REASON_CHARACTERS_MAX, VERSIONS_MAX,
+    ALIASES_MAX, InvalidGuard, ModelCommand, ModelEvent, ModelFile, ModelRefusal, ModelSettings, REASON_CHARACTERS_MAX,
+    Recording, Rollout, RolloutArm, VERSIONS_MAX,
 };
 use crate::event::Aggregate;
 use crate::ids::Slug;
@@ -30,27 +30,6 @@ pub struct ModelVersion {
     /// Why it answers no more; absent = it may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<String>,
-}
-
-/// The trial of a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rollout {
-    /// The version that is tried.
-    pub version: u32,
-    /// Of a hundred requests it answers so many.
-    pub percent: u8,
-    /// Whether it computes copies only, whose answers nobody gets.
-    pub shadow: bool,
-}
-
-impl Rollout {
-    /// Whether the request with that key falls to the tried version. The same key always falls to the same side, and who
-    /// fell to it still does when the part grows.
-    pub fn takes(&self, key: &str) -> bool {
-        let hash = Sha256::digest(key.as_bytes());
-        let number = hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
-        number % 100 < u64::from(self.percent)
-    }
 }
 
 /// A model as its events tell it.
@@ -87,27 +66,48 @@ impl Model {
     }
 
     /// The version that answers a request which names `reference`. Where a rollout is under way, `key` says to which side a
-    /// request falls that names no version; without one the trial is left aside.
+    /// request falls; without one the trial is left aside.
     ///
     /// # Errors
     /// When no version answers it; the refusal says what to do.
     pub fn resolve(&self, reference: &VersionReference, key: Option<&str>) -> Result<&ModelVersion, ModelRefusal> {
+        self.resolve_arm(reference, key).map(|(version, _)| version)
+    }
+
+    /// The same with the side of a trial that the request falls to; absent where none is under way for that name.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn resolve_arm(
+        &self,
+        reference: &VersionReference,
+        key: Option<&str>,
+    ) -> Result<(&ModelVersion, Option<RolloutArm>), ModelRefusal> {
         self.check_open()?;
         if self.disabled {
             return Err(ModelRefusal::Disabled);
         }
-        let tried = self.rollout.filter(|rollout| !rollout.shadow && key.is_some_and(|key| rollout.takes(key)));
+        let trial = self.rollout.as_ref().filter(|rollout| rollout.is_of(reference)).zip(key);
+        if let Some((rollout, key)) = trial
+            && !rollout.shadow
+            && rollout.takes(key)
+        {
+            return Ok((self.usable(rollout.version)?, Some(RolloutArm::Candidate)));
+        }
         let number = match reference {
             VersionReference::Number(number) => *number,
             VersionReference::Alias(alias) => {
                 *self.aliases.get(alias).ok_or_else(|| ModelRefusal::UnknownAlias(alias.clone()))?
             }
-            VersionReference::Promoted => match tried {
-                Some(rollout) => rollout.version,
-                None => self.promoted_version.ok_or(ModelRefusal::NothingPromoted)?,
-            },
+            VersionReference::Promoted => self.promoted_version.ok_or(ModelRefusal::NothingPromoted)?,
         };
-        self.usable(number)
+        Ok((self.usable(number)?, trial.map(|_| RolloutArm::Stable)))
+    }
+
+    /// The version that computes a copy of a request which names `reference`, where one is tried on copies.
+    pub fn shadow_of(&self, reference: &VersionReference, key: &str) -> Option<u32> {
+        let rollout = self.rollout.as_ref().filter(|rollout| rollout.shadow && rollout.is_of(reference))?;
+        rollout.takes(key).then_some(rollout.version)
     }
 
     fn check_open(&self) -> Result<(), ModelRefusal> {
@@ -127,7 +127,11 @@ impl Model {
     fn in_use(&self, version: u32) -> bool {
         self.promoted_version == Some(version)
             || self.aliases.values().any(|named| *named == version)
-            || self.rollout.is_some_and(|rollout| rollout.version == version)
+            || self.is_tried(version)
+    }
+
+    fn is_tried(&self, version: u32) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| rollout.version == version)
     }
 
     fn promoted(&mut self, version: u32) {
@@ -177,8 +181,9 @@ impl Model {
 
     fn apply_to_rollout(&mut self, event: &ModelEvent) {
         match event {
-            ModelEvent::ModelRolloutStarted { version, percent, shadow } => {
-                self.rollout = Some(Rollout { version: *version, percent: *percent, shadow: *shadow });
+            ModelEvent::ModelRolloutStarted { version, percent, shadow, alias, guard } => {
+                let (alias, guard) = (alias.clone(), guard.clone());
+                self.rollout = Some(Rollout { version: *version, percent: *percent, shadow: *shadow, alias, guard });
             }
             ModelEvent::ModelRolloutStepped { percent } => {
                 if let Some(rollout) = &mut self.rollout {
@@ -234,7 +239,7 @@ impl Model {
         Ok(match command {
             ModelCommand::Promote { version, reason } => {
                 self.usable(*version)?;
-                if self.rollout.is_some_and(|rollout| rollout.version == *version) {
+                if self.is_tried(*version) {
                     return Err(ModelRefusal::RolloutUnderWay(*version));
                 }
                 let reason = reason.as_deref().map(reason_of).transpose()?;
@@ -253,6 +258,7 @@ impl Model {
                 if alias.as_str().bytes().all(|digit| digit.is_ascii_digit()) {
                     return Err(ModelRefusal::AliasIsNumber(alias.clone()));
                 }
+                self.check_not_tried(alias)?;
                 let reason = reason.as_deref().map(reason_of).transpose()?;
                 let from = self.aliases.get(alias).copied();
                 if from.is_none() && self.aliases.len() >= ALIASES_MAX {
@@ -262,6 +268,7 @@ impl Model {
                 (from != Some(*version)).then_some(set)
             }
             ModelCommand::RemoveAlias { alias } => {
+                self.check_not_tried(alias)?;
                 let named = self.aliases.get(alias);
                 named.map(|version| ModelEvent::ModelAliasRemoved { alias: alias.clone(), version: *version })
             }
@@ -269,51 +276,89 @@ impl Model {
         })
     }
 
+    /// Refuses to change an alias on whose requests a version is tried.
+    fn check_not_tried(&self, alias: &Slug) -> Result<(), ModelRefusal> {
+        match self.rollout.as_ref().filter(|rollout| rollout.alias.as_ref() == Some(alias)) {
+            Some(rollout) => Err(ModelRefusal::RolloutUnderWay(rollout.version)),
+            None => Ok(()),
+        }
+    }
+
     fn decide_on_rollout(&self, command: &ModelCommand) -> Result<Vec<ModelEvent>, ModelRefusal> {
         match command {
-            ModelCommand::StartRollout { version, percent, shadow } => {
-                self.usable(*version)?;
-                check_percent(*percent, *shadow)?;
-                let wanted = Rollout { version: *version, percent: *percent, shadow: *shadow };
-                match self.rollout {
-                    Some(under_way) if under_way == wanted => return Ok(Vec::new()),
-                    Some(under_way) => return Err(ModelRefusal::RolloutUnderWay(under_way.version)),
-                    None => {}
-                }
-                match self.promoted_version {
-                    None => Err(ModelRefusal::NothingPromoted),
-                    Some(promoted) if promoted == *version => Err(ModelRefusal::AlreadyPromoted(promoted)),
-                    Some(_) => {
-                        let (version, percent, shadow) = (*version, *percent, *shadow);
-                        Ok(vec![ModelEvent::ModelRolloutStarted { version, percent, shadow }])
-                    }
-                }
+            ModelCommand::StartRollout { version, percent, shadow, alias, guard } => {
+                let (alias, guard) = (alias.clone(), guard.clone());
+                self.start_rollout(Rollout { version: *version, percent: *percent, shadow: *shadow, alias, guard })
             }
             ModelCommand::StepRollout { percent } => {
-                let rollout = self.rollout.ok_or(ModelRefusal::NoRollout)?;
+                let rollout = self.rollout.as_ref().ok_or(ModelRefusal::NoRollout)?;
                 check_percent(*percent, rollout.shadow)?;
                 let stepped = ModelEvent::ModelRolloutStepped { percent: *percent };
                 Ok(if rollout.percent == *percent { Vec::new() } else { vec![stepped] })
             }
             ModelCommand::EndRollout { promote, reason } => {
                 let reason = reason_of(reason)?;
-                let version = self.rollout.ok_or(ModelRefusal::NoRollout)?.version;
-                let mut events = vec![ModelEvent::ModelRolloutEnded { promoted: *promote, reason: reason.clone() }];
+                let rollout = self.rollout.as_ref().ok_or(ModelRefusal::NoRollout)?;
+                let version = rollout.version;
+                let (promoted, figures) = (*promote, None);
+                let mut events = vec![ModelEvent::ModelRolloutEnded { promoted, reason: reason.clone(), figures }];
                 if *promote {
                     self.usable(version)?;
-                    let (from, reason) = (self.promoted_version, Some(reason));
-                    events.push(ModelEvent::ModelPromoted { version, from, reason });
+                    let reason = Some(reason);
+                    events.push(match rollout.alias.clone() {
+                        Some(alias) => {
+                            let from = self.aliases.get(&alias).copied();
+                            ModelEvent::ModelAliasSet { alias, version, from, reason }
+                        }
+                        None => ModelEvent::ModelPromoted { version, from: self.promoted_version, reason },
+                    });
                 }
                 Ok(events)
             }
+            ModelCommand::GuardRollout { version, reason, figures } if self.is_tried(*version) => {
+                let (reason, figures) = (reason_of(reason)?, Some(figures.clone()));
+                Ok(vec![ModelEvent::ModelRolloutEnded { promoted: false, reason, figures }])
+            }
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn start_rollout(&self, wanted: Rollout) -> Result<Vec<ModelEvent>, ModelRefusal> {
+        let version = wanted.version;
+        self.usable(version)?;
+        check_percent(wanted.percent, wanted.shadow)?;
+        if let Some(guard) = &wanted.guard {
+            guard.check(wanted.shadow)?;
+            check_recording(self.settings.recording)?;
+        }
+        match &self.rollout {
+            Some(under_way) if *under_way == wanted => return Ok(Vec::new()),
+            Some(under_way) => return Err(ModelRefusal::RolloutUnderWay(under_way.version)),
+            None => {}
+        }
+        match &wanted.alias {
+            Some(alias) => match self.aliases.get(alias) {
+                None => return Err(ModelRefusal::UnknownAlias(alias.clone())),
+                Some(named) if *named == version => return Err(ModelRefusal::AliasNamesIt(alias.clone(), version)),
+                Some(_) => {}
+            },
+            None => match self.promoted_version {
+                None => return Err(ModelRefusal::NothingPromoted),
+                Some(promoted) if promoted == version => return Err(ModelRefusal::AlreadyPromoted(promoted)),
+                Some(_) => {}
+            },
+        }
+        let Rollout { version, percent, shadow, alias, guard } = wanted;
+        Ok(vec![ModelEvent::ModelRolloutStarted { version, percent, shadow, alias, guard }])
     }
 
     fn decide_on_itself(&self, command: &ModelCommand) -> Result<Option<ModelEvent>, ModelRefusal> {
         Ok(match command {
             ModelCommand::Configure { settings } => {
                 settings.check()?;
+                if self.rollout.as_ref().is_some_and(|rollout| rollout.guard.is_some()) {
+                    check_recording(settings.recording)?;
+                }
                 let settings = Box::new(settings.clone());
                 (*settings != self.settings).then_some(ModelEvent::ModelConfigured { settings })
             }
@@ -350,8 +395,16 @@ fn check_percent(percent: u8, shadow: bool) -> Result<(), ModelRefusal> {
     if (1..=most).contains(&percent) { Ok(()) } else { Err(ModelRefusal::InvalidPercent(percent)) }
 }
 
+/// A guard needs all inferences: of samples, failures would be told and answers would not.
+fn check_recording(recording: Recording) -> Result<(), InvalidGuard> {
+    match recording {
+        Recording::Full | Recording::Standard => Ok(()),
+        Recording::Sampled { .. } => Err(InvalidGuard::Sampled),
+    }
+}
+
 impl Aggregate for Model {
-    const FOLD_VERSION: u32 = 2;
+    const FOLD_VERSION: u32 = 3;
 
     type Event = ModelEvent;
     type Command = ModelCommand;
@@ -401,9 +454,10 @@ impl Aggregate for Model {
             _ => self.check_open()?,
         }
         Ok(match command {
-            ModelCommand::StartRollout { .. } | ModelCommand::StepRollout { .. } | ModelCommand::EndRollout { .. } => {
-                self.decide_on_rollout(command)?
-            }
+            ModelCommand::StartRollout { .. }
+            | ModelCommand::StepRollout { .. }
+            | ModelCommand::EndRollout { .. }
+            | ModelCommand::GuardRollout { .. } => self.decide_on_rollout(command)?,
             ModelCommand::Promote { .. }
             | ModelCommand::RollBack { .. }
             | ModelCommand::SetAlias { .. }

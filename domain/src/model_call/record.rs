@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent_run::AgentRunEvent;
 use crate::chat::{ErrorClass, Usage};
 use crate::event::Event;
+use crate::execution::ExecutionEvent;
 use crate::ids::{AgentRunId, ExecutionId, ModelCallId, Slug, WorkflowId};
 use crate::item::JsonObject;
 use crate::money::Money;
@@ -272,6 +274,13 @@ impl Event for ModelCallEvent {
         ("CircuitHalfOpened", 1),
         ("CircuitClosed", 1),
     ];
+
+    /// The execution that asked, or the run of an agent.
+    fn subject_stream(&self) -> Option<(&'static str, String)> {
+        let request = &self.call()?.request;
+        let execution = request.execution.map(|execution| (ExecutionEvent::CATEGORY, execution.to_string()));
+        execution.or_else(|| request.agent_run.map(|run| (AgentRunEvent::CATEGORY, run.to_string())))
+    }
 
     fn event_type(&self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! What happens to a replay check.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::event::Event;
 use crate::ids::{ExecutionId, WorkflowId};
@@ -38,6 +39,20 @@ pub struct ReplayRequest {
     pub against: ReplayAgainst,
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
+    /// The test cases of the workflow that are run as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<ReplayCase>,
+}
+
+/// A test case that is run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayCase {
+    /// Its id.
+    pub id: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// Its capsule, as attachments are named.
+    pub capsule: String,
 }
 
 /// What executions are run under when they are run again.
@@ -68,6 +83,55 @@ pub struct ReplayReport {
     /// The first of those that differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<ReplayDifference>,
+    /// What came of each test case, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<ReplayedCase>,
+}
+
+impl ReplayReport {
+    /// How many executions differ, and test cases do not come to what was recorded: what a gate counts.
+    pub fn held_against(&self) -> u32 {
+        let cases = self.cases.iter().filter(|case| case.verdict.is_held_against()).count();
+        self.differ.saturating_add(u32::try_from(cases).unwrap_or(u32::MAX))
+    }
+}
+
+/// What came of a test case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayedCase {
+    /// Its id.
+    pub id: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// How it compares with what was recorded.
+    pub verdict: CaseVerdict,
+    /// What is other, or why it cannot be told, in one sentence; absent when it does the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// Where it begins to differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Box<ReplayDifference>>,
+}
+
+/// How a test case compares with what was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseVerdict {
+    /// The same came of it.
+    Same,
+    /// Something else came of it.
+    Changed,
+    /// It fails where it did not, or cannot be run.
+    Failed,
+    /// As far as it can be told the same came of it; the rest follows from what is not in the capsule.
+    CannotBeJudged,
+}
+
+impl CaseVerdict {
+    /// Whether it says that the case does not hold.
+    pub fn is_held_against(self) -> bool {
+        matches!(self, Self::Changed | Self::Failed)
+    }
 }
 
 /// How one execution differs when it is run again.
@@ -104,7 +168,12 @@ pub struct ReplayedChange {
 impl Event for ReplayCheckEvent {
     const CATEGORY: &'static str = "replay-check";
     const TYPES: &'static [(&'static str, u16)] =
-        &[("ReplayCheckRequested", 1), ("ReplayCheckCompleted", 1), ("ReplayCheckFailed", 1)];
+        &[("ReplayCheckRequested", 2), ("ReplayCheckCompleted", 2), ("ReplayCheckFailed", 1)];
+
+    /// Version 2 may have test cases.
+    fn reads_as_current(event_type: &str, version: u16) -> bool {
+        matches!((event_type, version), ("ReplayCheckRequested" | "ReplayCheckCompleted", 1))
+    }
 
     fn event_type(&self) -> &'static str {
         match self {

@@ -1,11 +1,15 @@
-//! The ReplayCheck aggregate: executions that ended are run again without touching the world, and what came of it.
+//! The ReplayCheck aggregate: executions that ended, and test cases, are run again without touching the world, and what came
+//! of it.
 //!
 //! A worker runs them; its report is an event. Invariant: a report is bounded, however many executions it is about.
 
 mod event;
 mod state;
 
-pub use event::{ReplayAgainst, ReplayCheckEvent, ReplayDifference, ReplayReport, ReplayRequest, ReplayedChange};
+pub use event::{
+    CaseVerdict, ReplayAgainst, ReplayCase, ReplayCheckEvent, ReplayDifference, ReplayReport, ReplayRequest,
+    ReplayedCase, ReplayedChange,
+};
 pub use state::{ReplayCheck, ReplayCheckCommand, ReplayCheckRefusal, ReplayCheckStatus};
 
 /// Most executions that one check is about.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{REPLAYS_MAX, ReplayCheckEvent, ReplayReport, ReplayRequest};
 use crate::event::Aggregate;
+use crate::test_case::CASES_MAX;
 
 /// A replay check as its events tell it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -81,15 +82,18 @@ pub enum ReplayCheckRefusal {
     #[error("there is no replay check with this id")]
     NotFound,
     /// It is about nothing.
-    #[error("there is no execution to run again: name one that has ended")]
+    #[error("there is nothing to run again: name an execution that has ended, or add a test case")]
     Nothing,
     /// It is about too many.
     #[error("a replay check is about at most {REPLAYS_MAX} executions: ask for fewer")]
     TooMany,
+    /// It is about too many test cases.
+    #[error("a replay check is about at most {CASES_MAX} test cases: remove some of the workflow's")]
+    TooManyCases,
 }
 
 impl Aggregate for ReplayCheck {
-    const FOLD_VERSION: u32 = 1;
+    const FOLD_VERSION: u32 = 2;
 
     type Event = ReplayCheckEvent;
     type Command = ReplayCheckCommand;
@@ -115,11 +119,14 @@ impl Aggregate for ReplayCheck {
     fn decide(&self, command: &ReplayCheckCommand) -> Result<Vec<ReplayCheckEvent>, ReplayCheckRefusal> {
         let event = match command {
             ReplayCheckCommand::Request(_) if self.request.is_some() => return Err(ReplayCheckRefusal::AlreadyExists),
-            ReplayCheckCommand::Request(request) if request.executions.is_empty() => {
+            ReplayCheckCommand::Request(request) if request.executions.is_empty() && request.cases.is_empty() => {
                 return Err(ReplayCheckRefusal::Nothing);
             }
             ReplayCheckCommand::Request(request) if request.executions.len() > REPLAYS_MAX => {
                 return Err(ReplayCheckRefusal::TooMany);
+            }
+            ReplayCheckCommand::Request(request) if request.cases.len() > CASES_MAX => {
+                return Err(ReplayCheckRefusal::TooManyCases);
             }
             ReplayCheckCommand::Request(request) => ReplayCheckEvent::ReplayCheckRequested(request.clone()),
             _ if self.request.is_none() => return Err(ReplayCheckRefusal::NotFound),

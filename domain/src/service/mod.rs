@@ -4,18 +4,22 @@
 //! not be the same there is no offer. Invariant: the replacement has the name, the place and the settings of the node.
 
 mod compose;
+mod given;
 mod parameters;
 mod pattern;
+mod shape;
 mod table;
 
 use serde_json::{Value, json};
 
 use self::parameters::Parameters;
 use self::pattern::Filling;
+use self::shape::Shape;
 use self::table::{ContentKind, CredentialRule, Generation, Operation, Parts};
 use crate::definition::Node;
 use crate::item::JsonObject;
 
+pub use given::{SERVICE_BYTES_MAX, SERVICES_MAX, given_services, service_of, take_services};
 pub use table::{Service, services};
 
 /// The type that stands in for a service's own node, and the version of it that is made.
@@ -34,11 +38,6 @@ pub struct Replacement {
     pub dropped: Vec<String>,
     /// What is otherwise than with the node.
     pub differs: Vec<String>,
-}
-
-/// The service whose node this is.
-pub fn service_of(node: &Node) -> Option<&'static Service> {
-    services().iter().find(|service| service.node_type == node.node_type)
 }
 
 impl Service {
@@ -104,20 +103,25 @@ impl Service {
     }
 
     fn made(&self, node: &Node, operation: &Operation, mut filling: Filling<'_>) -> Result<Replacement, String> {
-        let rule = self.credential_rule(&mut filling)?;
+        let rule = self.credential_rule(node, &mut filling)?;
         let mut request = JsonObject::new();
         request.insert("method".to_owned(), operation.method.clone().into());
         let base = if operation.path.starts_with('/') { self.base_url.as_str() } else { "" };
         request.insert("url".to_owned(), filling.address(&format!("{base}{}", operation.path))?.into());
         let mut sent = Sent::default();
         sent.add(&mut filling, &operation.send)?;
+        let mut shape = Shape::new(&self.scripts);
+        shape.add(&mut filling, &operation.answer, operation.pages.as_ref())?;
         let mut differs = operation.differs.clone();
         for addition in &operation.also {
-            if filling.holds(&addition.when)? {
+            let is_of_version = addition.versions.is_empty() || addition.versions.contains(&node.type_version);
+            if is_of_version && filling.holds(&addition.when)? {
                 sent.add(&mut filling, &addition.send)?;
+                shape.add(&mut filling, &addition.answer, addition.pages.as_ref())?;
                 differs.extend(addition.differs.iter().cloned());
             }
         }
+        shape.write(&mut sent.options);
         sent.write(operation, &mut request)?;
         filling.parameters.ignore(&operation.ignored);
         let (needs, credentials) = self.credential(node, rule, &mut request);
@@ -132,9 +136,10 @@ impl Service {
         Ok(Replacement { node: made, needs, dropped: filling.parameters.unread(), differs })
     }
 
-    fn credential_rule(&self, filling: &mut Filling<'_>) -> Result<&CredentialRule, String> {
+    fn credential_rule(&self, node: &Node, filling: &mut Filling<'_>) -> Result<&CredentialRule, String> {
         for rule in &self.credentials {
-            if filling.holds(&rule.when)? {
+            let is_of_version = rule.versions.is_empty() || rule.versions.contains(&node.type_version);
+            if is_of_version && filling.holds(&rule.when)? {
                 return Ok(rule);
             }
         }

@@ -59,6 +59,17 @@ impl<'n> Parameters<'n> {
         if address.starts_with('=') {
             return Err(lost("which is an expression"));
         }
+        let (before, fragment) = address.split_once('#').unwrap_or((address, ""));
+        let fields =
+            before.split_once('?').map_or("", |(_, query)| query).split('&').filter_map(|pair| pair.split_once('='));
+        let field =
+            rule.query.as_ref().and_then(|wanted| fields.into_iter().find(|(name, _)| *name == wanted.as_str()));
+        if rule.fragment && !fragment.is_empty() {
+            return Ok(fragment.into());
+        }
+        if let Some((_, id)) = field.filter(|(_, id)| !id.is_empty()) {
+            return Ok(id.into());
+        }
         let without_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
         let trail = without_scheme.split(['?', '#']).next().unwrap_or_default();
         let mut segments = trail.split('/').skip(1);

@@ -14,11 +14,20 @@ use crate::definition::template::{Template, split};
 use crate::item::JsonObject;
 
 /// What a pattern can ask for, beside parameters as they are.
-#[cfg(test)]
 pub(super) const VERBS: &[&str] = &[
     "$choose", "$code", "$colour", "$concat", "$each", "$fields", "$inner", "$json", "$keyed", "$list", "$map",
     "$merge", "$needed", "$pairs", "$row", "$split", "$text", "$without",
 ];
+
+/// Whether the name of a member asks for something: two dollars at its beginning stand for one, which does not.
+pub(super) fn is_verb(name: &str) -> bool {
+    name.starts_with('$') && !name.starts_with("$$")
+}
+
+/// A name as it is sent.
+pub(super) fn sent_name(name: &str) -> String {
+    name.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(name).to_owned()
+}
 
 /// Fills patterns with parameters.
 pub(super) struct Filling<'n> {
@@ -87,7 +96,7 @@ impl<'n> Filling<'n> {
         let mut made = JsonObject::new();
         for (name, pattern) in pattern {
             if let Some(value) = self.value(pattern)? {
-                made.insert(name.clone(), value);
+                made.insert(sent_name(name), value);
             }
         }
         Ok(made)
@@ -106,7 +115,7 @@ impl<'n> Filling<'n> {
                 Ok(Some(made?.into_iter().flatten().collect()))
             }
             Value::Object(fields) => match fields.iter().next() {
-                Some((verb, argument)) if verb.starts_with('$') => self.special(verb, argument, fields),
+                Some((verb, argument)) if is_verb(verb) => self.special(verb, argument, fields),
                 _ => {
                     let made = self.object(fields)?;
                     // What is made of parameters alone is not there when none of them is.

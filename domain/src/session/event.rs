@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::ids::AccountId;
+use crate::subject::of_account;
 
 /// How somebody showed who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,6 +77,13 @@ pub enum SessionEvent {
 impl Event for SessionEvent {
     const CATEGORY: &'static str = "session";
     const TYPES: &'static [(&'static str, u16)] = &[("SessionStarted", 1), ("SessionUsed", 1), ("SessionEnded", 1)];
+
+    fn subject(&self, _: &str) -> Option<String> {
+        match self {
+            Self::SessionStarted { account, .. } => Some(of_account(account)),
+            Self::SessionUsed { .. } | Self::SessionEnded { .. } => None,
+        }
+    }
 
     fn event_type(&self) -> &'static str {
         match self {

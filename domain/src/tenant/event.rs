@@ -25,12 +25,28 @@ pub enum TenantEvent {
     TenantSuspended {},
     /// Not any more.
     TenantResumed {},
+    /// Programs of others may append to streams of a category by themselves.
+    CategoryOpened {
+        /// The category.
+        category: String,
+    },
+    /// Not any more; what they appended stays.
+    CategoryClosed {
+        /// The category.
+        category: String,
+    },
 }
 
 impl Event for TenantEvent {
     const CATEGORY: &'static str = "tenant";
-    const TYPES: &'static [(&'static str, u16)] =
-        &[("TenantCreated", 1), ("TenantRenamed", 1), ("TenantSuspended", 1), ("TenantResumed", 1)];
+    const TYPES: &'static [(&'static str, u16)] = &[
+        ("TenantCreated", 1),
+        ("TenantRenamed", 1),
+        ("TenantSuspended", 1),
+        ("TenantResumed", 1),
+        ("CategoryOpened", 1),
+        ("CategoryClosed", 1),
+    ];
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -38,6 +54,8 @@ impl Event for TenantEvent {
             Self::TenantRenamed { .. } => "TenantRenamed",
             Self::TenantSuspended {} => "TenantSuspended",
             Self::TenantResumed {} => "TenantResumed",
+            Self::CategoryOpened { .. } => "CategoryOpened",
+            Self::CategoryClosed { .. } => "CategoryClosed",
         }
     }
 }

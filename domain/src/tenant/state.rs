@@ -1,10 +1,14 @@
 //! A tenant as its events tell it, and what it decides.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{NAME_CHARACTERS_MAX, TENANTS_MAX, TenantEvent};
+use super::{
+    CATEGORY_BYTES_MAX, FIRST_NAME, NAME_CHARACTERS_MAX, OPEN_CATEGORIES_MAX, TENANTS_MAX, TenantEvent, is_own_category,
+};
 use crate::event::Aggregate;
-use crate::ids::TenantId;
+use crate::ids::{FIRST_TENANT, TenantId};
 
 /// A tenant as its events tell it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +19,9 @@ pub struct Tenant {
     pub name: String,
     /// Whether nobody of it is let in.
     pub suspended: bool,
+    /// Categories that programs of others may append to by themselves.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub open_categories: BTreeSet<String>,
 }
 
 /// A request to one tenant.
@@ -36,6 +43,18 @@ pub enum TenantCommand {
     Suspend,
     /// Let them in again.
     Resume,
+    /// Let programs of others append to a category.
+    OpenCategory {
+        /// Its number: the first tenant is there before it was made.
+        tenant: TenantId,
+        /// The category.
+        category: String,
+    },
+    /// Let them not any more.
+    CloseCategory {
+        /// The category.
+        category: String,
+    },
 }
 
 /// Why a tenant says no.
@@ -55,10 +74,21 @@ pub enum TenantRefusal {
     /// There are too many.
     #[error("a log has at most {TENANTS_MAX} tenants")]
     TooMany,
+    /// It belongs to Timeloom.
+    #[error("this category belongs to Timeloom: events come into it by commands only; choose another name")]
+    OwnCategory,
+    /// It is no name of a category.
+    #[error(
+        "the name of an open category has 1 to {CATEGORY_BYTES_MAX} bytes, does not begin with '$', and has no '-', no '/', no space and no control character"
+    )]
+    InvalidCategory,
+    /// There are too many.
+    #[error("a tenant has at most {OPEN_CATEGORIES_MAX} open categories: close one first")]
+    TooManyCategories,
 }
 
 impl Aggregate for Tenant {
-    const FOLD_VERSION: u32 = 1;
+    const FOLD_VERSION: u32 = 2;
 
     type Event = TenantEvent;
     type Command = TenantCommand;
@@ -70,6 +100,12 @@ impl Aggregate for Tenant {
             TenantEvent::TenantRenamed { name } => self.name.clone_from(name),
             TenantEvent::TenantSuspended {} => self.suspended = true,
             TenantEvent::TenantResumed {} => self.suspended = false,
+            TenantEvent::CategoryOpened { category } => {
+                self.open_categories.insert(category.clone());
+            }
+            TenantEvent::CategoryClosed { category } => {
+                self.open_categories.remove(category);
+            }
         }
     }
 
@@ -81,6 +117,7 @@ impl Aggregate for Tenant {
                 check_name(name)?;
                 TenantEvent::TenantCreated { tenant: *tenant, name: name.clone() }
             }
+            TenantCommand::OpenCategory { tenant, category } => return self.open(*tenant, category),
             _ if self.tenant.is_none() => return Err(TenantRefusal::NotFound),
             TenantCommand::Rename { name } => {
                 check_name(name)?;
@@ -93,9 +130,40 @@ impl Aggregate for Tenant {
             TenantCommand::Suspend => TenantEvent::TenantSuspended {},
             TenantCommand::Resume if !self.suspended => return Ok(Vec::new()),
             TenantCommand::Resume => TenantEvent::TenantResumed {},
+            TenantCommand::CloseCategory { category } if !self.open_categories.contains(category) => {
+                return Ok(Vec::new());
+            }
+            TenantCommand::CloseCategory { category } => TenantEvent::CategoryClosed { category: category.clone() },
         };
         Ok(vec![event])
     }
+}
+
+impl Tenant {
+    fn open(&self, tenant: TenantId, category: &str) -> Result<Vec<TenantEvent>, TenantRefusal> {
+        if self.tenant.is_none() && tenant != FIRST_TENANT {
+            return Err(TenantRefusal::NotFound);
+        }
+        check_category(category)?;
+        if self.open_categories.contains(category) {
+            return Ok(Vec::new());
+        }
+        if self.open_categories.len() >= OPEN_CATEGORIES_MAX {
+            return Err(TenantRefusal::TooManyCategories);
+        }
+        let made = self.tenant.is_none().then(|| TenantEvent::TenantCreated { tenant, name: FIRST_NAME.to_owned() });
+        Ok(made.into_iter().chain([TenantEvent::CategoryOpened { category: category.to_owned() }]).collect())
+    }
+}
+
+/// The text before the first dash of a stream's name is its category, where programs of others name streams.
+fn check_category(category: &str) -> Result<(), TenantRefusal> {
+    if is_own_category(category) {
+        return Err(TenantRefusal::OwnCategory);
+    }
+    let is_odd = |letter: char| matches!(letter, '-' | '/') || letter.is_control() || letter.is_whitespace();
+    let fits = (1..=CATEGORY_BYTES_MAX).contains(&category.len()) && !category.starts_with('$');
+    if fits && !category.chars().any(is_odd) { Ok(()) } else { Err(TenantRefusal::InvalidCategory) }
 }
 
 fn check_name(name: &str) -> Result<(), TenantRefusal> {

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
+use crate::execution::ExecutionEvent;
+use crate::ids::ExecutionId;
 use crate::item::JsonObject;
+
+/// Bytes of an id as text.
+const UUID_BYTES: usize = 36;
 
 /// A text with its vector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +67,13 @@ pub enum VectorEvent {
 impl Event for VectorEvent {
     const CATEGORY: &'static str = "vector-collection";
     const TYPES: &'static [(&'static str, u16)] = &[("VectorsAdded", 1), ("VectorsRemoved", 1), ("VectorsCleared", 1)];
+
+    /// The execution whose node brought the rows: its id begins the key of the node run.
+    fn subject_stream(&self) -> Option<(&'static str, String)> {
+        let Self::VectorsAdded { by, .. } = self else { return None };
+        let execution: ExecutionId = by.get(..UUID_BYTES)?.parse().ok()?;
+        Some((ExecutionEvent::CATEGORY, execution.to_string()))
+    }
 
     fn event_type(&self) -> &'static str {
         match self {

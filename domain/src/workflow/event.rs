@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Folder;
+use super::{Folder, RollBack, RolloutGuard};
 use crate::definition::{Settings, WorkflowDefinition};
 use crate::event::Event;
 use crate::item::Item;
@@ -59,6 +59,43 @@ pub enum WorkflowEvent {
     },
     /// It was put away: it takes no more changes and starts no more executions.
     WorkflowArchived {},
+    /// It was taken out again. None of its versions is active.
+    WorkflowUnarchived {},
+    /// A part of what is called and scheduled runs another version than the active one from now on.
+    WorkflowRolloutStarted {
+        /// 1 for the workflow's first roll-out.
+        rollout: u32,
+        /// The version that is tried out.
+        version: u32,
+        /// How many of a hundred production executions run it.
+        percent: u8,
+        /// When it is rolled back without anybody asking; absent = never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guard: Option<RolloutGuard>,
+    },
+    /// The part became another one.
+    WorkflowRolloutChanged {
+        /// Which roll-out.
+        rollout: u32,
+        /// How many of a hundred production executions run its version.
+        percent: u8,
+    },
+    /// It ended well: its version is the active one, as the event after this says.
+    WorkflowRolloutPromoted {
+        /// Which roll-out.
+        rollout: u32,
+        /// The version that was tried out.
+        version: u32,
+    },
+    /// It ended otherwise: everything runs the active version again.
+    WorkflowRolloutRolledBack {
+        /// Which roll-out.
+        rollout: u32,
+        /// The version that was tried out.
+        version: u32,
+        /// Who did it and by which figures.
+        cause: RollBack,
+    },
 }
 
 impl Event for WorkflowEvent {
@@ -74,6 +111,11 @@ impl Event for WorkflowEvent {
         ("WorkflowTestListeningStarted", 1),
         ("WorkflowMoved", 1),
         ("WorkflowArchived", 1),
+        ("WorkflowUnarchived", 1),
+        ("WorkflowRolloutStarted", 1),
+        ("WorkflowRolloutChanged", 1),
+        ("WorkflowRolloutPromoted", 1),
+        ("WorkflowRolloutRolledBack", 1),
     ];
 
     /// Definitions have optional fields more.
@@ -93,6 +135,11 @@ impl Event for WorkflowEvent {
             Self::WorkflowTestListeningStarted { .. } => "WorkflowTestListeningStarted",
             Self::WorkflowMoved { .. } => "WorkflowMoved",
             Self::WorkflowArchived {} => "WorkflowArchived",
+            Self::WorkflowUnarchived {} => "WorkflowUnarchived",
+            Self::WorkflowRolloutStarted { .. } => "WorkflowRolloutStarted",
+            Self::WorkflowRolloutChanged { .. } => "WorkflowRolloutChanged",
+            Self::WorkflowRolloutPromoted { .. } => "WorkflowRolloutPromoted",
+            Self::WorkflowRolloutRolledBack { .. } => "WorkflowRolloutRolledBack",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Folder, WorkflowCommand, WorkflowEvent, WorkflowRefusal};
+use super::{Folder, Rollout, WorkflowCommand, WorkflowEvent, WorkflowRefusal};
 use crate::definition::{Node, WorkflowDefinition};
 use crate::event::Aggregate;
 
@@ -26,6 +26,16 @@ pub struct Workflow {
     pub folder: Folder,
     /// Whether it was put away.
     pub archived: bool,
+    /// The version that a part of the production executions runs beside the active one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
+    /// How many roll-outs there were, the one under way included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rollouts: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 fn is_none(folder: &Folder) -> bool {
@@ -52,7 +62,7 @@ impl Workflow {
         }
     }
 
-    fn existing(&self) -> Result<&WorkflowDefinition, WorkflowRefusal> {
+    pub(super) fn existing(&self) -> Result<&WorkflowDefinition, WorkflowRefusal> {
         let draft = self.draft.as_deref().ok_or(WorkflowRefusal::NotFound)?;
         if self.archived { Err(WorkflowRefusal::Archived) } else { Ok(draft) }
     }
@@ -65,7 +75,7 @@ impl Workflow {
 }
 
 impl Aggregate for Workflow {
-    const FOLD_VERSION: u32 = 3;
+    const FOLD_VERSION: u32 = 5;
 
     type Event = WorkflowEvent;
     type Command = WorkflowCommand;
@@ -92,15 +102,27 @@ impl Aggregate for Workflow {
                     draft.pin_data.remove(node);
                 }
             }),
-            WorkflowEvent::WorkflowActivated { version } => self.active_version = Some(*version),
-            WorkflowEvent::WorkflowDeactivated {} => self.active_version = None,
+            WorkflowEvent::WorkflowActivated { version } => {
+                self.active_version = Some(*version);
+                self.rollout = None;
+            }
+            WorkflowEvent::WorkflowDeactivated {} => {
+                self.active_version = None;
+                self.rollout = None;
+            }
             WorkflowEvent::WorkflowTestListeningStarted { until_ms } => self.test_until_ms = Some(*until_ms),
             WorkflowEvent::WorkflowMoved { folder } => self.folder = folder.clone(),
             WorkflowEvent::WorkflowArchived {} => {
                 self.archived = true;
                 self.active_version = None;
+                self.rollout = None;
                 self.test_until_ms = None;
             }
+            WorkflowEvent::WorkflowUnarchived {} => self.archived = false,
+            WorkflowEvent::WorkflowRolloutStarted { .. }
+            | WorkflowEvent::WorkflowRolloutChanged { .. }
+            | WorkflowEvent::WorkflowRolloutPromoted { .. }
+            | WorkflowEvent::WorkflowRolloutRolledBack { .. } => self.apply_to_rollout(event),
         }
     }
 
@@ -119,21 +141,14 @@ impl Aggregate for Workflow {
                 WorkflowEvent::WorkflowUpdated { definition: Arc::clone(definition) }
             }
             WorkflowCommand::ReplaceNodes { replacements } => return self.decide_on_nodes(replacements),
-            WorkflowCommand::Publish => {
-                let draft = self.existing()?;
-                let newest = self.versions.last();
-                if newest.is_some_and(|published| *published.definition == *draft) {
-                    return Ok(Vec::new());
-                }
-                let version = newest.map_or(1, |published| published.version.saturating_add(1));
-                let published = WorkflowEvent::WorkflowVersionPublished { version };
-                // What is active is what was published last: an old version never lives on beside a new one.
-                let activated = self.active_version.map(|_| WorkflowEvent::WorkflowActivated { version });
-                return Ok(std::iter::once(published).chain(activated).collect());
-            }
+            WorkflowCommand::Publish | WorkflowCommand::PublishBeside => return self.decide_on_publishing(command),
             WorkflowCommand::Activate { .. } | WorkflowCommand::Deactivate | WorkflowCommand::ListenForTest { .. } => {
                 return self.decide_on_triggers(command);
             }
+            WorkflowCommand::StartRollout { .. }
+            | WorkflowCommand::ChangeRollout { .. }
+            | WorkflowCommand::PromoteRollout
+            | WorkflowCommand::RollBackRollout { .. } => return self.decide_on_rollout(command),
             WorkflowCommand::ChangeSettings { settings } => {
                 if self.existing()?.settings == *settings {
                     return Ok(Vec::new());
@@ -157,12 +172,13 @@ impl Aggregate for Workflow {
                 }
                 WorkflowEvent::WorkflowMoved { folder: folder.clone() }
             }
-            WorkflowCommand::Archive => {
-                if self.archived {
+            WorkflowCommand::Archive | WorkflowCommand::Unarchive => {
+                self.draft.as_ref().ok_or(WorkflowRefusal::NotFound)?;
+                let archives = matches!(command, WorkflowCommand::Archive);
+                if self.archived == archives {
                     return Ok(Vec::new());
                 }
-                self.existing()?;
-                WorkflowEvent::WorkflowArchived {}
+                if archives { WorkflowEvent::WorkflowArchived {} } else { WorkflowEvent::WorkflowUnarchived {} }
             }
         };
         Ok(vec![event])
@@ -188,6 +204,26 @@ impl Workflow {
         Ok(vec![WorkflowEvent::WorkflowUpdated { definition: Arc::new(definition) }])
     }
 
+    /// Makes the draft a version.
+    fn decide_on_publishing(&self, command: &WorkflowCommand) -> Result<Vec<WorkflowEvent>, WorkflowRefusal> {
+        let draft = self.existing()?;
+        let newest = self.versions.last();
+        if newest.is_some_and(|published| *published.definition == *draft) {
+            return Ok(Vec::new());
+        }
+        let version = newest.map_or(1, |published| published.version.saturating_add(1));
+        let published = WorkflowEvent::WorkflowVersionPublished { version };
+        // Where nobody asks for a roll-out, what is active is what was published last: no old version lives on unseen.
+        let activates = self.active_version.is_some() && !matches!(command, WorkflowCommand::PublishBeside);
+        match &self.rollout {
+            Some(rollout) if activates => Err(WorkflowRefusal::RolloutUnderWay(rollout.version)),
+            _ => {
+                let activated = activates.then_some(WorkflowEvent::WorkflowActivated { version });
+                Ok(std::iter::once(published).chain(activated).collect())
+            }
+        }
+    }
+
     /// Whether its triggers are listened to.
     fn decide_on_triggers(&self, command: &WorkflowCommand) -> Result<Vec<WorkflowEvent>, WorkflowRefusal> {
         self.existing()?;
@@ -200,6 +236,9 @@ impl Workflow {
                 }
                 if self.active_version == Some(version) {
                     return Ok(Vec::new());
+                }
+                if let Some(rollout) = &self.rollout {
+                    return Err(WorkflowRefusal::RolloutUnderWay(rollout.version));
                 }
                 WorkflowEvent::WorkflowActivated { version }
             }

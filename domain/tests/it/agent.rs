@@ -167,6 +167,9 @@ fn a_word_that_is_not_known_is_refused_wherever_it_stands() {
     let credential = json!({"credential_type": "httpHeaderAuth", "name": "shop", "id": 7});
     for (changes, told) in [
         (json!({"sampling": {"temprature": 1}}), "sampling has no 'temprature'"),
+        (json!({"fallback": {"model": "m", "route": "n"}}), "fallback has no 'route'"),
+        (json!({"fallback": {"model": "m", "sampling": {"topp": 1}}}), "fallback.sampling has no 'topp'"),
+        (json!({"fallback": {"model": " "}}), "fallback.model is missing"),
         (json!({"memory": {"exchanges_max": 1, "exchanges": 2}}), "memory has no 'exchanges'"),
         (json!({"requirements": {"ram": 1}}), "requirements has no 'ram'"),
         (tool(json!({"kind": "workflow", "workflow": "W", "wait": true})), "tools.look.does has no 'wait'"),

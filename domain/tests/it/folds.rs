@@ -12,17 +12,26 @@ use timeloom_domain::agent_memory::AgentMemory;
 use timeloom_domain::agent_run::AgentRun;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::data_table::{DataTables, TableRows};
+use timeloom_domain::drift::DriftWatch;
+use timeloom_domain::evaluation::Evaluation;
+use timeloom_domain::evaluation_set::EvaluationSet;
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::Execution;
+use timeloom_domain::feature_flag::FeatureFlag;
 use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
+use timeloom_domain::listener::Listener;
 use timeloom_domain::model::Model;
 use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::retention::Retention;
 use timeloom_domain::session::Session;
+use timeloom_domain::subject::Subject;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::test_case::TestCases;
 use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 
@@ -106,6 +115,11 @@ fn folds_of_agents_that_come_to_other_states_have_another_version() {
 }
 
 #[test]
+fn a_listener_fold_that_comes_to_other_states_has_another_version() {
+    check::<Listener>();
+}
+
+#[test]
 fn a_recall_fold_that_comes_to_other_states_has_another_version() {
     check::<Recall>();
 }
@@ -116,8 +130,30 @@ fn a_vector_collection_fold_that_comes_to_other_states_has_another_version() {
 }
 
 #[test]
+fn folds_of_data_tables_that_come_to_other_states_have_another_version() {
+    check::<DataTables>();
+    check::<TableRows>();
+}
+
+#[test]
 fn a_replay_check_fold_that_comes_to_other_states_has_another_version() {
     check::<ReplayCheck>();
+}
+
+#[test]
+fn a_fold_of_test_cases_that_comes_to_other_states_has_another_version() {
+    check::<TestCases>();
+}
+
+#[test]
+fn folds_of_evaluations_that_come_to_other_states_have_another_version() {
+    check::<Evaluation>();
+    check::<EvaluationSet>();
+}
+
+#[test]
+fn a_fold_of_watches_over_drift_that_comes_to_other_states_has_another_version() {
+    check::<DriftWatch>();
 }
 
 #[test]
@@ -125,5 +161,8 @@ fn folds_of_who_has_access_that_come_to_other_states_have_another_version() {
     check::<Account>();
     check::<Session>();
     check::<Tenant>();
+    check::<FeatureFlag>();
     check::<Audit>();
+    check::<Subject>();
+    check::<Retention>();
 }

@@ -26,10 +26,13 @@ fn a_workflow_without_a_trigger_does_not_start() {
 }
 
 #[test]
-fn a_trigger_from_outside_goes_before_the_manual_one() {
+fn by_hand_it_starts_at_the_manual_trigger_whatever_else_may_begin_it() {
     let (manual, hook) = (node("Start", "n8n-nodes-base.manualTrigger"), node("Hook", "n8n-nodes-base.webhook"));
-    assert_eq!(start_of(json!([manual, hook]), None).unwrap(), "Hook");
-    assert_eq!(start_of(json!([manual, disabled(hook.clone())]), None).unwrap(), "Start");
+    let form = node("Form", "n8n-nodes-base.formTrigger");
+    assert_eq!(start_of(json!([hook, form, manual]), None).unwrap(), "Start");
+    assert_eq!(start_of(json!([hook, manual]), Some("Hook")).unwrap(), "Hook", "another one can be named");
+    assert_eq!(start_of(json!([disabled(manual.clone()), form, hook]), None).unwrap(), "Hook");
+    assert_eq!(start_of(json!([disabled(manual), form, disabled(hook)]), None).unwrap(), "Form");
 }
 
 #[test]

@@ -9,19 +9,30 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use timeloom_domain::credential::{Credential, CredentialCommand, CredentialEvent, Sealed, WrappedKey};
 use timeloom_domain::definition::Settings;
+use timeloom_domain::drift::{
+    DriftBaseline, DriftBounds, DriftTarget, DriftWatch, DriftWatchCommand, DriftWatchSettings, JudgedWindow,
+    SampleCounts, WindowJudgement,
+};
+use timeloom_domain::evaluation::{
+    BacktestReport, Evaluation, EvaluationCases, EvaluationCommand, EvaluationReport, EvaluationRequest,
+    EvaluationSubject, InferenceSelection,
+};
+use timeloom_domain::evaluation_set::{EvaluationCase, EvaluationSet, EvaluationSetCommand};
 use timeloom_domain::event::{Aggregate, Event};
 use timeloom_domain::execution::{
     Breakpoint, Execution, ExecutionCommand, ExecutionEvent, NodeFacts, PauseReason, Response, ResponseBody,
     ResumeCause,
 };
+use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::item::Source;
-use timeloom_domain::model::{Model, ModelCommand, ModelEvent, ModelSettings};
+use timeloom_domain::listener::{Listener, ListenerCommand, ListenerFacts, RefusedMessage};
+use timeloom_domain::model::{self, GuardMetric, Model, ModelCommand, ModelEvent, ModelSettings};
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
 use timeloom_domain::recall::{Recall, RecallCommand};
 use timeloom_domain::replay::{
     REPLAYS_MAX, ReplayAgainst, ReplayCheck, ReplayCheckCommand, ReplayReport, ReplayRequest,
 };
-use timeloom_domain::workflow::{Folder, Workflow, WorkflowCommand, WorkflowEvent};
+use timeloom_domain::workflow::{Folder, RollBack, RolloutGuard, Workflow, WorkflowCommand, WorkflowEvent};
 
 use crate::samples::{continuation, definition, fork, item, retry, slug, start};
 
@@ -110,7 +121,22 @@ fn workflow_command() -> impl Strategy<Value = WorkflowCommand> {
         any::<i64>().prop_map(|until_ms| WorkflowCommand::ListenForTest { until_ms }),
         folder().prop_map(|folder| WorkflowCommand::Move { folder }),
         Just(WorkflowCommand::Archive),
+        Just(WorkflowCommand::Unarchive),
+        Just(WorkflowCommand::PublishBeside),
+        (prop::option::of(1..3_u32), 0..101_u8, rollout_guard())
+            .prop_map(|(version, percent, guard)| { WorkflowCommand::StartRollout { version, percent, guard } }),
+        (0..101_u8).prop_map(|percent| WorkflowCommand::ChangeRollout { percent }),
+        Just(WorkflowCommand::PromoteRollout),
+        prop::option::of(1..3_u32)
+            .prop_map(|rollout| WorkflowCommand::RollBackRollout { rollout, cause: RollBack::Person {} }),
     ]
+}
+
+fn rollout_guard() -> impl Strategy<Value = Option<RolloutGuard>> {
+    let guard = (0..101_u8, 0..3_u32, any::<bool>()).prop_map(|(error_percent_max, executions_min, only_if_worse)| {
+        RolloutGuard { error_percent_max, executions_min, window_ms: Some(60_000), only_if_worse }
+    });
+    prop::option::of(guard)
 }
 
 fn folder() -> impl Strategy<Value = Folder> {
@@ -130,6 +156,17 @@ fn workflow_event() -> impl Strategy<Value = WorkflowEvent> {
         any::<i64>().prop_map(|until_ms| WorkflowEvent::WorkflowTestListeningStarted { until_ms }),
         folder().prop_map(|folder| WorkflowEvent::WorkflowMoved { folder }),
         Just(WorkflowEvent::WorkflowArchived {}),
+        Just(WorkflowEvent::WorkflowUnarchived {}),
+        (any::<u32>(), any::<u8>(), rollout_guard()).prop_map(|(version, percent, guard)| {
+            WorkflowEvent::WorkflowRolloutStarted { rollout: version, version, percent, guard }
+        }),
+        any::<u8>().prop_map(|percent| WorkflowEvent::WorkflowRolloutChanged { rollout: 1, percent }),
+        any::<u32>().prop_map(|version| WorkflowEvent::WorkflowRolloutPromoted { rollout: 1, version }),
+        any::<u32>().prop_map(|version| WorkflowEvent::WorkflowRolloutRolledBack {
+            rollout: 1,
+            version,
+            cause: RollBack::Person {},
+        }),
     ]
 }
 
@@ -296,6 +333,7 @@ fn replay_command() -> impl Strategy<Value = ReplayCheckCommand> {
         executions: vec![continuation().root; count],
         against: ReplayAgainst::Same,
         at_ms: 1,
+        cases: Vec::new(),
     };
     let counts = prop_oneof![Just(0_usize), Just(1), Just(REPLAYS_MAX), Just(REPLAYS_MAX + 1)];
     prop_oneof![
@@ -308,6 +346,75 @@ fn replay_command() -> impl Strategy<Value = ReplayCheckCommand> {
     ]
 }
 
+fn evaluation_command() -> impl Strategy<Value = EvaluationCommand> {
+    let request = |last: u32| EvaluationRequest {
+        subject: EvaluationSubject::ModelVersion { model: slug("a"), version: 1 },
+        cases: EvaluationCases::Inferences(InferenceSelection { last, ..InferenceSelection::default() }),
+        tolerance: 0,
+        scorers: Vec::new(),
+        at_ms: 1,
+    };
+    prop_oneof![
+        prop_oneof![Just(0_u32), Just(1), Just(1_001)]
+            .prop_map(move |last| EvaluationCommand::Request(Box::new(request(last)))),
+        any::<u32>().prop_map(|same| EvaluationCommand::Complete {
+            report: Box::new(EvaluationReport::Backtest(BacktestReport { same, ..BacktestReport::default() })),
+            at_ms: 2
+        }),
+        Just(EvaluationCommand::Fail { reason: "gone".to_owned(), at_ms: 3 }),
+    ]
+}
+
+fn drift_command() -> impl Strategy<Value = DriftWatchCommand> {
+    let settings = |window: u32| DriftWatchSettings {
+        target: DriftTarget { model: slug("a"), version: None, alias: None },
+        baseline: DriftBaseline::Newest { count: 50 },
+        window,
+        bounds: DriftBounds::default(),
+        at_ms: 1,
+    };
+    let judgement = |watch: u32, number: u32| WindowJudgement {
+        watch,
+        window: JudgedWindow { number, counts: SampleCounts::default(), after: 1, up_to: 2, from_ms: 1, until_ms: 2 },
+        stable: 1,
+        moderate: 0,
+        drifted: 0,
+        too_few: 0,
+        worst: None,
+        at_ms: 2,
+    };
+    prop_oneof![
+        prop_oneof![Just(0_u32), Just(50)].prop_map(move |window| DriftWatchCommand::Start(Box::new(settings(window)))),
+        (0..3_u32, 0..4_u32).prop_map(move |(watch, number)| DriftWatchCommand::Judge {
+            judgement: Box::new(judgement(watch, number)),
+            findings: Vec::new(),
+        }),
+        Just(DriftWatchCommand::Stop { at_ms: 3 }),
+    ]
+}
+
+fn evaluation_set_command() -> impl Strategy<Value = EvaluationSetCommand> {
+    let cases = || {
+        let case = |id: u32| EvaluationCase::by_hand(id.to_string(), json!({ "id": id }), None);
+        prop::collection::vec((0..3_u32).prop_map(case), 0..3)
+    };
+    prop_oneof![
+        cases().prop_map(|cases| EvaluationSetCommand::Create {
+            name: slug("a"),
+            description: String::new(),
+            cases,
+            subject: None,
+            at_ms: 1
+        }),
+        (prop::option::of(0..3_u32), cases()).prop_map(|(after, cases)| EvaluationSetCommand::AddVersion {
+            after,
+            cases,
+            subject: None,
+            at_ms: 2
+        }),
+    ]
+}
+
 fn recall_command() -> impl Strategy<Value = RecallCommand> {
     let by = || prop_oneof![Just("run-1"), Just("run-2"), Just("run-3")].prop_map(Arc::<str>::from);
     let keys = prop::collection::vec(prop_oneof![Just("a"), Just("b"), Just("c")].prop_map(Arc::<str>::from), 0..4);
@@ -315,6 +422,37 @@ fn recall_command() -> impl Strategy<Value = RecallCommand> {
         4 => (by(), keys, 2..5_u32).prop_map(|(by, keys, keys_max)| RecallCommand::Remember { by, keys, keys_max }),
         4 => (by(), -3..3_i32).prop_map(|(by, mark)| RecallCommand::Raise { by, mark: f64::from(mark) }),
         1 => Just(RecallCommand::Clear),
+    ]
+}
+
+fn listener_command() -> impl Strategy<Value = ListenerCommand> {
+    let facts = || {
+        prop_oneof![Just("here"), Just("there")].prop_map(|place| ListenerFacts {
+            workflow_id: WorkflowId(uuid::Uuid::from_u128(7)),
+            node: "Hear".to_owned(),
+            node_type: "n8n-nodes-base.mqttTrigger".to_owned(),
+            place: place.to_owned(),
+        })
+    };
+    let refused = |position: u8| RefusedMessage {
+        position: position.to_string(),
+        reason: "too large".to_owned(),
+        bytes: 1,
+        digest: "d".to_owned(),
+    };
+    prop_oneof![
+        (facts(), prop_oneof![Just("one"), Just("two")])
+            .prop_map(|(facts, worker)| ListenerCommand::Open { facts, worker: worker.to_owned() }),
+        (facts(), 1..5_u32).prop_map(|(facts, attempts)| ListenerCommand::Fail {
+            facts,
+            attempts,
+            error: "away".to_owned()
+        }),
+        (0..3_u64, prop::option::of(0..3_u8)).prop_map(|(messages, cursor)| ListenerCommand::Advance {
+            messages,
+            cursor: cursor.map(|cursor| serde_json::json!(cursor)),
+        }),
+        (0..30_u8).prop_map(move |position| ListenerCommand::Refuse(refused(position))),
     ]
 }
 
@@ -361,10 +499,19 @@ fn model_command() -> impl Strategy<Value = ModelCommand> {
         }),
         (0..4_u32).prop_map(|version| ModelCommand::Load { version }),
         (0..4_u32).prop_map(|version| ModelCommand::Unload { version }),
-        (0..4_u32, 0..=101_u8, any::<bool>()).prop_map(|(version, percent, shadow)| ModelCommand::StartRollout {
+        (0..4_u32, 0..=101_u8, any::<bool>(), any::<bool>(), prop::option::of(model_guard())).prop_map(
+            |(version, percent, shadow, by_alias, guard)| ModelCommand::StartRollout {
+                version,
+                percent,
+                shadow,
+                alias: by_alias.then(|| slug("prod")),
+                guard,
+            }
+        ),
+        (0..4_u32).prop_map(move |version| ModelCommand::GuardRollout {
             version,
-            percent,
-            shadow
+            reason: reason(),
+            figures: Box::default(),
         }),
         (0..=101_u8).prop_map(|percent| ModelCommand::StepRollout { percent }),
         any::<bool>().prop_map(move |promote| ModelCommand::EndRollout { promote, reason: reason() }),
@@ -372,6 +519,13 @@ fn model_command() -> impl Strategy<Value = ModelCommand> {
         Just(ModelCommand::Disable { reason: reason() }),
         Just(ModelCommand::Retire),
     ]
+}
+
+fn model_guard() -> impl Strategy<Value = model::RolloutGuard> {
+    let metrics =
+        prop_oneof![Just(GuardMetric::ErrorRate), Just(GuardMetric::LatencyP95), Just(GuardMetric::Disagreement)];
+    (metrics, 0..2_000_000_u64, 0..3_u32, prop::option::of(0..2_000_000_u64))
+        .prop_map(|(metric, bound, fewest, tolerance)| model::RolloutGuard { metric, bound, fewest, tolerance })
 }
 
 fn model_event() -> impl Strategy<Value = ModelEvent> {
@@ -397,10 +551,21 @@ fn model_event() -> impl Strategy<Value = ModelEvent> {
         }),
         any::<u32>().prop_map(|version| ModelEvent::ModelAliasRemoved { alias: slug("prod"), version }),
         any::<u32>().prop_map(|version| ModelEvent::ModelLoadRequested { version }),
-        (any::<u32>(), any::<u8>(), any::<bool>())
-            .prop_map(|(version, percent, shadow)| { ModelEvent::ModelRolloutStarted { version, percent, shadow } }),
+        (any::<u32>(), any::<u8>(), any::<bool>(), prop::option::of(model_guard())).prop_map(
+            |(version, percent, shadow, guard)| ModelEvent::ModelRolloutStarted {
+                version,
+                percent,
+                shadow,
+                alias: shadow.then(|| slug("prod")),
+                guard,
+            }
+        ),
         any::<u8>().prop_map(|percent| ModelEvent::ModelRolloutStepped { percent }),
-        any::<bool>().prop_map(move |promoted| ModelEvent::ModelRolloutEnded { promoted, reason: reason() }),
+        any::<bool>().prop_map(move |promoted| ModelEvent::ModelRolloutEnded {
+            promoted,
+            reason: reason(),
+            figures: (!promoted).then(Box::default),
+        }),
         Just(ModelEvent::ModelEnabled {}),
         Just(ModelEvent::ModelDisabled { reason: reason() }),
         Just(ModelEvent::ModelRetired {}),
@@ -441,9 +606,39 @@ proptest! {
     }
 
     #[test]
+    fn an_evaluation_decides_after_replay_as_it_decides_live(
+        commands in prop::collection::vec(evaluation_command(), 0..8)
+    ) {
+        replay_equals_live::<Evaluation>(&commands)?;
+        never_twice::<Evaluation>(&commands, |_| true)?;
+    }
+
+    #[test]
+    fn a_watch_over_drift_decides_after_replay_as_it_decides_live(
+        commands in prop::collection::vec(drift_command(), 0..8)
+    ) {
+        replay_equals_live::<DriftWatch>(&commands)?;
+        never_twice::<DriftWatch>(&commands, |_| true)?;
+    }
+
+    #[test]
+    fn an_evaluation_set_decides_after_replay_as_it_decides_live(
+        commands in prop::collection::vec(evaluation_set_command(), 0..8)
+    ) {
+        replay_equals_live::<EvaluationSet>(&commands)?;
+    }
+
+    #[test]
     fn a_replay_check_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(replay_command(), 0..8)) {
         replay_equals_live::<ReplayCheck>(&commands)?;
         never_twice::<ReplayCheck>(&commands, |_| true)?;
+    }
+
+    #[test]
+    fn a_listener_decides_after_replay_as_it_decides_live(commands in prop::collection::vec(listener_command(), 0..40)) {
+        replay_equals_live::<Listener>(&commands)?;
+        // Messages come again and again.
+        never_twice::<Listener>(&commands, |command| !matches!(command, ListenerCommand::Advance { messages: 1.., .. }))?;
     }
 
     #[test]

@@ -144,10 +144,15 @@ fn an_alias_names_one_version_and_is_never_a_number() {
     given::<Model>(after(full)).when(set_alias("more", 1)).refused(ModelRefusal::TooManyAliases);
 }
 
+fn trial(version: u32, percent: u8, shadow: bool) -> ModelEvent {
+    ModelEvent::ModelRolloutStarted { version, percent, shadow, alias: None, guard: None }
+}
+
 #[test]
 fn a_trial_takes_a_part_that_grows_and_ends_in_a_promotion_or_not() {
-    let start = |version, percent, shadow| ModelCommand::StartRollout { version, percent, shadow };
-    let started = |percent| ModelEvent::ModelRolloutStarted { version: 2, percent, shadow: false };
+    let start =
+        |version, percent, shadow| ModelCommand::StartRollout { version, percent, shadow, alias: None, guard: None };
+    let started = |percent| trial(2, percent, false);
     let base = || after([promoted(1, None)]);
     given::<Model>(base()).when(start(2, 10, false)).then([started(10)]);
     given::<Model>(base()).when(start(1, 10, false)).refused(ModelRefusal::AlreadyPromoted(1));
@@ -164,7 +169,8 @@ fn a_trial_takes_a_part_that_grows_and_ends_in_a_promotion_or_not() {
     given::<Model>(base()).when(step(10)).refused(ModelRefusal::NoRollout);
 
     let end = |promote| ModelCommand::EndRollout { promote, reason: "it is better".to_owned() };
-    let ended = |promoted| ModelEvent::ModelRolloutEnded { promoted, reason: "it is better".to_owned() };
+    let reason = || "it is better".to_owned();
+    let ended = |promoted| ModelEvent::ModelRolloutEnded { promoted, reason: reason(), figures: None };
     given::<Model>(under_way()).when(end(false)).then([ended(false)]);
     let reason = Some("it is better".to_owned());
     let promotion = ModelEvent::ModelPromoted { version: 2, from: Some(1), reason };
@@ -194,20 +200,20 @@ fn a_request_is_answered_by_the_version_that_it_names_or_that_answers_for_all() 
 
 #[test]
 fn a_trial_answers_its_part_of_the_keys_and_the_same_keys_each_time() {
-    let trial = |percent, shadow| {
-        let started = ModelEvent::ModelRolloutStarted { version: 2, percent, shadow };
+    let tried = |percent, shadow| {
+        let started = trial(2, percent, shadow);
         given::<Model>(after([promoted(1, None), started])).state
     };
     let taken = |model: &Model| -> Vec<u32> {
         let of = |key: u32| model.resolve(&VersionReference::Promoted, Some(&format!("key {key}"))).unwrap().version;
         (0..10_000).filter(|key| of(*key) == 2).collect()
     };
-    let (ten, thirty) = (taken(&trial(10, false)), taken(&trial(30, false)));
+    let (ten, thirty) = (taken(&tried(10, false)), taken(&tried(30, false)));
     assert!((800..1_200).contains(&ten.len()), "{} of 10,000 fell to 10 %", ten.len());
     assert!((2_700..3_300).contains(&thirty.len()), "{} of 10,000 fell to 30 %", thirty.len());
     assert!(ten.iter().all(|key| thirty.contains(key)), "who was taken stays taken when the part grows");
-    assert_eq!(taken(&trial(100, true)), Vec::<u32>::new(), "a shadow answers nobody");
-    let without = trial(99, false).resolve(&VersionReference::Promoted, None).unwrap().version;
+    assert_eq!(taken(&tried(100, true)), Vec::<u32>::new(), "a shadow answers nobody");
+    let without = tried(99, false).resolve(&VersionReference::Promoted, None).unwrap().version;
     assert_eq!(without, 1, "who has no key is not part of a trial");
 }
 

@@ -96,6 +96,7 @@ pub(crate) fn start() -> Arc<StartFacts> {
         at_ms: 1_000,
         trigger: None,
         options: RunOptions::default(),
+        subject: None,
     })
 }
 

@@ -170,6 +170,75 @@ fn the_values_of_a_row_follow_the_columns_of_the_file() {
     assert!(append(json!({"D": 1})).unwrap_err().contains("where the column 'D' is"));
 }
 
+/// The options of the HTTP Request of a node.
+fn options(node_type: &str, version: f64, parameters: &Value) -> Value {
+    offer(&service_node(node_type, version, parameters)).unwrap().node.parameters["options"].clone()
+}
+
+#[test]
+fn items_of_an_answer_are_those_that_the_node_gives() {
+    let excel = "n8n-nodes-base.microsoftExcel";
+    let sheets = json!({"resource": "worksheet", "operation": "getAll", "workbook": "w"});
+    assert_eq!(options(excel, 2.0, &sheets)["response"]["response"], json!({"items": "={{ $response.body.value }}"}));
+    let made = offer(&service_node(excel, 2.0, &sheets)).unwrap().node.parameters;
+    assert_eq!(made["queryParameters"], json!({"parameters": [{"name": "$top", "value": 100}]}));
+    let raw = json!({"operation": "search", "searchQuery": "q", "simplify": false});
+    assert_eq!(options("n8n-nodes-base.jinaAi", 1.0, &raw), json!({}));
+    let simple = json!({"operation": "search", "searchQuery": "q"});
+    let items = json!({"response": {"response": {"items": "={{ $response.body.data }}"}}});
+    assert_eq!(options("n8n-nodes-base.jinaAi", 1.0, &simple), items);
+    let limited = json!({"resource": "userGroup", "operation": "getAll", "limit": "={{ $json.n }}"});
+    let items = options("n8n-nodes-base.slack", 2.3, &limited)["response"]["response"]["items"].clone();
+    assert_eq!(items, "={{ $response.body.ok ? $response.body.usergroups.slice(0, ($json.n)) : $response.body }}");
+}
+
+#[test]
+fn what_a_script_says_stands_where_it_is_named() {
+    let page = json!({"resource": "databasePage", "operation": "get", "pageId": "p"});
+    let items = options("n8n-nodes-base.notion", 2.2, &page)["response"]["response"]["items"].clone();
+    let items = items.as_str().unwrap();
+    assert!(items.starts_with("={{ (page => {") && items.ends_with(")($response.body) }}"), "{items}");
+    assert!(!items.contains("#{") && items.matches("}}").count() == 1, "{items}");
+}
+
+#[test]
+fn further_pages_are_asked_for_where_all_is_wanted() {
+    let users = |all: bool| {
+        let parameters = json!({"operation": "getAll", "returnAll": all, "output": "raw"});
+        options("n8n-nodes-base.microsoftEntra", 1.0, &parameters)["pagination"]["pagination"].clone()
+    };
+    assert_eq!(users(false), Value::Null);
+    let pages = users(true);
+    assert_eq!(pages["completeExpression"], "={{ !($response.body[\"@odata.nextLink\"]) }}");
+    let parameter = &pages["parameters"]["parameters"][0];
+    assert_eq!((&parameter["type"], &parameter["name"]), (&json!("qs"), &json!("$skiptoken")));
+}
+
+#[test]
+fn an_id_may_be_in_the_query_or_behind_the_hash_of_an_address() {
+    let url = |resource: &str, parameter: &str, address: &str| {
+        let id = json!({"__rl": true, "mode": "url", "value": address});
+        let operation = if resource == "block" { "getAll" } else { "get" };
+        let parameters = json!({"resource": resource, "operation": operation, parameter: id});
+        let made = offer(&service_node("n8n-nodes-base.notion", 2.2, &parameters)).unwrap();
+        made.node.parameters["url"].as_str().unwrap().to_owned()
+    };
+    let (one, two) = ("0123456789abcdef0123456789abcdef", "f0123456789abcdef0123456789abcde");
+    let page = url("databasePage", "pageId", &format!("https://www.notion.so/{one}?v=1&p={two}&pm=s"));
+    assert_eq!(page, format!("https://api.notion.com/v1/pages/{two}"));
+    let block = url("block", "blockId", &format!("https://www.notion.so/Plan-{one}?pvs=4#{two}"));
+    assert_eq!(block, format!("https://api.notion.com/v1/blocks/{two}/children"));
+}
+
+#[test]
+fn a_credential_may_depend_on_the_version_of_the_node() {
+    let kind = |version: f64| {
+        let made = offer(&service_node("n8n-nodes-base.mailerLite", version, &json!({"email": "a@b.c"}))).unwrap();
+        made.node.parameters["genericAuthType"].clone()
+    };
+    assert_eq!((kind(1.0), kind(2.0)), (json!("httpHeaderAuth"), json!("httpBearerAuth")));
+}
+
 #[test]
 fn the_page_of_service_nodes_tells_every_service_and_operation() {
     let page = include_str!("../../../docs/service-nodes.md");

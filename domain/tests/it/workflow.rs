@@ -135,6 +135,22 @@ fn an_archived_workflow_takes_no_changes() {
 }
 
 #[test]
+fn what_was_put_away_is_taken_out_again_and_is_not_active_then() {
+    let events = [
+        created(),
+        WorkflowEvent::WorkflowVersionPublished { version: 1 },
+        WorkflowEvent::WorkflowActivated { version: 1 },
+        WorkflowEvent::WorkflowArchived {},
+    ];
+    given::<Workflow>(events.clone()).when(WorkflowCommand::Unarchive).then([WorkflowEvent::WorkflowUnarchived {}]);
+    given::<Workflow>([created()]).when(WorkflowCommand::Unarchive).changes_nothing();
+    given::<Workflow>([]).when(WorkflowCommand::Unarchive).refused(WorkflowRefusal::NotFound);
+    let taken_out = given::<Workflow>(events.into_iter().chain([WorkflowEvent::WorkflowUnarchived {}]));
+    assert_eq!((taken_out.state.archived, taken_out.state.active_version), (false, None));
+    taken_out.when(WorkflowCommand::Activate { version: None }).then([WorkflowEvent::WorkflowActivated { version: 1 }]);
+}
+
+#[test]
 fn a_workflow_that_never_was_takes_no_changes() {
     for command in changes() {
         given::<Workflow>([]).when(command).refused(WorkflowRefusal::NotFound);

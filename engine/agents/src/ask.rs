@@ -1,6 +1,7 @@
 //! Asks the model.
 
 use timeloom_domain::agent_run::{AgentRun, AgentRunEvent, MODEL_TRIES_MAX, ModelTurn};
+use timeloom_domain::chat::ChatRequest;
 use timeloom_domain::ids::Actor;
 use timeloom_domain::inference::port::{Asker, Chatted, NotAnswered};
 
@@ -22,8 +23,9 @@ impl Driver {
             Taken::Look => {}
             not_begun => return not_begun,
         }
-        let (asker, models) = (self.asker(run, turn), self.runs.inner.parts.services.models.clone());
-        let answering = tokio::time::timeout(self.time_left(run), models.chat(&asker, request));
+        let asker = self.asker(run, turn);
+        let answering =
+            tokio::time::timeout(self.time_left(run), self.answered(&asker, request, run.fallback_request()));
         let Some(answered) = self.unless_over(answering).await else { return Taken::Look };
         let at_ms = self.now_ms();
         let event = match answered {
@@ -41,6 +43,23 @@ impl Driver {
             }
         };
         self.take(event).await
+    }
+
+    /// What the model says; where it cannot answer, what the one says that stands in for it. A question that is refused is not
+    /// passed on: somebody has to mend what is set up.
+    async fn answered(
+        &self,
+        asker: &Asker,
+        request: ChatRequest,
+        fallback: Option<ChatRequest>,
+    ) -> Result<Chatted, NotAnswered> {
+        let models = &self.runs.inner.parts.services.models;
+        match (models.chat(asker, request).await, fallback) {
+            (Err(NotAnswered::Held { .. } | NotAnswered::Failed { .. }), Some(request)) => {
+                models.chat(asker, request).await
+            }
+            (answered, _) => answered,
+        }
     }
 
     fn asker(&self, run: &AgentRun, turn: u32) -> Asker {

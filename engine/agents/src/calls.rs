@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use timeloom_commands::{CommandContext, CommandError, Commands, StartAgentRun};
-use timeloom_domain::agent_run::{AgentCaller, AgentRun, AgentRunEvent, AgentRunStatus};
+use timeloom_domain::agent_run::{AgentCaller, AgentRun, AgentRunEvent, AgentRunStatus, asked_id};
 use timeloom_domain::chat::{Message, Part};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::ids::{Actor, AgentRunId, CommandId, Slug, TenantId};
 use timeloom_engine::node::{AgentAnswer, AgentAsk, AgentStep, Agents, Caller, NodeError};
 use timeloom_engine::sub_workflows::DEPTH_MAX;
 use timeloom_store::{EventLog, Filter, RequestFacts, StreamKey, SubscriptionMessage, TenantScope};
-use uuid::Uuid;
 
 use crate::drive::wait_out;
 
@@ -42,8 +41,7 @@ impl fmt::Debug for AgentCalls {
 
 /// The id of the run that an ask begins. `failures` runs of the same ask failed before.
 fn run_id(caller: &Caller, number: usize, failures: u32) -> AgentRunId {
-    let name = format!("agent/{}/{number}/{failures}", caller.execution_index);
-    AgentRunId(Uuid::new_v5(&caller.execution_id.0, name.as_bytes()))
+    asked_id(caller.execution_id, caller.execution_index, number, failures)
 }
 
 impl AgentCalls {

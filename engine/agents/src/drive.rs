@@ -99,6 +99,7 @@ impl Driver {
         match action {
             AgentAction::Nothing | AgentAction::Rest(_) => Taken::Look,
             AgentAction::ReadMemory => self.read_memory(run).await,
+            AgentAction::ListTools { grant } => self.list_tools(run, grant).await,
             AgentAction::AskModel { turn, attempt } => self.ask(run, turn, attempt).await,
             AgentAction::Refuse { call, code, message } => self.refuse(run, call, code, message).await,
             AgentAction::AskSomebody { call, arguments, reason } => {

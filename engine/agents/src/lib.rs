@@ -11,6 +11,7 @@ mod conclude;
 mod drive;
 mod follow;
 mod look_back;
+mod mcp;
 mod open;
 mod runs;
 mod tools;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use timeloom_commands::agent::schema::check_value;
-use timeloom_domain::agent::{AgentTool, HttpTool, NodeTool, ToolAction, ToolCredential};
+use timeloom_domain::agent::{AgentTool, GIVEN_ARGUMENT, HttpTool, NodeTool, ToolAction, ToolCredential};
 use timeloom_domain::agent_run::{AgentRun, AgentRunEvent, AgentRunFacts};
 use timeloom_domain::chance::mixed;
 use timeloom_domain::definition::Node;
@@ -29,20 +29,20 @@ const MESSAGE_CHARACTERS_MAX: usize = 2_000;
 const PLACES: usize = 1_000;
 
 /// One call of a tool.
-struct Call<'a> {
-    facts: &'a AgentRunFacts,
-    tool: &'a AgentTool,
-    arguments: JsonObject,
-    call: &'a str,
-    attempt: u32,
-    key: &'a str,
+pub(crate) struct Call<'a> {
+    pub(crate) facts: &'a AgentRunFacts,
+    pub(crate) tool: &'a AgentTool,
+    pub(crate) arguments: JsonObject,
+    pub(crate) call: &'a str,
+    pub(crate) attempt: u32,
+    pub(crate) key: &'a str,
 }
 
 impl Driver {
     /// Why what the model filled in does not fit the tool's parameters.
     pub(crate) fn misfit(&self, run: &AgentRun, call: &str) -> Option<String> {
-        let open = run.call(call)?;
-        let tool = run.facts.as_deref()?.plan.tool(&open.tool)?;
+        let open = run.call(call).filter(|open| !open.is_about_tools())?;
+        let tool = run.tool(&open.tool)?;
         let text = if open.arguments.trim().is_empty() { "{}" } else { &open.arguments };
         let filled: Value = serde_json::from_str(text).ok()?;
         let why = check_value(&tool.parameters, &filled).err()?;
@@ -59,7 +59,7 @@ impl Driver {
         place: SemaphorePermit<'_>,
     ) -> Taken {
         let Some(facts) = run.facts.as_deref() else { return Taken::Look };
-        let Some(tool) = facts.plan.tool(&tool_of(run, &call)) else { return Taken::Look };
+        let Some(tool) = run.tool(&tool_of(run, &call)) else { return Taken::Look };
         let idempotency_key = format!("{}/{call}", self.run);
         let called = AgentRunEvent::AgentToolCalled {
             call: call.clone(),
@@ -99,7 +99,7 @@ impl Driver {
 
     fn waits_for_others(&self, tool: &AgentTool) -> bool {
         match &tool.does {
-            ToolAction::Http(_) => false,
+            ToolAction::Http(_) | ToolAction::Mcp(_) | ToolAction::McpTool(_) => false,
             ToolAction::Workflow { .. } | ToolAction::Inline { .. } => true,
             ToolAction::Node(node) => {
                 let known = self.runs.inner.parts.registry.get(&node.node_type);
@@ -109,13 +109,13 @@ impl Driver {
     }
 
     /// What calls need of it, apart from it: it hears meanwhile what people say.
-    fn site(&self) -> Site {
+    pub(crate) fn site(&self) -> Site {
         Site { runs: self.runs.clone(), tenant: self.tenant, run: self.run.0, now_ms: self.now_ms() }
     }
 }
 
 /// Where calls are made.
-struct Site {
+pub(crate) struct Site {
     runs: crate::AgentRuns,
     tenant: timeloom_domain::ids::TenantId,
     run: Uuid,
@@ -127,6 +127,9 @@ impl Site {
         match &call.tool.does {
             ToolAction::Http(http) => self.send(http, call).await,
             ToolAction::Node(node) => self.run_node(node, call).await,
+            ToolAction::McpTool(mcp) => self.call_mcp(mcp, call).await,
+            // The run has its tools in its place.
+            ToolAction::Mcp(_) => Err(NodeError::operation("a server is no tool: call one of its tools")),
             ToolAction::Workflow { workflow } => {
                 self.run_workflow(CallTarget::Named { reference: workflow.clone(), name: None }, &call).await
             }
@@ -194,7 +197,7 @@ impl Site {
         self.run_one(&node.node_type, node.version, parameters, node.credential.as_ref(), &call).await
     }
 
-    async fn run_one(
+    pub(crate) async fn run_one(
         &self,
         node_type: &str,
         version: f64,
@@ -251,10 +254,15 @@ fn place_of(call: &str) -> usize {
 
 /// What a tool gave, as text.
 fn content(items: &[Item]) -> String {
+    let told = |item: &Item| {
+        let mut json = (*item.json).clone();
+        json.retain(|name, _| name != GIVEN_ARGUMENT);
+        Value::Object(json)
+    };
     match items {
         [] => "nothing".to_owned(),
-        [one] => Value::Object((*one.json).clone()).to_string(),
-        many => many.iter().map(|item| Value::Object((*item.json).clone())).collect::<Value>().to_string(),
+        [one] => told(one).to_string(),
+        many => many.iter().map(told).collect::<Value>().to_string(),
     }
 }
 
@@ -267,7 +275,7 @@ fn bounded(mut content: String, bytes_max: usize) -> (String, Option<u64>) {
     (content, Some(bytes as u64))
 }
 
-fn told(error: &NodeError) -> String {
+pub(crate) fn told(error: &NodeError) -> String {
     let description = error.description.as_deref().map(|description| format!(" {description}")).unwrap_or_default();
     format!("{error}{description}").chars().take(MESSAGE_CHARACTERS_MAX).collect()
 }

@@ -10,7 +10,7 @@ use crate::describe::{ONE_TO_ONE, number, palette, structure, text};
 use crate::models::Gathered;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    text("agent", "Name of the agent.").like("support").needed(),
+    text("agent", "Name of the agent.").like("support").naming("agent").needed(),
     number("version", "Its version; the newest when absent."),
     structure("input", "What it is given; the item's data when absent."),
     text("session", "The session whose earlier runs are remembered.").or_text(""),

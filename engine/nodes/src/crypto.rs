@@ -9,6 +9,7 @@ use serde_json::Value;
 use timeloom_domain::catalogue::{
     Choice, Condition, CredentialDefinition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition, Versions,
 };
+use timeloom_domain::inference::hexadecimal;
 use timeloom_domain::item::Item;
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
@@ -253,12 +254,8 @@ fn unknown_type(kind: &str) -> NodeError {
 fn written(run: &mut NodeRun<'_>, index: usize, bytes: &[u8]) -> Result<String, NodeError> {
     Ok(match run.text("encoding", index, "hex")?.as_str() {
         "base64" => STANDARD.encode(bytes),
-        _ => hex(bytes),
+        _ => hexadecimal(bytes),
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn random(run: &mut NodeRun<'_>, index: usize) -> Result<String, NodeError> {
@@ -272,7 +269,7 @@ fn random(run: &mut NodeRun<'_>, index: usize) -> Result<String, NodeError> {
             text
         }
         "hex" => {
-            let mut text = hex(&chance.bytes(length));
+            let mut text = hexadecimal(&chance.bytes(length));
             text.truncate(length);
             text
         }

@@ -6,91 +6,83 @@ use timeloom_domain::catalogue::{
 };
 
 /// Ports of a node that has one input and one output.
-pub(crate) const ONE_TO_ONE: Ports = ports(1, 1);
+pub const ONE_TO_ONE: Ports = ports(1, 1);
 
 /// Ports of a trigger: no input, one output.
-pub(crate) const TRIGGER: Ports = ports(0, 1);
+pub const TRIGGER: Ports = ports(0, 1);
 
 /// Ports of a node that closes no loops.
-pub(crate) const fn ports(inputs: usize, outputs: usize) -> Ports {
+pub const fn ports(inputs: usize, outputs: usize) -> Ports {
     Ports { inputs, outputs, closes_loops: false }
 }
 
 /// How people find a node type.
-pub(crate) const fn palette(group: NodeGroup, icon: &'static str, aliases: &'static [&'static str]) -> Palette {
+pub const fn palette(group: NodeGroup, icon: &'static str, aliases: &'static [&'static str]) -> Palette {
     Palette { group, icon, aliases }
 }
 
 /// Names of outputs, where inputs have none.
-pub(crate) const fn outputs(outputs: &'static [&'static str]) -> PortNames {
+pub const fn outputs(outputs: &'static [&'static str]) -> PortNames {
     PortNames { inputs: &[], outputs, vary: None }
 }
 
 /// Outputs whose number that sentence tells.
-pub(crate) const fn outputs_vary(vary: &'static str) -> PortNames {
+pub const fn outputs_vary(vary: &'static str) -> PortNames {
     PortNames { inputs: &[], outputs: &[], vary: Some(vary) }
 }
 
 /// A text of one line.
-pub(crate) const fn text(name: &'static str, description: &'static str) -> ParameterDefinition {
+pub const fn text(name: &'static str, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::Text, description)
 }
 
 /// A text of several lines.
-pub(crate) const fn long_text(name: &'static str, description: &'static str) -> ParameterDefinition {
+pub const fn long_text(name: &'static str, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::LongText, description)
 }
 
 /// A number.
-pub(crate) const fn number(name: &'static str, description: &'static str) -> ParameterDefinition {
+pub const fn number(name: &'static str, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::Number, description)
 }
 
 /// True or false.
-pub(crate) const fn switch(name: &'static str, description: &'static str) -> ParameterDefinition {
+pub const fn switch(name: &'static str, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::Boolean, description)
 }
 
 /// One of some words.
-pub(crate) const fn options(
-    name: &'static str,
-    choices: &'static [Choice],
-    description: &'static str,
-) -> ParameterDefinition {
+pub const fn options(name: &'static str, choices: &'static [Choice], description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::Options(choices), description)
 }
 
 /// Several of some words.
-pub(crate) const fn several(
-    name: &'static str,
-    choices: &'static [Choice],
-    description: &'static str,
-) -> ParameterDefinition {
+pub const fn several(name: &'static str, choices: &'static [Choice], description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::MultiOptions(choices), description)
 }
 
 /// JSON, as text or as it is.
-pub(crate) const fn json(name: &'static str, description: &'static str) -> ParameterDefinition {
+pub const fn json(name: &'static str, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::Json, description)
 }
 
 /// A date with a time.
-pub(crate) const fn date_time(name: &'static str, description: &'static str) -> ParameterDefinition {
+pub const fn date_time(name: &'static str, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::DateTime, description)
 }
 
 /// A colour.
-pub(crate) const fn color(name: &'static str, description: &'static str) -> ParameterDefinition {
+pub const fn color(name: &'static str, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::Color, description)
 }
 
 /// A program.
-pub(crate) const fn code(name: &'static str, language: Language, description: &'static str) -> ParameterDefinition {
+pub const fn code(name: &'static str, language: Language, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::Code(language), description)
 }
 
 /// An object with any of these fields.
-pub(crate) const fn collection(
+pub const fn collection(
     name: &'static str,
     fields: &'static [ParameterDefinition],
     description: &'static str,
@@ -99,16 +91,12 @@ pub(crate) const fn collection(
 }
 
 /// Entries below keys.
-pub(crate) const fn list(
-    name: &'static str,
-    sections: &'static [Section],
-    description: &'static str,
-) -> ParameterDefinition {
+pub const fn list(name: &'static str, sections: &'static [Section], description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::List(sections), description)
 }
 
 /// Something that is chosen or named.
-pub(crate) const fn resource(
+pub const fn resource(
     name: &'static str,
     of: &'static str,
     modes: &'static [ResourceMode],
@@ -118,62 +106,62 @@ pub(crate) const fn resource(
 }
 
 /// A way to name a resource: by a list, or by writing it.
-pub(crate) const fn mode(name: &'static str, label: &'static str, placeholder: Option<&'static str>) -> ResourceMode {
+pub const fn mode(name: &'static str, label: &'static str, placeholder: Option<&'static str>) -> ResourceMode {
     ResourceMode { name, label, listed: placeholder.is_none(), placeholder }
 }
 
 /// An object or array of the node's own shape.
-pub(crate) const fn structure(name: &'static str, description: &'static str) -> ParameterDefinition {
+pub const fn structure(name: &'static str, description: &'static str) -> ParameterDefinition {
     ParameterDefinition::new(name, ParameterKind::Structure, description)
 }
 
 /// A word that may be chosen.
-pub(crate) const fn choice(value: &'static str, label: &'static str) -> Choice {
+pub const fn choice(value: &'static str, label: &'static str) -> Choice {
     Choice { value: Constant::Text(value), label, description: None }
 }
 
 /// A number that may be chosen.
-pub(crate) const fn numbered(value: f64, label: &'static str) -> Choice {
+pub const fn numbered(value: f64, label: &'static str) -> Choice {
     Choice { value: Constant::Number(value), label, description: None }
 }
 
 /// A word that may be chosen, and what it means.
-pub(crate) const fn told(value: &'static str, label: &'static str, description: &'static str) -> Choice {
+pub const fn told(value: &'static str, label: &'static str, description: &'static str) -> Choice {
     Choice { value: Constant::Text(value), label, description: Some(description) }
 }
 
 /// A key with a list of entries.
-pub(crate) const fn many(key: &'static str, label: &'static str, fields: &'static [ParameterDefinition]) -> Section {
+pub const fn many(key: &'static str, label: &'static str, fields: &'static [ParameterDefinition]) -> Section {
     Section { key, label, many: true, fields }
 }
 
 /// A key with one entry.
-pub(crate) const fn one(key: &'static str, label: &'static str, fields: &'static [ParameterDefinition]) -> Section {
+pub const fn one(key: &'static str, label: &'static str, fields: &'static [ParameterDefinition]) -> Section {
     Section { key, label, many: false, fields }
 }
 
 /// That parameter is one of these words.
-pub(crate) const fn is(parameter: &'static str, words: &'static [&'static str]) -> Condition {
+pub const fn is(parameter: &'static str, words: &'static [&'static str]) -> Condition {
     Condition { parameter, values: Values::Words(words) }
 }
 
 /// That parameter is true.
-pub(crate) const fn on(parameter: &'static str) -> Condition {
+pub const fn on(parameter: &'static str) -> Condition {
     Condition { parameter, values: Values::Truth(true) }
 }
 
 /// That parameter is false.
-pub(crate) const fn off(parameter: &'static str) -> Condition {
+pub const fn off(parameter: &'static str) -> Condition {
     Condition { parameter, values: Values::Truth(false) }
 }
 
 /// A credential that the node takes when these hold; a run without it fails then.
-pub(crate) const fn needs(credential_type: &'static str, shown_when: &'static [Condition]) -> CredentialDefinition {
+pub const fn needs(credential_type: &'static str, shown_when: &'static [Condition]) -> CredentialDefinition {
     CredentialDefinition { credential_type, required: true, shown_when, versions: Versions::ALL }
 }
 
 /// Lists one after the other.
-pub(crate) const fn joined<T: Copy, const FIRST: usize, const LAST: usize, const ALL: usize>(
+pub const fn joined<T: Copy, const FIRST: usize, const LAST: usize, const ALL: usize>(
     first: [T; FIRST],
     middle: &[T],
     last: [T; LAST],
@@ -194,6 +182,6 @@ pub(crate) const fn joined<T: Copy, const FIRST: usize, const LAST: usize, const
 }
 
 /// The words of choices, for a message.
-pub(crate) fn words(choices: &[Choice]) -> String {
+pub fn words(choices: &[Choice]) -> String {
     choices.iter().map(|choice| choice.value.to_text()).collect::<Vec<_>>().join(", ")
 }

@@ -3,6 +3,7 @@
 //! No node reads a clock, chance or the log: what it needs comes in through the run. [`registry::all`] lists them.
 
 mod agent;
+pub mod aws_signature;
 mod chance;
 mod chat_trigger;
 mod code;
@@ -10,11 +11,12 @@ mod compression;
 mod conditions;
 mod conversion;
 mod crypto;
+mod data_table;
 mod date_time;
 mod debug_helper;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod declared;
-mod describe;
+pub mod describe;
 mod each;
 mod edit_image;
 mod execute_workflow;
@@ -45,13 +47,15 @@ mod split_in_batches;
 mod sticky_note;
 mod stop_and_error;
 mod switch;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod totp;
 mod transform;
-mod values;
+pub mod values;
 mod wait;
 mod webhook;
 mod xml;
 
-pub use http_request::is_public;
+pub use files::kinds::described as described_file;
+pub use http_request::{Bearers, OAuth2, client_for, client_for_any_certificate};
+pub use models::{JsonInputs, inputs_of_json, json_of_outputs};

@@ -96,6 +96,10 @@ impl NodeType for RespondToWebhook {
         NodeShape { inputs: 1, outputs: if gives_response(node) { 2 } else { 1 }, required_inputs: RequiredInputs::Any }
     }
 
+    fn output_names(&self, node: &Node) -> Vec<String> {
+        if gives_response(node) { vec!["input".to_owned(), "response".to_owned()] } else { Vec::new() }
+    }
+
     fn behaviour(&self) -> Behaviour<'_> {
         Behaviour::Pure(self)
     }

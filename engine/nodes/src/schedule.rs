@@ -93,6 +93,10 @@ const EVERY_X: &[Condition] = &[is("mode", &["everyX"])];
 const TRIGGER_TIMES: &[ParameterDefinition] =
     &[list("triggerTimes", &[many("item", "Cron time", TRIGGER_TIME)], "When: each starts executions.")];
 
+/// When a trigger that has to look does so.
+pub(crate) const POLL_TIMES: ParameterDefinition =
+    list("pollTimes", &[many("item", "Poll time", TRIGGER_TIME)], "When it looks: every minute where nothing is said.");
+
 const TRIGGER_TIME: &[ParameterDefinition] = &[
     options(
         "mode",

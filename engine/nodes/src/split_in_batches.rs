@@ -54,6 +54,15 @@ impl NodeType for SplitInBatches {
         NodeShape { inputs: 1, outputs, required_inputs: RequiredInputs::Any }
     }
 
+    fn output_names(&self, node: &Node) -> Vec<String> {
+        let names: &[&str] = match node.type_version {
+            version if version < 2.0 => &[],
+            version if version < 3.0 => &["loop", "done"],
+            _ => &["done", "loop"],
+        };
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
     fn behaviour(&self) -> Behaviour<'_> {
         Behaviour::Pure(self)
     }
@@ -294,6 +303,13 @@ mod tests {
         let (batches, done) = rounds(3.0, 1, 0);
         assert_eq!(batches, [json!([{"n": 1}, {"n": 2}]), json!([{"n": 3}])]);
         assert_eq!(done, json!([{"seen": 1}, {"seen": 2}, {"seen": 3}]));
+    }
+
+    #[test]
+    fn outputs_are_called_as_the_version_has_them() {
+        let names = |version| SplitInBatches.output_names(&Bench::new(&SplitInBatches, version, json!({})).node);
+        assert_eq!((names(3.0), names(2.0)), (vec!["done".into(), "loop".into()], vec!["loop".into(), "done".into()]));
+        assert_eq!(names(1.0), [""; 0]);
     }
 
     #[test]

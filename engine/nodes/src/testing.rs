@@ -3,6 +3,7 @@
 //! Expressions understood: `{{ $json }}`, `{{ $json.a.b }}`, `{{ $json["a b"] }}`, `{{ $itemIndex }}`, JSON literals
 //! and `undefined`; `{{ $now }}` and `{{ $now.setZone("Asia/Tokyo") }}` alone are dates where a node asks for one;
 //! `{{ fail("message") }}` throws. Scripts are answered by a function that the test gives.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "this helps tests: what fails panics")]
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,16 +24,17 @@ use timeloom_expressions::scope::{ExecutionInfo, NoNodes, NodeInfo, NodeLookup, 
 use timeloom_expressions::time::{from_ms, to_iso};
 use uuid::Uuid;
 
+pub use crate::declared::check_definitions;
 use crate::values;
 
 /// Answers a script: mode, source and the items it would see.
 type Script = Box<dyn FnMut(CodeMode, &str, &[Item]) -> Result<CodeOutput, NodeError> + Send>;
 
 /// The span of every node run.
-pub(crate) const SPAN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+pub const SPAN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// One node with its input, ready to run.
-pub(crate) struct Bench<'t> {
+pub struct Bench<'t> {
     node_type: &'t dyn NodeType,
     /// The node as the workflow would define it.
     pub node: Node,
@@ -121,9 +123,17 @@ impl<'t> Bench<'t> {
 
     /// The same of a helper.
     pub fn helper_of(mut self, to: &str, kind: &str, node_type: &str, parameters: Value) -> Self {
-        let node = json!({"name": kind, "type": node_type, "parameters": parameters});
+        let before = self.helpers.iter().filter(|(_, known, _)| known == kind).count();
+        let name = if before == 0 { kind.to_owned() } else { format!("{kind} {}", before + 1) };
+        let node = json!({"name": name, "type": node_type, "parameters": parameters});
         self.helpers.push((to.to_owned(), kind.to_owned(), serde_json::from_value(node).unwrap()));
         self
+    }
+
+    /// The helper of that kind, to be changed.
+    pub fn helper_node(&mut self, kind: &str) -> &mut Node {
+        let found = self.helpers.iter_mut().find(|(_, known, _)| known == kind);
+        found.map(|(_, _, node)| node).unwrap()
     }
 
     /// The node names a credential of that type, and the store holds it with these fields.
@@ -265,18 +275,18 @@ impl<'t> Bench<'t> {
 }
 
 /// Items from an array of objects, bare or wrapped in `json`.
-pub(crate) fn items(items: Value) -> Items {
+pub fn items(items: Value) -> Items {
     let Value::Array(items) = items else { panic!("items are an array") };
     Arc::new(items.into_iter().map(|item| wrap_item(item).unwrap()).collect())
 }
 
 /// The JSON of the items of output `index`.
-pub(crate) fn json_of(output: &NodeOutput, index: usize) -> Value {
+pub fn json_of(output: &NodeOutput, index: usize) -> Value {
     output.outputs[index].iter().map(|item| item.json.to_value()).collect()
 }
 
 /// The `pairedItem` of each item of output 0, as JSON.
-pub(crate) fn pairs_of(output: &NodeOutput) -> Value {
+pub fn pairs_of(output: &NodeOutput) -> Value {
     output.outputs[0].iter().map(|item| json!(item.paired_item)).collect()
 }
 

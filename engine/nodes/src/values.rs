@@ -456,7 +456,7 @@ fn insertion_sort<T>(list: &mut [T], compare: &mut impl FnMut(&T, &T) -> Orderin
 }
 
 /// Whether there is an expression anywhere in a parameter.
-pub(crate) fn has_expression(value: &Value) -> bool {
+pub fn has_expression(value: &Value) -> bool {
     match value {
         Value::String(text) => text.starts_with('='),
         Value::Array(values) => values.iter().any(has_expression),

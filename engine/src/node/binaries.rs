@@ -56,6 +56,11 @@ impl Binaries {
         Self { blobs, secrets: None }
     }
 
+    /// A whole blob, checked against its hash: of what is no attachment of an item.
+    pub(crate) async fn blob(&self, hash: BlobHash) -> Result<Bytes, BlobError> {
+        self.blobs.get(hash).await
+    }
+
     /// The same, with marks in place of these secrets in content that is written.
     pub(crate) fn hiding(&self, secrets: &SecretTexts) -> Self {
         Self { blobs: Arc::clone(&self.blobs), secrets: Some(secrets.shared()) }

@@ -1,6 +1,7 @@
 //! Why a node failed, in words for the workflow's author.
 
 use serde_json::{Map, Value, json};
+use timeloom_egress::EgressError;
 use timeloom_expressions::port::ExpressionError;
 
 /// A node's failure.
@@ -114,5 +115,13 @@ impl NodeError {
             fields.insert("data".to_owned(), data.clone());
         }
         Value::Object(fields)
+    }
+}
+
+/// What no repetition mends is the author's or the operator's affair; the rest is the other side's.
+impl From<EgressError> for NodeError {
+    fn from(error: EgressError) -> Self {
+        let kind = if error.is_refusal() { NodeErrorKind::Operation } else { NodeErrorKind::Api };
+        Self::new(kind, error.to_string()).described(error.advice())
     }
 }

@@ -5,8 +5,12 @@
 mod agents;
 mod binaries;
 mod credentials;
+mod data_tables;
+mod documents;
 mod error;
+mod features;
 mod helpers;
+mod listen;
 mod models;
 mod recall;
 mod registry;
@@ -23,19 +27,25 @@ use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::execution::{Response, ResumeRule};
 use timeloom_domain::item::Item;
 
-pub use timeloom_commands::SecretTexts;
+pub use timeloom_commands::{RowsChange, SecretTexts};
 
 pub use agents::{AgentAnswer, AgentAsk, AgentStep, Agents, NoAgents};
 pub(crate) use binaries::hide_in_attachment;
 pub use binaries::{Binaries, BinaryWriter, INLINE_BYTES_MAX, Parts, WHOLE_BYTES_MAX, blob_of, blocking};
 pub use credentials::{CredentialPort, CredentialReference, FixedCredentials};
+pub use data_tables::{DataTableError, DataTablePort, TableChange, TableStep, TransientTables};
+pub use documents::{DocumentPort, NoDocuments, PdfQuestion, PdfText};
 pub use error::{NodeError, NodeErrorKind};
+pub use features::{AllFeatures, FeaturePort};
 pub use helpers::Helpers;
+pub(crate) use listen::ListeningParts;
+pub use listen::{Hearing, Listen, Listening, Message, ON_ITS_OWN, Taken};
 pub use models::Questions;
 pub use recall::{RecallError, RecallPort, RecallScope, TransientRecall};
 pub use registry::NodeRegistry;
-pub use run::{Expressions, NodeRun, OutboundPolicy, Services, Tracing};
+pub use run::{Expressions, NodeRun, Services, Tracing};
 pub use sub_workflow::{CallTarget, Caller, NoSubWorkflows, SubWorkflowCall, SubWorkflows};
+pub use timeloom_egress::OutboundPolicy;
 pub use vectors::{TransientVectors, VectorError, VectorPort};
 
 /// One node type, in all its versions.
@@ -48,6 +58,12 @@ pub trait NodeType: Send + Sync {
         let _ = node;
         let ports = self.definition().ports;
         NodeShape { inputs: ports.inputs, outputs: ports.outputs, required_inputs: RequiredInputs::Any }
+    }
+
+    /// What the main outputs of this very node are called, in order; an empty text is no name, and the rest have none.
+    fn output_names(&self, node: &Node) -> Vec<String> {
+        let _ = node;
+        self.definition().port_names.outputs.iter().map(|name| (*name).to_owned()).collect()
     }
 
     /// Whether it mostly waits for other executions: its own gives its place among those under way up meanwhile.
@@ -71,6 +87,11 @@ pub trait NodeType: Send + Sync {
     fn problems(&self, node: &Node) -> Vec<Problem> {
         let _ = node;
         Vec::new()
+    }
+
+    /// How it listens, where it is a trigger that does.
+    fn listens(&self) -> Option<&dyn Listen> {
+        None
     }
 
     /// How it runs.

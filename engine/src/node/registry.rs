@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use timeloom_domain::catalogue::{HelperPortsOf, NodeCatalogue, NodeCheck, Ports, PortsOf};
+use timeloom_domain::catalogue::{HelperPortsOf, NodeCatalogue, NodeCheck, OutputNamesOf, Ports, PortsOf};
 use timeloom_domain::definition::Node;
 
 use super::SharedNodeType;
@@ -53,8 +53,15 @@ impl NodeRegistry {
             };
             (name, Arc::new(ports) as PortsOf)
         };
+        let names = |node_type: &SharedNodeType| {
+            let (name, node_type) = (node_type.definition().node_type, Arc::clone(node_type));
+            (name, Arc::new(move |node: &Node| node_type.output_names(node)) as OutputNamesOf)
+        };
         let definitions = self.by_type.values().map(|node_type| node_type.definition());
         let catalogue = NodeCatalogue::new(definitions).with_checks(self.by_type.values().map(check));
-        catalogue.with_helper_ports(self.by_type.values().map(ports)).with_ports(self.by_type.values().map(shape))
+        catalogue
+            .with_helper_ports(self.by_type.values().map(ports))
+            .with_ports(self.by_type.values().map(shape))
+            .with_output_names(self.by_type.values().map(names))
     }
 }

@@ -1,9 +1,7 @@
 //! What a node may use while it runs.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use timeloom_commands::SecretTexts;
@@ -12,12 +10,14 @@ use timeloom_domain::ids::TenantId;
 use timeloom_domain::inference::port::{NoModels, SharedInference};
 use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_domain::trace::Sampling;
+use timeloom_egress::OutboundPolicy;
 use timeloom_expressions::port::{CodeMode, CodeOutput, Evaluated};
 use timeloom_expressions::scope::Scope;
 
 use super::{
-    Agents, Binaries, Caller, CredentialPort, FixedCredentials, Helpers, NoAgents, NoSubWorkflows, NodeError,
-    RecallPort, SubWorkflows, TransientRecall, TransientVectors, VectorPort,
+    Agents, AllFeatures, Binaries, Caller, CredentialPort, DataTablePort, DocumentPort, FeaturePort, FixedCredentials,
+    Helpers, NoAgents, NoDocuments, NoSubWorkflows, NodeError, RecallPort, SubWorkflows, TransientRecall,
+    TransientTables, TransientVectors, VectorPort,
 };
 
 /// One run of one node.
@@ -51,7 +51,7 @@ pub struct NodeRun<'a> {
 /// Clients for the outside world that effect nodes share.
 #[derive(Debug, Clone)]
 pub struct Services {
-    /// Which addresses HTTP requests may reach.
+    /// Which addresses may be reached.
     pub outbound: OutboundPolicy,
     /// The bytes of attachments. Nodes ask for [`NodeRun::binaries`], which hide secrets.
     pub binaries: Binaries,
@@ -61,12 +61,18 @@ pub struct Services {
     pub recall: Arc<dyn RecallPort>,
     /// Collections of vectors.
     pub vectors: Arc<dyn VectorPort>,
+    /// Data tables.
+    pub data_tables: Arc<dyn DataTablePort>,
     /// Runs of other workflows.
     pub sub_workflows: Arc<dyn SubWorkflows>,
+    /// Reads documents that may mean harm.
+    pub documents: Arc<dyn DocumentPort>,
     /// Runs of agents.
     pub agents: Arc<dyn Agents>,
     /// Models of the model manager, and language models by the gateway.
     pub models: SharedInference,
+    /// Which node types a tenant has.
+    pub features: Arc<dyn FeaturePort>,
     /// How executions are traced.
     pub tracing: Tracing,
 }
@@ -89,27 +95,15 @@ impl Services {
             credentials: Arc::new(FixedCredentials::default()),
             recall: Arc::new(TransientRecall::default()),
             vectors: Arc::new(TransientVectors::default()),
+            data_tables: Arc::new(TransientTables::default()),
             sub_workflows: Arc::new(NoSubWorkflows),
+            documents: Arc::new(NoDocuments),
             agents: Arc::new(NoAgents),
             models: Arc::new(NoModels),
+            features: Arc::new(AllFeatures),
             tracing: Tracing::default(),
         }
     }
-}
-
-/// Which addresses requests may reach.
-#[derive(Debug, Clone, Default)]
-pub struct OutboundPolicy {
-    /// Allow loopback, link-local and private addresses.
-    pub allow_private: bool,
-    /// Host names or addresses (`host` or `host:port`) that are allowed although they are private.
-    pub allowed_hosts: BTreeSet<String>,
-    /// Longest time for one request, its answer included.
-    pub request_time_max: Duration,
-    /// Largest answer, in bytes.
-    pub response_bytes_max: usize,
-    /// Largest answer that becomes an attachment, in bytes: it is not held in memory.
-    pub file_bytes_max: usize,
 }
 
 /// The expressions of one execution, as nodes reach them.

@@ -48,8 +48,7 @@ pub(super) async fn start(
     let begun = async {
         let target = parts.commands.current_workflow(&context, handler).await?;
         let target = &target.aggregate;
-        let newest = || target.versions.last().map(|published| published.version);
-        let version = target.active_version.or_else(newest);
+        let version = target.production_version(id);
         let trigger = version.and_then(|version| target.definition(Some(version))).and_then(|found| trigger(found));
         let Some(trigger) = trigger else {
             tracing::warn!(execution = %failed, error_workflow = %handler, "the error workflow has no published version with an Error Trigger: it is not started");
@@ -146,6 +145,6 @@ fn mode(trigger: Option<&TriggerFacts>) -> &'static str {
         Some(TriggerFacts::SubWorkflow { .. }) => "integrated",
         Some(TriggerFacts::Retry { .. }) => "retry",
         Some(TriggerFacts::Failure { .. }) => "error",
-        Some(TriggerFacts::Schedule { .. }) | None => "trigger",
+        Some(TriggerFacts::Schedule { .. } | TriggerFacts::Message { .. }) | None => "trigger",
     }
 }

@@ -1,9 +1,11 @@
-//! Replay checks: executions are run again in memory, and a report says which of them did something else.
+//! Replay checks: executions and test cases are run again in memory, and a report says which of them did something else.
 //!
 //! No effect happens and nothing of these runs is written. Any number of processes may follow the log for this: the one that
 //! has the lease of a check's shard does it, and the first report stands. Invariant: a check that was asked for ends with a
 //! report or with a reason, however often processes die meanwhile.
 
+mod case;
+mod once;
 mod outcome;
 mod run;
 
@@ -16,7 +18,10 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use timeloom_commands::{CommandContext, CommandError, Commands};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId};
-use timeloom_domain::replay::{REPORTED_MAX, ReplayCheckEvent, ReplayReport, ReplayRequest};
+use timeloom_domain::replay::{
+    REPORTED_MAX, ReplayAgainst, ReplayCheckEvent, ReplayReport, ReplayRequest, ReplayedCase,
+};
+use timeloom_domain::workflow::WorkflowEvent;
 use timeloom_store::leases::Shard;
 use timeloom_store::{
     Direction, Filter, LogError, Position, RecordedEvent, StreamKey, SubscriptionMessage, TenantScope, codec,
@@ -25,7 +30,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub use self::once::{Came, CameRun, Failure, Replay, ReplayOnceError, Replayed, replay_once};
 use self::outcome::Compared;
+use crate::restore::{self, RestoreError};
 use crate::runner::Engine;
 use crate::writer::ENGINE_ACTOR;
 
@@ -174,7 +181,7 @@ impl ReplayChecks {
     }
 
     /// Runs all of them again.
-    async fn report(&self, like: &StreamKey, request: &ReplayRequest) -> Result<ReplayReport, LogError> {
+    async fn report(&self, like: &StreamKey, request: &ReplayRequest) -> Result<ReplayReport, RestoreError> {
         let run = |execution| self.replay(like, request, execution).boxed();
         let runs: Vec<BoxFuture<'_, _>> = request.executions.iter().copied().map(run).collect();
         let mut compared = stream::iter(runs).buffered(AT_ONCE_MAX);
@@ -191,7 +198,35 @@ impl ReplayChecks {
                 }
             }
         }
+        report.cases = self.cases(like, request).await?;
         Ok(report)
+    }
+
+    /// Runs the test cases, one after the other: each may be large.
+    async fn cases(&self, like: &StreamKey, request: &ReplayRequest) -> Result<Vec<ReplayedCase>, RestoreError> {
+        if request.cases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let definition = match request.against {
+            ReplayAgainst::Same => None,
+            ReplayAgainst::Definition { workflow_revision, workflow_version } => {
+                let stream = StreamKey::new(like.tenant, WorkflowEvent::CATEGORY, request.workflow_id.to_string());
+                Some(restore::definition(&self.engine.inner, &stream, workflow_revision, workflow_version).await?)
+            }
+        };
+        let (mut cases, mut told) = (Vec::new(), 0);
+        for case in &request.cases {
+            let replayed = case::replay(&self.engine, request.workflow_id, definition.as_deref(), case);
+            let mut replayed = replayed.boxed().await?;
+            if let Some(difference) = &mut replayed.difference {
+                told += 1;
+                if told > REPORTED_MAX {
+                    difference.changes.clear();
+                }
+            }
+            cases.push(replayed);
+        }
+        Ok(cases)
     }
 
     async fn replay(&self, like: &StreamKey, request: &ReplayRequest, id: ExecutionId) -> Result<Compared, LogError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, ForkEffects, RunOptions, StartFacts};
-use timeloom_domain::ids::ExecutionId;
+use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::replay::{ReplayAgainst, ReplayRequest};
 use timeloom_store::{Direction, LogError, Revision, StreamKey, codec};
 use tokio_util::sync::CancellationToken;
@@ -47,26 +47,37 @@ pub(super) async fn replay(
     request: &ReplayRequest,
     id: ExecutionId,
 ) -> Result<Compared, ReplayError> {
+    let outcomes = outcomes(engine, like, (request.workflow_id, request.against), id).await?;
+    Ok(outcomes.map_or(Compared::Skipped, |(before, now)| before.compared(id, &now)))
+}
+
+/// What an execution came to, and what it comes to when it is run again; `None` where the two cannot be held against each other.
+pub(super) async fn outcomes(
+    engine: &Engine,
+    like: &StreamKey,
+    (workflow_id, against): (WorkflowId, ReplayAgainst),
+    id: ExecutionId,
+) -> Result<Option<(Outcome, Outcome)>, ReplayError> {
     let inner = &engine.inner;
     let stream = stream_of(like, id);
     let first = inner.parts.log.read_stream(&stream, Revision::default(), Direction::Forward, 1).await?;
     let Some(first) = first.first() else { return Err(ReplayError::NotThere) };
     let first = [codec::decode::<ExecutionEvent>(first)?];
     let base = restore::machine(inner, &stream, &first).await?.ok_or(ReplayError::NotThere)?;
-    if base.start().workflow_id != request.workflow_id {
+    if base.start().workflow_id != workflow_id {
         return Err(ReplayError::NotThere);
     }
     let mut before = Outcome::default();
     let recording = Recording::follow(&inner.parts.log, &stream, &first, &base, |event| before.take(event)).await?;
     if !before.is_comparable() {
-        return Ok(Compared::Skipped);
+        return Ok(None);
     }
     let changes = match &first[0] {
         ExecutionEvent::ExecutionForked(fork) => fork.changes.as_slice(),
         _ => &[],
     };
     let stubs = Stubs::new(Arc::new(recording), changes, ForkEffects::Stub);
-    let machine = under(inner, &stream, base, request.against, stubs).await?;
+    let machine = under(inner, &stream, base, against, stubs).await?;
     let surroundings = surroundings(inner, stream.tenant, &id.to_string(), &machine, None);
     let worker = Worker {
         machine,
@@ -79,7 +90,7 @@ pub(super) async fn replay(
     let _permit = inner.bursts.acquire().await;
     let most = before.is_cut().then(|| before.runs());
     let now = tokio::task::spawn_blocking(move || run(worker, most)).await??;
-    Ok(before.compared(id, &now))
+    Ok(Some((before, now)))
 }
 
 /// The machine right after its first event, under what it is to be run.

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use timeloom_commands::{CancelExecution, CommandContext, CommandError, Commands, Directory, StartExecution};
 use timeloom_domain::event::Event as _;
-use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, TriggerFacts};
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, TriggerFacts, called_id};
 use timeloom_domain::ids::{Actor, CommandId, ExecutionId, TenantId};
 use timeloom_domain::item::Item;
 use timeloom_store::{Direction, EventLog, LogError, RequestFacts, Revision, StreamKey};
@@ -51,11 +51,7 @@ impl fmt::Debug for SubWorkflowCalls {
 
 /// The id of the execution that a call begins. `failures` executions of the same call failed before.
 pub fn call_id(caller: &Caller, number: usize, failures: u32) -> ExecutionId {
-    let name = match failures {
-        0 => format!("call/{}/{number}", caller.execution_index),
-        _ => format!("call/{}/{number}/{failures}", caller.execution_index),
-    };
-    ExecutionId(Uuid::new_v5(&caller.execution_id.0, name.as_bytes()))
+    called_id(caller.execution_id, caller.execution_index, number, failures)
 }
 
 impl SubWorkflowCalls {
@@ -81,7 +77,7 @@ impl SubWorkflowCalls {
 
     /// Begins the execution; sent again it is the same command.
     async fn begin(&self, caller: &Caller, call: SubWorkflowCall, id: ExecutionId) -> Result<(), NodeError> {
-        let target = self.target(caller, &call).await?;
+        let target = self.target(caller, &call, call_id(caller, call.number, 0)).await?;
         let trigger = TriggerFacts::SubWorkflow {
             execution: caller.execution_id,
             node: call.node,
@@ -208,6 +204,33 @@ impl SubWorkflows for SubWorkflowCalls {
             }
         }
         tracing::error!(execution = %caller.execution_id, "an execution that nobody waits for any more was not cancelled");
+    }
+}
+
+/// What an execution came to, as whoever waits for it sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Came {
+    /// It completed; the items on output 0 of its last node.
+    Completed(Vec<Item>),
+    /// It failed.
+    Failed {
+        /// In this node, where it was in one.
+        node: Option<String>,
+    },
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// Waits for the end of an execution, however many streams it has.
+///
+/// # Errors
+/// When the log cannot be read, or is closed.
+pub async fn came_to(log: &Arc<dyn EventLog>, tenant: TenantId, id: ExecutionId) -> Result<Came, LogError> {
+    match end::of(log, stream(tenant, id)).await? {
+        (last, End::Completed) => Ok(Came::Completed(end::items(log, last).await?)),
+        (_, End::Failed { node, .. }) => Ok(Came::Failed { node }),
+        // The end of the last stream is looked for: it goes on in no other.
+        (_, End::Cancelled | End::ContinuedAs(_)) => Ok(Came::Cancelled),
     }
 }
 

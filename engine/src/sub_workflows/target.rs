@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use timeloom_commands::{CommandError, ImportWorkflow};
 use timeloom_domain::definition::{Settings, WorkflowDefinition};
-use timeloom_domain::ids::{CommandId, TenantId, WorkflowId};
+use timeloom_domain::ids::{CommandId, ExecutionId, TenantId, WorkflowId};
 use timeloom_domain::workflow::Workflow;
 use uuid::Uuid;
 
@@ -28,18 +28,22 @@ pub(super) struct Target {
 }
 
 impl SubWorkflowCalls {
-    pub(super) async fn target(&self, caller: &Caller, call: &SubWorkflowCall) -> Result<Target, NodeError> {
+    /// `first` is the execution of the call's first try, so that all its tries run the same version of a roll-out.
+    pub(super) async fn target(
+        &self,
+        caller: &Caller,
+        call: &SubWorkflowCall,
+        first: ExecutionId,
+    ) -> Result<Target, NodeError> {
         let workflow_id = match &call.target {
             CallTarget::Named { reference, name } => self.named(caller.tenant, reference, name.as_deref()).await?,
             CallTarget::Inline { source } => self.inline(caller, &call.node, source).await?,
         };
         let workflow = self.workflow(caller.tenant, workflow_id).await?;
-        let newest = || workflow.versions.last().map(|published| published.version);
         let version = if runs_drafts(caller.mode) {
             None
         } else {
-            let version = workflow.active_version.or_else(newest);
-            Some(version.ok_or_else(|| {
+            Some(workflow.production_version(first).ok_or_else(|| {
                 let message = format!("the workflow '{}' has no published version", name_of(&workflow));
                 NodeError::operation(message).described("publish it: drafts run only when the caller is run by hand")
             })?)

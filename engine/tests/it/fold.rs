@@ -72,6 +72,7 @@ fn machine(file: &Value) -> (Machine, ExecutionEvent) {
         at_ms: 0,
         trigger: None,
         options: RunOptions::default(),
+        subject: None,
     };
     (Machine::new(Arc::new(plan), Arc::new(start.clone())), ExecutionEvent::ExecutionStarted(Arc::new(start)))
 }

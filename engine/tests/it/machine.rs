@@ -33,6 +33,7 @@ fn facts(start_node: &str) -> Arc<StartFacts> {
         at_ms: 0,
         trigger: None,
         options: RunOptions::default(),
+        subject: None,
     })
 }
 

@@ -11,6 +11,7 @@ mod failures;
 mod fold;
 mod forks;
 mod holding;
+mod listeners;
 mod machine;
 mod node_types;
 mod outputs;

@@ -26,7 +26,7 @@ async fn running(world: &World) -> (Engine, ReplayChecks) {
 }
 
 async fn ask(world: &World, workflow_id: WorkflowId, executions: &[ExecutionId], against: ForkVersion) -> Uuid {
-    let check = StartReplayCheck { workflow_id, executions: executions.to_vec(), against };
+    let check = StartReplayCheck { workflow_id, executions: executions.to_vec(), against, with_cases: false };
     world.commands.start_replay_check(&world.context(), check).await.unwrap().value
 }
 

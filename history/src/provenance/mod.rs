@@ -3,6 +3,7 @@
 //!
 //! Nothing is evaluated: what an expression reads is told from its text, and what an item was made from by what nodes noted.
 
+mod explain;
 mod trace;
 
 use serde_json::Value;
@@ -10,17 +11,27 @@ use timeloom_domain::account::Account;
 use timeloom_domain::agent::Agent;
 use timeloom_domain::agent_memory::AgentMemory;
 use timeloom_domain::agent_run::AgentRun;
+use timeloom_domain::archive::Archive;
 use timeloom_domain::audit::Audit;
 use timeloom_domain::credential::Credential;
+use timeloom_domain::data_table::{DataTables, TableRows};
+use timeloom_domain::drift::DriftWatch;
+use timeloom_domain::evaluation::Evaluation;
+use timeloom_domain::evaluation_set::EvaluationSet;
+use timeloom_domain::feature_flag::FeatureFlag;
 use timeloom_domain::gateway::GatewayConfiguration;
 use timeloom_domain::inference::{InferenceWorker, Inferences};
+use timeloom_domain::listener::Listener;
 use timeloom_domain::model::Model;
 use timeloom_domain::model_call::ModelCalls;
 use timeloom_domain::plugin::Plugin;
 use timeloom_domain::recall::Recall;
 use timeloom_domain::replay::ReplayCheck;
+use timeloom_domain::retention::Retention;
 use timeloom_domain::session::Session;
+use timeloom_domain::subject::Subject;
 use timeloom_domain::tenant::Tenant;
+use timeloom_domain::test_case::TestCases;
 use timeloom_domain::vectors::VectorCollection;
 use timeloom_domain::workflow::Workflow;
 use timeloom_store::{Position, StreamKey};
@@ -35,6 +46,7 @@ use crate::past::Past;
 use crate::state::new_fold;
 use crate::story::{EventPlace, Story};
 
+pub use explain::{AskedAgent, Border, CHAPTERS_MAX, Chapter, Explanation, ItemValue, explain};
 pub use trace::{Origin, STEPS_MAX, Step, ancestor};
 
 /// Most values whose events are looked for at once.
@@ -114,15 +126,26 @@ async fn traced(
         Some(Kind::Model) => traced_in::<Model>(past, stream, position, paths).await,
         Some(Kind::Credential) => traced_in::<Credential>(past, stream, position, paths).await,
         Some(Kind::ReplayCheck) => traced_in::<ReplayCheck>(past, stream, position, paths).await,
+        Some(Kind::TestCases) => traced_in::<TestCases>(past, stream, position, paths).await,
+        Some(Kind::Evaluation) => traced_in::<Evaluation>(past, stream, position, paths).await,
+        Some(Kind::DriftWatch) => traced_in::<DriftWatch>(past, stream, position, paths).await,
+        Some(Kind::EvaluationSet) => traced_in::<EvaluationSet>(past, stream, position, paths).await,
         Some(Kind::Account) => traced_in::<Account>(past, stream, position, paths).await,
         Some(Kind::Session) => traced_in::<Session>(past, stream, position, paths).await,
+        Some(Kind::Subject) => traced_in::<Subject>(past, stream, position, paths).await,
+        Some(Kind::Retention) => traced_in::<Retention>(past, stream, position, paths).await,
         Some(Kind::Tenant) => traced_in::<Tenant>(past, stream, position, paths).await,
+        Some(Kind::FeatureFlag) => traced_in::<FeatureFlag>(past, stream, position, paths).await,
         Some(Kind::Vectors) => traced_in::<VectorCollection>(past, stream, position, paths).await,
+        Some(Kind::DataTables) => traced_in::<DataTables>(past, stream, position, paths).await,
+        Some(Kind::DataTable) => traced_in::<TableRows>(past, stream, position, paths).await,
         Some(Kind::Agent) => traced_in::<Agent>(past, stream, position, paths).await,
         Some(Kind::AgentRun) => traced_in::<AgentRun>(past, stream, position, paths).await,
         Some(Kind::AgentMemory) => traced_in::<AgentMemory>(past, stream, position, paths).await,
+        Some(Kind::Listener) => traced_in::<Listener>(past, stream, position, paths).await,
         Some(Kind::Recall) => traced_in::<Recall>(past, stream, position, paths).await,
         Some(Kind::Audit) => traced_in::<Audit>(past, stream, position, paths).await,
+        Some(Kind::Archive) => traced_in::<Archive>(past, stream, position, paths).await,
         Some(Kind::Inferences) => traced_in::<Inferences>(past, stream, position, paths).await,
         Some(Kind::InferenceWorker) => traced_in::<InferenceWorker>(past, stream, position, paths).await,
         Some(Kind::Gateway) => traced_in::<GatewayConfiguration>(past, stream, position, paths).await,

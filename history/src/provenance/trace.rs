@@ -10,7 +10,8 @@ use timeloom_domain::execution::NodeRunState;
 use timeloom_domain::item::{Item, PairedReference, Source};
 use timeloom_store::StreamKey;
 
-use crate::part::{ItemPlace, pointer};
+use super::explain::ItemValue;
+use crate::part::{ItemPlace, pointer, tokens};
 use crate::story::{EventPlace, Story, StoryRun};
 
 /// Most steps that are told.
@@ -93,7 +94,21 @@ pub(super) fn steps(story: &Story, stream: &StreamKey, place: &ItemPlace) -> (Ve
     let wanted = own.map(|first| first + place.run);
     let is_wanted = |run: &StoryRun| run.stream == *stream && Some(run.execution_index) == wanted;
     let Some(run) = story.runs.iter().position(is_wanted) else { return (Vec::new(), false) };
-    let first = Spot { run, output: place.output, item: Some(place.item), path: place.path.clone() };
+    steps_from(story, Spot { run, output: place.output, item: Some(place.item), path: place.path.clone() })
+}
+
+/// The same for a value in what a run of a node gave; `None` when there is none.
+pub(super) fn steps_of(story: &Story, value: &ItemValue) -> Option<(Vec<Step>, bool)> {
+    let run = story.find(&value.node, value.run_index)?;
+    let spot = Spot { run, output: value.output, item: value.item, path: tokens(&value.path) };
+    if spot.item.is_some() {
+        self::value(story, &spot)?;
+    }
+    Some(steps_from(story, spot))
+}
+
+/// The steps from a value back, itself first; and whether there are more.
+fn steps_from(story: &Story, first: Spot) -> (Vec<Step>, bool) {
     let mut places = HashMap::from([(first.clone(), 0)]);
     let mut open = VecDeque::from([first]);
     let (mut steps, mut is_cut) = (Vec::new(), false);

@@ -98,6 +98,7 @@ fn events(places: std::ops::Range<usize>) -> Vec<ExecutionEvent> {
                     at_ms: 0,
                     trigger: None,
                     options: RunOptions::default(),
+                    subject: None,
                 }));
             };
             let json = json!({ "n": index, "text": "x".repeat(index % 300) });

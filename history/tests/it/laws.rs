@@ -55,6 +55,7 @@ fn events(happenings: &[Happening]) -> Vec<ExecutionEvent> {
         at_ms: 1,
         trigger: None,
         options: RunOptions::default(),
+        subject: None,
     };
     let mut events = vec![ExecutionEvent::ExecutionStarted(Arc::new(start))];
     for (index, happening) in happenings.iter().enumerate() {

@@ -67,6 +67,7 @@ pub(crate) fn start(revision: u64, items: Vec<Item>) -> StartFacts {
         at_ms: 1_000,
         trigger: None,
         options: RunOptions::default(),
+        subject: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use timeloom_domain::ids::{ExecutionId, InferenceId, ModelLoadId, Slug};
+use timeloom_domain::ids::{ExecutionId, InferenceId, ModelLoadId, Slug, WorkflowId};
 use timeloom_domain::inference::{FailureClass, Provider, RejectionClass};
 use timeloom_domain::model::{ModelReference, ModelRefusal};
 use timeloom_inference::pool::{NotComputed, Priority};
@@ -29,6 +29,10 @@ pub struct Question {
     pub execution: Option<ExecutionId>,
     /// The node of it that asks.
     pub node: Option<String>,
+    /// The workflow that asks.
+    pub workflow: Option<WorkflowId>,
+    /// The agent that asks.
+    pub agent: Option<Slug>,
 }
 
 /// What a model answered. It is written down already, as the model's recording says.

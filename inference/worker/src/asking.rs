@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use timeloom_domain::ids::InferenceId;
 use timeloom_domain::inference::{
-    FailureClass, Fingerprint, InferenceAnswer, InferenceEvent, InferenceRequest, Provider, TensorRecord, digest_of_all,
+    FailureClass, Fingerprint, InferenceAnswer, InferenceEvent, InferenceRequest, OutputComparison, Provider,
+    TensorRecord, digest_of_all,
 };
-use timeloom_domain::model::{ModelReference, ModelSettings, ModelVersion, Recording, VersionReference};
+use timeloom_domain::model::{ModelReference, ModelSettings, ModelVersion, Recording, RolloutArm, VersionReference};
 use timeloom_inference::pool::{Answer, Ask, NotComputed, Priority};
 use timeloom_inference::{Inputs, Tensor};
 
@@ -34,37 +35,39 @@ impl Worker {
         let inference = InferenceId(self.inner.ids.uuid());
         let model = self.model(&question.cause, &question.model.name).await?;
         let side = question.key.clone().unwrap_or_else(|| inference.to_string());
-        let version = model.resolve(&question.model.version, Some(&side))?.clone();
-        let tried = model.rollout.filter(|rollout| rollout.shadow && rollout.takes(&side));
-        let tried = tried.filter(|_| question.model.version == VersionReference::Promoted);
-        let copy = tried.map(|rollout| (rollout.version, question.clone()));
-        let asking = Asking { worker: self, came, inference, version, shadow_of: None, question: &question };
+        let (version, arm) = model.resolve_arm(&question.model.version, Some(&side))?;
+        let version = version.clone();
+        let copy = model.shadow_of(&question.model.version, &side).map(|version| (version, question.clone()));
+        let asking = Asking { worker: self, came, inference, version, arm, copy_of: None, question: &question };
         let inferred = asking.ask(&model.settings).await?;
         if let Some((version, question)) = copy {
-            self.copy(version, question, inference);
+            self.copy(version, question, Answered { inference, outputs: inferred.outputs.clone() });
         }
         Ok(inferred)
     }
 
     /// Lets a version that is tried compute a question that was answered, where there is time. Nobody waits for it.
-    fn copy(&self, version: u32, question: Question, of: InferenceId) {
+    fn copy(&self, version: u32, question: Question, of: Answered) {
         let Ok(place) = Arc::clone(&self.inner.copies).try_acquire_owned() else { return };
         let worker = self.clone();
         self.inner.tasks.spawn(async move {
             let _place = place;
             let model = ModelReference { version: VersionReference::Number(version), ..question.model };
             let question = Question { model, priority: Priority::Shadow, ..question };
+            // It is of use for comparison only: who answered may have been told to hurry, nobody waits for this.
+            let question = Question { within: None, ..question };
             if let Err(error) = worker.compute_copy(version, &question, of).await {
                 tracing::debug!(%error, model = %question.model, "a copy of a question was not computed");
             }
         });
     }
 
-    async fn compute_copy(&self, version: u32, question: &Question, of: InferenceId) -> Result<(), NotInferred> {
+    async fn compute_copy(&self, version: u32, question: &Question, of: Answered) -> Result<(), NotInferred> {
         let model = self.model(&question.cause, &question.model.name).await?;
         let version = model.resolve(&VersionReference::Number(version), None)?.clone();
         let (came, inference) = (self.inner.ticks.now(), InferenceId(self.inner.ids.uuid()));
-        let asking = Asking { worker: self, came, inference, version, shadow_of: Some(of), question };
+        let (arm, copy_of) = (Some(RolloutArm::Shadow), Some(of));
+        let asking = Asking { worker: self, came, inference, version, arm, copy_of, question };
         asking.ask(&model.settings).await.map(|_| ())
     }
 }
@@ -76,8 +79,16 @@ struct Asking<'a> {
     inference: InferenceId,
     came: Duration,
     version: ModelVersion,
+    /// On which side of a trial it is.
+    arm: Option<RolloutArm>,
     /// What was answered of which this is a copy.
-    shadow_of: Option<InferenceId>,
+    copy_of: Option<Answered>,
+}
+
+/// An answer that was given.
+struct Answered {
+    inference: InferenceId,
+    outputs: Vec<(String, Tensor)>,
 }
 
 /// What is asked of a version in memory.
@@ -181,6 +192,7 @@ impl Asking<'_> {
         if is_recorded(asked.recording, self.inference) {
             let computed = self.worker.inner.ticks.now();
             let count = |rows| u32::try_from(rows).unwrap_or(u32::MAX);
+            let copied = self.copy_of.as_ref();
             let answer = InferenceAnswer {
                 outputs: self.records(&outputs).await?,
                 provider,
@@ -190,6 +202,7 @@ impl Asking<'_> {
                 batch_rows: count(batch_rows),
                 bucket: count(bucket),
                 fingerprint: fingerprint.clone(),
+                compared: copied.map(|answered| OutputComparison::of(&answered.outputs, &outputs)),
             };
             self.record_answer(asked, answer).await?;
             let recorded = self.worker.inner.ticks.now();
@@ -265,12 +278,15 @@ impl Asking<'_> {
             model: self.question.model.name.clone(),
             asked: self.question.model.to_string(),
             version: self.version.version,
+            arm: self.arm,
             digest: self.version.digest.clone(),
             inputs,
+            workflow: self.question.workflow,
             execution: self.question.execution,
             node: self.question.node.clone(),
+            agent: self.question.agent.clone(),
             key: self.question.key.as_ref().map(shorten),
-            shadow_of: self.shadow_of,
+            shadow_of: self.copy_of.as_ref().map(|answered| answered.inference),
             at_ms,
             deadline_ms: at_ms.saturating_add(i64::try_from(asked.within.as_millis()).unwrap_or(i64::MAX)),
         }

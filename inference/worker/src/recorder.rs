@@ -63,6 +63,8 @@ pub struct Cause {
 struct Entry {
     cause: Cause,
     events: Vec<codec::Encoded>,
+    /// The stream that is about the same subject.
+    subject_of: Option<StreamKey>,
     bytes: usize,
     answer: Option<oneshot::Sender<Result<(), NotRecorded>>>,
 }
@@ -156,9 +158,11 @@ impl<E: Event + Serialize + 'static> Recorder<E> {
         events: &[E],
         answer: Option<oneshot::Sender<Result<(), NotRecorded>>>,
     ) -> Result<(), NotRecorded> {
+        let subject_of = events.iter().find_map(E::subject_stream);
+        let subject_of = subject_of.map(|(category, id)| StreamKey::new(cause.tenant, category, id));
         let encoded = events.iter().map(codec::encode::<E>).collect::<Result<Vec<_>, _>>();
-        let events = encoded.map_err(|error| NotRecorded::Failed(error.to_string()))?;
-        let bytes = events.iter().map(|event| event.payload.get().len() + METADATA_BYTES_MAX).sum();
+        let encoded = encoded.map_err(|error| NotRecorded::Failed(error.to_string()))?;
+        let bytes = encoded.iter().map(|event| event.payload.get().len() + METADATA_BYTES_MAX).sum();
         let mut waiting = self.waiting();
         if waiting.is_closed {
             return Err(NotRecorded::Closed);
@@ -166,15 +170,15 @@ impl<E: Event + Serialize + 'static> Recorder<E> {
         if waiting.events + events.len() > WAITING_EVENTS_MAX || waiting.bytes + bytes > WAITING_BYTES_MAX {
             return Err(NotRecorded::Behind);
         }
-        waiting.events += events.len();
+        waiting.events += encoded.len();
         waiting.bytes += bytes;
-        waiting.entries.push_back(Entry { cause, events, bytes, answer });
+        waiting.entries.push_back(Entry { cause, events: encoded, subject_of, bytes, answer });
         drop(waiting);
         self.inner.came.notify_one();
         Ok(())
     }
 
-    /// What goes into the next append: entries of one tenant, as many as one append takes; at least one, however large.
+    /// What goes into the next append: entries of one tenant and about the same subject, as many as one append takes; at least one, however large.
     fn take(&self) -> Vec<Entry> {
         let mut waiting = self.waiting();
         let (mut taken, mut events, mut bytes) = (Vec::new(), 0, 0);
@@ -182,6 +186,7 @@ impl<E: Event + Serialize + 'static> Recorder<E> {
             let first: Option<&Entry> = taken.first();
             let fits = first.is_none_or(|first| {
                 first.cause.tenant == next.cause.tenant
+                    && first.subject_of == next.subject_of
                     && events + next.events.len() <= APPEND_EVENTS_MAX
                     && bytes + next.bytes <= APPEND_BYTES_MAX
             });
@@ -201,6 +206,7 @@ impl<E: Event + Serialize + 'static> Recorder<E> {
     async fn append(&self, entries: &mut [Entry]) -> Result<(), NotRecorded> {
         let Some(tenant) = entries.first().map(|entry| entry.cause.tenant) else { return Ok(()) };
         let command_id = CommandId(self.inner.ids.uuid());
+        let subject_of = entries.first().and_then(|entry| entry.subject_of.clone());
         let mut events = Vec::new();
         for entry in entries {
             let Cause { actor, causation, correlation, .. } = entry.cause.clone();
@@ -216,7 +222,7 @@ impl<E: Event + Serialize + 'static> Recorder<E> {
             }));
         }
         let stream = StreamKey::new(tenant, E::CATEGORY, self.inner.worker.to_string());
-        let append = Append::new(stream, Expected::Any, events, command_id);
+        let append = Append::new(stream, Expected::Any, events, command_id).about_the_same_as(subject_of);
         let mut pause = PAUSE;
         for _ in 1..TRIES_MAX {
             match self.inner.log.append(append.clone()).await {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use timeloom_domain::ids::InferenceId;
 use timeloom_domain::inference::{
-    ElementType, Fingerprint, InferenceAnswer, InferenceRequest, ModelLoad, Provider, digest_of_all,
+    Fingerprint, InferenceAnswer, InferenceRequest, ModelLoad, Provider, apart, digest_of_all,
 };
 use timeloom_domain::model::ExternalFile;
 use timeloom_inference::onnx::{Model, Options, Runtime, Session};
@@ -205,36 +205,4 @@ fn compute(
     }
     sessions.push(kept);
     ran.outputs.into_iter().next().ok_or_else(|| failed(&"nothing was computed"))
-}
-
-/// How far the numbers of two tensors are apart at most, relative to the larger one or 1; `None` where they are no floating
-/// numbers of the same shape.
-fn apart(left: &Tensor, right: &Tensor) -> Option<f64> {
-    if left.shape() != right.shape() || left.element() != right.element() {
-        return None;
-    }
-    let numbers = |tensor: &Tensor| -> Option<Vec<f64>> {
-        match tensor.element() {
-            ElementType::F32 => {
-                let (numbers, _) = tensor.data().as_chunks();
-                Some(numbers.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect())
-            }
-            ElementType::F64 => {
-                let (numbers, _) = tensor.data().as_chunks();
-                Some(numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
-            }
-            _ => None,
-        }
-    };
-    let (left, right) = (numbers(left)?, numbers(right)?);
-    let far = |(left, right): (&f64, &f64)| {
-        if left.to_bits() == right.to_bits() {
-            0.0
-        } else {
-            (left - right).abs() / left.abs().max(right.abs()).max(1.0)
-        }
-    };
-    // What is no number is as far as can be from everything else.
-    let far = left.iter().zip(&right).map(far).map(|far| if far.is_nan() { f64::INFINITY } else { far });
-    Some(far.fold(0.0, f64::max))
 }

@@ -13,7 +13,7 @@ use timeloom_monitor::{
 };
 use timeloom_store::conformance::Fresh;
 use timeloom_store::{
-    Append, AskedDurability, EventLog, Expected, MemoryBlobs, MemoryLog, Metadata, NewEvent, StreamKey, SystemClock,
+    Append, EventLog, Expected, MemoryBlobs, MemoryLog, Metadata, NewEvent, StreamKey, SystemClock,
     event_log_conformance,
 };
 use uuid::Uuid;
@@ -42,13 +42,9 @@ fn append(category: &str, id: &str, command: u128, types: &[&str]) -> Append {
         payload: Arc::from(RawValue::from_string("{}".to_owned()).unwrap()),
         metadata: Arc::clone(&metadata),
     };
-    Append {
-        stream: StreamKey::new(TenantId(1), category, id),
-        expected: Expected::Any,
-        command_id: CommandId(Uuid::from_u128(command)),
-        events: types.iter().enumerate().map(event).collect(),
-        durability: AskedDurability::default(),
-    }
+    let events = types.iter().enumerate().map(event).collect();
+    let stream = StreamKey::new(TenantId(1), category, id);
+    Append::new(stream, Expected::Any, events, CommandId(Uuid::from_u128(command)))
 }
 
 /// Whether the text has this very line.

@@ -20,8 +20,8 @@ use timeloom_projections::ReadModels;
 use timeloom_store::leases::{AllShards, Roles, WorkerId};
 use timeloom_store::mark::Mark;
 use timeloom_store::{
-    Append, AskedDurability, Clock, EventLog, Expected, Leases, LogError, MemoryLog, Metadata, NewEvent, RequestFacts,
-    StreamKey, SystemClock,
+    Append, Clock, EventLog, Expected, Leases, LogError, MemoryLog, Metadata, NewEvent, RequestFacts, StreamKey,
+    SystemClock,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -147,14 +147,9 @@ impl World {
             payload: Arc::from(RawValue::from_string(payload.to_string()).unwrap()),
             metadata: Arc::clone(&metadata),
         };
-        let append = Append {
-            stream: StreamKey::new(TenantId(3), "execution", id.to_string()),
-            expected: Expected::Any,
-            command_id: command,
-            events: events.iter().enumerate().map(event).collect(),
-            durability: AskedDurability::default(),
-        };
-        self.log.append(append).await.unwrap();
+        let stream = StreamKey::new(TenantId(3), "execution", id.to_string());
+        let events = events.iter().enumerate().map(event).collect();
+        self.log.append(Append::new(stream, Expected::Any, events, command)).await.unwrap();
     }
 
     fn counted(&self, series: &str) -> u64 {

@@ -78,6 +78,7 @@ fn execution(number: u128) -> Vec<ExecutionEvent> {
         at_ms: 1_700_000_000_000,
         trigger: None,
         options: RunOptions::default(),
+        subject: None,
     }))];
     events.extend((0..NODES).map(|index| ExecutionEvent::NodeCompleted {
         run: NodeFacts { node: format!("Edit Fields {index}"), run_index: 0, execution_index: index, sources: vec![] },

@@ -70,6 +70,10 @@ impl ReadModel for Tenants {
                 TenantRow { tenant, name, suspended: false, provenance }
             }
             (_, None) => return Folded::Nothing,
+            // Which categories are open follows from the log where it matters: no row tells it.
+            (TenantEvent::CategoryOpened { .. } | TenantEvent::CategoryClosed { .. }, Some(current)) => {
+                TenantRow { provenance, ..current.clone() }
+            }
             (TenantEvent::TenantRenamed { name }, Some(current)) => TenantRow { name, provenance, ..current.clone() },
             (TenantEvent::TenantSuspended {}, Some(current)) => {
                 TenantRow { suspended: true, provenance, ..current.clone() }

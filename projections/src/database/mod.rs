@@ -152,6 +152,8 @@ pub(crate) trait Database: Send {
     fn load(&mut self, folds: &mut [(Load, &mut dyn Fold)]) -> Result<(), StorageError>;
     /// Makes changes in order; how many rows each changed.
     fn write(&mut self, changes: &[Change<'_>]) -> Result<Vec<u64>, WriteError>;
+    /// Leaves nothing on the disk of rows that are gone, as far as that is its own to see to.
+    fn scrub(&mut self) -> Result<(), StorageError>;
     /// Closes it.
     fn close(self: Box<Self>) -> Result<(), StorageError>;
 }

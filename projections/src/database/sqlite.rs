@@ -19,6 +19,8 @@ pub(crate) const FILE: &str = "read-models.db";
 const FORMER_NEXT_FILE: &str = "read-models.next.db";
 /// Version of the file's own layout; each projection's tables have a version of their own.
 const LAYOUT_VERSION: i32 = 2;
+/// How often the write-ahead log is tried to be emptied, which waits for those who read each time.
+const SCRUB_TRIES_MAX: u32 = 5;
 /// Statements kept prepared by each connection.
 const STATEMENTS: usize = 64;
 
@@ -74,6 +76,7 @@ fn prepare_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     connection.pragma_update(None, "cache_size", -65_536)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }
@@ -212,6 +215,25 @@ impl Database for Sqlite {
         };
         let numbered = changes.iter().enumerate();
         numbered.map(|(number, change)| write(change).map_err(|error| WriteError { change: number, error })).collect()
+    }
+
+    fn scrub(&mut self) -> Result<(), StorageError> {
+        // Writes the file anew. What it needs beside it holds only what is there still, and need not be in memory.
+        self.connection.flush_prepared_statement_cache();
+        let written = self.connection.execute_batch("PRAGMA temp_store = FILE; VACUUM;");
+        self.connection.pragma_update(None, "temp_store", "MEMORY")?;
+        written?;
+        for _ in 0..SCRUB_TRIES_MAX {
+            let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if busy == 0 {
+                return Ok(());
+            }
+        }
+        Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("somebody reads the rows for long".to_owned()),
+        )
+        .into())
     }
 
     fn close(self: Box<Self>) -> Result<(), StorageError> {

@@ -21,6 +21,10 @@ use crate::payload::shorten;
 
 type Condition = (&'static str, Value<'static>);
 
+/// All but what is unresolved. Unlike what is, it never narrows a walk: what is passed over are the failures that nobody
+/// has looked after.
+const RESOLVED: Condition = ("version.unresolved IS DISTINCT FROM ?", Value::Integer(1));
+
 /// One execution as it was at `as_of`.
 pub(crate) fn one(named: &Named, tenant: TenantId, id: ExecutionId, as_of: AsOf) -> Query {
     named.one(tenant, id.0.into(), as_of)
@@ -29,9 +33,10 @@ pub(crate) fn one(named: &Named, tenant: TenantId, id: ExecutionId, as_of: AsOf)
 /// Executions as they were at `as_of`, newest first.
 pub(crate) fn page(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &ExecutionFilter) -> Query {
     let passing = match filter.status {
-        _ if filter.unresolved => Some(ExecutionStatus::Failed),
+        _ if filter.unresolved == Some(true) => Some(ExecutionStatus::Failed),
         status => status.filter(|status| !status.has_ended()),
     };
+    let page = &filter.within(page);
     match (as_of, passing) {
         (Some(position), Some(status)) => held_at(named, tenant, position, page, filter, status),
         _ => walk(named, tenant, as_of, page, filter),
@@ -46,8 +51,10 @@ fn walk(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &Exec
     if let Some(trigger) = filter.trigger {
         conditions.push(("newest.trigger_kind = ?", trigger.name().into()));
     }
-    if filter.unresolved {
-        conditions.push(("newest.unresolved = ?", true.into()));
+    match filter.unresolved {
+        Some(true) => conditions.push(("newest.unresolved = ?", true.into())),
+        Some(false) => conditions.push(RESOLVED),
+        None => {}
     }
     if let Some(origin) = filter.forked_from {
         conditions.push(("newest.forked_from = ?", origin.0.into()));
@@ -71,7 +78,7 @@ fn walk(named: &Named, tenant: TenantId, as_of: AsOf, page: &Page, filter: &Exec
         conditions.push(holds(named, saved));
     }
     let index = match (filter.workflow_id, filter.status) {
-        _ if filter.unresolved => "executions_unresolved",
+        _ if filter.unresolved == Some(true) => "executions_unresolved",
         _ if filter.forked_from.is_some() => "executions_forks",
         _ if filter.error_fingerprint.is_some() => "executions_fingerprint",
         _ if filter.saved.is_some() => "executions_saved",
@@ -125,7 +132,7 @@ fn held_at(
          AND version.to_position > ?3 AND version.created_position <= ?4 AND version.created_position >= ?5{more}"
     );
     let (limit, order) = (page.limit(), order(page));
-    let index = if filter.unresolved { "executions_unresolved" } else { "executions_status" };
+    let index = if filter.unresolved == Some(true) { "executions_unresolved" } else { "executions_status" };
     let sql = format!(
         "WITH RECURSIVE classes (class) AS (SELECT 0 UNION ALL SELECT class + 1 FROM classes WHERE class < 61) \
          SELECT * FROM (SELECT {} FROM {} AS version {} WHERE version.tenant = ?1 AND version.status = ?2 \
@@ -149,8 +156,10 @@ fn narrowing(named: &Named, filter: &ExecutionFilter, status: ExecutionStatus) -
     if let Some(trigger) = filter.trigger {
         conditions.push(("version.trigger_kind = ?", trigger.name().into()));
     }
-    if filter.unresolved {
-        conditions.push(("version.unresolved = ?", true.into()));
+    match filter.unresolved {
+        Some(true) => conditions.push(("version.unresolved = ?", true.into())),
+        Some(false) => conditions.push(RESOLVED),
+        None => {}
     }
     if let Some(other) = filter.status.filter(|other| *other != status) {
         // Nothing meets both.

@@ -154,7 +154,7 @@ const MODES: [(ExecutionMode, &str); 2] =
     [(ExecutionMode::Manual, "manual"), (ExecutionMode::Production, "production")];
 
 /// The words that the table holds for statuses.
-const STATUSES: [(ExecutionStatus, &str); 7] = [
+pub(super) const STATUSES: [(ExecutionStatus, &str); 7] = [
     (ExecutionStatus::Running, "running"),
     (ExecutionStatus::Waiting, "waiting"),
     (ExecutionStatus::Paused, "paused"),

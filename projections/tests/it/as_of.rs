@@ -29,13 +29,14 @@ const STATUSES: [ExecutionStatus; 6] = [
 ];
 
 /// The filter narrowed by everything else by which lists are narrowed.
-fn narrowed(filter: ExecutionFilter) -> [ExecutionFilter; 4] {
+fn narrowed(filter: ExecutionFilter) -> [ExecutionFilter; 5] {
     let saved = Some(SavedFact { name: "order".to_owned(), value: "1".to_owned() });
     [
-        ExecutionFilter { unresolved: true, ..filter.clone() },
+        ExecutionFilter { unresolved: Some(true), ..filter.clone() },
+        ExecutionFilter { unresolved: Some(false), ..filter.clone() },
         ExecutionFilter { trigger: Some(TriggerKind::Webhook), ..filter.clone() },
         ExecutionFilter { saved: saved.clone(), ..filter.clone() },
-        ExecutionFilter { unresolved: true, trigger: Some(TriggerKind::Webhook), saved, ..filter },
+        ExecutionFilter { unresolved: Some(true), trigger: Some(TriggerKind::Webhook), saved, ..filter },
     ]
 }
 

@@ -40,10 +40,13 @@ pub fn request(model: usize) -> Box<InferenceRequest> {
         model: slug(model),
         asked: format!("{}@prod", slug(model).as_str()),
         version: 1 + model as u32 % 2,
+        arm: None,
         digest: format!("{model:064x}"),
         inputs: vec![tensor("x")],
+        workflow: None,
         execution: model.is_multiple_of(2).then(|| execution_id(model)),
         node: model.is_multiple_of(2).then(|| "Score".to_owned()),
+        agent: None,
         key: None,
         shadow_of: None,
         at_ms: 1_000,
@@ -61,6 +64,7 @@ pub fn answer(load: usize) -> Box<InferenceAnswer> {
         batch_rows: 3,
         bucket: 4,
         fingerprint: format!("{:064x}", load % 3),
+        compared: None,
     })
 }
 

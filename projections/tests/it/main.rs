@@ -25,6 +25,8 @@ mod postgres;
 #[cfg(test)]
 mod rebuild;
 #[cfg(test)]
+mod rollouts;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod texts;

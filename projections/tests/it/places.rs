@@ -16,7 +16,7 @@ pub enum Place {
 }
 
 /// Tables with the columns by which their rows are ordered, and those that are not compared.
-const TABLES: [(&str, &str, &str); 20] = [
+const TABLES: [(&str, &str, &str); 22] = [
     ("workflows", "1, 2, 3", ""),
     ("plugins", "1, 2, 3", ""),
     ("models", "1, 2, 3", ""),
@@ -31,6 +31,8 @@ const TABLES: [(&str, &str, &str); 20] = [
     ("inference_workers", "1, 2, 3", ""),
     ("model_loads", "1, 2, 3", ""),
     ("model_calls", "1, 2, 3", ""),
+    ("evaluations", "1, 2, 3", ""),
+    ("evaluation_sets", "1, 2, 3", ""),
     ("accounts", "1, 2, 3", ""),
     ("api_keys", "1, 2, 3", ""),
     ("sessions", "1, 2, 3", ""),

@@ -50,6 +50,8 @@ async fn a_rebuild_beside_the_live_rows_takes_their_place_and_nothing_is_left_of
             "agents",
             "api_keys",
             "credentials",
+            "evaluation_sets",
+            "evaluations",
             "execution_progress",
             "executions",
             "inference_windows",
@@ -214,7 +216,7 @@ async fn a_rebuild_that_was_interrupted_leaves_the_old_rows_serving_and_goes_on_
         assert_eq!(models.node_runs(TENANT, execution_id(299), None).await.unwrap().len(), 10);
         models.close().await.unwrap();
         let built = place.rows("SELECT position FROM projections WHERE stage = 'building'").await;
-        assert_eq!(built, ["2000"; 17]);
+        assert_eq!(built, ["2000"; 19]);
 
         // Enough pages to go on, and not to begin again.
         let scarce = Arc::new(Failing { log: Arc::clone(&log), pages: AtomicUsize::new(2) });

@@ -246,7 +246,7 @@ async fn a_failure_is_unresolved_until_it_is_retried_or_dismissed_and_was_so_eve
     ];
     for place in Place::both().await {
         let models = caught_up(place.store(), &log_of(&story).await).await;
-        let unresolved = ExecutionFilter { unresolved: true, ..ExecutionFilter::default() };
+        let unresolved = ExecutionFilter { unresolved: Some(true), ..ExecutionFilter::default() };
         let failed = ExecutionFilter { status: Some(ExecutionStatus::Failed), ..ExecutionFilter::default() };
         let list = async |at, filter| {
             let found = models.executions(TENANT, at, &Page::first(10), filter).await.unwrap();

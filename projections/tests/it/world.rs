@@ -190,6 +190,7 @@ pub fn start(workflow: usize) -> ExecutionEvent {
         at_ms: 1_000,
         trigger: (workflow % 2 == 1).then(webhook),
         options: RunOptions { priority: -3, ..RunOptions::default() },
+        subject: None,
     }))
 }
 

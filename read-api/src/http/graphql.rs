@@ -11,6 +11,7 @@ use async_graphql::parser::types::OperationType;
 use super::answer::{Answer, refuse, respond};
 use super::door::seen;
 use super::idempotency::{KeyRefusal, has_key, key_of};
+use super::intake::{self, NotRead};
 use super::negotiation::{Accepted, Form};
 use super::parameters::{Parameters, Parsed, QueryString};
 use super::{Api, multipart, observe, page, sse, ws};
@@ -43,13 +44,13 @@ pub(super) async fn get(request: HttpRequest, body: Payload, text: Query<QuerySt
 pub(super) async fn read(request: &HttpRequest, body: Payload, api: &Api) -> Result<Parameters, HttpResponse> {
     check_json(request)?;
     let bytes_max = api.state.graphql().limits.body_bytes;
-    let body = match body.to_bytes_limited(bytes_max).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => {
+    let body = match intake::read(body, bytes_max).await {
+        Ok(body) => body,
+        Err(NotRead::Broken(error)) => {
             let message = format!("the body could not be read: {error}");
             return Err(refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", message));
         }
-        Err(_) => {
+        Err(NotRead::TooLarge) => {
             let message = format!("the body has more than {bytes_max} bytes: send less at a time");
             return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message));
         }

@@ -96,7 +96,7 @@ pub(super) async fn blob(request: HttpRequest, api: Data<Api>, hash: Path<String
 
 /// What is stored, once it is in the log that somebody reads which part of it. Where nobody signs in, nobody is known of
 /// whom that could be told.
-async fn audited(state: &ApiState, which: String) -> Result<&StoredLog, HttpResponse> {
+pub(super) async fn audited(state: &ApiState, which: String) -> Result<&StoredLog, HttpResponse> {
     let stored = stored(state)?;
     if state.principal().account.is_some() {
         let read = AuditEvent::AuditTrailRead { what: "log".to_owned(), which: Some(which) };
@@ -118,7 +118,7 @@ fn stored(state: &ApiState) -> Result<&StoredLog, HttpResponse> {
     state.stored().ok_or_else(|| refuse(StatusCode::NOT_FOUND, "NOTHING_STORED", message))
 }
 
-fn fault(error: &LogError) -> HttpResponse {
+pub(super) fn fault(error: &LogError) -> HttpResponse {
     tracing::error!(error = %error, "rows of the log cannot be read");
     match error {
         LogError::Corrupt { position, .. } => {

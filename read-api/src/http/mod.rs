@@ -5,10 +5,13 @@
 mod answer;
 mod app;
 mod binary;
+mod capsule;
+mod deprecated;
 mod door;
 mod graphql;
 mod health;
 mod idempotency;
+mod intake;
 mod log;
 mod metrics;
 mod multipart;
@@ -19,6 +22,7 @@ mod parameters;
 mod sign_in;
 mod sse;
 mod tensor;
+mod tree;
 mod webhook;
 mod ws;
 
@@ -26,9 +30,10 @@ use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::BoxBody;
-use actix_web::dev::{Server, ServiceRequest};
+use actix_web::dev::{RequestHead, Server, ServiceRequest};
 use actix_web::guard::fn_guard;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
@@ -46,10 +51,13 @@ use crate::rates::Rates;
 use crate::schema::{ApiSchema, schema};
 use crate::sign_in::SignIn;
 use crate::state::ApiState;
+pub use sign_in::told;
 pub use webhook::WebhookOptions;
 
 /// Most connections at a time, for each worker.
 const CONNECTIONS_PER_WORKER_MAX: usize = 4_096;
+/// The longest that the head of a request takes to come in.
+const REQUEST_HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// What is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,8 +156,12 @@ pub fn configure(config: &mut ServiceConfig, api: &Api, beside: &[Beside]) {
     serve(config, whole_log, "/log/identity", "GET", [get().to(log::identity)]);
     serve(config, whole_log, "/log/events", "GET", [get().to(log::events)]);
     serve(config, whole_log, "/log/blobs/{hash}", "GET", [get().to(log::blob)]);
+    serve(config, whole_log, "/log/tree", "GET", [get().to(tree::size)]);
+    serve(config, whole_log, "/log/tree/tiles/{level}/{index}", "GET", [get().to(tree::tile)]);
+    serve(config, whole_log, "/log/checkpoints", "GET", [get().to(tree::checkpoints)]);
     let executions = Door::With(Permission::ExecutionRead);
     serve(config, executions, "/binary/{execution}", "GET", [get().to(binary::download)]);
+    serve(config, executions, "/capsules/{execution}", "GET", [get().to(capsule::download)]);
     serve(config, executions, "/tensor/{inference}", "GET", [get().to(tensor::download)]);
     sign_in::configure(config, api);
     webhook::configure(config);
@@ -194,16 +206,18 @@ fn behind<const ROUTES: usize>(
     config.service(resource.default_service(web::to(refuse)).wrap(pass));
 }
 
+/// The JSON body that tells whoever sent a request a status and a message.
+pub type Words = fn(&RequestHead, u16, &str) -> Vec<u8>;
+
 /// Routes of another part of the product, behind the same door: whoever comes to them is known, see [`ApiState::asking`].
 #[derive(Clone)]
 pub struct Beside {
-    /// What their paths begin with.
+    /// What their paths begin with; with a slash at its end, the path before that is not one of theirs.
     pub prefix: &'static str,
     /// Adds them; called once for each thread that answers.
     pub configure: Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>,
-    /// How whoever the door does not let in is told, where the clients of these routes want it in words of their own: the
-    /// JSON body for a status and a message.
-    pub refusals: Option<fn(u16, &str) -> Vec<u8>>,
+    /// How whoever the door does not let in is told, where the clients of these routes want it in words of their own.
+    pub refusals: Option<Words>,
 }
 
 impl fmt::Debug for Beside {
@@ -224,9 +238,9 @@ impl Beside {
     }
 }
 
-/// Whether a path is `prefix`, or lies within it.
+/// Whether a path is `prefix`, or lies within it; of one that ends with a slash, whether it lies within it.
 fn is_below(prefix: &str, path: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/'))
 }
 
 /// A server over an open listener. It runs when it is awaited; its handle stops it. It does not listen to signals.
@@ -267,8 +281,29 @@ pub fn server_beside(
         .tcp_nodelay(true)
         // Whoever goes away is answered no more, and what was begun for them ends.
         .h1_allow_half_closed(false)
+        // Under load a client that has connected may wait its turn: what is told to go away then was no fault of it.
+        .client_request_timeout(REQUEST_HEAD_TIME_MAX)
         .shutdown_timeout(options.shutdown_seconds)
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_below;
+
+    #[test]
+    fn a_prefix_with_a_slash_at_its_end_leaves_the_path_before_it_to_others() {
+        for (prefix, path, expected) in [
+            ("/v1", "/v1", true),
+            ("/v1", "/v1/models", true),
+            ("/v1", "/v11", false),
+            ("/api/", "/api/chat", true),
+            ("/api/", "/api", false),
+            ("/api/", "/apis/chat", false),
+        ] {
+            assert_eq!(is_below(prefix, path), expected, "{prefix} {path}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ use timeloom_store::RequestFacts;
 use tracing::Instrument as _;
 
 use super::Api;
+use super::deprecated::{self, DEPRECATED};
 
 /// The header with a request's id, in requests and answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -101,6 +102,7 @@ pub(super) async fn observe(
     let mut response = next.call(request).instrument(span).await?;
     let (status, took) = (response.status().as_u16(), began.elapsed());
     tell(&mut response, REQUEST_ID, &id);
+    deprecated::tell(response.headers_mut(), route.as_deref(), DEPRECATED);
     if let Some((tracer, span)) = traced {
         tell(&mut response, TRACERESPONSE, &span.own.to_string());
         let method = Some(method).filter(|method| *method != OTHER_METHOD);

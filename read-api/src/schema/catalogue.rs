@@ -4,13 +4,15 @@ mod parameter;
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use serde_json::{Value, json};
 use timeloom_domain::catalogue::{self as domain, NodeCatalogue, NodeDefinition};
 use timeloom_domain::definition::Node;
+use timeloom_domain::feature_flag::Feature;
 
 pub(crate) use self::parameter::{NodeCredential, NodeParameter};
 use self::parameter::{credential, parameters};
+use super::reading::state;
 
 /// What part a node type plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -59,6 +61,8 @@ pub(crate) struct NodePorts {
     pub inputs: usize,
     /// Main outputs, the error output not counted.
     pub outputs: usize,
+    /// What each output is called, as the parameters say; an empty text where it has no name.
+    pub output_names: Vec<String>,
 }
 
 /// How a node meets those that serve others instead of running by themselves.
@@ -106,6 +110,14 @@ impl NodeType {
     /// Versions that run here, ascending.
     async fn versions(&self) -> &'static [f64] {
         self.definition.versions
+    }
+
+    /// Whether nodes of it are not run for your tenant, because whoever runs the installation holds it back.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn switched_off(&self, context: &Context<'_>) -> Result<bool> {
+        let state = state(context)?;
+        let flags = state.commands().flags().now();
+        Ok(!flags.is_on(&Feature::node(self.definition.node_type), state.tenant()))
     }
 
     /// What part it plays in a workflow.
@@ -159,7 +171,8 @@ impl NodeType {
     async fn ports(&self, type_version: Option<f64>, parameters: Option<Value>) -> Result<NodePorts> {
         let node = self.node(type_version, parameters)?;
         let ports = self.catalogue.ports(&node).unwrap_or(self.definition.ports);
-        Ok(NodePorts { inputs: ports.inputs, outputs: ports.outputs })
+        let output_names = self.catalogue.output_names(&node);
+        Ok(NodePorts { inputs: ports.inputs, outputs: ports.outputs, output_names })
     }
 
     /// How a node of this type meets those that serve others, with these parameters and in this version: in the newest, and

@@ -1,6 +1,6 @@
 //! Credentials: which there are, of what types, and the changes to them. No value of a field is ever answered.
 
-use async_graphql::{Enum, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use serde_json::Value;
 use timeloom_commands::SaveCredential;
 use timeloom_domain::credential::types::{self as domain, CREDENTIAL_TYPES, CredentialFieldKind as DomainKind};
@@ -10,8 +10,13 @@ use uuid::Uuid;
 
 use super::history::History;
 use super::payloads::{UserError, payload, refused, user_error};
-use super::reading::rows;
+use super::reading::{rows, state};
 use crate::state::ApiState;
+
+/// Where whoever gives permission sends the browser back to, below the deployment's address.
+pub const CREDENTIAL_CALLBACK: &str = "/credentials/callback";
+/// The field that says where permission is given: a credential that has it can be connected.
+const AUTH_URL: &str = "authUrl";
 
 /// A credential. Its values are sealed: nobody can read them here.
 #[derive(Debug, Clone)]
@@ -45,6 +50,15 @@ impl Credential {
         &self.0.key
     }
 
+    /// Where a browser begins to connect it, for a credential that needs somebody's permission (OAuth 2); null for others. Whoever
+    /// opens it needs `credential:write`.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn connect_url(&self, context: &Context<'_>) -> Result<Option<String>> {
+        let is_connected_by_people = self.0.fields.iter().any(|field| field == AUTH_URL);
+        let public_url = &state(context)?.webhooks().public_url;
+        Ok(is_connected_by_people.then(|| format!("{public_url}/credentials/{}/connect", self.0.id.0)))
+    }
+
     /// How often it was saved: 1 is the first time. Another key changes nothing of it.
     async fn version(&self) -> u64 {
         self.0.version
@@ -67,6 +81,10 @@ pub(crate) async fn credential(state: &ApiState, id: CredentialId, as_of: RowsAs
 pub(crate) enum CredentialFieldKind {
     /// Text.
     Text,
+    /// A number, also as text.
+    Number,
+    /// True or false, also as text.
+    Boolean,
     /// One of the words in `options`.
     Options,
     /// JSON, as text or as it is.
@@ -99,13 +117,18 @@ pub(crate) struct CredentialType {
     pub display_name: &'static str,
     /// Its fields.
     pub fields: Vec<CredentialField>,
+    /// Where whoever gives permission sends the browser back to, which they have to be told beforehand; null for types that
+    /// need nobody's permission.
+    pub callback_url: Option<String>,
 }
 
 /// The types that are known.
-pub(crate) fn credential_types() -> Vec<CredentialType> {
+pub(crate) fn credential_types(public_url: &str) -> Vec<CredentialType> {
     let field = |field: &domain::CredentialField| {
         let (kind, options) = match field.kind {
             DomainKind::Text => (CredentialFieldKind::Text, None),
+            DomainKind::Number => (CredentialFieldKind::Number, None),
+            DomainKind::Boolean => (CredentialFieldKind::Boolean, None),
             DomainKind::Options(words) => (CredentialFieldKind::Options, Some(words.to_vec())),
             DomainKind::Json => (CredentialFieldKind::Json, None),
         };
@@ -116,6 +139,11 @@ pub(crate) fn credential_types() -> Vec<CredentialType> {
         name: known.name,
         display_name: known.display_name,
         fields: known.fields.iter().map(field).collect(),
+        callback_url: known
+            .fields
+            .iter()
+            .any(|field| field.name == AUTH_URL)
+            .then(|| format!("{public_url}{CREDENTIAL_CALLBACK}")),
     };
     CREDENTIAL_TYPES.iter().map(known).collect()
 }

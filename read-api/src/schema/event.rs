@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::Value;
 use timeloom_domain::access::Permission;
-use timeloom_domain::ids::{AccountId, Actor as DomainActor};
+use timeloom_domain::event::Event as _;
+use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::ids::{AccountId, Actor as DomainActor, EventId};
 use timeloom_history::is_known;
 use timeloom_projections::Side;
 use timeloom_store::{self as store, Filter, Position, RecordedEvent, RequestFacts, StreamKey, TenantScope};
@@ -42,6 +45,15 @@ pub(crate) struct Actor {
 
 #[ComplexObject]
 impl Actor {
+    /// What their account is called now, for everybody who may see what they did; `[erased]` once its data is erased, absent
+    /// where they have no account.
+    #[graphql(complexity = 2)]
+    async fn display_name(&self, context: &Context<'_>) -> Result<Option<String>> {
+        let (state, Some(id)) = (state(context)?, self.id) else { return Ok(None) };
+        let row = Loads::of(context).access.account(state, id, None).await?;
+        Ok(row.map(|row| row.name))
+    }
+
     /// Their account as it is now, for those who may see it; absent where they have none.
     #[graphql(complexity = "child_complexity + 5")]
     async fn account(&self, context: &Context<'_>) -> Result<Option<Account>> {
@@ -85,7 +97,7 @@ pub(crate) struct StreamInput {
 #[derive(Debug, Clone, Default, InputObject)]
 pub(crate) struct EventFilter {
     /// Kinds of aggregates, for example `workflow`.
-    #[graphql(validator(max_items = 20))]
+    #[graphql(validator(max_items = 100))]
     pub categories: Option<Vec<String>>,
     /// Types of events, for example `NodeCompleted`.
     #[graphql(validator(max_items = 50))]
@@ -96,11 +108,24 @@ pub(crate) struct EventFilter {
     /// 50,000 events at once.
     #[graphql(validator(max_items = 20))]
     pub actors: Option<Vec<String>>,
+    /// Only what belongs to this story: events that have it as their `correlationId`. Looked for as actors are.
+    pub correlation_id: Option<Uuid>,
+    /// Only what this event led to. Looked for as actors are.
+    pub causation_id: Option<Uuid>,
+    /// Only what this request brought. Looked for as actors are.
+    #[graphql(validator(max_length = 200))]
+    pub request_id: Option<String>,
 }
 
-/// By whom events are wanted; nobody named = by anybody.
+/// Of what the events that are wanted came: by whom, in which story, of which event and request. What is not said does not
+/// narrow it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Actors(Vec<Wanted>);
+pub(crate) struct Origins {
+    actors: Vec<Wanted>,
+    correlation: Option<EventId>,
+    causation: Option<EventId>,
+    request: Option<String>,
+}
 
 #[derive(Debug, Clone)]
 enum Wanted {
@@ -108,14 +133,23 @@ enum Wanted {
     Actor(DomainActor),
 }
 
-impl Actors {
-    /// Whether nobody is named.
-    fn is_anybody(&self) -> bool {
-        self.0.is_empty()
+impl Origins {
+    /// Whether every event is wanted.
+    fn is_any(&self) -> bool {
+        self.actors.is_empty() && self.correlation.is_none() && self.causation.is_none() && self.request.is_none()
     }
 
-    /// Whether one of them brought an event about.
+    /// Whether an event came of them.
     pub(crate) fn has(&self, event: &RecordedEvent) -> bool {
+        let metadata = &event.metadata;
+        let request = || metadata.request.as_deref().and_then(|request| request.request_id.as_deref());
+        self.correlation.is_none_or(|wanted| metadata.correlation_id == Some(wanted))
+            && self.causation.is_none_or(|wanted| metadata.causation_id == Some(wanted))
+            && self.request.as_deref().is_none_or(|wanted| request() == Some(wanted))
+            && self.is_by_one(event)
+    }
+
+    fn is_by_one(&self, event: &RecordedEvent) -> bool {
         let actor = &event.metadata.actor;
         let is_it = |wanted: &Wanted| match (wanted, actor) {
             (Wanted::Account(id), DomainActor::User(of) | DomainActor::Service(of) | DomainActor::Agent(of)) => {
@@ -124,13 +158,13 @@ impl Actors {
             (Wanted::Account(_), _) => false,
             (Wanted::Actor(wanted), actor) => wanted == actor,
         };
-        self.is_anybody() || self.0.iter().any(is_it)
+        self.actors.is_empty() || self.actors.iter().any(is_it)
     }
 }
 
 impl EventFilter {
-    /// By whom.
-    pub(crate) fn actors(&self) -> Result<Actors> {
+    /// Of what they came.
+    pub(crate) fn origins(&self) -> Result<Origins> {
         let read = |text: &String| {
             let account = text.parse().map(Wanted::Account).ok();
             account.or_else(|| text.parse().map(Wanted::Actor).ok()).ok_or_else(|| {
@@ -140,7 +174,12 @@ impl EventFilter {
                 ))
             })
         };
-        Ok(Actors(self.actors.iter().flatten().map(read).collect::<Result<_>>()?))
+        Ok(Origins {
+            actors: self.actors.iter().flatten().map(read).collect::<Result<_>>()?,
+            correlation: self.correlation_id.map(EventId),
+            causation: self.causation_id.map(EventId),
+            request: self.request_id.clone(),
+        })
     }
 
     /// The same for the log.
@@ -259,6 +298,18 @@ impl Event {
         self.0.metadata.correlation_id.map(|id| id.0)
     }
 
+    /// Name of the node that it is about, where it is about one.
+    #[graphql(complexity = 2)]
+    async fn node(&self) -> Option<String> {
+        self.of_node().node
+    }
+
+    /// Which run of the node, where it is about one; 0 is the first.
+    #[graphql(complexity = 2)]
+    async fn run_index(&self) -> Option<usize> {
+        self.of_node().run_index
+    }
+
     /// What happened, as it was written down.
     #[graphql(complexity = 5)]
     #[expect(clippy::unused_async, reason = "resolvers are async")]
@@ -267,9 +318,33 @@ impl Event {
     }
 }
 
+/// The part of an execution's event that says about which node it is: the run of one, or itself.
+#[derive(Default, Deserialize)]
+struct AboutNode {
+    run: Option<OfNode>,
+    #[serde(flatten)]
+    itself: OfNode,
+}
+
+#[derive(Default, Deserialize)]
+struct OfNode {
+    node: Option<String>,
+    run_index: Option<usize>,
+}
+
 impl Event {
     fn request(&self) -> Option<&RequestFacts> {
         self.0.metadata.request.as_deref()
+    }
+
+    /// What of a node an event of an execution is about.
+    fn of_node(&self) -> OfNode {
+        if &*self.0.stream.category != ExecutionEvent::CATEGORY {
+            return OfNode::default();
+        }
+        // A payload of another shape, which another build wrote, is about nothing that is known here.
+        let told: AboutNode = serde_json::from_str(self.0.payload.get()).unwrap_or_default();
+        told.run.unwrap_or(told.itself)
     }
 }
 
@@ -283,8 +358,8 @@ pub(crate) fn payload(context: &Context<'_>, event: &RecordedEvent) -> Result<Va
 pub(crate) struct EventList {
     /// Which ones.
     pub filter: Filter,
-    /// By whom.
-    pub actors: Actors,
+    /// Of what they came.
+    pub origins: Origins,
     /// Only events after this position.
     pub from: Option<PositionScalar>,
     /// Which way.
@@ -323,12 +398,12 @@ impl EventList {
         wanted: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>> {
         let scope = TenantScope::One(state.tenant());
-        let at_once = if self.actors.is_anybody() { wanted } else { READ_EVENTS };
+        let at_once = if self.origins.is_any() { wanted } else { READ_EVENTS };
         let (mut found, mut looked_at) = (Vec::new(), 0);
         loop {
             let read = state.log().read_all(scope, from, direction, &self.filter, at_once).await;
             let events = read.map_err(|error| fault(&error))?;
-            let is_last = self.actors.is_anybody() || events.len() < at_once;
+            let is_last = self.origins.is_any() || events.len() < at_once;
             looked_at += events.len();
             for event in events {
                 from = match direction {
@@ -338,7 +413,7 @@ impl EventList {
                 if event.position <= oldest || event.position > newest {
                     return Ok(found);
                 }
-                if self.actors.has(&event) {
+                if self.origins.has(&event) {
                     found.push(event);
                 }
                 if found.len() == wanted {
@@ -360,7 +435,7 @@ fn too_rare(looked_at: usize, reached: Position) -> async_graphql::Error {
     coded(
         "TOO_MANY_EVENTS",
         format!(
-            "of {looked_at} events up to position {reached} too few are by these actors: name categories or types as \
+            "of {looked_at} events up to position {reached} too few are by these actors, of this story or of this request: name categories or types as \
              well, or begin there with `from` or `asOf`"
         ),
     )

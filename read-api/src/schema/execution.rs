@@ -13,7 +13,7 @@ use timeloom_store::{Filter, RecordedEvent, StreamKey};
 use uuid::Uuid;
 
 use super::batch::Loads;
-use super::event::{Actors, Event, EventList};
+use super::event::{Event, EventList, Origins};
 use super::execution_facts::{Breakpoint, ExecutionTrigger, Pause, Response, SavedFact, Source, Wait};
 use super::inference::{Inference, InferenceList};
 use super::node_run::NodeRun;
@@ -346,7 +346,7 @@ impl Execution {
         let state = state(context)?;
         let filter = Filter { stream: Some(stream(state, self.row.id)), ..Filter::default() };
         EventList {
-            actors: Actors::default(),
+            origins: Origins::default(),
             filter,
             from: None,
             direction: Direction::Forward,

@@ -29,6 +29,8 @@ pub(crate) enum ExecutionTrigger {
     Webhook,
     /// A schedule.
     Schedule,
+    /// A message that a trigger listened for.
+    Message,
     /// A node of another execution.
     SubWorkflow,
     /// The failure of another execution.

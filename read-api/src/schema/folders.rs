@@ -7,6 +7,7 @@ use timeloom_domain::ids::WorkflowId;
 use timeloom_domain::workflow::Folder;
 use uuid::Uuid;
 
+use super::access::because;
 use super::faults::fault;
 use super::mutation::WorkflowPayload;
 use super::payloads::refused;
@@ -40,6 +41,8 @@ struct MoveWorkflowInput {
     workflow_id: Uuid,
     /// Names of folders with '/' between them, the outermost first; empty = none. It need not be there yet.
     folder: String,
+    /// Why, for those who read its history; at most 1,000 characters.
+    reason: Option<String>,
 }
 
 #[Object]
@@ -67,7 +70,10 @@ impl FolderMutation {
             Err(error) => return Ok(WorkflowPayload::from(refused("INVALID_FOLDER", error.to_string()))),
         };
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        let context = state.context_at(input.command_id, input.expected_revision);
+        let context = match because(state, input.command_id, input.expected_revision, input.reason) {
+            Ok(context) => context,
+            Err(error) => return Ok(WorkflowPayload::from(error)),
+        };
         WorkflowPayload::of(state.commands().move_workflow(&context, id, folder).await)
     }
 }

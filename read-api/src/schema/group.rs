@@ -82,7 +82,7 @@ impl ExecutionGroup {
     ) -> Result<Pages<Execution>> {
         let filter = ExecutionFilter {
             workflow_id: self.filter.workflow_id,
-            unresolved: self.filter.unresolved,
+            unresolved: self.filter.unresolved.then_some(true),
             error_fingerprint: Some(self.group.fingerprint.clone()),
             ..ExecutionFilter::default()
         };

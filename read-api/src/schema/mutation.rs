@@ -7,6 +7,10 @@ use timeloom_domain::definition::parse_settings;
 use timeloom_domain::ids::{ExecutionId, Slug, WorkflowId};
 use uuid::Uuid;
 
+use super::access::because;
+use super::archive::{
+    ArchiveLogInput, ArchiveLogPayload, UnarchiveLogInput, UnarchiveLogPayload, archive_log, unarchive_log,
+};
 use super::control::{
     self, ChangeBreakpointsInput, DismissExecutionInput, PauseExecutionInput, ResumeExecutionInput,
     RetryExecutionInput, UnpauseExecutionInput,
@@ -76,13 +80,15 @@ struct ImportWorkflowInput {
 
 /// A workflow to do something with.
 #[derive(Debug, InputObject)]
-struct WorkflowInput {
+pub(crate) struct WorkflowInput {
     /// Makes this the same command as an earlier one with this id.
-    command_id: Option<Uuid>,
+    pub command_id: Option<Uuid>,
     /// It is carried out only while the workflow is at this revision.
-    expected_revision: Option<u64>,
+    pub expected_revision: Option<u64>,
     /// The workflow.
-    workflow_id: Uuid,
+    pub workflow_id: Uuid,
+    /// Why, for those who read its history; at most 1,000 characters.
+    pub reason: Option<String>,
 }
 
 /// A draft to make a version of.
@@ -96,6 +102,11 @@ struct PublishWorkflowInput {
     workflow_id: Uuid,
     /// Only where the workflow's last executions do the same under the draft.
     replay_gate: Option<ReplayGateInput>,
+    /// Whether the active version stays the active one, so that this one can be rolled out beside it.
+    #[graphql(default)]
+    keep_active: bool,
+    /// Why, for those who read its history; at most 1,000 characters.
+    reason: Option<String>,
 }
 
 /// A version of a workflow that is to take calls and schedules.
@@ -109,6 +120,8 @@ struct ActivateWorkflowInput {
     workflow_id: Uuid,
     /// The published version; absent = the newest.
     version: Option<u32>,
+    /// Why, for those who read its history; at most 1,000 characters.
+    reason: Option<String>,
 }
 
 /// New settings of a draft.
@@ -229,13 +242,24 @@ macro_rules! slug {
     };
 }
 
+/// The context of a command with its reason, or the payload that says why not.
+macro_rules! because {
+    ($payload:ident, $state:expr, $input:expr) => {
+        match because($state, $input.command_id, $input.expected_revision, $input.reason.clone()) {
+            Ok(context) => context,
+            Err(error) => return Ok($payload::from(error)),
+        }
+    };
+}
+
 /// The root of all changes.
 #[derive(Debug)]
 pub struct Mutation;
 
 #[Object(name = "GeneralMutation")]
 impl Mutation {
-    /// Takes a workflow file in: a new workflow, or a new draft of an existing one.
+    /// Takes a workflow file in: a new workflow, or a new draft of an existing one. What it lacks to be run is told as
+    /// `draftProblems`, and keeps nobody from saving it.
     async fn import_workflow(&self, context: &Context<'_>, input: ImportWorkflowInput) -> Result<ServiceNodesPayload> {
         let source = match (input.source, input.definition) {
             (Some(source), None) => source.into_bytes(),
@@ -260,15 +284,20 @@ impl Mutation {
         service_nodes::replace(state(context)?, input).await
     }
 
-    /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on.
+    /// Makes the draft a version, which never changes again. Of an active workflow it is the active one from then on, unless
+    /// `keepActive` says otherwise.
     async fn publish_workflow(&self, context: &Context<'_>, input: PublishWorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        let context = state.context_at(input.command_id, input.expected_revision);
+        let context = because!(WorkflowPayload, state, input);
+        let (commands, beside) = (state.commands(), input.keep_active);
         let Some(wanted) = input.replay_gate else {
-            return WorkflowPayload::of(state.commands().publish_workflow(&context, id).await);
+            return WorkflowPayload::of(match beside {
+                true => commands.publish_beside(&context, id).await,
+                false => commands.publish_workflow(&context, id).await,
+            });
         };
         match gate(state, id, wanted).await? {
-            Ok(revision) => WorkflowPayload::of(state.commands().publish_checked(&context, id, revision).await),
+            Ok(revision) => WorkflowPayload::of(commands.publish_checked(&context, id, revision, beside).await),
             Err(error) => Ok(error.into()),
         }
     }
@@ -276,39 +305,37 @@ impl Mutation {
     /// Lets a published version take calls and schedules, in place of any other. Refused when it could not work.
     async fn activate_workflow(&self, context: &Context<'_>, input: ActivateWorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        let context = state.context_at(input.command_id, input.expected_revision);
+        let context = because!(WorkflowPayload, state, input);
         WorkflowPayload::of(state.commands().activate_workflow(&context, id, input.version).await)
     }
 
     /// Lets a workflow take no calls and schedules any more. What runs goes on.
     async fn deactivate_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        WorkflowPayload::of(
-            state
-                .commands()
-                .deactivate_workflow(&state.context_at(input.command_id, input.expected_revision), id)
-                .await,
-        )
+        let context = because!(WorkflowPayload, state, input);
+        WorkflowPayload::of(state.commands().deactivate_workflow(&context, id).await)
     }
 
-    /// Lets the draft take one call at its test address, for two minutes.
+    /// Lets the draft take one call at its test address, or one message that one of its triggers listens for, for two minutes.
     async fn listen_for_test_webhook(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
         let until_ms = state.commands().clock().now_ms().saturating_add(LISTEN_MS);
-        WorkflowPayload::of(
-            state
-                .commands()
-                .listen_for_test(&state.context_at(input.command_id, input.expected_revision), id, until_ms)
-                .await,
-        )
+        let context = because!(WorkflowPayload, state, input);
+        WorkflowPayload::of(state.commands().listen_for_test(&context, id, until_ms).await)
     }
 
     /// Puts a workflow away: it starts no more executions.
     async fn archive_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
         let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
-        WorkflowPayload::of(
-            state.commands().archive_workflow(&state.context_at(input.command_id, input.expected_revision), id).await,
-        )
+        let context = because!(WorkflowPayload, state, input);
+        WorkflowPayload::of(state.commands().archive_workflow(&context, id).await)
+    }
+
+    /// Takes a workflow out again that was put away. None of its versions is active then.
+    async fn unarchive_workflow(&self, context: &Context<'_>, input: WorkflowInput) -> Result<WorkflowPayload> {
+        let (state, id) = (state(context)?, WorkflowId(input.workflow_id));
+        let context = because!(WorkflowPayload, state, input);
+        WorkflowPayload::of(state.commands().unarchive_workflow(&context, id).await)
     }
 
     /// Replaces the draft's settings.
@@ -481,6 +508,16 @@ impl Mutation {
         input: RebuildProjectionsInput,
     ) -> Result<RebuildProjectionsPayload> {
         rebuild(state(context)?, input).await
+    }
+
+    /// Moves old events of the log into the archive, one segment with each call.
+    async fn archive_log(&self, context: &Context<'_>, input: ArchiveLogInput) -> Result<ArchiveLogPayload> {
+        archive_log(state(context)?, input).await
+    }
+
+    /// Brings archived events back among the rows of the log, one segment with each call.
+    async fn unarchive_log(&self, context: &Context<'_>, input: UnarchiveLogInput) -> Result<UnarchiveLogPayload> {
+        unarchive_log(state(context)?, input).await
     }
 
     /// Tries again to fold what projections have parked.

@@ -6,6 +6,7 @@
 
 use async_graphql::{ID, Interface, Result};
 use timeloom_domain::access::Permission;
+use timeloom_domain::event;
 use timeloom_domain::ids::{
     AccountId, CredentialId, EventId, ExecutionId, InferenceId, InferenceWorkerId, ModelLoadId, SessionId, Slug,
     TenantId, WorkflowId,
@@ -260,7 +261,7 @@ async fn api_key(state: &ApiState, account: AccountId, key: String, as_of: AsOf)
 /// Whether somebody who sees it reads the audit trail, or who else has access.
 pub(crate) fn is_audited(state: &ApiState, node: &Node) -> bool {
     match node {
-        Node::Event(event) => access::is_audited(&event.0.stream.category),
+        Node::Event(event) => event::is_audited(&event.0.stream.category),
         Node::Account(account) => !access::is_own(state, account.row.id),
         Node::ApiKey(key) => !access::is_own(state, key.row.account),
         Node::Session(session) => !access::is_own(state, session.row.account),

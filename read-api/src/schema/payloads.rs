@@ -135,6 +135,9 @@ fn path_of(code: &str) -> Vec<String> {
         "WRONG_PASSWORD" | "SIGN_IN_AGAIN" | "TOO_MANY_TRIES" => Some("currentPassword"),
         "IDENTITY_TAKEN" | "IDENTITY_NOT_FOUND" | "INVALID_IDENTITY" => Some("subject"),
         "SESSION_NOT_FOUND" | "SESSION_ENDED" => Some("sessionId"),
+        "CONTRADICTION" => Some("offFor"),
+        "INVALID_FEATURE" | "FLAG_NOT_FOUND" => Some("feature"),
+        "INVALID_PERCENT" => Some("percent"),
         "TENANT_NOT_FOUND" | "FIRST_TENANT" => Some("tenant"),
         "INVALID_FIELDS" => Some("data"),
         "INVALID_SETTINGS" => Some("settings"),
@@ -348,3 +351,14 @@ macro_rules! payload {
     };
 }
 pub(crate) use payload;
+
+/// What is inside, or the payload that says why not.
+macro_rules! taken {
+    ($payload:ty, $result:expr) => {
+        match $result {
+            Ok(taken) => taken,
+            Err(error) => return Ok(<$payload>::from(error)),
+        }
+    };
+}
+pub(crate) use taken;

@@ -13,15 +13,21 @@ use timeloom_domain::access::{Forbidden, Permission, Permissions};
 use timeloom_domain::agent::AgentEvent;
 use timeloom_domain::agent_memory::AgentMemoryEvent;
 use timeloom_domain::agent_run::AgentRunEvent;
+use timeloom_domain::data_table::{DataTableEvent, TableRowsEvent};
+use timeloom_domain::drift::DriftWatchEvent;
+use timeloom_domain::evaluation::EvaluationEvent;
+use timeloom_domain::evaluation_set::EvaluationSetEvent;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionEvent;
 use timeloom_domain::gateway::GatewayEvent;
 use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent};
+use timeloom_domain::listener::ListenerEvent;
 use timeloom_domain::model::ModelEvent;
 use timeloom_domain::model_call::ModelCallEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::recall::RecallEvent;
 use timeloom_domain::replay::ReplayCheckEvent;
+use timeloom_domain::test_case::TestCaseEvent;
 use timeloom_domain::vectors::VectorEvent;
 use timeloom_domain::workflow::WorkflowEvent;
 
@@ -45,9 +51,10 @@ enum Needs {
 /// What a field of the root of reads needs.
 fn of_root(field: &str) -> Needs {
     match field {
-        "viewer" | "serverInfo" | "account" | "apiKeys" | "sessions" | "tenant" => Needs::Nothing,
-        "head" | "node" | "nodes" | "events" | "searchPayloads" | "stateAt" | "stateDiff" | "stateComparison"
-        | "accounts" | "tenants" | "accessReview" => Needs::Any,
+        "viewer" | "serverInfo" | "templates" | "account" | "apiKeys" | "sessions" | "tenant" => Needs::Nothing,
+        "head" | "inForce" | "node" | "nodes" | "events" | "searchPayloads" | "stateAt" | "stateDiff"
+        | "stateComparison" | "accounts" | "tenants" | "accessReview" | "erasures" | "erasurePreview"
+        | "retentions" | "subjectKeyBackup" => Needs::Any,
         _ => Needs::Kind,
     }
 }
@@ -56,8 +63,11 @@ fn of_root(field: &str) -> Needs {
 fn of_kind(kind: &str) -> Option<Permission> {
     let kind = kind.strip_suffix("Connection").or_else(|| kind.strip_suffix("Edge")).unwrap_or(kind);
     match kind {
-        "Workflow" | "WorkflowFolder" | "NodeType" => Some(Permission::WorkflowRead),
+        "Workflow" | "WorkflowFolder" | "WorkflowTestCase" | "NodeType" | "CheckedWorkflow" | "ListeningTrigger" => {
+            Some(Permission::WorkflowRead)
+        }
         "Execution"
+        | "ChangesBetween"
         | "ExecutionChange"
         | "ExecutionComparison"
         | "ExecutionEvent"
@@ -68,15 +78,29 @@ fn of_kind(kind: &str) -> Option<Permission> {
         | "InferenceWindow"
         | "AgentRun"
         | "AgentRunReplay"
+        | "AgentSession"
         | "ModelCall"
+        | "ModelDrift"
         | "ModelSpend"
         | "NodeRun"
         | "ReplayCheck"
+        | "Evaluation"
+        | "EvaluationComparison"
+        | "EvaluationSet"
+        | "EvaluationSetVersion"
+        | "ValueExplanation"
         | "WatchedExecution" => Some(Permission::ExecutionRead),
+        "DataTable" | "DataTableRow" | "DataTableRows" => Some(Permission::TableRead),
         "Credential" | "CredentialType" => Some(Permission::CredentialRead),
-        "Agent" | "Plugin" | "Model" | "ModelVersion" | "ResolvedModel" | "InferenceWorker" | "ModelLoad"
-        | "GatewayProvider" | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => Some(Permission::RegistryRead),
-        "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
+        "Agent" | "Plugin" | "Model" | "ModelVersion" | "DriftWatch" | "ResolvedModel" | "InferenceWorker"
+        | "ModelLoad" | "GatewayProvider" | "GatewayRoute" | "GatewayLimit" | "GatewayPrices" => {
+            Some(Permission::RegistryRead)
+        }
+        "AuditCheckpoint" | "AuditKey" | "AuditRecord" | "ConsistencyProof" | "InclusionProof" => {
+            Some(Permission::AuditRead)
+        }
+        "FeatureFlag" => Some(Permission::TenantWrite),
+        "LogArchive" | "LogBackup" | "ParkedEvent" | "Projection" | "Worker" => Some(Permission::SystemRead),
         _ => None,
     }
 }
@@ -85,18 +109,22 @@ fn of_kind(kind: &str) -> Option<Permission> {
 /// write into the log, is for those who may read the audit trail.
 pub(crate) fn of_category(category: &str) -> Permission {
     match category {
-        WorkflowEvent::CATEGORY => Permission::WorkflowRead,
+        WorkflowEvent::CATEGORY | TestCaseEvent::CATEGORY | ListenerEvent::CATEGORY => Permission::WorkflowRead,
         ExecutionEvent::CATEGORY
         | AgentRunEvent::CATEGORY
         | AgentMemoryEvent::CATEGORY
         | ReplayCheckEvent::CATEGORY
+        | EvaluationEvent::CATEGORY
+        | EvaluationSetEvent::CATEGORY
         | RecallEvent::CATEGORY
         | VectorEvent::CATEGORY
         | InferenceEvent::CATEGORY
         | ModelCallEvent::CATEGORY => Permission::ExecutionRead,
+        DataTableEvent::CATEGORY | TableRowsEvent::CATEGORY => Permission::TableRead,
         AgentEvent::CATEGORY
         | PluginEvent::CATEGORY
         | ModelEvent::CATEGORY
+        | DriftWatchEvent::CATEGORY
         | InferenceWorkerEvent::CATEGORY
         | GatewayEvent::CATEGORY => Permission::RegistryRead,
         _ => Permission::AuditRead,
@@ -211,7 +239,7 @@ mod tests {
     fn who_has_access_is_for_those_who_read_the_audit_trail() {
         let open: Vec<&str> =
             OWN_CATEGORIES.into_iter().filter(|category| of_category(category) != Permission::AuditRead).collect();
-        assert_eq!(open.len(), 14, "{open:?}");
+        assert_eq!(open.len(), 21, "{open:?}");
         for audited in ["account", "audit", "credential", "session", "tenant", "orders"] {
             assert_eq!(of_category(audited), Permission::AuditRead, "{audited}");
         }

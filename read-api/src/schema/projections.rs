@@ -201,7 +201,7 @@ enum RebuildWaitFor {
 #[derive(Debug, InputObject)]
 pub(crate) struct RebuildProjectionsInput {
     /// Their names; absent or empty = all.
-    #[graphql(default, validator(max_items = 20))]
+    #[graphql(default, validator(max_items = 50))]
     names: Vec<String>,
     /// What to wait for before answering.
     #[graphql(default_with = "RebuildWaitFor::Started")]
@@ -215,7 +215,7 @@ pub(crate) struct RebuildProjectionsInput {
 #[derive(Debug, InputObject)]
 pub(crate) struct RetryParkedEventsInput {
     /// Their names; absent or empty = all.
-    #[graphql(default, validator(max_items = 20))]
+    #[graphql(default, validator(max_items = 50))]
     names: Vec<String>,
     /// How long to wait for the end, in milliseconds; at most 300,000.
     #[graphql(default_with = "TIMEOUT_DEFAULT_MS")]

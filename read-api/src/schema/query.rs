@@ -9,15 +9,18 @@ use timeloom_domain::model::ModelEvent;
 use timeloom_domain::plugin::PluginEvent;
 use timeloom_domain::workflow::{Folder, WorkflowEvent};
 use timeloom_projections::{AsOf as RowsAsOf, ExecutionFilter, FailureFilter, WorkflowFilter};
-use timeloom_store::{Direction as Order, Filter, TenantScope};
+use timeloom_store::{Direction as Order, Filter, Position, TenantScope};
 use uuid::Uuid;
 
 use super::access::{look, look_at_events, look_at_stream};
+use super::archive::{LogArchive, LogSegmentCheck, check_segment, log_archive};
 use super::catalogue::{NodeType, node_types};
 use super::credentials::{Credential, CredentialType, credential, credential_types};
 use super::event::{Event, EventFilter, EventList, StreamInput};
 use super::execution::{self, Execution, ExecutionList};
 use super::execution_facts::{ExecutionTrigger, SavedFact};
+use super::execution_order::{ExecutionOrder, unresolved_first};
+use super::execution_search::{began_within, search};
 use super::faults::{bad_input, fault};
 use super::group::{ExecutionGroup, ExecutionGroupBy, groups};
 use super::models::Model;
@@ -142,7 +145,7 @@ impl Query {
     /// Workflows, newest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
-    async fn workflows(
+    pub(crate) async fn workflows(
         &self,
         context: &Context<'_>,
         first: Option<i32>,
@@ -182,8 +185,8 @@ impl Query {
         execution::execution(state, ExecutionId(id), as_of).await
     }
 
-    /// Executions, newest first.
-    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    /// Executions, newest first where nothing else is said.
+    #[graphql(complexity = "page_cost(first, last, child_complexity) + if text.is_some() { 500 } else { 0 }")]
     #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
     async fn executions(
         &self,
@@ -199,21 +202,39 @@ impl Query {
         unresolved: bool,
         #[graphql(desc = "Only those about which this was saved.")] saved: Option<SavedFact>,
         #[graphql(desc = "Only failures of this `errorFingerprint`.")] error_fingerprint: Option<String>,
+        #[graphql(desc = "Only those that began at or after this time.")] started_from: Option<DateTime<Utc>>,
+        #[graphql(desc = "Only those that began before this time.")] started_to: Option<DateTime<Utc>>,
+        #[graphql(
+            desc = "Only those with this, in whatever case, in their workflow's name as it is now, in their error or \
+                          the name of the node to blame; or whose id or workflow's id begins with it. At most 10,000 \
+                          executions are looked at for a page."
+        )]
+        text: Option<String>,
+        #[graphql(default)] order: ExecutionOrder,
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Pages<Execution>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_rows(state).await?;
-        let filter = ExecutionFilter {
+        let mut filter = ExecutionFilter {
             workflow_id: workflow_id.map(WorkflowId),
             status: status.map(Into::into),
             trigger: trigger.map(Into::into),
-            unresolved,
+            unresolved: unresolved.then_some(true),
             saved: saved.map(Into::into),
-            forked_from: None,
             error_fingerprint,
+            ..ExecutionFilter::default()
         };
-        ExecutionList { paging: Paging::new(first, after, last, before), filter, as_of }.read(context).await
+        began_within(state, &mut filter, started_from, started_to).await?;
+        let paging = Paging::new(first, after, last, before);
+        match (text, order) {
+            (Some(_), ExecutionOrder::UnresolvedFirst) => {
+                Err(bad_input("what is found by a text comes newest first: leave out order, or set unresolved"))
+            }
+            (Some(text), ExecutionOrder::Newest) => search(context, state, &paging, filter, as_of, &text).await,
+            (None, ExecutionOrder::UnresolvedFirst) => unresolved_first(context, state, &paging, filter, as_of).await,
+            (None, ExecutionOrder::Newest) => ExecutionList { paging, filter, as_of }.read(context).await,
+        }
     }
 
     /// Failures of production runs that nobody has looked after: neither retried nor dismissed. Newest first.
@@ -318,7 +339,7 @@ impl Query {
     /// Models, newest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
-    async fn models(
+    pub(crate) async fn models(
         &self,
         context: &Context<'_>,
         first: Option<i32>,
@@ -352,7 +373,7 @@ impl Query {
     /// Credentials, newest first. Their values are never answered.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
-    async fn credentials(
+    pub(crate) async fn credentials(
         &self,
         context: &Context<'_>,
         first: Option<i32>,
@@ -370,8 +391,9 @@ impl Query {
     }
 
     /// The types of credentials that nodes of this build use. Credentials of other types can be saved too.
-    async fn credential_types(&self) -> Vec<CredentialType> {
-        credential_types()
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn credential_types(&self, context: &Context<'_>) -> Result<Vec<CredentialType>> {
+        Ok(credential_types(&state(context)?.webhooks().public_url))
     }
 
     /// Events of the log.
@@ -392,12 +414,12 @@ impl Query {
     ) -> Result<Pages<Event>> {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
-        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
+        let (origins, filter) = (filter.origins()?, filter.into_store(state)?);
         let paging = Paging::new(first, after, last, before);
         // What was asked about is how it was then: that somebody looked comes after it.
         let as_of = Some(as_of.unwrap_or_else(|| state.log().head()));
         look_at_events(context, state, "events", &filter).await?;
-        EventList { filter, actors, from, direction, paging, as_of }.read(state).await
+        EventList { filter, origins, from, direction, paging, as_of }.read(state).await
     }
 
     /// Events whose payload holds a text, the newest first. One search looks at a bounded number of events; `extent` tells
@@ -419,10 +441,10 @@ impl Query {
         let state = state(context)?;
         let as_of = Moment::new(as_of, wait_for).of_log(state).await?;
         let paging = Paging::new(first, after, last, before);
-        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
+        let (origins, filter) = (filter.origins()?, filter.into_store(state)?);
         let as_of = Some(as_of.unwrap_or_else(|| state.log().head()));
         look_at_events(context, state, "payload search", &filter).await?;
-        Search { text: query, filter, actors, paging, as_of }.run(state).await
+        Search { text: query, filter, origins, paging, as_of }.run(state).await
     }
 
     /// The exact state of anything right after any event; null when it had not come to be.
@@ -484,6 +506,29 @@ impl Query {
     #[graphql(complexity = "20 * child_complexity + 1")]
     async fn workers(&self, context: &Context<'_>) -> Result<Vec<Worker>> {
         workers_now(state(context)?).await
+    }
+
+    /// How far the log is archived, and in which segments; null where it cannot be.
+    #[graphql(complexity = "first * child_complexity + 1")]
+    async fn log_archive(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Segments that end after this position; absent = from the beginning.")] after: Option<
+            PositionScalar,
+        >,
+        #[graphql(desc = "At most so many segments, at most 1,000.", default = 100)] first: usize,
+    ) -> Result<Option<LogArchive>> {
+        log_archive(state(context)?, after.map_or(Position::START, |after| after.0), first).await
+    }
+
+    /// Reads a whole segment of the archive and compares it with what the log tells of it. It takes some seconds.
+    #[graphql(complexity = "5_000 + child_complexity")]
+    async fn log_segment_check(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Position of its first event.")] first: PositionScalar,
+    ) -> Result<LogSegmentCheck> {
+        check_segment(state(context)?, first.0).await
     }
 
     /// How far each projection is, and what keeps it, now: what is told here is no event, so that there is no past of it.

@@ -82,6 +82,8 @@ pub(crate) fn not_there(error: &HistoryError) -> async_graphql::Error {
         HistoryError::PositionNotReached { .. } => "POSITION_NOT_REACHED",
         HistoryError::RevisionNeedsStream
         | HistoryError::OtherKind { .. }
+        | HistoryError::OtherWorkflow { .. }
+        | HistoryError::OtherOrder { .. }
         | HistoryError::NotAnExecution(_)
         | HistoryError::NoState(_)
         | HistoryError::NoValue { .. } => "BAD_USER_INPUT",

@@ -41,6 +41,8 @@ pub(crate) struct DeadLetterFilter {
     trigger: Option<ExecutionTrigger>,
     /// Only those about which this was saved.
     saved: Option<SavedFact>,
+    /// Only failures of this `errorFingerprint`.
+    error_fingerprint: Option<String>,
 }
 
 impl From<DeadLetterFilter> for ExecutionFilter {
@@ -49,10 +51,12 @@ impl From<DeadLetterFilter> for ExecutionFilter {
             workflow_id: filter.workflow_id.map(WorkflowId),
             status: None,
             trigger: filter.trigger.map(Into::into),
-            unresolved: true,
+            unresolved: Some(true),
             saved: filter.saved.map(Into::into),
             forked_from: None,
-            error_fingerprint: None,
+            error_fingerprint: filter.error_fingerprint,
+            from: None,
+            until: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use timeloom_projections::{INDEXED_TEXT_BYTES_MIN, PositionRange, Side, TEXT_PLA
 use timeloom_store::{Direction, Filter, Position, RecordedEvent, TenantScope};
 use tokio::time::Instant;
 
-use super::event::{Actors, Event};
+use super::event::{Event, Origins};
 use super::faults::{bad_input, fault};
 use super::paging::{Paging, Window, cursor};
 use super::reading::rows;
@@ -85,7 +85,7 @@ pub(crate) struct Search {
     pub text: String,
     pub filter: Filter,
     /// By whom.
-    pub actors: Actors,
+    pub origins: Origins,
     pub paging: Paging,
     pub as_of: Option<Position>,
 }
@@ -114,9 +114,9 @@ impl Search {
         };
         let until = Instant::now() + TIME_MAX;
         let hits = window.size + 1;
-        let Self { filter, actors, .. } = self;
+        let Self { filter, origins, .. } = self;
         let (reached, found) = (None, Found::default());
-        let mut walk = Walk { state, filter, actors, needle, hits, direction, until, reached, found };
+        let mut walk = Walk { state, filter, origins, needle, hits, direction, until, reached, found };
         walk.all(all).await?;
         Ok(connection(window, walk.found))
     }
@@ -135,7 +135,7 @@ struct Walk<'s> {
     state: &'s ApiState,
     filter: Filter,
     /// By whom.
-    actors: Actors,
+    origins: Origins,
     needle: String,
     /// How many hits end it.
     hits: usize,
@@ -214,7 +214,7 @@ impl Walk<'_> {
                     Direction::Forward => left.0 = Position(position.0 + 1),
                 }
                 self.reached = Some(position);
-                self.found.look_at(event, &self.needle, &self.actors);
+                self.found.look_at(event, &self.needle, &self.origins);
                 if self.found.hits.len() >= self.hits {
                     return Ok(Going::No);
                 }
@@ -265,11 +265,11 @@ fn spans(first: Position, last: Position) -> Vec<PositionRange> {
 }
 
 impl Found {
-    fn look_at(&mut self, event: Arc<RecordedEvent>, needle: &str, actors: &Actors) {
+    fn look_at(&mut self, event: Arc<RecordedEvent>, needle: &str, origins: &Origins) {
         let payload = event.payload.get();
         self.events += 1;
         self.bytes = self.bytes.saturating_add(payload.len());
-        if !actors.has(&event) {
+        if !origins.has(&event) {
             return;
         }
         if let Some(place) = payload.find(needle) {

@@ -8,6 +8,8 @@ use timeloom_domain::definition::Gap;
 use timeloom_domain::ids::WorkflowId;
 use uuid::Uuid;
 
+use super::drafts::{self, DraftProblem};
+use super::faults::fault;
 use super::payloads::{UserError, Written, refused, settle};
 use super::query::workflow;
 use super::scalars::PositionScalar;
@@ -64,6 +66,18 @@ impl ServiceNodesPayload {
     /// The nodes that were replaced, as they were, each with its replacement and what is to be known of it.
     async fn replaced_nodes(&self) -> &[MissingNode] {
         &self.replaced
+    }
+
+    /// What the draft lacks now, what matters most first, at most 100: it is saved all the same.
+    #[graphql(complexity = "20 + 20 * child_complexity")]
+    async fn draft_problems(&self, context: &Context<'_>) -> Result<Vec<DraftProblem>> {
+        let Some(id) = self.id else { return Ok(Vec::new()) };
+        let state = super::reading::state(context)?;
+        let workflow = state.commands().current_workflow(&state.context(None), id).await;
+        match &workflow.map_err(|error| fault(&error))?.aggregate.draft {
+            Some(draft) => drafts::problems(state, id, draft).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The workflow, from the read models: asking for it waits until they show `position`.

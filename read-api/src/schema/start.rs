@@ -15,7 +15,8 @@ use timeloom_domain::execution::{ExecutionEvent, ExecutionMode as DomainMode, Ru
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Item;
 use timeloom_store::{
-    Filter, Position, RecordedEvent, StreamKey, Subscription, SubscriptionMessage, TenantScope, codec,
+    Direction, Filter, Position, RecordedEvent, Revision, StreamKey, Subscription, SubscriptionMessage, TenantScope,
+    codec,
 };
 use uuid::Uuid;
 
@@ -50,7 +51,8 @@ pub(crate) struct StartExecutionInput {
     pub command_id: Option<Uuid>,
     /// The workflow.
     pub workflow_id: Uuid,
-    /// The published version; absent = the draft in manual mode, the newest version in production.
+    /// The published version; absent = the draft in manual mode, and in production the active version, or the one that is
+    /// rolled out beside it, for its part.
     pub version: Option<u32>,
     /// Why it is started.
     #[graphql(default_with = "ExecutionMode::Manual")]
@@ -65,6 +67,8 @@ pub(crate) struct StartExecutionInput {
     /// Of those that wait for a place, the one with the highest priority is next, -1,000 to 1,000. 0 = the workflow's.
     #[graphql(default)]
     pub priority: i32,
+    /// Whom the data of the execution is about, by which it can be erased; absent = what the workflow's setting says.
+    pub subject: Option<String>,
     /// What to wait for before answering.
     #[graphql(default_with = "WaitFor::Started")]
     pub wait_for: WaitFor,
@@ -97,6 +101,19 @@ impl StartExecutionPayload {
     /// The execution that was started; absent when none was.
     async fn execution_id(&self) -> Option<Uuid> {
         self.id.map(|id| id.0)
+    }
+
+    /// The published version that it runs, which is one of two while one is rolled out; absent for the draft.
+    async fn workflow_version(&self, context: &Context<'_>) -> Result<Option<u32>> {
+        let (state, Some(id)) = (state(context)?, self.id) else { return Ok(None) };
+        let stream = StreamKey::new(state.tenant(), ExecutionEvent::CATEGORY, id.to_string());
+        let first = state.log().read_stream(&stream, Revision::default(), Direction::Forward, 1).await;
+        let first = first.map_err(|error| fault(&error))?;
+        let Some(first) = first.first() else { return Ok(None) };
+        match codec::decode::<ExecutionEvent>(first).map_err(|error| fault(&error))? {
+            ExecutionEvent::ExecutionStarted(start) => Ok(start.workflow_version),
+            _ => Ok(None),
+        }
     }
 
     /// How far it is at `position`.
@@ -174,6 +191,7 @@ pub(crate) async fn start(state: &ApiState, input: StartExecutionInput) -> Resul
         mode: DomainMode::from(input.mode),
         start_node: input.start_node,
         items,
+        subject: input.subject,
         options: RunOptions { priority: input.priority, breakpoints, lane: None },
         ..StartExecution::by_hand(WorkflowId(input.workflow_id))
     };

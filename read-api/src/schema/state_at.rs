@@ -36,10 +36,22 @@ pub(crate) enum EntityKind {
     Credential,
     /// A replay check.
     ReplayCheck,
+    /// The test cases of a workflow.
+    TestCases,
+    /// An evaluation.
+    Evaluation,
+    /// The watch over the drift of a model; its id is the model's name.
+    DriftWatch,
+    /// A set of cases, without the cases: they are in the events of its versions.
+    EvaluationSet,
     /// An account, with digests of its keys and links.
     Account,
     /// A session.
     Session,
+    /// A subject: what is decided about the data of a person.
+    Subject,
+    /// How long the data of a category is kept; its id is the category, such as `execution`.
+    Retention,
     /// A tenant.
     Tenant,
     /// An agent.
@@ -48,20 +60,30 @@ pub(crate) enum EntityKind {
     AgentRun,
     /// What an agent remembers of a session.
     AgentMemory,
+    /// A trigger that listens for messages.
+    Listener,
     /// What nodes remember from one execution to the next.
     Recall,
     /// A collection of texts with their vectors.
     VectorCollection,
+    /// The data tables of the tenant; its id is `tables`.
+    DataTables,
+    /// The rows of a data table, by its id.
+    DataTable,
     /// Who looked, and who was not let in.
     Audit,
     /// The inferences of one worker, in sums; by the worker's id.
     Inferences,
     /// An inference worker.
     InferenceWorker,
+    /// For whom a feature is on; by the feature.
+    FeatureFlag,
     /// The set-up of the gateway to language models; its id is `configuration`.
     Gateway,
     /// The calls to language models of one worker, in sums; by the worker's id.
     ModelCalls,
+    /// The ranges of the log that are in the archive; its id is `log`.
+    Archive,
 }
 
 impl From<Kind> for EntityKind {
@@ -73,19 +95,30 @@ impl From<Kind> for EntityKind {
             Kind::Model => Self::Model,
             Kind::Credential => Self::Credential,
             Kind::ReplayCheck => Self::ReplayCheck,
+            Kind::TestCases => Self::TestCases,
+            Kind::Evaluation => Self::Evaluation,
+            Kind::DriftWatch => Self::DriftWatch,
+            Kind::EvaluationSet => Self::EvaluationSet,
             Kind::Account => Self::Account,
             Kind::Session => Self::Session,
+            Kind::Subject => Self::Subject,
+            Kind::Retention => Self::Retention,
             Kind::Tenant => Self::Tenant,
+            Kind::FeatureFlag => Self::FeatureFlag,
             Kind::Agent => Self::Agent,
             Kind::AgentRun => Self::AgentRun,
             Kind::AgentMemory => Self::AgentMemory,
+            Kind::Listener => Self::Listener,
             Kind::Recall => Self::Recall,
             Kind::Vectors => Self::VectorCollection,
+            Kind::DataTables => Self::DataTables,
+            Kind::DataTable => Self::DataTable,
             Kind::Audit => Self::Audit,
             Kind::Inferences => Self::Inferences,
             Kind::InferenceWorker => Self::InferenceWorker,
             Kind::Gateway => Self::Gateway,
             Kind::ModelCalls => Self::ModelCalls,
+            Kind::Archive => Self::Archive,
         }
     }
 }
@@ -99,19 +132,30 @@ impl From<EntityKind> for Kind {
             EntityKind::Model => Self::Model,
             EntityKind::Credential => Self::Credential,
             EntityKind::ReplayCheck => Self::ReplayCheck,
+            EntityKind::TestCases => Self::TestCases,
+            EntityKind::Evaluation => Self::Evaluation,
+            EntityKind::DriftWatch => Self::DriftWatch,
+            EntityKind::EvaluationSet => Self::EvaluationSet,
             EntityKind::Account => Self::Account,
             EntityKind::Session => Self::Session,
+            EntityKind::Subject => Self::Subject,
+            EntityKind::Retention => Self::Retention,
             EntityKind::Tenant => Self::Tenant,
+            EntityKind::FeatureFlag => Self::FeatureFlag,
             EntityKind::Agent => Self::Agent,
             EntityKind::AgentRun => Self::AgentRun,
             EntityKind::AgentMemory => Self::AgentMemory,
+            EntityKind::Listener => Self::Listener,
             EntityKind::Recall => Self::Recall,
             EntityKind::VectorCollection => Self::Vectors,
+            EntityKind::DataTables => Self::DataTables,
+            EntityKind::DataTable => Self::DataTable,
             EntityKind::Audit => Self::Audit,
             EntityKind::Inferences => Self::Inferences,
             EntityKind::InferenceWorker => Self::InferenceWorker,
             EntityKind::Gateway => Self::Gateway,
             EntityKind::ModelCalls => Self::ModelCalls,
+            EntityKind::Archive => Self::Archive,
         }
     }
 }

@@ -162,7 +162,11 @@ impl Subscription {
         #[graphql(desc = "Only events after this position; absent = from its first.")] resume_from: Option<
             PositionScalar,
         >,
-        #[graphql(desc = "The same as `resumeFrom`.", deprecation = "give `resumeFrom`")] after: Option<PositionScalar>,
+        #[graphql(
+            desc = "The same as `resumeFrom`.",
+            deprecation = "give `resumeFrom`; goes in 0.3.0 at the earliest"
+        )]
+        after: Option<PositionScalar>,
     ) -> Result<BoxStream<'static, Result<ExecutionEvent>>> {
         let state = state(context)?;
         check(state, Permission::ExecutionRead)?;
@@ -210,13 +214,13 @@ impl Subscription {
         resume_from: Option<PositionScalar>,
     ) -> Result<BoxStream<'static, Result<Event>>> {
         let state = state(context)?;
-        let (actors, filter) = (filter.actors()?, filter.into_store(state)?);
+        let (origins, filter) = (filter.origins()?, filter.into_store(state)?);
         look_at_events(context, state, "events as they happen", &filter).await?;
         let progress = progress(context);
         let after = progress.begin(resume_from, state.log().head());
         Ok(follow(state, after, filter, progress, move |event| Shown {
             last: false,
-            value: actors.has(&event).then_some(Event(event)),
+            value: origins.has(&event).then_some(Event(event)),
         }))
     }
 

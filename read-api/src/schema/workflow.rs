@@ -9,13 +9,16 @@ use timeloom_domain::workflow::{Workflow as Aggregate, WorkflowEvent};
 use timeloom_projections::{ExecutionFilter, SettingsSummary, WorkflowRow};
 use timeloom_store::{Filter, Position, StreamKey};
 
-use super::event::{Actors, Event, EventList};
+use super::drafts::{self, DraftProblem};
+use super::event::{Event, EventList, Origins};
 use super::execution::{Execution, ExecutionList};
 use super::faults::fault;
 use super::history::History;
 use super::paging::{Pages, Paging, page_cost};
 use super::reading::{not_there, state};
+use super::rollouts::WorkflowRollout;
 use super::scalars::{Direction, ExecutionStatus};
+use super::versions::{WorkflowVersion, versions};
 
 /// The settings that decide how a workflow runs.
 #[derive(Debug, SimpleObject)]
@@ -209,6 +212,12 @@ impl Workflow {
         self.row.active_version.is_some()
     }
 
+    /// The version that a part of the production executions runs beside the active one.
+    async fn rollout(&self) -> Option<WorkflowRollout> {
+        let (active, row) = (self.row.active_version?, self.row.rollout.clone()?);
+        Some(WorkflowRollout { workflow_id: self.row.id, row, active, as_of: self.as_of })
+    }
+
     /// The webhooks and forms of the active version, else of the draft.
     #[graphql(complexity = 20)]
     async fn webhooks(
@@ -270,6 +279,32 @@ impl Workflow {
         gaps(draft, state.catalogue()).into_iter().map(MissingNode::of).collect()
     }
 
+    /// What the draft lacks, what matters most first, at most 100. It is kept all the same; `hinders` says what is refused
+    /// meanwhile.
+    #[graphql(complexity = "20 + 20 * child_complexity")]
+    async fn draft_problems(&self, context: &Context<'_>) -> Result<Vec<DraftProblem>> {
+        let state = state(context)?;
+        let Some(workflow) = self.aggregate(state).await? else { return Ok(Vec::new()) };
+        match workflow.definition(None) {
+            Some(draft) => drafts::problems(state, self.row.id, draft).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Its published versions, newest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn versions(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Pages<WorkflowVersion>> {
+        let (state, paging) = (state(context)?, Paging::new(first, after, last, before));
+        versions(state, self.stream(state), self.row.active_version, paging, self.as_of).await
+    }
+
     /// Its executions, newest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn executions(
@@ -303,7 +338,7 @@ impl Workflow {
         let state = state(context)?;
         let filter = Filter { stream: Some(self.stream(state)), ..Filter::default() };
         EventList {
-            actors: Actors::default(),
+            origins: Origins::default(),
             filter,
             from: None,
             direction: Direction::Forward,

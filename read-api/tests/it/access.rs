@@ -7,9 +7,10 @@ use timeloom_domain::access::{Permission, Permissions, Role};
 use timeloom_domain::account::{Account, AccountEvent, AccountKind};
 use timeloom_domain::event::Aggregate as _;
 use timeloom_domain::ids::{AccountId, CommandId};
+use timeloom_read_api::SignInOptions;
 use timeloom_store::{EventLog as _, Position};
 
-use crate::support::{TestServer, text, unknown_id};
+use crate::support::{FIRST_TENANT, TestServer, text, unknown_id, workflow_file};
 
 const CREATE: &str = "mutation($input: CreateAccountInput!) { createAccount(input: $input) {
     accountId position errors { code message path } account { id name } } }";
@@ -366,6 +367,56 @@ async fn events_are_found_by_who_brought_them_about_and_tell_why() {
     assert!(local.as_array().unwrap().len() > 3);
     assert_eq!(by(json!(["user:nobody"])).await["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     assert_eq!(by(json!([unknown_id()])).await["data"]["events"]["nodes"], json!([]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_read_an_event_is_told_what_its_actor_is_called_and_nothing_else_of_them() {
+    let server = TestServer::start_asking(SignInOptions::default());
+    let editor = server.key_with(FIRST_TENANT, "Ada", &[Role::Editor]).await;
+    let viewer = server.key_with(FIRST_TENANT, "Bob", &[Role::Viewer]).await;
+    let import =
+        "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { position errors { message } } }";
+    let input = json!({ "input": { "definition": workflow_file("w") } });
+    let imported = server.ask_with(&editor, import, input).await;
+    assert_eq!(imported["data"]["importWorkflow"]["errors"], json!([]), "{imported}");
+    server.wait_for_rows().await;
+    let query =
+        "{ events(filter: {categories: [\"workflow\"]}) { nodes { actor { kind displayName account { name } } } } }";
+    let seen = server.ask_with(&viewer, query, json!({})).await;
+    let actor = json!({ "kind": "user", "displayName": "Ada", "account": null });
+    assert_eq!(seen["data"]["events"]["nodes"][0]["actor"], actor, "{seen}");
+    let others = server.ask_with(&viewer, "{ accounts { nodes { name } } }", json!({})).await;
+    assert_eq!(others["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_that_was_told_of_is_listed_and_one_of_another_log_is_refused() {
+    let server = TestServer::start();
+    server.import("w").await;
+    let note = "mutation($input: NoteBackupInput!) { noteBackup(input: $input) { position errors { code } } }";
+    let backup = |place: &str, up_to: &str| {
+        let sizes = json!({ "events": 3, "bytes": 300, "sizeBytes": 4000, "tookMs": 12 });
+        let mut input = json!({ "place": place, "upTo": up_to });
+        input.as_object_mut().unwrap().extend(sizes.as_object().unwrap().clone());
+        json!({ "input": input })
+    };
+    let list = "{ logBackups { position place upTo events bytes sizeBytes tookMs actor { kind name } } }";
+    assert_eq!(server.data(list, json!({})).await["logBackups"], json!([]));
+    for (place, up_to, code) in
+        [("", "1", "INVALID_PLACE"), (&"x".repeat(1_001), "1", "INVALID_PLACE"), ("/b", "999", "NOT_THIS_LOG")]
+    {
+        let refused = server.data(note, backup(place, up_to)).await["noteBackup"].clone();
+        assert_eq!((&refused["position"], &refused["errors"][0]["code"]), (&Value::Null, &json!(code)));
+    }
+    let first = server.data(note, backup("/backups/a", "1")).await["noteBackup"]["position"].clone();
+    server.data(note, backup("/backups/b", "1")).await;
+    let listed = server.data(list, json!({})).await["logBackups"].clone();
+    assert_eq!(listed[0]["place"], "/backups/b", "the newest is first");
+    let told = json!({ "position": first, "place": "/backups/a", "upTo": "1", "events": 3, "bytes": 300,
+        "sizeBytes": 4000, "tookMs": 12, "actor": { "kind": "local", "name": "api" } });
+    assert_eq!(listed[1], told);
     server.stop().await;
 }
 

@@ -54,7 +54,9 @@ async fn records_that_do_not_hold_are_refused_with_what_to_do() {
     let input = json!({ "name": "support", "config": {"tone": 7} });
     assert_eq!(code(&change(&server, "configureAgent", "ConfigureAgentInput", input).await), "INVALID_CONFIG");
     let input = json!({ "name": "nobody", "reason": "old" });
-    assert_eq!(code(&change(&server, "deprecateAgent", "DeprecateAgentInput", input).await), "AGENT_NOT_FOUND");
+    let refused = change(&server, "deprecateAgent", "DeprecateAgentInput", input).await;
+    assert_eq!(code(&refused), "AGENT_NOT_FOUND");
+    assert!(refused["errors"][0]["message"].as_str().unwrap().starts_with("there is no agent 'nobody'"), "{refused}");
     server.stop().await;
 }
 

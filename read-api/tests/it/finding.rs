@@ -1,7 +1,9 @@
 //! Failures by their cause, and text in what happened.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use timeloom_domain::execution::ExecutionEvent;
+use timeloom_domain::execution::{ExecutionEvent, ExecutionMode, StartFacts};
 use timeloom_store::StreamKey;
 
 use crate::support::{TENANT, TestServer, append, node_completed, started, text};
@@ -89,6 +91,62 @@ async fn a_dismissed_failure_leaves_the_unresolved_ones_and_stays_among_those_of
     let then = json!({ "position": started["position"] });
     assert_eq!((count(Value::Null, true).await, count(Value::Null, false).await), (0, 1));
     assert_eq!((count(then.clone(), true).await, count(then, false).await), (1, 1));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_somebody_has_to_look_after_comes_before_all_else() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("w").await;
+    // Of the second, fourth and sixth nobody has looked after the failure.
+    for number in 1..=6_u128 {
+        let ExecutionEvent::ExecutionStarted(facts) = started(&workflow) else { panic!("it starts otherwise") };
+        let mode = if number % 2 == 0 { ExecutionMode::Production } else { ExecutionMode::Manual };
+        let began = ExecutionEvent::ExecutionStarted(Arc::new(StartFacts { mode, ..(*facts).clone() }));
+        let stream = StreamKey::new(TENANT, "execution", uuid::Uuid::from_u128(number).to_string());
+        append(&server.log, &stream, vec![began, failed("no paper")]).await;
+    }
+    let query =
+        "query($p: Position!, $first: Int, $after: String, $last: Int, $before: String, $only: Boolean! = false) {
+        executions(waitFor: $p, order: UNRESOLVED_FIRST, first: $first, after: $after, last: $last, before: $before,
+            unresolved: $only) {
+            nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+    let head = server.log_head();
+    let ask = async |more: Value| {
+        let mut variables = json!({ "p": head });
+        variables.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.data(query, variables).await["executions"].clone()
+    };
+    let numbers = |page: &Value| -> Vec<u128> {
+        let ids = page["nodes"].as_array().unwrap().iter();
+        ids.map(|node| uuid::Uuid::parse_str(&text(&node["id"])).unwrap().as_u128()).collect()
+    };
+    let order = [6, 4, 2, 5, 3, 1];
+    assert_eq!(numbers(&ask(json!({ "first": 10 })).await), order);
+    assert_eq!(numbers(&ask(json!({ "first": 10, "only": true })).await), order[..3]);
+    for size in 1..=6 {
+        let (mut forward, mut backward) = (Vec::new(), Vec::new());
+        let (mut after, mut before) = (Value::Null, Value::Null);
+        loop {
+            let page = ask(json!({ "first": size, "after": after })).await;
+            forward.extend(numbers(&page));
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        loop {
+            let page = ask(json!({ "last": size, "before": before })).await;
+            backward.splice(0..0, numbers(&page));
+            before = page["pageInfo"]["startCursor"].clone();
+            if page["pageInfo"]["hasPreviousPage"] == false {
+                break;
+            }
+        }
+        assert_eq!((forward, backward), (order.to_vec(), order.to_vec()), "pages of {size}");
+    }
+    let by_text = server.ask("{ executions(order: UNRESOLVED_FIRST, text: \"w\") { nodes { id } } }", json!({})).await;
+    assert_eq!(by_text["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     server.stop().await;
 }
 
@@ -210,5 +268,129 @@ async fn a_search_that_has_no_end_stops_and_says_where_to_go_on() {
         after = found["extent"]["goOnAt"].clone();
     }
     assert!(searches >= 2, "one search does not look at everything");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn executions_are_found_by_when_they_began_and_by_what_people_remember_of_them() {
+    let server = TestServer::start();
+    let (one, _) = server.import("Invoices").await;
+    let (two, _) = server.import("Reminders").await;
+    let first = failure(&server, 1, &one, "order 17 is not there").await;
+    let head = "{ head { recordedAt } }";
+    let between = text(&server.data(head, json!({})).await["head"]["recordedAt"]);
+    let second = failure(&server, 2, &two, "No paper").await;
+    let last = text(&server.data(head, json!({})).await["head"]["recordedAt"]);
+    let query = "query($p: Position!, $text: String, $from: DateTime, $to: DateTime, $workflow: UUID) {
+        executions(waitFor: $p, text: $text, startedFrom: $from, startedTo: $to, workflowId: $workflow, first: 5) {
+            nodes { id } pageInfo { hasNextPage hasPreviousPage } } }";
+    let position = server.log_head();
+    let ask = async |more: Value| {
+        let mut variables = json!({ "p": position });
+        variables.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let list = server.data(query, variables).await["executions"].clone();
+        assert_eq!(list["pageInfo"], json!({ "hasNextPage": false, "hasPreviousPage": false }), "{more}");
+        list["nodes"].as_array().unwrap().iter().map(|node| text(&node["id"])).collect::<Vec<_>>()
+    };
+    for (wanted, found) in [
+        ("invoi", vec![&first]),
+        ("PAPER", vec![&second]),
+        ("is not there", vec![&first]),
+        ("fill", vec![&second, &first]),
+        ("nothing of it", vec![]),
+    ] {
+        assert_eq!(ask(json!({ "text": wanted })).await.iter().collect::<Vec<_>>(), found, "{wanted}");
+    }
+    assert_eq!(ask(json!({ "text": &two[..30] })).await, std::slice::from_ref(&second), "an id is enough of it");
+    assert_eq!(ask(json!({ "text": &first })).await, std::slice::from_ref(&first));
+    assert_eq!(ask(json!({ "text": "fill", "workflow": one })).await, std::slice::from_ref(&first));
+    // The clock of the log may stand still between two of its events.
+    assert!(ask(json!({ "from": between })).await.contains(&second));
+    assert!(!ask(json!({ "to": between })).await.contains(&second));
+    assert_eq!(ask(json!({ "from": "2000-01-01T00:00:00Z", "to": "2000-01-02T00:00:00Z" })).await, [""; 0]);
+    assert_eq!(ask(json!({ "from": "2999-01-01T00:00:00Z" })).await, [""; 0]);
+    assert_eq!(ask(json!({ "from": "2000-01-01T00:00:00Z", "text": "paper" })).await, [second]);
+    assert!(last >= between);
+    let refused = server.ask(query, json!({ "p": position, "text": " " })).await;
+    assert!(refused["errors"][0]["message"].as_str().unwrap().contains("1 to 200 characters"), "{refused}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_of_found_executions_is_read_on_in_both_directions() {
+    let server = TestServer::start();
+    let (one, _) = server.import("one").await;
+    let mut wanted = Vec::new();
+    for number in 1..=230_u128 {
+        let id = failure(&server, number, &one, if number % 50 == 0 { "rare" } else { "common" }).await;
+        if number % 50 == 0 {
+            wanted.insert(0, id);
+        }
+    }
+    let query = "query($p: Position!, $first: Int, $after: String, $last: Int) {
+        executions(waitFor: $p, text: \"rare\", first: $first, after: $after, last: $last) {
+            nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor } } }";
+    let position = server.log_head();
+    let (mut found, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let list = server.data(query, json!({ "p": position, "first": 3, "after": after })).await["executions"].clone();
+        found.extend(list["nodes"].as_array().unwrap().iter().map(|node| text(&node["id"])));
+        if list["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        after = list["pageInfo"]["endCursor"].clone();
+    }
+    assert_eq!(found, wanted);
+    let end = server.data(query, json!({ "p": position, "last": 2 })).await["executions"].clone();
+    let ids: Vec<String> = end["nodes"].as_array().unwrap().iter().map(|node| text(&node["id"])).collect();
+    assert_eq!((ids.as_slice(), &end["pageInfo"]["hasPreviousPage"]), (&wanted[2..], &json!(true)));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn failures_of_one_cause_are_redriven_and_no_others() {
+    let server = TestServer::start();
+    let (one, _) = server.import("one").await;
+    let publish = "mutation($input: PublishWorkflowInput!) { publishWorkflow(input: $input) { errors { message } } }";
+    server.data(publish, json!({ "input": { "workflowId": one } })).await;
+    let order = failure(&server, 1, &one, "order 17 is not there").await;
+    failure(&server, 2, &one, "no paper").await;
+    let cause = "query($p: Position!, $id: UUID!) { execution(id: $id, waitFor: $p) { errorFingerprint mode } }";
+    let found = server.data(cause, json!({ "p": server.log_head(), "id": order })).await["execution"].clone();
+    let redrive = "mutation($input: RedriveExecutionsInput!) { redriveExecutions(input: $input) {
+        redriven { executionId } retriedCount refusedCount errors { code } } }";
+    let input = json!({ "filter": { "errorFingerprint": found["errorFingerprint"] }, "from": "START" });
+    let done = server.data(redrive, json!({ "input": input })).await["redriveExecutions"].clone();
+    let ids: Vec<String> = done["redriven"].as_array().unwrap().iter().map(|one| text(&one["executionId"])).collect();
+    let expected: &[String] = if found["mode"] == "PRODUCTION" { &[order] } else { &[] };
+    assert_eq!(ids, expected, "{done}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn events_are_found_by_their_story_and_their_request_and_tell_their_node() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("one").await;
+    let (id, stream) = server.execution(&workflow).await;
+    append(&server.log, &stream, vec![node_completed("Fill", 1, json!({ "a": 1 })), failed("no paper")]).await;
+    let list = "query($filter: EventFilter!) { events(filter: $filter, last: 100) {
+        nodes { type streamId requestId correlationId causationId node runIndex } } }";
+    let ask = async |filter: Value| server.data(list, json!({ "filter": filter })).await["events"]["nodes"].clone();
+    let all = ask(json!({ "stream": { "category": "execution", "id": id } })).await;
+    let newest = |event_type: &str| {
+        let mut events = all.as_array().unwrap().iter().rev();
+        events.find(|event| event["type"] == event_type).map(|event| (event["node"].clone(), event["runIndex"].clone()))
+    };
+    assert_eq!(newest("NodeCompleted"), Some((json!("Fill"), json!(0))));
+    assert_eq!(newest("ExecutionFailed"), Some((json!("Fill"), Value::Null)));
+    assert_eq!(newest("ExecutionStarted"), Some((Value::Null, Value::Null)));
+    let created = ask(json!({ "stream": { "category": "workflow", "id": workflow } })).await[0].clone();
+    let brought = ask(json!({ "requestId": created["requestId"] })).await;
+    assert_eq!(brought, json!([created]), "a request of its own brought it");
+    assert!(created["requestId"].is_string() && created["node"].is_null(), "{created}");
+    let nobody = json!({ "correlationId": "00000000-0000-0000-0000-000000000009" });
+    assert_eq!(ask(nobody).await, json!([]));
+    let nothing = json!({ "causationId": "00000000-0000-0000-0000-000000000009", "categories": ["execution"] });
+    assert_eq!(ask(nothing).await, json!([]));
     server.stop().await;
 }

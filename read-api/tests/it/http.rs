@@ -221,7 +221,7 @@ async fn health_tells_live_from_ready() {
     assert_eq!((&read_models["position"], &read_models["lag"]), (&json!("0"), &json!(1500)));
     assert_eq!(read_models["fault"], Value::Null);
     let projections = read_models["projections"].as_array().unwrap();
-    assert_eq!(projections.len(), 17);
+    assert_eq!(projections.len(), 19);
     assert!(projections.iter().all(|projection| projection["lag"] == 1500 && projection["parked"] == 0));
     server.catch_up();
     server.data("query { workflows(waitFor: 1500) { nodes { id } } }", json!({})).await;

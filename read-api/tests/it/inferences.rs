@@ -52,10 +52,13 @@ fn request(execution: Option<ExecutionId>) -> Box<InferenceRequest> {
         model: mood(),
         asked: "mood@prod".to_owned(),
         version: 1,
+        arm: None,
         digest: "a".repeat(64),
         inputs: vec![inline("the text"), tensor("mask", TensorContent::Omitted)],
+        workflow: None,
         execution,
         node: execution.map(|_| "Score".to_owned()),
+        agent: None,
         key: None,
         shadow_of: None,
         at_ms: 1_700_000_000_000,
@@ -73,6 +76,7 @@ fn answer() -> Box<InferenceAnswer> {
         batch_rows: 3,
         bucket: 4,
         fingerprint: "f".repeat(64),
+        compared: None,
     })
 }
 

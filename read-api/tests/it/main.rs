@@ -5,6 +5,7 @@ mod access;
 mod agents;
 #[cfg(test)]
 mod app;
+mod archive;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
@@ -18,13 +19,21 @@ mod control;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
+mod drift;
+#[cfg(test)]
+mod evaluations;
+#[cfg(test)]
 mod finding;
+mod gateway_limits;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
 mod inferences;
+mod integers;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -70,6 +70,39 @@ async fn which_version_answered_under_which_name_is_told_for_any_moment() {
 }
 
 #[tokio::test]
+async fn a_trial_of_an_alias_has_a_guard_and_figures_and_a_guard_that_cannot_watch_is_refused() {
+    let server = with_versions().await;
+    change(&server, "setModelAlias", "SetModelAliasInput", json!({ "name": "mood", "alias": "prod", "version": 1 }))
+        .await;
+    let start = async |shadow: bool, guard: Value| {
+        let input =
+            json!({ "name": "mood", "version": 2, "percent": 20, "shadow": shadow, "alias": "prod", "guard": guard });
+        change(&server, "startModelRollout", "StartModelRolloutInput", input).await
+    };
+    for guard in [
+        json!({ "metric": "ERROR_RATE", "bound": 0.0 }),
+        json!({ "metric": "ERROR_RATE", "bound": 1.5 }),
+        json!({ "metric": "LATENCY_P95", "bound": -1.0 }),
+        json!({ "metric": "ERROR_RATE", "bound": 0.1, "fewest": 0 }),
+        json!({ "metric": "DISAGREEMENT", "bound": 0.1 }),
+        json!({ "metric": "ERROR_RATE", "bound": 0.1, "tolerance": 0.1 }),
+    ] {
+        assert_eq!(code(&start(false, guard.clone()).await), "INVALID_ROLLOUT_GUARD", "{guard}");
+    }
+    let guard = json!({ "metric": "DISAGREEMENT", "bound": 0.05, "fewest": 40, "tolerance": 0.01 });
+    assert_eq!(code(&start(true, guard.clone()).await), "done");
+    let query = "{ model(name: \"mood\") { rollout { alias guard { metric bound fewest tolerance }
+        figures { compared candidate { answered failed errorRate latencyP95Us } stable { answered } } } } }";
+    let shown = server.data(query, json!({})).await["model"]["rollout"].clone();
+    assert_eq!((&shown["alias"], &shown["guard"]), (&json!("prod"), &guard));
+    let nothing = json!({ "answered": 0, "failed": 0, "errorRate": 0.0, "latencyP95Us": null });
+    assert_eq!(shown["figures"]["candidate"], nothing);
+    let other = json!({ "name": "mood", "alias": "prod", "version": 3 });
+    assert_eq!(code(&change(&server, "setModelAlias", "SetModelAliasInput", other).await), "MODEL_ROLLOUT_UNDER_WAY");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_version_is_tried_withdrawn_and_kept_loaded() {
     let server = with_versions().await;
     change(&server, "promoteModel", "PromoteModelInput", json!({ "name": "mood", "version": 1 })).await;

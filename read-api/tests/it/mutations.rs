@@ -71,13 +71,14 @@ async fn workflows_lie_in_folders_and_are_found_by_these_and_by_name() {
 }
 
 #[tokio::test]
-async fn a_file_with_problems_is_refused_with_every_problem() {
+async fn a_file_without_the_structure_of_a_workflow_is_refused_with_every_problem() {
     let server = TestServer::start();
     let query =
         "mutation($input: ImportWorkflowInput!) { importWorkflow(input: $input) { workflowId position workflow { id }
         errors { __typename code message ... on Refused { problems { node field message } } } } }";
     let mut file = workflow_file("Broken");
-    file["connections"]["Fill"] = json!({"main": [[{"node": "Nowhere", "type": "main", "index": 0}]]});
+    file["nodes"][1]["name"] = json!("Start");
+    file["settings"] = json!({"timezone": "Berlin time"});
     let data = server.data(query, json!({ "input": { "definition": file } })).await;
     let payload = &data["importWorkflow"];
     assert_eq!(
@@ -86,7 +87,8 @@ async fn a_file_with_problems_is_refused_with_every_problem() {
     );
     let error = &payload["errors"][0];
     assert_eq!((&error["__typename"], &error["code"]), (&json!("Refused"), &json!("WORKFLOW_INVALID")));
-    assert_eq!(error["problems"][0]["node"], "Fill");
+    assert_eq!((&error["problems"][0]["node"], &error["problems"][0]["field"]), (&json!("Start"), &json!("name")));
+    assert_eq!(error["problems"][1]["field"], "settings.timezone");
     for (input, code) in [
         (json!({ "source": "{" }), "WORKFLOW_UNREADABLE"),
         (json!({}), "INVALID_INPUT"),

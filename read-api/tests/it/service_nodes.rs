@@ -16,7 +16,7 @@ fn file_of_services() -> Value {
             "operation": operation, "channelId": "C1", "text": "={{ $json.a }}", "ts": "1", "colour": "red"}})
     };
     let nodes = file["nodes"].as_array_mut().unwrap();
-    nodes.extend([node("Tell", "post"), node("Search", "search")]);
+    nodes.extend([node("Tell", "post"), node("Ask", "sendAndWait")]);
     file
 }
 
@@ -40,7 +40,7 @@ async fn an_import_takes_the_offers_of_service_nodes_when_it_is_asked_to() {
     assert_eq!(replaced["dropped"], json!(["ts", "colour"]));
     assert!(replaced["needs"][0].as_str().unwrap().contains("httpBearerAuth"), "{replaced}");
     let missing = payload["workflow"]["missingNodes"].as_array().unwrap();
-    assert_eq!((missing.len(), &missing[0]["node"]), (1, &json!("Search")));
+    assert_eq!((missing.len(), &missing[0]["node"]), (1, &json!("Ask")));
     assert!(missing[0]["service"]["refusal"].as_str().unwrap().contains("not in the table"), "{missing:?}");
     let second = server.data(&import, input).await;
     assert_eq!(
@@ -65,7 +65,7 @@ async fn nodes_of_a_draft_are_replaced_later_and_a_refusal_says_why_not() {
         server.data(&replace, input).await["payload"].clone()
     };
     for (nodes, code, part) in [
-        (json!(["Tell", "Search"]), "NODE_NOT_REPLACEABLE", "'search' of 'message' is not in the table"),
+        (json!(["Tell", "Ask"]), "NODE_NOT_REPLACEABLE", "'sendAndWait' of 'message' is not in the table"),
         (json!(["Fill"]), "NODE_NOT_REPLACEABLE", "needs no replacement"),
         (json!(["Nobody"]), "NODE_NOT_REPLACEABLE", "no such node"),
         (json!([]), "INVALID_INPUT", "leave `nodes` out"),

@@ -86,6 +86,9 @@ async fn nothing_is_open_but_health_and_the_way_in() {
         (Method::GET, "/log/identity"),
         (Method::GET, "/log/events"),
         (Method::GET, "/log/blobs/x"),
+        (Method::GET, "/log/tree"),
+        (Method::GET, "/log/tree/tiles/0/0"),
+        (Method::GET, "/log/checkpoints"),
         (Method::GET, "/binary/01234567-89ab-cdef-0123-456789abcdef?node=a"),
         (Method::GET, "/tensor/01234567-89ab-cdef-0123-456789abcdef?side=inputs&name=a"),
         (Method::GET, "/account/password"),
@@ -281,6 +284,8 @@ async fn a_key_may_do_what_it_was_made_for() {
         "/metrics",
         "/log/identity",
         "/log/events",
+        "/log/tree",
+        "/log/checkpoints",
         "/binary/01234567-89ab-cdef-0123-456789abcdef?node=a",
         "/tensor/01234567-89ab-cdef-0123-456789abcdef?side=inputs&name=a",
     ] {

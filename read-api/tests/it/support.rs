@@ -12,25 +12,29 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use timeloom_commands::credentials::keys::{Key, KeyError, KeySource, PassingKeys};
-use timeloom_commands::{Access, Clock, Commands, Credentials, Ids, SystemIds};
+use timeloom_commands::{Access, Clock, Commands, Credentials, Erasures, ErasuresParts, Ids, RecordedCases, SystemIds};
 use timeloom_domain::access::Principal;
 use timeloom_domain::catalogue::{
     Choice, Constant, NodeCatalogue, NodeDefinition, NodeRole, ParameterDefinition, ParameterKind, Ports,
 };
+use timeloom_domain::evaluation::InferenceSelection;
 use timeloom_domain::event::Event as DomainEvent;
 use timeloom_domain::execution::{Continuation, ExecutionEvent, ExecutionMode, NodeFacts, RunOptions, StartFacts};
-use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, TenantId, WorkflowId};
+use timeloom_domain::gateway::{GatewayLimit, LimitMost};
+use timeloom_domain::ids::{Actor, CommandId, EventId, ExecutionId, Slug, TenantId, WorkflowId};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_expressions::evaluator::Evaluator;
 use timeloom_projections::ReadModels;
 use timeloom_read_api::{
-    ApiState, GraphqlOptions, ServerOptions, SignIn, SignInOptions, WebhookOptions, Wiring, server,
+    ApiState, GraphqlOptions, InferenceCases, LimitCounts, LimitTaken, NotCounted, NotMade, ServerFacts, ServerOptions,
+    SignIn, SignInOptions, WebhookOptions, Wiring, server,
 };
 use timeloom_store::leases::{AllShards, Roles, WorkerId, Workers};
 use timeloom_store::log::AppendError;
 use timeloom_store::{
-    Append, Appended, Direction, EventLog, Expected, Filter, LogError, MemoryLog, Metadata, NewEvent, Payload,
-    Position, RecordedEvent, Revision, StreamKey, Subscription, SubscriptionMessage, SystemClock, TenantScope, codec,
+    Append, Appended, Direction, EventLog, Expected, Filter, LogError, MemoryLog, Metadata, NewEvent, NoSubjectKeys,
+    Payload, Position, RecordedEvent, Revision, StreamKey, Subscription, SubscriptionMessage, SystemClock, TenantScope,
+    codec,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -38,6 +42,36 @@ use uuid::Uuid;
 pub(crate) const TENANT: TenantId = TenantId(1);
 /// The tenant that runs an installation.
 pub(crate) const FIRST_TENANT: TenantId = TenantId(0);
+
+/// A process without models.
+struct NoModels;
+
+#[async_trait]
+impl InferenceCases for NoModels {
+    async fn cases(&self, _: TenantId, _: &Slug, _: &InferenceSelection) -> Result<Option<RecordedCases>, NotMade> {
+        Ok(None)
+    }
+}
+
+/// Half of every limit of a tenant is taken, by `busy`.
+struct HalfTaken;
+
+#[async_trait]
+impl LimitCounts for HalfTaken {
+    async fn taken(&self, _: TenantId, limits: &[GatewayLimit]) -> Result<Option<Vec<LimitTaken>>, NotCounted> {
+        let half = |limit: &GatewayLimit| {
+            let half = match limit.most {
+                LimitMost::Money { most, .. } => most.0 / 2,
+                LimitMost::RequestsPerMinute { most }
+                | LimitMost::TokensPerMinute { most }
+                | LimitMost::CallsAtOnce { most } => most / 2,
+            };
+            let by = Some("busy".to_owned());
+            LimitTaken { by, used: half, left: half, resets_at_ms: Some(1_700_000_060_000) }
+        };
+        Ok(Some(limits.iter().map(half).collect()))
+    }
+}
 
 /// A clock that stands still until a test lets time go by.
 pub(crate) struct TestClock(AtomicI64);
@@ -253,7 +287,14 @@ impl TestServer {
         let keys: Arc<dyn KeySource> = Arc::new(keys);
         let credentials = Credentials::new(commands.clone(), Arc::clone(&keys), Arc::new(SystemIds));
         let access = Access::new(commands.clone(), keys, Arc::new(SystemIds));
+        let erasures = Erasures::new(ErasuresParts {
+            commands: commands.clone(),
+            stored: Arc::clone(&log) as Arc<dyn EventLog>,
+            keys: Arc::new(NoSubjectKeys("this is a test")),
+            blobs: timeloom_store::MemoryBlobs::new(),
+        });
         let state = ApiState::new(Wiring {
+            erasures,
             evaluator: Evaluator::new(None),
             commands,
             credentials,
@@ -262,13 +303,18 @@ impl TestServer {
             log: port_log,
             catalogue,
             workers: Arc::clone(&workers) as Arc<dyn Workers>,
+            limits: Arc::new(HalfTaken),
+            inference_cases: Arc::new(NoModels),
             stored: None,
+            proofs: None,
+            archiver: None,
             principal: Principal::local(tenant, "api"),
             // Tests say from where somebody calls.
             webhooks: WebhookOptions { proxy_hops: 1, public_url, ..default },
             metrics: Arc::default(),
             graphql,
             tracer: None,
+            server: ServerFacts { backend: "memory", features: vec!["traces"] },
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -416,6 +462,7 @@ pub(crate) fn started(workflow_id: &str) -> ExecutionEvent {
         at_ms: 1_000,
         trigger: None,
         options: RunOptions::default(),
+        subject: None,
     }))
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::support::{FIRST_TENANT, TestServer, completed, node_completed, started, text, workflow_file};
 
 /// Fields that tell whoever asks about themselves and the product; of tenants everybody sees their own.
-const FOR_EVERYBODY: [&str; 3] = ["viewer", "serverInfo", "tenant"];
+const FOR_EVERYBODY: [&str; 4] = ["viewer", "serverInfo", "templates", "tenant"];
 
 /// The schema, and how a document for each field of a root is written.
 struct Documents {

@@ -340,6 +340,20 @@ async fn add(name: &str, file: &PathBuf, description: &str, access: &Access, con
     let record: Value = serde_json::from_str(&text)
         .map_err(|error| Refused(format!("{} is no JSON: {error}", file.display())))
         .map_err(anyhow::Error::from)?;
+    publish(name, &record, description, access, config).await
+}
+
+/// Publishes a record as a version of an agent, whose name is taken where it is new.
+///
+/// # Errors
+/// When the record is refused.
+pub(super) async fn publish(
+    name: &str,
+    record: &Value,
+    description: &str,
+    access: &Access,
+    config: &Config,
+) -> Result<(), Failure> {
     let client = Client::open(access, config).await?;
     let published = async {
         let known =

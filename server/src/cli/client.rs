@@ -4,7 +4,7 @@
 use anyhow::{Context as _, bail};
 use async_graphql::{Request, Variables};
 use serde_json::{Value, json};
-use timeloom_read_api::{ApiSchema, schema};
+use timeloom_read_api::LocalApi;
 
 use crate::app::App;
 use crate::cli::{Access, Failure, output};
@@ -54,7 +54,7 @@ pub enum Client {
         /// Everything over the folder.
         app: Box<App>,
         /// Its API.
-        schema: Box<ApiSchema>,
+        api: LocalApi,
     },
 }
 
@@ -67,10 +67,10 @@ impl Client {
         match &access.server {
             Some(url) => Self::remote(url, config),
             None => {
-                let app = App::open(config, timeloom_nodes::registry::all()).await?;
+                let app = App::open(config, config.node_types()).await?;
                 app.catch_up().await?;
-                let schema = Box::new(schema(app.api.clone()));
-                Ok(Self::Local { app: Box::new(app), schema })
+                let api = LocalApi::new(app.api.clone());
+                Ok(Self::Local { app: Box::new(app), api })
             }
         }
     }
@@ -102,9 +102,9 @@ impl Client {
                 serde_json::from_str(&text)
                     .with_context(|| format!("the server at {url} answered {status}, not GraphQL: is it Timeloom?"))?
             }
-            Self::Local { schema, .. } => {
+            Self::Local { api, .. } => {
                 let request = Request::new(query).variables(Variables::from_json(variables));
-                serde_json::to_value(schema.execute(request).await)?
+                serde_json::to_value(api.execute(request).await)?
             }
         };
         if let Some(errors) = response.get("errors").and_then(Value::as_array).filter(|errors| !errors.is_empty()) {

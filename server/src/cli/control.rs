@@ -198,6 +198,9 @@ pub struct RedriveChoice {
     /// Only those about which this was saved.
     #[arg(long, value_name = "NAME=VALUE", value_parser = saved)]
     saved: Option<Value>,
+    /// Only failures of this cause, as `execution groups` tells it.
+    #[arg(long, value_name = "FINGERPRINT")]
+    fingerprint: Option<String>,
     /// How many at most.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
@@ -208,7 +211,10 @@ pub struct RedriveChoice {
 impl RedriveChoice {
     /// Retries them, and tells what became of each. Some that are refused are no failure of the verb.
     pub async fn ask(self, access: &Access, config: &Config) -> Result<(), Failure> {
-        let filter = json!({ "workflowId": self.workflow, "trigger": self.trigger, "saved": self.saved });
+        let filter = json!({
+            "workflowId": self.workflow, "trigger": self.trigger, "saved": self.saved,
+            "errorFingerprint": self.fingerprint,
+        });
         let mut input = self.how.input();
         if let Value::Object(fields) = &mut input {
             fields.extend(Map::from_iter([("filter".to_owned(), filter), ("limit".to_owned(), json!(self.limit))]));

@@ -19,8 +19,9 @@ const DELETE: &str = "mutation($input: CredentialInput!) { deleteCredential(inpu
   credentialId position errors { code message } } }";
 const ROTATE: &str = "mutation($input: RotateCredentialsInput!) { rotateCredentials(input: $input) {
   key resealedCount keptCount passwordCount failedCount failures errors { code message } } }";
+const CONNECT: &str = "query($id: UUID!) { credential(id: $id) { name connectUrl } }";
 const LIST: &str = "query($first: Int!, $after: String) { credentials(first: $first, after: $after) {
-  nodes { id name type fields key version history { updatedAt } } pageInfo { hasNextPage endCursor } } }";
+  nodes { id name type fields key version connectUrl history { updatedAt } } pageInfo { hasNextPage endCursor } } }";
 
 #[derive(Debug, Subcommand)]
 pub enum CredentialVerb {
@@ -39,6 +40,13 @@ pub enum CredentialVerb {
     },
     /// List the credentials, without their values
     List {
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Tell where to give the permission that a credential of OAuth 2 needs: open it in a browser
+    Connect {
+        /// Its id.
+        id: Uuid,
         #[command(flatten)]
         access: Access,
     },
@@ -71,6 +79,7 @@ impl CredentialVerb {
                 told(&payload, access.json, "saved", name);
             }
             Self::List { access } => list(&access, config).await?,
+            Self::Connect { id, access } => return connect(id, &access, config).await,
             Self::Delete { id, access } => {
                 let payload =
                     change(&access, config, "deleteCredential", DELETE, json!({ "credentialId": id })).await?;
@@ -84,6 +93,25 @@ impl CredentialVerb {
         }
         Ok(())
     }
+}
+
+async fn connect(id: Uuid, access: &Access, config: &Config) -> Result<(), Failure> {
+    let client = Client::open(access, config).await?;
+    let found = client.ask(CONNECT, json!({ "id": id })).await;
+    client.close().await;
+    let found = found?;
+    let Some(url) = found.pointer("/credential/connectUrl").and_then(Value::as_str) else {
+        let why =
+            if found["credential"].is_null() { "there is no such credential" } else { "it needs nobody's permission" };
+        output::error(&format!("the credential {id} cannot be connected: {why}"));
+        return Err(Failure::Refused);
+    };
+    if access.json {
+        output::json(&json!({ "connectUrl": url }));
+    } else {
+        output::line(&format!("open this in a browser in which you are signed in: {url}"));
+    }
+    Ok(())
 }
 
 async fn change(access: &Access, config: &Config, field: &str, query: &str, input: Value) -> Result<Value, Failure> {

@@ -1,5 +1,6 @@
 //! `timeloom execution`: list, show, cancel, and what is asked of executions under way and of failures.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -9,13 +10,15 @@ use super::control::{self, BreakpointChange, Change, How, RedriveChoice};
 use super::fork::ForkArguments;
 use super::side_by_side::CompareArguments;
 use super::watch::WatchArguments;
-use super::{Access, Failure, output};
+use super::{Access, Failure, moment, output};
 use crate::config::Config;
 
 const LIST: &str = "query($first: Int!, $after: String, $workflow: UUID, $status: ExecutionStatus,
-  $trigger: ExecutionTrigger, $unresolved: Boolean!, $saved: SavedFactInput, $fingerprint: String) {
+  $trigger: ExecutionTrigger, $unresolved: Boolean!, $saved: SavedFactInput, $fingerprint: String, $from: DateTime,
+  $to: DateTime, $text: String, $order: ExecutionOrder!) {
   executions(first: $first, after: $after, workflowId: $workflow, status: $status, trigger: $trigger,
-    unresolved: $unresolved, saved: $saved, errorFingerprint: $fingerprint) {
+    unresolved: $unresolved, saved: $saved, errorFingerprint: $fingerprint, startedFrom: $from, startedTo: $to,
+    text: $text, order: $order) {
     nodes { id workflowId status trigger startedAt endedAt errorMessage } pageInfo { hasNextPage endCursor } } }";
 const GROUPS: &str = "query($first: Int!, $after: String, $workflow: UUID, $unresolved: Boolean!) {
   executionGroups(first: $first, after: $after, workflowId: $workflow, unresolved: $unresolved) {
@@ -34,7 +37,7 @@ const CANCEL: &str = "mutation($input: CancelExecutionInput!) { cancelExecution(
 
 #[derive(Debug, Subcommand)]
 pub enum ExecutionVerb {
-    /// List executions, newest first
+    /// List executions, newest first where nothing else is said
     List {
         /// Only those of this workflow.
         #[arg(long, value_name = "ID")]
@@ -54,6 +57,18 @@ pub enum ExecutionVerb {
         /// Only failures of this cause, as `execution groups` tells it.
         #[arg(long, value_name = "FINGERPRINT")]
         fingerprint: Option<String>,
+        /// Only those that began at or after this time.
+        #[arg(long, value_name = "TIME", value_parser = moment::time)]
+        from: Option<DateTime<Utc>>,
+        /// Only those that began before this time.
+        #[arg(long, value_name = "TIME", value_parser = moment::time)]
+        to: Option<DateTime<Utc>>,
+        /// Only those with this in their workflow's name, in their error or in the name of the node to blame.
+        #[arg(long)]
+        text: Option<String>,
+        /// In which order: newest, or unresolved-first, which has dead letters before all others.
+        #[arg(long, default_value = "newest", value_parser = ["newest", "unresolved-first"])]
+        order: String,
         /// How many, at most 100.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
         limit: u32,
@@ -218,11 +233,28 @@ impl ControlVerb {
 impl ExecutionVerb {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         match self {
-            Self::List { workflow, status, trigger, unresolved, saved, fingerprint, limit, after, access } => {
+            Self::List {
+                workflow,
+                status,
+                trigger,
+                unresolved,
+                saved,
+                fingerprint,
+                from,
+                to,
+                text,
+                order,
+                limit,
+                after,
+                access,
+            } => {
                 let status = status.map(|status| status.to_uppercase());
+                let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
                 let variables = json!({
                     "first": limit, "after": after, "workflow": workflow, "status": status,
                     "trigger": trigger, "unresolved": unresolved, "saved": saved, "fingerprint": fingerprint,
+                    "from": from.map(time), "to": to.map(time), "text": text,
+                    "order": order.to_uppercase().replace('-', "_"),
                 });
                 list(variables, &access, config).await
             }

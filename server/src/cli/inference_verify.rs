@@ -63,7 +63,7 @@ struct Report {
 /// When the log cannot be read; after it was told, [`Failure::Differs`] when an answer is another one, [`Failure::Failed`]
 /// when of those that were named none was computed again.
 pub async fn verify(arguments: VerifyArguments, config: &Config) -> Result<(), Failure> {
-    let app = App::open(config, timeloom_nodes::registry::all()).await?;
+    let app = App::open(config, config.node_types()).await?;
     let report = computed_again(&app, &arguments, config).await;
     app.close().await;
     let report = report?;

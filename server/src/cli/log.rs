@@ -1,19 +1,24 @@
-//! `timeloom log`: copy, backup, restore, verify. All four are the same reading of rows as they are stored.
+//! `timeloom log`: copy, backup, restore, verify. All four are the same reading of rows as they are stored; archiving is
+//! in a module of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 use timeloom_store::transfer::{CopyError, CopyPhase, CopyReport, copy};
 use timeloom_store::verify::VerifyReport;
 use timeloom_store::{ImportError, Position};
 
+use super::archive::{ArchiveArguments, UnarchiveArguments, list_segments};
+use super::client::Client;
 use super::external::ExternalVerb;
 use super::progress::Progress;
 use super::{Access, Failure, output};
 use crate::config::Config;
 use crate::transfer::{Location, may_be_restored_to, open_source, open_target, verify_at};
+
+const NOTE_BACKUP: &str = "mutation($input: NoteBackupInput!) { noteBackup(input: $input) { errors { message } } }";
 
 #[derive(Debug, Subcommand)]
 pub enum LogVerb {
@@ -44,6 +49,15 @@ pub enum LogVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Move old events into compressed segments, in a folder or in S3, from which they are read as before
+    Archive(ArchiveArguments),
+    /// Bring archived events back into the log, from a segment or a position on
+    Unarchive(UnarchiveArguments),
+    /// List the segments of the archive
+    Segments {
+        #[command(flatten)]
+        access: Access,
+    },
     /// Categories that other programs may append to by themselves
     #[command(subcommand)]
     External(ExternalVerb),
@@ -62,15 +76,18 @@ impl LogVerb {
         match self {
             Self::Copy { from, to, json } => {
                 let (from, to) = (location(&from)?, location(&to)?);
-                copied((&from, &to), config, "copied", json).await
+                copied((&from, &to), config, "copied", json).await.map(drop)
             }
             Self::Backup { destination, access } => {
                 let from = match &access.server {
                     Some(url) => location(url)?,
                     None => own(config)?,
                 };
-                copied((&from, &Location::Folder(destination)), config, "backed up", access.json).await
+                backed_up(&from, destination, &access, config).await
             }
+            Self::Archive(arguments) => arguments.run(config).await,
+            Self::Unarchive(arguments) => arguments.run(config).await,
+            Self::Segments { access } => list_segments(&access, config).await,
             Self::External(verb) => verb.run(config).await,
             Self::Restore { backup, json } => restore(backup, &own(config)?, config, json).await,
             Self::Verify { location: named, json } => {
@@ -81,17 +98,76 @@ impl LogVerb {
     }
 }
 
-fn location(text: &str) -> Result<Location, Failure> {
+pub(super) fn location(text: &str) -> Result<Location, Failure> {
     Location::parse(text).map_err(|error| refused(&error.to_string()))
 }
 
-fn refused(message: &str) -> Failure {
+pub(super) fn refused(message: &str) -> Failure {
     output::error(message);
     Failure::Refused
 }
 
+/// Writes a backup, and tells the server of which it is, so that those who run it see when the last one was made.
+async fn backed_up(from: &Location, folder: PathBuf, access: &Access, config: &Config) -> Result<(), Failure> {
+    let began = Instant::now();
+    let to = Location::Folder(folder.clone());
+    let report = copied((from, &to), config, "backed up", access.json).await?;
+    if access.server.is_some()
+        && let Err(error) = note_backup(&report, folder, began, access, config).await
+    {
+        // The backup is whole all the same.
+        output::notice(&format!("the server was not told of this backup: {error:#}"));
+    }
+    Ok(())
+}
+
+async fn note_backup(
+    report: &CopyReport,
+    folder: PathBuf,
+    began: Instant,
+    access: &Access,
+    config: &Config,
+) -> anyhow::Result<()> {
+    let place = folder.canonicalize()?;
+    let counted = place.clone();
+    let size = tokio::task::spawn_blocking(move || bytes_in(&counted)).await??;
+    let input = json!({
+        "place": place.display().to_string(),
+        "upTo": report.head.to_string(),
+        "events": report.events,
+        "bytes": report.bytes,
+        "sizeBytes": size,
+        "tookMs": u64::try_from(began.elapsed().as_millis())?,
+    });
+    let client = Client::open(access, config).await?;
+    let data = client.ask(NOTE_BACKUP, json!({ "input": input })).await;
+    client.close().await;
+    let data = data?;
+    match data.pointer("/noteBackup/errors/0/message").and_then(Value::as_str) {
+        Some(message) => anyhow::bail!("{message}"),
+        None => Ok(()),
+    }
+}
+
+/// Bytes of all files below a folder.
+fn bytes_in(folder: &Path) -> std::io::Result<u64> {
+    let (mut bytes, mut folders) = (0, vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next)? {
+            let entry = entry?;
+            let facts = entry.metadata()?;
+            if facts.is_dir() {
+                folders.push(entry.path());
+            } else {
+                bytes += facts.len();
+            }
+        }
+    }
+    Ok(bytes)
+}
+
 /// Where this program keeps its own log.
-fn own(config: &Config) -> Result<Location, Failure> {
+pub(super) fn own(config: &Config) -> Result<Location, Failure> {
     match &config.database {
         Some(url) => location(url),
         None => Ok(Location::Folder(config.data.clone())),
@@ -109,7 +185,12 @@ async fn restore(backup: PathBuf, to: &Location, config: &Config, json: bool) ->
     Ok(())
 }
 
-async fn copied((from, to): (&Location, &Location), config: &Config, done: &str, json: bool) -> Result<(), Failure> {
+async fn copied(
+    (from, to): (&Location, &Location),
+    config: &Config,
+    done: &str,
+    json: bool,
+) -> Result<CopyReport, Failure> {
     if from == to {
         return Err(refused("the log would be copied onto itself: give another target"));
     }
@@ -132,7 +213,7 @@ async fn copied((from, to): (&Location, &Location), config: &Config, done: &str,
     match copied {
         Ok(report) => {
             tell(&report, from, to, done, began.elapsed().as_secs_f64(), json);
-            Ok(())
+            Ok(report)
         }
         Err(error @ (CopyError::Ahead { .. } | CopyError::Diverged(_)))
         | Err(error @ CopyError::Target(ImportError::OtherLog { .. })) => Err(refused(&error.to_string())),
@@ -183,6 +264,7 @@ async fn verified(location: &Location, config: &Config, json: bool) -> Result<()
             "events": report.events,
             "streams": report.streams,
             "blobs": report.blobs,
+            "checkpoints": report.checkpoints,
             "faultCount": report.faults,
             "faults": faults,
         }));
@@ -199,6 +281,9 @@ fn tell_verified(report: &VerifyReport, location: &Location) {
     let found = format!("{} events of {} streams and {} blobs", report.events, report.streams, report.blobs);
     if report.is_whole() {
         output::line(&format!("the log in {location} is whole: {found}, up to position {}", report.head));
+        if report.checkpoints > 0 {
+            output::line(&format!("it has the root that each of {} signed checkpoints says", report.checkpoints));
+        }
     } else {
         output::line(&format!("the log in {location} is damaged: {} faults in {found}", report.faults));
     }

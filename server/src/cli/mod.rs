@@ -2,11 +2,22 @@
 
 mod access;
 mod agent;
+mod archive;
+mod asof;
+mod audit;
+mod bisect;
+mod bisect_models;
+mod capsule;
 mod client;
 mod control;
 mod credential;
+mod debug;
+mod draft;
+mod erasure;
+mod eval;
 mod events;
 mod execution;
+mod explain;
 mod expression;
 mod external;
 mod fork;
@@ -14,18 +25,28 @@ mod gateway;
 mod inference;
 mod inference_verify;
 mod log;
+mod mcp;
 mod model;
+mod model_drift;
 mod model_file;
+mod model_rollout;
 mod moment;
 pub mod output;
 mod packages;
 mod progress;
 mod projections;
 mod replay;
+mod retention;
+mod rollout;
 mod run;
+mod service;
 mod service_nodes;
 mod side_by_side;
 mod state;
+mod table;
+mod template;
+mod test_case;
+mod trigger;
 mod watch;
 mod why;
 mod workers;
@@ -36,6 +57,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, LogFormat, ServeConfig};
+use crate::documents::READ_VERB;
 use crate::models::TRIAL_VERB;
 use crate::serve;
 
@@ -70,6 +92,9 @@ enum Verb {
     /// List and show executions; pause, resume, cancel and retry them
     #[command(subcommand)]
     Execution(execution::ExecutionVerb),
+    /// List triggers that listen for messages, and what they left out
+    #[command(subcommand)]
+    Trigger(trigger::TriggerVerb),
     /// List the events of the log, or follow them
     #[command(subcommand)]
     Events(events::EventsVerb),
@@ -81,12 +106,37 @@ enum Verb {
     /// Evaluate expressions
     #[command(subcommand)]
     Expression(expression::ExpressionVerb),
-    /// Copy, back up, restore and verify the log
+    /// Workflows and agents to begin with
+    #[command(subcommand)]
+    Template(template::TemplateVerb),
+    /// List the services whose nodes are offered as HTTP Requests, and check files that describe more
+    #[command(subcommand)]
+    Service(service::ServiceVerb),
+    /// Copy, back up, restore, verify and archive the log
     #[command(subcommand)]
     Log(log::LogVerb),
+    /// Prove the log to others, and erase what is about a subject: checkpoints, exports and their check; requests, holds, keys
+    #[command(subcommand)]
+    Audit(audit::AuditVerb),
+    /// Tell from where a value comes, through called workflows and agents, up to the first trigger
+    Explain(explain::ExplainArguments),
+    /// Tell what was in force at a moment: workflows, models, agents, routes, flags, credentials, accounts
+    Asof(asof::AsofArguments),
+    /// Find the change of a workflow that made a run bad, between a good run and a bad one
+    Bisect(bisect::BisectArguments),
+    /// Look at an execution in the terminal, event by event, as it was right after each of them
+    Debug(debug::DebugArguments),
+    /// Let programs that work with language models use Timeloom: the Model Context Protocol on standard input and output
+    Mcp(mcp::McpArguments),
+    /// An execution as one file: make it, show it, prove it, run it again, and keep it as a test
+    #[command(subcommand)]
+    Capsule(capsule::CapsuleVerb),
     /// Save, list and delete credentials, and seal them under new keys
     #[command(subcommand)]
     Credential(credential::CredentialVerb),
+    /// Data tables: make them, look at their rows at any moment, put rows in, change and delete them
+    #[command(subcommand)]
+    Table(table::TableVerb),
     /// List, show and change models: their versions, and which of them answers
     #[command(subcommand)]
     Model(model::ModelVerb),
@@ -99,6 +149,9 @@ enum Verb {
     /// List what models answered, trace answers back to their bytes, show who computes
     #[command(subcommand)]
     Inference(inference::InferenceVerb),
+    /// Try versions of models on recorded inferences; nothing of it is served
+    #[command(subcommand)]
+    Eval(eval::EvalVerb),
     /// Work on the read models
     #[command(subcommand)]
     Projections(projections::ProjectionsVerb),
@@ -117,12 +170,21 @@ enum Verb {
     /// List, make and suspend tenants
     #[command(subcommand)]
     Tenant(access::TenantVerb),
+    /// Say for which tenants a feature is on, and roll that back
+    #[command(subcommand)]
+    Flag(access::FlagVerb),
     /// Review who could do what at a moment
     #[command(subcommand)]
     Access(access::AccessVerb),
     /// Load a model's file on trial, in a process of its own; the server starts this by itself
     #[command(hide = true, name = TRIAL_VERB)]
     ModelTrial {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Read a document in a process of its own; the server starts this by itself
+    #[command(hide = true, name = READ_VERB)]
+    DocumentRead {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -159,30 +221,48 @@ impl Cli {
             return fail(&error);
         }
         let config = &self.config;
+        let is_child = matches!(self.verb, Verb::ModelTrial { .. } | Verb::DocumentRead { .. });
+        if !is_child && let Err(error) = service::take(config) {
+            return fail(&error);
+        }
         let result = match self.verb {
             Verb::Serve(options) => serve::serve(config, &options).await.map_err(Failure::Error),
             Verb::Workflow(verb) => verb.run(config).await,
             Verb::Execution(verb) => verb.run(config).await,
+            Verb::Trigger(verb) => verb.run(config).await,
             Verb::Events(verb) => verb.run(config).await,
             Verb::State(verb) => verb.run(config).await,
             Verb::Replay(arguments) => arguments.run(config).await,
             Verb::Expression(verb) => verb.run(config),
+            Verb::Template(verb) => verb.run(config).await,
+            Verb::Service(verb) => verb.run(),
             Verb::Log(verb) => verb.run(config).await,
+            Verb::Audit(verb) => verb.run(config).await,
+            Verb::Explain(arguments) => arguments.run(config).await,
+            Verb::Asof(arguments) => arguments.run(config).await,
+            Verb::Bisect(arguments) => arguments.run(config).await,
+            Verb::Debug(arguments) => arguments.run(config).await,
+            Verb::Mcp(arguments) => arguments.run(config).await,
+            Verb::Capsule(verb) => verb.run(config).await,
             Verb::Credential(verb) => verb.run(config).await,
+            Verb::Table(verb) => verb.run(config).await,
             Verb::Model(verb) => verb.run(config).await,
             Verb::Gateway(verb) => verb.run(config).await,
             Verb::Agent(verb) => verb.run(config).await,
             Verb::Inference(verb) => verb.run(config).await,
+            Verb::Eval(verb) => verb.run(config).await,
             Verb::Projections(verb) => verb.run(config).await,
             Verb::Workers(verb) => verb.run(config).await,
             Verb::Account(verb) => verb.run(config).await,
             Verb::Key(verb) => verb.run(config).await,
             Verb::Session(verb) => verb.run(config).await,
             Verb::Tenant(verb) => verb.run(config).await,
+            Verb::Flag(verb) => verb.run(config).await,
             Verb::Access(verb) => verb.run(config).await,
             Verb::ModelTrial { arguments } => {
                 return ExitCode::from(timeloom_inference::validate::child_main(&arguments));
             }
+            Verb::DocumentRead { arguments } => return ExitCode::from(timeloom_documents::child_main(&arguments)),
             Verb::Whoami { access } => access::whoami(&access, config).await,
         };
         match result {

@@ -13,7 +13,7 @@ const LIST: &str = "query($first: Int!, $after: String) { models(first: $first, 
   nodes { name description promotedVersion versions { version } aliases { alias version } disabled retired }
   pageInfo { hasNextPage endCursor } } }";
 const SHOW: &str = "query($name: String!, $asOf: AsOf) { model(name: $name, asOf: $asOf) {
-  name description promotedVersion aliases { alias version } rollout { version percent shadow } keptLoaded
+  name description promotedVersion aliases { alias version } rollout { version percent shadow alias guard { metric bound fewest tolerance } } keptLoaded
   disabled disabledReason retired
   settings { gpu instancesMin instancesMax threads rowsMax queueDelayUs queueMax timeoutMs tf32 finiteOnly recording
     recordedOneIn }
@@ -24,9 +24,9 @@ const SHOW: &str = "query($name: String!, $asOf: AsOf) { model(name: $name, asOf
 #[derive(Debug, Args)]
 pub struct Named {
     /// The model's name.
-    name: String,
+    pub name: String,
     #[command(flatten)]
-    access: Access,
+    pub access: Access,
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +109,12 @@ pub enum ModelVerb {
     /// Try a version on a part of the requests
     #[command(subcommand)]
     Rollout(RolloutVerb),
+    /// Compare recorded inferences with others, feature by feature; exits with 3 when one drifted
+    #[command(disable_version_flag = true)]
+    Drift(super::model_drift::DriftArguments),
+    /// Watch whether a model drifts, or watch it no more
+    #[command(disable_version_flag = true)]
+    WatchDrift(super::model_drift::WatchArguments),
     /// Say how a model is run from its next load on; what is not named is as for a new model
     Configure {
         #[command(flatten)]
@@ -154,6 +160,17 @@ pub enum ModelVerb {
 
 #[derive(Debug, Subcommand)]
 pub enum RolloutVerb {
+    /// Show the trial that is under way: its guard, and what is counted of each side
+    Show {
+        #[command(flatten)]
+        of: Named,
+    },
+    #[command(flatten)]
+    Change(RolloutChange),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RolloutChange {
     /// Try a version
     Start {
         #[command(flatten)]
@@ -161,12 +178,17 @@ pub enum RolloutVerb {
         /// The version.
         #[arg(id = "number", value_name = "VERSION")]
         version: u32,
-        /// Of a hundred requests that name no version it answers so many.
+        /// Of a hundred requests it answers so many.
         #[arg(long, value_name = "NUMBER")]
         percent: u8,
         /// Let it compute copies only, whose answers nobody gets.
         #[arg(long)]
         shadow: bool,
+        /// Take part of the requests that name this alias; absent = of those that name no version.
+        #[arg(long, value_name = "ALIAS")]
+        alias: Option<String>,
+        #[command(flatten)]
+        guard: super::model_rollout::Guard,
     },
     /// Try it on another part
     Step {
@@ -334,7 +356,12 @@ impl ModelVerb {
                 let done = "withdrew a version of";
                 Change::new(of, "withdrawModelVersion", "WithdrawModelVersionInput", done, more)
             }
-            Self::Rollout(verb) => verb.change(),
+            Self::Drift(arguments) => return arguments.run(config).await,
+            Self::WatchDrift(arguments) => return arguments.run(config).await,
+            Self::Rollout(RolloutVerb::Show { of }) => {
+                return super::model_rollout::show(&of.name, &of.access, config).await;
+            }
+            Self::Rollout(RolloutVerb::Change(change)) => change.change(),
             Self::Configure { of, settings } => {
                 Change::new(of, "configureModel", "ConfigureModelInput", "configured", settings.input())
             }
@@ -356,11 +383,13 @@ impl ModelVerb {
     }
 }
 
-impl RolloutVerb {
+impl RolloutChange {
     fn change(self) -> Change {
         match self {
-            Self::Start { of, version, percent, shadow } => {
-                let more = json!({ "version": version, "percent": percent, "shadow": shadow });
+            Self::Start { of, version, percent, shadow, alias, guard } => {
+                let guard = guard.input();
+                let more =
+                    json!({ "version": version, "percent": percent, "shadow": shadow, "alias": alias, "guard": guard });
                 Change::new(of, "startModelRollout", "StartModelRolloutInput", "started a trial of", more)
             }
             Self::Step { of, percent } => {

@@ -189,7 +189,7 @@ fn beside(adding: &Adding, name: &str) -> PathBuf {
 }
 
 async fn local(adding: &Adding, digest: Digest, config: &Config) -> Result<Value, Failure> {
-    let app = App::open(config, timeloom_nodes::registry::all()).await?;
+    let app = App::open(config, config.node_types()).await?;
     let added = add_to(&app, adding, digest, config).await;
     app.close().await;
     match added {

@@ -45,6 +45,9 @@ pub struct RunArguments {
     /// A file with the item for the start node: `{"json": {…}}` or a bare object.
     #[arg(long, value_name = "FILE")]
     trigger_item: Option<PathBuf>,
+    /// Whom the data of the run is about, by which a server can erase it.
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
     /// Let the records of a JSON file stand in for a node type.
     #[arg(long, value_name = "TYPE=FILE")]
     fixture_node: Vec<String>,
@@ -103,8 +106,8 @@ impl RunArguments {
         Ok(FixedCredentials::new(by_type))
     }
 
-    fn registry(&self) -> anyhow::Result<NodeRegistry> {
-        let mut registry = timeloom_nodes::registry::all();
+    fn registry(&self, config: &Config) -> anyhow::Result<NodeRegistry> {
+        let mut registry = config.node_types();
         for fixture in &self.fixture_node {
             let (node_type, file) =
                 fixture.split_once('=').ok_or_else(|| anyhow!("--fixture-node '{fixture}' must be TYPE=FILE"))?;
@@ -125,7 +128,7 @@ impl RunArguments {
     ) -> Result<Execution, Failure> {
         let folder = tempfile::Builder::new().prefix("timeloom-run-").tempdir().context("no temporary folder")?;
         let config = Config { data: folder.path().to_owned(), database: None, ..config.clone() };
-        let app = App::open_with(&config, self.registry()?, self.credentials()?).await?;
+        let app = App::open_with(&config, self.registry(&config)?, self.credentials()?).await?;
         let result = self.run_in(&app, source, items).await;
         app.close().await;
         result
@@ -136,8 +139,11 @@ impl RunArguments {
         let workflow_id = self.told(app.commands.import_workflow(&context(), import).await)?.value;
         let execution_id = ExecutionId(SystemIds.uuid());
         let events = subscribe(&app.log, execution_id, Position::START);
+        app.commands.flags().caught_up().await?;
         app.engine.start().await?;
-        let start = StartExecution { execution_id: Some(execution_id), items, ..StartExecution::by_hand(workflow_id) };
+        let subject = self.subject.clone();
+        let start =
+            StartExecution { execution_id: Some(execution_id), items, subject, ..StartExecution::by_hand(workflow_id) };
         self.told(app.commands.start_execution(&context(), start).await)?;
         let followed = follow(&app.log, events);
         match tokio::time::timeout(Duration::from_secs(self.timeout), followed).await {
@@ -187,6 +193,7 @@ impl RunArguments {
             "workflowId": imported["workflowId"],
             "mode": "MANUAL",
             "items": items,
+            "subject": self.subject,
             "waitFor": "COMPLETED",
             "timeoutMs": (self.timeout * 1_000).min(300_000),
         });

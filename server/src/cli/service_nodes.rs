@@ -9,17 +9,19 @@ use uuid::Uuid;
 
 use super::client::Client;
 use super::workflow::read_file;
-use super::{Access, Failure, output};
+use super::{Access, Failure, draft, output};
 use crate::config::Config;
 
 const IMPORT: &str = "mutation($input: ImportWorkflowInput!) { payload: importWorkflow(input: $input) {
   workflowId position revision errors { code message ... on Refused { problems { node field message } } }
   replacedNodes { node nodeType service { name } replacement needs dropped differs }
+  draftProblems { node field message severity hinders }
   workflow { missingNodes { node nodeType message service { name baseUrl documentation refusal }
     replacement needs dropped differs } } } }";
 const REPLACE: &str = "mutation($input: ReplaceServiceNodesInput!) { payload: replaceServiceNodes(input: $input) {
   workflowId position revision errors { code message ... on Refused { problems { node field message } } }
   replacedNodes { node nodeType service { name } replacement needs dropped differs }
+  draftProblems { node field message severity hinders }
   workflow { missingNodes { node nodeType message service { name baseUrl documentation refusal }
     replacement needs dropped differs } } } }";
 
@@ -36,7 +38,14 @@ pub async fn import(
 ) -> Result<(), Failure> {
     let source = String::from_utf8(read_file(file)?)
         .map_err(|error| anyhow::anyhow!("{} is not UTF-8 text: {error}", file.display()))?;
-    let input = json!({ "source": source, "workflowId": id, "replaceServiceNodes": replace });
+    import_source(json!({ "source": source, "workflowId": id, "replaceServiceNodes": replace }), access, config).await
+}
+
+/// Takes in what `input` says.
+///
+/// # Errors
+/// When it is refused.
+pub async fn import_source(input: Value, access: &Access, config: &Config) -> Result<(), Failure> {
     let payload = change(IMPORT, input, access, config).await?;
     tell(&payload, access, "imported");
     Ok(())
@@ -80,6 +89,13 @@ fn tell(payload: &Value, access: &Access, done: &str) {
     }
     if !missing.is_empty() {
         output::notice("the workflow can be published and run when these nodes are replaced or removed");
+    }
+    let is_gap = |problem: &Value| {
+        let of = |gap: &Value| output::text(gap, "/node") == output::text(problem, "/node");
+        matches!(output::text(problem, "/field").as_str(), "type" | "typeVersion") && missing.iter().any(of)
+    };
+    for problem in list("/draftProblems").iter().filter(|problem| !is_gap(problem)) {
+        output::notice(&draft::line(problem));
     }
 }
 

@@ -53,7 +53,7 @@ pub async fn tell(
 }
 
 /// One step, with the steps that it was made from.
-fn line(place: usize, step: &Value) -> String {
+pub(super) fn line(place: usize, step: &Value) -> String {
     let text = |path: &str| output::text(step, path);
     let item =
         step.get("item").and_then(Value::as_u64).map_or_else(|| "all items".to_owned(), |item| format!("item {item}"));

@@ -1,4 +1,5 @@
-//! `timeloom workflow`: import, replace-service-nodes, list, move, export, run, publish, activate, deactivate, listen.
+//! `timeloom workflow`: import, check, replace-service-nodes, list, move, export, run, publish, activate, deactivate, rollout,
+//! listen, archive, unarchive.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::client::Client;
+use super::rollout::RolloutVerb;
 use super::run::RunArguments;
-use super::{Access, Failure, output, service_nodes};
+use super::test_case::TestsVerb;
+use super::{Access, Failure, draft, output, service_nodes};
 use crate::config::Config;
 
 const LIST: &str = "query($first: Int!, $after: String) { workflows(first: $first, after: $after) {
@@ -27,6 +30,10 @@ const LISTEN: &str = "mutation($input: WorkflowInput!) { payload: listenForTestW
   workflow { webhooks(draft: true) { node methods testUrl } } } }";
 const MOVE: &str = "mutation($input: MoveWorkflowInput!) { payload: moveWorkflow(input: $input) {
   workflowId position revision errors { code message } workflow { folder } } }";
+const ARCHIVE: &str = "mutation($input: WorkflowInput!) { payload: archiveWorkflow(input: $input) {
+  workflowId position revision errors { code message } } }";
+const UNARCHIVE: &str = "mutation($input: WorkflowInput!) { payload: unarchiveWorkflow(input: $input) {
+  workflowId position revision errors { code message } } }";
 const STATE: &str = "query($id: ID!) { stateAt(entity: { kind: WORKFLOW, id: $id }) { state position revision } }";
 
 #[derive(Debug, Subcommand)]
@@ -41,6 +48,13 @@ pub enum WorkflowVerb {
         /// Put HTTP Requests in place of services' nodes that this build lacks, where it knows what they send.
         #[arg(long)]
         replace_service_nodes: bool,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Tell what a draft or a file lacks, without changing anything
+    Check {
+        /// Its id, or a file; `-` reads standard input.
+        workflow: String,
         #[command(flatten)]
         access: Access,
     },
@@ -65,6 +79,9 @@ pub enum WorkflowVerb {
         id: Uuid,
         /// Names of folders with '/' between them, such as 'Billing/Reminders'; '' for none.
         folder: String,
+        /// Why, for those who read its history.
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         access: Access,
     },
@@ -81,12 +98,18 @@ pub enum WorkflowVerb {
     Publish {
         /// Its id.
         id: Uuid,
-        /// Only where so many of its last executions do the same under the draft.
-        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        /// Leave active what is, so that this version can be rolled out beside it.
+        #[arg(long)]
+        keep_active: bool,
+        /// Only where so many of its last executions, and its test cases, do the same under the draft; 0 for test cases alone.
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=1_000))]
         replay_last: Option<u32>,
-        /// How many of these may differ.
+        /// How many of these may differ, together.
         #[arg(long, value_name = "COUNT", default_value_t = 0, requires = "replay_last")]
         max_differ: u32,
+        /// Why, for those who read its history.
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         access: Access,
     },
@@ -98,17 +121,49 @@ pub enum WorkflowVerb {
         /// The version; the newest when absent.
         #[arg(long)]
         version: Option<u32>,
+        /// Why, for those who read its history.
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         access: Access,
     },
+    /// Let a version run for a part of the calls and schedules, until it is promoted or rolled back
+    #[command(subcommand)]
+    Rollout(RolloutVerb),
+    /// Test cases that new versions are held against: executions that were recorded in capsules
+    #[command(subcommand)]
+    Tests(TestsVerb),
     /// Let a workflow take no calls and schedules any more
     Deactivate {
         /// Its id.
         id: Uuid,
+        /// Why, for those who read its history.
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         access: Access,
     },
-    /// Let the draft take one call at its test address, for two minutes
+    /// Put a workflow away: it takes no more changes and starts no more executions
+    Archive {
+        /// Its id.
+        id: Uuid,
+        /// Why, for those who read its history.
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Take a workflow out again that was put away
+    Unarchive {
+        /// Its id.
+        id: Uuid,
+        /// Why, for those who read its history.
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Let the draft take one call at its test address, or one message of its triggers, for two minutes
     Listen {
         /// Its id.
         id: Uuid,
@@ -123,12 +178,13 @@ impl WorkflowVerb {
             Self::Import { file, id, replace_service_nodes, access } => {
                 service_nodes::import(&file, id, replace_service_nodes, &access, config).await
             }
+            Self::Check { workflow, access } => draft::check(&workflow, &access, config).await,
             Self::ReplaceServiceNodes { id, nodes, access } => {
                 service_nodes::replace(id, &nodes, &access, config).await
             }
             Self::List { access } => list(&access, config).await,
-            Self::Move { id, folder, access } => {
-                let input = json!({ "workflowId": id, "folder": folder });
+            Self::Move { id, folder, reason, access } => {
+                let input = json!({ "workflowId": id, "folder": folder, "reason": reason });
                 let payload = change(MOVE, input, &access, config).await?;
                 let folder = output::text(&payload, "/workflow/folder");
                 tell(&access, &payload, || match folder.is_empty() {
@@ -139,54 +195,76 @@ impl WorkflowVerb {
             }
             Self::Export { id, access } => export(id, &access, config).await,
             Self::Run(arguments) => arguments.run(config).await,
-            Self::Publish { id, replay_last, max_differ, access } => {
+            Self::Publish { id, keep_active, replay_last, max_differ, reason, access } => {
                 let gate = replay_last.map(|last| json!({ "last": last, "maxDiffer": max_differ }));
-                let payload = publish(id, gate, &access, config).await?;
+                let input =
+                    json!({ "workflowId": id, "keepActive": keep_active, "replayGate": gate, "reason": reason });
+                let payload = publish(input, &access, config).await?;
                 let versions = ["/workflow/publishedVersion", "/workflow/activeVersion"];
                 let [published, active] = versions.map(|path| output::text(&payload, path));
                 tell(&access, &payload, || match active == published {
                     true => format!("published version {published}, which is active"),
+                    false if keep_active && active != "-" => {
+                        format!("published version {published} beside version {active}, which stays the active one")
+                    }
                     false => {
                         format!("published version {published}: `timeloom workflow activate {id}` lets it take calls")
                     }
                 });
                 Ok(())
             }
-            Self::Activate { id, version, access } => {
-                let input = json!({ "workflowId": id, "version": version });
+            Self::Activate { id, version, reason, access } => {
+                let input = json!({ "workflowId": id, "version": version, "reason": reason });
                 let payload = change(ACTIVATE, input, &access, config).await?;
                 let version = output::text(&payload, "/workflow/activeVersion");
                 tell(&access, &payload, || format!("version {version} is active{}", webhooks(&payload, "/url")));
                 Ok(())
             }
-            Self::Deactivate { id, access } => {
-                let payload = change(DEACTIVATE, json!({ "workflowId": id }), &access, config).await?;
+            Self::Rollout(verb) => verb.run(config).await,
+            Self::Tests(verb) => verb.run(config).await,
+            Self::Deactivate { id, reason, access } => {
+                let input = json!({ "workflowId": id, "reason": reason });
+                let payload = change(DEACTIVATE, input, &access, config).await?;
                 tell(&access, &payload, || format!("workflow {id} takes no calls and schedules any more"));
                 Ok(())
             }
-            Self::Listen { id, access } => {
-                let payload = change(LISTEN, json!({ "workflowId": id }), &access, config).await?;
-                let addresses = webhooks(&payload, "/testUrl");
-                tell(&access, &payload, || format!("the draft takes one call within two minutes{addresses}"));
+            Self::Archive { id, reason, access } => {
+                let input = json!({ "workflowId": id, "reason": reason });
+                let payload = change(ARCHIVE, input, &access, config).await?;
+                tell(&access, &payload, || format!("workflow {id} is put away"));
                 Ok(())
             }
+            Self::Unarchive { id, reason, access } => {
+                let input = json!({ "workflowId": id, "reason": reason });
+                let payload = change(UNARCHIVE, input, &access, config).await?;
+                tell(&access, &payload, || format!("workflow {id} is taken out again: none of its versions is active"));
+                Ok(())
+            }
+            Self::Listen { id, access } => listen(id, &access, config).await,
         }
     }
 }
 
-/// Sends a mutation whose payload is named `payload`.
+/// Lets the draft take one call or message.
+async fn listen(id: Uuid, access: &Access, config: &Config) -> Result<(), Failure> {
+    let payload = change(LISTEN, json!({ "workflowId": id }), access, config).await?;
+    let addresses = webhooks(&payload, "/testUrl");
+    tell(access, &payload, || format!("the draft takes one call or message within two minutes{addresses}"));
+    Ok(())
+}
+
 /// Publishes, where the gate lets it.
-async fn publish(id: Uuid, gate: Option<Value>, access: &Access, config: &Config) -> Result<Value, Failure> {
+async fn publish(input: Value, access: &Access, config: &Config) -> Result<Value, Failure> {
     let client = Client::open(access, config).await?;
-    if gate.is_some() {
+    if input.get("replayGate").is_some_and(|gate| !gate.is_null()) {
         client.do_replays();
     }
-    let variables = json!({ "input": { "workflowId": id, "replayGate": gate } });
-    let result = client.change_with("payload", PUBLISH, variables, access.json).await;
+    let result = client.change_with("payload", PUBLISH, json!({ "input": input }), access.json).await;
     client.close().await;
     result
 }
 
+/// Sends a mutation whose payload is named `payload`.
 async fn change(mutation: &str, input: Value, access: &Access, config: &Config) -> Result<Value, Failure> {
     let client = Client::open(access, config).await?;
     let result = client.change("payload", mutation, input, access.json).await;

@@ -75,6 +75,16 @@ impl LocalLanguage {
         let _ = self.shared.models.set(Arc::downgrade(models));
     }
 
+    /// What a version can be asked for in words; nothing where it takes tensors alone.
+    pub fn skill(version: &ModelVersion) -> Option<task::Task> {
+        speaks(version)
+    }
+
+    /// Digests of the files of the models that are in memory to chat.
+    pub fn loaded(&self) -> BTreeSet<String> {
+        self.engines.loaded()
+    }
+
     /// Ends the answers that are under way.
     pub async fn close(&self) {
         let engines = Arc::clone(&self.engines);
@@ -190,6 +200,8 @@ impl Finding for OfTenant {
                 key: None,
                 execution: None,
                 node: None,
+                workflow: None,
+                agent: None,
             };
             Ok(worker.infer(question).await.map_err(|why| failed(&why))?.outputs)
         })

@@ -7,7 +7,7 @@ use timeloom_commands::{AddModelVersion, CommandContext, CommandError, Commands,
 use timeloom_domain::access::Permission;
 use timeloom_domain::ids::Slug;
 use timeloom_domain::model::{ExternalFile, ModelFile};
-use timeloom_inference::models::{Digest, Kept, StoreError};
+use timeloom_inference::models::{Digest, Kept, Pending, Store, StoreError};
 use timeloom_inference::validate::{self, Limits, Program, Rejection, TrialLimits};
 use timeloom_store::{LogError, Position};
 
@@ -121,6 +121,7 @@ impl Manager {
             AddModelVersion { format: "onnx".to_owned(), digest: add.digest.to_string(), file: Some(Box::new(file)) };
         let added = self.commands.add_model_version(&self.next(context), add.model.clone(), version).await?;
         let (number, position) = self.version(context, &add.model, &add.digest, added).await?;
+        self.claim(&add.digest, &add.beside).await;
         let position = if add.promote {
             let reason = Some("promoted when it was added".to_owned());
             let model = add.model.clone();
@@ -132,6 +133,15 @@ impl Manager {
             position
         };
         Ok(Added { model: add.model, version: number, digest: add.digest, position })
+    }
+
+    /// The files of a version stay. Where that cannot be told to the store, whoever collects files sees it by the version.
+    async fn claim(&self, digest: &Digest, beside: &[(String, Digest)]) {
+        let (files, all) = (Arc::clone(&self.files), pending(digest, beside));
+        let claimed = tokio::task::spawn_blocking(move || all.iter().try_for_each(|one| files.store.claim(one)));
+        if let Ok(Err(error)) = claimed.await {
+            tracing::warn!(%error, "the files of a model's version could not be marked as such yet");
+        }
     }
 
     async fn register(&self, context: &CommandContext, add: &AddModelFile) -> Result<(), NotAdded> {
@@ -174,6 +184,13 @@ fn closed(error: LogError) -> NotAdded {
 
 type Looked = Result<ModelFile, Rejection>;
 
+/// What lies in the store for a model of that digest with these weights beside it.
+fn pending(digest: &Digest, beside: &[(String, Digest)]) -> Vec<Pending> {
+    let weights = beside.iter().map(|(_, digest)| Pending::File(digest.clone()));
+    let laid = (!beside.is_empty()).then(|| Pending::Laid(Store::laid_name(digest, beside)));
+    [Pending::File(digest.clone())].into_iter().chain(weights).chain(laid).collect()
+}
+
 /// Reads the file and loads it in a process of its own.
 fn look(
     files: &Files,
@@ -182,6 +199,8 @@ fn look(
     library: &Path,
 ) -> Result<(Kept, Looked), NotAdded> {
     let fault = |error: std::io::Error| NotAdded::Fault(format!("the file of the model cannot be read: {error}"));
+    // Nobody puts it away while it is looked at.
+    pending(digest, beside).iter().try_for_each(|one| files.store.renew(one)).map_err(fault)?;
     let kept = files.store.find(digest)?;
     let path = files.store.lay(digest, beside)?;
     let model = match validate::check(&path, &Limits::default()).map_err(fault)? {

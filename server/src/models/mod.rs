@@ -4,12 +4,18 @@
 //! for models writes nothing about them.
 
 mod cards;
+mod collecting;
+mod drifting;
+mod evaluating;
 mod files;
+mod guarding;
+mod keepers;
 mod local;
 mod manager;
 mod numbers;
 mod port;
 mod refusals;
+mod registered;
 mod serving;
 mod speaking;
 mod uploading;
@@ -19,13 +25,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::ServiceConfig;
 use clap::Args;
 use timeloom_commands::{Commands, SystemIds};
 use timeloom_domain::ids::{Actor, InferenceWorkerId, Slug, TenantId};
 use timeloom_domain::model::{ModelReference, VersionReference};
 use timeloom_inference::onnx::{self, Library, Runtime};
 use timeloom_inference::pool::MachineClock as Ticks;
-use timeloom_inference_front::{uploads, v1, v2};
+use timeloom_inference_front::{anthropic, mlflow, ollama, openai, uploads, v2};
 use timeloom_inference_worker::language::{LanguageModels, LanguageParts, Reaching};
 use timeloom_inference_worker::{Cause, NotRecorded, OVERRIDES, Parts, Worker};
 use timeloom_read_api::Beside;
@@ -35,10 +42,15 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::drifting::Drifting;
+pub use self::evaluating::Evaluating;
 pub use self::files::Files;
+use self::guarding::Guarding;
+pub use self::keepers::Keepers;
 use self::local::LocalLanguage;
 pub use self::manager::{AddModelFile, Manager, NotAdded};
 pub use self::port::Port;
+use self::registered::RegisteredModels;
 use self::serving::Served;
 use self::speaking::Spoken;
 use self::uploading::Uploads;
@@ -185,13 +197,18 @@ impl Models {
     pub fn routes(&self) -> Vec<Beside> {
         let served = Arc::new(Served::new(self.clone()));
         let uploads = Arc::new(Uploads::new(self.inner.manager.clone()));
-        let spoken = Arc::new(Spoken::new(self.clone()));
-        vec![
+        let registered = Arc::new(RegisteredModels::new(self.clone()));
+        let mut routes = self.speaking_routes();
+        // The protocol lies below the path of another one, so that it comes first.
+        routes.insert(
+            0,
             Beside {
-                prefix: "/v1",
-                configure: Arc::new(move |config| v1::routes(Arc::clone(&spoken))(config)),
-                refusals: Some(v1::error_body),
+                prefix: mlflow::PREFIX,
+                configure: Arc::new(move |config| mlflow::routes(Arc::clone(&registered))(config)),
+                refusals: Some(|_, status, message| mlflow::error_body(status, message)),
             },
+        );
+        routes.extend([
             Beside {
                 prefix: "/v2",
                 configure: Arc::new(move |config| v2::routes(Arc::clone(&served))(config)),
@@ -201,6 +218,37 @@ impl Models {
                 prefix: "/models/uploads",
                 configure: Arc::new(move |config| uploads::routes(Arc::clone(&uploads))(config)),
                 refusals: None,
+            },
+        ]);
+        routes
+    }
+
+    /// The routes at which language models are asked, by each of the protocols.
+    fn speaking_routes(&self) -> Vec<Beside> {
+        let spoken = Arc::new(Spoken::new(self.clone()));
+        let also = Arc::clone(&spoken);
+        let both = move |config: &mut ServiceConfig| {
+            anthropic::routes(Arc::clone(&spoken))(config);
+            openai::routes(Arc::clone(&spoken))(config);
+        };
+        vec![
+            Beside {
+                prefix: "/v1",
+                configure: Arc::new(both),
+                refusals: Some(|asked, status, message| {
+                    let is_anthropic = anthropic::is_meant(asked);
+                    if is_anthropic {
+                        anthropic::error_body(status, message)
+                    } else {
+                        openai::error_body(status, message)
+                    }
+                }),
+            },
+            Beside {
+                // The page of the API explorer is at `/api`.
+                prefix: "/api/",
+                configure: Arc::new(move |config| ollama::routes(Arc::clone(&also))(config)),
+                refusals: Some(|_, status, message| ollama::error_body(status, message)),
             },
         ]
     }
@@ -288,7 +336,7 @@ fn language_parts(config: &Config, app: &App, local: Arc<LocalLanguage>) -> Lang
         reaching: Reaching {
             allow_private: outbound.allow_private,
             allowed_hosts: outbound.allowed_hosts,
-            is_public: timeloom_nodes::is_public,
+            is_public: timeloom_egress::is_public,
         },
     }
 }
@@ -350,6 +398,25 @@ async fn tidy(models: Models) {
         if let Ok(Err(error)) = expired {
             tracing::warn!(%error, "uploads that nobody goes on with cannot be put away");
         }
+        collect(&models).await;
+    }
+}
+
+/// Puts away files of which nothing became.
+async fn collect(models: &Models) {
+    // What another process added is known here before it is old enough to be looked at.
+    let listing = models.commands().models();
+    if !listing.is_caught_up() {
+        return;
+    }
+    let (files, listing) = (Arc::clone(models.manager().files()), listing.now());
+    let collected = tokio::task::spawn_blocking(move || collecting::collect(&files.store, &listing, now_ms())).await;
+    match collected {
+        Ok(Ok(gone)) if !gone.is_empty() => {
+            tracing::info!(count = gone.len(), "files of models that nobody uses were put away")
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "files of models that nobody uses cannot be put away"),
+        _ => {}
     }
 }
 

@@ -1,21 +1,27 @@
-//! How nodes and agents of this process ask models.
+//! How nodes and agents of this process ask models, and the API what is taken of limits.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use timeloom_commands::Refusal;
+use async_trait::async_trait;
+use timeloom_commands::{RecordedCases, Refusal};
 use timeloom_domain::chat::{ChatRequest, EmbedRequest, ErrorClass};
+use timeloom_domain::evaluation::InferenceSelection;
+use timeloom_domain::gateway::GatewayLimit;
+use timeloom_domain::ids::{Slug, TenantId};
 use timeloom_domain::inference::port::{
     Answering, Asker, Chatted, Described, Embedded, InferencePort, ModelAnswer, ModelAsk, NotAnswered,
 };
 use timeloom_domain::model::ModelReference;
+use timeloom_gateway::limits::Taken;
 use timeloom_gateway::upstream::Prompt;
 use timeloom_inference::pool::{NotComputed, Priority};
 use timeloom_inference_worker::language::{CallReply, Called, LanguageModels, NotSaid, Unanswered};
 use timeloom_inference_worker::{Cause, NotInferred, NotRecorded, Question, Worker};
+use timeloom_read_api::{InferenceCases, LimitCounts, LimitTaken, NotCounted, NotMade};
 
-use super::Models;
 use super::cards::Cards;
+use super::{Models, evaluating};
 
 /// The models of this process, for those parts of it that are made before it opens them.
 #[derive(Debug, Default)]
@@ -29,6 +35,13 @@ impl Port {
     pub fn open(&self, models: Models) {
         // Whoever opens models twice gets the first ones: there is one set of them in a process.
         let _ = self.models.set(models);
+    }
+
+    /// Lets go of answers that are kept for the same question.
+    pub fn forget_answers(&self) {
+        if let Some(models) = self.models.get() {
+            models.language().forget_answers();
+        }
     }
 
     fn language(&self) -> Result<&LanguageModels, NotAnswered> {
@@ -77,6 +90,8 @@ impl InferencePort for Port {
                 key: asker.key.clone(),
                 execution: asker.execution,
                 node: asker.node.clone(),
+                workflow: asker.workflow,
+                agent: asker.agent.clone(),
             };
             let inferred = self.worker().await?.infer(question).await.map_err(not_inferred)?;
             let (inference, version, outputs) = (inferred.inference, inferred.version, inferred.outputs);
@@ -104,6 +119,30 @@ impl InferencePort for Port {
             let called = self.language()?.embed(asker.into(), request).await.map_err(not_said)?;
             Ok(Embedded { call: called.call, answer: called.answer, cost: called.cost })
         })
+    }
+}
+
+#[async_trait]
+impl LimitCounts for Port {
+    async fn taken(&self, tenant: TenantId, limits: &[GatewayLimit]) -> Result<Option<Vec<LimitTaken>>, NotCounted> {
+        let Some(models) = self.models.get() else { return Ok(None) };
+        let counted = models.language().taken(tenant, limits).await.map_err(|why| NotCounted(why.to_string()))?;
+        let told = |Taken { by, used, left, resets_at_ms }| LimitTaken { by, used, left, resets_at_ms };
+        Ok(Some(counted.into_iter().map(told).collect()))
+    }
+}
+
+#[async_trait]
+impl InferenceCases for Port {
+    async fn cases(
+        &self,
+        tenant: TenantId,
+        model: &Slug,
+        selection: &InferenceSelection,
+    ) -> Result<Option<RecordedCases>, NotMade> {
+        let Some(models) = self.models.get() else { return Ok(None) };
+        let made = Box::pin(evaluating::recorded_cases(models, tenant, (model, selection))).await;
+        made.map(Some).map_err(|why| NotMade(why.to_string()))
     }
 }
 

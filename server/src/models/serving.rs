@@ -144,6 +144,7 @@ impl Serving for Served {
         version: Option<&str>,
         inputs: Vec<(String, Tensor)>,
         ask: Ask,
+        key: Option<String>,
     ) -> Result<Computed, Refusal> {
         let question = Question {
             cause: cause(who),
@@ -151,9 +152,11 @@ impl Serving for Served {
             inputs,
             priority: ask.priority,
             within: ask.within,
-            key: None,
+            key,
             execution: None,
             node: None,
+            workflow: None,
+            agent: None,
         };
         let inferred = self.worker().await?.infer(question).await.map_err(refusals::not_inferred)?;
         Ok(Computed { version: inferred.version.to_string(), outputs: inferred.outputs })

@@ -59,25 +59,25 @@ impl Uploading for Uploads {
         refusals::who(request, Permission::RegistryWrite)
     }
 
-    async fn begin(&self, _who: &ApiState, begin: Begin) -> Result<Standing, Refusal> {
+    async fn begin(&self, who: &ApiState, begin: Begin) -> Result<Standing, Refusal> {
         let wanted = begin.sha256.as_deref().map(digest_of).transpose()?;
-        let begun =
-            self.on_disk(move |files| files.uploads.begin(SystemIds.uuid(), begin.bytes, wanted.as_ref(), now_ms()));
+        let id = (who.tenant(), SystemIds.uuid());
+        let begun = self.on_disk(move |files| files.uploads.begin(id, begin.bytes, wanted.as_ref(), now_ms()));
         begun.await.map(standing)
     }
 
-    async fn standing(&self, _who: &ApiState, id: &str) -> Result<Standing, Refusal> {
-        let id = id_of(id)?;
+    async fn standing(&self, who: &ApiState, id: &str) -> Result<Standing, Refusal> {
+        let id = (who.tenant(), id_of(id)?);
         self.on_disk(move |files| files.uploads.find(id)).await.map(standing)
     }
 
-    async fn append(&self, _who: &ApiState, id: &str, offset: u64, piece: Bytes) -> Result<Standing, Refusal> {
-        let id = id_of(id)?;
+    async fn append(&self, who: &ApiState, id: &str, offset: u64, piece: Bytes) -> Result<Standing, Refusal> {
+        let id = (who.tenant(), id_of(id)?);
         self.on_disk(move |files| files.uploads.append(id, offset, &piece, now_ms())).await.map(standing)
     }
 
     async fn become_version(&self, who: &ApiState, id: &str, what: BecomeVersion) -> Result<Became, Refusal> {
-        let id = id_of(id)?;
+        let id = (who.tenant(), id_of(id)?);
         let invalid = |error: String| Refusal::new(RefusalKind::Invalid, error);
         let model = Slug::try_new(what.model).map_err(|error| invalid(error.to_string()))?;
         let mut beside = Vec::with_capacity(what.beside.len());
@@ -104,15 +104,15 @@ impl Uploading for Uploads {
         })
     }
 
-    async fn become_file(&self, _who: &ApiState, id: &str) -> Result<Kept, Refusal> {
-        let id = id_of(id)?;
+    async fn become_file(&self, who: &ApiState, id: &str) -> Result<Kept, Refusal> {
+        let id = (who.tenant(), id_of(id)?);
         let kept = self.on_disk(move |files| files.uploads.finish(id)).await?;
         Ok(Kept { sha256: kept.digest.to_string(), bytes: kept.bytes })
     }
 
-    async fn abandon(&self, _who: &ApiState, id: &str) -> Result<(), Refusal> {
-        let id = id_of(id)?;
+    async fn abandon(&self, who: &ApiState, id: &str) -> Result<(), Refusal> {
+        let id = (who.tenant(), id_of(id)?);
         let was_there = self.on_disk(move |files| Ok(files.uploads.abandon(id)?)).await?;
-        if was_there { Ok(()) } else { Err(refusals::upload(&UploadError::Unknown(id))) }
+        if was_there { Ok(()) } else { Err(refusals::upload(&UploadError::Unknown(id.1))) }
     }
 }

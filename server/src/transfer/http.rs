@@ -1,5 +1,7 @@
 //! The log of a running server, read over HTTP. Never believes a page: whoever copies checks every row.
 
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -7,11 +9,14 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use timeloom_store::proofs::{CHECKPOINTS_READ_MAX, Growth, StoredCheckpoint, TileId, TreeStore};
 use timeloom_store::stored::EXPORT_BYTES_MAX;
 use timeloom_store::{
-    BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore, BlobWriter, LogError, LogIdentity, LogTransfer, Position,
-    StoredEvent,
+    BLOB_BYTES_MAX, BlobError, BlobHash, BlobStore, BlobWriter, Direction, LogError, LogIdentity, LogTransfer,
+    Position, StoredEvent,
 };
+use timeloom_verify::export::EarlierCheckpoint;
 
 use crate::token::HOW_TO_SHOW;
 
@@ -109,6 +114,78 @@ impl LogTransfer for ServedLog {
     }
 }
 
+/// What a server says of the tree over its log.
+#[derive(Debug, Deserialize)]
+struct TreeSize {
+    size: u64,
+}
+
+/// Nothing can be written there, so nothing is.
+#[async_trait]
+impl TreeStore for ServedLog {
+    async fn size(&self) -> Result<u64, LogError> {
+        let body = match self.get("/log/tree", PAGE_BYTES_MAX).await {
+            Ok(body) => body,
+            // A server of before has none.
+            Err(ServedError::Refused { status: StatusCode::NOT_FOUND, .. }) => return Ok(0),
+            Err(error) => return Err(LogError::storage(error)),
+        };
+        let read = serde_json::from_slice::<TreeSize>(&body);
+        Ok(read.map_err(|error| LogError::storage(ServedError::NotRows { url: self.url.clone(), error }))?.size)
+    }
+
+    async fn tiles(&self, wanted: Vec<TileId>) -> Result<HashMap<TileId, Vec<[u8; 32]>>, LogError> {
+        let mut tiles = HashMap::with_capacity(wanted.len());
+        for tile in wanted {
+            let path = format!("/log/tree/tiles/{}/{}", tile.level, tile.index);
+            let body = self.get(&path, PAGE_BYTES_MAX).await.map_err(LogError::storage)?;
+            let (hashes, rest) = body.as_chunks();
+            if !rest.is_empty() {
+                let error = serde::de::Error::custom("a tile is not whole hashes");
+                return Err(LogError::storage(ServedError::NotRows { url: self.url.clone(), error }));
+            }
+            tiles.insert(tile, hashes.to_vec());
+        }
+        Ok(tiles)
+    }
+
+    async fn grow(&self, _growth: Growth) -> Result<bool, LogError> {
+        Err(LogError::Closed)
+    }
+
+    async fn begin_again(&self) -> Result<(), LogError> {
+        Err(LogError::Closed)
+    }
+
+    async fn checkpoints(
+        &self,
+        sizes: RangeInclusive<u64>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<StoredCheckpoint>, LogError> {
+        let (from, to, limit) = (sizes.start(), sizes.end(), limit.min(CHECKPOINTS_READ_MAX));
+        let newest = direction == Direction::Backward;
+        let path = format!("/log/checkpoints?from={from}&to={to}&limit={limit}&newest={newest}");
+        let body = match self.get(&path, PAGE_BYTES_MAX).await {
+            Ok(body) => body,
+            Err(ServedError::Refused { status: StatusCode::NOT_FOUND, .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(LogError::storage(error)),
+        };
+        let lines = serde_json::Deserializer::from_slice(&body).into_iter::<EarlierCheckpoint>();
+        let read = lines.map(|line| line.map(|line| StoredCheckpoint { size: line.size, note: line.note }));
+        let read: Result<Vec<_>, _> = read.collect();
+        read.map_err(|error| LogError::storage(ServedError::NotRows { url: self.url.clone(), error }))
+    }
+
+    async fn keep(&self, _checkpoint: StoredCheckpoint) -> Result<bool, LogError> {
+        Err(LogError::Closed)
+    }
+
+    async fn cosigned(&self, _checkpoint: StoredCheckpoint) -> Result<(), LogError> {
+        Err(LogError::Closed)
+    }
+}
+
 #[async_trait]
 impl BlobStore for ServedLog {
     async fn put(&self, _content: Bytes) -> Result<BlobHash, BlobError> {
@@ -132,5 +209,9 @@ impl BlobStore for ServedLog {
         let content = BlobStore::get(self, hash).await?;
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
         Ok(content.slice(from..from.saturating_add(bytes_max).min(content.len())))
+    }
+
+    async fn remove(&self, _hash: BlobHash) -> Result<(), BlobError> {
+        Err(LogError::Closed.into())
     }
 }

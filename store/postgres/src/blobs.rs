@@ -72,6 +72,11 @@ impl BlobStore for PostgresBlobs {
         let part: Vec<u8> = row.try_get(0).map_err(log_error)?;
         Ok(part.into())
     }
+
+    async fn remove(&self, hash: BlobHash) -> Result<(), BlobError> {
+        query(&self.pool, "DELETE FROM blobs WHERE hash = $1", &vec![&hash.as_bytes().as_slice()]).await?;
+        Ok(())
+    }
 }
 
 /// A blob on its way into the table.

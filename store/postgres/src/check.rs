@@ -69,20 +69,21 @@ impl PostgresSource {
 }
 
 async fn check(readers: &Readers) -> Result<CheckReport, LogError> {
-    let sql = "
+    let archived = if readers.has_archive() { "(SELECT count(*) FROM archived_events)" } else { "0" };
+    let sql = format!("
         WITH runs AS (
             SELECT tx, count(*) AS events, max(position) - min(position) + 1 AS width FROM events GROUP BY tx
         )
-        SELECT coalesce(sum(runs.events), 0)::bigint, (SELECT position FROM log_head),
-            (SELECT coalesce(max(position), 0) FROM events), count(*), count(*) FILTER (WHERE events <> width),
+        SELECT (coalesce(sum(runs.events), 0) + {archived})::bigint,
+            (SELECT position FROM log_head), (SELECT coalesce(max(position), 0) FROM events), count(*), count(*) FILTER (WHERE events <> width),
             coalesce(bool_or(tx IN (SELECT pg_snapshot_xip(pg_current_snapshot()))), false)
-        FROM runs";
+        FROM runs");
     let mut client = readers.pool().get().await.map_err(pool_error)?;
     let looked = async {
         let transaction = client.transaction().await?;
         // All of the log is looked at, which takes as long as it takes.
         transaction.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on").await?;
-        transaction.query_one(sql, &[]).await
+        transaction.query_one(&sql, &[]).await
     };
     let row = looked.await.map_err(log_error)?;
     let number = |index: usize| row.try_get(index).map(unsigned).map_err(log_error);

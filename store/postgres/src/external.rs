@@ -20,7 +20,8 @@ const ROLE: &str = "SELECT quote_ident(rolname), quote_ident(current_schema()), 
      pg_has_role(rolname, (SELECT relowner FROM pg_class WHERE oid = 'events'::regclass), 'MEMBER'), \
      has_schema_privilege(rolname, current_schema(), 'CREATE') FROM pg_roles WHERE rolname = $1";
 /// Whether a category has events and was never open.
-const IN_USE: &str = "SELECT EXISTS (SELECT FROM events WHERE aggregate_type = $1) \
+const IN_USE: &str = "SELECT (EXISTS (SELECT FROM events WHERE aggregate_type = $1) \
+         OR EXISTS (SELECT FROM archived_kinds WHERE aggregate_type = $1)) \
      AND NOT EXISTS (SELECT FROM events WHERE aggregate_type = $1 AND metadata->>'timeloom_role' IS NOT NULL) \
      AND NOT EXISTS (SELECT FROM external_categories WHERE category = $1)";
 

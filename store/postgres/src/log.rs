@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
-use timeloom_store::admission::{Measured, measure};
+use timeloom_store::admission::{Measured, answer_again, measure};
+use timeloom_store::archive::{NoSegments, Segments};
 use timeloom_store::queue::{Held, QueuedBytes};
 use timeloom_store::spill::References;
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
-    Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
-    READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope, Wanted,
+    Append, AppendError, Appended, Clock, Direction, Durability, DurabilityChoice, EventLog, Filter, LogError,
+    Position, READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope, Wanted,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
@@ -26,7 +27,7 @@ use crate::error::{OpenError, PostgresError};
 use crate::payloads::{restore, spill};
 use crate::readers::{self, Readers};
 use crate::schema::{self, Meta};
-use crate::writer::{Message, OUTAGE_MAX, Request, Settings, Writer};
+use crate::writer::{Answer, Message, OUTAGE_MAX, Request, Settings, Writer};
 
 /// Most appends that wait for the writer.
 const QUEUE_REQUESTS_MAX: usize = 4_096;
@@ -41,12 +42,14 @@ pub struct PostgresOptions {
     pub clock: Arc<dyn Clock>,
     /// What appends survive. Of a relaxed choice the database's own settings say how long its moments are.
     pub durability: DurabilityChoice,
+    /// What has the rows that were dropped.
+    pub segments: Arc<dyn Segments>,
 }
 
 impl PostgresOptions {
     /// A log whose acknowledged appends are on the database's disk.
     pub fn new(log_id: Uuid, clock: Arc<dyn Clock>) -> Self {
-        Self { log_id, clock, durability: DurabilityChoice::Strict }
+        Self { log_id, clock, durability: DurabilityChoice::Strict, segments: Arc::new(NoSegments) }
     }
 }
 
@@ -101,7 +104,7 @@ impl PostgresLog {
         let loss_ms_max = schema::loss_ms_max(&connection.client).await.map_err(failed)?;
         let (head, _) = readers::head(&connection.client).await.map_err(|error| failed(error.into()))?;
         let pool = address.pool().map_err(|error| failed(PostgresError::Other(error.to_string())))?;
-        let readers = Readers::new(pool.clone());
+        let readers = Readers::new(pool.clone(), options.segments, true);
         let blobs = Arc::new(readers.blobs().clone());
         let tail = Tail::new(head);
         let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
@@ -113,7 +116,7 @@ impl PostgresLog {
             loss_ms_max,
             tasks: tasks.clone(),
         };
-        let writer = Writer::new(settings, connection, Arc::clone(&tail), readers.blobs().clone());
+        let writer = Writer::new(settings, connection, Arc::clone(&tail), readers.clone());
         tasks.spawn(writer.run(requests));
         let log = Self {
             meta,
@@ -217,7 +220,15 @@ impl EventLog for PostgresLog {
             TrySendError::Full(_) => busy,
             TrySendError::Closed(_) => LogError::Closed.into(),
         })?;
-        let mut appended = answered.await.map_err(|_| LogError::Closed)??;
+        let mut appended = match answered.await.map_err(|_| LogError::Closed)? {
+            Answer::Given(answer) => answer?,
+            Answer::InArchive { append, references, first, last } => {
+                let positions: Vec<Position> = (first.0..=last.0).map(Position).collect();
+                let recorded = self.readers.at(&positions).await?;
+                let stored = references.stored_events(&append.events);
+                answer_again(stored.as_deref().unwrap_or(&append.events), recorded, Durability::Strict)?
+            }
+        };
         if appended.repeated {
             appended.events = restore(self.readers.blobs(), appended.events).await?;
         }

@@ -2,11 +2,13 @@
 //!
 //! A read whose connection is lost is made once more on a new one: reading twice does no harm.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use deadpool_postgres::{Object, Pool};
+use timeloom_store::archive::Segments;
 use timeloom_store::spill::restored_bytes;
 use timeloom_store::tail::{History, HistoryPage};
 use timeloom_store::{
@@ -17,6 +19,7 @@ use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use crate::blobs::PostgresBlobs;
+use crate::cold::{LOOKS_MAX, Step, answered, recorded, restless, with_dropped, with_nothing_dropped};
 use crate::error::{Kind, kind, log_error, pool_error};
 use crate::payloads::restore;
 use crate::recorded::{COLUMNS, RowReader, signed, unsigned};
@@ -29,15 +32,28 @@ const PAGE_BYTES: usize = 16 << 20;
 pub(crate) type Parameters<'query> = Vec<&'query (dyn ToSql + Sync)>;
 
 /// Reads of the log; a copy is another handle to the same connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Readers {
     pool: Pool,
     blobs: PostgresBlobs,
+    /// What has the rows that were dropped.
+    segments: Arc<dyn Segments>,
+    /// Whether the tables know of an archive: not in a database of an older build that was opened only to read.
+    has_archive: bool,
+    /// Up to where rows were dropped when it was asked last: where a read begins to look, and nothing more.
+    dropped: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for Readers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Readers").field("has_archive", &self.has_archive).finish_non_exhaustive()
+    }
 }
 
 impl Readers {
-    pub(crate) fn new(pool: Pool) -> Self {
-        Self { blobs: PostgresBlobs::new(pool.clone()), pool }
+    pub(crate) fn new(pool: Pool, segments: Arc<dyn Segments>, has_archive: bool) -> Self {
+        let blobs = PostgresBlobs::new(pool.clone());
+        Self { pool, blobs, segments, has_archive, dropped: Arc::default() }
     }
 
     pub(crate) fn blobs(&self) -> &PostgresBlobs {
@@ -46,6 +62,14 @@ impl Readers {
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(crate) fn has_archive(&self) -> bool {
+        self.has_archive
+    }
+
+    pub(crate) fn segments(&self) -> &dyn Segments {
+        &*self.segments
     }
 
     /// Refuses reads from now on.
@@ -58,8 +82,31 @@ impl Readers {
         query(&self.pool, sql, parameters).await
     }
 
-    async fn events(&self, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-        RowReader::read_all(&self.query(sql, parameters).await?)
+    /// The rows of a statement that has a limit, and up to where rows were dropped when it was made.
+    pub(crate) async fn hot(&self, sql: &str, parameters: &Parameters<'_>) -> Result<(Vec<Row>, Position), LogError> {
+        let sql = if self.has_archive { with_dropped(sql) } else { with_nothing_dropped(sql) };
+        let (rows, dropped) = answered(self.query(&sql, parameters).await?)?;
+        self.dropped.store(dropped.0, Ordering::Relaxed);
+        Ok((rows, dropped))
+    }
+
+    async fn hot_events(
+        &self,
+        sql: &str,
+        parameters: &Parameters<'_>,
+    ) -> Result<(Vec<Arc<RecordedEvent>>, Position), LogError> {
+        let (rows, dropped) = self.hot(sql, parameters).await?;
+        Ok((RowReader::read_all(&rows)?, dropped))
+    }
+
+    /// Up to where a read has to look into the archive first, as far as is known; it may be less by now.
+    pub(crate) fn dropped_lately(&self) -> Position {
+        Position(self.dropped.load(Ordering::Relaxed))
+    }
+
+    /// Nothing is believed of how far rows are dropped before it is asked again.
+    pub(crate) fn forget_dropped(&self) {
+        self.dropped.store(0, Ordering::Relaxed);
     }
 
     pub(crate) async fn stream(
@@ -69,6 +116,44 @@ impl Readers {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        for _ in 0..LOOKS_MAX {
+            let (hot, dropped) = self.hot_of_stream(stream, after, direction, limit).await?;
+            let whole = dropped == Position::START
+                || match direction {
+                    Direction::Forward => hot.first().is_some_and(|first| first.revision.0 == after.0 + 1),
+                    Direction::Backward => hot.len() == limit || hot.last().is_some_and(|last| last.revision.0 == 1),
+                };
+            if whole {
+                return restore(&self.blobs, hot).await;
+            }
+            let Some((cold, then)) = self.cold_of_stream(stream, after, direction, limit).await? else { continue };
+            let mut events = recorded(cold)?;
+            events.extend(hot);
+            // What was dropped between the two statements is in both.
+            events.sort_by_key(|event| event.revision);
+            events.dedup_by_key(|event| event.revision);
+            if direction == Direction::Backward {
+                events.reverse();
+            }
+            // Forward, a full answer from the archive need not reach the rows.
+            events.truncate(limit);
+            let mut neighbours = events.iter().zip(events.iter().skip(1));
+            let gap = neighbours.any(|(one, next)| one.revision.0.abs_diff(next.revision.0) != 1);
+            if then < dropped || gap {
+                continue;
+            }
+            return restore(&self.blobs, events).await;
+        }
+        Err(restless())
+    }
+
+    async fn hot_of_stream(
+        &self,
+        stream: &StreamKey,
+        after: Revision,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<(Vec<Arc<RecordedEvent>>, Position), LogError> {
         let (tenant, after, limit) = (i64::from(stream.tenant.0), signed(after.0), rows(limit));
         let (condition, order) = match direction {
             Direction::Forward => ("sequence > $4", ""),
@@ -78,8 +163,7 @@ impl Readers {
             "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 AND tenant_id = $3 \
              AND {condition} ORDER BY sequence{order} LIMIT $5"
         );
-        let events = self.events(&sql, &vec![&&*stream.category, &&*stream.id, &tenant, &after, &limit]).await?;
-        restore(&self.blobs, events).await
+        self.hot_events(&sql, &vec![&&*stream.category, &&*stream.id, &tenant, &after, &limit]).await
     }
 
     pub(crate) async fn all(
@@ -105,32 +189,107 @@ impl Readers {
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
         let found = match wanted {
             Wanted::Positions(positions) => {
-                let positions: Vec<i64> =
-                    positions.iter().take(READ_EVENTS_MAX).map(|position| signed(position.0)).collect();
-                let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ANY($1) ORDER BY position");
-                self.events(&sql, &vec![&positions]).await?
+                let mut positions: Vec<Position> = positions.iter().take(READ_EVENTS_MAX).copied().collect();
+                positions.sort_unstable();
+                positions.dedup();
+                self.at(&positions).await?
             }
             Wanted::Ids(ids) => {
-                let ids: Vec<Uuid> = ids.iter().take(READ_EVENTS_MAX).map(|id| id.0).collect();
-                let sql = format!("SELECT {COLUMNS} FROM events WHERE event_id = ANY($1) ORDER BY position");
-                self.events(&sql, &vec![&ids]).await?
+                self.of_ids(&ids.iter().take(READ_EVENTS_MAX).map(|id| id.0).collect::<Vec<_>>()).await?
             }
         };
         let found = found.into_iter().filter(|event| Filter::default().matches(scope, event)).collect();
         restore(&self.blobs, found).await
     }
 
+    /// The events at these positions that are among the rows, and up to where rows are dropped.
+    pub(crate) async fn hot_at(&self, positions: &[Position]) -> Result<(Vec<Arc<RecordedEvent>>, Position), LogError> {
+        let positions: Vec<i64> = positions.iter().map(|position| signed(position.0)).collect();
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ANY($1) ORDER BY position");
+        self.hot_events(&sql, &vec![&positions]).await
+    }
+
+    async fn of_ids(&self, ids: &[Uuid]) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE event_id = ANY($1) ORDER BY position");
+        let (hot, dropped) = self.hot_events(&sql, &vec![&ids]).await?;
+        if dropped == Position::START || hot.len() == ids.len() {
+            return Ok(hot);
+        }
+        // By position they are found wherever they are by then.
+        let archived = self.query("SELECT position FROM archived_events WHERE event_id = ANY($1)", &vec![&ids]).await?;
+        let back = self.query("SELECT position FROM events WHERE event_id = ANY($1)", &vec![&ids]).await?;
+        let positions = archived.iter().chain(&back).map(|row| row.try_get(0).map(unsigned).map(Position));
+        let mut positions = positions.collect::<Result<Vec<_>, _>>().map_err(log_error)?;
+        positions.extend(hot.iter().map(|event| event.position));
+        positions.sort_unstable();
+        positions.dedup();
+        self.at(&positions).await
+    }
+
+    /// Events in `range` that pass, at most `limit`, wherever they are.
     async fn range(
+        &self,
+        scope: TenantScope,
+        mut range: Range,
+        direction: Direction,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+        let (mut events, limit) = (Vec::new(), limit.min(READ_EVENTS_MAX));
+        for _ in 0..LOOKS_MAX {
+            let lately = self.dropped_lately();
+            let dropped = if direction == Direction::Forward && range.after < lately {
+                lately
+            } else {
+                let (hot, dropped) = self.hot_range(scope, range, direction, filter, limit - events.len()).await?;
+                if direction == Direction::Backward || range.after >= dropped {
+                    events.extend(hot);
+                }
+                if direction == Direction::Forward && range.after >= dropped {
+                    return Ok(events);
+                }
+                dropped
+            };
+            // Backward, what is behind that was read by now.
+            let mut cold = Range { up_to: range.up_to.min(dropped), ..range };
+            while events.len() < limit && cold.after < cold.up_to {
+                let left = limit - events.len();
+                let Step::Looked(found, looked) = self.cold(scope, cold, direction, filter, left).await? else {
+                    self.forget_dropped();
+                    break;
+                };
+                events.extend(recorded(found)?);
+                match direction {
+                    Direction::Forward => cold.after = looked,
+                    Direction::Backward => cold.up_to = looked,
+                }
+            }
+            let ended = cold.after >= cold.up_to && (direction == Direction::Backward || cold.up_to == range.up_to);
+            if events.len() >= limit || ended {
+                return Ok(events);
+            }
+            match direction {
+                Direction::Forward => range.after = cold.after,
+                Direction::Backward => range.up_to = cold.up_to,
+            }
+        }
+        Err(restless())
+    }
+
+    async fn hot_range(
         &self,
         scope: TenantScope,
         range: Range,
         direction: Direction,
         filter: &Filter,
         limit: usize,
-    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
+    ) -> Result<(Vec<Arc<RecordedEvent>>, Position), LogError> {
         let (after, up_to, limit) = (signed(range.after.0), signed(range.up_to.0), rows(limit));
         let tenant = match (scope, &filter.stream) {
-            (TenantScope::One(tenant), Some(stream)) if stream.tenant != tenant => return Ok(Vec::new()),
+            // Nothing passes, wherever it is.
+            (TenantScope::One(tenant), Some(stream)) if stream.tenant != tenant => {
+                return Ok((Vec::new(), Position::START));
+            }
             (TenantScope::One(tenant), _) => Some(i64::from(tenant.0)),
             (TenantScope::All, Some(stream)) => Some(i64::from(stream.tenant.0)),
             (TenantScope::All, None) => None,
@@ -160,7 +319,7 @@ impl Readers {
         let order = if filter.stream.is_some() { "sequence" } else { "position" };
         let descending = if direction == Direction::Backward { " DESC" } else { "" };
         let _ = write!(sql, " ORDER BY {order}{descending} LIMIT $3");
-        self.events(&sql, &parameters).await
+        self.hot_events(&sql, &parameters).await
     }
 
     /// Position of the newest event, whoever appended it.
@@ -170,27 +329,50 @@ impl Readers {
         Ok(position.map_or(Position::START, |position| Position(unsigned(position))))
     }
 
-    /// Times grow with positions, so that halving finds the last event at or before a time without an index.
     pub(crate) async fn position_at(&self, head: Position, time_us: i64) -> Result<Position, LogError> {
-        let (mut at_or_before, mut later) = (0, head.0 + 1);
+        let mut before = None;
+        for _ in 0..LOOKS_MAX {
+            let dropped = match self.has_archive {
+                true => match self.cold_position_at(time_us).await? {
+                    Ok(position) => return Ok(position),
+                    Err(dropped) => dropped,
+                },
+                false => Position::START,
+            };
+            match self.hot_position_at(dropped, head, time_us).await? {
+                Ok(position) => return Ok(position),
+                // It is missing, unless it was archived meanwhile.
+                Err(position) if before == Some(dropped) => {
+                    return Err(LogError::Corrupt { position, detail: "there is no event".to_owned() });
+                }
+                Err(_) => before = Some(dropped),
+            }
+        }
+        Err(restless())
+    }
+
+    /// Times grow with positions, so that halving finds the last event at or before a time without an index; else a position
+    /// that no row has.
+    async fn hot_position_at(
+        &self,
+        dropped: Position,
+        head: Position,
+        time_us: i64,
+    ) -> Result<Result<Position, Position>, LogError> {
+        let (mut at_or_before, mut later) = (dropped.0, head.0.max(dropped.0) + 1);
         while later - at_or_before > 1 {
             let middle = at_or_before + (later - at_or_before) / 2;
             let sql = "SELECT recorded_at FROM events WHERE position = $1";
             let found = self.query(sql, &vec![&signed(middle)]).await?;
-            let recorded_at: chrono::DateTime<chrono::Utc> = match found.first() {
-                Some(row) => row.try_get(0).map_err(log_error)?,
-                None => {
-                    let detail = "there is no event".to_owned();
-                    return Err(LogError::Corrupt { position: Position(middle), detail });
-                }
-            };
+            let Some(row) = found.first() else { return Ok(Err(Position(middle))) };
+            let recorded_at: chrono::DateTime<chrono::Utc> = row.try_get(0).map_err(log_error)?;
             if recorded_at.timestamp_micros() <= time_us {
                 at_or_before = middle;
             } else {
                 later = middle;
             }
         }
-        Ok(Position(at_or_before))
+        Ok(Ok(Position(at_or_before)))
     }
 }
 
@@ -226,12 +408,12 @@ impl History for Readers {
 
 /// Positions after `after` up to and with `up_to`.
 #[derive(Debug, Clone, Copy)]
-struct Range {
-    after: Position,
-    up_to: Position,
+pub(crate) struct Range {
+    pub(crate) after: Position,
+    pub(crate) up_to: Position,
 }
 
-fn names(names: &[Arc<str>]) -> Vec<&str> {
+pub(crate) fn names(names: &[Arc<str>]) -> Vec<&str> {
     names.iter().map(|name| &**name).collect()
 }
 

@@ -11,12 +11,14 @@ use crate::connect::{Address, PLAN, SYNC};
 use crate::error::{OpenError, PostgresError};
 
 /// The newest schema that this build knows.
-pub(crate) const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 6;
+/// The first version that has what an archive needs.
+pub(crate) const ARCHIVE_VERSION: u32 = 6;
 /// The oldest build that may use the newest schema: what was added since does not disturb it.
 const USABLE_FROM: u32 = 1;
 /// How the tables of an older version become those of the next one, while processes of the older version go on. Each is
 /// one statement outside any transaction, may be broken off at any moment, and is then made again.
-const MIGRATIONS: [(u32, &[&str]); 2] = [
+const MIGRATIONS: [(u32, &[&str]); 5] = [
     (
         2,
         &[
@@ -26,6 +28,9 @@ const MIGRATIONS: [(u32, &[&str]); 2] = [
         ],
     ),
     (3, &[include_str!("leases.sql"), "ALTER TABLE marks ADD COLUMN IF NOT EXISTS note text"]),
+    (4, &[include_str!("tree.sql")]),
+    (5, &[include_str!("subject_keys.sql")]),
+    (ARCHIVE_VERSION, &[include_str!("archive.sql"), include_str!("external.sql")]),
 ];
 /// The oldest server that has what the tables use, as PostgreSQL counts versions.
 const SERVER_VERSION_MIN: i32 = 140_000;
@@ -51,7 +56,7 @@ const MIGRATING_LOCK: i64 = MAKING_LOCK + 1;
 const MIGRATING_PAUSE: Duration = Duration::from_millis(100);
 
 /// The tables of the log. Any other table of these names is somebody else's.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 20] = [
     "log_meta",
     "log_head",
     "events",
@@ -61,6 +66,17 @@ const TABLES: [&str; 9] = [
     "external_categories",
     "workers",
     "shard_leases",
+    "log_tree",
+    "log_tree_tiles",
+    "log_checkpoints",
+    "subject_keys",
+    "subject_key_finder",
+    "destroyed_subject_keys",
+    "log_segments",
+    "log_archive",
+    "archived_kinds",
+    "archived_events",
+    "archived_appends",
 ];
 /// What `log_meta` says of itself.
 const APPLICATION: &str = "timeloom event log";
@@ -69,7 +85,7 @@ const APPLICATION: &str = "timeloom event log";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Meta {
     /// The version of the tables.
-    version: u32,
+    pub(crate) version: u32,
     pub(crate) log_id: Uuid,
     /// The schema that the tables are in.
     pub(crate) schema: String,
@@ -117,13 +133,13 @@ pub(crate) async fn prepare(
     };
     transaction.commit().await.map_err(failed)?;
     if meta.version < SCHEMA_VERSION {
-        migrate(client).await.map_err(failed)?;
+        migrate(client, &meta).await.map_err(failed)?;
     }
-    Ok(meta)
+    Ok(Meta { version: meta.version.max(SCHEMA_VERSION), ..meta })
 }
 
 /// Brings the tables to the newest version, one process at a time; others that begin meanwhile wait here.
-async fn migrate(client: &Client) -> Result<(), tokio_postgres::Error> {
+async fn migrate(client: &Client, meta: &Meta) -> Result<(), tokio_postgres::Error> {
     // Asked for again and again: whoever waits for it in the database has a transaction, and an index that is built
     // concurrently waits for those.
     while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&MIGRATING_LOCK]).await?.try_get::<_, bool>(0)? {
@@ -137,11 +153,14 @@ async fn migrate(client: &Client) -> Result<(), tokio_postgres::Error> {
             }
             tracing::info!(version, "the log's tables are brought to the next version; appends go on meanwhile");
             for statement in statements {
-                client.batch_execute(statement).await?;
+                client.batch_execute(&fill_in(statement, &meta.schema, meta.log_id)).await?;
             }
-            let sql = "INSERT INTO log_meta (name, value) VALUES ('usable_from', $2), ('schema_version', $1) \
+            let sql = "INSERT INTO log_meta (name, value) VALUES ('schema_version', $1) \
                        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-            client.execute(sql, &[&version.to_string(), &USABLE_FROM.to_string()]).await?;
+            client.execute(sql, &[&version.to_string()]).await?;
+            // It is raised by the first segment alone.
+            let sql = "INSERT INTO log_meta (name, value) VALUES ('usable_from', $1) ON CONFLICT (name) DO NOTHING";
+            client.execute(sql, &[&USABLE_FROM.to_string()]).await?;
         }
         Ok(())
     };
@@ -250,17 +269,16 @@ async fn create(
     log_id: Uuid,
     copy: bool,
 ) -> Result<(), tokio_postgres::Error> {
-    let events = format!("{schema}.events").replace('\'', "''");
-    let tables = include_str!("schema.sql")
-        .replace("{schema}", schema)
-        .replace("{events}", &format!("'{events}'"))
-        .replace("{channel}", &channel(log_id))
-        .replace("{payload_bytes_max}", &EXTERNAL_PAYLOAD_BYTES_MAX.to_string())
-        .replace("{metadata_bytes_max}", &EXTERNAL_METADATA_BYTES_MAX.to_string())
-        .replace("{name_bytes_max}", &EXTERNAL_NAME_BYTES_MAX.to_string())
-        .replace("{external_idle_ms_max}", &EXTERNAL_IDLE_MAX.as_millis().to_string());
-    transaction.batch_execute(&tables).await?;
-    transaction.batch_execute(include_str!("leases.sql")).await?;
+    let tables = include_str!("schema.sql").replace("{external}", include_str!("external.sql"));
+    for statements in [
+        tables.as_str(),
+        include_str!("leases.sql"),
+        include_str!("tree.sql"),
+        include_str!("subject_keys.sql"),
+        include_str!("archive.sql"),
+    ] {
+        transaction.batch_execute(&fill_in(statements, schema, log_id)).await?;
+    }
     let insert = transaction.prepare("INSERT INTO log_meta (name, value) VALUES ($1, $2)").await?;
     let (version, usable_from, log_id) = (SCHEMA_VERSION.to_string(), USABLE_FROM.to_string(), log_id.to_string());
     let mut entries = vec![
@@ -278,11 +296,47 @@ async fn create(
     Ok(())
 }
 
+/// Puts the words of this log into statements.
+fn fill_in(statements: &str, schema: &str, log_id: Uuid) -> String {
+    let events = format!("{schema}.events").replace('\'', "''");
+    statements
+        .replace("{schema}", schema)
+        .replace("{events}", &format!("'{events}'"))
+        .replace("{channel}", &channel(log_id))
+        .replace("{payload_bytes_max}", &EXTERNAL_PAYLOAD_BYTES_MAX.to_string())
+        .replace("{metadata_bytes_max}", &EXTERNAL_METADATA_BYTES_MAX.to_string())
+        .replace("{name_bytes_max}", &EXTERNAL_NAME_BYTES_MAX.to_string())
+        .replace("{external_idle_ms_max}", &EXTERNAL_IDLE_MAX.as_millis().to_string())
+}
+
+/// Says that this program knows of the archive, to [`ensure_known`]'s trigger.
+pub(crate) const KNOWS_ARCHIVE: &str = "SET timeloom.archive = 'known'";
+
+/// From now on programs that know of no archive can neither open the log nor append to it.
+pub(crate) async fn ensure_known(client: &mut Client) -> Result<(), tokio_postgres::Error> {
+    let there =
+        "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'events'::regclass AND tgname = 'events_know_archive')";
+    if client.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(());
+    }
+    let transaction = client.transaction().await?;
+    let sql = format!(
+        "SET LOCAL lock_timeout = {LOCK_WAIT_MS_MAX};
+         INSERT INTO log_meta (name, value) VALUES ('usable_from', '{ARCHIVE_VERSION}')
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+         CREATE OR REPLACE TRIGGER events_know_archive BEFORE INSERT ON events FOR EACH ROW
+             WHEN (NEW.position IS NOT NULL AND current_setting('timeloom.archive', true) IS DISTINCT FROM 'known')
+             EXECUTE FUNCTION log_archive_is_unknown()"
+    );
+    transaction.batch_execute(&sql).await?;
+    transaction.commit().await
+}
+
 /// What a session is set to that holds the lock of the head: it does not wait for ever, and the server gives its lock up when
 /// nothing is heard of it, as of a machine that lost its power.
 pub(crate) fn appending() -> String {
     format!(
-        "{SYNC}; {PLAN}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; \
+        "{SYNC}; {PLAN}; {KNOWS_ARCHIVE}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; \
          SET idle_in_transaction_session_timeout = {SILENCE_MS_MAX}"
     )
 }
@@ -291,7 +345,8 @@ pub(crate) fn appending() -> String {
 pub(crate) async fn prepare_writer(client: &Client, meta: &Meta) -> Result<(), tokio_postgres::Error> {
     const LOCK_WAIT_MS_MAX: u32 = 15_000;
     let channel = meta.channel();
-    client.batch_execute(&format!("{SYNC}; {PLAN}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; LISTEN {channel}")).await
+    let settings = format!("{SYNC}; {PLAN}; {KNOWS_ARCHIVE}; SET lock_timeout = {LOCK_WAIT_MS_MAX}; LISTEN {channel}");
+    client.batch_execute(&settings).await
 }
 
 /// The milliseconds that the server takes at most to write what it was not waited for.

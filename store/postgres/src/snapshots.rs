@@ -105,4 +105,9 @@ impl SnapshotStore for PostgresSnapshots {
         self.readers.query(FORGET, &vec![&&*stream.category, &&*stream.id, &tenant]).await?;
         Ok(())
     }
+
+    async fn scrub(&self) -> Result<(), SnapshotError> {
+        self.readers.query("DELETE FROM snapshot_cache", &Vec::new()).await?;
+        Ok(())
+    }
 }

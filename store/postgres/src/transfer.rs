@@ -8,10 +8,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::DateTime;
 use timeloom_domain::ids::{CommandId, EventId, TenantId};
+use timeloom_store::archive::{NoSegments, Segments};
 use timeloom_store::stored::{EXPORT_BYTES_MAX, EXPORT_EVENTS_MAX, check_page};
 use timeloom_store::{
     Begun, ImportError, LogError, LogIdentity, LogImport, LogTransfer, Position, Revision, StoredAppend, StoredEvent,
-    StreamKey,
+    StoredLeaf, StreamKey,
 };
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, Row};
@@ -19,13 +20,14 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::blobs::PostgresBlobs;
+use crate::cold::{LOOKS_MAX, restless};
 use crate::columns::{INSERT_EVENTS, Rows};
 use crate::connect::Address;
 use crate::error::{OpenError, PostgresError, log_error};
 use crate::log::PostgresLog;
-use crate::readers::{self, Readers};
+use crate::readers::{self, Range, Readers};
 use crate::recorded::{JsonText, signed, unsigned};
-use crate::schema::{self, COPY_VERIFIED, UNFINISHED_COPY};
+use crate::schema::{self, ARCHIVE_VERSION, COPY_VERIFIED, UNFINISHED_COPY};
 
 const EXPORT: &str = "SELECT position, tenant_id, aggregate_type, aggregate_id, sequence, event_id, event_type, \
      event_version, payload, metadata, recorded_at, leaf, append_events, command_id \
@@ -38,7 +40,11 @@ impl LogTransfer for PostgresLog {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        export(self.readers(), after, limit).await
+        self.readers().export(after, limit).await
+    }
+
+    async fn leaves(&self, after: Position, limit: usize) -> Result<Vec<StoredLeaf>, LogError> {
+        self.readers().leaves(after, limit).await
     }
 }
 
@@ -50,11 +56,26 @@ pub struct PostgresSource {
 }
 
 impl PostgresSource {
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
     /// Opens the log and blobs at `address`.
     ///
     /// # Errors
     /// [`OpenError`] when there is no log, it is a copy that was not finished, or it cannot be read.
     pub async fn open(address: &Address) -> Result<(Arc<Self>, Arc<PostgresBlobs>), OpenError> {
+        Self::open_with(address, Arc::new(NoSegments)).await
+    }
+
+    /// The same with what has the rows that were dropped.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with(
+        address: &Address,
+        segments: Arc<dyn Segments>,
+    ) -> Result<(Arc<Self>, Arc<PostgresBlobs>), OpenError> {
         let failed = |error: PostgresError| OpenError::Database { address: address.to_string(), error };
         let tasks = TaskTracker::new();
         let mut client = address.connect(&tasks).await.map_err(|error| failed(error.into()))?.client;
@@ -64,13 +85,9 @@ impl PostgresSource {
             return Err(OpenError::UnfinishedCopy { address: address.to_string() });
         }
         let pool = address.pool().map_err(|error| failed(PostgresError::Other(error.to_string())))?;
-        let readers = Readers::new(pool);
+        let readers = Readers::new(pool, segments, meta.version >= ARCHIVE_VERSION);
         let blobs = Arc::new(readers.blobs().clone());
         Ok((Arc::new(Self { log_id: meta.log_id, readers }), blobs))
-    }
-
-    pub(crate) fn readers(&self) -> &Readers {
-        &self.readers
     }
 }
 
@@ -81,7 +98,11 @@ impl LogTransfer for PostgresSource {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        export(&self.readers, after, limit).await
+        self.readers.export(after, limit).await
+    }
+
+    async fn leaves(&self, after: Position, limit: usize) -> Result<Vec<StoredLeaf>, LogError> {
+        self.readers.leaves(after, limit).await
     }
 }
 
@@ -107,7 +128,7 @@ impl PostgresImport {
         client.batch_execute(&schema::appending()).await.map_err(|error| failed(error.into()))?;
         schema::find(&mut client, address).await?;
         let pool = address.pool().map_err(|error| failed(PostgresError::Other(error.to_string())))?;
-        let readers = Readers::new(pool);
+        let readers = Readers::new(pool, Arc::new(NoSegments), true);
         let blobs = Arc::new(readers.blobs().clone());
         let import = Self { address: address.clone(), client: Mutex::new(client), readers, _tasks: tasks };
         Ok((Arc::new(import), blobs))
@@ -123,7 +144,7 @@ impl LogTransfer for PostgresImport {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        export(&self.readers, after, limit).await
+        self.readers.export(after, limit).await
     }
 }
 
@@ -178,11 +199,64 @@ impl LogImport for PostgresImport {
     }
 }
 
-async fn export(readers: &Readers, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-    let limit = signed(limit.min(EXPORT_EVENTS_MAX) as u64);
-    let rows = readers.query(EXPORT, &vec![&signed(after.0), &limit]).await?;
+impl Readers {
+    async fn leaves(&self, after: Position, limit: usize) -> Result<Vec<StoredLeaf>, LogError> {
+        let rows_max = signed(limit.min(EXPORT_EVENTS_MAX) as u64);
+        let sql = "SELECT position, recorded_at, leaf FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+        let (rows, dropped) = self.hot(sql, &vec![&signed(after.0), &rows_max]).await?;
+        if after < dropped {
+            // Of archived rows they follow from what the segments hold.
+            return Ok(self.export(after, limit).await?.iter().map(StoredLeaf::from).collect());
+        }
+        let leaf = |row: &Row| {
+            let position = Position(unsigned(row.try_get(0).map_err(log_error)?));
+            let recorded_at: DateTime<chrono::Utc> = row.try_get(1).map_err(log_error)?;
+            let leaf = row.try_get::<_, &[u8]>(2).map_err(log_error)?.try_into();
+            let damaged = |_| LogError::Corrupt { position, detail: "its leaf is not 32 bytes".to_owned() };
+            Ok(StoredLeaf { position, recorded_at_us: recorded_at.timestamp_micros(), leaf: leaf.map_err(damaged)? })
+        };
+        rows.iter().map(leaf).collect()
+    }
+
+    async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
+        let limit = limit.min(EXPORT_EVENTS_MAX);
+        let (mut rows, mut after) = (Vec::new(), after);
+        for _ in 0..LOOKS_MAX {
+            let left = limit - rows.len();
+            let lately = self.dropped_lately();
+            let dropped = if after < lately {
+                lately
+            } else {
+                let (found, dropped) = self.hot(EXPORT, &vec![&signed(after.0), &signed(left as u64)]).await?;
+                if after >= dropped {
+                    rows.extend(page(&found)?);
+                    return Ok(rows);
+                }
+                dropped
+            };
+            let cold = self.cold_export(Range { after, up_to: dropped }, left).await?;
+            let Some(last) = cold.last().map(|last| last.position) else {
+                self.forget_dropped();
+                continue;
+            };
+            after = last;
+            rows.extend(cold);
+            let bytes: usize = rows.iter().map(StoredEvent::text_bytes).sum();
+            if rows.len() >= limit || bytes >= EXPORT_BYTES_MAX {
+                return Ok(rows);
+            }
+            if after < dropped {
+                // The rest came back meanwhile: it is among the rows.
+                self.forget_dropped();
+            }
+        }
+        Err(restless())
+    }
+}
+
+fn page(rows: &[Row]) -> Result<Vec<StoredEvent>, LogError> {
     let (mut events, mut bytes) = (Vec::with_capacity(rows.len()), 0);
-    for row in &rows {
+    for row in rows {
         let position = Position(unsigned(row.try_get(0).map_err(log_error)?));
         let event = stored(row, position)
             .map_err(|error| LogError::Corrupt { position, detail: format!("its row cannot be read: {error}") })?;

@@ -24,13 +24,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use self::batch::{IdCheck, Written};
+use self::batch::{IdCheck, Staged, Written};
 use self::connection::Connection;
-use crate::blobs::PostgresBlobs;
 use crate::connect::{Address, Listening};
 use crate::error::{Kind, PostgresError, kind, log_error};
 use crate::payloads::restore;
-use crate::readers;
+use crate::readers::{self, Readers};
 use crate::recorded::{RowReader, signed};
 use crate::schema::Meta;
 
@@ -64,7 +63,17 @@ pub(crate) struct Request {
     pub(crate) references: References,
     /// Its place among what waits, given up with it.
     pub(crate) _held: Held,
-    pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+/// What the writer answers to an append.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It was written, had been written before, or was refused.
+    Given(Result<Appended, AppendError>),
+    /// Its command is in the archive, from the first to the last of these positions: what it wrote then is to be read there,
+    /// and compared with what it brings now.
+    InArchive { append: Append, references: References, first: Position, last: Position },
 }
 
 /// What the writer can be asked for.
@@ -92,7 +101,7 @@ pub(crate) struct Settings {
 pub(crate) struct Writer {
     settings: Settings,
     tail: Arc<Tail>,
-    blobs: PostgresBlobs,
+    readers: Readers,
     connection: Option<Connection>,
     /// Where streams are, true as long as nobody else appended after `end`.
     heads: Heads<Revision>,
@@ -144,12 +153,12 @@ enum Woken {
 }
 
 impl Writer {
-    pub(crate) fn new(settings: Settings, connection: Listening, tail: Arc<Tail>, blobs: PostgresBlobs) -> Self {
+    pub(crate) fn new(settings: Settings, connection: Listening, tail: Arc<Tail>, readers: Readers) -> Self {
         let end = tail.head();
         Self {
             settings,
             tail,
-            blobs,
+            readers,
             connection: Some(Connection::new(connection)),
             heads: Heads::default(),
             end,
@@ -236,7 +245,11 @@ impl Writer {
                 Ok(written) => {
                     self.reached();
                     for (request, answer) in batch.drain(..).zip(written.answers) {
-                        let _ = request.answer.send(answer);
+                        let Request { append, references, answer: caller, .. } = request;
+                        let _ = caller.send(match answer {
+                            Staged::Given(answer) => Answer::Given(answer),
+                            Staged::InArchive(first, last) => Answer::InArchive { append, references, first, last },
+                        });
                     }
                     return;
                 }
@@ -260,7 +273,7 @@ impl Writer {
         };
         tracing::error!(%error, requests = batch.len(), "a batch was not written, or it is not known that it was");
         for request in batch.drain(..) {
-            let _ = request.answer.send(Err(error.clone()));
+            let _ = request.answer.send(Answer::Given(Err(error.clone())));
         }
     }
 
@@ -283,7 +296,7 @@ impl Writer {
             Ok(written) => {
                 self.end = Position(written.end_before.0 + written.events.len() as u64);
                 let is_new = |appended: &&Appended| appended.position > written.end_before;
-                for answer in written.answers.iter().flatten().filter(is_new) {
+                for answer in written.answers.iter().filter_map(Staged::appended).filter(is_new) {
                     if let Some(last) = answer.events.last() {
                         self.heads.put(&last.stream, answer.revision);
                     }
@@ -332,7 +345,12 @@ impl Writer {
         while self.tail.head() < head {
             let after = self.tail.head();
             let up_to = head.min(Position(after.0.saturating_add(SHOWN_EVENTS)));
-            let events = self.read_run(connection, Position(after.0 + 1), up_to).await?;
+            let mut events = self.read_run(connection, Position(after.0 + 1), up_to).await?;
+            if events.len() as u64 != up_to.0 - after.0 {
+                // A process that slept long enough finds them in the archive.
+                let positions: Vec<Position> = (after.0 + 1..=up_to.0).map(Position).collect();
+                events = self.readers.at(&positions).await.map_err(unreadable)?;
+            }
             if events.len() as u64 != up_to.0 - after.0 {
                 let detail = "an event behind it is missing: the log has a gap".to_owned();
                 return Err(LogError::Corrupt { position: after, detail }.into());
@@ -345,11 +363,7 @@ impl Writer {
                     bytes += restored_bytes(&event);
                     piece.push(event);
                 }
-                // A blob that cannot be had now is not one that is lost.
-                let piece = restore(&self.blobs, piece).await.map_err(|error| match error {
-                    LogError::Storage(error) => Failure::Again(PostgresError::Busy(error.to_string())),
-                    lost => Failure::Lasting(lost),
-                })?;
+                let piece = restore(self.readers.blobs(), piece).await.map_err(unreadable)?;
                 self.tail.publish(&piece);
             }
         }
@@ -404,6 +418,14 @@ impl Drop for Writer {
 
 fn no_answer() -> Failure {
     Failure::Again(PostgresError::Unreachable(format!("no answer within {} s", ATTEMPT_MAX.as_secs())))
+}
+
+/// A blob or a segment that cannot be had now is not one that is lost.
+fn unreadable(error: LogError) -> Failure {
+    match error {
+        LogError::Storage(error) => Failure::Again(PostgresError::Busy(error.to_string())),
+        lost => Failure::Lasting(lost),
+    }
 }
 
 /// Whatever goes wrong while a connection is made may go well later.

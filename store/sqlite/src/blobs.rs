@@ -88,6 +88,10 @@ impl BlobStore for SqliteBlobs {
     async fn part(&self, hash: BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, BlobError> {
         self.work(move |files| files.part(hash, offset, bytes_max).map(Bytes::from)).await
     }
+
+    async fn remove(&self, hash: BlobHash) -> Result<(), BlobError> {
+        self.work(move |files| files.remove(hash)).await
+    }
 }
 
 /// A blob on its way into a file.
@@ -191,6 +195,16 @@ impl BlobFiles {
     }
 
     /// The content of a blob, checked against its hash.
+    fn remove(&self, hash: BlobHash) -> Result<(), BlobError> {
+        let (shard, file) = self.place(hash);
+        let removed = match fs::remove_file(&file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => sync_folder(&shard),
+        };
+        Ok(removed.map_err(|error| blobs_error(&self.path, error))?)
+    }
+
     pub(crate) fn get(&self, hash: BlobHash) -> Result<Vec<u8>, BlobError> {
         let (_, file) = self.place(hash);
         let content = fs::read(file).map_err(|error| match error.kind() {

@@ -8,7 +8,7 @@ use timeloom_store::verify::{VerifyReport, verify};
 use timeloom_store::{BlobStore, LogError, LogIdentity, LogTransfer, Position, StoredEvent};
 
 use crate::error::log_error;
-use crate::export::{OfDamaged, export};
+use crate::export::OfDamaged;
 use crate::log::SqliteLog;
 use crate::readers::Readers;
 use crate::transfer::SqliteSource;
@@ -60,7 +60,7 @@ impl LogTransfer for LookedAt {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        self.readers.read(move |connection| export(connection, after, limit, OfDamaged::Row)).await
+        self.readers.export(after, limit, OfDamaged::Row).await
     }
 }
 

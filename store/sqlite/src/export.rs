@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 use timeloom_domain::ids::{CommandId, EventId, TenantId};
 use timeloom_store::stored::{EXPORT_BYTES_MAX, EXPORT_EVENTS_MAX};
-use timeloom_store::{LogError, Position, Revision, StoredAppend, StoredEvent, StreamKey};
+use timeloom_store::{LogError, Position, Revision, StoredAppend, StoredEvent, StoredLeaf, StreamKey};
 use uuid::Uuid;
 
 use crate::error::log_error;
@@ -54,6 +54,18 @@ pub(crate) fn export(
         }
     }
     Ok(events)
+}
+
+/// Leaves after `after`, as [`LogTransfer::leaves`](timeloom_store::LogTransfer::leaves) has them.
+pub(crate) fn leaves(connection: &Connection, after: Position, limit: usize) -> Result<Vec<StoredLeaf>, LogError> {
+    let limit = signed(limit.min(EXPORT_EVENTS_MAX) as u64);
+    let sql = "SELECT position, recorded_at, leaf FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(log_error)?;
+    let leaf = |row: &Row<'_>| {
+        Ok(StoredLeaf { position: Position(unsigned(row.get(0)?)), recorded_at_us: row.get(1)?, leaf: row.get(2)? })
+    };
+    let rows = statement.query_map([signed(after.0), limit], leaf).map_err(log_error)?;
+    rows.map(|row| row.map_err(log_error)).collect()
 }
 
 /// Whether rows can have the texts of others: not in the file of an older build that was opened only to read.

@@ -216,7 +216,9 @@ impl Filling {
         let first = self.block * BLOCK_EVENTS + self.read + 1;
         let last = (first + rows - 1).min((self.block + 1) * BLOCK_EVENTS);
         let mut statement = connection.prepare_cached(
-            "SELECT position, tenant_id, aggregate_type, event_type FROM events WHERE position BETWEEN ?1 AND ?2",
+            "SELECT position, tenant_id, aggregate_type, event_type FROM events WHERE position BETWEEN ?1 AND ?2 \
+             UNION ALL \
+             SELECT position, tenant_id, aggregate_type, event_type FROM unindexed WHERE position BETWEEN ?1 AND ?2",
         )?;
         let mut found = statement.query([signed(first), signed(last)])?;
         while let Some(row) = found.next()? {
@@ -253,6 +255,9 @@ impl Filling {
             let number = self.number(connection, kind)?;
             insert.execute(params![signed(self.block), number, places.stored()])?;
         }
+        connection
+            .prepare_cached("DELETE FROM unindexed WHERE position <= ?1")?
+            .execute([signed((self.block + 1) * BLOCK_EVENTS)])?;
         Ok(())
     }
 

@@ -3,8 +3,10 @@
 //! Invariants: exactly one connection writes and checkpoints; an append is answered after the disk has it; the folder is
 //! used by one process at a time.
 
+mod archive;
 mod blobs;
 mod check;
+mod cold;
 mod connections;
 mod error;
 mod export;
@@ -19,7 +21,9 @@ mod recorded;
 mod schema;
 mod selective;
 mod snapshots;
+mod subject_keys;
 mod transfer;
+mod tree;
 mod writer;
 
 pub use blobs::SqliteBlobs;
@@ -27,4 +31,6 @@ pub use error::{OpenError, StorageError};
 pub use folder::{DataFolder, FolderError};
 pub use log::{SqliteLog, SqliteOptions};
 pub use snapshots::SqliteSnapshots;
+pub use subject_keys::SqliteSubjectKeys;
 pub use transfer::{SqliteImport, SqliteSource};
+pub use tree::SqliteTree;

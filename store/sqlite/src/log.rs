@@ -7,26 +7,31 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use timeloom_store::admission::{Measured, measure};
+use timeloom_domain::ids::CommandId;
+use timeloom_store::admission::{Measured, answer_again, measure};
+use timeloom_store::archive::{Archivable, Archived, NoSegments, Segment, Segments};
 use timeloom_store::queue::{Held, QueuedBytes};
 use timeloom_store::spill::References;
 use timeloom_store::tail::{History, Tail};
 use timeloom_store::{
-    Append, AppendError, Appended, Clock, Direction, DurabilityChoice, EventLog, Filter, LogError, Position,
-    READ_EVENTS_MAX, RecordedEvent, Revision, StreamKey, Subscription, TenantScope, Wanted,
+    Append, AppendError, Appended, Clock, Direction, Durability, DurabilityChoice, EventLog, Filter, LogError,
+    Position, READ_EVENTS_MAX, RecordedEvent, Replica, Revision, StoredEvent, StreamKey, Subscription, TenantScope,
+    Wanted,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+use crate::archive;
 use crate::blobs::{BlobFiles, SqliteBlobs};
+use crate::cold::recorded;
 use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError};
 use crate::folder::DataFolder;
 use crate::payloads::spill;
 use crate::readers::Readers;
 use crate::schema;
-use crate::writer::{Message, Request, Writer};
+use crate::writer::{Answer, ArchiveRequest, Message, Request, Writer};
 
 /// Name of the log's file in its folder.
 pub(crate) const LOG_FILE: &str = "log.db";
@@ -48,12 +53,21 @@ pub struct SqliteOptions {
     pub vfs: Option<String>,
     /// What appends survive.
     pub durability: DurabilityChoice,
+    /// What has the rows that were dropped.
+    pub segments: Arc<dyn Segments>,
 }
 
 impl SqliteOptions {
     /// A log as large as the disk allows, whose appends are all on the disk before they are answered.
     pub fn new(log_id: Uuid, clock: Arc<dyn Clock>) -> Self {
-        Self { log_id, clock, pages_max: None, vfs: None, durability: DurabilityChoice::Strict }
+        Self {
+            log_id,
+            clock,
+            pages_max: None,
+            vfs: None,
+            durability: DurabilityChoice::Strict,
+            segments: Arc::new(NoSegments),
+        }
     }
 }
 
@@ -115,7 +129,7 @@ impl SqliteLog {
         let writer = Writer::new(file.clone(), connection, options.clock, blobs.files(), options.durability);
         let writer = writer.map_err(storage)?;
         let (tail, indexed) = (writer.tail(), writer.indexed());
-        let readers = Readers::new(file, blobs.files());
+        let readers = Readers::new(file, blobs.files(), options.segments);
         let (queue, requests) = mpsc::channel(QUEUE_REQUESTS_MAX);
         // The folder stays locked until the last commit is done, whoever drops the log when.
         let held = Arc::clone(&folder);
@@ -162,6 +176,17 @@ impl SqliteLog {
     /// How many subscribers are live now.
     pub fn subscriber_count(&self) -> usize {
         self.tail.subscriber_count()
+    }
+
+    /// Has the writer do something for the archive.
+    async fn ask_writer<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, LogError>>) -> ArchiveRequest,
+    ) -> Result<T, LogError> {
+        let (answer, answered) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(LogError::Closed)?;
+        queue.send(Message::Archive(request(answer))).await.map_err(|_| LogError::Closed)?;
+        answered.await.map_err(|_| LogError::Closed)?
     }
 
     /// Finishes the appends that wait, refuses new ones, ends every subscription, and empties the write-ahead log.
@@ -213,6 +238,37 @@ impl Drop for SqliteLog {
 }
 
 #[async_trait]
+impl Archivable for SqliteLog {
+    async fn archived(&self) -> Result<Archived, LogError> {
+        self.readers.read(archive::archived).await
+    }
+
+    async fn segments(&self, after: Position, limit: usize) -> Result<Vec<Segment>, LogError> {
+        self.readers.read(move |connection| archive::segments(connection, after, limit)).await
+    }
+
+    async fn register(&self, segment: Segment) -> Result<(), LogError> {
+        self.ask_writer(|answer| ArchiveRequest::Register(Box::new(segment), answer)).await
+    }
+
+    async fn drop_some(&self) -> Result<Archived, LogError> {
+        self.ask_writer(ArchiveRequest::Drop).await
+    }
+
+    async fn restoring(&self) -> Result<Option<Segment>, LogError> {
+        self.readers.read(archive::restoring).await
+    }
+
+    async fn restore_some(&self, rows: Vec<StoredEvent>) -> Result<Archived, LogError> {
+        self.ask_writer(|answer| ArchiveRequest::Restore(rows, answer)).await
+    }
+
+    async fn forget(&self, segment: Segment) -> Result<(), LogError> {
+        self.ask_writer(|answer| ArchiveRequest::Forget(Box::new(segment), answer)).await
+    }
+}
+
+#[async_trait]
 impl EventLog for SqliteLog {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let measured = measure(&append)?;
@@ -226,7 +282,15 @@ impl EventLog for SqliteLog {
             TrySendError::Full(_) => busy,
             TrySendError::Closed(_) => LogError::Closed.into(),
         })?;
-        let mut appended = answered.await.map_err(|_| LogError::Closed)??;
+        let mut appended = match answered.await.map_err(|_| LogError::Closed)? {
+            Answer::Given(answer) => answer?,
+            Answer::InArchive { append, references, first, last } => {
+                let positions = (first.0..=last.0).map(Position).collect();
+                let recorded = recorded(self.readers.cold_at(positions).await?)?;
+                let stored = references.stored_events(&append.events);
+                answer_again(stored.as_deref().unwrap_or(&append.events), recorded, Durability::Strict)?
+            }
+        };
         if appended.repeated {
             appended.events = self.readers.restore(appended.events).await?;
         }
@@ -276,5 +340,16 @@ impl EventLog for SqliteLog {
 
     async fn position_at(&self, time_us: i64) -> Result<Position, LogError> {
         self.readers.position_at(self.tail.head(), time_us).await
+    }
+}
+
+#[async_trait]
+impl Replica for SqliteLog {
+    async fn appended_by(
+        &self,
+        stream: &StreamKey,
+        command_id: CommandId,
+    ) -> Result<Option<Vec<Arc<RecordedEvent>>>, LogError> {
+        self.readers.appended_by(stream.clone(), command_id).await
     }
 }

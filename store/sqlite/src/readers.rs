@@ -1,10 +1,12 @@
 //! A small pool of connections that can only read, used on blocking threads. Never writes, never checkpoints.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, ToSql};
+use timeloom_domain::ids::CommandId;
+use timeloom_store::archive::{Segment, Segments, pick};
 use timeloom_store::spill::restored_bytes;
 use timeloom_store::tail::{History, HistoryPage};
 use timeloom_store::{
@@ -13,7 +15,9 @@ use timeloom_store::{
 };
 use tokio::sync::Semaphore;
 
+use crate::archive::dropped;
 use crate::blobs::BlobFiles;
+use crate::cold::{of_revisions, recorded, segments_of};
 use crate::connections::LogFile;
 use crate::error::log_error;
 use crate::payloads::{any_reference, restore};
@@ -28,22 +32,33 @@ const PAGE_LOOKED_AT: u64 = 10_000;
 const PAGE_BYTES: usize = 16 << 20;
 
 /// Connections that read.
-#[derive(Debug)]
 struct Pool {
     file: LogFile,
+    /// What has the rows that were dropped.
+    segments: Arc<dyn Segments>,
     blobs: Arc<BlobFiles>,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
 }
 
 /// Reads of the log; a copy is another handle to the same connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Readers(Arc<Pool>);
 
+impl fmt::Debug for Readers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Readers").field(&self.0.file).finish()
+    }
+}
+
 impl Readers {
-    pub(crate) fn new(file: LogFile, blobs: Arc<BlobFiles>) -> Self {
+    pub(crate) fn new(file: LogFile, blobs: Arc<BlobFiles>, segments: Arc<dyn Segments>) -> Self {
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        Self(Arc::new(Pool { file, blobs, idle: Mutex::new(Vec::new()), permits }))
+        Self(Arc::new(Pool { file, segments, blobs, idle: Mutex::new(Vec::new()), permits }))
+    }
+
+    pub(crate) fn segments(&self) -> &dyn Segments {
+        &*self.0.segments
     }
 
     /// Refuses reads from now on and closes the connections that are idle.
@@ -74,14 +89,6 @@ impl Readers {
         done.await.map_err(LogError::storage)?
     }
 
-    /// Reads events and restores their payloads after the connection is free again.
-    async fn read_events(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<Vec<Arc<RecordedEvent>>, LogError> + Send + 'static,
-    ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-        self.work(move |pool| pool.with_connection(work).and_then(|events| restore(&pool.blobs, events))).await
-    }
-
     /// Restores the payloads of events that the writer read.
     pub(crate) async fn restore(&self, events: Vec<Arc<RecordedEvent>>) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
         if !any_reference(&events) {
@@ -97,11 +104,19 @@ impl Readers {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-        self.read_events(move |connection| match stream_no(connection, &stream)? {
-            Some(stream_no) => read_stream(connection, stream_no, after, direction, limit),
-            None => Ok(Vec::new()),
-        })
-        .await
+        let (mut events, mut after) = (Vec::new(), after);
+        loop {
+            let (stream, left) = (stream.clone(), limit - events.len());
+            let part = self.read(move |connection| of_stream(connection, &stream, after, direction, left)).await?;
+            let (hot, done) = (part.hot, part.cold.is_empty());
+            let cold = recorded(pick(self.segments(), &part.segments, &part.cold).await?)?;
+            // Forward there is only one of them at a time: where a stream has archived events, those come first.
+            events.extend(hot.into_iter().chain(cold));
+            match (direction, events.last()) {
+                (Direction::Forward, Some(last)) if !done && events.len() < limit => after = last.revision,
+                _ => return self.restore(events).await,
+            }
+        }
     }
 
     pub(crate) async fn all(
@@ -112,14 +127,52 @@ impl Readers {
         filter: Filter,
         limit: usize,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
-        self.read_events(move |connection| {
-            let range = match direction {
+        let (mut events, mut range) = (
+            Vec::new(),
+            match direction {
                 Direction::Forward => Range { after, up_to: Position(u64::MAX) },
                 Direction::Backward => Range { after: Position::START, up_to: after },
-            };
-            read_selected(connection, scope, range, direction, &filter, limit)
-        })
-        .await
+            },
+        );
+        loop {
+            let (wanted, left) = (filter.clone(), limit - events.len());
+            let hot = self.read(move |connection| of_range(connection, scope, range, direction, &wanted, left));
+            let Hot { events: hot, dropped } = hot.await?;
+            events.extend(hot);
+            let cold = Range { up_to: range.up_to.min(dropped), ..range };
+            if events.len() < limit && cold.after < cold.up_to {
+                let left = limit - events.len();
+                events.extend(recorded(self.cold(scope, cold, direction, &filter, left).await?)?);
+                // Rows may have gone meanwhile: forward, what is behind the archive is read after it.
+                if direction == Direction::Forward && events.len() < limit {
+                    range.after = cold.up_to;
+                    continue;
+                }
+            }
+            return self.restore(events).await;
+        }
+    }
+
+    /// What a command appended to a stream.
+    pub(crate) async fn appended_by(
+        &self,
+        stream: StreamKey,
+        command_id: CommandId,
+    ) -> Result<Option<Vec<Arc<RecordedEvent>>>, LogError> {
+        let events = self.read(move |connection| {
+            let Some(stream_no) = stream_no(connection, &stream)? else { return Ok(Vec::new()) };
+            let sql = "SELECT position, append_events FROM events \
+                       WHERE command_id = ?1 AND stream_no = ?2 AND append_events IS NOT NULL";
+            let mut statement = connection.prepare_cached(sql).map_err(log_error)?;
+            let found: Option<(i64, i64)> = statement
+                .query_row((command_id.0.as_bytes(), stream_no), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+                .map_err(log_error)?;
+            let Some((last, count)) = found else { return Ok(Vec::new()) };
+            read_run(connection, last - count + 1, last)
+        });
+        let events = self.restore(events.await?).await?;
+        Ok(Some(events).filter(|events| !events.is_empty()))
     }
 
     pub(crate) async fn look_up(
@@ -128,29 +181,128 @@ impl Readers {
         wanted: &Wanted,
     ) -> Result<Vec<Arc<RecordedEvent>>, LogError> {
         // As JSON they are one value, and the statement is the same however many there are.
-        let (condition, listed) = match wanted {
+        let (condition, archived, listed) = match wanted {
             Wanted::Positions(positions) => {
                 let positions = positions.iter().take(READ_EVENTS_MAX).map(|position| signed(position.0).to_string());
-                ("e.position IN (SELECT value FROM json_each(?1))", list(positions))
+                (
+                    "e.position IN (SELECT value FROM json_each(?1))",
+                    "SELECT DISTINCT value FROM json_each(?1) WHERE value > 0 AND value <= ?2 ORDER BY value",
+                    list(positions),
+                )
             }
             Wanted::Ids(ids) => {
                 let ids = ids.iter().take(READ_EVENTS_MAX).map(|id| format!("\"{}\"", id.0.simple()));
-                ("e.event_id IN (SELECT unhex(value) FROM json_each(?1))", list(ids))
+                (
+                    "e.event_id IN (SELECT unhex(value) FROM json_each(?1))",
+                    "SELECT position FROM archived_ids WHERE ?2 > 0 \
+                     AND event_id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY position",
+                    list(ids),
+                )
             }
         };
-        let found = self
-            .read_events(move |connection| {
+        let (cold, hot) = self
+            .read(move |connection| {
+                let snapshot = connection.unchecked_transaction().map_err(log_error)?;
+                let dropped = dropped(&snapshot).map_err(log_error)?;
+                let cold = match dropped {
+                    Position::START => Vec::new(),
+                    dropped => named(&snapshot, archived, &listed, dropped).map_err(log_error)?,
+                };
                 let sql = format!("SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY e.position");
-                let mut statement = connection.prepare_cached(&sql).map_err(log_error)?;
-                RowReader::read_all(connection, &mut statement, &[&listed])
+                let mut statement = snapshot.prepare_cached(&sql).map_err(log_error)?;
+                let hot = RowReader::read_all(&snapshot, &mut statement, &[&listed])?;
+                Ok((cold, hot))
             })
             .await?;
-        Ok(found.into_iter().filter(|event| Filter::default().matches(scope, event)).collect())
+        let found = recorded(self.cold_at(cold).await?)?.into_iter().chain(hot);
+        self.restore(found.filter(|event| Filter::default().matches(scope, event)).collect()).await
     }
 
     pub(crate) async fn position_at(&self, head: Position, time_us: i64) -> Result<Position, LogError> {
+        if self.read(|connection| dropped(connection).map_err(log_error)).await? > Position::START
+            && let Some(position) = self.cold_position_at(time_us).await?
+        {
+            return Ok(position);
+        }
         self.read(move |connection| newest_at(connection, head, time_us)).await
     }
+}
+
+/// What a stream has of a read.
+struct OfStream {
+    /// Among the rows; forward, none while something is in the archive.
+    hot: Vec<Arc<RecordedEvent>>,
+    /// In the archive; backward, what is older than all among the rows.
+    cold: Vec<Position>,
+    /// Where that is.
+    segments: Vec<Segment>,
+}
+
+fn of_stream(
+    connection: &Connection,
+    stream: &StreamKey,
+    after: Revision,
+    direction: Direction,
+    limit: usize,
+) -> Result<OfStream, LogError> {
+    let snapshot = connection.unchecked_transaction().map_err(log_error)?;
+    let nothing = OfStream { hot: Vec::new(), cold: Vec::new(), segments: Vec::new() };
+    let Some(stream_no) = stream_no(&snapshot, stream)? else { return Ok(nothing) };
+    if dropped(&snapshot).map_err(log_error)? == Position::START {
+        return Ok(OfStream { hot: read_stream(&snapshot, stream_no, after, direction, limit)?, ..nothing });
+    }
+    let (hot, cold) = match direction {
+        Direction::Forward => {
+            let cold = of_revisions(&snapshot, stream_no, after, direction, limit)?;
+            let hot =
+                if cold.is_empty() { read_stream(&snapshot, stream_no, after, direction, limit)? } else { Vec::new() };
+            (hot, cold)
+        }
+        Direction::Backward => {
+            let hot = read_stream(&snapshot, stream_no, after, direction, limit)?;
+            let (older, left) = (hot.last().map_or(after, |last| Revision(last.revision.0 - 1)), limit - hot.len());
+            let cold = if left > 0 { of_revisions(&snapshot, stream_no, older, direction, left)? } else { Vec::new() };
+            (hot, cold)
+        }
+    };
+    Ok(OfStream { segments: segments_of(&snapshot, &cold)?, hot, cold })
+}
+
+/// What the rows have of a read.
+struct Hot {
+    /// What passes; forward, none while there may be something before it in the archive.
+    events: Vec<Arc<RecordedEvent>>,
+    /// Up to where rows were dropped.
+    dropped: Position,
+}
+
+fn of_range(
+    connection: &Connection,
+    scope: TenantScope,
+    range: Range,
+    direction: Direction,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Hot, LogError> {
+    let snapshot = connection.unchecked_transaction().map_err(log_error)?;
+    let dropped = dropped(&snapshot).map_err(log_error)?;
+    if direction == Direction::Forward && range.after < dropped {
+        return Ok(Hot { events: Vec::new(), dropped });
+    }
+    let rows = Range { after: range.after.max(dropped), ..range };
+    Ok(Hot { events: read_selected(&snapshot, scope, rows, direction, filter, limit)?, dropped })
+}
+
+/// The positions that a statement over what stays of archived events gives.
+fn named(
+    connection: &Connection,
+    sql: &str,
+    listed: &str,
+    dropped: Position,
+) -> Result<Vec<Position>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let positions = statement.query_map((listed, signed(dropped.0)), |row| Ok(Position(unsigned(row.get(0)?))))?;
+    positions.collect()
 }
 
 impl Pool {
@@ -179,26 +331,29 @@ impl History for Readers {
         filter: &Filter,
         limit: usize,
     ) -> Result<HistoryPage, LogError> {
-        let filter = filter.clone();
-        self.work(move |pool| {
-            // A stream is found by its own index; anything else looks at a bounded piece of the log at a time.
-            let (mut events, up_to) = pool.with_connection(|connection| {
-                let up_to = match &filter.stream {
+        let wanted = filter.clone();
+        // A stream is found by its own index; anything else looks at a bounded piece of the log at a time.
+        let (hot, up_to) = self
+            .read(move |connection| {
+                let up_to = match &wanted.stream {
                     Some(_) => up_to,
-                    None => up_to.min(page_end(connection, scope, after, &filter, PAGE_LOOKED_AT)?),
+                    None => up_to.min(page_end(connection, scope, after, &wanted, PAGE_LOOKED_AT)?),
                 };
                 let range = Range { after, up_to };
-                let events = read_selected(connection, scope, range, Direction::Forward, &filter, limit)?;
-                Ok((events, up_to))
-            })?;
-            // Unlike a read, a page says how far it looked, so that it may end early.
-            let within = events_within(&events, PAGE_BYTES);
-            let ended_early = events.len() == limit || within < events.len();
-            events.truncate(within);
-            let looked_at = events.last().filter(|_| ended_early).map_or(up_to, |last| last.position);
-            Ok(HistoryPage { events: restore(&pool.blobs, events)?, looked_at })
-        })
-        .await
+                Ok((of_range(connection, scope, range, Direction::Forward, &wanted, limit)?, up_to))
+            })
+            .await?;
+        let (mut events, mut up_to) = (hot.events, up_to);
+        if after < hot.dropped {
+            up_to = up_to.min(hot.dropped);
+            events = recorded(self.cold(scope, Range { after, up_to }, Direction::Forward, filter, limit).await?)?;
+        }
+        // Unlike a read, a page says how far it looked, so that it may end early.
+        let within = events_within(&events, PAGE_BYTES);
+        let ended_early = events.len() == limit || within < events.len();
+        events.truncate(within);
+        let looked_at = events.last().filter(|_| ended_early).map_or(up_to, |last| last.position);
+        Ok(HistoryPage { events: self.restore(events).await?, looked_at })
     }
 }
 
@@ -331,7 +486,8 @@ fn rows(limit: usize) -> i64 {
 fn newest_at(connection: &Connection, head: Position, time_us: i64) -> Result<Position, LogError> {
     let mut statement =
         connection.prepare_cached("SELECT recorded_at FROM events WHERE position = ?1").map_err(log_error)?;
-    let (mut at_or_before, mut later) = (0, head.0 + 1);
+    // What is archived is all before a time that no event of it is after.
+    let (mut at_or_before, mut later) = (dropped(connection).map_err(log_error)?.0, head.0 + 1);
     while later - at_or_before > 1 {
         let middle = at_or_before + (later - at_or_before) / 2;
         let recorded_at: Option<i64> =

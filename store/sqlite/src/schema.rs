@@ -12,13 +12,14 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
+use crate::archive;
 use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError};
 use crate::kinds;
 use crate::packed;
 
 /// The newest schema that this build knows.
-pub(crate) const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 5;
 /// Marks the file as ours: `TLog` in ASCII.
 const APPLICATION_ID: u32 = 0x544c_6f67;
 /// In `meta` while a copy was never finished.
@@ -28,7 +29,8 @@ pub(crate) const COPY_VERIFIED: &str = "copy_verified";
 
 /// What each version added to the one before it, by version. A step only adds, and takes no longer for a large log than
 /// for a small one: what has to be filled is filled by the writer behind the head, between appends.
-const STEPS: [(u32, &str); 2] = [(2, kinds::TABLES), (3, packed::COLUMN)];
+const STEPS: [(u32, &str); 4] =
+    [(2, kinds::TABLES), (3, packed::COLUMN), (4, archive::TABLES), (5, archive::RESTORING_TRIGGERS)];
 
 /// The first version.
 const TABLES: &str = "

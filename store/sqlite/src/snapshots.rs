@@ -136,6 +136,14 @@ impl SnapshotStore for SqliteSnapshots {
         let stream = stream.clone();
         self.work(move |files| files.writer().forget(&stream)).await
     }
+
+    async fn scrub(&self) -> Result<(), SnapshotError> {
+        self.work(|files| {
+            let _reader = files.reader();
+            files.writer().scrub()
+        })
+        .await
+    }
 }
 
 impl Files {
@@ -163,6 +171,13 @@ impl Files {
 }
 
 impl Writer {
+    /// Empties the file: what was deleted before lies in it no more, nor in what SQLite keeps beside it.
+    fn scrub(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("DELETE FROM snapshots; VACUUM;")?;
+        self.bytes = 0;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
     fn save(&mut self, snapshot: &Snapshot, bytes_max: u64) -> rusqlite::Result<()> {
         let place = &snapshot.place;
         let transaction = self.connection.transaction()?;

@@ -8,13 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
+use timeloom_store::archive::{NoSegments, Segments};
 use timeloom_store::heads::Heads;
 use timeloom_store::stored::check_page;
 use timeloom_store::{
-    Begun, EventLog as _, ImportError, LogError, LogIdentity, LogImport, LogTransfer, Position, StoredEvent,
+    Begun, EventLog as _, ImportError, LogError, LogIdentity, LogImport, LogTransfer, Position, StoredEvent, StoredLeaf,
 };
 use uuid::Uuid;
 
+use crate::archive;
 use crate::blobs::SqliteBlobs;
 use crate::connections::LogFile;
 use crate::error::{OpenError, StorageError, log_error};
@@ -37,7 +39,11 @@ impl LogTransfer for SqliteLog {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        self.readers().read(move |connection| export(connection, after, limit, OfDamaged::Nothing)).await
+        self.readers().export(after, limit, OfDamaged::Nothing).await
+    }
+
+    async fn leaves(&self, after: Position, limit: usize) -> Result<Vec<StoredLeaf>, LogError> {
+        self.readers().leaves(after, limit).await
     }
 }
 
@@ -46,10 +52,15 @@ impl LogTransfer for SqliteLog {
 pub struct SqliteSource {
     log_id: Uuid,
     readers: Readers,
-    _folder: Arc<DataFolder>,
+    folder: Arc<DataFolder>,
 }
 
 impl SqliteSource {
+    /// The folder that the log is in.
+    pub fn folder(&self) -> &Arc<DataFolder> {
+        &self.folder
+    }
+
     pub(crate) fn readers(&self) -> &Readers {
         &self.readers
     }
@@ -59,6 +70,17 @@ impl SqliteSource {
     /// # Errors
     /// [`OpenError`] when there is no log, it is a copy that was not finished, or it cannot be read.
     pub fn open(path: impl Into<PathBuf>) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
+        Self::open_with(path, Arc::new(NoSegments))
+    }
+
+    /// The same with what has the rows that were dropped.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: impl Into<PathBuf>,
+        segments: Arc<dyn Segments>,
+    ) -> Result<(Arc<Self>, Arc<SqliteBlobs>), OpenError> {
         let path = path.into();
         let file = path.join(LOG_FILE);
         if !file.exists() {
@@ -76,8 +98,8 @@ impl SqliteSource {
             return Err(OpenError::UnfinishedCopy { path });
         }
         let blobs = SqliteBlobs::open(Arc::clone(&folder))?;
-        let readers = Readers::new(log_file, blobs.files());
-        Ok((Arc::new(Self { log_id: about.log_id, readers, _folder: folder }), blobs))
+        let readers = Readers::new(log_file, blobs.files(), segments);
+        Ok((Arc::new(Self { log_id: about.log_id, readers, folder }), blobs))
     }
 }
 
@@ -89,7 +111,11 @@ impl LogTransfer for SqliteSource {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        self.readers.read(move |connection| export(connection, after, limit, OfDamaged::Nothing)).await
+        self.readers.export(after, limit, OfDamaged::Nothing).await
+    }
+
+    async fn leaves(&self, after: Position, limit: usize) -> Result<Vec<StoredLeaf>, LogError> {
+        self.readers.leaves(after, limit).await
     }
 }
 
@@ -173,7 +199,15 @@ impl LogTransfer for SqliteImport {
     }
 
     async fn export(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, LogError> {
-        self.work(move |_, writer| export(&writer.connection, after, limit, OfDamaged::Nothing)).await
+        self.work(move |_, writer| {
+            let archived = archive::archived(&writer.connection)?.dropped;
+            if after < archived {
+                let detail = format!("the events up to {archived} are in an archive: give another target");
+                return Err(LogError::Corrupt { position: after, detail });
+            }
+            export(&writer.connection, after, limit, OfDamaged::Nothing)
+        })
+        .await
     }
 }
 
@@ -218,36 +252,7 @@ impl Writer {
     /// Writes the rows in one transaction, which is rolled back when it is dropped before its end.
     fn write(&mut self, events: &[StoredEvent]) -> Result<(), rusqlite::Error> {
         let transaction = self.connection.transaction()?;
-        {
-            let mut insert = transaction.prepare_cached(IMPORT)?;
-            for append in events.split_inclusive(|event| event.append.is_some()) {
-                let mut rest = append.iter().map(|event| Texts { payload: &event.payload, metadata: &event.metadata });
-                self.packer.begin_append();
-                for event in append {
-                    let Some(texts) = rest.next() else { break };
-                    let row = self.packer.row(texts, rest.clone());
-                    let stream_no = stream_no(&transaction, &mut self.streams, event)?;
-                    insert.execute(params![
-                        signed(event.position.0),
-                        event.stream.tenant.0,
-                        &*event.stream.category,
-                        &*event.stream.id,
-                        signed(event.revision.0),
-                        event.id.0.as_bytes(),
-                        &*event.event_type,
-                        event.event_version,
-                        row.texts.payload,
-                        row.texts.metadata,
-                        event.recorded_at_us,
-                        event.leaf,
-                        stream_no,
-                        event.append.map(|append| append.events),
-                        event.append.as_ref().map(|append| append.command_id.0.as_bytes()),
-                        row.packed,
-                    ])?;
-                }
-            }
-        }
+        write_rows(&transaction, &mut self.streams, &mut self.packer, events)?;
         transaction.commit()
     }
 
@@ -261,6 +266,44 @@ impl Writer {
         transaction.commit()?;
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
+}
+
+/// Writes rows, whole appends, as they are stored elsewhere; `streams` has the numbers of streams that were met lately.
+pub(crate) fn write_rows(
+    connection: &Connection,
+    streams: &mut Heads<Head>,
+    packer: &mut Packer,
+    events: &[StoredEvent],
+) -> Result<(), rusqlite::Error> {
+    let mut insert = connection.prepare_cached(IMPORT)?;
+    for append in events.split_inclusive(|event| event.append.is_some()) {
+        let mut rest = append.iter().map(|event| Texts { payload: &event.payload, metadata: &event.metadata });
+        packer.begin_append();
+        for event in append {
+            let Some(texts) = rest.next() else { break };
+            let row = packer.row(texts, rest.clone());
+            let stream_no = stream_no(connection, streams, event)?;
+            insert.execute(params![
+                signed(event.position.0),
+                event.stream.tenant.0,
+                &*event.stream.category,
+                &*event.stream.id,
+                signed(event.revision.0),
+                event.id.0.as_bytes(),
+                &*event.event_type,
+                event.event_version,
+                row.texts.payload,
+                row.texts.metadata,
+                event.recorded_at_us,
+                event.leaf,
+                stream_no,
+                event.append.map(|append| append.events),
+                event.append.as_ref().map(|append| append.command_id.0.as_bytes()),
+                row.packed,
+            ])?;
+        }
+    }
+    Ok(())
 }
 
 /// The number of the event's stream, which is given one when it has none.

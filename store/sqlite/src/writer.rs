@@ -13,18 +13,22 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use timeloom_store::admission::Measured;
+use timeloom_store::archive::{Archived, Segment};
 use timeloom_store::clock::RecordingTime;
 use timeloom_store::heads::Heads;
 use timeloom_store::queue::Held;
 use timeloom_store::spill::References;
 use timeloom_store::tail::Tail;
-use timeloom_store::{Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent};
+use timeloom_store::{
+    Append, AppendError, Appended, Clock, DurabilityChoice, LogError, Position, RecordedEvent, StoredEvent,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::batch::{Failure, IdCheck};
 use self::flush::Flush;
 use self::indexing::Indexing;
 use self::intake::{BATCH_REQUESTS_MAX, Intake};
+use crate::archive;
 use crate::blobs::BlobFiles;
 use crate::connections::LogFile;
 use crate::error::log_error;
@@ -48,13 +52,37 @@ pub(crate) struct Request {
     pub(crate) references: References,
     /// Its place among what waits, given up with it.
     pub(crate) _held: Held,
-    pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+/// What the writer answers to an append.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It was written, had been written before, or was refused.
+    Given(Result<Appended, AppendError>),
+    /// Its command is in the archive, from the first to the last of these positions: what it wrote then is to be read there,
+    /// and compared with what it brings now.
+    InArchive { append: Append, references: References, first: Position, last: Position },
+}
+
+/// What the archiver asks the writer for.
+#[derive(Debug)]
+pub(crate) enum ArchiveRequest {
+    /// Take note of a segment.
+    Register(Box<Segment>, oneshot::Sender<Result<(), LogError>>),
+    /// Drop some rows that are registered.
+    Drop(oneshot::Sender<Result<Archived, LogError>>),
+    /// Bring back rows that were dropped.
+    Restore(Vec<StoredEvent>, oneshot::Sender<Result<Archived, LogError>>),
+    /// Forget the segment whose rows came back.
+    Forget(Box<Segment>, oneshot::Sender<Result<(), LogError>>),
 }
 
 /// What the writer can be asked for.
 #[derive(Debug)]
 pub(crate) enum Message {
     Append(Box<Request>),
+    Archive(ArchiveRequest),
     /// Finish what waits, take nothing more, and say so.
     Close(oneshot::Sender<()>),
 }
@@ -89,6 +117,8 @@ struct End {
     position: Position,
     time: RecordingTime,
     last_stream_no: i64,
+    /// Up to where rows were dropped.
+    dropped: Position,
 }
 
 impl End {
@@ -96,7 +126,8 @@ impl End {
         let (position, last_us) = readers::newest(connection)?;
         let last_stream_no =
             connection.query_row("SELECT coalesce(max(stream_no), 0) FROM streams", [], |row| row.get(0))?;
-        Ok(Self { position, time: RecordingTime::after(last_us), last_stream_no })
+        let dropped = archive::dropped(connection)?;
+        Ok(Self { position, time: RecordingTime::after(last_us), last_stream_no, dropped })
     }
 }
 
@@ -146,12 +177,20 @@ impl Writer {
                 self.flush();
             }
             intake.fill(&mut batch);
-            if !batch.is_empty() {
+            let appended = !batch.is_empty();
+            if appended {
                 let began = Instant::now();
                 self.commit(&mut batch);
                 intake.committed(began.elapsed(), self.flush.waits());
                 self.bound_wal();
                 self.indexing.appended();
+            }
+            // One at a time, so that no append waits for more than one.
+            if let Some(request) = intake.next_archiving() {
+                self.archive(request);
+                continue;
+            }
+            if appended {
                 continue;
             }
             let index_in = self.indexing.due_in(self.end.position);
@@ -171,6 +210,47 @@ impl Writer {
         intake.tell_closers();
     }
 
+    /// Does what the archiver asks for, on the disk before it is answered.
+    fn archive(&mut self, request: ArchiveRequest) {
+        let prepared = self.flush.prepare(&self.connection, true).map_err(LogError::storage);
+        match request {
+            ArchiveRequest::Register(segment, answer) => {
+                let registered = prepared.and_then(|()| archive::register(&self.connection, &segment));
+                self.flushed(registered.is_ok());
+                let _ = answer.send(registered);
+            }
+            ArchiveRequest::Drop(answer) => {
+                let indexed = *self.indexing.progress().borrow();
+                let archived = prepared.and_then(|()| archive::drop_some(&self.connection, indexed));
+                self.moved(&archived);
+                let _ = answer.send(archived);
+            }
+            ArchiveRequest::Restore(rows, answer) => {
+                let archived = prepared.and_then(|()| archive::restore_some(&self.connection, &rows));
+                self.moved(&archived);
+                let _ = answer.send(archived);
+            }
+            ArchiveRequest::Forget(segment, answer) => {
+                let forgotten = prepared.and_then(|()| archive::forget(&self.connection, &segment));
+                self.flushed(forgotten.is_ok());
+                let _ = answer.send(forgotten);
+            }
+        }
+    }
+
+    /// Rows went, or came back.
+    fn moved(&mut self, archived: &Result<Archived, LogError>) {
+        self.flushed(archived.is_ok());
+        if let Ok(archived) = archived {
+            self.end.dropped = archived.dropped;
+            self.bound_wal();
+        }
+    }
+
+    fn flushed(&mut self, done: bool) {
+        if done { self.flush.committed(true) } else { self.flush.failed() }
+    }
+
     fn flush(&mut self) {
         if let Err(error) = self.flush.flush(&self.connection, &self.file.path, self.end.position) {
             tracing::error!(%error, "the disk was not flushed; it is tried again");
@@ -187,7 +267,11 @@ impl Writer {
             Ok((events, answers)) => {
                 self.tail.publish(&events);
                 for (request, answer) in batch.drain(..).zip(answers) {
-                    let _ = request.answer.send(answer);
+                    let Request { append, references, answer: caller, .. } = request;
+                    let _ = caller.send(match answer {
+                        Staged::Given(answer) => Answer::Given(answer),
+                        Staged::InArchive(first, last) => Answer::InArchive { append, references, first, last },
+                    });
                 }
             }
             Err(failure) => {
@@ -195,7 +279,7 @@ impl Writer {
                 tracing::error!(%error, requests = batch.len(), "nothing of a batch was written");
                 self.recover();
                 for request in batch.drain(..) {
-                    let _ = request.answer.send(Err(error.clone().into()));
+                    let _ = request.answer.send(Answer::Given(Err(error.clone().into())));
                 }
             }
         }
@@ -255,4 +339,12 @@ impl Drop for Writer {
 }
 
 /// Events of a batch, and an answer for each of its requests.
-type Written = (Vec<Arc<RecordedEvent>>, Vec<Result<Appended, AppendError>>);
+type Written = (Vec<Arc<RecordedEvent>>, Vec<Staged>);
+
+/// What came of a request in a batch.
+#[derive(Debug)]
+enum Staged {
+    Given(Result<Appended, AppendError>),
+    /// Its command is in the archive: the first and the last position of what it wrote.
+    InArchive(Position, Position),
+}

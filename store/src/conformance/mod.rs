@@ -53,6 +53,8 @@ pub struct Fresh {
     pub blobs: Arc<dyn BlobStore>,
     /// How it is opened again; `None` where nothing outlives the log.
     pub reopen: Option<Reopen>,
+    /// Whether every append is as safe as any, whatever it asks for: then none may be answered as less.
+    pub always_strict: bool,
     /// What must live as long as they do, for example a temporary folder.
     pub keep: Box<dyn Any + Send>,
 }
@@ -66,13 +68,19 @@ impl fmt::Debug for Fresh {
 impl Fresh {
     /// A log that ends with its handles.
     pub fn new(log: Arc<dyn EventLog>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { log, blobs, reopen: None, keep: Box::new(()) }
+        Self { log, blobs, reopen: None, always_strict: false, keep: Box::new(()) }
     }
 
     /// The same, with `keep` living as long.
     #[must_use]
     pub fn keeping(self, keep: impl Any + Send) -> Self {
         Self { keep: Box::new(keep), ..self }
+    }
+
+    /// The same, whose appends are all as safe as any.
+    #[must_use]
+    pub fn always_strict(self) -> Self {
+        Self { always_strict: true, ..self }
     }
 
     /// The same, which `reopen` opens again.

@@ -41,6 +41,16 @@ pub async fn streams_are_read_both_ways_within_limits(fresh: Fresh) {
     log.append(append_to(&long, Expected::Any, 1_000)).await.unwrap();
     add(log, &long, 10).await;
     assert_eq!(log.read_stream(&long, Revision(0), forward, usize::MAX).await.unwrap().len(), READ_EVENTS_MAX);
+    // Old events and the newest ones may lie in different places: a short page of either, and one across both.
+    for (after, limit) in [(0, 5), (990, 10), (998, 5), (1_000, 5)] {
+        let read = log.read_stream(&long, Revision(after), forward, limit).await.unwrap();
+        assert_eq!(revisions(&read), (after + 1..=after + limit as u64).collect::<Vec<u64>>(), "{limit} after {after}");
+    }
+    for (before, limit) in [(5, 5), (1_000, 10), (1_002, 5), (1_010, 5)] {
+        let read = log.read_stream(&long, Revision(before), backward, limit).await.unwrap();
+        let expected = (before - limit as u64 + 1..=before).rev().collect::<Vec<u64>>();
+        assert_eq!(revisions(&read), expected, "{limit} back from {before}");
+    }
 }
 
 /// By position and by id, in the order of the log; what is not there, or is another tenant's, is left out.

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
 
+mod retained;
+mod sealed;
+mod subjects;
 mod verify;
 
 use std::sync::Arc;

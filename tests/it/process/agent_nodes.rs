@@ -1,6 +1,7 @@
 //! The nodes of agents, in the program as people run it: the AI Agent of workflow files with tools and a memory, and the node of
 //! registered agents. A provider of the test's own says what the model says.
 
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -13,14 +14,21 @@ use crate::tree::root;
 
 const STATE: &str = "query($id: ID!) { stateAt(entity: { kind: EXECUTION, id: $id }) { state } }";
 
-/// What the provider was asked.
+/// What the provider was asked, and what it says.
 #[derive(Default)]
-struct Provider {
-    questions: Mutex<Vec<Value>>,
+pub(crate) struct Provider {
+    pub(crate) questions: Mutex<Vec<Value>>,
+    /// What the model fills in for tools, by their names.
+    pub(crate) arguments: Value,
+    /// What it says in place of what tools told, one after the other.
+    pub(crate) says: Mutex<VecDeque<&'static str>>,
 }
 
+/// The model that never answers.
+pub(crate) const DOWN: &str = "down";
+
 impl Provider {
-    async fn serve(self: &Arc<Self>) -> String {
+    pub(crate) async fn serve(self: &Arc<Self>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let provider = Arc::clone(self);
@@ -36,12 +44,13 @@ impl Provider {
     async fn answer(&self, stream: TcpStream) -> Option<()> {
         let mut stream = BufReader::new(stream);
         loop {
-            let mut length = 0;
+            let (mut length, mut embeds) = (0, false);
             loop {
                 let mut line = String::new();
                 if stream.read_line(&mut line).await.ok()? == 0 {
                     return None;
                 }
+                embeds |= line.starts_with("POST ") && line.contains("/embeddings");
                 if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                     length = value.trim().parse().unwrap();
                 }
@@ -51,8 +60,15 @@ impl Provider {
             }
             let mut body = vec![0; length];
             stream.read_exact(&mut body).await.ok()?;
-            let answer = self.speak(serde_json::from_slice(&body).unwrap()).to_string();
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}", answer.len());
+            let question: Value = serde_json::from_slice(&body).unwrap();
+            let (status, answer) = match embeds {
+                _ if question["model"] == DOWN => ("503 Service Unavailable", json!({"error": {"message": "down"}})),
+                true => ("200 OK", embedded(&question)),
+                false => ("200 OK", self.speak(question)),
+            };
+            let answer = answer.to_string();
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}", answer.len());
             stream.write_all(format!("{head}\r\n\r\n{answer}").as_bytes()).await.ok()?;
         }
     }
@@ -69,6 +85,7 @@ impl Provider {
         let call = |tool: &Value| {
             let name = tool["function"]["name"].as_str().unwrap();
             let arguments = match name {
+                _ if !self.arguments[name].is_null() => self.arguments[name].clone(),
                 "Calculator" => json!({"input": "3 * 12.50"}),
                 "Seat" => json!({"query": "7"}),
                 _ => json!({"Day": "2026-11-27"}),
@@ -80,7 +97,11 @@ impl Provider {
             true => {
                 json!({"role": "assistant", "content": null, "tool_calls": tools.iter().map(call).collect::<Vec<_>>()})
             }
-            false => json!({"role": "assistant", "content": format!("Told: {}", told.join(" "))}),
+            false => {
+                let said = self.says.lock().unwrap().pop_front();
+                let content = said.map_or_else(|| format!("Told: {}", told.join(" ")), str::to_owned);
+                json!({"role": "assistant", "content": content})
+            }
         };
         let finish = if message["content"].is_null() { "tool_calls" } else { "stop" };
         self.questions.lock().unwrap().push(question);
@@ -91,25 +112,44 @@ impl Provider {
         })
     }
 
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.questions.lock().unwrap().len()
     }
 }
 
-async fn set_up(server: &Server, host: &str) {
+/// Vectors that tell what a text is about.
+fn embedded(question: &Value) -> Value {
+    let texts = match &question["input"] {
+        Value::Array(texts) => texts.clone(),
+        one => vec![one.clone()],
+    };
+    let vector = |(index, text): (usize, &Value)| {
+        let says = |word: &str| f64::from(u8::from(text.as_str().unwrap().contains(word)));
+        json!({"object": "embedding", "index": index, "embedding": [says("open"), says("price"), 0.125]})
+    };
+    json!({"object": "list", "model": "m", "data": texts.iter().enumerate().map(vector).collect::<Value>(),
+        "usage": {"prompt_tokens": 5, "total_tokens": 5}})
+}
+
+/// A route to a model of the provider.
+pub(crate) async fn route(server: &Server, name: &str, model: &str) {
+    let route = "mutation($input: SetGatewayRouteInput!) { setGatewayRoute(input: $input) { errors { message } } }";
+    let input = json!({"name": name, "tiers": [{"targets": [{"provider": "stub", "model": model}]}]});
+    let set = server.ask(route, json!({ "input": input })).await;
+    assert_eq!(set["setGatewayRoute"]["errors"], json!([]), "{set}");
+}
+
+pub(crate) async fn set_up(server: &Server, host: &str) {
     let provider = "mutation($input: SetGatewayProviderInput!) {
         setGatewayProvider(input: $input) { errors { message } } }";
     let input = json!({"name": "stub", "protocol": "OPEN_AI", "baseUrl": format!("http://{host}/v1")});
     let set = server.ask(provider, json!({ "input": input })).await;
     assert_eq!(set["setGatewayProvider"]["errors"], json!([]), "{set}");
-    let route = "mutation($input: SetGatewayRouteInput!) { setGatewayRoute(input: $input) { errors { message } } }";
-    let input = json!({"name": "gpt-4o-mini", "tiers": [{"targets": [{"provider": "stub", "model": "m"}]}]});
-    let set = server.ask(route, json!({ "input": input })).await;
-    assert_eq!(set["setGatewayRoute"]["errors"], json!([]), "{set}");
+    route(server, "gpt-4o-mini", "m").await;
 }
 
 /// Runs a workflow to its end; the execution's id, and the JSON of what its last node gave.
-async fn ran(server: &Server, workflow: &str) -> (String, Value) {
+pub(crate) async fn ran(server: &Server, workflow: &str) -> (String, Value) {
     let started = server.start_execution(workflow, "COMPLETED").await;
     let id = started["executionId"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned();
     let state = server.ask(STATE, json!({ "id": id })).await["stateAt"]["state"].clone();

@@ -125,21 +125,33 @@ async fn a_backup_of_a_busy_server_restores_every_event() {
     assert!(second["events"].as_u64() > Some(0), "nothing happened between the first backup and the second");
     let written: u64 = [&first, &second, &third].iter().map(|report| report["events"].as_u64().unwrap()).sum();
     assert_eq!(third["head"], json!(written), "each event was written once");
-    let executions = "{ executions(first: 100) { nodes { id status startedAt } } head { position } }";
+    let known = server.ask("{ logBackups { place upTo events sizeBytes } }", Value::Null).await;
+    let known = known["logBackups"].as_array().unwrap().clone();
+    let told: Vec<_> = known.iter().rev().map(|one| (one["upTo"].clone(), one["events"].clone())).collect();
+    let text = |position: &Value| json!(position.to_string());
+    let made: Vec<_> =
+        [&first, &second, &third].iter().map(|one| (text(&one["head"]), one["events"].clone())).collect();
+    assert_eq!(told, made, "the server knows each backup");
+    assert_eq!(known[0]["place"], json!(backup.canonicalize().unwrap()));
+    assert!(known[0]["sizeBytes"].as_u64() > Some(0));
+    let executions = "{ executions(first: 100) { nodes { id status startedAt } } }";
     let shown = server.ask(executions, Value::Null).await;
     let Ok(server) = Arc::try_unwrap(server) else { panic!("the server is still in use") };
     server.kill();
 
     let report = verb_json(&["log", "restore", path(&backup), "--data", path(&restored), "--json"]);
     assert_eq!((&report["head"], &report["logId"]), (&third["head"], &first["logId"]));
-    assert!(rows(&restored).await == rows(&data).await, "the restored rows differ");
+    let mut recorded = rows(&data).await;
+    let last = recorded.pop().unwrap();
+    assert_eq!(&*last.event_type, "BackupTaken", "of the last backup the log tells after it");
+    assert!(rows(&restored).await == recorded, "the restored rows differ");
     refused(&["log", "restore", path(&backup), "--data", path(&restored)], 2, &["is not empty", "--data"]);
     let report = verb_json(&["log", "verify", path(&restored), "--json"]);
     assert_eq!((&report["faultCount"], &report["events"]), (&json!(0), &json!(written)));
 
     let server = Server::start(&restored, &[]);
     let query = executions.replace("(first: 100)", "(first: 100, waitFor: $head)");
-    let variables = json!({ "head": shown["head"]["position"] });
+    let variables = json!({ "head": third["head"].to_string() });
     let again = server.ask(&format!("query($head: Position!) {query}"), variables).await;
     assert_eq!(again["executions"], shown["executions"]);
     server.stop();

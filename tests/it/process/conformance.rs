@@ -16,7 +16,7 @@ use crate::workflows::same;
 /// How many of the offline workflows must give n8n's own results.
 const OFFLINE_PASSED_MIN: usize = 42;
 
-fn folder() -> Option<PathBuf> {
+pub(super) fn folder() -> Option<PathBuf> {
     std::env::var_os("TIMELOOM_CONFORMANCE").map(PathBuf::from)
 }
 
@@ -50,7 +50,8 @@ fn run_with(
     if records.exists() {
         arguments.extend(["--fixture-node", &fixture]);
     }
-    arguments.extend(["--credentials", &credentials, "--allow-private-hosts", "*"]);
+    let files = scratch.join("files").display().to_string();
+    arguments.extend(["--credentials", &credentials, "--allow-private-hosts", "*", "--files-root", &files]);
     let item = item.map(|item| write("item.json", item));
     if let Some(item) = &item {
         arguments.extend(["--trigger-item", item]);
@@ -179,10 +180,16 @@ fn wrapped(items: &Value) -> Value {
 /// What is wrong with one recorded case; nothing when it passes.
 fn case_fault(scratch: &Path, data: &Path, file: &str) -> Option<String> {
     let case: Value = serde_json::from_slice(&fs::read(data.join(file)).unwrap()).unwrap();
+    let credentials = credentials(case["http"].as_array().map_or(&[], Vec::as_slice));
+    fault_of(scratch, data, &case, &credentials)
+}
+
+/// What is wrong with a case that is run with these credentials.
+pub(super) fn fault_of(scratch: &Path, data: &Path, case: &Value, credentials: &Value) -> Option<String> {
     let exchanges = case["http"].as_array().cloned().unwrap_or_default();
     let stub = Stub::serve(&exchanges);
     let item = case["trigger"].get("input");
-    let (workflow, credentials) = (stub.localised(&case["workflow"]), stub.localised(&credentials(&exchanges)));
+    let (workflow, credentials) = (stub.localised(&case["workflow"]), stub.localised(credentials));
     let (status, result) = run_with(scratch, data, &workflow, &credentials, item);
     if let Some(message) = case["expected_error"].as_str() {
         // A run that goes on after the failure of its last node is told by that node's own error.

@@ -85,7 +85,8 @@ fn ten_nodes(port: u16) -> Value {
     chain("Ten nodes", &nodes)
 }
 
-async fn all_events(server: &Server) -> Vec<(u64, String, String, String)> {
+/// Every event: its position, id, stream and type.
+pub(super) async fn all_events(server: &Server) -> Vec<(u64, String, String, String)> {
     let mut events = Vec::new();
     let mut after = Value::Null;
     loop {

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::inferences::several_workers;
-use super::server::{Server, chain};
+use super::server::{Server, chain, verb};
 use super::signing_in::{Browser, PASSWORD, link};
 use crate::tree::root;
 
@@ -99,10 +99,35 @@ async fn run_several_agents(server: &Server) {
     }
 }
 
+/// Evaluations of a version of a model that nobody asked anything yet.
+async fn evaluate_several_times(server: &Server) {
+    let file = root().join("inference/runtime/tests/models/mlp.onnx");
+    let added = verb(&["model", "add", "mood", file.to_str().unwrap(), "--server", &server.url]);
+    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+    for _ in 0..6 {
+        let start = "mutation($input: StartBacktestInput!) { startBacktest(input: $input) { errors { message } } }";
+        let asked = server.ask(start, json!({ "input": { "model": "mood", "version": 1 } })).await;
+        assert_eq!(asked["startBacktest"]["errors"], json!([]), "{asked}");
+    }
+}
+
+/// Sets of cases to try things on.
+async fn make_several_evaluation_sets(server: &Server) {
+    for index in 0..6 {
+        let create =
+            "mutation($input: CreateEvaluationSetInput!) { createEvaluationSet(input: $input) { errors { message } } }";
+        let input = json!({ "input": { "name": format!("set-{index}"), "lines": "{\"input\": 1}" } });
+        let made = server.ask(create, input).await;
+        assert_eq!(made["createEvaluationSet"]["errors"], json!([]), "{made}");
+    }
+}
+
 /// Enough of everything that lists have several pages, and what the audits are told about it.
 async fn filled(server: &Server) -> Value {
     let_in_several(server).await;
     run_several_agents(server).await;
+    evaluate_several_times(server).await;
+    make_several_evaluation_sets(server).await;
     let mut workflows = Vec::new();
     for index in 0..6 {
         let node = json!({ "name": "Work", "type": "n8n-nodes-base.noOp", "typeVersion": 1, "parameters": {} });

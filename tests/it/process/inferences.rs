@@ -39,10 +39,13 @@ fn request(input: TensorContent) -> Box<InferenceRequest> {
         model: Slug::try_new("mood").unwrap(),
         asked: "mood@prod".to_owned(),
         version: 2,
+        arm: None,
         digest: "a".repeat(64),
         inputs: vec![tensor("text", 1_000, input)],
+        workflow: None,
         execution: None,
         node: None,
+        agent: None,
         key: None,
         shadow_of: None,
         at_ms: 1_700_000_000_000,
@@ -60,6 +63,7 @@ fn answer() -> Box<InferenceAnswer> {
         batch_rows: 3,
         bucket: 4,
         fingerprint: "f".repeat(64),
+        compared: None,
     })
 }
 

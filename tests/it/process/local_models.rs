@@ -21,7 +21,7 @@ fn cache() -> PathBuf {
 
 /// Whether the files of a model were fetched; says SKIPPED where they were not.
 #[expect(clippy::print_stdout, reason = "a test that is left out says so")]
-fn is_fetched(name: &str) -> bool {
+pub(super) fn is_fetched(name: &str) -> bool {
     let model = packages::known(name).unwrap();
     let there = model.files.iter().all(|file| model.file_in(&cache(), &file.file).is_file());
     if !there {
@@ -36,7 +36,7 @@ fn add(server: &Server, name: &str) -> Output {
     verb(&["model", "add", name, "--json", "--server", &server.url, nowhere])
 }
 
-fn added(server: &Server, name: &str) -> Value {
+pub(super) fn added(server: &Server, name: &str) -> Value {
     let output = add(server, name);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -150,10 +150,10 @@ async fn sentences_are_embedded_by_the_models_name_and_each_is_written_down() {
     server.stop();
 }
 
-/// Adds a model of the examples.
-fn add_example(server: &Server, name: &str) {
+/// Adds a model of the examples to a data folder or a server.
+pub(super) fn add_example(place: &[&str], name: &str, more: &[&str]) {
     let path = crate::tree::root().join("examples/models").join(format!("{name}.onnx"));
-    let output = verb(&["model", "add", name, path.to_str().unwrap(), "--promote", "--server", &server.url]);
+    let output = verb(&[&["model", "add", name, path.to_str().unwrap()], more, place].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -174,7 +174,7 @@ async fn texts_are_told_friendly_or_not_by_their_vectors_and_rows_are_scored() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     added(&server, "minilm");
-    add_example(&server, "sentiment");
+    add_example(&["--server", &server.url], "sentiment", &["--promote"]);
     // None of them is among those that it was trained on.
     let texts = [
         "The support team was wonderful and quick.",
@@ -182,7 +182,8 @@ async fn texts_are_told_friendly_or_not_by_their_vectors_and_rows_are_scored() {
         "I want my money back, this is terrible.",
         "What a mess, nothing works.",
     ];
-    let (_, answer) = post(&server, "/v1/embeddings", json!({ "model": "minilm", "input": texts })).await;
+    let (status, answer) = post(&server, "/v1/embeddings", json!({ "model": "minilm", "input": texts })).await;
+    assert_eq!(status, 200, "{answer}");
     let vectors: Vec<Vec<f64>> = answer["data"]
         .as_array()
         .unwrap()
@@ -193,7 +194,7 @@ async fn texts_are_told_friendly_or_not_by_their_vectors_and_rows_are_scored() {
     let told: Vec<bool> = friendly.iter().map(|likely| *likely > 0.5).collect();
     assert_eq!(told, [true, true, false, false], "{friendly:?}");
 
-    add_example(&server, "iris");
+    add_example(&["--server", &server.url], "iris", &["--promote"]);
     let flowers = [vec![5.0, 3.4, 1.5, 0.2], vec![6.3, 3.3, 6.0, 2.5]];
     let likely = rows(&server, "iris", "lengths", &flowers).await;
     assert!(likely[0] > 0.9 && likely[5] > 0.9, "the first is a setosa, the second a virginica: {likely:?}");

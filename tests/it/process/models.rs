@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::server::{Server, verb, verb_json};
+use super::signing_in::Browser;
 use crate::tree::root;
 
 fn model(file: &str) -> PathBuf {
@@ -211,4 +212,57 @@ async fn whoever_does_not_say_who_they_are_asks_no_model_and_sends_no_file() {
     assert_eq!(begun.status(), 401);
     server.stop();
     assert!(events(folder.path(), "inference-worker").is_empty(), "nobody asked, so that no worker began");
+}
+
+/// A key of the owner of a tenant, by the link that was made for them.
+async fn owner_key(server: &Server, link: &Value) -> String {
+    let mut browser = Browser::new();
+    let token = link["token"].as_str().unwrap_or_else(|| panic!("{link}"));
+    assert_eq!(browser.post(server, "/sign-in/link", &[("token", token)]).await.status(), 303);
+    let make = "mutation { makeApiKey(input: { name: \"uploads\" }) { token errors { message } } }";
+    let made = browser.ask(server, make, json!({})).await;
+    made["data"]["makeApiKey"]["token"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+}
+
+#[tokio::test]
+async fn an_upload_is_there_for_its_own_tenant_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let number = verb_json(&["tenant", "create", "customers", "--data", data, "--json"])["number"].to_string();
+    let links = ["0", number.as_str()]
+        .map(|tenant| verb_json(&["account", "link", "--owner", "--tenant", tenant, "--data", data, "--json"]));
+    let server = Server::start_asking(folder.path(), "127.0.0.1:0", &[]);
+    let (mine, theirs) = (owner_key(&server, &links[0]).await, owner_key(&server, &links[1]).await);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let uploads = format!("{}/models/uploads", server.url);
+    let begun = client.post(&uploads).bearer_auth(&mine).json(&json!({ "bytes": 3 })).send().await.unwrap();
+    let begun: Value = begun.json().await.unwrap();
+    let upload = format!("{uploads}/{}", begun["id"].as_str().unwrap_or_else(|| panic!("{begun}")));
+    let nowhere = format!("{uploads}/0198c0de-0000-7000-8000-000000000000");
+    let become_version = json!({ "model": "mood" });
+    let requests = |at: &str, key: &str| {
+        [
+            client.get(at).bearer_auth(key),
+            client.put(format!("{at}?offset=0")).bearer_auth(key).body("abc"),
+            client.post(format!("{at}/version")).bearer_auth(key).json(&become_version),
+            client.post(format!("{at}/file")).bearer_auth(key),
+            client.delete(at).bearer_auth(key),
+        ]
+    };
+    for (theirs, none) in requests(&upload, &theirs).into_iter().zip(requests(&nowhere, &theirs)) {
+        let (theirs, none) = (theirs.send().await.unwrap(), none.send().await.unwrap());
+        assert_eq!((theirs.status(), none.status()), (reqwest::StatusCode::NOT_FOUND, reqwest::StatusCode::NOT_FOUND));
+        let hidden = |text: String| text.replace(begun["id"].as_str().unwrap(), "ID");
+        let (theirs, none) = (hidden(theirs.text().await.unwrap()), none.text().await.unwrap());
+        assert_eq!(
+            theirs,
+            none.replace("0198c0de-0000-7000-8000-000000000000", "ID"),
+            "it reads as one that is not there"
+        );
+    }
+    let sent = client.put(format!("{upload}?offset=0")).bearer_auth(&mine).body("abc").send().await.unwrap();
+    assert_eq!(sent.json::<Value>().await.unwrap()["offset"], 3, "it is as it was for whose it is");
+    let kept = client.post(format!("{upload}/file")).bearer_auth(&mine).send().await.unwrap();
+    assert_eq!(kept.json::<Value>().await.unwrap()["bytes"], 3);
+    server.stop();
 }

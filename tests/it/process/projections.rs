@@ -84,16 +84,16 @@ async fn a_running_server_rebuilds_while_executions_are_started() {
         }
         ids.insert(completed(&server, &workflow).await);
     };
-    let mut before = 0;
+    let mut positions = Vec::new();
     for (status, told, errors) in reports {
         assert_eq!(status, Some(0), "{errors}");
         let report: Value = serde_json::from_str(&told).unwrap();
         let position = report["position"].as_u64().unwrap();
-        // Each looked at the whole log, and the log grew from one to the next.
-        assert!(position > before && report["events"].as_u64().unwrap() >= position, "{report} after {before}");
+        assert!(report["events"].as_u64().unwrap() >= position, "it looked at the whole log: {report}");
         assert!(report["rows"].as_u64().unwrap() > 40 && report["projections"][0]["parked"] == json!(1), "{report}");
-        before = position;
+        positions.push(position);
     }
+    assert!(positions.is_sorted() && positions.first() < positions.last(), "the log grew meanwhile: {positions:?}");
 
     // Every execution is there, as it was told to whoever started it, and none twice.
     assert_eq!(shown(&server).await, ids.into_iter().collect::<Vec<_>>());

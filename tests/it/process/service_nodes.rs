@@ -161,3 +161,86 @@ fn replaced_nodes_send_what_the_services_take() {
     assert!(head.contains("Content-Type: text/html; charset=utf-8"), "{head}");
     assert_eq!(STANDARD.decode(text.trim()).unwrap(), "<b>hé</b>".as_bytes());
 }
+
+/// A service that this build does not know, as an operator describes it.
+fn tickets(base_url: &str) -> Value {
+    json!({
+        "service": "Tickets", "node_type": "acme.tickets", "base_url": base_url,
+        "documentation": "https://tickets.example/docs",
+        "credentials": [{"from": "acmeApi", "kind": "httpBearerAuth", "give": "the key of your team as `token`"}],
+        "generations": [{
+            "versions": [1],
+            "defaults": {"operation": "create"},
+            "operations": [{
+                "operation": "create", "method": "POST", "path": "/boards/@{board}/tickets",
+                "send": {"query": {"notify": "@{options.notify}"}, "body": {"title": {"$needed": "@{title}"}}}
+            }]
+        }]
+    })
+}
+
+#[test]
+fn nodes_of_a_service_that_the_operator_describes_are_replaced_and_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = folder.path().join("services");
+    fs::create_dir(&services).unwrap();
+    let (address, seen) = service();
+    let described = write(&services, "tickets.json", &tickets(&format!("http://{address}/api")));
+    fs::write(services.join("README.md"), "no service").unwrap();
+    let ticket = node(
+        "Ticket",
+        "acme.tickets",
+        1.0,
+        json!({"board": "a/b", "title": "=Order {{ $json.n }}", "options": {"notify": true, "colour": "red"}}),
+    );
+    let (data, services) = (folder.path().join("data"), services.to_str().unwrap());
+    let given = ["--data", data.to_str().unwrap(), "--services", services];
+
+    let listed: Value =
+        serde_json::from_slice(&verb(&["service", "list", "--json", "--services", services]).stdout).unwrap();
+    let first = &listed[0];
+    assert_eq!((&first["service"], &first["origin"]), (&json!("Tickets"), &json!("given")), "{listed}");
+    assert!(listed.as_array().unwrap().iter().any(|service| service["origin"] == "built in"));
+
+    let path = write(folder.path(), "file.json", &chain("Tickets", &[set("Number", "n", "={{ 7 }}"), ticket.clone()]));
+    let without = verb(&["workflow", "import", &path, "--json", "--data", data.to_str().unwrap()]);
+    assert!(said(&without).contains("unknown node type 'acme.tickets'"), "{}", said(&without));
+    let imported = verb(&[&["workflow", "import", &path, "--replace-service-nodes", "--json"], &given[..]].concat());
+    let payload: Value = serde_json::from_slice(&imported.stdout).unwrap_or_else(|_| panic!("{}", said(&imported)));
+    assert_eq!(payload["replacedNodes"][0]["dropped"], json!(["options.colour"]), "{payload}");
+    let exported = verb(&[&["workflow", "export", payload["workflowId"].as_str().unwrap()], &given[..2]].concat());
+    let file = folder.path().join("here.json");
+    fs::write(&file, &exported.stdout).unwrap();
+    let secrets = write(folder.path(), "secrets.json", &json!({"httpBearerAuth": {"token": "s3cret"}}));
+    let file = file.to_str().unwrap();
+    let ran = verb(&["workflow", "run", file, "--credentials", &secrets, "--allow-private-hosts", &address]);
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+    let request = seen.recv().unwrap();
+    assert!(request.starts_with("POST /api/boards/a%2Fb/tickets?notify=true HTTP/1.1"), "{request}");
+    assert!(request.contains("authorization: Bearer s3cret"), "{request}");
+    assert!(request.ends_with("{\"title\":\"Order 7\"}"), "{request}");
+
+    let ticket = write(folder.path(), "node.json", &ticket);
+    let shown = verb(&["service", "check", &described, "--node", &ticket]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["replacement"]["parameters"]["method"], "POST", "{shown}");
+}
+
+#[test]
+fn a_file_of_a_service_that_is_wrong_is_told_and_nothing_is_served_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = folder.path().join("services");
+    fs::create_dir(&services).unwrap();
+    let mut wrong = tickets("https://tickets.example");
+    wrong["generations"][0]["operations"][0]["method"] = json!("FETCH");
+    let file = write(&services, "tickets.json", &wrong);
+    let told = "tickets.json: 'generations[0]': the operation 'create' of '': 'method' is 'FETCH'";
+    let checked = verb(&["service", "check", &file]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(said(&checked).contains(told), "{}", said(&checked));
+    let data = folder.path().join("data");
+    let serve = ["serve", "--data", data.to_str().unwrap(), "--services", services.to_str().unwrap()];
+    let served = verb(&serve);
+    assert_eq!(served.status.code(), Some(1));
+    assert!(said(&served).contains(told), "{}", said(&served));
+}

@@ -48,7 +48,7 @@ impl Browser {
         answer
     }
 
-    async fn get(&mut self, url: &str) -> reqwest::Response {
+    pub(super) async fn get(&mut self, url: &str) -> reqwest::Response {
         let request = self.http.get(url);
         self.send(request).await
     }
@@ -56,6 +56,13 @@ impl Browser {
     pub(super) async fn post(&mut self, server: &Server, path: &str, fields: &[(&str, &str)]) -> reqwest::Response {
         let request = self.http.post(format!("{}{path}", server.url)).header(ORIGIN, &server.url).form(fields);
         self.send(request).await
+    }
+
+    /// What a query is answered with.
+    pub(super) async fn ask(&mut self, server: &Server, query: &str, variables: Value) -> Value {
+        let asked = json!({ "query": query, "variables": variables });
+        let request = self.http.post(format!("{}/graphql", server.url)).json(&asked);
+        self.send(request).await.json().await.unwrap()
     }
 
     /// Who is signed in there: the status of a read, and its answer.
@@ -144,9 +151,9 @@ async fn verbs_tell_what_to_do_without_a_key_and_never_tell_one() {
 }
 
 /// An identity provider that ends with the test.
-struct Provider {
+pub(super) struct Provider {
     child: Child,
-    issuer: String,
+    pub(super) issuer: String,
     /// What it says later on: it would end if nobody could hear it.
     _says: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
@@ -158,12 +165,12 @@ impl Drop for Provider {
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A real provider in a copy of its folder, or why there is none.
-fn provider(scratch: &Path, redirect: &str) -> Result<Provider, String> {
+pub(super) fn provider(scratch: &Path, redirect: &str) -> Result<Provider, String> {
     let from = root().join("tests/fixtures/oidc");
     for name in ["package.json", "package-lock.json", "provider.mjs"] {
         std::fs::copy(from.join(name), scratch.join(name)).map_err(|error| error.to_string())?;

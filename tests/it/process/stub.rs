@@ -1,6 +1,7 @@
 //! A server that answers recorded exchanges: each address of a recording is a port of this machine.
 //!
-//! Exchanges are answered in the order in which they were recorded; one that is marked `persist` any number of times.
+//! Exchanges are answered in the order in which they were recorded, each once or as often as its `times` say; one that is
+//! marked `persist` any number of times. Paths are the same where they are so decoded, and the fields of a form as texts.
 //! What was not recorded is answered with status 599, so that no run passes by chance.
 
 use std::collections::BTreeMap;
@@ -19,8 +20,8 @@ pub(super) struct Stub {
     origins: BTreeMap<String, String>,
 }
 
-/// An exchange that was answered already cannot be answered again, unless it persists.
-type Exchanges = Arc<Mutex<Vec<(Value, bool)>>>;
+/// Exchanges, and how often each was answered.
+type Exchanges = Arc<Mutex<Vec<(Value, u64)>>>;
 
 impl Stub {
     /// Serves `exchanges`, each on the port that stands for its origin.
@@ -31,10 +32,10 @@ impl Stub {
         let origins = listeners.iter().map(|(origin, listener)| (origin.clone(), here(listener))).collect();
         let stub = Self { origins };
         for (origin, listener) in listeners {
-            let mine: Vec<(Value, bool)> = exchanges
+            let mine: Vec<(Value, u64)> = exchanges
                 .iter()
                 .filter(|exchange| self::origin(exchange) == origin)
-                .map(|exchange| (stub.localised(exchange), false))
+                .map(|exchange| (stub.localised(exchange), 0))
                 .collect();
             let (mine, here) = (Arc::new(Mutex::new(mine)), here(&listener));
             std::thread::spawn(move || {
@@ -113,7 +114,7 @@ impl Request {
     /// The body as JSON, the fields of a form, or text.
     fn body_value(&self) -> Value {
         let text = String::from_utf8_lossy(&self.body).into_owned();
-        if self.header("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded")) {
+        if self.is_form() {
             return form_urlencoded::parse(&self.body)
                 .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
                 .collect::<serde_json::Map<_, _>>()
@@ -122,13 +123,18 @@ impl Request {
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     }
 
+    fn is_form(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"))
+    }
+
     fn query(&self) -> Vec<(String, String)> {
         pairs(&self.target)
     }
 
     fn fits(&self, exchange: &Value, here: &str) -> bool {
         let base = exchange["base"].as_str().unwrap().trim_end_matches('/');
-        let path = exchange["path"].as_str().unwrap();
+        // A path that is a pattern is none of those that are asked for here.
+        let Some(path) = exchange["path"].as_str() else { return false };
         let address = Url::parse(&format!("{base}{path}")).unwrap();
         assert!(base.starts_with(here));
         let query = match &exchange["query"] {
@@ -138,6 +144,10 @@ impl Request {
                 let mut wanted: Vec<_> = fields.iter().map(|(name, value)| (name.clone(), text(value))).collect();
                 wanted.extend(pairs(&address));
                 Some(wanted)
+            }
+            Value::String(fields) => {
+                let fields = form_urlencoded::parse(fields.as_bytes()).into_owned();
+                Some(fields.chain(pairs(&address)).collect())
             }
             _ => Some(pairs(&address)),
         };
@@ -160,10 +170,11 @@ impl Request {
                 let wanted = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
                 self.body_value() == wanted
             }
+            body if self.is_form() => texts(&nested(&self.body)) == texts(body),
             body => self.body_value() == *body,
         };
         exchange["method"].as_str().unwrap().to_lowercase() == self.method
-            && address.path() == self.target.path()
+            && segments(&address) == segments(&self.target)
             && same_query
             && same_headers
             && same_body
@@ -174,14 +185,50 @@ fn pairs(url: &Url) -> Vec<(String, String)> {
     url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
+/// The segments of a path, decoded.
+fn segments(url: &Url) -> Vec<String> {
+    let decoded = |segment: &str| {
+        let field = format!("segment={}", segment.replace('+', "%2B").replace('&', "%26"));
+        form_urlencoded::parse(field.as_bytes()).map(|(_, value)| value.into_owned()).collect::<String>()
+    };
+    url.path().split('/').map(decoded).collect()
+}
+
+/// The fields of a form; one that is called `a[b]` is within `a`.
+fn nested(form: &[u8]) -> Value {
+    let mut made = json!({});
+    for (name, value) in form_urlencoded::parse(form) {
+        let parts = name.split(['[', ']']).filter(|part| !part.is_empty());
+        let place = parts.fold(&mut made, |place, part| &mut place[part]);
+        *place = value.into_owned().into();
+    }
+    made
+}
+
+/// The value with everything in it as text, which is all that a form knows.
+fn texts(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().map(|(name, field)| (name.clone(), texts(field))).collect::<serde_json::Map<_, _>>().into()
+        }
+        Value::Array(parts) => parts.iter().map(texts).collect(),
+        Value::String(_) => value.clone(),
+        other => Value::String(other.to_string()),
+    }
+}
+
 fn answer(mut stream: TcpStream, exchanges: &Exchanges, here: &str) {
     let Some(request) = Request::read(&mut stream, here) else { return };
     let found = {
         let mut exchanges = exchanges.lock().unwrap();
-        let place = exchanges.iter().position(|(exchange, answered)| !answered && request.fits(exchange, here));
+        let is_left = |exchange: &Value, answered: u64| {
+            exchange["persist"] == true || answered < exchange["times"].as_u64().unwrap_or(1)
+        };
+        let fits = |(exchange, answered): &(Value, u64)| is_left(exchange, *answered) && request.fits(exchange, here);
+        let place = exchanges.iter().position(fits);
         place.map(|place| {
             let (exchange, answered) = &mut exchanges[place];
-            *answered = exchange["persist"] != true;
+            *answered += 1;
             exchange.clone()
         })
     };

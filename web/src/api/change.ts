@@ -1,5 +1,5 @@
 import type { AnyVariables, TypedDocumentNode } from "@urql/core";
-import { useCallback, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { client } from "./client";
 import { type Fault, type UserError, faultOf } from "./errors";
 import { freshId } from "./ids";
@@ -71,17 +71,21 @@ export function useChange<D, V extends AnyVariables, P extends Payload>(
   options: ChangeOptions<D, P>,
 ): [run: (variables: V, reason?: string) => Promise<Outcome<P>>, isRunning: boolean] {
   const [running, setRunning] = useState(0);
-  const { payload, done, failed, quiet } = options;
+  // How it is made stays the same function, so that what is given it need not be drawn again with each drawing of its parent.
+  const latest = useRef(options);
+  useEffect(() => {
+    latest.current = options;
+  });
   const run = useCallback(
     async (variables: V, reason?: string) => {
       setRunning((count) => count + 1);
       try {
-        return await change(document, variables, { payload, done, failed, quiet, reason });
+        return await change(document, variables, { ...latest.current, reason });
       } finally {
         setRunning((count) => count - 1);
       }
     },
-    [document, payload, done, failed, quiet],
+    [document],
   );
   return [run, running > 0];
 }

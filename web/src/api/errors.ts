@@ -77,6 +77,12 @@ export function faultOf(error: CombinedError): Fault {
   return { kind, code, message, advice: ADVICE[kind], requestId, permission };
 }
 
+/** A fault as one text, where there is no room for its parts. */
+export function faultText({ message, advice, requestId }: Fault): string {
+  const end = /[.!?]$/.test(message) ? "" : ".";
+  return `${message}${end} ${advice}${requestId === undefined ? "" : ` Request ${requestId}.`}`;
+}
+
 function kindOf(code: string, classification: unknown, status: number | undefined): Fault["kind"] {
   if (code === "FORBIDDEN" || status === 403) return "forbidden";
   if (code === "RATE_LIMITED" || status === 429) return "limited";

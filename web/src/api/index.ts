@@ -1,11 +1,12 @@
 export { type ChangeOptions, type Outcome, type Payload, change, sayFault, useChange } from "./change";
 export { client } from "./client";
-export { type Fault, type UserError, faultOf } from "./errors";
+export { type Fault, type UserError, faultOf, faultText } from "./errors";
 export { graphql } from "./graphql";
 export { freshId } from "./ids";
 export { type Connection, type Follower, type Live, follow, useConnection, useLive } from "./live";
 export { useNewest } from "./newest";
 export { type Pager, type RelayConnection, usePager } from "./pager";
+export { usePolling } from "./polling";
 export { type ToastInput, toast } from "./toasts";
 export { useViewer } from "./viewer";
 export { lastWrite, useLastWrite, wrote } from "./writes";

@@ -8,7 +8,7 @@ import { leadToSignIn } from "./sign-in";
 const LiveHead = graphql(`
   query LiveHead {
     head {
-      position
+      readModels
     }
   }
 `);
@@ -166,8 +166,8 @@ export interface LiveOptions<D> {
   /** Where an answer is in the log. */
   position: (data: D) => string | undefined;
   /**
-   * Of a stream that begins with what happens next: begins behind the head of the log as it is now, so that nothing is missed
-   * either when the connection is lost before the first answer.
+   * Of a stream that begins with what happens next: begins behind what rows show now, so that nothing is missed: neither an
+   * event that a page's rows did not show yet when they were read, nor one of a connection lost before the first answer.
    */
   fromNow?: boolean;
   /** False while nothing is to be followed. */
@@ -202,10 +202,10 @@ export function useLive<D, V extends LiveVariables>(
     if (!enabled) return undefined;
     let following: Following | undefined;
     let isGone = false;
-    const begin = (head: string | undefined) => {
+    const begin = (shown: string | undefined) => {
       if (isGone) return;
       const variables = { ...latest.current.variables };
-      if (head !== undefined) variables.resumeFrom ??= head;
+      if (shown !== undefined) variables.resumeFrom ??= shown;
       following = follow(document, variables, (data) => latest.current.position(data), {
         onEvent: (data) => latest.current.onEvent(data),
         onEnd: (problem) => setEnd({ key, problem }),
@@ -215,7 +215,7 @@ export function useLive<D, V extends LiveVariables>(
       void client
         .query(LiveHead, {}, { requestPolicy: "network-only" })
         .toPromise()
-        .then(({ data }) => begin(data?.head.position));
+        .then(({ data }) => begin(data?.head.readModels));
     else begin(undefined);
     return () => {
       isGone = true;

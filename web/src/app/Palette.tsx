@@ -1,229 +1,75 @@
-import { useNavigate } from "@tanstack/react-router";
-import { Command } from "cmdk";
-import { useEffect, useState, useSyncExternalStore } from "react";
-import { client, graphql } from "../api";
-import { Dialog, Kbd, StatusBadge } from "../ui";
-import { actionRegistry } from "./actions";
-import { PLACES } from "./places";
-import { chooseTheme } from "./theme";
+import { type ComponentType, useEffect, useState } from "react";
+import { Button, Dialog, Skeleton } from "../ui";
+import type { OpenPaletteProps } from "./palette/OpenPalette";
+import { HINT, INPUT } from "./palette-input";
 
-const WorkflowsForPalette = graphql(`
-  query WorkflowsForPalette {
-    workflows(first: 100) {
-      nodes {
-        id
-        name
-      }
-    }
-  }
-`);
+let loaded: ComponentType<OpenPaletteProps> | undefined;
 
-const ExecutionsForPalette = graphql(`
-  query ExecutionsForPalette {
-    executions(first: 20) {
-      nodes {
-        id
-        status
-        startedAt
-        workflow {
-          name
-        }
-      }
-    }
-  }
-`);
-
-const ExecutionForPalette = graphql(`
-  query ExecutionForPalette($id: UUID!) {
-    execution(id: $id) {
-      id
-      status
-      startedAt
-      workflow {
-        name
-      }
-    }
-  }
-`);
-
-const ExecutionsWithText = graphql(`
-  query ExecutionsWithText($text: String!) {
-    searchPayloads(query: $text, filter: { categories: ["execution"] }, first: 10) {
-      nodes {
-        excerpt
-        position
-        event {
-          streamId
-        }
-      }
-    }
-  }
-`);
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const ITEM = "flex cursor-pointer items-center gap-3 rounded-md px-3 py-2 text-sm data-[selected=true]:bg-hover";
-const GROUP =
-  "[&_[cmdk-group-heading]]:px-3 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-muted";
-/** How long somebody has to stop writing before the server is asked. */
-const PAUSE_MS = 250;
-
-interface Found {
-  workflows: readonly { id: string; name: string }[];
-  executions: readonly { id: string; label: string; status?: string }[];
+async function load(): Promise<ComponentType<OpenPaletteProps>> {
+  loaded ??= (await import("./palette/OpenPalette")).OpenPalette;
+  return loaded;
 }
 
-/** Finds pages, workflows, executions and whatever the present page can do. */
+/** Begins to load the palette where somebody is about to open it. What fails is tried again, and told, when it is open. */
+export function preparePalette(): void {
+  void load().catch(() => undefined);
+}
+
+/** Finds or does something. What it is made of is loaded when it is first wanted. */
 export function Palette({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   return (
     <Dialog title="Find or do something" hideTitle isOpen={isOpen} onClose={onClose}>
-      <OpenPalette onClose={onClose} />
+      <Body onClose={onClose} />
     </Dialog>
   );
 }
 
-function OpenPalette({ onClose }: { onClose: () => void }) {
-  const navigate = useNavigate();
+function Body({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");
-  const actions = useSyncExternalStore(actionRegistry.subscribe, actionRegistry.all);
-  const found = useFound(text.trim());
-  const go = (run: () => unknown) => () => {
-    onClose();
-    run();
-  };
+  const [Open, setOpen] = useState(() => loaded);
+  const [tries, setTries] = useState(0);
+  const [failedTry, setFailedTry] = useState<number>();
+  useEffect(() => {
+    let isGone = false;
+    load().then(
+      (found) => {
+        if (!isGone) setOpen(() => found);
+      },
+      () => {
+        if (!isGone) setFailedTry(tries);
+      },
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [tries]);
+  if (Open) return <Open text={text} onText={setText} onClose={onClose} />;
+  // What is written meanwhile is looked for as soon as it can be.
   return (
-    <Command label="Find or do something" loop>
-      <Command.Input
+    <>
+      <input
         autoFocus
+        aria-label="Find or do something"
         value={text}
-        onValueChange={setText}
-        placeholder="A page, a workflow, an execution's id, a text in a run, or an action"
-        className="h-12 w-full border-b bg-transparent px-4 text-[15px] outline-none placeholder:text-muted"
+        placeholder={HINT}
+        className={INPUT}
+        onChange={(event) => setText(event.target.value)}
       />
-      <Command.List className="max-h-[55vh] overflow-auto p-1.5" label="What was found">
-        <Command.Empty className="px-3 py-6 text-center text-sm text-muted">
-          Nothing is called so. A text of two characters or more is also looked for in what happened in executions.
-        </Command.Empty>
-        {actions.length > 0 && (
-          <Command.Group heading="On this page" className={GROUP}>
-            {actions.map((action) => (
-              <Command.Item
-                key={action.id}
-                value={`${action.label} ${action.keywords ?? ""} ${action.id}`}
-                onSelect={go(action.run)}
-                className={ITEM}
-              >
-                {action.label}
-              </Command.Item>
-            ))}
-          </Command.Group>
-        )}
-        <Command.Group heading="Pages" className={GROUP}>
-          {PLACES.map((place) => (
-            <Command.Item
-              key={place.to}
-              value={`page ${place.label}`}
-              onSelect={go(() => navigate({ to: place.to }))}
-              className={ITEM}
-            >
-              <span className="flex-1">{place.label}</span>
-              <Kbd keys={place.keys} />
-            </Command.Item>
-          ))}
-        </Command.Group>
-        <Command.Group heading="Workflows" className={GROUP}>
-          {found.workflows.map(({ id, name }) => (
-            <Command.Item
-              key={id}
-              value={`workflow ${name} ${id}`}
-              onSelect={go(() => navigate({ to: "/workflows/$workflowId", params: { workflowId: id } }))}
-              className={ITEM}
-            >
-              {name}
-            </Command.Item>
-          ))}
-        </Command.Group>
-        <Command.Group heading="Executions" className={GROUP} forceMount>
-          {found.executions.map(({ id, label, status }) => (
-            <Command.Item
-              key={id}
-              value={`execution ${label} ${id} ${text}`}
-              onSelect={go(() => navigate({ to: "/executions/$executionId", params: { executionId: id } }))}
-              className={ITEM}
-            >
-              <span className="min-w-0 flex-1 truncate">{label}</span>
-              {status !== undefined && <StatusBadge status={status} />}
-              <span className="font-mono text-xs text-muted">{id.slice(-8)}</span>
-            </Command.Item>
-          ))}
-        </Command.Group>
-        <Command.Group heading="Look" className={GROUP}>
-          {(["light", "dark", "system"] as const).map((choice) => (
-            <Command.Item
-              key={choice}
-              value={`theme ${choice}`}
-              onSelect={go(() => chooseTheme(choice))}
-              className={ITEM}
-            >
-              Theme: {choice === "system" ? "as the machine" : choice}
-            </Command.Item>
-          ))}
-        </Command.Group>
-      </Command.List>
-    </Command>
+      {failedTry === tries ? (
+        <div role="alert" className="flex flex-col items-center gap-3 px-4 py-8 text-center text-sm">
+          <p>The palette could not be loaded: the server gave no answer, or was updated meanwhile.</p>
+          <div className="flex gap-2">
+            <Button onClick={() => setTries(tries + 1)}>Try again</Button>
+            <Button onClick={() => location.reload()}>Load the page anew</Button>
+          </div>
+        </div>
+      ) : (
+        <div className="flex flex-col gap-3 p-4">
+          <Skeleton className="h-4 w-1/3" />
+          <Skeleton className="h-4 w-1/2" />
+          <Skeleton className="h-4 w-2/5" />
+        </div>
+      )}
+    </>
   );
-}
-
-function useFound(text: string): Found {
-  const [base, setBase] = useState<Found>({ workflows: [], executions: [] });
-  const [byText, setByText] = useState<{ text: string; executions: Found["executions"] }>({ text: "", executions: [] });
-  useEffect(() => {
-    let isGone = false;
-    void Promise.all([
-      client.query(WorkflowsForPalette, {}).toPromise(),
-      client.query(ExecutionsForPalette, {}, { requestPolicy: "network-only" }).toPromise(),
-    ]).then(([workflows, executions]) => {
-      if (isGone) return;
-      setBase({
-        workflows: workflows.data?.workflows.nodes ?? [],
-        executions: (executions.data?.executions.nodes ?? []).map((one) => ({
-          id: one.id,
-          status: one.status,
-          label: one.workflow?.name ?? "Execution",
-        })),
-      });
-    });
-    return () => {
-      isGone = true;
-    };
-  }, []);
-  useEffect(() => {
-    if (text.length < 2) return undefined;
-    let isGone = false;
-    const timer = setTimeout(() => {
-      void executionsBy(text).then((executions) => {
-        if (!isGone) setByText({ text, executions });
-      });
-    }, PAUSE_MS);
-    return () => {
-      isGone = true;
-      clearTimeout(timer);
-    };
-  }, [text]);
-  const known = new Set(base.executions.map((one) => one.id));
-  const more = byText.text === text ? byText.executions.filter((one) => !known.has(one.id)) : [];
-  return { workflows: base.workflows, executions: [...base.executions, ...more] };
-}
-
-/** The execution with that id, or those in whose events a text is. */
-async function executionsBy(text: string): Promise<Found["executions"]> {
-  if (UUID.test(text)) {
-    const { data } = await client.query(ExecutionForPalette, { id: text }).toPromise();
-    const one = data?.execution;
-    return one ? [{ id: one.id, status: one.status, label: one.workflow?.name ?? "Execution" }] : [];
-  }
-  const { data } = await client.query(ExecutionsWithText, { text }).toPromise();
-  const found = new Map<string, string>();
-  for (const hit of data?.searchPayloads.nodes ?? [])
-    if (!found.has(hit.event.streamId)) found.set(hit.event.streamId, hit.excerpt);
-  return [...found].map(([id, label]) => ({ id, label }));
 }

@@ -6,8 +6,8 @@ import { useViewer } from "../api/viewer";
 import { Button, Dialog, Icon, IconButton, Kbd, Menu } from "../ui";
 import { KeysHelp } from "./KeysHelp";
 import { listenToKeys, useKeys } from "./keys";
-import { Palette } from "./Palette";
-import { PLACES } from "./places";
+import { Palette, preparePalette } from "./Palette";
+import { PLACES, placeOf } from "./places";
 import { chooseTheme, useTheme } from "./theme";
 import { Toasts } from "./Toasts";
 
@@ -79,19 +79,19 @@ function useFocusOnNewPage(path: string): void {
 }
 
 const LINK =
-  "flex items-center gap-2.5 rounded-md px-2.5 py-1.5 text-[13px] text-muted hover:bg-hover hover:text-text data-[status=active]:bg-hover data-[status=active]:font-medium data-[status=active]:text-text";
+  "flex items-center gap-2.5 rounded-md px-2.5 py-1.5 text-[13px] text-muted hover:bg-hover hover:text-text aria-[current]:bg-hover aria-[current]:font-medium aria-[current]:text-text";
+
+function usePlace(): string | undefined {
+  return useRouterState({ select: (state) => placeOf(state.location.pathname)?.to });
+}
 
 function Places({ onGo }: { onGo?: () => void }) {
+  const present = usePlace();
   return (
     <ul className="flex flex-col gap-0.5">
       {PLACES.map((place) => (
         <li key={place.to}>
-          <Link
-            to={place.to}
-            activeOptions={{ exact: place.to === "/", includeSearch: false }}
-            onClick={onGo}
-            className={LINK}
-          >
+          <Link to={place.to} aria-current={place.to === present ? "page" : undefined} onClick={onGo} className={LINK}>
             <Icon name={place.icon} />
             {place.label}
           </Link>
@@ -109,7 +109,13 @@ function SideBar({ onFind, onKeys }: { onFind: () => void; onKeys: () => void })
         Timeloom
       </div>
       <div className="px-2 pb-2">
-        <Button size="small" className="w-full" onClick={onFind}>
+        <Button
+          size="small"
+          className="w-full"
+          onPointerEnter={preparePalette}
+          onFocus={preparePalette}
+          onClick={onFind}
+        >
           <Icon name="search" />
           <span className="flex-1 text-left">Find</span>
           <Kbd keys="Ctrl+k" />
@@ -131,28 +137,26 @@ function SideBar({ onFind, onKeys }: { onFind: () => void; onKeys: () => void })
 const ON_PHONE = ["/", "/workflows", "/executions"] as const;
 
 function BottomBar({ onMenu, onFind }: { onMenu: () => void; onFind: () => void }) {
-  const item = "flex flex-1 flex-col items-center gap-0.5 py-2 text-[11px] text-muted data-[status=active]:text-accent";
+  const item = "flex flex-1 flex-col items-center gap-0.5 py-2 text-[11px] text-muted aria-[current]:text-accent";
+  const present = usePlace();
+  const onPhone = PLACES.filter((place) => (ON_PHONE as readonly string[]).includes(place.to));
+  const isElsewhere = present !== undefined && !onPhone.some((place) => place.to === present);
   return (
     <nav
       aria-label="Pages, in short"
       className="flex shrink-0 border-t bg-surface pb-[env(safe-area-inset-bottom)] md:hidden"
     >
-      {PLACES.filter((place) => (ON_PHONE as readonly string[]).includes(place.to)).map((place) => (
-        <Link
-          key={place.to}
-          to={place.to}
-          activeOptions={{ exact: place.to === "/", includeSearch: false }}
-          className={item}
-        >
+      {onPhone.map((place) => (
+        <Link key={place.to} to={place.to} aria-current={place.to === present ? "page" : undefined} className={item}>
           <Icon name={place.icon} />
           {place.label}
         </Link>
       ))}
-      <button type="button" className={item} onClick={onFind}>
+      <button type="button" className={item} onPointerDown={preparePalette} onClick={onFind}>
         <Icon name="search" />
         Find
       </button>
-      <button type="button" className={item} onClick={onMenu}>
+      <button type="button" aria-current={isElsewhere || undefined} className={item} onClick={onMenu}>
         <Icon name="menu" />
         Menu
       </button>

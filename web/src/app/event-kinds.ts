@@ -27,7 +27,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
     "workflow",
     "Workflows",
     "WORKFLOW_READ",
-    "WorkflowCreated WorkflowUpdated WorkflowVersionPublished WorkflowSettingsChanged WorkflowPinsChanged WorkflowActivated WorkflowDeactivated WorkflowTestListeningStarted WorkflowMoved WorkflowArchived",
+    "WorkflowCreated WorkflowUpdated WorkflowVersionPublished WorkflowSettingsChanged WorkflowPinsChanged WorkflowActivated WorkflowDeactivated WorkflowTestListeningStarted WorkflowMoved WorkflowArchived WorkflowUnarchived WorkflowRolloutStarted WorkflowRolloutChanged WorkflowRolloutPromoted WorkflowRolloutRolledBack",
   ),
   kind(
     "agent",
@@ -39,7 +39,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
     "agent-run",
     "Agent runs",
     "EXECUTION_READ",
-    "AgentRunStarted AgentRunForked AgentMemoryRead AgentModelAsked AgentModelAnswered AgentModelFailed AgentOutputRejected AgentToolRefused AgentApprovalRequested AgentApprovalGiven AgentApprovalDenied AgentToolCalled AgentToolAnswered AgentToolFailed AgentMemoryWritten AgentRunPaused AgentRunResumed AgentRunCancelled AgentRunCompleted AgentRunFailed",
+    "AgentRunStarted AgentRunForked AgentMemoryRead AgentToolsListed AgentModelAsked AgentModelAnswered AgentModelFailed AgentOutputRejected AgentToolRefused AgentApprovalRequested AgentApprovalGiven AgentApprovalDenied AgentToolCalled AgentToolAnswered AgentToolFailed AgentMemoryWritten AgentRunPaused AgentRunResumed AgentRunCancelled AgentRunCompleted AgentRunFailed",
   ),
   kind("agent-memory", "Agents' memories", "EXECUTION_READ", "AgentExchangeRemembered AgentMemoryCleared"),
   kind(
@@ -84,8 +84,30 @@ export const EVENT_KINDS: readonly EventKind[] = [
     "EXECUTION_READ",
     "ReplayCheckRequested ReplayCheckCompleted ReplayCheckFailed",
   ),
+  kind(
+    "drift-watch",
+    "Watches over drift",
+    "REGISTRY_READ",
+    "DriftWatchStarted DriftDetected DriftWindowJudged DriftWatchStopped",
+  ),
+  kind("test-cases", "Test cases", "WORKFLOW_READ", "WorkflowTestCaseAdded WorkflowTestCaseRemoved"),
+  kind("evaluation", "Evaluations", "EXECUTION_READ", "EvaluationRequested EvaluationCompleted EvaluationFailed"),
+  kind("evaluation-set", "Evaluation sets", "EXECUTION_READ", "EvaluationSetCreated EvaluationSetVersionAdded"),
+  kind(
+    "listener",
+    "Triggers that listen",
+    "WORKFLOW_READ",
+    "ListenerOpened ListenerFailed ListenerAdvanced ListenerMessageRefused",
+  ),
   kind("recall", "What nodes remember", "EXECUTION_READ", "RecallKeysAdded RecallMarkRaised RecallCleared"),
   kind("vector-collection", "Vector collections", "EXECUTION_READ", "VectorsAdded VectorsRemoved VectorsCleared"),
+  kind(
+    "data-tables",
+    "Data tables",
+    "TABLE_READ",
+    "DataTableCreated DataTableRenamed DataTableColumnAdded DataTableColumnRenamed DataTableColumnRemoved DataTableDeleted",
+  ),
+  kind("data-table", "Rows of data tables", "TABLE_READ", "TableRowsInserted TableRowsUpdated TableRowsDeleted"),
   kind(
     "account",
     "Accounts and keys",
@@ -94,8 +116,27 @@ export const EVENT_KINDS: readonly EventKind[] = [
   ),
   kind("session", "Sessions", "AUDIT_READ", "SessionStarted SessionUsed SessionEnded"),
   kind("credential", "Credentials", "AUDIT_READ", "CredentialSaved CredentialResealed CredentialDeleted"),
-  kind("tenant", "Tenants", "AUDIT_READ", "TenantCreated TenantRenamed TenantSuspended TenantResumed"),
-  kind("audit", "Reads of the audit trail", "AUDIT_READ", "AuditTrailRead SignInRefused"),
+  kind(
+    "tenant",
+    "Tenants",
+    "AUDIT_READ",
+    "TenantCreated TenantRenamed TenantSuspended TenantResumed CategoryOpened CategoryClosed",
+  ),
+  kind(
+    "subject",
+    "Erasures and holds",
+    "AUDIT_READ",
+    "ErasureRequested ErasureWithdrawn ErasureApproved SubjectErased ErasureCompleted LegalHoldPlaced LegalHoldReleaseRequested LegalHoldReleased",
+  ),
+  kind(
+    "retention",
+    "Retention",
+    "AUDIT_READ",
+    "RetentionRequested RetentionRequestWithdrawn RetentionSet RetentionApplied RetentionCompleted RetentionHoldPlaced RetentionHoldReleaseRequested RetentionHoldReleased",
+  ),
+  kind("feature-flag", "Feature flags", "AUDIT_READ", "FeatureFlagSet FeatureFlagRolledBack FeatureFlagRemoved"),
+  kind("audit", "Reads of the audit trail", "AUDIT_READ", "AuditTrailRead SignInRefused BackupTaken"),
+  kind("archive", "Archive of the log", "AUDIT_READ", "RangeArchived RangeRestored"),
 ];
 
 /** The categories that somebody may see; `undefined` where they may see the whole log. */

@@ -6,6 +6,7 @@ import * as versions from "../pages/versions/search";
 import * as executions from "../pages/executions/search";
 import * as execution from "../pages/execution/search";
 import * as compare from "../pages/compare/search";
+import * as dataTables from "../pages/data-tables/search";
 import * as agents from "../pages/agents/search";
 import * as models from "../pages/models/search";
 import * as gateway from "../pages/gateway/search";
@@ -13,6 +14,7 @@ import * as events from "../pages/events/search";
 import * as audit from "../pages/audit/search";
 import * as admin from "../pages/admin/search";
 import * as apiExplorer from "../pages/api-explorer/search";
+import { CHUNKS } from "./chunks";
 import { PageFault } from "./PageFault";
 import { NotFound } from "./NotFound";
 import { Shell } from "./Shell";
@@ -26,115 +28,133 @@ const routes = [
     getParentRoute: () => shell,
     path: "/",
     validateSearch: home.search,
-    component: lazyRouteComponent(() => import("../pages/home"), "HomePage"),
+    component: lazyRouteComponent(CHUNKS["/"], "HomePage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/workflows",
     validateSearch: workflows.search,
-    component: lazyRouteComponent(() => import("../pages/workflows"), "WorkflowsPage"),
+    component: lazyRouteComponent(CHUNKS["/workflows"], "WorkflowsPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/workflows/$workflowId",
     validateSearch: editor.search,
-    component: lazyRouteComponent(() => import("../pages/editor"), "EditorPage"),
+    component: lazyRouteComponent(CHUNKS["/workflows/$workflowId"], "EditorPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/workflows/$workflowId/versions",
     validateSearch: versions.search,
-    component: lazyRouteComponent(() => import("../pages/versions"), "VersionsPage"),
+    component: lazyRouteComponent(CHUNKS["/workflows/$workflowId/versions"], "VersionsPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/executions",
     validateSearch: executions.search,
-    component: lazyRouteComponent(() => import("../pages/executions"), "ExecutionsPage"),
+    component: lazyRouteComponent(CHUNKS["/executions"], "ExecutionsPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/executions/$executionId",
     validateSearch: execution.search,
-    component: lazyRouteComponent(() => import("../pages/execution"), "ExecutionPage"),
+    component: lazyRouteComponent(CHUNKS["/executions/$executionId"], "ExecutionPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/capsule",
+    component: lazyRouteComponent(CHUNKS["/capsule"], "CapsulePage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/compare",
     validateSearch: compare.search,
-    component: lazyRouteComponent(() => import("../pages/compare"), "ComparePage"),
+    component: lazyRouteComponent(CHUNKS["/compare"], "ComparePage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/data-tables",
+    validateSearch: dataTables.search,
+    component: lazyRouteComponent(CHUNKS["/data-tables"], "DataTablesPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/data-tables/$tableId",
+    validateSearch: dataTables.tableSearch,
+    component: lazyRouteComponent(CHUNKS["/data-tables/$tableId"], "DataTablePage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/agents",
     validateSearch: agents.search,
-    component: lazyRouteComponent(() => import("../pages/agents"), "AgentsPage"),
+    component: lazyRouteComponent(CHUNKS["/agents"], "AgentsPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/agents/$agentName",
     validateSearch: agents.agentSearch,
-    component: lazyRouteComponent(() => import("../pages/agents"), "AgentPage"),
+    component: lazyRouteComponent(CHUNKS["/agents/$agentName"], "AgentPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/agent-runs/$runId",
     validateSearch: agents.runSearch,
-    component: lazyRouteComponent(() => import("../pages/agents"), "AgentRunPage"),
+    component: lazyRouteComponent(CHUNKS["/agent-runs/$runId"], "AgentRunPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/models",
     validateSearch: models.search,
-    component: lazyRouteComponent(() => import("../pages/models"), "ModelsPage"),
+    component: lazyRouteComponent(CHUNKS["/models"], "ModelsPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/models/$modelName",
+    params: { parse: models.nameInAddress, stringify: models.addressOfName },
     validateSearch: models.modelSearch,
-    component: lazyRouteComponent(() => import("../pages/models"), "ModelPage"),
+    component: lazyRouteComponent(CHUNKS["/models/$modelName"], "ModelPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/inferences/$inferenceId",
     validateSearch: models.inferenceSearch,
-    component: lazyRouteComponent(() => import("../pages/models"), "InferencePage"),
+    component: lazyRouteComponent(CHUNKS["/inferences/$inferenceId"], "InferencePage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/gateway",
     validateSearch: gateway.search,
-    component: lazyRouteComponent(() => import("../pages/gateway"), "GatewayPage"),
+    component: lazyRouteComponent(CHUNKS["/gateway"], "GatewayPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/gateway/calls/$callId",
     validateSearch: gateway.callSearch,
-    component: lazyRouteComponent(() => import("../pages/gateway"), "ModelCallPage"),
+    component: lazyRouteComponent(CHUNKS["/gateway/calls/$callId"], "ModelCallPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/events",
     validateSearch: events.search,
-    component: lazyRouteComponent(() => import("../pages/events"), "EventsPage"),
+    component: lazyRouteComponent(CHUNKS["/events"], "EventsPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/audit",
     validateSearch: audit.search,
-    component: lazyRouteComponent(() => import("../pages/audit"), "AuditPage"),
+    component: lazyRouteComponent(CHUNKS["/audit"], "AuditPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/admin/$section",
     validateSearch: admin.search,
-    component: lazyRouteComponent(() => import("../pages/admin"), "AdminPage"),
+    component: lazyRouteComponent(CHUNKS["/admin/$section"], "AdminPage"),
   }),
   createRoute({
     getParentRoute: () => shell,
     path: "/api",
     validateSearch: apiExplorer.search,
-    component: lazyRouteComponent(() => import("../pages/api-explorer"), "ApiExplorerPage"),
+    component: lazyRouteComponent(CHUNKS["/api"], "ApiExplorerPage"),
   }),
   createRoute({
     getParentRoute: () => shell,

@@ -58,6 +58,17 @@ const WorkflowArchive = graphql(`
   }
 `);
 
+const WorkflowUnarchive = graphql(`
+  mutation WorkflowUnarchive($input: WorkflowInput!) {
+    unarchiveWorkflow(input: $input) {
+      position
+      errors {
+        ...Errors
+      }
+    }
+  }
+`);
+
 const WorkflowMove = graphql(`
   mutation WorkflowMove($input: MoveWorkflowInput!) {
     moveWorkflow(input: $input) {
@@ -110,6 +121,14 @@ export function archiveWorkflow(workflowId: string, quiet = false) {
     WorkflowArchive,
     { input: { workflowId } },
     { payload: (data) => data.archiveWorkflow, failed: "The workflow was not archived", quiet },
+  );
+}
+
+export function unarchiveWorkflow(workflowId: string, quiet = false) {
+  return change(
+    WorkflowUnarchive,
+    { input: { workflowId } },
+    { payload: (data) => data.unarchiveWorkflow, failed: "The workflow is still archived", quiet },
   );
 }
 

@@ -1,6 +1,7 @@
 import { useId, useState } from "react";
 import { classes } from "./class-names";
 import { type Choice, Input } from "./Field";
+import { Icon } from "./Icon";
 
 export interface ComboboxProps {
   value: string;
@@ -15,22 +16,34 @@ export interface ComboboxProps {
 
 const SHOWN_MAX = 50;
 
-/** One of many, found by writing. */
+/** One of many, found by writing; a press or the down arrow shows what there is. */
 export function Combobox({ value, onChange, choices, placeholder, onSearch, isFree }: ComboboxProps) {
   const list = useId();
+  /** What is being written; absent while the field shows the present choice. */
   const [text, setText] = useState<string | undefined>();
+  const [isWanted, setWanted] = useState(false);
   const [at, setAt] = useState(0);
   const label = choices.find((choice) => choice.value === value)?.label ?? value;
-  const shown =
-    text === undefined
-      ? []
-      : choices.filter((choice) => choice.label.toLowerCase().includes(text.toLowerCase())).slice(0, SHOWN_MAX);
+  const shown = isWanted ? matching(choices, text, value) : [];
+  const isOpen = shown.length > 0;
+  const open = () => {
+    setWanted(true);
+    setAt(
+      Math.max(
+        0,
+        matching(choices, text, value).findIndex((choice) => choice.value === value),
+      ),
+    );
+  };
+  const close = () => {
+    setText(undefined);
+    setWanted(false);
+  };
   const take = (choice: Choice<string> | undefined) => {
     if (choice) onChange(choice.value);
     else if (isFree === true && text !== undefined) onChange(text);
-    setText(undefined);
+    close();
   };
-  const isOpen = text !== undefined && shown.length > 0;
   return (
     <div className="relative">
       <Input
@@ -41,37 +54,43 @@ export function Combobox({ value, onChange, choices, placeholder, onSearch, isFr
         aria-activedescendant={isOpen ? `${list}-${at}` : undefined}
         autoComplete="off"
         placeholder={placeholder}
+        className="pr-7"
         value={text ?? label}
         onChange={(event) => {
           setText(event.target.value);
+          setWanted(true);
           setAt(0);
           onSearch?.(event.target.value);
         }}
+        onClick={() => {
+          if (!isWanted) open();
+        }}
         onFocus={(event) => event.target.select()}
-        onBlur={() => (isFree === true && text !== undefined ? take(undefined) : setText(undefined))}
+        onBlur={() => (text === undefined ? close() : take(undefined))}
         onKeyDown={(event) => {
           if (event.key === "ArrowDown") {
             event.preventDefault();
-            if (text === undefined) setText("");
-            else setAt(Math.min(at + 1, shown.length - 1));
+            if (isOpen) setAt(Math.min(at + 1, shown.length - 1));
+            else open();
           } else if (event.key === "ArrowUp") {
             event.preventDefault();
             setAt(Math.max(at - 1, 0));
-          } else if (event.key === "Enter" && text !== undefined) {
+          } else if (event.key === "Enter" && isWanted) {
             event.preventDefault();
             take(shown[at]);
-          } else if (event.key === "Escape" && text !== undefined) {
+          } else if (event.key === "Escape" && isWanted) {
             event.stopPropagation();
-            setText(undefined);
+            close();
           }
         }}
       />
+      <Icon name="down" className="pointer-events-none absolute top-1/2 right-2 size-3.5 -translate-y-1/2 text-muted" />
       <ul
         id={list}
         role="listbox"
         aria-label="Choices"
         hidden={!isOpen}
-        className="absolute z-30 mt-1 max-h-64 w-full overflow-auto rounded-md border bg-raised py-1 shadow-raised"
+        className="absolute z-30 mt-1 max-h-64 w-full min-w-40 overflow-auto rounded-md border bg-raised py-1 shadow-raised"
       >
         {shown.map((choice, place) => (
           <li
@@ -90,4 +109,13 @@ export function Combobox({ value, onChange, choices, placeholder, onSearch, isFr
       </ul>
     </div>
   );
+}
+
+/** What fits what is written; without that all, of which the present one is never left out. */
+function matching(choices: readonly Choice<string>[], text: string | undefined, value: string): Choice<string>[] {
+  const wanted = text?.toLowerCase() ?? "";
+  const found = choices.filter((choice) => choice.label.toLowerCase().includes(wanted));
+  const place = found.findIndex((choice) => choice.value === value);
+  const first = text === undefined && place >= SHOWN_MAX ? found.slice(place, place + 1) : [];
+  return [...first, ...found].slice(0, SHOWN_MAX);
 }

@@ -97,7 +97,7 @@ export function Select<T extends string>({ value, choices, onChange, className, 
       {...rest}
       value={value}
       onChange={(event) => onChange(event.target.value as T)}
-      className={classes(BOX, "h-8 pr-7", className)}
+      className={classes(BOX, "h-8 pr-1.5", className)}
     >
       {choices.map((choice) => (
         <option key={choice.value} value={choice.value}>

@@ -1,7 +1,6 @@
-import { useEffect, useRef } from "react";
-import UPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
+import { useEffect, useRef, useState } from "react";
 import { useTheme } from "../app/theme";
+import { Skeleton } from "./States";
 
 export interface Series {
   label: string;
@@ -21,79 +20,51 @@ export interface LineChartProps {
   height?: number;
 }
 
+/** What the legend below a chart takes, so that nothing moves when the chart comes. */
+const LEGEND_PX = 30;
+
 /** Numbers over time. */
 export function LineChart({ label, times, series, format, height = 160 }: LineChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const { shown } = useTheme();
+  const [state, setState] = useState<"coming" | "drawn" | "failed">("coming");
   const key = JSON.stringify([times, series]);
   const latest = useRef({ times, series, format });
   useEffect(() => {
     latest.current = { times, series, format };
   });
   useEffect(() => {
-    const element = box.current;
-    if (!element) return undefined;
-    const { times: at, series: lines, format: words } = latest.current;
-    const colours = getComputedStyle(document.documentElement);
-    const colour = (name: string) => colours.getPropertyValue(`--${name}`).trim();
-    const axis = {
-      stroke: colour("muted"),
-      grid: { stroke: colour("line"), width: 1 },
-      ticks: { show: false },
-      font: "11px system-ui",
-    };
-    const options: UPlot.Options = {
-      width: element.clientWidth,
-      height,
-      cursor: { y: false, points: { size: 6 } },
-      legend: { live: true },
-      scales: { y: { range: (_, __, most) => [0, Math.max(most, 1e-9) * 1.1] } },
-      axes: [
-        { ...axis, values: (_, values) => values.map(timeWords(at)) },
-        { ...axis, size: 64, values: (_, values) => values.map(words) },
-      ],
-      series: [
-        { value: (_, value: number | null) => (value === null ? "–" : instantWords(value)) },
-        ...lines.map((line) => ({
-          label: line.label,
-          stroke: colour(line.colour),
-          fill: line.isBars === true ? colour(`${line.colour}-soft`) : undefined,
-          width: 1.5,
-          spanGaps: true,
-          // A value that stands alone would not be seen as a line.
-          points: { show: line.isBars !== true && line.values.filter((value) => value !== null).length < 30, size: 5 },
-          paths: line.isBars === true ? UPlot.paths.bars?.({ size: [0.8, 32] }) : undefined,
-          value: (_: UPlot, value: number | null) => (value === null ? "–" : words(value)),
-        })),
-      ],
-    };
-    const chart = new UPlot(options, [[...at], ...lines.map((line) => [...line.values])], element);
-    const watching = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height }));
-    watching.observe(element);
+    let isGone = false;
+    let stop: (() => void) | undefined;
+    import("./line-drawing").then(
+      ({ drawLines }) => {
+        if (isGone || !box.current) return;
+        stop = drawLines(box.current, { ...latest.current, height });
+        setState("drawn");
+      },
+      () => {
+        if (!isGone) setState("failed");
+      },
+    );
     return () => {
-      watching.disconnect();
-      chart.destroy();
+      isGone = true;
+      stop?.();
     };
   }, [key, height, shown]);
   return (
-    <div
-      ref={box}
-      role="img"
-      aria-label={label}
-      className="w-full overflow-hidden [&_.u-legend]:text-xs! [&_.u-legend_th]:font-normal!"
-    />
+    <div className="relative" style={{ minHeight: `${height + LEGEND_PX}px` }}>
+      <div
+        ref={box}
+        role="img"
+        aria-label={label}
+        className="w-full overflow-hidden [&_.u-legend]:text-xs! [&_.u-legend_th]:font-normal!"
+      />
+      {state === "coming" && <Skeleton className="absolute inset-0 h-full" />}
+      {state === "failed" && (
+        <p role="alert" className="absolute inset-0 grid place-items-center text-center text-[13px] text-muted">
+          The chart could not be loaded. Reload the page to see it.
+        </p>
+      )}
+    </div>
   );
-}
-
-const HOURS = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const DAYS = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-const TWO_DAYS_S = 2 * 86_400;
-
-const instantWords = (seconds: number) =>
-  `${DAYS.format(new Date(seconds * 1000))}, ${HOURS.format(new Date(seconds * 1000))}`;
-
-/** How times are written below the chart: as hours, or as days where it shows more than two. */
-function timeWords(times: readonly number[]): (seconds: number) => string {
-  const isLong = (times.at(-1) ?? 0) - (times[0] ?? 0) > TWO_DAYS_S;
-  return (seconds) => (isLong ? DAYS : HOURS).format(new Date(seconds * 1000));
 }

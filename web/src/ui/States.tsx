@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { Fault } from "../api/errors";
 import { Button } from "./Button";
+import { classes } from "./class-names";
 import { CopyButton } from "./CopyButton";
 import { Icon, type IconName } from "./Icon";
 
@@ -37,13 +38,36 @@ export function ErrorState({ title, fault, onRetry }: { title?: string; fault: F
         <p className="text-sm text-muted">It needs the permission {fault.permission}.</p>
       )}
       <p className="text-sm text-muted">{fault.advice}</p>
-      {fault.requestId !== undefined && (
-        <p className="flex items-center gap-1 font-mono text-xs text-muted">
-          Request {fault.requestId} <CopyButton text={fault.requestId} label="Copy the request's id" />
-        </p>
-      )}
+      {fault.requestId !== undefined && <RequestId id={fault.requestId} className="text-muted" />}
       {onRetry && <Button onClick={onRetry}>Try again</Button>}
     </div>
+  );
+}
+
+/** The same where it is a part of something that is there: in a form or a pane. */
+export function FaultNote({ fault, onRetry }: { fault: Fault; onRetry?: () => void }) {
+  return (
+    <div
+      role="alert"
+      className="flex flex-col items-start gap-1 rounded-md bg-bad-soft px-3 py-2 text-[13px] break-words text-bad"
+    >
+      <p className="max-w-full">{fault.message}</p>
+      {fault.requestId !== undefined && <RequestId id={fault.requestId} />}
+      {onRetry && (
+        <Button size="small" onClick={onRetry}>
+          Try again
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** Under what the server's log tells of a request. */
+function RequestId({ id, className }: { id: string; className?: string }) {
+  return (
+    <p className={classes("flex items-center gap-1 font-mono text-xs", className)}>
+      Request {id} <CopyButton text={id} label="Copy the request's id" />
+    </p>
   );
 }
 

@@ -2,6 +2,9 @@ import { Link } from "@tanstack/react-router";
 import { useSyncExternalStore } from "react";
 import { ago, bytes, duration, instant, money } from "./formats";
 
+/** How long the clock that is shown stands still. */
+const TICK_MS = 5_000;
+
 // One clock for all times that are shown, so that a list of thousands costs one timer.
 let now = Date.now();
 const listeners = new Set<() => void>();
@@ -9,10 +12,13 @@ let timer: ReturnType<typeof setInterval> | undefined;
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
-  timer ??= setInterval(() => {
+  if (timer === undefined) {
     now = Date.now();
-    for (const one of listeners) one();
-  }, 5_000);
+    timer = setInterval(() => {
+      now = Date.now();
+      for (const one of listeners) one();
+    }, TICK_MS);
+  }
   return () => {
     listeners.delete(listener);
     if (listeners.size > 0) return;
@@ -35,7 +41,10 @@ export interface TimeProps {
 export function Time({ value, exact }: TimeProps) {
   const present = useNow();
   if (value === null || value === undefined) return <span className="text-muted">–</span>;
-  const [shown, hint] = exact === true ? [instant(value), ago(value, present)] : [ago(value, present), instant(value)];
+  const at = Date.parse(value);
+  // What happened since the clock moved is now, and not to come.
+  const since = ago(value, at > present && at <= present + TICK_MS ? at : present);
+  const [shown, hint] = exact === true ? [instant(value), since] : [since, instant(value)];
   return (
     <time dateTime={value} title={hint} className="whitespace-nowrap tabular-nums">
       {shown}

@@ -1,5 +1,13 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type PointerEvent,
+  type ReactNode,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { useKeys } from "../app/keys";
 import { Button } from "./Button";
 import { classes } from "./class-names";
@@ -169,6 +177,7 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
         aria-rowcount={rows.hasMore ? -1 : total + 1}
         aria-busy={rows.isLoading}
         onKeyDown={onKeyDown}
+        onPointerOver={hintWhatIsCut}
         className="min-h-0 flex-1 overflow-auto"
       >
         <div role="rowgroup" className="sticky top-0 z-[1] border-b bg-sunken">
@@ -224,4 +233,14 @@ export function VirtualTable<R>(props: VirtualTableProps<R>) {
       </div>
     </div>
   );
+}
+
+/** What is cut off is told as a hint where the pointer comes to it. */
+function hintWhatIsCut({ target }: PointerEvent): void {
+  if (!(target instanceof HTMLElement)) return;
+  const cell = target.closest<HTMLElement>("[role=gridcell]");
+  if (cell === null) return;
+  const cut = [target, cell].find((one) => one.scrollWidth > one.clientWidth && one.clientWidth > 0);
+  if (cut === undefined) cell.removeAttribute("title");
+  else cell.title = cut.textContent;
 }

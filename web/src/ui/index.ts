@@ -17,7 +17,7 @@ export { Kbd } from "./Kbd";
 export { Menu, type MenuItem } from "./Menu";
 export { PageHeader } from "./PageHeader";
 export { Splitter } from "./Splitter";
-export { EmptyState, ErrorState, Progress, Skeleton } from "./States";
+export { EmptyState, ErrorState, FaultNote, Progress, Skeleton } from "./States";
 export { EXECUTION_STATUSES, type Tone, toneOf, wordsOf } from "./status-names";
 export { Switch } from "./Switch";
 export { Table } from "./Table";

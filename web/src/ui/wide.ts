@@ -1,15 +1,23 @@
 import { useCallback, useSyncExternalStore } from "react";
 
+const queries = new Map<number, MediaQueryList>();
+
+/** The browser's answer, kept: asking anew takes time with each drawing. */
+function queryOf(from: number): MediaQueryList {
+  const known = queries.get(from) ?? matchMedia(`(min-width: ${from}px)`);
+  queries.set(from, known);
+  return known;
+}
+
 /** Whether the window is so many pixels wide: whether there is room for panes beside each other. */
 export function useIsWide(from = 1024): boolean {
-  const query = `(min-width: ${from}px)`;
   const subscribe = useCallback(
     (listener: () => void) => {
-      const asked = matchMedia(query);
+      const asked = queryOf(from);
       asked.addEventListener("change", listener);
       return () => asked.removeEventListener("change", listener);
     },
-    [query],
+    [from],
   );
-  return useSyncExternalStore(subscribe, () => matchMedia(query).matches);
+  return useSyncExternalStore(subscribe, () => queryOf(from).matches);
 }

@@ -1,5 +1,7 @@
 // What the page may take of the main thread. Not a part of the tests: a busy machine is slow, not wrong.
 import { expect, test } from "../support/test";
+import { MainThread } from "./main-thread";
+import { atMost, median } from "./rows";
 
 test("panning 500 nodes", async ({ owner, server }) => {
   test.slow();
@@ -9,26 +11,15 @@ test("panning 500 nodes", async ({ owner, server }) => {
   const canvas = await owner.locator(".react-flow__pane").boundingBox();
   // Above all nodes: there nothing but the canvas is taken hold of.
   const [x, y] = [(canvas?.x ?? 0) + 500, (canvas?.y ?? 0) + 60];
-  const session = await owner.context().newCDPSession(owner);
-  await session.send("Performance.enable");
-  const busy = async () => {
-    const { metrics } = await session.send("Performance.getMetrics");
-    const value = (name: string) => metrics.find((metric) => metric.name === name)?.value ?? 0;
-    return value("ScriptDuration") + value("LayoutDuration") + value("RecalcStyleDuration");
-  };
+  const thread = await MainThread.of(owner, ["ScriptDuration", "LayoutDuration", "RecalcStyleDuration"]);
   await owner.mouse.move(x, y);
   await owner.mouse.down();
   const frames: number[] = [];
   for (let step = 1; step <= 60; step += 1) {
-    const before = await busy();
-    await owner.mouse.move(x - step * 4, y + step);
-    frames.push(((await busy()) - before) * 1_000);
+    frames.push(await thread.during(() => owner.mouse.move(x - step * 4, y + step)));
   }
   await owner.mouse.up();
-  // The middle one: what else the machine does meanwhile is not the page's.
-  const middle = frames.sort((one, other) => one - other)[30];
-  console.log(`panning 500 nodes: ${(middle ?? 0).toFixed(1)} ms of the main thread a frame (budget 8)`);
-  expect(middle).toBeLessThan(8);
+  atMost("panning 500 nodes: scripts, styles and layout a frame, median", median(frames), 8, "ms");
 });
 
 function grid(count: number): unknown {

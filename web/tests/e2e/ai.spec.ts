@@ -2,7 +2,7 @@ import type { Page } from "@playwright/test";
 import * as ai from "../support/ai-data";
 import { Provider } from "../support/provider";
 import { Server } from "../support/server";
-import { expect, expectAccessible, test, watch } from "../support/test";
+import { LOOK_MS, expect, expectAccessible, test, watch } from "../support/test";
 
 // Agents call a shop, and routes ask a provider, on this machine: the server has to be allowed to.
 const FLAGS = ["--allow-private-hosts", "*"];
@@ -45,6 +45,7 @@ test("pages without anything say what belongs there, and how to begin", async ()
   await at("/gateway");
   await expect(page.getByRole("heading", { name: "Nothing was asked yet" })).toBeVisible();
   await expect(page.getByRole("region", { name: "variables" })).toContainText(`OPENAI_BASE_URL=${server.url}/v1`);
+  await expect(page.getByRole("region", { name: "Anthropic and Ollama" })).toContainText(`OLLAMA_HOST=${server.url}`);
   for (const path of [
     "/agents/nobody",
     "/models/nobody",
@@ -108,7 +109,9 @@ test("calls come by themselves, tell who was asked on the way, and are summed up
     page.getByRole("region", { name: "Spend by route" }).getByRole("link", { name: "careful" }),
   ).toBeVisible();
   await at("/gateway?tab=limits");
-  await expect(page.getByRole("region", { name: "Limits" }).first()).toContainText("left");
+  const limits = page.getByRole("region", { name: "Limits" }).first();
+  await expect(limits).toContainText("by the busiest key");
+  await expect(limits).toContainText("left");
 });
 
 test("a limit is set, and holds", async () => {
@@ -258,6 +261,24 @@ test("versions are tried, promoted and named, and the past knows which answered"
   await page.getByLabel("Alias", { exact: true }).fill("prod");
   await page.getByRole("button", { name: "Set", exact: true }).click();
   await expect(page.getByRole("list", { name: "Aliases" })).toContainText("@prod");
+  await rollout.getByLabel("Requests of which it gets a part").selectOption("that name @prod");
+  await rollout.getByRole("switch", { name: /^Guard/ }).click();
+  await rollout.getByLabel("Most that is allowed, in %").fill("two");
+  await rollout.getByLabel("Fewest before it judges").fill("0");
+  await rollout.getByRole("button", { name: "Start" }).click();
+  await expect(rollout.getByRole("alert")).toHaveText([
+    "More than 0 and less than 100.",
+    "A whole number from 1 to 1,000,000.",
+  ]);
+  await rollout.getByLabel("Most that is allowed, in %").fill("2");
+  await rollout.getByLabel("Fewest before it judges").fill("200");
+  await rollout.getByRole("button", { name: "Start" }).click();
+  await expect(rollout).toContainText("of the requests that name @prod");
+  await expect(rollout).toContainText("when its error rate is above 2 %, after 200 or more");
+  await rollout.getByRole("button", { name: "End", exact: true }).click();
+  await dialog().getByLabel("Why").fill("seen enough");
+  await dialog().getByRole("button", { name: "End the trial" }).click();
+  await expect(rollout.getByRole("button", { name: "Start" })).toBeVisible();
   await at("/models/iris?tab=past&alias=prod");
   await expect(page.getByRole("status").filter({ hasText: "version" })).toContainText("Answered");
   await at("/models/iris?tab=past&alias=prod&at=2020-01-01T00:00:00");
@@ -292,7 +313,6 @@ test("an inference is traced to its bytes, and shows what was asked and answered
 });
 
 test("every page is accessible in both themes, and fits a phone", async () => {
-  test.setTimeout(300_000);
   const paths = [
     "/agents",
     "/agents?tab=runs",
@@ -306,6 +326,7 @@ test("every page is accessible in both themes, and fits a phone", async () => {
     ...["", "?tab=spend", "?tab=routes", "?tab=providers", "?tab=limits", "?tab=prices"].map((tab) => `/gateway${tab}`),
     `/gateway/calls/${ids.call}`,
   ];
+  test.setTimeout(paths.length * 3 * LOOK_MS);
   for (const theme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: theme });
     for (const path of paths) {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "@playwright/test";
 import type { Server } from "../support/server";
-import { expect, expectAccessible, test, watch } from "../support/test";
+import { LOOK_MS, expect, expectAccessible, test, watch } from "../support/test";
 import { smallWorkflow } from "../support/workflows";
 
 const EVIL = '<img src=x onerror="document.title=1">';
@@ -155,6 +155,29 @@ test.describe("the audit trail", () => {
     await dialog.getByRole("link", { name: "before and after it" }).click();
     await expect(owner).toHaveURL(/\/events\?position=\d+&tab=state/);
     await expect(owner.getByRole("list", { name: "What the event changed" })).toContainText("/roles/0");
+  });
+
+  test("proves an event in the browser, and finds out a server that shows another one", async ({ owner, server }) => {
+    const position = await headOf(server);
+    await owner.goto(`${server.url}/audit?position=${position}`);
+    const dialog = owner.getByRole("dialog", { name: "Who did what" });
+    await expect(async () => {
+      const again = dialog.getByRole("button", { name: "Try again" });
+      if (await again.isVisible()) await again.click();
+      await expect(dialog).toContainText("Proved by this browser", { timeout: 3_000 });
+    }).toPass();
+    await expect(dialog).toContainText("keeps this one");
+    await owner.reload();
+    await expect(dialog).toContainText("It is the same history as when this browser saw");
+    // Somebody between, or the server itself, changes the event.
+    await owner.route("**/graphql", async (route) => {
+      const response = await route.fetch();
+      const text = await response.text();
+      await route.fulfill({ response, body: text.replace(/("payload":"\{)/, '$1\\"forged\\":1,') });
+    });
+    await owner.reload();
+    await expect(dialog.getByRole("alert")).toContainText("Not proved: the event is not the one that was recorded");
+    await owner.unroute("**/graphql");
   });
 
   test("is narrowed down to what somebody did, to a kind, and to a moment", async ({ owner, server }) => {
@@ -406,18 +429,24 @@ const FILLED = [
   "/admin/sessions",
   "/admin/credentials",
   "/admin/tenants",
+  "/admin/flags",
   "/admin/projections",
+  "/admin/archive",
+  "/admin/triggers",
   "/admin/workers",
   "/admin/system",
   "/admin/browser",
   "/api",
 ];
 
-for (const theme of ["light", "dark"] as const) {
-  test(`every page is accessible when it is filled, ${theme}, also on a phone`, async ({ owner, server }) => {
-    test.setTimeout(240_000);
-    await owner.emulateMedia({ colorScheme: theme });
-    for (const width of [1280, 375]) {
+for (const theme of ["light", "dark"] as const)
+  for (const [device, width] of [
+    ["a desktop", 1280],
+    ["a phone", 375],
+  ] as const)
+    test(`every page is accessible when it is filled, ${theme}, on ${device}`, async ({ owner, server }) => {
+      test.setTimeout((FILLED.length + 2) * LOOK_MS);
+      await owner.emulateMedia({ colorScheme: theme });
       await owner.setViewportSize({ width, height: 800 });
       for (const path of FILLED) {
         await owner.goto(server.url + path);
@@ -427,15 +456,13 @@ for (const theme of ["light", "dark"] as const) {
         const over = await owner.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         expect(over, `${path} is wider than the window`).toBeLessThanOrEqual(0);
       }
-    }
-    await owner.goto(`${server.url}/admin/keys`);
-    await owner.getByRole("button", { name: "New key" }).first().click();
-    await expectAccessible(owner);
-    await owner.goto(`${server.url}/audit?position=2`);
-    await expect(owner.getByRole("dialog")).toContainText("RoleGranted");
-    await expectAccessible(owner);
-  });
-}
+      await owner.goto(`${server.url}/admin/keys`);
+      await owner.getByRole("button", { name: "New key" }).first().click();
+      await expectAccessible(owner);
+      await owner.goto(`${server.url}/audit?position=2`);
+      await expect(owner.getByRole("dialog")).toContainText("RoleGranted");
+      await expectAccessible(owner);
+    });
 
 test("a log without events that pass says so, and positions that are none do nothing", async ({ owner, server }) => {
   await owner.goto(`${server.url}/events?position=abc&category=${encodeURIComponent(EVIL)}`);

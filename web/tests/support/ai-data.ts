@@ -1,34 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { expect } from "@playwright/test";
+import { changed } from "./change";
 import type { Provider } from "./provider";
 import type { Server } from "./server";
 
 /** A name that would do something where text of others is taken for HTML. */
 export const HOSTILE = `<img src=x onerror="document.title='broken into'">`;
-
-interface Changed {
-  errors: { message: string }[];
-  position?: string | null;
-}
-
-/** Makes a change and waits until reads show it. */
-export async function changed<P extends Changed>(
-  server: Server,
-  field: string,
-  type: string,
-  input: unknown,
-  selects = "",
-): Promise<P> {
-  const document = `mutation($input: ${type}!) { ${field}(input: $input) { position errors { message } ${selects} } }`;
-  const data = await server.ask<Record<string, P>>(document, { input });
-  const payload = data[field];
-  if (payload === undefined) throw new Error(`${field} answered nothing`);
-  expect(payload.errors, field).toEqual([]);
-  if (payload.position) await server.settled(payload.position);
-  return payload;
-}
 
 /** Sets up a provider, routes with a fall-back, prices and limits. */
 export async function gateway(server: Server, provider: Provider): Promise<void> {
@@ -79,11 +57,13 @@ export async function chat(server: Server, route: string, content: string): Prom
 }
 
 /** An agent with a tool that it may use, and one for which somebody is asked. */
-export async function supportAgent(server: Server, provider: Provider, name = "support"): Promise<void> {
-  await changed(server, "registerAgent", "RegisterAgentInput", {
-    name,
-    description: `Answers customers of the shop ${HOSTILE}`,
-  });
+export async function supportAgent(
+  server: Server,
+  provider: Provider,
+  name = "support",
+  description = `Answers customers of the shop ${HOSTILE}`,
+): Promise<void> {
+  await changed(server, "registerAgent", "RegisterAgentInput", { name, description });
   const parameters = { type: "object", properties: { number: { type: "string" } }, required: ["number"] };
   const record = {
     kind: "llm",
@@ -129,13 +109,7 @@ export async function supportAgent(server: Server, provider: Provider, name = "s
 /** Runs an agent until it ends or somebody is asked, and answers the run's id. */
 export async function runAgent(server: Server, input: unknown, more: Record<string, unknown> = {}): Promise<string> {
   const asked = { agent: "support", input, waitFor: "COMPLETED", timeoutMs: 20_000, ...more };
-  const payload = await changed<Changed & { runId: string }>(
-    server,
-    "startAgentRun",
-    "StartAgentRunInput",
-    asked,
-    "runId",
-  );
+  const payload = await changed<{ runId: string }>(server, "startAgentRun", "StartAgentRunInput", asked, "runId");
   return payload.runId;
 }
 

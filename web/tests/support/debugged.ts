@@ -2,18 +2,25 @@ import type { Server } from "./server";
 
 type Parameters = Record<string, unknown>;
 
-function node(name: string, type: string, typeVersion: number, x: number, y: number, parameters: Parameters = {}) {
+export function node(
+  name: string,
+  type: string,
+  typeVersion: number,
+  x: number,
+  y: number,
+  parameters: Parameters = {},
+) {
   return { id: name, name, type: `n8n-nodes-base.${type}`, typeVersion, position: [x, y], parameters };
 }
 
-function to(...names: (string | [string, number])[]) {
+export function to(...names: (string | [string, number])[]) {
   return names.map((one) => {
     const [name, index] = typeof one === "string" ? [one, 0] : one;
     return { node: name, type: "main", index };
   });
 }
 
-function set(name: string, x: number, y: number, field: string, value: string, type = "number") {
+export function set(name: string, x: number, y: number, field: string, value: string, type = "number") {
   return node(name, "set", 3.4, x, y, {
     assignments: { assignments: [{ id: "a", name: field, type, value }] },
     includeOtherFields: true,

@@ -1,12 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type Page, expect } from "@playwright/test";
 
-const PROGRAM = process.env.TIMELOOM_BIN ?? fileURLToPath(new URL("../../../target/debug/timeloom", import.meta.url));
+/** The program that is tested. */
+export const PROGRAM =
+  process.env.TIMELOOM_BIN ?? fileURLToPath(new URL("../../../target/debug/timeloom", import.meta.url));
 const STARTS_IN_MS = 60_000;
 const PASSWORD = "a long password for tests";
 
@@ -88,6 +91,13 @@ export class Server {
     return answer.data;
   }
 
+  /** Runs a verb of the program with this server, as the owner, and answers what it printed. */
+  async verb(...words: string[]): Promise<string> {
+    const env = { ...process.env, TIMELOOM_TOKEN: this.key };
+    const { stdout } = await promisify(execFile)(PROGRAM, [...words, "--server", this.url], { env });
+    return stdout;
+  }
+
   /** Sends JSON to another address of the program than GraphQL's, as the owner. */
   post(path: string, body: unknown): Promise<Response> {
     return this.send("POST", path, JSON.stringify(body), "application/json");
@@ -113,12 +123,12 @@ export class Server {
   }
 
   /** Runs a workflow to its end and answers the execution's id, once lists show it. */
-  async execute(workflowId: string): Promise<string> {
+  async execute(workflowId: string, timeoutMs = 30_000): Promise<string> {
     const { startExecution } = await this.ask<{
       startExecution: { executionId: string; position: string; errors: unknown[] };
     }>(
       "mutation($input: StartExecutionInput!) { startExecution(input: $input) { executionId position errors { message } } }",
-      { input: { workflowId, mode: "MANUAL", waitFor: "COMPLETED", timeoutMs: 30_000 } },
+      { input: { workflowId, mode: "MANUAL", waitFor: "COMPLETED", timeoutMs } },
     );
     expect(startExecution.errors).toEqual([]);
     await this.settled(startExecution.position);
@@ -127,7 +137,8 @@ export class Server {
 
   /** Waits until rows show a position. */
   async settled(position: string): Promise<void> {
-    await this.ask("query($position: Position!) { head(waitFor: $position) { position } }", { position });
+    const query = "query($position: Position!) { executions(first: 1, waitFor: $position) { nodes { id } } }";
+    await this.ask(query, { position });
   }
 
   /** Signs a page's browser in as the owner, by the form that people use. */
@@ -184,7 +195,8 @@ export class Server {
   }
 
   private async run(): Promise<void> {
-    const flags = ["serve", "--data", this.data, "--listen", `127.0.0.1:${this.port}`, ...this.flags];
+    const own = ["--listen", `127.0.0.1:${this.port}`, "--checkpoint-seconds", "1"];
+    const flags = ["serve", "--data", this.data, ...own, ...this.flags];
     const child = spawn(PROGRAM, flags, { stdio: ["ignore", "pipe", "pipe"] });
     this.process = child;
     let problem: string | undefined;
@@ -218,7 +230,8 @@ export class Server {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port that nobody listens at. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);

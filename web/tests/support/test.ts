@@ -39,6 +39,9 @@ export function watch(page: Page): string[] {
   return problems;
 }
 
+/** What it may take at most to open a page and look at all of it, on a machine that has much else to do. */
+export const LOOK_MS = 20_000;
+
 /** Looks for everything that the accessibility checker knows. */
 export async function expectAccessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();

@@ -1,5 +1,6 @@
 //! What the directory holds of each account, key, session and tenant.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use timeloom_domain::access::Permissions;
@@ -73,4 +74,6 @@ pub struct TenantEntry {
     pub name: String,
     /// Whether nobody of it is let in.
     pub suspended: bool,
+    /// Categories that programs of others may append to by themselves.
+    pub open_categories: BTreeSet<String>,
 }

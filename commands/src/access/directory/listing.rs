@@ -1,6 +1,6 @@
 //! Accounts, keys, sessions and tenants at one moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use timeloom_domain::access::Permissions;
@@ -8,13 +8,10 @@ use timeloom_domain::account::{AccountEvent, Identity};
 use timeloom_domain::event::{Aggregate as _, Event as _};
 use timeloom_domain::ids::{AccountId, FIRST_TENANT, SessionId, TenantId};
 use timeloom_domain::session::SessionEvent;
-use timeloom_domain::tenant::{Tenant, TenantEvent};
+use timeloom_domain::tenant::{FIRST_NAME, Tenant, TenantEvent};
 use timeloom_store::{Position, RecordedEvent, codec};
 
 use super::{AccountEntry, KeyEntry, SessionEntry, TenantEntry};
-
-/// What it is called before somebody calls it otherwise.
-const FIRST_NAME: &str = "default";
 
 /// Who has access at one moment.
 #[derive(Debug, Clone, Default)]
@@ -84,9 +81,12 @@ impl AccessListing {
     pub fn tenant(&self, tenant: TenantId) -> Option<TenantEntry> {
         match self.tenants.get(&tenant) {
             Some(entry) => Some(TenantEntry::clone(entry)),
-            None if tenant == FIRST_TENANT => {
-                Some(TenantEntry { tenant, name: FIRST_NAME.to_owned(), suspended: false })
-            }
+            None if tenant == FIRST_TENANT => Some(TenantEntry {
+                tenant,
+                name: FIRST_NAME.to_owned(),
+                suspended: false,
+                open_categories: BTreeSet::new(),
+            }),
             None => None,
         }
     }
@@ -95,6 +95,11 @@ impl AccessListing {
     pub fn tenants(&self) -> Vec<TenantEntry> {
         let first = (!self.tenants.contains_key(&FIRST_TENANT)).then(|| self.tenant(FIRST_TENANT)).flatten();
         first.into_iter().chain(self.tenants.values().map(|entry| TenantEntry::clone(entry))).collect()
+    }
+
+    /// Whether programs of others may append to a category of a tenant.
+    pub fn is_open(&self, tenant: TenantId, category: &str) -> bool {
+        self.tenants.get(&tenant).is_some_and(|entry| entry.open_categories.contains(category))
     }
 
     /// Whether a tenant is there and lets in.
@@ -265,10 +270,12 @@ impl AccessListing {
         let mut folded = Tenant {
             tenant: before.as_ref().map(|entry| entry.tenant),
             name: before.as_ref().map(|entry| entry.name.clone()).unwrap_or_default(),
-            suspended: before.is_some_and(|entry| entry.suspended),
+            suspended: before.as_ref().is_some_and(|entry| entry.suspended),
+            open_categories: before.map(|entry| entry.open_categories).unwrap_or_default(),
         };
         folded.apply(&decoded);
-        let entry = TenantEntry { tenant, name: folded.name, suspended: folded.suspended };
+        let Tenant { name, suspended, open_categories, .. } = folded;
+        let entry = TenantEntry { tenant, name, suspended, open_categories };
         self.tenants.insert(tenant, Arc::new(entry));
     }
 }

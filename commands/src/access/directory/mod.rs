@@ -14,6 +14,7 @@ use std::time::Duration;
 use timeloom_domain::account::AccountEvent;
 use timeloom_domain::event::Event as _;
 use timeloom_domain::session::{SESSION_TIME_MAX_MS, SessionEvent};
+use timeloom_domain::subject::SubjectEvent;
 use timeloom_domain::tenant::TenantEvent;
 use timeloom_store::{
     Direction, EventLog, Filter, LogError, Position, READ_EVENTS_MAX, SubscriptionMessage, TenantScope,
@@ -29,6 +30,8 @@ use crate::Clock;
 
 /// Events that may wait to be folded.
 const QUEUE_EVENTS_MAX: usize = 1_024;
+/// Events after which data is gone: the key is destroyed between the two.
+const ERASURE_TYPES: [&str; 2] = ["SubjectErased", "ErasureCompleted"];
 /// Pause before a log that failed is asked again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -172,13 +175,22 @@ async fn read(
 
 /// Folds what happens from where the listing is.
 async fn go_on(directory: &AccessDirectory, listing: &mut AccessListing, log: &dyn EventLog) -> Result<(), LogError> {
-    let categories = vec![AccountEvent::CATEGORY.into(), SessionEvent::CATEGORY.into(), TenantEvent::CATEGORY.into()];
+    let categories = [AccountEvent::CATEGORY, SessionEvent::CATEGORY, TenantEvent::CATEGORY, SubjectEvent::CATEGORY];
+    let categories = categories.into_iter().map(Into::into).collect();
     let filter = Filter { categories, ..Filter::default() };
     let mut events = log.subscribe(TenantScope::All, listing.position(), filter, QUEUE_EVENTS_MAX);
     while let Some(message) = events.next().await {
         let mut next = Some(message);
         while let Some(message) = next {
             match message {
+                SubscriptionMessage::Event(event) if *event.stream.category == *SubjectEvent::CATEGORY => {
+                    if ERASURE_TYPES.contains(&&*event.event_type) {
+                        // What is held in memory of an erased account goes as well: it is read again.
+                        *listing = AccessListing::default();
+                        return Ok(());
+                    }
+                    listing.passed(event.position);
+                }
                 SubscriptionMessage::Event(event) => listing.apply(&event),
                 SubscriptionMessage::Checkpoint(position) | SubscriptionMessage::CaughtUp(position) => {
                     listing.passed(position);

@@ -190,6 +190,68 @@ impl EffectNode for NoteType {
     }
 }
 
+/// A server of tools, as the node that asks servers finds it.
+#[derive(Default)]
+pub(crate) struct Shop {
+    /// What it lists.
+    pub(crate) tools: Mutex<Value>,
+    /// What its tools give: the node's item, or why it fails.
+    pub(crate) gives: Mutex<Value>,
+    /// The parameters with which the node was asked.
+    pub(crate) asked: Mutex<Vec<Value>>,
+}
+
+impl Shop {
+    pub(crate) fn asked_to(&self, operation: &str) -> Vec<Value> {
+        self.asked.lock().unwrap().iter().filter(|asked| asked["operation"] == operation).cloned().collect()
+    }
+}
+
+struct ShopType(Arc<Shop>);
+
+impl NodeType for ShopType {
+    fn definition(&self) -> NodeDefinition {
+        NodeDefinition {
+            node_type: "timeloom.mcp",
+            display_name: "MCP",
+            description: "Asks a server.",
+            versions: &[1.0],
+            role: NodeRole::Effect,
+            ports: Ports { inputs: 1, outputs: 1, closes_loops: false },
+            ..NodeDefinition::BLANK
+        }
+    }
+
+    fn behaviour(&self) -> Behaviour<'_> {
+        Behaviour::Effect(self)
+    }
+}
+
+#[async_trait]
+impl EffectNode for ShopType {
+    async fn run(&self, run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
+        let parameters = run.node.parameters.clone();
+        let lists = parameters["operation"] == "list";
+        self.0.asked.lock().unwrap().push(parameters);
+        let opened = run.credential("httpHeaderAuth").await?.filter(|_| run.node.credentials.is_some());
+        let secret = opened.map(|fields| fields["value"].clone());
+        let mut given = match lists {
+            true => json!({
+                "protocolVersion": "2025-11-25", "server": {"name": "Shop", "version": "1"},
+                "tools": self.0.tools.lock().unwrap().clone(),
+            }),
+            false => self.0.gives.lock().unwrap().clone(),
+        };
+        if let Some(why) = given.as_str() {
+            return Err(NodeError::api(why));
+        }
+        if let (Some(secret), false) = (secret, lists) {
+            given["text"] = secret;
+        }
+        Ok(NodeOutput::single(vec![Item::new(given.as_object().unwrap().clone())]))
+    }
+}
+
 struct RealClock;
 
 impl Clock for RealClock {
@@ -205,6 +267,7 @@ pub(crate) struct World {
     pub(crate) commands: Commands,
     pub(crate) script: Arc<Script>,
     pub(crate) note: Arc<Note>,
+    pub(crate) shop: Arc<Shop>,
     registry: Arc<NodeRegistry>,
     services: Arc<Services>,
 }
@@ -215,7 +278,9 @@ impl World {
         let note = Arc::new(Note::default());
         let types = ["test.note", "n8n-nodes-base.httpRequest"];
         let types = types.map(|name| Arc::new(NoteType(Arc::clone(&note), name)) as SharedNodeType);
-        let registry = Arc::new(NodeRegistry::new(types));
+        let shop = Arc::new(Shop::default());
+        let asking = Arc::new(ShopType(Arc::clone(&shop))) as SharedNodeType;
+        let registry = Arc::new(NodeRegistry::new(types.into_iter().chain([asking])));
         let script = Arc::new(Script { lines: Mutex::new(lines.into_iter().collect()), ..Script::default() });
         let commands = Commands::new(
             Arc::clone(&log) as Arc<dyn EventLog>,
@@ -228,7 +293,7 @@ impl World {
         let mut services = Services::new(OutboundPolicy::default());
         services.models = Arc::clone(&script) as _;
         services.credentials = Arc::new(credentials);
-        Self { log, commands, script, note, registry, services: Arc::new(services) }
+        Self { log, commands, script, note, shop, registry, services: Arc::new(services) }
     }
 
     /// Lets a process drive runs.

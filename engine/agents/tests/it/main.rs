@@ -7,3 +7,4 @@ mod forks;
 mod grants;
 mod limits;
 mod runs;
+mod servers;

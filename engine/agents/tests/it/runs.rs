@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 use timeloom_commands::CommandError;
 use timeloom_domain::agent_run::{AgentRunEvent, AgentRunStatus};
-use timeloom_domain::chat::Role;
+use timeloom_domain::chat::{ErrorClass, Role};
 use timeloom_domain::ids::{AccountId, Actor};
 use timeloom_domain::inference::port::NotAnswered;
 use uuid::Uuid;
@@ -45,6 +45,42 @@ async fn a_run_asks_its_model_calls_a_tool_and_answers() {
     let replay = world.commands.replay_agent_run(&world.context(), id).await.unwrap();
     assert_eq!((replay.deviation, replay.events, replay.questions), (None, 8, 2));
     assert_eq!(world.script.questions(), 2, "a replay asks nobody");
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_that_the_model_cannot_answer_goes_to_the_one_that_stands_in_for_it() {
+    let failed = || {
+        let message = "it is down".to_owned();
+        Line::Fails(NotAnswered::Failed { class: ErrorClass::Unreachable, message, call: None })
+    };
+    let fallback = json!({"model": "steady", "sampling": {"temperature": 0.5}});
+    let world = World::new([failed(), wants("note", json!({"text": "milk"})), failed(), says("Noted.")]);
+    world.publish(with(noting(json!({})), json!({"fallback": fallback}))).await;
+    let process = world.process();
+    let id = world.begin(json!("note milk")).await;
+    let run = world.over(id).await;
+    assert_eq!((run.status, run.output), (AgentRunStatus::Completed, Some(json!("Noted."))));
+    let asked: Vec<_> = world.script.asked.lock().unwrap().iter().map(|(_, request)| request.clone()).collect();
+    let models: Vec<&str> = asked.iter().map(|request| request.model.as_str()).collect();
+    assert_eq!(models, ["fast", "steady", "fast", "steady"], "each turn asks the first one first");
+    assert_eq!((asked[0].sampling.temperature, asked[1].sampling.temperature), (None, Some(0.5)));
+    assert_eq!(asked[0].messages, asked[1].messages);
+    assert!(!world.types(id).await.contains(&"AgentModelFailed"));
+    let replay = world.commands.replay_agent_run(&world.context(), id).await.unwrap();
+    assert_eq!((replay.deviation, replay.questions), (None, 2));
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_that_is_refused_is_not_passed_on() {
+    let refused = NotAnswered::Refused { code: "ROUTE_NOT_FOUND", message: "there is no route 'fast'".to_owned() };
+    let world = World::new([Line::Fails(refused), says("I stand in.")]);
+    world.publish(with(noting(json!({})), json!({"fallback": {"model": "steady"}}))).await;
+    let process = world.process();
+    let id = world.begin(json!("note milk")).await;
+    World::failed(&world.over(id).await, "ROUTE_NOT_FOUND");
+    assert_eq!(world.script.questions(), 1);
     process.stop().await;
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use timeloom_domain::catalogue::{Condition, Constant, NodeDefinition, ParameterDefinition, ParameterKind};
+use timeloom_engine::node::NodeRegistry;
 
 use super::{choices_of, disjoint, values_of};
-use crate::registry::all;
 
 /// The definitions of a list that may have one of a condition's values, in that version.
 fn deciding<'d>(
@@ -162,18 +162,18 @@ fn check_conditions(
     }
 }
 
-#[test]
-fn names_words_defaults_and_conditions_fit_each_other() {
+/// Names, words, defaults and conditions fit each other.
+pub(super) fn check_words_and_conditions(registry: &NodeRegistry) {
     let mut wrong = Vec::new();
-    for definition in all().catalogue().iter() {
+    for definition in registry.catalogue().iter() {
         check_list(definition, definition.parameters, definition.versions, "", &mut wrong);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-#[test]
-fn every_node_type_can_be_found_and_says_which_credentials_it_takes() {
-    for definition in all().catalogue().iter() {
+/// Every node type can be found, and says which credentials it takes.
+pub(super) fn check_palette_and_credentials(registry: &NodeRegistry) {
+    for definition in registry.catalogue().iter() {
         let (name, palette) = (definition.node_type, definition.palette);
         assert!(!palette.icon.is_empty(), "{name} has no icon");
         assert!(palette.aliases.iter().all(|alias| !alias.is_empty()), "{name}");

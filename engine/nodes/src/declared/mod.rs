@@ -1,10 +1,28 @@
 //! What the definitions declare is looked at as a whole, and tried out: a form must not offer what a node does not know.
 
+#![expect(clippy::unwrap_used, reason = "this helps tests: what fails panics")]
+
 mod consistent;
+#[cfg(test)]
 mod tried;
+mod valid;
 
 use serde_json::{Map, Value, json};
 use timeloom_domain::catalogue::{Choice, Condition, Level, NodeDefinition, ParameterDefinition, ParameterKind};
+use timeloom_engine::node::NodeRegistry;
+
+/// Checks what node types declare: names, words, defaults and conditions fit each other, and what a form gives is valid.
+pub fn check_definitions(registry: &NodeRegistry) {
+    consistent::check_words_and_conditions(registry);
+    consistent::check_palette_and_credentials(registry);
+    valid::check_validity(registry);
+}
+
+#[cfg(test)]
+#[test]
+fn what_the_built_in_node_types_declare_fits_together() {
+    check_definitions(&crate::registry::all());
+}
 
 /// The words and numbers that may be chosen.
 fn choices_of(parameter: &ParameterDefinition) -> Option<&'static [Choice]> {

@@ -1,13 +1,13 @@
 //! The definitions against the nodes: defaults change nothing, and every word that may be chosen is known.
 
-use serde_json::{Map, Value, json};
-use timeloom_domain::catalogue::{Level, NodeDefinition, ParameterDefinition, ParameterKind};
-use timeloom_domain::definition::{parse, validate};
+use serde_json::{Value, json};
+use timeloom_domain::catalogue::{Level, ParameterDefinition, ParameterKind};
 use timeloom_domain::item::{Item, JsonObject};
-use timeloom_engine::node::{Behaviour, NodeType, SharedNodeType};
+use timeloom_engine::node::{Behaviour, NodeType};
 use timeloom_expressions::port::CodeOutput;
 
-use super::{cases, filled, values_of};
+use super::valid::each_case;
+use super::{filled, values_of};
 use crate::registry::all;
 use crate::testing::Bench;
 
@@ -44,41 +44,10 @@ fn done(node_type: &dyn NodeType, version: f64, parameters: &Value) -> Option<St
     }
 }
 
-/// Node types with their versions, and every combination of what decides about their parameters.
-fn each_case(mut look: impl FnMut(&SharedNodeType, &NodeDefinition, f64, &Map<String, Value>)) {
-    let registry = all();
-    for definition in registry.catalogue().iter() {
-        let node_type = registry.get(definition.node_type).unwrap();
-        for version in definition.versions {
-            for case in cases(definition, *version) {
-                look(node_type, definition, *version, &case);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_node_of_required_parameters_and_defaults_is_a_valid_one() {
-    let catalogue = all().catalogue();
-    each_case(|_, definition, version, case| {
-        let said = Value::Object(case.clone());
-        let parameters = filled(Level::of(definition, version, &said), case, true, |parameter| parameter.required);
-        let node = json!({
-            "id": "1", "name": "Tried", "type": definition.node_type, "typeVersion": version, "position": [0, 0],
-            "parameters": parameters,
-        });
-        let file = json!({"name": "Tried", "nodes": [node], "connections": {}});
-        let definition = parse(file.to_string().as_bytes()).unwrap();
-        if let Err(error) = validate(&definition, &catalogue) {
-            panic!("{} {version}: {error} in {parameters}", node["type"]);
-        }
-    });
-}
-
 #[test]
 fn a_default_that_is_spelled_out_changes_nothing() {
     let mut tried = 0;
-    each_case(|node_type, definition, version, case| {
+    each_case(&all(), |node_type, definition, version, case| {
         let said = Value::Object(case.clone());
         let level = Level::of(definition, version, &said);
         let wanted = |parameter: &ParameterDefinition| {
@@ -104,7 +73,7 @@ fn a_default_that_is_spelled_out_changes_nothing() {
 #[test]
 fn every_word_that_may_be_chosen_is_known() {
     let mut refusing = 0;
-    each_case(|node_type, definition, version, case| {
+    each_case(&all(), |node_type, definition, version, case| {
         let said = Value::Object(case.clone());
         let level = Level::of(definition, version, &said);
         let wanted = |parameter: &ParameterDefinition| parameter.default.is_none();
@@ -136,7 +105,7 @@ fn every_word_that_may_be_chosen_is_known() {
 #[test]
 fn a_switch_that_is_turned_shows() {
     let mut showing = std::collections::BTreeSet::new();
-    each_case(|node_type, definition, version, case| {
+    each_case(&all(), |node_type, definition, version, case| {
         let said = Value::Object(case.clone());
         let level = Level::of(definition, version, &said);
         let wanted = |parameter: &ParameterDefinition| parameter.default.is_none();

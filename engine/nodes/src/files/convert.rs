@@ -1,4 +1,4 @@
-//! Convert to File: makes an attachment of items' data, as CSV, JSON, text or decoded base64.
+//! Convert to File: makes an attachment of items' data, as rows, a calendar, JSON, text or decoded base64.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use timeloom_domain::catalogue::{Choice, NodeDefinition, NodeGroup, NodeRole, Pa
 use timeloom_domain::item::{BinaryData, Item, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::{BYTE_ORDER_MARK, ENCODINGS, bytes_of, csv, kept, kinds, sheet};
+use super::{BYTE_ORDER_MARK, ENCODINGS, bytes_of, csv, event, kept, kinds, ods, sheet};
 use crate::conversion::as_text;
 use crate::describe::{ONE_TO_ONE, choice, collection, is, off, options, palette, switch, text, told};
 use crate::values;
@@ -17,7 +17,9 @@ use crate::values;
 const OPERATIONS: &[Choice] = &[
     told("csv", "Convert to CSV", "A row for each item."),
     told("html", "Convert to HTML", "A table with a row for each item."),
+    told("iCal", "Convert to ICS", "An event of a calendar for each item."),
     told("toJson", "Convert to JSON", "The JSON of items."),
+    told("ods", "Convert to ODS", "A sheet with a row for each item."),
     told("toText", "Convert to text file", "The text of a field."),
     told("xlsx", "Convert to XLSX", "A sheet with a row for each item."),
     told("toBinary", "Move base64 string to file", "The bytes that a field holds as base64."),
@@ -61,6 +63,13 @@ const PARAMETERS: &[ParameterDefinition] = &[
         .when(&[is("operation", &["html"])]),
     collection("options", &[FILE_NAME.or_text("File.xlsx"), HEADER, SHEET], "What else to decide.")
         .when(&[is("operation", &["xlsx"])]),
+    collection("options", &[FILE_NAME.or_text("File.ods"), HEADER, SHEET], "What else to decide.")
+        .when(&[is("operation", &["ods"])]),
+    event::TITLE,
+    event::START,
+    event::END,
+    event::ALL_DAY,
+    event::MORE,
     collection(
         "options",
         &[
@@ -102,7 +111,7 @@ impl NodeType for ConvertToFile {
         NodeDefinition {
             node_type: "n8n-nodes-base.convertToFile",
             display_name: "Convert to File",
-            description: "Makes a file of items' data: CSV, XLSX, HTML, JSON, text, or bytes from base64.",
+            description: "Makes a file of items' data: CSV, XLSX, ODS, HTML, a calendar's event, JSON, text, or bytes from base64.",
             versions: &[1.0, 1.1],
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
@@ -110,7 +119,7 @@ impl NodeType for ConvertToFile {
             palette: palette(
                 NodeGroup::HttpAndFiles,
                 "file-output",
-                &["csv", "xlsx", "excel", "json", "export", "binary"],
+                &["csv", "xlsx", "excel", "ics", "json", "export", "binary"],
             ),
             ..NodeDefinition::BLANK
         }
@@ -128,11 +137,12 @@ impl PureNode for ConvertToFile {
             "csv" => csv_file(run, "File.csv")?,
             "html" => html_file(run, "File.html")?,
             "xlsx" => xlsx_file(run, "File.xlsx")?,
+            "ods" => ods_file(run, "File.ods")?,
             "toJson" if run.text("mode", 0, "once")? == "once" => json_file(run)?,
-            "toJson" | "toText" | "toBinary" => return one_each(run, &operation),
+            "iCal" | "toJson" | "toText" | "toBinary" => return one_each(run, &operation),
             other => {
                 return Err(NodeError::operation(format!("files of the kind '{other}' are not supported here"))
-                    .described("convert to CSV, XLSX, HTML, JSON or text"));
+                    .described("convert to CSV, XLSX, ODS, HTML, ICS, JSON or text"));
             }
         };
         let count = run.items().len();
@@ -164,6 +174,9 @@ fn with_file(run: &mut NodeRun<'_>, file: BinaryData, index: usize) -> Result<It
 }
 
 fn file_of(run: &mut NodeRun<'_>, item: &Item, index: usize, operation: &str) -> Result<BinaryData, NodeError> {
+    if operation == "iCal" {
+        return event::file(run, index);
+    }
     if operation == "toJson" {
         return json_attachment(run, &item.json.to_value(), index);
     }
@@ -229,6 +242,15 @@ pub(super) fn xlsx_file(run: &mut NodeRun<'_>, named: &str) -> Result<BinaryData
     let content = sheet::write_xlsx(&table(run)?, &sheet_name)?;
     let name = run.text("options.fileName", 0, named)?;
     let kind = type_of_name(&name).or_else(|| kinds::type_of("xlsx")).unwrap_or_default();
+    kept(run, content, kind, name)
+}
+
+/// One sheet of all items, as OpenDocument has it.
+pub(super) fn ods_file(run: &mut NodeRun<'_>, named: &str) -> Result<BinaryData, NodeError> {
+    let sheet_name = run.text("options.sheetName", 0, "")?;
+    let content = ods::write(&table(run)?, &sheet_name)?;
+    let name = run.text("options.fileName", 0, named)?;
+    let kind = type_of_name(&name).or_else(|| kinds::type_of("ods")).unwrap_or_default();
     kept(run, content, kind, name)
 }
 

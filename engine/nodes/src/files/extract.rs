@@ -1,19 +1,22 @@
-//! Extract from File: reads an attachment as CSV rows, JSON, text or base64.
+//! Extract from File: reads an attachment as rows, a calendar, JSON, text or base64.
 
 use serde_json::Value;
 use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::item::{BinaryData, Item, JsonObject};
-use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
+use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PdfQuestion, PureNode};
 
-use super::{attached, base64_of, csv, for_each_item, sheet, text_of};
+use super::{attached, base64_of, calendar, csv, for_each_item, rtf, sheet, text_of};
 use crate::describe::{ONE_TO_ONE, choice, collection, is, number, options, palette, switch, text, told};
 use crate::values;
 
 const OPERATIONS: &[Choice] = &[
     choice("csv", "Extract from CSV"),
     choice("html", "Extract from HTML"),
+    told("fromIcs", "Extract from ICS", "The events of a calendar."),
     choice("fromJson", "Extract from JSON"),
     choice("ods", "Extract from ODS"),
+    told("pdf", "Extract from PDF", "The text of its pages, and what it says of itself."),
+    told("rtf", "Extract from RTF", "The rows of its tables, or its paragraphs where it has none."),
     choice("text", "Extract from text file"),
     choice("xls", "Extract from XLS"),
     choice("xlsx", "Extract from XLSX"),
@@ -21,8 +24,8 @@ const OPERATIONS: &[Choice] = &[
     told("binaryToPropery", "Move file to base64 string", "The bytes of the attachment, as base64."),
 ];
 
-const SHEETS: &[Condition] = &[is("operation", &["ods", "xls", "xlsx"])];
-const TEXTS: &[Condition] = &[is("operation", &["fromJson", "text", "xml"])];
+const SHEETS: &[Condition] = &[is("operation", &["ods", "rtf", "xls", "xlsx"])];
+const TEXTS: &[Condition] = &[is("operation", &["fromIcs", "fromJson", "text", "xml"])];
 
 const ENCODING: ParameterDefinition = options("encoding", super::ENCODINGS, "How the text is written.").or_text("utf8");
 const HEADER: ParameterDefinition =
@@ -62,7 +65,7 @@ const PARAMETERS: &[ParameterDefinition] = &[
     text("destinationKey", "Field that gets the data; dots lead into objects.")
         .called("Destination output field")
         .or_text("data")
-        .when(&[is("operation", &["fromJson", "text", "xml", "binaryToPropery"])]),
+        .when(&[is("operation", &["fromIcs", "fromJson", "text", "xml", "binaryToPropery"])]),
     collection("options", ROWS, "What else to decide.").when(&[is("operation", &["csv"])]),
     collection("options", SHEET, "What else to decide.").when(SHEETS),
     collection("options", &[ENCODING, HEADER, EMPTY, RANGE, AS_TEXT], "What else to decide.")
@@ -70,6 +73,19 @@ const PARAMETERS: &[ParameterDefinition] = &[
     collection("options", &[ENCODING, STRIP.when(&[is("/operation", &["text", "xml"])]), KEEP], "What else to decide.")
         .when(TEXTS),
     collection("options", &[KEEP], "What else to decide.").when(&[is("operation", &["binaryToPropery"])]),
+    collection(
+        "options",
+        &[
+            switch("joinPages", "Whether the text of all pages is one text; a list otherwise.")
+                .called("Join pages")
+                .or_true(),
+            KEEP,
+            number("maxPages", "Most pages that are read; 0 for all.").called("Max pages").or_number(0.0),
+            text("password", "What opens the file.").or_text(""),
+        ],
+        "What else to decide.",
+    )
+    .when(&[is("operation", &["pdf"])]),
 ];
 
 /// The Extract from File node.
@@ -80,7 +96,7 @@ impl NodeType for ExtractFromFile {
         NodeDefinition {
             node_type: "n8n-nodes-base.extractFromFile",
             display_name: "Extract from File",
-            description: "Reads an attachment as CSV, spreadsheet, HTML table, JSON, XML, text or base64.",
+            description: "Reads an attachment as CSV, spreadsheet, HTML or RTF table, calendar, PDF, JSON, XML, text or base64.",
             versions: &[1.0, 1.1],
             role: NodeRole::Pure,
             ports: ONE_TO_ONE,
@@ -88,7 +104,7 @@ impl NodeType for ExtractFromFile {
             palette: palette(
                 NodeGroup::HttpAndFiles,
                 "file-input",
-                &["csv", "xlsx", "excel", "json", "import", "parse", "read"],
+                &["csv", "xlsx", "excel", "ics", "json", "import", "parse", "pdf", "read"],
             ),
             ..NodeDefinition::BLANK
         }
@@ -116,6 +132,12 @@ fn extract(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>
             let page = text_of(run, file, &encoding, true)?;
             return table(run, sheet::read_html(&page), index);
         }
+        "pdf" => return pdf(run, item, (&name, file), index),
+        "rtf" => {
+            let content = run.binaries().read_blocking(file)?;
+            return table(run, rtf::read(&content)?, index);
+        }
+        "fromIcs" => calendar::read(&text_of(run, file, &encoding, true)?, run.scope.timezone)?,
         "text" | "xml" => {
             let strip_mark = run.boolean("options.stripBOM", index, true)?;
             Value::String(text_of(run, file, &encoding, strip_mark)?)
@@ -125,23 +147,54 @@ fn extract(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Vec<Item>
         "binaryToPropery" => Value::String(base64_of(run, file)?),
         other => {
             return Err(NodeError::operation(format!("files of the kind '{other}' are not supported here"))
-                .described("extract from CSV, XLSX, XLS, ODS, HTML, JSON, XML or text"));
+                .described("extract from CSV, XLSX, XLS, ODS, HTML, RTF, ICS, PDF, JSON, XML or text"));
         }
     };
-    let keep = run.text("options.keepSource", index, "")?;
     let destination = run.text("destinationKey", index, "data")?;
+    let mut made = kept_source(run, item, &name, index)?;
+    values::set(&mut made.json, &destination, value, true);
+    Ok(vec![made])
+}
+
+/// What the options say is kept of an item whose attachment `name` was read.
+fn kept_source(run: &mut NodeRun<'_>, item: &Item, name: &str, index: usize) -> Result<Item, NodeError> {
+    let keep = run.text("options.keepSource", index, "")?;
     let mut made = Item::default();
     if matches!(keep.as_str(), "json" | "both") {
         made.json.clone_from(&item.json);
     }
-    values::set(&mut made.json, &destination, value, true);
     made.binary.clone_from(&item.binary);
     if !matches!(keep.as_str(), "binary" | "both")
         && let Some(binary) = &mut made.binary
     {
-        binary.remove(&name);
+        binary.remove(name);
         made.binary = made.binary.take().filter(|binary| !binary.is_empty());
     }
+    Ok(made)
+}
+
+/// The item of a PDF file: its text, how many pages it has and how many were read, and what it says of itself.
+fn pdf(
+    run: &mut NodeRun<'_>,
+    item: &Item,
+    (name, file): (&str, &BinaryData),
+    index: usize,
+) -> Result<Vec<Item>, NodeError> {
+    let password = Some(run.text("options.password", index, "")?).filter(|password| !password.is_empty());
+    let pages_max = run.number("options.maxPages", index, 0.0)?;
+    let pages_max = (pages_max >= 1.0).then_some(pages_max as usize);
+    let content = run.binaries().read_blocking(file)?;
+    let read = run.services.documents.pdf(&content, &PdfQuestion { password, pages_max })?;
+    let joined = run.boolean("options.joinPages", index, true)?;
+    let mut made = kept_source(run, item, name, index)?;
+    let fields = [
+        ("numpages", Value::from(read.page_count)),
+        ("numrender", Value::from(read.pages.len())),
+        ("info", Value::Object(read.info.into_iter().collect())),
+        ("text", if joined { Value::String(read.pages.join("\n\n")) } else { Value::from(read.pages) }),
+        ("version", Value::String(read.version)),
+    ];
+    made.json.extend(fields.map(|(name, value)| (name.to_owned(), value)));
     Ok(vec![made])
 }
 

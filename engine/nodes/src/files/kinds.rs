@@ -37,7 +37,7 @@ const TYPES: &[(&str, &str)] = &[
 ];
 
 /// What is said of an attachment with that name and media type; an empty type is found out from the name.
-pub(crate) fn described(file_name: Option<String>, media_type: &str) -> BinaryData {
+pub fn described(file_name: Option<String>, media_type: &str) -> BinaryData {
     let own_ending = file_name.as_deref().and_then(ending_of);
     let mime_type = match media_type {
         "" => own_ending.as_deref().and_then(type_of).unwrap_or("text/plain"),

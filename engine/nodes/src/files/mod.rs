@@ -1,9 +1,13 @@
 //! Files as attachments: text in several encodings, and the nodes that make files of items and read them.
 
+mod calendar;
 mod convert;
 mod csv;
+mod event;
 mod extract;
 pub(crate) mod kinds;
+mod ods;
+mod rtf;
 mod sheet;
 mod spreadsheet;
 

@@ -1,4 +1,4 @@
-//! Spreadsheets as tables of values: read from XLSX, XLS, ODS and HTML, written as XLSX and HTML.
+//! Spreadsheets as tables of values: read from XLSX, XLS, ODS and HTML, written as XLSX and HTML (ODS: the module beside).
 //!
 //! What a file claims of its size is not believed: rows and cells are bounded.
 
@@ -17,7 +17,7 @@ use crate::conversion::as_text;
 /// Most cells of one sheet.
 const CELLS_MAX: usize = 5_000_000;
 /// Name of a sheet that nobody named.
-const SHEET_NAME: &str = "Sheet";
+pub(super) const SHEET_NAME: &str = "Sheet";
 
 /// The cells of a workbook's sheet, row by row; empty ones are `null`.
 ///
@@ -277,6 +277,7 @@ pub(super) fn write_html(rows: &[Vec<Value>], title: &str) -> String {
     page
 }
 
-fn escaped(text: &str) -> String {
+/// A text as markup.
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -4,7 +4,7 @@ use timeloom_domain::catalogue::{Choice, Condition, NodeDefinition, NodeGroup, N
 use timeloom_domain::item::{BinaryData, Item, JsonObject, PairedItem};
 use timeloom_engine::node::{Behaviour, NodeError, NodeOutput, NodeRun, NodeType, PureNode};
 
-use super::convert::{csv_file, html_file, xlsx_file};
+use super::convert::{csv_file, html_file, ods_file, xlsx_file};
 use super::extract::{rows, sheet_rows, table};
 use super::{attached, csv, for_each_item, kinds, sheet, text_of};
 use crate::describe::{ONE_TO_ONE, choice, collection, is, options, palette, switch, text, told};
@@ -40,7 +40,7 @@ const PARAMETERS: &[ParameterDefinition] = &[
             text("delimiter", "What stands between the values of a row.")
                 .or_text(",")
                 .when(&[is("/fileFormat", &["csv"])]),
-            text("sheetName", "Name of the sheet.").or_text("").when(&[is("/fileFormat", &["html", "xlsx"])]),
+            text("sheetName", "Name of the sheet.").or_text("").when(&[is("/fileFormat", &["html", "ods", "xlsx"])]),
         ],
         "What else to decide.",
     )
@@ -55,7 +55,8 @@ const READ: &[Choice] = &[
     choice("xls", "XLS"),
     choice("xlsx", "XLSX"),
 ];
-const WRITTEN: &[Choice] = &[choice("csv", "CSV"), choice("html", "HTML"), choice("xlsx", "XLSX")];
+const WRITTEN: &[Choice] =
+    &[choice("csv", "CSV"), choice("html", "HTML"), choice("ods", "ODS"), choice("xlsx", "XLSX")];
 
 /// The Spreadsheet File node.
 pub(crate) struct SpreadsheetFile;
@@ -131,9 +132,10 @@ fn to_file(run: &mut NodeRun<'_>) -> Result<NodeOutput, NodeError> {
     let made = match run.text("fileFormat", 0, "xls")?.as_str() {
         "csv" => csv_file(run, "spreadsheet.csv"),
         "html" => html_file(run, "spreadsheet.html"),
+        "ods" => ods_file(run, "spreadsheet.ods"),
         "xlsx" => xlsx_file(run, "spreadsheet.xlsx"),
         other => Err(NodeError::operation(format!("files of the kind '{other}' are not written here"))
-            .described("write CSV, XLSX or HTML: every spreadsheet program opens them")),
+            .described("write CSV, XLSX, ODS or HTML: every spreadsheet program opens them")),
     };
     let made = match made {
         Ok(made) => made,
@@ -174,6 +176,7 @@ mod tests {
         let items = json!([{"n": 1, "x": 2.5, "t": "a & <b>", "b": true}, {"n": 2, "late": "z"}]);
         assert_eq!(there_and_back("xlsx", items.clone(), 2.0, json!({"sheetName": "Mine"})), items);
         assert_eq!(there_and_back("html", items.clone(), 1.0, json!({})), items);
+        assert_eq!(there_and_back("ods", items.clone(), 2.0, json!({"sheetName": "Mine & <yours>"})), items);
         let rows = there_and_back("xlsx", items, 2.0, json!({"headerRow": false}));
         assert_eq!(rows, json!([{"row": [1, 2.5, "a & <b>", true]}, {"row": [2, null, null, null, "z"]}]));
     }

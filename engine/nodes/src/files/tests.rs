@@ -1,5 +1,7 @@
 //! Files made of items and read again.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{ConvertToFile, ExtractFromFile};
@@ -82,7 +84,60 @@ fn a_file_has_a_name_by_its_kind_and_a_media_type_by_its_name() {
 
 #[test]
 fn other_kinds_of_file_are_refused() {
-    let mut pdf = Bench::new(&ExtractFromFile, 1.0, json!({"operation": "pdf"}));
-    pdf = pdf.input(json!([{"json": {}, "binary": {"data": {"data": "", "mimeType": "application/pdf"}}}]));
-    assert_eq!(pdf.failure(), "files of the kind 'pdf' are not supported here");
+    let mut other = Bench::new(&ExtractFromFile, 1.0, json!({"operation": "djvu"}));
+    other = other.input(json!([{"json": {}, "binary": {"data": {"data": "", "mimeType": "image/vnd.djvu"}}}]));
+    assert_eq!(other.failure(), "files of the kind 'djvu' are not supported here");
+}
+
+#[test]
+fn an_event_is_a_calendar_file_for_each_item() {
+    let convert = json!({
+        "operation": "iCal", "title": "={{ $json.t }}", "start": "2030-06-01T12:00:00", "end": "2030-06-01T13:00:00",
+        "additionalFields": {
+            "useWorkflowTimezone": true,
+            "attendeesUi": {"attendeeValues": [{"name": "Ada", "email": "ada@example.com", "rsvp": true}]},
+            "geolocationUi": {"geolocationValues": {"lat": "1.5", "lon": 2}},
+        },
+    });
+    let plain =
+        json!({"operation": "iCal", "title": "Tea", "start": "2030-06-01", "end": "2030-06-02", "allDay": true});
+    let made = |parameters: serde_json::Value| {
+        let mut bench = Bench::new(&ConvertToFile, 1.1, parameters).input(json!([{}]));
+        bench.timezone = chrono_tz::Europe::Berlin;
+        bench.run()
+    };
+    let read = |output: &timeloom_engine::node::NodeOutput| {
+        let parameters = json!({"operation": "fromIcs"});
+        Bench::new(&ExtractFromFile, 1.1, parameters).input(json!(output.outputs[0])).output()[0]["data"]["events"][0]
+            .clone()
+    };
+    let mut timed = convert.clone();
+    timed["title"] = json!("Tea");
+    let output = made(timed).unwrap();
+    let file = &output.outputs[0][0].binary.as_ref().unwrap()["data"];
+    assert_eq!((file.file_name.as_deref(), file.mime_type.as_str()), (Some("event.ics"), "text/calendar"));
+    let event = read(&output);
+    assert_eq!(event["summary"], "Tea");
+    assert_eq!(event["start"]["date"], "2030-06-01T10:00:00.000Z", "in the workflow's zone");
+    assert_eq!(event["stamp"]["date"], "2024-05-17T12:30:45.000Z", "the time of the run");
+    assert_eq!(event["attendees"], json!([{"email": "ada@example.com", "name": "Ada", "rsvp": true}]));
+    assert_eq!(event["geo"], json!({"lat": 1.5, "lon": 2}));
+    let days = read(&made(plain.clone()).unwrap());
+    assert_eq!([&days["start"]["type"], &days["end"]["date"]], ["DATE", "2030-06-03T00:00:00.000Z"]);
+    assert_eq!(days["uid"], read(&made(plain.clone()).unwrap())["uid"], "the same event is the same again");
+    let mut wrong = plain;
+    wrong["end"] = json!("2030-05-01");
+    assert_eq!(made(wrong.clone()).unwrap_err().message, "the event of item 0 ends before it begins");
+    wrong["end"] = json!("soon");
+    assert_eq!(made(wrong).unwrap_err().message, "the end of item 0's event is no date that can be read");
+}
+
+#[test]
+fn a_calendar_is_put_where_the_parameters_say() {
+    let file =
+        json!({"data": STANDARD.encode("BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR"), "mimeType": "text/calendar"});
+    let parameters = json!({"operation": "fromIcs", "destinationKey": "calendar.all"});
+    let items = json!([{"json": {}, "binary": {"data": file}}]);
+    let read = Bench::new(&ExtractFromFile, 1.1, parameters).input(items).output();
+    assert_eq!(read, json!([{"calendar": {"all": {"version": "2.0", "events": []}}}]));
 }

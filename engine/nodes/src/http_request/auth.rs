@@ -10,6 +10,7 @@ use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, NodeRun, SecretTexts};
 use url::Url;
 
+use super::aws::Aws;
 use super::digest::Login;
 use super::oauth::OAuth2;
 use super::request::{Request, header_map};
@@ -28,6 +29,8 @@ pub(crate) struct Authentication {
     pub(super) oauth: Option<OAuth2>,
     /// A password that is proved when the server asks for it.
     pub(super) login: Option<Login>,
+    /// Who signs each request for AWS.
+    pub(super) aws: Option<Aws>,
 }
 
 impl Authentication {
@@ -38,6 +41,7 @@ impl Authentication {
     pub fn of_type(run: &NodeRun<'_>, name: &str) -> impl Future<Output = Result<Self, NodeError>> + Send + use<> {
         let (opened, name) = (run.credential(name), name.to_owned());
         let (secrets, called) = (run.secrets.shared(), run.credential_name(&name));
+        let now_ms = run.scope.now_ms;
         async move {
             let missing = || {
                 NodeError::operation(format!("the node names no credential of type '{name}': choose one in the node"))
@@ -45,7 +49,7 @@ impl Authentication {
             let fields = opened.await?.ok_or_else(missing)?;
             match name.as_str() {
                 "oAuth2Api" => Ok(Self { oauth: Some(OAuth2::read(&fields, secrets, called)), ..Self::default() }),
-                name => Self::read(name, &Fields { credential_type: name, fields: &fields, secrets, called }),
+                name => Self::read(name, &Fields { credential_type: name, fields: &fields, secrets, called, now_ms }),
             }
         }
     }
@@ -65,6 +69,10 @@ impl Authentication {
             "httpDigestAuth" => {
                 let login = Login { user: fields.text("user")?, password: fields.text("password")? };
                 Self { login: Some(login), ..Self::default() }
+            }
+            "aws" => {
+                let aws = Aws::read(fields.fields, fields.now_ms, |name| fields.text(name))?;
+                Self { aws: Some(aws), ..Self::default() }
             }
             "oAuth1Api" => {
                 return Err(NodeError::operation(format!("credentials of type '{name}' cannot be used here"))
@@ -206,6 +214,8 @@ struct Fields<'f> {
     secrets: SecretTexts,
     /// What the credential is called there.
     called: String,
+    /// When the run began.
+    now_ms: i64,
 }
 
 impl Fields<'_> {

@@ -3,6 +3,8 @@
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
+use sha2::{Digest as _, Sha256};
+use timeloom_domain::inference::hexadecimal;
 use timeloom_domain::item::BinaryData;
 use timeloom_engine::node::{Binaries, NodeError};
 
@@ -51,6 +53,26 @@ impl Content {
             streams.push(parts);
         }
         Ok((reqwest::Body::wrap_stream(stream::iter(streams).flatten()), length))
+    }
+
+    /// SHA-256 of what is sent, in hex. Attachments are read for it, and never in memory as a whole.
+    ///
+    /// # Errors
+    /// [`NodeError`] when an attachment cannot be read.
+    pub async fn sha256(&self) -> Result<String, NodeError> {
+        let mut digest = Sha256::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Bytes(bytes) => digest.update(bytes),
+                Piece::Attachment(attachment, binaries) => {
+                    let (mut parts, _) = binaries.stream(attachment)?;
+                    while let Some(part) = parts.next().await {
+                        digest.update(part?);
+                    }
+                }
+            }
+        }
+        Ok(hexadecimal(&digest.finalize()))
     }
 }
 

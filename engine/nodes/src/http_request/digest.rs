@@ -2,6 +2,7 @@
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use sha2::Digest as _;
+use timeloom_domain::inference::hexadecimal;
 
 use super::request::Request;
 
@@ -33,7 +34,7 @@ impl Login {
         let path = format!("{}{query}", request.url.path());
         // The key of the request is unlike that of any other, and the same when the request is made again.
         let key = request.headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
-        let own = hex(&md5::Md5::digest(format!("{key}:{}", challenge.nonce)));
+        let own = hexadecimal(&md5::Md5::digest(format!("{key}:{}", challenge.nonce)));
         self.response(&challenge, request.method.as_str(), &path, &own)
     }
 
@@ -44,8 +45,8 @@ impl Login {
             None => (algorithm.to_ascii_uppercase(), false),
         };
         let digest = |text: String| match name.as_str() {
-            "MD5" => Some(hex(&md5::Md5::digest(text))),
-            "SHA-256" => Some(hex(&sha2::Sha256::digest(text))),
+            "MD5" => Some(hexadecimal(&md5::Md5::digest(text))),
+            "SHA-256" => Some(hexadecimal(&sha2::Sha256::digest(text))),
             _ => None,
         };
         let Challenge { realm, nonce, opaque, counts, .. } = challenge;
@@ -107,10 +108,6 @@ impl Challenge {
 
 fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

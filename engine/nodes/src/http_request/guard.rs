@@ -1,12 +1,13 @@
-//! Which addresses a request may reach: public ones, and what the deployment allows besides.
+//! How the rules of `timeloom-egress` reach requests of HTTP, whose client connects by itself.
 //!
 //! Names are resolved by [`PublicResolver`], which hands on public addresses alone, so the address that was checked is
 //! the address that is connected to. Addresses written in the URL are checked by [`reach`]. Both apply to every hop of
 //! a redirect.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use timeloom_egress::{EgressError, is_public, resolve_public};
 use timeloom_engine::node::{NodeError, OutboundPolicy};
 use url::{Host, Url};
 
@@ -32,13 +33,12 @@ pub(super) fn reach(url: &Url, policy: &OutboundPolicy) -> Result<Reach, NodeErr
         return Err(NodeError::operation(format!("the URL '{url}' names no host")));
     };
     let name = host.to_string();
-    let with_port = format!("{name}:{}", url.port_or_known_default().unwrap_or(0));
-    if policy.allow_private || policy.allowed_hosts.contains(&name) || policy.allowed_hosts.contains(&with_port) {
+    if policy.allows_anywhere(&name, url.port_or_known_default().unwrap_or(0)) {
         return Ok(Reach::Anywhere);
     }
     let refused = match host {
-        Host::Ipv4(address) => !is_public_v4(address),
-        Host::Ipv6(address) => !is_public_v6(address),
+        Host::Ipv4(address) => !is_public(IpAddr::V4(address)),
+        Host::Ipv6(address) => !is_public(IpAddr::V6(address)),
         Host::Domain(_) => false,
     };
     if refused { Err(refusal(&name)) } else { Ok(Reach::PublicOnly) }
@@ -76,63 +76,12 @@ pub(super) struct NotPublic(pub String);
 impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() {
-                return Err(NotPublic(name.as_str().to_owned()).into());
+            match resolve_public(name.as_str()).await {
+                Ok(public) => Ok(Box::new(public.into_iter()) as Addrs),
+                Err(EgressError::NotPublic(name)) => Err(NotPublic(name).into()),
+                Err(error) => Err(error.into()),
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
         })
-    }
-}
-
-/// Whether an address can be reached from anywhere, so that a request to it is no request into the deployment's own network.
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [first, second, third, _] = address.octets();
-    let reserved = match (first, second, third) {
-        // This network, loopback, private, multicast and reserved.
-        (0 | 10 | 127 | 224..=255, ..) => true,
-        // Shared space of carriers.
-        (100, 64..=127, _) => true,
-        // Link-local, with the metadata services of clouds.
-        (169, 254, _) => true,
-        (172, 16..=31, _) => true,
-        // Protocol assignments, documentation, relays, private.
-        (192, 0, 0 | 2) | (192, 88, 99) | (192, 168, _) => true,
-        // Benchmarks.
-        (198, 18 | 19, _) => true,
-        // Documentation.
-        (198, 51, 100) | (203, 0, 113) => true,
-        _ => false,
-    };
-    !reserved
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    if let Some(mapped) = address.to_ipv4_mapped() {
-        return is_public_v4(mapped);
-    }
-    let segments = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match segments {
-        // NAT64: the IPv4 address at the end is the one that is reached.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(embedded(high, low)),
-        // 6to4: the IPv4 address follows the prefix.
-        [0x2002, high, low, ..] => is_public_v4(embedded(high, low)),
-        // Teredo, ORCHID and other protocol assignments; documentation.
-        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
-        // All other public addresses are in 2000::/3.
-        [first, ..] => (0x2000..=0x3fff).contains(&first),
     }
 }
 

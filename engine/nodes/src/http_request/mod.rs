@@ -5,6 +5,7 @@
 //! give is in the order of the items.
 
 pub(crate) mod auth;
+mod aws;
 mod batch;
 mod content;
 mod digest;
@@ -15,12 +16,16 @@ mod pages;
 mod parameters;
 mod parts;
 
-pub use self::guard::is_public;
+pub use self::oauth::{Bearers, OAuth2};
+pub use self::send::{client_for, client_for_any_certificate};
+#[cfg(test)]
+mod aws_tests;
 pub(crate) mod request;
 pub(crate) mod respond;
 pub(crate) mod send;
 #[cfg(test)]
 mod service_tests;
+mod shape;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -28,8 +33,9 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
+use serde_json::Value;
 use timeloom_domain::catalogue::{NodeDefinition, NodeGroup, NodeRole};
-use timeloom_domain::item::{Item, Items};
+use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy};
 
 use self::auth::Authentication;
@@ -111,8 +117,8 @@ impl HttpRequest {
             .buffered(REQUESTS_AT_ONCE_MAX);
         for index in range {
             let Some(answered) = answers.next().await else { break };
-            match answered {
-                Ok(answered) => given.extend(answered),
+            match answered.and_then(|answered| answered.items(run, index)) {
+                Ok(items) => given.extend(items),
                 Err(error) if goes_on => given.push(respond::failed_item(&error, index)),
                 Err(error) => return Err(error.at_item(index)),
             }
@@ -140,18 +146,23 @@ impl HttpRequest {
         policy: &OutboundPolicy,
         items: &Items,
         index: usize,
-    ) -> Result<Vec<Item>, NodeError> {
+    ) -> Result<Answered, NodeError> {
         let single = match prepared? {
-            Prepared::Answered(items) => return Ok(items),
+            Prepared::Answered(items) => return Ok(Answered::Items(items)),
             Prepared::Single(single) => *single,
         };
-        let Some(item) = items.get(index) else { return Ok(Vec::new()) };
+        let Some(item) = items.get(index) else { return Ok(Answered::Items(Vec::new())) };
         let mut received = self.send(&single.authentication, single.request, policy).await?;
-        let Some(written) = received.file.take() else {
-            return respond::items(received, &single.answer, item, index);
-        };
-        let file = written.finish(respond::described(&received)).await?;
-        Ok(vec![respond::file_item(&received, file, &single.answer, item, index)])
+        if let Some(written) = received.file.take() {
+            let file = written.finish(respond::described(&received)).await?;
+            return Ok(Answered::Items(vec![respond::file_item(&received, file, &single.answer, item, index)]));
+        }
+        if single.answer.items.is_none() {
+            return respond::items(received, &single.answer, item, index).map(Answered::Items);
+        }
+        respond::check(&received, &single.answer)?;
+        let response = pages::response(&received, single.answer.format);
+        Ok(Answered::Response(Box::new(single.answer), response))
     }
 
     async fn send(
@@ -170,6 +181,26 @@ enum Prepared {
     Single(Box<Single>),
     /// Nothing more: its pages are there.
     Answered(Vec<Item>),
+}
+
+/// What came back for one item.
+enum Answered {
+    /// Its items.
+    Items(Vec<Item>),
+    /// An answer of which the author's expression makes items.
+    Response(Box<Answer>, Value),
+}
+
+impl Answered {
+    fn items(self, run: &mut NodeRun<'_>, index: usize) -> Result<Vec<Item>, NodeError> {
+        match self {
+            Self::Items(items) => Ok(items),
+            Self::Response(answer, response) => {
+                let seen = JsonObject::from_iter([("$response".to_owned(), response)]);
+                shape::items(run, &answer, &seen, index)
+            }
+        }
+    }
 }
 
 struct Single {

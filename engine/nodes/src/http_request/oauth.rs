@@ -23,7 +23,7 @@ const TOKENS_MAX: usize = 1_024;
 
 /// A credential with a token that can be renewed.
 #[derive(Clone)]
-pub(crate) struct OAuth2 {
+pub struct OAuth2 {
     fields: JsonObject,
     /// Where the tokens are noted that the run is given.
     secrets: SecretTexts,
@@ -67,7 +67,7 @@ impl OAuth2 {
     /// not given a token that somebody else got.
     fn origin(&self) -> [u8; 32] {
         let stored = [self.stored("access_token"), self.stored("refresh_token")];
-        let named = ["accessTokenUrl", "clientId", "clientSecret", "scope"].map(|name| self.text(name));
+        let named = ["accessTokenUrl", "clientId", "clientSecret", "scope", "resource"].map(|name| self.text(name));
         let mut hash = Sha256::new();
         for part in named.into_iter().chain(stored).map(Option::unwrap_or_default) {
             hash.update((part.len() as u64).to_be_bytes());
@@ -95,11 +95,18 @@ impl OAuth2 {
                 }
             }
         }
+        // For which server the token is, where whoever gives it out has tokens for several (RFC 8707).
+        if let Some(resource) = self.text("resource") {
+            form.append_pair("resource", resource);
+        }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let (id, secret) = (self.text("clientId").unwrap_or_default(), self.text("clientSecret").unwrap_or_default());
-        if self.text("authentication") == Some("body") {
+        if secret.is_empty() {
+            // A client without a secret says only which one it is.
+            form.append_pair("client_id", id);
+        } else if self.text("authentication") == Some("body") {
             form.append_pair("client_id", id).append_pair("client_secret", secret);
         } else {
             let value = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
@@ -109,6 +116,31 @@ impl OAuth2 {
         let body = Some(form.finish().into_bytes().into());
         let transport = Transport::default();
         Ok(Request { method: Method::POST, url, headers, body, transport, secret_headers: Vec::new() })
+    }
+}
+
+/// Tokens for node types that send their requests by themselves: got, kept and renewed as HTTP Request has them.
+#[derive(Default)]
+pub struct Bearers {
+    clients: Clients,
+    tokens: Tokens,
+}
+
+impl Bearers {
+    /// The token to send; got first where the credential holds none.
+    ///
+    /// # Errors
+    /// [`NodeError`] when no token can be had.
+    pub async fn current(&self, credential: &OAuth2, policy: &OutboundPolicy) -> Result<String, NodeError> {
+        self.tokens.current(credential, &self.clients, policy).await
+    }
+
+    /// A new token in place of one that was refused; `None` when there is no way to get one.
+    ///
+    /// # Errors
+    /// [`NodeError`] when whoever gives tokens out refuses, or cannot be reached.
+    pub async fn renewed(&self, credential: &OAuth2, policy: &OutboundPolicy) -> Result<Option<String>, NodeError> {
+        self.tokens.renewed(credential, &self.clients, policy).await
     }
 }
 

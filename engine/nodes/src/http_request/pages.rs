@@ -15,6 +15,7 @@ use super::auth::Authentication;
 use super::request::{Changes, Draft, Format};
 use super::respond;
 use super::send::Received;
+use super::shape;
 use crate::values;
 
 /// Where the parameters are.
@@ -185,7 +186,13 @@ pub(super) async fn turn(
         let is_last = paging.pages_max == Some(page + 1) || paging.is_complete(run, index, &seen)?;
         // The status of the last page is what ended it; on the way, a failure is a failure.
         answer.never_error |= is_last;
-        given.extend(respond::items(received, &answer, item, index)?);
+        given.extend(match &answer.items {
+            None => respond::items(received, &answer, item, index)?,
+            Some(_) => {
+                respond::check(&received, &answer)?;
+                shape::items(run, &answer, &seen, index)?
+            }
+        });
         if is_last {
             return Ok(given);
         }
@@ -198,7 +205,7 @@ pub(super) async fn turn(
 }
 
 /// An answer as expressions see it in `$response`.
-fn response(received: &Received, format: Format) -> Value {
+pub(super) fn response(received: &Received, format: Format) -> Value {
     let body = match format {
         Format::File => Value::Null,
         format => respond::body_value(received, format),

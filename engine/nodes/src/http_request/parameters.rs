@@ -22,6 +22,7 @@ const SERVICES: &[Choice] = &[
     choice("airtableTokenApi", "Airtable"),
     choice("anthropicApi", "Anthropic"),
     choice("asanaApi", "Asana"),
+    choice("aws", "AWS"),
     choice("clickUpApi", "ClickUp"),
     choice("cohereApi", "Cohere"),
     choice("discordBotApi", "Discord bot"),
@@ -236,6 +237,8 @@ const OPTIONS: &[ParameterDefinition] = &[
                     .called("Put output in field")
                     .or_text("data")
                     .when(&[is("responseFormat", &["autodetect", "file", "text"])]),
+                text("items", "An expression that makes the items: it reads the answer in $response.")
+                    .like("{{ $response.body.results }}"),
             ],
         )],
         "What the answer becomes.",
@@ -432,6 +435,7 @@ pub(crate) const CREDENTIALS: &[CredentialDefinition] = &[
     needs("airtableTokenApi", &[is("nodeCredentialType", &["airtableTokenApi"])]),
     needs("anthropicApi", &[is("nodeCredentialType", &["anthropicApi"])]),
     needs("asanaApi", &[is("nodeCredentialType", &["asanaApi"])]),
+    needs("aws", &[is("nodeCredentialType", &["aws"])]),
     needs("clickUpApi", &[is("nodeCredentialType", &["clickUpApi"])]),
     needs("cohereApi", &[is("nodeCredentialType", &["cohereApi"])]),
     needs("discordBotApi", &[is("nodeCredentialType", &["discordBotApi"])]),

@@ -66,6 +66,8 @@ pub(crate) struct Answer {
     pub format: Format,
     /// Field or attachment for bodies that are not JSON.
     pub property: String,
+    /// The author's expression that makes the items, where there is one.
+    pub items: Option<Value>,
 }
 
 /// What a body is.
@@ -81,6 +83,8 @@ pub(crate) enum Format {
     File,
 }
 
+/// Where the expression is that makes items of an answer.
+const ITEMS: &str = "options.response.response.items";
 /// Most redirects that are followed when the author names no number.
 const REDIRECTS_DEFAULT: f64 = 21.0;
 /// Most redirects that are followed at all.
@@ -277,6 +281,7 @@ fn new_answer(run: &mut NodeRun<'_>, index: usize) -> Result<Answer, NodeError> 
         never_error: run.boolean("options.response.response.neverError", index, false)?,
         format,
         property: run.text("options.response.response.outputPropertyName", index, "data")?,
+        items: run.raw_parameter(ITEMS).filter(|expression| values::truthy(expression)).cloned(),
     })
 }
 
@@ -291,5 +296,6 @@ fn old_answer(run: &mut NodeRun<'_>, index: usize) -> Result<Answer, NodeError> 
         never_error: run.boolean("options.ignoreResponseCode", index, false)?,
         format,
         property: run.text("dataPropertyName", index, "data")?,
+        items: None,
     })
 }

@@ -24,9 +24,7 @@ pub(super) fn items(
     input: &Item,
     index: usize,
 ) -> Result<Vec<Item>, NodeError> {
-    if !received.status.is_success() && !answer.never_error {
-        return Err(refused(&received));
-    }
+    check(&received, answer)?;
     let media_type = media_type(&received.headers);
     let format = match answer.format {
         Format::Detect => detected(&media_type, &received.body),
@@ -54,6 +52,11 @@ pub(super) fn items(
         body => vec![body],
     };
     Ok(parts.into_iter().map(|part| Item::new(object(part, &answer.property)).paired_with(index)).collect())
+}
+
+/// Refuses an answer that tells of failure, unless any answer will do.
+pub(super) fn check(received: &Received, answer: &Answer) -> Result<(), NodeError> {
+    if received.status.is_success() || answer.never_error { Ok(()) } else { Err(refused(received)) }
 }
 
 /// Whether an answer is to become an attachment: then its body need not be in memory.
@@ -134,7 +137,7 @@ pub(crate) fn failed_item(error: &NodeError, index: usize) -> Item {
 }
 
 /// The value as an item's JSON; what is no object is put in a field.
-fn object(value: Value, property: &str) -> JsonObject {
+pub(super) fn object(value: Value, property: &str) -> JsonObject {
     match value {
         // Collected anew it takes no more room than it needs: there may be many.
         Value::Object(fields) => fields.into_iter().collect(),

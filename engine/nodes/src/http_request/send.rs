@@ -60,6 +60,24 @@ impl Clients {
     }
 }
 
+/// A client for one address that is held to the same rules as requests of nodes. It follows no redirect.
+///
+/// # Errors
+/// [`NodeError`] when the address may not be reached, or no client can be made.
+pub fn client_for(url: &Url, policy: &OutboundPolicy) -> Result<Client, NodeError> {
+    let host = url.host_str().unwrap_or_default();
+    builder(self::reach(url, policy)?, false).build().map_err(|error| failure(&error, host))
+}
+
+/// The same that takes any certificate, for credentials that say so.
+///
+/// # Errors
+/// As [`client_for`].
+pub fn client_for_any_certificate(url: &Url, policy: &OutboundPolicy) -> Result<Client, NodeError> {
+    let host = url.host_str().unwrap_or_default();
+    builder(self::reach(url, policy)?, true).build().map_err(|error| failure(&error, host))
+}
+
 /// Redirects are followed here, hop by hop; a proxy of the environment would step around the checks.
 fn builder(reach: Reach, any_certificate: bool) -> ClientBuilder {
     let builder = Client::builder().redirect(redirect::Policy::none()).no_proxy();
@@ -113,6 +131,14 @@ impl Sender {
             let asked = received.status == StatusCode::UNAUTHORIZED && received.url.origin() == request.url.origin();
             return match login.answer(&received.headers, &request).filter(|_| asked) {
                 Some(proof) => send(&self.clients, &Authentication::proved(proof, request)?, policy).await,
+                None => Ok(received),
+            };
+        }
+        if let Some(aws) = &authentication.aws {
+            let signed = aws.signed(request.clone(), aws.now()).await?;
+            let received = send(&self.clients, &signed, policy).await?;
+            return match aws.their_time(received.status, &received.headers) {
+                Some(theirs) => send(&self.clients, &aws.signed(request, theirs).await?, policy).await,
                 None => Ok(received),
             };
         }

@@ -31,6 +31,10 @@ async fn arrived(node_type: &str, version: f64, parameters: &Value, secrets: (&s
     let (host, path) = rest.split_once('/').unwrap();
     assert!(scheme.ends_with("https") && service.base_url.contains(host), "{url}");
     let mut parameters = made.node.parameters.clone();
+    // What becomes of an answer takes more JavaScript than the bench knows.
+    if let Some(group) = parameters.pointer_mut("/options/response/response").and_then(Value::as_object_mut) {
+        group.remove("items");
+    }
     parameters["url"] =
         format!("{}{}", if url.starts_with('=') { "=" } else { "" }, server.url(&format!("/{path}"))).into();
     let http_request = HttpRequest::default();

@@ -100,7 +100,7 @@ pub(crate) fn json_reply(body: &Value) -> String {
     reply("200 OK", "content-type: application/json\r\n", &body.to_string())
 }
 
-async fn output(bench: &mut Bench<'_>) -> Value {
+pub(super) async fn output(bench: &mut Bench<'_>) -> Value {
     json_of(&bench.run_effect().await.unwrap(), 0)
 }
 
@@ -426,6 +426,28 @@ async fn pages_are_turned_by_the_address_that_the_answer_names() {
     assert_eq!(output.as_array().unwrap().len(), 8);
     let seen = server.seen();
     assert!(seen[0].starts_with("GET /users?limit=4 ") && seen[1].contains("skip=4"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn items_are_what_the_authors_expression_makes_of_an_answer() {
+    let body = json!({"value": [{"id": 1}, {"id": 2}], "one": {"id": 3}, "none": null});
+    let server = Server::start(move |_| json_reply(&body));
+    let node = HttpRequest::default();
+    let items = |expression: &str| {
+        let options = json!({"response": {"response": {"items": expression}}});
+        Bench::new(&node, 4.2, json!({"url": server.url("/"), "options": options})).input(json!([{}, {}]))
+    };
+    let list = items("={{ $response.body.value }}").run_effect().await.unwrap();
+    let given: Vec<(u64, bool)> = list.outputs[0]
+        .iter()
+        .map(|item| (item.json["id"].as_u64().unwrap(), item.paired_item == list.outputs[0][0].paired_item))
+        .collect();
+    assert_eq!(given, [(1, true), (2, true), (1, false), (2, false)]);
+    assert_eq!(output(&mut items("={{ $response.body.one }}")).await, json!([{"id": 3}, {"id": 3}]));
+    assert_eq!(output(&mut items("={{ $response.body.none }}")).await, json!([]));
+    assert_eq!(output(&mut items("={{ $response.statusCode }}")).await, json!([{"data": 200}, {"data": 200}]));
+    let failed = items("={{ $response.body.other }}").run_effect().await.unwrap_err();
+    assert!(failed.message.contains("gives nothing"), "{}", failed.message);
 }
 
 #[tokio::test]

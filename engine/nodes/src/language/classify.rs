@@ -102,6 +102,12 @@ impl NodeType for TextClassifier {
         shape_of(listed(node).len() + usize::from(has_other))
     }
 
+    fn output_names(&self, node: &Node) -> Vec<String> {
+        let name = |class: &Value| class.get("category").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let has_other = self.shape(node).outputs > listed(node).len().max(1);
+        listed(node).iter().map(name).chain(has_other.then(|| "other".to_owned())).collect()
+    }
+
     fn helper_ports(&self, _node: &Node) -> HelperPorts {
         HelperPorts::default().requiring(LANGUAGE_MODEL)
     }
@@ -133,6 +139,10 @@ impl NodeType for SentimentAnalysis {
 
     fn shape(&self, node: &Node) -> NodeShape {
         shape_of(sentiments(node).len())
+    }
+
+    fn output_names(&self, node: &Node) -> Vec<String> {
+        sentiments(node)
     }
 
     fn helper_ports(&self, _node: &Node) -> HelperPorts {

@@ -25,7 +25,10 @@ const PARAMETERS: &[ParameterDefinition] = &[
     )
     .or_text("embed"),
     long_text("text", "The text of each item.").like("{{ $json.text }}").needed(),
-    text("model", "The route of the gateway, where no embedding is attached.").called("Route").or_text(""),
+    text("model", "The route of the gateway, where no embedding is attached.")
+        .called("Route")
+        .naming("route")
+        .or_text(""),
     text("query", "The text to which the items are compared.").when(&[is("operation", &["search"])]),
     number("limit", "Most items that are given, 1 to 1,000.").or_number(5.0).when(&[is("operation", &["search"])]),
     structure("classes", "A text, or a list of texts, for each class by its name.")

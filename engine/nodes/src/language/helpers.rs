@@ -131,6 +131,15 @@ fn memories() -> Vec<Helper> {
 fn tools() -> Vec<Helper> {
     vec![
         tool(
+            "@n8n/n8n-nodes-langchain.mcpClientTool",
+            "MCP Client Tool",
+            &[1.0, 1.1, 1.2],
+            parameters::MCP,
+            "plug",
+            "Serves as tools of an agent: those of a server of the Model Context Protocol.",
+        )
+        .with_credentials(parameters::MCP_CREDENTIALS),
+        tool(
             "@n8n/n8n-nodes-langchain.toolCalculator",
             "Calculator",
             &[1.0],
@@ -178,6 +187,14 @@ fn nodes_as_tools() -> Vec<Helper> {
             "Serves as a tool of an agent: does what Crypto does, filled in by $fromAI.",
         )
         .with_credentials(crate::crypto::CREDENTIALS),
+        tool(
+            "n8n-nodes-base.dataTableTool",
+            "Data Table Tool",
+            &[1.0, 1.1],
+            parameters::DATA_TABLE_TOOL,
+            "sheet",
+            "Serves as a tool of an agent: does what Data Table does, filled in by $fromAI.",
+        ),
         tool(
             "n8n-nodes-base.dateTimeTool",
             "Date & Time Tool",

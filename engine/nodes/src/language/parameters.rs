@@ -1,17 +1,21 @@
 //! The parameters of nodes that serve others: language models, embeddings, memories, parsers, tools.
 
-use timeloom_domain::catalogue::{Choice, Condition, Language, ParameterDefinition, ResourceMode, Section};
+use timeloom_domain::catalogue::{
+    Choice, Condition, CredentialDefinition, Language, ParameterDefinition, ResourceMode, Section,
+};
 
 use crate::describe::{
-    choice, code, collection, is, joined, json, list, long_text, many, mode, number, on, options, resource, structure,
-    switch, text, told,
+    choice, code, collection, is, joined, json, list, long_text, many, mode, needs, number, on, options, resource,
+    structure, switch, text, told,
 };
-use crate::{crypto, date_time, graphql, http_request, rss_feed_read};
+use crate::{crypto, data_table, date_time, graphql, http_request, rss_feed_read};
 
 const MODEL: ParameterDefinition =
-    text("model", "The route of the gateway: its name is what stands here.").like("gpt-5-mini");
-const MODEL_NAME: ParameterDefinition =
-    text("modelName", "The route of the gateway: its name is what stands here.").called("Model").like("gemini-flash");
+    text("model", "The route of the gateway: its name is what stands here.").like("gpt-5-mini").naming("route");
+const MODEL_NAME: ParameterDefinition = text("modelName", "The route of the gateway: its name is what stands here.")
+    .called("Model")
+    .like("gemini-flash")
+    .naming("route");
 const CHOSEN: ParameterDefinition =
     resource("model", "route", WAYS, "The route of the gateway: its name is what stands here.");
 const WAYS: &[ResourceMode] = &[mode("list", "From list", None), mode("id", "ID", Some("gpt-5-mini"))];
@@ -187,6 +191,59 @@ const OWN_SCHEMA: ParameterDefinition =
     switch("specifyInputSchema", "Whether the arguments are described; they are one text otherwise.").or_false();
 const OWN: &[Condition] = &[on("specifyInputSchema")];
 
+const MCP_TRANSPORT: &[Choice] =
+    &[choice("httpStreamable", "HTTP Streamable"), choice("sse", "Server-Sent Events, the older way")];
+const MCP_SELECTED: &[Condition] = &[is("include", &["selected"])];
+const MCP_EXCEPT: &[Condition] = &[is("include", &["except"])];
+
+/// What lets an agent in at a server of tools.
+pub(super) const MCP_CREDENTIALS: &[CredentialDefinition] = &[
+    needs("httpBearerAuth", &[is("authentication", &["bearerAuth"])]),
+    needs("httpHeaderAuth", &[is("authentication", &["headerAuth"])]),
+    needs("mcpOAuth2Api", &[is("authentication", &["mcpOAuth2Api"])]),
+];
+/// Tools of a server of the Model Context Protocol.
+pub(super) const MCP: &[ParameterDefinition] = &[
+    text("endpointUrl", "The server's address, or the name of a command of this deployment.")
+        .called("Endpoint")
+        .like("https://mcp.example.org/mcp")
+        .needed()
+        .since(1.1),
+    text("sseEndpoint", "The server's address.").called("SSE Endpoint").needed().until(1.0),
+    options("serverTransport", MCP_TRANSPORT, "Whichever it is: a server is spoken with as it speaks.")
+        .or_text("sse")
+        .since(1.1)
+        .until(1.1),
+    options("serverTransport", MCP_TRANSPORT, "Whichever it is: a server is spoken with as it speaks.")
+        .or_text("httpStreamable")
+        .since(1.2),
+    options(
+        "authentication",
+        &[
+            choice("none", "None"),
+            choice("bearerAuth", "Bearer Auth"),
+            choice("headerAuth", "Header Auth"),
+            choice("mcpOAuth2Api", "OAuth2"),
+        ],
+        "By what the server lets this client in.",
+    )
+    .or_text("none"),
+    options(
+        "include",
+        &[choice("all", "All"), choice("selected", "Selected"), choice("except", "All except")],
+        "Which tools the agent gets.",
+    )
+    .called("Tools to include")
+    .or_text("all"),
+    structure("includeTools", "The names of the tools that the agent gets.").when(MCP_SELECTED),
+    structure("excludeTools", "The names of the tools that the agent does not get.").when(MCP_EXCEPT),
+    collection(
+        "options",
+        &[number("timeout", "Longest call, in milliseconds.").or_number(60_000.0)],
+        "What else to decide.",
+    ),
+];
+
 /// The calculator has nothing to say.
 pub(super) const CALCULATOR: &[ParameterDefinition] = &[];
 /// A script.
@@ -334,6 +391,10 @@ pub(super) const REQUEST: &[ParameterDefinition] = &[
 /// Nodes that serve as tools have their own parameters, and what the model is told of them.
 pub(super) const CRYPTO_TOOL: &[ParameterDefinition] = &CRYPTO;
 const CRYPTO: [ParameterDefinition; crypto::PARAMETERS.len() + 1] = joined([TOLD_NEWER], crypto::PARAMETERS, []);
+/// As [`CRYPTO_TOOL`].
+pub(super) const DATA_TABLE_TOOL: &[ParameterDefinition] = &DATA_TABLE;
+const DATA_TABLE: [ParameterDefinition; data_table::PARAMETERS.len() + 1] =
+    joined([TOLD_NEWER], data_table::PARAMETERS, []);
 /// As [`CRYPTO_TOOL`].
 pub(super) const DATE_TIME_TOOL: &[ParameterDefinition] = &DATE_TIME;
 const DATE_TIME: [ParameterDefinition; date_time::PARAMETERS.len() + 1] =

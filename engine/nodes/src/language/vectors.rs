@@ -46,6 +46,7 @@ const PARAMETERS: &[ParameterDefinition] = &[
     number("limit", "Most rows that are given, 1 to 1,000.").or_number(4.0).when(FINDS),
     text("model", "The route of the gateway that embeds, where no embedding is attached.")
         .called("Route")
+        .naming("route")
         .or_text("")
         .when(&[is("operation", &["search", "insert"])]),
 ];

@@ -18,7 +18,7 @@ use crate::describe::{ONE_TO_ONE, long_text, palette, text};
 use crate::files::attached;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("magika").needed(),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("magika").naming("model").needed(),
     text("binaryPropertyName", "Name of the attachment.").called("Input binary field").or_text("data"),
     long_text("labels", "What the model's classes are, one a line, where its file does not tell."),
 ];

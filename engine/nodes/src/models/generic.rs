@@ -18,7 +18,7 @@ use super::tensors::{elements, joined, nested, tensor_of};
 use crate::describe::{ONE_TO_ONE, json, number, palette, text};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").needed(),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").naming("model").needed(),
     json("inputs", "What goes in by the names of the model's inputs; the fields of the item when absent."),
     text("outputs", "Names of the outputs that are wanted, with commas between; all when empty."),
     number("rowsMax", "Most items that are asked together, 1 to 4,096.").called("Rows at once").or_number(ROWS_MAX),

@@ -6,6 +6,7 @@
 mod asking;
 mod file_type;
 mod generic;
+mod json;
 mod pictures;
 mod table;
 mod tensors;
@@ -15,5 +16,6 @@ pub(crate) mod testing;
 pub(crate) use asking::{Gathered, short};
 pub(crate) use file_type::FileType;
 pub(crate) use generic::Model;
+pub use json::{JsonInputs, inputs_of_json, json_of_outputs};
 pub(crate) use pictures::{ImageClassification, ObjectDetection, Ocr};
 pub(crate) use table::TabularPrediction;

@@ -13,7 +13,7 @@ use super::tensors::{elements, floats, push};
 use crate::describe::{ONE_TO_ONE, choice, long_text, number, options, palette, text};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("churn@production").needed(),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("churn@production").naming("model").needed(),
     long_text(
         "columns",
         "The item's fields that are the columns, one a line; its inputs' names when it has an input a column.",

@@ -156,6 +156,18 @@ impl NodeType for Switch {
         NodeShape { inputs: 1, outputs: outputs_of(node), required_inputs: RequiredInputs::Any }
     }
 
+    fn output_names(&self, node: &Node) -> Vec<String> {
+        let has_rules = node.parameters.get("mode").and_then(Value::as_str) != Some("expression");
+        if node.type_version < 3.0 || !has_rules {
+            return Vec::new();
+        }
+        let rules = node.parameters.pointer("/rules/values").and_then(Value::as_array);
+        let name = |rule: &Value| rule.get("outputKey").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let named = rules.into_iter().flatten().map(name);
+        let rest = (outputs_of(node) > rules.map_or(0, Vec::len)).then(|| "else".to_owned());
+        named.chain(rest).collect()
+    }
+
     fn behaviour(&self) -> Behaviour<'_> {
         Behaviour::Pure(self)
     }

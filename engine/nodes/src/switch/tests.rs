@@ -58,6 +58,18 @@ fn the_first_rule_that_holds_wins_unless_all_are_wanted() {
     let mut bench = Bench::new(&Switch, 3.2, json!({"rules": rules, "options": options})).input(items);
     assert_eq!(bench.outputs(), json!([[{"n": 3}, {"n": 2}], [{"n": 3}], [{"n": 1}]]));
     assert_eq!(Switch.shape(&bench.node).outputs, 3);
+    assert_eq!(Switch.output_names(&bench.node), ["", "", "else"], "nobody named the others");
+}
+
+#[test]
+fn outputs_are_called_as_their_rules_say() {
+    let mut first = rule("={{ $json.n }}", "gt", json!(1));
+    first["outputKey"] = json!("large");
+    let parameters = json!({"rules": {"values": [first, rule("={{ $json.n }}", "lt", json!(1))]}, "options": {}});
+    let bench = Bench::new(&Switch, 3.2, parameters);
+    assert_eq!(Switch.output_names(&bench.node), ["large", ""]);
+    let chosen = Bench::new(&Switch, 3.2, json!({"mode": "expression", "numberOutputs": 2}));
+    assert_eq!(Switch.output_names(&chosen.node), [""; 0]);
 }
 
 #[test]

@@ -134,6 +134,13 @@ impl NodeType for RemoveDuplicates {
         NodeShape { inputs: 1, outputs: if splits { 2 } else { 1 }, required_inputs: RequiredInputs::Any }
     }
 
+    fn output_names(&self, node: &Node) -> Vec<String> {
+        match self.shape(node).outputs {
+            2 => vec!["new".to_owned(), "seen before".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+
     fn remembers(&self, node: &Node) -> bool {
         let operation = node.parameters.get("operation").and_then(Value::as_str);
         node.type_version >= 2.0 && operation.is_some_and(|operation| operation != "removeDuplicateInputItems")

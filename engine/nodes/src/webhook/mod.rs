@@ -38,6 +38,11 @@ impl NodeType for Webhook {
         NodeShape { inputs: 0, outputs: methods.clamp(1, OUTPUTS_MAX), required_inputs: RequiredInputs::Any }
     }
 
+    fn output_names(&self, node: &Node) -> Vec<String> {
+        let methods = node.parameters.get("httpMethod").and_then(Value::as_array);
+        methods.into_iter().flatten().map(|method| method.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     fn problems(&self, node: &Node) -> Vec<Problem> {
         let fields = read_before(&node.parameters).filter(|(_, value)| has_expression(value));
         let problem = |(name, _): (&str, &Value)| Problem {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use timeloom_expressions::evaluator::Evaluator;
 use timeloom_expressions::port::{Evaluated, ExpressionError, Job, Limits, SpecialKind};
 use timeloom_expressions::scope::Scope;
+use timeloom_sandbox::SandboxEngine;
 
 use crate::support::{Nodes, evaluate, evaluate_in, scope, session, value};
 
@@ -53,6 +55,27 @@ fn failures_of_plain_javascript_are_undefined() {
     for template in ["{{ $json.missing.deep }}", "{{ nobody }}", "{{ nobody() }}", "{{ JSON.parse('{') }}", "{{ }}"] {
         assert_eq!(evaluate(template, json!([{}])), Ok(Evaluated::Undefined), "{template}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_without_anything_to_read_it_over() {
+    let evaluator = Evaluator::new(Some(Arc::new(SandboxEngine::new(7).unwrap())));
+    let templates = [
+        "{{ 1 + }}",
+        "{{ $json.a.b.c }}",
+        "{{ $('Gone').item.json.id }}",
+        "{{ a) + (b }}",
+        "no code",
+        "{{ [1, 2].map((n) => { return n * 2 }) }}",
+        "{{ (() => { throw new Error('no') })() }}",
+        "{{ 1 + }}",
+    ];
+    let broken = evaluator.broken(&templates);
+    let places: Vec<usize> = (0..templates.len()).filter(|place| broken[*place].is_some()).collect();
+    assert_eq!(places, [0, 3, 7], "{broken:?}");
+    assert!(broken[0].as_deref().unwrap().contains("invalid syntax"));
+    assert_eq!(Evaluator::new(None).broken(&templates), vec![None; templates.len()], "nobody could look");
+    assert_eq!(evaluator.broken(&["{{ (() => { for (;;) {} })() }}"]), [None], "one that does not end is stopped");
 }
 
 #[test]

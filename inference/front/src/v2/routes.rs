@@ -20,6 +20,11 @@ use super::serving::{Purpose, Refusal, RefusalKind, Serving, ask};
 use super::statistics::ModelStatistics;
 use super::{BODY_BYTES_MAX, HEADER_LENGTH, LOAD_BODY_BYTES_MAX};
 
+/// Name of the header with the key under which the same is asked again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Longest such key, in bytes.
+const KEY_BYTES_MAX: usize = 200;
+
 #[derive(Deserialize)]
 struct Named {
     model: String,
@@ -72,12 +77,13 @@ async fn try_infer<S: Serving>(
     body: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let who = serving.who(request, Purpose::Ask)?;
+    let key = key(request)?;
     let body = whole(request, body, BODY_BYTES_MAX).await?;
     let asked = parse(&body, json_length(request)?)?;
     let (model, version) = (named.model, named.version.as_deref());
     let ask = ask(asked.priority, asked.timeout_us);
     let inputs = asked.inputs.into_iter().map(|input| (input.name, input.tensor)).collect();
-    let computed = serving.infer(&who, &model, version, inputs, ask).await?;
+    let computed = serving.infer(&who, &model, version, inputs, ask, key).await?;
     let named = (model, computed.version, asked.id);
     let answered = Answered::pick(named, computed.outputs, asked.outputs.as_deref(), asked.binary_output)?;
     let encoded = answered.encode()?;
@@ -98,6 +104,14 @@ fn json_length(request: &HttpRequest) -> Result<Option<usize>, Refusal> {
     let length = header.to_str().ok().and_then(|text| text.parse().ok());
     let wrong = || Refusal::new(RefusalKind::Invalid, format!("the header {HEADER_LENGTH} must be a number of bytes"));
     length.map(Some).ok_or_else(wrong)
+}
+
+/// The key under which the same is asked again, where there is one.
+fn key(request: &HttpRequest) -> Result<Option<String>, Refusal> {
+    let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = header.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
+    let wrong = format!("the header Idempotency-Key must have 1 to {KEY_BYTES_MAX} visible ASCII characters");
+    key.map(|key| Some(key.to_owned())).ok_or_else(|| Refusal::new(RefusalKind::Invalid, wrong))
 }
 
 /// The body, which may be packed, if it is not larger than the routes let in.

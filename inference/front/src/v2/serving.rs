@@ -45,7 +45,7 @@ pub trait Serving: Send + Sync + 'static {
     /// When it is not loaded, or not to be seen by who asks.
     async fn describe(&self, who: &Self::Who, model: &str, version: Option<&str>) -> Result<Described, Refusal>;
 
-    /// Computes.
+    /// Computes. During a trial of a version the same `key` is answered by the same one.
     ///
     /// # Errors
     /// When nothing was computed.
@@ -56,6 +56,7 @@ pub trait Serving: Send + Sync + 'static {
         version: Option<&str>,
         inputs: Vec<(String, Tensor)>,
         ask: Ask,
+        key: Option<String>,
     ) -> Result<Computed, Refusal>;
 
     /// Lists the versions of all models.

@@ -127,6 +127,7 @@ impl Serving for TestServing {
         version: Option<&str>,
         inputs: Vec<(String, Tensor)>,
         ask: Ask,
+        _key: Option<String>,
     ) -> Result<Computed, Refusal> {
         let pool = self.pool(model, version)?;
         let answer = pool.infer(Inputs::named(&pool.spec().signature, &inputs)?, ask).await?;

@@ -1,11 +1,14 @@
-//! What Anthropic's interface says is wrong, by the classes that routes go by.
+//! What Anthropic's interface says is wrong, by the classes that routes go by; and errors for clients of the protocol.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use timeloom_domain::chat::ErrorClass;
 use timeloom_domain::item::JsonObject;
 
 use crate::error::CallError;
 use crate::openai::{class_of_status, told};
+
+/// The protocol's own status for whoever has more to do than they can.
+const OVERLOADED_STATUS: u16 = 529;
 
 /// Reads the body of an answer that is an error.
 pub fn decode_error(status: u16, body: &[u8]) -> CallError {
@@ -38,4 +41,26 @@ fn class_of(kind: &str, message: &str) -> Option<ErrorClass> {
         "invalid_request_error" if message.contains("prompt is too long") => Some(ErrorClass::TooLong),
         _ => None,
     }
+}
+
+/// Writes an error for a client of the protocol, with the status that says it there.
+pub fn encode_error(status: u16, message: &str, call: Option<&str>) -> Value {
+    let kind = match status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        504 => "timeout_error",
+        OVERLOADED_STATUS => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    };
+    json!({ "type": "error", "error": { "type": kind, "message": message }, "request_id": call })
+}
+
+/// The status by which the protocol says what a status of HTTP says.
+pub fn status_of(status: u16) -> u16 {
+    if status == 503 { OVERLOADED_STATUS } else { status }
 }

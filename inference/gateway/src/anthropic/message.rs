@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use timeloom_domain::chat::ErrorClass;
 use timeloom_domain::chat::{ImageSource, Message, Part, Role};
 
+use super::CLIENTS_CACHE_CUT;
 use crate::error::CallError;
 use crate::openai::LeftOut;
 
@@ -35,12 +36,13 @@ pub(super) fn encode_messages(
             Role::Assistant => "assistant",
         };
         match turns.last_mut() {
+            // Who says nothing takes no turn.
+            _ if blocks.is_empty() => {}
             Some((last, said)) if *last == speaker => said.append(&mut blocks),
             _ => turns.push((speaker, blocks)),
         }
     }
-    let turns = turns.into_iter().filter(|(_, blocks)| !blocks.is_empty());
-    Ok((system, turns.map(|(speaker, blocks)| json!({ "role": speaker, "content": blocks })).collect()))
+    Ok((system, turns.into_iter().map(|(speaker, blocks)| json!({ "role": speaker, "content": blocks })).collect()))
 }
 
 fn encode_part(part: &Part, left_out: &mut LeftOut) -> Result<Option<Value>, CallError> {
@@ -49,7 +51,7 @@ fn encode_part(part: &Part, left_out: &mut LeftOut) -> Result<Option<Value>, Cal
         Part::Text { text, .. } if text.trim().is_empty() => return Ok(None),
         Part::Text { text, extra } => {
             let mut block = json!({ "type": "text", "text": text });
-            if let Some(cache) = extra.get("cache_control") {
+            if let Some(cache) = extra.get("cache_control").or_else(|| extra.get(CLIENTS_CACHE_CUT)) {
                 block["cache_control"] = cache.clone();
             }
             block

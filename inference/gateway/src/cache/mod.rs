@@ -146,6 +146,11 @@ impl Cache {
         state.entries.insert(key, Entry { hit: Hit { kept, source: source.to_owned() }, bytes, made_ms: now_ms, used });
     }
 
+    /// Lets go of every answer.
+    pub fn clear(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+
     /// Bytes that are held, about.
     pub fn bytes(&self) -> usize {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).bytes
@@ -189,6 +194,16 @@ mod tests {
         assert_eq!(cache.find(key(2), 500, 1_500), None);
         assert_eq!(cache.find(key(1), 500, 1_501), None);
         assert_eq!(cache.bytes(), 0, "what is too old is gone");
+    }
+
+    #[test]
+    fn once_cleared_it_has_no_answer_and_keeps_new_ones() {
+        let cache = Cache::new(10_000);
+        cache.keep(key(1), vectors(1.0), 100, "one", 0);
+        cache.clear();
+        assert!(cache.find(key(1), 1_000, 0).is_none() && cache.bytes() == 0);
+        cache.keep(key(1), vectors(1.0), 100, "two", 0);
+        assert!(cache.find(key(1), 1_000, 0).is_some());
     }
 
     #[test]

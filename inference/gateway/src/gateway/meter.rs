@@ -16,6 +16,11 @@ const BYTES_PER_TOKEN: u64 = 3;
 /// Tokens that a model is guessed to write when nobody said how many it may.
 pub(super) const OUTPUT_TOKENS_GUESSED: u64 = 4_096;
 
+/// The tokens that a text of so many bytes is guessed to be: what is reserved for it before a model reads it.
+pub fn tokens_guessed(text_bytes: u64) -> u64 {
+    text_bytes.div_ceil(BYTES_PER_TOKEN)
+}
+
 /// Counts what a call takes.
 pub(super) struct Meter {
     reservation: Option<Reservation>,
@@ -36,7 +41,7 @@ impl Meter {
         clock: &Arc<dyn Clock>,
         sink: &Arc<dyn Sink>,
     ) -> Result<Self, LimitReached> {
-        let input_tokens = text_bytes.div_ceil(BYTES_PER_TOKEN);
+        let input_tokens = tokens_guessed(text_bytes);
         let tokens = input_tokens.saturating_add(output_tokens);
         let money = table.dearest(route, input_tokens, output_tokens);
         let want = Want { tokens, money };

@@ -12,6 +12,7 @@ mod whole;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use self::ask::{Ask, AskEmbed, GatewayError, Reply};
+pub use self::meter::tokens_guessed;
 pub use self::stream::ReplyStream;
 use self::table::Table;
 pub use self::table::{InvalidSetup, Setup};
@@ -63,6 +64,11 @@ impl Gateway {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         self.health.sweep();
         Ok(())
+    }
+
+    /// Lets go of the answers that are kept for the same question: some of them may be about somebody who was erased.
+    pub fn forget_answers(&self) {
+        self.cache.clear();
     }
 
     /// Names of all routes.

@@ -131,6 +131,20 @@ pub struct Standing {
     pub reset_ms: u64,
 }
 
+/// What is taken of one limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// By whom: of many holders, the one that took most. Absent where nobody took anything.
+    pub by: Option<String>,
+    /// How much, in tokens, requests, calls, or billionths of the currency.
+    pub used: u64,
+    /// How much is left.
+    pub left: u64,
+    /// When nothing of it counts any more, if nothing more is taken, in milliseconds since 1970; absent where nothing is taken,
+    /// and of calls at once, of which nobody knows when they end.
+    pub resets_at_ms: Option<i64>,
+}
+
 /// A limit holds a call back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitReached {
@@ -345,6 +359,33 @@ impl Limits {
         standings
     }
 
+    /// What is taken of each of these limits now, in their order. Of those that are for each holder by itself, what the one took
+    /// that took most.
+    pub fn taken(&self, limits: &[Limit], now_ms: i64) -> Vec<Taken> {
+        let mut state = self.state();
+        let is_for_each = limits.iter().any(|limit| limit.id.is_none());
+        let most = if is_for_each { state.busiest(now_ms) } else { HashMap::new() };
+        let mut of = |limit: &Limit| {
+            let form = Form::of(limit.most);
+            let holder = match &limit.id {
+                Some(id) => Some(Holder::new(limit.kind, id)),
+                None => most.get(&(limit.kind, form)).cloned(),
+            };
+            let Some(holder) = holder else { return Taken { left: limit.most.amount(), ..Taken::default() } };
+            let by = holder.id.clone();
+            let account = state.accounts.get_mut(&AccountKey { holder, form });
+            let (used, reset_ms) = account.map_or((0, 0), |account| account.standing(now_ms));
+            let resets_at_ms = i64::try_from(reset_ms).ok().filter(|reset_ms| *reset_ms > 0 && used > 0);
+            Taken {
+                by: (used > 0).then_some(by),
+                used,
+                left: limit.most.amount().saturating_sub(used),
+                resets_at_ms: resets_at_ms.map(|reset_ms| now_ms.saturating_add(reset_ms)),
+            }
+        };
+        limits.iter().map(&mut of).collect()
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -359,6 +400,19 @@ impl State {
             concerned.extend(all.into_iter().chain(one).flatten().map(|most| (holder.clone(), *most)));
         }
         concerned
+    }
+
+    /// Of each kind of holder and form of limit, the holder that took most; of several, the one whose id comes first.
+    fn busiest(&mut self, now_ms: i64) -> HashMap<(HolderKind, Form), Holder> {
+        let mut busiest: HashMap<(HolderKind, Form), (u64, &Holder)> = HashMap::new();
+        for (AccountKey { holder, form }, account) in &mut self.accounts {
+            let (used, _) = account.standing(now_ms);
+            let known = busiest.entry((holder.kind, *form)).or_insert((used, holder));
+            if (used, &known.1.id) > (known.0, &holder.id) {
+                *known = (used, holder);
+            }
+        }
+        busiest.into_iter().map(|(of, (_, holder))| (of, holder.clone())).collect()
     }
 
     fn make_room(&mut self, wanted: usize, now_ms: i64) -> Result<(), LimitReached> {

@@ -66,6 +66,40 @@ fn places_among_the_calls_at_once_are_free_when_calls_end_however_they_end() {
 }
 
 #[test]
+fn what_is_taken_is_told_by_the_same_counts_that_decide_of_many_by_the_busiest() {
+    let key = |id: &str| vec![Holder::new(HolderKind::Key, id)];
+    let all = vec![
+        Limit { kind: HolderKind::Key, id: None, most: Most::TokensPerMinute(100) },
+        Limit { kind: HolderKind::Key, id: Some("b".to_owned()), most: Most::TokensPerMinute(60) },
+        Limit { kind: HolderKind::Key, id: None, most: Most::CallsAtOnce(3) },
+        Limit { kind: HolderKind::Key, id: None, most: Most::Money { amount: Money(1_000), window_ms: 10_000 } },
+        Limit { kind: HolderKind::Agent, id: None, most: Most::RequestsPerMinute(5) },
+    ];
+    let limits = Limits::try_new(all.clone()).unwrap();
+    let untouched = |left| Taken { left, ..Taken::default() };
+    assert_eq!(limits.taken(&all, 0), [100, 60, 3, 1_000, 5].map(untouched));
+    let running = limits.reserve(&key("a"), want(70, 400), 1_000).unwrap();
+    limits.reserve(&key("b"), want(50, 100), 2_000).unwrap().settle(want(20, 90), 2_500);
+    let taken = limits.taken(&all, 3_000);
+    let told = |by: &str, used, left, at_ms| Taken { by: Some(by.to_owned()), used, left, resets_at_ms: at_ms };
+    assert_eq!(taken[0], told("a", 70, 30, Some(62_000)));
+    assert_eq!(taken[1], told("b", 20, 40, Some(63_000)));
+    assert_eq!(taken[2], told("a", 1, 2, None));
+    assert_eq!(taken[3], told("a", 400, 600, Some(10_000)));
+    assert_eq!(taken[4], untouched(5));
+    assert!(
+        limits.reserve(&key("a"), want(31, 1), 3_000).is_err()
+            && limits.reserve(&key("b"), want(41, 1), 3_000).is_err()
+    );
+    running.settle(want(10, 400), 3_000);
+    assert_eq!(limits.taken(&all, 3_000)[0], told("b", 20, 80, Some(63_000)));
+    // A limit that is told of and not kept yet has what was counted of its form.
+    let lower = [Limit { kind: HolderKind::Key, id: Some("b".to_owned()), most: Most::TokensPerMinute(10) }];
+    assert_eq!(limits.taken(&lower, 3_000), [told("b", 20, 0, Some(63_000))]);
+    assert_eq!(limits.taken(&all, 70_000), [100, 60, 3, 1_000, 5].map(untouched), "all of it is there again");
+}
+
+#[test]
 fn one_limit_that_refuses_leaves_the_others_untouched() {
     let agent = Holder::new(HolderKind::Agent, "clerk");
     let limits = Limits::try_new(vec![

@@ -1,11 +1,15 @@
-//! Ollama's two ways to turn texts into vectors.
+//! Ollama's two ways to turn texts into vectors, on both sides.
 
 use serde_json::{Value, json};
 use timeloom_domain::chat::{EmbedAnswer, EmbedInput, EmbedRequest, Usage};
+use timeloom_domain::item::JsonObject;
 
 use crate::error::CallError;
 use crate::openai::LeftOut;
-use crate::wire::Fields;
+use crate::wire::{Fields, Misfit};
+
+/// Most texts of one request.
+const INPUTS_MAX: usize = 4_096;
 
 /// Writes a request for a provider that calls the model `model`, and tells what it has no word for.
 ///
@@ -57,4 +61,51 @@ pub fn decode_embed_answer(body: &[u8], count: usize) -> Result<EmbedAnswer, Cal
     let tokens = fields.whole("prompt_eval_count")?;
     let usage = tokens.map(|input_tokens| Usage { input_tokens, ..Usage::default() });
     Ok(EmbedAnswer { model: fields.text("model")?.unwrap_or_default(), vectors, usage })
+}
+
+/// Reads a request for vectors.
+///
+/// # Errors
+/// [`Misfit`] when a field is not what the protocol says.
+pub fn decode_embed_request(body: Value) -> Result<EmbedRequest, Misfit> {
+    let mut fields = Fields::new(body, "")?;
+    let model = fields.required_text("model")?;
+    let misfit = || Misfit::new("input", "a text or a list of 1 to 4096 texts");
+    let input = match fields.value("input") {
+        Some(Value::String(text)) => EmbedInput::Text(text),
+        Some(Value::Array(list)) if (1..=INPUTS_MAX).contains(&list.len()) => {
+            let texts: Option<Vec<String>> =
+                list.into_iter().map(|text| if let Value::String(text) = text { Some(text) } else { None }).collect();
+            EmbedInput::Texts(texts.ok_or_else(misfit)?)
+        }
+        _ => return Err(misfit()),
+    };
+    let dimensions = fields.whole("dimensions")?;
+    Ok(EmbedRequest { model, input, dimensions, encoding: None, user: None, extra: JsonObject::new() })
+}
+
+/// Reads a request of the older form, for the vector of one text.
+///
+/// # Errors
+/// [`Misfit`] when a field is not what the protocol says.
+pub fn decode_older_embed_request(body: Value) -> Result<EmbedRequest, Misfit> {
+    let mut fields = Fields::new(body, "")?;
+    let (model, input) = (fields.required_text("model")?, EmbedInput::Text(fields.required_text("prompt")?));
+    Ok(EmbedRequest { model, input, dimensions: None, encoding: None, user: None, extra: JsonObject::new() })
+}
+
+/// Writes an answer, by the name that the client gave the model.
+pub fn encode_embed_answer(answer: &EmbedAnswer, model: &str, total_ns: u64) -> Value {
+    json!({
+        "model": model,
+        "embeddings": answer.vectors,
+        "total_duration": total_ns,
+        "load_duration": 0,
+        "prompt_eval_count": answer.usage.unwrap_or_default().input_tokens,
+    })
+}
+
+/// Writes an answer of the older form.
+pub fn encode_older_embed_answer(answer: &EmbedAnswer) -> Value {
+    json!({ "embedding": answer.vectors.first() })
 }

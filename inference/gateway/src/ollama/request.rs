@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use timeloom_domain::chat::{ChatRequest, Format, ImageSource, Message, Part, Role, Sampling, Tool, ToolChoice};
 use timeloom_domain::item::JsonObject;
 
+use super::{KEEP_ALIVE, OPTIONS};
 use crate::anthropic::arguments_of;
 use crate::error::CallError;
 use crate::openai::LeftOut;
@@ -86,9 +87,14 @@ fn begin(request: &ChatRequest, model: &str, left_out: &mut LeftOut) -> Result<J
             left_out.insert("most tokens of thoughts");
         }
     }
-    let options = encode_sampling(&request.sampling);
+    let mut extra = request.extra.clone();
+    let mut options = match extra.shift_remove(OPTIONS) {
+        Some(Value::Object(options)) => options,
+        _ => JsonObject::new(),
+    };
+    options.extend(encode_sampling(&request.sampling));
     if !options.is_empty() {
-        fields.insert("options".to_owned(), options.into());
+        fields.insert(OPTIONS.to_owned(), options.into());
     }
     if request.user.is_some() {
         left_out.insert("user");
@@ -96,8 +102,7 @@ fn begin(request: &ChatRequest, model: &str, left_out: &mut LeftOut) -> Result<J
     if request.parallel_tool_calls.is_some() {
         left_out.insert("parallel_tool_calls");
     }
-    let mut extra = request.extra.clone();
-    fields.extend(extra.shift_remove("keep_alive").map(|value| ("keep_alive".to_owned(), value)));
+    fields.extend(extra.shift_remove(KEEP_ALIVE).map(|value| (KEEP_ALIVE.to_owned(), value)));
     if !extra.is_empty() {
         left_out.insert("fields of the request that are not known here");
     }

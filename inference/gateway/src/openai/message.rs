@@ -5,6 +5,7 @@ use timeloom_domain::chat::{ImageSource, Message, Part, Role};
 use timeloom_domain::item::JsonObject;
 
 use super::{Dialect, LeftOut};
+use crate::anthropic::CLIENTS_CACHE_CUT as CACHE_CUT;
 use crate::wire::{Fields, Misfit};
 
 /// Reads a message of a request.
@@ -165,6 +166,10 @@ pub(super) fn encode_parts(fields: &mut JsonObject, parts: &[&Part], thinking: b
     if !calls.is_empty() {
         fields.insert("tool_calls".to_owned(), calls.into());
     }
+    let cuts = |part: &&Part| matches!(part, Part::Text { extra, .. } if extra.contains_key(CACHE_CUT));
+    if content.iter().any(cuts) {
+        left_out.insert("where a cache may cut");
+    }
     if thinking {
         encode_thinking(fields, parts);
     } else if parts.iter().any(|part| matches!(part, Part::Thinking { .. } | Part::SealedThinking { .. })) {
@@ -174,8 +179,9 @@ pub(super) fn encode_parts(fields: &mut JsonObject, parts: &[&Part], thinking: b
 
 /// A plain text alone is written as one; everything else is a list.
 fn encode_content(parts: &[&Part]) -> Value {
+    let is_plain = |extra: &JsonObject| extra.keys().all(|name| name == CACHE_CUT);
     match parts {
-        [Part::Text { text, extra }] if extra.is_empty() && !text.is_empty() => text.as_str().into(),
+        [Part::Text { text, extra }] if is_plain(extra) && !text.is_empty() => text.as_str().into(),
         parts => parts.iter().map(|part| encode_part(part)).collect(),
     }
 }
@@ -186,7 +192,8 @@ fn encode_part(part: &Part) -> Value {
             let mut fields = JsonObject::new();
             fields.insert("type".to_owned(), "text".into());
             fields.insert("text".to_owned(), text.as_str().into());
-            fields.extend(extra.clone());
+            let own = extra.iter().filter(|(name, _)| *name != CACHE_CUT);
+            fields.extend(own.map(|(name, value)| (name.clone(), value.clone())));
             Value::Object(fields)
         }
         Part::Image { source, detail } => {

@@ -6,6 +6,7 @@ use timeloom_domain::item::JsonObject;
 
 use super::message::{decode_message, encode_message};
 use super::{Dialect, LeftOut, OutputTokens};
+use crate::ollama;
 use crate::wire::{Fields, Misfit};
 
 /// Most texts before which an answer ends.
@@ -178,7 +179,13 @@ pub fn encode_request(request: &ChatRequest, model: &str, dialect: Dialect) -> (
         }
     }
     put(&mut fields, "user", request.user.clone());
-    fields.extend(request.extra.clone());
+    for (name, value) in &request.extra {
+        if ollama::OWN_FIELDS.contains(&name.as_str()) {
+            left_out.insert("how a model of Ollama is loaded");
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
     if request.stream {
         fields.insert("stream".to_owned(), true.into());
         if dialect.stream_usage || request.stream_usage {

@@ -1,6 +1,7 @@
 //! Server-sent events, read from chunks that may be cut anywhere.
 //!
-//! The same bytes give the same events wherever they are cut. Comments, ids and waiting times are left out.
+//! The same bytes give the same events wherever they are cut. Comments are left out; the id of the last event, and how long to wait
+//! before a stream is taken up again, are told apart from the events.
 
 use bytes::{Bytes, BytesMut};
 
@@ -29,9 +30,23 @@ pub struct EventReader {
     data: String,
     has_data: bool,
     begun: bool,
+    /// The id that the event has which is being read: that of the one before, where it has none of its own.
+    id: Option<String>,
+    last_id: Option<String>,
+    retry_ms: Option<u64>,
 }
 
 impl EventReader {
+    /// The id of the last event that was whole, with data or without; empty where the stream took it back.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// How long to wait before the stream is taken up again, in milliseconds, where it says so.
+    pub fn retry_ms(&self) -> Option<u64> {
+        self.retry_ms
+    }
+
     /// Takes one more chunk. [`Self::next_event`] gives the events that are whole then.
     pub fn push(&mut self, chunk: &[u8]) {
         self.buffer.extend_from_slice(chunk);
@@ -102,6 +117,10 @@ impl EventReader {
                 self.has_data = true;
             }
             "event" => value.clone_into(&mut self.name),
+            "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
+            "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.retry_ms = value.parse().ok().or(self.retry_ms);
+            }
             _ => {}
         }
         Ok(())
@@ -110,6 +129,7 @@ impl EventReader {
     /// An event without data is none; its bytes go with the next.
     fn dispatch(&mut self) -> Option<ServerEvent> {
         self.begun = true;
+        self.last_id.clone_from(&self.id);
         let name = std::mem::take(&mut self.name);
         if !self.has_data {
             return None;
@@ -149,6 +169,24 @@ mod tests {
         let bytes = "\u{feff}: hello\n\nevent: a\r\ndata: one\r\ndata:two\r\n\r\ndata\rdata\r\rid: 7\nretry: 3\n\ndata:  x\n\nhalf";
         let wanted = pairs(&[("a", "one\ntwo"), ("", "\n"), ("", " x")]);
         assert_eq!(events(&[bytes.as_bytes()]).unwrap(), wanted);
+    }
+
+    #[test]
+    fn from_where_a_stream_could_be_taken_up_again_is_told_once_an_event_is_whole() {
+        let mut reader = EventReader::default();
+        let mut after = |chunk: &str| {
+            reader.push(chunk.as_bytes());
+            while reader.next_event().unwrap().is_some() {}
+            (reader.last_id().map(str::to_owned), reader.retry_ms())
+        };
+        let at = |id: &str| Some(id.to_owned());
+        assert_eq!(after(": hello\n\n"), (None, None));
+        assert_eq!(after("id: 7\nretry: 250\ndata:"), (None, Some(250)), "it is not whole yet");
+        assert_eq!(after(" x\n\n"), (at("7"), Some(250)));
+        assert_eq!(after("data: y\n\n"), (at("7"), Some(250)), "an event without an id has that of the one before");
+        assert_eq!(after("id: 8\nretry: soon\n\n"), (at("8"), Some(250)), "no data is needed for it");
+        assert_eq!(after("id: a\0b\ndata\n\n"), (at("8"), Some(250)));
+        assert_eq!(after("id\ndata\n\n"), (at(""), Some(250)), "and it can be taken back");
     }
 
     #[test]

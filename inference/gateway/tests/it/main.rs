@@ -5,6 +5,7 @@
 mod across;
 mod aimock;
 mod anthropic;
+mod fronts;
 mod gateway;
 mod mutated;
 mod ollama;

@@ -1,5 +1,6 @@
 //! Models and their threads.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
@@ -191,6 +192,13 @@ impl Engines {
         one.jobs.try_send(job).map_err(|_| overloaded())?;
         threads.running.push(one);
         Ok(Hearing { parts, stop })
+    }
+
+    /// Digests of the files of those that are in memory, or about to be.
+    pub fn loaded(&self) -> BTreeSet<String> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.reap();
+        threads.running.iter().map(|one| one.load.digest.clone()).collect()
     }
 
     fn start(&self, load: &Load) -> Result<Running, CallError> {

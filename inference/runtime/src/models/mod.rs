@@ -6,9 +6,11 @@
 
 mod digest;
 mod disk;
+mod pending;
 mod store;
 mod upload;
 
 pub use digest::{Digest, InvalidDigest};
+pub use pending::Pending;
 pub use store::{Kept, Store, StoreError};
 pub use upload::{Begun, UploadError, UploadLimits, Uploads};

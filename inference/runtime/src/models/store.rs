@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::digest::Digest;
 use super::disk;
+use super::pending::Pending;
 use crate::validate::external;
 
 /// What a model's file is called where it lies beside its weights.
@@ -78,6 +79,7 @@ impl Store {
         let store = Self { folder: folder.to_path_buf(), file_bytes_max, laying: Mutex::default() };
         disk::make_folder(&store.folder)?;
         disk::make_folder(&store.fresh_folder())?;
+        disk::make_folder(&store.pending_folder())?;
         store.sweep()?;
         Ok(store)
     }
@@ -143,7 +145,8 @@ impl Store {
         Ok(file)
     }
 
-    /// Takes a file on the same disk that is durable and that nobody writes to any more: gives it its name.
+    /// Takes a file on the same disk that is durable and that nobody writes to any more: gives it its name. Until it is claimed
+    /// it is pending.
     pub(super) fn adopt(&self, path: &Path, wanted: Option<&Digest>) -> Result<Kept, StoreError> {
         let (digest, bytes) = Digest::of_all(File::open(path)?)?;
         if let Some(wanted) = wanted.filter(|wanted| **wanted != digest) {
@@ -152,10 +155,13 @@ impl Store {
         if bytes > self.file_bytes_max {
             return Err(StoreError::TooLarge(self.file_bytes_max));
         }
-        let place = self.place(&digest);
+        let (place, pending) = (self.place(&digest), Pending::File(digest.clone()));
+        // First, so that what is there is not put away while it is looked at.
+        self.renew(&pending)?;
         if place.is_file() {
             fs::remove_file(path)?;
         } else {
+            self.mark(&pending)?;
             let mut permissions = fs::metadata(path)?.permissions();
             permissions.set_readonly(true);
             fs::set_permissions(path, permissions)?;
@@ -183,8 +189,7 @@ impl Store {
         if beside.is_empty() {
             return Ok(kept.path);
         }
-        let mut list = format!("{model}\n");
-        for (path, digest) in beside {
+        for (path, _) in beside {
             let refused = |why| StoreError::Beside { path: path.clone(), why };
             if let Some(why) = external::objection(path) {
                 return Err(refused(why));
@@ -192,15 +197,23 @@ impl Store {
             if path == MODEL || beside.len() > BESIDE_MAX {
                 return Err(refused("it has the model's own name, or there are too many"));
             }
-            list.push_str(&format!("{path}\n{digest}\n"));
         }
-        let name = Digest::of(list.as_bytes());
-        let folder = self.folder.join("laid").join(name.as_str());
+        let name = Self::laid_name(model, beside);
+        let (folder, pending) = (self.laid_folder(&name), Pending::Laid(name.clone()));
         let _laying = self.laying.lock().unwrap_or_else(PoisonError::into_inner);
+        self.renew(&pending)?;
         if !folder.is_dir() {
+            self.mark(&pending)?;
             self.lay_into(&folder, &kept, beside, &name)?;
         }
         Ok(folder.join(MODEL))
+    }
+
+    /// The name of a model laid beside these weights, which depends on their order.
+    pub fn laid_name(model: &Digest, beside: &[(String, Digest)]) -> Digest {
+        let rest = beside.iter().map(|(path, digest)| format!("{path}\n{digest}\n"));
+        let list: String = [format!("{model}\n")].into_iter().chain(rest).collect();
+        Digest::of(list.as_bytes())
     }
 
     /// Fills a folder under another name first: it is either all there or not.
@@ -255,6 +268,10 @@ impl Store {
     fn place(&self, digest: &Digest) -> PathBuf {
         let digits = digest.as_str();
         self.folder.join("sha256").join(&digits[..2]).join(&digits[2..4]).join(digits)
+    }
+
+    pub(super) fn laid_folder(&self, name: &Digest) -> PathBuf {
+        self.folder.join("laid").join(name.as_str())
     }
 
     fn fresh_folder(&self) -> PathBuf {

@@ -1,7 +1,8 @@
 //! Uploads in pieces: each is acknowledged when it is on the disk, and goes on after a crash where it was.
 //!
 //! Invariant: where an upload stands is on the disk alone, and only who has its content locked changes it. So several
-//! processes may share a folder: an upload that began at one of them goes on at another.
+//! processes may share a folder: an upload that began at one of them goes on at another. To whom it does not belong there is
+//! no such upload.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use timeloom_domain::ids::{FIRST_TENANT, TenantId};
 use uuid::Uuid;
 
 use super::digest::Digest;
@@ -42,6 +44,9 @@ impl Default for UploadLimits {
 pub struct Begun {
     /// Which it is.
     pub id: Uuid,
+    /// Whose it is. Before this was written down there was nobody else who could send files.
+    #[serde(default = "first_tenant")]
+    pub tenant: TenantId,
     /// How many bytes it is to have.
     pub bytes: u64,
     /// The digest that it is to have, where that was told.
@@ -127,11 +132,17 @@ impl Uploads {
         Ok(uploads)
     }
 
-    /// Begins an upload of so many bytes under an id that the caller made.
+    /// Begins an upload of so many bytes for a tenant, under an id that the caller made.
     ///
     /// # Errors
     /// When it is too large, too much is under way, or the disk fails.
-    pub fn begin(&self, id: Uuid, bytes: u64, wanted: Option<&Digest>, now_ms: u64) -> Result<Begun, UploadError> {
+    pub fn begin(
+        &self,
+        (tenant, id): (TenantId, Uuid),
+        bytes: u64,
+        wanted: Option<&Digest>,
+        now_ms: u64,
+    ) -> Result<Begun, UploadError> {
         if bytes > self.store.file_bytes_max() {
             return Err(StoreError::TooLarge(self.store.file_bytes_max()).into());
         }
@@ -144,7 +155,8 @@ impl Uploads {
         if promised > self.limits.bytes_max {
             return Err(UploadError::TooMuch(self.limits.bytes_max));
         }
-        let begun = Begun { id, bytes, wanted: wanted.map(ToString::to_string), offset: 0, at_ms: now_ms };
+        let wanted = wanted.map(ToString::to_string);
+        let begun = Begun { id, tenant, bytes, wanted, offset: 0, at_ms: now_ms };
         let folder = self.folder_of(id);
         fs::create_dir(&folder)?;
         File::create(folder.join("content"))?.sync_all()?;
@@ -153,23 +165,29 @@ impl Uploads {
         Ok(begun)
     }
 
-    /// Where an upload stands.
+    /// Where an upload of a tenant stands.
     ///
     /// # Errors
     /// When there is none.
-    pub fn find(&self, id: Uuid) -> Result<Begun, UploadError> {
-        read(&self.folder_of(id)).ok_or(UploadError::Unknown(id))
+    pub fn find(&self, (tenant, id): (TenantId, Uuid)) -> Result<Begun, UploadError> {
+        read(&self.folder_of(id)).filter(|begun| begun.tenant == tenant).ok_or(UploadError::Unknown(id))
     }
 
     /// Takes the piece that begins at `offset`. When this returns the piece is on the disk.
     ///
     /// # Errors
     /// When it is not the next piece, too large, or the disk fails.
-    pub fn append(&self, id: Uuid, offset: u64, piece: &[u8], now_ms: u64) -> Result<Begun, UploadError> {
+    pub fn append(
+        &self,
+        (tenant, id): (TenantId, Uuid),
+        offset: u64,
+        piece: &[u8],
+        now_ms: u64,
+    ) -> Result<Begun, UploadError> {
         if piece.len() > self.limits.piece_bytes_max {
             return Err(UploadError::Piece(self.limits.piece_bytes_max));
         }
-        let Held { begun, mut content } = self.hold(id)?;
+        let Held { begun, mut content } = self.hold(id, |begun| begun.tenant == tenant)?;
         if offset != begun.offset {
             return Err(UploadError::Offset { have: begun.offset, sent: offset });
         }
@@ -188,8 +206,8 @@ impl Uploads {
     ///
     /// # Errors
     /// When it is not complete, or has another digest than was told: then it is gone. When the disk fails.
-    pub fn finish(&self, id: Uuid) -> Result<Kept, UploadError> {
-        let Held { begun, content } = self.hold(id)?;
+    pub fn finish(&self, (tenant, id): (TenantId, Uuid)) -> Result<Kept, UploadError> {
+        let Held { begun, content } = self.hold(id, |begun| begun.tenant == tenant)?;
         // A disk that lost acknowledged bytes is found out here, not by whoever loads the file.
         let have = begun.offset.min(content.metadata()?.len());
         if have != begun.bytes {
@@ -206,12 +224,12 @@ impl Uploads {
         Ok(kept?)
     }
 
-    /// Ends an upload and puts away what came. Whether there was one.
+    /// Ends an upload of a tenant and puts away what came. Whether there was one.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn abandon(&self, id: Uuid) -> io::Result<bool> {
-        match self.hold(id) {
+    pub fn abandon(&self, (tenant, id): (TenantId, Uuid)) -> io::Result<bool> {
+        match self.hold(id, |begun| begun.tenant == tenant) {
             Ok(_held) => self.forget(id).map(|()| true),
             Err(UploadError::Disk(error)) => Err(error),
             Err(_) => Ok(false),
@@ -227,9 +245,7 @@ impl Uploads {
         let mut gone = Vec::new();
         for begun in self.folders()?.iter().filter_map(|folder| read(folder)).filter(is_idle) {
             // A piece may have come since it was looked at.
-            if let Ok(held) = self.hold(begun.id)
-                && is_idle(&held.begun)
-            {
+            if let Ok(_held) = self.hold(begun.id, is_idle) {
                 self.forget(begun.id)?;
                 gone.push(begun.id);
             }
@@ -237,15 +253,17 @@ impl Uploads {
         Ok(gone)
     }
 
-    /// Waits until nobody else changes the upload, which may have ended by then.
-    fn hold(&self, id: Uuid) -> Result<Held, UploadError> {
+    /// Waits until nobody else changes the upload, which may have ended by then, or be another one than is meant.
+    fn hold(&self, id: Uuid, is_meant: impl Fn(&Begun) -> bool) -> Result<Held, UploadError> {
         let folder = self.folder_of(id);
+        // Who has no business with it does not wait for who has.
+        read(&folder).filter(&is_meant).ok_or(UploadError::Unknown(id))?;
         let content = match OpenOptions::new().write(true).open(folder.join("content")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(UploadError::Unknown(id)),
             opened => opened?,
         };
         content.lock()?;
-        let begun = read(&folder).ok_or(UploadError::Unknown(id))?;
+        let begun = read(&folder).filter(is_meant).ok_or(UploadError::Unknown(id))?;
         Ok(Held { begun, content })
     }
 
@@ -278,6 +296,10 @@ impl Uploads {
     fn folder(&self) -> PathBuf {
         self.store.folder().join("uploads")
     }
+}
+
+fn first_tenant() -> TenantId {
+    FIRST_TENANT
 }
 
 /// Where the upload in `folder` stands, if there is one.

@@ -1,7 +1,8 @@
 //! Finds out by measuring how a model computes fastest on this machine: instances × threads of each × rows of a batch.
 //!
 //! It measures what will run, through the factory that will make it, and ends when its time is up with the best that it
-//! has seen. It never changes a policy: it tells.
+//! has seen. However late it is, one way is measured: a machine that has much else to do must not keep a model from being
+//! loaded. It never changes a policy: it tells.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,11 +77,12 @@ pub fn tune(
     let slice = (room.budget / steps).min(SLICE_MAX);
     let (mut measured, mut complete, mut first_error) = (Vec::new(), true, None);
     for (instances, intra_threads) in ways {
-        if clock.now() >= until {
+        if clock.now() >= until && !measured.is_empty() {
             complete = false;
             break;
         }
-        let way = Way { factory, clock, instances, intra_threads, samples: &samples, slice, until };
+        let always = usize::from(measured.is_empty());
+        let way = Way { factory, clock, instances, intra_threads, samples: &samples, slice, until, always };
         let (found, error) = way.measure();
         complete &= found.len() == samples.len();
         measured.extend(found);
@@ -131,6 +133,8 @@ struct Way<'tuning> {
     samples: &'tuning [Inputs],
     slice: Duration,
     until: Duration,
+    /// So many sizes are measured whatever the time is.
+    always: usize,
 }
 
 /// What the threads of one way share. They go from size to size together.
@@ -168,13 +172,14 @@ impl Way<'_> {
         let made = guarded(|| self.factory.make(self.intra_threads));
         let mut instance = made.map_err(|error| together.fail(error)).ok();
         let mut measured = Vec::new();
-        for sample in self.samples {
+        for (place, sample) in self.samples.iter().enumerate() {
             if let Some(instance) = &mut instance {
                 // Not measured: the first run of a size is slower.
                 together.run(&mut **instance, sample);
             }
             together.barrier.wait();
-            if together.over.load(Ordering::Acquire) || self.clock.now() >= self.until {
+            let is_late = place >= self.always && self.clock.now() >= self.until;
+            if together.over.load(Ordering::Acquire) || is_late {
                 together.over.store(true, Ordering::Release);
             }
             let began = self.clock.now();

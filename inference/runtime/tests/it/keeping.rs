@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use timeloom_domain::ids::{FIRST_TENANT, TenantId};
 use timeloom_inference::Instance;
-use timeloom_inference::models::{Digest, Store, StoreError, UploadError, UploadLimits, Uploads};
+use timeloom_inference::models::{Digest, Pending, Store, StoreError, UploadError, UploadLimits, Uploads};
 use timeloom_inference::onnx::{Model, Options};
 use uuid::Uuid;
 
@@ -23,8 +24,9 @@ fn uploads(folder: &Path) -> Uploads {
     Uploads::open(store(folder), UploadLimits::default()).unwrap()
 }
 
-fn id(number: u128) -> Uuid {
-    Uuid::from_u128(number)
+/// An upload of the first tenant.
+fn id(number: u128) -> (TenantId, Uuid) {
+    (FIRST_TENANT, Uuid::from_u128(number))
 }
 
 /// Bytes that tell their place.
@@ -138,9 +140,67 @@ fn uploads_are_bounded_and_expire() {
     assert!(matches!(uploads.append(id(1), 0, &[0; 11], 0), Err(UploadError::Piece(10))));
     let large = uploads.begin(id(4), FILE_BYTES_MAX + 1, None, 0);
     assert!(matches!(large, Err(UploadError::Store(StoreError::TooLarge(_)))), "{large:?}");
-    assert_eq!(uploads.expire(1_001).unwrap(), [id(1)]);
+    assert_eq!(uploads.expire(1_001).unwrap(), [id(1).1]);
     assert!(matches!(uploads.append(id(1), 0, b"x", 0), Err(UploadError::Unknown(_))));
     assert!(uploads.abandon(id(2)).unwrap() && !uploads.abandon(id(2)).unwrap());
+}
+
+#[test]
+fn another_tenants_upload_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let uploads = uploads(folder.path());
+    uploads.begin(id(1), 3, None, 0).unwrap();
+    let theirs = (TenantId(2), id(1).1);
+    assert!(matches!(uploads.find(theirs), Err(UploadError::Unknown(_))));
+    assert!(matches!(uploads.append(theirs, 0, b"abc", 0), Err(UploadError::Unknown(_))));
+    assert!(matches!(uploads.finish(theirs), Err(UploadError::Unknown(_))));
+    assert!(!uploads.abandon(theirs).unwrap());
+    assert_eq!(uploads.append(id(1), 0, b"abc", 0).unwrap().offset, 3, "it is as it was");
+    uploads.finish(id(1)).unwrap();
+}
+
+#[test]
+fn an_upload_that_began_before_there_were_others_is_the_first_tenants() {
+    let folder = tempfile::tempdir().unwrap();
+    let uploads = uploads(folder.path());
+    uploads.begin(id(1), 3, None, 0).unwrap();
+    let path = folder.path().join("uploads").join(id(1).1.to_string()).join("upload.json");
+    let mut standing: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    standing.as_object_mut().unwrap().remove("tenant").unwrap();
+    std::fs::write(&path, standing.to_string()).unwrap();
+    assert_eq!(uploads.find(id(1)).unwrap().bytes, 3);
+}
+
+/// Later than anything that happens in a test, in milliseconds since 1970.
+const LATER_MS: u64 = 1 << 45;
+/// Long enough that nothing in a test is older, in milliseconds.
+const AGE_MS: u64 = 1 << 44;
+
+#[test]
+fn what_nobody_made_a_version_of_is_put_away_when_it_is_old_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let keep = |bytes: &[u8]| store.keep(bytes, None, "a").unwrap().digest;
+    let (rejected, version, weights) = (keep(b"rejected"), keep(b"version"), keep(b"weights"));
+    let beside = [("w.bin".to_owned(), weights.clone())];
+    let laid = store.lay(&rejected, &beside).unwrap();
+    store.claim(&Pending::File(version.clone())).unwrap();
+    assert!(store.pending(0, AGE_MS).unwrap().is_empty(), "nothing is old enough");
+    let found = store.pending(LATER_MS, AGE_MS).unwrap();
+    let name = Store::laid_name(&rejected, &beside);
+    let mut all = vec![Pending::File(rejected.clone()), Pending::File(weights.clone()), Pending::Laid(name)];
+    all.sort();
+    assert_eq!(found, all);
+    for pending in &found {
+        assert!(!store.discard(pending, 0, AGE_MS).unwrap(), "somebody came back to it");
+        assert!(store.discard(pending, LATER_MS, AGE_MS).unwrap());
+    }
+    assert!(store.find(&rejected).is_err() && store.find(&weights).is_err() && !laid.exists());
+    assert!(store.find(&version).is_ok());
+    assert!(store.pending(LATER_MS, AGE_MS).unwrap().is_empty());
+    // What is sent again is there again, and pending as before; what is a version is not.
+    assert_eq!((keep(b"rejected"), keep(b"version")), (rejected.clone(), version));
+    assert_eq!(store.pending(LATER_MS, AGE_MS).unwrap(), [Pending::File(rejected)]);
 }
 
 #[test]
@@ -195,7 +255,7 @@ fn an_upload_whose_disk_lost_bytes_is_not_complete() {
     let uploads = uploads(folder.path());
     uploads.begin(id(1), 5, None, 0).unwrap();
     uploads.append(id(1), 0, b"bytes", 0).unwrap();
-    std::fs::write(folder.path().join("uploads").join(id(1).to_string()).join("content"), b"byt").unwrap();
+    std::fs::write(folder.path().join("uploads").join(id(1).1.to_string()).join("content"), b"byt").unwrap();
     let refused = uploads.finish(id(1));
     assert!(matches!(refused, Err(UploadError::Incomplete { have: 3, wanted: 5 })), "{refused:?}");
 }
@@ -248,9 +308,9 @@ fn bytes_behind_the_last_acknowledgement_do_not_count_and_what_was_kept_already_
     before.begin(id(1), 10, None, 0).unwrap();
     before.append(id(1), 0, b"abc", 0).unwrap();
     before.begin(id(2), 3, None, 0).unwrap();
-    let content = folder.path().join("uploads").join(id(1).to_string()).join("content");
+    let content = folder.path().join("uploads").join(id(1).1.to_string()).join("content");
     std::fs::write(&content, b"abcTORNTORNTORN").unwrap();
-    std::fs::remove_file(folder.path().join("uploads").join(id(2).to_string()).join("content")).unwrap();
+    std::fs::remove_file(folder.path().join("uploads").join(id(2).1.to_string()).join("content")).unwrap();
     drop(before);
     let after = uploads(folder.path());
     assert_eq!(after.find(id(1)).unwrap().offset, 3);

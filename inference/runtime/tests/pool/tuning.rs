@@ -84,6 +84,20 @@ fn a_model_too_slow_for_the_budget_ends_with_what_was_seen_and_one_that_cannot_b
 }
 
 #[test]
+fn a_model_that_takes_all_the_time_to_be_made_is_measured_once_all_the_same() {
+    let clock = Arc::new(HandClock::default());
+    let given = Arc::clone(&clock);
+    let late = move |_: usize| {
+        given.advance(Duration::from_secs(9));
+        let (clock, base, row) = (Arc::clone(&given), Duration::from_millis(1), Duration::ZERO);
+        Ok(Box::new(Winds { clock, base, row, rows_max: 1 << 20 }) as Box<dyn Instance>)
+    };
+    let tuned = tune(&late, &|rows| zeros(&signature(), rows), &room(2, 64), &*clock).unwrap();
+    assert_eq!((tuned.measured.len(), tuned.complete), (1, false), "{tuned:?}");
+    assert_eq!((tuned.best.intra_threads, tuned.best.rows), (2, 1));
+}
+
+#[test]
 fn several_instances_are_measured_at_once_on_real_threads() {
     let clock = MachineClock::default();
     struct Spins;

@@ -44,6 +44,9 @@ pub enum NotSaid {
     /// The process ends.
     #[error("the process ends and takes no more requests: ask again")]
     Draining,
+    /// The tenant does not have it.
+    #[error("asking language models is switched off for this tenant: ask whoever runs this installation")]
+    SwitchedOff,
     /// The log cannot be read.
     #[error("the set-up of the gateway cannot be read: {0}")]
     Fault(String),
@@ -59,6 +62,7 @@ impl NotSaid {
         match self {
             Self::Gateway(error) => error.class(),
             Self::NotRecorded(NotRecorded::Behind) | Self::Draining => ErrorClass::Overloaded,
+            Self::SwitchedOff => ErrorClass::Unauthorized,
             Self::NotRecorded(_) | Self::Fault(_) => ErrorClass::Server,
         }
     }
@@ -68,6 +72,7 @@ impl NotSaid {
         match self {
             Self::Gateway(error) => error.status(),
             Self::NotRecorded(NotRecorded::Behind) | Self::Draining => 503,
+            Self::SwitchedOff => 403,
             Self::NotRecorded(_) | Self::Fault(_) => 500,
         }
     }

@@ -20,10 +20,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use timeloom_commands::{Clock as WallClock, Commands, Credentials, Ids};
-use timeloom_domain::gateway::GatewayConfiguration;
+use timeloom_domain::feature_flag::Feature;
+use timeloom_domain::gateway::{GatewayConfiguration, GatewayLimit};
 use timeloom_domain::ids::{InferenceWorkerId, TenantId};
 use timeloom_domain::model_call::ModelCallEvent;
-use timeloom_gateway::limits::{Holder, Standing};
+use timeloom_gateway::limits::{Holder, Standing, Taken};
 use timeloom_gateway::ports::{Chance, Clock};
 use timeloom_gateway::route::TargetHealth;
 use timeloom_store::{BlobStore, EventLog};
@@ -79,6 +80,7 @@ impl LanguageModels {
         // It begins to follow the log now, so that nobody waits for it later.
         parts.commands.gateway();
         parts.commands.models();
+        parts.commands.flags();
         let inner = Inner {
             id,
             calls: Recorder::new(Arc::clone(&parts.log), Arc::clone(&parts.ids), id),
@@ -126,6 +128,16 @@ impl LanguageModels {
         self.known(tenant).map(|tenant| tenant.gateway.health()).unwrap_or_default()
     }
 
+    /// Lets go of the answers that are kept for the same question, of all tenants: some of them may be about somebody who was
+    /// erased.
+    pub fn forget_answers(&self) {
+        let tenants: Vec<Arc<Begun>> =
+            self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for tenant in tenants.iter().filter_map(|begun| begun.tenant()) {
+            tenant.gateway.forget_answers();
+        }
+    }
+
     /// What the calls of this process came to.
     pub fn numbers(&self) -> CallNumbers {
         self.inner.numbers.now()
@@ -135,6 +147,17 @@ impl LanguageModels {
     pub fn standing(&self, tenant: TenantId, holders: &[Holder]) -> Vec<Standing> {
         let known = self.known(tenant);
         known.map(|tenant| tenant.limits.standing(holders, self.inner.wall.now_ms())).unwrap_or_default()
+    }
+
+    /// What is taken of limits of a tenant now, in their order: by this process to the last call, by others as far as what they
+    /// recorded has come here.
+    ///
+    /// # Errors
+    /// [`NotSaid`] when the tenant's gateway cannot be made ready.
+    pub async fn taken(&self, tenant: TenantId, limits: &[GatewayLimit]) -> Result<Vec<Taken>, NotSaid> {
+        let found = self.tenant(tenant).await?;
+        let limits: Vec<_> = limits.iter().map(|limit| setup::limit(tenant, limit)).collect();
+        Ok(found.limits.taken(&limits, self.inner.wall.now_ms()))
     }
 
     /// Takes no more questions, and waits until all that ended is written down.
@@ -159,6 +182,11 @@ impl LanguageModels {
     async fn tenant(&self, tenant: TenantId) -> Result<Arc<Tenant>, NotSaid> {
         if self.inner.draining.is_cancelled() {
             return Err(NotSaid::Draining);
+        }
+        let flags = self.inner.commands.flags();
+        let listing = if flags.is_caught_up() { Ok(flags.now()) } else { flags.caught_up().await };
+        if !listing.map_err(|_| NotSaid::Draining)?.is_on(&Feature::Gateway, tenant) {
+            return Err(NotSaid::SwitchedOff);
         }
         let configuration = self.configuration(tenant).await?;
         let models = self.inner.commands.models();

@@ -8,7 +8,7 @@ use timeloom_domain::ids::FIRST_TENANT;
 use timeloom_domain::inference::{
     FailureClass, Gpu, InferenceEvent, InferenceWorkerEvent, Provider, RejectedCounts, RejectionClass, TensorContent,
 };
-use timeloom_domain::model::{ModelRefusal, ModelSettings, Recording};
+use timeloom_domain::model::{ModelRefusal, ModelSettings, Recording, RolloutArm};
 use timeloom_inference_worker::{NotInferred, Question};
 use timeloom_store::conformance::{Fault, FaultRates, FaultyLog};
 use timeloom_store::{MemoryLog, SystemClock};
@@ -285,7 +285,8 @@ async fn a_trial_answers_its_part_and_the_event_tells_which_version_did() {
     let first = world.serve("mood", "mlp.onnx", ModelSettings::default()).await;
     let second = world.add("mood", "identity.onnx").await;
     assert_ne!(first, second);
-    let start = timeloom_commands::StartModelRollout { version: second, percent: 50, shadow: false };
+    let start =
+        timeloom_commands::StartModelRollout { version: second, percent: 50, shadow: false, alias: None, guard: None };
     let started = world.commands.start_model_rollout(&world.context(), slug("mood"), start).await.unwrap();
     world.commands.models().wait_for(started.position).await.unwrap();
     let model = Arc::clone(world.commands.models().now().model(FIRST_TENANT, &slug("mood")).unwrap());
@@ -387,7 +388,8 @@ async fn a_shadow_computes_copies_whose_answers_nobody_gets_and_they_say_of_what
     let world = World::new();
     let first = world.serve("mood", "mlp.onnx", ModelSettings::default()).await;
     let tried = world.add("mood", "mlp-again.onnx").await;
-    let start = timeloom_commands::StartModelRollout { version: tried, percent: 100, shadow: true };
+    let start =
+        timeloom_commands::StartModelRollout { version: tried, percent: 100, shadow: true, alias: None, guard: None };
     let started = world.commands.start_model_rollout(&world.context(), slug("mood"), start).await.unwrap();
     world.commands.models().wait_for(started.position).await.unwrap();
     let worker = world.worker().await;
@@ -399,7 +401,15 @@ async fn a_shadow_computes_copies_whose_answers_nobody_gets_and_they_say_of_what
     let told: Vec<_> = events
         .iter()
         .map(|event| match event {
-            InferenceEvent::InferenceCompleted { inference, request: Some(request), .. } => {
+            InferenceEvent::InferenceCompleted { inference, request: Some(request), answer } => {
+                // The same numbers in another file.
+                let same = request.shadow_of.map(|_| true);
+                assert_eq!(answer.compared.map(|compared| compared.same), same, "a copy is compared, nothing else");
+                let arm = match request.shadow_of {
+                    Some(_) => Some(RolloutArm::Shadow),
+                    None => (*inference == answered.inference).then_some(RolloutArm::Stable),
+                };
+                assert_eq!(request.arm, arm);
                 (request.version, (request.shadow_of.is_none()).then_some(*inference), request.shadow_of)
             }
             other => panic!("{other:?}"),

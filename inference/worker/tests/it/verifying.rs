@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent, TensorContent};
+use timeloom_domain::inference::{InferenceEvent, InferenceWorkerEvent, OutputComparison, TensorContent};
 use timeloom_domain::model::ModelSettings;
-use timeloom_inference_worker::{NotVerified, Recorded, Verified, Verifier};
+use timeloom_inference_worker::{NotInferred, NotVerified, Recorded, Verified, Verifier};
 
-use crate::world::{World, question, runtime};
+use crate::world::{World, question, runtime, slug};
 
 /// How many inferences are computed again.
 const INFERENCES: u32 = 10_000;
@@ -65,4 +65,24 @@ async fn what_was_computed_in_batches_is_the_same_to_the_last_bit_when_it_is_com
     let mut gone = all[0].clone();
     gone.request.digest = "00".repeat(32);
     assert!(matches!(verifier.verify(&gone, load, &[]).await, Err(NotVerified::NoFile(_))));
+}
+
+#[tokio::test]
+async fn what_is_tried_for_comparison_is_computed_and_is_no_inference() {
+    let world = World::new();
+    let first = world.serve("mood", "mlp.onnx", ModelSettings::default()).await;
+    let second = world.add("mood", "mlp-again.onnx").await;
+    let other = world.add("mood", "identity.onnx").await;
+    let worker = world.worker().await;
+    let asked = question("mood", 1);
+    let answered = worker.infer(asked.clone()).await.unwrap();
+    assert_eq!(answered.version, first);
+    let tried = worker.tried(&asked.cause, &slug("mood"), second, &asked.inputs).await.unwrap();
+    assert!(OutputComparison::of(&answered.outputs, &tried.outputs).is_within(1e-5));
+    let unfit = worker.tried(&asked.cause, &slug("mood"), other, &asked.inputs).await;
+    assert!(matches!(unfit, Err(NotInferred::NotComputed(_))), "{unfit:?}");
+    let missing = worker.tried(&asked.cause, &slug("mood"), 9, &asked.inputs).await;
+    assert!(matches!(missing, Err(NotInferred::Refused(_))), "{missing:?}");
+    worker.close().await;
+    assert_eq!(recorded(&world).await.len(), 1, "only what was answered is recorded");
 }

@@ -158,6 +158,8 @@ pub fn question(model: &str, seed: u32) -> Question {
         key: None,
         execution: None,
         node: None,
+        workflow: None,
+        agent: None,
     }
 }
 

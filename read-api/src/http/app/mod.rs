@@ -23,13 +23,16 @@ struct File {
 include!(concat!(env!("OUT_DIR"), "/app_files.rs"));
 
 /// Where the app has pages. What is not here stays unknown, so that a wrong address of the API is no page.
-pub(super) const PLACES: [&str; 20] = [
+pub(super) const PLACES: [&str; 23] = [
     "/",
     "/workflows",
     "/workflows/{rest:.*}",
     "/executions",
     "/executions/{rest:.*}",
     "/compare",
+    "/capsule",
+    "/data-tables",
+    "/data-tables/{rest:.*}",
     "/agents",
     "/agents/{rest:.*}",
     "/agent-runs/{rest:.*}",

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -25,10 +25,10 @@ use timeloom_store::RequestFacts;
 
 use self::places::Places;
 pub(super) use self::shown::{Shown, cookie};
-use super::Api;
 use super::answer::refuse;
 use super::negotiation::{Accepted, Form};
 use super::observe;
+use super::{Api, Words};
 use crate::limits::{Left, seconds};
 use crate::rates::Rates;
 use crate::sign_in::SignIn;
@@ -134,7 +134,7 @@ pub(super) async fn pass(
 /// The same; whoever may not come in is told in these words, where there are any.
 pub(super) async fn pass_in_words(
     door: Door,
-    words: Option<fn(u16, &str) -> Vec<u8>>,
+    words: Option<Words>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -153,7 +153,7 @@ pub(super) async fn pass_in_words(
         }
         Err(refusal) => {
             let refusal = match words {
-                Some(words) => reworded(refusal, words),
+                Some(words) => reworded(refusal, request.head(), words),
                 None => refusal,
             };
             Ok(request.into_response(refusal))
@@ -162,11 +162,11 @@ pub(super) async fn pass_in_words(
 }
 
 /// A refusal in other words, with the same status and headers.
-fn reworded(refusal: HttpResponse, words: fn(u16, &str) -> Vec<u8>) -> HttpResponse {
+fn reworded(refusal: HttpResponse, asked: &RequestHead, words: Words) -> HttpResponse {
     let (head, body) = refusal.into_parts();
     let told = body.try_into_bytes().ok().and_then(|body| serde_json::from_slice::<Value>(&body).ok());
     let message = told.as_ref().and_then(|told| told.pointer("/errors/0/message")?.as_str());
-    let body = words(head.status().as_u16(), message.unwrap_or("you may not come in"));
+    let body = words(asked, head.status().as_u16(), message.unwrap_or("you may not come in"));
     head.set_body(BoxBody::new(body))
 }
 

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 pub(super) use self::attempts::Attempts;
 pub(super) use self::oidc::Oidc;
+pub use self::page::told;
 use super::door::{Door, check_form, is_somebody, seen};
 use super::webhook::caller_address;
 use super::{Api, observe, serve};

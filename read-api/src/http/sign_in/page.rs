@@ -83,6 +83,16 @@ pub(super) fn not_in(state: &ApiState, why: &str, status: StatusCode) -> HttpRes
     answer(state, "You are not signed in", HttpResponse::build(status), &body)
 }
 
+/// A page that tells people something, with a way back.
+pub fn told(state: &ApiState, title: &str, words: &str, back: &str, status: StatusCode) -> HttpResponse {
+    let body = html! {
+        h1 { (title) }
+        p.wrong role="alert" { (words) }
+        p { a href=(back) { "Back" } }
+    };
+    answer(state, title, HttpResponse::build(status), &body)
+}
+
 pub(super) fn password(state: &ApiState, next: &str, wrong: Option<&str>) -> HttpResponse {
     let email = email_of(state);
     let asks = state.principal().account.is_some_and(|own| state.access().asks_for_password(&state.context(None), own));

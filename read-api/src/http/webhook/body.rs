@@ -8,8 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
-use futures::{StreamExt as _, stream};
+use bytes::Bytes;
+use futures::stream;
 use multer::Multipart;
 use serde_json::{Map, Value};
 use timeloom_domain::item::BinaryData;
@@ -17,6 +17,7 @@ use timeloom_domain::item::BinaryData;
 use super::query::{add, form};
 use super::refusal::Refusal;
 use super::settings::Settings;
+use crate::http::intake::{self, NotRead};
 
 /// Longest time for a body to come in.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
@@ -40,20 +41,16 @@ pub(super) async fn read(headers: &HeaderMap, payload: Payload, bytes_max: usize
     };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > bytes_max) {
+        intake::drain(payload).await;
         return Err(too_large());
     }
     let reading = async {
-        let mut body = BytesMut::new();
-        let mut chunks = Decompress::from_headers(payload, headers);
-        while let Some(chunk) = chunks.next().await {
-            let broken = |error| Refusal::new(StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}"));
-            let chunk = chunk.map_err(broken)?;
-            if body.len() + chunk.len() > bytes_max {
-                return Err(too_large());
+        intake::read(Decompress::from_headers(payload, headers), bytes_max).await.map_err(|why| match why {
+            NotRead::TooLarge => too_large(),
+            NotRead::Broken(error) => {
+                Refusal::new(StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}"))
             }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
+        })
     };
     let seconds = BODY_TIME_MAX.as_secs();
     let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, format!("the body did not come within {seconds} s"));

@@ -6,12 +6,8 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Result};
-use timeloom_domain::account::AccountEvent;
 use timeloom_domain::audit::AuditEvent;
-use timeloom_domain::credential::CredentialEvent;
-use timeloom_domain::event::Event;
-use timeloom_domain::session::SessionEvent;
-use timeloom_domain::tenant::TenantEvent;
+use timeloom_domain::event::{AUDITED, is_audited};
 use timeloom_store::{Filter, StreamKey};
 use tokio::sync::Mutex;
 
@@ -74,20 +70,6 @@ pub(crate) async fn look_at_stream(context: &Context<'_>, state: &ApiState, stre
         return Ok(());
     }
     look(context, state, "state", Some(stream.to_string())).await
-}
-
-/// The categories that belong to the audit trail, with the types of their events.
-const AUDITED: [(&str, &[(&str, u16)]); 5] = [
-    (AccountEvent::CATEGORY, AccountEvent::TYPES),
-    (SessionEvent::CATEGORY, SessionEvent::TYPES),
-    (TenantEvent::CATEGORY, TenantEvent::TYPES),
-    (AuditEvent::CATEGORY, AuditEvent::TYPES),
-    (CredentialEvent::CATEGORY, CredentialEvent::TYPES),
-];
-
-/// Whether the events of a category belong to the audit trail.
-pub(crate) fn is_audited(category: &str) -> bool {
-    AUDITED.iter().any(|(known, _)| *known == category)
 }
 
 /// Whether an event of the audit trail may pass a filter. What names only other things is not the audit trail.

@@ -15,14 +15,14 @@ use zeroize::Zeroizing;
 use super::account::{Account, account};
 use super::api_key::ApiKey;
 use super::inputs::{
-    AccountInput, CreateAccountInput, CreateTenantInput, EndSessionInput, IdentityInput, MakeApiKeyInput,
-    MakeSignInLinkInput, RemovePasswordInput, RenameAccountInput, RenameTenantInput, RevokeApiKeyInput, RoleInput,
-    SetPasswordInput, TenantInput,
+    AccountInput, CategoryInput, CreateAccountInput, CreateTenantInput, EndSessionInput, IdentityInput,
+    MakeApiKeyInput, MakeSignInLinkInput, RemovePasswordInput, RenameAccountInput, RenameTenantInput,
+    RevokeApiKeyInput, RoleInput, SetPasswordInput, TenantInput,
 };
 use super::session::{Session, session};
 use super::tenant::Tenant;
 use super::then::{Then, time};
-use crate::schema::payloads::{ShownId, UserError, Written, payload, refused, settle};
+use crate::schema::payloads::{ShownId, UserError, Written, payload, refused, settle, taken};
 use crate::schema::reading::{rows, state};
 use crate::schema::scalars::PositionScalar;
 use crate::state::ApiState;
@@ -157,7 +157,7 @@ impl ApiKeyPayload {
 }
 
 /// The context of a command with its reason, at a revision. A reason that is too long is refused.
-fn because(
+pub(crate) fn because(
     state: &ApiState,
     command_id: Option<Uuid>,
     expected_revision: Option<u64>,
@@ -179,16 +179,6 @@ fn named_or_own(state: &ApiState, account: Option<Uuid>) -> std::result::Result<
     account.map(AccountId).or_else(own).ok_or_else(|| {
         refused("ACCOUNT_MISSING", "say which account: you have none of your own, since you have the machine")
     })
-}
-
-/// What is inside, or the payload that says why not.
-macro_rules! taken {
-    ($payload:ty, $result:expr) => {
-        match $result {
-            Ok(taken) => taken,
-            Err(error) => return Ok(<$payload>::from(error)),
-        }
-    };
 }
 
 impl From<UserError> for ApiKeyPayload {
@@ -382,6 +372,22 @@ impl AccessMutation {
         let TenantInput { command_id, expected_revision, tenant, reason } = input;
         let command = taken!(TenantPayload, because(state, command_id, expected_revision, Some(reason)));
         TenantPayload::of(state.access().resume_tenant(&command, TenantId(tenant)).await)
+    }
+
+    /// Lets programs of others append to a category of a tenant by themselves.
+    async fn open_category(&self, context: &Context<'_>, input: CategoryInput) -> Result<TenantPayload> {
+        let state = state(context)?;
+        let CategoryInput { command_id, expected_revision, tenant, category, reason } = input;
+        let command = taken!(TenantPayload, because(state, command_id, expected_revision, Some(reason)));
+        TenantPayload::of(state.access().open_category(&command, TenantId(tenant), category).await)
+    }
+
+    /// Lets them not any more; what they appended stays.
+    async fn close_category(&self, context: &Context<'_>, input: CategoryInput) -> Result<TenantPayload> {
+        let state = state(context)?;
+        let CategoryInput { command_id, expected_revision, tenant, category, reason } = input;
+        let command = taken!(TenantPayload, because(state, command_id, expected_revision, Some(reason)));
+        TenantPayload::of(state.access().close_category(&command, TenantId(tenant), category).await)
     }
 }
 

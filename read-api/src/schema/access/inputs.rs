@@ -234,3 +234,18 @@ pub(crate) struct TenantInput {
     /// Why, for those who review who has access.
     pub reason: String,
 }
+
+/// A category of a tenant, to open to programs of others or to close to them.
+#[derive(Debug, InputObject)]
+pub(crate) struct CategoryInput {
+    /// Makes this the same command as an earlier one with this id.
+    pub command_id: Option<Uuid>,
+    /// It is carried out only while the tenant is at this revision.
+    pub expected_revision: Option<u64>,
+    /// The tenant's number.
+    pub tenant: u32,
+    /// The category: in a stream's name, the text before the first dash.
+    pub category: String,
+    /// Why, for those who review who has access.
+    pub reason: String,
+}

@@ -28,8 +28,9 @@ use uuid::Uuid;
 pub(crate) use self::account::Account;
 use self::account::{KeyList, SessionList};
 pub(crate) use self::api_key::ApiKey;
-pub(crate) use self::audit::{WrittenDown, is_audited, look, look_at_events, look_at_stream};
+pub(crate) use self::audit::{WrittenDown, look, look_at_events, look_at_stream};
 pub use self::changes::AccessMutation;
+pub(crate) use self::changes::because;
 pub(crate) use self::guard::is_own;
 pub(crate) use self::loads::AccessLoads;
 use self::review::{AccessReviewEntry, Review};
@@ -92,7 +93,7 @@ impl AccessQuery {
     /// Accounts, newest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
-    async fn accounts(
+    pub(crate) async fn accounts(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only those of this kind.")] kind: Option<AccountKind>,

@@ -1,21 +1,20 @@
 //! Tenants: whose data is kept apart. The first, number 0, is there before anything is written of it.
 
-use async_graphql::{ID, Object, Result};
+use async_graphql::{Context, ID, Object, Result};
 use timeloom_domain::ids::TenantId;
+use timeloom_domain::tenant::FIRST_NAME;
 use timeloom_projections::{AsOf, Cursor, Page, Side, TenantRow};
 use timeloom_store::Position;
 
 use crate::schema::history::History;
 use crate::schema::node::tenant_id;
 use crate::schema::paging::{Pages, Paging, pages};
-use crate::schema::reading::rows;
+use crate::schema::reading::{rows, state};
 use crate::schema::rows::page;
 use crate::state::ApiState;
 
 /// The tenant that runs the installation.
 const FIRST: TenantId = TenantId(0);
-/// What it is called before somebody calls it otherwise.
-const FIRST_NAME: &str = "default";
 
 /// A tenant.
 #[derive(Debug, Clone)]
@@ -45,6 +44,14 @@ impl Tenant {
     /// Whether nobody of it is let in, and nothing of it is started.
     async fn suspended(&self) -> bool {
         self.row.as_ref().is_some_and(|row| row.suspended)
+    }
+
+    /// The categories that programs of others may append to now, by name.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn open_categories(&self, context: &Context<'_>) -> Result<Vec<String>> {
+        let listing = state(context)?.access().directory().now();
+        let entry = listing.tenant(self.number);
+        Ok(entry.map(|entry| entry.open_categories.into_iter().collect()).unwrap_or_default())
     }
 
     /// Which events made it what it is; absent of the first before anything is written of it.

@@ -39,6 +39,16 @@ pub(crate) enum Permission {
     SystemWrite,
     /// Make, suspend and resume tenants; copy the whole log, of all tenants.
     TenantWrite,
+    /// Append events to categories that are open to programs of others.
+    EventAppend,
+    /// Ask for the data of a subject to be erased, and place holds; see what is asked for.
+    ErasureRequest,
+    /// Approve what another one asked for: an erasure, or the end of a hold.
+    ErasureApprove,
+    /// See data tables and their rows.
+    TableRead,
+    /// Create, rename and delete data tables, and write their rows.
+    TableWrite,
 }
 
 /// A set of permissions as a list.

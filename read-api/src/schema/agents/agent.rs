@@ -6,6 +6,7 @@ use timeloom_domain::agent::{AgentState as Known, AgentVersion as KnownVersion};
 use timeloom_projections::{AgentRow, AgentRunFilter, AsOf};
 
 use super::run::{AgentRun, AgentRunList};
+use super::session::{AgentSession, sessions};
 use crate::schema::faults::fault;
 use crate::schema::history::History;
 use crate::schema::paging::{Pages, Paging, page_cost};
@@ -137,6 +138,13 @@ impl Agent {
     ) -> Result<Pages<AgentRun>> {
         let filter = AgentRunFilter { agent: Some(self.row.name.clone()), ..AgentRunFilter::default() };
         AgentRunList { paging: Paging::new(first, after, last, before), filter, as_of: self.as_of }.read(context).await
+    }
+
+    /// The sessions that it remembers, at most 100, those that were spoken in last first. Looked for among the newest 10,000
+    /// exchanges of all agents.
+    #[graphql(complexity = "child_complexity + 50")]
+    async fn sessions(&self, context: &Context<'_>) -> Result<Vec<AgentSession>> {
+        sessions(context, &self.row.name, self.as_of).await
     }
 
     /// Which events made it what it is.

@@ -4,6 +4,7 @@ mod agent;
 mod inputs;
 mod query;
 mod run;
+mod session;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use timeloom_projections::AsOf;
 use timeloom_store::{Filter, Position, Subscription, SubscriptionMessage, TenantScope};
 use uuid::Uuid;
 
-use self::agent::Agent;
+pub(crate) use self::agent::Agent;
 use self::inputs::{
     AgentRunReasonInput, ClearAgentMemoryInput, ConfigureAgentInput, DeprecateAgentInput, ForkAgentRunInput,
     GiveApprovalInput, PublishAgentVersionInput, RegisterAgentInput, ResumeAgentRunInput, RetireAgentInput,

@@ -79,7 +79,7 @@ impl AgentQuery {
     /// Agents, newest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each argument is one of the field's in the schema")]
-    async fn agents(
+    pub(crate) async fn agents(
         &self,
         context: &Context<'_>,
         first: Option<i32>,

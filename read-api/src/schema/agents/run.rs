@@ -79,7 +79,8 @@ pub(crate) struct AgentApproval {
     tool: String,
     /// All of its arguments.
     arguments: Value,
-    /// Why somebody is asked: `granted` = the agent's record says so, `interrupted` = it was begun and cut off.
+    /// Why somebody is asked: `granted` = the agent's record says so, `interrupted` = it was begun and cut off, `tools_changed` =
+    /// nothing is called, a server lists other tools than those it was granted for.
     reason: String,
     /// Until when that is waited for.
     expires_at: Option<DateTime<Utc>>,
@@ -302,7 +303,11 @@ fn approval(run: Folded) -> Option<AgentApproval> {
     // Neither does a pause change what that is.
     approved.status = Known::Running;
     approved.calls.iter_mut().filter(|call| call.call == open.call).for_each(|call| call.state = CallState::Approved);
-    let AgentAction::CallTool { arguments, .. } = approved.next(i64::MIN) else { return None };
+    let (AgentAction::CallTool { arguments, .. } | AgentAction::AskSomebody { arguments, .. }) =
+        approved.next(i64::MIN)
+    else {
+        return None;
+    };
     Some(AgentApproval {
         call: open.call.clone(),
         tool: open.tool.clone(),
@@ -310,6 +315,7 @@ fn approval(run: Folded) -> Option<AgentApproval> {
         reason: match reason {
             timeloom_domain::agent_run::ApprovalReason::Granted => "granted".to_owned(),
             timeloom_domain::agent_run::ApprovalReason::Interrupted => "interrupted".to_owned(),
+            timeloom_domain::agent_run::ApprovalReason::ToolsChanged => "tools_changed".to_owned(),
         },
         expires_at: time(expires_at_ms),
     })

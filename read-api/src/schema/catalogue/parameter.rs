@@ -79,6 +79,8 @@ pub(crate) struct NodeParameter {
     pub description: &'static str,
     /// An example, for an empty field.
     pub placeholder: Option<&'static str>,
+    /// Of what a text is the name, where it is chosen among those that there are: `agent`, `model` or `route`.
+    pub names: Option<&'static str>,
     /// What the node takes when the parameter is absent.
     pub default: Option<Value>,
     /// All of these have to hold for the parameter to count.
@@ -222,6 +224,7 @@ fn parameter(definition: &domain::ParameterDefinition, versions: &[f64]) -> Node
         required: definition.required,
         description: definition.description,
         placeholder: definition.placeholder,
+        names: definition.names,
         default: definition.default.map(|default| default.to_json()),
         shown_when: conditions(definition.shown_when),
         versions,

@@ -9,9 +9,11 @@ mod setup;
 mod spend;
 mod words;
 
+use std::collections::BTreeMap;
+
 use async_graphql::{Context, Object, Result};
 use timeloom_domain::event::Event as _;
-use timeloom_domain::gateway::{GATEWAY_STREAM, GatewayCommand, GatewayConfiguration, GatewayEvent};
+use timeloom_domain::gateway::{self as domain, GATEWAY_STREAM, GatewayCommand, GatewayConfiguration, GatewayEvent};
 use timeloom_domain::ids::{AgentRunId, ExecutionId, ModelCallId, Slug, WorkflowId};
 use timeloom_history::{self as history, HistoryError};
 use timeloom_projections::ModelCallFilter;
@@ -24,7 +26,8 @@ use self::inputs::{
     GatewayPayload, RemoveGatewayInput, SetGatewayLimitInput, SetGatewayPricesInput, SetGatewayProviderInput,
     SetGatewayRouteInput,
 };
-use self::setup::{GatewayLimit, GatewayPrices, GatewayProvider, GatewayRoute};
+pub(crate) use self::setup::GatewayRoute;
+use self::setup::{GatewayLimit, GatewayPrices, GatewayProvider};
 use self::spend::{ModelSpend, ModelSpendFilterInput};
 use self::words::ModelSpendBy;
 use super::faults::{bad_input, fault};
@@ -33,7 +36,7 @@ use super::payloads::refused;
 use super::reading::{Moment, not_there, rows, state};
 use super::rows::{page, row_pages};
 use super::scalars::{AsOf, PositionScalar};
-use crate::state::ApiState;
+use crate::state::{ApiState, LimitTaken};
 
 /// The reads of the gateway.
 #[derive(Debug, Default)]
@@ -60,6 +63,17 @@ async fn configuration(
     }
 }
 
+/// The fields of limits that are counted.
+const TAKEN_FIELDS: [&str; 4] = ["used", "left", "usedBy", "resetsAt"];
+
+/// What is taken of limits now, in their order; nothing where nobody counts.
+async fn taken(context: &Context<'_>, limits: &BTreeMap<Slug, domain::GatewayLimit>) -> Result<Vec<LimitTaken>> {
+    let state = state(context)?;
+    let limits: Vec<domain::GatewayLimit> = limits.values().cloned().collect();
+    let counted = state.limits().taken(state.tenant(), &limits).await;
+    Ok(counted.map_err(|error| fault(&error))?.unwrap_or_default())
+}
+
 #[Object]
 impl GatewayQuery {
     /// The providers of language models, by their names.
@@ -76,7 +90,7 @@ impl GatewayQuery {
 
     /// The routes to language models, by their names.
     #[graphql(complexity = "20 * child_complexity + 5")]
-    async fn gateway_routes(
+    pub(crate) async fn gateway_routes(
         &self,
         context: &Context<'_>,
         as_of: Option<AsOf>,
@@ -94,8 +108,12 @@ impl GatewayQuery {
         as_of: Option<AsOf>,
         wait_for: Option<PositionScalar>,
     ) -> Result<Vec<GatewayLimit>> {
-        let found = configuration(context, as_of, wait_for).await?;
-        Ok(found.limits.into_iter().map(GatewayLimit::from).collect())
+        let is_now = as_of.is_none();
+        let limits = configuration(context, as_of, wait_for).await?.limits;
+        let is_asked = TAKEN_FIELDS.iter().any(|field| context.look_ahead().field(field).exists());
+        let taken = if is_now && is_asked { taken(context, &limits).await? } else { Vec::new() };
+        let taken = taken.into_iter().map(Some).chain(std::iter::repeat(None));
+        Ok(limits.into_iter().zip(taken).map(|((name, limit), taken)| GatewayLimit::new(name, limit, taken)).collect())
     }
 
     /// What language models cost.

@@ -1,12 +1,15 @@
 //! How the gateway is set up, as it is shown.
 
 use async_graphql::SimpleObject;
+use chrono::{DateTime, Utc};
 use timeloom_domain::gateway as domain;
 use timeloom_domain::ids::Slug;
+use timeloom_domain::money::Money;
 
 use super::words::{
     GatewayBalance, GatewayCacheUse, GatewayContent, GatewayHolder, GatewayLimitOf, GatewayProtocol, ModelCallProblem,
 };
+use crate::state::LimitTaken;
 
 /// A provider of language models. Its key is in the credential, and nowhere else.
 #[derive(Debug, Clone, SimpleObject)]
@@ -163,10 +166,23 @@ pub(crate) struct GatewayLimit {
     money: Option<String>,
     /// How long a window is, in milliseconds; windows are counted from 1970.
     window_ms: Option<u64>,
+    /// How much of it is taken now, as a decimal number: of requests, tokens or calls, or of money in the currency of the
+    /// prices. Where the limit is for each of its kind by itself, by the one that took most. It is what decides whether the
+    /// next call is let through. Null as of an earlier moment, and where no gateway runs.
+    used: Option<String>,
+    /// How much of it is left, as a decimal number.
+    left: Option<String>,
+    /// Who took what is told as used, by its id; null while nothing is taken, and of the tenant.
+    used_by: Option<String>,
+    /// When all of it is there again, if nothing more is taken; null while nothing is taken, and of calls at once.
+    resets_at: Option<DateTime<Utc>>,
 }
 
-impl From<(Slug, domain::GatewayLimit)> for GatewayLimit {
-    fn from((name, limit): (Slug, domain::GatewayLimit)) -> Self {
+impl GatewayLimit {
+    /// A limit, with what is taken of it where that is known.
+    pub(super) fn new(name: Slug, limit: domain::GatewayLimit, taken: Option<LimitTaken>) -> Self {
+        let is_money = matches!(limit.most, domain::LimitMost::Money { .. });
+        let amount = |amount: u64| if is_money { Money(amount).to_string() } else { amount.to_string() };
         let (of, most, money, window_ms) = match limit.most {
             domain::LimitMost::RequestsPerMinute { most } => {
                 (GatewayLimitOf::RequestsPerMinute, Some(most), None, None)
@@ -178,7 +194,11 @@ impl From<(Slug, domain::GatewayLimit)> for GatewayLimit {
             }
         };
         let (name, holder, id) = (name.into(), limit.holder.into(), limit.id);
-        Self { name, holder, id, of, most, money, window_ms }
+        let (used, left) = taken.as_ref().map(|taken| (amount(taken.used), amount(taken.left))).unzip();
+        let resets_at_ms = taken.as_ref().and_then(|taken| taken.resets_at_ms);
+        let resets_at = resets_at_ms.and_then(DateTime::from_timestamp_millis);
+        let used_by = taken.and_then(|taken| taken.by).filter(|_| holder != GatewayHolder::Tenant);
+        Self { name, holder, id, of, most, money, window_ms, used, left, used_by, resets_at }
     }
 }
 

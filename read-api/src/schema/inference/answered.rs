@@ -2,14 +2,14 @@
 
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
-use timeloom_domain::inference::InferenceEvent;
+use timeloom_domain::inference::{InferenceEvent, InferenceRequest};
 use timeloom_projections::{AsOf, InferenceFilter, InferenceRow};
 use timeloom_store::{Position, codec};
 use uuid::Uuid;
 
 use super::load::ModelLoad;
 use super::tensor::{Side, Tensor};
-use super::words::{InferenceProblem, InferenceStatus, Provider};
+use super::words::{InferenceProblem, InferenceStatus, OutputComparison, Provider, RolloutArm};
 use super::worker::InferenceWorker;
 use crate::schema::batch::Loads;
 use crate::schema::budget::PayloadBudget;
@@ -52,6 +52,20 @@ impl Inference {
         let Some(event) = Loads::of(context).event(state(context)?, position).await? else { return Ok(None) };
         PayloadBudget::take(context, event.payload.get().len())?;
         codec::decode(&event).map(Some).map_err(|error| fault(&error))
+    }
+
+    /// What was asked, as the event says.
+    async fn request(&self, context: &Context<'_>) -> Result<Option<Box<InferenceRequest>>> {
+        Ok(match self.event(context, self.row.request_position).await? {
+            Some(InferenceEvent::InferenceRequested { request, .. }) => Some(request),
+            Some(
+                InferenceEvent::InferenceCompleted { request, .. }
+                | InferenceEvent::InferenceFailed { request, .. }
+                | InferenceEvent::InferenceRejected { request, .. }
+                | InferenceEvent::InferenceCancelled { request, .. },
+            ) => request,
+            Some(InferenceEvent::InferenceStarted { .. } | InferenceEvent::InferenceWindowClosed(_)) | None => None,
+        })
     }
 }
 
@@ -160,16 +174,7 @@ impl Inference {
     /// What was asked of the model, in the order of its signature.
     #[graphql(complexity = "5 * child_complexity + 5")]
     async fn inputs(&self, context: &Context<'_>) -> Result<Option<Vec<Tensor>>> {
-        let request = match self.event(context, self.row.request_position).await? {
-            Some(InferenceEvent::InferenceRequested { request, .. }) => Some(request),
-            Some(
-                InferenceEvent::InferenceCompleted { request, .. }
-                | InferenceEvent::InferenceFailed { request, .. }
-                | InferenceEvent::InferenceRejected { request, .. }
-                | InferenceEvent::InferenceCancelled { request, .. },
-            ) => request,
-            Some(InferenceEvent::InferenceStarted { .. } | InferenceEvent::InferenceWindowClosed(_)) | None => None,
-        };
+        let request = self.request(context).await?;
         Ok(request.map(|request| Tensor::all(self.row.id, Side::Inputs, request.inputs)))
     }
 
@@ -183,6 +188,34 @@ impl Inference {
             }
             _ => None,
         })
+    }
+
+    /// On which side of a trial of a version it was; absent where none was under way for that name.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn arm(&self, context: &Context<'_>) -> Result<Option<RolloutArm>> {
+        Ok(self.request(context).await?.and_then(|request| request.arm).map(Into::into))
+    }
+
+    /// Id of the inference that it is a copy of: a version that is tried on copies computed it, and nobody got its answer.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn shadow_of(&self, context: &Context<'_>) -> Result<Option<Uuid>> {
+        Ok(self.request(context).await?.and_then(|request| request.shadow_of).map(|of| of.0))
+    }
+
+    /// Of a copy: how its answer compares with the one that was given.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn comparison(&self, context: &Context<'_>) -> Result<Option<OutputComparison>> {
+        let (Some(_), Some(ended)) = (&self.row.answer, self.row.ended_position) else { return Ok(None) };
+        Ok(match self.event(context, ended).await? {
+            Some(InferenceEvent::InferenceCompleted { answer, .. }) => answer.compared.map(Into::into),
+            _ => None,
+        })
+    }
+
+    /// Name of the agent that asked.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn agent_name(&self, context: &Context<'_>) -> Result<Option<String>> {
+        Ok(self.request(context).await?.and_then(|request| request.agent).map(|agent| agent.to_string()))
     }
 
     /// The load of the model that computed: it tells the options, the machine and what computed which part.

@@ -1,6 +1,6 @@
 //! Words about inferences.
 
-use async_graphql::Enum;
+use async_graphql::{Enum, SimpleObject};
 use timeloom_domain::inference::{FailureClass, Provider as DomainProvider, RejectionClass};
 use timeloom_projections::Unanswered;
 
@@ -71,5 +71,36 @@ impl From<Unanswered> for InferenceProblem {
             Unanswered::Rejected(RejectionClass::DeadlineMissed) => Self::DeadlineMissed,
             Unanswered::Rejected(RejectionClass::Draining) => Self::Draining,
         }
+    }
+}
+
+/// On which side of a trial of a version a request was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "timeloom_domain::model::RolloutArm")]
+pub(crate) enum RolloutArm {
+    /// The version answered that answered before.
+    Stable,
+    /// The tried version answered.
+    Candidate,
+    /// The tried version computed a copy, whose answer nobody got.
+    Shadow,
+}
+
+/// How one answer compares with another to the same inputs.
+#[derive(Debug, Clone, Copy, SimpleObject)]
+pub(crate) struct OutputComparison {
+    /// Whether all outputs are the same to the last bit.
+    same: bool,
+    /// How far numbers are apart at most, relative to the larger one or 1; absent where they cannot be told apart like this.
+    apart: Option<f64>,
+    /// Whether another class is on top: the place of the largest of each row of numbers, or what an output of other elements
+    /// holds.
+    class_changed: bool,
+}
+
+impl From<timeloom_domain::inference::OutputComparison> for OutputComparison {
+    fn from(compared: timeloom_domain::inference::OutputComparison) -> Self {
+        let timeloom_domain::inference::OutputComparison { same, apart, class_changed } = compared;
+        Self { same, apart, class_changed }
     }
 }

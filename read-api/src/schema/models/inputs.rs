@@ -3,6 +3,7 @@
 use async_graphql::InputObject;
 use uuid::Uuid;
 
+use super::rollout::RolloutGuardInput;
 use super::words::GpuWanted;
 
 /// An input with the fields that every change of a model has, and its own.
@@ -93,11 +94,15 @@ model_input! {
     StartModelRolloutInput {
         /// The version.
         version: u32,
-        /// Of a hundred requests that name no version it answers so many: 1 to 99; a shadow takes up to 100.
+        /// Of a hundred requests it answers so many: 1 to 99; a shadow takes up to 100.
         percent: u8,
         /// Whether it computes copies of the requests only, whose answers nobody gets.
         #[graphql(default)]
         shadow: bool,
+        /// The alias whose requests are meant; absent = those that name no version.
+        alias: Option<String>,
+        /// When the trial is over by itself; absent = never.
+        guard: Option<RolloutGuardInput>,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod inputs;
 mod model;
+mod rollout;
 mod words;
 
 use async_graphql::{Context, Object, Result};
@@ -15,6 +16,7 @@ use self::inputs::{
     StepModelRolloutInput, WithdrawModelVersionInput,
 };
 pub(crate) use self::model::{Model, ModelVersion};
+use self::rollout::RolloutGuardInput;
 pub(crate) use self::words::GpuWanted;
 use self::words::{gpu_of, recording_of};
 use super::mutation::RegisterInput;
@@ -132,9 +134,18 @@ impl ModelMutation {
         change!(context, input, unload_model, input.version)
     }
 
-    /// Tries a version on a part of the requests that name none. The same requests fall to it each time.
+    /// Tries a version on a part of the requests that name none, or an alias. The same requests fall to it each time.
     async fn start_model_rollout(&self, context: &Context<'_>, input: StartModelRolloutInput) -> Result<ModelPayload> {
-        let start = StartModelRollout { version: input.version, percent: input.percent, shadow: input.shadow };
+        let alias = match input.alias {
+            Some(alias) => Some(slug!(alias)),
+            None => None,
+        };
+        let guard = match input.guard.map(RolloutGuardInput::guard).transpose() {
+            Ok(guard) => guard,
+            Err(why) => return Ok(ModelPayload::from(refused("INVALID_ROLLOUT_GUARD", why))),
+        };
+        let StartModelRolloutInput { version, percent, shadow, .. } = input;
+        let start = StartModelRollout { version, percent, shadow, alias, guard };
         change!(context, input, start_model_rollout, start)
     }
 

@@ -3,11 +3,14 @@
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use timeloom_projections::{AsOf, InferenceFilter, ModelLoadFilter, ModelRow};
 
+use super::rollout::ModelRollout;
 use super::words::{ModelSettingsView, TensorSpecView};
+use crate::schema::drift::{DriftWatch, drift_watch};
 use crate::schema::history::History;
 use crate::schema::inference::{Inference, InferenceList, ModelLoad, ModelLoadList};
 use crate::schema::node::model_id;
 use crate::schema::paging::{Pages, Paging, page_cost};
+use crate::schema::reading::state;
 
 /// One version of a model.
 #[derive(Debug, Clone, SimpleObject)]
@@ -53,17 +56,6 @@ pub(crate) struct ModelAlias {
     alias: String,
     /// The version that it names.
     version: u32,
-}
-
-/// The trial of a version.
-#[derive(Debug, Clone, Copy, SimpleObject)]
-pub(crate) struct ModelRollout {
-    /// The version that is tried.
-    version: u32,
-    /// Of a hundred requests that name no version it answers so many.
-    percent: u8,
-    /// Whether it computes copies only, whose answers nobody gets.
-    shadow: bool,
 }
 
 impl From<&timeloom_domain::model::ModelVersion> for ModelVersion {
@@ -134,8 +126,14 @@ impl Model {
 
     /// The trial of a version that is under way.
     async fn rollout(&self) -> Option<ModelRollout> {
-        let rollout = self.row.model.rollout?;
-        Some(ModelRollout { version: rollout.version, percent: rollout.percent, shadow: rollout.shadow })
+        let rollout = self.row.model.rollout.clone()?;
+        Some(ModelRollout { model: self.row.name.clone(), rollout, as_of: self.as_of })
+    }
+
+    /// The watch over its drift: the one under way, or the last.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn drift_watch(&self, context: &Context<'_>) -> Result<Option<DriftWatch>> {
+        drift_watch(state(context)?, &self.row.name, self.as_of).await
     }
 
     /// How its versions are run from their next load on.

@@ -1,8 +1,11 @@
 //! Time travel over the API: from where values come, executions side by side. What is told is in the history library;
 //! nothing is computed here that the log does not say.
 
+mod between;
 mod comparison;
+mod explanation;
 mod fork;
+mod in_force;
 mod preview;
 mod provenance;
 mod reach;
@@ -16,13 +19,16 @@ use timeloom_domain::execution::ExecutionEvent;
 use timeloom_store::StreamKey;
 use uuid::Uuid;
 
+use self::between::ChangesBetween;
 use self::comparison::ExecutionComparison;
+use self::explanation::{ExplainInput, ValueExplanation};
 pub(crate) use self::fork::ForkPoint;
 use self::fork::{ForkExecutionInput, ForkPreview};
+use self::in_force::InForce;
 use self::preview::{ExpressionPreview, ExpressionPreviewInput};
 pub(crate) use self::provenance::{EventReference, written_by};
 use self::replay::{ReplayCheck, StartReplayCheckInput, StartReplayCheckPayload};
-pub(crate) use self::replay::{ReplayGateInput, gate};
+pub(crate) use self::replay::{ReplayGateInput, ReplayedChange, gate};
 use self::watch::{WatchInput, WatchedExecution};
 use super::mutation::ExecutionPayload;
 use super::paging::{Pages, Paging, page_cost};
@@ -51,6 +57,36 @@ impl TimeQuery {
         let state = state(context)?;
         let moments = (Moment::new(left_as_of, wait_for), Moment::new(right_as_of, None));
         comparison::compare(state, (stream(state, left), moments.0), (stream(state, right), moments.1)).await
+    }
+
+    /// What was in force at a moment: workflows with their versions, models, agents, routes, flags, credentials and accounts, all
+    /// as of the same place of the log. Each part needs what it needs by itself.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn in_force(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The moment: a position or a time; absent = now.")] as_of: Option<AsOf>,
+        wait_for: Option<PositionScalar>,
+    ) -> Result<InForce> {
+        InForce::at(state(context)?, Moment::new(as_of, wait_for)).await
+    }
+
+    /// What was changed between two executions of a workflow, the earlier one first: its definition, models and plugins.
+    #[graphql(complexity = "child_complexity + 500")]
+    async fn changes_between(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The execution that ran first.")] earlier: Uuid,
+        #[graphql(desc = "The execution that ran after it.")] later: Uuid,
+    ) -> Result<ChangesBetween> {
+        between::between(context, earlier, later).await
+    }
+
+    /// From where a value in an item comes: through the workflows that nodes called, back to the nodes that called them, and into
+    /// the runs of agents, up to what started the first execution.
+    #[graphql(complexity = "child_complexity + 200")]
+    async fn explain(&self, context: &Context<'_>, input: ExplainInput) -> Result<ValueExplanation> {
+        explanation::explanation(context, input).await
     }
 
     /// What an expression gives for an item of a past execution. Nothing happens: it sees no clock and no chance.

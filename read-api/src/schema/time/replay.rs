@@ -10,7 +10,8 @@ use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::ExecutionStatus;
 use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::replay::{
-    REPLAYS_MAX, ReplayAgainst, ReplayCheck as Check, ReplayCheckEvent, ReplayCheckStatus as CheckStatus,
+    CaseVerdict, REPLAYS_MAX, ReplayAgainst, ReplayCheck as Check, ReplayCheckEvent, ReplayCheckStatus as CheckStatus,
+    ReplayReport,
 };
 use timeloom_projections::{ExecutionFilter, PAGE_ROWS_MAX, Page};
 use timeloom_store::{Filter, Position, StreamKey, SubscriptionMessage, TenantScope};
@@ -21,6 +22,7 @@ use crate::schema::faults::{coded, fault};
 use crate::schema::payloads::{UserError, Written, refused, settle, user_error};
 use crate::schema::reading::{rows, state, wait_for_rows};
 use crate::schema::scalars::PositionScalar;
+use crate::schema::test_cases::ReplayedTestCase;
 use crate::state::ApiState;
 
 /// Longest time that somebody waits for a report, in milliseconds.
@@ -40,9 +42,12 @@ pub(crate) struct StartReplayCheckInput {
     /// The executions, at most a thousand; absent = the last ones of the workflow.
     #[graphql(default)]
     execution_ids: Vec<Uuid>,
-    /// How many of the workflow's last executions that ended, 1 to 1,000.
+    /// How many of the workflow's last executions that ended, 1 to 1,000; 0 with test cases alone.
     #[graphql(default = 100)]
     last: u32,
+    /// Whether the workflow's test cases are run as well.
+    #[graphql(default = false)]
+    test_cases: bool,
     /// What they are run under; absent = what each of them ran.
     against: Option<RunVersion>,
     /// How long to wait for the report, in milliseconds; at most 300,000.
@@ -53,9 +58,10 @@ pub(crate) struct StartReplayCheckInput {
 /// What has to be so before a version is published.
 #[derive(Debug, Clone, Copy, InputObject)]
 pub(crate) struct ReplayGateInput {
-    /// How many of the workflow's last executions are run again under the draft, 1 to 1,000.
+    /// How many of the workflow's last executions are run again under the draft, at most 1,000; 0 for its test cases alone,
+    /// which are always run.
     last: u32,
-    /// How many of them may differ.
+    /// How many of them may differ, and how many test cases may not hold, together.
     #[graphql(default = 0)]
     max_differ: u32,
     /// How long to wait for the report, in milliseconds; at most 300,000.
@@ -127,7 +133,8 @@ impl ReplayCheck {
     async fn summary(&self) -> Option<String> {
         let report = self.check.report.as_ref()?;
         let skipped = if report.skipped > 0 { format!(", {} skipped", report.skipped) } else { String::new() };
-        Some(format!("{} same, {} differ{skipped}", report.same, report.differ))
+        let cases = if report.cases.is_empty() { String::new() } else { format!("; {}", cases_in_words(report)) };
+        Some(format!("{} same, {} differ{skipped}{cases}", report.same, report.differ))
     }
 
     /// Executions that did the same again.
@@ -149,6 +156,16 @@ impl ReplayCheck {
     async fn differences(&self) -> Vec<ReplayDifference> {
         let told = self.check.report.iter().flat_map(|report| &report.differences);
         told.map(ReplayDifference::from).collect()
+    }
+
+    /// How many test cases it is about.
+    async fn test_case_count(&self) -> usize {
+        self.check.request.as_ref().map_or(0, |request| request.cases.len())
+    }
+
+    /// What came of each test case, in the order in which they were added.
+    async fn test_cases(&self) -> Vec<ReplayedTestCase> {
+        self.check.report.iter().flat_map(|report| &report.cases).map(ReplayedTestCase::from).collect()
     }
 
     /// Why it could not be carried out.
@@ -195,11 +212,7 @@ pub(crate) struct ReplayedChange {
 
 impl From<&timeloom_domain::replay::ReplayDifference> for ReplayDifference {
     fn from(difference: &timeloom_domain::replay::ReplayDifference) -> Self {
-        let changes = difference.changes.iter().map(|change| ReplayedChange {
-            path: change.path.clone(),
-            before: change.before.clone(),
-            after: change.after.clone(),
-        });
+        let changes = difference.changes.iter().map(ReplayedChange::from);
         Self {
             execution_id: difference.execution.0,
             node: difference.node.clone(),
@@ -207,6 +220,12 @@ impl From<&timeloom_domain::replay::ReplayDifference> for ReplayDifference {
             summary: difference.summary.clone(),
             changes: changes.collect(),
         }
+    }
+}
+
+impl From<&timeloom_domain::replay::ReplayedChange> for ReplayedChange {
+    fn from(change: &timeloom_domain::replay::ReplayedChange) -> Self {
+        Self { path: change.path.clone(), before: change.before.clone(), after: change.after.clone() }
     }
 }
 
@@ -282,7 +301,11 @@ pub(super) async fn start(state: &ApiState, input: StartReplayCheckInput) -> Res
     let (workflow_id, executions) = match (input.workflow_id, executions.first()) {
         (Some(workflow_id), None) => {
             let workflow_id = WorkflowId(workflow_id);
-            match last_executions(state, workflow_id, input.last).await? {
+            let last = match input.last {
+                0 if input.test_cases => Ok(Vec::new()),
+                last => last_executions(state, workflow_id, last).await?,
+            };
+            match last {
                 Ok(executions) => (workflow_id, executions),
                 Err(error) => return Ok(error.into()),
             }
@@ -297,7 +320,8 @@ pub(super) async fn start(state: &ApiState, input: StartReplayCheckInput) -> Res
         }
         (None, None) => return Ok(refused("INVALID_INPUT", "give executionIds, or workflowId").into()),
     };
-    let check = StartReplayCheck { workflow_id, executions, against: ForkVersionOf::from(input.against).0 };
+    let against = ForkVersionOf::from(input.against).0;
+    let check = StartReplayCheck { workflow_id, executions, against, with_cases: input.test_cases };
     let before = state.log().head();
     let result = state.commands().start_replay_check(&state.context(input.command_id), check).await;
     let (id, written) = Written::of(settle(result)?);
@@ -354,7 +378,39 @@ async fn last_executions(
     Ok(Ok(found))
 }
 
-/// Runs the last executions of a workflow again under its draft. `Err` says why it must not be published; else the answer is
+/// What came of the test cases of a report, such as "2 test cases same, 1 changed".
+fn cases_in_words(report: &ReplayReport) -> String {
+    let count = |wanted: CaseVerdict| report.cases.iter().filter(|case| case.verdict == wanted).count();
+    let told = [
+        (CaseVerdict::Changed, "changed"),
+        (CaseVerdict::Failed, "failed"),
+        (CaseVerdict::CannotBeJudged, "cannot be judged"),
+    ];
+    let others = told.map(|(verdict, word)| (count(verdict), word)).into_iter().filter(|(count, _)| *count > 0);
+    let others: String = others.map(|(count, word)| format!(", {count} {word}")).collect();
+    format!("{} test cases same{others}", count(CaseVerdict::Same))
+}
+
+/// Why a version must not be published.
+fn held_up(id: Uuid, report: &ReplayReport, max_differ: u32) -> UserError {
+    let (same, differ) = (report.same, report.differ);
+    let names = report.cases.iter().filter(|case| case.verdict.is_held_against()).map(|case| {
+        let word = if case.verdict == CaseVerdict::Failed { "failed" } else { "changed" };
+        format!("'{}' {word}", case.name)
+    });
+    let names: Vec<String> = names.collect();
+    let cases = match names.is_empty() {
+        true => String::new(),
+        false => format!(" of the test cases {};", names.join(", ")),
+    };
+    let message = format!(
+        "of the last executions {same} do the same under the draft and {differ} differ,{cases} at most {max_differ} may: see \
+         the replay check {id}"
+    );
+    refused("REPLAY_DIFFERS", message)
+}
+
+/// Runs the last executions of a workflow, and its test cases, again under its draft. `Err` says why it must not be published; else the answer is
 /// the revision of the workflow that was checked.
 pub(crate) async fn gate(
     state: &ApiState,
@@ -362,12 +418,20 @@ pub(crate) async fn gate(
     gate: ReplayGateInput,
 ) -> Result<std::result::Result<u64, UserError>> {
     let timeout_ms = gate.timeout_ms.min(TIMEOUT_MAX_MS);
-    let executions = match last_executions(state, workflow_id, gate.last).await? {
+    let last = match gate.last {
+        0 => Ok(Vec::new()),
+        last => last_executions(state, workflow_id, last).await?,
+    };
+    let executions = match last {
         Ok(executions) => executions,
         Err(error) => return Ok(Err(error)),
     };
     let context = state.context(None);
-    if executions.is_empty() {
+    let cases = match state.commands().test_cases(&context, workflow_id).await {
+        Ok(cases) => cases.cases,
+        Err(error) => return Ok(Err(user_error(error)?)),
+    };
+    if executions.is_empty() && cases.is_empty() {
         // A workflow that never ran has nothing that could differ.
         return match state.commands().current_workflow(&context, workflow_id).await {
             Ok(workflow) => Ok(Ok(workflow.revision.0)),
@@ -375,7 +439,7 @@ pub(crate) async fn gate(
         };
     }
     let before = state.log().head();
-    let check = StartReplayCheck { workflow_id, executions, against: ForkVersion::Draft };
+    let check = StartReplayCheck { workflow_id, executions, against: ForkVersion::Draft, with_cases: true };
     let id = match settle(state.commands().start_replay_check(&context, check).await)? {
         Ok(Outcome { value, .. }) => value,
         Err(error) => return Ok(Err(error)),
@@ -393,14 +457,8 @@ pub(crate) async fn gate(
         _ => 0,
     };
     match &check.report {
-        Some(report) if report.differ <= gate.max_differ => Ok(Ok(revision)),
-        Some(report) => {
-            let message = format!(
-                "of the last executions {} do the same under the draft and {} differ, at most {} may: see the replay check {id}",
-                report.same, report.differ, gate.max_differ
-            );
-            Ok(Err(refused("REPLAY_DIFFERS", message)))
-        }
+        Some(report) if report.held_against() <= gate.max_differ => Ok(Ok(revision)),
+        Some(report) => Ok(Err(held_up(id, report, gate.max_differ))),
         None => {
             let why = check.failure.as_deref().unwrap_or("it has no report");
             Ok(Err(refused("REPLAY_CHECK_FAILED", format!("the replay check {id} could not be carried out: {why}"))))

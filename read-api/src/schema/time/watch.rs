@@ -101,6 +101,8 @@ pub(super) async fn watch(
     if input.expression.trim().is_empty() || input.expression.chars().count() > EXPRESSION_CHARACTERS_MAX {
         return Err(bad_input(format!("expression has to have 1 to {EXPRESSION_CHARACTERS_MAX} characters")));
     }
+    let question = Arc::new(Question::of(&input.expression, input.node.clone(), input.over, input.all));
+    refuse_broken(state, &question).await?;
     let mut page = page(paging)?;
     let began = bounds(state, &input, paging, &mut page).await?;
     wait_for_rows(state, state.log().head()).await?;
@@ -110,7 +112,6 @@ pub(super) async fn watch(
     let (has_previous, mut has_next, count) = (found.has_previous, found.has_next, in_time.len());
     in_time.retain(|row| began.is_none_or(|from| row.started_at_ms >= from));
     has_next &= in_time.len() == count;
-    let question = Arc::new(Question::of(&input.expression, input.node.clone(), input.over, input.all));
     let (mut watched, mut hits, mut passed) = (Vec::new(), 0, None);
     for row in in_time {
         if hits >= HITS_MAX {
@@ -132,6 +133,16 @@ pub(super) async fn watch(
         watched.push((link.created_position.0, WatchedExecution::not_looked_at(link.id, why)));
     }
     Ok(pages(has_previous, has_next, watched))
+}
+
+/// Refuses an expression that is none: it would be true nowhere, and nobody would learn why.
+async fn refuse_broken(state: &ApiState, question: &Arc<Question>) -> Result<()> {
+    let (evaluator, question) = (Arc::clone(state.evaluator()), Arc::clone(question));
+    let looked = tokio::task::spawn_blocking(move || evaluator.broken(&[question.template()]).pop().flatten()).await;
+    match looked.map_err(|error| fault(&error))? {
+        Some(why) => Err(bad_input(format!("expression cannot be read: {why}"))),
+        None => Ok(()),
+    }
 }
 
 /// Lets the page begin at the time up to which is asked; answers the time from which, in milliseconds since 1970.

@@ -39,6 +39,11 @@ impl Question {
         let text = if text.contains("{{") { format!("={text}") } else { format!("={{{{ {text} }}}}") };
         Self { template: Value::String(text), node, over, all }
     }
+
+    /// What is evaluated, without the leading `=`.
+    pub(super) fn template(&self) -> &str {
+        self.template.as_str().and_then(|text| text.strip_prefix('=')).unwrap_or_default()
+    }
 }
 
 /// The answers of the node runs of an execution, at most `hits_max`.

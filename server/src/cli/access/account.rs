@@ -341,7 +341,7 @@ async fn password(id: Uuid, file: Option<PathBuf>, why: &Why, access: &Access, c
 
 /// A link for who has the machine: no role is asked for.
 async fn owner_link(tenant: u32, access: &Access, config: &Config) -> Result<(), Failure> {
-    let app = App::open(config, timeloom_nodes::registry::all()).await?;
+    let app = App::open(config, config.node_types()).await?;
     let made = app.access.owner_link(timeloom_domain::ids::TenantId(tenant)).await;
     app.close().await;
     let made = made.context("a link for the owner cannot be made")?;

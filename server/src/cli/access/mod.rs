@@ -1,9 +1,10 @@
-//! `timeloom account`, `key`, `session`, `tenant`, `access` and `whoami`: who may do what.
+//! `timeloom account`, `key`, `session`, `tenant`, `flag`, `access` and `whoami`: who may do what.
 //!
 //! What lets in is printed once, by the verb that made it, on standard output alone. Passwords come from a file or from
 //! standard input, never as arguments, which other users of a machine can see.
 
 mod account;
+mod flag;
 mod key;
 mod review;
 mod session;
@@ -13,6 +14,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 pub use self::account::AccountVerb;
+pub use self::flag::FlagVerb;
 pub use self::key::KeyVerb;
 pub use self::review::AccessVerb;
 pub use self::session::SessionVerb;
@@ -81,7 +83,8 @@ fn words(value: &Value, path: &str) -> String {
 /// A word of the API as people write it: `workflow:read`, `owner`.
 fn word(text: &str) -> String {
     let lower = text.to_lowercase();
-    let is_permission = ["_read", "_write", "_run"].iter().any(|end| lower.ends_with(end));
+    let is_permission =
+        ["_append", "_approve", "_read", "_request", "_run", "_write"].iter().any(|end| lower.ends_with(end));
     if is_permission { lower.replacen('_', ":", 1) } else { lower }
 }
 

@@ -8,7 +8,7 @@ use crate::cli::{Access, Failure, output};
 use crate::config::Config;
 
 const LIST: &str = "query($first: Int!, $after: String) { tenants(first: $first, after: $after) {
-  nodes { number name suspended } pageInfo { hasNextPage endCursor } } }";
+  nodes { number name suspended openCategories } pageInfo { hasNextPage endCursor } } }";
 
 #[derive(Debug, Subcommand)]
 pub enum TenantVerb {
@@ -55,6 +55,28 @@ pub enum TenantVerb {
         #[command(flatten)]
         access: Access,
     },
+    /// Let programs of others append to a category of a tenant by themselves
+    Open {
+        /// The tenant's number.
+        number: u32,
+        /// The category: in a stream's name, the text before the first dash.
+        category: String,
+        #[command(flatten)]
+        why: Why,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Let them not any more; what they appended stays
+    Close {
+        /// The tenant's number.
+        number: u32,
+        /// The category.
+        category: String,
+        #[command(flatten)]
+        why: Why,
+        #[command(flatten)]
+        access: Access,
+    },
 }
 
 impl TenantVerb {
@@ -66,9 +88,11 @@ impl TenantVerb {
                     let [number, name] = ["/number", "/name"].map(|path| output::text(tenant, path));
                     let is_suspended = tenant.get("suspended") == Some(&Value::Bool(true));
                     let status = if is_suspended { "suspended" } else { "lets in" };
-                    vec![number, name, status.to_owned()]
+                    let open = tenant.get("openCategories").and_then(Value::as_array).into_iter().flatten();
+                    let open: Vec<&str> = open.filter_map(Value::as_str).collect();
+                    vec![number, name, status.to_owned(), open.join(", ")]
                 };
-                print(found, access.json, &["NUMBER", "NAME", "STATUS"], cells);
+                print(found, access.json, &["NUMBER", "NAME", "STATUS", "OPEN CATEGORIES"], cells);
                 return Ok(());
             }
             Self::Create { name, why, access } => {
@@ -85,6 +109,14 @@ impl TenantVerb {
             Self::Resume { number, why, access } => {
                 let input = json!({ "tenant": number, "reason": why.reason });
                 ("resumeTenant", "TenantInput", input, "resumed", access)
+            }
+            Self::Open { number, category, why, access } => {
+                let input = json!({ "tenant": number, "category": category, "reason": why.reason });
+                ("openCategory", "CategoryInput", input, "opened a category of", access)
+            }
+            Self::Close { number, category, why, access } => {
+                let input = json!({ "tenant": number, "category": category, "reason": why.reason });
+                ("closeCategory", "CategoryInput", input, "closed a category of", access)
             }
         };
         // Asking for the tenant waits until lists show the change.

@@ -8,7 +8,8 @@ use crate::cli::moment::Moment;
 use crate::cli::{Access, Failure, output};
 use crate::config::Config;
 
-const LIST: &str = "query($asOf: AsOf) { gatewayLimits(asOf: $asOf) { name holder id of most money windowMs } }";
+const LIST: &str = "query($asOf: AsOf) { gatewayLimits(asOf: $asOf) {
+    name holder id of most money windowMs used left usedBy resetsAt } }";
 
 /// For whom a limit is.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -80,7 +81,7 @@ pub struct SetArguments {
 pub enum LimitVerb {
     /// Take a limit in, or another one in its place
     Set(Box<SetArguments>),
-    /// List the limits
+    /// List the limits, and what is taken of each where a server counts it
     List {
         /// As they were at this moment: a position, a time or a day; absent = now.
         #[arg(long, value_name = "MOMENT")]
@@ -128,7 +129,7 @@ impl LimitVerb {
             Self::List { at, access } => {
                 let as_of = at.map(Moment::as_of);
                 let found = ask(&access, config, LIST, json!({ "asOf": as_of }), "gatewayLimits").await?;
-                show(&access, &found, &["NAME", "HOLDER", "ID", "OF", "MOST", "WINDOW MS"], |limit| {
+                show(&access, &found, &["NAME", "HOLDER", "ID", "OF", "MOST", "WINDOW MS", "USED", "LEFT"], |limit| {
                     let most = if limit.get("most").is_some_and(Value::is_u64) { "/most" } else { "/money" };
                     let [name, holder, id, of] =
                         ["/name", "/holder", "/id", "/of"].map(|path| output::text(limit, path));
@@ -140,6 +141,8 @@ impl LimitVerb {
                         of,
                         output::text(limit, most),
                         output::text(limit, "/windowMs"),
+                        output::text(limit, "/used"),
+                        output::text(limit, "/left"),
                     ]
                 });
                 Ok(())

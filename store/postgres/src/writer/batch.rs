@@ -34,7 +34,31 @@ pub(super) struct Written {
     /// Its new events.
     pub(super) events: Vec<Arc<RecordedEvent>>,
     /// An answer for each of its requests.
-    pub(super) answers: Vec<Result<Appended, AppendError>>,
+    pub(super) answers: Vec<Staged>,
+}
+
+/// What came of a request in a batch.
+pub(super) enum Staged {
+    Given(Result<Appended, AppendError>),
+    /// Its command is in the archive: the first and the last position of what it wrote.
+    InArchive(Position, Position),
+}
+
+impl Staged {
+    /// What was appended by it, now or before, as far as that was read.
+    pub(super) fn appended(&self) -> Option<&Appended> {
+        match self {
+            Self::Given(Ok(appended)) => Some(appended),
+            Self::Given(Err(_)) | Self::InArchive(..) => None,
+        }
+    }
+}
+
+/// What a command did before.
+enum Before {
+    Appended(Vec<Arc<RecordedEvent>>),
+    /// Its rows are in the archive, from the first to the last of these positions.
+    InArchive(Position, Position),
 }
 
 /// What the database says before anything is written.
@@ -42,7 +66,7 @@ struct Found {
     position: Position,
     recorded_at_us: i64,
     revisions: HashMap<StreamKey, Revision>,
-    commands: HashMap<(StreamKey, CommandId), Vec<Arc<RecordedEvent>>>,
+    commands: HashMap<(StreamKey, CommandId), Before>,
     /// Ids of events that are taken; `None` when the index is to say so.
     ids: Option<HashSet<EventId>>,
 }
@@ -78,7 +102,9 @@ impl Writer {
             Some(last) => write(connection, &rows, last).await?,
             // What is answered again may have been relaxed the first time. The lock of the head is enough to be committed, and
             // with a commit everything before it is on the disk.
-            None if durability == Durability::Strict && answers.iter().flatten().any(|answer| answer.repeated) => {
+            None if durability == Durability::Strict
+                && answers.iter().filter_map(Staged::appended).any(|answer| answer.repeated) =>
+            {
                 connection.client.batch_execute("COMMIT").await?;
             }
             None => connection.client.batch_execute("ROLLBACK").await?,
@@ -115,9 +141,10 @@ impl Writer {
         let commands: Vec<Uuid> = requests.iter().map(|request| request.append.command_id.0).collect();
         let of_commands: [&(dyn ToSql + Sync); 1] = [&commands];
         // Sent one after the other without waiting; each sees what the statements before it did, the lock first of all.
-        let (begun, locked, newest, appends) = tokio::join!(
+        let (begun, locked, dropped, newest, appends) = tokio::join!(
             client.batch_execute(begin),
             client.query_one(&statements.lock_head, &[]),
+            client.query_one(&statements.find_dropped, &[]),
             find_revisions(connection, &unknown),
             client.query(&statements.find_commands, &of_commands),
         );
@@ -125,6 +152,13 @@ impl Writer {
         let locked = locked?;
         let position = Position(unsigned(locked.try_get(0)?));
         revisions.extend(newest?);
+        // Ids of archived events are refused by no index of the rows. No row moves while the head is locked.
+        if check == IdCheck::ByIndex && dropped?.try_get::<_, i64>(0)? > 0 {
+            let ids = requests.iter().flat_map(|request| &request.append.events).map(|event| event.id.0);
+            if !client.query(&statements.find_archived_ids, &[&ids.collect::<Vec<Uuid>>()]).await?.is_empty() {
+                return Err(Failure::IdTaken);
+            }
+        }
         if position == self.end {
             revisions.extend(known.into_iter().filter_map(|stream| Some((stream.clone(), self.heads.get(stream)?))));
         } else {
@@ -145,8 +179,13 @@ impl Writer {
             if requests.iter().any(wanted) {
                 let (last, added): (i64, i32) = (row.try_get(4)?, row.try_get(5)?);
                 let first = Position(unsigned(last - i64::from(added) + 1));
-                let run = self.read_run(connection, first, Position(unsigned(last))).await?;
-                commands.insert((stream, command_id), run);
+                let last = Position(unsigned(last));
+                let run = self.read_run(connection, first, last).await?;
+                let before = match run.len() as u64 == last.0 + 1 - first.0 {
+                    true => Before::Appended(run),
+                    false => Before::InArchive(first, last),
+                };
+                commands.insert((stream, command_id), before);
             }
         }
         let ids = match check {
@@ -199,12 +238,18 @@ struct Stage<'batch> {
 }
 
 impl<'batch> Stage<'batch> {
-    fn take(&mut self, request: &'batch Request) -> Result<Appended, AppendError> {
+    fn take(&mut self, request: &'batch Request) -> Staged {
         let append = &request.append;
         let command = (append.stream.clone(), append.command_id);
-        if let Some(recorded) = self.found.commands.get(&command).filter(|_| !append.events.is_empty()) {
-            return self.answer_again(request, recorded.clone());
+        match self.found.commands.get(&command).filter(|_| !append.events.is_empty()) {
+            Some(Before::Appended(recorded)) => Staged::Given(self.answer_again(request, recorded.clone())),
+            Some(Before::InArchive(first, last)) => Staged::InArchive(*first, *last),
+            None => Staged::Given(self.take_new(request, command)),
         }
+    }
+
+    fn take_new(&mut self, request: &'batch Request, command: (StreamKey, CommandId)) -> Result<Appended, AppendError> {
+        let append = &request.append;
         let revision = self.found.revisions.get(&append.stream).copied().unwrap_or_default();
         check_expected(&append.stream, append.expected, revision)?;
         if append.events.is_empty() {
@@ -217,7 +262,7 @@ impl<'batch> Stage<'batch> {
         }
         let appended = self.write(request, revision);
         self.found.revisions.insert(append.stream.clone(), appended.revision);
-        self.found.commands.insert(command, stored_again(request, &appended.events));
+        self.found.commands.insert(command, Before::Appended(stored_again(request, &appended.events)));
         if let Some(ids) = &mut self.found.ids {
             ids.extend(append.events.iter().map(|event| event.id));
         }

@@ -19,9 +19,11 @@ pub(super) struct Connection {
 /// Statements of one connection.
 pub(super) struct Statements {
     pub(super) lock_head: Statement,
+    pub(super) find_dropped: Statement,
     pub(super) find_revisions: Statement,
     pub(super) find_commands: Statement,
     pub(super) find_event_ids: Statement,
+    pub(super) find_archived_ids: Statement,
     pub(super) insert_events: Statement,
     pub(super) move_head: Statement,
     pub(super) read_run: Statement,
@@ -40,11 +42,23 @@ impl Connection {
         schema::prepare_writer(&self.client, meta).await?;
         let client = &self.client;
         let prepare = |sql: String| async move { client.prepare(&sql).await };
-        let (lock_head, find_revisions, find_commands, find_event_ids, insert_events, move_head, read_run) = tokio::try_join!(
+        let (
+            lock_head,
+            find_dropped,
+            find_revisions,
+            find_commands,
+            find_event_ids,
+            find_archived_ids,
+            insert_events,
+            move_head,
+            read_run,
+        ) = tokio::try_join!(
             prepare("SELECT position, recorded_at_us FROM log_head FOR UPDATE".to_owned()),
+            prepare("SELECT dropped FROM log_archive".to_owned()),
             prepare(FIND_REVISIONS.to_owned()),
             prepare(FIND_COMMANDS.to_owned()),
-            prepare("SELECT event_id FROM events WHERE event_id = ANY($1)".to_owned()),
+            prepare(FIND_EVENT_IDS.to_owned()),
+            prepare("SELECT FROM archived_events WHERE event_id = ANY($1) LIMIT 1".to_owned()),
             prepare(INSERT_EVENTS.to_owned()),
             // The announcement becomes audible with the commit.
             prepare(format!(
@@ -55,9 +69,11 @@ impl Connection {
         )?;
         self.statements = Some(Statements {
             lock_head,
+            find_dropped,
             find_revisions,
             find_commands,
             find_event_ids,
+            find_archived_ids,
             insert_events,
             move_head,
             read_run,
@@ -79,18 +95,30 @@ impl Connection {
     }
 }
 
+const FIND_EVENT_IDS: &str = "
+    SELECT event_id FROM events WHERE event_id = ANY($1)
+    UNION ALL SELECT event_id FROM archived_events WHERE event_id = ANY($1)";
+
 /// The newest revision of each stream that has any: number of the stream in the arrays, revision.
 const FIND_REVISIONS: &str = "
     SELECT key.number, newest.sequence
     FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS key (aggregate_type, aggregate_id, tenant_id, number)
     CROSS JOIN LATERAL (
-        SELECT sequence FROM events AS event
-        WHERE event.aggregate_type = key.aggregate_type AND event.aggregate_id = key.aggregate_id
-            AND event.tenant_id = key.tenant_id
-        ORDER BY sequence DESC LIMIT 1
-    ) AS newest";
+        SELECT coalesce(
+            (SELECT sequence FROM events AS event
+                WHERE event.aggregate_type = key.aggregate_type AND event.aggregate_id = key.aggregate_id
+                    AND event.tenant_id = key.tenant_id
+                ORDER BY sequence DESC LIMIT 1),
+            (SELECT sequence FROM archived_appends AS append
+                WHERE append.aggregate_type = key.aggregate_type AND append.aggregate_id = key.aggregate_id
+                    AND append.tenant_id = key.tenant_id
+                ORDER BY sequence DESC LIMIT 1)) AS sequence
+    ) AS newest
+    WHERE newest.sequence IS NOT NULL";
 
 /// The appends of some commands, by their last events.
 const FIND_COMMANDS: &str = "
     SELECT command_id, aggregate_type, aggregate_id, tenant_id, position, append_events
-    FROM events WHERE command_id = ANY($1) AND append_events IS NOT NULL";
+    FROM events WHERE command_id = ANY($1) AND append_events IS NOT NULL
+    UNION ALL SELECT command_id, aggregate_type, aggregate_id, tenant_id, position, append_events
+    FROM archived_appends WHERE command_id = ANY($1)";

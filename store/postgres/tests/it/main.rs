@@ -2,6 +2,7 @@
 //! connections, foreign programs.
 #![expect(clippy::unwrap_used, reason = "what tests are helped by may stop at anything, as tests do")]
 
+mod claims;
 mod external;
 mod full_disk;
 mod leases;
@@ -11,7 +12,9 @@ mod relaxed;
 mod schema;
 mod secured;
 mod stock;
+mod subject_keys;
 mod transfer;
+mod tree;
 
 use std::sync::Arc;
 

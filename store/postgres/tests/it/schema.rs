@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use timeloom_postgres_testing::{Database, Server};
-use timeloom_store::{EventLog, StreamKey};
-use timeloom_store_postgres::OpenError;
+use timeloom_store::archive::{Archivable, Archived};
+use timeloom_store::{EventLog, LogTransfer, Position, StreamKey};
+use timeloom_store_postgres::{Address, OpenError, PostgresSource};
 use tokio::task::JoinSet;
 
 use crate::{append, open, read_everything, try_open};
@@ -92,7 +93,7 @@ async fn a_log_of_a_newer_build_is_used_if_it_says_so_and_left_as_it_is_otherwis
     log.close().await;
     client.batch_execute("UPDATE log_meta SET value = '98' WHERE name = 'usable_from'").await.unwrap();
     let refused = try_open(database.url()).await.unwrap_err();
-    let known = "written by a newer Timeloom (schema 99, this build knows up to 3)";
+    let known = "written by a newer Timeloom (schema 99, this build knows up to 6)";
     assert!(refused.to_string().contains(known), "{refused}");
     let meta = "SELECT string_agg(name || '=' || value, ',' ORDER BY name) FROM log_meta \
                 WHERE name IN ('schema_version', 'usable_from')";
@@ -108,7 +109,8 @@ async fn tables_of_an_older_version_are_migrated_while_appends_go_on() {
     // What version 1 had, and a build of an index that was broken off.
     client
         .batch_execute(
-            "DROP TABLE workers, shard_leases; ALTER TABLE marks DROP COLUMN note;
+            "DROP TABLE workers, shard_leases, log_tree, log_tree_tiles, log_checkpoints,
+               subject_keys, subject_key_finder, destroyed_subject_keys; ALTER TABLE marks DROP COLUMN note;
              DROP INDEX events_type; CREATE INDEX events_type ON events (event_type);
              UPDATE log_meta SET value = '1' WHERE name = 'schema_version';
              DELETE FROM log_meta WHERE name = 'usable_from'",
@@ -144,9 +146,44 @@ async fn tables_of_an_older_version_are_migrated_while_appends_go_on() {
     let index: String = client.query_one(index, &[]).await.unwrap().get(0);
     assert!(index.contains("(event_type, \"position\")"), "{index}");
     let version = "SELECT value FROM log_meta WHERE name = 'schema_version'";
-    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, String>(0), "3");
+    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, String>(0), "6");
     let shards = "SELECT count(*) FROM shard_leases WHERE worker IS NULL AND epoch = 0";
     assert_eq!(client.query_one(shards, &[]).await.unwrap().get::<_, i64>(0), 64);
+}
+
+#[tokio::test]
+async fn a_log_of_before_the_archive_gets_what_an_archive_needs() {
+    let database = Database::create().await;
+    let (log, _) = open(database.url()).await;
+    log.append(append("a", 1, 2, "{}")).await.unwrap();
+    log.close().await;
+    let client = database.client().await;
+    client
+        .batch_execute(
+            "DROP TRIGGER events_only_grow ON events; DROP TRIGGER events_go_once_archived ON events;
+             DROP TABLE log_segments, log_archive, archived_kinds, archived_events, archived_appends;
+             DROP FUNCTION log_rows_are_archived(), log_ids_are_back(), log_appends_are_back(), log_segments_are_back(),
+                 log_archive_is_unknown();
+             CREATE TRIGGER events_only_grow BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+                 FOR EACH STATEMENT EXECUTE FUNCTION log_only_grows();
+             REVOKE DELETE ON events FROM CURRENT_USER;
+             UPDATE log_meta SET value = '5' WHERE name = 'schema_version'",
+        )
+        .await
+        .unwrap();
+    // Who only reads changes nothing, and reads it all the same.
+    let (source, _) = PostgresSource::open(&Address::parse(database.url()).unwrap()).await.unwrap();
+    assert_eq!(source.export(Position::START, 10).await.unwrap().len(), 2);
+    let version = "SELECT value FROM log_meta WHERE name = 'schema_version'";
+    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, String>(0), "5");
+    let (log, _) = open(database.url()).await;
+    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, String>(0), "6");
+    log.append(append("a", 11, 1, "{}")).await.unwrap();
+    assert_eq!(log.archived().await.unwrap(), Archived::default());
+    assert_eq!(log.drop_some().await.unwrap(), Archived::default());
+    let refused = client.batch_execute("DELETE FROM events").await.unwrap_err();
+    assert!(refused.as_db_error().unwrap().message().contains("only ever grows"), "{refused}");
+    assert_eq!(read_everything(&*log).await.len(), 3);
 }
 
 #[tokio::test]

@@ -11,20 +11,26 @@
 mod bare;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use timeloom_store::admission::record;
 use timeloom_store::bench::{Maker, Sink, append_ratios, sink_of};
 use timeloom_store::leaf::leaf;
-use timeloom_store::{DurabilityChoice, MemoryLog, Position, Revision, SystemClock};
-use timeloom_store_sqlite::{SqliteLog, SqliteOptions};
+use timeloom_store::proofs::ProofLog;
+use timeloom_store::{DurabilityChoice, EventLog as _, LogTransfer, MemoryLog, Position, Revision, SystemClock};
+use timeloom_store_sqlite::{DataFolder, SqliteLog, SqliteOptions, SqliteTree};
+use timeloom_verify::checkpoint::origin;
+use timeloom_verify::key::{PrivateKey, Validity};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::bare::BareLog;
 
 /// In the order in which [`open`] knows them.
-const TARGETS: [&str; 4] = ["bare loop", "SQLite log", "relaxed", "in memory"];
+const TARGETS: [&str; 5] = ["bare loop", "SQLite log", "with tree", "relaxed", "in memory"];
+/// How often the tree follows the log, as in the program.
+const FOLLOWS_EVERY: Duration = Duration::from_secs(2);
 const RELAXED: DurabilityChoice = DurabilityChoice::Relaxed { flush_ms: 50 };
 
 fn main() {
@@ -33,7 +39,8 @@ fn main() {
     runtime.block_on(append_ratios(&TARGETS, async |target| open(target)));
 }
 
-fn open(target: usize) -> (Sink, TempDir) {
+fn open(target: usize) -> (Sink, (JoinSet<()>, TempDir)) {
+    let mut following = JoinSet::new();
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let log = |durability| {
         let options = SqliteOptions { durability, ..SqliteOptions::new(Uuid::from_u128(1), Arc::new(SystemClock)) };
@@ -48,10 +55,30 @@ fn open(target: usize) -> (Sink, TempDir) {
             })
         }
         1 => log(DurabilityChoice::Strict),
-        2 => log(RELAXED),
+        2 => {
+            let data = Arc::new(DataFolder::acquire(folder.path()).unwrap());
+            let options = SqliteOptions::new(Uuid::from_u128(1), Arc::new(SystemClock));
+            let (log, _) = SqliteLog::open_in(Arc::clone(&data), options).unwrap();
+            let proofs = ProofLog::new(Arc::clone(&log) as Arc<dyn LogTransfer>, SqliteTree::open(data).unwrap());
+            following.spawn(follow(Arc::clone(&log), proofs));
+            sink_of(log)
+        }
+        3 => log(RELAXED),
         _ => sink_of(MemoryLog::new(Arc::new(SystemClock))),
     };
-    (sink, folder)
+    (sink, (following, folder))
+}
+
+/// Lets the tree follow the log, and signs it, as the program does.
+async fn follow(log: Arc<SqliteLog>, proofs: ProofLog) {
+    let name = origin(proofs.log_id().await.unwrap());
+    let keys = [PrivateKey::from_seed(&name, &[1; 32], Validity::default()).unwrap()];
+    loop {
+        tokio::time::sleep(FOLLOWS_EVERY).await;
+        let head = log.head();
+        while proofs.fold(head).await.unwrap().has_more {}
+        proofs.make_checkpoint(&keys).await.unwrap();
+    }
 }
 
 /// What hashing one event costs the writer.

@@ -10,7 +10,7 @@ use timeloom_store::leaf::leaf;
 use timeloom_store::{AppendError, Appended, Durability, LogError, NewEvent, Position, RecordedEvent, Revision};
 
 use super::flush::FlushError;
-use super::{End, Request, Scratch, Writer, Written};
+use super::{End, Request, Scratch, Staged, Writer, Written};
 use crate::error::log_error;
 use crate::packed::Texts;
 use crate::readers;
@@ -125,6 +125,8 @@ struct Batch<'writer> {
     find_command: CachedStatement<'writer>,
     find_revision: CachedStatement<'writer>,
     find_event_id: CachedStatement<'writer>,
+    find_archived_id: CachedStatement<'writer>,
+    find_archived_command: CachedStatement<'writer>,
 }
 
 impl<'writer> Batch<'writer> {
@@ -153,12 +155,21 @@ impl<'writer> Batch<'writer> {
             )?,
             find_command: connection.prepare_cached(
                 "SELECT position - append_events + 1, position FROM events \
-                 WHERE command_id = ?1 AND stream_no = ?2 AND append_events IS NOT NULL",
+                 WHERE command_id = ?1 AND stream_no = ?2 AND append_events IS NOT NULL \
+                 UNION ALL SELECT position - append_events + 1, position FROM archived_appends \
+                 WHERE command_id = ?1 AND stream_no = ?2",
             )?,
             find_revision: connection.prepare_cached(
-                "SELECT coalesce(max(sequence), 0) FROM events WHERE stream_no = ?1 AND append_events IS NOT NULL",
+                "SELECT coalesce((SELECT max(sequence) FROM events WHERE stream_no = ?1 AND append_events IS NOT NULL), \
+                 (SELECT max(sequence) FROM archived_appends WHERE stream_no = ?1), 0)",
             )?,
-            find_event_id: connection.prepare_cached("SELECT 1 FROM events WHERE event_id = ?1")?,
+            find_event_id: connection.prepare_cached(
+                "SELECT 1 FROM events WHERE event_id = ?1 UNION ALL SELECT 1 FROM archived_ids WHERE event_id = ?1",
+            )?,
+            find_archived_id: connection.prepare_cached("SELECT 1 FROM archived_ids WHERE event_id = ?1")?,
+            find_archived_command: connection.prepare_cached(
+                "SELECT 1 FROM archived_appends WHERE command_id = ?1 AND stream_no = ?2",
+            )?,
         })
     }
 
@@ -167,7 +178,7 @@ impl<'writer> Batch<'writer> {
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             let mut answer = self.stage_one(request)?;
-            if let Ok(appended) = &mut answer {
+            if let Staged::Given(Ok(appended)) = &mut answer {
                 appended.durability = durability;
                 if !appended.repeated {
                     events.extend(appended.events.iter().cloned());
@@ -179,7 +190,7 @@ impl<'writer> Batch<'writer> {
     }
 
     /// The outer error fails the batch, the inner one only this request.
-    fn stage_one(&mut self, request: &Request) -> Result<Result<Appended, AppendError>, Failure> {
+    fn stage_one(&mut self, request: &Request) -> Result<Staged, Failure> {
         let append = &request.append;
         let known = self.head(request)?;
         let revision = known.map_or(Revision(0), |head| head.revision);
@@ -188,29 +199,37 @@ impl<'writer> Batch<'writer> {
         // gone on, as it has when the command comes again.
         if (self.check == IdCheck::Before || fits.is_err())
             && let Some(head) = known
-            && let Some(recorded) = self.find_command(request, head)?
+            && let Some((first, last)) = self.find_command(request, head)?
         {
+            if unsigned(last) <= self.end.dropped.0 {
+                return Ok(Staged::InArchive(Position(unsigned(first)), Position(unsigned(last))));
+            }
+            let recorded = readers::read_run(self.connection, first, last)?;
             // As stored: the writer reads no blobs, and a lost one fails only who asks for it.
             let stored = request.references.stored_events(&append.events);
-            return Ok(answer_again(stored.as_deref().unwrap_or(&append.events), recorded, Durability::Strict));
+            let again = answer_again(stored.as_deref().unwrap_or(&append.events), recorded, Durability::Strict);
+            return Ok(Staged::Given(again));
         }
         if let Err(refused) = fits {
-            return Ok(Err(refused));
+            return Ok(Staged::Given(Err(refused)));
         }
         if append.events.is_empty() {
             let position = self.end.position;
-            return Ok(Ok(Appended {
+            return Ok(Staged::Given(Ok(Appended {
                 position,
                 revision,
                 events: Vec::new(),
                 repeated: false,
                 durability: Durability::Strict,
-            }));
+            })));
         }
         if self.check == IdCheck::Before && self.any_id_taken(&append.events)? {
-            return Ok(Err(AppendError::DuplicateId));
+            return Ok(Staged::Given(Err(AppendError::DuplicateId)));
         }
-        self.write(request, known, revision).map(Ok)
+        if self.check == IdCheck::ByIndex && self.is_archived(request, known)? {
+            return Err(Failure::IdTaken);
+        }
+        self.write(request, known, revision).map(|appended| Staged::Given(Ok(appended)))
     }
 
     fn head(&mut self, request: &Request) -> Result<Option<Head>, Failure> {
@@ -225,17 +244,33 @@ impl<'writer> Batch<'writer> {
         Ok(Some(head))
     }
 
-    /// What the command appended to the stream before, if it did.
-    fn find_command(&mut self, request: &Request, head: Head) -> Result<Option<Vec<Arc<RecordedEvent>>>, Failure> {
+    /// Whether an id of the append is in the archive, which no index of the rows refuses.
+    fn is_archived(&mut self, request: &Request, known: Option<Head>) -> Result<bool, Failure> {
+        let Request { append, .. } = request;
+        if self.end.dropped == Position::START {
+            return Ok(false);
+        }
+        if let Some(head) = known
+            && self.find_archived_command.exists((append.command_id.0.as_bytes(), head.stream_no))?
+        {
+            return Ok(true);
+        }
+        for event in &append.events {
+            if self.find_archived_id.exists([event.id.0.as_bytes()])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The first and the last position of what the command appended to the stream before, if it did.
+    fn find_command(&mut self, request: &Request, head: Head) -> Result<Option<(i64, i64)>, Failure> {
         if request.append.events.is_empty() {
             return Ok(None);
         }
         let command_id = request.append.command_id.0.as_bytes();
-        let run: Option<(i64, i64)> = self
-            .find_command
-            .query_row((command_id, head.stream_no), |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        run.map(|(first, last)| readers::read_run(self.connection, first, last).map_err(Failure::from)).transpose()
+        let run = self.find_command.query_row((command_id, head.stream_no), |row| Ok((row.get(0)?, row.get(1)?)));
+        Ok(run.optional()?)
     }
 
     fn any_id_taken(&mut self, events: &[NewEvent]) -> Result<bool, Failure> {

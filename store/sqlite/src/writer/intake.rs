@@ -4,12 +4,13 @@
 //! time, for a small part of the time that a commit takes: fewer, larger commits are quicker for everybody. A commit that
 //! did not wait for the disk was so short that callers hardly met in it: then more are let come, for longer.
 
+use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Message, Request};
+use super::{ArchiveRequest, Message, Request};
 use crate::queue::receive_within;
 
 /// Most requests in one commit.
@@ -28,6 +29,8 @@ const COMMITS_PER_GATHERING: u32 = 4;
 /// What the writer takes its requests from.
 pub(super) struct Intake {
     queue: mpsc::Receiver<Message>,
+    /// What the archiver asks for, in its order.
+    archiving: VecDeque<ArchiveRequest>,
     /// Who waits for the end.
     closers: Vec<oneshot::Sender<()>>,
     /// Requests of the last batch that had any.
@@ -40,7 +43,14 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn new(queue: mpsc::Receiver<Message>) -> Self {
-        Self { queue, closers: Vec::new(), last_requests: 0, last_commit: Duration::ZERO, last_waited: true }
+        Self {
+            queue,
+            archiving: VecDeque::new(),
+            closers: Vec::new(),
+            last_requests: 0,
+            last_commit: Duration::ZERO,
+            last_waited: true,
+        }
     }
 
     /// Fills `batch` with what is there.
@@ -92,6 +102,11 @@ impl Intake {
         true
     }
 
+    /// What the archiver asks for next.
+    pub(super) fn next_archiving(&mut self) -> Option<ArchiveRequest> {
+        self.archiving.pop_front()
+    }
+
     /// How long the last commit took, and whether it waited for the disk.
     pub(super) fn committed(&mut self, took: Duration, waited: bool) {
         (self.last_commit, self.last_waited) = (took, waited);
@@ -111,6 +126,10 @@ impl Intake {
                 let bytes = request.measured.bytes;
                 batch.push(*request);
                 bytes
+            }
+            Message::Archive(request) => {
+                self.archiving.push_back(request);
+                0
             }
             Message::Close(closer) => {
                 self.queue.close();

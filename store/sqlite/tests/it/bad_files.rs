@@ -34,7 +34,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 async fn filled() -> (TempDir, Vec<Arc<RecordedEvent>>) {
     let folder = TempDir::new().unwrap();
     let (log, _blobs) = open(folder.path());
-    for number in 0..60 {
+    // Many, so that most bytes of the file are bytes of events.
+    for number in 0..120 {
         let payload = format!(r#"{{"number":{number},"filling":"{}"}}"#, noise(1_200, &mut Chance::new(number)));
         log.append(append(&format!("s{}", number % 7), 1_000 + u128::from(number) * 100, 5, &payload)).await.unwrap();
     }

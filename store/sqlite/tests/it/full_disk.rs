@@ -156,9 +156,9 @@ async fn a_full_disk_refuses_appends_and_goes_on_once_there_is_room() {
 async fn a_full_disk_refuses_blobs_and_goes_on_once_there_is_room() {
     let Some(disk) = small_disk("full_disk::a_full_disk_refuses_blobs_and_goes_on_once_there_is_room") else { return };
     let (log, blobs) = open(&disk.data());
-    let (acknowledged, refused) = append_until_full(&log, 700_000).await;
+    let (acknowledged, refused) = append_until_full(&log, 650_000).await;
     assert!(acknowledged.len() > 2, "{}", acknowledged.len());
-    let large = Bytes::from(vec![7; 700_000]);
+    let large = Bytes::from(vec![7; 650_000]);
     let outcome = blobs.put(large.clone()).await;
     assert!(matches!(&outcome, Err(BlobError::Log(error)) if is_full(error)), "{outcome:?}");
     assert_eq!(fs::read_dir(disk.data().join("blobs/unfinished")).unwrap().count(), 0, "half a blob is left");
@@ -168,7 +168,7 @@ async fn a_full_disk_refuses_blobs_and_goes_on_once_there_is_room() {
 
     disk.make_room();
     blobs.put(large).await.unwrap();
-    let appended = log.append(append("a", 1_000 + refused * 10, 1, &payload_of(700_000, refused))).await.unwrap();
+    let appended = log.append(append("a", 1_000 + refused * 10, 1, &payload_of(650_000, refused))).await.unwrap();
     check_whole(&log, &blobs, appended.position).await;
 }
 

@@ -15,7 +15,9 @@ mod packed;
 mod power_loss;
 mod relaxed;
 mod snapshots;
+mod subject_keys;
 mod transfer;
+mod tree;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -19,7 +19,7 @@ use crate::{append, open};
 /// Positions in a block of the index.
 const BLOCK_EVENTS: u64 = 4_096;
 /// What files are lifted to.
-const VERSION: u32 = 3;
+const VERSION: u32 = 5;
 /// Fewer than may wait for the writer.
 const APPENDS_AT_ONCE: usize = 1_000;
 /// Events of one command, as those of the writer that gets killed.

@@ -24,6 +24,9 @@ async fn a_budget_holds_over_a_kill_in_the_middle_of_a_stream() {
     for _ in 0..2 {
         assert_eq!(asked(&server, &chat("plain", "hello")).await.0, 200);
     }
+    let limits = "{ gatewayLimits { used left usedBy resetsAt } }";
+    let taken = server.ask(limits, json!({})).await["gatewayLimits"][0].clone();
+    assert_eq!((&taken["used"], &taken["left"]), (&json!("0.01"), &json!("0.02")), "{taken}");
     // 0.01 is taken: one more call fits, and a stream holds all that it may take.
     let mut request = chat("endless", "go on");
     request["stream"] = true.into();
@@ -32,11 +35,16 @@ async fn a_budget_holds_over_a_kill_in_the_middle_of_a_stream() {
     pieces.next().await.unwrap().unwrap();
     let (status, answer) = asked(&server, &chat("plain", "hello")).await;
     assert_eq!((status, &answer["error"]["code"]), (429, &json!("rate_limit_exceeded")), "{answer}");
+    let taken = server.ask(limits, json!({})).await["gatewayLimits"][0].clone();
+    assert_eq!((&taken["used"], &taken["left"]), (&json!("0.03"), &json!("0")), "the stream holds its part: {taken}");
     server.kill();
     drop(pieces);
 
     // What was answered is charged again; the stream was in nobody's hands to its end, and is not.
     let server = Server::start(folder.path(), &PRIVATE);
+    let taken = server.ask(limits, json!({})).await["gatewayLimits"][0].clone();
+    assert_eq!((&taken["used"], &taken["usedBy"]), (&json!("0.01"), &json!(null)), "{taken}");
+    assert!(taken["resetsAt"].is_string(), "the window ends sometime: {taken}");
     assert_eq!(asked(&server, &chat("plain", "hello")).await.0, 200);
     let sent = client().post(format!("{}/v1/chat/completions", server.url)).json(&request).send().await.unwrap();
     assert_eq!(sent.status(), 429, "three answers took 0.015, and a stream may take 0.02");

@@ -1,6 +1,7 @@
 //! The gateway to language models in the program as people run it: stock clients of OpenAI's protocol ask a server, whose
 //! providers others wrote, with everything that goes wrong with them.
 
+mod fronts;
 mod limits;
 mod stock;
 mod upstream;

@@ -1,54 +1,21 @@
 //! Stock clients that others wrote, against providers that others wrote.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::json;
 
 use super::PRIVATE;
 use super::upstream::Upstream;
-use super::world::{self, Mock, asked, chat, done, files, key};
-use crate::process::server::{Server, verb_json};
+use super::world::{self, Mock, asked, chat, done, files};
+use crate::process::python;
+use crate::process::server::Server;
 
 /// Checks that must hold: of the client from PyPI, and of that from npm.
 const CHECKS: (usize, usize) = (38, 15);
 
-/// A Python with the client in it, or why there is none. It is kept where the build keeps such things, until other packages
-/// are wanted.
+/// A Python with the client in it, or why there is none.
 fn python() -> Result<PathBuf, String> {
-    let run = |program: &Path, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-        let output = output.map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
-        let said = || String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(()) } else { Err(said()) }
-    };
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openai-client");
-    let (python, stamp) = (folder.join("bin/python"), folder.join("fetched"));
-    let requirements = files().join("requirements.txt");
-    let wanted = fs::read(&requirements).unwrap();
-    if fs::read(&stamp).is_ok_and(|fetched| fetched == wanted) {
-        return Ok(python);
-    }
-    run(Path::new("python3"), &["-m", "venv", "--clear", &folder.to_string_lossy()])?;
-    let install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--only-binary=:all:", "-r"];
-    run(&python, &[&install[..], &[&requirements.to_string_lossy()]].concat())?;
-    fs::write(&stamp, wanted).unwrap();
-    Ok(python)
-}
-
-#[track_caller]
-fn holds(program: &Path, arguments: &[&str], folder: &Path, checks: usize) {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .env("NO_PROXY", "*")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}\n{complained}");
-    assert_eq!(said.lines().filter(|line| line.starts_with("held ")).count(), checks, "{said}");
+    python::with("openai-client", &files().join("requirements.txt"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,23 +31,14 @@ async fn stock_clients_of_pypi_and_npm_find_all_that_they_know() {
     let folder = tempfile::tempdir().unwrap();
     let place = ["--data", folder.path().to_str().unwrap()];
     world::set_up(&place, &mock.address);
-    let account = verb_json(
-        &[&["account", "create", "bot", "--kind", "service", "--role", "editor", "--json"][..], &place].concat(),
-    );
-    let account = account["accountId"].as_str().unwrap().to_owned();
-    let keys = ["free", "limited", "poor"].map(|name| key(&place, &account, name));
-    let [(free, _), (limited, limited_id), (poor, poor_id)] = &keys;
-    done(&place, &["gateway", "price", "set", "openai=small", "--input", "0", "--output", "1000"]);
-    let limit = ["gateway", "limit", "set"];
-    done(&place, &[&limit[..], &["few", "--holder", "key", "--id", limited_id, "--requests", "2"]].concat());
-    let budget = ["poor", "--holder", "key", "--id", poor_id, "--money", "0.05", "--every", "month"];
-    done(&place, &[&limit[..], &budget].concat());
+    let keys = world::limited_keys(&place);
+    let [(free, _), (limited, limited_id), (poor, _)] = &keys;
     let mut server = Server::start_asking(folder.path(), "127.0.0.1:0", &PRIVATE);
     server.show(free);
     let checks = files().join("checks.py");
     let arguments = [checks.to_str().unwrap(), &server.url, free, limited, poor];
-    holds(&python, &arguments, folder.path(), CHECKS.0);
-    holds(Path::new("node"), &["checks.mjs", &server.url, free], scratch.path(), CHECKS.1);
+    python::holds(&python, &arguments, folder.path(), CHECKS.0);
+    python::holds(Path::new("node"), &["checks.mjs", &server.url, free], scratch.path(), CHECKS.1);
     let spent = server.ask("{ modelSpend(by: KEY) { of calls } }", json!({})).await;
     let calls = |id: &str| {
         let all = spent["modelSpend"].as_array().unwrap().iter();

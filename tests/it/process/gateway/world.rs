@@ -102,6 +102,28 @@ pub fn key(place: &[&str], account: &str, name: &str) -> (String, String) {
     (text, found["key"].as_str().unwrap().to_owned())
 }
 
+/// A service account that may change models too; answers its id.
+pub fn bot(place: &[&str]) -> String {
+    let account = verb_json(
+        &[&["account", "create", "bot", "--kind", "service", "--role", "editor", "--json"][..], place].concat(),
+    );
+    account["accountId"].as_str().unwrap().to_owned()
+}
+
+/// Keys of that account with their ids: one without limits, one of which two requests a minute are answered, and one that has
+/// five cents a month where a million tokens cost a thousand dollars.
+pub fn limited_keys(place: &[&str]) -> [(String, String); 3] {
+    let account = bot(place);
+    let keys = ["free", "limited", "poor"].map(|name| key(place, &account, name));
+    let [_, (_, limited), (_, poor)] = &keys;
+    done(place, &["gateway", "price", "set", "openai=small", "--input", "0", "--output", "1000"]);
+    let limit = ["gateway", "limit", "set"];
+    done(place, &[&limit[..], &["few", "--holder", "key", "--id", limited, "--requests", "2"]].concat());
+    let budget = ["poor", "--holder", "key", "--id", poor, "--money", "0.05", "--every", "month"];
+    done(place, &[&limit[..], &budget].concat());
+    keys
+}
+
 /// A set-up with a provider of each protocol at `address`, and routes by their names.
 pub fn set_up(place: &[&str], address: &str) {
     save(place, "Models", "openAiApi", &json!({ "apiKey": PROVIDER_KEY }));

@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { useQuery } from "urql";
 import { faultOf, useChange, useLastWrite, useViewer } from "@/api";
+import { useKeys } from "@/app/keys";
 import type { AdminAccountQuery } from "@/gql/graphql";
 import type { Role } from "@/gql/schema";
 import { actorName } from "@/parts/ActorName";
@@ -41,6 +42,7 @@ type Doing =
 
 /** Everything about one account. */
 export function AccountPane({ id, onClose }: { id: string; onClose: () => void }) {
+  useKeys([{ keys: "Escape", does: "close the account", run: onClose }], "Account");
   const waitFor = useLastWrite();
   const [{ data, error, fetching }, again] = useQuery({ query: AdminAccount, variables: { id, waitFor } });
   const account = data?.account;

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { toast } from "@/api";
+import { isInstalled, useInstall } from "@/app/install";
 import { type ThemeChoice, chooseTheme, useTheme } from "@/app/theme";
 import { Button, Facts, Field, Select, instant } from "@/ui";
 import { SectionHead } from "./parts";
@@ -27,6 +28,7 @@ export function Browser() {
             ]}
           />
         </Field>
+        <Install />
         <div className="flex flex-wrap items-center gap-3 text-sm">
           <span className="min-w-0 flex-1">
             How panes are split <span className="text-muted">is kept for {count} of them.</span>
@@ -51,5 +53,24 @@ export function Browser() {
         />
       </div>
     </>
+  );
+}
+
+function Install() {
+  const install = useInstall();
+  return (
+    <div className="flex flex-wrap items-center gap-3 text-sm">
+      <span className="min-w-0 flex-1">
+        As an app of its own{" "}
+        <span className="text-muted">
+          {isInstalled()
+            ? "it is installed, and you are in it."
+            : install
+              ? "it has a window and an icon, and opens without a network."
+              : "it can be installed from the browser's menu, where the browser can do that."}
+        </span>
+      </span>
+      {install && !isInstalled() && <Button onClick={install}>Install</Button>}
+    </div>
   );
 }

@@ -3,6 +3,7 @@ import { useQuery } from "urql";
 import { faultOf, graphql, useChange } from "@/api";
 import type { AdminCredentialTypesQuery } from "@/gql/graphql";
 import { ErrorState, Field, Input, Select, Skeleton, Textarea } from "@/ui";
+import { Copyable } from "@/ui/Copyable";
 import { FormDialog, ReasonField, TextField, problemOf } from "./parts";
 
 const AdminCredentialTypes = graphql(`
@@ -10,6 +11,7 @@ const AdminCredentialTypes = graphql(`
     credentialTypes {
       name
       displayName
+      callbackUrl
       fields {
         name
         kind
@@ -118,6 +120,15 @@ export function CredentialForm({ known, onClose }: { known?: { name: string; typ
           />
         </>
       )}
+      {type?.callbackUrl && (
+        <div className="text-muted">
+          <p>
+            Tell the provider this address for the way back. Once the credential is saved, choose{" "}
+            <strong>Connect…</strong> in its menu to give the permission.
+          </p>
+          <Copyable text={type.callbackUrl} label="Copy the address for the way back" />
+        </div>
+      )}
       {type?.fields.map((field) => (
         <OneField
           key={field.name}
@@ -147,11 +158,11 @@ function OneField({ field, value, onChange }: { field: FieldOf; value: string; o
   const isLong = field.kind === "JSON" || /private ?key|certificate|PEM/i.test(`${field.name} ${field.description}`);
   return (
     <Field label={field.required ? field.name : `${field.name} (may be left out)`} hint={field.description}>
-      {field.kind === "OPTIONS" ? (
+      {field.kind === "OPTIONS" || field.kind === "BOOLEAN" ? (
         <Select
           value={value}
           onChange={onChange}
-          choices={[{ value: "", label: "–" }, ...(field.options ?? []).map((one) => ({ value: one, label: one }))]}
+          choices={[{ value: "", label: "–" }, ...wordsOf(field).map((one) => ({ value: one, label: one }))]}
         />
       ) : isLong ? (
         <Textarea
@@ -164,6 +175,7 @@ function OneField({ field, value, onChange }: { field: FieldOf; value: string; o
       ) : (
         <Input
           type={field.secret ? "password" : "text"}
+          inputMode={field.kind === "NUMBER" ? "numeric" : undefined}
           autoComplete={field.secret ? "new-password" : "off"}
           spellCheck={false}
           value={value}
@@ -172,6 +184,10 @@ function OneField({ field, value, onChange }: { field: FieldOf; value: string; o
       )}
     </Field>
   );
+}
+
+function wordsOf(field: FieldOf): readonly string[] {
+  return field.kind === "BOOLEAN" ? ["true", "false"] : (field.options ?? []);
 }
 
 /** The fields that have a value; or what is wrong with one. */
@@ -187,9 +203,15 @@ function fieldsOf(type: CredentialType, values: Readonly<Record<string, string>>
         return `${field.name} is no JSON: ${error instanceof Error ? error.message : String(error)}`;
       }
     }
-    fields[field.name] = value;
+    if (field.kind === "NUMBER" && !Number.isFinite(Number(value))) return `${field.name} is to be a number.`;
+    fields[field.name] = typed(field, value);
   }
   return fields;
+}
+
+function typed(field: FieldOf, value: string): unknown {
+  if (field.kind === "NUMBER") return Number(value);
+  return field.kind === "BOOLEAN" ? value === "true" : value;
 }
 
 function parsed(text: string): Record<string, unknown> | string {

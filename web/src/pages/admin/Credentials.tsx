@@ -25,6 +25,7 @@ const AdminCredentials = graphql(`
         name
         type
         fields
+        connectUrl
         version
         key
         history {
@@ -66,6 +67,17 @@ const AdminRotate = graphql(`
   }
 `);
 
+/** The field that has the tokens, once somebody has given permission. */
+const TOKENS = "oauthTokenData";
+
+/** Leaves the app: a provider's page shows whom permission is given to, and nothing of ours is around it. */
+function goTo(url: string | null | undefined) {
+  if (url) window.location.assign(url);
+}
+
+/** Room for a name of two lines, in pixels. */
+const ROW = 48;
+
 type Row = AdminCredentialsQuery["credentials"]["nodes"][number];
 type Doing = { kind: "new" | "rotate" } | { kind: "replace" | "delete"; row: Row };
 
@@ -81,24 +93,37 @@ export function Credentials() {
   );
   const mayWrite = can("CREDENTIAL_WRITE");
   const columns: Column<Row>[] = [
-    { key: "name", header: "Name", cell: (row) => <span className="font-medium">{row.name}</span> },
+    {
+      key: "name",
+      header: "Name",
+      width: "minmax(0, 1.6fr)",
+      cell: (row) => <span className="line-clamp-2 font-medium break-words whitespace-normal">{row.name}</span>,
+    },
     {
       key: "type",
       header: "Type",
-      width: "minmax(0, 0.7fr)",
-      cell: (row) => <code className="text-xs">{row.type}</code>,
+      width: "minmax(0, 1fr)",
+      cell: (row) => (
+        <>
+          <code className="block truncate text-xs">{row.type}</code>
+          {row.connectUrl && !row.fields.includes(TOKENS) && (
+            <span className="block text-xs text-warn">not connected</span>
+          )}
+        </>
+      ),
     },
     {
       key: "fields",
       header: "Fields",
+      width: "minmax(0, 0.8fr)",
       wideOnly: true,
       cell: (row) => <span title={row.fields.join(", ")}>{row.fields.join(", ")}</span>,
     },
-    { key: "version", header: "Version", width: "4.5rem", align: "end", wideOnly: true, cell: (row) => row.version },
+    { key: "version", header: "Version", width: "3.5rem", align: "end", wideOnly: true, cell: (row) => row.version },
     {
       key: "key",
       header: "Sealed under",
-      width: "8rem",
+      width: "6rem",
       wideOnly: true,
       cell: (row) => (
         <code className="text-xs" title={row.key}>
@@ -109,7 +134,7 @@ export function Credentials() {
     {
       key: "saved",
       header: "Saved",
-      width: "6rem",
+      width: "5.5rem",
       wideOnly: true,
       cell: (row) => <Time value={row.history.updatedAt} />,
     },
@@ -122,6 +147,7 @@ export function Credentials() {
           <Menu
             trigger={<IconButton size="small" label={`Change ${row.name}`} icon={<Icon name="more" />} />}
             items={[
+              ...(row.connectUrl ? [{ label: "Connect…", run: () => goTo(row.connectUrl) }] : []),
               { label: "Give it other values", run: () => setDoing({ kind: "replace", row }) },
               { label: "Delete", isDangerous: true, run: () => setDoing({ kind: "delete", row }) },
             ]}
@@ -150,6 +176,7 @@ export function Credentials() {
         rows={rows}
         columns={columns}
         keyOf={(row) => row.id}
+        rowHeight={ROW}
         empty={
           <EmptyState
             icon="admin"

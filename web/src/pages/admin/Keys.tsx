@@ -28,9 +28,7 @@ const AdminKeys = graphql(`
           actor {
             kind
             name
-            account {
-              name
-            }
+            displayName
           }
         }
         revoked {

@@ -1,6 +1,6 @@
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
-import { faultOf, graphql, useChange, usePager, useViewer } from "@/api";
+import { faultOf, graphql, useChange, usePager, usePolling, useViewer } from "@/api";
 import type { AdminParkedQuery, AdminProjectionsQuery } from "@/gql/graphql";
 import {
   Badge,
@@ -18,8 +18,8 @@ import {
   VirtualTable,
   wordsOf,
 } from "@/ui";
+import { counted } from "@/ui/counted";
 import { Needs, SectionHead } from "./parts";
-import { usePolling } from "./usePolling";
 
 const AdminProjections = graphql(`
   query AdminProjections {
@@ -114,7 +114,7 @@ export function Projections() {
         ? "It goes on"
         : payload.parkedCount === 0
           ? "No event is parked any more"
-          : `${payload.parkedCount} events are parked still`,
+          : `Parked still: ${counted(payload.parkedCount, "event")}`,
     failed: "The parked events were not tried again",
   });
   const retryAll = async (names?: string[]) => {

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useQuery } from "urql";
 import { graphql, useChange, useLastWrite, usePager, useViewer } from "@/api";
 import type { AdminSessionsQuery } from "@/gql/graphql";
+import { browserOf } from "@/parts/browser";
 import { Badge, Button, type Column, ConfirmDialog, EmptyState, Switch, Time, VirtualTable, wordsOf } from "@/ui";
 import { SectionHead } from "./parts";
 
@@ -91,7 +92,7 @@ export function Sessions() {
       key: "browser",
       header: "Browser",
       wideOnly: true,
-      cell: (row) => <span title={row.userAgent ?? undefined}>{row.userAgent ?? "–"}</span>,
+      cell: (row) => <span title={row.userAgent ?? undefined}>{browserOf(row.userAgent)}</span>,
     },
     { key: "began", header: "Began", width: "6rem", cell: (row) => <Time value={row.startedAt} /> },
     {

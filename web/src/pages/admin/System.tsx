@@ -1,9 +1,9 @@
+import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { graphql, useViewer } from "@/api";
-import { Badge, Bytes, CodeBlock, Duration, Facts, LinkButton, PositionLink, Skeleton, Time } from "@/ui";
+import { faultOf, graphql, usePolling, useViewer } from "@/api";
+import { Badge, Bytes, Duration, Facts, FaultNote, LinkButton, PositionLink, Skeleton, Time } from "@/ui";
 import { type ProcessFacts, factsOf } from "./metrics";
-import { Needs, SectionHead } from "./parts";
-import { usePolling } from "./usePolling";
+import { SectionHead } from "./parts";
 
 const AdminHead = graphql(`
   query AdminHead {
@@ -26,16 +26,20 @@ const EVERY_MS = 5_000;
 /** The server that answers: which it is, how it is, and how to keep its data. */
 export function System() {
   const { can } = useViewer();
-  const [{ data }] = usePolling(AdminHead, {}, EVERY_MS);
+  const [{ data, error }, again] = usePolling(AdminHead, {}, EVERY_MS);
   const health = useHealth();
   const facts = useProcess(can("SYSTEM_READ"));
-  const server = location.origin;
   return (
     <>
       <SectionHead title="System">The server that answers you, and how its data is kept.</SectionHead>
       <div className="grid min-h-0 flex-1 content-start gap-x-10 gap-y-6 overflow-auto p-4 md:p-6 xl:grid-cols-2">
         <section className="min-w-0">
           <h3 className="mb-3 text-[13px] font-semibold">Server</h3>
+          {error && !data && (
+            <div className="mb-3">
+              <FaultNote fault={faultOf(error)} onRetry={() => again({ requestPolicy: "network-only" })} />
+            </div>
+          )}
           <Facts
             facts={[
               ["Version", facts?.version],
@@ -45,7 +49,7 @@ export function System() {
                 data ? (
                   <PositionLink key="log" position={data.head.position} />
                 ) : (
-                  <Skeleton key="log" className="h-4 w-20" />
+                  !error && <Skeleton key="log" className="h-4 w-20" />
                 ),
               ],
               ["Newest event", data && <Time key="newest" value={data.head.recordedAt} exact />],
@@ -73,24 +77,24 @@ export function System() {
         <section className="flex min-w-0 flex-col gap-3 text-sm">
           <h3 className="text-[13px] font-semibold">Back up and restore</h3>
           <p className="text-muted">
-            A backup is a log, taken while the server goes on. The first run writes everything, later ones only what is
-            new. Run it on the server&apos;s machine.
+            Which backups were made, and how to make one and put it back, is told by{" "}
+            <Link to="/admin/$section" params={{ section: "backups" }} className="text-accent underline">
+              Backups
+            </Link>
+            .
           </p>
-          <CodeBlock label="the line that backs up" code={`timeloom log backup /backups/timeloom --server ${server}`} />
-          <Needs permission="TENANT_WRITE">
-            <p className="text-xs text-muted">
-              It shows a key with tenant:write in <code>TIMELOOM_TOKEN</code>: the copy has the events of all tenants.
-            </p>
-          </Needs>
-          <p className="text-muted">Check it, and put it back into an empty folder:</p>
-          <CodeBlock label="the line that checks a backup" code="timeloom log verify /backups/timeloom" />
-          <CodeBlock
-            label="the lines that restore"
-            code={"timeloom log restore /backups/timeloom --data ./data\ntimeloom serve --data ./data"}
-          />
+          <h3 className="mt-3 text-[13px] font-semibold">What is kept, and for how long</h3>
           <p className="text-muted">
-            The keys that seal credentials are in no backup. Keep a copy of <code>keys/credentials.key</code> of the
-            data folder in another place.
+            Every event is kept, whatever its age, and with it the data and files that it names: that is what lets any
+            moment be looked at. Data goes where somebody said for how long it is kept (
+            <Link to="/admin/$section" params={{ section: "retention" }} className="text-accent underline">
+              Retention
+            </Link>
+            ), and with the person whom it is about (
+            <Link to="/admin/$section" params={{ section: "erasures" }} className="text-accent underline">
+              Erasures
+            </Link>
+            ). Read models are made of the log and can be built again at any time.
           </p>
         </section>
       </div>

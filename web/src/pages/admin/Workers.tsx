@@ -1,8 +1,7 @@
-import { faultOf, graphql, useViewer } from "@/api";
+import { faultOf, graphql, usePolling, useViewer } from "@/api";
 import type { AdminInferenceWorkersQuery, AdminWorkersQuery } from "@/gql/graphql";
 import { Badge, type Column, EmptyState, ErrorState, Skeleton, Table, Time, wordsOf } from "@/ui";
 import { SectionHead } from "./parts";
-import { usePolling } from "./usePolling";
 
 const AdminWorkers = graphql(`
   query AdminWorkers {
@@ -84,7 +83,15 @@ const COLUMNS: Column<Row>[] = [
 ];
 
 const INFERENCE: Column<InferenceRow>[] = [
-  { key: "id", header: "Worker", cell: (row) => <code className="text-xs">…{row.id.slice(-12)}</code> },
+  {
+    key: "id",
+    header: "Worker",
+    cell: (row) => (
+      <code className="text-xs whitespace-nowrap" title={row.id}>
+        …{row.id.slice(-12)}
+      </code>
+    ),
+  },
   {
     key: "state",
     header: "State",

@@ -60,9 +60,7 @@ export const AdminAccount = graphql(`
           actor {
             kind
             name
-            account {
-              name
-            }
+            displayName
           }
         }
       }

@@ -5,14 +5,20 @@ import { useActions } from "@/app/actions";
 import { usePageTitle } from "@/app/title";
 import { EmptyState, Field, PageHeader, Select } from "@/ui";
 import { Accounts } from "./Accounts";
+import { Archive } from "./Archive";
+import { Backups } from "./Backups";
 import { Browser } from "./Browser";
 import { Credentials } from "./Credentials";
+import { Flags } from "./Flags";
+import { Erasures } from "./erasures/Erasures";
 import { Keys } from "./Keys";
 import { Projections } from "./Projections";
+import { Retention } from "./retention/Retention";
 import { SECTIONS, type Section, permissionName } from "./sections";
 import { Sessions } from "./Sessions";
 import { System } from "./System";
 import { Tenants } from "./Tenants";
+import { Triggers } from "./Triggers";
 import { Workers } from "./Workers";
 
 const route = getRouteApi("/admin/$section");
@@ -23,7 +29,13 @@ const PAGES: Record<Section, ReactNode> = {
   sessions: <Sessions />,
   credentials: <Credentials />,
   tenants: <Tenants />,
+  flags: <Flags />,
+  erasures: <Erasures />,
+  retention: <Retention />,
+  backups: <Backups />,
   projections: <Projections />,
+  archive: <Archive />,
+  triggers: <Triggers />,
   workers: <Workers />,
   system: <System />,
   browser: <Browser />,

@@ -85,9 +85,7 @@ const RunEvents = graphql(`
       reason
       actor {
         kind
-        account {
-          name
-        }
+        displayName
       }
     }
   }

@@ -22,7 +22,11 @@ const COLUMNS: Column<AgentTool>[] = [
       </div>
     ),
   },
-  { key: "does", header: "May do", cell: (tool) => <code className="text-[12.5px] break-all">{reachOf(tool)}</code> },
+  {
+    key: "does",
+    header: "May do",
+    cell: (tool) => <code className="block min-w-52 text-[12.5px] break-all">{reachOf(tool)}</code>,
+  },
   {
     key: "approval",
     header: "Asks somebody",

@@ -12,6 +12,11 @@ export interface ApprovalProps {
   onOpen: (open: "approve" | "deny" | undefined) => void;
 }
 
+const WHY: Record<string, string> = {
+  interrupted: "It was begun before and cut off: it may have happened already.",
+  tools_changed: "Nothing is called yet: its model is told nothing of these tools before.",
+};
+
 /** The call that waits for somebody, with what it would do. */
 export function Approval({ runId, asked, mayAnswer, open, onOpen }: ApprovalProps) {
   const [approve] = useChange(Approve, {
@@ -30,7 +35,10 @@ export function Approval({ runId, asked, mayAnswer, open, onOpen }: ApprovalProp
       className="rounded-lg border border-warn/50 bg-warn-soft p-4 text-[13px]"
     >
       <h2 className="flex items-center gap-2 font-semibold text-warn">
-        <Icon name="warning" /> It wants to call {asked.tool}, and waits for somebody to say so
+        <Icon name="warning" />
+        {asked.reason === "tools_changed"
+          ? `The tools of ${asked.tool} are other ones than before, and it waits for somebody to say whether they may be used`
+          : `It wants to call ${asked.tool}, and waits for somebody to say so`}
       </h2>
       <pre
         tabIndex={0}
@@ -42,9 +50,7 @@ export function Approval({ runId, asked, mayAnswer, open, onOpen }: ApprovalProp
       </pre>
       <div className="mt-2 flex flex-wrap items-center gap-2">
         <p className="flex-1 basis-60 text-muted">
-          {asked.reason === "interrupted"
-            ? "It was begun before and cut off: it may have happened already."
-            : "Its record says that somebody is asked."}{" "}
+          {WHY[asked.reason] ?? "Its record says that somebody is asked."}{" "}
           {asked.expiresAt != null && (
             <>
               Waits until <Time value={asked.expiresAt} exact />.

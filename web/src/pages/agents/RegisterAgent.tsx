@@ -2,7 +2,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useQuery } from "urql";
 import { type UserError, graphql, useChange } from "@/api";
-import { Button, Combobox, Dialog, Field, Input, Textarea } from "@/ui";
+import { Button, Combobox, Dialog, Field, Input, Select, Textarea } from "@/ui";
 import { JsonPart } from "@/ui/SchemaForm";
 import { PublishVersion } from "./changes";
 
@@ -23,6 +23,13 @@ const Routes = graphql(`
     gatewayRoutes {
       name
     }
+    templates(kind: AGENT) {
+      name
+      title
+      description
+      needs
+      source
+    }
   }
 `);
 
@@ -35,6 +42,10 @@ export function errorAt(errors: readonly UserError[], field: string): string | u
   return errors.find((error) => error.path?.at(-1) === field)?.message;
 }
 
+function recordOf(source: unknown): Record<string, unknown> {
+  return typeof source === "object" && source !== null ? { ...source } : {};
+}
+
 function OpenRegisterAgent({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
   const [{ data }] = useQuery({ query: Routes });
@@ -43,6 +54,7 @@ function OpenRegisterAgent({ onClose }: { onClose: () => void }) {
   const [model, setModel] = useState("");
   const [prompt, setPrompt] = useState("");
   const [more, setMore] = useState<unknown>({ tools: [], limits: { turns: 8 } });
+  const [template, setTemplate] = useState("");
   const [errors, setErrors] = useState<readonly UserError[]>([]);
   const [isRegistered, setRegistered] = useState(false);
   const [register, isRegistering] = useChange(Register, {
@@ -77,6 +89,20 @@ function OpenRegisterAgent({ onClose }: { onClose: () => void }) {
     await navigate({ to: "/agents/$agentName", params: { agentName: name.trim() } });
   };
   const routes = data?.gatewayRoutes ?? [];
+  const templates = data?.templates ?? [];
+  const begun = templates.find((one) => one.name === template);
+  const beginWith = (chosen: string) => {
+    setTemplate(chosen);
+    const found = templates.find((one) => one.name === chosen);
+    if (!found) return;
+    // Which route it asks by is chosen here.
+    const { prompt: words, ...rest } = recordOf(found.source);
+    if (name === "" || name === template) setName(found.name);
+    setDescription(found.description);
+    setPrompt(typeof words === "string" ? words : "");
+    delete rest.model;
+    setMore(rest);
+  };
   const others = errors.filter((error) => error.path?.at(-1) !== "name");
   const footer = (
     <>
@@ -94,6 +120,23 @@ function OpenRegisterAgent({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Register an agent" isOpen onClose={onClose} footer={footer}>
       <div className="flex flex-col gap-3">
+        <Field
+          label="Begin with"
+          hint={
+            begun
+              ? `It needs ${begun.needs.join("; ")}. Everything below can be changed.`
+              : "A template fills the fields below."
+          }
+        >
+          <Select
+            value={template}
+            choices={[
+              { value: "", label: "An empty record" },
+              ...templates.map((one) => ({ value: one.name, label: one.title })),
+            ]}
+            onChange={beginWith}
+          />
+        </Field>
         <Field
           label="Name"
           hint="Small letters, digits and hyphens. It stays as it is."

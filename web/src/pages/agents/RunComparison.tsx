@@ -139,7 +139,7 @@ function SideView({ side, other, first, messages }: SideProps) {
       <div className="flex flex-wrap gap-x-3 gap-y-1 border-b px-4 py-2 text-xs text-muted">
         <Money amount={side.cost} currency={currency} />
         <Elapsed from={side.startedAt} to={side.endedAt} />
-        <span>{side.inputTokens + side.outputTokens} tokens</span>
+        <span>{counted(side.inputTokens + side.outputTokens, "token")}</span>
         <span>{counted(side.turn, "turn")}</span>
         <span>{counted(side.toolCalls, "call of a tool", "calls of tools")}</span>
         {side.model !== other.model && <Badge tone="warn">route {side.model}</Badge>}

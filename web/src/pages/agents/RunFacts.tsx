@@ -7,6 +7,7 @@ import { Facts } from "@/ui/Facts";
 import { LongText } from "@/ui/Messages";
 import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
+import { counted } from "@/ui/counted";
 import type { RunShown } from "./AgentRunPage";
 import { useCurrency } from "./documents";
 
@@ -105,7 +106,7 @@ function ReplayCheck({ runId }: { runId: string }) {
         <div role="status" className="text-[13px]">
           <Badge tone={report.same ? "good" : "bad"}>{report.same ? "the same" : "something is other"}</Badge>
           <p className="mt-1 text-muted">
-            {report.events} events and {report.questions} questions were looked at.
+            Looked at: {counted(report.events, "event")} and {counted(report.questions, "question")}.
           </p>
           {report.deviation && (
             <p className="mt-1 text-bad">

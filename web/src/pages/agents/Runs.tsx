@@ -42,13 +42,14 @@ function columns(currency: string, hasAgent: boolean): Column<Row>[] {
     {
       key: "input",
       header: "Given",
+      width: "minmax(6rem, 1.4fr)",
       cell: (row) => (
         <Link to="/agent-runs/$runId" params={{ runId: row.id }} className="font-medium hover:underline">
           {textOf(row.input)}
         </Link>
       ),
     },
-    hasAgent && { key: "agent", header: "Agent", width: "9rem", wideOnly: true, cell: (row) => row.agentName },
+    hasAgent && { key: "agent", header: "Agent", width: "7rem", wideOnly: true, cell: (row) => row.agentName },
     {
       key: "status",
       header: "Status",
@@ -63,12 +64,12 @@ function columns(currency: string, hasAgent: boolean): Column<Row>[] {
     {
       key: "why",
       header: "Why not",
-      width: "11rem",
+      width: "minmax(0, 0.6fr)",
       wideOnly: true,
       cell: (row) => <span className="text-bad">{row.failureCode}</span>,
     },
-    { key: "turns", header: "Turns", width: "4rem", align: "end", wideOnly: true, cell: (row) => row.turn },
-    { key: "tools", header: "Tools", width: "4rem", align: "end", wideOnly: true, cell: (row) => row.toolCalls },
+    { key: "turns", header: "Turns", width: "3rem", align: "end", wideOnly: true, cell: (row) => row.turn },
+    { key: "tools", header: "Tools", width: "3rem", align: "end", wideOnly: true, cell: (row) => row.toolCalls },
     {
       key: "cost",
       header: "Cost",

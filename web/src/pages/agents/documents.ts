@@ -67,6 +67,20 @@ export const OneAgent = graphql(`
   }
 `);
 
+/** What an agent remembers, session by session. */
+export const AgentSessions = graphql(`
+  query AgentSessions($name: String!, $waitFor: Position) {
+    agent(name: $name, waitFor: $waitFor) {
+      sessions {
+        session
+        exchanges
+        lastAt
+        lastPosition
+      }
+    }
+  }
+`);
+
 const Currency = graphql(`
   query AgentCurrency {
     gatewayPrices {

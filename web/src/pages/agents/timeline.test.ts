@@ -11,7 +11,7 @@ function event(type: string, payload: unknown): RunEvent {
     type,
     recordedAt,
     payload,
-    actor: { kind: "user", account: { name: "Ada" } },
+    actor: { kind: "user", displayName: "Ada" },
   };
 }
 
@@ -49,6 +49,26 @@ test("a question that is asked again after a failure is another step", () => {
     event("AgentModelAsked", { turn: 1, attempt: 2 }),
   ]);
   expect(steps).toMatchObject([{ attempt: 1, failure: { code: "overloaded" } }, { attempt: 2 }]);
+});
+
+test("the tools that a server listed are told, and why somebody is asked about them", () => {
+  const tools = [{ name: "find", description: "Finds." }];
+  const steps = timelineOf([
+    event("AgentToolsListed", { tool: "shop", server: "https://mcp.example/mcp", protocol: "2025-11-25", tools }),
+    event("AgentApprovalRequested", { call: "0.1", tool: "shop", arguments: {}, reason: "tools_changed" }),
+  ]);
+  expect(steps).toMatchObject([
+    {
+      kind: "note",
+      title: "Found the tools of shop",
+      text: "https://mcp.example/mcp, protocol 2025-11-25",
+      value: tools,
+    },
+    {
+      kind: "tool",
+      approval: { state: "asked", words: "Its server lists other tools than those it was granted for." },
+    },
+  ]);
 });
 
 test("events of a newer server are told by their names", () => {

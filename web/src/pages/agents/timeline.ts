@@ -8,7 +8,7 @@ export interface RunEvent {
   recordedAt: string;
   payload: unknown;
   reason?: string | null;
-  actor: { kind: string; account?: { name: string } | null };
+  actor: { kind: string; displayName?: string | null };
 }
 
 interface Step {
@@ -79,7 +79,7 @@ export function timelineOf(events: readonly RunEvent[]): TimelineStep[] {
     const payload = object(event.payload);
     const step = { key: event.revision, position: event.position, at: event.recordedAt };
     const tool = tools.get(words(payload.call));
-    const by = event.actor.account?.name;
+    const by = event.actor.displayName ?? undefined;
     switch (event.type) {
       case "AgentModelAsked":
         asked = {
@@ -109,10 +109,7 @@ export function timelineOf(events: readonly RunEvent[]): TimelineStep[] {
           tools.set(own.call, own);
         }
         if (event.type === "AgentApprovalRequested") {
-          const why =
-            payload.reason === "interrupted"
-              ? "It was begun and cut off: it may have happened."
-              : "The agent's record wants it.";
+          const why = whyAsked(words(payload.reason));
           own.approval = { state: "asked", words: why };
         } else if (event.type === "AgentToolRefused") {
           own.isRefused = true;
@@ -148,6 +145,12 @@ export function timelineOf(events: readonly RunEvent[]): TimelineStep[] {
     }
   }
   return steps;
+}
+
+function whyAsked(reason: string): string {
+  if (reason === "interrupted") return "It was begun and cut off: it may have happened.";
+  if (reason === "tools_changed") return "Its server lists other tools than those it was granted for.";
+  return "The agent's record wants it.";
 }
 
 function newTool(step: Step, payload: Json): ToolStep {
@@ -192,6 +195,13 @@ function noteOf(event: RunEvent, payload: Json): Omit<NoteStep, keyof Step | "ki
       return { tone: "warn", title: "Was paused", text: words(payload.reason) };
     case "AgentRunResumed":
       return { tone: "neutral", title: "Went on" };
+    case "AgentToolsListed":
+      return {
+        tone: "neutral",
+        title: `Found the tools of ${words(payload.tool)}`,
+        text: `${words(payload.server)}, protocol ${words(payload.protocol)}`,
+        value: payload.tools,
+      };
     case "AgentMemoryWritten":
       return { tone: "neutral", title: "What was said is remembered in its session" };
     case "AgentOutputRejected":

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { client, faultOf, useLastWrite, usePager } from "@/api";
+import { client, faultOf, faultText, useLastWrite, usePager } from "@/api";
 import type { AuditReviewQuery } from "@/gql/graphql";
 import type { Permission } from "@/gql/schema";
 import { actorName } from "@/parts/ActorName";
@@ -160,10 +160,7 @@ async function* exported(search: AuditSearch, signal: AbortSignal): AsyncGenerat
     const { data, error } = await client
       .query(AuditReview, { first: 50, after, ...variablesOf(search) }, { requestPolicy: "network-only" })
       .toPromise();
-    if (error) {
-      const fault = faultOf(error);
-      throw new Error(`${fault.message} ${fault.advice}`);
-    }
+    if (error) throw new Error(faultText(faultOf(error)));
     if (!data) return;
     yield { rows: data.accessReview.nodes };
     if (!data.accessReview.pageInfo.hasNextPage) return;

@@ -1,5 +1,6 @@
 import { Fragment } from "react";
-import { type Part, sentenceOf } from "./sentence";
+import { browserOf } from "@/parts/browser";
+import { type Part, sentenceOf } from "@/parts/sentence";
 import type { Row } from "./documents";
 import { nameIn, useThing } from "./names";
 
@@ -47,14 +48,4 @@ export function From({ event }: { event: Row }) {
   // Who signs in has no session yet: the event itself says from where.
   if (typeof address === "string") return <span>{address}</span>;
   return <span className="text-muted">{event.actor.kind === "system" ? "Timeloom itself" : "–"}</span>;
-}
-
-/** What a browser is called, as far as it says. */
-export function browserOf(userAgent: string | null | undefined): string {
-  if (!userAgent) return "unknown program";
-  const found = /(Edg|OPR|Firefox|HeadlessChrome|Chrome|Version|curl)\/(\d+)/.exec(
-    userAgent.includes("Edg/") ? userAgent.slice(userAgent.indexOf("Edg/")) : userAgent,
-  );
-  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera", HeadlessChrome: "Chrome", Version: "Safari" };
-  return found?.[1] === undefined ? userAgent.slice(0, 30) : (names[found[1]] ?? found[1]);
 }

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { useQuery } from "urql";
-import { client, faultOf, useLive, usePager } from "@/api";
+import { client, faultOf, faultText, useLive, usePager } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
 import { actorName } from "@/parts/ActorName";
@@ -19,12 +19,13 @@ import {
   Time,
   VirtualTable,
 } from "@/ui";
+import { sentenceOf, sentenceText } from "@/parts/sentence";
 import { AuditLive, AuditOne, AuditTrail, type Row, asOfOf } from "./documents";
 import { filterOf, isTold } from "./groups";
 import { findThings, nameOf } from "./names";
+import { Proved } from "./proof/Proved";
 import type { AuditSearch } from "./search";
 import { From, Sentence } from "./Sentence";
-import { sentenceOf, sentenceText } from "./sentence";
 
 const COLUMNS: Column<Row>[] = [
   { key: "when", header: "When", width: "6.5rem", cell: (row) => <Time value={row.recordedAt} /> },
@@ -156,10 +157,7 @@ async function* exported(search: AuditSearch, signal: AbortSignal): AsyncGenerat
         { requestPolicy: "network-only" },
       )
       .toPromise();
-    if (error) {
-      const fault = faultOf(error);
-      throw new Error(`${fault.message} ${fault.advice}`);
-    }
+    if (error) throw new Error(faultText(faultOf(error)));
     if (!data) return;
     const { pageInfo } = data.events;
     const nodes = data.events.nodes.filter((row) => isTold(search.group, row.type));
@@ -246,6 +244,7 @@ function Detail({ position, onChange }: { position: string; onChange: TrailProps
                   #{event.position}, {event.type}
                 </Link>,
               ],
+              ["Proof", <Proved key="proof" position={event.position} />],
               [
                 "State",
                 <Link

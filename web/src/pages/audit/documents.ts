@@ -16,6 +16,7 @@ export const AuditRow = graphql(`
     actor {
       kind
       name
+      displayName
       account {
         id
         name
@@ -25,9 +26,7 @@ export const AuditRow = graphql(`
     onBehalfOf {
       kind
       name
-      account {
-        name
-      }
+      displayName
     }
   }
 `);
@@ -111,9 +110,7 @@ export const AuditReview = graphql(`
             actor {
               kind
               name
-              account {
-                name
-              }
+              displayName
             }
           }
         }

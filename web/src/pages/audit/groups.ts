@@ -1,13 +1,14 @@
 import { EVENT_KINDS } from "@/app/event-kinds";
 import type { EventFilter } from "@/gql/schema";
 
-export const GROUPS = ["access", "signin", "credentials", "publishing", "registry", "reads", "all"] as const;
+export const GROUPS = ["access", "signin", "credentials", "data", "publishing", "registry", "reads", "all"] as const;
 export type Group = (typeof GROUPS)[number];
 
 export const GROUP_NAMES: Record<Group, string> = {
-  access: "Accounts, roles, keys and tenants",
+  access: "Accounts, roles, keys, tenants and flags",
   signin: "Signing in",
   credentials: "Credentials",
+  data: "Erasures, retention and backups",
   publishing: "Workflows",
   registry: "Models, agents, plugins, gateway",
   reads: "Who looked at the audit trail",
@@ -22,9 +23,10 @@ const NOISE = new Set(["SessionUsed", "ApiKeyUsed", "PasswordResealed", "Credent
 const SIGNING_IN = ["SessionStarted", "SessionEnded", "SignInRefused", "SignInLinkUsed"];
 
 const TYPES: Record<Exclude<Group, "all">, readonly string[]> = {
-  access: of("account", "tenant"),
+  access: of("account", "tenant", "feature-flag"),
   signin: SIGNING_IN,
   credentials: of("credential"),
+  data: [...of("subject", "retention", "archive"), "BackupTaken"],
   publishing: of("workflow"),
   registry: of("model", "agent", "plugin", "gateway"),
   reads: ["AuditTrailRead"],
@@ -40,6 +42,10 @@ const AUDITED = [
   "agent",
   "plugin",
   "gateway",
+  "subject",
+  "retention",
+  "feature-flag",
+  "archive",
   "audit",
 ];
 

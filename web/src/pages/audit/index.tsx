@@ -7,7 +7,7 @@ import { usePageTitle } from "@/app/title";
 import { Button, Combobox, EmptyState, Field, PageHeader, Select } from "@/ui";
 import { AuditAccounts } from "./documents";
 import { GROUPS, GROUP_NAMES, type Group } from "./groups";
-import { MomentField } from "./MomentField";
+import { MomentField } from "@/parts/MomentField";
 import { PERMISSION_WORDS } from "./permissions";
 import { Review } from "./Review";
 import type { AuditSearch } from "./search";

@@ -17,6 +17,11 @@ export const PERMISSION_WORDS: Record<Permission, string> = {
   SYSTEM_READ: "see the system",
   SYSTEM_WRITE: "rebuild read models",
   TENANT_WRITE: "change tenants",
+  EVENT_APPEND: "append events of other programs",
+  ERASURE_REQUEST: "ask for erasures",
+  ERASURE_APPROVE: "approve erasures",
+  TABLE_READ: "see data tables",
+  TABLE_WRITE: "write data tables",
 };
 
 export function isPermission(text: string): text is Permission {

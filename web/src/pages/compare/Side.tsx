@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { Button, Elapsed, ErrorState, Money, Skeleton, StatusBadge, Time } from "@/ui";
 import type { CompareSideQuery } from "@/gql/graphql";
 import type { Fault } from "@/api";
+import { costsOf } from "./totals";
 
 export type SideData = CompareSideQuery;
 
@@ -87,9 +88,7 @@ export function Side({ name, id, data, fault, onChoose }: SideProps) {
 function Cost({ data }: { data: SideData }) {
   const { nodes, pageInfo } = data.modelCalls;
   if (nodes.length === 0) return null;
-  const sums = new Map<string, number>();
-  for (const { cost, currency } of nodes)
-    if (cost !== null) sums.set(currency ?? "USD", (sums.get(currency ?? "USD") ?? 0) + Number(cost));
+  const sums = costsOf(data);
   return (
     <span>
       {nodes.length}

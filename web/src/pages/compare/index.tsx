@@ -1,4 +1,4 @@
-import { getRouteApi } from "@tanstack/react-router";
+import { Link, getRouteApi } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useQuery } from "urql";
 import { type Pager, faultOf, useLastWrite, useLive, usePager } from "@/api";
@@ -13,6 +13,7 @@ import {
   ErrorState,
   Icon,
   Kbd,
+  Money,
   PageHeader,
   Skeleton,
   Splitter,
@@ -27,6 +28,7 @@ import { Picker } from "./Picker";
 import type { CompareSearch } from "./search";
 import { Side } from "./Side";
 import { StepDetail, type StepRow } from "./StepDetail";
+import { type OfTotals, dearer, longerMs } from "./totals";
 import { OUTCOMES, REASONS, stepName } from "./words";
 
 const route = getRouteApi("/compare");
@@ -74,6 +76,7 @@ export function ComparePage() {
           right={search.right}
           leftEarlier={left.earlier}
           rightEarlier={right.earlier}
+          totals={[left.data, right.data]}
           change={change}
           onChanged={() => {
             left.again();
@@ -85,7 +88,11 @@ export function ComparePage() {
           <EmptyState icon="compare" title="Two runs, step by step">
             Each run of a node is laid beside the same run on the other side: what differs first, because of what, and
             what that changed behind it. A fork or a retry is compared with what it goes on from: press <kbd>c</kbd> in
-            it.
+            it. Versions of a workflow are compared where they are listed:{" "}
+            <Link to="/workflows" className="text-accent underline">
+              choose the workflow
+            </Link>
+            , then its versions.
           </EmptyState>
         )
       )}
@@ -126,17 +133,22 @@ interface ComparisonProps {
   right: string;
   leftEarlier: number;
   rightEarlier: number;
+  /** Both sides, as far as they are known. */
+  totals: readonly [OfTotals | undefined, OfTotals | undefined];
   change: (next: Partial<CompareSearch>) => void;
   onChanged: () => void;
 }
 
-function Comparison({ search, left, right, leftEarlier, rightEarlier, change, onChanged }: ComparisonProps) {
+function Comparison(props: ComparisonProps) {
+  const { search, left, right, leftEarlier, rightEarlier, totals, change, onChanged } = props;
   const leftAsOf = search.leftAt === undefined ? undefined : { position: search.leftAt };
   const rightAsOf = search.rightAt === undefined ? undefined : { position: search.rightAt };
   const waitFor = useLastWrite();
   const isWide = useIsWide(900);
   const sides = { left, right, leftAsOf, rightAsOf, waitFor };
   const differing = search.all !== true;
+  // Totals are those of now.
+  const isNow = leftAsOf === undefined && rightAsOf === undefined;
   const [{ data, error }, again] = useQuery({ query: CompareSummary, variables: sides });
   const rows = usePager(
     CompareSteps,
@@ -238,7 +250,15 @@ function Comparison({ search, left, right, leftEarlier, rightEarlier, change, on
         onOpen={choose}
         onActive={choose}
         empty={
-          <EmptyState icon="check" title="Every step is the same">
+          <EmptyState
+            icon="check"
+            title="Every step is the same"
+            action={
+              <Button size="small" onClick={() => change({ all: true })}>
+                Show the steps all the same
+              </Button>
+            }
+          >
             Both ran the same nodes, and each gave the same.
           </EmptyState>
         }
@@ -247,7 +267,7 @@ function Comparison({ search, left, right, leftEarlier, rightEarlier, change, on
   );
   return (
     <>
-      <Verdict summary={summary} onStep={choose} />
+      <Verdict summary={summary} totals={isNow ? totals : undefined} onStep={choose} />
       {isWide ? (
         <Splitter
           label="Steps and what is other about one"
@@ -270,9 +290,11 @@ type Summary = CompareSummaryQuery["compareExecutions"];
 
 function Verdict({
   summary,
+  totals,
   onStep,
 }: {
   summary: Summary;
+  totals: ComparisonProps["totals"] | undefined;
   onStep: (step: { node: string; runIndex: number }) => void;
 }) {
   const { cause, firstDivergence } = summary;
@@ -333,8 +355,35 @@ function Verdict({
             <strong className="font-semibold text-text">{count.toLocaleString()}</strong> {words}
           </span>
         ))}
+        {totals?.[0] && totals[1] && <Totals left={totals[0]} right={totals[1]} />}
       </p>
     </section>
+  );
+}
+
+/** By how much the right one differs in all. */
+function Totals({ left, right }: { left: OfTotals; right: OfTotals }) {
+  const longer = longerMs(left, right);
+  return (
+    <>
+      {longer !== undefined && longer !== 0 && (
+        <span className="tabular-nums">
+          right took <strong className="font-semibold text-text">{duration(Math.abs(longer))}</strong>{" "}
+          {longer > 0 ? "longer" : "less"}
+        </span>
+      )}
+      {dearer(left, right)
+        .filter(([, amount]) => amount !== 0)
+        .map(([currency, amount]) => (
+          <span key={currency}>
+            right cost{" "}
+            <strong className="font-semibold text-text">
+              <Money amount={Math.abs(amount).toFixed(9)} currency={currency} />
+            </strong>{" "}
+            {amount > 0 ? "more" : "less"}
+          </span>
+        ))}
+    </>
   );
 }
 

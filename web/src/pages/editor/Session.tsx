@@ -1,19 +1,23 @@
 import { useBlocker, useNavigate } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { toast, useChange, useLive } from "@/api";
+import { toast, useChange, useLive, useViewer } from "@/api";
 import { useActions } from "@/app/actions";
 import { usePageTitle } from "@/app/title";
-import { ConfirmDialog, type MenuItem, Splitter } from "@/ui";
+import { ConfirmDialog, type MenuItem } from "@/ui";
 import type { EditorWorkflowQuery } from "@/gql/graphql";
+import { actorInSentence } from "@/parts/ActorName";
 import { PublishDialog } from "@/parts/publish/PublishDialog";
 import { download, fileName } from "@/ui/download";
 import { Canvas } from "./canvas/Canvas";
 import { type Catalogue, useCatalogueFor } from "./catalogue";
 import { ConflictBanner } from "./dialogs/ConflictBanner";
 import { ProblemBanner } from "./dialogs/ProblemBanner";
+import { ProblemList } from "./dialogs/ProblemList";
+import { ReadOnlyBanner } from "./dialogs/ReadOnlyBanner";
 import { SettingsDialog } from "./dialogs/SettingsDialog";
 import { WebhooksDialog } from "./dialogs/WebhooksDialog";
-import { EditorActivate, EditorChanged, EditorDeactivate, EditorStart } from "./documents";
+import { WorkflowActivate, WorkflowDeactivate } from "@/parts/workflow-documents";
+import { EditorChanged, EditorStart } from "./documents";
 import { Header } from "./Header";
 import { useClipboard, useEditorKeys } from "./keys";
 import type { Definition } from "./model/definition";
@@ -29,11 +33,12 @@ import { RunDialog } from "./run/RunDialog";
 import type { NodeStates } from "./run/states";
 import { useRun, useRuns } from "./run/useRun";
 import type { EditorSearch, NodeTab } from "./search";
+import { Split } from "./Split";
 import { Announcements, Announcer } from "./state/announcer";
 import { Commands, type Place } from "./state/commands";
-import { Draft, useDraft } from "./state/draft";
+import { Draft, problemsOf, useDraft } from "./state/draft";
 import { type Editor, EditorContext } from "./state/editor";
-import { readWorkflow, saver } from "./state/save";
+import { readProblems, readWorkflow, saver } from "./state/save";
 
 export interface SessionProps {
   /** Absent until a new workflow was saved. */
@@ -62,7 +67,8 @@ export function Session({
   const navigate = useNavigate({ from: "/workflows/$workflowId" });
   const [announcer] = useState(() => new Announcer());
   const [draft] = useState(() => {
-    const made = new Draft(initial, revision, saver(workflowId, onCreated));
+    const lacks = readProblems(workflow?.draftProblems ?? []);
+    const made = new Draft(initial, revision, saver(workflowId, onCreated), undefined, lacks);
     if (search.node !== undefined) made.select([search.node]);
     return made;
   });
@@ -71,14 +77,22 @@ export function Session({
   const catalogue = useCatalogueFor(definition, types);
   const commands = useMemo(() => new Commands(draft, catalogue, announcer.say), [draft, catalogue, announcer]);
   usePageTitle(definition.name === "" ? "Workflow" : definition.name);
+  const { can } = useViewer();
+  const isArchived = workflow?.archived ?? false;
+  const isReadOnly = isArchived || !can("WORKFLOW_WRITE");
+  const canRun = !isArchived && can("EXECUTION_RUN");
+  useEffect(() => draft.fix(isReadOnly), [draft, isReadOnly]);
 
   const [place, setPlace] = useState<Place>();
   const [connecting, setConnecting] = useState<{ source: string; output: number }>();
   const [renaming, setRenaming] = useState<string>();
   const [open, setOpen] = useState<Open>();
+  const [isListOpen, setListOpen] = useState(false);
   const { runs, again: readRuns } = useRuns(workflowId);
   const { run, isUnderWay } = useRun(search.run ?? runs[0]?.id);
-  const view = search.view ?? (isNarrow() ? "outline" : "canvas");
+  // A draft is no file to look at: it is downloaded.
+  const asked = search.view === "file" ? undefined : search.view;
+  const view = asked ?? (isNarrow() ? "outline" : "canvas");
 
   const setSearch = useCallback(
     (part: Partial<EditorSearch>) => void navigate({ search: (before) => ({ ...before, ...part }), replace: true }),
@@ -101,6 +115,7 @@ export function Session({
       commands,
       catalogue,
       workflowId,
+      isReadOnly,
       run:
         shownRun !== undefined && shownStatus !== undefined && shownRuns
           ? { id: shownRun, status: shownStatus, runs: shownRuns }
@@ -111,7 +126,7 @@ export function Session({
       openConnect: (source, output) => setConnecting({ source, output }),
       openRename: setRenaming,
     }),
-    [draft, commands, catalogue, workflowId, shownRun, shownStatus, shownRuns, announcer, openNode],
+    [draft, commands, catalogue, workflowId, isReadOnly, shownRun, shownStatus, shownRuns, announcer, openNode],
   );
 
   const [start, isStarting] = useChange(EditorStart, {
@@ -127,6 +142,7 @@ export function Session({
     const id = draft.workflowId ?? workflowId;
     if (id === undefined) return;
     const outcome = await start({ input: { workflowId: id, mode: "MANUAL", waitFor: "STARTED", startNode, items } });
+    if (outcome.kind === "refused" && draft.get().lacks.length > 0) setListOpen(true);
     if (outcome.kind !== "done" || !outcome.payload.executionId) return;
     announcer.say("The workflow runs");
     setSearch({ run: outcome.payload.executionId });
@@ -137,18 +153,21 @@ export function Session({
   useEditorKeys({
     editor,
     isPanelOpen: search.node !== undefined,
-    run: () => void runNow(),
+    run: canRun ? () => void runNow() : undefined,
     publish: () => setOpen("publish"),
     toggleView: () => setSearch({ view: view === "canvas" ? "outline" : "canvas" }),
   });
   useClipboard(editor);
-  const menu = useMenu(editor, workflow, setOpen, readRuns);
+  const menu = useMenu(editor, workflow, canRun, setOpen, readRuns);
 
+  const { problems: refused, lacks } = state;
+  const told = useMemo(() => problemsOf({ problems: refused, lacks }), [refused, lacks]);
   const problems = useMemo(() => {
     const byNode = new Map<string, string>();
-    for (const problem of state.problems) if (problem.node !== undefined) byNode.set(problem.node, problem.message);
+    // What matters most is told first.
+    for (const { node, message } of told) if (node !== undefined && !byNode.has(node)) byNode.set(node, message);
     return byNode;
-  }, [state.problems]);
+  }, [told]);
   const missing = useMemo(
     () => new Map((workflow?.missingNodes ?? []).map((one) => [one.node, one.message])),
     [workflow?.missingNodes],
@@ -156,7 +175,7 @@ export function Session({
   const states = run?.states ?? NO_STATES;
   const source = nodeNamed(definition, connecting?.source);
   const main = (
-    <div className="relative flex min-h-0 flex-1 flex-col" data-area="canvas">
+    <div className="relative flex min-h-0 min-w-0 flex-1 flex-col" data-area="canvas">
       {view === "canvas" ? (
         <Canvas states={states} problems={problems} missing={missing} />
       ) : (
@@ -176,14 +195,24 @@ export function Session({
           activeVersion={workflow?.activeVersion ?? undefined}
           publishedVersion={workflow?.publishedVersion ?? undefined}
           folder={workflow?.folder ?? ""}
-          isArchived={workflow?.archived ?? false}
+          isArchived={isArchived}
           isRunning={isStarting}
-          onRun={() => void runNow()}
+          problems={told}
+          isListOpen={isListOpen}
+          onProblems={() => setListOpen(!isListOpen)}
+          onRun={canRun ? () => void runNow() : undefined}
           onPublish={() => setOpen("publish")}
           menu={menu}
         />
-        <ConflictBanner />
-        <ProblemBanner />
+        {isReadOnly ? (
+          <ReadOnlyBanner isArchived={isArchived} workflowId={workflowId} />
+        ) : (
+          <>
+            <ConflictBanner />
+            <ProblemBanner />
+          </>
+        )}
+        {isListOpen && told.length > 0 && <ProblemList problems={told} onClose={() => setListOpen(false)} />}
         <div className="relative flex min-h-0 flex-1">
           {search.node === undefined ? (
             main
@@ -236,6 +265,11 @@ export function Session({
         nextVersion={(workflow?.publishedVersion ?? 0) + 1}
         onClose={() => setOpen(undefined)}
         save={() => draft.save()}
+        problems={lacks.filter(({ hinders }) => hinders?.includes("PUBLISH"))}
+        onProblem={(node) => {
+          setOpen(undefined);
+          openNode(node, "parameters");
+        }}
       />
       <WebhooksDialog
         workflowId={workflowId}
@@ -296,21 +330,6 @@ function ViewSwitch({
   );
 }
 
-/** Beside each other where there is room, else the panel over the canvas. */
-function Split({ main, panel }: { main: React.ReactNode; panel: React.ReactNode }) {
-  const [isWide, setWide] = useState(() => matchMedia("(min-width: 900px)").matches);
-  useEffect(() => {
-    const query = matchMedia("(min-width: 900px)");
-    const look = () => setWide(query.matches);
-    query.addEventListener("change", look);
-    return () => query.removeEventListener("change", look);
-  }, []);
-  if (!isWide) return <div className="flex min-h-0 min-w-0 flex-1 flex-col">{panel}</div>;
-  return (
-    <Splitter label="Canvas and node" first={main} second={panel} initial={60} min={25} max={80} keepAs="editor" />
-  );
-}
-
 /** Takes in what others do to the same workflow, as they do it. */
 function useChangesElsewhere(draft: Draft, workflowId: string | undefined): void {
   useLive(
@@ -321,11 +340,11 @@ function useChangesElsewhere(draft: Draft, workflowId: string | undefined): void
       void readWorkflow(workflowId, event.position).then((current) => {
         if (!current) return;
         const was = draft.definition;
-        draft.changedElsewhere(current.theirs, current.revision, event.actor.name);
+        draft.changedElsewhere(current.theirs, current.revision, actorInSentence(event.actor), current.problems);
         if (draft.definition !== was)
           toast({
             tone: "info",
-            title: `${event.actor.name} changed this workflow`,
+            title: `${actorInSentence(event.actor)} changed this workflow`,
             text: "What they did is shown. Undo goes back to what was here.",
           });
       });
@@ -350,18 +369,19 @@ const ENDS: Readonly<Record<string, string>> = {
 };
 
 function useMenu(
-  { draft, workflowId, say }: Editor,
+  { draft, workflowId, isReadOnly, say }: Editor,
   workflow: EditorWorkflowQuery["workflow"] | undefined,
+  canRun: boolean,
   open: (what: Open) => void,
   readRuns: () => void,
 ): (MenuItem | "line")[] {
   const navigate = useNavigate();
-  const [activate] = useChange(EditorActivate, {
+  const [activate] = useChange(WorkflowActivate, {
     payload: (data) => data.activateWorkflow,
     failed: "The workflow is not active",
     done: "It takes calls and schedules now",
   });
-  const [deactivate] = useChange(EditorDeactivate, {
+  const [deactivate] = useChange(WorkflowDeactivate, {
     payload: (data) => data.deactivateWorkflow,
     failed: "The workflow is still active",
     done: "It takes no calls and schedules any more",
@@ -373,16 +393,20 @@ function useMenu(
     say("Downloaded as a file");
   };
   const items: (MenuItem | "line")[] = [
-    { label: "Run with items …", run: () => open("run") },
+    ...(canRun ? [{ label: "Run with items …", run: () => open("run") }] : []),
     { label: "Webhooks and forms", run: () => open("webhooks"), disabled: !isSaved },
     "line",
-    workflow?.active === true
-      ? { label: "Deactivate", run: () => void deactivate({ input: { workflowId: workflowId ?? "" } }) }
-      : {
-          label: "Activate the newest version",
-          run: () => void activate({ input: { workflowId: workflowId ?? "" } }),
-          disabled: !isSaved || !isPublished,
-        },
+    ...(isReadOnly
+      ? []
+      : [
+          workflow?.active === true
+            ? { label: "Deactivate", run: () => void deactivate({ input: { workflowId: workflowId ?? "" } }) }
+            : {
+                label: "Activate the newest version",
+                run: () => void activate({ input: { workflowId: workflowId ?? "" } }),
+                disabled: !isSaved || !isPublished,
+              },
+        ]),
     {
       label: "Versions",
       run: () => void navigate({ to: "/workflows/$workflowId/versions", params: { workflowId: workflowId ?? "" } }),

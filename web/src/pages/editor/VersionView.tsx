@@ -1,13 +1,17 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { useQuery } from "urql";
-import { faultOf, toast } from "@/api";
+import { faultOf, toast, useViewer } from "@/api";
+import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
 import { Button, EmptyState, ErrorState, JsonView, PageHeader, Skeleton, Tabs } from "@/ui";
 import { type Catalogue, useCatalogueFor } from "./catalogue";
 import { EditorVersion } from "./documents";
 import { readDefinition } from "./model/definition";
+import { NodePanel } from "./NodePanel";
 import { Outline } from "./outline/Outline";
+import type { EditorSearch, NodeTab } from "./search";
+import { Split } from "./Split";
 import { Commands } from "./state/commands";
 import { Draft } from "./state/draft";
 import { type Editor, EditorContext } from "./state/editor";
@@ -21,11 +25,14 @@ export function VersionView({
   workflowId,
   version,
   catalogue,
+  search,
 }: {
   workflowId: string;
   version: number;
   catalogue: Catalogue;
+  search: EditorSearch;
 }) {
+  const { can } = useViewer();
   const navigate = useNavigate({ from: "/workflows/$workflowId" });
   const [{ data, error }, again] = useQuery({ query: EditorVersion, variables: { id: workflowId, version } });
   const definition = useMemo(() => readDefinition(data?.workflow?.definition), [data]);
@@ -69,9 +76,11 @@ export function VersionView({
         }
         actions={
           <>
-            <Button isBusy={isBusy} onClick={() => void takeOver()}>
-              Take into the draft
-            </Button>
+            {can("WORKFLOW_WRITE") && (
+              <Button isBusy={isBusy} onClick={() => void takeOver()}>
+                Take into the draft
+              </Button>
+            )}
             <Button kind="primary" onClick={() => void navigate({ search: {} })}>
               To the draft
             </Button>
@@ -81,7 +90,7 @@ export function VersionView({
         Version {version}, as it was published. It never changes.
       </PageHeader>
       {definition ? (
-        <Shown key={version} definition={definition} catalogue={catalogue} />
+        <Shown key={version} definition={definition} catalogue={catalogue} search={search} />
       ) : (
         <Skeleton className="m-4 h-60" />
       )}
@@ -92,16 +101,28 @@ export function VersionView({
 function Shown({
   definition,
   catalogue: types,
+  search: { node, tab: nodeTab, view },
 }: {
   definition: NonNullable<ReturnType<typeof readDefinition>>;
   catalogue: Catalogue;
+  search: EditorSearch;
 }) {
-  const [tab, setTab] = useState<"canvas" | "outline" | "file">("canvas");
+  const navigate = useNavigate({ from: "/workflows/$workflowId" });
   const catalogue = useCatalogueFor(definition, types);
-  // Nothing is saved from here: moving nodes about only helps to look.
-  const draft = useMemo(
-    () => new Draft(definition, 1, () => Promise.resolve({ kind: "saved", revision: 1 }), Number.MAX_SAFE_INTEGER),
-    [definition],
+  const draft = useMemo(() => {
+    const shown = new Draft(definition, 1, () => Promise.resolve({ kind: "saved", revision: 1 }));
+    shown.fix(true);
+    return shown;
+  }, [definition]);
+  const openNode = useCallback(
+    (name: string | undefined, open?: NodeTab) => {
+      if (name !== undefined) draft.select([name]);
+      void navigate({
+        search: (before) => ({ ...before, node: name, tab: name === undefined ? undefined : open }),
+        replace: true,
+      });
+    },
+    [navigate, draft],
   );
   const editor = useMemo((): Editor => {
     const nothing = () => undefined;
@@ -110,39 +131,53 @@ function Shown({
       catalogue,
       commands: new Commands(draft, catalogue, nothing),
       workflowId: undefined,
+      isReadOnly: true,
       run: undefined,
       say: nothing,
-      openNode: nothing,
+      openNode,
       openPalette: nothing,
       openConnect: nothing,
       openRename: nothing,
     };
-  }, [draft, catalogue]);
+  }, [draft, catalogue, openNode]);
+  useKeys(
+    node === undefined ? [] : [{ keys: "Escape", does: "close the node", run: () => openNode(undefined) }],
+    "Editor",
+  );
+  const views = (
+    <Tabs
+      label="Views of the version"
+      value={view ?? "canvas"}
+      onChange={(next) => void navigate({ search: (before) => ({ ...before, view: next }), replace: true })}
+      className="flex-1"
+      tabs={[
+        {
+          value: "canvas",
+          label: "Canvas",
+          content: (
+            <div className="relative h-full" data-area="canvas">
+              <Canvas states={NOTHING} problems={NOTHING} missing={NOTHING} />
+            </div>
+          ),
+        },
+        { value: "outline", label: "Outline", content: <Outline states={NOTHING} problems={NOTHING} /> },
+        {
+          value: "file",
+          label: "File",
+          content: <JsonView label="Workflow file" value={definition} depth={3} className="h-full" />,
+        },
+      ]}
+    />
+  );
   return (
     <EditorContext value={editor}>
-      <Tabs
-        label="Views of the version"
-        value={tab}
-        onChange={setTab}
-        className="flex-1"
-        tabs={[
-          {
-            value: "canvas",
-            label: "Canvas",
-            content: (
-              <div className="relative h-full" data-area="canvas">
-                <Canvas states={NOTHING} problems={NOTHING} missing={NOTHING} isReadOnly />
-              </div>
-            ),
-          },
-          { value: "outline", label: "Outline", content: <Outline states={NOTHING} problems={NOTHING} /> },
-          {
-            value: "file",
-            label: "File",
-            content: <JsonView label="Workflow file" value={definition} depth={3} className="h-full" />,
-          },
-        ]}
-      />
+      <div className="relative flex min-h-0 flex-1">
+        {node === undefined ? (
+          views
+        ) : (
+          <Split main={views} panel={<NodePanel name={node} tab={nodeTab ?? "parameters"} missing={undefined} />} />
+        )}
+      </div>
     </EditorContext>
   );
 }

@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useState } from "react";
 import { useQuery } from "urql";
-import { client, faultOf } from "@/api";
+import { type Fault, client, faultOf } from "@/api";
 import type { EditorCatalogueQuery, EditorParameterFieldsFragment } from "@/gql/graphql";
 import type { NodeGroup } from "@/gql/schema";
-import { EditorCatalogue, EditorPorts } from "./documents";
+import { EditorCatalogue, EditorParameters, EditorPorts } from "./documents";
 import type { Definition, WorkflowNode } from "./model/definition";
 import type { ToldPorts } from "./model/ports";
 
@@ -23,8 +23,7 @@ export interface Section {
   fields: readonly Parameter[];
 }
 
-export interface NodeType extends Omit<ToldType, "parameters"> {
-  parameters: readonly Parameter[];
+export interface NodeType extends ToldType {
   /** The ports of that very node, once they were told. */
   portsFor?: (node: WorkflowNode) => ToldPorts | undefined;
 }
@@ -39,6 +38,30 @@ export function useCatalogue() {
   const [{ data, error }, again] = useQuery({ query: EditorCatalogue, requestPolicy: "cache-first" });
   const catalogue = useMemo(() => data && catalogueOf(data.nodeCatalogue), [data]);
   return { catalogue, fault: error && !data ? faultOf(error) : undefined, retry: again };
+}
+
+const NO_PARAMETERS: readonly Parameter[] = [];
+
+interface Told {
+  parameters: readonly Parameter[] | undefined;
+  fault: Fault | undefined;
+  retry: () => void;
+}
+
+/** What can be set of nodes of a type: absent until it is told, empty for a type that the server does not know. */
+export function useParameters(type: string): Told {
+  const [{ data, error, fetching }, again] = useQuery({
+    query: EditorParameters,
+    variables: { type },
+    requestPolicy: "cache-first",
+  });
+  // While another type is asked for, what is here may still be told of the one before.
+  const known = fetching ? undefined : data?.nodeCatalogue;
+  return {
+    parameters: known && (known[0]?.parameters ?? NO_PARAMETERS),
+    fault: error && !data ? faultOf(error) : undefined,
+    retry: again,
+  };
 }
 
 function catalogueOf(types: readonly NodeType[]): Catalogue {

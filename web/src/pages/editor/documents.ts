@@ -1,7 +1,14 @@
 import { graphql } from "@/api";
 
-export { Cancel as EditorCancel } from "@/parts/execution-documents";
-export { WorkflowActivate as EditorActivate, WorkflowDeactivate as EditorDeactivate } from "@/parts/workflow-documents";
+export const EditorProblem = graphql(`
+  fragment EditorProblem on DraftProblem {
+    node
+    field
+    message
+    severity
+    hinders
+  }
+`);
 
 export const EditorWorkflow = graphql(`
   query EditorWorkflow($id: UUID!, $waitFor: Position) {
@@ -17,6 +24,9 @@ export const EditorWorkflow = graphql(`
       history {
         revision
         updatedPosition
+      }
+      draftProblems {
+        ...EditorProblem
       }
       missingNodes {
         node
@@ -35,6 +45,7 @@ export const EditorWorkflow = graphql(`
   }
 `);
 
+/** What a draft lacks: it is saved all the same. */
 export const EditorVersion = graphql(`
   query EditorVersion($id: UUID!, $version: Int!) {
     workflow(id: $id) {
@@ -51,6 +62,7 @@ export const EditorParameterFields = graphql(`
     kind
     description
     placeholder
+    names
     default
     required
     language
@@ -104,25 +116,26 @@ export const EditorInnerSection = graphql(`
   }
 `);
 
-/** Parameters lie within each other: nothing lies deeper than is asked for here. */
+/** What the palette and the canvas tell of each type. */
 export const EditorCatalogue = graphql(`
   query EditorCatalogue {
     nodeCatalogue {
       type
       displayName
       description
+      switchedOff
       role
       group
       icon
       aliases
       inputs
       outputs
-      outputNames
       portsVary
       versions
       ports {
         inputs
         outputs
+        outputNames
       }
       helperPorts {
         serves
@@ -139,6 +152,17 @@ export const EditorCatalogue = graphql(`
           values
         }
       }
+    }
+  }
+`);
+
+/**
+ * The parameters of one type: those of all are many times what an editor shows, so they are asked for when a node is opened. They
+ * lie within each other: nothing lies deeper than is asked for here.
+ */
+export const EditorParameters = graphql(`
+  query EditorParameters($type: String!) {
+    nodeCatalogue(type: $type) {
       parameters {
         ...EditorParameterFields
         fields {
@@ -176,6 +200,7 @@ export const EditorPorts = graphql(`
       ports(typeVersion: $typeVersion, parameters: $parameters) {
         inputs
         outputs
+        outputNames
       }
       helperPorts(typeVersion: $typeVersion, parameters: $parameters) {
         serves
@@ -189,7 +214,15 @@ export const EditorPorts = graphql(`
 
 /** What a parameter that names something can be chosen from. */
 export const EditorResources = graphql(`
-  query EditorResources($workflows: Boolean!, $name: String, $routes: Boolean!, $waitFor: Position) {
+  query EditorResources(
+    $workflows: Boolean!
+    $name: String
+    $routes: Boolean!
+    $agents: Boolean!
+    $models: Boolean!
+    $tables: Boolean!
+    $waitFor: Position
+  ) {
     workflows(first: 100, name: $name, archived: false, waitFor: $waitFor) @include(if: $workflows) {
       nodes {
         id
@@ -198,6 +231,25 @@ export const EditorResources = graphql(`
     }
     gatewayRoutes(waitFor: $waitFor) @include(if: $routes) {
       name
+    }
+    agents(first: 100, waitFor: $waitFor) @include(if: $agents) {
+      nodes {
+        name
+        state
+      }
+    }
+    dataTables(waitFor: $waitFor) @include(if: $tables) {
+      id
+      name
+    }
+    models(first: 100, waitFor: $waitFor) @include(if: $models) {
+      nodes {
+        name
+        retired
+        aliases {
+          alias
+        }
+      }
     }
   }
 `);
@@ -230,7 +282,9 @@ export const EditorChanged = graphql(`
       type
       payload
       actor {
+        kind
         name
+        displayName
       }
     }
   }
@@ -242,6 +296,9 @@ export const EditorImport = graphql(`
       workflowId
       revision
       position
+      draftProblems {
+        ...EditorProblem
+      }
       errors {
         ...Errors
       }
@@ -255,17 +312,7 @@ export const EditorPins = graphql(`
       revision
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -277,17 +324,7 @@ export const EditorSettings = graphql(`
       revision
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -299,17 +336,7 @@ export const EditorListen = graphql(`
       revision
       position
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }
@@ -322,17 +349,7 @@ export const EditorStart = graphql(`
       position
       status
       errors {
-        __typename
-        code
-        message
-        path
-        ... on Refused {
-          problems {
-            node
-            field
-            message
-          }
-        }
+        ...Errors
       }
     }
   }

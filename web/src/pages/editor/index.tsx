@@ -42,7 +42,15 @@ export function EditorPage() {
   const isReady = catalogue && (id === undefined || isAdopted || (known && stored));
   if (!isReady) return <Loading />;
   if (search.version !== undefined && id !== undefined)
-    return <VersionView key={search.version} workflowId={id} version={search.version} catalogue={catalogue} />;
+    return (
+      <VersionView
+        key={search.version}
+        workflowId={id}
+        version={search.version}
+        catalogue={catalogue}
+        search={search}
+      />
+    );
   return (
     <Session
       key={isAdopted ? NEW : address}

@@ -11,28 +11,21 @@ const STEP = 20;
 export interface EditorKeys {
   editor: Editor;
   isPanelOpen: boolean;
-  run: () => void;
+  /** Absent where whoever looks may not. */
+  run: (() => void) | undefined;
   publish: () => void;
   toggleView: () => void;
 }
 
 /** The keys of the editor. Those that a list or a field would take too are there only while the canvas or the outline has the focus. */
 export function useEditorKeys({ editor, isPanelOpen, run, publish, toggleView }: EditorKeys): void {
-  const { draft, commands, openNode, openPalette, openConnect, openRename } = editor;
+  const { draft, commands, isReadOnly, openNode } = editor;
   const isOnCanvas = useIsOnCanvas();
-  const withActive = (act: (name: string) => void) => () => {
-    const name = commands.active;
-    if (name !== undefined) act(name);
-  };
   useKeys(
     [
-      { keys: "Ctrl+s", does: "save now", run: () => void draft.save(), inFields: true },
-      { keys: "Ctrl+Enter", does: "run the workflow", run, inFields: true },
-      { keys: "Ctrl+z", does: "undo", run: () => commands.undo() },
-      { keys: "Ctrl+y", does: "redo", run: () => commands.redo() },
-      { keys: "+", does: "add a node behind the chosen one", run: () => openPalette(commands.placeNow()) },
+      ...(run ? [{ keys: "Ctrl+Enter", does: "run the workflow", run, inFields: true }] : []),
       { keys: "v", does: "canvas or outline", run: toggleView },
-      { keys: "p", does: "publish", run: publish },
+      ...(isReadOnly ? [] : changes(editor, publish)),
       ...(isPanelOpen ? [{ keys: "Escape", does: "close the node", run: () => openNode(undefined) }] : []),
     ],
     "Editor",
@@ -41,30 +34,58 @@ export function useEditorKeys({ editor, isPanelOpen, run, publish, toggleView }:
     isOnCanvas
       ? [
           ...walks(commands),
-          ...moves(commands),
-          { keys: "Tab", does: "add a node behind the chosen one", run: () => openPalette(commands.placeNow()) },
-          { keys: "Enter", does: "open the node", run: withActive((name) => openNode(name)) },
-          { keys: "c", does: "connect the node to another, by name", run: withActive((name) => openConnect(name, 0)) },
-          {
-            keys: "h",
-            does: "attach a helper to the node, such as a model or a tool",
-            run: withActive((name) => attach(editor, name)),
-          },
-          { keys: "F2", does: "rename the node", run: withActive(openRename) },
-          { keys: "d", does: "disable or enable", run: () => commands.toggleDisabled() },
+          { keys: "Enter", does: "open the node", run: withActive(editor, (name) => openNode(name)) },
           { keys: "e", does: "choose a connection of the node, the next each time", run: () => nextEdge(editor) },
-          { keys: "Delete", does: "remove what is chosen", run: () => commands.remove() },
-          { keys: "Backspace", does: "remove what is chosen", run: () => commands.remove() },
           { keys: "Ctrl+a", does: "choose all nodes", run: () => commands.selectAll() },
-          { keys: "Ctrl+d", does: "duplicate", run: () => commands.duplicate() },
-          // The browser's own events bring these two, see `useClipboard`; in capitals they are shown, and take no press away.
+          // The browser's own events bring this one, see `useClipboard`; in capitals it is shown, and takes no press away.
           { keys: "Ctrl+C", does: "copy, for here and for n8n", run: () => undefined },
-          { keys: "Ctrl+V", does: "paste, from here and from n8n", run: () => undefined },
+          ...(isReadOnly ? [] : changesOfNodes(editor)),
           ...(isPanelOpen ? [] : [{ keys: "Escape", does: "choose nothing", run: () => draft.select([]) }]),
         ]
       : [],
     "Canvas and outline",
   );
+}
+
+function withActive({ commands }: Editor, act: (name: string) => void): () => void {
+  return () => {
+    const name = commands.active;
+    if (name !== undefined) act(name);
+  };
+}
+
+function changes({ draft, commands, openPalette }: Editor, publish: () => void) {
+  return [
+    { keys: "Ctrl+s", does: "save now", run: () => void draft.save(), inFields: true },
+    { keys: "Ctrl+z", does: "undo", run: () => commands.undo() },
+    { keys: "Ctrl+y", does: "redo", run: () => commands.redo() },
+    { keys: "+", does: "add a node behind the chosen one", run: () => openPalette(commands.placeNow()) },
+    { keys: "p", does: "publish", run: publish },
+  ];
+}
+
+function changesOfNodes(editor: Editor) {
+  const { commands, openPalette, openConnect, openRename } = editor;
+  return [
+    ...moves(commands),
+    { keys: "Tab", does: "add a node behind the chosen one", run: () => openPalette(commands.placeNow()) },
+    {
+      keys: "c",
+      does: "connect the node to another, by name",
+      run: withActive(editor, (name) => openConnect(name, 0)),
+    },
+    {
+      keys: "h",
+      does: "attach a helper to the node, such as a model or a tool",
+      run: withActive(editor, (name) => attach(editor, name)),
+    },
+    { keys: "F2", does: "rename the node", run: withActive(editor, openRename) },
+    { keys: "d", does: "disable or enable", run: () => commands.toggleDisabled() },
+    { keys: "Delete", does: "remove what is chosen", run: () => commands.remove() },
+    { keys: "Backspace", does: "remove what is chosen", run: () => commands.remove() },
+    { keys: "Ctrl+d", does: "duplicate", run: () => commands.duplicate() },
+    { keys: "Ctrl+V", does: "paste, from here and from n8n", run: () => undefined },
+  ];
 }
 
 function walks(commands: Commands) {
@@ -133,7 +154,7 @@ function useIsOnCanvas(): boolean {
 }
 
 /** Copying and pasting by the browser's own events, which also work where pages may not read the clipboard. */
-export function useClipboard({ commands, say }: Editor): void {
+export function useClipboard({ commands, isReadOnly, say }: Editor): void {
   useEffect(() => {
     const isOurs = (event: ClipboardEvent) =>
       !(
@@ -146,10 +167,10 @@ export function useClipboard({ commands, say }: Editor): void {
       if (text === undefined) return;
       event.clipboardData?.setData("text/plain", text);
       event.preventDefault();
-      if (event.type === "cut") commands.remove();
+      if (event.type === "cut" && !isReadOnly) commands.remove();
     };
     const paste = (event: ClipboardEvent) => {
-      if (!isOurs(event)) return;
+      if (!isOurs(event) || isReadOnly) return;
       const text = event.clipboardData?.getData("text/plain") ?? "";
       if (text.trim() === "") return;
       event.preventDefault();
@@ -169,5 +190,5 @@ export function useClipboard({ commands, say }: Editor): void {
       document.removeEventListener("cut", copy);
       document.removeEventListener("paste", paste);
     };
-  }, [commands, say]);
+  }, [commands, isReadOnly, say]);
 }

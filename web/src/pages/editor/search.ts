@@ -1,7 +1,7 @@
 import { type RawSearch, count, oneOf, text } from "@/app/search";
 
 const TABS = ["parameters", "input", "output", "node"] as const;
-const VIEWS = ["canvas", "outline"] as const;
+const VIEWS = ["canvas", "outline", "file"] as const;
 
 export type NodeTab = (typeof TABS)[number];
 
@@ -11,6 +11,7 @@ export interface EditorSearch {
   /** The node that is open, by its name. */
   node?: string;
   tab?: NodeTab;
+  /** How the workflow is shown; `file` is for published versions alone. */
   view?: (typeof VIEWS)[number];
   /** The execution whose items and states are shown; the newest where it is absent. */
   run?: string;

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { useQuery } from "urql";
-import { client, faultOf, toast, useViewer } from "@/api";
+import { client, faultOf, sayFault, toast, useViewer } from "@/api";
 import { seenCategories } from "@/app/event-kinds";
 import { useKeys } from "@/app/keys";
 import type { EventsWholeFragment } from "@/gql/graphql";
@@ -93,7 +93,7 @@ function Whole({
     const { data, error } = await client.query(EventsOfStream, variables).toPromise();
     const [next] = data?.events.nodes ?? [];
     if (next) onSearch({ position: next.position });
-    else if (error) toast({ tone: "bad", title: "The stream was not read", text: error.message });
+    else if (error) sayFault("The stream was not read", faultOf(error));
     else
       toast({
         tone: "info",

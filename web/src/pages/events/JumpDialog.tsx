@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { client, faultOf } from "@/api";
+import { client, faultOf, faultText } from "@/api";
 import { Button, Dialog, Field, Input } from "@/ui";
 import { EventsHeadAt } from "./documents";
 
@@ -34,7 +34,7 @@ export function JumpDialog({
     setBusy(true);
     const { data, error } = await client.query(EventsHeadAt, { time: date.toISOString() }).toPromise();
     setBusy(false);
-    if (error) setProblem(faultOf(error).message);
+    if (error) setProblem(faultText(faultOf(error)));
     else if (data?.head.position === "0") setProblem("The log begins later.");
     else if (data) onJump(data.head.position);
   };

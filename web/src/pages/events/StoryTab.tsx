@@ -4,6 +4,7 @@ import { seenCategories } from "@/app/event-kinds";
 import type { EventsStoryEventFragment, EventsWholeFragment } from "@/gql/graphql";
 import { actorName } from "@/parts/ActorName";
 import { Button, ErrorState, Skeleton, Time, classes } from "@/ui";
+import { counted } from "@/ui/counted";
 import { EventsAfter, EventsById } from "./documents";
 import type { EventsSearch } from "./search";
 
@@ -71,9 +72,9 @@ export function StoryTab({
         {!effects.isLooking && !effects.problem && (
           <p className="mt-1 flex flex-wrap items-center gap-2 text-muted">
             {effects.found.length === 0 && "Nothing so far. "}
-            {effects.hasMore
-              ? `The ${effects.lookedAt} events after it were looked at.`
-              : `All ${effects.lookedAt} events after it were looked at.`}
+            {effects.lookedAt === 0
+              ? "It is the newest event."
+              : `Looked at: ${effects.hasMore ? "the next" : "all"} ${counted(effects.lookedAt, "event")} after it.`}
             {effects.hasMore && (
               <Button size="small" onClick={effects.lookFurther}>
                 Look further

@@ -15,6 +15,7 @@ export const EventsRow = graphql(`
     actor {
       kind
       name
+      displayName
       account {
         id
         name
@@ -104,6 +105,7 @@ export const EventsWhole = graphql(`
     onBehalfOf {
       kind
       name
+      displayName
       account {
         id
         name

@@ -21,6 +21,7 @@ import {
   VirtualTable,
   classes,
 } from "@/ui";
+import { counted } from "@/ui/counted";
 import { EventsLive, type Row } from "./documents";
 import { EventPane } from "./EventPane";
 import { EXPORT_COLUMNS, exported } from "./export";
@@ -321,7 +322,7 @@ function StatusLine({ stretch, query, state, problem, onGoOn, onNewest }: Status
       <span className="flex-1" />
       {query !== undefined && (
         <span className="truncate tabular-nums">
-          {stretch.rows.length.toLocaleString()} found in {stretch.searched.toLocaleString()} events
+          {stretch.rows.length.toLocaleString()} found in {counted(stretch.searched, "event")}
           {!stretch.isCut && !stretch.hasOlder && ", all there are"}
         </span>
       )}

@@ -1,3 +1,4 @@
+import { useMemo } from "react";
 import { graphql, useChange } from "@/api";
 import { Cancel, Dismiss, Resume, Retry, Unpause } from "@/parts/execution-documents";
 
@@ -67,22 +68,40 @@ export function useExecutionChanges() {
     done: "A new execution has begun",
     failed: "No execution was begun",
   });
-  return {
-    cancel,
-    pause,
-    isPausing,
-    unpause,
-    isUnpausing,
-    retry,
-    isRetrying,
-    dismiss,
-    resume,
-    isResuming,
-    setBreakpoints,
-    isSetting,
-    startAgain,
-    isStarting,
-  };
+  return useMemo(
+    () => ({
+      cancel,
+      pause,
+      isPausing,
+      unpause,
+      isUnpausing,
+      retry,
+      isRetrying,
+      dismiss,
+      resume,
+      isResuming,
+      setBreakpoints,
+      isSetting,
+      startAgain,
+      isStarting,
+    }),
+    [
+      cancel,
+      pause,
+      isPausing,
+      unpause,
+      isUnpausing,
+      retry,
+      isRetrying,
+      dismiss,
+      resume,
+      isResuming,
+      setBreakpoints,
+      isSetting,
+      startAgain,
+      isStarting,
+    ],
+  );
 }
 
 export type ExecutionChanges = ReturnType<typeof useExecutionChanges>;

@@ -1,4 +1,4 @@
-import { isPayload } from "./history/facts";
+import { isRecord } from "@/parts/records";
 
 /** A node of a workflow, as far as this page draws it. */
 export interface DrawnNode {
@@ -26,10 +26,10 @@ export interface Drawn {
 
 /** What is drawn of a workflow's definition. Whatever is not as it should be is left out: it was written by others. */
 export function drawn(definition: unknown): Drawn {
-  if (!isPayload(definition)) return { nodes: [], edges: [] };
+  if (!isRecord(definition)) return { nodes: [], edges: [] };
   const list = Array.isArray(definition.nodes) ? (definition.nodes as unknown[]) : [];
   const nodes = list.flatMap((node): DrawnNode[] => {
-    if (!isPayload(node) || typeof node.name !== "string") return [];
+    if (!isRecord(node) || typeof node.name !== "string") return [];
     const place = Array.isArray(node.position) ? (node.position as unknown[]) : [];
     return [
       {
@@ -52,7 +52,7 @@ function edgesOf(connections: unknown): DrawnEdge[] {
     for (const [kind, outputs] of entries(kinds)) {
       for (const [output, targets] of (Array.isArray(outputs) ? (outputs as unknown[]) : []).entries()) {
         for (const target of Array.isArray(targets) ? (targets as unknown[]) : []) {
-          if (!isPayload(target) || typeof target.node !== "string") continue;
+          if (!isRecord(target) || typeof target.node !== "string") continue;
           const input = typeof target.index === "number" ? target.index : 0;
           const id = JSON.stringify([source, kind, output, target.node, input]);
           edges.push({ id, source, target: target.node, output, input, kind });
@@ -64,7 +64,7 @@ function edgesOf(connections: unknown): DrawnEdge[] {
 }
 
 function entries(value: unknown): [string, unknown][] {
-  return isPayload(value) ? Object.entries(value) : [];
+  return isRecord(value) ? Object.entries(value) : [];
 }
 
 /** Whether nodes lie on each other, so that places of our own are better. */

@@ -48,7 +48,9 @@ export const ExecutionFacts = graphql(`
       position
       reason
       actor {
+        kind
         name
+        displayName
       }
       unusedOutputs {
         node
@@ -433,9 +435,12 @@ export const ExecutionEvent = graphql(`
         actor {
           kind
           name
+          displayName
         }
         onBehalfOf {
+          kind
           name
+          displayName
         }
       }
     }

@@ -1,9 +1,23 @@
-import { type AnyVariables, type TypedDocumentNode } from "@urql/core";
-import { useEffect, useState } from "react";
-import { type Fault, client, faultOf } from "@/api";
+import { useEffect, useRef, useState } from "react";
+import type { Fault } from "@/api";
 
-/** While somebody scrubs, only where they stop is asked for. */
+/** While somebody scrubs, only where they stop is asked for. What is shown first is asked for at once. */
 const SETTLES_AFTER_MS = 90;
+
+export interface Answer<D> {
+  data?: D;
+  fault?: Fault;
+}
+
+/** Something as of a moment. What it was does not change, so that a key has one answer for ever. */
+export interface Question<D> {
+  /** Names the question among all of its kind. */
+  key: string;
+  /** Whether the answer is at hand, so that nobody has to be asked. */
+  isAtHand: () => boolean;
+  /** Asks, and answers how to ask no more. What is answered twice is told twice. */
+  ask: (take: (answer: Answer<D>) => void) => () => void;
+}
 
 export interface Exact<D> {
   data: D | undefined;
@@ -12,33 +26,29 @@ export interface Exact<D> {
   isStale: boolean;
 }
 
-/**
- * Something as of a moment. What it was does not change, so an answer is kept; what is no longer looked at is not asked for any
- * more. The last answer stays until the next is there.
- */
-export function useExact<D, V extends AnyVariables>(
-  document: TypedDocumentNode<D, V>,
-  variables: V | undefined,
-): Exact<D> {
-  const key = variables === undefined ? undefined : JSON.stringify(variables);
-  const [state, setState] = useState<{ key: string | undefined; data?: D; fault?: Fault }>({ key: undefined });
+/** The answer to a question; what is no longer wanted is not asked for any more. The last answer stays until the next is there. */
+export function useExact<D>(question: Question<D> | undefined): Exact<D> {
+  const key = question?.key;
+  const latest = useRef(question);
   useEffect(() => {
-    if (key === undefined) return undefined;
+    latest.current = question;
+  });
+  const [state, setState] = useState<{ key: string | undefined } & Answer<D>>({ key: undefined });
+  const isFirst = useRef(true);
+  useEffect(() => {
+    const asked = latest.current;
+    if (key === undefined || !asked) return undefined;
     let stop: (() => void) | undefined;
-    const asked = JSON.parse(key) as V;
     const ask = () => {
-      const subscription = client.query(document, asked, { requestPolicy: "cache-first" }).subscribe((result) => {
-        if (result.data === undefined && !result.error) return;
-        setState({ key, data: result.data, fault: result.error && faultOf(result.error) });
-      });
-      stop = () => subscription.unsubscribe();
+      stop = asked.ask((answer) => setState({ key, ...answer }));
     };
-    const timer = setTimeout(ask, client.readQuery(document, asked) ? 0 : SETTLES_AFTER_MS);
+    const timer = setTimeout(ask, isFirst.current || asked.isAtHand() ? 0 : SETTLES_AFTER_MS);
+    isFirst.current = false;
     return () => {
       clearTimeout(timer);
       stop?.();
     };
-  }, [document, key]);
+  }, [key]);
   if (key === undefined) return { data: undefined, fault: undefined, isStale: false };
   return { data: state.data, fault: state.key === key ? state.fault : undefined, isStale: state.key !== key };
 }

@@ -1,8 +1,11 @@
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { Debugger } from "./Debugger";
+import { useState } from "react";
+import { Debugger, type DebuggerProps } from "./Debugger";
 import { EmptyState, ErrorState, LinkButton, Skeleton } from "@/ui";
 import { usePageTitle } from "@/app/title";
 import { useModel } from "./history/model";
+import { serverSource } from "./server-source";
+import { SourceContext } from "./source";
 import { useView } from "./view";
 
 const route = getRouteApi("/executions/$executionId");
@@ -28,7 +31,18 @@ function Opened({ id }: { id: string }) {
       />
     );
   if (!model.facts) return <Opening />;
-  return <Debugger model={model} facts={model.facts} version={version} isLive={isLive} view={view} change={change} />;
+  return <Told model={model} facts={model.facts} version={version} isLive={isLive} view={view} change={change} />;
+}
+
+/** What it ran does not change, so that one source serves as long as it is looked at. */
+function Told(props: DebuggerProps) {
+  const { model, facts } = props;
+  const [source] = useState(() => serverSource(model.id, facts));
+  return (
+    <SourceContext value={source}>
+      <Debugger {...props} />
+    </SourceContext>
+  );
 }
 
 function Missing() {

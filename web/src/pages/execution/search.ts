@@ -1,7 +1,7 @@
 import { type RawSearch, count, oneOf, position, text, texts } from "@/app/search";
 
-/** The first two are tabs on narrow windows alone: on wide ones they are always there. */
-export const TABS = ["canvas", "timeline", "events", "items", "state", "changes", "watch", "family"] as const;
+/** The first two are tabs on narrow windows alone: on wide ones they are always there. The last one is a capsule's. */
+export const TABS = ["canvas", "timeline", "events", "items", "state", "changes", "watch", "family", "about"] as const;
 export type ExecutionTab = (typeof TABS)[number];
 
 export interface ExecutionSearch {

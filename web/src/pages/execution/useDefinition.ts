@@ -1,17 +1,14 @@
+import { isRecord } from "@/parts/records";
 import { useMemo } from "react";
 import { type Drawn, drawn } from "./definition";
-import { ExecutionDefinition } from "./documents";
 import { useExact } from "./exact";
-import { changedNodes, isPayload } from "./history/facts";
-import type { ExecutionFacts } from "./history/model";
+import { changedNodes } from "./history/facts";
+import { useSource } from "./source";
 
 /** What the execution runs: its own version of the workflow, with what a fork changed in it. */
-export function useDefinition(facts: ExecutionFacts, beginning: { type: string; payload: unknown } | undefined) {
-  const { workflowId: id, workflowRevision: revision, workflowVersion: version } = facts;
-  const isDraft = version === null;
-  const { data, fault } = useExact(ExecutionDefinition, { id, entity: id, revision, version, isDraft });
+export function useDefinition(beginning: { type: string; payload: unknown } | undefined) {
+  const { data: definition, fault } = useExact(useSource().definition());
   const changes = useMemo(() => changedNodes(beginning?.payload), [beginning]);
-  const definition = useMemo(() => data && (data.stateAt?.part ?? data.workflow?.definition ?? {}), [data]);
   const shown = useMemo((): Drawn | undefined => {
     if (definition === undefined) return undefined;
     const own = drawn(definition);
@@ -39,6 +36,6 @@ function set(value: unknown, pointer: string, next: unknown): unknown {
   const inner = rest.length === 0 ? "" : `/${rest.join("/")}`;
   if (Array.isArray(value))
     return value.map((one: unknown, place) => (String(place) === name ? set(one, inner, next) : one));
-  if (!isPayload(value)) return value;
+  if (!isRecord(value)) return value;
   return { ...value, [name]: set(value[name], inner, next) };
 }

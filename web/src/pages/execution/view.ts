@@ -1,4 +1,4 @@
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { useCallback, useEffect, useState } from "react";
 import { stringifySearch } from "@/app/search";
 import type { ExecutionSearch } from "./search";
@@ -12,6 +12,8 @@ export type ChangeView = (change: Partial<ExecutionSearch>) => void;
 /** What is looked at: at once here, and in the address once it rests. */
 export function useView(): [ExecutionSearch, ChangeView] {
   const search = route.useSearch();
+  const { executionId } = route.useParams();
+  const router = useRouter();
   const navigate = route.useNavigate();
   const said = stringifySearch({ ...search });
   const [view, setView] = useState<ExecutionSearch>(search);
@@ -29,11 +31,13 @@ export function useView(): [ExecutionSearch, ChangeView] {
   useEffect(() => {
     if (wanted === said) return undefined;
     const timer = setTimeout(() => {
+      // Whoever is on the way to another page is let go there; this one is left as it is until that has come.
+      if (!router.latestLocation.pathname.endsWith(`/executions/${executionId}`)) return;
       setWritten(wanted);
       void navigate({ search: view, replace: true });
     }, RESTS_AFTER_MS);
     return () => clearTimeout(timer);
-  }, [wanted, said, view, navigate]);
+  }, [wanted, said, view, navigate, router, executionId]);
   const change = useCallback<ChangeView>((next) => setView((before) => ({ ...before, ...next })), []);
   return [view, change];
 }

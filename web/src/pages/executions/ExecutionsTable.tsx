@@ -31,12 +31,16 @@ export interface ExecutionsTableProps {
   onChange: (change: Partial<ExecutionsSearch>) => void;
 }
 
-/** Executions one by one, newest first. What changes, changes where it stands; what is new waits above. */
+/**
+ * Executions one by one: first the failures that nobody has looked after, then all others, the newest first among each. What
+ * changes, changes where it stands; what is new waits above.
+ */
 export function ExecutionsTable({ search, onChange }: ExecutionsTableProps) {
   const navigate = useNavigate();
-  const { status, workflow, trigger, unresolved, fingerprint, fact, value, at, details } = search;
+  const { status, workflow, trigger, unresolved, fingerprint, fact, value, from, to, at, details } = search;
   const asOf = at === undefined ? undefined : { time: at };
   const written = useLastWrite();
+  const isByNeed = search.order === undefined;
   const rows = usePager(
     ExecutionsList,
     {
@@ -45,7 +49,10 @@ export function ExecutionsTable({ search, onChange }: ExecutionsTableProps) {
       trigger,
       unresolved: unresolved ?? false,
       fingerprint,
+      from,
+      to,
       saved: fact !== undefined && value !== undefined ? { name: fact, value } : undefined,
+      order: isByNeed ? "UNRESOLVED_FIRST" : "NEWEST",
       asOf,
       // A list of what is left to look after begins anew after each change; others stay where they were read.
       waitFor: unresolved === true && at === undefined ? written : undefined,
@@ -157,7 +164,8 @@ export function ExecutionsTable({ search, onChange }: ExecutionsTableProps) {
         )}
         <VirtualTable
           label="Executions"
-          rows={rows}
+          // Where what is new belongs is told by the server, unless the newest are first.
+          rows={isByNeed ? { ...rows, showFresh: rows.reload } : rows}
           key={isNarrow ? "narrow" : "wide"}
           rowHeight={isNarrow ? 52 : 36}
           columns={columnsOf({
@@ -400,6 +408,8 @@ function Nothing({ search, onChange }: ExecutionsTableProps) {
               fingerprint: undefined,
               fact: undefined,
               value: undefined,
+              from: undefined,
+              to: undefined,
               at: undefined,
             })
           }

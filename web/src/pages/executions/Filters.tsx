@@ -1,28 +1,23 @@
-import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useQuery } from "urql";
-import { toast } from "@/api";
 import {
-  Badge,
   Button,
   type Choice,
   Combobox,
-  Dialog,
   EXECUTION_STATUSES,
   Field,
   Icon,
   IconButton,
-  Input,
   Menu,
-  type MenuItem,
   Select,
   classes,
   instant,
   wordsOf,
 } from "@/ui";
 import { ExecutionsWorkflow, ExecutionsWorkflows } from "./documents";
+import { BeganDialog, FactDialog, TimeDialog } from "./FilterDialogs";
 import { appliesTo, conditions } from "./matches";
-import { removeFilter, saveFilter, searchOf, searchText, useSavedFilters } from "./saved-filters";
+import { SavedFilters } from "./SavedFilters";
 import { type ExecutionsFilter, type ExecutionsSearch, TRIGGERS } from "./search";
 
 /** How long somebody has to stop writing before the server is asked. */
@@ -37,10 +32,16 @@ export interface FiltersProps {
 /** Which executions are shown. On a phone it is behind a button, so that the list keeps the room. */
 export function Filters({ search, onChange, unresolvedCount }: FiltersProps) {
   const [isOpen, setOpen] = useState(false);
-  const [more, setMore] = useState<"fact" | "time" | undefined>();
+  const [asked, setAsked] = useState<"fact" | "began" | "time" | undefined>();
   const count = conditions(search);
   const of = (filter: keyof ExecutionsFilter) => search[filter] !== undefined;
   const has = (filter: keyof ExecutionsFilter) => appliesTo(search.group, filter);
+  const more = [
+    has("fact") && !of("fact") && { label: "A fact that they saved…", run: () => setAsked("fact") },
+    has("from") && !of("from") && !of("to") && { label: "When they began…", run: () => setAsked("began") },
+    !of("at") && { label: "As of a time…", run: () => setAsked("time") },
+  ].filter((item) => item !== false);
+  const close = () => setAsked(undefined);
   return (
     <div className="border-b bg-surface px-4 py-2 md:px-6">
       <div className="flex flex-wrap items-center gap-2">
@@ -67,7 +68,7 @@ export function Filters({ search, onChange, unresolvedCount }: FiltersProps) {
           )}
         >
           {has("status") && (
-            <Field label="Status" hideLabel className="w-36">
+            <Field label="Status" hideLabel className="w-32">
               <Select
                 value={search.status ?? ""}
                 choices={[
@@ -79,7 +80,7 @@ export function Filters({ search, onChange, unresolvedCount }: FiltersProps) {
             </Field>
           )}
           {has("trigger") && (
-            <Field label="Trigger" hideLabel className="w-36">
+            <Field label="Trigger" hideLabel className="w-32">
               <Select
                 value={search.trigger ?? ""}
                 choices={[
@@ -90,16 +91,29 @@ export function Filters({ search, onChange, unresolvedCount }: FiltersProps) {
               />
             </Field>
           )}
-          {has("workflow") && <WorkflowField value={search.workflow} onChange={(workflow) => onChange({ workflow })} />}
-          {has("fact") && !of("fact") && (
-            <Button size="small" kind="quiet" onClick={() => setMore("fact")}>
-              <Icon name="plus" className="size-3.5" /> Saved fact
-            </Button>
+          {search.group === undefined && (
+            <Field label="Order" hideLabel className="w-36">
+              <Select
+                value={search.order ?? ""}
+                choices={[
+                  { value: "", label: "unresolved first" },
+                  { value: "newest", label: "newest first" },
+                ]}
+                onChange={(order) => onChange({ order: order === "" ? undefined : order })}
+              />
+            </Field>
           )}
-          {!of("at") && (
-            <Button size="small" kind="quiet" onClick={() => setMore("time")}>
-              <Icon name="clock" className="size-3.5" /> As of a time
-            </Button>
+          {has("workflow") && <WorkflowField value={search.workflow} onChange={(workflow) => onChange({ workflow })} />}
+          {more.length > 0 && (
+            <Menu
+              align="start"
+              trigger={
+                <Button size="small" kind="quiet">
+                  <Icon name="plus" className="size-3.5" /> Condition
+                </Button>
+              }
+              items={more}
+            />
           )}
         </div>
         <span className="hidden flex-1 md:block" />
@@ -115,8 +129,9 @@ export function Filters({ search, onChange, unresolvedCount }: FiltersProps) {
         <SavedFilters search={search} />
       </div>
       <Chips search={search} onChange={onChange} />
-      <FactDialog isOpen={more === "fact"} onClose={() => setMore(undefined)} onChange={onChange} />
-      <TimeDialog isOpen={more === "time"} onClose={() => setMore(undefined)} onChange={onChange} />
+      <FactDialog isOpen={asked === "fact"} onClose={close} onChange={onChange} />
+      <BeganDialog isOpen={asked === "began"} onClose={close} onChange={onChange} />
+      <TimeDialog isOpen={asked === "time"} onClose={close} onChange={onChange} />
     </div>
   );
 }
@@ -127,13 +142,15 @@ const NOTHING: ExecutionsFilter = {
   trigger: undefined,
   fact: undefined,
   value: undefined,
+  from: undefined,
+  to: undefined,
   at: undefined,
 };
 
 /** Conditions that have no field of their own in the row. */
 function Chips({ search, onChange }: Pick<FiltersProps, "search" | "onChange">) {
-  const { fingerprint, fact, value, at } = search;
-  if (fingerprint === undefined && fact === undefined && at === undefined) return null;
+  const { fingerprint, fact, value, from, to, at } = search;
+  if ([fingerprint, fact, from, to, at].every((one) => one === undefined)) return null;
   return (
     <ul aria-label="Conditions" className="mt-2 flex flex-wrap gap-2">
       {fingerprint !== undefined && (
@@ -141,6 +158,12 @@ function Chips({ search, onChange }: Pick<FiltersProps, "search" | "onChange">) 
       )}
       {fact !== undefined && (
         <Chip label={fact} text={value ?? ""} onRemove={() => onChange({ fact: undefined, value: undefined })} />
+      )}
+      {from !== undefined && (
+        <Chip label="Began from" text={instant(from)} onRemove={() => onChange({ from: undefined })} />
+      )}
+      {to !== undefined && (
+        <Chip label="Began before" text={instant(to)} onRemove={() => onChange({ to: undefined })} />
       )}
       {at !== undefined && (
         <Chip label="As it was at" text={instant(at)} onRemove={() => onChange({ at: undefined })} />
@@ -185,7 +208,7 @@ function WorkflowField({ value, onChange }: { value: string | undefined; onChang
     ...found.filter((one) => one.id !== own?.id).map((one) => ({ value: one.id, label: one.name })),
   ];
   return (
-    <Field label="Workflow" hideLabel className="w-48">
+    <Field label="Workflow" hideLabel className="w-36">
       <Combobox
         value={value ?? ""}
         choices={choices}
@@ -193,202 +216,5 @@ function WorkflowField({ value, onChange }: { value: string | undefined; onChang
         onChange={(id) => onChange(id === "" ? undefined : id)}
       />
     </Field>
-  );
-}
-
-interface MoreProps {
-  isOpen: boolean;
-  onClose: () => void;
-  onChange: FiltersProps["onChange"];
-}
-
-function FactDialog(props: MoreProps) {
-  return props.isOpen ? <OpenFactDialog {...props} /> : null;
-}
-
-function OpenFactDialog({ onClose, onChange }: MoreProps) {
-  const [fact, setFact] = useState("");
-  const [value, setValue] = useState("");
-  const isWhole = fact.trim() !== "" && value.trim() !== "";
-  const take = () => {
-    if (!isWhole) return;
-    onChange({ fact: fact.trim(), value: value.trim() });
-    onClose();
-  };
-  return (
-    <Dialog
-      title="Executions with a saved fact"
-      isOpen
-      onClose={onClose}
-      size="small"
-      footer={
-        <Button kind="primary" disabled={!isWhole} onClick={take}>
-          Show them
-        </Button>
-      }
-    >
-      <form
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          take();
-        }}
-      >
-        <p className="text-sm text-muted">
-          Nodes can save facts about their execution, such as the number of an order, by which it is found here.
-        </p>
-        <Field label="Name">
-          <Input value={fact} placeholder="order" onChange={(event) => setFact(event.target.value)} data-autofocus />
-        </Field>
-        <Field label="Says">
-          <Input value={value} onChange={(event) => setValue(event.target.value)} />
-        </Field>
-        <button type="submit" hidden aria-hidden />
-      </form>
-    </Dialog>
-  );
-}
-
-function TimeDialog(props: MoreProps) {
-  return props.isOpen ? <OpenTimeDialog {...props} /> : null;
-}
-
-function OpenTimeDialog({ onClose, onChange }: MoreProps) {
-  const [local, setLocal] = useState("");
-  const at = new Date(local);
-  const isTime = !Number.isNaN(at.getTime());
-  return (
-    <Dialog
-      title="Executions as of a time"
-      isOpen
-      onClose={onClose}
-      size="small"
-      footer={
-        <Button
-          kind="primary"
-          disabled={!isTime}
-          onClick={() => {
-            onChange({ at: at.toISOString() });
-            onClose();
-          }}
-        >
-          Show them
-        </Button>
-      }
-    >
-      <div className="flex flex-col gap-3">
-        <p className="text-sm text-muted">
-          The list is shown as it was then: what had begun, and how far each was at that moment.
-        </p>
-        <Field label="Time" hint="In your time zone.">
-          <Input
-            type="datetime-local"
-            step={1}
-            value={local}
-            onChange={(event) => setLocal(event.target.value)}
-            data-autofocus
-          />
-        </Field>
-      </div>
-    </Dialog>
-  );
-}
-
-function SavedFilters({ search }: { search: ExecutionsSearch }) {
-  const filters = useSavedFilters();
-  const navigate = useNavigate({ from: "/executions" });
-  const [open, setOpen] = useState<"save" | "edit" | undefined>();
-  const here = searchText(search);
-  const copy = async () => {
-    const link = `${location.origin}/executions${here}`;
-    try {
-      await navigator.clipboard.writeText(link);
-      toast({ tone: "good", title: "The link to this list is copied" });
-    } catch {
-      toast({ tone: "info", title: "The link to this list", text: link });
-    }
-  };
-  const items: (MenuItem | "line")[] = [
-    ...filters.map((one) => ({
-      label: one.name,
-      checked: one.search === here,
-      run: () => void navigate({ search: searchOf(one.search) }),
-    })),
-    ...(filters.length > 0 ? (["line"] as const) : []),
-    { label: "Save this filter…", disabled: here === "", run: () => setOpen("save") },
-    { label: "Copy the link", run: () => void copy() },
-    ...(filters.length > 0 ? [{ label: "Remove saved filters…", run: () => setOpen("edit") }] : []),
-  ];
-  return (
-    <>
-      <Menu
-        trigger={
-          <Button size="small">
-            Saved{filters.length > 0 ? ` (${filters.length})` : ""} <Icon name="down" className="size-3" />
-          </Button>
-        }
-        items={items}
-      />
-      <SaveDialog isOpen={open === "save"} onClose={() => setOpen(undefined)} search={search} />
-      <Dialog title="Saved filters" isOpen={open === "edit"} onClose={() => setOpen(undefined)} size="small">
-        {filters.length === 0 && <p className="text-sm text-muted">None is saved.</p>}
-        <ul className="divide-y">
-          {filters.map((one) => (
-            <li key={one.name} className="flex items-center gap-2 py-1.5 text-sm">
-              <div className="min-w-0 flex-1">
-                <div className="truncate">{one.name}</div>
-                <div className="truncate font-mono text-xs text-muted">{one.search}</div>
-              </div>
-              <IconButton
-                label={`Remove ${one.name}`}
-                icon={<Icon name="trash" />}
-                onClick={() => removeFilter(one.name)}
-              />
-            </li>
-          ))}
-        </ul>
-      </Dialog>
-    </>
-  );
-}
-
-function SaveDialog(props: { isOpen: boolean; onClose: () => void; search: ExecutionsSearch }) {
-  return props.isOpen ? <OpenSaveDialog {...props} /> : null;
-}
-
-function OpenSaveDialog({ onClose, search }: { onClose: () => void; search: ExecutionsSearch }) {
-  const [name, setName] = useState("");
-  const save = () => {
-    if (name.trim() === "") return;
-    saveFilter(name.trim(), search);
-    toast({ tone: "good", title: "The filter is saved", text: "In this browser. Copy its link to share it." });
-    onClose();
-  };
-  return (
-    <Dialog
-      title="Save this filter"
-      isOpen
-      onClose={onClose}
-      size="small"
-      footer={
-        <Button kind="primary" disabled={name.trim() === ""} onClick={save}>
-          Save
-        </Button>
-      }
-    >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save();
-        }}
-      >
-        <Field label="Name">
-          <Input value={name} maxLength={80} data-autofocus onChange={(event) => setName(event.target.value)} />
-        </Field>
-      </form>
-      <p className="mt-3 text-xs text-muted">
-        <Badge>{searchText(search)}</Badge>
-      </p>
-    </Dialog>
   );
 }

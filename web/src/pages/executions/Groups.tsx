@@ -157,7 +157,13 @@ export function ByWorkflow({ search, onChange }: GroupsProps) {
       wideOnly: true,
       cell: (row) => <span className="text-bad">{newest(row)?.errorMessage}</span>,
     },
-    { key: "started", header: "Started", width: "7rem", cell: (row) => <Time value={newest(row)?.startedAt} /> },
+    {
+      key: "started",
+      header: "Started",
+      width: "7rem",
+      wideOnly: true,
+      cell: (row) => <Time value={newest(row)?.startedAt} />,
+    },
     {
       key: "took",
       header: "Took",

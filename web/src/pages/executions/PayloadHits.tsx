@@ -3,6 +3,7 @@ import { useState } from "react";
 import { usePager } from "@/api";
 import type { ExecutionsPayloadHitsQuery } from "@/gql/graphql";
 import { type Column, EmptyState, PositionLink, Time, VirtualTable } from "@/ui";
+import { counted } from "@/ui/counted";
 import { ExecutionsWithText } from "./documents";
 import { aroundMatch } from "./excerpt";
 
@@ -72,7 +73,7 @@ export function PayloadHits({ query }: { query: string }) {
     <>
       <p role="status" className="border-b bg-surface px-4 py-1.5 text-[13px] text-muted md:px-6">
         {rows.isLoading ? "Searching…" : rows.hasMore ? "More is found as you go down." : "Everything was searched."}{" "}
-        {extent.events > 0 && `${extent.events.toLocaleString()} events were looked at.`}
+        {extent.events > 0 && `Looked at: ${counted(extent.events, "event")}.`}
       </p>
       <VirtualTable
         label="Found in payloads"

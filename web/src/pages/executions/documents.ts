@@ -12,6 +12,9 @@ export const ExecutionsList = graphql(`
     $unresolved: Boolean!
     $saved: SavedFactInput
     $fingerprint: String
+    $from: DateTime
+    $to: DateTime
+    $order: ExecutionOrder!
     $asOf: AsOf
     $waitFor: Position
   ) {
@@ -24,6 +27,9 @@ export const ExecutionsList = graphql(`
       unresolved: $unresolved
       saved: $saved
       errorFingerprint: $fingerprint
+      startedFrom: $from
+      startedTo: $to
+      order: $order
       asOf: $asOf
       waitFor: $waitFor
     ) {

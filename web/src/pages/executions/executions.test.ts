@@ -44,6 +44,17 @@ test("a changed execution belongs to the lists whose conditions it meets", () =>
   expect(conditions({ status: "FAILED", fact: "a", value: "b", unresolved: undefined })).toBe(2);
 });
 
+test("a time takes in its beginning and not its end, and counts as one condition", () => {
+  const [from, to] = ["2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z"];
+  const began = (startedAt: string | null) => ({ ...ROW, startedAt });
+  expect(matches({ from, to }, began(from))).toBe(true);
+  expect(matches({ from, to }, began(to))).toBe(false);
+  expect(matches({ to }, began("2020-01-01T00:00:00Z"))).toBe(true);
+  expect(matches({ from }, began(null))).toBe(false);
+  expect(conditions({ from, to })).toBe(1);
+  expect(search({ from: "2026-01-02", to: "never" })).toMatchObject({ from, to: undefined });
+});
+
 test("a kept filter is an address, and comes back as it was", () => {
   const kept = searchText({ status: "FAILED", fact: "order", value: "a & b", group: "cause", details: ROW.id });
   expect(kept).not.toContain(ROW.id);

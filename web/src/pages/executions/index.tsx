@@ -1,4 +1,4 @@
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useRef } from "react";
 import { useQuery } from "urql";
 import { useLastWrite } from "@/api";
@@ -28,10 +28,12 @@ export function ExecutionsPage() {
   const group = (by: ExecutionsSearch["group"]) =>
     change({ ...narrowedTo(by, filterOf({ ...search })), group: by, query: undefined });
   const toggleUnresolved = () => change({ unresolved: search.unresolved === true ? undefined : true });
+  const toggleOrder = () => change({ order: search.order === undefined ? "newest" : undefined });
   useKeys(
     [
       { keys: "/", does: "search in payloads", run: () => box.current?.focus() },
       { keys: "u", does: "only what is unresolved, or all", run: toggleUnresolved },
+      { keys: "o", does: "unresolved first, or the newest", run: toggleOrder },
       { keys: "v l", does: "show one by one", run: () => change({ group: undefined, query: undefined }) },
       { keys: "v c", does: "group by cause", run: () => group("cause") },
       { keys: "v w", does: "group by workflow", run: () => group("workflow") },
@@ -62,6 +64,9 @@ export function ExecutionsPage() {
           <>
             <SearchBox ref={box} query={query} onQuery={(text) => change({ query: text })} />
             {query === undefined && <Grouping search={search} onChange={change} />}
+            <Link to="/capsule" className="text-[13px] whitespace-nowrap text-accent hover:underline">
+              Open a capsule
+            </Link>
           </>
         }
       />

@@ -12,14 +12,25 @@ export function matches(filter: ExecutionsFilter, row: ExecutionRow): boolean {
     (filter.workflow === undefined || filter.workflow === row.workflowId) &&
     (filter.trigger === undefined || filter.trigger === row.trigger) &&
     (filter.fingerprint === undefined || filter.fingerprint === row.errorFingerprint) &&
-    (filter.unresolved === undefined || row.unresolved)
+    (filter.unresolved === undefined || row.unresolved) &&
+    beganWithin(filter, row.startedAt)
   );
+}
+
+function beganWithin({ from, to }: ExecutionsFilter, startedAt: string | null | undefined): boolean {
+  if (from === undefined && to === undefined) return true;
+  const began = Date.parse(startedAt ?? "");
+  const isLate = from === undefined || began >= Date.parse(from);
+  return isLate && (to === undefined || began < Date.parse(to));
 }
 
 /** How many conditions a filter has. */
 export function conditions(filter: ExecutionsFilter): number {
   const { status, workflow, trigger, unresolved, fingerprint, fact, at } = filter;
-  return [status, workflow, trigger, unresolved, fingerprint, fact, at].filter((one) => one !== undefined).length;
+  // A time has a beginning and an end, and is one condition.
+  const began = filter.from ?? filter.to;
+  return [status, workflow, trigger, unresolved, fingerprint, fact, began, at].filter((one) => one !== undefined)
+    .length;
 }
 
 const OF_GROUPS: Record<NonNullable<ExecutionsSearch["group"]>, readonly (keyof ExecutionsFilter)[]> = {

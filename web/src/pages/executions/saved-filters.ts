@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 import { parseSearch, stringifySearch } from "@/app/search";
-import { type ExecutionsFilter, type ExecutionsSearch, filterOf, GROUPINGS } from "./search";
+import { type ExecutionsFilter, type ExecutionsSearch, filterOf, GROUPINGS, ORDERS } from "./search";
 
 /** A filter under a name. It is kept in this browser; its link can be given to others. */
 export interface SavedFilter {
@@ -64,9 +64,9 @@ export function useSavedFilters(): readonly SavedFilter[] {
 
 /** What a filter says as an address has it: without the row that is looked at. */
 export function searchText(search: ExecutionsSearch): string {
-  const { group, query } = search;
+  const { order, group, query } = search;
   const filter: ExecutionsFilter = filterOf({ ...search });
-  return stringifySearch({ ...filter, group, query });
+  return stringifySearch({ ...filter, order, group, query });
 }
 
 /** The other way round; what it does not understand is left out. */
@@ -74,6 +74,7 @@ export function searchOf(text: string): ExecutionsSearch {
   const raw = parseSearch(text.replace(/^\?/, ""));
   return {
     ...filterOf(raw),
+    order: ORDERS.find((one) => one === raw.order),
     group: GROUPINGS.find((one) => one === raw.group),
     query: typeof raw.query === "string" && raw.query !== "" ? raw.query : undefined,
   };

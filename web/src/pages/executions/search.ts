@@ -5,6 +5,7 @@ import { EXECUTION_STATUSES, type ExecutionStatus } from "@/ui/status-names";
 export const TRIGGERS = [
   "WEBHOOK",
   "SCHEDULE",
+  "MESSAGE",
   "SUB_WORKFLOW",
   "FAILURE",
   "RETRY",
@@ -26,11 +27,18 @@ export interface ExecutionsFilter {
   /** A saved fact: its name and what it says. */
   fact?: string;
   value?: string;
+  /** Those that began at this time or later, and before that one. */
+  from?: string;
+  to?: string;
   /** As they were at a time. */
   at?: string;
 }
 
+/** In which order they come, where it is not failures that nobody has looked after first. */
+export const ORDERS = ["newest"] as const;
+
 export interface ExecutionsSearch extends ExecutionsFilter {
+  order?: (typeof ORDERS)[number];
   group?: (typeof GROUPINGS)[number];
   /** A text in what happened in executions. */
   query?: string;
@@ -44,6 +52,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function search(raw: RawSearch): ExecutionsSearch {
   return {
     ...filterOf(raw),
+    order: oneOf(ORDERS, raw.order),
     group: oneOf(GROUPINGS, raw.group),
     query: text(raw.query)?.slice(0, 200),
     details: uuid(raw.details),
@@ -62,6 +71,8 @@ export function filterOf(raw: RawSearch): ExecutionsFilter {
     fingerprint: text(raw.fingerprint),
     // One without the other says nothing.
     ...(fact !== undefined && value !== undefined ? { fact, value } : {}),
+    from: time(raw.from),
+    to: time(raw.to),
     at: time(raw.at),
   };
 }

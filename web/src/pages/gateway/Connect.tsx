@@ -12,22 +12,24 @@ export function Connect({ isOpen, onClose }: { isOpen: boolean; onClose: () => v
   );
 }
 
-/** How a client of OpenAI's protocol asks by this gateway, as lines to be copied. */
+/** How clients of each protocol ask by this gateway, as lines to be copied. */
 export function ConnectLines() {
   const [{ data }] = useQuery({ query: Setup, variables: {}, requestPolicy: "cache-first" });
   const name = data?.gatewayRoutes[0]?.name ?? "ROUTE";
-  const url = `${location.origin}/v1`;
+  const origin = location.origin;
+  const url = `${origin}/v1`;
   const message = `{"model": "${name}", "messages": [{"role": "user", "content": "Good morning"}]}`;
   return (
     <div className="flex flex-col gap-3 text-left text-sm">
       <p className="text-muted">
-        Any client of OpenAI works as it is: give it this address and a key of Timeloom. The model that it names is the{" "}
+        Any client of OpenAI, Anthropic or Ollama works as it is: give it this address and a key of Timeloom. The model
+        that it names is the{" "}
         <Link to="/gateway" search={{ tab: "routes" }} className="text-accent underline">
           route
         </Link>
         . Keys are made under{" "}
-        <Link to="/admin/$section" params={{ section: "accounts" }} className="text-accent underline">
-          Admin
+        <Link to="/admin/$section" params={{ section: "keys" }} className="text-accent underline">
+          Admin, Keys
         </Link>
         ; their account needs the permission to run executions.
       </p>
@@ -42,6 +44,11 @@ export function ConnectLines() {
       <CodeBlock
         label="Shell"
         code={`curl ${url}/chat/completions \\\n  -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" \\\n  -d '${message}'`}
+      />
+      <h3 className="text-[13px] font-medium text-text">Anthropic and Ollama</h3>
+      <CodeBlock
+        label="Anthropic and Ollama"
+        code={`export ANTHROPIC_BASE_URL=${origin}\nexport ANTHROPIC_API_KEY=timeloom_key_…\nexport OLLAMA_HOST=${origin}\nexport OLLAMA_API_KEY=timeloom_key_…`}
       />
     </div>
   );

@@ -1,30 +1,16 @@
 import { useState } from "react";
-import { useQuery } from "urql";
-import { type UserError, useChange } from "@/api";
-import type { GatewayHolder, GatewayLimitOf, ModelSpendBy, SetGatewayLimitInput } from "@/gql/schema";
-import {
-  Button,
-  type Column,
-  Dialog,
-  EmptyState,
-  Field,
-  Icon,
-  Input,
-  Money,
-  Select,
-  Table,
-  useNow,
-  wordsOf,
-} from "@/ui";
+import { type UserError, useChange, usePolling } from "@/api";
+import type { GatewayHolder, GatewayLimitOf, SetGatewayLimitInput } from "@/gql/schema";
+import { Button, type Column, Dialog, EmptyState, Field, Icon, Input, Money, Select, Table, wordsOf } from "@/ui";
 import { Panel } from "@/ui/Panel";
-import { Share } from "@/ui/Share";
-import { RemoveLimit, SetLimit, Spend } from "./documents";
+import { LimitsTaken, RemoveLimit, SetLimit } from "./documents";
 import { NumberField, OtherProblems, areNumbers, numberOf, problemAt } from "./forms";
 import type { SetupShown } from "./GatewayPage";
-import { isOfWholeDays, windowStart, windowWords } from "./limit-window";
+import { windowWords } from "./limit-window";
 import { Remove } from "./Remove";
+import { Taken } from "./Taken";
 
-type Limit = SetupShown["gatewayLimits"][number];
+export type Limit = SetupShown["gatewayLimits"][number];
 
 const HOLDERS: Record<GatewayHolder, string> = {
   TENANT: "all together",
@@ -38,7 +24,9 @@ const OF: Record<GatewayLimitOf, string> = {
   TOKENS_PER_MINUTE: "tokens a minute",
   CALLS_AT_ONCE: "calls at once",
 };
-const BY: Record<GatewayHolder, ModelSpendBy> = { TENANT: "ROUTE", KEY: "KEY", WORKFLOW: "WORKFLOW", AGENT: "AGENT" };
+
+/** How often it is asked what is taken. */
+const TAKEN_EVERY_MS = 5_000;
 
 export function Limits({ setup, mayWrite }: { setup: SetupShown; mayWrite: boolean }) {
   const [edited, setEdited] = useState<Limit | "new" | undefined>();
@@ -47,6 +35,8 @@ export function Limits({ setup, mayWrite }: { setup: SetupShown; mayWrite: boole
     done: "The limit was removed",
     failed: "The limit was not removed",
   });
+  const [{ data }] = usePolling(LimitsTaken, {}, TAKEN_EVERY_MS);
+  const takenOf = (name: string) => data?.gatewayLimits.find((limit) => limit.name === name);
   const { currency } = setup.gatewayPrices;
   const columns: Column<Limit>[] = [
     { key: "name", header: "Name", cell: (row) => <span className="font-medium">{row.name}</span> },
@@ -73,11 +63,9 @@ export function Limits({ setup, mayWrite }: { setup: SetupShown; mayWrite: boole
         ),
     },
     {
-      key: "left",
-      header: "Spent in this window",
-      wideOnly: true,
-      cell: (row) =>
-        row.of === "MONEY" ? <Spent limit={row} currency={currency} /> : <span className="text-muted">–</span>,
+      key: "taken",
+      header: "Taken, and left",
+      cell: (row) => <Taken limit={row} taken={takenOf(row.name)} currency={currency} />,
     },
     {
       key: "actions",
@@ -142,51 +130,6 @@ export function Limits({ setup, mayWrite }: { setup: SetupShown; mayWrite: boole
         />
       )}
     </Panel>
-  );
-}
-
-/** What was spent in the present window, by what is recorded; of many holders the one that spent the most. */
-function Spent({ limit, currency }: { limit: Limit; currency: string }) {
-  const now = useNow();
-  const windowMs = limit.windowMs ?? 0;
-  const isReadable = isOfWholeDays(windowMs);
-  const from = isReadable ? new Date(windowStart(windowMs, now)).toISOString() : undefined;
-  const [{ data, error }] = useQuery({
-    query: Spend,
-    variables: { by: BY[limit.holder], filter: { from } },
-    pause: !isReadable,
-    requestPolicy: "cache-and-network",
-  });
-  if (!isReadable || error)
-    return (
-      <span className="text-muted" title="Sums are kept by days: only windows of whole days can be shown.">
-        –
-      </span>
-    );
-  const rows = (data?.modelSpend ?? []).filter((row) => row.currency === currency && row.cost != null);
-  const of = (id: string | null | undefined) =>
-    rows.filter((row) => row.of === id).reduce((sum, row) => sum + Number(row.cost), 0);
-  const isAll = limit.holder === "TENANT";
-  const spent = isAll
-    ? rows.reduce((sum, row) => sum + Number(row.cost), 0)
-    : limit.id != null
-      ? of(limit.id)
-      : Math.max(0, ...rows.filter((row) => row.of != null).map((row) => of(row.of)));
-  const most = Number(limit.money ?? 0);
-  const share = most > 0 ? spent / most : 0;
-  return (
-    <div className="min-w-40">
-      <div className="mb-1 flex justify-between gap-3 text-xs">
-        <span>
-          <Money amount={spent.toFixed(9)} currency={currency} />
-          {!isAll && limit.id == null && <span className="text-muted"> at most</span>}
-        </span>
-        <span className="text-muted">
-          <Money amount={Math.max(0, most - spent).toFixed(9)} currency={currency} /> left
-        </span>
-      </div>
-      <Share value={share} tone={share >= 1 ? "bad" : share >= 0.8 ? "warn" : "accent"} />
-    </div>
   );
 }
 

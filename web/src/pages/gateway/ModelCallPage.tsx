@@ -26,6 +26,7 @@ import { choicesOf, messagesOf, readJson } from "@/ui/messages";
 import { Copyable } from "@/ui/Copyable";
 import { Panel } from "@/ui/Panel";
 import { Share } from "@/ui/Share";
+import { counted } from "@/ui/counted";
 
 const OneCall = graphql(`
   query ModelCallPage($id: UUID!) {
@@ -194,13 +195,13 @@ function factsOf(call: Call): (Fact | undefined)[] {
     usage
       ? [
           "Read",
-          `${usage.inputTokens.toLocaleString()} tokens${usage.cachedInputTokens == null ? "" : `, ${usage.cachedInputTokens.toLocaleString()} from the provider's cache`}`,
+          `${counted(usage.inputTokens, "token")}${usage.cachedInputTokens == null ? "" : `, ${usage.cachedInputTokens.toLocaleString()} from the provider's cache`}`,
         ]
       : undefined,
     usage
       ? [
           "Wrote",
-          `${usage.outputTokens.toLocaleString()} tokens${usage.thinkingTokens == null ? "" : `, ${usage.thinkingTokens.toLocaleString()} of them thoughts`}`,
+          `${counted(usage.outputTokens, "token")}${usage.thinkingTokens == null ? "" : `, ${usage.thinkingTokens.toLocaleString()} of them thoughts`}`,
         ]
       : undefined,
     call.finish == null ? undefined : ["Ended by", wordsOf(call.finish)],

@@ -189,3 +189,15 @@ export const Credentials = graphql(`
     }
   }
 `);
+
+export const LimitsTaken = graphql(`
+  query GatewayLimitsTaken {
+    gatewayLimits {
+      name
+      used
+      left
+      usedBy
+      resetsAt
+    }
+  }
+`);

@@ -98,6 +98,9 @@ function DecideDialog({ run, onClose }: { run: Run; onClose: () => void }) {
         {waitsFor?.reason === "interrupted" && (
           <p className="text-warn">The call was begun and cut off: it may have happened already.</p>
         )}
+        {waitsFor?.reason === "tools_changed" && (
+          <p className="text-warn">The server lists other tools than those it was granted for. May they be used?</p>
+        )}
         <div className="overflow-hidden rounded-md border">
           <JsonView label="the arguments" value={waitsFor?.arguments ?? {}} depth={4} className="max-h-72" />
         </div>

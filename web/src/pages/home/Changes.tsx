@@ -1,25 +1,31 @@
 import { Link } from "@tanstack/react-router";
 import { useQuery } from "urql";
-import { faultOf } from "@/api";
+import { faultOf, useViewer } from "@/api";
 import { ActorName } from "@/parts/ActorName";
 import { PositionLink, Skeleton, Time } from "@/ui";
-import { deedOf, deedsOf } from "./changes";
+import { deedOf, deedsOf, filterOf } from "./changes";
 import { HomeChanges, HomeWorkflow } from "./documents";
 import { MORE, Section } from "./Section";
 
-/** Who changed which workflow lately. */
+/** Who changed what lately: workflows, agents, models, the gateway. */
 export function Changes({ waitFor }: { waitFor: string | undefined }) {
-  const [{ data, error }, again] = useQuery({ query: HomeChanges, variables: { waitFor } });
+  const { can } = useViewer();
+  const filter = filterOf(can);
+  const [{ data, error }, again] = useQuery({
+    query: HomeChanges,
+    variables: { filter: filter ?? {}, waitFor },
+    pause: filter === undefined,
+  });
   const deeds = deedsOf(data?.events.nodes ?? []);
   return (
     <Section
       title="Changed lately"
-      isLoading={!data && !error}
+      isLoading={filter !== undefined && !data && !error}
       fault={error && !data ? faultOf(error) : undefined}
       onRetry={() => again({ requestPolicy: "network-only" })}
-      calm={data && deeds.length === 0 ? "Nothing yet" : undefined}
+      calm={(data ?? filter === undefined) && deeds.length === 0 ? "Nothing yet" : undefined}
       more={
-        <Link to="/events" search={{ category: "workflow" }} className={MORE}>
+        <Link to="/events" className={MORE}>
           All events
         </Link>
       }
@@ -28,9 +34,9 @@ export function Changes({ waitFor }: { waitFor: string | undefined }) {
         {deeds.map(({ event, times }) => (
           <li key={event.id} className="px-4 py-2 text-[13px]">
             <div className="flex items-baseline gap-2">
-              <span className="min-w-0 flex-1 truncate">
+              <span className="line-clamp-2 min-w-0 flex-1 break-words">
                 <ActorName actor={event.actor} onBehalfOf={event.onBehalfOf} />{" "}
-                <span className="text-muted">{deedOf(event.type)}</span> <WorkflowName id={event.streamId} />
+                <span className="text-muted">{deedOf(event)}</span> <NameOf event={event} />
                 {times > 1 && <span className="text-muted"> {times} times</span>}
               </span>
               <span className="text-xs text-muted">
@@ -39,12 +45,36 @@ export function Changes({ waitFor }: { waitFor: string | undefined }) {
               <PositionLink position={event.position} />
             </div>
             {event.reason !== null && event.reason !== "" && (
-              <p className="truncate text-xs text-muted">{event.reason}</p>
+              <p className="truncate text-xs text-muted" title={event.reason}>
+                {event.reason}
+              </p>
             )}
           </li>
         ))}
       </ul>
     </Section>
+  );
+}
+
+function NameOf({ event: { category, streamId } }: { event: { category: string; streamId: string } }) {
+  const style = "font-medium hover:underline";
+  if (category === "workflow") return <WorkflowName id={streamId} />;
+  if (category === "agent")
+    return (
+      <Link to="/agents/$agentName" params={{ agentName: streamId }} className={style}>
+        {streamId}
+      </Link>
+    );
+  if (category === "model")
+    return (
+      <Link to="/models/$modelName" params={{ modelName: streamId }} className={style}>
+        {streamId}
+      </Link>
+    );
+  return (
+    <Link to="/gateway" className={style}>
+      gateway
+    </Link>
   );
 }
 

@@ -2,6 +2,7 @@ import { useEffect } from "react";
 import { useQuery } from "urql";
 import { faultOf, useChange } from "@/api";
 import { Badge, Button, Time, wordsOf } from "@/ui";
+import { counted } from "@/ui/counted";
 import { HomePlatform, HomeRetryParked } from "./documents";
 import { complaintsOf } from "./platform";
 import { Section } from "./Section";
@@ -22,7 +23,9 @@ export function Platform({ canWrite }: { canWrite: boolean }) {
     payload: (answer) => answer.retryParkedEvents,
     failed: "The events were not taken in",
     done: ({ parkedCount }) =>
-      parkedCount === 0 ? "The events are taken in" : `${parkedCount ?? "Some"} events could still not be taken in`,
+      parkedCount === 0
+        ? "The events are taken in"
+        : `${parkedCount == null ? "Some events" : counted(parkedCount, "event")} could still not be taken in`,
   });
   const fault = error && !data ? faultOf(error) : undefined;
   if (fault?.kind === "forbidden") return null;

@@ -23,14 +23,14 @@ export function Section({ title, count, more, isLoading, fault, onRetry, calm, c
   return (
     <section aria-labelledby={id} className="overflow-hidden rounded-lg border bg-surface">
       <header className="flex min-h-10 items-center gap-2 px-4 py-2">
-        <h2 id={id} className="text-[13px] font-semibold">
+        <h2 id={id} className="shrink-0 text-[13px] font-semibold">
           {title}
         </h2>
         {count !== undefined && <span className="text-[13px] text-muted tabular-nums">{count}</span>}
         <span className="flex-1" />
         {fault === undefined && !isLoading && calm !== undefined ? (
-          <span className="flex items-center gap-1.5 text-right text-[13px] text-muted">
-            <Icon name="check" className="size-3.5 text-good" /> {calm}
+          <span className="flex min-w-0 items-center gap-1.5 text-[13px] text-muted">
+            <Icon name="check" className="size-3.5 shrink-0 text-good" /> {calm}
           </span>
         ) : (
           more

@@ -80,6 +80,63 @@ export const HomeGiveApproval = graphql(`
   }
 `);
 
+/** What takes two users. */
+export const HomeDecisions = graphql(`
+  query HomeDecisions {
+    erasures {
+      id
+      name
+      status
+      request {
+        reason
+        actor {
+          kind
+          name
+          displayName
+        }
+      }
+      holds {
+        name
+        release {
+          reason
+          actor {
+            kind
+            name
+            displayName
+          }
+        }
+      }
+    }
+    retentions {
+      category
+      request {
+        days
+        reason
+        by
+      }
+      holds {
+        name
+        release {
+          reason
+          actor {
+            kind
+            name
+            displayName
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const HomeDecisionEvents = graphql(`
+  subscription HomeDecisionEvents($resumeFrom: Position) {
+    events(filter: { categories: ["subject", "retention"] }, resumeFrom: $resumeFrom) {
+      position
+    }
+  }
+`);
+
 export const HomePlatform = graphql(`
   query HomePlatform {
     projections {
@@ -124,28 +181,12 @@ export const HomeRetryParked = graphql(`
 `);
 
 export const HomeChanges = graphql(`
-  query HomeChanges($waitFor: Position) {
-    events(
-      filter: {
-        categories: ["workflow"]
-        types: [
-          "WorkflowCreated"
-          "WorkflowUpdated"
-          "WorkflowSettingsChanged"
-          "WorkflowVersionPublished"
-          "WorkflowActivated"
-          "WorkflowDeactivated"
-          "WorkflowMoved"
-          "WorkflowArchived"
-        ]
-      }
-      direction: BACKWARD
-      first: 12
-      waitFor: $waitFor
-    ) {
+  query HomeChanges($filter: EventFilter!, $waitFor: Position) {
+    events(filter: $filter, direction: BACKWARD, first: 12, waitFor: $waitFor) {
       nodes {
         id
         type
+        category
         position
         streamId
         recordedAt
@@ -153,16 +194,12 @@ export const HomeChanges = graphql(`
         actor {
           kind
           name
-          account {
-            name
-          }
+          displayName
         }
         onBehalfOf {
           kind
           name
-          account {
-            name
-          }
+          displayName
         }
       }
     }
@@ -198,8 +235,8 @@ export const HomeExecutionsChanged = graphql(`
 `);
 
 export const HomeEvents = graphql(`
-  subscription HomeEvents($resumeFrom: Position) {
-    events(filter: { categories: ["workflow", "agent-run"] }, resumeFrom: $resumeFrom) {
+  subscription HomeEvents($categories: [String!]!, $resumeFrom: Position) {
+    events(filter: { categories: $categories }, resumeFrom: $resumeFrom) {
       position
       category
     }

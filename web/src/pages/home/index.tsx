@@ -7,7 +7,9 @@ import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
 import { Button, PageHeader, Skeleton } from "@/ui";
 import { Approvals } from "./Approvals";
+import { filterOf } from "./changes";
 import { Changes } from "./Changes";
+import { Decisions } from "./Decisions";
 import { HomeAny, HomeEvents, HomeExecutionsChanged } from "./documents";
 import { Failures } from "./Failures";
 import { Newcomer } from "./Newcomer";
@@ -23,10 +25,13 @@ export function HomePage() {
   usePageTitle("Home");
   const navigate = useNavigate();
   const { viewer, can } = useViewer();
+  const mayWrite = can("WORKFLOW_WRITE");
+  const make = (open: "new" | "import") => void navigate({ to: "/workflows", search: { open } });
   const written = useLastWrite();
   const executions = usePosition();
-  const workflows = usePosition();
+  const changes = usePosition();
   const agents = usePosition();
+  const categories = [...(filterOf(can)?.categories ?? []), ...(can("EXECUTION_READ") ? ["agent-run"] : [])];
   useLive(
     HomeExecutionsChanged,
     {},
@@ -37,11 +42,11 @@ export function HomePage() {
   );
   useLive(
     HomeEvents,
-    {},
-    ({ events: { position, category } }) => (category === "workflow" ? workflows : agents).came(position),
-    { position: (data) => data.events.position, fromNow: true },
+    { categories },
+    ({ events: { position, category } }) => (category === "agent-run" ? agents : changes).came(position),
+    { position: (data) => data.events.position, fromNow: true, enabled: categories.length > 0 },
   );
-  const [{ data }] = useQuery({ query: HomeAny, variables: { waitFor: newest(written, workflows.position) } });
+  const [{ data }] = useQuery({ query: HomeAny, variables: { waitFor: newest(written, changes.position) } });
   useKeys(
     [
       {
@@ -49,23 +54,23 @@ export function HomePage() {
         does: "failures by cause",
         run: () => void navigate({ to: "/executions", search: { group: "cause", unresolved: true } }),
       },
-      { keys: "n", does: "new workflow", run: () => void navigate({ to: "/workflows", search: { open: "new" } }) },
-      {
-        keys: "i",
-        does: "import workflows",
-        run: () => void navigate({ to: "/workflows", search: { open: "import" } }),
-      },
+      ...(mayWrite
+        ? [
+            { keys: "n", does: "new workflow", run: () => make("new") },
+            { keys: "i", does: "import workflows", run: () => make("import") },
+          ]
+        : []),
     ],
     "Home",
   );
-  useActions([
-    { id: "home-new", label: "New workflow", run: () => void navigate({ to: "/workflows", search: { open: "new" } }) },
-    {
-      id: "home-import",
-      label: "Import workflows",
-      run: () => void navigate({ to: "/workflows", search: { open: "import" } }),
-    },
-  ]);
+  useActions(
+    mayWrite
+      ? [
+          { id: "home-new", label: "New workflow", run: () => make("new") },
+          { id: "home-import", label: "Import workflows", run: () => make("import") },
+        ]
+      : [],
+  );
   const isNew = data?.workflows.nodes.length === 0;
   const canRun = can("EXECUTION_RUN");
   const ofExecutions = newest(written, executions.position);
@@ -74,10 +79,10 @@ export function HomePage() {
       <PageHeader
         title="Home"
         actions={
-          data && !isNew ? (
+          data && !isNew && mayWrite ? (
             <>
-              <Button onClick={() => void navigate({ to: "/workflows", search: { open: "import" } })}>Import</Button>
-              <Button kind="primary" onClick={() => void navigate({ to: "/workflows", search: { open: "new" } })}>
+              <Button onClick={() => make("import")}>Import</Button>
+              <Button kind="primary" onClick={() => make("new")}>
                 New workflow
               </Button>
             </>
@@ -92,17 +97,18 @@ export function HomePage() {
           <Skeleton className="h-40" />
         </div>
       )}
-      {isNew && <Newcomer />}
+      {isNew && <Newcomer mayWrite={mayWrite} />}
       {data && !isNew && (
         <div className="grid items-start gap-4 p-4 md:p-6 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
           <div className="flex min-w-0 flex-col gap-4">
             <Failures waitFor={ofExecutions} canRun={canRun} />
             <Standing waitFor={ofExecutions} canRun={canRun} />
             <Approvals waitFor={newest(written, agents.position)} canRun={canRun} />
+            {can("ERASURE_REQUEST") && <Decisions />}
           </div>
           <div className="flex min-w-0 flex-col gap-4">
             <Platform canWrite={can("SYSTEM_WRITE")} />
-            <Changes waitFor={newest(written, workflows.position)} />
+            <Changes waitFor={newest(written, changes.position)} />
           </div>
         </div>
       )}

@@ -1,3 +1,4 @@
+import { counted } from "@/ui/counted";
 /** A projection as the API tells it. */
 export interface ProjectionState {
   name: string;
@@ -51,7 +52,7 @@ export function complaintsOf(projections: readonly ProjectionState[]): Complaint
         {
           projection,
           tone: "warn",
-          what: `is built again, with ${one.building.lag.toLocaleString()} events to go`,
+          what: `is built again, with ${counted(one.building.lag, "event")} to go`,
           canRetry: false,
         },
       ];

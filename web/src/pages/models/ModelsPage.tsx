@@ -82,7 +82,7 @@ const COLUMNS: Column<Row>[] = [
   {
     key: "name",
     header: "Name",
-    width: "minmax(7rem, 13rem)",
+    width: "minmax(7rem, 1fr)",
     cell: (row) => (
       <Link to="/models/$modelName" params={{ modelName: row.name }} className="font-medium hover:underline">
         {row.name}
@@ -92,6 +92,7 @@ const COLUMNS: Column<Row>[] = [
   {
     key: "description",
     header: "What it computes",
+    width: "minmax(0, 2fr)",
     wideOnly: true,
     cell: (row) => <span className="text-muted">{row.description}</span>,
   },
@@ -110,7 +111,7 @@ const COLUMNS: Column<Row>[] = [
   {
     key: "aliases",
     header: "Aliases",
-    width: "9rem",
+    width: "7rem",
     wideOnly: true,
     cell: (row) =>
       row.aliases.map(({ alias, version }) => `@${alias} = ${version}`).join(", ") || (

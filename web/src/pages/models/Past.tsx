@@ -88,8 +88,8 @@ export function Past({ model }: { model: ModelShown }) {
                   facts={[
                     [
                       "Answered",
-                      <span key="version" className="inline-flex items-center gap-2">
-                        <strong>version {found.version.version}</strong>
+                      <span key="version" className="inline-flex flex-wrap items-center gap-x-2">
+                        <strong className="whitespace-nowrap">version {found.version.version}</strong>
                         {found.version.version === model.promotedVersion && <Badge tone="good">answers now too</Badge>}
                       </span>,
                     ],

@@ -1,109 +1,53 @@
-import { useState } from "react";
+import { Link } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
 import { useChange } from "@/api";
-import { Badge, Button, ConfirmDialog, Field, Select, Switch } from "@/ui";
+import { Badge, Button, ConfirmDialog } from "@/ui";
 import { Panel } from "@/ui/Panel";
-import { EndRollout, StartRollout, StepRollout } from "./documents";
+import { BeginRollout, HINT, Slider } from "./BeginRollout";
+import { EndRollout, StepRollout } from "./documents";
+import { METRICS } from "./guard";
 import type { ModelShown } from "./ModelPage";
-
-const HINT = "Tries a version on a part of the requests that name none.";
 
 /** The trial of a version: begun, stepped and ended. */
 export function Rollout({ model, mayWrite }: { model: ModelShown; mayWrite: boolean }) {
   if (model.rollout) return <UnderWay model={model} rollout={model.rollout} mayWrite={mayWrite} />;
-  return <Begin model={model} mayWrite={mayWrite} />;
+  return <BeginRollout model={model} mayWrite={mayWrite} />;
 }
 
-interface SliderProps {
-  percent: number;
-  most: number;
-  onChange: (percent: number) => void;
-  disabled?: boolean;
-}
-
-function Slider({ percent, most, onChange, disabled }: SliderProps) {
+/** Leads to the inferences of a version. */
+function Answered({ version, status, children }: { version: number; status?: "FAILED"; children: ReactNode }) {
   return (
-    <Field
-      label={
-        <span className="flex justify-between gap-2">
-          Share of the requests <span className="tabular-nums">{percent} %</span>
-        </span>
-      }
-    >
-      <Range percent={percent} most={most} onChange={onChange} disabled={disabled} />
-    </Field>
+    <Link from="/models/$modelName" search={{ tab: "inferences", version, status }} className="text-accent underline">
+      {children}
+    </Link>
   );
 }
 
-function Range({ percent, most, onChange, disabled }: SliderProps) {
+/** What is counted of each side, and when the trial ends by itself. */
+function Figures({ rollout }: { rollout: NonNullable<ModelShown["rollout"]> }) {
+  const { guard, figures } = rollout;
+  const bound =
+    guard && (guard.metric === "LATENCY_P95" ? `${guard.bound} ms` : `${+(guard.bound * 100).toFixed(4)} %`);
+  const sides = figures ? [["tried", figures.candidate] as const, ["others", figures.stable] as const] : [];
   return (
-    <input
-      type="range"
-      aria-label="Share of the requests"
-      aria-valuetext={`${percent} percent`}
-      min={1}
-      max={most}
-      value={percent}
-      disabled={disabled}
-      onChange={(event) => onChange(Number(event.target.value))}
-      className="w-full accent-accent"
-    />
-  );
-}
-
-function Begin({ model, mayWrite }: { model: ModelShown; mayWrite: boolean }) {
-  const usable = model.versions.filter(
-    (version) => version.withdrawnReason == null && version.version !== model.promotedVersion,
-  );
-  const [version, setVersion] = useState(String(usable.at(-1)?.version ?? ""));
-  const [isShadow, setShadow] = useState(false);
-  const [percent, setPercent] = useState(5);
-  const [start, isStarting] = useChange(StartRollout, {
-    payload: (data) => data.startModelRollout,
-    done: "The trial began",
-    failed: "The trial did not begin",
-  });
-  const why =
-    model.promotedVersion == null
-      ? "Promote a version first: a trial is measured against it."
-      : usable.length === 0
-        ? "Add another version first: one that answers already needs no trial."
-        : undefined;
-  return (
-    <Panel title="Roll-out" hint={HINT}>
-      {why !== undefined || !mayWrite ? (
-        <p className="text-[13px] text-muted">{why ?? "None is under way."}</p>
-      ) : (
-        <form
-          className="flex flex-col gap-3"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void start({ input: { name: model.name, version: Number(version), percent, shadow: isShadow } });
-          }}
-        >
-          <Field label="Version that is tried">
-            <Select
-              value={version}
-              choices={usable.map((one) => ({ value: String(one.version), label: `version ${one.version}` }))}
-              onChange={setVersion}
-            />
-          </Field>
-          <Slider percent={percent} most={isShadow ? 100 : 99} onChange={setPercent} />
-          <Switch
-            label="Shadow: it computes copies, and nobody gets its answers"
-            checked={isShadow}
-            onChange={(next) => {
-              setShadow(next);
-              setPercent(Math.min(percent, next ? 100 : 99));
-            }}
-          />
-          <div>
-            <Button type="submit" kind="primary" isBusy={isStarting}>
-              Start
-            </Button>
-          </div>
-        </form>
+    <>
+      {guard && (
+        <p className="text-[13px] text-muted">
+          It ends by itself when its {METRICS[guard.metric].label} is above {bound}, after {guard.fewest} or more.
+        </p>
       )}
-    </Panel>
+      {sides.map(([side, counted]) => (
+        <p key={side} className="text-[13px] tabular-nums text-muted">
+          {side}: {counted.answered} answered, {counted.failed} failed
+          {counted.latencyP95Us != null && `, 95 of 100 within ${(counted.latencyP95Us / 1000).toFixed(1)} ms`}
+        </p>
+      ))}
+      {figures != null && figures.compared > 0 && (
+        <p className="text-[13px] tabular-nums text-muted">
+          {figures.compared} copies compared, {figures.disagreed} of them other answers
+        </p>
+      )}
+    </>
   );
 }
 
@@ -114,10 +58,14 @@ interface UnderWayProps {
 }
 
 function UnderWay({ model, rollout, mayWrite }: UnderWayProps) {
+  // Against which it is tried: whichever the requests mean of which it gets a part.
+  const stable =
+    rollout.alias == null ? model.promotedVersion : model.aliases.find((one) => one.alias === rollout.alias)?.version;
   const [percent, setPercent] = useState(rollout.percent);
   const [ending, setEnding] = useState<"promote" | "stop" | undefined>();
   const [step, isStepping] = useChange(StepRollout, {
     payload: (data) => data.stepModelRollout,
+    done: "The share is changed",
     failed: "The share was not changed",
   });
   const [end] = useChange(EndRollout, {
@@ -133,8 +81,23 @@ function UnderWay({ model, rollout, mayWrite }: UnderWayProps) {
       <div className="flex flex-col gap-3">
         <p className="flex flex-wrap items-center gap-2 text-[13px]">
           Version {rollout.version} {rollout.shadow ? "computes copies of" : "answers"} {rollout.percent} % of the
-          requests
+          requests{rollout.alias != null && ` that name @${rollout.alias}`}
           <Badge tone="warn">{rollout.shadow ? "shadow" : "canary"}</Badge>
+        </p>
+        <Figures rollout={rollout} />
+        <p className="text-[13px] text-muted">
+          Look at <Answered version={rollout.version}>what it answered</Answered>
+          {stable != null && (
+            <>
+              {" "}
+              beside <Answered version={stable}>what version {stable} did</Answered>
+            </>
+          )}
+          , or at{" "}
+          <Answered version={rollout.version} status="FAILED">
+            what it failed at
+          </Answered>
+          .
         </p>
         {mayWrite && (
           <>
@@ -164,7 +127,8 @@ function UnderWay({ model, rollout, mayWrite }: UnderWayProps) {
         reason="required"
         onConfirm={(reason) => finish(true, reason)}
       >
-        The trial ends, and all requests that name no version are answered by it.
+        The trial ends, and all requests that {rollout.alias == null ? "name no version" : `name @${rollout.alias}`} are
+        answered by it.
       </ConfirmDialog>
       <ConfirmDialog
         title="End the trial"
@@ -175,7 +139,7 @@ function UnderWay({ model, rollout, mayWrite }: UnderWayProps) {
         reason="required"
         onConfirm={(reason) => finish(false, reason)}
       >
-        Version {model.promotedVersion} answers all requests again.
+        Version {stable ?? "that is meant"} answers all {rollout.alias == null ? "" : "of these "}requests again.
       </ConfirmDialog>
     </Panel>
   );

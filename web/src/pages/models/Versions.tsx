@@ -244,10 +244,16 @@ function Loads({ loads }: { loads: readonly LoadShown[] }) {
         <span className="whitespace-nowrap">{`${row.instances} × ${counted(row.threads, "thread")}`}</span>
       ),
     },
-    { key: "rows", header: "Rows at most", align: "end", wideOnly: true, cell: (row) => row.rowsMax },
+    {
+      key: "rows",
+      header: <span title="Most rows that are computed together">Rows</span>,
+      align: "end",
+      wideOnly: true,
+      cell: (row) => row.rowsMax,
+    },
     {
       key: "took",
-      header: "Took to load",
+      header: "Load took",
       align: "end",
       wideOnly: true,
       cell: (row) => <Duration milliseconds={row.loadMs + row.warmUpMs} />,
@@ -258,7 +264,7 @@ function Loads({ loads }: { loads: readonly LoadShown[] }) {
       wideOnly: true,
       cell: (row) => (
         <code className="text-xs whitespace-nowrap" title={row.workerId}>
-          {row.workerId.slice(0, 13)}
+          …{row.workerId.slice(-8)}
         </code>
       ),
     },

@@ -19,6 +19,26 @@ export const OneModel = graphql(`
         version
         percent
         shadow
+        alias
+        guard {
+          metric
+          bound
+          fewest
+        }
+        figures {
+          compared
+          disagreed
+          candidate {
+            answered
+            failed
+            latencyP95Us
+          }
+          stable {
+            answered
+            failed
+            latencyP95Us
+          }
+        }
       }
       settings {
         recording

@@ -56,3 +56,16 @@ export type InferenceSearch = Record<string, never>;
 export function inferenceSearch(): InferenceSearch {
   return {};
 }
+
+/** What the server has at an address of its own among those of models; the names of models have no `~`. */
+const TAKEN = "uploads";
+
+/** How a model's name is written in an address. */
+export function addressOfName({ modelName }: { modelName: string }): { modelName: string } {
+  return { modelName: modelName === TAKEN ? `~${modelName}` : modelName };
+}
+
+/** The name that an address means. */
+export function nameInAddress({ modelName }: { modelName: string }): { modelName: string } {
+  return { modelName: modelName === `~${TAKEN}` ? TAKEN : modelName };
+}

@@ -77,6 +77,10 @@ export function History({ workflowId, activeVersion, right, onChoose, stamp }: H
 const WHAT: Record<string, (version: number | undefined) => string> = {
   WorkflowActivated: (version) => `Version ${version ?? "?"} was activated`,
   WorkflowDeactivated: () => "Deactivated",
+  WorkflowRolloutStarted: (version) => `The roll-out of version ${version ?? "?"} began`,
+  WorkflowRolloutChanged: () => "The share of the roll-out was changed",
+  WorkflowRolloutPromoted: (version) => `Version ${version ?? "?"} was promoted`,
+  WorkflowRolloutRolledBack: (version) => `Version ${version ?? "?"} was rolled back`,
   WorkflowArchived: () => "Archived",
 };
 

@@ -1,3 +1,4 @@
+import { isRecord } from "@/parts/records";
 /** A change of a value, as `DiffView` shows it. `path` is a JSON Pointer. */
 export interface Change {
   op: "add" | "remove" | "replace";
@@ -88,7 +89,7 @@ export function changesBetween(before: unknown, after: unknown, path = ""): Chan
   if (before === after) return [];
   if (before === undefined) return [{ op: "add", path, after }];
   if (after === undefined) return [{ op: "remove", path, before }];
-  if (isFields(before) && isFields(after)) {
+  if (isRecord(before) && isRecord(after)) {
     const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
     return names.flatMap((name) => changesBetween(before[name], after[name], `${path}/${escaped(name)}`));
   }
@@ -136,7 +137,7 @@ function without(fields: Fields, names: readonly string[]): Fields {
 }
 
 function nodesOf(definition: Fields): Fields[] {
-  return listOf(definition.nodes).filter(isFields);
+  return listOf(definition.nodes).filter(isRecord);
 }
 
 function nameOf(node: Fields): string {
@@ -148,15 +149,11 @@ function typeOf(node: Fields): string {
 }
 
 function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
+  return isRecord(value) ? value : {};
 }
 
 function listOf(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function escaped(name: string): string {

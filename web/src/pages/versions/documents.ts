@@ -9,6 +9,10 @@ export const VersionsWorkflow = graphql(`
       activeVersion
       archived
       publishedVersion
+      rollout {
+        version
+        percent
+      }
       missingNodes {
         node
       }
@@ -25,7 +29,16 @@ export const VersionsHistory = graphql(`
     events(
       filter: {
         stream: { category: "workflow", id: $id }
-        types: ["WorkflowVersionPublished", "WorkflowActivated", "WorkflowDeactivated", "WorkflowArchived"]
+        types: [
+          "WorkflowVersionPublished"
+          "WorkflowActivated"
+          "WorkflowDeactivated"
+          "WorkflowArchived"
+          "WorkflowRolloutStarted"
+          "WorkflowRolloutChanged"
+          "WorkflowRolloutPromoted"
+          "WorkflowRolloutRolledBack"
+        ]
       }
       direction: BACKWARD
       first: $first
@@ -52,16 +65,12 @@ export const VersionsHistory = graphql(`
     actor {
       kind
       name
-      account {
-        name
-      }
+      displayName
     }
     onBehalfOf {
       kind
       name
-      account {
-        name
-      }
+      displayName
     }
   }
 `);
@@ -85,9 +94,7 @@ export const VersionsDraft = graphql(`
         actor {
           kind
           name
-          account {
-            name
-          }
+          displayName
         }
       }
     }
@@ -99,6 +106,106 @@ export const VersionsDefinition = graphql(`
     workflow(id: $id, waitFor: $waitFor) {
       id
       definition(version: $version)
+    }
+  }
+`);
+
+export const VersionsRollout = graphql(`
+  query VersionsRollout($id: UUID!, $waitFor: Position) {
+    workflow(id: $id, waitFor: $waitFor) {
+      id
+      rollout {
+        number
+        version
+        percent
+        startedAt
+        guard {
+          errorPercentMax
+          executionsMin
+          windowMinutes
+          onlyIfWorse
+        }
+        candidate {
+          ...VersionsArm
+        }
+        active {
+          ...VersionsArm
+        }
+      }
+    }
+  }
+
+  fragment VersionsArm on WorkflowRolloutArm {
+    version
+    completed
+    failed
+    errorRate
+  }
+`);
+
+export const VersionsStartRollout = graphql(`
+  mutation VersionsStartRollout($input: StartWorkflowRolloutInput!) {
+    startWorkflowRollout(input: $input) {
+      position
+      errors {
+        ...Errors
+      }
+    }
+  }
+`);
+
+export const VersionsChangeRollout = graphql(`
+  mutation VersionsChangeRollout($input: ChangeWorkflowRolloutInput!) {
+    changeWorkflowRollout(input: $input) {
+      position
+      errors {
+        ...Errors
+      }
+    }
+  }
+`);
+
+export const VersionsPromoteRollout = graphql(`
+  mutation VersionsPromoteRollout($input: WorkflowInput!) {
+    promoteWorkflowRollout(input: $input) {
+      position
+      errors {
+        ...Errors
+      }
+    }
+  }
+`);
+
+export const VersionsRollBackRollout = graphql(`
+  mutation VersionsRollBackRollout($input: WorkflowInput!) {
+    rollBackWorkflowRollout(input: $input) {
+      position
+      errors {
+        ...Errors
+      }
+    }
+  }
+`);
+
+export const VersionsTestCases = graphql(`
+  query VersionsTestCases($workflowId: UUID!) {
+    workflowTestCases(workflowId: $workflowId) {
+      id
+      name
+      eventCount
+      sealedEventCount
+      addedAt
+    }
+  }
+`);
+
+export const VersionsRemoveTestCase = graphql(`
+  mutation VersionsRemoveTestCase($input: RemoveWorkflowTestCaseInput!) {
+    removeWorkflowTestCase(input: $input) {
+      position
+      errors {
+        ...Errors
+      }
     }
   }
 `);

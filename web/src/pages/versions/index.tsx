@@ -1,7 +1,7 @@
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { useQuery } from "urql";
-import { faultOf, graphql, sayFault, toast, useLastWrite, useLive } from "@/api";
+import { faultOf, graphql, sayFault, toast, useLastWrite, useLive, useViewer } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
@@ -25,6 +25,8 @@ import {
 import { DiffOfVersions } from "./DiffOfVersions";
 import { VersionsDefinition, VersionsWorkflow } from "./documents";
 import { History } from "./History";
+import { RolloutDialog, RolloutPanel } from "./Rollout";
+import { TestCasesPanel } from "./TestCases";
 import type { Side, VersionsSearch } from "./search";
 
 const VersionsChanged = graphql(`
@@ -36,7 +38,7 @@ const VersionsChanged = graphql(`
 `);
 
 const route = getRouteApi("/workflows/$workflowId/versions");
-type Question = "activate" | "take" | "publish" | "deactivate";
+type Question = "activate" | "take" | "publish" | "deactivate" | "rollout";
 
 export function VersionsPage() {
   const { workflowId } = route.useParams();
@@ -87,6 +89,8 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
   const search = route.useSearch();
   const navigate = useNavigate({ from: "/workflows/$workflowId/versions" });
   const [question, setQuestion] = useState<Question | undefined>();
+  const { can } = useViewer();
+  const mayChange = !archived && can("WORKFLOW_WRITE");
   const right = search.right ?? "draft";
   const left = search.left ?? before(right, publishedVersion);
   const change = (part: Partial<VersionsSearch>) => void navigate({ search: (was) => ({ ...was, ...part }) });
@@ -99,8 +103,9 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
     const side = all[all.indexOf(right) + by];
     if (side !== undefined) choose(side);
   };
-  const canActivate = !archived && typeof right === "number" && right !== activeVersion;
-  const canTake = !archived && typeof right === "number";
+  const canActivate = mayChange && typeof right === "number" && right !== activeVersion && !workflow.rollout;
+  const canRollOut = canActivate && activeVersion !== null;
+  const canTake = mayChange && typeof right === "number";
   const save = async () => {
     const file = await definitionOf(id, right === "draft" ? undefined : right);
     if (file)
@@ -113,7 +118,7 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
     [
       { keys: "j", does: "older version", run: () => step(1) },
       { keys: "k", does: "newer version", run: () => step(-1) },
-      { keys: "p", does: "publish the draft", run: () => !archived && setQuestion("publish") },
+      { keys: "p", does: "publish the draft", run: () => mayChange && setQuestion("publish") },
       { keys: "a", does: "activate the version", run: () => canActivate && setQuestion("activate") },
       {
         keys: "d",
@@ -124,11 +129,9 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
     "Versions",
   );
   useActions([
-    ...(archived
-      ? []
-      : [
-          { id: "version-publish", label: "Publish the draft", keywords: "version", run: () => setQuestion("publish") },
-        ]),
+    ...(mayChange
+      ? [{ id: "version-publish", label: "Publish the draft", keywords: "version", run: () => setQuestion("publish") }]
+      : []),
     ...(canActivate
       ? [{ id: "version-activate", label: `Activate ${nameOf(right)}`, run: () => setQuestion("activate") }]
       : []),
@@ -161,19 +164,23 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
             ) : (
               !archived && <Badge>inactive</Badge>
             )}
-            {workflow.active && !archived && (
+            {workflow.active && mayChange && (
               <Button kind="quiet" onClick={() => setQuestion("deactivate")}>
                 Deactivate…
               </Button>
             )}
-            {!archived && (
+            {mayChange && (
               <Button kind="primary" onClick={() => setQuestion("publish")}>
-                Publish<span className="hidden md:inline"> the draft</span>…
+                <span>
+                  Publish<span className="hidden md:inline"> the draft</span>…
+                </span>
               </Button>
             )}
           </>
         }
       />
+      {workflow.rollout && <RolloutPanel workflowId={id} mayChange={mayChange} waitFor={stamp} />}
+      <TestCasesPanel workflowId={id} mayChange={mayChange} />
       {workflow.missingNodes.length > 0 && (
         <p className="border-b bg-warn-soft px-4 py-1.5 text-[13px] text-warn md:px-6">
           The draft has {workflow.missingNodes.length === 1 ? "a node" : `${workflow.missingNodes.length} nodes`} that
@@ -195,6 +202,11 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
                 {activeVersion !== null && right < activeVersion ? "Roll back to it…" : "Activate…"}
               </Button>
             )}
+            {canRollOut && (
+              <Button size="small" onClick={() => setQuestion("rollout")}>
+                Roll out…
+              </Button>
+            )}
             {canTake && (
               <Button size="small" onClick={() => setQuestion("take")}>
                 Take as draft…
@@ -203,6 +215,14 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
             <Button size="small" kind="quiet" onClick={() => void save()}>
               Export
             </Button>
+            <Link
+              to="/workflows/$workflowId"
+              params={{ workflowId: id }}
+              search={right === "draft" ? {} : { version: right }}
+              className="inline-flex h-7 items-center rounded-md px-2 text-[13px] font-medium text-muted hover:bg-hover hover:text-text"
+            >
+              On the canvas
+            </Link>
           </div>
           <Tabs
             label="What is shown"
@@ -421,6 +441,15 @@ function Questions({ workflow, version, question, onClose, onChoose }: Questions
         The draft becomes what version {version} is. What the draft is now stays in the workflow's history. Nothing that
         runs changes by it.
       </ConfirmDialog>
+      {version !== undefined && activeVersion !== null && (
+        <RolloutDialog
+          isOpen={question === "rollout"}
+          onClose={onClose}
+          workflowId={id}
+          version={version}
+          activeVersion={activeVersion}
+        />
+      )}
       <PublishDialog
         isOpen={question === "publish"}
         onClose={onClose}

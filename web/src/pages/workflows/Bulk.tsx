@@ -4,13 +4,14 @@ import type { WorkflowAction } from "./use-actions";
 
 export interface BulkProps {
   rows: readonly Row[];
+  mayWrite: boolean;
   onAct: (action: WorkflowAction, rows: readonly Row[]) => void;
   onNone: () => void;
 }
 
 /** What can be done to the chosen workflows. */
-export function Bulk({ rows, onAct, onNone }: BulkProps) {
-  const live = rows.filter((row) => !row.archived);
+export function Bulk({ rows, mayWrite, onAct, onNone }: BulkProps) {
+  const live = rows.filter((row) => mayWrite && !row.archived);
   const idle = live.filter((row) => !row.active && row.publishedVersion !== null);
   const active = live.filter((row) => row.active);
   return (

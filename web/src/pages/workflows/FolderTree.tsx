@@ -11,7 +11,8 @@ export interface FolderTreeProps {
   folder: string | undefined;
   onFolder: (folder: string | undefined) => void;
   /** Workflows were dropped on a folder; the empty path takes them out of all. */
-  onMove: (workflowIds: readonly string[], folder: string) => void;
+  /** Absent where whoever looks may not. */
+  onMove: ((workflowIds: readonly string[], folder: string) => void) | undefined;
 }
 
 /** The folders of workflows, as a tree. A press shows what is in one; workflows can be dragged into it. */
@@ -55,7 +56,7 @@ export function FolderTree({ tree, all, folder, onFolder, onMove }: FolderTreePr
   };
   const dropOn = (path: string) => ({
     onDragOver: (event: DragEvent) => {
-      if (!event.dataTransfer.types.includes(DRAGGED)) return;
+      if (!onMove || !event.dataTransfer.types.includes(DRAGGED)) return;
       event.preventDefault();
       event.dataTransfer.dropEffect = "move";
       setOver(path);
@@ -64,7 +65,7 @@ export function FolderTree({ tree, all, folder, onFolder, onMove }: FolderTreePr
     onDrop: (event: DragEvent) => {
       const ids = event.dataTransfer.getData(DRAGGED);
       setOver(undefined);
-      if (ids === "") return;
+      if (!onMove || ids === "") return;
       event.preventDefault();
       event.stopPropagation();
       onMove(ids.split("\n"), path);

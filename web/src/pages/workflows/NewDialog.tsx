@@ -1,9 +1,22 @@
 import { useNavigate } from "@tanstack/react-router";
 import { type SyntheticEvent, useState } from "react";
-import { sayFault, toast } from "@/api";
+import { useQuery } from "urql";
+import { faultOf, graphql, sayFault, toast } from "@/api";
 import { importWorkflow, moveWorkflow } from "@/parts/workflow-changes";
-import { Button, Dialog, Field, Input } from "@/ui";
-import { EXAMPLES, emptyWorkflow } from "./examples";
+import { Button, Dialog, ErrorState, Field, Input, Skeleton } from "@/ui";
+import { emptyWorkflow } from "./empty";
+
+const Templates = graphql(`
+  query WorkflowTemplates {
+    templates(kind: WORKFLOW) {
+      name
+      title
+      description
+      needs
+      source
+    }
+  }
+`);
 
 export interface NewDialogProps {
   isOpen: boolean;
@@ -68,22 +81,40 @@ function OpenNewDialog({ onClose, folder }: NewDialogProps) {
         </Field>
       </form>
       <h3 className="mt-5 mb-2 text-xs font-medium text-muted">Or try an example</h3>
-      <ul className="grid gap-2 sm:grid-cols-3">
-        {EXAMPLES.map((example) => (
-          <li key={example.name} className="flex flex-col rounded-lg border p-3">
-            <h4 className="text-sm font-medium">{example.name}</h4>
-            <p className="mt-1 mb-3 flex-1 text-[13px] text-muted">{example.what}</p>
-            <Button
-              size="small"
-              isBusy={busy === example.name}
-              aria-label={`Take the example ${example.name}`}
-              onClick={() => void make(example.name, example.definition())}
-            >
-              Take it
-            </Button>
-          </li>
-        ))}
-      </ul>
+      <Examples busy={busy} onTake={(name, source) => void make(name, source)} />
     </Dialog>
+  );
+}
+
+interface ExamplesProps {
+  busy: string | undefined;
+  onTake: (name: string, source: unknown) => void;
+}
+
+/** Workflows to begin with, as the server brings them along. */
+function Examples({ busy, onTake }: ExamplesProps) {
+  const [{ data, error }, again] = useQuery({ query: Templates });
+  if (error && !data) return <ErrorState fault={faultOf(error)} onRetry={() => again()} />;
+  if (!data) return <Skeleton className="h-32" />;
+  return (
+    <ul className="grid gap-2 sm:grid-cols-3">
+      {data.templates.map(({ name, title, description, needs, source }) => (
+        <li key={name} className="flex flex-col rounded-lg border p-3">
+          <h4 className="text-sm font-medium">{title}</h4>
+          <p className="mt-1 mb-3 flex-1 text-[13px] text-muted">
+            {description}
+            {needs.length > 0 && ` It needs ${needs.join("; ")}.`}
+          </p>
+          <Button
+            size="small"
+            isBusy={busy === name}
+            aria-label={`Take the example ${title}`}
+            onClick={() => onTake(name, source)}
+          >
+            Take it
+          </Button>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -9,13 +9,14 @@ export type Row = WorkflowsListQuery["workflows"]["nodes"][number];
 
 export interface OfColumns {
   folder: string | undefined;
+  mayWrite: boolean;
   isChosen: (row: Row) => boolean;
   chosen: readonly string[];
   onChoose: (row: Row) => void;
   onAct: (action: WorkflowAction, rows: readonly Row[]) => void;
 }
 
-export function columnsOf({ folder, isChosen, chosen, onChoose, onAct }: OfColumns): Column<Row>[] {
+export function columnsOf({ folder, mayWrite, isChosen, chosen, onChoose, onAct }: OfColumns): Column<Row>[] {
   return [
     {
       key: "choose",
@@ -38,7 +39,7 @@ export function columnsOf({ folder, isChosen, chosen, onChoose, onAct }: OfColum
       width: "minmax(0, 3fr)",
       cell: (row) => (
         <div
-          draggable
+          draggable={mayWrite}
           onDragStart={(event) => {
             const ids = isChosen(row) ? chosen : [row.id];
             event.dataTransfer.setData(DRAGGED, ids.join("\n"));
@@ -121,7 +122,7 @@ export function columnsOf({ folder, isChosen, chosen, onChoose, onAct }: OfColum
       key: "menu",
       header: <span className="sr-only">What can be done</span>,
       width: "1.75rem",
-      cell: (row) => <RowMenu row={row} onAct={onAct} />,
+      cell: (row) => <RowMenu row={row} mayWrite={mayWrite} onAct={onAct} />,
     },
   ];
 }
@@ -133,7 +134,7 @@ function State({ row }: { row: Row }) {
   return <Badge tone={isOlder ? "warn" : "good"}>active{isOlder ? ` v${row.activeVersion ?? ""}` : ""}</Badge>;
 }
 
-function RowMenu({ row, onAct }: { row: Row; onAct: OfColumns["onAct"] }) {
+function RowMenu({ row, mayWrite, onAct }: { row: Row } & Pick<OfColumns, "mayWrite" | "onAct">) {
   const navigate = useNavigate();
   const params = { workflowId: row.id };
   const act = (action: WorkflowAction) => () => onAct(action, [row]);
@@ -143,16 +144,18 @@ function RowMenu({ row, onAct }: { row: Row; onAct: OfColumns["onAct"] }) {
     { label: "Executions", run: () => void navigate({ to: "/executions", search: { workflow: row.id } }) },
     "line",
     { label: "Export", run: act("export") },
-    ...(row.archived
+    ...(!mayWrite
       ? []
-      : ([
-          { label: "Move…", keys: "m", run: act("move") },
-          row.active
-            ? { label: "Deactivate…", run: act("deactivate") }
-            : { label: "Activate", disabled: row.publishedVersion === null, run: act("activate") },
-          "line",
-          { label: "Archive…", keys: "e", isDangerous: true, run: act("archive") },
-        ] as const)),
+      : row.archived
+        ? [{ label: "Take out of the archive", run: act("unarchive") }]
+        : ([
+            { label: "Move…", keys: "m", run: act("move") },
+            row.active
+              ? { label: "Deactivate…", run: act("deactivate") }
+              : { label: "Activate", disabled: row.publishedVersion === null, run: act("activate") },
+            "line",
+            { label: "Archive…", keys: "e", isDangerous: true, run: act("archive") },
+          ] as const)),
   ];
   return (
     <Menu

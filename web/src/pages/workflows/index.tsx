@@ -1,7 +1,7 @@
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { useQuery } from "urql";
-import { graphql, toast, useLastWrite, useLive, usePager } from "@/api";
+import { graphql, toast, useLastWrite, useLive, usePager, useViewer } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
@@ -38,6 +38,8 @@ export function WorkflowsPage() {
   const navigate = useNavigate({ from: "/workflows" });
   const change = (part: Partial<WorkflowsSearch>, replace = false) =>
     void navigate({ search: (before) => ({ ...before, ...part }), replace });
+  const { can } = useViewer();
+  const mayWrite = can("WORKFLOW_WRITE");
   const waitFor = useLastWrite();
   const [stale, setStale] = useState<string | undefined>();
   const rows = usePager(
@@ -92,38 +94,48 @@ export function WorkflowsPage() {
   useKeys(
     [
       { keys: "/", does: "find by name", run: () => field.current?.focus() },
-      { keys: "n", does: "new workflow", run: () => change({ open: "new" }) },
-      { keys: "i", does: "import workflows", run: () => change({ open: "import" }) },
       { keys: "x", does: "choose the row, or not", run: () => active && choose(active) },
-      { keys: "m", does: "move into a folder", run: () => own.length > 0 && setMoving(own) },
+      ...(mayWrite
+        ? [
+            { keys: "n", does: "new workflow", run: () => change({ open: "new" }) },
+            { keys: "i", does: "import workflows", run: () => change({ open: "import" }) },
+            { keys: "m", does: "move into a folder", run: () => own.length > 0 && setMoving(own) },
+            { keys: "e", does: "archive", run: () => own.length > 0 && begin("archive", own) },
+          ]
+        : []),
       {
         keys: "v",
         does: "show the row's versions",
         run: () =>
           active && void navigate({ to: "/workflows/$workflowId/versions", params: { workflowId: active.id } }),
       },
-      { keys: "e", does: "archive", run: () => own.length > 0 && begin("archive", own) },
       { keys: "Escape", does: "choose none", run: () => setChosen(new Map()) },
     ],
     "Workflows",
   );
   useActions([
-    { id: "workflow-new", label: "New workflow", keywords: "create make", run: () => change({ open: "new" }) },
-    {
-      id: "workflow-import",
-      label: "Import workflows",
-      keywords: "n8n paste file upload",
-      run: () => change({ open: "import" }),
-    },
+    ...(mayWrite
+      ? [
+          { id: "workflow-new", label: "New workflow", keywords: "create make", run: () => change({ open: "new" }) },
+          {
+            id: "workflow-import",
+            label: "Import workflows",
+            keywords: "n8n paste file upload",
+            run: () => change({ open: "import" }),
+          },
+        ]
+      : []),
     {
       id: "workflow-archived",
       label: archived === true ? "Show workflows that are not archived" : "Show archived workflows",
       run: () => change({ archived: archived === true ? undefined : true }),
     },
     ...(chosen.size > 0
+      ? [{ id: "chosen-export", label: `Export the ${chosen.size} chosen workflows`, run: () => begin("export", own) }]
+      : []),
+    ...(chosen.size > 0 && mayWrite
       ? [
           { id: "chosen-move", label: `Move the ${chosen.size} chosen workflows`, run: () => begin("move", own) },
-          { id: "chosen-export", label: `Export the ${chosen.size} chosen workflows`, run: () => begin("export", own) },
           {
             id: "chosen-archive",
             label: `Archive the ${chosen.size} chosen workflows`,
@@ -132,7 +144,7 @@ export function WorkflowsPage() {
         ]
       : []),
   ]);
-  const isDraggedOver = useFileDrop((files) => {
+  const isDraggedOver = useFileDrop(mayWrite, (files) => {
     setDropped(files);
     change({ open: "import" });
   });
@@ -145,10 +157,14 @@ export function WorkflowsPage() {
         actions={
           <>
             <NameField ref={field} name={name} onName={(text) => change({ name: text }, true)} />
-            <Button onClick={() => change({ open: "import" })}>Import</Button>
-            <Button kind="primary" onClick={() => change({ open: "new" })}>
-              <Icon name="plus" /> New
-            </Button>
+            {mayWrite && (
+              <>
+                <Button onClick={() => change({ open: "import" })}>Import</Button>
+                <Button kind="primary" onClick={() => change({ open: "new" })}>
+                  <Icon name="plus" /> New
+                </Button>
+              </>
+            )}
           </>
         }
       />
@@ -162,7 +178,7 @@ export function WorkflowsPage() {
             all={all}
             folder={folder}
             onFolder={(path) => change({ folder: path })}
-            onMove={(ids, path) => void move(ids, path)}
+            onMove={mayWrite ? (ids, path) => void move(ids, path) : undefined}
           />
           <div className="border-t px-3 py-2.5 text-[13px]">
             <Switch
@@ -179,7 +195,9 @@ export function WorkflowsPage() {
             isArchived={archived === true}
             onChange={change}
           />
-          {chosen.size > 0 && <Bulk rows={[...chosen.values()]} onAct={begin} onNone={() => setChosen(new Map())} />}
+          {chosen.size > 0 && (
+            <Bulk rows={[...chosen.values()]} mayWrite={mayWrite} onAct={begin} onNone={() => setChosen(new Map())} />
+          )}
           {isStale && (
             <button
               type="button"
@@ -197,6 +215,7 @@ export function WorkflowsPage() {
             rows={rows}
             columns={columnsOf({
               folder,
+              mayWrite,
               isChosen: (row) => chosen.has(row.id),
               chosen: [...chosen.keys()],
               onChoose: choose,
@@ -218,11 +237,11 @@ export function WorkflowsPage() {
                   }
                 >
                   {name === undefined
-                    ? "None lies here. Drag workflows onto a folder, or move them with m."
+                    ? `None lies here.${mayWrite ? " Drag workflows onto a folder, or move them with m." : ""}`
                     : `None has “${name}” in its name here.`}
                 </EmptyState>
               ) : (
-                <NoWorkflows onOpen={(dialog) => change({ open: dialog })} />
+                <NoWorkflows onOpen={mayWrite ? (dialog) => change({ open: dialog }) : undefined} />
               )
             }
           />
@@ -230,18 +249,24 @@ export function WorkflowsPage() {
             <span>
               <Kbd keys="/" /> find
             </span>
-            <span>
-              <Kbd keys="n" /> new
-            </span>
-            <span>
-              <Kbd keys="i" /> import
-            </span>
+            {mayWrite && (
+              <>
+                <span>
+                  <Kbd keys="n" /> new
+                </span>
+                <span>
+                  <Kbd keys="i" /> import
+                </span>
+              </>
+            )}
             <span>
               <Kbd keys="x" /> choose
             </span>
-            <span>
-              <Kbd keys="m" /> move
-            </span>
+            {mayWrite && (
+              <span>
+                <Kbd keys="m" /> move
+              </span>
+            )}
           </p>
         </div>
       </div>
@@ -251,7 +276,7 @@ export function WorkflowsPage() {
         </div>
       )}
       <ImportDialog
-        isOpen={open === "import"}
+        isOpen={open === "import" && mayWrite}
         dropped={dropped}
         folder={folder}
         onClose={() => {
@@ -260,7 +285,11 @@ export function WorkflowsPage() {
         }}
         onImported={() => rows.reload()}
       />
-      <NewDialog isOpen={open === "new"} folder={folder} onClose={() => change({ open: undefined }, true)} />
+      <NewDialog
+        isOpen={open === "new" && mayWrite}
+        folder={folder}
+        onClose={() => change({ open: undefined }, true)}
+      />
       <MoveDialog
         names={moving?.map((row) => row.name)}
         folders={folderTree(folders).map((one) => one.path)}
@@ -273,7 +302,15 @@ export function WorkflowsPage() {
   );
 }
 
-function NoWorkflows({ onOpen }: { onOpen: (dialog: "import" | "new") => void }) {
+/** Without `onOpen` for those who may not make any. */
+function NoWorkflows({ onOpen }: { onOpen: ((dialog: "import" | "new") => void) | undefined }) {
+  if (!onOpen)
+    return (
+      <EmptyState icon="workflow" title="No workflows yet">
+        A workflow is what runs: nodes, and how data goes from one to the next. Making one needs workflow:write, which
+        somebody who looks after accounts can give you.
+      </EmptyState>
+    );
   return (
     <EmptyState
       icon="workflow"
@@ -370,13 +407,14 @@ function PhoneFolders({ folders, folder, isArchived, onChange }: PhoneFoldersPro
 }
 
 /** Lets files be dropped anywhere in the window; says whether some are over it. */
-function useFileDrop(onFiles: (files: readonly File[]) => void): boolean {
+function useFileDrop(isWanted: boolean, onFiles: (files: readonly File[]) => void): boolean {
   const [isOver, setOver] = useState(false);
   const latest = useRef(onFiles);
   useEffect(() => {
     latest.current = onFiles;
   });
   useEffect(() => {
+    if (!isWanted) return undefined;
     const hasFiles = (event: globalThis.DragEvent) => event.dataTransfer?.types.includes("Files") === true;
     const onOver = (event: globalThis.DragEvent) => {
       if (!hasFiles(event)) return;
@@ -400,6 +438,6 @@ function useFileDrop(onFiles: (files: readonly File[]) => void): boolean {
       removeEventListener("dragleave", onLeave);
       removeEventListener("drop", onDrop);
     };
-  }, []);
+  }, [isWanted]);
   return isOver;
 }

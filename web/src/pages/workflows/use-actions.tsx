@@ -1,11 +1,18 @@
 import { type ReactNode, useState } from "react";
 import { toast } from "@/api";
 import { download, fileName } from "@/ui/download";
-import { activateWorkflow, archiveWorkflow, deactivateWorkflow, definitionOf } from "@/parts/workflow-changes";
+import {
+  activateWorkflow,
+  archiveWorkflow,
+  deactivateWorkflow,
+  definitionOf,
+  unarchiveWorkflow,
+} from "@/parts/workflow-changes";
 import { ConfirmDialog } from "@/ui";
+import { counted } from "@/ui/counted";
 import type { Row } from "./columns";
 
-export type WorkflowAction = "move" | "export" | "activate" | "deactivate" | "archive";
+export type WorkflowAction = "move" | "export" | "activate" | "deactivate" | "archive" | "unarchive";
 
 interface Question {
   action: "archive" | "deactivate";
@@ -35,6 +42,7 @@ export function useWorkflowActions(onDone: () => void): WorkflowActions {
   const begin: WorkflowActions["begin"] = (action, rows) => {
     if (action === "export") void exportAll(rows);
     else if (action === "activate") void each(rows, (row) => activateWorkflow(row.id, undefined), "active now");
+    else if (action === "unarchive") void each(rows, (row) => unarchiveWorkflow(row.id), "out of the archive now");
     else setQuestion({ action, rows });
   };
   const confirm = async () => {
@@ -54,7 +62,7 @@ export function useWorkflowActions(onDone: () => void): WorkflowActions {
       onConfirm={confirm}
     >
       {isArchive
-        ? "It starts no more executions and takes no more changes; that cannot be taken back. Its history and its executions stay, and it can be exported."
+        ? "It starts no more executions and takes no more changes until it is taken out of the archive again. Its history and its executions stay, and it can be exported."
         : "Its webhooks and schedules start nothing any more. What runs goes on. It can be activated again."}
     </ConfirmDialog>
   );
@@ -82,7 +90,7 @@ async function exportAll(rows: readonly Row[]): Promise<void> {
     if (found.length < rows.length)
       toast({
         tone: "bad",
-        title: `${rows.length - found.length} workflows are not in the file`,
+        title: `Not in the file: ${counted(rows.length - found.length, "workflow")}`,
         advice: "Try again.",
       });
   }

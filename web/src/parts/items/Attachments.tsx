@@ -1,13 +1,15 @@
+import { isRecord } from "@/parts/records";
 import { useEffect, useState } from "react";
 import { Button, Dialog, Icon, LinkButton, Skeleton, bytes } from "@/ui";
-import { addressOf } from "@/ui/download";
-import { isRecord } from "./schema";
+import { addressOf, download } from "@/ui/download";
 
 export interface AttachmentsOf {
   executionId: string;
   node: string;
   run: number;
   output: number;
+  /** A file that is here; absent where files are asked for at the server. */
+  fileOf?: (file: Record<string, unknown>) => Blob | undefined;
 }
 
 interface Attachment {
@@ -17,6 +19,8 @@ interface Attachment {
   mimeType: string;
   size: number | undefined;
   address: string;
+  /** The file itself, where it is here; `missing` where it is neither here nor at a server. */
+  file?: Blob | "missing";
 }
 
 const SHOWN_MAX = 20;
@@ -46,14 +50,7 @@ export function Attachments({ items, of }: { items: readonly unknown[]; of: Atta
                 {one.size !== undefined && ` · ${bytes(one.size)}`}
               </span>
             </button>
-            <a
-              href={one.address}
-              download
-              className="border-l px-2 py-1 hover:bg-hover"
-              aria-label={`Download ${one.fileName}`}
-            >
-              <Icon name="down" />
-            </a>
+            <Download attachment={one} />
           </li>
         ))}
         {attachments.length > SHOWN_MAX && (
@@ -67,9 +64,13 @@ export function Attachments({ items, of }: { items: readonly unknown[]; of: Atta
         size="large"
         footer={
           <>
-            <LinkButton href={open?.address} download>
-              Download
-            </LinkButton>
+            {open?.file === undefined ? (
+              <LinkButton href={open?.address} download>
+                Download
+              </LinkButton>
+            ) : (
+              open.file !== "missing" && <Button onClick={() => give(open)}>Download</Button>
+            )}
             <Button kind="primary" onClick={() => setOpen(undefined)}>
               Close
             </Button>
@@ -79,6 +80,29 @@ export function Attachments({ items, of }: { items: readonly unknown[]; of: Atta
         {open && <Preview attachment={open} />}
       </Dialog>
     </>
+  );
+}
+
+const DOWNLOAD = "border-l px-2 py-1 hover:bg-hover";
+
+function give({ file, fileName }: Attachment): void {
+  if (file instanceof Blob) download(fileName, file);
+}
+
+function Download({ attachment }: { attachment: Attachment }) {
+  const { address, file, fileName } = attachment;
+  if (file === "missing") return null;
+  const label = `Download ${fileName}`;
+  if (file)
+    return (
+      <button type="button" className={DOWNLOAD} aria-label={label} onClick={() => give(attachment)}>
+        <Icon name="down" />
+      </button>
+    );
+  return (
+    <a href={address} download className={DOWNLOAD} aria-label={label}>
+      <Icon name="down" />
+    </a>
   );
 }
 
@@ -96,7 +120,10 @@ function Preview({ attachment }: { attachment: Attachment }) {
         return { kind: "none", why: `Files of the type ${attachment.mimeType} are not shown here: download it.` };
       if ((attachment.size ?? 0) > PREVIEW_BYTES_MAX)
         return { kind: "none", why: "It is too large to be shown here: download it." };
-      const response = await fetch(attachment.address, { signal: stop.signal, credentials: "same-origin" });
+      if (attachment.file === "missing") return { kind: "none", why: "It was left out when this was made." };
+      const response = attachment.file
+        ? new Response(attachment.file)
+        : await fetch(attachment.address, { signal: stop.signal, credentials: "same-origin" });
       if (!response.ok) return { kind: "none", why: `The server did not give it: ${await response.text()}` };
       if (isPicture) {
         const picture = addressOf(await response.blob());
@@ -154,6 +181,7 @@ function attachmentsIn(items: readonly unknown[], of: AttachmentsOf): Attachment
           mimeType: typeof file.mimeType === "string" ? file.mimeType : "application/octet-stream",
           size: typeof file.bytes === "number" ? file.bytes : undefined,
           address: `/binary/${of.executionId}?${asked.toString()}`,
+          file: of.fileOf && (of.fileOf(file) ?? ("missing" as const)),
         },
       ];
     });

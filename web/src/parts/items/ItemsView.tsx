@@ -1,8 +1,9 @@
+import { isRecord } from "@/parts/records";
 import { useMemo } from "react";
 import { type Column, CopyButton, EmptyState, JsonView, Table, VirtualTable, rowsOf } from "@/ui";
 import { jsonText, pointerPart } from "@/ui/json-lines";
 import { type AttachmentsOf, Attachments } from "./Attachments";
-import { type SchemaLine, columnsOf, dataOf, isRecord, schemaOf } from "./schema";
+import { type SchemaLine, columnsOf, dataOf, schemaOf } from "./schema";
 import type { Shape } from "./ShapeSelect";
 
 export interface ItemsViewProps {

@@ -1,3 +1,4 @@
+import { isRecord } from "@/parts/records";
 /** A field that items have. */
 export interface SchemaLine {
   /** How an expression gets there, from the item on. */
@@ -15,10 +16,6 @@ const LINES_MAX = 500;
 const DEPTH_MAX = 12;
 /** Names of columns come from so many items; fields of a schema from all. */
 const ITEMS_MAX = 100;
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** The data of an item; nothing where it is no item. */
 export function dataOf(item: unknown): unknown {

@@ -4,7 +4,7 @@ import type { ReplayReportFragment } from "@/gql/graphql";
 import { Refusal } from "@/parts/Refusal";
 import { WorkflowActivate, WorkflowPublish } from "@/parts/workflow-documents";
 import { Button, Dialog, Field, Input, Skeleton, Switch } from "@/ui";
-import { ReplayReport } from "./ReplayReport";
+import { ReplayReport, heldAgainst } from "./ReplayReport";
 import { replayUnderDraft } from "./replay";
 
 const GATE_MS = 300_000;
@@ -22,6 +22,10 @@ export interface PublishDialogProps {
   /** Saves what is not saved yet; `false` when that could not be done. */
   save?: () => Promise<boolean>;
   onPublished?: (version: number) => void;
+  /** What the draft lacks to be published, as it was saved last. */
+  problems?: readonly { node?: string; field: string; message: string }[];
+  /** Goes to the node that a problem is about. */
+  onProblem?: (node: string) => void;
 }
 
 /** Makes the draft a version; before that, if wanted, the last executions are run again under it without touching the world. */
@@ -43,11 +47,12 @@ interface Refused {
 }
 
 function OpenPublishDialog(props: PublishDialogProps & { workflowId: string }) {
-  const { onClose, workflowId, revision, nextVersion, isActive, save, onPublished } = props;
+  const { onClose, workflowId, revision, nextVersion, isActive, save, onPublished, problems = [], onProblem } = props;
   const [isGated, setGated] = useState(true);
   const [last, setLast] = useState("100");
   const [maxDiffer, setMaxDiffer] = useState("0");
   const [activates, setActivates] = useState(false);
+  const [keepActive, setKeepActive] = useState(false);
   const [seen, setSeen] = useState<Seen>();
   const [refused, setRefused] = useState<Refused>();
   const [work, setWork] = useState<"looking" | "publishing">();
@@ -67,10 +72,10 @@ function OpenPublishDialog(props: PublishDialogProps & { workflowId: string }) {
     payload: (data) => data.activateWorkflow,
     failed: "It was published, but is not active",
   });
-  const lastCount = wholeNumber(last, 1, LAST_MAX);
+  const lastCount = wholeNumber(last, 0, LAST_MAX);
   const differCount = wholeNumber(maxDiffer, 0, LAST_MAX);
   const isSound = !isGated || (lastCount !== undefined && differCount !== undefined);
-  const differ = isGated && seen ? (seen.report.differCount ?? 0) : 0;
+  const differ = isGated && seen ? heldAgainst(seen.report) : 0;
   // Who has seen what differs decides with the button; who has not is held back by the gate.
   const isSeen = differ > (differCount ?? 0);
 
@@ -98,7 +103,7 @@ function OpenPublishDialog(props: PublishDialogProps & { workflowId: string }) {
     const isHeld = isGated && !isSeen && lastCount !== undefined && differCount !== undefined;
     const replayGate = isHeld ? { last: lastCount, maxDiffer: differCount, timeoutMs: GATE_MS } : undefined;
     const expectedRevision = isSeen && seen ? seen.revision : revision();
-    const outcome = await publish({ input: { workflowId, expectedRevision, replayGate } });
+    const outcome = await publish({ input: { workflowId, expectedRevision, replayGate, keepActive } });
     if (outcome.kind === "fault") return;
     if (outcome.kind !== "done") {
       setRefused({ title: `Version ${nextVersion} was not published`, errors: outcome.errors });
@@ -137,12 +142,20 @@ function OpenPublishDialog(props: PublishDialogProps & { workflowId: string }) {
       <div className="flex flex-col gap-4 text-sm">
         <p className="text-muted">
           The draft becomes version {nextVersion}, which never changes again.
-          {isActive
+          {isActive && !keepActive
             ? " The workflow is active: this version takes its calls and schedules from then on."
             : " Calls and schedules run the active version, not the draft."}
         </p>
+        {problems.length > 0 && <Lacks problems={problems} onProblem={onProblem} />}
         {!isActive && (
           <Switch label="Let this version take calls and schedules" checked={activates} onChange={setActivates} />
+        )}
+        {isActive && (
+          <Switch
+            label="Keep the active version, so that this one can be rolled out beside it"
+            checked={keepActive}
+            onChange={setKeepActive}
+          />
         )}
         <Switch label="Run past executions again under the draft first" checked={isGated} onChange={setGated} />
         {isGated && (
@@ -178,6 +191,33 @@ function OpenPublishDialog(props: PublishDialogProps & { workflowId: string }) {
   );
 }
 
+interface LacksProps {
+  problems: NonNullable<PublishDialogProps["problems"]>;
+  onProblem: PublishDialogProps["onProblem"];
+}
+
+/** Why the draft is not published as it is, and where to mend it. */
+function Lacks({ problems, onProblem }: LacksProps) {
+  return (
+    <section aria-label="What the draft lacks" className="rounded-md bg-warn-soft px-3 py-2 text-[13px] text-warn">
+      <p className="font-medium">The draft is saved, and it cannot be published as it is:</p>
+      <ul className="mt-1 flex max-h-48 flex-col gap-1 overflow-auto">
+        {problems.map(({ node, field, message }) => (
+          <li key={`${node ?? ""} ${field} ${message}`} className="break-words">
+            {node !== undefined && (
+              <button type="button" className="font-medium underline" onClick={() => onProblem?.(node)}>
+                {node}
+              </button>
+            )}
+            {node !== undefined && ": "}
+            {message}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
 interface LimitsProps {
   last: string;
   onLast: (last: string) => void;
@@ -194,7 +234,11 @@ function Limits({ last, onLast, isLastSound, maxDiffer, onMaxDiffer, isDifferSou
         They are run in memory, with what the world answered then. Nothing is sent, nothing is written but the report.
       </p>
       <div className="grid gap-3 sm:grid-cols-2">
-        <Field label="How many of the last" error={isLastSound ? undefined : `1 to ${LAST_MAX}.`}>
+        <Field
+          label="How many of the last"
+          error={isLastSound ? undefined : `0 to ${LAST_MAX}.`}
+          hint="Test cases are run as well."
+        >
           <Input inputMode="numeric" value={last} onChange={(event) => onLast(event.target.value)} />
         </Field>
         <Field

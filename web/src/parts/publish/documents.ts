@@ -9,6 +9,17 @@ export const ReplayReport = graphql(`
     sameCount
     differCount
     skippedCount
+    testCases {
+      id
+      name
+      verdict
+      summary
+      changes {
+        path
+        before
+        after
+      }
+    }
     differences {
       executionId
       node

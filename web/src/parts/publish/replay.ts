@@ -8,11 +8,11 @@ const AGAIN_MS = 1_000;
 
 export type Replayed = { report: ReplayReportFragment } | { errors: readonly UserError[] } | undefined;
 
-/** Runs the last executions again under the draft, without touching the world, and waits for what came of it. */
+/** Runs the last executions, and the test cases, again under the draft, without touching the world, and waits for what came of it. */
 export async function replayUnderDraft(workflowId: string, last: number, signal: AbortSignal): Promise<Replayed> {
   const outcome: Outcome<ReplayStartMutation["startReplayCheck"]> = await change(
     ReplayStart,
-    { input: { workflowId, against: { draft: true }, last, timeoutMs: WAIT_MS, executionIds: [] } },
+    { input: { workflowId, against: { draft: true }, last, testCases: true, timeoutMs: WAIT_MS, executionIds: [] } },
     { payload: (data) => data.startReplayCheck, failed: "The executions were not run again", quiet: true },
   );
   if (outcome.kind === "fault") return undefined;

@@ -30,6 +30,11 @@ impl Arguments {
         }
     }
 
+    /// Their names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.properties.keys().map(String::as_str)
+    }
+
     /// Their JSON Schema.
     pub(super) fn schema(self) -> Value {
         json!({"type": "object", "properties": self.properties, "required": self.required})

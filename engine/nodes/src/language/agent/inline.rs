@@ -5,6 +5,7 @@
 //! evaluated is evaluated again.
 
 use serde_json::{Value, json};
+use timeloom_domain::agent::GIVEN_ARGUMENT as GIVEN;
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, NodeRun};
@@ -13,8 +14,6 @@ use super::from_ai::{Arguments, asks, rewritten};
 
 /// The trigger.
 const TRIGGER: &str = "Arguments of the tool";
-/// The fixed argument that holds what was evaluated before.
-const GIVEN: &str = "$given";
 
 /// Makes the parameters of one tool.
 pub(super) struct Maker<'m, 'r> {

@@ -5,13 +5,15 @@
 
 mod from_ai;
 mod inline;
+mod mcp;
 mod request;
 mod tools;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use timeloom_domain::agent::{AgentLimits, AgentMemorySettings, AgentRecord};
+use timeloom_domain::agent::{AgentFallback, AgentLimits, AgentMemorySettings, AgentRecord};
 use timeloom_domain::catalogue::{Condition, HelperPorts, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
+use timeloom_domain::chat::ChatRequest;
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{AgentAnswer, AgentAsk, Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType};
@@ -45,6 +47,10 @@ const PARAMETERS: &[ParameterDefinition] = &[
     switch("hasOutputParser", "Whether the attached output parser says what is to be given.")
         .called("Require specific output format")
         .or_false(),
+    switch("needsFallback", "Whether a second attached model is asked when the first cannot answer.")
+        .called("Enable fallback model")
+        .or_false()
+        .since(FALLBACKS_SINCE),
     collection(
         "options",
         &[
@@ -60,6 +66,8 @@ const PARAMETERS: &[ParameterDefinition] = &[
 const MEMORY: &str = "ai_memory";
 /// The kind of connection of tools.
 const TOOL: &str = "ai_tool";
+/// The first version that may have a second model.
+const FALLBACKS_SINCE: f64 = 2.1;
 /// What the model is told where the node says nothing.
 const SYSTEM_MESSAGE: &str = "You are a helpful assistant";
 /// Questions to the model where the node says nothing.
@@ -180,8 +188,9 @@ fn record(run: &mut NodeRun<'_>, index: usize) -> Result<AgentRecord, NodeError>
             NodeError::operation(message).described("choose the tools agent, with a tool that asks the database")
         );
     }
-    let models = models_of(run, index)?;
-    let model = models.into_iter().next().unwrap_or_default();
+    let mut models = models_of(run, index)?.into_iter();
+    let model = models.next().unwrap_or_default();
+    let fallback = fallback(run, models.next(), index)?;
     let attached = run.attached(TOOL);
     let tools = attached.into_iter().map(|tool| tools::tool_of(run, tool, index)).collect::<Result<_, _>>()?;
     let has_parser = run.boolean("hasOutputParser", index, false)?;
@@ -190,6 +199,7 @@ fn record(run: &mut NodeRun<'_>, index: usize) -> Result<AgentRecord, NodeError>
     let turns = run.number("options.maxIterations", index, ITERATIONS)?.clamp(1.0, 256.0) as u32;
     Ok(AgentRecord {
         model: model.model,
+        fallback,
         sampling: model.sampling,
         prompt: run.text("options.systemMessage", index, SYSTEM_MESSAGE)?,
         tools,
@@ -197,6 +207,23 @@ fn record(run: &mut NodeRun<'_>, index: usize) -> Result<AgentRecord, NodeError>
         limits: AgentLimits { turns, ..AgentLimits::default() },
         ..AgentRecord::default()
     })
+}
+
+/// The second model, where the node says that it stands in for the first.
+fn fallback(
+    run: &mut NodeRun<'_>,
+    second: Option<ChatRequest>,
+    index: usize,
+) -> Result<Option<Box<AgentFallback>>, NodeError> {
+    if run.version() < FALLBACKS_SINCE || !run.boolean("needsFallback", index, false)? {
+        return Ok(None);
+    }
+    let missing = || {
+        NodeError::operation("there is no second language model to stand in for the first")
+            .described("attach one, or switch the fallback model off")
+    };
+    let ChatRequest { model, sampling, .. } = second.ok_or_else(missing)?;
+    Ok(Some(Box::new(AgentFallback { model, sampling })))
 }
 
 /// How much is remembered, and of which session.
@@ -245,12 +272,20 @@ mod tests {
         }
     }
 
+    fn agent(version: f64, parameters: Value) -> Bench<'static> {
+        Bench::new(&AiAgent, version, parameters).input(json!([{"chatInput": "Do it.", "host": "{{ 1 }}"}])).helper(
+            LANGUAGE_MODEL,
+            "@n8n/n8n-nodes-langchain.lmChatOpenAi",
+            json!({"model": "m"}),
+        )
+    }
+
     async fn record_with(tool: &'static str, parameters: Value) -> Result<AgentRecord, NodeError> {
+        record_of(agent(2.2, json!({})).helper(TOOL, tool, parameters)).await
+    }
+
+    async fn record_of(mut bench: Bench<'_>) -> Result<AgentRecord, NodeError> {
         let kept = Kept::default();
-        let mut bench = Bench::new(&AiAgent, 2.2, json!({}))
-            .input(json!([{"chatInput": "Do it.", "host": "{{ 1 }}"}]))
-            .helper(LANGUAGE_MODEL, "@n8n/n8n-nodes-langchain.lmChatOpenAi", json!({"model": "m"}))
-            .helper(TOOL, tool, parameters);
         bench.services.agents = Arc::new(kept.clone());
         given(&mut bench).await?;
         let ask = kept.0.lock().unwrap().pop().unwrap();
@@ -261,6 +296,27 @@ mod tests {
     fn parameters(record: &AgentRecord) -> Value {
         let ToolAction::Inline { source } = &record.tools[0].does else { panic!("{record:?}") };
         serde_json::from_str::<Value>(source).unwrap()["nodes"][1]["parameters"].clone()
+    }
+
+    #[tokio::test]
+    async fn a_second_model_stands_in_where_the_node_says_so_and_must_be_there_then() {
+        let second = |bench: Bench<'static>| {
+            let parameters = json!({"model": {"value": "other"}, "options": {"temperature": 0.5}});
+            bench.helper(LANGUAGE_MODEL, "@n8n/n8n-nodes-langchain.lmChatAnthropic", parameters)
+        };
+        let wanted = json!({"needsFallback": true});
+        let record = record_of(second(agent(2.1, wanted.clone()))).await.unwrap();
+        let fallback = record.fallback.unwrap();
+        assert_eq!((record.model.as_str(), fallback.model.as_str()), ("m", "other"));
+        assert_eq!((record.sampling.temperature, fallback.sampling.temperature), (None, Some(0.5)));
+        assert_eq!(record_of(second(agent(2.1, json!({})))).await.unwrap().fallback, None);
+        assert_eq!(
+            record_of(second(agent(2.0, wanted.clone()))).await.unwrap().fallback,
+            None,
+            "it is of later versions"
+        );
+        let error = record_of(agent(3.1, wanted)).await.unwrap_err();
+        assert!(error.message.contains("no second language model"), "{error}");
     }
 
     #[tokio::test]
@@ -276,6 +332,56 @@ mod tests {
         assert!(made["url"].as_str().unwrap().contains("encodeURIComponent($json[\"id\"])"), "{made}");
         assert!(!made["jsonBody"].as_str().unwrap().contains("{{ 1 }}"), "{made}");
         assert!(Value::Object(tool.fixed.clone()).to_string().contains("{{ 1 }}"), "{:?}", tool.fixed);
+    }
+
+    #[tokio::test]
+    async fn the_tools_of_a_server_are_granted_as_the_node_says() {
+        let client = "@n8n/n8n-nodes-langchain.mcpClientTool";
+        let with = |version: f64, parameters: Value| {
+            let mut bench = agent(2.2, json!({})).helper(TOOL, client, parameters);
+            let tool = bench.helper_node(TOOL);
+            tool.type_version = version;
+            let credential = json!({"httpHeaderAuth": {"id": "1", "name": "Shop"}});
+            tool.credentials = Some(credential);
+            record_of(bench)
+        };
+        let parameters = json!({
+            "endpointUrl": "https://mcp.example/mcp", "serverTransport": "httpStreamable", "authentication": "headerAuth",
+            "include": "selected", "includeTools": ["find", "order"], "options": {"timeout": 5000},
+        });
+        let record = with(1.2, parameters).await.unwrap();
+        let ToolAction::Mcp(mcp) = &record.tools[0].does else { panic!("{record:?}") };
+        let wanted = json!({
+            "server": "https://mcp.example/mcp", "credential": {"credential_type": "httpHeaderAuth", "name": "Shop"},
+            "tools": ["find", "order"], "pin": false,
+        });
+        assert_eq!(serde_json::to_value(mcp).unwrap(), wanted);
+        assert_eq!(record.tools[0].time_ms_max, 5_000);
+        record.check().unwrap();
+        let all =
+            with(1.2, json!({"endpointUrl": "files", "include": "except", "excludeTools": ["drop"]})).await.unwrap();
+        let ToolAction::Mcp(mcp) = &all.tools[0].does else { panic!("{all:?}") };
+        assert_eq!(serde_json::to_value(&mcp.tools).unwrap(), json!({"except": ["drop"]}));
+        let by_events = json!({"endpointUrl": "https://mcp.example/sse", "serverTransport": "sse"});
+        for (version, parameters) in [(1.0, json!({"sseEndpoint": "https://mcp.example/sse"})), (1.1, by_events)] {
+            let older = with(version, parameters).await.unwrap();
+            let ToolAction::Mcp(mcp) = &older.tools[0].does else { panic!("{older:?}") };
+            assert_eq!(mcp.server, "https://mcp.example/sse");
+        }
+        for (version, parameters, why) in [
+            (1.0, json!({"endpointUrl": "https://mcp.example/mcp"}), "names no server"),
+            (1.2, json!({"endpointUrl": ""}), "names no server"),
+            (
+                1.2,
+                json!({"endpointUrl": "https://a/mcp", "authentication": "mcpOAuth2Api"}),
+                "no credential of type 'mcpOAuth2Api'",
+            ),
+            (1.2, json!({"endpointUrl": "https://a/mcp", "authentication": "basicAuth"}), "'basicAuth'"),
+            (1.2, json!({"endpointUrl": "https://a/mcp", "include": "selected"}), "no tools are selected"),
+        ] {
+            let error = with(version, parameters).await.unwrap_err();
+            assert!(error.message.contains(why), "{error}");
+        }
     }
 
     #[tokio::test]

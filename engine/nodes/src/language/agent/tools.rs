@@ -1,13 +1,14 @@
 //! The nodes that are attached as tools, as tools of an agent.
 
 use serde_json::{Value, json};
-use timeloom_domain::agent::{AgentTool, ToolAction};
+use timeloom_domain::agent::mcp_tool::GRANT_CHARACTERS_MAX;
+use timeloom_domain::agent::{AgentTool, GIVEN_ARGUMENT, ToolAction};
 use timeloom_domain::definition::Node;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, NodeRun};
 
 use super::inline::{Maker, node, workflow};
-use super::request;
+use super::{mcp, request};
 use crate::language::schema;
 
 /// Longest description of a tool, in characters.
@@ -32,6 +33,7 @@ pub(super) struct Does {
 /// [`NodeError`] where it cannot be one.
 pub(super) fn tool_of(run: &mut NodeRun<'_>, of: &Node, index: usize) -> Result<AgentTool, NodeError> {
     let does = match of.node_type.strip_prefix(PACKAGE) {
+        Some("mcpClientTool") => mcp::tools(run, of, index)?,
         Some("toolCalculator") => calculator(of),
         Some("toolCode") => code(run, of, index)?,
         Some("toolHttpRequest") => request::tool(run, of, index)?,
@@ -42,10 +44,16 @@ pub(super) fn tool_of(run: &mut NodeRun<'_>, of: &Node, index: usize) -> Result<
     let mut description = described(run, of, index)?;
     description
         .truncate(description.char_indices().nth(DESCRIPTION_CHARACTERS_MAX).map_or(description.len(), |at| at.0));
-    let tool = json!({
-        "name": named(run, of, index)?, "description": description, "does": does.action, "parameters": does.schema,
-        "fixed": does.fixed,
+    let mut name = named(run, of, index)?;
+    let mut tool = json!({
+        "description": description, "does": does.action, "parameters": does.schema, "fixed": does.fixed,
     });
+    if matches!(does.action, ToolAction::Mcp(_)) {
+        // The names of its tools begin with it.
+        name.truncate(GRANT_CHARACTERS_MAX);
+        tool["time_ms_max"] = json!(mcp::time_ms(run, of, index)?);
+    }
+    tool["name"] = json!(name);
     serde_json::from_value(tool).map_err(|error| NodeError::operation(format!("the tool '{}': {error}", of.name)))
 }
 
@@ -119,7 +127,7 @@ fn called_workflow(run: &mut NodeRun<'_>, of: &Node, index: usize) -> Result<Doe
         let value = maker.value(of, &Value::Object(inputs.clone()), "")?;
         let workflow_id = maker.value(of, of.parameters.get("workflowId").unwrap_or(&Value::Null), "")?;
         let mut parameters = json!({"source": "database", "workflowId": workflow_id});
-        parameters["workflowInputs"] = json!({"mappingMode": "defineBelow", "value": value});
+        parameters["workflowInputs"] = mapped(of, inputs, value, &maker);
         let called = node(&of.name, "n8n-nodes-base.executeWorkflow", 1.2, parameters, None);
         let (schema, fixed) = maker.finish();
         return Ok(Does {
@@ -137,6 +145,17 @@ fn called_workflow(run: &mut NodeRun<'_>, of: &Node, index: usize) -> Result<Doe
     }
     let schema = own_schema(run, of, index)?.unwrap_or_else(|| one_text("query", "What is asked of the workflow."));
     Ok(Does { action, schema, fixed })
+}
+
+/// The fields for a called workflow, and nothing else of what the tool is called with.
+fn mapped(of: &Node, inputs: &JsonObject, value: Value, maker: &Maker<'_, '_>) -> Value {
+    let mut mapped = of.parameters.get("workflowInputs").cloned().unwrap_or_default();
+    let known = mapped.get("schema").and_then(Value::as_array).cloned().unwrap_or_default();
+    let others = maker.arguments.names().chain([GIVEN_ARGUMENT]).filter(|name| !inputs.contains_key(*name));
+    let removed = others.map(|name| json!({"id": name, "removed": true}));
+    let schema: Value = known.into_iter().chain(removed).collect();
+    (mapped["mappingMode"], mapped["value"], mapped["schema"]) = (json!("defineBelow"), value, schema);
+    mapped
 }
 
 /// Which workflow a node names: a text, or an object with its value.

@@ -13,7 +13,7 @@ use crate::models::asking::{Asked, Gathered, highest, label, labels_of, probabil
 use crate::models::tensors::floats;
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").needed(),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").naming("model").needed(),
     text("binaryPropertyName", "Name of the attachment with the picture.").called("Input binary field").or_text("data"),
     long_text("labels", "What the model's classes are, one a line, where its file does not tell."),
     number("top", "How many classes are given, 1 to 100.").or_number(5.0),

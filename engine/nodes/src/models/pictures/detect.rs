@@ -13,7 +13,7 @@ use crate::describe::{ONE_TO_ONE, long_text, number, palette, text};
 use crate::models::asking::{Asked, Gathered, label, labels_of, short, told, with};
 
 const PARAMETERS: &[ParameterDefinition] = &[
-    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").needed(),
+    text("model", "The model: NAME, NAME@VERSION or NAME@ALIAS.").like("resnet@production").naming("model").needed(),
     text("binaryPropertyName", "Name of the attachment with the picture.").called("Input binary field").or_text("data"),
     long_text("labels", "What the model's classes are, one a line, where its file does not tell."),
     number("confidenceMin", "What is less likely is left out.").called("Least confidence").or_number(0.5),

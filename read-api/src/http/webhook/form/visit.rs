@@ -147,14 +147,15 @@ impl Visit<'_> {
     ) -> Result<HttpResponse, Refusal> {
         let (state, context) = (self.state, self.state.context(None));
         let workflow = state.commands().current_workflow(&context, route.workflow.id).await?;
-        let has_more =
-            workflow.aggregate.definition(route.version).is_some_and(|all| has_pages_behind(all, &route.node.name));
-        if settings.mode() == AnswerMode::OnReceived && !has_more {
-            return Ok(page::ending(state, &ending_of(&route.node), ""));
-        }
         let (_, found) = state.commands().last_link(&context, execution).await?;
         let start = found.aggregate.start.as_deref();
         let start = start.ok_or_else(|| Refusal::fault(&"an execution that has begun has no beginning"))?;
+        // What runs may be the version that is tried out beside the one whose form it was.
+        let definition = workflow.aggregate.definition(start.workflow_version);
+        let has_more = definition.is_some_and(|all| has_pages_behind(all, &route.node.name));
+        if settings.mode() == AnswerMode::OnReceived && !has_more {
+            return Ok(page::ending(state, &ending_of(&route.node), ""));
+        }
         let path = format!("{}{}", self.state.callers_path(), start.form_path(execution));
         Ok(lead_on(self.request, &path))
     }

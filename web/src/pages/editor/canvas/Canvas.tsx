@@ -37,8 +37,6 @@ export interface CanvasProps {
   states: NodeStates;
   problems: ReadonlyMap<string, string>;
   missing: ReadonlyMap<string, string>;
-  /** It is only looked at. */
-  isReadOnly?: boolean;
 }
 
 export function Canvas(props: CanvasProps) {
@@ -49,8 +47,8 @@ export function Canvas(props: CanvasProps) {
   );
 }
 
-function Flow({ states, problems, missing, isReadOnly = false }: CanvasProps) {
-  const { draft, commands, catalogue, openNode, openPalette, say } = useEditor();
+function Flow({ states, problems, missing }: CanvasProps) {
+  const { draft, commands, catalogue, isReadOnly, openNode, openPalette, say } = useEditor();
   const { history, selection, edge } = useDraftState();
   const definition = history.present;
   const flow = useReactFlow<CardNode, CardEdge>();
@@ -148,6 +146,8 @@ function Flow({ states, problems, missing, isReadOnly = false }: CanvasProps) {
         nodeTypes={NODE_TYPES}
         nodesDraggable={!isReadOnly}
         nodesConnectable={!isReadOnly}
+        // A node that cannot be dragged lets a double press through to the pane, which would take it for itself.
+        zoomOnDoubleClick={!isReadOnly}
         defaultEdgeOptions={EDGE_OPTIONS}
         onNodesChange={onNodesChange}
         onEdgesChange={onEdgesChange}

@@ -7,6 +7,7 @@ import type { NodeState, NodeStatus } from "../run/states";
 import { type CardNode, handleId, isHelper, portOffset } from "./graph";
 import { NodeIcon } from "./NodeIcon";
 import { useNoteResize } from "./note-resize";
+import { useEditor } from "../state/editor";
 
 const HANDLE = "!size-2.5 !rounded-full !border-2 !border-surface !bg-line-strong hover:!bg-accent";
 const HELPER_HANDLE = "!size-2.5 !rounded-[2px] !border-2 !border-surface !bg-accent rotate-45";
@@ -174,11 +175,12 @@ function Mark({ className, children }: { className: string; children: React.Reac
 export const Note = memo(function Note({ data, selected }: NodeProps<CardNode>) {
   const { node } = data;
   const resize = useNoteResize();
+  const { isReadOnly } = useEditor();
   const content = typeof node.parameters.content === "string" ? node.parameters.content : "";
   return (
     <>
       <NodeResizer
-        isVisible={selected}
+        isVisible={selected && !isReadOnly}
         minWidth={80}
         minHeight={60}
         onResizeEnd={(_event, box) => resize(node.name, box)}

@@ -30,7 +30,7 @@ export function NodeInput({ node }: { node: WorkflowNode }) {
 
 /** The items that a node gave in the shown run, and those that stand in for them when they are pinned. */
 export function NodeOutput({ node }: { node: WorkflowNode }) {
-  const { run, draft } = useEditor();
+  const { run, draft, isReadOnly } = useEditor();
   const definition = useDraftState().history.present;
   const [isEditing, setEditing] = useState(false);
   const [index, setIndex] = useState<number>();
@@ -49,12 +49,16 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
           <span className="flex-1 text-xs text-muted">
             {pinned.length === 1 ? "1 item stands" : `${pinned.length} items stand`} in for this node in manual runs.
           </span>
-          <Button size="small" aria-pressed={isEditing} onClick={() => setEditing(!isEditing)}>
-            {isEditing ? "Look at them" : "Edit"}
-          </Button>
-          <Button size="small" onClick={() => pin(undefined)}>
-            Unpin
-          </Button>
+          {!isReadOnly && (
+            <>
+              <Button size="small" aria-pressed={isEditing} onClick={() => setEditing(!isEditing)}>
+                {isEditing ? "Look at them" : "Edit"}
+              </Button>
+              <Button size="small" onClick={() => pin(undefined)}>
+                Unpin
+              </Button>
+            </>
+          )}
         </div>
         {isEditing ? (
           <div className="px-3 pb-3">
@@ -71,19 +75,21 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
         icon="execution"
         title="No output yet"
         action={
-          <Button
-            size="small"
-            onClick={() => {
-              pin([{ json: {} }]);
-              setEditing(true);
-            }}
-          >
-            Pin items by hand
-          </Button>
+          !isReadOnly && (
+            <Button
+              size="small"
+              onClick={() => {
+                pin([{ json: {} }]);
+                setEditing(true);
+              }}
+            >
+              Pin items by hand
+            </Button>
+          )
         }
       >
-        {run ? "This node did not run in the shown run." : "Run the workflow to see its items."} Or pin items: they
-        stand in for it in manual runs.
+        {run ? "This node did not run in the shown run." : "Run the workflow to see its items."}
+        {!isReadOnly && " Or pin items: they stand in for it in manual runs."}
       </EmptyState>
     );
   return (
@@ -101,7 +107,7 @@ export function NodeOutput({ node }: { node: WorkflowNode }) {
           />
         </div>
       )}
-      <RunOutput node={node} run={shown} onPin={pin} />
+      <RunOutput node={node} run={shown} onPin={isReadOnly ? undefined : pin} />
     </div>
   );
 }
@@ -113,7 +119,7 @@ function RunOutput({
 }: {
   node: WorkflowNode;
   run: NodeRunFact;
-  onPin: (items: readonly unknown[]) => void;
+  onPin: ((items: readonly unknown[]) => void) | undefined;
 }) {
   if (run.status === "COMPLETED")
     return (
@@ -150,7 +156,7 @@ interface OutputProps {
   only?: number;
   node?: WorkflowNode;
   took?: number;
-  onPin?: (items: readonly unknown[]) => void;
+  onPin?: ((items: readonly unknown[]) => void) | undefined;
 }
 
 function Output({ id, label, before, only, node, took, onPin }: OutputProps) {

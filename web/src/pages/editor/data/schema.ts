@@ -1,6 +1,4 @@
-import { isRecord } from "../model/definition";
-
-export { columnsOf, schemaOf } from "@/parts/items/schema";
+import { isRecord } from "@/parts/records";
 
 /** Items as somebody wrote them, bare or wrapped as `{"json": …}`; or why they are none. */
 export function readItems(value: unknown): { items: unknown[] } | { problem: string } {

@@ -19,7 +19,7 @@ export function ProblemBanner() {
         <p className="font-medium">
           {state === "failed"
             ? "Your changes are not saved: the server could not be asked. They are kept here; they are sent again with the next change."
-            : "Your changes are kept here, but a workflow is saved only when each of its nodes has what it needs."}
+            : "Your changes are kept here, but they cannot be saved as they are."}
         </p>
         {problems.length === 0 && <p className="break-words">{message}</p>}
         <ul>

@@ -2,16 +2,21 @@ import { useState } from "react";
 import { useQuery } from "urql";
 import { graphql } from "@/api";
 import { Button, Combobox, Dialog, Field, Select, Switch } from "@/ui";
+import { Fixed } from "../form/Fixed";
 import { NumberSetting } from "../form/NodeSettings";
 import { useDraftState, useEditor } from "../state/editor";
 
 const EditorWorkflows = graphql(`
-  query EditorWorkflows {
-    workflows(first: 100) {
+  query EditorWorkflows($name: String, $present: UUID!) {
+    workflows(first: 50, archived: false, name: $name) {
       nodes {
         id
         name
       }
+    }
+    present: workflow(id: $present) {
+      id
+      name
     }
   }
 `);
@@ -25,14 +30,17 @@ export function SettingsDialog(props: SettingsDialogProps) {
   return props.isOpen ? <OpenSettingsDialog {...props} /> : null;
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Nothing has this id. */
+const NONE = "00000000-0000-0000-0000-000000000000";
+
 type Settings = Readonly<Record<string, unknown>>;
 
 /** How the workflow runs. Settings that this page does not know stay as they are. */
 function OpenSettingsDialog({ onClose }: SettingsDialogProps) {
-  const { draft, workflowId } = useEditor();
+  const { draft, workflowId, isReadOnly } = useEditor();
   const present = useDraftState().history.present;
   const [settings, setSettings] = useState<Settings>(present.settings ?? {});
-  const [{ data }] = useQuery({ query: EditorWorkflows });
   const set = (name: string, value: unknown) => {
     const next = { ...settings };
     if (value === undefined || value === "" || value === false) Reflect.deleteProperty(next, name);
@@ -46,8 +54,9 @@ function OpenSettingsDialog({ onClose }: SettingsDialogProps) {
     void draft.save();
     onClose();
   };
-  const others = (data?.workflows.nodes ?? []).filter((one) => one.id !== workflowId);
-  const footer = (
+  const footer = isReadOnly ? (
+    <Button onClick={onClose}>Close</Button>
+  ) : (
     <>
       <Button onClick={onClose}>Not now</Button>
       <Button kind="primary" onClick={save}>
@@ -57,7 +66,7 @@ function OpenSettingsDialog({ onClose }: SettingsDialogProps) {
   );
   return (
     <Dialog title="Settings of the workflow" isOpen onClose={onClose} footer={footer}>
-      <div className="grid gap-4 sm:grid-cols-2">
+      <Fixed isFixed={isReadOnly} className="grid gap-4 sm:grid-cols-2">
         <Field label="Time zone" hint="Of schedules and of $now. Nothing is the deployment's.">
           <Combobox
             isFree
@@ -88,19 +97,11 @@ function OpenSettingsDialog({ onClose }: SettingsDialogProps) {
           value={number("concurrency")}
           onChange={(value) => set("concurrency", value)}
         />
-        <Field label="Workflow for failures" hint="It is started when a run of this one fails.">
-          <Select
-            value={text("errorWorkflow")}
-            choices={[
-              { value: "", label: "none" },
-              ...(text("errorWorkflow") !== "" && !others.some((one) => one.id === text("errorWorkflow"))
-                ? [{ value: text("errorWorkflow"), label: text("errorWorkflow") }]
-                : []),
-              ...others.map((one) => ({ value: one.id, label: one.name })),
-            ]}
-            onChange={(id) => set("errorWorkflow", id)}
-          />
-        </Field>
+        <WorkflowForFailures
+          own={workflowId}
+          value={text("errorWorkflow")}
+          onChange={(id) => set("errorWorkflow", id)}
+        />
         <Field label="A finished step survives">
           <Select
             value={text("durability")}
@@ -116,7 +117,34 @@ function OpenSettingsDialog({ onClose }: SettingsDialogProps) {
           checked={settings.parallelBranches === true}
           onChange={(on) => set("parallelBranches", on)}
         />
-      </div>
+      </Fixed>
     </Dialog>
+  );
+}
+
+interface WorkflowForFailuresProps {
+  own: string | undefined;
+  value: string;
+  onChange: (id: string) => void;
+}
+
+function WorkflowForFailures({ own, value, onChange }: WorkflowForFailuresProps) {
+  const [name, setName] = useState("");
+  const present = UUID.test(value) ? value : NONE;
+  const [{ data }] = useQuery({ query: EditorWorkflows, variables: { name: name === "" ? null : name, present } });
+  const found = (data?.workflows.nodes ?? []).filter((one) => one.id !== own && one.id !== value);
+  return (
+    <Field label="Workflow for failures" hint="It is started when a run of this one fails.">
+      <Combobox
+        value={value}
+        onSearch={setName}
+        choices={[
+          { value: "", label: "none" },
+          ...(value === "" ? [] : [{ value, label: data?.present?.name ?? value }]),
+          ...found.map((one) => ({ value: one.id, label: one.name })),
+        ]}
+        onChange={onChange}
+      />
+    </Field>
   );
 }

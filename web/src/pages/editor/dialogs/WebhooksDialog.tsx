@@ -1,9 +1,9 @@
 import { useState } from "react";
-import { useChange, useLive } from "@/api";
+import { useChange, useLive, useViewer } from "@/api";
 import { Badge, Button, CopyButton, Dialog, EmptyState } from "@/ui";
 import type { EditorWorkflowQuery } from "@/gql/graphql";
 import { EditorListen, EditorStarted } from "../documents";
-import { Refusal } from "./PublishDialog";
+import { Refusal } from "@/parts/Refusal";
 import type { UserError } from "@/api/errors";
 
 type Webhook = NonNullable<EditorWorkflowQuery["workflow"]>["webhooks"][number];
@@ -32,6 +32,7 @@ function OpenWebhooksDialog({
   save,
   onCalled,
 }: WebhooksDialogProps & { workflowId: string }) {
+  const { can } = useViewer();
   const [isListening, setListening] = useState(false);
   const [errors, setErrors] = useState<readonly UserError[]>([]);
   const [listen, isAsking] = useChange(EditorListen, {
@@ -59,7 +60,7 @@ function OpenWebhooksDialog({
   const footer = (
     <>
       <Button onClick={onClose}>Close</Button>
-      {webhooks.length > 0 && (
+      {webhooks.length > 0 && can("WORKFLOW_WRITE") && (
         <Button kind="primary" isBusy={isAsking} disabled={isListening} onClick={() => void begin()}>
           {isListening ? "It listens" : "Listen for a test call"}
         </Button>

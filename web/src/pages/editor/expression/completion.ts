@@ -1,4 +1,4 @@
-import { isRecord } from "../model/definition";
+import { isRecord } from "@/parts/records";
 
 /** What an expression can see, by real items of a run where there is one. */
 export interface Sight {

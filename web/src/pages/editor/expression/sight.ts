@@ -1,7 +1,8 @@
+import { isRecord } from "@/parts/records";
 import { useEffect, useMemo, useState } from "react";
 import { client } from "@/api";
 import { EditorItems } from "../documents";
-import { type Definition, MAIN, edgesOf, isRecord } from "../model/definition";
+import { type Definition, MAIN, edgesOf } from "../model/definition";
 import { nodesBefore } from "../model/walk";
 import { type ShownRun, useDraftState, useEditor } from "../state/editor";
 import type { Sight } from "./completion";

@@ -1,6 +1,6 @@
+import { isRecord } from "@/parts/records";
 import { Button, Icon, IconButton, Menu } from "@/ui";
 import type { Parameter } from "../catalogue";
-import { isRecord } from "../model/definition";
 import type { FieldProps } from "./fields";
 import { ParameterRow } from "./ParameterRow";
 import { parametersOf } from "./parameter";

@@ -4,6 +4,7 @@ import { useQuery } from "urql";
 import { useLastWrite } from "@/api";
 import { Field, Icon, IconButton, Select } from "@/ui";
 import { EditorCredentials } from "../documents";
+import type { Parameter } from "../catalogue";
 import type { WorkflowNode } from "../model/definition";
 import { updateNode } from "../model/edit";
 import { useEditor } from "../state/editor";
@@ -11,13 +12,13 @@ import { labelOf } from "./parameter";
 import { isShown, levelOf } from "./shown";
 
 /** The credentials that a node uses: those that its type takes with its parameters, and those that it names besides. */
-export function CredentialPicker({ node }: { node: WorkflowNode }) {
+export function CredentialPicker({ node, told }: { node: WorkflowNode; told: readonly Parameter[] }) {
   const { draft, catalogue } = useEditor();
   const waitFor = useLastWrite();
   const [{ data, error }] = useQuery({ query: EditorCredentials, variables: { waitFor } });
   const [added, setAdded] = useState<readonly string[]>([]);
   const type = catalogue.of(node.type);
-  const level = levelOf(node, type?.parameters ?? []);
+  const level = levelOf(node, told);
   const taken = (type?.credentials ?? []).filter((one) => isShown(level, one));
   const known = data?.credentials.nodes ?? [];
   const types = [...new Set([...taken.map((one) => one.type), ...Object.keys(node.credentials ?? {}), ...added])];

@@ -1,3 +1,4 @@
+import type { Parameter } from "../catalogue";
 import type { WorkflowNode } from "../model/definition";
 import { setParameter } from "../model/edit";
 import type { Problem } from "../state/draft";
@@ -8,13 +9,15 @@ import { levelOf } from "./shown";
 
 export interface ParameterFormProps {
   node: WorkflowNode;
+  /** What its type has to be set. */
+  told: readonly Parameter[];
   problems: readonly Problem[];
 }
 
 /** The parameters of a node, made from what the catalogue says of its type. */
-export function ParameterForm({ node, problems }: ParameterFormProps) {
-  const { draft, catalogue } = useEditor();
-  const level = levelOf(node, catalogue.of(node.type)?.parameters ?? []);
+export function ParameterForm({ node, told, problems }: ParameterFormProps) {
+  const { draft } = useEditor();
+  const level = levelOf(node, told);
   const parameters = parametersOf(level);
   if (parameters.length === 0)
     return <p className="p-4 text-sm text-muted">This node needs nothing to be set: it works as it is.</p>;
@@ -39,7 +42,8 @@ export function ParameterForm({ node, problems }: ParameterFormProps) {
   );
 }
 
-function isAbout(field: string, name: string): boolean {
+/** Whether a field of a file is this parameter, or within it. */
+export function isAbout(field: string, name: string): boolean {
   const path = field.replace(/^parameters\./, "");
   return path === name || path.startsWith(`${name}.`) || path.startsWith(`${name}[`);
 }

@@ -1,7 +1,7 @@
+import { isRecord } from "@/parts/records";
 import { Field, Switch } from "@/ui";
 import type { Parameter } from "../catalogue";
 import { ExpressionInput } from "../expression/ExpressionInput";
-import { isRecord } from "../model/definition";
 import { isExpression, toExpression, toFixed } from "./expressions";
 import { FIELDS, GROUPED } from "./fields";
 import { defaultInWords, fieldKind, parametersOf } from "./parameter";

@@ -1,9 +1,9 @@
+import { isRecord } from "@/parts/records";
 import { useState } from "react";
 import { useQuery } from "urql";
 import { useLastWrite } from "@/api";
-import { Combobox, Input, Select } from "@/ui";
+import { type Choice, Combobox, Input, Select } from "@/ui";
 import { EditorResources } from "../documents";
-import { isRecord } from "../model/definition";
 import type { FieldProps } from "./fields";
 import { plain } from "./parameter";
 
@@ -60,18 +60,8 @@ interface ListedProps {
 
 /** Chosen among what is there. Of what nobody keeps a list, such as collections, the name is written. */
 function Listed({ of, value, cachedName, onChange }: ListedProps) {
-  const waitFor = useLastWrite();
   const [search, setSearch] = useState("");
-  const variables = {
-    workflows: of === "workflow",
-    routes: of === "route",
-    name: search === "" ? undefined : search,
-    waitFor,
-  };
-  const [{ data }] = useQuery({ query: EditorResources, variables, pause: !variables.workflows && !variables.routes });
-  const workflows = (data?.workflows?.nodes ?? []).map(({ id, name }) => ({ value: id, label: name }));
-  const routes = (data?.gatewayRoutes ?? []).map(({ name }) => ({ value: name, label: name }));
-  const listed = [...workflows, ...routes];
+  const listed = useListed(of, search);
   const isMissing = value !== "" && cachedName !== "" && !listed.some((one) => one.value === value);
   const choices = isMissing ? [{ value, label: cachedName }, ...listed] : listed;
   return (
@@ -84,4 +74,58 @@ function Listed({ of, value, cachedName, onChange }: ListedProps) {
       onChange={(next) => onChange(next, choices.find((one) => one.value === next)?.label)}
     />
   );
+}
+
+/** A text that is the name of something: chosen among what is there, or written. */
+export function NamedField({
+  of,
+  value,
+  example,
+  onChange,
+}: {
+  of: string;
+  value: string;
+  example: string | undefined;
+  onChange: (value: string) => void;
+}) {
+  const [search, setSearch] = useState("");
+  const listed = useListed(of, search);
+  return (
+    <Combobox
+      value={value}
+      choices={listed}
+      isFree
+      placeholder={example ?? `name of a ${of}`}
+      onSearch={setSearch}
+      onChange={onChange}
+    />
+  );
+}
+
+/** What can be chosen of a kind of thing; nothing of kinds of which nobody keeps a list. */
+function useListed(of: string, search: string): Choice<string>[] {
+  const waitFor = useLastWrite();
+  const [{ data }] = useQuery({
+    query: EditorResources,
+    variables: {
+      workflows: of === "workflow",
+      routes: of === "route",
+      agents: of === "agent",
+      models: of === "model",
+      tables: of === "dataTable",
+      name: search === "" ? undefined : search,
+      waitFor,
+    },
+    pause: !["workflow", "route", "agent", "model", "dataTable"].includes(of),
+  });
+  const named = (name: string) => ({ value: name, label: name });
+  return [
+    ...(data?.workflows?.nodes ?? []).map(({ id, name }) => ({ value: id, label: name })),
+    ...(data?.dataTables ?? []).map(({ id, name }) => ({ value: id, label: name })),
+    ...(data?.gatewayRoutes ?? []).map(({ name }) => named(name)),
+    ...(data?.agents?.nodes ?? []).filter(({ state }) => state !== "RETIRED").map(({ name }) => named(name)),
+    ...(data?.models?.nodes ?? [])
+      .filter(({ retired }) => !retired)
+      .flatMap(({ name, aliases }) => [named(name), ...aliases.map(({ alias }) => named(`${name}@${alias}`))]),
+  ];
 }

@@ -1,6 +1,6 @@
+import { isRecord } from "@/parts/records";
 import { Select } from "@/ui";
 import type { Parameter } from "../catalogue";
-import { isRecord } from "../model/definition";
 import type { FieldProps } from "./fields";
 import { Rows, entriesOf, text } from "./lists";
 import { ValueInput } from "./ValueInput";

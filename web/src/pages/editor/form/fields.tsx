@@ -8,7 +8,7 @@ import { CollectionField } from "./CollectionField";
 import { ConditionsField } from "./conditions";
 import { JsonField, readJson } from "./JsonField";
 import { AssignmentsField, ListField } from "./lists";
-import { ResourceField } from "./ResourceField";
+import { NamedField, ResourceField } from "./ResourceField";
 import { plain } from "./parameter";
 import type { Level } from "./shown";
 
@@ -64,6 +64,15 @@ function TextField(props: FieldProps) {
   const text = plain(value);
   // A field of one line would take line breaks away.
   if (text.includes("\n")) return <LongTextField {...props} />;
+  if (parameter.names !== null)
+    return (
+      <NamedField
+        of={parameter.names}
+        value={text}
+        example={exampleOf(parameter)}
+        onChange={(next) => onChange(written(next))}
+      />
+    );
   return (
     <Input
       value={text}

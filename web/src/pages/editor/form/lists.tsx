@@ -1,7 +1,7 @@
+import { isRecord } from "@/parts/records";
 import type { ReactNode } from "react";
 import { Button, Icon, IconButton, Input, Select, Switch } from "@/ui";
 import type { Section } from "../catalogue";
-import { isRecord } from "../model/definition";
 import { isExpression } from "./expressions";
 import type { FieldProps } from "./fields";
 import { JsonField } from "./JsonField";

@@ -1,6 +1,6 @@
+import { isRecord } from "@/parts/records";
 import type { ParameterKind } from "@/gql/schema";
 import type { Parameter } from "../catalogue";
-import { isRecord } from "../model/definition";
 import { type Level, shownOf } from "./shown";
 
 /** What a form shows at a level: the parameters that count, and what the file has that the catalogue does not describe. */
@@ -24,6 +24,7 @@ function undescribed(name: string, value: unknown, version: number): Parameter {
     kind: kindOfValue(value),
     description: "The catalogue does not describe it; it stays as it is in the file.",
     placeholder: null,
+    names: null,
     default: null,
     required: false,
     language: null,

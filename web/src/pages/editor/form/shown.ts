@@ -1,5 +1,6 @@
+import { isRecord } from "@/parts/records";
 import type { Parameter } from "../catalogue";
-import { type WorkflowNode, isRecord } from "../model/definition";
+import { type WorkflowNode } from "../model/definition";
 import { isSame } from "../model/merge";
 import { isExpression } from "./expressions";
 

@@ -1,3 +1,4 @@
+import { isRecord } from "@/parts/records";
 /** A node as a workflow file has it. Fields that this page does not know stay as they are. */
 export interface WorkflowNode {
   id: string;
@@ -55,10 +56,6 @@ export interface Edge {
 export const MAIN = "main";
 export const STICKY_NOTE = "n8n-nodes-base.stickyNote";
 export const MANUAL_TRIGGER = "n8n-nodes-base.manualTrigger";
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** Reads what may be a workflow file, or a part of one as n8n copies it. `undefined` for anything else. */
 export function readDefinition(value: unknown): Definition | undefined {

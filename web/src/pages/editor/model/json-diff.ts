@@ -1,4 +1,5 @@
-import { type Definition, isRecord } from "./definition";
+import { isRecord } from "@/parts/records";
+import { type Definition } from "./definition";
 import { isSame } from "./merge";
 
 export interface JsonChange {

@@ -1,16 +1,13 @@
-import { type Edge, MAIN, STICKY_NOTE, type WorkflowNode, isRecord } from "./definition";
+import { type Edge, MAIN, STICKY_NOTE, type WorkflowNode } from "./definition";
 
 /** How a node meets others, as the server tells it. */
 export interface ToldPorts {
-  ports: { inputs: number; outputs: number };
+  ports: { inputs: number; outputs: number; outputNames: readonly string[] };
   helperPorts: { serves: readonly string[]; takes: readonly { kind: string }[] };
 }
 
 /** What the catalogue says of a type, as far as ports need it: those of its newest version with its defaults. */
 export interface TypePorts extends ToldPorts {
-  versions: readonly number[];
-  outputNames: readonly string[];
-  portsVary: string | null;
   /** Those of that very node, once they were told. */
   portsFor?: (node: WorkflowNode) => ToldPorts | undefined;
 }
@@ -63,53 +60,18 @@ export function portsOf(node: WorkflowNode, type: TypePorts | undefined, edges: 
     }
   }
   const isOnlyHelper = told === undefined && serves.size > 0 && used === 0;
-  const outputs = isOnlyHelper ? [] : outputsOf(node, type, told?.ports.outputs ?? 1, used);
+  const outputs = isOnlyHelper ? [] : outputsOf(node, told?.ports, used);
   return { inputs: isOnlyHelper ? 0 : inputs, outputs, takes: [...takes], serves: [...serves] };
 }
 
-function outputsOf(node: WorkflowNode, type: TypePorts | undefined, told: number, used: number): string[] {
+function outputsOf(node: WorkflowNode, told: ToldPorts["ports"] | undefined, used: number): string[] {
   const hasError = node.onError === "continueErrorOutput";
-  const count = Math.max(told, used - (hasError ? 1 : 0));
-  const names = count > 1 ? namesOf(node, type) : [];
-  const outputs = Array.from({ length: count }, (_, place) => names[place] ?? (count > 1 ? String(place) : ""));
+  const count = Math.max(told?.outputs ?? 1, used - (hasError ? 1 : 0));
+  const nameOf = (place: number) => {
+    const name = told?.outputNames[place] ?? "";
+    return name === "" ? String(place) : name;
+  };
+  const outputs = Array.from({ length: count }, (_, place) => (count > 1 ? nameOf(place) : ""));
   if (hasError && count > 0) outputs.push("error");
   return outputs;
-}
-
-/** Names of outputs: those that people gave in parameters, else those of the type where these are of its version. */
-function namesOf(node: WorkflowNode, type: TypePorts | undefined): readonly (string | undefined)[] {
-  const given = GIVEN_NAMES[node.type]?.(node);
-  if (given) return given;
-  const isNewest = node.typeVersion === type?.versions.at(-1);
-  return type && (type.portsVary === null || isNewest) ? type.outputNames : [];
-}
-
-type Names = readonly (string | undefined)[];
-
-/** Where people name outputs. How many there are is told by the server; this only says what stands beside them. */
-const GIVEN_NAMES: Readonly<Record<string, (node: WorkflowNode) => Names | undefined>> = {
-  "n8n-nodes-base.switch": ({ parameters }) => withRest(labels(parameters.rules, "values", "outputKey"), "else"),
-  "@n8n/n8n-nodes-langchain.textClassifier": ({ parameters }) =>
-    withRest(labels(parameters.categories, "categories", "category"), "other"),
-  "@n8n/n8n-nodes-langchain.sentimentAnalysis": ({ parameters }) => {
-    const { categories } = isRecord(parameters.options) ? parameters.options : {};
-    return typeof categories === "string" ? categories.split(",").map((name) => name.trim()) : undefined;
-  },
-  "n8n-nodes-base.webhook": ({ parameters }) =>
-    Array.isArray(parameters.httpMethod) ? parameters.httpMethod.map(String) : undefined,
-  "n8n-nodes-base.splitInBatches": ({ typeVersion }) => (typeVersion === 2 ? ["loop", "done"] : undefined),
-};
-
-function withRest(names: Names | undefined, rest: string): Names | undefined {
-  return names && [...names, rest];
-}
-
-/** The entries of a list of rules, by the label that each has. */
-function labels(value: unknown, list: string, label: string): Names | undefined {
-  const entries = isRecord(value) ? value[list] : undefined;
-  if (!Array.isArray(entries) || entries.length === 0) return undefined;
-  return (entries as unknown[]).map((entry) => {
-    const text = isRecord(entry) ? entry[label] : undefined;
-    return typeof text === "string" && text !== "" ? text : undefined;
-  });
 }

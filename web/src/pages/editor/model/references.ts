@@ -1,4 +1,4 @@
-import { isRecord } from "./definition";
+import { isRecord } from "@/parts/records";
 
 /** Parameters that hold JavaScript although they are no expressions. */
 const CODE = new Set(["jsCode", "functionCode", "code"]);

@@ -42,7 +42,10 @@ function TypeRow({ type }: { type: NodeType }) {
       <NodeIcon type={type} />
       <span className="min-w-0">
         <span className="block truncate text-sm font-medium">{type.displayName}</span>
-        <span className="block truncate text-xs text-muted">{type.description}</span>
+        <span className="block truncate text-xs text-muted">
+          {type.switchedOff && <span className="text-warn">Switched off here. </span>}
+          {type.description}
+        </span>
       </span>
     </span>
   );

@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
-import { useChange } from "@/api";
+import { useChange, useViewer } from "@/api";
 import { Button, Elapsed, Icon, Select, StatusBadge, wordsOf } from "@/ui";
 import type { EditorRunsQuery } from "@/gql/graphql";
-import { EditorCancel } from "../documents";
+import { Cancel } from "@/parts/execution-documents";
 import { useEditor } from "../state/editor";
 import type { RunShown } from "./useRun";
 
@@ -16,14 +16,15 @@ export interface RunBarProps {
 /** Which execution is shown beside the draft, how it went, and where to look at all of it. */
 export function RunBar({ run, isUnderWay, runs, onChoose }: RunBarProps) {
   const { openNode } = useEditor();
-  const [cancel, isCancelling] = useChange(EditorCancel, {
+  const { can } = useViewer();
+  const [cancel, isCancelling] = useChange(Cancel, {
     payload: (data) => data.cancelExecution,
     failed: "The execution was not cancelled",
   });
   if (!run)
     return (
       <div className="flex h-10 shrink-0 items-center border-t bg-surface px-4 text-xs text-muted">
-        No run yet. Run the workflow to see what its nodes give.
+        No run yet.{can("EXECUTION_RUN") && " Run the workflow to see what its nodes give."}
       </div>
     );
   const isListed = runs.some((one) => one.id === run.id);
@@ -63,7 +64,7 @@ export function RunBar({ run, isUnderWay, runs, onChoose }: RunBarProps) {
         </span>
       )}
       <span className="flex-1" />
-      {isUnderWay && (
+      {isUnderWay && can("EXECUTION_RUN") && (
         <Button
           size="small"
           kind="danger"

@@ -1,4 +1,4 @@
-import { isRecord } from "../model/definition";
+import { isRecord } from "@/parts/records";
 
 export type NodeStatus = "SCHEDULED" | "RUNNING" | "RETRYING" | "WAITING" | "COMPLETED" | "FAILED";
 

@@ -8,6 +8,10 @@ export interface Problem {
   node: string | undefined;
   field: string;
   message: string;
+  /** Absent where it is why the draft is not saved. */
+  severity?: "ERROR" | "WARNING";
+  /** What is refused while it is there. */
+  hinders?: readonly ("RUN" | "PUBLISH" | "ACTIVATE")[];
 }
 
 /** What the server has now, made by somebody else, while there are changes here that it has not. */
@@ -15,13 +19,15 @@ export interface Conflict {
   theirs: Definition;
   revision: number;
   by: string;
+  /** What theirs lacks, where that was told. */
+  problems?: readonly Problem[];
 }
 
 /** What became of an attempt to save. */
 export type Saved =
-  | { kind: "saved"; revision: number; workflowId?: string }
+  | { kind: "saved"; revision: number; workflowId?: string; problems?: readonly Problem[] }
   | { kind: "refused"; message: string; problems: readonly Problem[] }
-  | { kind: "conflict"; theirs: Definition; revision: number; by: string }
+  | ({ kind: "conflict" } & Conflict)
   | { kind: "failed"; message: string };
 
 export type SaveState = "saved" | "changed" | "saving" | "refused" | "failed" | "conflict";
@@ -32,7 +38,10 @@ export interface DraftState {
   saved: Definition;
   revision: number;
   state: SaveState;
+  /** Why it is not saved. */
   problems: readonly Problem[];
+  /** What the draft lacks that the server has. */
+  lacks: readonly Problem[];
   message: string | undefined;
   conflict: Conflict | undefined;
   /** Names of the nodes that are chosen; the last is the one that keys act on. */
@@ -53,14 +62,16 @@ export class Draft {
   private saving: Promise<boolean> | undefined;
   private waiting: Conflict | undefined;
   private created: string | undefined;
+  private isFixed = false;
 
   constructor(
     saved: Definition,
     revision: number,
     private readonly save_: Save,
     private readonly savesAfter = SAVES_AFTER_MS,
+    lacks: readonly Problem[] = [],
   ) {
-    const fresh = { problems: [], message: undefined, conflict: undefined, selection: [], edge: undefined };
+    const fresh = { problems: [], lacks, message: undefined, conflict: undefined, selection: [], edge: undefined };
     this.now = { history: begin(saved), saved, revision, state: revision === 0 ? "changed" : "saved", ...fresh };
   }
 
@@ -85,18 +96,26 @@ export class Draft {
     return this.now.history.present;
   }
 
+  /** Lets nothing be changed here, or again; what others do still comes in. */
+  fix(isFixed: boolean): void {
+    this.isFixed = isFixed;
+  }
+
   /** Makes an edit. `merge` joins it to the one before of the same name. */
   edit(next: Definition, options: { merge?: string; select?: readonly string[] } = {}): void {
+    if (this.isFixed) return;
     this.become(record(this.now.history, next, options.merge), options.select);
   }
 
   undo(): boolean {
+    if (this.isFixed) return false;
     const before = this.now.history;
     this.become(undo(before));
     return this.now.history !== before;
   }
 
   redo(): boolean {
+    if (this.isFixed) return false;
     const before = this.now.history;
     this.become(redo(before));
     return this.now.history !== before;
@@ -112,6 +131,7 @@ export class Draft {
   /** Saves at once. `true` when the server has everything that is here. */
   async save(): Promise<boolean> {
     clearTimeout(this.timer);
+    if (this.isFixed) return this.isSaved();
     if (this.saving) {
       await this.saving;
       return this.isSaved() || this.save();
@@ -126,9 +146,9 @@ export class Draft {
   }
 
   /** Somebody else's change came. */
-  changedElsewhere(theirs: Definition, revision: number, by: string): void {
+  changedElsewhere(theirs: Definition, revision: number, by: string, problems?: readonly Problem[]): void {
     if (revision <= this.now.revision) return;
-    this.waiting = { theirs, revision, by };
+    this.waiting = { theirs, revision, by, problems };
     if (!this.saving) this.lookAtWaiting();
   }
 
@@ -142,7 +162,15 @@ export class Draft {
       theirs,
       both: mergeDefinitions(saved, history.present, theirs).definition,
     }[choice];
-    this.set({ saved: theirs, revision, conflict: undefined, state: "changed", history: record(history, present) });
+    const lacks = conflict.problems ?? this.now.lacks;
+    this.set({
+      saved: theirs,
+      revision,
+      lacks,
+      conflict: undefined,
+      state: "changed",
+      history: record(history, present),
+    });
     this.become(this.now.history);
     if (choice !== "theirs") void this.save();
   }
@@ -164,7 +192,14 @@ export class Draft {
     switch (outcome.kind) {
       case "saved":
         this.created ??= outcome.workflowId;
-        this.set({ saved: sent, revision: outcome.revision, problems: [], message: undefined, state: "saved" });
+        this.set({
+          saved: sent,
+          revision: outcome.revision,
+          problems: [],
+          lacks: outcome.problems ?? this.now.lacks,
+          message: undefined,
+          state: "saved",
+        });
         if (!this.isSaved()) {
           this.set({ state: "changed" });
           this.saveSoon();
@@ -204,11 +239,12 @@ export class Draft {
     this.waiting = undefined;
     if (!waiting || waiting.revision <= this.now.revision) return;
     const { theirs, revision } = waiting;
+    const lacks = waiting.problems ?? this.now.lacks;
     if (stepBetween(theirs, this.definition).kind === "none")
-      this.set({ saved: theirs, revision, state: "saved", conflict: undefined });
+      this.set({ saved: theirs, revision, lacks, state: "saved", conflict: undefined });
     else if (stepBetween(this.now.saved, theirs).kind === "none") this.set({ revision });
     else if (this.isSaved()) {
-      this.set({ saved: theirs, revision });
+      this.set({ saved: theirs, revision, lacks });
       this.become(record(this.now.history, theirs));
     } else {
       clearTimeout(this.timer);
@@ -220,6 +256,11 @@ export class Draft {
     this.now = { ...this.now, ...part };
     for (const listener of this.listeners) listener();
   }
+}
+
+/** Everything that is wrong with a draft, or missing: what keeps it from being saved first. */
+export function problemsOf({ problems, lacks }: Pick<DraftState, "problems" | "lacks">): readonly Problem[] {
+  return problems.length === 0 ? lacks : [...problems, ...lacks];
 }
 
 export function useDraft(draft: Draft): DraftState {

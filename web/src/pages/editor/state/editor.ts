@@ -19,6 +19,8 @@ export interface Editor {
   catalogue: Catalogue;
   /** Absent until a new workflow was saved. */
   workflowId: string | undefined;
+  /** It is only looked at: nothing that would change it is offered. */
+  isReadOnly: boolean;
   run: ShownRun | undefined;
   say: (text: string) => void;
   openNode: (name: string | undefined, tab?: NodeTab) => void;

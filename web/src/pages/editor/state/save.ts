@@ -3,13 +3,22 @@ import type { UserError } from "@/api/errors";
 import { EditorImport, EditorPins, EditorSettings, EditorWorkflow } from "../documents";
 import { stepBetween } from "../model/changes";
 import { type Definition, readDefinition } from "../model/definition";
-import type { Save, Saved } from "./draft";
+import type { Problem, Save, Saved } from "./draft";
 
 const FAILED = "The workflow was not saved";
 
 interface Done extends Payload {
   revision?: number | null;
   workflowId?: string | null;
+  /** Told by what takes a whole definition in; the others change nothing of it. */
+  draftProblems?: readonly ToldProblem[];
+}
+
+type ToldProblem = Omit<Problem, "node"> & { node: string | null };
+
+/** What the server tells of a draft. */
+export function readProblems(told: readonly ToldProblem[]): Problem[] {
+  return told.map((problem) => ({ ...problem, node: problem.node ?? undefined }));
 }
 
 /** Saves a draft by the narrowest command. `created` is told the id of a workflow that was not there before. */
@@ -24,7 +33,13 @@ export function saver(known: string | undefined, created: (id: string) => void):
         workflowId = outcome.payload.workflowId;
         created(workflowId);
       }
-      return { kind: "saved", revision: outcome.payload.revision ?? revision, workflowId };
+      const told = outcome.payload.draftProblems;
+      return {
+        kind: "saved",
+        revision: outcome.payload.revision ?? revision,
+        workflowId,
+        problems: told && readProblems(told),
+      };
     }
     if (outcome.kind === "conflict" && workflowId !== undefined) return conflictWith(workflowId);
     return refusal(outcome.errors);
@@ -70,12 +85,15 @@ async function conflictWith(workflowId: string): Promise<Saved> {
 export async function readWorkflow(
   workflowId: string,
   waitFor?: string,
-): Promise<{ theirs: Definition; revision: number } | undefined> {
+): Promise<{ theirs: Definition; revision: number; problems: readonly Problem[] } | undefined> {
   const { data } = await client
     .query(EditorWorkflow, { id: workflowId, waitFor }, { requestPolicy: "network-only" })
     .toPromise();
   const theirs = readDefinition(data?.workflow?.definition);
-  return theirs && data?.workflow ? { theirs, revision: data.workflow.history.revision } : undefined;
+  const { workflow } = data ?? {};
+  return theirs && workflow
+    ? { theirs, revision: workflow.history.revision, problems: readProblems(workflow.draftProblems) }
+    : undefined;
 }
 
 function refusal(errors: readonly UserError[]): Saved {

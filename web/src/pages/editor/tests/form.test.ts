@@ -19,6 +19,7 @@ function parameter(name: string, kind: ParameterKind = "TEXT", part: Partial<Par
     kind,
     description: "",
     placeholder: null,
+    names: null,
     default: null,
     required: false,
     language: null,

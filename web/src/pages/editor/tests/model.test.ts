@@ -275,19 +275,21 @@ describe("walking", () => {
 });
 
 describe("ports", () => {
-  const told = (inputs: number, outputs: number, serves: string[] = [], takes: string[] = []) => ({
-    ports: { inputs, outputs },
+  const told = (
+    inputs: number,
+    outputs: number,
+    serves: string[] = [],
+    takes: string[] = [],
+    outputNames: string[] = [],
+  ) => ({
+    ports: { inputs, outputs, outputNames },
     helperPorts: { serves, takes: takes.map((kind) => ({ kind })) },
   });
-  const type = { ...told(1, 1), versions: [1, 2], outputNames: [], portsVary: null };
+  const type = told(1, 1);
 
   it("follow parameters, connections and the way errors go", () => {
-    const rules = { values: [{ outputKey: "big" }, {}] };
-    const choice = {
-      ...node("S", 0, { rules, options: { fallbackOutput: "extra" } }, "n8n-nodes-base.switch"),
-      typeVersion: 3.2,
-    };
-    expect(portsOf(choice, { ...type, portsFor: () => told(1, 3) }, []).outputs).toEqual(["big", "1", "else"]);
+    const portsFor = () => told(1, 3, [], [], ["big", "", "else"]);
+    expect(portsOf(node("S", 0), { ...type, portsFor }, []).outputs).toEqual(["big", "1", "else"]);
     expect(portsOf({ ...node("A", 0), onError: "continueErrorOutput" }, type, []).outputs).toEqual(["", "error"]);
     const edges = edgesByNode([{ id: "", ...main("X", "A", 3, 2) }]);
     expect(portsOf(node("A", 0), type, edges.get("A") ?? []).inputs).toBe(3);
@@ -295,11 +297,10 @@ describe("ports", () => {
   });
 
   it("are those that the server tells of the node, else of its type", () => {
-    const named = { ...told(1, 2), versions: [1, 2], outputNames: ["done", "loop"] };
-    const newest = { ...node("L", 0), typeVersion: 2 };
-    expect(portsOf(newest, { ...named, portsVary: "by version" }, []).outputs).toEqual(["done", "loop"]);
-    expect(portsOf(node("L", 0), { ...named, portsVary: "by version" }, []).outputs).toEqual(["0", "1"]);
-    expect(portsOf(node("L", 0), { ...named, portsVary: null }, []).outputs).toEqual(["done", "loop"]);
+    const named = told(1, 2, [], [], ["done", "loop"]);
+    expect(portsOf(node("L", 0), named, []).outputs).toEqual(["done", "loop"]);
+    const portsFor = () => told(1, 2, [], [], ["loop", "done"]);
+    expect(portsOf(node("L", 0), { ...named, portsFor }, []).outputs).toEqual(["loop", "done"]);
     const helped = { ...type, ...told(1, 1, [], ["ai_languageModel"]) };
     expect(portsOf(node("A", 0), helped, []).takes).toEqual(["ai_languageModel"]);
     const attached = { ...helped, portsFor: () => told(0, 0, ["ai_tool"], ["ai_embedding"]) };

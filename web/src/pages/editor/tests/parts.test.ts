@@ -1,10 +1,13 @@
 import { describe, expect, it, vi } from "vitest";
-import { bareItem, columnsOf, readItems, schemaOf } from "../data/schema";
+import { columnsOf, schemaOf } from "@/parts/items/schema";
+import { bareItem, readItems } from "../data/schema";
 import { type Sight, complete, completionsAt, valueAt } from "../expression/completion";
 import type { Definition } from "../model/definition";
 import { score } from "../palette/fuzzy";
 import { afterEvent, stateInWords, statesOf } from "../run/states";
-import { Draft, type Saved } from "../state/draft";
+import { hinderedInWords } from "../dialogs/ProblemList";
+import { danglingEdges, withoutDangling } from "../model/dangling";
+import { Draft, type Saved, problemsOf } from "../state/draft";
 
 const SIGHT: Sight = {
   json: { name: "Ada", "first name": "A", tags: ["x"], address: { city: "Paris" } },
@@ -127,6 +130,41 @@ describe("the draft", () => {
     draft.close();
   });
 
+  it("is saved with what it lacks, and knows that until the next save tells something else", async () => {
+    const lack = (message: string) => ({ node: "A", field: "parameters.url", message, severity: "ERROR" as const });
+    const answers: Saved[] = [
+      { kind: "saved", revision: 2, problems: [lack("is missing")] },
+      { kind: "saved", revision: 3 },
+      { kind: "saved", revision: 4, problems: [] },
+    ];
+    const draft = new Draft(
+      definition("a"),
+      1,
+      () => Promise.resolve(answers.shift() ?? { kind: "failed", message: "" }),
+      undefined,
+      [lack("at first")],
+    );
+    expect(problemsOf(draft.get())).toEqual([lack("at first")]);
+    for (const [name, messages] of [
+      ["b", ["is missing"]],
+      ["c", ["is missing"]],
+      ["d", []],
+    ] as const) {
+      draft.edit(definition(name));
+      expect(await draft.save()).toBe(true);
+      expect(draft.get()).toMatchObject({ state: "saved", problems: [] });
+      expect(problemsOf(draft.get()).map(({ message }) => message)).toEqual(messages);
+    }
+    draft.close();
+  });
+
+  it("takes over what a draft of others lacks", () => {
+    const draft = new Draft(definition("a"), 1, () => Promise.resolve({ kind: "saved", revision: 9 }));
+    draft.changedElsewhere(definition("theirs"), 2, "Ada", [{ node: undefined, field: "nodes", message: "none" }]);
+    expect(problemsOf(draft.get())).toHaveLength(1);
+    draft.close();
+  });
+
   it("shows what others did when nothing is at stake, and asks otherwise", async () => {
     const answers: Saved[] = [{ kind: "saved", revision: 9 }];
     const draft = new Draft(definition("a"), 1, () =>
@@ -146,11 +184,57 @@ describe("the draft", () => {
     draft.close();
   });
 
+  it("is changed by nobody here while it is fixed, and shows what others do", async () => {
+    const draft = new Draft(definition("a"), 1, () => Promise.resolve({ kind: "failed", message: "must not be sent" }));
+    draft.edit(definition("b"));
+    draft.undo();
+    draft.fix(true);
+    draft.edit(definition("c"));
+    expect(draft.redo()).toBe(false);
+    expect(draft.definition.name).toBe("a");
+    expect(await draft.save()).toBe(true);
+    draft.changedElsewhere(definition("theirs"), 2, "Ada");
+    expect(draft.definition.name).toBe("theirs");
+    draft.close();
+  });
+
   it("is not surprised by its own events", () => {
     const draft = new Draft(definition("a"), 3, () => Promise.resolve({ kind: "saved", revision: 4 }));
     draft.changedElsewhere(definition("old"), 3, "me");
     expect(draft.definition.name).toBe("a");
     draft.changedElsewhere(definition("a"), 4, "me");
     expect(draft.get()).toMatchObject({ revision: 4, state: "saved" });
+  });
+});
+
+describe("problems", () => {
+  it("say what is refused meanwhile", () => {
+    const problem = { node: "A", field: "type", message: "" };
+    expect(hinderedInWords(problem)).toBe("not saved");
+    expect(hinderedInWords({ ...problem, severity: "WARNING", hinders: [] })).toBe("");
+    expect(hinderedInWords({ ...problem, severity: "WARNING", hinders: ["ACTIVATE"] })).toBe("not activated meanwhile");
+    const hinders = ["RUN", "PUBLISH", "ACTIVATE"] as const;
+    expect(hinderedInWords({ ...problem, severity: "ERROR", hinders })).toBe(
+      "not run, published or activated meanwhile",
+    );
+  });
+
+  it("about connections of nodes that are gone are mended at once", () => {
+    const to = (node: string) => [[{ node, type: "main", index: 0 }]];
+    const node = (name: string) => ({
+      id: name,
+      name,
+      type: "t",
+      typeVersion: 1,
+      position: [0, 0] as [number, number],
+      parameters: {},
+    });
+    const draft: Definition = {
+      name: "a",
+      nodes: [node("A"), node("B")],
+      connections: { A: { main: [[...(to("B")[0] ?? []), ...(to("Gone")[0] ?? [])]] }, Lost: { main: to("A") } },
+    };
+    expect(danglingEdges(draft)).toHaveLength(2);
+    expect(withoutDangling(draft).connections).toEqual({ A: { main: to("B") } });
   });
 });

@@ -6,6 +6,7 @@ import type { EffectPolicy, ForkExecutionInput } from "@/gql/schema";
 import type { Drawn } from "../definition";
 import { eventText, typeName } from "../event-names";
 import { useExact } from "../exact";
+import { asked } from "../server-source";
 import type { History } from "../history/history";
 import type { ExecutionFacts } from "../history/model";
 import { ChangeEditor } from "./ChangeEditor";
@@ -201,7 +202,9 @@ interface EffectsProps {
 /** What would really happen. */
 function Effects({ input, effects, liveNodes, onLive }: EffectsProps) {
   // Why it is forked makes no difference to what happens, and is still being written.
-  const { data, fault, isStale } = useExact(ExecutionForkPreview, input && { input: { ...input, reason: "" } });
+  const { data, fault, isStale } = useExact(
+    input && asked(ExecutionForkPreview, { input: { ...input, reason: "" } }, (data) => data),
+  );
   const preview = data?.forkPreview;
   if (fault) return <ErrorState fault={fault} title="What would happen is not known" />;
   if (!input) return <p className="text-[13px] text-muted">What would happen is told once the changes are right.</p>;

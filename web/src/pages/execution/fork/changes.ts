@@ -1,5 +1,5 @@
+import { isRecord } from "@/parts/records";
 import type { ForkChangeInput } from "@/gql/schema";
-import { isPayload } from "../history/facts";
 
 export type ChangeKind = "output" | "parameter" | "variable";
 
@@ -35,7 +35,7 @@ export function changeOf(draft: Draft): { change: ForkChangeInput } | { problem:
   const outputs = value;
   if (!Array.isArray(outputs) || outputs.some((items) => !Array.isArray(items)))
     return { problem: "What a node gives is a list of items for each output, such as [[{ … }]]." };
-  if ((outputs as unknown[][]).flat().some((item) => !isPayload(item)))
+  if ((outputs as unknown[][]).flat().some((item) => !isRecord(item)))
     return { problem: 'Each item is an object, such as { "total": 4 }.' };
   return { change: { output: { node, runIndex: draft.runIndex, outputs: outputs as unknown[] } } };
 }
@@ -46,7 +46,7 @@ export function plainOutputs(outputs: unknown): unknown {
   return outputs.map((items: unknown) =>
     Array.isArray(items)
       ? items.map((item: unknown) => {
-          if (!isPayload(item)) return item;
+          if (!isRecord(item)) return item;
           return item.binary === undefined ? (item.json ?? {}) : { json: item.json, binary: item.binary };
         })
       : [],

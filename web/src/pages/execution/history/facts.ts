@@ -1,3 +1,4 @@
+import { isRecord } from "@/parts/records";
 import type { HistoryEvent, HistoryRun, NodeStatus } from "./history";
 
 /** What the payload of an event says of a node run, as far as this page reads it. */
@@ -24,13 +25,9 @@ export interface RawEvent {
   recordedAt: string;
 }
 
-export function isPayload(value: unknown): value is Payload {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function runFacts(payload: Payload): RunFacts | undefined {
   const run = payload.run;
-  if (!isPayload(run)) return undefined;
+  if (!isRecord(run)) return undefined;
   const { node, run_index, execution_index } = run;
   if (typeof node !== "string" || typeof run_index !== "number" || typeof execution_index !== "number")
     return undefined;
@@ -39,7 +36,7 @@ function runFacts(payload: Payload): RunFacts | undefined {
 
 /** An event as the history keeps it. */
 export function eventOf(raw: RawEvent, payload?: unknown): HistoryEvent {
-  const facts = isPayload(payload) ? payload : {};
+  const facts = isRecord(payload) ? payload : {};
   const run = runFacts(facts);
   const node = run?.node ?? (typeof facts.node === "string" ? facts.node : undefined);
   return {
@@ -54,7 +51,7 @@ export function eventOf(raw: RawEvent, payload?: unknown): HistoryEvent {
 
 /** What an event says of the run that it is about; nothing when it is about none. */
 export function runOf(raw: RawEvent, payload: unknown): HistoryRun | undefined {
-  if (!isPayload(payload)) return undefined;
+  if (!isRecord(payload)) return undefined;
   const run = runFacts(payload);
   const status = ENDED[raw.type] ?? OPEN[raw.type];
   if (!run || status === undefined) return undefined;
@@ -76,12 +73,12 @@ export function runOf(raw: RawEvent, payload: unknown): HistoryRun | undefined {
 
 /** How many node runs came before the first of this execution. */
 export function earlierRunsOf(payload: unknown): number {
-  return isPayload(payload) && typeof payload.earlier_runs === "number" ? payload.earlier_runs : 0;
+  return isRecord(payload) && typeof payload.earlier_runs === "number" ? payload.earlier_runs : 0;
 }
 
 /** From which execution it goes on, up to which revision; nothing for one that began by itself. */
 export function ancestorOf(type: string, payload: unknown): { id: string; revision: number | undefined } | undefined {
-  if (!isPayload(payload)) return undefined;
+  if (!isRecord(payload)) return undefined;
   if (type === "ExecutionContinued" && typeof payload.previous === "string")
     return { id: payload.previous, revision: undefined };
   if (typeof payload.of !== "string" || typeof payload.revision !== "number") return undefined;
@@ -90,9 +87,9 @@ export function ancestorOf(type: string, payload: unknown): { id: string; revisi
 
 /** Names of nodes of which a fork changed something. */
 export function changedNodes(payload: unknown): { node: string; path: string | undefined; value: unknown }[] {
-  const changes = isPayload(payload) && Array.isArray(payload.changes) ? (payload.changes as unknown[]) : [];
+  const changes = isRecord(payload) && Array.isArray(payload.changes) ? (payload.changes as unknown[]) : [];
   return changes.flatMap((change) =>
-    isPayload(change) && typeof change.node === "string"
+    isRecord(change) && typeof change.node === "string"
       ? [{ node: change.node, path: typeof change.path === "string" ? change.path : undefined, value: change.value }]
       : [],
   );

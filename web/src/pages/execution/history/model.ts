@@ -1,8 +1,9 @@
+import { isRecord } from "@/parts/records";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { type Fault, client, faultOf, lastWrite, useLive } from "@/api";
 import type { ExecutionFactsFragment, ExecutionLiveSubscription } from "@/gql/graphql";
-import { ExecutionAgain, ExecutionEarlierRuns, ExecutionHead, ExecutionLive } from "../documents";
-import { type Payload, ancestorOf, earlierRunsOf, eventOf, isPayload, runOf } from "./facts";
+import { ExecutionAgain, ExecutionDefinition, ExecutionEarlierRuns, ExecutionHead, ExecutionLive } from "../documents";
+import { type Payload, ancestorOf, earlierRunsOf, eventOf, runOf } from "./facts";
 import { History } from "./history";
 import { Loader, takeRuns } from "./loader";
 
@@ -10,6 +11,7 @@ export type ExecutionFacts = ExecutionFactsFragment;
 /** Changes of the page are said at most this often while history is read. */
 const SAY_EVERY_MS = 80;
 const READ_AGAIN_AFTER_MS = 150;
+const RESTS_WITHIN_MS = 250;
 
 /** The execution that is looked at, and what of its history is here. */
 export class Model {
@@ -57,12 +59,18 @@ export class Model {
     const { events, beginning, nodeRuns, ...facts } = execution;
     this.facts = facts;
     const [first] = beginning.nodes;
-    if (first && isPayload(first.payload)) this.beginning = { type: first.type, payload: first.payload };
+    if (first && isRecord(first.payload)) this.beginning = { type: first.type, payload: first.payload };
     this.history.earlierRuns = earlierRunsOf(first?.payload);
     this.openedAt = events.nodes.at(-1)?.position;
     for (const event of [...beginning.nodes, ...events.nodes]) this.history.add(eventOf(event));
     takeRuns(this.history, nodeRuns.nodes);
+    // What it ran is asked for before anything is drawn, and shown before the rest of a long history is asked for, which takes
+    // all that the machine has.
+    const definition = client.query(ExecutionDefinition, definitionOf(facts)).toPromise();
     this.say();
+    await definition;
+    await rest();
+    if (opening !== this.opening) return;
     this.loader = new Loader(this.id, this.history, this.saySoon, (fault) => {
       this.fault = fault;
       this.say();
@@ -133,6 +141,21 @@ export class Model {
     this.version += 1;
     for (const listener of this.listeners) listener();
   }
+}
+
+/** Until the page has drawn what there is to draw, for a while at most. */
+function rest(): Promise<void> {
+  // Not every browser tells when it has nothing to do.
+  const ask = "requestIdleCallback" in globalThis ? requestIdleCallback : undefined;
+  return new Promise((resolve) => {
+    if (ask) ask(() => resolve(), { timeout: RESTS_WITHIN_MS });
+    else setTimeout(resolve, RESTS_WITHIN_MS);
+  });
+}
+
+/** The workflow as an execution ran it, as `ExecutionDefinition` asks for it. */
+export function definitionOf({ workflowId: id, workflowRevision: revision, workflowVersion: version }: ExecutionFacts) {
+  return { id, entity: id, revision, version, isDraft: version === null };
 }
 
 export function useModel(id: string, position: number | undefined) {

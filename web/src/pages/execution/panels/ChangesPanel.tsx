@@ -1,11 +1,10 @@
 import { Button, DiffView, EmptyState, ErrorState, Skeleton } from "@/ui";
-import { ExecutionDiff } from "../documents";
 import { eventText } from "../event-names";
 import { useExact } from "../exact";
 import type { History } from "../history/history";
+import { useSource } from "../source";
 
 export interface ChangesPanelProps {
-  id: string;
   history: History;
   revision: number;
   /** The mark; 0 when there is none. */
@@ -15,14 +14,13 @@ export interface ChangesPanelProps {
 }
 
 /** What changed from the mark, or from the event before, to the event that is looked at. */
-export function ChangesPanel({ id, history, revision, mark, onGo, onMark }: ChangesPanelProps) {
+export function ChangesPanel({ history, revision, mark, onGo, onMark }: ChangesPanelProps) {
   const from = mark > 0 ? mark : revision - 1;
   const isNothing = from === revision;
   const isFirst = from < 1;
-  const variables =
-    isNothing || isFirst || revision < 1 ? undefined : { id, from: { revision: from }, to: { revision } };
-  const { data, fault, isStale } = useExact(ExecutionDiff, variables);
-  const diff = data?.stateDiff;
+  const source = useSource();
+  const isAsked = !isNothing && !isFirst && revision >= 1;
+  const { data: changes, fault, isStale } = useExact(isAsked ? source.changes(from, revision) : undefined);
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <div className="flex flex-wrap items-center gap-2 border-b px-3 py-1.5 text-xs text-muted">
@@ -53,12 +51,12 @@ export function ChangesPanel({ id, history, revision, mark, onGo, onMark }: Chan
           </EmptyState>
         ) : fault ? (
           <ErrorState fault={fault} />
-        ) : !diff ? (
+        ) : !changes ? (
           <Skeleton className="m-4 h-24" />
         ) : (
           <DiffView
             label="Changes of the state"
-            changes={diff.changes}
+            changes={changes}
             aside={(change) =>
               change.writtenBy && (
                 <WrittenBy revision={change.writtenBy.revision} type={change.writtenBy.type} onGo={onGo} />

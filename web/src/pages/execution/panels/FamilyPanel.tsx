@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useQuery } from "urql";
 import { faultOf, graphql } from "@/api";
-import { EmptyState, ErrorState, Icon, type IconName, Skeleton, StatusBadge, Time } from "@/ui";
+import { EmptyState, ErrorState, FaultNote, Icon, type IconName, Skeleton, StatusBadge, Time } from "@/ui";
 import type { ExecutionFamilyMemberFragment } from "@/gql/graphql";
 import type { ExecutionFacts } from "../history/model";
 
@@ -132,8 +132,14 @@ interface OneProps {
 }
 
 function One({ id, ...rest }: OneProps) {
-  const [{ data }] = useQuery({ query: ExecutionMember, variables: { id } });
+  const [{ data, error }, again] = useQuery({ query: ExecutionMember, variables: { id } });
   if (data && !data.execution) return null;
+  if (error && !data)
+    return (
+      <li>
+        <FaultNote fault={faultOf(error)} onRetry={again} />
+      </li>
+    );
   if (!data?.execution)
     return (
       <li>
@@ -160,13 +166,15 @@ function Row({ member, words, icon, of, depth }: { member: Member } & Omit<OnePr
       </Link>
       <StatusBadge status={member.status} />
       {member.forkedFrom && (
-        <span className="min-w-0 truncate text-xs text-muted">
+        <span className="min-w-0 truncate text-xs text-muted" title={member.forkedFrom.reason}>
           at #{member.forkedFrom.position}
           {member.forkedFrom.reason !== "" && ` · ${member.forkedFrom.reason}`}
         </span>
       )}
       {member.errorMessage !== null && (
-        <span className="min-w-0 flex-1 basis-32 truncate text-xs text-bad">{member.errorMessage}</span>
+        <span className="min-w-0 flex-1 basis-32 truncate text-xs text-bad" title={member.errorMessage}>
+          {member.errorMessage}
+        </span>
       )}
       <span className="ml-auto flex items-center gap-3 text-xs text-muted">
         <Time value={member.startedAt} />

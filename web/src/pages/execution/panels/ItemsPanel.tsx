@@ -1,13 +1,13 @@
+import { isRecord } from "@/parts/records";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { ItemsView } from "@/parts/items/ItemsView";
 import { type Shape, ShapeSelect } from "@/parts/items/ShapeSelect";
 import { Badge, Button, EmptyState, ErrorState, JsonView, Skeleton, duration } from "@/ui";
-import { ExecutionPart } from "../documents";
 import { NODE_TONES, NODE_WORDS } from "../event-names";
 import { useExact } from "../exact";
-import { isPayload } from "../history/facts";
 import type { Frame, History, NodeStatus } from "../history/history";
+import { useSource } from "../source";
 import { type RunPlace, type Source, ownPlace, sourcesOf, usePlace } from "./locate";
 
 export interface ItemsPanelProps {
@@ -18,7 +18,8 @@ export interface ItemsPanelProps {
   run: number | undefined;
   parameters: unknown;
   onRun: (run: number | undefined) => void;
-  onValue: (path: string) => void;
+  /** Absent where nobody knows from where values come. */
+  onValue: ((path: string) => void) | undefined;
 }
 
 /** What a run of a node was given, and what it gave. */
@@ -46,11 +47,11 @@ function NodeItems(props: ItemsPanelProps & { node: string }) {
     known && history.next(frame.revision + 1, -1, (event) => event.run === known.executionIndex && event.node === node);
   const isReached = known === undefined ? at.status === "EARLIER" : touched !== 0;
   const own = touched ? ownPlace(id, history, node, runIndex, touched) : undefined;
-  const place = usePlace(id, own, isReached && !own ? node : undefined, runIndex);
+  const source = useSource();
+  const place = usePlace(own, isReached && !own ? node : undefined, runIndex);
   const asked = place === undefined || place === "nowhere" ? undefined : place;
-  const { data, fault, isStale } = useExact(ExecutionPart, asked && partOf(asked, asked.path));
-  const state = data?.stateAt?.part;
-  const facts = isPayload(state) && asked ? state : undefined;
+  const { data: state, fault, isStale } = useExact(asked && source.part(asked));
+  const facts = isRecord(state) && asked ? state : undefined;
   const status = typeof facts?.status === "string" ? (facts.status.toUpperCase() as NodeStatus) : undefined;
   return (
     <div className="flex min-h-0 flex-1 flex-col">
@@ -65,16 +66,7 @@ function NodeItems(props: ItemsPanelProps & { node: string }) {
         {typeof facts?.duration_us === "number" && (
           <span className="text-xs text-muted tabular-nums">{duration(facts.duration_us / 1000)}</span>
         )}
-        {asked && asked.executionId !== id && (
-          <Link
-            to="/executions/$executionId"
-            params={{ executionId: asked.executionId }}
-            search={{ node, run: runIndex, tab: "items" }}
-            className="text-xs text-accent hover:underline"
-          >
-            from the execution before
-          </Link>
-        )}
+        {asked && asked.executionId !== id && <Before place={asked} node={node} run={runIndex} />}
         <RunPicker
           runs={Math.max(at.runs, runIndex + 1)}
           value={runIndex}
@@ -125,12 +117,20 @@ function NodeItems(props: ItemsPanelProps & { node: string }) {
   );
 }
 
-function partOf(place: RunPlace, path: string) {
-  return {
-    id: place.executionId,
-    asOf: place.revision === undefined ? undefined : { revision: place.revision },
-    path,
-  };
+/** Says that a run happened in an execution from which this one goes on. */
+function Before({ place, node, run }: { place: RunPlace; node: string; run: number }) {
+  const { hasLog } = useSource();
+  if (!hasLog) return <span className="text-xs text-muted">from the execution before</span>;
+  return (
+    <Link
+      to="/executions/$executionId"
+      params={{ executionId: place.executionId }}
+      search={{ node, run, tab: "items" }}
+      className="text-xs text-accent hover:underline"
+    >
+      from the execution before
+    </Link>
+  );
 }
 
 interface RunPickerProps {
@@ -179,10 +179,11 @@ interface OutputProps {
   node: string;
   runIndex: number;
   shape: Shape;
-  onValue: (path: string) => void;
+  onValue: ((path: string) => void) | undefined;
 }
 
 function Output({ id, place, facts, node, runIndex, shape, onValue }: OutputProps) {
+  const { fileOf } = useSource();
   const [output, setOutput] = useState(0);
   const outputs = Array.isArray(facts.outputs) ? (facts.outputs as unknown[]) : undefined;
   const items = outputs?.[output];
@@ -219,8 +220,12 @@ function Output({ id, place, facts, node, runIndex, shape, onValue }: OutputProp
             label={`Items of ${node}`}
             items={Array.isArray(items) ? (items as unknown[]) : []}
             shape={shape}
-            attachmentsOf={{ executionId: place.executionId, node, run: runIndex, output }}
-            onPath={place.executionId === id ? (path) => onValue(`${place.path}/outputs/${output}${path}`) : undefined}
+            attachmentsOf={{ executionId: place.executionId, node, run: runIndex, output, fileOf }}
+            onPath={
+              onValue && place.executionId === id
+                ? (path) => onValue(`${place.path}/outputs/${output}${path}`)
+                : undefined
+            }
           />
         </>
       )}
@@ -234,7 +239,7 @@ interface InputsProps {
   facts: Record<string, unknown>;
   revision: number;
   shape: Shape;
-  onValue: (path: string) => void;
+  onValue: ((path: string) => void) | undefined;
 }
 
 function Inputs({ id, history, facts, revision, shape, onValue }: InputsProps) {
@@ -289,17 +294,14 @@ function Input({ id, history, source, revision, shape, onValue }: InputProps) {
   const known = history.runOf(source.node, source.runIndex);
   const ended = known ? history.revisionAt(known.position) : revision;
   const own = ownPlace(id, history, source.node, source.runIndex, Math.max(1, Math.min(ended, history.length)));
-  const place = usePlace(id, own, source.node, source.runIndex);
+  const { part, fileOf } = useSource();
+  const place = usePlace(own, source.node, source.runIndex);
   const asked = place === "nowhere" ? undefined : place;
   const path = asked && `${asked.path}/outputs/${source.output}`;
-  const { data, fault, isStale } = useExact(
-    ExecutionPart,
-    asked && path !== undefined ? partOf(asked, path) : undefined,
-  );
+  const { data: items, fault, isStale } = useExact(asked && part({ ...asked, path: path ?? "" }));
   if (place === "nowhere")
     return <EmptyState title="What it was given is not kept here">It came from an execution that is gone.</EmptyState>;
   if (fault) return <ErrorState fault={fault} />;
-  const items = data?.stateAt?.part;
   if (isStale || !asked || items === undefined) return <Skeleton className="m-4 h-24" />;
   return (
     <ItemsView
@@ -311,8 +313,9 @@ function Input({ id, history, source, revision, shape, onValue }: InputProps) {
         node: source.node,
         run: source.runIndex,
         output: source.output,
+        fileOf,
       }}
-      onPath={asked.executionId === id ? (inner) => onValue(`${path ?? ""}${inner}`) : undefined}
+      onPath={onValue && asked.executionId === id ? (inner) => onValue(`${path ?? ""}${inner}`) : undefined}
     />
   );
 }

@@ -1,13 +1,12 @@
 import { Link } from "@tanstack/react-router";
 import { Badge, Button, Dialog, ErrorState, Skeleton, type Tone } from "@/ui";
 import { jsonText } from "@/ui/json-lines";
-import type { ExecutionOriginQuery } from "@/gql/graphql";
 import type { ProvenanceOrigin } from "@/gql/schema";
-import { ExecutionOrigin } from "../documents";
 import { useExact } from "../exact";
+import { type OriginTold, useSource } from "../source";
 import { WrittenBy } from "./ChangesPanel";
 
-type Step = NonNullable<ExecutionOriginQuery["stateAt"]>["provenance"]["steps"][number];
+type Step = OriginTold["steps"][number];
 
 const WORDS: Record<ProvenanceOrigin, [string, Tone]> = {
   COMPUTED: ["computed by the node", "info"],
@@ -31,11 +30,9 @@ export interface OriginProps {
 
 /** From where a value comes: the chain back to the trigger. */
 export function Origin({ id, revision, path, onClose, onGo, onNode }: OriginProps) {
-  const { data, fault, isStale } = useExact(
-    ExecutionOrigin,
-    path === undefined ? undefined : { id, asOf: { revision }, path },
-  );
-  const origin = isStale ? undefined : data?.stateAt?.provenance;
+  const source = useSource();
+  const { data, fault, isStale } = useExact(path === undefined ? undefined : source.origin?.(revision, path));
+  const origin = isStale ? undefined : data;
   return (
     <Dialog
       title="From where this value comes"

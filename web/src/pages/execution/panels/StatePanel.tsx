@@ -1,8 +1,9 @@
 import { useMemo, useState } from "react";
 import { ErrorState, JsonView, Select, Skeleton } from "@/ui";
-import { ExecutionOwnState, ExecutionPart, ExecutionWholeState } from "../documents";
+import { counted } from "@/ui/counted";
 import { useExact } from "../exact";
 import type { History } from "../history/history";
+import { useSource } from "../source";
 
 /** A state with more node runs is shown by its parts: all of it may be megabytes. */
 const WHOLE_MAX = 200;
@@ -17,32 +18,31 @@ export interface StatePanelProps {
   since: number;
   /** The node run that is looked at, by its place in the order of execution. */
   run: { node: string; runIndex: number; executionIndex: number } | undefined;
-  onValue: (path: string) => void;
+  /** Absent where nobody knows from where values come. */
+  onValue: ((path: string) => void) | undefined;
 }
 
-/** The exact state right after the event, as the server folds it. */
+/** The exact state right after the event. */
 export function StatePanel({ id, history, revision, since, run, onValue }: StatePanelProps) {
   const event = history.event(revision);
   // One event brings about one node run at most, so that the events tell how large the state is.
   const isLarge = revision > WHOLE_MAX;
   const [wanted, setWanted] = useState<Scope | undefined>();
   const scope = wanted ?? (isLarge ? (run ? "run" : "own") : "whole");
-  const asOf = event ? { revision } : undefined;
+  const source = useSource();
   const ownRun =
     run && run.executionIndex >= history.earlierRuns ? run.executionIndex - history.earlierRuns : undefined;
-  const whole = useExact(ExecutionWholeState, scope === "whole" && asOf ? { id, asOf } : undefined);
-  const own = useExact(ExecutionOwnState, scope === "own" && asOf ? { id, asOf } : undefined);
+  const whole = useExact(scope === "whole" && event ? source.state(revision) : undefined);
+  const own = useExact(scope === "own" && event ? source.ownState(revision) : undefined);
   const path = ownRun === undefined ? undefined : `/node_runs/${ownRun}`;
-  const part = useExact(ExecutionPart, scope === "run" && asOf && path !== undefined ? { id, asOf, path } : undefined);
+  const part = useExact(
+    scope === "run" && event && path !== undefined ? source.part({ executionId: id, revision, path }) : undefined,
+  );
   const shown = { whole, own, run: part }[scope];
-  const value = useMemo(() => {
-    if (scope === "whole") return whole.data?.stateAt?.state;
-    if (scope === "run") return part.data?.stateAt?.part;
-    return own.data?.stateAt ? withoutEmpty(own.data.stateAt) : undefined;
-  }, [scope, whole.data, own.data, part.data]);
+  const value = scope === "run" ? part.data : scope === "own" ? own.data?.value : whole.data?.value;
   const prefix = scope === "run" ? (path ?? "") : "";
   const marked = useMemo(() => changedPaths(history, since, revision, prefix), [history, since, revision, prefix]);
-  const unknown = whole.data?.stateAt?.unknownEventCount ?? own.data?.stateAt?.unknownEventCount ?? 0;
+  const unknown = (scope === "own" ? own.data : whole.data)?.unknownEventCount ?? 0;
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <div className="flex flex-wrap items-center gap-2 border-b px-3 py-1.5">
@@ -58,10 +58,13 @@ export function StatePanel({ id, history, revision, since, run, onValue }: State
           className="h-7 max-w-64 text-[13px]"
         />
         <span className="text-xs text-muted">
-          right after event {revision.toLocaleString()}; choose a value to see from where it comes
+          right after event {revision.toLocaleString()}
+          {onValue && "; choose a value to see from where it comes"}
         </span>
         {unknown > 0 && (
-          <span className="text-xs text-warn">{unknown} events of it are unknown to this version and left out</span>
+          <span className="text-xs text-warn">
+            {counted(unknown, "event")} of it unknown to this version and left out
+          </span>
         )}
       </div>
       {scope === "run" && path === undefined ? (
@@ -80,20 +83,12 @@ export function StatePanel({ id, history, revision, since, run, onValue }: State
             value={value}
             depth={scope === "whole" ? 2 : 3}
             marked={marked}
-            onPath={(inner) => onValue(prefix + inner)}
+            onPath={onValue && ((inner) => onValue(prefix + inner))}
             className="flex-1"
           />
         </div>
       )}
     </div>
-  );
-}
-
-function withoutEmpty(state: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(state).filter(
-      ([name, value]) => value !== null && !["__typename", "position", "unknownEventCount"].includes(name),
-    ),
   );
 }
 

@@ -5,6 +5,7 @@ import { Button, EmptyState, ErrorState, Field, Input, Select, Skeleton, Switch 
 import { jsonText } from "@/ui/json-lines";
 import type { ExecutionWatchQuery } from "@/gql/graphql";
 import type { WatchInput, WatchOver } from "@/gql/schema";
+import { counted } from "@/ui/counted";
 import type { Drawn } from "../definition";
 
 const ExecutionWatch = graphql(`
@@ -170,7 +171,7 @@ function Results({ id, found, isLooking, onMore, onPosition }: ResultsProps) {
   return (
     <div className="p-3">
       <p role="status" className="mb-2 text-xs text-muted">
-        {hits.toLocaleString()} hits in {found.looked} executions that were looked at
+        {counted(hits, "hit")} in {counted(found.looked, "execution")} looked at
       </p>
       {hits === 0 && found.input.all !== true && (
         <p className="mb-2 rounded-md bg-info-soft px-3 py-2 text-[13px] text-info">

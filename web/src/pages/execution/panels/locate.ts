@@ -1,8 +1,10 @@
+import { isRecord } from "@/parts/records";
 import { useEffect, useState } from "react";
 import { client } from "@/api";
 import { ExecutionEarlierRuns } from "../documents";
-import { ancestorOf, earlierRunsOf, isPayload } from "../history/facts";
+import { ancestorOf, earlierRunsOf } from "../history/facts";
 import type { History } from "../history/history";
+import { useSource } from "../source";
 
 /** A node run in the state of an execution: this one, or one that it goes on from. */
 export interface RunPlace {
@@ -21,9 +23,9 @@ export interface Source {
 
 /** Where inputs came from, as a state tells it. */
 export function sourcesOf(run: unknown): (Source | undefined)[] {
-  if (!isPayload(run) || !Array.isArray(run.sources)) return [];
+  if (!isRecord(run) || !Array.isArray(run.sources)) return [];
   return (run.sources as unknown[]).map((source) => {
-    if (!isPayload(source) || typeof source.previousNode !== "string") return undefined;
+    if (!isRecord(source) || typeof source.previousNode !== "string") return undefined;
     const { previousNodeOutput: output, previousNodeRun: runIndex } = source;
     return {
       node: source.previousNode,
@@ -50,7 +52,7 @@ interface Link {
 }
 
 /** Finds a run in the executions that this one goes on from. */
-async function locate(id: string, node: string, runIndex: number): Promise<RunPlace | undefined> {
+export async function locate(id: string, node: string, runIndex: number): Promise<RunPlace | undefined> {
   let link: Link | undefined = { id, revision: undefined };
   for (let depth = 0; link && depth < LINKS_MAX; depth += 1) {
     const looked: { place?: RunPlace; before?: Link } = await lookIn(link, node, runIndex);
@@ -88,23 +90,23 @@ async function lookIn(
 
 /** Where a run is, wherever it ran; `undefined` while it is looked for. */
 export function usePlace(
-  id: string,
   own: RunPlace | undefined,
   node: string | undefined,
   runIndex: number,
 ): RunPlace | "nowhere" | undefined {
-  const key = own || node === undefined ? undefined : JSON.stringify([id, node, runIndex]);
+  const key = own || node === undefined ? undefined : JSON.stringify([node, runIndex]);
+  const source = useSource();
   const [found, setFound] = useState<{ key: string; place: RunPlace | "nowhere" } | undefined>();
   useEffect(() => {
     if (key === undefined || node === undefined) return undefined;
     let isGone = false;
-    void locate(id, node, runIndex).then((place) => {
+    void source.locate(node, runIndex).then((place) => {
       if (!isGone) setFound({ key, place: place ?? "nowhere" });
     });
     return () => {
       isGone = true;
     };
-  }, [key, id, node, runIndex]);
+  }, [key, source, node, runIndex]);
   if (own) return own;
   return found?.key === key ? found?.place : undefined;
 }

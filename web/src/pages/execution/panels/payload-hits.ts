@@ -1,6 +1,5 @@
 import { useEffect, useState } from "react";
-import { client, faultOf } from "@/api";
-import { ExecutionSearchPayloads } from "../documents";
+import { useSource } from "../source";
 
 export interface PayloadHits {
   /** Pieces of payloads that hold the text, by position. */
@@ -24,39 +23,34 @@ const LONGEST = 200;
 const RESTS_AFTER_MS = 250;
 
 /** Looks for a text in the payloads of an execution's events. */
-export function usePayloadHits(id: string, text: string): PayloadHits {
+export function usePayloadHits(text: string): PayloadHits {
+  const source = useSource();
   const [found, setFound] = useState<Found | undefined>();
   const [after, setAfter] = useState<{ key: string; cursor: string } | undefined>();
   const isWanted = text.length >= SHORTEST && text.length <= LONGEST;
-  const key = `${id} ${text}`;
+  const key = text;
   const cursor = after?.key === key ? after.cursor : undefined;
   useEffect(() => {
     if (!isWanted) return undefined;
     let stop: (() => void) | undefined;
     const timer = setTimeout(() => {
-      const filter = { stream: { category: "execution", id } };
-      const subscription = client
-        .query(ExecutionSearchPayloads, { query: text, filter, after: cursor }, { requestPolicy: "network-only" })
-        .subscribe(({ data, error }) => {
-          if (!data) {
-            if (error) setFound({ key, excerpts: NONE, next: undefined, problem: faultOf(error).message });
-            return;
-          }
-          const { nodes, pageInfo, extent } = data.searchPayloads;
-          setFound((before) => {
-            const excerpts = new Map(before?.key === key && cursor !== undefined ? before.excerpts : []);
-            for (const hit of nodes) excerpts.set(Number(hit.position), hit.excerpt);
-            const next = extent.goOnAt ?? (pageInfo.hasNextPage ? pageInfo.endCursor : undefined);
-            return { key, excerpts, next: next ?? undefined };
-          });
+      stop = source.search(text, cursor).ask(({ data, fault }) => {
+        if (!data) {
+          if (fault) setFound({ key, excerpts: NONE, next: undefined, problem: fault.message });
+          return;
+        }
+        setFound((before) => {
+          const excerpts = new Map(before?.key === key && cursor !== undefined ? before.excerpts : []);
+          for (const hit of data.hits) excerpts.set(Number(hit.position), hit.excerpt);
+          return { key, excerpts, next: data.next };
         });
-      stop = () => subscription.unsubscribe();
+      });
     }, RESTS_AFTER_MS);
     return () => {
       clearTimeout(timer);
       stop?.();
     };
-  }, [id, text, key, cursor, isWanted]);
+  }, [source, text, key, cursor, isWanted]);
   const own = isWanted && found?.key === key ? found : undefined;
   const next = own?.next;
   return {

@@ -11,18 +11,30 @@ import {
   ReactFlowProvider,
   getBezierPath,
   useReactFlow,
+  useStore,
   useStoreApi,
 } from "@xyflow/react";
-import { type CSSProperties, createContext, memo, use, useEffect, useMemo, useState } from "react";
+import {
+  type CSSProperties,
+  type RefObject,
+  createContext,
+  memo,
+  use,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { EmptyState, Icon, Skeleton, type Tone, classes, layOut } from "@/ui";
 import { type Drawn, type DrawnNode, isCrowded } from "../definition";
 import { NODE_ICONS, NODE_TONES, NODE_WORDS, typeName } from "../event-names";
-import { useShownNode } from "./shown";
+import { useActiveNode, useShownNode } from "./shown";
 
 const WIDTH = 176;
 const HEIGHT = 52;
-/** Names stay readable: a larger workflow is not shown as a whole, but around where the event is. */
-const FIT = { padding: 0.08, maxZoom: 1, minZoom: 0.55 };
+const ZOOM_MIN = 0.05;
+/** All nodes are in view, however many there are and however small the pane is. */
+const FIT = { padding: 0.08, maxZoom: 1, minZoom: ZOOM_MIN };
 const FLOW = {
   "--xy-background-color": "var(--bg)",
   "--xy-edge-stroke": "var(--line-strong)",
@@ -155,13 +167,12 @@ export interface CanvasProps {
   /** Nodes of which a fork changed something. */
   changed: ReadonlySet<string>;
   onChoose: (node: string) => void;
-  /** The node that the event is about. */
-  active: string | undefined;
 }
 
 /** The version of the workflow that the execution runs; read only. */
-export const Canvas = memo(function Canvas({ drawn, chosen, breakpoints, changed, onChoose, active }: CanvasProps) {
+export const Canvas = memo(function Canvas({ drawn, chosen, breakpoints, changed, onChoose }: CanvasProps) {
   const places = usePlaces(drawn);
+  const movedRef = useRef(false);
   const value = useMemo(() => ({ chosen, breakpoints, changed, onChoose }), [chosen, breakpoints, changed, onChoose]);
   const nodes = useMemo(
     () =>
@@ -209,39 +220,60 @@ export const Canvas = memo(function Canvas({ drawn, chosen, breakpoints, changed
             onlyRenderVisibleElements={nodes.length > 150}
             fitView
             fitViewOptions={FIT}
-            minZoom={0.05}
+            onMoveStart={(event) => {
+              // What is not moved by a hand has no event.
+              if (event) movedRef.current = true;
+            }}
+            minZoom={ZOOM_MIN}
             maxZoom={2}
             style={FLOW}
             proOptions={{ hideAttribution: false }}
           />
-          <Zoom count={nodes.length} />
-          <KeepInSight node={active} />
+          <Zoom movedRef={movedRef} />
+          <KeepFitted places={places} movedRef={movedRef} />
+          <KeepInSight />
         </div>
       </ReactFlowProvider>
     </ChosenContext>
   );
 });
 
-function Zoom({ count }: { count: number }) {
+/** Whether somebody chose what is in view; it stays so then. */
+type MovedRef = RefObject<boolean>;
+
+/** Fits all nodes into the pane once both have their size, and again when one of them gets another. */
+function KeepFitted({ places, movedRef }: { places: unknown; movedRef: MovedRef }) {
   const flow = useReactFlow();
+  const width = useStore((state) => state.width);
+  const height = useStore((state) => state.height);
   useEffect(() => {
+    if (width === 0 || height === 0 || movedRef.current) return undefined;
     const frame = requestAnimationFrame(() => void flow.fitView(FIT));
     return () => cancelAnimationFrame(frame);
-  }, [flow, count]);
+  }, [flow, width, height, places, movedRef]);
+  return null;
+}
+
+function Zoom({ movedRef }: { movedRef: MovedRef }) {
+  const flow = useReactFlow();
+  const zoom = (change: () => Promise<boolean>) => {
+    movedRef.current = true;
+    void change();
+  };
+  const fit = () => {
+    movedRef.current = false;
+    void flow.fitView(FIT);
+  };
   const button = "flex size-7 items-center justify-center hover:bg-hover";
   return (
     <div className="absolute bottom-3 left-3 z-10 flex divide-x overflow-hidden rounded-md border bg-surface text-muted">
-      <button type="button" aria-label="Smaller" className={button} onClick={() => void flow.zoomOut()}>
+      <button type="button" aria-label="Smaller" className={button} onClick={() => zoom(flow.zoomOut)}>
         −
       </button>
-      <button type="button" aria-label="Larger" className={button} onClick={() => void flow.zoomIn()}>
+      <button type="button" aria-label="Larger" className={button} onClick={() => zoom(flow.zoomIn)}>
         +
       </button>
-      <button
-        type="button"
-        className={classes(button, "w-auto px-2 text-xs")}
-        onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1 })}
-      >
+      <button type="button" className={classes(button, "w-auto px-2 text-xs")} onClick={fit}>
         Fit
       </button>
     </div>
@@ -249,7 +281,8 @@ function Zoom({ count }: { count: number }) {
 }
 
 /** Brings a node into sight that is out of it, as the event goes on to it. */
-function KeepInSight({ node }: { node: string | undefined }) {
+function KeepInSight() {
+  const node = useActiveNode();
   const flow = useReactFlow();
   const store = useStoreApi();
   useEffect(() => {
@@ -284,7 +317,11 @@ function usePlaces(drawn: Drawn | undefined): Map<string, { x: number; y: number
     if (!drawn || own) return;
     const nodes = drawn.nodes.map(({ name }) => ({ id: name, width: WIDTH, height: HEIGHT }));
     const edges = drawn.edges.map(({ id, source, target }) => ({ id, source, target }));
-    void layOut(nodes, edges).then((places) => setLaid({ of: drawn, places }));
+    // What lays out is loaded when it is needed. Where it cannot be, nodes lie where the file says, on each other or not.
+    const asWritten = () => new Map(drawn.nodes.map(({ name, x, y }) => [name, { x, y }]));
+    void layOut(nodes, edges)
+      .catch(asWritten)
+      .then((places) => setLaid({ of: drawn, places }));
   }, [drawn, own]);
   return own ?? (laid?.of === drawn ? laid?.places : undefined);
 }

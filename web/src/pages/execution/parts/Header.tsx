@@ -1,5 +1,5 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useViewer } from "@/api";
 import {
   Badge,
@@ -16,6 +16,7 @@ import {
 } from "@/ui";
 import type { RetryFrom, RetryVersion } from "@/gql/schema";
 import type { ExecutionChanges } from "../changes";
+import { makeCapsule } from "../capsule/make";
 import type { ExecutionFacts } from "../history/model";
 import { ResumeDialog } from "./ResumeDialog";
 
@@ -28,7 +29,8 @@ export interface HeaderProps {
   onChanged: (position?: string) => void;
 }
 
-export function Header({ facts, isLive, changes, onFork, onCompare, onChanged }: HeaderProps) {
+export const Header = memo(function Header(props: HeaderProps) {
+  const { facts, isLive, changes, onFork, onCompare, onChanged } = props;
   const { can } = useViewer();
   const [asked, setAsked] = useState<"cancel" | "dismiss" | "pause" | undefined>();
   const [isResuming, setResuming] = useState(false);
@@ -144,6 +146,11 @@ export function Header({ facts, isLive, changes, onFork, onCompare, onChanged }:
                 run: () => void navigate({ to: "/executions", search: { workflow: facts.workflowId } }),
               },
               {
+                label: "Make a capsule",
+                run: () => void makeCapsule(id),
+                disabled: isOpen || !can("WORKFLOW_READ"),
+              },
+              {
                 label: "Its events in the log",
                 run: () => void navigate({ to: "/events", search: { position: facts.createdPosition } }),
               },
@@ -203,4 +210,4 @@ export function Header({ facts, isLive, changes, onFork, onCompare, onChanged }:
       />
     </header>
   );
-}
+});

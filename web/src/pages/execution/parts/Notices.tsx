@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { type ReactNode, memo } from "react";
+import { actorInSentence } from "@/parts/ActorName";
 import { Button, Icon, type IconName, Time, classes } from "@/ui";
 import type { ExecutionFacts } from "../history/model";
 
@@ -10,7 +11,7 @@ export interface NoticesProps {
 }
 
 /** What has to be known first: what failed, for what it waits, why it stands still, what it belongs to. */
-export function Notices({ facts, onNode, onFork }: NoticesProps) {
+export const Notices = memo(function Notices({ facts, onNode, onFork }: NoticesProps) {
   const { forkedFrom, waiting, paused, errorNode } = facts;
   const unused = forkedFrom?.unusedOutputs ?? [];
   return (
@@ -94,7 +95,7 @@ export function Notices({ facts, onNode, onFork }: NoticesProps) {
             <ExecutionLink id={forkedFrom.executionId} search={{ position: forkedFrom.position }}>
               another execution at #{forkedFrom.position}
             </ExecutionLink>
-            {forkedFrom.actor && ` by ${forkedFrom.actor.name}`}
+            {forkedFrom.actor && ` by ${actorInSentence(forkedFrom.actor)}`}
             {forkedFrom.reason !== "" && `: “${forkedFrom.reason}”`}
             {unused.length > 0 &&
               `. It has not come to ${unused.map(({ node }) => node).join(", ")}, whose output was changed.`}
@@ -146,7 +147,7 @@ export function Notices({ facts, onNode, onFork }: NoticesProps) {
       )}
     </>
   );
-}
+});
 
 interface ExecutionLinkProps {
   id: string;

@@ -1,7 +1,7 @@
+import { isRecord } from "@/parts/records";
 import { useState } from "react";
 import { Button, CopyButton, Dialog, Field, Textarea, Time } from "@/ui";
 import type { ExecutionFacts } from "../history/model";
-import { isPayload } from "../history/facts";
 
 export interface ResumeDialogProps {
   facts: ExecutionFacts;
@@ -80,7 +80,7 @@ function itemsIn(text: string): { value?: unknown; problem?: string } {
   if (text.trim() === "") return {};
   try {
     const value: unknown = JSON.parse(text);
-    if (!Array.isArray(value) || !(value as unknown[]).every(isPayload))
+    if (!Array.isArray(value) || !(value as unknown[]).every(isRecord))
       return { problem: "It has to be a list of objects, such as [{ … }]." };
     return { value };
   } catch (error) {

@@ -1,6 +1,7 @@
-import { type MouseEvent, memo, useEffect, useMemo, useRef, useState } from "react";
+import { type MouseEvent, memo, use, useEffect, useMemo, useRef, useState } from "react";
 import { Button, EmptyState, classes, duration } from "@/ui";
 import type { History, HistoryRun, NodeStatus } from "../history/history";
+import { ShownContext, useIsChosenLane, useMoment } from "./shown";
 import { useThemeVersion } from "./theme-version";
 
 const LANE = 24;
@@ -18,8 +19,6 @@ const ZOOM = 2;
 export interface TimelineProps {
   history: History;
   version: number;
-  revision: number;
-  chosen: { node: string; executionIndex: number } | undefined;
   onChoose: (run: HistoryRun) => void;
 }
 
@@ -30,17 +29,20 @@ interface Bar extends HistoryRun {
 }
 
 /** Runs of nodes over time, a lane for each node. */
-export const Timeline = memo(function Timeline({ history, version, revision, chosen, onChoose }: TimelineProps) {
+export const Timeline = memo(function Timeline({ history, version, onChoose }: TimelineProps) {
   const { bars, byIndex, lanes, from, to } = useMemo(() => layout(history), [history, version]); // eslint-disable-line react-hooks/exhaustive-deps
-  const chosenBar = chosen && byIndex.get(chosen.executionIndex);
+  const shown = use(ShownContext);
   const [window, setWindow] = useState<[number, number]>([0, 1]);
   const [hovered, setHovered] = useState<Bar | undefined>();
-  const at = history.event(revision)?.at ?? from;
   const length = Math.max(1, to - from);
   const start = from + window[0] * length;
   const span = Math.max(0.001, (window[1] - window[0]) * length);
-  const share = (time: number) => (time - start) / span;
-  const zoom = (factor: number, center = Math.min(window[1], Math.max(window[0], (at - from) / length))) => {
+  /** Where the event is, as far as that is in the window. */
+  const middle = () => {
+    const at = history.event(shown.moment().revision)?.at ?? from;
+    return Math.min(window[1], Math.max(window[0], (at - from) / length));
+  };
+  const zoom = (factor: number, center = middle()) => {
     const size = Math.min(1, Math.max(1e-6, (window[1] - window[0]) * factor));
     const first = Math.min(1 - size, Math.max(0, center - ((center - window[0]) / (window[1] - window[0])) * size));
     setWindow([first, first + size]);
@@ -99,21 +101,7 @@ export const Timeline = memo(function Timeline({ history, version, revision, cho
         </Button>
       </div>
       <div className="flex min-h-0 flex-1 overflow-auto" tabIndex={0} role="region" aria-label="Timeline of node runs">
-        <ul className="w-28 shrink-0 border-r md:w-36" style={{ height: `${lanes.length * LANE}px` }}>
-          {lanes.map((lane) => (
-            <li
-              key={lane}
-              title={lane}
-              style={{ height: `${LANE}px` }}
-              className={classes(
-                "truncate px-3 text-xs leading-6",
-                chosen?.node === lane && "bg-accent-soft font-medium",
-              )}
-            >
-              {lane}
-            </li>
-          ))}
-        </ul>
+        <Lanes lanes={lanes} />
         <div
           className="relative min-w-0 flex-1 cursor-pointer overflow-hidden"
           style={{ height: `${lanes.length * LANE}px` }}
@@ -131,30 +119,75 @@ export const Timeline = memo(function Timeline({ history, version, revision, cho
           }}
         >
           <Bars bars={bars} lanes={lanes.length} start={start} span={span} />
-          {chosenBar && chosenBar.to >= start && chosenBar.from <= start + span && (
-            <span
-              aria-hidden
-              className="absolute rounded-sm bg-accent"
-              style={{
-                top: `${chosenBar.lane * LANE + 3}px`,
-                height: `${LANE - 6}px`,
-                left: `${Math.max(0, share(chosenBar.from)) * 100}%`,
-                width: `max(3px, ${(Math.min(1, share(chosenBar.to)) - Math.max(0, share(chosenBar.from))) * 100}%)`,
-              }}
-            />
-          )}
-          {share(at) >= 0 && share(at) <= 1 && (
-            <span
-              aria-hidden
-              className="absolute inset-y-0 w-px bg-accent"
-              style={{ transform: "translateX(-0.5px)", left: `${share(at) * 100}%` }}
-            />
-          )}
+          <Marks history={history} byIndex={byIndex} from={from} start={start} span={span} />
         </div>
       </div>
     </div>
   );
 });
+
+interface MarksProps {
+  history: History;
+  byIndex: ReadonlyMap<number, Bar>;
+  from: number;
+  start: number;
+  span: number;
+}
+
+/** What moves with each step: the moment, and the run that is looked at. */
+function Marks({ history, byIndex, from, start, span }: MarksProps) {
+  const { revision, run } = useMoment();
+  const bar = run && byIndex.get(run.executionIndex);
+  const at = history.event(revision)?.at ?? from;
+  const share = (time: number) => (time - start) / span;
+  return (
+    <>
+      {bar && bar.to >= start && bar.from <= start + span && (
+        <span
+          aria-hidden
+          className="absolute rounded-sm bg-accent"
+          style={{
+            top: `${bar.lane * LANE + 3}px`,
+            height: `${LANE - 6}px`,
+            left: `${Math.max(0, share(bar.from)) * 100}%`,
+            width: `max(3px, ${(Math.min(1, share(bar.to)) - Math.max(0, share(bar.from))) * 100}%)`,
+          }}
+        />
+      )}
+      {share(at) >= 0 && share(at) <= 1 && (
+        // As wide as the lanes, so that it goes where it has to be without a layout.
+        <span
+          aria-hidden
+          className="pointer-events-none absolute inset-0 border-l border-accent"
+          style={{ transform: `translateX(${share(at) * 100}%)` }}
+        />
+      )}
+    </>
+  );
+}
+
+const Lanes = memo(function Lanes({ lanes }: { lanes: readonly string[] }) {
+  return (
+    <ul className="w-28 shrink-0 border-r md:w-36" style={{ height: `${lanes.length * LANE}px` }}>
+      {lanes.map((lane) => (
+        <Lane key={lane} name={lane} />
+      ))}
+    </ul>
+  );
+});
+
+function Lane({ name }: { name: string }) {
+  const isChosen = useIsChosenLane(name);
+  return (
+    <li
+      title={name}
+      style={{ height: `${LANE}px` }}
+      className={classes("truncate px-3 text-xs leading-6", isChosen && "bg-accent-soft font-medium")}
+    >
+      {name}
+    </li>
+  );
+}
 
 interface BarsProps {
   bars: readonly Bar[];

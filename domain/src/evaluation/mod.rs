@@ -1,0 +1,29 @@
+//! The Evaluation aggregate: something is tried on cases that are known, nothing of it is served, and what came of it.
+//!
+//! A worker does it; its report is an event. Invariant: a report is bounded, however many cases it is about, and holds no
+//! input and no output: who wants them follows a case to its inference, or to its set and what was run for it.
+
+mod comparison;
+mod event;
+mod report;
+mod score;
+mod scored;
+mod scorer;
+mod state;
+
+pub use comparison::{NotComparable, ScorerComparison, WORSE_TOLD_MAX, WorseCase, compare, sign_test};
+pub use event::{EvaluationCases, EvaluationEvent, EvaluationRequest, EvaluationSubject, InferenceSelection};
+pub use report::{
+    BacktestCase, BacktestCounter, BacktestReport, BacktestVerdict, Compared, EvaluationReport, Latencies,
+};
+pub use score::{Prepared, Score, score_of_workflow};
+pub use scored::{CaseResult, CaseRun, CaseScores, ScoreCounter, ScoreVerdict, ScoredReport, ScorerReport, ToldCase};
+pub use scorer::{InvalidScorer, NamedScorer, SCORER_NAME_CHARACTERS_MAX, SCORERS_MAX, Scorer};
+pub use state::{Evaluation, EvaluationCommand, EvaluationRefusal, EvaluationStatus};
+
+/// Most cases of one evaluation.
+pub const CASES_MAX: usize = 1_000;
+/// Most cases that a report tells one by one: the worst ones.
+pub const CASES_TOLD_MAX: usize = 100;
+/// Most characters of why a case has no answer.
+pub const REASON_CHARACTERS_MAX: usize = 500;

@@ -1,0 +1,253 @@
+//! Services that the operator describes: more files like those of the table, read when the program starts.
+//!
+//! Never replaces anything while it runs. Invariant: what was taken holds what the program relies on.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::pattern::{VERBS, is_verb};
+use super::table::{ContentKind, Generation, Operation, Pages, Service, services};
+use crate::definition::Node;
+use crate::item::JsonObject;
+
+/// Most bytes of the file of a service.
+pub const SERVICE_BYTES_MAX: usize = 1 << 20;
+/// Most services that an operator describes.
+pub const SERVICES_MAX: usize = 500;
+
+/// Methods of requests.
+const METHODS: [&str; 5] = ["DELETE", "GET", "PATCH", "POST", "PUT"];
+
+static GIVEN: OnceLock<Vec<Service>> = OnceLock::new();
+
+/// The services that the operator describes; they come before those of the table.
+pub fn given_services() -> &'static [Service] {
+    GIVEN.get().map_or(&[], Vec::as_slice)
+}
+
+/// Takes the services that the operator describes, once for this process.
+///
+/// # Errors
+/// Which type is told of twice, that there are too many, or that services were taken before; nothing was taken then.
+pub fn take_services(mut services: Vec<Service>) -> Result<(), String> {
+    if services.len() > SERVICES_MAX {
+        return Err(format!("there are {} services, at most {SERVICES_MAX} are taken", services.len()));
+    }
+    services.sort_by(|left, right| left.node_type.cmp(&right.node_type));
+    let mut pairs = services.iter().zip(services.iter().skip(1));
+    if let Some((one, other)) = pairs.find(|(one, other)| one.node_type == other.node_type) {
+        return Err(format!("'{}' and '{}' both tell of '{}'", one.service, other.service, one.node_type));
+    }
+    GIVEN.set(services).map_err(|_| "services were taken before".to_owned())
+}
+
+/// The service whose node this is.
+pub fn service_of(node: &Node) -> Option<&'static Service> {
+    given_services().iter().chain(services()).find(|service| service.node_type == node.node_type)
+}
+
+impl Service {
+    /// Reads a service as it is written down in JSON.
+    ///
+    /// # Errors
+    /// What is wrong and where, in words for whoever wrote it.
+    pub fn read(text: &str) -> Result<Self, String> {
+        if text.len() > SERVICE_BYTES_MAX {
+            return Err(format!("it has {} bytes, at most {SERVICE_BYTES_MAX} are read", text.len()));
+        }
+        let written: Value = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
+        if let Some(verb) = unknown_verb(&written) {
+            return Err(format!("the verb '{verb}' is not known: use one of {}", VERBS.join(", ")));
+        }
+        let service: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        service.check()?;
+        Ok(service)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (field, text) in [("service", &self.service), ("node_type", &self.node_type)] {
+            if text.trim().is_empty() {
+                return Err(format!("'{field}' is empty"));
+            }
+        }
+        if !is_address(&self.base_url) || self.base_url.ends_with('/') {
+            return Err(format!("'base_url' is '{}': an address without a slash at its end is needed", self.base_url));
+        }
+        if !is_address(&self.documentation) {
+            return Err(format!("'documentation' is '{}': an address is needed", self.documentation));
+        }
+        if self.credentials.is_empty() {
+            return Err("'credentials' is empty: say how requests are signed, with an empty 'kind' where they are not"
+                .to_owned());
+        }
+        if self.generations.is_empty() {
+            return Err("'generations' is empty: say what its node can do".to_owned());
+        }
+        for (name, script) in &self.scripts {
+            closes(script).map_err(|problem| format!("'scripts.{name}': {problem}"))?;
+        }
+        self.generations.iter().enumerate().try_for_each(|(index, generation)| {
+            generation.check(&self.scripts).map_err(|problem| format!("'generations[{index}]': {problem}"))
+        })
+    }
+}
+
+impl Generation {
+    fn check(&self, scripts: &BTreeMap<String, String>) -> Result<(), String> {
+        if self.versions.is_empty() {
+            return Err("it is of no version".to_owned());
+        }
+        if self.operations.is_empty() {
+            return Err("it has no operations".to_owned());
+        }
+        self.operations.iter().try_for_each(|operation| {
+            let named = format!("the operation '{}' of '{}'", operation.operation, operation.resource);
+            operation.check(scripts).map_err(|problem| format!("{named}: {problem}"))
+        })
+    }
+}
+
+impl Operation {
+    fn check(&self, scripts: &BTreeMap<String, String>) -> Result<(), String> {
+        if !METHODS.contains(&self.method.as_str()) {
+            return Err(format!("'method' is '{}': use one of {}", self.method, METHODS.join(", ")));
+        }
+        // An address may be what a parameter says.
+        let is_whole = is_address(&self.path) || self.path.starts_with("@{+");
+        if !is_whole && !self.path.starts_with('/') {
+            return Err(format!("'path' is '{}': it begins with '/', or is a whole address", self.path));
+        }
+        let answers = self.also.iter().map(|addition| &addition.answer).chain([&self.answer]);
+        let pages = self.also.iter().filter_map(|addition| addition.pages.as_ref()).chain(&self.pages);
+        answers
+            .map(|code| known(code, scripts))
+            .chain(pages.map(|pages| pages.check(scripts)))
+            .collect::<Result<(), String>>()?;
+        match (self.content == ContentKind::Raw, self.media_type.is_empty()) {
+            (true, true) => Err("a raw body needs its 'media_type'".to_owned()),
+            (false, false) => Err("'media_type' is of raw bodies alone".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Pages {
+    fn check(&self, scripts: &BTreeMap<String, String>) -> Result<(), String> {
+        let fields: Vec<&Value> =
+            [&self.query, &self.headers, &self.body].into_iter().flat_map(JsonObject::values).collect();
+        if self.more.is_empty() || fields.is_empty() {
+            return Err("'pages' needs 'more', and what is otherwise on the next page".to_owned());
+        }
+        known(&self.more, scripts)?;
+        fields.into_iter().try_for_each(|field| match field.as_str() {
+            Some(code) => known(code, scripts),
+            None => Err(format!("'pages' has {field}: JavaScript as a text is needed")),
+        })
+    }
+}
+
+/// Refuses JavaScript that names a script which is not there, or would end the expression in which it stands.
+fn known(code: &str, scripts: &BTreeMap<String, String>) -> Result<(), String> {
+    let names = code.split("#{").skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
+    match names.into_iter().find(|name| !scripts.contains_key(*name)) {
+        Some(name) => Err(format!("'{code}' names the script '{name}': write it into 'scripts'")),
+        None => closes(code),
+    }
+}
+
+/// Refuses JavaScript that would end the expression in which it stands.
+fn closes(code: &str) -> Result<(), String> {
+    if code.contains("}}") {
+        return Err(format!("'{code}' holds two closing brackets together: put a space between them"));
+    }
+    Ok(())
+}
+
+fn is_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+}
+
+/// A verb that no pattern knows, at any depth.
+fn unknown_verb(value: &Value) -> Option<&str> {
+    match value {
+        Value::Array(elements) => elements.iter().find_map(unknown_verb),
+        Value::Object(fields) => {
+            let verbs = fields.keys().map(String::as_str).filter(|name| is_verb(name));
+            let mut unknown = verbs.filter(|verb| !VERBS.contains(verb));
+            unknown.next().or_else(|| fields.values().find_map(unknown_verb))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(change: impl FnOnce(&mut Value)) -> Result<Service, String> {
+        let mut service = json!({
+            "service": "Tickets", "node_type": "acme.tickets", "base_url": "https://tickets.example/api",
+            "documentation": "https://tickets.example/docs",
+            "credentials": [{"from": "acmeApi", "kind": "httpBearerAuth", "give": "the token as `token`"}],
+            "generations": [{
+                "versions": [1],
+                "operations": [{
+                    "resource": "ticket", "operation": "create", "method": "POST", "path": "/tickets",
+                    "send": {"body": {"title": {"$needed": "@{title}"}}}
+                }]
+            }]
+        });
+        change(&mut service);
+        Service::read(&service.to_string())
+    }
+
+    /// Sets what a pointer names, which need not be there.
+    fn set(service: &mut Value, pointer: &str, value: Value) {
+        let (above, name) = pointer.rsplit_once('/').unwrap();
+        service.pointer_mut(above).unwrap()[name] = value;
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told_with_its_place() {
+        assert_eq!(written(|_| {}).unwrap().operations(), [("ticket", "create")]);
+        for (pointer, value, part) in [
+            ("/service", json!(""), "'service' is empty"),
+            ("/base_url", json!("tickets.example"), "'base_url' is 'tickets.example'"),
+            ("/base_url", json!("https://tickets.example/"), "without a slash"),
+            ("/credentials", json!([]), "'credentials' is empty"),
+            ("/generations", json!([]), "'generations' is empty"),
+            ("/generations/0/versions", json!([]), "'generations[0]': it is of no version"),
+            ("/generations/0/operations/0/method", json!("FETCH"), "the operation 'create' of 'ticket': 'method'"),
+            ("/generations/0/operations/0/path", json!("tickets"), "begins with '/'"),
+            ("/generations/0/operations/0/send/body", json!({"$guess": "@{a}"}), "the verb '$guess' is not known"),
+            ("/generations/0/operations/0/send", json!({"bodies": {}}), "unknown field `bodies`"),
+            ("/generations/0/operations/0/answer", json!("({a: {b: 1}})"), "two closing brackets"),
+            ("/generations/0/operations/0/answer", json!("#{bare}($response.body)"), "names the script 'bare'"),
+            ("/scripts", json!({"bare": "() => ({a: {}})"}), "'scripts.bare'"),
+            ("/generations/0/operations/0/pages", json!({"more": "true"}), "'pages' needs"),
+            (
+                "/generations/0/operations/0/pages",
+                json!({"more": "true", "query": {"page": 2}}),
+                "JavaScript as a text",
+            ),
+        ] {
+            let problem = written(|service| set(service, pointer, value)).unwrap_err();
+            assert!(problem.contains(part), "{pointer}: {problem}");
+        }
+        let large = " ".repeat(SERVICE_BYTES_MAX + 1);
+        assert!(Service::read(&large).unwrap_err().contains("at most"));
+        assert!(Service::read("[").unwrap_err().contains("no JSON"));
+    }
+
+    #[test]
+    fn two_files_of_one_type_are_refused_and_nothing_is_taken() {
+        let two = vec![written(|_| {}).unwrap(), written(|service| service["service"] = "Desk".into()).unwrap()];
+        assert_eq!(take_services(two), Err("'Tickets' and 'Desk' both tell of 'acme.tickets'".to_owned()));
+        assert!(given_services().is_empty());
+    }
+}

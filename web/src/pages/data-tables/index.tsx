@@ -1,0 +1,2 @@
+export { DataTablePage } from "./DataTablePage";
+export { DataTablesPage } from "./DataTablesPage";
