@@ -53,7 +53,7 @@ async fn a_run_that_outlasts_the_deadlines_of_all_is_told_to_stop() {
     let house = house(Policy::default()).await;
     house.stage.plan([Turn::WaitsForStop]);
     let stuck = house.pool.admit(rows(&[1.0]), within(SECOND)).unwrap();
-    house.until(|counts| counts.running == 1).await;
+    house.begun(1).await;
     house.clock.advance(SECOND);
     assert_eq!(stuck.await, Err(NotComputed::DeadlineMissed));
     let next = house.pool.infer(rows(&[2.0]), within(SECOND)).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_run_for_one_who_goes_away_is_stopped() {
     let house = house(Policy::default()).await;
     house.stage.plan([Turn::WaitsForStop]);
     let alone = house.pool.admit(rows(&[1.0]), Ask::default()).unwrap();
-    house.until(|counts| counts.running == 1).await;
+    house.begun(1).await;
     drop(alone);
     // The run ends by nothing but being stopped, so that the next one shows that it was.
     assert_computed(&house.pool.infer(rows(&[2.0]), Ask::default()).await.unwrap(), &[2.0]);

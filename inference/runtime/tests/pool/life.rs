@@ -58,7 +58,7 @@ async fn when_the_time_for_closing_is_up_runs_are_stopped_and_who_waits_is_told(
     let house = house(Policy::default()).await;
     house.stage.plan([Turn::WaitsForStop]);
     let runs = house.pool.admit(rows(&[1.0]), Ask::default()).unwrap();
-    house.until(|counts| counts.running == 1).await;
+    house.begun(1).await;
     let waits = house.pool.admit(rows(&[2.0]), Ask::default()).unwrap();
     house.pool.begin_close(MS * 1000);
     house.clock.advance(MS * 1000);

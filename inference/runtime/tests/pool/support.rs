@@ -229,6 +229,12 @@ pub async fn house(policy: Policy) -> House {
 }
 
 impl House {
+    /// Waits until so many runs are in their instances. One that only counts as running may still be refused for its
+    /// deadline before it gets there, and its turn would fall to the next.
+    pub async fn begun(&self, runs: usize) {
+        self.until(|_| self.stage.begun.load(Ordering::SeqCst) >= runs).await;
+    }
+
     /// Waits until `is` holds of the pool's numbers.
     pub async fn until(&self, is: impl Fn(&timeloom_inference::pool::Counts) -> bool) {
         let waited = async {
