@@ -160,7 +160,6 @@ fn difference(one: &Value, other: &Value) -> Option<String> {
             pairs.find_map(|(place, (one, other))| difference(one, other).map(|below| format!("/{place}{below}")))
         }
         (Value::Object(one), Value::Object(other)) => {
-            let step = |name: &str| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
             let in_one = one.iter().find_map(|(name, value)| match other.get(name) {
                 None => Some(step(name)),
                 Some(other) => difference(value, other).map(|below| step(name) + &below),
@@ -193,26 +192,48 @@ fn contains(expected: &Value, found: &Value) -> Score {
 }
 
 fn near(expected: &Value, found: &Value, tolerance: f64) -> Result<Score, String> {
-    let mut wanted = Vec::new();
-    if !numbers(expected, &mut wanted) || wanted.is_empty() {
-        return Err("what is expected is no number and no list of numbers: see its pointer".to_owned());
+    let mut distances = Vec::new();
+    for (name, expected, found) in by_name(expected, found) {
+        let (mut wanted, mut there) = (Vec::new(), Vec::new());
+        if !numbers(expected, &mut wanted) || wanted.is_empty() {
+            return Err(format!("what is expected{} is no number and no list of numbers: see its pointer", at(&name)));
+        }
+        if !numbers(found, &mut there) {
+            return Ok(Score::bad(format!("it is no number and no list of numbers{}", at(&name))));
+        }
+        if wanted.len() != there.len() {
+            let (has, are) = (there.len(), wanted.len());
+            return Ok(Score::bad(format!("it has {has} numbers{}, expected are {are}", at(&name))));
+        }
+        let apart = |(one, other): (&f64, &f64)| (one - other).abs() / one.abs().max(other.abs()).max(1.0);
+        distances.extend(wanted.iter().zip(&there).map(apart));
     }
-    let mut there = Vec::new();
-    if !numbers(found, &mut there) {
-        return Ok(Score::bad("it is no number and no list of numbers"));
+    if distances.is_empty() {
+        return Err("what is expected has no fields: see its pointer".to_owned());
     }
-    if wanted.len() != there.len() {
-        return Ok(Score::bad(format!("it has {} numbers, expected are {}", there.len(), wanted.len())));
-    }
-    let apart = |(one, other): (&f64, &f64)| (one - other).abs() / one.abs().max(other.abs()).max(1.0);
-    let distances: Vec<f64> = wanted.iter().zip(&there).map(apart).collect();
     let good = distances.iter().filter(|distance| **distance <= tolerance).count();
     let worst = distances.iter().copied().fold(0.0, f64::max);
-    let mut score = Score::share(good, wanted.len(), "numbers are near");
+    let mut score = Score::share(good, distances.len(), "numbers are near");
     if let Some(reason) = &mut score.reason {
         reason.push_str(&format!(", the furthest is {worst:.6} apart"));
     }
     Ok(score)
+}
+
+/// What is compared with what: the fields of an object by their names, as the outputs of a model are; anything else as it is.
+/// The place of each is its JSON pointer. Fields that nothing is expected of are left out.
+fn by_name<'values>(expected: &'values Value, found: &'values Value) -> Vec<(String, &'values Value, &'values Value)> {
+    match (expected, found) {
+        (Value::Object(wanted), Value::Object(there)) => {
+            wanted.iter().map(|(name, value)| (step(name), value, there.get(name).unwrap_or(&Value::Null))).collect()
+        }
+        _ => vec![(String::new(), expected, found)],
+    }
+}
+
+/// A field's name as a step of a JSON pointer.
+fn step(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 /// Adds the numbers of a value, of lists in lists one after the other; false when there is something else.

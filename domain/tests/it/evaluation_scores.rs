@@ -74,6 +74,12 @@ fn patterns_schemas_and_tolerances_judge_what_they_should() {
     assert_eq!(near(json!([1, 2, 3, 4]), json!([1, 2, 3, 5])), 0.75);
     assert_eq!(near(json!([[1, 2]]), json!([1])), 0.0);
     assert_eq!(near(json!(1), json!("1")), 0.0);
+    assert_eq!(
+        near(json!({ "p": [1, 2], "q": 3 }), json!({ "p": [1, 2], "q": 3.5, "more": "x" })),
+        2.0 / 3.0,
+        "by name"
+    );
+    assert_eq!(near(json!({ "p": 1 }), json!({ "q": 1 })), 0.0, "a field that is missing is not near");
 }
 
 #[test]

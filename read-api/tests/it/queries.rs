@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use timeloom_domain::event::OWN_CATEGORIES;
 use timeloom_store::{Direction, EventLog, Filter, Position, StreamKey, TenantScope};
 
 use crate::support::{TestServer, append, completed, node_completed, started, text, unknown_id};
@@ -170,6 +171,9 @@ async fn events_are_filtered_and_go_both_ways() {
     let executions =
         json!({ "filter": { "categories": ["execution"], "types": ["NodeCompleted"] }, "direction": "FORWARD" });
     assert_eq!(types(&server.data(query, executions).await), ["NodeCompleted", "NodeCompleted"]);
+    // Whoever may see some categories alone names each of them.
+    let named = json!({ "filter": { "categories": OWN_CATEGORIES }, "direction": "FORWARD" });
+    assert_eq!(types(&server.data(query, named).await).len(), 5);
     let stream = json!({ "category": "execution", "id": id });
     let back = json!({ "filter": { "stream": stream }, "direction": "BACKWARD", "first": 3 });
     let page = server.data(query, back).await;
