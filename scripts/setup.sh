@@ -54,6 +54,8 @@ check_servers() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
   [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server-core)
   has mariadb-install-db || missing+=(mariadb-server-core)
+  # The script that makes a data folder calls it.
+  has my_print_defaults || missing+=(mariadb-client-core)
   has redis-server || missing+=(redis-server)
   [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
   if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi

@@ -1,4 +1,4 @@
-//! MariaDB, as Debian's package `mariadb-server-core` has it.
+//! MariaDB, as Debian's packages `mariadb-server-core` and `mariadb-client-core` have it.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
