@@ -38,13 +38,13 @@ const COLUMNS: Column<TestCase>[] = [
         to="/executions/$executionId"
         params={{ executionId: one.executionId }}
         title="As it was recorded; it is not here where another installation recorded it"
-        className="font-mono text-xs text-accent hover:underline"
+        className="font-mono text-xs whitespace-nowrap text-accent hover:underline"
       >
         …{one.executionId.slice(-12)}
       </Link>
     ),
   },
-  { key: "events", header: "Events", align: "end", cell: (one) => one.eventCount },
+  { key: "events", header: "Events", align: "end", wideOnly: true, cell: (one) => one.eventCount },
   { key: "sealed", header: "Sealed", align: "end", cell: (one) => one.sealedEventCount },
   { key: "bytes", header: "Size", align: "end", wideOnly: true, cell: (one) => <Bytes value={one.bytes} /> },
   {
@@ -52,7 +52,7 @@ const COLUMNS: Column<TestCase>[] = [
     header: "Signed by",
     wideOnly: true,
     cell: (one) => (
-      <span className="font-mono text-xs" title={one.signedBy}>
+      <span className="font-mono text-xs whitespace-nowrap" title={one.signedBy}>
         …{one.signedBy.slice(-12)}
       </span>
     ),

@@ -112,6 +112,7 @@ function OpenAddTestCase({ onClose, workflowId, execution, onAdded }: AddTestCas
         {execution === undefined && (
           <Field label="What is kept">
             <Select<Source>
+              data-autofocus
               value={source}
               choices={[
                 { value: "execution", label: "an execution of this workflow" },

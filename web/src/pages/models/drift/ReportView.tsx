@@ -79,12 +79,12 @@ function columnsOf(bounds: { moderate: number; drifted: number }): Column<Judged
   ];
 }
 
-function countsWords({ inferences, notKept, erased }: Report["window"]): string {
+function countsWords({ inferences, notKept, erased }: Report["window"], what = ""): string {
   const parts = [
     ...(notKept > 0 ? [`${notKept.toLocaleString()} not kept whole`] : []),
     ...(erased > 0 ? [`${erased.toLocaleString()} erased`] : []),
   ];
-  return inferences.toLocaleString() + (parts.length > 0 ? ` (${parts.join(", ")})` : "");
+  return inferences.toLocaleString() + what + (parts.length > 0 ? ` (${parts.join(", ")})` : "");
 }
 
 export interface ReportViewProps {
@@ -100,7 +100,7 @@ export function ReportView({ report, bounds }: ReportViewProps) {
       <div role="status" className="flex flex-wrap items-center gap-x-2 gap-y-1 text-[13px]">
         <VerdictBadge verdict={report.verdict} />
         <span>
-          {countsWords(report.window)} inferences compared with {countsWords(report.baseline)}:{" "}
+          {countsWords(report.window, " inferences")} compared with {countsWords(report.baseline)}:{" "}
           {tallyWords(tallyOf(judged))}
         </span>
       </div>
