@@ -28,6 +28,8 @@ pub struct StartDriftWatch {
     pub window: u32,
     /// What counts as drift.
     pub bounds: DriftBounds,
+    /// Whether a watch that is under way ends with this one's beginning; it refuses this one otherwise.
+    pub replaces: bool,
 }
 
 impl Commands {
@@ -47,7 +49,7 @@ impl Commands {
         start: StartDriftWatch,
     ) -> Result<Outcome<Slug>, CommandError> {
         context.require(Permission::RegistryWrite)?;
-        let StartDriftWatch { target, baseline, window, bounds } = start;
+        let StartDriftWatch { target, baseline, window, bounds, replaces } = start;
         let model = target.model.clone();
         let listing = self.models().caught_up().await?;
         let Some(known) = listing.model(context.tenant, &model) else {
@@ -56,8 +58,9 @@ impl Commands {
         if let Some(version) = target.version.filter(|version| known.version(*version).is_none()) {
             return Err(Refusal::from(ModelRefusal::UnknownVersion(version)).into());
         }
-        let settings = DriftWatchSettings { target, baseline, window, bounds, at_ms: self.clock().now_ms() };
-        self.change_drift_watch(context, model, DriftWatchCommand::Start(Box::new(settings))).await
+        let settings = Box::new(DriftWatchSettings { target, baseline, window, bounds, at_ms: self.clock().now_ms() });
+        let command = if replaces { DriftWatchCommand::Replace(settings) } else { DriftWatchCommand::Start(settings) };
+        self.change_drift_watch(context, model, command).await
     }
 
     /// Watches a model no more.

@@ -38,6 +38,8 @@ pub struct DriftWatch {
 pub enum DriftWatchCommand {
     /// Watch it.
     Start(Box<DriftWatchSettings>),
+    /// Watch it like this, and no more as it is watched now, where it is.
+    Replace(Box<DriftWatchSettings>),
     /// Take down what came of a window. Only a keeper sends this.
     Judge {
         /// What came of it.
@@ -56,7 +58,7 @@ pub enum DriftWatchCommand {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DriftWatchRefusal {
     /// It is watched already.
-    #[error("the model is watched already: stop the watch first")]
+    #[error("the model is watched already: stop the watch first, or replace it")]
     Running,
     /// It was never watched.
     #[error("the model is not watched: start a watch first")]
@@ -164,6 +166,12 @@ impl Aggregate for DriftWatch {
             DriftWatchCommand::Start(settings) => {
                 settings.check()?;
                 Ok(vec![DriftWatchEvent::DriftWatchStarted(settings.clone())])
+            }
+            DriftWatchCommand::Replace(settings) => {
+                settings.check()?;
+                let stopped = self.running().map(|_| DriftWatchEvent::DriftWatchStopped { at_ms: settings.at_ms });
+                let started = DriftWatchEvent::DriftWatchStarted(settings.clone());
+                Ok(stopped.into_iter().chain([started]).collect())
             }
             _ if self.settings.is_none() => Err(DriftWatchRefusal::NotFound),
             // Another one was quicker, or it was stopped meanwhile.

@@ -66,6 +66,22 @@ fn a_watch_runs_until_it_is_stopped_and_may_be_started_again() {
 }
 
 #[test]
+fn a_watch_is_replaced_by_another_one_that_begins_anew() {
+    let started = || DriftWatchEvent::DriftWatchStarted(settings());
+    let larger = || Box::new(DriftWatchSettings { window: 60, at_ms: 9, ..*settings() });
+    let replaced = || DriftWatchEvent::DriftWatchStarted(larger());
+    let stopped = || DriftWatchEvent::DriftWatchStopped { at_ms: 9 };
+    let replace = || DriftWatchCommand::Replace(larger());
+    given::<DriftWatch>([started()]).when(replace()).then([stopped(), replaced()]);
+    given::<DriftWatch>([]).when(replace()).then([replaced()]);
+    given::<DriftWatch>([started(), stopped()]).when(replace()).then([replaced()]);
+    let small = Box::new(DriftWatchSettings { window: 19, ..*settings() });
+    given::<DriftWatch>([started()]).when(DriftWatchCommand::Replace(small)).refused(DriftWatchRefusal::Window);
+    // What the first one comes to late is not said of the second.
+    given::<DriftWatch>([started(), stopped(), replaced()]).when(judge(1, 1)).changes_nothing();
+}
+
+#[test]
 fn a_window_is_judged_once_and_only_by_the_watch_that_is_under_way() {
     let started = || DriftWatchEvent::DriftWatchStarted(settings());
     let found = || DriftWatchEvent::DriftDetected(Box::new(finding(1, 1)));

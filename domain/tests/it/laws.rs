@@ -385,6 +385,7 @@ fn drift_command() -> impl Strategy<Value = DriftWatchCommand> {
     };
     prop_oneof![
         prop_oneof![Just(0_u32), Just(50)].prop_map(move |window| DriftWatchCommand::Start(Box::new(settings(window)))),
+        Just(DriftWatchCommand::Replace(Box::new(settings(60)))),
         (0..3_u32, 0..4_u32).prop_map(move |(watch, number)| DriftWatchCommand::Judge {
             judgement: Box::new(judgement(watch, number)),
             findings: Vec::new(),

@@ -172,6 +172,16 @@ async fn a_watch_needs_a_model_and_a_baseline_that_was_kept() {
     let started = start(&server, input(json!({}))).await;
     assert_eq!((&started["name"], &started["errors"]), (&json!("mood"), &json!([])), "{started}");
     assert_eq!(code(&start(&server, input(json!({}))).await), json!("DRIFT_WATCH_RUNNING"));
+
+    // In the place of the one that runs, which goes on where the other one is refused.
+    let refused = start(&server, input(json!({ "replace": true, "window": 19 }))).await;
+    assert_eq!(code(&refused), json!("WINDOW_OUT_OF_RANGE"));
+    let running = "{ model(name: \"mood\") { driftWatch { running window } } }";
+    let shown = async || server.data(running, json!({})).await["model"]["driftWatch"].clone();
+    assert_eq!(shown().await, json!({ "running": true, "window": 20 }));
+    let replaced = start(&server, input(json!({ "replace": true, "window": 30 }))).await;
+    assert_eq!(replaced["errors"], json!([]), "{replaced}");
+    assert_eq!(shown().await, json!({ "running": true, "window": 30 }));
 }
 
 #[tokio::test]

@@ -96,11 +96,14 @@ pub struct WatchArguments {
     window: u32,
     #[command(flatten)]
     bounds: Bounds,
+    /// End the watch that is under way, and begin this one in its place.
+    #[arg(long)]
+    replace: bool,
     /// Watch it no more.
-    #[arg(long, conflicts_with_all = ["number", "alias", "baseline", "baseline_last", "show"])]
+    #[arg(long, conflicts_with_all = ["number", "alias", "baseline", "baseline_last", "replace", "show"])]
     stop: bool,
     /// Show the watch and what it found.
-    #[arg(long, conflicts_with_all = ["number", "alias", "baseline", "baseline_last"])]
+    #[arg(long, conflicts_with_all = ["number", "alias", "baseline", "baseline_last", "replace"])]
     show: bool,
 }
 
@@ -168,7 +171,7 @@ impl WatchArguments {
             let input = json!({
                 "name": name, "version": self.version, "alias": self.alias, "window": self.window,
                 "baseline": self.baseline.map(Times::input), "baselineNewest": self.baseline_last,
-                "bounds": self.bounds.input(),
+                "bounds": self.bounds.input(), "replace": self.replace,
             });
             ("startDriftWatch", "StartDriftWatchInput", "watching the drift of", input)
         };

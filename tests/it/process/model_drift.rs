@@ -58,6 +58,10 @@ async fn a_watch_finds_inputs_that_shift_and_nothing_in_those_that_do_not() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("the baseline has 0 inferences"));
     ask(&server, 0..40).await;
     assert_eq!(told(&[&watch[..], &to].concat()).0, Some(0));
+    let twice = verb(&[&watch[..], &to].concat());
+    assert_eq!(twice.status.code(), Some(2), "one is under way");
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("stop the watch first, or replace it"));
+    assert_eq!(told(&[&watch[..], &["--replace"][..], &to].concat()).0, Some(0));
 
     // Every other one of the same.
     ask(&server, (0..40).step_by(2)).await;

@@ -45,6 +45,12 @@ export function count(value: unknown): number | undefined {
   return Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
+/** A number that is not below zero, whole or not. */
+export function fraction(value: unknown): number | undefined {
+  const number = typeof value === "number" ? value : typeof value === "string" && value !== "" ? Number(value) : NaN;
+  return Number.isFinite(number) && number >= 0 ? number : undefined;
+}
+
 /** Whether it is set. */
 export function flag(value: unknown): true | undefined {
   return value === true || value === "true" || value === "1" ? true : undefined;

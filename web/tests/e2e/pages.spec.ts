@@ -63,6 +63,7 @@ async function fill(server: Server, provider: Provider): Promise<Record<string, 
   return {
     "/workflows": workflow,
     "/executions": await server.execute(workflow),
+    "/models": "iris",
     "/data-tables": await dataTable(server, "Customers"),
     "/agent-runs": await ai.runAgent(server, "Where is order 7?"),
     "/inferences": await inference(server),

@@ -76,6 +76,9 @@ pub(crate) struct StartDriftWatchInput {
     window: u32,
     /// What counts as drift; absent = the usual bounds.
     bounds: Option<DriftBoundsInput>,
+    /// Whether a watch that is under way is ended, and this one begins in its place; refused otherwise.
+    #[graphql(default)]
+    replace: bool,
 }
 
 /// A model that is to be watched no more.
@@ -279,6 +282,7 @@ fn wanted(input: StartDriftWatchInput) -> std::result::Result<StartDriftWatch, U
         baseline,
         window: input.window,
         bounds: input.bounds.map(DriftBounds::from).unwrap_or_default(),
+        replaces: input.replace,
     })
 }
 

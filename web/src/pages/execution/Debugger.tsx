@@ -1,8 +1,9 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
-import { toast, useLastWrite } from "@/api";
+import { toast, useLastWrite, useViewer } from "@/api";
 import { type Action, useActions } from "@/app/actions";
 import { type KeyBinding, useKeys } from "@/app/keys";
+import { AddTestCase } from "@/parts/test-cases/AddTestCase";
 import { Explorer, type Panel } from "./Explorer";
 import { useExecutionChanges } from "./changes";
 import { useExplored } from "./explore";
@@ -39,10 +40,14 @@ export function Debugger({ model, facts, version, isLive, view, change }: Debugg
   const { drawn, changed } = useDefinition(model.beginning);
   const breakpoints = useMemo(() => new Set(facts.breakpoints.map(({ node }) => node)), [facts.breakpoints]);
   const changes = useExecutionChanges();
-  const [dialog, setDialog] = useState<"fork" | "breakpoint" | undefined>();
+  const [dialog, setDialog] = useState<"fork" | "breakpoint" | "keep" | undefined>();
   const navigate = useNavigate();
   const waitFor = useLastWrite();
+  const { can } = useViewer();
   const openFork = useCallback(() => setDialog("fork"), []);
+  const openKeep = useCallback(() => setDialog("keep"), []);
+  // Of one that was cancelled nothing can be held against another run.
+  const mayKeep = !isOpen && facts.status !== "CANCELLED" && can("WORKFLOW_READ") && can("WORKFLOW_WRITE");
   const { forkedFrom, retryOf } = facts;
   const origin = forkedFrom?.executionId ?? retryOf;
   const compare = useCallback(() => {
@@ -60,6 +65,7 @@ export function Debugger({ model, facts, version, isLive, view, change }: Debugg
     { keys: "b", does: "breakpoint before the chosen node", run: breakpointHere },
     { keys: "f", does: "fork from here", run: openFork },
     { keys: "c", does: "compare", run: compare },
+    ...(mayKeep ? [{ keys: "t", does: "keep as a test case of the workflow", run: openKeep }] : []),
   ];
   useKeys(keys, "Execution");
   useActions(
@@ -111,6 +117,7 @@ export function Debugger({ model, facts, version, isLive, view, change }: Debugg
               changes={changes}
               onFork={openFork}
               onCompare={compare}
+              onKeep={mayKeep ? openKeep : undefined}
               onChanged={model.readAgain}
             />
             <Notices facts={facts} onNode={explored.goToNode} onFork={openFork} />
@@ -141,6 +148,12 @@ export function Debugger({ model, facts, version, isLive, view, change }: Debugg
           onClose={() => setDialog(undefined)}
         />
       )}
+      <AddTestCase
+        isOpen={dialog === "keep"}
+        onClose={() => setDialog(undefined)}
+        workflowId={facts.workflowId}
+        execution={facts}
+      />
       {dialog === "breakpoint" && view.node !== undefined && (
         <BreakpointDialog
           facts={facts}

@@ -21,6 +21,7 @@ import {
 } from "@/ui";
 import { AddModel } from "./AddModel";
 import { Disable, Enable, OneModel, Retire, RollBack } from "./documents";
+import { Drift } from "./drift/Drift";
 import { Inferences } from "./Inferences";
 import { Metrics } from "./Metrics";
 import { ModelStateBadge } from "./ModelsPage";
@@ -187,6 +188,7 @@ function Shown({ model }: { model: ModelShown }) {
           },
           { value: "metrics", label: "Metrics", content: <Metrics model={model.name} /> },
           { value: "inferences", label: "Inferences", content: <Inferences model={model} /> },
+          { value: "drift", label: "Drift", content: <Drift model={model} mayWrite={mayWrite} /> },
           {
             value: "settings",
             label: "Settings",

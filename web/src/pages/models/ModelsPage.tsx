@@ -1,12 +1,14 @@
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { graphql, useLastWrite, useLive, useNewest, usePager, useViewer } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
 import { usePageTitle } from "@/app/title";
 import type { ModelsListQuery } from "@/gql/graphql";
-import { Badge, Button, type Column, Duration, EmptyState, Icon, PageHeader, Time, VirtualTable } from "@/ui";
+import { Badge, Button, type Column, Duration, EmptyState, Icon, PageHeader, Tabs, Time, VirtualTable } from "@/ui";
 import { CodeBlock } from "@/ui/CodeBlock";
 import { AddModel } from "./AddModel";
+import { Watches } from "./drift/Watches";
 import { latencyOf, quantile } from "./metrics";
 
 const ModelsList = graphql(`
@@ -157,21 +159,30 @@ const COLUMNS: Column<Row>[] = [
   },
 ];
 
+/** The strip of tabs belongs to the head of the page. */
+const TABS_CLASS = "flex-1 [&>[role=tablist]]:bg-surface md:[&>[role=tablist]]:px-3.5";
+
 const route = getRouteApi("/models");
 
 export function ModelsPage() {
   usePageTitle("Models");
-  const { add, upload } = route.useSearch();
+  const { tab, add, upload } = route.useSearch();
   const navigate = useNavigate({ from: "/models" });
   const { can } = useViewer();
-  const waitFor = useLastWrite();
-  const rows = usePager(ModelsList, { waitFor }, LIST);
-  const look = useNewest(ModelsList, { waitFor }, rows, LIST);
-  useLive(ModelsChanged, {}, look, { position: (event) => event.events.position, fromNow: true });
   const mayWrite = can("REGISTRY_WRITE");
   const setAdd = (isOpen: boolean) =>
     void navigate({ search: (before) => ({ ...before, add: isOpen ? (true as const) : undefined }) });
-  useKeys(mayWrite ? [{ keys: "n", does: "add a model", run: () => setAdd(true) }] : [], "Models");
+  const go = (next: "models" | "drift") =>
+    void navigate({ search: (before) => ({ ...before, tab: next === "drift" ? next : undefined }) });
+  const other = () => go(tab === "drift" ? "models" : "drift");
+  useKeys(
+    [
+      { keys: "]", does: "next tab", run: other },
+      { keys: "[", does: "tab before", run: other },
+      ...(mayWrite ? [{ keys: "n", does: "add a model", run: () => setAdd(true) }] : []),
+    ],
+    "Models",
+  );
   useActions(
     mayWrite ? [{ id: "models.add", label: "Add a model", keywords: "upload onnx", run: () => setAdd(true) }] : [],
   );
@@ -183,6 +194,35 @@ export function ModelsPage() {
   return (
     <>
       <PageHeader title="Models" actions={button} />
+      <Tabs
+        label="Models and watches"
+        className={TABS_CLASS}
+        value={tab ?? "models"}
+        onChange={go}
+        tabs={[
+          { value: "models", label: "Models", content: <ModelList button={button} /> },
+          { value: "drift", label: "Drift", content: <Watches /> },
+        ]}
+      />
+      <AddModel
+        isOpen={add === true}
+        upload={upload}
+        onUpload={(id) => void navigate({ search: (before) => ({ ...before, upload: id }), replace: true })}
+        onClose={() => setAdd(false)}
+        onDone={({ model }) => void navigate({ to: "/models/$modelName", params: { modelName: model } })}
+      />
+    </>
+  );
+}
+
+function ModelList({ button }: { button: ReactNode }) {
+  const navigate = useNavigate();
+  const waitFor = useLastWrite();
+  const rows = usePager(ModelsList, { waitFor }, LIST);
+  const look = useNewest(ModelsList, { waitFor }, rows, LIST);
+  useLive(ModelsChanged, {}, look, { position: (event) => event.events.position, fromNow: true });
+  return (
+    <div className="flex min-h-0 flex-1 flex-col bg-surface">
       <VirtualTable
         label="Models"
         rows={rows}
@@ -205,13 +245,6 @@ export function ModelsPage() {
           </EmptyState>
         }
       />
-      <AddModel
-        isOpen={add === true}
-        upload={upload}
-        onUpload={(id) => void navigate({ search: (before) => ({ ...before, upload: id }), replace: true })}
-        onClose={() => setAdd(false)}
-        onDone={({ model }) => void navigate({ to: "/models/$modelName", params: { modelName: model } })}
-      />
-    </>
+    </div>
   );
 }

@@ -1,6 +1,8 @@
-import { type RawSearch, count, flag, oneOf, text } from "@/app/search";
+import { type RawSearch, count, flag, fraction, oneOf, text } from "@/app/search";
 
 export interface ModelsSearch {
+  /** `drift` shows what watches over them find. */
+  tab?: "drift";
   /** Whether a file is to be added. */
   add?: true;
   /** The upload that goes on. */
@@ -14,12 +16,13 @@ const id = (value: unknown) => {
 
 /** What the address of /models says. */
 export function search(raw: RawSearch): ModelsSearch {
-  return { add: flag(raw.add), upload: id(raw.upload) };
+  return { tab: oneOf(["drift"], raw.tab), add: flag(raw.add), upload: id(raw.upload) };
 }
 
-export const MODEL_TABS = ["versions", "metrics", "inferences", "settings", "past"] as const;
+export const MODEL_TABS = ["versions", "metrics", "inferences", "drift", "settings", "past"] as const;
 export const INFERENCE_STATUSES = ["COMPLETED", "FAILED", "REJECTED", "CANCELLED", "COMPUTING", "REQUESTED"] as const;
 export const RANGES = ["hour", "day", "week"] as const;
+export const COMPARISONS = ["newest", "times"] as const;
 
 export interface ModelSearch {
   tab?: (typeof MODEL_TABS)[number];
@@ -33,21 +36,50 @@ export interface ModelSearch {
   at?: string;
   add?: true;
   upload?: string;
+  /** What is compared for drift: the newest with those before them, or what was answered in two times; absent = nothing. */
+  compare?: (typeof COMPARISONS)[number];
+  /** How many of the newest. */
+  last?: number;
+  /** Moments such as `2026-03-14T12:00:00.000Z`. */
+  baselineFrom?: string;
+  baselineUntil?: string;
+  windowFrom?: string;
+  windowUntil?: string;
+  /** What counts as drift; absent = the usual bounds. */
+  moderate?: number;
+  drifted?: number;
+  chance?: number;
+  /** Whether a watch over its drift is being set up. */
+  watch?: true;
 }
 
 /** What the address of /models/$modelName says. */
 export function modelSearch(raw: RawSearch): ModelSearch {
-  const at = text(raw.at);
   return {
     tab: oneOf(MODEL_TABS, raw.tab),
     status: oneOf(INFERENCE_STATUSES, raw.status),
     version: count(raw.version),
     range: oneOf(RANGES, raw.range),
     alias: text(raw.alias),
-    at: at !== undefined && !Number.isNaN(Date.parse(at)) ? at : undefined,
+    at: moment(raw.at),
     add: flag(raw.add),
     upload: id(raw.upload),
+    compare: oneOf(COMPARISONS, raw.compare),
+    last: count(raw.last),
+    baselineFrom: moment(raw.baselineFrom),
+    baselineUntil: moment(raw.baselineUntil),
+    windowFrom: moment(raw.windowFrom),
+    windowUntil: moment(raw.windowUntil),
+    moderate: fraction(raw.moderate),
+    drifted: fraction(raw.drifted),
+    chance: fraction(raw.chance),
+    watch: flag(raw.watch),
   };
+}
+
+function moment(value: unknown): string | undefined {
+  const found = text(value);
+  return found !== undefined && !Number.isNaN(Date.parse(found)) ? found : undefined;
 }
 
 export type InferenceSearch = Record<string, never>;

@@ -192,9 +192,13 @@ export const VersionsTestCases = graphql(`
     workflowTestCases(workflowId: $workflowId) {
       id
       name
+      executionId
+      bytes
       eventCount
       sealedEventCount
+      signedBy
       addedAt
+      addedBy
     }
   }
 `);

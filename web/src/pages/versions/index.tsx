@@ -94,6 +94,7 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
   const right = search.right ?? "draft";
   const left = search.left ?? before(right, publishedVersion);
   const change = (part: Partial<VersionsSearch>) => void navigate({ search: (was) => ({ ...was, ...part }) });
+  const setAdding = (isAdding: boolean) => change({ add: isAdding ? true : undefined });
   const choose = (side: Side) => change({ right: side, left: undefined });
   const all: Side[] = [
     "draft",
@@ -119,6 +120,7 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
       { keys: "j", does: "older version", run: () => step(1) },
       { keys: "k", does: "newer version", run: () => step(-1) },
       { keys: "p", does: "publish the draft", run: () => mayChange && setQuestion("publish") },
+      { keys: "t", does: "add a test case", run: () => mayChange && setAdding(true) },
       { keys: "a", does: "activate the version", run: () => canActivate && setQuestion("activate") },
       {
         keys: "d",
@@ -130,7 +132,10 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
   );
   useActions([
     ...(mayChange
-      ? [{ id: "version-publish", label: "Publish the draft", keywords: "version", run: () => setQuestion("publish") }]
+      ? [
+          { id: "version-publish", label: "Publish the draft", keywords: "version", run: () => setQuestion("publish") },
+          { id: "version-test", label: "Add a test case", keywords: "capsule replay", run: () => setAdding(true) },
+        ]
       : []),
     ...(canActivate
       ? [{ id: "version-activate", label: `Activate ${nameOf(right)}`, run: () => setQuestion("activate") }]
@@ -180,7 +185,12 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
         }
       />
       {workflow.rollout && <RolloutPanel workflowId={id} mayChange={mayChange} waitFor={stamp} />}
-      <TestCasesPanel workflowId={id} mayChange={mayChange} />
+      <TestCasesPanel
+        workflowId={id}
+        mayChange={mayChange}
+        isAdding={mayChange && search.add === true}
+        onAdding={setAdding}
+      />
       {workflow.missingNodes.length > 0 && (
         <p className="border-b bg-warn-soft px-4 py-1.5 text-[13px] text-warn md:px-6">
           The draft has {workflow.missingNodes.length === 1 ? "a node" : `${workflow.missingNodes.length} nodes`} that

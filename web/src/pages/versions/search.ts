@@ -1,4 +1,4 @@
-import { type RawSearch, count, oneOf } from "@/app/search";
+import { type RawSearch, count, flag, oneOf } from "@/app/search";
 
 /** The draft, or a published version. */
 export type Side = "draft" | number;
@@ -8,11 +8,18 @@ export interface VersionsSearch {
   left?: Side;
   right?: Side;
   show?: "definition";
+  /** Whether a test case is to be added. */
+  add?: true;
 }
 
 /** What the address of /workflows/$workflowId/versions says. */
 export function search(raw: RawSearch): VersionsSearch {
-  return { left: side(raw.left), right: side(raw.right), show: oneOf(["definition"], raw.show) };
+  return {
+    left: side(raw.left),
+    right: side(raw.right),
+    show: oneOf(["definition"], raw.show),
+    add: flag(raw.add),
+  };
 }
 
 function side(value: unknown): Side | undefined {

@@ -26,11 +26,13 @@ export interface HeaderProps {
   changes: ExecutionChanges;
   onFork: () => void;
   onCompare: () => void;
+  /** Keeps it as a test case of its workflow; absent where that cannot be done. */
+  onKeep: (() => void) | undefined;
   onChanged: (position?: string) => void;
 }
 
 export const Header = memo(function Header(props: HeaderProps) {
-  const { facts, isLive, changes, onFork, onCompare, onChanged } = props;
+  const { facts, isLive, changes, onFork, onCompare, onKeep, onChanged } = props;
   const { can } = useViewer();
   const [asked, setAsked] = useState<"cancel" | "dismiss" | "pause" | undefined>();
   const [isResuming, setResuming] = useState(false);
@@ -149,6 +151,11 @@ export const Header = memo(function Header(props: HeaderProps) {
                 label: "Make a capsule",
                 run: () => void makeCapsule(id),
                 disabled: isOpen || !can("WORKFLOW_READ"),
+              },
+              {
+                label: "Keep as a test case…",
+                run: () => onKeep?.(),
+                disabled: onKeep === undefined,
               },
               {
                 label: "Its events in the log",
