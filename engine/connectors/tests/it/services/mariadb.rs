@@ -33,9 +33,13 @@ impl MariaDb {
         std::fs::write(path("init.sql"), init).unwrap();
         let user =
             if std::fs::metadata("/proc/self").unwrap().uid() == 0 { "--user=root" } else { "--skip-name-resolve" };
+        // Several that make their temporary tables in one folder take each other's, and break down.
+        std::fs::create_dir(path("tmp")).unwrap();
+        let temporary = format!("--tmpdir={}", path("tmp"));
         let made = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", user])
             .arg(format!("--datadir={}", path("data")))
+            .arg(&temporary)
             .stdin(Stdio::null())
             .output()
             .unwrap_or_else(|error| panic!("MariaDB's programs are missing: run `make setup` ({error})"));
@@ -45,7 +49,7 @@ impl MariaDb {
         let mut command = Command::new("mariadbd");
         command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", user]);
         command.args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"]);
-        command.arg(format!("--datadir={}", path("data"))).arg(format!("--socket={}", path("sock")));
+        command.arg(format!("--datadir={}", path("data"))).arg(&temporary).arg(format!("--socket={}", path("sock")));
         command.arg(format!("--port={port}")).arg(format!("--init-file={}", path("init.sql")));
         command.arg(format!("--ssl-cert={}", path("cert.pem"))).arg(format!("--ssl-key={}", path("key.pem")));
         let program = Program::start(&mut command, port, &folder.path().join("log"));
