@@ -1,8 +1,11 @@
 //! Commands on sets of cases, and the cases themselves: they are read from the event of a version.
 
+use std::collections::HashSet;
+
 use timeloom_domain::access::Permission;
 use timeloom_domain::evaluation_set::{
-    EvaluationCase, EvaluationSet, EvaluationSetCommand, EvaluationSetEvent, EvaluationSetRefusal, numbered,
+    CASE_ID_CHARACTERS_MAX, EvaluationCase, EvaluationSet, EvaluationSetCommand, EvaluationSetEvent,
+    EvaluationSetRefusal, numbered, numbered_behind,
 };
 use timeloom_domain::ids::Slug;
 use timeloom_domain::subject;
@@ -34,6 +37,8 @@ pub struct AddEvaluationSetVersion {
     pub after: Option<u32>,
     /// Whether the cases of the newest version come before these.
     pub keeps: bool,
+    /// Ids of cases of the newest version that are not kept.
+    pub without: Vec<String>,
     /// The cases of the version; one without an id gets its place.
     pub cases: Vec<EvaluationCase>,
     /// Whom they are about.
@@ -75,6 +80,11 @@ impl Commands {
         context.require(Permission::ExecutionRun)?;
         check_subject(add.subject.as_deref())?;
         if !add.keeps {
+            if !add.without.is_empty() {
+                let message =
+                    "cases are left out of those that are kept: say 'keep' as well, or name none to leave out";
+                return Err(Refusal::new("NOTHING_KEPT", message).into());
+            }
             return self.add_cases(context, add).await;
         }
         let name = add.name.clone();
@@ -92,15 +102,15 @@ impl Commands {
         add: AddEvaluationSetVersion,
     ) -> Result<Outcome<Slug>, CommandError> {
         let newest = self.newest_set_version(context, &add.name).await?;
-        let (mut cases, kept) = self.evaluation_cases(context, &add.name, newest).await?;
+        let (cases, kept) = self.evaluation_cases(context, &add.name, newest).await?;
         if kept.is_some() && add.subject.is_some() && kept != add.subject {
             let message = "the cases that are kept are about somebody else: make a set of its own for each";
             return Err(Refusal::new("SUBJECT_DIFFERS", message).into());
         }
-        cases.extend(add.cases);
+        let cases = numbered_behind(left(cases, &add.without)?, add.cases);
         // Nobody adds one between: another version would be the newest then.
-        let after = add.after.or(Some(newest));
-        self.add_cases(context, AddEvaluationSetVersion { after, cases, subject: add.subject.or(kept), ..add }).await
+        let (after, subject, without) = (add.after.or(Some(newest)), add.subject.or(kept), Vec::new());
+        self.add_cases(context, AddEvaluationSetVersion { after, cases, subject, without, ..add }).await
     }
 
     async fn add_cases(
@@ -170,6 +180,19 @@ impl Commands {
             }
         }
     }
+}
+
+/// What is left of cases without those of these ids.
+fn left(mut cases: Vec<EvaluationCase>, without: &[String]) -> Result<Vec<EvaluationCase>, Refusal> {
+    let known: HashSet<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+    if let Some(unknown) = without.iter().find(|id| !known.contains(id.as_str())) {
+        let unknown: String = unknown.chars().take(CASE_ID_CHARACTERS_MAX).collect();
+        let message = format!("the newest version has no case '{unknown}': look at its cases again");
+        return Err(Refusal::new("UNKNOWN_CASE", message));
+    }
+    let without: HashSet<&str> = without.iter().map(String::as_str).collect();
+    cases.retain(|case| !without.contains(case.id.as_str()));
+    Ok(cases)
 }
 
 fn check_subject(subject: Option<&str>) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@ mod items;
 mod lines;
 mod state;
 
-pub use case::{CaseOrigin, EvaluationCase, numbered};
+pub use case::{CaseOrigin, EvaluationCase, numbered, numbered_behind};
 pub use event::EvaluationSetEvent;
 pub use items::{items_of, value_of};
 pub use lines::{BadLine, cases_of_lines};

@@ -110,14 +110,27 @@ async fn a_set_is_made_added_to_listed_and_read_case_by_case() {
     let sent_again = server.data(add, json!({ "input": input })).await["addEvaluationSetVersion"].clone();
     assert_eq!((&sent_again["repeated"], &sent_again["errors"]), (&json!(true), &json!([])), "{sent_again}");
 
+    let fewer = json!({ "name": "questions", "keep": true, "without": ["b", "1"], "cases": [{ "input": "e" }] });
+    let removed = server.data(add, json!({ "input": fewer })).await["addEvaluationSetVersion"].clone();
+    assert_eq!((&removed["errors"], &removed["evaluationSet"]["newestVersion"]), (&json!([]), &json!(3)));
+    let unknown = server.data(add, json!({ "input": fewer })).await["addEvaluationSetVersion"].clone();
+    assert_eq!(unknown["errors"], json!([{ "code": "UNKNOWN_CASE" }]));
+    let input = json!({ "name": "questions", "without": ["3"], "cases": [{ "input": "f" }] });
+    let alone = server.data(add, json!({ "input": input })).await["addEvaluationSetVersion"].clone();
+    assert_eq!(alone["errors"], json!([{ "code": "NOTHING_KEPT" }]));
+
     let query = "{ evaluationSet(name: \"questions\") { versions { version caseCount }
-        version { cases { id input expected origin } } first: version(version: 1) { cases(first: 1, skip: 1) { id } } }
+        second: version(version: 2) { cases { id input expected origin } } version { cases { id } }
+        first: version(version: 1) { cases(first: 1, skip: 1) { id } } }
         evaluationSets { nodes { name } } none: evaluationSet(name: \"others\") { name } }";
     let shown = server.data(query, json!({})).await;
     let set = &shown["evaluationSet"];
-    assert_eq!(set["versions"], json!([{ "version": 1, "caseCount": 3 }, { "version": 2, "caseCount": 4 }]));
+    let version = |version: u32, count: u32| json!({ "version": version, "caseCount": count });
+    assert_eq!(set["versions"], json!([version(1, 3), version(2, 4), version(3, 3)]));
+    // The new one is the third, which is taken by one that was kept.
+    assert_eq!(set["version"]["cases"], json!([{ "id": "3" }, { "id": "4" }, { "id": "5" }]));
     assert_eq!(set["first"]["cases"], json!([{ "id": "b" }]));
-    let cases = set["version"]["cases"].as_array().unwrap();
+    let cases = set["second"]["cases"].as_array().unwrap();
     let ids: Vec<&str> = cases.iter().map(|case| case["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["1", "b", "3", "4"]);
     assert_eq!(cases[0], json!({ "id": "1", "input": { "a": 1 }, "expected": 2, "origin": "HAND" }));

@@ -144,11 +144,16 @@ async fn what_is_no_case_no_set_or_no_scorer_is_refused_in_words() {
     let (_, shown) = eval(&server, &["set", "show", "questions"]);
     let ids: Vec<&Value> = shown["version"]["cases"].as_array().unwrap().iter().map(|case| &case["id"]).collect();
     assert_eq!(ids, ["1", "2", "3", "4"]);
+    let (_, fewer) = eval(&server, &["set", "remove", "questions", "2", "4"]);
+    assert_eq!(fewer["version"], json!({ "version": 3, "caseCount": 2 }));
+    refused(&server, &["set", "remove", "questions", "2"], "the newest version has no case '2'");
+    refused(&server, &["set", "remove", "questions", "1", "3"], "a version has 1 to 1000 cases, not 0");
+    assert_eq!(eval(&server, &["set", "add", "questions", &good, "--keep"]).0, Some(0));
 
     let id = workflow(&server, "Labels", &[labels("a", "b")]).await;
     let (first, second) = (format!("{id}@1"), format!("{id}@2"));
     refused(&server, &["run", "questions", "--workflow", &second], "the workflow has no version 2");
-    refused(&server, &["run", "questions@7", "--workflow", &first], "has no version 7: its newest is 2");
+    refused(&server, &["run", "questions@7", "--workflow", &first], "has no version 7: its newest is 4");
     refused(&server, &["run", "questions", "--model", "mood@1"], "mood");
     refused(
         &server,

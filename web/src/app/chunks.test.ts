@@ -9,6 +9,8 @@ describe("pathAt", () => {
     expect(pathAt("/workflows/")).toBe("/workflows");
     expect(pathAt("/workflows/0192")).toBe("/workflows/$workflowId");
     expect(pathAt("/workflows/0192/versions")).toBe("/workflows/$workflowId/versions");
+    expect(pathAt("/evaluations/compare")).toBe("/evaluations/compare");
+    expect(pathAt("/evaluations/0192")).toBe("/evaluations/$evaluationId");
     expect(pathAt("/nowhere")).toBeUndefined();
     expect(pathAt("/workflows/0192/nothing")).toBeUndefined();
   });

@@ -8,6 +8,8 @@ describe("placeOf", () => {
     expect(placeOf("/data-tables/0192")?.label).toBe("Data tables");
     expect(placeOf("/agent-runs/0192")?.label).toBe("Agents");
     expect(placeOf("/inferences/0192")?.label).toBe("Models");
+    expect(placeOf("/evaluation-sets/support~questions")?.label).toBe("Evaluation sets");
+    expect(placeOf("/evaluations/compare")?.label).toBe("Evaluation sets");
     expect(placeOf("/compare")?.label).toBe("Executions");
   });
 

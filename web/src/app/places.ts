@@ -18,6 +18,7 @@ export const PLACES = [
   { to: "/data-tables", label: "Data tables", icon: "table", keys: "g t" },
   { to: "/agents", label: "Agents", icon: "agent", keys: "g a", also: ["/agent-runs"] },
   { to: "/models", label: "Models", icon: "model", keys: "g m", also: ["/inferences"] },
+  { to: "/evaluation-sets", label: "Evaluation sets", icon: "evaluation", keys: "g s", also: ["/evaluations"] },
   { to: "/gateway", label: "Gateway", icon: "gateway", keys: "g g" },
   { to: "/events", label: "Events", icon: "event", keys: "g v" },
   { to: "/audit", label: "Audit", icon: "audit", keys: "g u" },

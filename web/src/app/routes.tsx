@@ -9,6 +9,7 @@ import * as compare from "../pages/compare/search";
 import * as dataTables from "../pages/data-tables/search";
 import * as agents from "../pages/agents/search";
 import * as models from "../pages/models/search";
+import * as evaluations from "../pages/evaluations/search";
 import * as gateway from "../pages/gateway/search";
 import * as events from "../pages/events/search";
 import * as audit from "../pages/audit/search";
@@ -119,6 +120,31 @@ const routes = [
     path: "/inferences/$inferenceId",
     validateSearch: models.inferenceSearch,
     component: lazyRouteComponent(CHUNKS["/inferences/$inferenceId"], "InferencePage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/evaluation-sets",
+    validateSearch: evaluations.search,
+    component: lazyRouteComponent(CHUNKS["/evaluation-sets"], "EvaluationSetsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/evaluation-sets/$setName",
+    params: { parse: evaluations.nameInAddress, stringify: evaluations.addressOfName },
+    validateSearch: evaluations.setSearch,
+    component: lazyRouteComponent(CHUNKS["/evaluation-sets/$setName"], "EvaluationSetPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/evaluations/compare",
+    validateSearch: evaluations.comparisonSearch,
+    component: lazyRouteComponent(CHUNKS["/evaluations/compare"], "ComparisonPage"),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: "/evaluations/$evaluationId",
+    validateSearch: evaluations.evaluationSearch,
+    component: lazyRouteComponent(CHUNKS["/evaluations/$evaluationId"], "EvaluationPage"),
   }),
   createRoute({
     getParentRoute: () => shell,

@@ -63,3 +63,17 @@ export function texts(value: unknown): string[] | undefined {
   );
   return list.length > 0 ? (list as string[]) : undefined;
 }
+
+/** A moment: a position of the log, or a time. */
+export function moment(value: unknown): string | undefined {
+  const said = position(value) ?? text(value);
+  if (said === undefined || /^\d{1,19}$/.test(said)) return said;
+  const date = new Date(said);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
+/** A moment as the API has it. */
+export function asOf(at: string | undefined) {
+  if (at === undefined) return undefined;
+  return /^\d+$/.test(at) ? { position: at } : { time: at };
+}

@@ -7,6 +7,7 @@ const PATHS = {
   model: "M8 2l5.5 3v6L8 14l-5.5-3V5zM2.5 5 8 8l5.5-3M8 8v6",
   gateway: "M2.5 4h11M2.5 12h11M5 4v8M11 4v8M5 8h6",
   table: "M2.5 3.5h11v9h-11zM2.5 6.5h11M2.5 9.5h11M6.5 6.5v6",
+  evaluation: "M2.5 4l1.25 1.25L6 3M2.5 9l1.25 1.25L6 8M8.5 4.5h5M8.5 9.5h5M3 13.5h10.5",
   event: "M3 4h10M3 8h10M3 12h6",
   audit: "M8 2l5 2v4c0 3-2 5-5 6-3-1-5-3-5-6V4zM6 8l1.5 1.5L10.5 6.5",
   admin:

@@ -10,6 +10,8 @@ test("the navigation marks the place to which a page belongs", async ({ owner, s
     [`/inferences/${ABSENT}`, "Models"],
     ["/compare", "Executions"],
     [`/data-tables/${ABSENT}`, "Data tables"],
+    ["/evaluation-sets/nothing", "Evaluation sets"],
+    ["/evaluations/compare", "Evaluation sets"],
     [`/gateway/calls/${ABSENT}`, "Gateway"],
   ] as const) {
     await owner.goto(server.url + path);

@@ -5,6 +5,7 @@ import * as ai from "../support/ai-data";
 import { changed } from "../support/change";
 import { dataTable } from "../support/data-tables";
 import { ordersWorkflow } from "../support/debugged";
+import { evaluated, evaluationSet, labelsWorkflow } from "../support/evaluations";
 import { Provider } from "../support/provider";
 import { Server } from "../support/server";
 import { LOOK_MS, expect, expectAccessible, test, watch } from "../support/test";
@@ -60,11 +61,14 @@ async function fill(server: Server, provider: Provider): Promise<Record<string, 
   await ai.addModel(server, "iris", "iris", true);
   await retention(server);
   const workflow = await server.importWorkflow(ordersWorkflow("Orders"));
+  await evaluationSet(server, "questions");
   return {
     "/workflows": workflow,
     "/executions": await server.execute(workflow),
     "/models": "iris",
     "/data-tables": await dataTable(server, "Customers"),
+    "/evaluation-sets": "questions",
+    "/evaluations": await evaluated(server, "questions", await labelsWorkflow(server, "Labels"), 1),
     "/agent-runs": await ai.runAgent(server, "Where is order 7?"),
     "/inferences": await inference(server),
     "/gateway/calls": await ai.chat(server, "careful", "Be careful with this"),

@@ -9,6 +9,7 @@ const PLACES = [
   ["Data tables", "/data-tables"],
   ["Agents", "/agents"],
   ["Models", "/models"],
+  ["Evaluation sets", "/evaluation-sets"],
   ["Gateway", "/gateway"],
   ["Events", "/events"],
   ["Audit", "/audit"],

@@ -23,7 +23,7 @@ struct File {
 include!(concat!(env!("OUT_DIR"), "/app_files.rs"));
 
 /// Where the app has pages. What is not here stays unknown, so that a wrong address of the API is no page.
-pub(super) const PLACES: [&str; 23] = [
+pub(super) const PLACES: [&str; 26] = [
     "/",
     "/workflows",
     "/workflows/{rest:.*}",
@@ -39,6 +39,9 @@ pub(super) const PLACES: [&str; 23] = [
     "/models",
     "/models/{rest:.*}",
     "/inferences/{rest:.*}",
+    "/evaluation-sets",
+    "/evaluation-sets/{rest:.*}",
+    "/evaluations/{rest:.*}",
     "/gateway",
     "/gateway/{rest:.*}",
     "/events",

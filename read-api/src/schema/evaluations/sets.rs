@@ -270,6 +270,9 @@ pub(crate) struct AddEvaluationSetVersionInput {
     /// Whether the cases of the newest version come before these; else it has the cases that are given and no others.
     #[graphql(default)]
     keep: bool,
+    /// Ids of cases of the newest version that are not kept; only with `keep`.
+    #[graphql(default)]
+    without: Vec<String>,
     /// Cases as JSON Lines: an object a line with `input`, and `expected` and `id` where there are such.
     lines: Option<String>,
     /// Cases, after those of the lines; at most 1,000 together.
@@ -395,12 +398,13 @@ impl EvaluationSetMutation {
         input: AddEvaluationSetVersionInput,
     ) -> Result<EvaluationSetPayload> {
         let state = state(context)?;
-        let AddEvaluationSetVersionInput { command_id, after_version: after, keep: keeps, subject, .. } = input;
+        let AddEvaluationSetVersionInput { command_id, after_version: after, keep: keeps, without, subject, .. } =
+            input;
         let name = taken!(EvaluationSetPayload, slug(input.name));
         let (lines, cases, executions, inferences) = (input.lines, input.cases, input.executions, input.inferences);
         let sources = Sources { lines, cases, executions, inferences };
         let RecordedCases { cases, left_out } = taken!(EvaluationSetPayload, sources.read(state).await?);
-        let add = AddEvaluationSetVersion { name, after, keeps, cases, subject };
+        let add = AddEvaluationSetVersion { name, after, keeps, without, cases, subject };
         let result = state.commands().add_evaluation_set_version(&state.context(command_id), add).await;
         EvaluationSetPayload::of(result, left_out)
     }

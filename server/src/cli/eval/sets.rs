@@ -62,6 +62,19 @@ pub enum SetVerb {
         #[command(flatten)]
         access: Access,
     },
+    /// Add a version that has the cases of the newest one but for some
+    Remove {
+        /// The set.
+        name: String,
+        /// Ids of the cases that are left out.
+        #[arg(required = true, value_name = "CASE")]
+        cases: Vec<String>,
+        /// Refuse it where another version is the newest.
+        #[arg(long, value_name = "VERSION")]
+        after: Option<u32>,
+        #[command(flatten)]
+        access: Access,
+    },
     /// List the sets, newest first
     List {
         #[command(flatten)]
@@ -102,8 +115,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Says in the input of a mutation where cases come from.
-    fn put(&self, input: &mut Value) -> anyhow::Result<()> {
+    /// The input of a mutation, with where cases come from.
+    fn put(&self, mut input: Value) -> anyhow::Result<Value> {
         if let Some(file) = &self.file {
             let named = || format!("{} is not UTF-8 text", file.display());
             input["lines"] = String::from_utf8(read_file(file)?).with_context(named)?.into();
@@ -114,7 +127,7 @@ impl Source {
         if let Some(model) = &self.from_model {
             input["inferences"] = json!({ "model": model, "ofVersion": self.of_version, "last": self.last });
         }
-        Ok(())
+        Ok(input)
     }
 }
 
@@ -123,11 +136,15 @@ impl SetVerb {
         match self {
             Self::Create { name, source, description, subject, access } => {
                 let input = json!({ "name": name, "description": description, "subject": subject });
-                write(("createEvaluationSet", CREATE), input, &source, &access, config).await
+                write(("createEvaluationSet", CREATE), source.put(input)?, &access, config).await
             }
             Self::Add { name, source, keep, after, subject, access } => {
                 let input = json!({ "name": name, "keep": keep, "afterVersion": after, "subject": subject });
-                write(("addEvaluationSetVersion", ADD), input, &source, &access, config).await
+                write(("addEvaluationSetVersion", ADD), source.put(input)?, &access, config).await
+            }
+            Self::Remove { name, cases, after, access } => {
+                let input = json!({ "name": name, "keep": true, "without": cases, "afterVersion": after });
+                write(("addEvaluationSetVersion", ADD), input, &access, config).await
             }
             Self::List { access } => Ok(list(&access, config).await?),
             Self::Show { name, version, access } => show(&name, version, &access, config).await,
@@ -135,14 +152,7 @@ impl SetVerb {
     }
 }
 
-async fn write(
-    (field, query): (&str, &str),
-    mut input: Value,
-    source: &Source,
-    access: &Access,
-    config: &Config,
-) -> Result<(), Failure> {
-    source.put(&mut input)?;
+async fn write((field, query): (&str, &str), input: Value, access: &Access, config: &Config) -> Result<(), Failure> {
     let client = Client::open(access, config).await?;
     let result = client.change(field, query, input, access.json).await;
     client.close().await;

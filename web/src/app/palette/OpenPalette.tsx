@@ -19,7 +19,7 @@ export interface OpenPaletteProps {
   onClose: () => void;
 }
 
-/** Finds pages, workflows, agents, models, data tables, executions and whatever the present page can do. */
+/** Finds pages, workflows, agents, models, evaluation sets, data tables, executions and whatever the present page can do. */
 export function OpenPalette({ text, onText, onClose }: OpenPaletteProps) {
   const navigate = useNavigate();
   const actions = useSyncExternalStore(actionRegistry.subscribe, actionRegistry.all);
@@ -103,6 +103,21 @@ export function OpenPalette({ text, onText, onClose }: OpenPaletteProps) {
                 key={name}
                 value={`model ${name} ${description}`}
                 onSelect={go(() => navigate({ to: "/models/$modelName", params: { modelName: name } }))}
+                className={ITEM}
+              >
+                <span>{name}</span>
+                <span className="min-w-0 flex-1 truncate text-xs text-muted">{description}</span>
+              </Command.Item>
+            ))}
+          </Command.Group>
+        )}
+        {found.evaluationSets.length > 0 && (
+          <Command.Group heading="Evaluation sets" className={GROUP}>
+            {found.evaluationSets.map(({ name, description }) => (
+              <Command.Item
+                key={name}
+                value={`evaluation set ${name} ${description}`}
+                onSelect={go(() => navigate({ to: "/evaluation-sets/$setName", params: { setName: name } }))}
                 className={ITEM}
               >
                 <span>{name}</span>

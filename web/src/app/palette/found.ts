@@ -34,6 +34,17 @@ const ModelsForPalette = graphql(`
   }
 `);
 
+const EvaluationSetsForPalette = graphql(`
+  query EvaluationSetsForPalette {
+    evaluationSets(first: 100) {
+      nodes {
+        name
+        description
+      }
+    }
+  }
+`);
+
 const DataTablesForPalette = graphql(`
   query DataTablesForPalette {
     dataTables {
@@ -95,6 +106,7 @@ export interface Found {
   workflows: readonly { id: string; name: string }[];
   agents: readonly { name: string; description: string }[];
   models: readonly { name: string; description: string }[];
+  evaluationSets: readonly { name: string; description: string }[];
   dataTables: readonly { id: string; name: string }[];
   executions: readonly { id: string; label: string; status?: string }[];
 }
@@ -103,7 +115,14 @@ interface ByText extends Pick<Found, "workflows" | "executions"> {
   text: string;
 }
 
-const NOTHING: Found = { workflows: [], agents: [], models: [], dataTables: [], executions: [] };
+const NOTHING: Found = {
+  workflows: [],
+  agents: [],
+  models: [],
+  evaluationSets: [],
+  dataTables: [],
+  executions: [],
+};
 
 /** What there is of the newest, and what the server finds by a text. Who may not see a kind finds none of it. */
 export function useFound(text: string): Found {
@@ -145,10 +164,11 @@ function joined<T extends { id: string }>(first: readonly T[], more: readonly T[
 }
 
 async function newest(): Promise<Found> {
-  const [workflows, agents, models, dataTables, executions] = await Promise.all([
+  const [workflows, agents, models, evaluationSets, dataTables, executions] = await Promise.all([
     client.query(WorkflowsForPalette, {}).toPromise(),
     client.query(AgentsForPalette, {}).toPromise(),
     client.query(ModelsForPalette, {}).toPromise(),
+    client.query(EvaluationSetsForPalette, {}, { requestPolicy: "network-only" }).toPromise(),
     client.query(DataTablesForPalette, {}, { requestPolicy: "network-only" }).toPromise(),
     client.query(ExecutionsForPalette, {}, { requestPolicy: "network-only" }).toPromise(),
   ]);
@@ -156,6 +176,7 @@ async function newest(): Promise<Found> {
     workflows: workflows.data?.workflows.nodes ?? [],
     agents: agents.data?.agents.nodes ?? [],
     models: models.data?.models.nodes ?? [],
+    evaluationSets: evaluationSets.data?.evaluationSets.nodes ?? [],
     dataTables: dataTables.data?.dataTables ?? [],
     executions: (executions.data?.executions.nodes ?? []).map((one) => ({
       id: one.id,

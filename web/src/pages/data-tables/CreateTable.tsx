@@ -1,10 +1,10 @@
 import { useState } from "react";
 import { useChange } from "@/api";
 import type { DataTableColumnType } from "@/gql/schema";
+import { FormDialog, problemOf } from "@/parts/FormDialog";
 import { Button, Field, Icon, IconButton, Input, Select } from "@/ui";
 import { type TableColumn, TYPES, columnProblem } from "./cells";
 import { CreateTable as CreateTableMutation } from "./documents";
-import { FormDialog, problemOf } from "./forms";
 
 /** Most columns that the server takes. */
 const COLUMNS_MAX = 100;

@@ -4,8 +4,10 @@ import { useQuery } from "urql";
 import { faultOf, useChange, useLive, useViewer } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
+import { asOf } from "@/app/search";
 import { usePageTitle } from "@/app/title";
 import type { DataTablePageQuery } from "@/gql/graphql";
+import { problemOf } from "@/parts/FormDialog";
 import { MomentField } from "@/parts/MomentField";
 import {
   Button,
@@ -23,9 +25,8 @@ import {
 import { OWN_COLUMNS, type TableColumn, written } from "./cells";
 import { DataTablesChanged, OneDataTable, RowsChanged, UpdateRow } from "./documents";
 import { FilterBar } from "./FilterBar";
-import { problemOf } from "./forms";
 import { Grid } from "./Grid";
-import { type DataTableSearch, asOf, withoutOldName } from "./search";
+import { type DataTableSearch, withoutOldName } from "./search";
 import { type Doing, TableDialogs } from "./TableDialogs";
 import { type ShownRows, type TableRow, useTableRows } from "./useTableRows";
 

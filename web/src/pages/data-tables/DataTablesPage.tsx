@@ -4,6 +4,7 @@ import { useQuery } from "urql";
 import { faultOf, useLive, useViewer } from "@/api";
 import { useActions } from "@/app/actions";
 import { useKeys } from "@/app/keys";
+import { asOf } from "@/app/search";
 import { usePageTitle } from "@/app/title";
 import type { DataTablesListQuery } from "@/gql/graphql";
 import { MomentField } from "@/parts/MomentField";
@@ -24,7 +25,7 @@ import {
 import { DeleteTable, Rename } from "./TableChanges";
 import { CreateTable } from "./CreateTable";
 import { AnyRowsChanged, DataTablesChanged, ListOfDataTables } from "./documents";
-import { type DataTablesSearch, asOf } from "./search";
+import type { DataTablesSearch } from "./search";
 
 type Row = DataTablesListQuery["dataTables"][number];
 interface Doing {

@@ -1,9 +1,9 @@
 import { useState } from "react";
 import { useChange } from "@/api";
+import { FormDialog, problemOf } from "@/parts/FormDialog";
 import { Field, Input, Select, Textarea } from "@/ui";
 import { type TableColumn, written } from "./cells";
 import { InsertRows } from "./documents";
-import { FormDialog, problemOf } from "./forms";
 
 interface RowFormProps {
   table: { id: string; name: string; columns: readonly TableColumn[] };

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { useChange } from "@/api";
+import { FormDialog, problemOf } from "@/parts/FormDialog";
 import { ConfirmDialog, Field, Input } from "@/ui";
 import { type TableColumn, columnProblem } from "./cells";
 import { ColumnFields } from "./CreateTable";
@@ -10,7 +11,6 @@ import {
   RenameColumn,
   RenameTable,
 } from "./documents";
-import { FormDialog, problemOf } from "./forms";
 
 interface OfTable {
   table: { id: string; name: string; columns: readonly TableColumn[] };

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { asOf } from "@/app/search";
 import { cellText, columnProblem, dateText, written } from "./cells";
 import { conditionOf, inputOf, textOf, wordsFor, wordsOf } from "./conditions";
 import { columnsOf, rowsOfFile } from "./rows-of-file";
-import { asOf, tableSearch, withoutOldName } from "./search";
+import { tableSearch, withoutOldName } from "./search";
 
 describe("conditions", () => {
   it("are read as the command line writes them, and written so again", () => {

@@ -1,4 +1,4 @@
-import { type RawSearch, flag, oneOf, position, text, texts } from "@/app/search";
+import { type RawSearch, flag, moment, oneOf, text, texts } from "@/app/search";
 import { CONDITIONS_MAX, conditionOf, textOf } from "./conditions";
 
 export interface DataTablesSearch {
@@ -57,17 +57,4 @@ export function withoutOldName(search: DataTableSearch, column: string, name?: s
     sort: isSorted ? name : search.sort,
     descending: isSorted && name === undefined ? undefined : search.descending,
   };
-}
-
-function moment(value: unknown): string | undefined {
-  const said = position(value) ?? text(value);
-  if (said === undefined || /^\d{1,19}$/.test(said)) return said;
-  const date = new Date(said);
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
-}
-
-/** A moment as the API has it. */
-export function asOf(at: string | undefined) {
-  if (at === undefined) return undefined;
-  return /^\d+$/.test(at) ? { position: at } : { time: at };
 }

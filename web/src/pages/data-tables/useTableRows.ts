@@ -1,11 +1,12 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { type Fault, client, faultOf } from "@/api";
+import { asOf } from "@/app/search";
 import type { DataTableRowsPageQuery } from "@/gql/graphql";
 import type { TableColumn } from "./cells";
 import { conditionOf, inputOf } from "./conditions";
 import { RowsOfDataTable } from "./documents";
 import { type Part, RowPages } from "./row-pages";
-import { type DataTableSearch, asOf } from "./search";
+import type { DataTableSearch } from "./search";
 
 export type TableRow = NonNullable<DataTableRowsPageQuery["dataTable"]>["rows"]["rows"][number];
 type Asked = Pick<DataTableSearch, "where" | "any" | "sort" | "descending" | "at">;

@@ -1,5 +1,5 @@
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { graphql, useLastWrite, useLive, useNewest, usePager } from "@/api";
+import { graphql, useLastWrite, useLive, useNewest, usePager, useViewer } from "@/api";
 import type { ModelInferencesQuery } from "@/gql/graphql";
 import { type Column, Duration, EmptyState, Field, Select, StatusBadge, Time, VirtualTable, wordsOf } from "@/ui";
 import { CodeBlock } from "@/ui/CodeBlock";
@@ -99,6 +99,7 @@ const route = getRouteApi("/models/$modelName");
 export function Inferences({ model }: { model: ModelShown }) {
   const { status, version } = route.useSearch();
   const navigate = useNavigate({ from: "/models/$modelName" });
+  const { can } = useViewer();
   const waitFor = useLastWrite();
   const filter = { model: model.name, status, version };
   const rows = usePager(InferencesList, { filter, waitFor }, LIST);
@@ -148,6 +149,15 @@ export function Inferences({ model }: { model: ModelShown }) {
           <span className="text-xs text-muted">
             One in {model.settings.recordedOneIn ?? "so many"} is written down, and each that failed.
           </span>
+        )}
+        {can("EXECUTION_RUN") && !rows.isEmpty && (
+          <Link
+            to="/evaluation-sets"
+            search={{ open: "new", model: model.name }}
+            className="ml-auto text-[13px] text-accent hover:underline"
+          >
+            Make an evaluation set of them
+          </Link>
         )}
       </div>
       <VirtualTable

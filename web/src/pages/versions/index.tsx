@@ -144,6 +144,16 @@ function Versions({ workflow, stamp }: { workflow: Workflow; stamp: string | und
       ? [{ id: "version-take", label: `Take ${nameOf(right)} as the draft`, run: () => setQuestion("take") }]
       : []),
     { id: "version-export", label: `Export ${nameOf(right)}`, run: () => void save() },
+    ...(can("EXECUTION_RUN")
+      ? [
+          {
+            id: "version-evaluation-set",
+            label: "Make an evaluation set of its executions",
+            keywords: "cases recorded",
+            run: () => void navigate({ to: "/evaluation-sets", search: { open: "new", workflow: id } }),
+          },
+        ]
+      : []),
   ]);
   return (
     <>

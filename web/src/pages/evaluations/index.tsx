@@ -1,0 +1,4 @@
+export { EvaluationSetsPage } from "./EvaluationSetsPage";
+export { EvaluationSetPage } from "./EvaluationSetPage";
+export { EvaluationPage } from "./EvaluationPage";
+export { ComparisonPage } from "./ComparisonPage";
