@@ -148,6 +148,32 @@ pub(super) fn code_of(template: &str, path: &str) -> Result<String, String> {
     }
 }
 
+/// A value as JavaScript, the expressions in it as code.
+///
+/// # Errors
+/// When one of them cannot stand within other code.
+pub(super) fn value_code(value: &Value, path: &str) -> Result<String, String> {
+    match value {
+        Value::String(text) => match text.strip_prefix('=') {
+            Some(template) => code_of(template, path),
+            None => Ok(literal(value)),
+        },
+        Value::Array(elements) => {
+            let parts: Result<Vec<String>, String> = elements.iter().map(|element| value_code(element, path)).collect();
+            Ok(format!("[{}]", parts?.join(", ")))
+        }
+        Value::Object(fields) => {
+            let part = |(name, field): (&String, &Value)| -> Result<String, String> {
+                Ok(format!("{}: {}", literal(&Value::from(name.as_str())), value_code(field, path)?))
+            };
+            let parts: Result<Vec<String>, String> = fields.iter().map(part).collect();
+            // The blank keeps closing brackets apart.
+            Ok(format!("{{ {} }}", parts?.join(", ")))
+        }
+        other => Ok(literal(other)),
+    }
+}
+
 /// Code that can stand within other code.
 fn bare(code: &str, path: &str) -> Result<String, String> {
     let code = code.trim().trim_end_matches(';').trim_end();

@@ -20,6 +20,11 @@ pub const SERVICES_MAX: usize = 500;
 /// Methods of requests.
 const METHODS: [&str; 5] = ["DELETE", "GET", "PATCH", "POST", "PUT"];
 
+/// Stands in an address for the region of the credential, which is one of the type [`AWS_TYPE`].
+const REGION: &str = "{region}";
+/// The credential that signs for AWS.
+const AWS_TYPE: &str = "aws";
+
 static GIVEN: OnceLock<Vec<Service>> = OnceLock::new();
 
 /// The services that the operator describes; they come before those of the table.
@@ -74,6 +79,11 @@ impl Service {
         }
         if !is_address(&self.base_url) || self.base_url.ends_with('/') {
             return Err(format!("'base_url' is '{}': an address without a slash at its end is needed", self.base_url));
+        }
+        if self.base_url.contains(REGION) && self.credentials.iter().any(|rule| rule.kind != AWS_TYPE) {
+            return Err(format!(
+                "'base_url' has {REGION}, which the credential '{AWS_TYPE}' alone fills in: sign with that one"
+            ));
         }
         if !is_address(&self.documentation) {
             return Err(format!("'documentation' is '{}': an address is needed", self.documentation));
@@ -219,6 +229,7 @@ mod tests {
             ("/service", json!(""), "'service' is empty"),
             ("/base_url", json!("tickets.example"), "'base_url' is 'tickets.example'"),
             ("/base_url", json!("https://tickets.example/"), "without a slash"),
+            ("/base_url", json!("https://sqs.{region}.amazonaws.com"), "the credential 'aws' alone fills in"),
             ("/credentials", json!([]), "'credentials' is empty"),
             ("/generations", json!([]), "'generations' is empty"),
             ("/generations/0/versions", json!([]), "'generations[0]': it is of no version"),

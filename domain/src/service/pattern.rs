@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::compose::{
     Piece, Reference, Within, add_pieces, code_of, holds_expressions, is_expression, literal, plain, put_together,
-    references, shown,
+    references, shown, value_code,
 };
 use super::parameters::{Parameters, is_empty, joined};
 use crate::definition::template::{Template, split};
@@ -399,12 +399,7 @@ impl<'n> Filling<'n> {
             match part {
                 Reference::Text(text) => code.push_str(text),
                 Reference::Parameter(path) => match self.present(path)? {
-                    Some(Value::String(text)) if text.starts_with('=') => {
-                        code.push_str(&code_of(text.strip_prefix('=').unwrap_or_default(), path)?);
-                    }
-                    Some(value) if holds_expressions(&value) => {
-                        return Err(format!("the parameter '{path}' holds expressions"));
-                    }
+                    Some(value) if holds_expressions(&value) => code.push_str(&value_code(&value, path)?),
                     Some(value) => code.push_str(&literal(&value)),
                     None if path.ends_with('?') => code.push_str("\"\""),
                     None => return Ok(None),

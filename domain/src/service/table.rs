@@ -13,6 +13,11 @@ use crate::item::JsonObject;
 /// The files, by name.
 pub(super) const FILES: &[(&str, &str)] = &[
     ("airtable", include_str!("table/airtable.json")),
+    ("aws-cognito", include_str!("table/aws-cognito.json")),
+    ("aws-comprehend", include_str!("table/aws-comprehend.json")),
+    ("aws-elb", include_str!("table/aws-elb.json")),
+    ("aws-iam", include_str!("table/aws-iam.json")),
+    ("aws-ses", include_str!("table/aws-ses.json")),
     ("beeminder", include_str!("table/beeminder.json")),
     ("discord", include_str!("table/discord.json")),
     ("github", include_str!("table/github.json")),

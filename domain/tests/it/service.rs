@@ -240,6 +240,38 @@ fn a_credential_may_depend_on_the_version_of_the_node() {
 }
 
 #[test]
+fn nodes_of_aws_name_no_region_and_sign_with_their_own_credential() {
+    let cognito = |authentication: &str| {
+        let parameters = json!({"resource": "group", "operation": "delete", "userPool": "p", "group": "g",
+            "authentication": authentication});
+        let mut node = service_node("n8n-nodes-base.awsCognito", 1.0, &parameters);
+        node.credentials = Some(json!({"aws": {"id": "3", "name": "Our AWS"}}));
+        offer(&node)
+    };
+    let made = cognito("iam").unwrap();
+    assert_eq!(made.node.parameters["url"], "https://cognito-idp.{region}.amazonaws.com/");
+    assert_eq!(made.node.parameters["nodeCredentialType"], "aws");
+    assert_eq!(made.node.credentials, Some(json!({"aws": {"id": "3", "name": "Our AWS"}})));
+    assert!(cognito("assumeRole").unwrap_err().contains("can sign"));
+}
+
+#[test]
+fn expressions_within_a_list_stand_in_code() {
+    let send = |value: &str| {
+        let data = json!({"templateDataValues": [{"key": "name", "value": value}, {"key": "n", "value": "}}"}]});
+        let parameters = json!({"operation": "sendTemplate", "templateName": "t", "fromEmail": "a@x.example",
+            "toAddresses": ["b@x.example"], "templateDataUi": data});
+        offer(&service_node("n8n-nodes-base.awsSes", 1.0, &parameters)).map(|made| {
+            let fields = made.node.parameters["bodyParameters"]["parameters"].as_array().unwrap().clone();
+            fields.into_iter().find(|field| field["name"] == "TemplateData").unwrap()["value"].clone()
+        })
+    };
+    let code = r#"={{ JSON.stringify(Object.fromEntries([{ "key": "name", "value": ($json.name) }, { "key": "n", "value": "}\u007d" }].map(entry => [entry.key, entry.value]))) }}"#;
+    assert_eq!(send("={{ $json.name }}"), Ok(json!(code)));
+    assert!(send("={{ let a = 1; a }}").unwrap_err().contains("several statements"));
+}
+
+#[test]
 fn the_page_of_service_nodes_tells_every_service_and_operation() {
     let page = include_str!("../../../docs/service-nodes.md");
     let rows: Vec<String> = services()

@@ -14,13 +14,21 @@ use super::server::{chain, set, verb};
 
 /// Answers every request with `{"ok": true}` and hands on what was asked.
 fn service() -> (String, Receiver<String>) {
+    answering("application/json", r#"{"ok":true}"#)
+}
+
+/// The same with another answer.
+fn answering(media_type: &str, body: &str) -> (String, Receiver<String>) {
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (asked, seen) = channel();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let request = read(&mut stream);
-            let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"ok\":true}";
             let _ = stream.write_all(answer.as_bytes());
             if asked.send(request).is_err() {
                 return;
@@ -243,4 +251,43 @@ fn a_file_of_a_service_that_is_wrong_is_told_and_nothing_is_served_without_it() 
     let served = verb(&serve);
     assert_eq!(served.status.code(), Some(1));
     assert!(said(&served).contains(told), "{}", said(&served));
+}
+
+#[test]
+fn a_node_of_aws_is_signed_for_at_the_address_that_the_credential_names_and_its_xml_becomes_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = "<member><Name>lb-7</Name></member>";
+    let answer = format!(
+        "<DescribeLoadBalancersResponse><DescribeLoadBalancersResult><LoadBalancers>{members}</LoadBalancers>\
+         </DescribeLoadBalancersResult></DescribeLoadBalancersResponse>"
+    );
+    let (address, seen) = answering("text/xml", &answer);
+    let parameters = json!({"operation": "getMany", "returnAll": true, "filters": {"names": "=lb-{{ $json.n }}, two"}});
+    let balancers = node("Balancers", "n8n-nodes-base.awsElb", 1.0, parameters);
+    let path = write(folder.path(), "file.json", &chain("AWS", &[set("Number", "n", "={{ 7 }}"), balancers]));
+    let data = folder.path().join("data");
+    let given = ["--data", data.to_str().unwrap()];
+    let imported = verb(&[&["workflow", "import", &path, "--replace-service-nodes", "--json"], &given[..]].concat());
+    let payload: Value = serde_json::from_slice(&imported.stdout).unwrap_or_else(|_| panic!("{}", said(&imported)));
+    let exported = verb(&[&["workflow", "export", payload["workflowId"].as_str().unwrap()], &given[..]].concat());
+    let file = folder.path().join("here.json");
+    fs::write(&file, &exported.stdout).unwrap();
+    let secrets = json!({"aws": {
+        "region": "eu-central-1", "accessKeyId": "AKID", "secretAccessKey": "s3cret", "customEndpoints": true,
+        "elasticloadbalancingEndpoint": format!("http://{address}"),
+    }});
+    let secrets = write(folder.path(), "secrets.json", &secrets);
+    let run = ["workflow", "run", file.to_str().unwrap(), "--json", "--credentials", secrets.as_str()];
+    let refused = verb(&run);
+    assert!(said(&refused).contains("private or reserved"), "{}", said(&refused));
+    let ran = verb(&[&run[..], &["--allow-private-hosts", address.as_str()]].concat());
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+    let result: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let items = &result["runData"]["Balancers"][0]["data"]["main"][0];
+    assert_eq!((items.as_array().map(Vec::len), &items[0]["json"]), (Some(1), &json!({"Name": "lb-7"})), "{result}");
+    let request = seen.recv().unwrap();
+    let line = "GET /?Action=DescribeLoadBalancers&Names.member.1=lb-7&Names.member.2=two&Version=2015-12-01 HTTP/1.1";
+    assert_eq!(request.lines().next(), Some(line));
+    assert!(request.contains("/eu-central-1/elasticloadbalancing/aws4_request"), "{request}");
+    assert!(!request.contains("s3cret"), "{request}");
 }

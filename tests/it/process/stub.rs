@@ -166,6 +166,8 @@ impl Request {
         });
         let same_body = match &exchange["body"] {
             Value::Null => true,
+            // What the recording computed is not in it.
+            Value::Object(fields) if fields.contains_key("$function") => true,
             Value::String(text) => {
                 let wanted = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
                 self.body_value() == wanted

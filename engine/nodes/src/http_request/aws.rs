@@ -1,6 +1,7 @@
 //! Requests that are signed for AWS: which service and region an address is of, and what is signed of a request.
 //!
-//! Only addresses of AWS are signed for, and those that the credential names itself.
+//! Only addresses of AWS are signed for, and those that the credential names itself. `{region}` in a host stands for the
+//! credential's region: whoever writes a workflow need not know it.
 
 use std::time::Instant;
 
@@ -31,8 +32,22 @@ const SIGNED_AS: [(&str, &str); 5] = [
     ("lambda-url", "lambda"),
     ("queue", "sqs"),
 ];
-/// Services whose address a credential may name, in the field `SERVICEEndpoint`.
-const NAMED: [&str; 7] = ["lambda", "rekognition", "s3", "ses", "sns", "sqs", "ssm"];
+/// Services whose address a credential may name, by the field that names it.
+const NAMED: [(&str, &str); 11] = [
+    ("cognitoIdpEndpoint", "cognito-idp"),
+    ("comprehendEndpoint", "comprehend"),
+    ("elasticloadbalancingEndpoint", "elasticloadbalancing"),
+    ("iamEndpoint", "iam"),
+    ("lambdaEndpoint", "lambda"),
+    ("rekognitionEndpoint", "rekognition"),
+    ("s3Endpoint", "s3"),
+    ("sesEndpoint", "ses"),
+    ("snsEndpoint", "sns"),
+    ("sqsEndpoint", "sqs"),
+    ("ssmEndpoint", "ssm"),
+];
+/// Stands in an address for the region of the credential.
+const REGION: &str = "{region}";
 /// How far clocks may differ before a request is signed again by the clock of the service, which takes 5 minutes and more.
 const SKEW_MAX: Duration = Duration::minutes(4);
 
@@ -64,9 +79,8 @@ impl Aws {
         let is = |name: &str| fields.get(name).and_then(serde_json::Value::as_bool).unwrap_or(false);
         let region = text("region")?.trim().to_owned();
         let mut named = Vec::new();
-        for service in NAMED.into_iter().filter(|_| is("customEndpoints")) {
-            let field = format!("{service}Endpoint");
-            let address = fields.get(&field).map(values::text).unwrap_or_default().replace("{region}", &region);
+        for (field, service) in NAMED.into_iter().filter(|_| is("customEndpoints")) {
+            let address = fields.get(field).map(values::text).unwrap_or_default().replace(REGION, &region);
             if !address.trim().is_empty() {
                 let url = Url::parse(address.trim()).map_err(|_| {
                     NodeError::operation(format!("the field '{field}' of the credential is no address"))
@@ -104,11 +118,8 @@ impl Aws {
     /// # Errors
     /// [`NodeError`] when the address is none of AWS's, or the body cannot be read.
     pub async fn signed(&self, mut request: Request, now: DateTime<Utc>) -> Result<Request, NodeError> {
-        let (service, region) = self.place(&request.url).ok_or_else(|| {
-            let host = request.url.host_str().unwrap_or_default();
-            NodeError::operation(format!("{host} is no address of AWS, and the credential does not name it"))
-                .described("switch on the credential's own endpoints, and give this address as that of its service")
-        })?;
+        let Place { url, service, region } = self.place(&request.url)?;
+        request.url = url;
         // What is signed is what is sent: services do not agree on how other ways to write a query are read.
         let query = sorted_query(&request.url);
         request.url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
@@ -143,23 +154,100 @@ impl Aws {
         Ok(request)
     }
 
-    /// The service and the region that an address is of.
-    fn place(&self, url: &Url) -> Option<(String, String)> {
+    /// Where a request to this address goes, and the service and the region that it is signed for.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the address is none of AWS's and none that the credential names, or lacks a region.
+    fn place(&self, url: &Url) -> Result<Place, NodeError> {
+        let at = |url: Url, service: &str, region: &str| {
+            Ok(Place { url, service: service.to_owned(), region: region.to_owned() })
+        };
         if let Some((service, _)) = self.named.iter().find(|(_, named)| named.origin() == url.origin()) {
-            return Some(((*service).to_owned(), self.region.clone()));
+            return at(url.clone(), service, &self.region);
         }
-        let host = url.host_str()?;
+        let host = url.host_str().unwrap_or_default();
+        let Some(AwsHost { service, region, is_whole }) = AwsHost::read(host) else {
+            let message = format!("{host} is no address of AWS, and the credential does not name it");
+            let advice = "switch on the credential's own endpoints, and give this address as that of its service";
+            return Err(NodeError::operation(message).described(advice));
+        };
+        match region {
+            Some(REGION) => {
+                // The credential may name another address for the service, which then stands for this one.
+                let named = self.named.iter().find(|(known, _)| is_whole && *known == service);
+                let url = match named {
+                    Some((_, named)) => below(named, url),
+                    None => in_region(url, &self.region)?,
+                };
+                at(url, service, &self.region)
+            }
+            Some(region) => at(url.clone(), service, region),
+            None if EVERYWHERE.contains(&service) => at(url.clone(), service, EVERYWHERE_REGION),
+            None => at(url.clone(), service, &self.region),
+        }
+    }
+}
+
+/// Where a request goes, and what it is signed for.
+#[derive(Debug, PartialEq)]
+struct Place {
+    url: Url,
+    service: String,
+    region: String,
+}
+
+/// What a host of AWS tells.
+struct AwsHost<'h> {
+    /// The service, as signatures name it.
+    service: &'h str,
+    /// The region, or what stands for it.
+    region: Option<&'h str>,
+    /// Whether there is nothing before the service, such as the name of a bucket.
+    is_whole: bool,
+}
+
+impl<'h> AwsHost<'h> {
+    /// What the host tells; nothing where it is none of AWS's.
+    fn read(host: &'h str) -> Option<Self> {
         let names = DOMAINS.into_iter().find_map(|domain| host.strip_suffix(domain))?;
         let mut names: Vec<&str> = names.split('.').filter(|name| *name != "dualstack").collect();
-        let region = names.last().copied().filter(|name| is_region(name));
+        let region = names.last().copied().filter(|name| *name == REGION || is_region(name));
         if region.is_some() {
             names.pop();
         }
         let name = names.last().copied().filter(|name| !name.is_empty())?;
         let service = SIGNED_AS.into_iter().find(|(known, _)| *known == name).map_or(name, |(_, service)| service);
-        let region = region.unwrap_or(if EVERYWHERE.contains(&service) { EVERYWHERE_REGION } else { &self.region });
-        Some((service.to_owned(), region.to_owned()))
+        Some(Self { service, region, is_whole: names.len() == 1 })
     }
+}
+
+/// The address with the region in its host.
+fn in_region(url: &Url, region: &str) -> Result<Url, NodeError> {
+    // It is one name of a host: no dot and no slash in it can lead to another one.
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let none = || {
+        NodeError::operation("the field 'region' of the credential is no region")
+            .described("save the credential again with a region such as eu-central-1")
+    };
+    if region.is_empty() || !region.bytes().all(is_letter) {
+        return Err(none());
+    }
+    let mut host = url.host_str().unwrap_or_default().replace(REGION, region);
+    // The hosts of China are below a domain of their own.
+    if region.starts_with("cn-") && host.ends_with(".amazonaws.com") {
+        host.push_str(".cn");
+    }
+    let mut made = url.clone();
+    made.set_host(Some(&host)).map_err(|_| none())?;
+    Ok(made)
+}
+
+/// The path and the query of an address, below another one.
+fn below(named: &Url, url: &Url) -> Url {
+    let mut made = named.clone();
+    made.set_path(&format!("{}{}", named.path().trim_end_matches('/'), url.path()));
+    made.set_query(url.query());
+    made
 }
 
 /// Whether it is the name of a region, such as `eu-central-1`: words and a number.
@@ -202,12 +290,65 @@ mod tests {
             ("https://dynamodb.cn-north-1.amazonaws.com.cn/", "dynamodb", "cn-north-1"),
             ("http://localhost:4566/1/orders", "sqs", "eu-central-1"),
         ] {
-            let place = aws.place(&Url::parse(address).unwrap());
-            assert_eq!(place, Some((service.to_owned(), region.to_owned())), "{address}");
+            let place = aws.place(&Url::parse(address).unwrap()).unwrap();
+            assert_eq!((place.service.as_str(), place.region.as_str()), (service, region), "{address}");
+            assert_eq!(place.url.as_str(), address);
         }
-        for address in ["https://amazonaws.com/", "https://amazonaws.com.evil.example/", "http://localhost:4567/"] {
-            assert_eq!(aws.place(&Url::parse(address).unwrap()), None, "{address}");
+        for address in [
+            "https://amazonaws.com/",
+            "https://amazonaws.com.evil.example/",
+            "https://sqs.{region}.evil.example/",
+            "https://{region}.evil.example/",
+            "http://localhost:4567/",
+        ] {
+            let refused = aws.place(&Url::parse(address).unwrap()).unwrap_err();
+            assert!(refused.message.contains("is no address of AWS"), "{address}: {}", refused.message);
         }
+    }
+
+    #[test]
+    fn the_region_of_the_credential_fills_an_address() {
+        let placed = |more: serde_json::Value, address: &str| {
+            let place = aws(&more).place(&Url::parse(address).unwrap());
+            place.map(|place| (place.url.to_string(), place.service, place.region)).map_err(|error| error.message)
+        };
+        let place =
+            |url: &str, service: &str, region: &str| Ok((url.to_owned(), service.to_owned(), region.to_owned()));
+        let cognito = "https://cognito-idp.{region}.amazonaws.com/";
+        let there = place("https://cognito-idp.eu-central-1.amazonaws.com/", "cognito-idp", "eu-central-1");
+        assert_eq!(placed(json!({}), cognito), there);
+        let in_china = place("https://email.cn-north-1.amazonaws.com.cn/?a=1", "ses", "cn-north-1");
+        assert_eq!(placed(json!({"region": "cn-north-1"}), "https://email.{region}.amazonaws.com/?a=1"), in_china);
+        for region in ["", "x.evil.example/", "evil.example#", "a b", "EU-CENTRAL-1"] {
+            let refused = placed(json!({"region": region}), cognito);
+            assert_eq!(refused, Err("the field 'region' of the credential is no region".to_owned()), "{region}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_the_credential_names_stands_for_the_service_in_its_region() {
+        let named = json!({
+            "customEndpoints": true, "sqsEndpoint": "http://localhost:4566",
+            "cognitoIdpEndpoint": "http://localhost:4566/idp/", "s3Endpoint": "http://localhost:4566",
+        });
+        let placed = |address: &str| {
+            let place = aws(&named).place(&Url::parse(address).unwrap()).unwrap();
+            (place.url.to_string(), place.service)
+        };
+        let is = |url: &str, service: &str| (url.to_owned(), service.to_owned());
+        assert_eq!(
+            placed("https://cognito-idp.{region}.amazonaws.com/a%20b?c=d"),
+            is("http://localhost:4566/idp/a%20b?c=d", "cognito-idp")
+        );
+        // Other services, buckets, and regions that an author names stay where they are.
+        for address in ["https://sns.{region}.amazonaws.com/", "https://box.s3.{region}.amazonaws.com/key"] {
+            assert_eq!(placed(address).0, address.replace("{region}", "eu-central-1"));
+        }
+        let elsewhere = "https://cognito-idp.us-east-1.amazonaws.com/";
+        assert_eq!(placed(elsewhere), is(elsewhere, "cognito-idp"));
+        let off = json!({"sqsEndpoint": "http://localhost:4566"});
+        let place = aws(&off).place(&Url::parse("https://sqs.{region}.amazonaws.com/").unwrap()).unwrap();
+        assert_eq!(place.url.as_str(), "https://sqs.eu-central-1.amazonaws.com/");
     }
 
     #[test]

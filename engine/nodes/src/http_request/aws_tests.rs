@@ -1,8 +1,12 @@
 //! Requests that are signed for AWS, against a small real server: what arrives is what was signed.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 use sha2::Digest as _;
+use timeloom_domain::definition::Node;
 use timeloom_domain::inference::hexadecimal;
+use timeloom_domain::service::service_of;
 
 use super::HttpRequest;
 use super::tests::{Server, json_reply, output, reply};
@@ -73,4 +77,74 @@ async fn nothing_is_signed_for_addresses_that_are_none_of_aws() {
     let error = bench.run_effect().await.unwrap_err();
     assert_eq!(error.message, "127.0.0.1 is no address of AWS, and the credential does not name it");
     assert!(server.seen().is_empty());
+}
+
+/// Sends what stands for a node of a service of AWS; gives head and body of the request as it arrived at the endpoint that
+/// the credential names.
+async fn arrived(node_type: &str, parameters: Value) -> (String, String) {
+    let node = json!({"name": "X", "type": node_type, "typeVersion": 1, "parameters": parameters});
+    let node: Node = serde_json::from_value(node).unwrap();
+    let made = service_of(&node).unwrap().replace(&node).unwrap();
+    assert_eq!(made.dropped, Vec::<String>::new(), "{node_type}");
+    let mut parameters = made.node.parameters;
+    // What becomes of an answer is for other tests, and takes more JavaScript than the bench knows.
+    parameters["options"]["response"] = json!({});
+    let server = Server::start(|_| json_reply(&json!({})));
+    let endpoint = server.url("");
+    let credential = json!({
+        "region": "eu-central-1", "accessKeyId": "AKID", "secretAccessKey": "s3cret", "customEndpoints": true,
+        "cognitoIdpEndpoint": endpoint, "elasticloadbalancingEndpoint": endpoint, "sesEndpoint": endpoint,
+    });
+    let http_request = HttpRequest::default();
+    let mut bench = Bench::new(&http_request, 4.2, parameters)
+        .input(json!([{"mail": "b@x.example"}]))
+        .credential("aws", credential);
+    bench.run_effect().await.unwrap();
+    let request = server.seen().remove(0);
+    assert!(!request.contains("s3cret"));
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+#[tokio::test]
+async fn nodes_of_aws_send_what_its_services_take() {
+    let parameters = json!({"resource": "group", "operation": "update", "userPool": "p", "group": "g",
+        "additionalFields": {"description": "d"}});
+    let (head, body) = arrived("n8n-nodes-base.awsCognito", parameters).await;
+    for part in [
+        "POST / HTTP/1.1",
+        "x-amz-target: AWSCognitoIdentityProviderService.UpdateGroup",
+        "content-type: application/x-amz-json-1.1",
+        "/eu-central-1/cognito-idp/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target,",
+    ] {
+        assert!(head.contains(part), "'{part}' is not in: {head}");
+    }
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body, json!({"UserPoolId": "p", "GroupName": "g", "Description": "d"}));
+
+    let parameters = json!({"name": "lb", "subnets": ["s1", "s2"],
+        "additionalFields": {"tagsUi": {"tagValues": [{"key": "a", "value": "b c"}]}}});
+    let (head, _) = arrived("n8n-nodes-base.awsElb", parameters).await;
+    let line = "GET /?Action=CreateLoadBalancer&IpAddressType=ipv4&Name=lb&Scheme=internet-facing&Subnets.member.1=s1\
+                &Subnets.member.2=s2&Tags.member.1.Key=a&Tags.member.1.Value=b%20c&Type=application&Version=2015-12-01 HTTP/1.1";
+    assert_eq!(head.lines().next(), Some(line));
+
+    let parameters = json!({"fromEmail": "a@x.example", "toAddresses": ["={{ $json.mail }}", "c@x.example"],
+        "subject": "Late", "body": "hé", "additionalFields": {"replyToAddresses": ["d@x.example"]}});
+    let (head, body) = arrived("n8n-nodes-base.awsSes", parameters).await;
+    assert!(head.contains("/eu-central-1/ses/aws4_request"), "{head}");
+    let sent: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let expected = [
+        ("Action", "SendEmail"),
+        ("Destination.ToAddresses.member.1", "b@x.example"),
+        ("Destination.ToAddresses.member.2", "c@x.example"),
+        ("Message.Body.Text.Charset", "UTF-8"),
+        ("Message.Body.Text.Data", "hé"),
+        ("Message.Subject.Charset", "UTF-8"),
+        ("Message.Subject.Data", "Late"),
+        ("ReplyToAddresses.member.1", "d@x.example"),
+        ("Source", "a@x.example"),
+        ("Version", "2010-12-01"),
+    ];
+    assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
 }

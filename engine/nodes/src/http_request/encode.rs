@@ -17,6 +17,8 @@ pub(super) enum ListStyle {
     Brackets,
     /// `a=x&a=y`.
     Repeat,
+    /// `a.member.1=x&a.member.2=y`, and `a.b=x` for what is within an object: as AWS reads them.
+    Members,
 }
 
 impl ListStyle {
@@ -25,8 +27,14 @@ impl ListStyle {
         match name {
             "brackets" => Self::Brackets,
             "repeat" => Self::Repeat,
+            "members" => Self::Members,
             _ => Self::Indices,
         }
+    }
+
+    /// The style of lists in a form, where this is the one of the query: all write them the same way there but one.
+    pub fn in_forms(self) -> Self {
+        if self == Self::Members { self } else { Self::Indices }
     }
 }
 
@@ -48,13 +56,15 @@ fn add_pairs(name: String, value: &Value, style: ListStyle, pairs: &mut Vec<(Str
                     ListStyle::Indices => format!("{name}[{index}]"),
                     ListStyle::Brackets => format!("{name}[]"),
                     ListStyle::Repeat => name.clone(),
+                    ListStyle::Members => format!("{name}.member.{}", index + 1),
                 };
                 add_pairs(name, element, style, pairs);
             }
         }
         Value::Object(fields) => {
             for (key, field) in fields {
-                add_pairs(format!("{name}[{key}]"), field, style, pairs);
+                let name = if style == ListStyle::Members { format!("{name}.{key}") } else { format!("{name}[{key}]") };
+                add_pairs(name, field, style, pairs);
             }
         }
         plain => pairs.push((name, values::text(plain))),
@@ -162,7 +172,10 @@ mod tests {
         let fields = json!({"a": [1, "x"], "o": {"k": true}, "n": null});
         assert_eq!(query(fields.clone(), ListStyle::Indices), "a[0]=1&a[1]=x&o[k]=true&n=");
         assert_eq!(query(fields.clone(), ListStyle::Brackets), "a[]=1&a[]=x&o[k]=true&n=");
-        assert_eq!(query(fields, ListStyle::Repeat), "a=1&a=x&o[k]=true&n=");
+        assert_eq!(query(fields.clone(), ListStyle::Repeat), "a=1&a=x&o[k]=true&n=");
+        assert_eq!(query(fields, ListStyle::Members), "a.member.1=1&a.member.2=x&o.k=true&n=");
+        let tags = json!({"Tags": [{"Key": "a", "Value": "b"}]});
+        assert_eq!(query(tags, ListStyle::Members), "Tags.member.1.Key=a&Tags.member.1.Value=b");
     }
 
     #[test]

@@ -168,11 +168,14 @@ const PROXY: ParameterDefinition =
 const TIMEOUT: ParameterDefinition =
     number("timeout", "Milliseconds after which the request is given up.").like("10000");
 
+const MEMBERS: Choice = told("members", "Members: a.member.1=x&a.member.2=y", "As AWS reads them.");
 const ARRAYS: &[Choice] = &[
     choice("repeat", "No brackets: a=x&a=y"),
     choice("brackets", "Brackets only: a[]=x&a[]=y"),
     choice("indices", "Brackets with indices: a[0]=x&a[1]=y"),
+    MEMBERS,
 ];
+const FORM_ARRAYS: &[Choice] = &[choice("indices", "Brackets with indices: a[0]=x&a[1]=y"), MEMBERS];
 
 const FOLLOWS: ParameterDefinition = switch("followRedirects", "Whether redirects are followed.");
 const MOST_REDIRECTS: ParameterDefinition =
@@ -202,6 +205,10 @@ const OPTIONS: &[ParameterDefinition] = &[
         .called("Array format in query parameters")
         .or_text("brackets")
         .when(&[on("/sendQuery")]),
+    options("queryParameterArrays", FORM_ARRAYS, "How lists in the form are written.")
+        .called("Array format in the form")
+        .or_text("indices")
+        .when(&[off("/sendQuery"), is("/contentType", &["form-urlencoded"])]),
     list(
         "redirect",
         &[one("redirect", "Redirect", REDIRECT_3)],
@@ -229,6 +236,7 @@ const OPTIONS: &[ParameterDefinition] = &[
                         choice("file", "File"),
                         choice("json", "JSON"),
                         choice("text", "Text"),
+                        told("xml", "XML", "Data: a child that is there several times is a list, $ holds attributes."),
                     ],
                     "What the answer becomes.",
                 )

@@ -95,11 +95,11 @@ impl Body {
         }
     }
 
-    /// The bytes to send, and their media type. `boundary` must not occur in any part.
-    pub fn written(self, boundary: &str) -> (Sent, String) {
+    /// The bytes to send, and their media type. `boundary` must not occur in any part; `lists` is how a form has them.
+    pub fn written(self, boundary: &str, lists: ListStyle) -> (Sent, String) {
         match self {
             Self::Json(value) => (values::stringify(&value).into_bytes().into(), JSON_TYPE.to_owned()),
-            Self::Form(fields) => (form(&pairs(&fields, ListStyle::Indices)).into_bytes().into(), FORM_TYPE.to_owned()),
+            Self::Form(fields) => (form(&pairs(&fields, lists)).into_bytes().into(), FORM_TYPE.to_owned()),
             Self::Multipart(parts) => {
                 let mut whole = Multipart::new(boundary.to_owned());
                 for part in &parts {

@@ -77,6 +77,8 @@ pub(crate) enum Format {
     Detect,
     /// JSON.
     Json,
+    /// XML, which becomes data.
+    Xml,
     /// Text.
     Text,
     /// Bytes.
@@ -186,7 +188,7 @@ impl Draft {
         }
         let boundary = format!("timeloom-{}", self.key);
         let body = self.parts.body.map(|body| {
-            let (bytes, mime_type) = body.written(&boundary);
+            let (bytes, mime_type) = body.written(&boundary, self.list_style.in_forms());
             default_header(&mut headers, CONTENT_TYPE, &mime_type);
             bytes
         });
@@ -232,6 +234,7 @@ pub(crate) fn header_map(fields: &JsonObject) -> Result<HeaderMap, NodeError> {
 fn accepted(format: Format) -> &'static str {
     match format {
         Format::Json => "application/json,text/*;q=0.99",
+        Format::Xml => "application/xml,text/xml,*/*;q=0.5",
         Format::Text => "text/*,application/json;q=0.9,*/*;q=0.5",
         Format::Detect | Format::File => "application/json,text/*;q=0.9,*/*;q=0.8",
     }
@@ -272,6 +275,7 @@ fn redirects(run: &mut NodeRun<'_>, method: &Method, index: usize) -> Result<usi
 fn new_answer(run: &mut NodeRun<'_>, index: usize) -> Result<Answer, NodeError> {
     let format = match run.text("options.response.response.responseFormat", index, "autodetect")?.as_str() {
         "json" => Format::Json,
+        "xml" => Format::Xml,
         "text" => Format::Text,
         "file" => Format::File,
         _ => Format::Detect,

@@ -12,7 +12,7 @@ use url::Url;
 use super::request::{Answer, Format};
 use super::send::Received;
 use crate::files::kinds;
-use crate::values;
+use crate::{values, xml};
 
 /// Most characters of a failed answer that its error shows.
 const EXCERPT_CHARS: usize = 500;
@@ -41,7 +41,10 @@ pub(super) fn items(
         json.extend(whole);
         return Ok(vec![Item::new(json).paired_with(index)]);
     }
-    let body = json_of(&mut received, answer.never_error)?;
+    let body = match format {
+        Format::Xml => xml_of(&received, answer.never_error)?,
+        _ => json_of(&mut received, answer.never_error)?,
+    };
     if answer.full {
         let mut json = JsonObject::from_iter([("body".to_owned(), body)]);
         json.extend(whole);
@@ -104,15 +107,28 @@ fn json_of(received: &mut Received, or_text: bool) -> Result<Value, NodeError> {
     }
 }
 
-/// The body as expressions see it: JSON where it is, text otherwise.
+/// The data of a body in XML. What a server says about a failure need not be XML: with `or_text` it is text then.
+fn xml_of(received: &Received, or_text: bool) -> Result<Value, NodeError> {
+    let text = decoded(received);
+    match xml::in_fields(&text) {
+        Ok(value) => Ok(value),
+        Err(_) if or_text => Ok(Value::String(text)),
+        Err(error) => Err(error.described("set the option Response Format to Text to take the answer as it is")),
+    }
+}
+
+/// The body as expressions see it: data where it is JSON, or XML and wanted so, text otherwise.
 pub(super) fn body_value(received: &Received, format: Format) -> Value {
     let text = decoded(received);
-    let is_json = match format {
-        Format::Json => true,
-        Format::Detect => detected(&media_type(&received.headers), &received.body) == Format::Json,
-        Format::Text | Format::File => false,
+    let format = match format {
+        Format::Detect => detected(&media_type(&received.headers), &received.body),
+        format => format,
     };
-    let parsed = if is_json { serde_json::from_str(&text).ok() } else { None };
+    let parsed = match format {
+        Format::Json => serde_json::from_str(&text).ok(),
+        Format::Xml => xml::in_fields(&text).ok(),
+        Format::Detect | Format::Text | Format::File => None,
+    };
     parsed.unwrap_or(Value::String(text))
 }
 
@@ -295,6 +311,30 @@ mod tests {
         let encoded = "attachment; filename*=UTF-8''na%C3%AFve.txt";
         let by_header = described(&received(&[("content-disposition", encoded)], "http://h.example/d", b"x"));
         assert_eq!(by_header["fileName"], json!("na\u{ef}ve.txt"));
+    }
+
+    #[test]
+    fn a_body_in_xml_becomes_data() {
+        let answer = |never_error| Answer {
+            full: false,
+            never_error,
+            format: Format::Xml,
+            property: "data".to_owned(),
+            items: None,
+        };
+        let text = "<R xmlns=\"urn:x\"><Ids><id>1</id><id>2</id></Ids><None/></R>";
+        let data = json!({"R": {"$": {"xmlns": "urn:x"}, "Ids": {"id": ["1", "2"]}, "None": ""}});
+        let given = |body: &str, never_error| {
+            let received = received(&[], "http://h.example/", body.as_bytes());
+            let seen = body_value(&received, Format::Xml);
+            let items = items(received, &answer(never_error), &Item::new(JsonObject::new()), 0);
+            (seen, items.map(|items| serde_json::to_value(&items[0].json).unwrap()).map_err(|error| error.message))
+        };
+        assert_eq!(given(text, false), (data.clone(), Ok(data)));
+        let (seen, refused) = given("<R>", false);
+        assert_eq!(seen, json!("<R>"));
+        assert!(refused.unwrap_err().contains("not well-formed"));
+        assert_eq!(given("<R>", true).1, Ok(json!({"data": "<R>"})));
     }
 
     #[test]

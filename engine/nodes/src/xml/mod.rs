@@ -86,7 +86,18 @@ impl PureNode for Xml {
 
 /// The data in an XML text, every child in a list, attributes apart: the shape that feeds are read in.
 pub(crate) fn in_lists(text: &str) -> Result<Value, NodeError> {
-    let how = parse::Options {
+    parse::document(text, &apart())
+}
+
+/// The data in an XML text, a child that is there several times as a list, attributes apart: the shape in which answers of
+/// services are read.
+pub(crate) fn in_fields(text: &str) -> Result<Value, NodeError> {
+    parse::document(text, &parse::Options { arrays: false, ..apart() })
+}
+
+/// Attributes and texts in fields of their own, everything else as it is written.
+fn apart() -> parse::Options {
+    parse::Options {
         attributes_key: "$".to_owned(),
         text_key: "_".to_owned(),
         arrays: true,
@@ -96,8 +107,7 @@ pub(crate) fn in_lists(text: &str) -> Result<Value, NodeError> {
         collapse: false,
         lower_names: false,
         trim: false,
-    };
-    parse::document(text, &how)
+    }
 }
 
 fn convert(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<JsonObject, NodeError> {
