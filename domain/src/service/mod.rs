@@ -19,6 +19,7 @@ use self::table::{ContentKind, CredentialRule, Generation, Operation, Parts};
 use crate::definition::Node;
 use crate::item::JsonObject;
 
+pub(crate) use compose::encoded as encoded_segment;
 pub use given::{SERVICE_BYTES_MAX, SERVICES_MAX, given_services, service_of, take_services};
 pub use table::{Service, services};
 
