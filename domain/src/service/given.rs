@@ -7,8 +7,10 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use super::names_fields;
 use super::pattern::{VERBS, is_verb};
 use super::table::{ContentKind, Generation, Operation, Pages, Service, services};
+use crate::credential::AddressPattern;
 use crate::definition::Node;
 use crate::item::JsonObject;
 
@@ -72,9 +74,7 @@ impl Service {
                 return Err(format!("'{field}' is empty"));
             }
         }
-        if !is_address(&self.base_url) || self.base_url.ends_with('/') {
-            return Err(format!("'base_url' is '{}': an address without a slash at its end is needed", self.base_url));
-        }
+        self.check_base()?;
         if !is_address(&self.documentation) {
             return Err(format!("'documentation' is '{}': an address is needed", self.documentation));
         }
@@ -90,6 +90,23 @@ impl Service {
         }
         self.generations.iter().enumerate().try_for_each(|(index, generation)| {
             generation.check(&self.scripts).map_err(|problem| format!("'generations[{index}]': {problem}"))
+        })
+    }
+
+    /// The address at which requests begin, and the fields of credentials that it names.
+    fn check_base(&self) -> Result<(), String> {
+        let base_url = &self.base_url;
+        let is_whole = is_address(base_url) || base_url.starts_with('{');
+        if !is_whole || base_url.ends_with('/') {
+            return Err(format!("'base_url' is '{base_url}': an address without a slash at its end is needed"));
+        }
+        if !names_fields(base_url) {
+            return Ok(());
+        }
+        let pattern = AddressPattern::read(base_url).map_err(|refusal| format!("'base_url': {refusal}"))?;
+        self.credentials.iter().enumerate().try_for_each(|(index, rule)| match rule.kind.as_str() {
+            "" => Err(format!("'credentials[{index}]' has no 'kind', and 'base_url' names fields of a credential")),
+            kind => pattern.check(kind).map_err(|refusal| format!("'base_url': {refusal}")),
         })
     }
 }
@@ -219,6 +236,9 @@ mod tests {
             ("/service", json!(""), "'service' is empty"),
             ("/base_url", json!("tickets.example"), "'base_url' is 'tickets.example'"),
             ("/base_url", json!("https://tickets.example/"), "without a slash"),
+            ("/base_url", json!("{url}.example/api"), "is no address that fields of a credential"),
+            ("/base_url", json!("https://{apiKey}.tickets.example"), "the field 'apiKey' of credentials of type"),
+            ("/base_url", json!("https://tickets.example/{database"), "names fields in single braces"),
             ("/credentials", json!([]), "'credentials' is empty"),
             ("/generations", json!([]), "'generations' is empty"),
             ("/generations/0/versions", json!([]), "'generations[0]': it is of no version"),
@@ -238,6 +258,14 @@ mod tests {
         ] {
             let problem = written(|service| set(service, pointer, value)).unwrap_err();
             assert!(problem.contains(part), "{pointer}: {problem}");
+        }
+        for base_url in ["{url}/api", "https://{subdomain}.tickets.example/api"] {
+            assert!(written(|service| set(service, "/base_url", json!(base_url))).is_ok(), "{base_url}");
+            let unsigned = written(|service| {
+                set(service, "/base_url", json!(base_url));
+                set(service, "/credentials/0/kind", json!(""));
+            });
+            assert!(unsigned.unwrap_err().contains("'credentials[0]' has no 'kind'"));
         }
         let large = " ".repeat(SERVICE_BYTES_MAX + 1);
         assert!(Service::read(&large).unwrap_err().contains("at most"));
