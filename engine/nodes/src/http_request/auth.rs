@@ -167,7 +167,8 @@ impl Authentication {
 
     /// A credential of a service that is not known here: a token that it holds the usual way is sent the usual way.
     fn unknown_service(fields: &Fields<'_>) -> Result<Self, NodeError> {
-        if fields.fields.get("oauthTokenData").is_some() {
+        let asks_for_itself = fields.fields.get("grantType").and_then(Value::as_str) == Some("clientCredentials");
+        if asks_for_itself || fields.fields.get("oauthTokenData").is_some() {
             let oauth = OAuth2::read(fields.fields, fields.secrets.clone(), fields.called.clone());
             return Ok(Self { oauth: Some(oauth), ..Self::default() });
         }

@@ -92,3 +92,24 @@ async fn a_password_and_keys_are_sent_as_their_services_want_them() {
         assert!(seen.contains(header), "{credential_type}: {seen}");
     }
 }
+
+#[tokio::test]
+async fn a_service_without_a_token_yet_is_asked_for_one_by_its_own_type() {
+    let server = Server::start(|line| match line.starts_with("POST /token ") {
+        true => json_reply(&json!({"access_token": "t0ken-of-the-client"})),
+        false => json_reply(&json!({"line": line})),
+    });
+    let node = HttpRequest::default();
+    let fields = json!({
+        "grantType": "clientCredentials", "accessTokenUrl": server.url("/token"), "clientId": "id", "clientSecret": "s",
+        "url": server.url("/team"),
+    });
+    let parameters = json!({
+        "url": "/lists", "authentication": "predefinedCredentialType",
+        "nodeCredentialType": "microsoftSharePointOAuth2Api", "options": {"baseUrl": "{url}"},
+    });
+    let mut bench =
+        Bench::new(&node, 4.2, parameters).input(json!([{}])).credential("microsoftSharePointOAuth2Api", fields);
+    assert_eq!(output(&mut bench).await, json!([{"line": "GET /team/lists HTTP/1.1"}]));
+    assert!(server.seen()[1].contains("authorization: Bearer t0ken-of-the-client"), "{:?}", server.seen());
+}
