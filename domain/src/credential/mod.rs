@@ -3,6 +3,7 @@
 //! Never knows a secret: what is secret comes in sealed and stays so. Invariant: a tenant has one credential of a type and
 //! name, because its id follows from them.
 
+mod address;
 mod command;
 mod event;
 mod refusal;
@@ -10,10 +11,11 @@ mod secret;
 mod state;
 pub mod types;
 
+pub use address::{ADDRESS_PATTERN_BYTES_MAX, AddressPattern, AddressRefusal};
 pub use command::CredentialCommand;
 pub use event::{CredentialEvent, Sealed, WrappedKey};
 pub use refusal::CredentialRefusal;
-pub use secret::{CredentialTexts, texts_of};
+pub use secret::{CredentialTexts, is_open_field, texts_of};
 use sha2::{Digest, Sha256};
 pub use state::Credential;
 use uuid::Builder;

@@ -15,6 +15,7 @@ const OPEN_NAMES: &[&str] = &[
     "acceptencoding",
     "acceptlanguage",
     "accesstokenurl",
+    "account",
     "accountid",
     "alloweddomains",
     "allowedhttprequestdomains",
@@ -43,6 +44,7 @@ const OPEN_NAMES: &[&str] = &[
     "granttype",
     "host",
     "hostname",
+    "instanceurl",
     "keytype",
     "label",
     "language",
@@ -106,6 +108,22 @@ pub fn texts_of(credential_type_name: &str, fields: &JsonObject) -> CredentialTe
         }
     }
     texts
+}
+
+/// Whether what is in a field of a credential of that type is no secret: who, or where. The field is named by its dotted path.
+///
+/// ```
+/// use timeloom_domain::credential::is_open_field;
+///
+/// assert!(is_open_field("someServiceApi", "subdomain"));
+/// assert!(!is_open_field("someServiceApi", "oauthTokenData.access_token"));
+/// ```
+pub fn is_open_field(credential_type_name: &str, path: &str) -> bool {
+    let known = credential_type(credential_type_name);
+    match known.and_then(|known| known.fields.iter().find(|field| field.name == path)) {
+        Some(field) => !field.secret,
+        None => is_open(path.rsplit('.').next().unwrap_or_default()),
+    }
 }
 
 impl CredentialTexts {

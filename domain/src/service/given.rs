@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::pattern::{VERBS, is_verb};
 use super::table::{ContentKind, Generation, Operation, Pages, Service, services};
+use super::{AWS_TYPE, REGION, names_fields};
+use crate::credential::AddressPattern;
 use crate::definition::Node;
 use crate::item::JsonObject;
 
@@ -19,11 +21,6 @@ pub const SERVICES_MAX: usize = 500;
 
 /// Methods of requests.
 const METHODS: [&str; 5] = ["DELETE", "GET", "PATCH", "POST", "PUT"];
-
-/// Stands in an address for the region of the credential, which is one of the type [`AWS_TYPE`].
-const REGION: &str = "{region}";
-/// The credential that signs for AWS.
-const AWS_TYPE: &str = "aws";
 
 static GIVEN: OnceLock<Vec<Service>> = OnceLock::new();
 
@@ -77,14 +74,7 @@ impl Service {
                 return Err(format!("'{field}' is empty"));
             }
         }
-        if !is_address(&self.base_url) || self.base_url.ends_with('/') {
-            return Err(format!("'base_url' is '{}': an address without a slash at its end is needed", self.base_url));
-        }
-        if self.base_url.contains(REGION) && self.credentials.iter().any(|rule| rule.kind != AWS_TYPE) {
-            return Err(format!(
-                "'base_url' has {REGION}, which the credential '{AWS_TYPE}' alone fills in: sign with that one"
-            ));
-        }
+        self.check_base()?;
         if !is_address(&self.documentation) {
             return Err(format!("'documentation' is '{}': an address is needed", self.documentation));
         }
@@ -100,6 +90,31 @@ impl Service {
         }
         self.generations.iter().enumerate().try_for_each(|(index, generation)| {
             generation.check(&self.scripts).map_err(|problem| format!("'generations[{index}]': {problem}"))
+        })
+    }
+
+    /// The address at which requests begin, and the fields of credentials that it names.
+    fn check_base(&self) -> Result<(), String> {
+        let base_url = &self.base_url;
+        let is_whole = is_address(base_url) || base_url.starts_with('{');
+        if !is_whole || base_url.ends_with('/') {
+            return Err(format!("'base_url' is '{base_url}': an address without a slash at its end is needed"));
+        }
+        if base_url.contains(REGION) {
+            return match self.credentials.iter().all(|rule| rule.kind == AWS_TYPE) {
+                true => Ok(()),
+                false => Err(format!(
+                    "'base_url' has {REGION}, which the credential '{AWS_TYPE}' alone fills in: sign with that one"
+                )),
+            };
+        }
+        if !names_fields(base_url) {
+            return Ok(());
+        }
+        let pattern = AddressPattern::read(base_url).map_err(|refusal| format!("'base_url': {refusal}"))?;
+        self.credentials.iter().enumerate().try_for_each(|(index, rule)| match rule.kind.as_str() {
+            "" => Err(format!("'credentials[{index}]' has no 'kind', and 'base_url' names fields of a credential")),
+            kind => pattern.check(kind).map_err(|refusal| format!("'base_url': {refusal}")),
         })
     }
 }
@@ -230,6 +245,9 @@ mod tests {
             ("/base_url", json!("tickets.example"), "'base_url' is 'tickets.example'"),
             ("/base_url", json!("https://tickets.example/"), "without a slash"),
             ("/base_url", json!("https://sqs.{region}.amazonaws.com"), "the credential 'aws' alone fills in"),
+            ("/base_url", json!("{url}.example/api"), "is no address that fields of a credential"),
+            ("/base_url", json!("https://{apiKey}.tickets.example"), "the field 'apiKey' of credentials of type"),
+            ("/base_url", json!("https://tickets.example/{database"), "names fields in single braces"),
             ("/credentials", json!([]), "'credentials' is empty"),
             ("/generations", json!([]), "'generations' is empty"),
             ("/generations/0/versions", json!([]), "'generations[0]': it is of no version"),
@@ -249,6 +267,14 @@ mod tests {
         ] {
             let problem = written(|service| set(service, pointer, value)).unwrap_err();
             assert!(problem.contains(part), "{pointer}: {problem}");
+        }
+        for base_url in ["{url}/api", "https://{subdomain}.tickets.example/api"] {
+            assert!(written(|service| set(service, "/base_url", json!(base_url))).is_ok(), "{base_url}");
+            let unsigned = written(|service| {
+                set(service, "/base_url", json!(base_url));
+                set(service, "/credentials/0/kind", json!(""));
+            });
+            assert!(unsigned.unwrap_err().contains("'credentials[0]' has no 'kind'"));
         }
         let large = " ".repeat(SERVICE_BYTES_MAX + 1);
         assert!(Service::read(&large).unwrap_err().contains("at most"));

@@ -19,6 +19,7 @@ use self::table::{ContentKind, CredentialRule, Generation, Operation, Parts};
 use crate::definition::Node;
 use crate::item::JsonObject;
 
+pub(crate) use compose::encoded as encoded_segment;
 pub use given::{SERVICE_BYTES_MAX, SERVICES_MAX, given_services, service_of, take_services};
 pub use table::{Service, services};
 
@@ -26,6 +27,11 @@ pub use table::{Service, services};
 pub const REQUEST_TYPE: &str = "n8n-nodes-base.httpRequest";
 /// The version of HTTP Request that is made.
 pub const REQUEST_VERSION: f64 = 4.2;
+
+/// Stands in an address for the region of the credential, which is one of the type [`AWS_TYPE`].
+const REGION: &str = "{region}";
+/// The credential that signs for AWS.
+const AWS_TYPE: &str = "aws";
 
 /// An HTTP Request that does what a node does, and what is to be known of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,8 +113,16 @@ impl Service {
         let mut request = JsonObject::new();
         request.insert("method".to_owned(), operation.method.clone().into());
         let base = if operation.path.starts_with('/') { self.base_url.as_str() } else { "" };
-        request.insert("url".to_owned(), filling.address(&format!("{base}{}", operation.path))?.into());
         let mut sent = Sent::default();
+        // Where the credential says where requests begin, the URL is what comes after it. A region is filled in by who signs.
+        let written = match names_fields(base) && !base.contains(REGION) {
+            true => {
+                sent.options.insert("baseUrl".to_owned(), base.into());
+                operation.path.clone()
+            }
+            false => format!("{base}{}", operation.path),
+        };
+        request.insert("url".to_owned(), filling.address(&written)?.into());
         sent.add(&mut filling, &operation.send)?;
         let mut shape = Shape::new(&self.scripts);
         shape.add(&mut filling, &operation.answer, operation.pages.as_ref())?;
@@ -170,6 +184,11 @@ impl Service {
     }
 }
 
+/// Whether an address names fields of a credential.
+fn names_fields(base_url: &str) -> bool {
+    base_url.contains('{')
+}
+
 /// The resource and operation of a node.
 fn named(node: &Node, generation: &Generation) -> Result<(String, String), String> {
     let nothing = JsonObject::new();
@@ -209,8 +228,8 @@ struct Sent {
 
 impl Sent {
     fn add(&mut self, filling: &mut Filling<'_>, parts: &Parts) -> Result<(), String> {
-        self.query.extend(filling.object(&parts.query)?);
-        self.headers.extend(filling.object(&parts.headers)?);
+        self.query.extend(fields(filling, &parts.query)?);
+        self.headers.extend(fields(filling, &parts.headers)?);
         self.options.extend(filling.object(&parts.options)?);
         if parts.body.is_null() {
             return Ok(());
@@ -261,11 +280,24 @@ impl Sent {
                     put("rawContentType", operation.media_type.clone().into());
                     put("body", body);
                 }
+                (ContentKind::Binary, name) => {
+                    put("contentType", "binaryData".into());
+                    put("inputDataFieldName", name);
+                }
                 (ContentKind::Form | ContentKind::Multipart, _) => return Err("the body has no fields".to_owned()),
             }
         }
         put("options", Value::Object(self.options));
         Ok(())
+    }
+}
+
+/// The fields of a query or headers, which may be made element by element as those of a body are.
+fn fields(filling: &mut Filling<'_>, pattern: &JsonObject) -> Result<JsonObject, String> {
+    match filling.value(&Value::Object(pattern.clone()))? {
+        Some(Value::Object(fields)) => Ok(fields),
+        Some(_) => Err("the table gives no names for what is sent".to_owned()),
+        None => Ok(JsonObject::new()),
     }
 }
 

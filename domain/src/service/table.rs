@@ -18,6 +18,8 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("aws-elb", include_str!("table/aws-elb.json")),
     ("aws-iam", include_str!("table/aws-iam.json")),
     ("aws-ses", include_str!("table/aws-ses.json")),
+    ("azure-cosmos-db", include_str!("table/azure-cosmos-db.json")),
+    ("azure-storage", include_str!("table/azure-storage.json")),
     ("beeminder", include_str!("table/beeminder.json")),
     ("discord", include_str!("table/discord.json")),
     ("github", include_str!("table/github.json")),
@@ -34,13 +36,18 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("microsoft-excel", include_str!("table/microsoft-excel.json")),
     ("microsoft-graph-security", include_str!("table/microsoft-graph-security.json")),
     ("microsoft-outlook", include_str!("table/microsoft-outlook.json")),
+    ("microsoft-sharepoint", include_str!("table/microsoft-sharepoint.json")),
     ("microsoft-teams", include_str!("table/microsoft-teams.json")),
+    ("n8n", include_str!("table/n8n.json")),
     ("notion", include_str!("table/notion.json")),
     ("openai", include_str!("table/openai.json")),
     ("oura", include_str!("table/oura.json")),
+    ("salesforce", include_str!("table/salesforce.json")),
     ("slack", include_str!("table/slack.json")),
     ("stripe", include_str!("table/stripe.json")),
     ("telegram", include_str!("table/telegram.json")),
+    ("thehive", include_str!("table/thehive.json")),
+    ("wordpress", include_str!("table/wordpress.json")),
     ("youtube", include_str!("table/youtube.json")),
 ];
 
@@ -60,7 +67,7 @@ pub struct Service {
     pub service: String,
     /// The type of its node in workflow files.
     pub node_type: String,
-    /// Where its interface begins.
+    /// Where its interface begins; fields of the credential in braces, where that says so: `https://{subdomain}.example.com`.
     pub base_url: String,
     /// Where its interface is described.
     pub documentation: String,
@@ -184,6 +191,8 @@ pub(super) enum ContentKind {
     Multipart,
     /// Text.
     Raw,
+    /// An attachment, whose name the body is.
+    Binary,
 }
 
 /// What goes into a request.
@@ -246,7 +255,8 @@ mod tests {
     fn every_file_of_the_table_can_be_read_and_says_what_it_must() {
         for (name, text) in FILES {
             let service = Service::read(text).unwrap_or_else(|problem| panic!("{name}.json: {problem}"));
-            assert!(service.base_url.starts_with("https://"), "{name}: {}", service.base_url);
+            let begins = service.base_url.starts_with("https://") || service.base_url.starts_with('{');
+            assert!(begins, "{name}: {}", service.base_url);
             assert!(service.documentation.starts_with("https://"), "{name}: {}", service.documentation);
         }
         assert!(VERBS.is_sorted());

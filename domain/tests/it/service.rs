@@ -272,6 +272,40 @@ fn expressions_within_a_list_stand_in_code() {
 }
 
 #[test]
+fn where_the_credential_says_where_the_service_is_the_url_goes_on_from_there() {
+    let parameters = json!({"resource": "alert", "operation": "get", "alertId": "={{ $json.id }}"});
+    let mut node = service_node("n8n-nodes-base.theHiveProject", 1.0, &parameters);
+    node.credentials = Some(json!({"theHiveProjectApi": {"id": "4", "name": "Hive"}}));
+    let made = offer(&node).unwrap();
+    let parameters = &made.node.parameters;
+    assert_eq!(parameters["url"], "=/alert/{{ encodeURIComponent($json.id) }}");
+    assert_eq!(parameters["options"], json!({"baseUrl": "{url}/api/v1"}));
+    assert_eq!(parameters["authentication"], "predefinedCredentialType");
+    assert_eq!(parameters["nodeCredentialType"], "theHiveProjectApi");
+    assert_eq!(made.node.credentials, node.credentials, "a file finds the credential under its own type");
+    assert!(made.needs[0].contains("`url`"), "{:?}", made.needs);
+}
+
+#[test]
+fn an_attachment_may_be_the_body_and_headers_may_be_made_element_by_element() {
+    let named = |name: &str| json!({"__rl": true, "mode": "list", "value": name});
+    let upload = json!({"operation": "upload", "site": named("s1"), "folder": named("f1"), "fileName": "a/b.txt",
+        "fileContents": "data", "requestOptions": {}});
+    let made = offer(&service_node("n8n-nodes-base.microsoftSharePoint", 1.0, &upload)).unwrap();
+    let parameters = &made.node.parameters;
+    assert_eq!(parameters["url"], "/sites/s1/drive/items/f1:/a%2Fb.txt:/content");
+    assert_eq!((&parameters["contentType"], &parameters["inputDataFieldName"]), (&json!("binaryData"), &json!("data")));
+    assert_eq!(made.dropped, Vec::<String>::new());
+
+    let create = json!({"operation": "create", "containerCreate": "files", "options": {"metadata": {"metadataValues": [
+        {"fieldName": "team", "fieldValue": "={{ $json.team }}"}]}}});
+    let made = offer(&service_node("n8n-nodes-base.azureStorage", 1.0, &create)).unwrap();
+    let headers = made.node.parameters["headerParameters"]["parameters"].as_array().unwrap();
+    assert!(headers.contains(&json!({"name": "x-ms-meta-team", "value": "={{ $json.team }}"})), "{headers:?}");
+    assert!(headers.contains(&json!({"name": "x-ms-version", "value": "2021-12-02"})), "{headers:?}");
+}
+
+#[test]
 fn the_page_of_service_nodes_tells_every_service_and_operation() {
     let page = include_str!("../../../docs/service-nodes.md");
     let rows: Vec<String> = services()

@@ -235,6 +235,52 @@ fn nodes_of_a_service_that_the_operator_describes_are_replaced_and_run() {
 }
 
 #[test]
+fn the_address_of_a_described_service_may_be_in_the_credential() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = folder.path().join("services");
+    fs::create_dir(&services).unwrap();
+    let (address, seen) = service();
+    write(&services, "tickets.json", &tickets("{url}/api"));
+    let ticket = node("Ticket", "acme.tickets", 1.0, json!({"board": "..", "title": "Late"}));
+    let next = node("Next", "acme.tickets", 1.0, json!({"board": "b", "title": "Later"}));
+    let path = write(folder.path(), "file.json", &chain("Tickets", &[set("Number", "n", "={{ 7 }}"), next]));
+    let above = write(folder.path(), "above.json", &chain("Above", &[set("Number", "n", "={{ 7 }}"), ticket]));
+    let (data, services) = (folder.path().join("data"), services.to_str().unwrap());
+    let given = ["--data", data.to_str().unwrap(), "--services", services];
+    let replaced = |path: &str, name: &str| {
+        let imported = verb(&[&["workflow", "import", path, "--replace-service-nodes", "--json"], &given[..]].concat());
+        let payload: Value = serde_json::from_slice(&imported.stdout).unwrap_or_else(|_| panic!("{}", said(&imported)));
+        let exported = verb(&[&["workflow", "export", payload["workflowId"].as_str().unwrap()], &given[..2]].concat());
+        let file = folder.path().join(name);
+        fs::write(&file, &exported.stdout).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let run = |file: &str, url: &str| {
+        let secrets = json!({"httpBearerAuth": {"token": "s3cret", "url": url}});
+        let secrets = write(folder.path(), "secrets.json", &secrets);
+        verb(&["workflow", "run", file, "--json", "--credentials", &secrets, "--allow-private-hosts", &address])
+    };
+    let (file, above) = (replaced(&path, "here.json"), replaced(&above, "there.json"));
+    let ran = run(&file, &format!("http://{address}/team/"));
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+    let request = seen.recv().unwrap();
+    assert!(request.starts_with("POST /team/api/boards/b/tickets HTTP/1.1"), "{request}");
+    assert!(request.contains("authorization: Bearer s3cret"), "{request}");
+    for (file, url, part) in [
+        (&file, format!("http://ann:s3cret@{address}"), "has an account in it"),
+        (&file, "http://tickets.example".to_owned(), "is not secured"),
+        (&file, String::new(), "lacks the field 'url'"),
+        (&above, format!("http://{address}"), "leads out of the base URL"),
+    ] {
+        let ran = run(file, &url);
+        let result: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", said(&ran)));
+        assert_ne!(ran.status.code(), Some(0), "{result}");
+        assert!(result["error"]["message"].as_str().unwrap().contains(part), "{result}");
+    }
+    assert!(seen.try_recv().is_err(), "nothing else was sent");
+}
+
+#[test]
 fn a_file_of_a_service_that_is_wrong_is_told_and_nothing_is_served_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let services = folder.path().join("services");

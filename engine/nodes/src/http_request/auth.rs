@@ -6,11 +6,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use timeloom_domain::credential::AddressPattern;
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, NodeRun, SecretTexts};
 use url::Url;
 
 use super::aws::Aws;
+use super::azure::Azure;
+use super::base::Base;
 use super::digest::Login;
 use super::oauth::OAuth2;
 use super::request::{Request, header_map};
@@ -31,6 +34,10 @@ pub(crate) struct Authentication {
     pub(super) login: Option<Login>,
     /// Who signs each request for AWS.
     pub(super) aws: Option<Aws>,
+    /// Who signs each request for Azure.
+    pub(super) azure: Option<Azure>,
+    /// Where requests begin, where the credential says so.
+    pub(super) base: Option<Base>,
 }
 
 impl Authentication {
@@ -39,6 +46,19 @@ impl Authentication {
     /// # Errors
     /// [`NodeError`] when the node names no such credential, or it lacks a field.
     pub fn of_type(run: &NodeRun<'_>, name: &str) -> impl Future<Output = Result<Self, NodeError>> + Send + use<> {
+        Self::of_type_at(run, name, None)
+    }
+
+    /// The same, with the address at which requests begin: `pattern` names fields of the credential.
+    ///
+    /// # Errors
+    /// [`NodeError`] also when these fields give no address, or none that may be reached.
+    pub(super) fn of_type_at(
+        run: &NodeRun<'_>,
+        name: &str,
+        pattern: Option<AddressPattern>,
+    ) -> impl Future<Output = Result<Self, NodeError>> + Send + use<> {
+        let placed = pattern.map(|pattern| (pattern, run.services.outbound.clone()));
         let (opened, name) = (run.credential(name), name.to_owned());
         let (secrets, called) = (run.secrets.shared(), run.credential_name(&name));
         let now_ms = run.scope.now_ms;
@@ -47,10 +67,13 @@ impl Authentication {
                 NodeError::operation(format!("the node names no credential of type '{name}': choose one in the node"))
             };
             let fields = opened.await?.ok_or_else(missing)?;
-            match name.as_str() {
-                "oAuth2Api" => Ok(Self { oauth: Some(OAuth2::read(&fields, secrets, called)), ..Self::default() }),
-                name => Self::read(name, &Fields { credential_type: name, fields: &fields, secrets, called, now_ms }),
-            }
+            let filled = placed.map(|(pattern, policy)| Base::filled(&pattern, &name, &fields, &policy));
+            let base = filled.transpose()?;
+            let made = match name.as_str() {
+                "oAuth2Api" => Self { oauth: Some(OAuth2::read(&fields, secrets, called)), ..Self::default() },
+                name => Self::read(name, &Fields { credential_type: name, fields: &fields, secrets, called, now_ms })?,
+            };
+            Ok(Self { base, ..made })
         }
     }
 
@@ -73,6 +96,14 @@ impl Authentication {
             "aws" => {
                 let aws = Aws::read(fields.fields, fields.now_ms, |name| fields.text(name))?;
                 Self { aws: Some(aws), ..Self::default() }
+            }
+            "azureStorageSharedKeyApi" => {
+                let azure = Azure::storage(&fields.text("account")?, &fields.text("key")?, fields.now_ms);
+                Self { azure: Some(azure.ok_or_else(|| fields.lacking("key"))?), ..Self::default() }
+            }
+            "microsoftAzureCosmosDbSharedKeyApi" => {
+                let azure = Azure::cosmos(&fields.text("key")?, fields.now_ms);
+                Self { azure: Some(azure.ok_or_else(|| fields.lacking("key"))?), ..Self::default() }
             }
             "oAuth1Api" => {
                 return Err(NodeError::operation(format!("credentials of type '{name}' cannot be used here"))
@@ -119,6 +150,10 @@ impl Authentication {
                 let address = SecretAddress::Segment { name, secret: secret.trim().to_owned() };
                 Self { address: Some(address), ..Self::default() }
             }
+            Place::Basic(name) => {
+                let pair = format!("{}:{secret}", fields.text(name)?);
+                Self::header("Authorization", format!("Basic {}", STANDARD.encode(pair)))
+            }
             Place::Address => {
                 let url = Url::parse(secret.trim()).map_err(|_| fields.lacking(service.field))?;
                 Self { address: Some(SecretAddress::Whole(url)), ..Self::default() }
@@ -132,7 +167,8 @@ impl Authentication {
 
     /// A credential of a service that is not known here: a token that it holds the usual way is sent the usual way.
     fn unknown_service(fields: &Fields<'_>) -> Result<Self, NodeError> {
-        if fields.fields.get("oauthTokenData").is_some() {
+        let asks_for_itself = fields.fields.get("grantType").and_then(Value::as_str) == Some("clientCredentials");
+        if asks_for_itself || fields.fields.get("oauthTokenData").is_some() {
             let oauth = OAuth2::read(fields.fields, fields.secrets.clone(), fields.called.clone());
             return Ok(Self { oauth: Some(oauth), ..Self::default() });
         }
@@ -246,6 +282,8 @@ enum Place {
     Query(&'static str),
     /// The end of a segment of the path.
     Segment(&'static str),
+    /// It is the password of whom the field of that name tells.
+    Basic(&'static str),
     /// It is the address.
     Address,
 }
@@ -285,6 +323,7 @@ const SERVICES: &[Service] = &[
     bearer("jinaAiApi", "apiKey"),
     header("linearApi", "apiKey", "Authorization", ""),
     bearer("mistralCloudApi", "apiKey"),
+    header("n8nApi", "apiKey", "X-N8N-API-KEY", ""),
     Service {
         credential_type: "notionApi",
         field: "apiKey",
@@ -299,5 +338,7 @@ const SERVICES: &[Service] = &[
     bearer("slackApi", "accessToken"),
     bearer("stripeApi", "secretKey"),
     Service { credential_type: "telegramApi", field: "accessToken", place: Place::Segment("bot"), more: &[] },
+    bearer("theHiveProjectApi", "ApiKey"),
     header("todoistApi", "apiKey", "Authorization", "Bearer "),
+    Service { credential_type: "wordpressApi", field: "password", place: Place::Basic("username"), more: &[] },
 ];

@@ -3,11 +3,8 @@
 //! Only addresses of AWS are signed for, and those that the credential names itself. `{region}` in a host stands for the
 //! credential's region: whoever writes a workflow need not know it.
 
-use std::time::Instant;
-
-use chrono::{DateTime, Duration, Utc};
-use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use chrono::{DateTime, Utc};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use timeloom_domain::inference::hexadecimal;
 use timeloom_domain::item::JsonObject;
@@ -15,6 +12,7 @@ use timeloom_engine::node::NodeError;
 use url::Url;
 
 use super::request::Request;
+use super::run_clock::RunClock;
 use crate::aws_signature::{Signed, Signer, sorted_query};
 use crate::values;
 
@@ -48,8 +46,6 @@ const NAMED: [(&str, &str); 11] = [
 ];
 /// Stands in an address for the region of the credential.
 const REGION: &str = "{region}";
-/// How far clocks may differ before a request is signed again by the clock of the service, which takes 5 minutes and more.
-const SKEW_MAX: Duration = Duration::minutes(4);
 
 /// Who signs requests, and by which clock.
 #[derive(Clone)]
@@ -60,10 +56,8 @@ pub(super) struct Aws {
     region: String,
     /// Addresses that stand for services.
     named: Vec<(&'static str, Url)>,
-    /// The time at which the run began.
-    began: DateTime<Utc>,
-    /// When that was, as this process counts.
-    since: Instant,
+    /// By which clock.
+    pub clock: RunClock,
 }
 
 impl Aws {
@@ -94,23 +88,8 @@ impl Aws {
             token: is("temporaryCredentials").then(|| text("sessionToken")).transpose()?,
             region,
             named,
-            began: DateTime::from_timestamp_millis(now_ms).unwrap_or_default(),
-            since: Instant::now(),
+            clock: RunClock::new(now_ms),
         })
-    }
-
-    /// The time by this side's clock.
-    pub fn now(&self) -> DateTime<Utc> {
-        self.began + Duration::from_std(self.since.elapsed()).unwrap_or_default()
-    }
-
-    /// The time of the service, where it refused a signature whose time was too far from that: a run that goes on after a
-    /// crash has the time at which it first began.
-    pub fn their_time(&self, status: StatusCode, headers: &HeaderMap) -> Option<DateTime<Utc>> {
-        let refused = matches!(status, StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST);
-        let told = headers.get(DATE).filter(|_| refused)?.to_str().ok()?;
-        let theirs = DateTime::parse_from_rfc2822(told).ok()?.to_utc();
-        ((theirs - self.now()).abs() > SKEW_MAX).then_some(theirs)
     }
 
     /// The request with its signature at this time.

@@ -6,6 +6,8 @@
 
 pub(crate) mod auth;
 mod aws;
+mod azure;
+mod base;
 mod batch;
 mod content;
 mod digest;
@@ -20,8 +22,11 @@ pub use self::oauth::{Bearers, OAuth2};
 pub use self::send::{client_for, client_for_any_certificate};
 #[cfg(test)]
 mod aws_tests;
+#[cfg(test)]
+mod base_tests;
 pub(crate) mod request;
 pub(crate) mod respond;
+mod run_clock;
 pub(crate) mod send;
 #[cfg(test)]
 mod service_tests;
@@ -39,6 +44,7 @@ use timeloom_domain::item::{Item, Items, JsonObject};
 use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRun, NodeType, OutboundPolicy};
 
 use self::auth::Authentication;
+use self::base::Base;
 use self::batch::{Batching, REQUESTS_AT_ONCE_MAX};
 use self::pages::Paging;
 pub(crate) use self::parameters::{
@@ -129,7 +135,7 @@ impl HttpRequest {
     /// The request of one item. Pages are turned here and now: each needs the author's expressions.
     async fn prepare(&self, run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Prepared, NodeError> {
         let authentication = credentials(run, index).await?;
-        let draft = Draft::read(run, item, index)?;
+        let draft = Draft::read(run, item, index, authentication.base.clone())?;
         if let Some(paging) = Paging::read(run, index)? {
             let items = pages::turn(self, run, &paging, &draft, &authentication, (item, index)).await?;
             return Ok(Prepared::Answered(items));
@@ -211,8 +217,12 @@ struct Single {
 
 /// The credential that the parameters choose, whichever version wrote them.
 async fn credentials(run: &mut NodeRun<'_>, index: usize) -> Result<Authentication, NodeError> {
+    let pattern = Base::pattern(run)?;
     let chosen = run.text("authentication", index, "none")?;
     let credential_type = match chosen.as_str() {
+        "none" | "" if pattern.is_some() => {
+            return Err(NodeError::operation("the base URL is of a credential, and none is chosen: choose one"));
+        }
         "none" | "" => return Ok(Authentication::default()),
         "predefinedCredentialType" => run.text("nodeCredentialType", index, "")?,
         "genericCredentialType" => run.text("genericAuthType", index, "")?,
@@ -227,5 +237,5 @@ async fn credentials(run: &mut NodeRun<'_>, index: usize) -> Result<Authenticati
     if credential_type.is_empty() {
         return Err(NodeError::operation("no credential type is chosen: choose one, or set Authentication to None"));
     }
-    Authentication::of_type(run, &credential_type).await
+    Authentication::of_type_at(run, &credential_type, pattern).await
 }

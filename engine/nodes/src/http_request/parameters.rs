@@ -23,6 +23,8 @@ const SERVICES: &[Choice] = &[
     choice("anthropicApi", "Anthropic"),
     choice("asanaApi", "Asana"),
     choice("aws", "AWS"),
+    choice("azureStorageOAuth2Api", "Azure Storage by OAuth2"),
+    choice("azureStorageSharedKeyApi", "Azure Storage by shared key"),
     choice("clickUpApi", "ClickUp"),
     choice("cohereApi", "Cohere"),
     choice("discordBotApi", "Discord bot"),
@@ -34,17 +36,23 @@ const SERVICES: &[Choice] = &[
     choice("hubspotAppToken", "HubSpot app token"),
     choice("jinaAiApi", "Jina AI"),
     choice("linearApi", "Linear"),
+    choice("microsoftAzureCosmosDbSharedKeyApi", "Azure Cosmos DB"),
+    choice("microsoftSharePointOAuth2Api", "Microsoft SharePoint"),
     choice("mistralCloudApi", "Mistral Cloud"),
+    choice("n8nApi", "n8n"),
     choice("notionApi", "Notion"),
     choice("openAiApi", "OpenAI"),
     choice("openRouterApi", "OpenRouter"),
     choice("perplexityApi", "Perplexity"),
     choice("pipedriveApi", "Pipedrive"),
+    choice("salesforceOAuth2Api", "Salesforce"),
     choice("sendGridApi", "SendGrid"),
     choice("slackApi", "Slack"),
     choice("stripeApi", "Stripe"),
     choice("telegramApi", "Telegram"),
+    choice("theHiveProjectApi", "TheHive"),
     choice("todoistApi", "Todoist"),
+    choice("wordpressApi", "WordPress"),
 ];
 
 const GENERIC: &[Choice] = &[
@@ -184,6 +192,9 @@ const REDIRECT_3: &[ParameterDefinition] = &[FOLLOWS, MOST_REDIRECTS];
 const REDIRECT_4: &[ParameterDefinition] = &[FOLLOWS.or_true(), MOST_REDIRECTS];
 
 const OPTIONS: &[ParameterDefinition] = &[
+    text("baseUrl", "What the URL goes on from with a slash, with fields of the credential in braces; no expression.")
+        .called("Base URL from the credential")
+        .like("https://{subdomain}.example.com/api"),
     list(
         "batching",
         &[one(
@@ -444,6 +455,8 @@ pub(crate) const CREDENTIALS: &[CredentialDefinition] = &[
     needs("anthropicApi", &[is("nodeCredentialType", &["anthropicApi"])]),
     needs("asanaApi", &[is("nodeCredentialType", &["asanaApi"])]),
     needs("aws", &[is("nodeCredentialType", &["aws"])]),
+    needs("azureStorageOAuth2Api", &[is("nodeCredentialType", &["azureStorageOAuth2Api"])]),
+    needs("azureStorageSharedKeyApi", &[is("nodeCredentialType", &["azureStorageSharedKeyApi"])]),
     needs("clickUpApi", &[is("nodeCredentialType", &["clickUpApi"])]),
     needs("cohereApi", &[is("nodeCredentialType", &["cohereApi"])]),
     needs("discordBotApi", &[is("nodeCredentialType", &["discordBotApi"])]),
@@ -455,17 +468,23 @@ pub(crate) const CREDENTIALS: &[CredentialDefinition] = &[
     needs("hubspotAppToken", &[is("nodeCredentialType", &["hubspotAppToken"])]),
     needs("jinaAiApi", &[is("nodeCredentialType", &["jinaAiApi"])]),
     needs("linearApi", &[is("nodeCredentialType", &["linearApi"])]),
+    needs("microsoftAzureCosmosDbSharedKeyApi", &[is("nodeCredentialType", &["microsoftAzureCosmosDbSharedKeyApi"])]),
+    needs("microsoftSharePointOAuth2Api", &[is("nodeCredentialType", &["microsoftSharePointOAuth2Api"])]),
     needs("mistralCloudApi", &[is("nodeCredentialType", &["mistralCloudApi"])]),
+    needs("n8nApi", &[is("nodeCredentialType", &["n8nApi"])]),
     needs("notionApi", &[is("nodeCredentialType", &["notionApi"])]),
     needs("openAiApi", &[is("nodeCredentialType", &["openAiApi"])]),
     needs("openRouterApi", &[is("nodeCredentialType", &["openRouterApi"])]),
     needs("perplexityApi", &[is("nodeCredentialType", &["perplexityApi"])]),
     needs("pipedriveApi", &[is("nodeCredentialType", &["pipedriveApi"])]),
+    needs("salesforceOAuth2Api", &[is("nodeCredentialType", &["salesforceOAuth2Api"])]),
     needs("sendGridApi", &[is("nodeCredentialType", &["sendGridApi"])]),
     needs("slackApi", &[is("nodeCredentialType", &["slackApi"])]),
     needs("stripeApi", &[is("nodeCredentialType", &["stripeApi"])]),
     needs("telegramApi", &[is("nodeCredentialType", &["telegramApi"])]),
+    needs("theHiveProjectApi", &[is("nodeCredentialType", &["theHiveProjectApi"])]),
     needs("todoistApi", &[is("nodeCredentialType", &["todoistApi"])]),
+    needs("wordpressApi", &[is("nodeCredentialType", &["wordpressApi"])]),
 ];
 
 /// A credential of version 1, where its kind is named otherwise.

@@ -9,6 +9,7 @@ use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::node::{Binaries, NodeError, NodeRun};
 use url::Url;
 
+use super::base::Base;
 use super::content::Content;
 use super::encode::{ListStyle, pairs};
 use super::parts::{Body, Parts, new_parts, old_parts};
@@ -97,6 +98,8 @@ const REDIRECTS_MAX: f64 = 100.0;
 pub(super) struct Draft {
     method: Method,
     url: Url,
+    /// Where the address begins, where the credential says so.
+    base: Option<Base>,
     /// Its query, headers and body.
     pub parts: Parts,
     list_style: ListStyle,
@@ -123,12 +126,12 @@ pub(super) struct Changes {
 
 impl Draft {
     /// Reads the request for one item.
-    pub fn read(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Self, NodeError> {
+    pub fn read(run: &mut NodeRun<'_>, item: &Item, index: usize, base: Option<Base>) -> Result<Self, NodeError> {
         let old = run.version() < 3.0;
         let method_name = run.text(if old { "requestMethod" } else { "method" }, index, "GET")?;
         let method = Method::from_bytes(method_name.to_ascii_uppercase().as_bytes())
             .map_err(|_| NodeError::operation(format!("'{method_name}' is not an HTTP method")))?;
-        let url = address(&run.text("url", index, "")?)?;
+        let url = address_from(base.as_ref(), &run.text("url", index, "")?)?;
         let parts = if old { old_parts(run, item, index)? } else { new_parts(run, item, index)? };
         let default = match old {
             true if run.boolean("options.useQueryString", index, false)? => "repeat",
@@ -140,14 +143,14 @@ impl Draft {
         let transport = transport(run, &method, index)?;
         let key = format!("{}-{index}", run.idempotency_key);
         let traceparent = run.traceparent();
-        Ok(Self { method, url, parts, list_style, key, traceparent, transport, answer })
+        Ok(Self { method, url, base, parts, list_style, key, traceparent, transport, answer })
     }
 
     /// The same with other parts; `page` tells its key from those of the pages before.
     pub fn changed(&self, changes: &Changes, page: usize) -> Result<Self, NodeError> {
         let mut draft = self.clone();
         if let Some(url) = &changes.url {
-            draft.url = address(url)?;
+            draft.url = address_from(draft.base.as_ref(), url)?;
         }
         draft.parts.query.extend(changes.query.clone());
         draft.parts.headers.extend(changes.headers.clone());
@@ -214,6 +217,11 @@ pub(crate) fn address(text: &str) -> Result<Url, NodeError> {
         NodeError::operation(format!("'{text}' is not a URL: {error}"))
             .described("a URL begins with http:// or https://")
     })
+}
+
+/// The same, which goes on from the base where there is one.
+fn address_from(base: Option<&Base>, text: &str) -> Result<Url, NodeError> {
+    base.map_or_else(|| address(text), |base| base.joined(text))
 }
 
 /// Headers out of names and values, null being none; what would end a header or begin another is refused.

@@ -135,10 +135,17 @@ impl Sender {
             };
         }
         if let Some(aws) = &authentication.aws {
-            let signed = aws.signed(request.clone(), aws.now()).await?;
+            let signed = aws.signed(request.clone(), aws.clock.now()).await?;
             let received = send(&self.clients, &signed, policy).await?;
-            return match aws.their_time(received.status, &received.headers) {
+            return match aws.clock.their_time(received.status, &received.headers) {
                 Some(theirs) => send(&self.clients, &aws.signed(request, theirs).await?, policy).await,
+                None => Ok(received),
+            };
+        }
+        if let Some(azure) = &authentication.azure {
+            let received = send(&self.clients, &azure.signed(request.clone(), azure.clock.now())?, policy).await?;
+            return match azure.clock.their_time(received.status, &received.headers) {
+                Some(theirs) => send(&self.clients, &azure.signed(request, theirs)?, policy).await,
                 None => Ok(received),
             };
         }
