@@ -4,6 +4,7 @@
 //! not be the same there is no offer. Invariant: the replacement has the name, the place and the settings of the node.
 
 mod compose;
+mod further;
 mod given;
 mod parameters;
 mod pattern;
@@ -26,6 +27,8 @@ pub use table::{Service, services};
 pub const REQUEST_TYPE: &str = "n8n-nodes-base.httpRequest";
 /// The version of HTTP Request that is made.
 pub const REQUEST_VERSION: f64 = 4.2;
+/// Most requests that an HTTP Request sends for one item, pages apart.
+pub const REQUESTS_MAX: usize = 8;
 
 /// An HTTP Request that does what a node does, and what is to be known of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +107,12 @@ impl Service {
 
     fn made(&self, node: &Node, operation: &Operation, mut filling: Filling<'_>) -> Result<Replacement, String> {
         let rule = self.credential_rule(node, &mut filling)?;
+        if !operation.each.is_empty() {
+            if filling.count(&operation.each)? == 0 {
+                return Err(format!("the list '{}' is empty", operation.each));
+            }
+            filling.turn_to(&operation.each, 0);
+        }
         let mut request = JsonObject::new();
         request.insert("method".to_owned(), operation.method.clone().into());
         let base = if operation.path.starts_with('/') { self.base_url.as_str() } else { "" };
@@ -122,6 +131,10 @@ impl Service {
             }
         }
         shape.write(&mut sent.options);
+        let further = further::further(&mut filling, self, operation)?;
+        if !further.is_empty() {
+            sent.options.insert("further".to_owned(), json!({"requests": further}));
+        }
         sent.write(operation, &mut request)?;
         filling.parameters.ignore(&operation.ignored);
         let (needs, credentials) = self.credential(node, rule, &mut request);
