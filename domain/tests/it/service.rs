@@ -221,7 +221,8 @@ fn further(node_type: &str, version: f64, parameters: &Value) -> Value {
 
 #[test]
 fn further_requests_use_the_answers_before_them() {
-    let parameters = json!({"resource": "user", "operation": "addToGroup", "userId": "u 1", "groupId": "={{ $json.group }}"});
+    let parameters =
+        json!({"resource": "user", "operation": "addToGroup", "userId": "u 1", "groupId": "={{ $json.group }}"});
     let made = offer(&service_node("n8n-nodes-base.gSuiteAdmin", 1.0, &parameters)).unwrap();
     let base = "https://www.googleapis.com/admin/directory/v1";
     assert_eq!(made.node.parameters["url"], format!("{base}/users/u%201"));
@@ -250,7 +251,8 @@ fn a_request_is_sent_again_until_its_answer_is_the_one_that_is_waited_for() {
 #[test]
 fn a_request_for_each_element_of_a_list_is_bounded() {
     let roles = |roles: Value| {
-        let parameters = json!({"resource": "member", "operation": "roleRemove", "guildId": "1", "userId": "2", "role": roles});
+        let parameters =
+            json!({"resource": "member", "operation": "roleRemove", "guildId": "1", "userId": "2", "role": roles});
         offer(&service_node("n8n-nodes-base.discord", 2.0, &parameters))
     };
     let url = |role: &str| format!("https://discord.com/api/v10/guilds/1/members/2/roles/{role}");
@@ -274,7 +276,8 @@ fn a_further_request_without_a_body_is_left_out_where_it_is_for_the_body_alone()
     };
     assert_eq!(user(json!({})), Value::Null);
     let made = user(json!({"skills": ["a"]}));
-    let url = "=https://graph.microsoft.com/v1.0/users/{{ encodeURIComponent(($response.earlier[0] ?? $response).body.id) }}";
+    let url =
+        "=https://graph.microsoft.com/v1.0/users/{{ encodeURIComponent(($response.earlier[0] ?? $response).body.id) }}";
     assert_eq!(made, json!([{"method": "PATCH", "url": url, "body": {"skills": ["a"]}}]));
 }
 
@@ -285,7 +288,8 @@ fn code_within_an_address_may_have_brackets_scripts_and_parameters() {
         "fieldsUi": {"values": [{"column": "Name", "fieldValue": "={{ $json.name }}"}]}});
     let requests = further("n8n-nodes-base.microsoftExcel", 2.0, &parameters);
     let url = requests[0]["url"].as_str().unwrap();
-    assert!(url.starts_with("=https://graph.microsoft.com/v1.0/me/drive/items/w/workbook/worksheets/s/range(address='{{ "), "{url}");
+    let sheet = "=https://graph.microsoft.com/v1.0/me/drive/items/w/workbook/worksheets/s";
+    assert!(url.starts_with(&format!("{sheet}/range(address='{{{{ ")), "{url}");
     assert!(url.ends_with("($response.body, \"No\", ($json.no)))) }}')") && url.matches("}}").count() == 1, "{url}");
     let values = requests[0]["body"]["values"].as_str().unwrap();
     assert!(values.contains("($json.name)") && values.matches("}}").count() == 1, "{values}");

@@ -211,8 +211,7 @@ async fn a_node_of_several_requests_sends_them_in_order() {
     parameters["options"]["response"] = json!({});
     let http_request = HttpRequest::default();
     let secret = json!({"oauthTokenData": {"access_token": "g00gle"}});
-    let mut bench =
-        Bench::new(&http_request, 4.2, parameters).input(json!([{}])).credential("oAuth2Api", secret);
+    let mut bench = Bench::new(&http_request, 4.2, parameters).input(json!([{}])).credential("oAuth2Api", secret);
     bench.run_effect().await.unwrap();
     let seen = server.seen();
     assert_eq!(seen.len(), 2);
