@@ -31,14 +31,15 @@ pub(super) enum Reference<'p> {
     Parameter(&'p str),
 }
 
-/// A pattern, split into text and the parameters that it names as `@{path}`.
+/// A pattern, split into text and the parameters that it names as `@{path}`. Code may stand there as `@{=code}`; its
+/// brackets match.
 pub(super) fn references(pattern: &str) -> impl Iterator<Item = Reference<'_>> {
     let mut rest = pattern;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        if let Some((path, after)) = rest.strip_prefix("@{").and_then(|named| named.split_once('}')) {
+        if let Some((path, after)) = rest.strip_prefix("@{").and_then(named) {
             rest = after;
             return Some(Reference::Parameter(path));
         }
@@ -47,6 +48,23 @@ pub(super) fn references(pattern: &str) -> impl Iterator<Item = Reference<'_>> {
         rest = after;
         Some(Reference::Text(text))
     })
+}
+
+/// What is named at the beginning of a text, up to the bracket that ends it, and what follows.
+fn named(text: &str) -> Option<(&str, &str)> {
+    if !text.trim_start_matches('+').starts_with('=') {
+        return text.split_once('}');
+    }
+    let mut open = 0_usize;
+    for (at, sign) in text.char_indices() {
+        match sign {
+            '{' => open = open.saturating_add(1),
+            '}' if open == 0 => return Some((text.get(..at)?, text.get(at.saturating_add(1)..)?)),
+            '}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether a value is an expression.
@@ -148,32 +166,6 @@ pub(super) fn code_of(template: &str, path: &str) -> Result<String, String> {
     }
 }
 
-/// A value as JavaScript, the expressions in it as code.
-///
-/// # Errors
-/// When one of them cannot stand within other code.
-pub(super) fn value_code(value: &Value, path: &str) -> Result<String, String> {
-    match value {
-        Value::String(text) => match text.strip_prefix('=') {
-            Some(template) => code_of(template, path),
-            None => Ok(literal(value)),
-        },
-        Value::Array(elements) => {
-            let parts: Result<Vec<String>, String> = elements.iter().map(|element| value_code(element, path)).collect();
-            Ok(format!("[{}]", parts?.join(", ")))
-        }
-        Value::Object(fields) => {
-            let part = |(name, field): (&String, &Value)| -> Result<String, String> {
-                Ok(format!("{}: {}", literal(&Value::from(name.as_str())), value_code(field, path)?))
-            };
-            let parts: Result<Vec<String>, String> = fields.iter().map(part).collect();
-            // The blank keeps closing brackets apart.
-            Ok(format!("{{ {} }}", parts?.join(", ")))
-        }
-        other => Ok(literal(other)),
-    }
-}
-
 /// Code that can stand within other code.
 fn bare(code: &str, path: &str) -> Result<String, String> {
     let code = code.trim().trim_end_matches(';').trim_end();
@@ -192,6 +184,32 @@ pub(super) fn literal(value: &Value) -> String {
     // Written over several lines, brackets of the structure are apart; what is left is in texts.
     let written = serde_json::to_string_pretty(value).unwrap_or_default();
     written.replace("}}", "}\\u007d")
+}
+
+/// A value as JavaScript, the expressions in it as code.
+///
+/// # Errors
+/// When one of them cannot stand within other code.
+pub(super) fn scripted(value: &Value, path: &str) -> Result<String, String> {
+    match value {
+        Value::String(text) => match text.strip_prefix('=') {
+            Some(template) => code_of(template, path),
+            None => Ok(literal(value)),
+        },
+        Value::Array(elements) if holds_expressions(value) => {
+            let parts: Result<Vec<String>, String> = elements.iter().map(|element| scripted(element, path)).collect();
+            Ok(format!("[{}]", parts?.join(", ")))
+        }
+        Value::Object(fields) if holds_expressions(value) => {
+            let member = |(name, field): (&String, &Value)| -> Result<String, String> {
+                Ok(format!("{}: {}", literal(&Value::from(name.as_str())), scripted(field, path)?))
+            };
+            let members: Result<Vec<String>, String> = fields.iter().map(member).collect();
+            // On a line of its own, the bracket stands next to no other.
+            Ok(format!("{{{}\n}}", members?.join(", ")))
+        }
+        other => Ok(literal(other)),
+    }
 }
 
 /// A text as one segment of an address.

@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::pattern::{VERBS, is_verb};
-use super::table::{ContentKind, Generation, Operation, Pages, Service, services};
-use super::{AWS_TYPE, REGION, names_fields};
+use super::table::{ContentKind, Further, Generation, Operation, Pages, Service, services};
+use super::{AWS_TYPE, REGION, REQUESTS_MAX, names_fields};
 use crate::credential::AddressPattern;
 use crate::definition::Node;
 use crate::item::JsonObject;
@@ -136,14 +136,8 @@ impl Generation {
 
 impl Operation {
     fn check(&self, scripts: &BTreeMap<String, String>) -> Result<(), String> {
-        if !METHODS.contains(&self.method.as_str()) {
-            return Err(format!("'method' is '{}': use one of {}", self.method, METHODS.join(", ")));
-        }
-        // An address may be what a parameter says.
-        let is_whole = is_address(&self.path) || self.path.starts_with("@{+");
-        if !is_whole && !self.path.starts_with('/') {
-            return Err(format!("'path' is '{}': it begins with '/', or is a whole address", self.path));
-        }
+        check_target(&self.method, &self.path)?;
+        self.check_further(scripts)?;
         let answers = self.also.iter().map(|addition| &addition.answer).chain([&self.answer]);
         let pages = self.also.iter().filter_map(|addition| addition.pages.as_ref()).chain(&self.pages);
         answers
@@ -156,6 +150,58 @@ impl Operation {
             _ => Ok(()),
         }
     }
+
+    fn check_further(&self, scripts: &BTreeMap<String, String>) -> Result<(), String> {
+        if self.further.len() >= REQUESTS_MAX {
+            return Err(format!(
+                "'further' has {} requests: at most {} are taken",
+                self.further.len(),
+                REQUESTS_MAX - 1
+            ));
+        }
+        if self.further.is_empty() && self.each.is_empty() {
+            return Ok(());
+        }
+        if self.pages.is_some() || self.also.iter().any(|addition| addition.pages.is_some()) {
+            return Err("'pages' is of operations with one request alone: leave out 'further' and 'each'".to_owned());
+        }
+        if !self.each.is_empty() && (self.content != ContentKind::Json || !self.also.is_empty()) {
+            return Err("an operation with 'each' sends JSON and has no 'also'".to_owned());
+        }
+        self.further.iter().enumerate().try_for_each(|(index, next)| {
+            next.check(scripts).map_err(|problem| format!("'further[{index}]': {problem}"))
+        })
+    }
+}
+
+impl Further {
+    fn check(&self, scripts: &BTreeMap<String, String>) -> Result<(), String> {
+        check_target(&self.method, &self.path)?;
+        if !self.send.options.is_empty() {
+            return Err("'options' are those of the first request: leave them out here".to_owned());
+        }
+        if self.until.is_empty() && (self.pause.is_some() || self.tries.is_some()) {
+            return Err("'pause' and 'tries' are of requests with 'until' alone".to_owned());
+        }
+        let send =
+            [&self.send.query, &self.send.headers].into_iter().flat_map(JsonObject::values).chain([&self.send.body]);
+        names(&Value::from(self.path.as_str()), scripts)?;
+        send.into_iter().try_for_each(|pattern| names(pattern, scripts))?;
+        known(&self.until, scripts)
+    }
+}
+
+/// Refuses a method that is not known, and what is no address.
+fn check_target(method: &str, path: &str) -> Result<(), String> {
+    if !METHODS.contains(&method) {
+        return Err(format!("'method' is '{method}': use one of {}", METHODS.join(", ")));
+    }
+    // An address may be what a parameter says.
+    let is_whole = is_address(path) || path.starts_with("@{+");
+    if !is_whole && !path.starts_with('/') {
+        return Err(format!("'path' is '{path}': it begins with '/', or is a whole address"));
+    }
+    Ok(())
 }
 
 impl Pages {
@@ -175,10 +221,22 @@ impl Pages {
 
 /// Refuses JavaScript that names a script which is not there, or would end the expression in which it stands.
 fn known(code: &str, scripts: &BTreeMap<String, String>) -> Result<(), String> {
-    let names = code.split("#{").skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
-    match names.into_iter().find(|name| !scripts.contains_key(*name)) {
-        Some(name) => Err(format!("'{code}' names the script '{name}': write it into 'scripts'")),
-        None => closes(code),
+    names(&Value::from(code), scripts)?;
+    closes(code)
+}
+
+/// Refuses a pattern that names a script which is not there, at any depth.
+fn names(pattern: &Value, scripts: &BTreeMap<String, String>) -> Result<(), String> {
+    match pattern {
+        Value::String(code) => {
+            let mut names = code.split("#{").skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
+            names
+                .find(|name| !scripts.contains_key(*name))
+                .map_or(Ok(()), |name| Err(format!("'{code}' names the script '{name}': write it into 'scripts'")))
+        }
+        Value::Array(elements) => elements.iter().try_for_each(|element| names(element, scripts)),
+        Value::Object(fields) => fields.values().try_for_each(|field| names(field, scripts)),
+        _ => Ok(()),
     }
 }
 
@@ -264,6 +322,31 @@ mod tests {
                 json!({"more": "true", "query": {"page": 2}}),
                 "JavaScript as a text",
             ),
+            (
+                "/generations/0/operations/0/further",
+                json!([{"method": "GET", "path": "/a"}, {"method": "GET", "path": "a"}]),
+                "'further[1]': 'path' is 'a'",
+            ),
+            (
+                "/generations/0/operations/0/further",
+                json!([{"method": "GET", "path": "/a", "tries": 2}]),
+                "with 'until'",
+            ),
+            (
+                "/generations/0/operations/0/further",
+                json!([{"method": "GET", "path": "/a", "send": {"body": {"a": {"$code": "#{made}()"}}}}]),
+                "names the script 'made'",
+            ),
+            (
+                "/generations/0/operations/0/further",
+                json!([{"method": "GET", "path": "/a", "send": {"options": {"timeout": 1}}}]),
+                "'options'",
+            ),
+            (
+                "/generations/0/operations/0/further",
+                json!(vec![json!({"method": "GET", "path": "/a"}); REQUESTS_MAX]),
+                "at most 7 are taken",
+            ),
         ] {
             let problem = written(|service| set(service, pointer, value)).unwrap_err();
             assert!(problem.contains(part), "{pointer}: {problem}");
@@ -279,6 +362,24 @@ mod tests {
         let large = " ".repeat(SERVICE_BYTES_MAX + 1);
         assert!(Service::read(&large).unwrap_err().contains("at most"));
         assert!(Service::read("[").unwrap_err().contains("no JSON"));
+    }
+
+    #[test]
+    fn an_operation_of_several_requests_turns_no_pages() {
+        for (name, value) in [("further", json!([{"method": "GET", "path": "/a"}])), ("each", json!("labels"))] {
+            let problem = written(|service| {
+                let operation = &mut service["generations"][0]["operations"][0];
+                operation[name] = value;
+                operation["pages"] = json!({"more": "true", "query": {"page": "2"}});
+            });
+            assert!(problem.unwrap_err().contains("'pages' is of operations with one request"), "{name}");
+        }
+        let form = written(|service| {
+            let operation = &mut service["generations"][0]["operations"][0];
+            operation["each"] = json!("labels");
+            operation["content"] = json!("form");
+        });
+        assert!(form.unwrap_err().contains("'each' sends JSON"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! not be the same there is no offer. Invariant: the replacement has the name, the place and the settings of the node.
 
 mod compose;
+mod further;
 mod given;
 mod parameters;
 mod pattern;
@@ -27,6 +28,8 @@ pub use table::{Service, services};
 pub const REQUEST_TYPE: &str = "n8n-nodes-base.httpRequest";
 /// The version of HTTP Request that is made.
 pub const REQUEST_VERSION: f64 = 4.2;
+/// Most requests that an HTTP Request sends for one item, pages apart.
+pub const REQUESTS_MAX: usize = 8;
 
 /// Stands in an address for the region of the credential, which is one of the type [`AWS_TYPE`].
 const REGION: &str = "{region}";
@@ -110,19 +113,19 @@ impl Service {
 
     fn made(&self, node: &Node, operation: &Operation, mut filling: Filling<'_>) -> Result<Replacement, String> {
         let rule = self.credential_rule(node, &mut filling)?;
+        if !operation.each.is_empty() {
+            if filling.count(&operation.each)? == 0 {
+                return Err(format!("the list '{}' is empty", operation.each));
+            }
+            filling.turn_to(&operation.each, 0);
+        }
         let mut request = JsonObject::new();
         request.insert("method".to_owned(), operation.method.clone().into());
-        let base = if operation.path.starts_with('/') { self.base_url.as_str() } else { "" };
         let mut sent = Sent::default();
-        // Where the credential says where requests begin, the URL is what comes after it. A region is filled in by who signs.
-        let written = match names_fields(base) && !base.contains(REGION) {
-            true => {
-                sent.options.insert("baseUrl".to_owned(), base.into());
-                operation.path.clone()
-            }
-            false => format!("{base}{}", operation.path),
-        };
-        request.insert("url".to_owned(), filling.address(&written)?.into());
+        if operation.path.starts_with('/') && self.begins_in_credential() {
+            sent.options.insert("baseUrl".to_owned(), self.base_url.as_str().into());
+        }
+        request.insert("url".to_owned(), filling.address(&self.address_of(&operation.path))?.into());
         sent.add(&mut filling, &operation.send)?;
         let mut shape = Shape::new(&self.scripts);
         shape.add(&mut filling, &operation.answer, operation.pages.as_ref())?;
@@ -136,6 +139,10 @@ impl Service {
             }
         }
         shape.write(&mut sent.options);
+        let further = further::further(&mut filling, self, operation)?;
+        if !further.is_empty() {
+            sent.options.insert("further".to_owned(), json!({"requests": further}));
+        }
         sent.write(operation, &mut request)?;
         filling.parameters.ignore(&operation.ignored);
         let (needs, credentials) = self.credential(node, rule, &mut request);
@@ -148,6 +155,17 @@ impl Service {
             ..node.clone()
         };
         Ok(Replacement { node: made, needs, dropped: filling.parameters.unread(), differs })
+    }
+
+    /// Whether the credential says where requests begin. A region alone is filled in by who signs.
+    fn begins_in_credential(&self) -> bool {
+        names_fields(&self.base_url) && !self.base_url.contains(REGION)
+    }
+
+    /// The address of a path; the path alone where the credential says where requests begin.
+    fn address_of(&self, path: &str) -> String {
+        let base = if path.starts_with('/') && !self.begins_in_credential() { self.base_url.as_str() } else { "" };
+        format!("{base}{path}")
     }
 
     fn credential_rule(&self, node: &Node, filling: &mut Filling<'_>) -> Result<&CredentialRule, String> {

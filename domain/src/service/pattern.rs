@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 
 use super::compose::{
-    Piece, Reference, Within, add_pieces, code_of, holds_expressions, is_expression, literal, plain, put_together,
-    references, shown, value_code,
+    Piece, Reference, Within, add_pieces, code_of, is_expression, literal, plain, put_together, references, scripted,
+    shown,
 };
 use super::parameters::{Parameters, is_empty, joined};
 use crate::definition::template::{Template, split};
@@ -27,6 +27,11 @@ pub(super) fn is_verb(name: &str) -> bool {
 /// A name as it is sent.
 pub(super) fn sent_name(name: &str) -> String {
     name.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(name).to_owned()
+}
+
+/// Whether a list or object is there where nothing is in it.
+fn may_be_empty(fields: &JsonObject) -> bool {
+    fields.get("empty") == Some(&Value::Bool(true))
 }
 
 /// Fills patterns with parameters.
@@ -134,17 +139,17 @@ impl<'n> Filling<'n> {
             "$text" => self.joined_text(path),
             "$code" => self.code(path).map(|code| code.map(|code| Value::String(format!("={{{{ {code} }}}}")))),
             "$map" => self.mapped(path, fields),
-            "$split" => self.word(path, fields).map(|word| word.map(Value::String)),
+            "$split" => self.split(path, fields),
             "$choose" => self.chosen(argument),
             "$keyed" => self.keyed(path, fields.get("give").unwrap_or(&Value::Null)),
-            "$merge" => self.merged(argument),
+            "$merge" => self.merged(argument, fields),
             "$without" => self.without(path, fields),
             "$inner" => self.inner(path, fields),
             "$colour" => self.colour(path),
             "$each" => self.each(path, fields.get("give").unwrap_or(&Value::Null)),
             "$fields" => self.named(path, fields),
             "$pairs" => self.pairs(argument, fields),
-            "$concat" => self.concat(argument),
+            "$concat" => self.concat(argument, fields),
             "$row" => self.row(path, fields),
             "$needed" => match self.value(argument)? {
                 Some(value) if !is_empty(&value) => Ok(Some(value)),
@@ -168,7 +173,7 @@ impl<'n> Filling<'n> {
     }
 
     /// Several lists as one.
-    fn concat(&mut self, patterns: &Value) -> Result<Option<Value>, String> {
+    fn concat(&mut self, patterns: &Value, fields: &JsonObject) -> Result<Option<Value>, String> {
         let mut made = Vec::new();
         for pattern in patterns.as_array().into_iter().flatten() {
             match self.value(pattern)? {
@@ -177,7 +182,7 @@ impl<'n> Filling<'n> {
                 None => {}
             }
         }
-        Ok((!made.is_empty()).then_some(Value::Array(made)))
+        Ok((!made.is_empty() || may_be_empty(fields)).then_some(Value::Array(made)))
     }
 
     /// The values of named columns, in the order in which the file lists the columns.
@@ -267,6 +272,23 @@ impl<'n> Filling<'n> {
         }))
     }
 
+    /// The part of a word before or after a mark, where an expression gives the word as well.
+    fn split(&mut self, path: &str, fields: &JsonObject) -> Result<Option<Value>, String> {
+        let text = |name: &str| fields.get(name).and_then(Value::as_str);
+        let part = match (text("before"), text("after")) {
+            (Some(mark), _) => Some(format!(".split({})[0]", literal(&mark.into()))),
+            (None, Some(mark)) => Some(format!(".split({}).pop()", literal(&mark.into()))),
+            (None, None) => None,
+        };
+        if let (Some(part), Some(Value::String(word))) = (part, self.present(path)?)
+            && let Some(template) = word.strip_prefix('=')
+        {
+            let code = code_of(template, path)?;
+            return Ok(Some(Value::String(format!("={{{{ String({code}){part} }}}}"))));
+        }
+        Ok(self.word(path, fields)?.map(Value::String))
+    }
+
     /// The first of several whose conditions hold.
     fn chosen(&mut self, choices: &Value) -> Result<Option<Value>, String> {
         for choice in choices.as_array().into_iter().flatten() {
@@ -286,7 +308,7 @@ impl<'n> Filling<'n> {
     }
 
     /// The members of several objects.
-    fn merged(&mut self, patterns: &Value) -> Result<Option<Value>, String> {
+    fn merged(&mut self, patterns: &Value, fields: &JsonObject) -> Result<Option<Value>, String> {
         let mut made = JsonObject::new();
         for pattern in patterns.as_array().into_iter().flatten() {
             match self.value(pattern)? {
@@ -295,7 +317,7 @@ impl<'n> Filling<'n> {
                 None => {}
             }
         }
-        Ok((!made.is_empty()).then_some(Value::Object(made)))
+        Ok((!made.is_empty() || may_be_empty(fields)).then_some(Value::Object(made)))
     }
 
     /// An object without one of its members.
@@ -369,7 +391,11 @@ impl<'n> Filling<'n> {
         Ok((!made.is_empty()).then_some(Value::Object(made)))
     }
 
-    fn count(&self, path: &str) -> Result<usize, String> {
+    /// How many elements a list has.
+    ///
+    /// # Errors
+    /// When an expression takes its place.
+    pub fn count(&self, path: &str) -> Result<usize, String> {
         let full = self.full(path);
         // The list itself is not taken down as read: each of its elements is, field by field.
         match self.parameters.peek(&full) {
@@ -377,6 +403,11 @@ impl<'n> Filling<'n> {
             Some(value) if is_expression(value) => Err(format!("the list '{path}' is an expression")),
             _ => Ok(0),
         }
+    }
+
+    /// From now on `@{.name}` is about that element of a list.
+    pub fn turn_to(&mut self, list: &str, index: usize) {
+        self.element = joined(list, &index.to_string());
     }
 
     fn at_element<T>(
@@ -399,8 +430,7 @@ impl<'n> Filling<'n> {
             match part {
                 Reference::Text(text) => code.push_str(text),
                 Reference::Parameter(path) => match self.present(path)? {
-                    Some(value) if holds_expressions(&value) => code.push_str(&value_code(&value, path)?),
-                    Some(value) => code.push_str(&literal(&value)),
+                    Some(value) => code.push_str(&scripted(&value, path)?),
                     None if path.ends_with('?') => code.push_str("\"\""),
                     None => return Ok(None),
                 },
@@ -433,9 +463,16 @@ impl<'n> Filling<'n> {
         Ok(Some(Value::String(put_together(&pieces))))
     }
 
-    /// The value of a reference; `None` where it is not set or empty.
+    /// The value of a reference; `None` where it is not set or empty. One that begins with `=` is JavaScript, such as
+    /// what reads an answer.
     fn present(&mut self, reference: &str) -> Result<Option<Value>, String> {
         let path = reference.trim_start_matches('+').trim_end_matches('?');
+        if let Some(code) = path.strip_prefix('=') {
+            return match self.code(code)? {
+                Some(code) => Ok(Some(Value::String(format!("={{{{ {code} }}}}")))),
+                None => Err("a parameter that another request needs is not set".to_owned()),
+            };
+        }
         Ok(self.get(path)?.filter(|value| !is_empty(value)))
     }
 

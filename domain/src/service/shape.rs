@@ -13,6 +13,32 @@ use crate::item::JsonObject;
 /// How deep scripts may name each other.
 const SCRIPT_DEPTH_MAX: usize = 3;
 
+/// Code with the scripts that it names in their places.
+pub(super) fn with_scripts(scripts: &BTreeMap<String, String>, pattern: &str) -> String {
+    let named = |code: String, (name, script): (&String, &String)| {
+        code.replace(&format!("#{{{name}}}"), &format!("({script})"))
+    };
+    let mut code = pattern.to_owned();
+    for _ in 0..SCRIPT_DEPTH_MAX {
+        code = scripts.iter().fold(code, named);
+    }
+    code
+}
+
+/// The same for every text within a pattern.
+pub(super) fn all_with_scripts(scripts: &BTreeMap<String, String>, pattern: &Value) -> Value {
+    match pattern {
+        Value::String(text) => Value::String(with_scripts(scripts, text)),
+        Value::Array(elements) => elements.iter().map(|element| all_with_scripts(scripts, element)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| (name.clone(), all_with_scripts(scripts, field)))
+            .collect::<JsonObject>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
 /// What becomes of an answer, gathered part by part; what is told later counts.
 pub(super) struct Shape<'s> {
     scripts: &'s BTreeMap<String, String>,
@@ -57,14 +83,7 @@ impl<'s> Shape<'s> {
 
     /// JavaScript with scripts and parameters in it, as an expression.
     fn code(&self, filling: &mut Filling<'_>, pattern: &str) -> Result<Option<Value>, String> {
-        let named = |code: String, (name, script): (&String, &String)| {
-            code.replace(&format!("#{{{name}}}"), &format!("({script})"))
-        };
-        let mut code = pattern.to_owned();
-        for _ in 0..SCRIPT_DEPTH_MAX {
-            code = self.scripts.iter().fold(code, named);
-        }
-        filling.value(&json!({ "$code": code }))
+        filling.value(&json!({ "$code": with_scripts(self.scripts, pattern) }))
     }
 
     fn pages(&self, filling: &mut Filling<'_>, pages: &Pages) -> Result<Value, String> {

@@ -25,6 +25,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("github", include_str!("table/github.json")),
     ("gmail", include_str!("table/gmail.json")),
     ("gong", include_str!("table/gong.json")),
+    ("google-bigquery", include_str!("table/google-bigquery.json")),
     ("google-drive", include_str!("table/google-drive.json")),
     ("google-firestore", include_str!("table/google-firestore.json")),
     ("google-sheets", include_str!("table/google-sheets.json")),
@@ -144,7 +145,7 @@ pub(super) struct Locator {
     pub fragment: bool,
 }
 
-/// One request.
+/// What a node does: one request, or several, one after the other.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Operation {
@@ -154,6 +155,8 @@ pub(super) struct Operation {
     pub operation: String,
     /// Further conditions on parameters.
     pub when: JsonObject,
+    /// The list for each of whose elements the request is sent; empty where it is sent once.
+    pub each: String,
     /// Defaults of parameters, before those of the generation.
     pub defaults: JsonObject,
     /// The method.
@@ -172,10 +175,35 @@ pub(super) struct Operation {
     pub answer: String,
     /// How further pages are asked for.
     pub pages: Option<Pages>,
+    /// The requests after the first, which may use the answers before them.
+    pub further: Vec<Further>,
     /// Parameters that change nothing that is sent.
     pub ignored: Vec<String>,
     /// What is otherwise than with the node.
     pub differs: Vec<String>,
+}
+
+/// A request after the first.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Further {
+    /// When it is sent.
+    pub when: JsonObject,
+    /// The method.
+    pub method: String,
+    /// As [`Operation::path`], on the same server.
+    pub path: String,
+    /// What goes into it; options and bodies that are not JSON do not.
+    pub send: Parts,
+    /// Whether it is left out where nothing is in its body.
+    pub unless_empty: bool,
+    /// JavaScript that is true of the answer that is waited for: the request is sent until it is. Empty where any will
+    /// do.
+    pub until: String,
+    /// Milliseconds before it is sent once more.
+    pub pause: Option<u32>,
+    /// How often it is sent at most.
+    pub tries: Option<u32>,
 }
 
 /// How a body is written.

@@ -214,6 +214,87 @@ fn further_pages_are_asked_for_where_all_is_wanted() {
     assert_eq!((&parameter["type"], &parameter["name"]), (&json!("qs"), &json!("$skiptoken")));
 }
 
+/// The further requests of the HTTP Request of a node.
+fn further(node_type: &str, version: f64, parameters: &Value) -> Value {
+    options(node_type, version, parameters)["further"]["requests"].clone()
+}
+
+#[test]
+fn further_requests_use_the_answers_before_them() {
+    let parameters =
+        json!({"resource": "user", "operation": "addToGroup", "userId": "u 1", "groupId": "={{ $json.group }}"});
+    let made = offer(&service_node("n8n-nodes-base.gSuiteAdmin", 1.0, &parameters)).unwrap();
+    let base = "https://www.googleapis.com/admin/directory/v1";
+    assert_eq!(made.node.parameters["url"], format!("{base}/users/u%201"));
+    assert_eq!(made.dropped, Vec::<String>::new());
+    let requests = &made.node.parameters["options"]["further"]["requests"];
+    let body = json!({"email": "={{ $response.body.primaryEmail }}", "role": "MEMBER"});
+    let url = format!("={base}/groups/{{{{ encodeURIComponent($json.group) }}}}/members");
+    assert_eq!(requests, &json!([{"method": "POST", "url": url, "body": body}]));
+
+    let tasks = json!({"resource": "task", "operation": "getAll"});
+    let requests = further("n8n-nodes-base.microsoftTeams", 2.0, &tasks);
+    let url = "=https://graph.microsoft.com/v1.0/users/{{ encodeURIComponent($response.body.id) }}/planner/tasks";
+    assert_eq!(requests, json!([{"method": "GET", "url": url}]));
+}
+
+#[test]
+fn a_request_is_sent_again_until_its_answer_is_the_one_that_is_waited_for() {
+    let query = json!({"projectId": "p", "sqlQuery": "SELECT 1", "options": {"maxResults": 5}});
+    let requests = further("n8n-nodes-base.googleBigQuery", 2.0, &query);
+    let [request] = requests.as_array().unwrap().as_slice() else { panic!("{requests}") };
+    assert_eq!(request["repeatUntil"], "={{ $response.body.jobComplete !== false }}");
+    assert_eq!((&request["pause"], &request["tries"]), (&json!(1000), &json!(300)));
+    assert_eq!((&request["query"]["maxResults"], &request["query"]["timeoutMs"]), (&json!(5), &json!(10000)));
+}
+
+#[test]
+fn a_request_for_each_element_of_a_list_is_bounded() {
+    let roles = |roles: Value| {
+        let parameters =
+            json!({"resource": "member", "operation": "roleRemove", "guildId": "1", "userId": "2", "role": roles});
+        offer(&service_node("n8n-nodes-base.discord", 2.0, &parameters))
+    };
+    let url = |role: &str| format!("https://discord.com/api/v10/guilds/1/members/2/roles/{role}");
+    let made = roles(json!(["3", "4", "5"])).unwrap();
+    assert_eq!(made.node.parameters["url"], url("3"));
+    let requests = &made.node.parameters["options"]["further"]["requests"];
+    assert_eq!(requests, &json!([{"method": "DELETE", "url": url("4")}, {"method": "DELETE", "url": url("5")}]));
+    assert_eq!(made.dropped, Vec::<String>::new());
+    assert_eq!(roles(json!(["3"])).unwrap().node.parameters["options"].get("further"), None);
+    assert!(roles(json!(vec!["1"; 9])).is_err());
+    assert!(roles(json!([])).unwrap_err().contains("'role' is empty"));
+    assert!(roles(json!("={{ $json.roles }}")).unwrap_err().contains("'role' is an expression"));
+}
+
+#[test]
+fn a_further_request_without_a_body_is_left_out_where_it_is_for_the_body_alone() {
+    let user = |more: Value| {
+        let parameters = json!({"operation": "create", "displayName": "Ann", "mailNickname": "ann", "password": "p",
+            "userPrincipalName": "ann@x.example", "additionalFields": more});
+        further("n8n-nodes-base.microsoftEntra", 1.0, &parameters)
+    };
+    assert_eq!(user(json!({})), Value::Null);
+    let made = user(json!({"skills": ["a"]}));
+    let url =
+        "=https://graph.microsoft.com/v1.0/users/{{ encodeURIComponent(($response.earlier[0] ?? $response).body.id) }}";
+    assert_eq!(made, json!([{"method": "PATCH", "url": url, "body": {"skills": ["a"]}}]));
+}
+
+#[test]
+fn code_within_an_address_may_have_brackets_scripts_and_parameters() {
+    let parameters = json!({"resource": "worksheet", "operation": "upsert", "workbook": "w", "worksheet": "s",
+        "columnToMatchOn": "No", "valueToMatchOn": "={{ $json.no }}",
+        "fieldsUi": {"values": [{"column": "Name", "fieldValue": "={{ $json.name }}"}]}});
+    let requests = further("n8n-nodes-base.microsoftExcel", 2.0, &parameters);
+    let url = requests[0]["url"].as_str().unwrap();
+    let sheet = "=https://graph.microsoft.com/v1.0/me/drive/items/w/workbook/worksheets/s";
+    assert!(url.starts_with(&format!("{sheet}/range(address='{{{{ ")), "{url}");
+    assert!(url.ends_with("($response.body, \"No\", ($json.no)))) }}')") && url.matches("}}").count() == 1, "{url}");
+    let values = requests[0]["body"]["values"].as_str().unwrap();
+    assert!(values.contains("($json.name)") && values.matches("}}").count() == 1, "{values}");
+}
+
 #[test]
 fn an_id_may_be_in_the_query_or_behind_the_hash_of_an_address() {
     let url = |resource: &str, parameter: &str, address: &str| {

@@ -131,10 +131,22 @@ impl Request {
         pairs(&self.target)
     }
 
+    /// The path that was recorded; of a pattern, the one that is asked for, where it is one of those.
+    fn recorded_path(&self, recorded: &Value, base: &str) -> Option<String> {
+        if let Some(path) = recorded.as_str() {
+            return Some(path.to_owned());
+        }
+        let asked = self.target.path().strip_prefix(Url::parse(base).unwrap().path().trim_end_matches('/'))?;
+        // Patterns here are text that ends with digits.
+        let text = recorded["$regex"].as_str()?.strip_suffix("\\d+")?.replace("\\/", "/");
+        let digits = asked.strip_prefix(text.as_str())?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| asked.to_owned())
+    }
+
     fn fits(&self, exchange: &Value, here: &str) -> bool {
         let base = exchange["base"].as_str().unwrap().trim_end_matches('/');
-        // A path that is a pattern is none of those that are asked for here.
-        let Some(path) = exchange["path"].as_str() else { return false };
+        let Some(path) = self.recorded_path(&exchange["path"], base) else { return false };
         let address = Url::parse(&format!("{base}{path}")).unwrap();
         assert!(base.starts_with(here));
         let query = match &exchange["query"] {

@@ -12,6 +12,7 @@ mod batch;
 mod content;
 mod digest;
 mod encode;
+mod further;
 mod guard;
 mod oauth;
 mod pages;
@@ -46,6 +47,7 @@ use timeloom_engine::node::{Behaviour, EffectNode, NodeError, NodeOutput, NodeRu
 use self::auth::Authentication;
 use self::base::Base;
 use self::batch::{Batching, REQUESTS_AT_ONCE_MAX};
+use self::further::Further;
 use self::pages::Paging;
 pub(crate) use self::parameters::{
     ALL_CREDENTIALS, AUTHENTICATION, CREDENTIALS, GENERIC_TYPE, METHOD, PARAMETERS, SERVICE,
@@ -132,11 +134,21 @@ impl HttpRequest {
         Ok(())
     }
 
-    /// The request of one item. Pages are turned here and now: each needs the author's expressions.
+    /// The request of one item. Pages are turned and further requests sent here and now: they need the author's
+    /// expressions.
     async fn prepare(&self, run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Prepared, NodeError> {
         let authentication = credentials(run, index).await?;
         let draft = Draft::read(run, item, index, authentication.base.clone())?;
-        if let Some(paging) = Paging::read(run, index)? {
+        let paging = Paging::read(run, index)?;
+        if let Some(further) = Further::read(run)? {
+            if paging.is_some() {
+                return Err(NodeError::operation("the options Pagination and Further requests do not go together")
+                    .described("let a node of its own turn the pages"));
+            }
+            let items = further::follow(self, run, &further, &draft, &authentication, (item, index)).await?;
+            return Ok(Prepared::Answered(items));
+        }
+        if let Some(paging) = paging {
             let items = pages::turn(self, run, &paging, &draft, &authentication, (item, index)).await?;
             return Ok(Prepared::Answered(items));
         }

@@ -168,6 +168,26 @@ const PAGINATION: &[ParameterDefinition] = &[
         .when(PAGED),
 ];
 
+const FURTHER: &[ParameterDefinition] = &[
+    options("method", METHODS, "Its method.").or_text("GET"),
+    text(
+        "url",
+        "Its address, on the server of the first request: an expression may read the answer before in $response.",
+    )
+    .called("URL")
+    .like("https://example.com/api/jobs/{{ $response.body.id }}"),
+    json("query", "Its query as one object."),
+    json("headers", "Its headers as one object."),
+    json("body", "Its body as JSON."),
+    text(
+        "repeatUntil",
+        "An expression that is true of the answer that is waited for: the request is sent until it is.",
+    )
+    .like("{{ $response.body.done }}"),
+    number("pause", "Milliseconds before it is sent once more.").called("Pause (ms)").or_number(1000.0),
+    number("tries", "How often it is sent at most.").called("Max tries").or_number(30.0),
+];
+
 const CERTIFICATES: ParameterDefinition = switch("allowUnauthorizedCerts", "Whether any certificate will do.")
     .called("Ignore SSL issues (insecure)")
     .or_false();
@@ -263,6 +283,13 @@ const OPTIONS: &[ParameterDefinition] = &[
         "What the answer becomes.",
     ),
     list("pagination", &[one("pagination", "Pagination", PAGINATION)], "How further pages are asked for.").since(4.0),
+    list(
+        "further",
+        &[many("requests", "Request", FURTHER)],
+        "Requests that are sent after the first, one after the other; the last answer gives the items.",
+    )
+    .called("Further requests")
+    .since(4.0),
     PROXY,
     TIMEOUT,
 ];

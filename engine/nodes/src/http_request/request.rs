@@ -129,8 +129,7 @@ impl Draft {
     pub fn read(run: &mut NodeRun<'_>, item: &Item, index: usize, base: Option<Base>) -> Result<Self, NodeError> {
         let old = run.version() < 3.0;
         let method_name = run.text(if old { "requestMethod" } else { "method" }, index, "GET")?;
-        let method = Method::from_bytes(method_name.to_ascii_uppercase().as_bytes())
-            .map_err(|_| NodeError::operation(format!("'{method_name}' is not an HTTP method")))?;
+        let method = method(&method_name)?;
         let url = address_from(base.as_ref(), &run.text("url", index, "")?)?;
         let parts = if old { old_parts(run, item, index)? } else { new_parts(run, item, index)? };
         let default = match old {
@@ -162,6 +161,30 @@ impl Draft {
             draft.key = format!("{}-{page}", self.key);
         }
         Ok(draft)
+    }
+
+    /// Request `number` of the item after this, its first: to the same server, with other parts and a key that tells its
+    /// number.
+    ///
+    /// # Errors
+    /// [`NodeError`] when it is for another server: what proves who asks is meant for this one.
+    pub fn another(&self, method: &str, url: &str, parts: Parts, number: usize) -> Result<Self, NodeError> {
+        let url = address_from(self.base.as_ref(), url)?;
+        if url.origin() != self.url.origin() {
+            return Err(NodeError::operation("it is for another server than the first request")
+                .described("let a node of its own send it, with a credential for that server"));
+        }
+        let key = format!("{}-{number}", self.key);
+        Ok(Self { method: self::method(method)?, url, parts, key, ..self.clone() })
+    }
+
+    /// The same, to be sent after it was sent so many times; its key tells that.
+    pub fn again(&self, times: usize) -> Self {
+        let mut draft = self.clone();
+        if times > 0 {
+            draft.key = format!("{}-{times}", self.key);
+        }
+        draft
     }
 
     /// The request as expressions see it in `$request`.
@@ -205,6 +228,11 @@ pub(crate) fn default_header(headers: &mut HeaderMap, name: HeaderName, value: &
     if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value)) {
         headers.insert(name, value);
     }
+}
+
+fn method(name: &str) -> Result<Method, NodeError> {
+    Method::from_bytes(name.to_ascii_uppercase().as_bytes())
+        .map_err(|_| NodeError::operation(format!("'{name}' is not an HTTP method")))
 }
 
 /// A URL out of text that an author or a server wrote.
