@@ -212,7 +212,7 @@ impl From<EvaluationRefusal> for Refusal {
             EvaluationRefusal::Tolerance => "INVALID_TOLERANCE",
             EvaluationRefusal::NotAModel => "NOT_A_MODEL",
             EvaluationRefusal::NothingToJudge => "NOTHING_TO_JUDGE",
-            EvaluationRefusal::Scorers(_) => "SCORERS_OUT_OF_RANGE",
+            EvaluationRefusal::Scorers(_) | EvaluationRefusal::Judges(_) => "SCORERS_OUT_OF_RANGE",
             EvaluationRefusal::TwiceTheScorer(_) | EvaluationRefusal::Scorer(_) => "INVALID_SCORER",
         };
         Self::new(code, refusal.to_string())

@@ -7,6 +7,7 @@ use timeloom_domain::evaluation::{
     EvaluationSubject, NamedScorer, Scorer,
 };
 use timeloom_domain::evaluation_set::{EvaluationSet, EvaluationSetEvent};
+use timeloom_domain::gateway::{GATEWAY_STREAM, GatewayConfiguration, GatewayEvent, ROUTE_NAME_CHARACTERS_MAX};
 use timeloom_domain::ids::{Slug, WorkflowId};
 use timeloom_domain::model::ModelRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
@@ -46,8 +47,10 @@ impl Commands {
             self.load::<EvaluationSet>(&stream).await?.aggregate.version(*version).map_err(Refusal::from)?;
         }
         for scorer in &scorers {
-            if let Scorer::Workflow { workflow, version } = &scorer.scorer {
-                self.check_workflow(context, *workflow, *version).await?;
+            match &scorer.scorer {
+                Scorer::Workflow { workflow, version } => self.check_workflow(context, *workflow, *version).await?,
+                Scorer::Judge { route, .. } => self.check_route(context, route).await?,
+                _ => {}
             }
         }
         let request = EvaluationRequest { subject, cases, tolerance, scorers, at_ms: self.clock().now_ms() };
@@ -95,6 +98,22 @@ impl Commands {
             _ => return Ok(()),
         };
         Err(Refusal::from(refusal).into())
+    }
+
+    /// A judge is asked by a route that is set up, or by a language model of this machine, which is a route by its name.
+    async fn check_route(&self, context: &CommandContext, route: &str) -> Result<(), CommandError> {
+        let stream = self.stream::<GatewayEvent>(context, GATEWAY_STREAM);
+        let is_set_up = self.load::<GatewayConfiguration>(&stream).await?.aggregate.routes.contains_key(route);
+        let is_model = match Slug::try_new(route) {
+            Ok(name) => self.models().caught_up().await?.model(context.tenant, &name).is_some(),
+            Err(_) => false,
+        };
+        if is_set_up || is_model {
+            return Ok(());
+        }
+        let route: String = route.chars().take(ROUTE_NAME_CHARACTERS_MAX).collect();
+        let message = format!("the gateway has no route '{route}' by which a judge could be asked: set it up first");
+        Err(Refusal::new("ROUTE_NOT_FOUND", message).into())
     }
 
     async fn check_agent(&self, context: &CommandContext, name: &Slug, version: u32) -> Result<(), CommandError> {

@@ -125,11 +125,11 @@ pub struct InferenceSelection {
 impl Event for EvaluationEvent {
     const CATEGORY: &'static str = "evaluation";
     const TYPES: &'static [(&'static str, u16)] =
-        &[("EvaluationRequested", 2), ("EvaluationCompleted", 2), ("EvaluationFailed", 1)];
+        &[("EvaluationRequested", 3), ("EvaluationCompleted", 3), ("EvaluationFailed", 1)];
 
-    /// Sets of cases and scores came to what there was.
+    /// Sets of cases and scores came to what there was, and then judges.
     fn reads_as_current(event_type: &str, version: u16) -> bool {
-        version == 1 && event_type != "EvaluationFailed"
+        matches!(version, 1 | 2) && event_type != "EvaluationFailed"
     }
 
     fn event_type(&self) -> &'static str {

@@ -95,6 +95,7 @@ impl Prepared {
             Scorer::TopClass => top_class(expected, found),
             Scorer::Schema { .. } => Ok(self.fits(found)),
             Scorer::Workflow { .. } => Err("a workflow judges it: it has to be run".to_owned()),
+            Scorer::Judge { .. } => Err("a language model judges it: it has to be asked".to_owned()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CASES_TOLD_MAX, REASON_CHARACTERS_MAX, Score};
+use super::{CASES_TOLD_MAX, Judgement, REASON_CHARACTERS_MAX, Score};
 use crate::ids::{AgentRunId, ExecutionId};
 
 /// What came of trying something on all cases of a version of a set.
@@ -45,6 +45,9 @@ pub struct CaseScores {
     /// What was run for it; absent where that is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<CaseRun>,
+    /// What the judges among the scorers said, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judgements: Vec<Judgement>,
 }
 
 /// What was run for a case: who wants to know what came out finds it there.
@@ -96,6 +99,8 @@ pub struct CaseResult {
     pub run: Option<CaseRun>,
     /// What each scorer says of its output, in their order, or why it has nothing to judge; `Err` when there is no output.
     pub scores: Result<Vec<Result<Score, String>>, String>,
+    /// What the judges among the scorers said of it, in their order.
+    pub judgements: Vec<Judgement>,
 }
 
 /// Counts the cases of a scored evaluation, in the order of the set.
@@ -118,7 +123,7 @@ impl ScoreCounter {
     /// Takes a case in.
     pub fn take(&mut self, case: String, result: CaseResult) {
         self.report.cases += 1;
-        let CaseResult { run, scores } = result;
+        let CaseResult { run, scores, judgements } = result;
         let (judged, failure) = match scores {
             Ok(judged) => (judged, None),
             Err(why) => {
@@ -152,7 +157,8 @@ impl ScoreCounter {
             // What came to no output is worst.
             self.told.push((if told.failure.is_some() { -1.0 } else { mean }, told));
         }
-        self.report.scores.push(CaseScores { case, scores, run });
+        let judgements = judgements.into_iter().map(|said| Judgement { reason: said.reason.map(short), ..said });
+        self.report.scores.push(CaseScores { case, scores, run, judgements: judgements.collect() });
     }
 
     /// What came of all of them.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::judge::RUBRIC_CHARACTERS_MAX;
 use super::score::Prepared;
+use crate::gateway::ROUTE_NAME_CHARACTERS_MAX;
 use crate::ids::WorkflowId;
 use crate::model::MILLION;
 
@@ -67,6 +69,13 @@ pub enum Scorer {
         /// Its version.
         version: u32,
     },
+    /// What a language model says, by a rubric: it is given the input, what is expected and the output, and has no tools.
+    Judge {
+        /// The route of the gateway by which it is asked.
+        route: String,
+        /// What is good and what is bad.
+        rubric: String,
+    },
 }
 
 /// Why a scorer cannot be used.
@@ -90,6 +99,7 @@ impl Scorer {
             Self::TopClass => "top_class",
             Self::Schema { .. } => "schema",
             Self::Workflow { .. } => "workflow",
+            Self::Judge { .. } => "judge",
         }
     }
 
@@ -105,10 +115,11 @@ impl NamedScorer {
         Self { name: name.into(), at: String::new(), expected_at: String::new(), scorer }
     }
 
-    /// Checks it and makes it ready to judge many outputs. A workflow is asked by others: there is nothing to make ready.
+    /// Checks it and makes it ready to judge many outputs. A workflow and a judge are asked by others: there is nothing to
+    /// make ready.
     ///
     /// # Errors
-    /// [`InvalidScorer`] when its pattern is none, its schema is none, or its pointers are none.
+    /// [`InvalidScorer`] when its pattern is none, its schema is none, its pointers are none, or a judge has no rubric.
     pub fn prepare(&self) -> Result<Prepared, InvalidScorer> {
         let invalid = |why: String| {
             let name = self.name.chars().take(SCORER_NAME_CHARACTERS_MAX).collect();
@@ -130,6 +141,15 @@ impl NamedScorer {
             }
             Scorer::Matches { pattern } if pattern.chars().count() > PATTERN_CHARACTERS_MAX => {
                 return Err(invalid(format!("its pattern has more than {PATTERN_CHARACTERS_MAX} characters")));
+            }
+            Scorer::Judge { route, .. } if !(1..=ROUTE_NAME_CHARACTERS_MAX).contains(&route.chars().count()) => {
+                return Err(invalid("a judge is asked by a route of the gateway: name one".to_owned()));
+            }
+            Scorer::Judge { rubric, .. }
+                if rubric.trim().is_empty() || rubric.chars().count() > RUBRIC_CHARACTERS_MAX =>
+            {
+                let why = format!("a judge judges by a rubric of 1 to {RUBRIC_CHARACTERS_MAX} characters: write one");
+                return Err(invalid(why));
             }
             _ => {}
         }

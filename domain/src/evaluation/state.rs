@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CASES_MAX, EvaluationCases, EvaluationEvent, EvaluationReport, EvaluationRequest, EvaluationSubject,
-    InferenceSelection, InvalidScorer, NamedScorer, SCORERS_MAX,
+    InferenceSelection, InvalidScorer, JUDGES_MAX, NamedScorer, SCORERS_MAX, Scorer,
 };
 use crate::event::Aggregate;
 use crate::model::MILLION;
@@ -102,6 +102,9 @@ pub enum EvaluationRefusal {
     /// None, or too many.
     #[error("an evaluation of a set has 1 to {SCORERS_MAX} scorers, not {0}: name that many")]
     Scorers(usize),
+    /// Too many judges.
+    #[error("{0} of the scorers are judges, and an evaluation has at most {JUDGES_MAX}: leave some out")]
+    Judges(usize),
     /// Two of one name.
     #[error("there are two scorers '{0}': give one of them another name")]
     TwiceTheScorer(String),
@@ -132,6 +135,10 @@ fn check_scorers(scorers: &[NamedScorer]) -> Result<(), EvaluationRefusal> {
     if !(1..=SCORERS_MAX).contains(&scorers.len()) {
         return Err(EvaluationRefusal::Scorers(scorers.len()));
     }
+    let judges = scorers.iter().filter(|named| matches!(named.scorer, Scorer::Judge { .. })).count();
+    if judges > JUDGES_MAX {
+        return Err(EvaluationRefusal::Judges(judges));
+    }
     for (place, scorer) in scorers.iter().enumerate() {
         scorer.prepare()?;
         if scorers[..place].iter().any(|earlier| earlier.name == scorer.name) {
@@ -154,7 +161,7 @@ fn check_selection(selection: &InferenceSelection) -> Result<(), EvaluationRefus
 }
 
 impl Aggregate for Evaluation {
-    const FOLD_VERSION: u32 = 2;
+    const FOLD_VERSION: u32 = 3;
 
     type Event = EvaluationEvent;
     type Command = EvaluationCommand;

@@ -134,9 +134,13 @@ fn an_evaluation_that_cannot_judge_is_refused() {
     assert!(at("label", Scorer::Equal).prepare().unwrap_err().why.contains("begins with '/'"));
 }
 
+fn result(scores: Result<Vec<Result<Score, String>>, String>) -> CaseResult {
+    CaseResult { run: None, scores, judgements: Vec::new() }
+}
+
 fn judged(value: f64) -> CaseResult {
     let reason = (value < 1.0).then(|| "worse".to_owned());
-    CaseResult { run: None, scores: Ok(vec![Ok(Score { value, reason })]) }
+    result(Ok(vec![Ok(Score { value, reason })]))
 }
 
 #[test]
@@ -144,8 +148,8 @@ fn scores_are_counted_and_the_worst_cases_are_told_first() {
     let mut counter = ScoreCounter::new(["equal"]);
     counter.take("a".to_owned(), judged(1.0));
     counter.take("b".to_owned(), judged(0.5));
-    counter.take("c".to_owned(), CaseResult { run: None, scores: Err("it failed".to_owned()) });
-    counter.take("d".to_owned(), CaseResult { run: None, scores: Ok(vec![Err("nothing expected".to_owned())]) });
+    counter.take("c".to_owned(), result(Err("it failed".to_owned())));
+    counter.take("d".to_owned(), result(Ok(vec![Err("nothing expected".to_owned())])));
     let report = counter.report();
     let scorer = &report.scorers[0];
     assert_eq!((report.cases, report.failed, scorer.count, scorer.failed), (4, 1, 3, 1));
@@ -164,7 +168,7 @@ fn scored(version: u32, scores: &[(&str, Option<f64>)]) -> Evaluation {
     for (case, score) in scores {
         let result = match score {
             Some(value) => judged(*value),
-            None => CaseResult { run: None, scores: Ok(vec![Err("no".to_owned())]) },
+            None => result(Ok(vec![Err("no".to_owned())])),
         };
         counter.take((*case).to_owned(), result);
     }

@@ -13,6 +13,7 @@ mod data_table;
 mod drafts;
 mod drift;
 mod evaluation;
+mod evaluation_judge;
 mod evaluation_scores;
 mod evaluation_set;
 mod execution;

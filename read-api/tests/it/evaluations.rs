@@ -1,8 +1,11 @@
 //! Evaluations over GraphQL: asked for, refused, told and listed. Nothing here carries them out.
 
 use serde_json::{Value, json};
-use timeloom_domain::evaluation::{BacktestReport, EvaluationEvent, EvaluationReport};
+use timeloom_domain::evaluation::{
+    BacktestReport, CaseResult, EvaluationEvent, EvaluationReport, Judgement, ScoreCounter,
+};
 use timeloom_domain::event::Event as _;
+use timeloom_domain::ids::ModelCallId;
 use timeloom_store::StreamKey;
 use uuid::Uuid;
 
@@ -167,9 +170,78 @@ async fn an_evaluation_of_a_set_is_asked_for_and_what_cannot_be_judged_is_refuse
             json!({ "set": "questions", "model": "mood", "version": 2, "scorers": [{ "kind": "MATCHES" }] }),
             "INVALID_SCORER",
         ),
+        (
+            json!({ "set": "questions", "model": "mood", "version": 2, "scorers": [{ "kind": "JUDGE", "route": "mood" }] }),
+            "INVALID_SCORER",
+        ),
     ] {
         let refused = start(input.clone()).await;
         assert_eq!((&refused["errors"][0]["code"], &refused["evaluation"]), (&json!(code), &Value::Null), "{input}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_judge_is_asked_by_a_route_that_is_there_and_what_it_said_is_told_with_the_case() {
+    let server = with_versions().await;
+    with_set(&server, "questions").await;
+    for (change, input) in [
+        ("setGatewayProvider", json!({ "name": "own", "protocol": "OPEN_AI", "baseUrl": "https://models.example/v1" })),
+        (
+            "setGatewayRoute",
+            json!({ "name": "judges", "tiers": [{ "targets": [{ "provider": "own", "model": "judge-1" }] }] }),
+        ),
+    ] {
+        let name = change.replacen("set", "Set", 1);
+        let query = format!("mutation($input: {name}Input!) {{ {change}(input: $input) {{ errors {{ message }} }} }}");
+        let set = server.data(&query, json!({ "input": input })).await;
+        assert_eq!(set[change]["errors"], json!([]), "{set}");
+    }
+    let query = "mutation($input: StartEvaluationInput!) { startEvaluation(input: $input) { errors { code message }
+        evaluation { id scorers { name kind route rubric pattern } } } }";
+    let start = async |judge: Value| {
+        let input = json!({ "set": "questions", "model": "mood", "version": 2, "scorers": [judge] });
+        server.data(query, json!({ "input": input })).await["startEvaluation"].clone()
+    };
+    let judge = |route: &str, rubric: &str| json!({ "kind": "JUDGE", "route": route, "rubric": rubric });
+    let nowhere = start(judge("nowhere", "Polite.")).await;
+    assert_eq!(nowhere["errors"][0]["code"], json!("ROUTE_NOT_FOUND"), "{nowhere}");
+    let empty = start(judge("judges", " ")).await;
+    assert_eq!(empty["errors"][0]["code"], json!("INVALID_SCORER"), "{empty}");
+    let asked = start(judge("judges", "Polite.")).await;
+    let told = json!([{ "name": "judge", "kind": "JUDGE", "route": "judges", "rubric": "Polite.", "pattern": null }]);
+    assert_eq!((&asked["errors"], &asked["evaluation"]["scorers"]), (&json!([]), &told), "{asked}");
+
+    let id: Uuid = asked["evaluation"]["id"].as_str().unwrap().parse().unwrap();
+    let call = ModelCallId(Uuid::from_u128(7));
+    let said = Judgement {
+        score: Some(0.5),
+        model: Some("judge-1".to_owned()),
+        provider: Some("own".to_owned()),
+        call: Some(call),
+        ..Judgement::none("judge", "So so.")
+    };
+    let mut counter = ScoreCounter::new(["judge"]);
+    for said in [said, Judgement::none("judge", "the budget is used up")] {
+        let case = said.call.map_or("b", |_| "a").to_owned();
+        counter.take(case, CaseResult { run: None, scores: Ok(vec![said.score()]), judgements: vec![said] });
+    }
+    let report = Box::new(EvaluationReport::Scored(counter.report()));
+    let stream = StreamKey::new(TENANT, EvaluationEvent::CATEGORY, id.to_string());
+    let ended = tell(&server.log, &stream, &[EvaluationEvent::EvaluationCompleted { report, at_ms: 9 }]).await;
+    let query = "query($id: UUID!, $at: Position) { evaluation(id: $id, waitFor: $at) { summary scored {
+        scorers { mean count failed } scores { caseId scores judgements { scorer score reason model provider callId } } } } }";
+    let shown = server.data(query, json!({ "id": id, "at": ended.0.to_string() })).await["evaluation"].clone();
+    assert_eq!(shown["summary"], json!("judge 0.500"));
+    assert_eq!(shown["scored"]["scorers"], json!([{ "mean": 0.5, "count": 1, "failed": 1 }]));
+    assert_eq!(
+        shown["scored"]["scores"],
+        json!([
+            { "caseId": "a", "scores": [0.5], "judgements": [{ "scorer": "judge", "score": 0.5, "reason": "So so.",
+                "model": "judge-1", "provider": "own", "callId": call.0.to_string() }] },
+            { "caseId": "b", "scores": [null], "judgements": [{ "scorer": "judge", "score": null,
+                "reason": "the budget is used up", "model": null, "provider": null, "callId": null }] },
+        ])
+    );
     server.stop().await;
 }

@@ -22,7 +22,8 @@ const SHOW: &str = "query($id: UUID!) { evaluation(id: $id) {
   cases { inferenceIds ofVersion from until workflowId agent last }
   backtest { cases same near different classChanged failed skipped worst recorded { p50Us p95Us }
     candidate { p50Us p95Us } told { inferenceId verdict apart classChanged reason } }
-  scored { cases failed scorers { name mean count failed } scores(first: 1000) { caseId scores executionId agentRunId }
+  scored { cases failed scorers { name mean count failed }
+    scores(first: 1000) { caseId scores executionId agentRunId judgements { scorer score reason model provider callId } }
     told { caseId failure verdicts { scorer score reason } } } } }";
 const LIST: &str = "query($first: Int!, $after: String, $model: String, $set: String) {
   evaluations(first: $first, after: $after, model: $model, set: $set) {

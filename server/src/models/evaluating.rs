@@ -6,6 +6,7 @@
 //! that was asked for ends with a report or with a reason, however often processes die meanwhile.
 
 mod backtest;
+mod judging;
 mod recorded;
 mod runs;
 mod scoring;

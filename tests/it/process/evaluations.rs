@@ -1,5 +1,7 @@
 //! Evaluation sets with the program itself: cases from a file, versions of a workflow tried on them, and what got worse.
 
+mod judges;
+
 use std::path::Path;
 use std::time::Duration;
 

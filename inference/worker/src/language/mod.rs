@@ -19,7 +19,7 @@ mod tenant;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use timeloom_commands::{Clock as WallClock, Commands, Credentials, Ids};
+use timeloom_commands::{Clock as WallClock, Commands, Credentials, Finder, Ids};
 use timeloom_domain::feature_flag::Feature;
 use timeloom_domain::gateway::{GatewayConfiguration, GatewayLimit};
 use timeloom_domain::ids::{InferenceWorkerId, TenantId};
@@ -136,6 +136,15 @@ impl LanguageModels {
         for tenant in tenants.iter().filter_map(|begun| begun.tenant()) {
             tenant.gateway.forget_answers();
         }
+    }
+
+    /// What finds the secrets of a tenant's credentials, for whoever writes down what a model said; `None` where there are
+    /// none.
+    ///
+    /// # Errors
+    /// [`NotSaid`] when they cannot be looked up.
+    pub async fn secrets(&self, tenant: TenantId) -> Result<Option<Arc<Finder>>, NotSaid> {
+        self.tenant(tenant).await?.finder(&self.inner).await
     }
 
     /// What the calls of this process came to.

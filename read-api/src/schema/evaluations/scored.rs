@@ -33,6 +33,8 @@ pub(crate) enum EvaluationScorerKind {
     Schema,
     /// What a workflow says: it is given `input`, `expected` and `output`, and its last item has the number `score`.
     Workflow,
+    /// What a language model says, by a rubric: it is given the input, what is expected and the output, and has no tools.
+    Judge,
 }
 
 /// A scorer to judge outputs by.
@@ -59,6 +61,10 @@ pub(crate) struct EvaluationScorerInput {
     workflow_id: Option<Uuid>,
     /// Of WORKFLOW: its version.
     version: Option<u32>,
+    /// Of JUDGE: the route of the gateway by which it is asked.
+    route: Option<String>,
+    /// Of JUDGE: what is good and what is bad, at most 8,000 characters.
+    rubric: Option<String>,
 }
 
 impl TryFrom<EvaluationScorerInput> for NamedScorer {
@@ -78,6 +84,10 @@ impl TryFrom<EvaluationScorerInput> for NamedScorer {
             EvaluationScorerKind::Workflow => Scorer::Workflow {
                 workflow: WorkflowId(input.workflow_id.ok_or_else(|| missing("workflowId"))?),
                 version: input.version.ok_or_else(|| missing("version"))?,
+            },
+            EvaluationScorerKind::Judge => Scorer::Judge {
+                route: input.route.ok_or_else(|| missing("route"))?,
+                rubric: input.rubric.ok_or_else(|| missing("rubric"))?,
             },
         };
         let name = input.name.unwrap_or_else(|| scorer.kind().to_owned());
@@ -116,6 +126,10 @@ pub(crate) struct EvaluationScorer {
     workflow_id: Option<Uuid>,
     /// Of WORKFLOW: its version.
     version: Option<u32>,
+    /// Of JUDGE: the route of the gateway by which it is asked.
+    route: Option<String>,
+    /// Of JUDGE: what is good and what is bad.
+    rubric: Option<String>,
 }
 
 impl From<&NamedScorer> for EvaluationScorer {
@@ -130,6 +144,8 @@ impl From<&NamedScorer> for EvaluationScorer {
             schema: None,
             workflow_id: None,
             version: None,
+            route: None,
+            rubric: None,
         };
         match &named.scorer {
             Scorer::Equal => plain(EvaluationScorerKind::Equal),
@@ -145,6 +161,9 @@ impl From<&NamedScorer> for EvaluationScorer {
             Scorer::Schema { schema } => Self { schema: Some(schema.clone()), ..plain(EvaluationScorerKind::Schema) },
             Scorer::Workflow { workflow, version } => {
                 Self { workflow_id: Some(workflow.0), version: Some(*version), ..plain(EvaluationScorerKind::Workflow) }
+            }
+            Scorer::Judge { route, rubric } => {
+                Self { route: Some(route.clone()), rubric: Some(rubric.clone()), ..plain(EvaluationScorerKind::Judge) }
             }
         }
     }
@@ -225,6 +244,38 @@ pub(crate) struct CaseScores {
     execution_id: Option<Uuid>,
     /// The run of an agent that was made for it.
     agent_run_id: Option<Uuid>,
+    /// What the judges among the scorers said, in their order.
+    judgements: Vec<Judgement>,
+}
+
+/// What a judge said of the output for one case.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct Judgement {
+    /// The scorer's name.
+    scorer: String,
+    /// From 0 to 1; absent where the judge gave none.
+    score: Option<f64>,
+    /// Why, in the model's words; or why there is no score.
+    reason: Option<String>,
+    /// The model that judged, as its provider says; absent where none answered.
+    model: Option<String>,
+    /// The provider that answered; absent where none did, or the gateway had the answer.
+    provider: Option<String>,
+    /// The call by which it was asked; absent where none is recorded.
+    call_id: Option<Uuid>,
+}
+
+impl From<&domain::Judgement> for Judgement {
+    fn from(said: &domain::Judgement) -> Self {
+        Self {
+            scorer: said.scorer.clone(),
+            score: said.score,
+            reason: said.reason.clone(),
+            model: said.model.clone(),
+            provider: said.provider.clone(),
+            call_id: said.call.map(|call| call.0),
+        }
+    }
 }
 
 impl From<&domain::CaseScores> for CaseScores {
@@ -234,7 +285,8 @@ impl From<&domain::CaseScores> for CaseScores {
             Some(CaseRun::AgentRun { run }) => (None, Some(run.0)),
             None => (None, None),
         };
-        Self { case_id: case.case.clone(), scores: case.scores.clone(), execution_id, agent_run_id }
+        let judgements = case.judgements.iter().map(Into::into).collect();
+        Self { case_id: case.case.clone(), scores: case.scores.clone(), execution_id, agent_run_id, judgements }
     }
 }
 

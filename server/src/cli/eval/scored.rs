@@ -17,7 +17,7 @@ use crate::config::Config;
 const RUN: &str = "mutation($input: StartEvaluationInput!) { startEvaluation(input: $input) {
   timedOut position errors { code message } evaluation { id modelName workflowId agentName version setName setVersion
     status summary failure scored { cases failed scorers { name mean count failed }
-      scores(first: 1000) { caseId scores executionId agentRunId }
+      scores(first: 1000) { caseId scores executionId agentRunId judgements { scorer score reason model provider callId } }
       told { caseId failure verdicts { scorer score reason } } } } } }";
 const COMPARE: &str = "query($before: UUID!, $after: UUID!) { compareEvaluations(before: $before, after: $after) {
   before { id modelName workflowId agentName version setName setVersion summary }
@@ -41,8 +41,8 @@ pub struct RunArguments {
     /// A published version of an agent: NAME@VERSION.
     #[arg(long, value_name = "NAME@VERSION", group = "subject")]
     agent: Option<Versioned>,
-    /// How outputs are judged: equal, contains, top-class, near[:TOLERANCE], matches:PATTERN, schema:FILE or
-    /// workflow:ID@VERSION; may be repeated. Equal where none is named.
+    /// How outputs are judged: equal, contains, top-class, near[:TOLERANCE], matches:PATTERN, schema:FILE,
+    /// workflow:ID@VERSION or judge:ROUTE=FILE with a rubric; may be repeated. Equal where none is named.
     #[arg(long = "scorer", value_name = "KIND[:ARGUMENT]")]
     scorers: Vec<ScorerArgument>,
     /// What of outputs these scorers look at, as a JSON pointer such as /label.
@@ -101,11 +101,18 @@ impl FromStr for Versioned {
     }
 }
 
-/// A scorer as the API takes it, with the file of its schema still to be read.
+/// A scorer as the API takes it, with its file still to be read.
 #[derive(Debug, Clone)]
 pub struct ScorerArgument {
     input: Value,
-    schema: Option<PathBuf>,
+    file: Option<ScorerFile>,
+}
+
+/// What a scorer has in a file.
+#[derive(Debug, Clone)]
+enum ScorerFile {
+    Schema(PathBuf),
+    Rubric(PathBuf),
 }
 
 impl FromStr for ScorerArgument {
@@ -114,7 +121,7 @@ impl FromStr for ScorerArgument {
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, argument) = text.split_once(':').map_or((text, None), |(kind, argument)| (kind, Some(argument)));
         let needed = || argument.ok_or_else(|| format!("write what is to be used after '{kind}:'"));
-        let mut schema = None;
+        let mut file = None;
         let input = match kind {
             "equal" => json!({ "kind": "EQUAL" }),
             "contains" => json!({ "kind": "CONTAINS" }),
@@ -125,20 +132,27 @@ impl FromStr for ScorerArgument {
             }
             "matches" => json!({ "kind": "MATCHES", "pattern": needed()? }),
             "schema" => {
-                schema = Some(PathBuf::from(needed()?));
+                file = Some(ScorerFile::Schema(PathBuf::from(needed()?)));
                 json!({ "kind": "SCHEMA" })
             }
             "workflow" => {
                 let Versioned { name, version } = needed()?.parse::<Versioned>()?;
                 json!({ "kind": "WORKFLOW", "workflowId": name, "version": version })
             }
+            "judge" => {
+                let (route, rubric) = needed()?
+                    .rsplit_once('=')
+                    .ok_or("write judge:ROUTE=FILE, with a route of the gateway and the file of a rubric")?;
+                file = Some(ScorerFile::Rubric(PathBuf::from(rubric)));
+                json!({ "kind": "JUDGE", "route": route })
+            }
             other => {
                 return Err(format!(
-                    "'{other}' is no scorer; these are: equal, contains, top-class, near, matches, schema, workflow"
+                    "'{other}' is no scorer; these are: equal, contains, top-class, near, matches, schema, workflow, judge"
                 ));
             }
         };
-        Ok(Self { input, schema })
+        Ok(Self { input, file })
     }
 }
 
@@ -221,8 +235,10 @@ impl RunArguments {
         let mut input = scorer.input.clone();
         input["at"] = self.at.as_str().into();
         input["expectedAt"] = self.expected_at.as_str().into();
-        if let Some(file) = &scorer.schema {
-            input["schema"] = read_json(file)?;
+        match &scorer.file {
+            Some(ScorerFile::Schema(file)) => input["schema"] = read_json(file)?,
+            Some(ScorerFile::Rubric(file)) => input["rubric"] = read_text(file)?.into(),
+            None => {}
         }
         Ok(input)
     }
@@ -242,6 +258,10 @@ fn has_workflow(input: &Value) -> bool {
 
 fn read_json(file: &Path) -> anyhow::Result<Value> {
     serde_json::from_slice(&read_file(file)?).with_context(|| format!("{} is no JSON", file.display()))
+}
+
+fn read_text(file: &Path) -> anyhow::Result<String> {
+    String::from_utf8(read_file(file)?).map_err(|_| anyhow!("{} is no text in UTF-8", file.display()))
 }
 
 /// What was tried, such as `sentiment@4`.
@@ -323,5 +343,21 @@ fn tell_comparison(comparison: &Value, scorers: &[Value]) {
     let rows: Vec<Vec<String>> = worse.take(PRINTED_MAX).collect();
     if !rows.is_empty() {
         output::table(&["GOT WORSE", "SCORER", "BEFORE", "AFTER"], &rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_judge_is_named_with_its_route_and_the_file_of_its_rubric() {
+        let judge: ScorerArgument = "judge:team/fast=rubrics/polite.txt".parse().unwrap();
+        assert_eq!(judge.input, json!({ "kind": "JUDGE", "route": "team/fast" }));
+        assert!(matches!(judge.file, Some(ScorerFile::Rubric(file)) if file == Path::new("rubrics/polite.txt")));
+        for wrong in ["judge", "judge:assistant"] {
+            assert!(wrong.parse::<ScorerArgument>().is_err(), "{wrong}");
+        }
+        assert!("jury".parse::<ScorerArgument>().unwrap_err().contains("judge"));
     }
 }

@@ -7,8 +7,8 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::{Map, Value};
 use timeloom_commands::CommandError;
 use timeloom_domain::evaluation::{
-    CaseResult, EvaluationReport, EvaluationRequest, EvaluationSubject, InvalidScorer, Prepared, Score, ScoreCounter,
-    Scorer, score_of_workflow,
+    CaseResult, EvaluationReport, EvaluationRequest, EvaluationSubject, InvalidScorer, Judgement, Prepared, Score,
+    ScoreCounter, Scorer, score_of_workflow,
 };
 use timeloom_domain::evaluation_set::{EvaluationCase, items_of};
 use timeloom_domain::ids::{Actor, Slug, WorkflowId};
@@ -20,6 +20,7 @@ use timeloom_nodes::{inputs_of_json, json_of_outputs};
 use timeloom_store::RecordedEvent;
 use uuid::Uuid;
 
+use super::judging::{Judges, is_judge};
 use super::runs::{Ran, Runs};
 use crate::models::Models;
 
@@ -51,8 +52,12 @@ impl From<CommandError> for Stopped {
 struct Trial<'a> {
     tried: Tried<'a>,
     runs: Runs<'a>,
+    judges: Judges<'a>,
     scorers: Arc<Vec<Prepared>>,
 }
+
+/// What the scorers say of an output, and what the judges among them said.
+type Scores = (Vec<Result<Score, String>>, Vec<Judgement>);
 
 /// What came of all cases of a version of a set; `Err` within says why it cannot be carried out.
 pub(super) async fn report(
@@ -74,6 +79,11 @@ pub(super) async fn report(
             "the cases are about a subject, and runs of agents would keep what is in them: use cases about nobody";
         return Ok(Err(why.to_owned()));
     }
+    if runs.subject.is_some() && request.scorers.iter().any(is_judge) {
+        let why = "the cases are about a subject, and calls to judges would keep what is in them: use cases about nobody, \
+                   or other scorers";
+        return Ok(Err(why.to_owned()));
+    }
     let prepared: Result<Vec<Prepared>, InvalidScorer> =
         request.scorers.iter().map(timeloom_domain::evaluation::NamedScorer::prepare).collect();
     let scorers = match prepared {
@@ -85,7 +95,8 @@ pub(super) async fn report(
         Err(why) => return Ok(Err(why)),
     };
     let mut counter = ScoreCounter::new(request.scorers.iter().map(|scorer| scorer.name.as_str()));
-    let trial = Trial { tried, runs, scorers };
+    let judges = Judges::begin(models, asked, &request.scorers, format!("{set}@{version}")).await?;
+    let trial = Trial { tried, runs, judges, scorers };
     let tries: Vec<BoxFuture<'_, _>> = cases.into_iter().map(|case| trial.result(case).boxed()).collect();
     let mut results = stream::iter(tries).buffered(AT_ONCE_MAX);
     while let Some(next) = results.next().await {
@@ -129,11 +140,14 @@ impl Trial<'_> {
     async fn result(&self, case: EvaluationCase) -> Result<(String, CaseResult), Stopped> {
         let case = Arc::new(case);
         let (run, output) = self.output(&case).await?;
-        let scores = match output {
-            Ok(output) => Ok(self.scores(&case, output).await?),
-            Err(why) => Err(why),
+        let (scores, judgements) = match output {
+            Ok(output) => {
+                let (scores, judgements) = self.scores(&case, output).await?;
+                (Ok(scores), judgements)
+            }
+            Err(why) => (Err(why), Vec::new()),
         };
-        Ok((case.id.clone(), CaseResult { run, scores }))
+        Ok((case.id.clone(), CaseResult { run, scores, judgements }))
     }
 
     /// What comes out for the input of a case.
@@ -163,7 +177,7 @@ impl Trial<'_> {
     }
 
     /// What each scorer says of an output.
-    async fn scores(&self, case: &Arc<EvaluationCase>, output: Value) -> Result<Vec<Result<Score, String>>, Stopped> {
+    async fn scores(&self, case: &Arc<EvaluationCase>, output: Value) -> Result<Scores, Stopped> {
         let (scorers, known, output) = (Arc::clone(&self.scorers), Arc::clone(case), Arc::new(output));
         let judged = Arc::clone(&output);
         // Patterns and schemas may take their time: not on a thread that others wait for.
@@ -172,15 +186,27 @@ impl Trial<'_> {
             scorers.iter().map(score).collect::<Vec<_>>()
         });
         let mut scores = pure.await.map_err(|error| Stopped::Never(error.to_string()))?;
+        let mut judgements = Vec::new();
         for (scorer, score) in self.scorers.iter().zip(&mut scores) {
-            if let Scorer::Workflow { workflow, version } = &scorer.named().scorer {
-                let key = format!("score/{}/{}", scorer.named().name, case.id);
-                let item = judged_item(case, scorer, &output);
-                let (_, said) = self.runs.workflow((*workflow, *version), &key, vec![item]).await?;
-                *score = said.and_then(|said| score_of_workflow(&said));
+            let named = scorer.named();
+            match &named.scorer {
+                Scorer::Workflow { workflow, version } => {
+                    let key = format!("score/{}/{}", named.name, case.id);
+                    let item = judged_item(case, scorer, &output);
+                    let (_, said) = self.runs.workflow((*workflow, *version), &key, vec![item]).await?;
+                    *score = said.and_then(|said| score_of_workflow(&said));
+                }
+                Scorer::Judge { route, rubric } => {
+                    // An output without what is to be judged has its score already.
+                    let Some(found) = output.pointer(&named.at) else { continue };
+                    let judgement = self.judges.judgement(named, (route, rubric), case, found).await?;
+                    *score = judgement.score();
+                    judgements.push(judgement);
+                }
+                _ => {}
             }
         }
-        Ok(scores)
+        Ok((scores, judgements))
     }
 }
 
