@@ -116,17 +116,8 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "nb-Telegram-tests-Workflow-binaryData-workflow",
         ],
     ),
-    ("what is asked for depends on the day", &["nb-Google-Analytics-test-v2-report-ga4-get-workflow"]),
-    (
-        "written for, and not seen to pass yet",
-        &[
-            "ReadBinaryFiles-nodes-ReadBinaryFiles-test-ReadBinaryFiles-workflow-json-2",
-            "ReadWriteFile-nodes-Files-ReadWriteFile-test-ReadWriteFile-workflow-json-33",
-            "Compression-nodes-Compression-test-node-workflow-compression-json-34",
-            "SpreadsheetFile-execute-workflow-json-35",
-            "WriteBinaryFile-nodes-WriteBinaryFile-test-WriteBinaryFile-workflow-json-55",
-        ],
-    ),
+    ("the service is not in the table", &["nb-Google-Analytics-test-v2-report-ga4-get-workflow"]),
+    ("spreadsheets are not written as XLS and RTF", &["SpreadsheetFile-execute-workflow-json-35"]),
 ];
 
 /// Where the recording has its files, and where it writes.
