@@ -3,12 +3,16 @@
 //! Rules of egress count for the server of SSH. What is connected to from there is that server's choice: it looks the name up,
 //! and its own rules say where it connects to. Invariant: each connection has a session of its own, which ends with it.
 
+use std::io;
 #[cfg(feature = "databases")]
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use timeloom_egress::{OutboundPolicy, Timeouts, connect};
 use timeloom_engine::node::NodeError;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(feature = "databases")]
 use tokio::net::TcpListener;
 #[cfg(feature = "databases")]
@@ -115,10 +119,10 @@ impl Route {
         port: u16,
         policy: &OutboundPolicy,
         within: Duration,
-    ) -> Result<Stream, NodeError> {
+    ) -> Result<Reached, NodeError> {
         match self.through(host, port, within).await? {
-            Some(stream) => Ok(stream),
-            None => Ok(Box::new(connect(host, port, policy, Timeouts { connect: within }).await?)),
+            Some(stream) => Ok(Reached(stream)),
+            None => Ok(Reached(Box::new(connect(host, port, policy, Timeouts { connect: within }).await?))),
         }
     }
 
@@ -147,6 +151,34 @@ fn no_tunnel(error: NodeError) -> NodeError {
     NodeError { message: format!("no SSH tunnel: {}", error.message), ..error }
 }
 
+/// A connection to a server, whichever way it goes. It is a type of its own since the client of PostgreSQL takes none with a
+/// lifetime in it, as a pointer to a trait has.
+pub(crate) struct Reached(Stream);
+
+impl AsyncRead for Reached {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Reached {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
 /// A stream for a client that connects by itself: a port of this machine that takes one connection, and no other after it.
 #[cfg(feature = "databases")]
 pub(crate) struct Doorway {
@@ -165,7 +197,7 @@ impl Doorway {
     pub async fn to(mut far: Stream) -> Result<Self, NodeError> {
         let bound = async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            Ok::<_, std::io::Error>((listener.local_addr()?, listener))
+            Ok::<_, io::Error>((listener.local_addr()?, listener))
         };
         let (address, listener) = bound.await.map_err(|error| {
             NodeError::api(format!("this machine has no port for the near end of an SSH tunnel: {error}"))

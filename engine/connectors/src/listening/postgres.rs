@@ -24,8 +24,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Notification};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::fields::Fields;
-use crate::stream::Stream;
-use crate::tunnel::{Route, Way};
+use crate::tunnel::{Reached, Route, Way};
 use crate::wire::{CONNECT_TIME_MAX, unreached};
 
 /// Most bytes that the server may send before it has said something whole: a notification has at most 8,000.
@@ -168,7 +167,7 @@ impl Listen for PostgresTrigger {
     }
 }
 
-type Read = Metered<Stream>;
+type Read = Metered<Reached>;
 type Connection = tokio_postgres::Connection<Read, <MakeRustlsConnect as MakeTlsConnect<Read>>::Stream>;
 
 /// A connection, and what belongs to it.

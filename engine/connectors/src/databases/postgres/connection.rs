@@ -22,8 +22,7 @@ use crate::databases::batch::{Answer, Budget, Session};
 use crate::databases::sql::Statement;
 use crate::fields::Fields;
 use crate::pool::{CONNECTIONS_MAX, Key, Lent, Pool};
-use crate::stream::Stream;
-use crate::tunnel::{Route, Way};
+use crate::tunnel::{Reached, Route, Way};
 
 /// Longest time until there is a connection, where the node does not say.
 const CONNECT_SECONDS: u64 = 30;
@@ -75,7 +74,7 @@ impl Account {
         })
     }
 
-    async fn connect(&self, route: &Route) -> Result<Stream, NodeError> {
+    async fn connect(&self, route: &Route) -> Result<Reached, NodeError> {
         route.connect(&self.host, self.port, &self.policy, self.connect_time).await
     }
 }
@@ -129,7 +128,8 @@ impl Connection {
         let client = match &account.tls {
             None => begin(&account, stream, NoTls, &mut driver).await?,
             Some(options) => {
-                begin(&account, stream, rustls_connect::<Metered<Stream>>(options, &account.host)?, &mut driver).await?
+                begin(&account, stream, rustls_connect::<Metered<Reached>>(options, &account.host)?, &mut driver)
+                    .await?
             }
         };
         Ok(Self { client, meter, account, driver, route })
@@ -151,7 +151,7 @@ impl Connection {
             let sent = match &account.tls {
                 None => token.cancel_query_raw(stream, NoTls).await,
                 Some(options) => {
-                    token.cancel_query_raw(stream, rustls_connect::<Stream>(options, &account.host)?).await
+                    token.cancel_query_raw(stream, rustls_connect::<Reached>(options, &account.host)?).await
                 }
             };
             if let Err(error) = sent {
@@ -176,12 +176,12 @@ where
 
 async fn begin<T>(
     account: &Account,
-    stream: Metered<Stream>,
+    stream: Metered<Reached>,
     tls: T,
     driver: &mut JoinSet<()>,
 ) -> Result<Client, NodeError>
 where
-    T: TlsConnect<Metered<Stream>> + Send,
+    T: TlsConnect<Metered<Reached>> + Send,
     T::Future: Send,
     T::Stream: Send + 'static,
 {
