@@ -239,7 +239,9 @@ impl Tokens {
         if by_origin.len() >= TOKENS_MAX {
             let age = |place: &Arc<Place>| (Arc::strong_count(place) > 1, place.token().map(|token| token.since));
             let oldest = by_origin.iter().min_by_key(|(_, place)| age(place)).map(|(origin, _)| *origin);
-            oldest.and_then(|oldest| by_origin.remove(&oldest));
+            if let Some(oldest) = oldest {
+                by_origin.remove(&oldest);
+            }
         }
         let place = Arc::new(Place { token: Mutex::new(None), turn: Semaphore::new(1) });
         by_origin.insert(origin, Arc::clone(&place));
