@@ -80,6 +80,21 @@ const ALGORITHMS: &[&str] =
 /// Who a server of SSH has to be: without it nobody knows whom a password is given to.
 const HOST_KEY: CredentialField =
     text("hostKey", "The server's key as `ssh-keyscan` tells it, or its fingerprint: SHA256:….").required();
+const TUNNEL: CredentialField = truth("sshTunnel", "Whether the server is reached through a server of SSH.");
+const TUNNEL_HOST: CredentialField = text("sshHost", "Of the tunnel: name or address of the server of SSH.");
+const TUNNEL_PORT: CredentialField =
+    number("sshPort", "Of the tunnel: port of the server of SSH, 22 unless said otherwise.");
+const TUNNEL_USER: CredentialField = text("sshUser", "Of the tunnel: who signs in there.");
+const TUNNEL_SIGN_IN: CredentialField =
+    options("sshAuthenticateWith", &["password", "privateKey"], "Of the tunnel: how this client signs in there.");
+const TUNNEL_PASSWORD: CredentialField = text("sshPassword", "Of the tunnel: the password.").secret();
+const TUNNEL_KEY: CredentialField = text("privateKey", "Of the tunnel: the private key, in PEM form.").secret();
+const TUNNEL_PASSPHRASE: CredentialField = text("passphrase", "Of the tunnel: what opens the private key.").secret();
+/// As [`HOST_KEY`]; files of other installations have none, so that it has to be added to what they bring.
+const TUNNEL_HOST_KEY: CredentialField = text(
+    "sshHostKey",
+    "Of the tunnel: the key of the server of SSH as `ssh-keyscan` tells it, or its fingerprint: SHA256:….",
+);
 const AUTHORITY: CredentialField =
     text("caCertificate", "The certificate authority in PEM form, where it is none of the public ones.");
 const ANY_CERTIFICATE: &str = "Whether any certificate will do: anybody in between can read everything then.";
@@ -240,6 +255,15 @@ pub const CREDENTIAL_TYPES: &[CredentialType] = &[
             AUTHORITY,
             text("clientPrivateKey", "The private key of this client, in PEM form.").secret(),
             text("clientCertificate", "The certificate of this client, in PEM form."),
+            TUNNEL,
+            TUNNEL_HOST,
+            TUNNEL_PORT,
+            TUNNEL_USER,
+            TUNNEL_SIGN_IN,
+            TUNNEL_PASSWORD,
+            TUNNEL_KEY,
+            TUNNEL_PASSPHRASE,
+            TUNNEL_HOST_KEY,
         ],
     },
     CredentialType {
@@ -284,6 +308,15 @@ pub const CREDENTIAL_TYPES: &[CredentialType] = &[
             options("ssl", &["allow", "disable", "require"], "Whether the connection is secured by TLS."),
             AUTHORITY,
             number("port", "Port of the server, 5432 unless said otherwise."),
+            TUNNEL,
+            TUNNEL_HOST,
+            TUNNEL_PORT,
+            TUNNEL_USER,
+            TUNNEL_SIGN_IN,
+            TUNNEL_PASSWORD,
+            TUNNEL_KEY,
+            TUNNEL_PASSPHRASE,
+            TUNNEL_HOST_KEY,
         ],
     },
     CredentialType {
@@ -473,6 +506,8 @@ mod tests {
             ("totpApi", json!({"label": "open-sesame"}), "'secret'"),
             ("redis", json!({"host": "db", "port": "open-sesame"}), "'port'"),
             ("redis", json!({"host": "db", "ssl": "open-sesame"}), "'ssl'"),
+            ("mySql", json!({"host": "db", "sshTunnel": "open-sesame"}), "'sshTunnel'"),
+            ("mySql", json!({"host": "db", "sshAuthenticateWith": "open-sesame"}), "'sshAuthenticateWith'"),
             ("sftp", json!({"host": "db", "username": "ann", "password": "open-sesame"}), "'hostKey'"),
         ] {
             let refusal = check(credential_type, fields).unwrap_err();

@@ -91,8 +91,16 @@ impl Fields {
     /// # Errors
     /// [`NodeError`] where it is none.
     pub fn port(&self, default: u16) -> Result<u16, NodeError> {
-        let port = self.count("port", default.into())?;
-        u16::try_from(port).ok().filter(|port| *port > 0).ok_or_else(|| self.wrong("port", "a port, 1 to 65535"))
+        self.port_named("port", default)
+    }
+
+    /// A port in a field of another name.
+    ///
+    /// # Errors
+    /// [`NodeError`] where it is none.
+    pub fn port_named(&self, name: &str, default: u16) -> Result<u16, NodeError> {
+        let port = self.count(name, default.into())?;
+        u16::try_from(port).ok().filter(|port| *port > 0).ok_or_else(|| self.wrong(name, "a port, 1 to 65535"))
     }
 
     /// What tells this credential from others, and from what it was before it was saved anew.

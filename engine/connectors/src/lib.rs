@@ -22,10 +22,14 @@ mod mcp;
 mod pool;
 #[cfg(any(feature = "databases", feature = "files"))]
 mod root;
-#[cfg(any(feature = "databases", feature = "files"))]
+#[cfg(feature = "ssh")]
+mod ssh;
+#[cfg(any(feature = "databases", feature = "files", feature = "listening"))]
 mod stream;
 #[cfg(any(feature = "brokers", feature = "databases", feature = "mail"))]
 mod tool;
+#[cfg(any(feature = "databases", feature = "listening"))]
+mod tunnel;
 #[cfg(any(feature = "brokers", feature = "listening", feature = "mail"))]
 mod wire;
 

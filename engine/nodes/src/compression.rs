@@ -125,7 +125,8 @@ fn unpack(run: &mut NodeRun<'_>, item: &Item, index: usize) -> Result<Item, Node
     let prefix = run.text("outputPrefix", index, "file_")?;
     let binaries = run.binaries();
     let mut made = Item::new(item.json.clone());
-    let mut attachments = item.binary.clone().unwrap_or_default();
+    // The archive does not come along.
+    let mut attachments = BTreeMap::new();
     let mut limits = Limits { left: UNPACKED_BYTES_MAX };
     let mut number = 0;
     for (name, attachment) in chosen {
@@ -366,6 +367,8 @@ mod tests {
         bench = bench.input(json!([packed]));
         let output = bench.run().unwrap();
         let item = &output.outputs[0][0];
+        let names: Vec<&String> = item.binary.as_ref().unwrap().keys().collect();
+        assert_eq!(names, ["f0", "f1"], "the archive does not come along");
         assert_eq!((content(item, "f0", &binaries), content(item, "f1", &binaries)), (b"first".to_vec(), long));
         let second = &item.binary.as_ref().unwrap()["f1"];
         assert_eq!((second.file_name.as_deref(), second.mime_type.as_str()), (Some("b.csv"), "text/csv"));

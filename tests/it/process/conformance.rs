@@ -137,6 +137,10 @@ fn given_items(run: &Value, with_binary: bool) -> Value {
     for item in items.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
         item.remove("pairedItem");
         reduce_error(item);
+        // In which folder a file lay is its machine's own; the attachment says it too, see below.
+        if item.get("binary").is_some_and(Value::is_object) {
+            item.get_mut("json").and_then(Value::as_object_mut).and_then(|json| json.remove("directory"));
+        }
         if !with_binary {
             item.remove("binary");
         }

@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 use timeloom_domain::catalogue::{CredentialDefinition, NodeDefinition, NodeGroup, NodeRole, ParameterDefinition};
 use timeloom_domain::definition::{Node, Problem};
 use timeloom_domain::item::{Item, JsonObject};
-use timeloom_egress::{Meter, Metered, Timeouts, TlsOptions, Verification, connect, tls_config};
+use timeloom_egress::{Meter, Metered, TlsOptions, Verification, tls_config};
 use timeloom_engine::node::{Behaviour, Listen, Listening, Message, NodeError, NodeType};
 use timeloom_nodes::describe::{
     TRIGGER, choice, collection, is, mode, needs, number, options, palette, resource, switch, text,
 };
 use timeloom_nodes::values::has_expression;
-use tokio::net::TcpStream;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Notification};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::fields::Fields;
+use crate::tunnel::{Reached, Route, Way};
 use crate::wire::{CONNECT_TIME_MAX, unreached};
 
 /// Most bytes that the server may send before it has said something whole: a notification has at most 8,000.
@@ -137,7 +137,9 @@ impl Listen for PostgresTrigger {
     async fn listen(&self, listening: &mut Listening) -> Result<(), NodeError> {
         let fields = listening.credential("postgres").await?;
         let fields = fields.ok_or_else(|| NodeError::operation("the node names no credential of type 'postgres'"))?;
-        let (client, connection, meter) = open(&Fields::given("postgres", fields), listening).await?;
+        let opened = open(&Fields::given("postgres", fields), listening).await?;
+        // What leads to the server has to be there as long as the connection.
+        let Opened { client, connection, meter, route: _route } = opened;
         let (sender, mut notifications) = tokio::sync::mpsc::channel(QUEUE_MAX);
         let hearing = hear(connection, &meter, sender);
         let taking = async {
@@ -165,10 +167,18 @@ impl Listen for PostgresTrigger {
     }
 }
 
-type Stream = Metered<TcpStream>;
-type Connection = tokio_postgres::Connection<Stream, <MakeRustlsConnect as MakeTlsConnect<Stream>>::Stream>;
+type Read = Metered<Reached>;
+type Connection = tokio_postgres::Connection<Read, <MakeRustlsConnect as MakeTlsConnect<Read>>::Stream>;
 
-async fn open(fields: &Fields, listening: &Listening) -> Result<(Client, Connection, Meter), NodeError> {
+/// A connection, and what belongs to it.
+struct Opened {
+    client: Client,
+    connection: Connection,
+    meter: Meter,
+    route: Route,
+}
+
+async fn open(fields: &Fields, listening: &Listening) -> Result<Opened, NodeError> {
     let host = fields.needed("host")?;
     let (ssl, any) = (fields.text("ssl"), fields.truth("allowUnauthorizedCerts"));
     let verification = if any { Verification::None } else { Verification::Full };
@@ -185,17 +195,21 @@ async fn open(fields: &Fields, listening: &Listening) -> Result<(Client, Connect
             _ => SslMode::Disable,
         });
     let wanted = listening.number("options.connectionTimeout", CONNECT_TIME_MAX.as_secs_f64());
-    let timeouts = Timeouts { connect: Duration::from_secs_f64(wanted.clamp(1.0, CONNECT_TIME_MAX.as_secs_f64())) };
-    let stream = connect(&host, fields.port(5432)?, &listening.services.outbound, timeouts).await;
+    let within = Duration::from_secs_f64(wanted.clamp(1.0, CONNECT_TIME_MAX.as_secs_f64()));
+    let (port, policy) = (fields.port(5432)?, &listening.services.outbound);
+    let route = Way::of(fields)?.open(policy, within).await?;
     let meter = Meter::new(MESSAGE_BYTES_MAX);
-    let stream = Metered::new(stream.map_err(|error| unreached(&error))?, meter.clone());
+    let stream = Metered::new(route.connect(&host, port, policy, within).await?, meter.clone());
     let tls = tls_config(&options).map_err(|error| unreached(&error))?;
     let mut make = MakeRustlsConnect::new(std::sync::Arc::unwrap_or_clone(tls));
-    let tls = MakeTlsConnect::<Stream>::make_tls_connect(&mut make, &host);
+    let tls = MakeTlsConnect::<Read>::make_tls_connect(&mut make, &host);
     let tls = tls.map_err(|error| NodeError::operation(format!("'{host}' is no name of a server: {error}")))?;
-    match tokio::time::timeout(timeouts.connect, config.connect_raw(stream, tls)).await {
-        Ok(opened) => opened.map(|(client, connection)| (client, connection, meter)).map_err(|error| failed(&error)),
-        Err(_) => Err(NodeError::api(format!("the database did not answer within {} s", timeouts.connect.as_secs()))),
+    match tokio::time::timeout(within, config.connect_raw(stream, tls)).await {
+        Ok(opened) => {
+            let (client, connection) = opened.map_err(|error| failed(&error))?;
+            Ok(Opened { client, connection, meter, route })
+        }
+        Err(_) => Err(NodeError::api(format!("the database did not answer within {} s", within.as_secs()))),
     }
 }
 

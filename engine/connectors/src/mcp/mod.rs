@@ -144,7 +144,7 @@ struct Mcp {
     commands: McpCommands,
     /// Places of programs that run.
     places: Arc<Semaphore>,
-    /// Tokens that were renewed.
+    /// What gives tokens, and renews them.
     bearers: Bearers,
 }
 
@@ -211,12 +211,14 @@ impl Mcp {
         policy: &OutboundPolicy,
     ) -> Result<(Gave, About), McpError> {
         let told = |error: NodeError| McpError::NotReached(Box::new(error));
+        let mut token = String::new();
         if let Some(oauth) = &ask.oauth {
-            ask.headers = bearer(&self.bearers.current(oauth, policy).await.map_err(told)?).map_err(told)?;
+            token = self.bearers.current(oauth, policy).await.map_err(told)?;
+            ask.headers = bearer(&token).map_err(told)?;
         }
         match (self.carry_out_as(kept, &ask, policy).await, &ask.oauth) {
             (Err(refused), Some(oauth)) if refused.is_unauthorized() => {
-                let renewed = self.bearers.renewed(oauth, policy).await.map_err(told)?;
+                let renewed = self.bearers.renewed(oauth, &token, policy).await.map_err(told)?;
                 ask.headers = bearer(&renewed.ok_or(refused)?).map_err(told)?;
                 self.carry_out_as(kept, &ask, policy).await
             }

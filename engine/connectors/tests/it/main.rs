@@ -18,6 +18,8 @@ mod services;
 mod sqlite;
 #[cfg(feature = "ssh")]
 mod ssh;
+#[cfg(all(feature = "databases", feature = "ssh"))]
+mod tunnel;
 
 use serde_json::Value;
 use timeloom_connectors::{Settings, node_types};

@@ -8,14 +8,14 @@ use crate::services::certificates::for_localhost;
 use crate::services::mariadb::MariaDb;
 use crate::{failure, given, json_given, node};
 
-struct Ground {
+pub(crate) struct Ground {
     node: SharedNodeType,
-    fields: Value,
-    server: MariaDb,
+    pub fields: Value,
+    pub server: MariaDb,
 }
 
 impl Ground {
-    async fn new(setup: &str) -> Self {
+    pub async fn new(setup: &str) -> Self {
         let server = MariaDb::start();
         let mut ground = Self { node: node("n8n-nodes-base.mySql"), fields: server.fields(), server };
         ground.rows("CREATE DATABASE loom CHARACTER SET utf8mb4").await;
@@ -30,12 +30,12 @@ impl Ground {
         Bench::new(&*self.node, version, parameters).credential("mySql", self.fields.clone()).input(items)
     }
 
-    fn query(&self, query: &str, options: Value) -> Bench<'_> {
+    pub fn query(&self, query: &str, options: Value) -> Bench<'_> {
         let parameters = json!({"operation": "executeQuery", "query": query, "options": options});
         self.bench(2.5, parameters, json!([{"a": "x, y", "n": 7}]))
     }
 
-    async fn rows(&self, query: &str) -> Value {
+    pub async fn rows(&self, query: &str) -> Value {
         json_given(&mut self.query(query, json!({}))).await
     }
 }
@@ -180,7 +180,7 @@ async fn tls_is_verified_and_whoever_may_not_is_told() {
         (json!({"ssl": true}), "certificate"),
         (json!({"ssl": true, "caCertificate": for_localhost().certificate}), "certificate"),
         (json!({"ssl": true, "caCertificate": "open sesame"}), "cannot be read"),
-        (json!({"sshTunnel": true}), "SSH tunnel"),
+        (json!({"sshTunnel": true}), "no field 'sshPassword'"),
     ] {
         let mut bench = ground.query("SELECT 1", json!({})).credential("mySql", with(&change));
         let error = failure(&mut bench).await;

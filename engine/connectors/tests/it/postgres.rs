@@ -16,15 +16,15 @@ const ASK_FOR_PASSWORDS: &str = "DO $$ BEGIN
 END $$";
 
 /// A database with a credential for it.
-struct Ground {
+pub(crate) struct Ground {
     node: SharedNodeType,
     server: Server,
-    fields: Value,
+    pub fields: Value,
 }
 
 impl Ground {
     /// A server of its own: the shared one listens on no port.
-    async fn new(setup: &str) -> Self {
+    pub async fn new(setup: &str) -> Self {
         let certificate = for_localhost();
         let server = Server::start_new_with_tls(&certificate.certificate, &certificate.key);
         let client = timeloom_postgres_testing::connect(&server.url("postgres")).await;
@@ -42,13 +42,13 @@ impl Ground {
         Bench::new(&*self.node, version, parameters).credential("postgres", self.fields.clone()).input(items)
     }
 
-    fn query(&self, query: &str, replacement: Value) -> Bench<'_> {
+    pub fn query(&self, query: &str, replacement: Value) -> Bench<'_> {
         let parameters =
             json!({"operation": "executeQuery", "query": query, "options": {"queryReplacement": replacement}});
         self.bench(2.6, parameters, json!([{"a": "x, y", "n": 7}]))
     }
 
-    async fn rows(&self, query: &str) -> Value {
+    pub async fn rows(&self, query: &str) -> Value {
         json_given(&mut self.query(query, json!(""))).await
     }
 }
@@ -274,7 +274,7 @@ async fn whoever_may_not_is_told_and_no_secret_with_it() {
         (json!({"caCertificate": null}), "invalid peer certificate"),
         (json!({"caCertificate": "open sesame"}), "cannot be read"),
         (json!({"host": "127.0.0.1"}), "certificate"),
-        (json!({"sshTunnel": true}), "SSH tunnel"),
+        (json!({"sshTunnel": true}), "no field 'sshPassword'"),
         (json!({"port": 70000}), "not a port"),
     ] {
         let mut fields = ground.fields.clone();

@@ -1,9 +1,12 @@
 //! Tokens that run out: got with a client's credentials, renewed when the other side no longer takes them.
 //!
-//! A renewed token is kept in memory alone, for as long as the process lives and the credential stays as it is.
+//! A renewed token is kept in memory alone, for as long as the process lives and the credential stays as it is. Invariant: all
+//! node types of a process have one keeper of tokens, and of one credential one token at a time is asked for: where a refresh
+//! token counts once, two that renewed apart would shut each other out.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,12 +16,13 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use timeloom_domain::item::JsonObject;
 use timeloom_engine::node::{NodeError, OutboundPolicy, SecretTexts};
+use tokio::sync::Semaphore;
 use url::form_urlencoded;
 
 use super::request::{Request, Transport, address};
 use super::send::{Clients, send};
 
-/// Renewed tokens that are kept.
+/// Credentials of which renewed tokens are kept.
 const TOKENS_MAX: usize = 1_024;
 
 /// A credential with a token that can be renewed.
@@ -31,16 +35,40 @@ pub struct OAuth2 {
     name: String,
 }
 
-/// The renewed tokens, by what they were renewed from.
+/// The renewed tokens of this process, whichever node type renewed them.
+pub(super) fn tokens() -> &'static Tokens {
+    static TOKENS: LazyLock<Tokens> = LazyLock::new(Tokens::default);
+    &TOKENS
+}
+
+/// Renewed tokens, by what they were renewed from.
 #[derive(Default)]
-pub(crate) struct Tokens {
-    by_origin: Mutex<HashMap<[u8; 32], Token>>,
+pub(super) struct Tokens {
+    by_origin: Mutex<HashMap<[u8; 32], Arc<Place>>>,
+}
+
+/// Where the token of one credential is kept.
+struct Place {
+    token: Mutex<Option<Token>>,
+    /// The right to ask for another one.
+    turn: Semaphore,
 }
 
 #[derive(Clone)]
 struct Token {
     access: String,
     refresh: Option<String>,
+    since: Instant,
+}
+
+impl Place {
+    fn token(&self) -> Option<Token> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, token: Token) {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    }
 }
 
 impl OAuth2 {
@@ -123,7 +151,6 @@ impl OAuth2 {
 #[derive(Default)]
 pub struct Bearers {
     clients: Clients,
-    tokens: Tokens,
 }
 
 impl Bearers {
@@ -132,15 +159,20 @@ impl Bearers {
     /// # Errors
     /// [`NodeError`] when no token can be had.
     pub async fn current(&self, credential: &OAuth2, policy: &OutboundPolicy) -> Result<String, NodeError> {
-        self.tokens.current(credential, &self.clients, policy).await
+        tokens().current(credential, &self.clients, policy).await
     }
 
-    /// A new token in place of one that was refused; `None` when there is no way to get one.
+    /// A new token in place of the one that was refused; `None` when there is no way to get one.
     ///
     /// # Errors
     /// [`NodeError`] when whoever gives tokens out refuses, or cannot be reached.
-    pub async fn renewed(&self, credential: &OAuth2, policy: &OutboundPolicy) -> Result<Option<String>, NodeError> {
-        self.tokens.renewed(credential, &self.clients, policy).await
+    pub async fn renewed(
+        &self,
+        credential: &OAuth2,
+        refused: &str,
+        policy: &OutboundPolicy,
+    ) -> Result<Option<String>, NodeError> {
+        tokens().renewed(credential, refused, &self.clients, policy).await
     }
 }
 
@@ -153,8 +185,7 @@ impl Tokens {
         policy: &OutboundPolicy,
     ) -> Result<String, NodeError> {
         if let Some(token) = self.kept(oauth) {
-            oauth.note(&token);
-            return Ok(token.access);
+            return Ok(taken(oauth, token));
         }
         if let Some(access) = oauth.stored("access_token") {
             return Ok(access.to_owned());
@@ -163,50 +194,85 @@ impl Tokens {
             return Err(NodeError::operation("the OAuth2 credential holds no token")
                 .described("connect the credential in the program that made it, then save it again"));
         }
-        self.ask(oauth, None, clients, policy).await
+        let place = self.place(oauth);
+        let _turn = place.turn.acquire().await;
+        // Who had the turn before may have got one.
+        match place.token() {
+            Some(token) => Ok(taken(oauth, token)),
+            None => ask(oauth, &place, None, clients, policy).await,
+        }
     }
 
-    /// A new token in place of one that was refused; `None` when there is no way to get one.
+    /// A new token in place of the one that was refused; `None` when there is no way to get one.
     pub async fn renewed(
         &self,
         oauth: &OAuth2,
+        refused: &str,
         clients: &Clients,
         policy: &OutboundPolicy,
     ) -> Result<Option<String>, NodeError> {
-        let kept = self.kept(oauth).and_then(|token| token.refresh);
+        let place = self.place(oauth);
+        let _turn = place.turn.acquire().await;
+        // Who had the turn before may have renewed it.
+        let kept = match place.token() {
+            Some(token) if token.access != refused => return Ok(Some(taken(oauth, token))),
+            kept => kept.and_then(|token| token.refresh),
+        };
         let refresh = kept.or_else(|| oauth.stored("refresh_token").map(str::to_owned));
         if refresh.is_none() && oauth.text("grantType") != Some("clientCredentials") {
             return Ok(None);
         }
-        self.ask(oauth, refresh.as_deref(), clients, policy).await.map(Some)
+        ask(oauth, &place, refresh.as_deref(), clients, policy).await.map(Some)
     }
 
     fn kept(&self, oauth: &OAuth2) -> Option<Token> {
-        self.by_origin.lock().unwrap_or_else(PoisonError::into_inner).get(&oauth.origin()).cloned()
+        self.by_origin.lock().unwrap_or_else(PoisonError::into_inner).get(&oauth.origin())?.token()
     }
 
-    async fn ask(
-        &self,
-        oauth: &OAuth2,
-        refresh: Option<&str>,
-        clients: &Clients,
-        policy: &OutboundPolicy,
-    ) -> Result<String, NodeError> {
-        let received = send(clients, &oauth.question(refresh)?, policy).await?;
-        let answer: Value = serde_json::from_slice(&received.body).unwrap_or_default();
-        let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
-        let (true, Some(access)) = (received.status.is_success(), text("access_token")) else {
-            let host = received.url.host_str().unwrap_or_default();
-            let message = format!("{host} gave no token: it answered with status {}", received.status.as_u16());
-            return Err(NodeError::api(message).described("connect the credential anew, then save it again"));
-        };
-        let token = Token { access: access.clone(), refresh: text("refresh_token").or(refresh.map(str::to_owned)) };
-        oauth.note(&token);
+    /// The credential's place. Where there are too many it takes that of one that nobody uses now, whose token is the oldest.
+    fn place(&self, oauth: &OAuth2) -> Arc<Place> {
+        let origin = oauth.origin();
         let mut by_origin = self.by_origin.lock().unwrap_or_else(PoisonError::into_inner);
-        if by_origin.len() >= TOKENS_MAX {
-            by_origin.clear();
+        if let Some(place) = by_origin.get(&origin) {
+            return Arc::clone(place);
         }
-        by_origin.insert(oauth.origin(), token);
-        Ok(access)
+        if by_origin.len() >= TOKENS_MAX {
+            let age = |place: &Arc<Place>| (Arc::strong_count(place) > 1, place.token().map(|token| token.since));
+            let oldest = by_origin.iter().min_by_key(|(_, place)| age(place)).map(|(origin, _)| *origin);
+            if let Some(oldest) = oldest {
+                by_origin.remove(&oldest);
+            }
+        }
+        let place = Arc::new(Place { token: Mutex::new(None), turn: Semaphore::new(1) });
+        by_origin.insert(origin, Arc::clone(&place));
+        place
     }
+}
+
+/// What is sent of a token that somebody got before.
+fn taken(oauth: &OAuth2, token: Token) -> String {
+    oauth.note(&token);
+    token.access
+}
+
+async fn ask(
+    oauth: &OAuth2,
+    place: &Place,
+    refresh: Option<&str>,
+    clients: &Clients,
+    policy: &OutboundPolicy,
+) -> Result<String, NodeError> {
+    let received = send(clients, &oauth.question(refresh)?, policy).await?;
+    let answer: Value = serde_json::from_slice(&received.body).unwrap_or_default();
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (true, Some(access)) = (received.status.is_success(), text("access_token")) else {
+        let host = received.url.host_str().unwrap_or_default();
+        let message = format!("{host} gave no token: it answered with status {}", received.status.as_u16());
+        return Err(NodeError::api(message).described("connect the credential anew, then save it again"));
+    };
+    let refresh = text("refresh_token").or(refresh.map(str::to_owned));
+    let token = Token { access: access.clone(), refresh, since: Instant::now() };
+    oauth.note(&token);
+    place.keep(token);
+    Ok(access)
 }

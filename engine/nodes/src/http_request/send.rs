@@ -14,7 +14,7 @@ use url::Url;
 use super::auth::Authentication;
 use super::content::Content;
 use super::guard::{NotPublic, PublicResolver, Reach, reach, refusal, resolves_publicly};
-use super::oauth::Tokens;
+use super::oauth::tokens;
 use super::request::{Request, Transport};
 use super::respond::is_file;
 
@@ -111,7 +111,6 @@ fn too_slow(url: &Url, longest: Duration) -> NodeError {
 #[derive(Default)]
 pub(crate) struct Sender {
     clients: Clients,
-    tokens: Tokens,
 }
 
 impl Sender {
@@ -150,12 +149,12 @@ impl Sender {
             };
         }
         let Some(oauth) = &authentication.oauth else { return send(&self.clients, &request, policy).await };
-        let token = self.tokens.current(oauth, &self.clients, policy).await?;
+        let token = tokens().current(oauth, &self.clients, policy).await?;
         let received = send(&self.clients, &Authentication::with_token(&token, request.clone())?, policy).await?;
         if received.status != StatusCode::UNAUTHORIZED {
             return Ok(received);
         }
-        match self.tokens.renewed(oauth, &self.clients, policy).await? {
+        match tokens().renewed(oauth, &token, &self.clients, policy).await? {
             Some(token) => send(&self.clients, &Authentication::with_token(&token, request)?, policy).await,
             None => Ok(received),
         }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use timeloom_engine::node::SecretTexts;
 
-use super::HttpRequest;
+use super::{Bearers, HttpRequest, OAuth2};
 use crate::testing::{Bench, SPAN, json_of, pairs_of};
 
 /// Answers requests on a local port and keeps what it was sent.
@@ -568,6 +570,45 @@ async fn tokens_that_ran_out_are_renewed_once() {
     assert_eq!(output(&mut bench).await, json!([{"ok": true}]));
     let lines: Vec<String> = server.seen().iter().map(|request| request.lines().next().unwrap().to_owned()).collect();
     assert_eq!(lines, ["GET / HTTP/1.1", "POST /token HTTP/1.1", "GET / HTTP/1.1", "GET / HTTP/1.1"]);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_counts_once_is_used_once_by_all_nodes_of_the_process() {
+    let used = AtomicBool::new(false);
+    let answer = move |request: &str| {
+        if request.starts_with("POST /token") {
+            return match used.swap(true, Ordering::SeqCst) {
+                false => json_reply(&json!({"access_token": "new", "refresh_token": "r2"})),
+                true => reply("400 Bad Request", "", ""),
+            };
+        }
+        match request.contains("authorization: Bearer new") {
+            true => json_reply(&json!({"ok": true})),
+            false => reply("401 Unauthorized", "", ""),
+        }
+    };
+    let server = Server::serve(TcpListener::bind("127.0.0.1:0").unwrap(), answer, true);
+    let fields = json!({
+        "accessTokenUrl": server.url("/token"), "clientId": "id", "clientSecret": "s", "authentication": "body",
+        "oauthTokenData": {"access_token": "old", "refresh_token": "r1"},
+    });
+    let parameters = json!({
+        "url": server.url("/"), "authentication": "genericCredentialType", "genericAuthType": "oAuth2Api",
+    });
+    let nodes: Vec<HttpRequest> = (0..4).map(|_| HttpRequest::default()).collect();
+    let benches = nodes.iter().map(|node| {
+        Bench::new(node, 4.2, parameters.clone()).input(json!([{}])).credential("oAuth2Api", fields.clone())
+    });
+    let mut benches: Vec<Bench<'_>> = benches.collect();
+    let given = futures::future::join_all(benches.iter_mut().map(|bench| output(bench))).await;
+    assert_eq!(given, vec![json!([{"ok": true}]); 4]);
+    // What sends its requests by itself has the token of the others, and asks for none in place of one that is gone.
+    let (bearers, policy) = (Bearers::default(), &benches[0].services.outbound);
+    let credential = OAuth2::read(fields.as_object().unwrap(), SecretTexts::default(), "mine".to_owned());
+    assert_eq!(bearers.current(&credential, policy).await.unwrap(), "new");
+    assert_eq!(bearers.renewed(&credential, "old", policy).await.unwrap().as_deref(), Some("new"));
+    let asked = server.seen().iter().filter(|request| request.starts_with("POST")).count();
+    assert_eq!(asked, 1);
 }
 
 #[tokio::test]

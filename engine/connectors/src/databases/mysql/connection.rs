@@ -1,6 +1,7 @@
-//! A connection to MySQL or MariaDB: to an address that egress checked, read within bounds, and reset before another run has
-//! it.
+//! A connection to MySQL or MariaDB: to an address that egress checked or through a tunnel, read within bounds, and reset before
+//! another run has it.
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::databases::batch::{Answer, Budget, Session};
 use crate::databases::sql::Statement;
 use crate::fields::Fields;
 use crate::pool::{CONNECTIONS_MAX, Key, Lent, Pool};
+use crate::tunnel::{Doorway, Route, Way};
 
 /// Longest time until there is a connection, where nobody says, in milliseconds.
 const CONNECT_MS: u64 = 10_000;
@@ -34,6 +36,7 @@ const PREPARED_MAX: usize = 16;
 pub(crate) struct Account {
     host: String,
     port: u16,
+    way: Way,
     options: OptsBuilder,
     key: Key,
     connections_max: usize,
@@ -48,11 +51,7 @@ impl Account {
     /// [`NodeError`] when there is none, or it asks for what cannot be done.
     pub async fn read(run: &mut NodeRun<'_>, connect_ms: Option<u64>, limit: Option<u64>) -> Result<Self, NodeError> {
         let fields = Fields::of(run, "mySql").await?;
-        if fields.truth("sshTunnel") {
-            return Err(NodeError::operation("connections through an SSH tunnel are not made here")
-                .described("turn the tunnel off in the credential, and let this server reach the database"));
-        }
-        let (host, port) = (fields.needed("host")?, fields.port(3306)?);
+        let (host, port, way) = (fields.needed("host")?, fields.port(3306)?, Way::of(&fields)?);
         let policy = run.services.outbound.clone();
         let milliseconds = match connect_ms {
             Some(milliseconds) => milliseconds,
@@ -75,6 +74,7 @@ impl Account {
         Ok(Self {
             host,
             port,
+            way,
             options,
             key: Key::of(run.tenant, &fields.as_json()),
             connections_max: most.min(CONNECTIONS_MAX),
@@ -106,10 +106,45 @@ fn secured(fields: &Fields) -> Result<SslOpts, NodeError> {
 /// A connection that is open.
 pub(crate) struct Connection {
     conn: Conn,
-    host: String,
-    options: Opts,
+    /// What leads the client to the other end of a tunnel; it ends before the tunnel.
+    _doorway: Option<Doorway>,
+    place: Place,
     policy: OutboundPolicy,
+}
+
+/// Where the server is, and how it is reached.
+struct Place {
+    host: String,
+    port: u16,
+    route: Route,
+    /// With the addresses that were checked, where there is no tunnel.
+    options: OptsBuilder,
     within: Duration,
+}
+
+impl Place {
+    /// Finds the server's addresses, or opens the tunnel to it.
+    async fn find(account: Account) -> Result<(Self, OutboundPolicy), NodeError> {
+        let Account { host, port, way, mut options, policy, within, .. } = account;
+        let route = way.open(&policy, within).await?;
+        if matches!(route, Route::Straight) {
+            let found = tokio::time::timeout(within, resolve(&host, port, &policy)).await;
+            let found = found.map_err(|_| EgressError::TooSlow { host: host.clone(), port, within })??;
+            options = options.resolved_ips(Some(found.iter().map(SocketAddr::ip).collect::<Vec<_>>()));
+        }
+        Ok((Self { host, port, route, options, within }, policy))
+    }
+
+    /// What leads the client to the server: a doorway serves one connection.
+    async fn options(&self) -> Result<(Opts, Option<Doorway>), NodeError> {
+        let Some(stream) = self.route.through(&self.host, self.port, self.within).await? else {
+            return Ok((self.options.clone().into(), None));
+        };
+        let doorway = Doorway::to(stream).await?;
+        let (address, port) = (doorway.address.ip(), doorway.address.port());
+        // The host stays as it is: certificates are compared with it.
+        Ok((self.options.clone().resolved_ips(Some(vec![address])).tcp_port(port).into(), Some(doorway)))
+    }
 }
 
 impl Connection {
@@ -120,7 +155,7 @@ impl Connection {
     pub async fn lent(pool: &Pool<Self>, account: Account) -> Result<Lent<Self>, NodeError> {
         let (turn, waiting) = pool.turn(account.key, account.connections_max).await?;
         if let Some(mut connection) = waiting {
-            let reset = tokio::time::timeout(connection.within, connection.conn.reset()).await;
+            let reset = tokio::time::timeout(connection.place.within, connection.conn.reset()).await;
             if matches!(reset, Ok(Ok(true))) {
                 return Ok(turn.with(connection));
             }
@@ -129,29 +164,28 @@ impl Connection {
     }
 
     async fn open(account: Account) -> Result<Self, NodeError> {
-        let Account { host, port, options, policy, within, .. } = account;
-        let opened = tokio::time::timeout(within, async {
-            let addresses = resolve(&host, port, &policy).await?;
-            let checked: Vec<_> = addresses.iter().map(std::net::SocketAddr::ip).collect();
-            let options: Opts = options.resolved_ips(Some(checked)).into();
-            // The client takes for granted that a packet is not empty: one that is ends it, and must not end more.
-            let made = AssertUnwindSafe(Conn::new(options.clone())).catch_unwind().await;
-            let conn = made.map_err(|_| garbage(&host))?.map_err(|error| failure(&error, &host))?;
-            Ok::<_, NodeError>((conn, options))
-        });
-        let (conn, options) = match opened.await {
-            Ok(opened) => opened?,
-            Err(_) => return Err(EgressError::TooSlow { host, port, within }.into()),
+        let (place, policy) = Place::find(account).await?;
+        let (options, doorway) = place.options().await?;
+        // The client takes for granted that a packet is not empty: one that is ends it, and must not end more.
+        let made = AssertUnwindSafe(Conn::new(options)).catch_unwind();
+        let conn = match tokio::time::timeout(place.within, made).await {
+            Ok(made) => made.map_err(|_| garbage(&place.host))?.map_err(|error| failure(&error, &place.host))?,
+            Err(_) => {
+                let Place { host, port, within, .. } = place;
+                return Err(EgressError::TooSlow { host, port, within }.into());
+            }
         };
-        Ok(Self { conn, host, options, policy, within })
+        Ok(Self { conn, _doorway: doorway, place, policy })
     }
 
     /// Tells the server that nobody waits for its answer any more.
     async fn cancel(&self) {
         let told = async {
-            let mut other = Conn::new(self.options.clone()).await?;
-            other.query_drop(format!("KILL QUERY {}", self.conn.id())).await?;
-            other.disconnect().await
+            let (options, _doorway) = self.place.options().await?;
+            let failed = |error: Error| failure(&error, &self.place.host);
+            let mut other = Conn::new(options).await.map_err(failed)?;
+            other.query_drop(format!("KILL QUERY {}", self.conn.id())).await.map_err(failed)?;
+            other.disconnect().await.map_err(failed)
         };
         if let Ok(Err(error)) = tokio::time::timeout(CANCEL_TIME, told).await {
             tracing::debug!(%error, "a statement could not be cancelled");
@@ -180,7 +214,7 @@ impl<'c> Running<'c> {
     }
 
     async fn ask(&mut self, statement: &Statement) -> Result<Answer, NodeError> {
-        let host = self.connection.host.clone();
+        let host = self.connection.place.host.clone();
         let failed = |error: Error| failure(&error, &host);
         let (style, budget, conn) = (self.style, &mut self.budget, &mut self.connection.conn);
         let values: Vec<mysql_async::Value> = statement.values.iter().map(sent).collect();
@@ -207,8 +241,8 @@ impl<'c> Running<'c> {
         let said = tokio::time::timeout(self.within, self.connection.conn.query_drop(words)).await;
         let failed = match said {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => failure(&error, &self.connection.host),
-            Err(_) => slow(&self.connection.host, self.within),
+            Ok(Err(error)) => failure(&error, &self.connection.place.host),
+            Err(_) => slow(&self.connection.place.host, self.within),
         };
         self.is_sound = false;
         Err(failed)
@@ -271,7 +305,7 @@ impl Session for Running<'_> {
         let within = self.within;
         let asked = AssertUnwindSafe(self.ask(statement)).catch_unwind();
         let answered = tokio::time::timeout(within, asked).await;
-        let host = &self.connection.host;
+        let host = &self.connection.place.host;
         match answered.map(|answered| answered.unwrap_or_else(|_| Err(garbage(host)))) {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
@@ -282,7 +316,7 @@ impl Session for Running<'_> {
             Err(_) => {
                 self.is_sound = false;
                 self.connection.cancel().await;
-                Err(slow(&self.connection.host, within))
+                Err(slow(&self.connection.place.host, within))
             }
         }
     }

@@ -7,11 +7,8 @@ use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use serde_json::json;
 use timeloom_domain::item::JsonObject;
-use timeloom_egress::{
-    EgressError, Meter, Metered, OutboundPolicy, Timeouts, TlsOptions, Verification, connect, tls_config,
-};
+use timeloom_egress::{EgressError, Meter, Metered, OutboundPolicy, TlsOptions, Verification, tls_config};
 use timeloom_engine::node::{NodeError, NodeRun};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
@@ -25,6 +22,7 @@ use crate::databases::batch::{Answer, Budget, Session};
 use crate::databases::sql::Statement;
 use crate::fields::Fields;
 use crate::pool::{CONNECTIONS_MAX, Key, Lent, Pool};
+use crate::tunnel::{Reached, Route, Way};
 
 /// Longest time until there is a connection, where the node does not say.
 const CONNECT_SECONDS: u64 = 30;
@@ -36,16 +34,17 @@ const OVERHEAD: usize = 2;
 const CANCEL_TIME: Duration = Duration::from_secs(5);
 
 /// Where a database is, and who asks.
-#[derive(Clone)]
 pub(crate) struct Account {
     config: Config,
     host: String,
     port: u16,
+    way: Way,
     tls: Option<TlsOptions>,
     key: Key,
     connections_max: usize,
     policy: OutboundPolicy,
-    timeouts: Timeouts,
+    /// Longest time for each step until there is a connection.
+    connect_time: Duration,
 }
 
 impl Account {
@@ -55,14 +54,9 @@ impl Account {
     /// [`NodeError`] when there is none, or it asks for what cannot be done.
     pub async fn read(run: &mut NodeRun<'_>, connect_seconds: Option<u64>) -> Result<Self, NodeError> {
         let fields = Fields::of(run, "postgres").await?;
-        if fields.truth("sshTunnel") {
-            return Err(NodeError::operation("connections through an SSH tunnel are not made here")
-                .described("turn the tunnel off in the credential, and let this server reach the database"));
-        }
-        let (host, port) = (fields.needed("host")?, fields.port(5432)?);
+        let (host, port, way) = (fields.needed("host")?, fields.port(5432)?, Way::of(&fields)?);
         let (tls, mode) = secured(&fields);
         let seconds = connect_seconds.unwrap_or(CONNECT_SECONDS).clamp(1, 600);
-        let timeouts = Timeouts { connect: Duration::from_secs(seconds) };
         let mut config = Config::new();
         config.host(&host).port(port).ssl_mode(mode).user(fields.needed("user")?).dbname(fields.needed("database")?);
         config.password(fields.text("password")).application_name("timeloom");
@@ -71,12 +65,17 @@ impl Account {
             config,
             host,
             port,
+            way,
             tls,
             key: Key::of(run.tenant, &fields.as_json()),
             connections_max: most.min(CONNECTIONS_MAX),
             policy: run.services.outbound.clone(),
-            timeouts,
+            connect_time: Duration::from_secs(seconds),
         })
+    }
+
+    async fn connect(&self, route: &Route) -> Result<Reached, NodeError> {
+        route.connect(&self.host, self.port, &self.policy, self.connect_time).await
     }
 }
 
@@ -100,8 +99,9 @@ pub(crate) struct Connection {
     client: Client,
     meter: Meter,
     account: Arc<Account>,
-    /// What moves bytes to and fro; it ends with the connection.
+    /// What moves bytes to and fro; it ends with the connection, before what leads to the server.
     driver: JoinSet<()>,
+    route: Route,
 }
 
 impl Connection {
@@ -120,25 +120,26 @@ impl Connection {
     }
 
     async fn open(account: Arc<Account>) -> Result<Self, NodeError> {
-        let stream = connect(&account.host, account.port, &account.policy, account.timeouts).await?;
+        let route = account.way.open(&account.policy, account.connect_time).await?;
+        let stream = account.connect(&route).await?;
         let meter = Meter::new(GREETING_BYTES_MAX);
         let stream = Metered::new(stream, meter.clone());
         let mut driver = JoinSet::new();
         let client = match &account.tls {
             None => begin(&account, stream, NoTls, &mut driver).await?,
             Some(options) => {
-                begin(&account, stream, rustls_connect::<Metered<TcpStream>>(options, &account.host)?, &mut driver)
+                begin(&account, stream, rustls_connect::<Metered<Reached>>(options, &account.host)?, &mut driver)
                     .await?
             }
         };
-        Ok(Self { client, meter, account, driver })
+        Ok(Self { client, meter, account, driver, route })
     }
 
     /// Whether it is alive and knows nothing of the run before.
     async fn reset(&self) -> bool {
         self.meter.grant(GREETING_BYTES_MAX);
         let reset = self.client.batch_execute("DISCARD ALL");
-        matches!(tokio::time::timeout(self.account.timeouts.connect, reset).await, Ok(Ok(())))
+        matches!(tokio::time::timeout(self.account.connect_time, reset).await, Ok(Ok(())))
     }
 
     /// Tells the server that nobody waits for its answer any more.
@@ -146,17 +147,17 @@ impl Connection {
         let token = self.client.cancel_token();
         let account = &self.account;
         let told = async {
-            let stream = connect(&account.host, account.port, &account.policy, account.timeouts).await?;
+            let stream = account.connect(&self.route).await?;
             let sent = match &account.tls {
                 None => token.cancel_query_raw(stream, NoTls).await,
                 Some(options) => {
-                    token.cancel_query_raw(stream, rustls_connect::<TcpStream>(options, &account.host)?).await
+                    token.cancel_query_raw(stream, rustls_connect::<Reached>(options, &account.host)?).await
                 }
             };
             if let Err(error) = sent {
                 tracing::debug!(%error, "a statement could not be cancelled");
             }
-            Ok::<_, EgressError>(())
+            Ok::<_, NodeError>(())
         };
         let _ = tokio::time::timeout(CANCEL_TIME, told).await;
     }
@@ -175,17 +176,17 @@ where
 
 async fn begin<T>(
     account: &Account,
-    stream: Metered<TcpStream>,
+    stream: Metered<Reached>,
     tls: T,
     driver: &mut JoinSet<()>,
 ) -> Result<Client, NodeError>
 where
-    T: TlsConnect<Metered<TcpStream>> + Send,
+    T: TlsConnect<Metered<Reached>> + Send,
     T::Future: Send,
     T::Stream: Send + 'static,
 {
     let connecting = account.config.connect_raw(stream, tls);
-    let within = account.timeouts.connect;
+    let within = account.connect_time;
     let (client, connection) = match tokio::time::timeout(within, connecting).await {
         Ok(connected) => connected.map_err(|error| failure(&error, &account.host))?,
         Err(_) => {

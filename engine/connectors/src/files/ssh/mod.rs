@@ -1,7 +1,6 @@
 //! SSH: commands on another machine, where the operator allows commands, and its files.
 
 mod connection;
-mod host_key;
 mod sftp;
 
 use async_trait::async_trait;

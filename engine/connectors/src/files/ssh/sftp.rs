@@ -11,8 +11,9 @@ use serde_json::json;
 use timeloom_engine::node::{BinaryWriter, NodeError, Parts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::connection::{Connection, OVERHEAD_BYTES};
+use super::connection::Connection;
 use crate::files::ftp::{Entry, EntryKind, Remote};
+use crate::ssh::OVERHEAD_BYTES;
 
 /// How much of a file is read at a time, in bytes.
 const PART_BYTES: usize = 256 << 10;
@@ -26,18 +27,18 @@ pub(super) struct Files {
 impl Files {
     pub async fn begin(connection: Connection) -> Result<Self, NodeError> {
         let stream = connection.subsystem("sftp").await?;
-        let session = SftpSession::new(stream).await.map_err(|error| failure(&error, "/", &connection.host))?;
+        let session = SftpSession::new(stream).await.map_err(|error| failure(&error, "/", &connection.session.host))?;
         Ok(Self { connection, session })
     }
 
     /// Grants what may come for the next operation.
     fn grant(&self, bytes: usize) {
         // The protocol takes some of it, less than as much again.
-        self.connection.meter.grant(bytes.saturating_mul(2).saturating_add(OVERHEAD_BYTES));
+        self.connection.session.meter.grant(bytes.saturating_mul(2).saturating_add(OVERHEAD_BYTES));
     }
 
     fn failed(&self, error: &Error, path: &str) -> NodeError {
-        failure(error, path, &self.connection.host)
+        failure(error, path, &self.connection.session.host)
     }
 }
 

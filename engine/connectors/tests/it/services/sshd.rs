@@ -15,7 +15,8 @@ pub(crate) struct Sshd {
     _program: Program,
     /// A folder for files.
     pub folder: TempDir,
-    port: u16,
+    /// Where it listens.
+    pub port: u16,
     user: String,
     key: String,
     /// The key by which it is known.
@@ -24,6 +25,11 @@ pub(crate) struct Sshd {
 
 impl Sshd {
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With more lines of its configuration.
+    pub fn start_with(more: &str) -> Self {
         let (folder, port) = (TempDir::new().unwrap(), free_port());
         let path = |name: &str| folder.path().join(name);
         key(&path("host"), "ed25519");
@@ -31,7 +37,7 @@ impl Sshd {
         fs::copy(path("client.pub"), path("authorized")).unwrap();
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\n\
-             PermitRootLogin yes\nPasswordAuthentication no\nUsePAM no\nSubsystem sftp internal-sftp\n",
+             PermitRootLogin yes\nPasswordAuthentication no\nUsePAM no\nSubsystem sftp internal-sftp\n{more}",
             path("host").display(),
             path("authorized").display()
         );
@@ -54,6 +60,14 @@ impl Sshd {
         json!({
             "host": "localhost", "port": self.port, "username": self.user, "privateKey": self.key,
             "hostKey": self.host_key,
+        })
+    }
+
+    /// The same as fields of the tunnel of a database's credential.
+    pub fn tunnel(&self) -> Value {
+        json!({
+            "sshTunnel": true, "sshHost": "localhost", "sshPort": self.port, "sshUser": self.user,
+            "sshAuthenticateWith": "privateKey", "privateKey": self.key, "sshHostKey": self.host_key,
         })
     }
 }

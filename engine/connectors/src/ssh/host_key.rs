@@ -3,19 +3,28 @@
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 use timeloom_engine::node::NodeError;
 
+use crate::fields::Fields;
+
 /// The keys that a server may have.
 #[derive(Debug, Clone, Default)]
-pub(super) struct HostKeys {
+pub(crate) struct HostKeys {
     keys: Vec<PublicKey>,
     fingerprints: Vec<String>,
 }
 
 impl HostKeys {
-    /// Keys as `ssh-keyscan` and files of known hosts have them, or fingerprints, one a line.
+    /// Keys as `ssh-keyscan` and files of known hosts have them, or fingerprints, one a line, in that field of a credential.
     ///
     /// # Errors
     /// [`NodeError`] when there is none.
-    pub fn read(text: &str) -> Result<Self, NodeError> {
+    pub fn read(fields: &Fields, name: &str) -> Result<Self, NodeError> {
+        Self::of(&fields.text(name)).ok_or_else(|| {
+            NodeError::operation(format!("the field '{name}' of the credential is no key of a server"))
+                .described("give a line of `ssh-keyscan HOST`, or the fingerprint: SHA256:…")
+        })
+    }
+
+    fn of(text: &str) -> Option<Self> {
         let mut read = Self::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let mut words = line.split_whitespace();
@@ -25,9 +34,9 @@ impl HostKeys {
             }
             let before = words.clone().zip(words.by_ref().skip(1)).find(|(_, word)| word.starts_with("AAAA"));
             let key = before.and_then(|(algorithm, key)| PublicKey::from_openssh(&format!("{algorithm} {key}")).ok());
-            read.keys.push(key.ok_or_else(unreadable)?);
+            read.keys.push(key?);
         }
-        if read.keys.is_empty() && read.fingerprints.is_empty() { Err(unreadable()) } else { Ok(read) }
+        Some(read).filter(|read| !read.keys.is_empty() || !read.fingerprints.is_empty())
     }
 
     /// Whether it is one of them.
@@ -53,11 +62,6 @@ impl HostKeys {
     }
 }
 
-fn unreadable() -> NodeError {
-    NodeError::operation("the field 'hostKey' of the credential is no key of a server")
-        .described("give a line of `ssh-keyscan HOST`, or the fingerprint: SHA256:…")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,12 +79,12 @@ mod tests {
             fingerprint.clone(),
             format!("256 {fingerprint} db (ED25519)"),
         ] {
-            assert!(HostKeys::read(&text).unwrap().has(&key), "{text}");
+            assert!(HostKeys::of(&text).unwrap().has(&key), "{text}");
         }
-        let other = HostKeys::read("SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
+        let other = HostKeys::of("SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
         assert!(!other.has(&key));
         for text in ["", "# nothing", "ssh-ed25519", "open sesame", "ssh-ed25519 AAAAbroken"] {
-            assert!(HostKeys::read(text).is_err(), "{text}");
+            assert!(HostKeys::of(text).is_none(), "{text}");
         }
     }
 }
