@@ -76,15 +76,16 @@ impl<'u> Plugins<'u> {
         recorded: &RecordedEvent,
     ) -> Result<PluginChange, HistoryError> {
         let id = &recorded.stream.id;
-        if !self.known.contains_key(id) {
-            let before = before(past, &recorded.stream, recorded.revision).await?;
-            self.known.insert(Arc::clone(id), before);
-        }
-        let plugin = self.known.entry(Arc::clone(id)).or_default();
+        let mut plugin = match self.known.remove(id) {
+            Some(known) => known,
+            None => before(past, &recorded.stream, recorded.revision).await?,
+        };
         let version = |plugin: &Plugin| plugin.enabled_version.as_deref().map(short);
-        let from = version(plugin);
+        let from = version(&plugin);
         plugin.apply(&codec::decode::<PluginEvent>(recorded)?);
-        Ok(PluginChange { from, to: version(plugin), node_types: self.used.of(id) })
+        let to = version(&plugin);
+        self.known.insert(Arc::clone(id), plugin);
+        Ok(PluginChange { from, to, node_types: self.used.of(id) })
     }
 }
 

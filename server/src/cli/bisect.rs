@@ -158,8 +158,8 @@ impl Between {
 
     /// The revision of the workflow after so many changes.
     fn revision(&self, point: usize) -> &Value {
-        let done = self.candidates.iter().take(point).rev();
-        done.into_iter().find(|change| change["kind"] == "WORKFLOW").map_or(&self.from, |change| &change["revision"])
+        let mut done = self.candidates.iter().take(point).rev();
+        done.find(|change| change["kind"] == "WORKFLOW").map_or(&self.from, |change| &change["revision"])
     }
 
     fn blamed(&self, found: Found) -> &[Value] {

@@ -4,7 +4,7 @@
 //! This build runs the code of its own node types alone. Invariant: a definition with a node whose code is not here is never
 //! said to be good or bad, so that a change of its plugin stays among those that may have done it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use timeloom_domain::definition::Node;
 use timeloom_domain::plugin::package_of;
 
@@ -35,7 +35,7 @@ pub(super) fn versions_at(candidates: &[Value], point: usize) -> Value {
         Some((name, version))
     });
     let versions: serde_json::Map<String, Value> = versions.collect();
-    if versions.is_empty() { Value::Null } else { json!(versions) }
+    if versions.is_empty() { Value::Null } else { Value::Object(versions) }
 }
 
 /// Why a definition with this node, whose code is not here, cannot be tried; `None` where no candidate is of its plugin.
@@ -52,8 +52,8 @@ pub(super) fn cannot_be_tried(candidates: &[Value], point: usize, node: &Node) -
 /// The candidates of plugins with a node type that `has_code` denies: what they did is not known.
 pub(super) fn untried(candidates: &[Value], has_code: impl Fn(&str) -> bool) -> Vec<Value> {
     let lacks = |change: &&Value| {
-        let types = change["nodeTypes"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        change["kind"] == "PLUGIN" && types.into_iter().any(|node_type| !has_code(node_type))
+        let mut types = change["nodeTypes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        change["kind"] == "PLUGIN" && types.any(|node_type| !has_code(node_type))
     };
     candidates.iter().filter(lacks).cloned().collect()
 }
@@ -72,6 +72,8 @@ pub(super) fn counted(candidates: &[Value]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn edit(revision: u64) -> Value {
