@@ -25,7 +25,9 @@ mod provenance;
 mod state;
 mod story;
 
-pub use between::{Between, CHANGES_BETWEEN_MAX, ChangeBetween, ChangedKind, changes_between};
+pub use between::{
+    Between, CHANGES_BETWEEN_MAX, ChangeBetween, ChangedKind, NODE_TYPES_MAX, PluginChange, changes_between,
+};
 pub use bisect::{Bisection, Found, Next, TRIES_MAX, Verdict};
 pub use compare::{Comparison, OWN_ID, compare};
 pub use diff::{BETWEEN_EVENTS_MAX, BetweenEvent, Change, Difference, Point, diff};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use timeloom_commands::SystemIds;
-use timeloom_domain::definition::WorkflowDefinition;
+use timeloom_domain::definition::{Node, WorkflowDefinition};
 use timeloom_domain::event::Event as _;
 use timeloom_domain::execution::{ExecutionEvent, StartFacts};
 use timeloom_domain::ids::{ExecutionId, TenantId};
@@ -111,6 +111,16 @@ impl Rig {
     /// What evaluates expressions.
     pub fn evaluator(&self) -> &Arc<Evaluator> {
         &self.evaluator
+    }
+
+    /// Whether this build has what runs nodes of that type.
+    pub fn has_code(&self, node_type: &str) -> bool {
+        self.registry.get(node_type).is_some()
+    }
+
+    /// The first node that is switched on and that this build has not the code of.
+    pub fn without_code<'d>(&self, definition: &'d WorkflowDefinition) -> Option<&'d Node> {
+        definition.nodes.iter().find(|node| !node.disabled && !self.has_code(&node.node_type))
     }
 
     /// Runs the execution again: under what it ran, or under another definition. Effects are answered from what was recorded.

@@ -58,6 +58,21 @@ impl Event for PluginEvent {
     }
 }
 
+/// The name of the plugin that a node type would come from: `acme-mail` of `acme-mail.send`, `acme/mail` of `@acme/mail.send`.
+/// `None` where the type names no package. Whether there is such a plugin, or the type is built in, is not told by its name.
+///
+/// ```
+/// use timeloom_domain::plugin::package_of;
+///
+/// assert_eq!(package_of("@acme/mail.send"), Some("acme/mail"));
+/// assert_eq!(package_of("send"), None);
+/// ```
+pub fn package_of(node_type: &str) -> Option<&str> {
+    let (package, name) = node_type.rsplit_once('.')?;
+    let package = package.strip_prefix('@').unwrap_or(package);
+    (!package.is_empty() && !name.is_empty()).then_some(package)
+}
+
 /// A request to change one plugin.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PluginCommand {

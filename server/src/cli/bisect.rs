@@ -1,11 +1,11 @@
-//! `timeloom bisect`: which change of a workflow made a run bad, found by running what was recorded again under few of the
-//! definitions between a good run and a bad one. No effect happens, and nothing is written.
+//! `timeloom bisect`: which change of a workflow, or of a plugin that it uses, made a run bad, found by running what was recorded
+//! again under few of the definitions between a good run and a bad one. No effect happens, and nothing is written.
 
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use timeloom_domain::definition::{WorkflowDefinition, parse};
+use timeloom_domain::definition::{Node, WorkflowDefinition, parse};
 use timeloom_engine::replay::{Replay, ReplayOnceError, Replayed};
 use timeloom_history::{Bisection, Found, Next, Verdict};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::capsule::Wanted;
 use super::client::Client;
 use super::log::refused;
-use super::{Access, Failure, bisect_models, eval, output};
+use super::{Access, Failure, bisect_models, bisect_plugins, eval, output};
 use crate::app::evaluator_and_catalogue;
 use crate::bisect::Check;
 use crate::capsule::{OpenCapsule, Rig};
@@ -21,7 +21,7 @@ use crate::config::Config;
 
 const BETWEEN: &str = "query($earlier: UUID!, $later: UUID!) { changesBetween(earlier: $earlier, later: $later) {
   workflowId fromRevision toRevision
-  changes { kind streamId position revision recordedAt type what actor { kind name } } } }";
+  changes { kind streamId position revision recordedAt type what fromVersion toVersion nodeTypes actor { kind name } } } }";
 const DRAFT: &str = "query($id: ID!, $revision: Int!) {
   stateAt(entity: { kind: WORKFLOW, id: $id }, asOf: { revision: $revision }) { part(path: \"/draft\") } }";
 
@@ -76,14 +76,15 @@ impl BisectArguments {
         let rig = OpenCapsule::new(&capsule)?.rig(&capsule, config).await?;
         let check = self.check(&rig).await?;
         let mut search = Search { client, between: &between, rig, check, json: self.access.json, steps: Vec::new() };
-        self.say(&format!("{} changes of the workflow lie between the two runs", between.workflow.len()));
-        let found = if between.workflow.is_empty() { Found::NoneOfThem } else { search.run().await? };
+        self.say(&bisect_plugins::counted(&between.candidates));
+        let found = if between.candidates.is_empty() { Found::NoneOfThem } else { search.run().await? };
+        let untried = bisect_plugins::untried(&between.candidates, |node_type| search.rig.has_code(node_type));
         let answer = json!({
             "found": word(found), "changes": between.blamed(found), "steps": search.steps,
-            "others": between.others, "between": between.workflow.len(),
+            "others": between.others, "untried": untried, "between": between.candidates.len(),
         });
         if !self.access.json {
-            between.tell(found);
+            between.tell(found, &untried);
         }
         Ok((answer, matches!(found, Found::Change(_) | Found::OneOf { .. })))
     }
@@ -140,25 +141,25 @@ impl BisectArguments {
 struct Between {
     workflow_id: Value,
     from: Value,
-    /// Changes of the definition: what is searched through.
-    workflow: Vec<Value>,
-    /// Changes of models and plugins, whose answers a replay has as they were recorded.
+    /// Changes of the definition, and of plugins that it uses, in the order of the log: what is searched through.
+    candidates: Vec<Value>,
+    /// The other changes of models and plugins. What models answered a replay has as it was recorded.
     others: Vec<Value>,
 }
 
 impl Between {
     fn of(told: Value) -> Self {
         let changes = told.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
-        let (workflow, others) = changes.into_iter().partition(|change| change["kind"] == "WORKFLOW");
-        Self { workflow_id: told["workflowId"].clone(), from: told["fromRevision"].clone(), workflow, others }
+        let (candidates, others) = changes
+            .into_iter()
+            .partition(|change| change["kind"] == "WORKFLOW" || bisect_plugins::is_candidate(change));
+        Self { workflow_id: told["workflowId"].clone(), from: told["fromRevision"].clone(), candidates, others }
     }
 
     /// The revision of the workflow after so many changes.
     fn revision(&self, point: usize) -> &Value {
-        point
-            .checked_sub(1)
-            .and_then(|change| self.workflow.get(change))
-            .map_or(&self.from, |change| &change["revision"])
+        let mut done = self.candidates.iter().take(point).rev();
+        done.find(|change| change["kind"] == "WORKFLOW").map_or(&self.from, |change| &change["revision"])
     }
 
     fn blamed(&self, found: Found) -> &[Value] {
@@ -167,10 +168,10 @@ impl Between {
             Found::OneOf { first, last } | Found::GaveUp { first, last } => (first, last),
             Found::NoneOfThem => return &[],
         };
-        self.workflow.get(first.saturating_sub(1)..last).unwrap_or_default()
+        self.candidates.get(first.saturating_sub(1)..last).unwrap_or_default()
     }
 
-    fn tell(&self, found: Found) {
+    fn tell(&self, found: Found, untried: &[Value]) {
         output::line(match found {
             Found::Change(_) => "this change did it:",
             Found::OneOf { .. } => "one of these changes did it; what lies between them cannot be tested:",
@@ -180,6 +181,10 @@ impl Between {
             }
         });
         self.blamed(found).iter().for_each(|change| output::line(&format!("  {}", line(change))));
+        if !untried.is_empty() {
+            output::line("these are of plugins whose code this build does not run: what they changed cannot be tried");
+            untried.iter().for_each(|change| output::line(&format!("  {}", line(change))));
+        }
         if !self.others.is_empty() {
             output::line(
                 "these were changed between the two runs as well, and what they answered is not asked for again:",
@@ -218,7 +223,7 @@ struct Search<'s> {
 
 impl Search<'_> {
     async fn run(&mut self) -> Result<Found, Failure> {
-        let mut bisection = Bisection::new(self.between.workflow.len());
+        let mut bisection = Bisection::new(self.between.candidates.len());
         loop {
             let point = match bisection.next() {
                 Next::Done(found) => return Ok(found),
@@ -237,7 +242,12 @@ impl Search<'_> {
             Verdict::Bad => ("bad", None),
             Verdict::Untestable(why) => ("untestable", Some(why)),
         };
-        self.steps.push(json!({ "point": point, "revision": revision, "verdict": word, "reason": why }));
+        let mut told = json!({ "point": point, "revision": revision, "verdict": word, "reason": why });
+        let plugins = bisect_plugins::versions_at(&self.between.candidates, point);
+        if !plugins.is_null() {
+            told["plugins"] = plugins;
+        }
+        self.steps.push(told);
         if !self.json {
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
             let step = self.steps.len();
@@ -251,6 +261,11 @@ impl Search<'_> {
             Ok(definition) => definition,
             Err(why) => return Ok(Verdict::Untestable(why)),
         };
+        let lacking = self.rig.without_code(&definition);
+        let cannot = |node: &Node| bisect_plugins::cannot_be_tried(&self.between.candidates, point, node);
+        if let Some(why) = lacking.and_then(cannot) {
+            return Ok(Verdict::Untestable(why));
+        }
         let replay = match self.rig.replay(Some(definition)).await {
             Ok(replay) => replay,
             Err(ReplayOnceError::CannotRun(why)) => return Ok(Verdict::Untestable(why)),

@@ -7,6 +7,7 @@ mod asof;
 mod audit;
 mod bisect;
 mod bisect_models;
+mod bisect_plugins;
 mod capsule;
 mod client;
 mod control;

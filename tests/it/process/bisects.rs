@@ -95,6 +95,68 @@ async fn what_no_edit_did_is_blamed_on_none() {
     assert!(told.contains("no change of the workflow did it"), "{told}");
 }
 
+/// The same with a node of a plugin, which this build has not the code of.
+fn mailed(note: usize) -> Value {
+    let mail = json!({ "name": "Mail", "type": "acme-mail.send", "typeVersion": 1, "parameters": {} });
+    let note = set("Note", "note", &format!("={{{{ {note} }}}}"));
+    chain("Prices", &[set("Price", "price", "={{ 21 }}"), note, mail])
+}
+
+async fn plugin_version(server: &Server, version: &str) {
+    let query = "mutation($version: String!, $digest: String!) {
+        addPluginVersion(input: { name: \"acme-mail\", version: $version, digest: $digest }) { errors { message } }
+        enablePlugin(input: { name: \"acme-mail\", version: $version }) { errors { message } } }";
+    let answer = server.ask(query, json!({ "version": version, "digest": "a".repeat(64) })).await;
+    let errors = [&answer["addPluginVersion"]["errors"], &answer["enablePlugin"]["errors"]];
+    assert_eq!(errors, [&json!([]), &json!([])], "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_plugin_whose_code_is_not_here_is_not_tried_and_stays_among_those_that_may_have_done_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--checkpoint-seconds", "1"]);
+    let register =
+        "mutation { registerPlugin(input: { name: \"acme-mail\", description: \"Mail\" }) { errors { message } } }";
+    let registered = server.ask(register, json!({})).await;
+    assert_eq!(registered["registerPlugin"]["errors"], json!([]), "{registered}");
+    let workflow = server.import(&priced("={{ 21 }}", 0)).await;
+    let good = run(&server, &workflow).await;
+    // Of these four candidates the second and third cannot be tried; the fourth takes the node away and breaks the price.
+    plugin_version(&server, "1.2.0").await;
+    replace(&server, &workflow, &mailed(1)).await;
+    plugin_version(&server, "1.3.0").await;
+    replace(&server, &workflow, &priced("={{ 12 }}", 2)).await;
+    let bad = run(&server, &workflow).await;
+    let bisect = |more: &[&str]| {
+        printed(&[&["bisect", &good, &bad, "--check", "$json.total !== 42"], more, &["--server", &server.url]].concat())
+    };
+
+    let (code, json, said) = bisect(&["--json"]);
+    assert_eq!(code, 0, "{json} {said}");
+    let answer: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&answer["found"], &answer["between"]), (&json!("one-of"), &json!(4)), "{answer}");
+    let blamed: Vec<&Value> = answer["changes"].as_array().unwrap().iter().map(|change| &change["kind"]).collect();
+    assert_eq!(blamed, ["WORKFLOW", "PLUGIN", "WORKFLOW"], "{answer}");
+    assert_eq!(answer["changes"][1]["what"], "plugin acme-mail 1.2.0 -> 1.3.0", "{answer}");
+    assert_eq!(answer["untried"].as_array().unwrap().len(), 2, "{answer}");
+    let steps = answer["steps"].as_array().unwrap();
+    let last = steps.iter().find(|step| step["point"] == 3).unwrap();
+    assert_eq!((&last["verdict"], &last["plugins"]), (&json!("untestable"), &json!({ "acme-mail": "1.3.0" })));
+
+    let (code, told, said) = bisect(&[]);
+    assert_eq!(code, 0, "{told} {said}");
+    for words in [
+        "2 changes of the workflow and 2 of plugins that it uses lie between",
+        "it cannot be tried: 'Mail' (acme-mail.send) is of plugin acme-mail, version 1.3.0, whose code this build does not run",
+        "one of these changes did it",
+        "plugin acme-mail 1.2.0 -> 1.3.0",
+        "what they changed cannot be tried",
+    ] {
+        assert!(told.contains(words), "'{words}' is not in: {told}");
+    }
+    server.stop();
+}
+
 /// The model of the tests with other numbers in its last layer: what it answers is another class.
 fn otherwise(folder: &Path) -> PathBuf {
     let mut content = fs::read(root().join("inference/runtime/tests/models/mlp.onnx")).unwrap();

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use timeloom_domain::access::Permission;
-use timeloom_history::{self as history, Between, ChangeBetween, changes_between};
+use timeloom_history::{self as history, Between, ChangeBetween, PluginChange, changes_between};
 use uuid::Uuid;
 
 use super::stream;
@@ -61,10 +61,18 @@ pub(crate) struct ChangeOfBetween {
     pub event_type: String,
     /// What is other, in a few words.
     pub what: String,
+    /// Of a plugin: the version that workflows could use before; null where that was none.
+    pub from_version: Option<String>,
+    /// Of a plugin: the version that workflows can use after it; null where that is none.
+    pub to_version: Option<String>,
+    /// Of a plugin: its node types that a definition between the two executions has switched on, at most a hundred. A node type
+    /// is a plugin's whose name comes before its last dot. Whether this build runs it says the catalogue of nodes.
+    pub node_types: Vec<String>,
 }
 
 impl From<ChangeBetween> for ChangeOfBetween {
     fn from(change: ChangeBetween) -> Self {
+        let PluginChange { from, to, node_types } = change.plugin.unwrap_or_default();
         Self {
             kind: change.kind.into(),
             category: change.stream.category.to_string(),
@@ -75,6 +83,9 @@ impl From<ChangeBetween> for ChangeOfBetween {
             actor: Actor::from(&change.actor),
             event_type: change.event_type.to_string(),
             what: change.what,
+            from_version: from,
+            to_version: to,
+            node_types,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What was changed between two executions of a workflow: its definition, and what models and plugins answered with.
 
+mod plugins;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -17,6 +19,9 @@ use crate::error::HistoryError;
 use crate::fold::FOLD_EVENTS_MAX;
 use crate::moment::{Moment, absent, position_of};
 use crate::past::Past;
+
+pub use self::plugins::{NODE_TYPES_MAX, PluginChange};
+use self::plugins::{Plugins, Used};
 
 /// Most changes that are told.
 pub const CHANGES_BETWEEN_MAX: usize = 10_000;
@@ -55,6 +60,8 @@ pub struct ChangeBetween {
     pub event_type: Arc<str>,
     /// What is other, in a few words.
     pub what: String,
+    /// What it is for a plugin; `None` for what is no change of a plugin.
+    pub plugin: Option<PluginChange>,
 }
 
 /// What was changed between two executions.
@@ -92,11 +99,11 @@ pub async fn changes_between<'p>(
         return Err(HistoryError::OtherWorkflow { left: earlier.clone(), right: later.clone() });
     }
     let stream = StreamKey::new(earlier.tenant, WorkflowEvent::CATEGORY, workflow.to_string());
-    let mut told = of_workflow(past, &stream, &first.start, &second.start).await?;
+    let (mut told, used) = of_workflow(past, &stream, &first.start, &second.start).await?;
     if told.from > told.to || first.position > second.position {
         return Err(HistoryError::OtherOrder { left: earlier.clone(), right: later.clone() });
     }
-    told.changes.extend(of_others(past, earlier, (first.position, second.position)).await?);
+    told.changes.extend(of_others(past, earlier, (first.position, second.position), &used).await?);
     told.changes.sort_by_key(|change| change.position);
     if told.changes.len() > CHANGES_BETWEEN_MAX {
         return Err(HistoryError::TooManyEvents);
@@ -120,17 +127,18 @@ async fn began(past: Past<'_>, stream: &StreamKey) -> Result<Began, HistoryError
     Ok(Began { position: first.position, start })
 }
 
-/// The changes of the draft between what the two ran.
+/// The changes of the draft between what the two ran, and the node types that its definitions have switched on.
 async fn of_workflow(
     past: Past<'_>,
     stream: &StreamKey,
     earlier: &StartFacts,
     later: &StartFacts,
-) -> Result<Between, HistoryError> {
+) -> Result<(Between, Used), HistoryError> {
     let newest = earlier.workflow_revision.max(later.workflow_revision);
     // What was run is there still, or else nothing can be told.
     position_of(past, Some(stream), Moment::Revision(Revision(newest))).await?;
     let (mut workflow, mut after, mut changes) = (Workflow::default(), Revision(0), Vec::new());
+    let mut used = Used::default();
     let (mut from, mut to) = (Revision(earlier.workflow_revision), Revision(later.workflow_revision));
     while after.0 < newest {
         let limit = usize::try_from(newest - after.0).unwrap_or(READ_EVENTS_MAX).min(READ_EVENTS_MAX);
@@ -153,13 +161,17 @@ async fn of_workflow(
             }
             let before = workflow.definition(None).cloned();
             workflow.apply(&event);
-            if let Some(what) = other_draft(&event, before.as_deref(), workflow.definition(None).map(|now| &**now)) {
+            let now = workflow.definition(None).map(|now| &**now);
+            if (from..=to).contains(&recorded.revision) {
+                now.into_iter().for_each(|definition| used.add(definition));
+            }
+            if let Some(what) = other_draft(&event, before.as_deref(), now) {
                 changes.push(change(ChangedKind::Workflow, recorded, what));
             }
         }
     }
     changes.retain(|change| change.revision > from && change.revision <= to);
-    Ok(Between { workflow: earlier.workflow_id, from, to, changes })
+    Ok((Between { workflow: earlier.workflow_id, from, to, changes }, used))
 }
 
 /// What an event made other in the draft, in a few words; `None` where it leaves it as it is.
@@ -212,10 +224,11 @@ async fn of_others(
     past: Past<'_>,
     like: &StreamKey,
     (from, to): (Position, Position),
+    used: &Used,
 ) -> Result<Vec<ChangeBetween>, HistoryError> {
     let categories = vec![ModelEvent::CATEGORY.into(), PluginEvent::CATEGORY.into()];
     let filter = Filter { categories, ..Filter::default() };
-    let (mut changes, mut after) = (Vec::new(), from);
+    let (mut changes, mut after, mut plugins) = (Vec::new(), from, Plugins::new(used));
     loop {
         let scope = TenantScope::One(like.tenant);
         let page = past.log.read_all(scope, after, Direction::Forward, &filter, READ_EVENTS_MAX).await?;
@@ -225,12 +238,14 @@ async fn of_others(
             if NO_CHANGE_OF_MODELS.contains(&&*recorded.event_type) {
                 continue;
             }
-            let kind = if *recorded.stream.category == *ModelEvent::CATEGORY {
-                ChangedKind::Model
-            } else {
-                ChangedKind::Plugin
-            };
-            changes.push(change(kind, recorded, format!("{}: {}", recorded.stream.id, recorded.event_type)));
+            let named = format!("{}: {}", recorded.stream.id, recorded.event_type);
+            if *recorded.stream.category == *ModelEvent::CATEGORY {
+                changes.push(change(ChangedKind::Model, recorded, named));
+                continue;
+            }
+            let plugin = plugins.take(past, recorded).await?;
+            let what = plugin.in_words(&recorded.stream.id).unwrap_or(named);
+            changes.push(ChangeBetween { plugin: Some(plugin), ..change(ChangedKind::Plugin, recorded, what) });
         }
         if changes.len() > CHANGES_BETWEEN_MAX {
             return Err(HistoryError::TooManyEvents);
@@ -251,5 +266,6 @@ fn change(kind: ChangedKind, recorded: &RecordedEvent, what: String) -> ChangeBe
         actor: recorded.metadata.actor.clone(),
         event_type: Arc::clone(&recorded.event_type),
         what,
+        plugin: None,
     }
 }
