@@ -14,7 +14,7 @@ use timeloom_domain::ids::InvalidSlug;
 use timeloom_domain::model::ModelRefusal;
 use timeloom_domain::plugin::PluginRefusal;
 use timeloom_domain::recall::RecallRefusal;
-use timeloom_domain::replay::ReplayCheckRefusal;
+use timeloom_domain::replay::{BisectionRefusal, ReplayCheckRefusal};
 use timeloom_domain::vectors::VectorRefusal;
 use timeloom_domain::workflow::WorkflowRefusal;
 use timeloom_store::{AppendError, LogError, Revision};
@@ -258,8 +258,26 @@ impl From<ReplayCheckRefusal> for Refusal {
             ReplayCheckRefusal::Nothing => "NOTHING_TO_REPLAY",
             ReplayCheckRefusal::TooMany => "TOO_MANY_EXECUTIONS",
             ReplayCheckRefusal::TooManyCases => "TOO_MANY_TEST_CASES",
+            ReplayCheckRefusal::Bisection(ref refusal) => bisection_code(refusal),
         };
         Self::new(code, refusal.to_string())
+    }
+}
+
+fn bisection_code(refusal: &BisectionRefusal) -> &'static str {
+    match refusal {
+        BisectionRefusal::AlreadyExists => "BISECTION_EXISTS",
+        BisectionRefusal::NotFound => "BISECTION_NOT_FOUND",
+        BisectionRefusal::Ended => "BISECTION_ENDED",
+        BisectionRefusal::SameExecution => "SAME_EXECUTION",
+        BisectionRefusal::Candidates(_) => "TOO_MANY_CHANGES",
+        BisectionRefusal::Digest => "INVALID_DIGEST",
+        BisectionRefusal::Check => "CHECK_TOO_LONG",
+        BisectionRefusal::Tolerance => "INVALID_TOLERANCE",
+        BisectionRefusal::Point { .. } => "POINT_OUT_OF_RANGE",
+        BisectionRefusal::OtherVerdict(_) => "OTHER_VERDICT",
+        BisectionRefusal::Steps => "TOO_MANY_STEPS",
+        BisectionRefusal::Reason => "REASON_TOO_LONG",
     }
 }
 

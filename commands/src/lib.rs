@@ -6,6 +6,7 @@
 pub mod access;
 mod activation;
 pub mod agent;
+mod bisection;
 pub mod bridge;
 mod cache;
 mod context;
@@ -49,6 +50,7 @@ use timeloom_store::{EventLog, StreamKey};
 pub use access::Access;
 use access::AccessDirectory;
 pub use agent::{AgentForkTurn, ForkAgentRun, StartAgentRun};
+pub use bisection::{BeginBisection, TriedPoint};
 pub use bridge::StreamState;
 use bridge::{AggregateBounds, Attempted, Base, EventBounds, LogStore};
 pub use context::{CommandContext, Outcome};

@@ -336,7 +336,10 @@ impl Shown for ReplayCheck {
     const KEEPS_DATA: bool = false;
 
     fn status(&self) -> &'static str {
-        self.status.name()
+        match (&self.request, &self.bisection) {
+            (None, Some(bisection)) => bisection.status(),
+            _ => self.status.name(),
+        }
     }
 }
 

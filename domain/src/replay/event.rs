@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::{BisectionOutcome, BisectionRequest, BisectionStep};
 use crate::event::Event;
 use crate::ids::{ExecutionId, WorkflowId};
 
@@ -23,6 +24,17 @@ pub enum ReplayCheckEvent {
     ReplayCheckFailed {
         /// Why, in words that say what to do.
         reason: String,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// Somebody began to search for the change that made a run bad.
+    BisectionBegun(Box<BisectionRequest>),
+    /// A point between the good run and the bad one was tried.
+    BisectionStepTaken(BisectionStep),
+    /// The search is over.
+    BisectionEnded {
+        /// What it came to.
+        outcome: BisectionOutcome,
         /// When, in milliseconds since 1970.
         at_ms: i64,
     },
@@ -167,8 +179,14 @@ pub struct ReplayedChange {
 
 impl Event for ReplayCheckEvent {
     const CATEGORY: &'static str = "replay-check";
-    const TYPES: &'static [(&'static str, u16)] =
-        &[("ReplayCheckRequested", 2), ("ReplayCheckCompleted", 2), ("ReplayCheckFailed", 1)];
+    const TYPES: &'static [(&'static str, u16)] = &[
+        ("ReplayCheckRequested", 2),
+        ("ReplayCheckCompleted", 2),
+        ("ReplayCheckFailed", 1),
+        ("BisectionBegun", 1),
+        ("BisectionStepTaken", 1),
+        ("BisectionEnded", 1),
+    ];
 
     /// Version 2 may have test cases.
     fn reads_as_current(event_type: &str, version: u16) -> bool {
@@ -180,6 +198,9 @@ impl Event for ReplayCheckEvent {
             Self::ReplayCheckRequested(_) => "ReplayCheckRequested",
             Self::ReplayCheckCompleted { .. } => "ReplayCheckCompleted",
             Self::ReplayCheckFailed { .. } => "ReplayCheckFailed",
+            Self::BisectionBegun(_) => "BisectionBegun",
+            Self::BisectionStepTaken(_) => "BisectionStepTaken",
+            Self::BisectionEnded { .. } => "BisectionEnded",
         }
     }
 }

@@ -2,10 +2,19 @@
 //! of it.
 //!
 //! A worker runs them; its report is an event. Invariant: a report is bounded, however many executions it is about.
+//!
+//! A search for the change that made a run bad is written down here as well, a stream for each: it is that one execution, run
+//! again under one definition after the other.
 
+mod bisection;
 mod event;
 mod state;
 
+pub use bisection::{
+    BISECTION_CANDIDATES_MAX, BISECTION_CHECK_CHARACTERS_MAX, BISECTION_REASON_CHARACTERS_MAX, BISECTION_STEPS_MAX,
+    Bisection, BisectionCommand, BisectionOutcome, BisectionOver, BisectionRefusal, BisectionRequest, BisectionStep,
+    BisectionVerdict,
+};
 pub use event::{
     CaseVerdict, ReplayAgainst, ReplayCase, ReplayCheckEvent, ReplayDifference, ReplayReport, ReplayRequest,
     ReplayedCase, ReplayedChange,

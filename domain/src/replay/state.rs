@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bisection::{self, Bisection, BisectionCommand, BisectionRefusal};
 use super::{REPLAYS_MAX, ReplayCheckEvent, ReplayReport, ReplayRequest};
 use crate::event::Aggregate;
 use crate::test_case::CASES_MAX;
@@ -22,6 +23,9 @@ pub struct ReplayCheck {
     /// When it ended, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at_ms: Option<i64>,
+    /// The search that it is in place of a check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bisection: Option<Bisection>,
 }
 
 /// How far a replay check is.
@@ -70,6 +74,8 @@ pub enum ReplayCheckCommand {
         /// Now, in milliseconds since 1970.
         at_ms: i64,
     },
+    /// Take down what becomes of a search.
+    Bisection(BisectionCommand),
 }
 
 /// Why a replay check says no.
@@ -90,10 +96,13 @@ pub enum ReplayCheckRefusal {
     /// It is about too many test cases.
     #[error("a replay check is about at most {CASES_MAX} test cases: remove some of the workflow's")]
     TooManyCases,
+    /// A search says no.
+    #[error(transparent)]
+    Bisection(#[from] BisectionRefusal),
 }
 
 impl Aggregate for ReplayCheck {
-    const FOLD_VERSION: u32 = 2;
+    const FOLD_VERSION: u32 = 3;
 
     type Event = ReplayCheckEvent;
     type Command = ReplayCheckCommand;
@@ -113,12 +122,29 @@ impl Aggregate for ReplayCheck {
                 self.failure = Some(reason.clone());
                 self.end(ReplayCheckStatus::Failed, *at_ms);
             }
+            ReplayCheckEvent::BisectionBegun(request) => self.bisection = Some(Bisection::begun(request.clone())),
+            ReplayCheckEvent::BisectionStepTaken(step) => {
+                if let Some(bisection) = &mut self.bisection {
+                    bisection.steps.push(step.clone());
+                }
+            }
+            ReplayCheckEvent::BisectionEnded { outcome, at_ms } => {
+                if let Some(bisection) = &mut self.bisection {
+                    bisection.outcome = Some(outcome.clone());
+                    bisection.ended_at_ms = Some(*at_ms);
+                }
+            }
         }
     }
 
     fn decide(&self, command: &ReplayCheckCommand) -> Result<Vec<ReplayCheckEvent>, ReplayCheckRefusal> {
         let event = match command {
-            ReplayCheckCommand::Request(_) if self.request.is_some() => return Err(ReplayCheckRefusal::AlreadyExists),
+            ReplayCheckCommand::Bisection(command) => {
+                return Ok(bisection::decide(self.bisection.as_ref(), self.request.is_some(), command)?);
+            }
+            ReplayCheckCommand::Request(_) if self.request.is_some() || self.bisection.is_some() => {
+                return Err(ReplayCheckRefusal::AlreadyExists);
+            }
             ReplayCheckCommand::Request(request) if request.executions.is_empty() && request.cases.is_empty() => {
                 return Err(ReplayCheckRefusal::Nothing);
             }

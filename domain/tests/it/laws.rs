@@ -23,16 +23,18 @@ use timeloom_domain::execution::{
     Breakpoint, Execution, ExecutionCommand, ExecutionEvent, NodeFacts, PauseReason, Response, ResponseBody,
     ResumeCause,
 };
-use timeloom_domain::ids::WorkflowId;
+use timeloom_domain::ids::{ExecutionId, WorkflowId};
 use timeloom_domain::item::Source;
 use timeloom_domain::listener::{Listener, ListenerCommand, ListenerFacts, RefusedMessage};
 use timeloom_domain::model::{self, GuardMetric, Model, ModelCommand, ModelEvent, ModelSettings};
 use timeloom_domain::plugin::{Plugin, PluginCommand, PluginEvent};
 use timeloom_domain::recall::{Recall, RecallCommand};
 use timeloom_domain::replay::{
-    REPLAYS_MAX, ReplayAgainst, ReplayCheck, ReplayCheckCommand, ReplayReport, ReplayRequest,
+    BisectionCommand, BisectionOutcome, BisectionOver, BisectionRequest, BisectionStep, BisectionVerdict, REPLAYS_MAX,
+    ReplayAgainst, ReplayCheck, ReplayCheckCommand, ReplayReport, ReplayRequest,
 };
 use timeloom_domain::workflow::{Folder, RollBack, RolloutGuard, Workflow, WorkflowCommand, WorkflowEvent};
+use uuid::Uuid;
 
 use crate::samples::{continuation, definition, fork, item, retry, slug, start};
 
@@ -343,6 +345,30 @@ fn replay_command() -> impl Strategy<Value = ReplayCheckCommand> {
             at_ms: 2
         }),
         Just(ReplayCheckCommand::Fail { reason: "gone".to_owned(), at_ms: 3 }),
+        bisection_command().prop_map(ReplayCheckCommand::Bisection),
+    ]
+}
+
+fn bisection_command() -> impl Strategy<Value = BisectionCommand> {
+    let request = |candidates: u32| BisectionRequest {
+        workflow_id: start().workflow_id,
+        good: continuation().root,
+        bad: ExecutionId(Uuid::from_u128(2)),
+        over: BisectionOver::Definitions,
+        check: None,
+        tolerance: None,
+        candidates,
+        digest: "0f".repeat(32),
+        at_ms: 1,
+    };
+    let verdicts = prop_oneof![Just(BisectionVerdict::Good), Just(BisectionVerdict::Bad)];
+    prop_oneof![
+        (0..3_u32).prop_map(move |candidates| BisectionCommand::Begin(Box::new(request(candidates)))),
+        (0..3_u32, verdicts).prop_map(|(point, verdict)| {
+            BisectionCommand::TakeStep(BisectionStep { point, verdict, reason: None, at_ms: 2 })
+        }),
+        (0..2_u64)
+            .prop_map(|position| BisectionCommand::End { outcome: BisectionOutcome::Change { position }, at_ms: 3 }),
     ]
 }
 

@@ -8,6 +8,7 @@ mod agent;
 mod agent_run;
 mod answer;
 mod archive;
+mod bisection;
 mod credential;
 mod data_table;
 mod drafts;

@@ -67,6 +67,7 @@ fn of_kind(kind: &str) -> Option<Permission> {
             Some(Permission::WorkflowRead)
         }
         "Execution"
+        | "Bisection"
         | "ChangesBetween"
         | "ExecutionChange"
         | "ExecutionComparison"

@@ -125,6 +125,80 @@ async fn a_fork_is_begun_told_as_a_tree_and_looked_at_beforehand() {
 }
 
 #[tokio::test]
+async fn a_search_for_a_change_is_written_down_step_by_step_and_listed() {
+    let server = TestServer::start();
+    let (workflow, _) = server.import("Bisect").await;
+    let (good, _) = server.execution(&workflow).await;
+    let (bad, _) = server.execution(&workflow).await;
+    let begin = "mutation($input: BeginBisectionInput!) { beginBisection(input: $input) {
+        position errors { code } bisection { id workflowId found candidates by { kind } } } }";
+    let input = |good: &str, bad: &str, digest: &str| {
+        json!({ "goodExecutionId": good, "badExecutionId": bad, "candidates": 4, "digest": digest,
+            "check": "$json.total !== 42" })
+    };
+    let digest = "0f".repeat(32);
+    let data = server.data(begin, json!({ "input": input(&good, &bad, &digest) })).await;
+    let begun = &data["beginBisection"]["bisection"];
+    assert_eq!(
+        (&begun["workflowId"], &begun["found"], &begun["candidates"]),
+        (&json!(workflow), &Value::Null, &json!(4))
+    );
+    let id = begun["id"].clone();
+
+    let step = "mutation($input: TakeBisectionStepInput!) { takeBisectionStep(input: $input) {
+        errors { code } bisection { steps { point verdict reason } } } }";
+    let tried =
+        |point: u32, verdict: &str| json!({ "input": { "bisectionId": id, "point": point, "verdict": verdict } });
+    let data = server.data(step, tried(2, "BAD")).await;
+    let steps = &data["takeBisectionStep"]["bisection"]["steps"];
+    assert_eq!(*steps, json!([{ "point": 2, "verdict": "BAD", "reason": null }]), "{data}");
+    for (variables, code) in [
+        (tried(2, "GOOD"), "OTHER_VERDICT"),
+        (tried(5, "GOOD"), "POINT_OUT_OF_RANGE"),
+        (json!({ "input": { "bisectionId": good, "point": 0, "verdict": "GOOD" } }), "BISECTION_NOT_FOUND"),
+    ] {
+        let data = server.data(step, variables).await;
+        assert_eq!(data["takeBisectionStep"]["errors"][0]["code"], code, "{data}");
+    }
+
+    let end = "mutation($input: EndBisectionInput!) { endBisection(input: $input) { errors { code } } }";
+    let change = |more: Value| {
+        let mut input = json!({ "bisectionId": id, "found": "CHANGE" });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "input": input })
+    };
+    let data = server.data(end, change(json!({}))).await;
+    assert_eq!(data["endBisection"]["errors"][0]["code"], "INVALID_INPUT", "{data}");
+    let data = server.data(end, change(json!({ "first": "3" }))).await;
+    assert_eq!(data["endBisection"]["errors"], json!([]), "{data}");
+    let data = server.data(step, tried(1, "GOOD")).await;
+    assert_eq!(data["takeBisectionStep"]["errors"][0]["code"], "BISECTION_ENDED", "{data}");
+
+    for (input, code) in
+        [(input(&good, &bad, "0f"), "INVALID_DIGEST"), (input(&good, &good, &digest), "SAME_EXECUTION")]
+    {
+        let data = server.data(begin, json!({ "input": input })).await;
+        assert_eq!(data["beginBisection"]["errors"][0]["code"], code, "{data}");
+    }
+    let second = server.data(begin, json!({ "input": input(&good, &bad, &digest) })).await;
+    let second = second["beginBisection"]["bisection"]["id"].clone();
+    let list = "query($first: Int, $before: Position) { bisections(first: $first, before: $before) {
+        id position found first last over check goodExecutionId badExecutionId } }";
+    let data = server.data(list, json!({})).await;
+    let listed = data["bisections"].as_array().unwrap();
+    assert_eq!(listed.iter().map(|search| &search["id"]).collect::<Vec<_>>(), [&second, &id], "{data}");
+    let older = server.data(list, json!({ "first": 1, "before": listed[0]["position"] })).await;
+    let older = &older["bisections"][0];
+    assert_eq!((&older["id"], &older["found"]), (&id, &json!("CHANGE")), "{older}");
+    assert_eq!((&older["first"], &older["last"], &older["over"]), (&json!("3"), &json!("3"), &json!("DEFINITIONS")));
+    assert_eq!((&older["goodExecutionId"], &older["badExecutionId"]), (&json!(good), &json!(bad)));
+    assert_eq!(code(&server.ask(list, json!({ "first": 101 })).await), "BAD_USER_INPUT");
+    let none = server.data("query($id: UUID!) { bisection(id: $id) { id } }", json!({ "id": workflow })).await;
+    assert_eq!(none["bisection"], Value::Null);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_replay_check_is_asked_for_and_told_and_what_cannot_be_is_refused() {
     let server = TestServer::start();
     let (workflow, _) = server.import("Replay").await;

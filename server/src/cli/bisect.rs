@@ -1,5 +1,6 @@
 //! `timeloom bisect`: which change of a workflow, or of a plugin that it uses, made a run bad, found by running what was recorded
-//! again under few of the definitions between a good run and a bad one. No effect happens, and nothing is written.
+//! again under few of the definitions between a good run and a bad one. No effect happens. That somebody searched, what came of
+//! each try and what was found is written down.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use timeloom_engine::replay::{Replay, ReplayOnceError, Replayed};
 use timeloom_history::{Bisection, Found, Next, Verdict};
 use uuid::Uuid;
 
+use super::bisect_record::{self, Goal, Record, TOLERANCE};
 use super::capsule::Wanted;
 use super::client::Client;
 use super::log::refused;
@@ -29,9 +31,11 @@ const DRAFT: &str = "query($id: ID!, $revision: Int!) {
 #[derive(Debug, Args)]
 pub struct BisectArguments {
     /// An execution that did what it should.
-    good: Uuid,
+    #[arg(required_unless_present_any = ["resume", "list", "abandon"])]
+    good: Option<Uuid>,
     /// A later execution of the same workflow that did not.
-    bad: Uuid,
+    #[arg(required_unless_present_any = ["resume", "list", "abandon"])]
+    bad: Option<Uuid>,
     /// What is bad, as an expression that is true of it: `$json` is the first item that was given last, `$('Node')` are other
     /// nodes, `$vars.failure` is what went wrong (`node`, `name`, `message`). When absent: that the same failure, or the same items, come at the end.
     #[arg(long, value_name = "EXPRESSION")]
@@ -42,8 +46,17 @@ pub struct BisectArguments {
     #[arg(long)]
     model_versions: bool,
     /// How far numbers may be apart and still be the same answer, relative to the larger one or 1.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0.001, requires = "model_versions")]
+    #[arg(long, value_name = "NUMBER", default_value_t = TOLERANCE, requires = "model_versions")]
     tolerance: f64,
+    /// Go on with a search that was begun and cut off: what was tried is not tried again.
+    #[arg(long, value_name = "BISECTION", conflicts_with_all = ["good", "bad", "check", "model_versions"])]
+    resume: Option<Uuid>,
+    /// List the searches that were begun last: by whom, between which runs, and what was found.
+    #[arg(long, conflicts_with_all = ["good", "bad", "check", "model_versions", "resume"])]
+    list: bool,
+    /// Write down that nobody goes on with a search.
+    #[arg(long, value_name = "BISECTION", conflicts_with_all = ["good", "bad", "check", "model_versions", "resume", "list"])]
+    abandon: Option<Uuid>,
     /// How long to wait, in seconds, until a server has signed a checkpoint that covers the bad execution.
     #[arg(long, value_name = "SECONDS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(..=600))]
     wait: u64,
@@ -54,54 +67,84 @@ pub struct BisectArguments {
 impl BisectArguments {
     pub async fn run(self, config: &Config) -> Result<(), Failure> {
         let client = Client::open(&self.access, config).await?;
-        let result = match self.model_versions {
-            true => self.search_models(&client, config).await,
-            false => self.search(&client, config).await,
+        let result = match (self.list, self.abandon) {
+            (true, _) => bisect_record::list(&client, self.access.json).await.map(|()| true),
+            (_, Some(id)) => bisect_record::abandon(&client, id, self.access.json).await.map(|()| true),
+            _ => self.found(&client, config).await,
         };
         client.close().await;
-        let (answer, is_found) = result?;
+        if result? { Ok(()) } else { Err(Failure::Failed) }
+    }
+
+    /// Whether a change was found, which is told.
+    async fn found(&self, client: &Client, config: &Config) -> Result<bool, Failure> {
+        let goal = self.goal(client).await?;
+        let (answer, is_found) = match goal.is_over_models {
+            true => self.search_models(client, &goal, config).await?,
+            false => self.search(client, &goal, config).await?,
+        };
         if self.access.json {
             output::json(&answer);
         }
-        if is_found { Ok(()) } else { Err(Failure::Failed) }
+        Ok(is_found)
+    }
+
+    /// What is searched for: what was said, or what a search that goes on was begun for.
+    async fn goal(&self, client: &Client) -> Result<Goal, Failure> {
+        match (self.resume, self.good, self.bad) {
+            (Some(id), ..) => Goal::resumed(client, id).await,
+            (None, Some(good), Some(bad)) => Ok(Goal {
+                good,
+                bad,
+                check: self.check.clone(),
+                is_over_models: self.model_versions,
+                tolerance: self.tolerance,
+                goes_on: None,
+            }),
+            _ => Err(refused("name a good execution and a bad one")),
+        }
     }
 
     /// The answer for programs, and whether a change was found.
-    async fn search(&self, client: &Client, config: &Config) -> Result<(Value, bool), Failure> {
-        let data = client.ask(BETWEEN, json!({ "earlier": self.good, "later": self.bad })).await?;
+    async fn search(&self, client: &Client, goal: &Goal, config: &Config) -> Result<(Value, bool), Failure> {
+        let data = client.ask(BETWEEN, json!({ "earlier": goal.good, "later": goal.bad })).await?;
         let between = Between::of(data.get("changesBetween").cloned().unwrap_or_default());
         let wanted =
-            Wanted { execution: self.bad, attachment_bytes_max: 64 << 20, wait: Duration::from_secs(self.wait) };
+            Wanted { execution: goal.bad, attachment_bytes_max: 64 << 20, wait: Duration::from_secs(self.wait) };
         let capsule = wanted.of(client, config).await?;
         let rig = OpenCapsule::new(&capsule)?.rig(&capsule, config).await?;
-        let check = self.check(&rig).await?;
-        let mut search = Search { client, between: &between, rig, check, json: self.access.json, steps: Vec::new() };
+        let check = check(goal, &rig).await?;
+        let record = Record::open(client, goal, &between.candidates).await?;
+        let id = record.id();
+        let json = self.access.json;
+        let mut search = Search { client, between: &between, rig, check, record, json, steps: Vec::new() };
         self.say(&bisect_plugins::counted(&between.candidates));
+        id.iter().for_each(|id| self.say(&format!("the search is written down as bisection {id}")));
         let found = if between.candidates.is_empty() { Found::NoneOfThem } else { search.run().await? };
+        search.record.end(found, between.blamed(found)).await?;
         let untried = bisect_plugins::untried(&between.candidates, |node_type| search.rig.has_code(node_type));
         let answer = json!({
-            "found": word(found), "changes": between.blamed(found), "steps": search.steps,
+            "found": word(found), "changes": between.blamed(found), "steps": search.steps, "bisection": id,
             "others": between.others, "untried": untried, "between": between.candidates.len(),
         });
-        if !self.access.json {
+        if !json {
             between.tell(found, &untried);
         }
         Ok((answer, matches!(found, Found::Change(_) | Found::OneOf { .. })))
     }
 
     /// The same over the versions of models. Where this process has the data folder to itself, it computes them.
-    async fn search_models(&self, client: &Client, config: &Config) -> Result<(Value, bool), Failure> {
-        let data = client.ask(BETWEEN, json!({ "earlier": self.good, "later": self.bad })).await?;
+    async fn search_models(&self, client: &Client, goal: &Goal, config: &Config) -> Result<(Value, bool), Failure> {
+        let data = client.ask(BETWEEN, json!({ "earlier": goal.good, "later": goal.bad })).await?;
         let changes = data.pointer("/changesBetween/changes").and_then(Value::as_array).cloned().unwrap_or_default();
-        let check = match &self.check {
+        let check = match &goal.check {
             Some(expression) => {
                 let (evaluator, _) = evaluator_and_catalogue(&timeloom_nodes::registry::all())?;
                 Some(Check::expression(evaluator, expression))
             }
             None => None,
         };
-        let (tolerance, json) = (self.tolerance, self.access.json);
-        let wish = bisect_models::Wish { bad: self.bad, changes: &changes, check, tolerance, json };
+        let wish = bisect_models::Wish { goal, changes: &changes, check, json: self.access.json };
         let doing = eval::doing(client, config)?;
         let result = bisect_models::search(client, &wish).await;
         if let Some((evaluating, models)) = doing {
@@ -116,24 +159,24 @@ impl BisectArguments {
             output::line(text);
         }
     }
+}
 
-    /// What is bad, which has to be so of the bad run itself.
-    async fn check(&self, rig: &Rig) -> Result<Check, Failure> {
-        let Replay { replayed, recorded, .. } = match rig.replay(None).await {
-            Ok(replay) => replay,
-            Err(error @ ReplayOnceError::CannotRun(_)) => return Err(refused(&format!("the bad run: {error}"))),
-            Err(error) => return Err(error.into()),
-        };
-        if replayed == Replayed::NotComparable {
-            return Err(refused("the bad run was cancelled or cut off: there is nothing to hold a second run against"));
-        }
-        let Some(expression) = &self.check else { return Ok(Check::Like(recorded)) };
-        let check = Check::expression(std::sync::Arc::clone(rig.evaluator()), expression);
-        match check.is_bad(&recorded) {
-            Ok(true) => Ok(check),
-            Ok(false) => Err(refused(&format!("'{expression}' is not true of the bad run: say what is bad about it"))),
-            Err(error) => Err(refused(&format!("'{expression}' cannot be evaluated: {error}"))),
-        }
+/// What is bad, which has to be so of the bad run itself.
+async fn check(goal: &Goal, rig: &Rig) -> Result<Check, Failure> {
+    let Replay { replayed, recorded, .. } = match rig.replay(None).await {
+        Ok(replay) => replay,
+        Err(error @ ReplayOnceError::CannotRun(_)) => return Err(refused(&format!("the bad run: {error}"))),
+        Err(error) => return Err(error.into()),
+    };
+    if replayed == Replayed::NotComparable {
+        return Err(refused("the bad run was cancelled or cut off: there is nothing to hold a second run against"));
+    }
+    let Some(expression) = &goal.check else { return Ok(Check::Like(recorded)) };
+    let check = Check::expression(std::sync::Arc::clone(rig.evaluator()), expression);
+    match check.is_bad(&recorded) {
+        Ok(true) => Ok(check),
+        Ok(false) => Err(refused(&format!("'{expression}' is not true of the bad run: say what is bad about it"))),
+        Err(error) => Err(refused(&format!("'{expression}' cannot be evaluated: {error}"))),
     }
 }
 
@@ -217,6 +260,7 @@ struct Search<'s> {
     between: &'s Between,
     rig: Rig,
     check: Check,
+    record: Record<'s>,
     json: bool,
     steps: Vec<Value>,
 }
@@ -229,7 +273,14 @@ impl Search<'_> {
                 Next::Done(found) => return Ok(found),
                 Next::Try(point) => point,
             };
-            let verdict = self.verdict(point).await?;
+            let verdict = match self.record.known(point) {
+                Some(known) => known,
+                None => {
+                    let verdict = self.verdict(point).await?;
+                    self.record.step(point, &verdict).await?;
+                    verdict
+                }
+            };
             self.tell(point, &verdict, bisection.tries_left());
             bisection.tell(point, verdict);
         }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use timeloom_domain::item::{Item, JsonObject};
 use timeloom_engine::replay::{Came, CameRun};
 use timeloom_history::{Bisection, Found, Next, Verdict};
-use uuid::Uuid;
 
 use super::bisect::{line, word};
+use super::bisect_record::{Goal, Record};
 use super::client::Client;
 use super::eval::BACKTEST;
 use super::log::refused;
@@ -34,13 +34,11 @@ const STEP_TIME_MAX_MS: u64 = 300_000;
 
 /// What is searched through, and what is bad.
 pub(super) struct Wish<'w> {
-    pub(super) bad: Uuid,
+    pub(super) goal: &'w Goal,
     /// All changes between the two runs, in order.
     pub(super) changes: &'w [Value],
     /// What is bad, of what a version answers; that it is what the bad run was answered when absent.
     pub(super) check: Option<Check>,
-    /// How far numbers may be apart and still be the same answer.
-    pub(super) tolerance: f64,
     pub(super) json: bool,
 }
 
@@ -63,6 +61,7 @@ struct Search<'s> {
     changes: Vec<Value>,
     /// What came of each version that was tried, by the place of its name in `asked`.
     known: BTreeMap<(usize, u64), Result<Value, String>>,
+    record: Record<'s>,
     steps: Vec<Value>,
 }
 
@@ -76,9 +75,12 @@ pub(super) async fn search(client: &Client, wish: &Wish<'_>) -> Result<(Value, b
             && asked.iter().any(|asked| asked.model == model)
     };
     let changes: Vec<Value> = wish.changes.iter().filter(is_of).cloned().collect();
-    let mut search = Search { client, wish, asked, changes, known: BTreeMap::new(), steps: Vec::new() };
-    search.check_bad()?;
+    check_bad(wish, &asked)?;
+    let record = Record::open(client, wish.goal, &changes).await?;
+    let mut search = Search { client, wish, asked, changes, known: BTreeMap::new(), record, steps: Vec::new() };
+    let id = search.record.id();
     search.say(&format!("{} changes of the models' versions lie between the two runs", search.changes.len()));
+    id.iter().for_each(|id| search.say(&format!("the search is written down as bisection {id}")));
     let found = if search.changes.is_empty() { Found::NoneOfThem } else { search.run().await? };
     let (first, last) = match found {
         Found::Change(change) => (change, change),
@@ -86,8 +88,10 @@ pub(super) async fn search(client: &Client, wish: &Wish<'_>) -> Result<(Value, b
         Found::NoneOfThem => (1, 0),
     };
     let blamed = search.changes.get(first.saturating_sub(1)..last).unwrap_or_default().to_vec();
+    search.record.end(found, &blamed).await?;
     let mut answer = json!({
         "over": "models", "found": word(found), "changes": blamed, "steps": search.steps, "between": search.changes.len(),
+        "bisection": id,
     });
     if let Found::Change(change) = found {
         answer["from"] = search.shown_versions(change - 1).await?;
@@ -100,7 +104,7 @@ pub(super) async fn search(client: &Client, wish: &Wish<'_>) -> Result<(Value, b
 /// What the bad run asked, by the names under which models were asked. What was asked for by its number never changes.
 async fn asked(client: &Client, wish: &Wish<'_>) -> Result<Vec<Asked>, Failure> {
     let head = client.ask(HEAD, json!({})).await?;
-    let variables = json!({ "execution": wish.bad, "to": head.pointer("/head/position") });
+    let variables = json!({ "execution": wish.goal.bad, "to": head.pointer("/head/position") });
     let data = client.ask(INFERENCES, variables).await?;
     let nodes = data.pointer("/inferences/nodes").and_then(Value::as_array).cloned().unwrap_or_default();
     if nodes.is_empty() {
@@ -130,6 +134,22 @@ async fn asked(client: &Client, wish: &Wish<'_>) -> Result<Vec<Asked>, Failure> 
     Ok(groups.into_values().collect())
 }
 
+/// What is said to be bad has to be so of what the bad run was answered.
+fn check_bad(wish: &Wish<'_>, asked: &[Asked]) -> Result<(), Failure> {
+    let Some(check) = &wish.check else { return Ok(()) };
+    let count: usize = asked.iter().map(|asked| asked.inferences.len()).sum();
+    let mut sum = Sum::default();
+    sum.add(&json!({ "cases": count, "same": count }));
+    match check.is_bad(&sum.came()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused(
+            "what --check says is not true of the answers of the bad run themselves, of which all are the same: say what is \
+             bad about them, such as '$json.different === 0'",
+        )),
+        Err(error) => Err(refused(&format!("what --check says cannot be evaluated: {error}"))),
+    }
+}
+
 impl Search<'_> {
     async fn run(&mut self) -> Result<Found, Failure> {
         let mut bisection = Bisection::new(self.changes.len());
@@ -138,25 +158,16 @@ impl Search<'_> {
                 Next::Done(found) => return Ok(found),
                 Next::Try(point) => point,
             };
-            let verdict = self.verdict(point).await?;
+            let verdict = match self.record.known(point) {
+                Some(known) => known,
+                None => {
+                    let verdict = self.verdict(point).await?;
+                    self.record.step(point, &verdict).await?;
+                    verdict
+                }
+            };
             self.tell_step(point, &verdict, bisection.tries_left()).await?;
             bisection.tell(point, verdict);
-        }
-    }
-
-    /// What is said to be bad has to be so of what the bad run was answered.
-    fn check_bad(&self) -> Result<(), Failure> {
-        let Some(check) = &self.wish.check else { return Ok(()) };
-        let count: usize = self.asked.iter().map(|asked| asked.inferences.len()).sum();
-        let mut sum = Sum::default();
-        sum.add(&json!({ "cases": count, "same": count }));
-        match check.is_bad(&sum.came()) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(refused(
-                "what --check says is not true of the answers of the bad run themselves, of which all are the same: say what is \
-                 bad about them, such as '$json.different === 0'",
-            )),
-            Err(error) => Err(refused(&format!("what --check says cannot be evaluated: {error}"))),
         }
     }
 
@@ -222,7 +233,7 @@ impl Search<'_> {
         let Some(asked) = self.asked.get(place) else { return Ok(Err("nothing was asked".to_owned())) };
         let input = json!({
             "model": asked.model, "version": version, "inferenceIds": asked.inferences,
-            "tolerance": self.wish.tolerance, "timeoutMs": STEP_TIME_MAX_MS,
+            "tolerance": self.wish.goal.tolerance, "timeoutMs": STEP_TIME_MAX_MS,
         });
         let payload = self.client.change("startBacktest", BACKTEST, input, self.wish.json).await?;
         let evaluation = payload.get("evaluation").cloned().unwrap_or_default();

@@ -8,6 +8,7 @@ mod audit;
 mod bisect;
 mod bisect_models;
 mod bisect_plugins;
+mod bisect_record;
 mod capsule;
 mod client;
 mod control;

@@ -59,6 +59,7 @@ async fn a_planted_change_is_found_in_few_steps_and_told_with_who_made_it() {
     let answer: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&answer["found"], &answer["changes"][0]["revision"]), (&json!("change"), &json!(13)));
     assert!(answer["steps"].as_array().unwrap().len() <= 5, "{answer}");
+    searches_are_listed_and_go_on(&server, &answer, (&good, &bad)).await;
 
     for (arguments, words) in [
         (vec![&*bad, &*good], "name the one that ran first before the other"),
@@ -69,6 +70,49 @@ async fn a_planted_change_is_found_in_few_steps_and_told_with_who_made_it() {
         assert!(code == 2 && said.contains(words), "{arguments:?}: {code} {said}");
     }
     server.stop();
+}
+
+/// What was searched for is listed with what was found; a search that was cut off goes on where it was, and one that ended does not.
+async fn searches_are_listed_and_go_on(server: &Server, answer: &Value, (good, bad): (&str, &str)) {
+    let at = ["--server", &server.url];
+    let ended = answer["bisection"].as_str().unwrap();
+    let (code, told, said) = printed(&["bisect", "--list", at[0], at[1]]);
+    let found = format!("change at {}", answer["changes"][0]["position"].as_str().unwrap());
+    assert!(code == 0 && told.contains(ended) && told.contains(&found), "{told} {said}");
+    let (code, _, said) = printed(&["bisect", "--resume", ended, at[0], at[1]]);
+    assert!(code == 2 && said.contains("has ended (change)"), "{code} {said}");
+
+    // The same search, cut off after its first step, whose verdict was told the other way round: what was told stands.
+    let query = "query($id: UUID!) { bisection(id: $id) { candidates digest steps { point verdict } } }";
+    let known = server.ask(query, json!({ "id": ended })).await["bisection"].clone();
+    assert_eq!(known["candidates"], 20, "{known}");
+    assert_eq!(known["steps"].as_array().unwrap().len(), answer["steps"].as_array().unwrap().len(), "{known}");
+    let begin = "mutation($input: BeginBisectionInput!) { beginBisection(input: $input) { bisection { id } errors { message } } }";
+    let mut input = json!({
+        "goodExecutionId": good, "badExecutionId": bad, "check": "$json.total !== 42", "candidates": 20,
+        "digest": known["digest"],
+    });
+    let begun = server.ask(begin, json!({ "input": input })).await["beginBisection"].clone();
+    let id = begun["bisection"]["id"].as_str().unwrap_or_else(|| panic!("{begun}"));
+    let step = "mutation($input: TakeBisectionStepInput!) { takeBisectionStep(input: $input) { errors { message } } }";
+    let first = json!({ "bisectionId": id, "point": 10, "verdict": "BAD" });
+    let taken = server.ask(step, json!({ "input": first })).await;
+    assert_eq!(taken["takeBisectionStep"]["errors"], json!([]), "{taken}");
+    let (code, json, said) = printed(&["bisect", "--resume", id, "--json", at[0], at[1]]);
+    assert_eq!(code, 0, "{json} {said}");
+    let resumed: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&resumed["bisection"], &resumed["found"]), (&json!(id), &json!("change")), "{resumed}");
+    assert_eq!(resumed["changes"][0]["revision"], 11, "{resumed}");
+
+    input["digest"] = json!("0f".repeat(32));
+    let other = server.ask(begin, json!({ "input": input })).await["beginBisection"]["bisection"]["id"].clone();
+    let other = other.as_str().unwrap();
+    let (code, _, said) = printed(&["bisect", "--resume", other, at[0], at[1]]);
+    assert!(code == 2 && said.contains("what is searched through is other"), "{code} {said}");
+    let (code, told, said) = printed(&["bisect", "--abandon", other, at[0], at[1]]);
+    assert!(code == 0 && told.contains("is abandoned"), "{code} {told} {said}");
+    let (code, _, said) = printed(&["bisect", "--resume", other, at[0], at[1]]);
+    assert!(code == 2 && said.contains("has ended (abandoned)"), "{code} {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,6 +183,11 @@ async fn a_change_of_a_plugin_whose_code_is_not_here_is_not_tried_and_stays_amon
     assert_eq!(blamed, ["WORKFLOW", "PLUGIN", "WORKFLOW"], "{answer}");
     assert_eq!(answer["changes"][1]["what"], "plugin acme-mail 1.2.0 -> 1.3.0", "{answer}");
     assert_eq!(answer["untried"].as_array().unwrap().len(), 2, "{answer}");
+    let query = "query($id: UUID!) { bisection(id: $id) { found steps { point verdict reason } } }";
+    let record = server.ask(query, json!({ "id": answer["bisection"] })).await["bisection"].clone();
+    assert_eq!(record["found"], "ONE_OF", "{record}");
+    let untested = record["steps"].as_array().unwrap().iter().find(|step| step["point"] == 3).unwrap();
+    assert!(untested["reason"].as_str().unwrap().starts_with("it cannot be tried"), "{untested}");
     let steps = answer["steps"].as_array().unwrap();
     let last = steps.iter().find(|step| step["point"] == 3).unwrap();
     assert_eq!((&last["verdict"], &last["plugins"]), (&json!("untestable"), &json!({ "acme-mail": "1.3.0" })));
@@ -208,6 +257,10 @@ async fn the_promotion_that_made_a_model_answer_otherwise_is_found_by_asking_few
     assert_eq!((&answer["from"], &answer["to"]), (&json!({ "mood": 1 }), &json!({ "mood": 3 })), "{answer}");
     let steps = answer["steps"].as_array().unwrap().len();
     assert!((1..=5).contains(&steps), "{answer}");
+    let query = "query($id: UUID!) { bisection(id: $id) { over tolerance found steps { point } } }";
+    let record = server.ask(query, json!({ "id": answer["bisection"] })).await["bisection"].clone();
+    assert_eq!((&record["over"], &record["tolerance"]), (&json!("MODEL_VERSIONS"), &json!(0.001)), "{record}");
+    assert_eq!((&record["found"], record["steps"].as_array().unwrap().len()), (&json!("CHANGE"), steps), "{record}");
     // Every step is an evaluation in the log, and no version is asked twice in one search.
     let evaluations = "{ evaluations(first: 100) { nodes { version status } } }";
     let tried = server.ask(evaluations, json!({})).await["evaluations"]["nodes"].as_array().unwrap().clone();

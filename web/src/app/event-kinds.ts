@@ -82,7 +82,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
     "replay-check",
     "Replay checks",
     "EXECUTION_READ",
-    "ReplayCheckRequested ReplayCheckCompleted ReplayCheckFailed",
+    "ReplayCheckRequested ReplayCheckCompleted ReplayCheckFailed BisectionBegun BisectionStepTaken BisectionEnded",
   ),
   kind(
     "drift-watch",

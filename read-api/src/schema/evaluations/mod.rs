@@ -19,7 +19,8 @@ use timeloom_projections::EvaluationFilter;
 use timeloom_store::{Filter, Position, StreamKey, SubscriptionMessage, TenantScope};
 use uuid::Uuid;
 
-use self::scored::{EvaluationComparison, EvaluationScorerInput, millionths};
+pub(crate) use self::scored::millionths;
+use self::scored::{EvaluationComparison, EvaluationScorerInput};
 pub use self::sets::{EvaluationSetMutation, EvaluationSetQuery};
 pub(crate) use self::shown::Evaluation;
 use self::shown::EvaluationStatus;

@@ -96,7 +96,7 @@ impl TryFrom<EvaluationScorerInput> for NamedScorer {
 }
 
 /// A tolerance in millionths.
-pub(super) fn millionths(tolerance: f64) -> std::result::Result<u64, UserError> {
+pub(crate) fn millionths(tolerance: f64) -> std::result::Result<u64, UserError> {
     let millionths = (tolerance * MILLION as f64).round();
     if !(0.0..=MILLION as f64).contains(&millionths) {
         return Err(refused("INVALID_TOLERANCE", format!("{tolerance} is no tolerance: give one from 0 to 1")));

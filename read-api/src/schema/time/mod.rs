@@ -2,6 +2,7 @@
 //! nothing is computed here that the log does not say.
 
 mod between;
+mod bisection;
 mod comparison;
 mod explanation;
 mod fork;
@@ -20,6 +21,7 @@ use timeloom_store::StreamKey;
 use uuid::Uuid;
 
 use self::between::ChangesBetween;
+use self::bisection::{BeginBisectionInput, Bisection, BisectionPayload, EndBisectionInput, TakeBisectionStepInput};
 use self::comparison::ExecutionComparison;
 use self::explanation::{ExplainInput, ValueExplanation};
 pub(crate) use self::fork::ForkPoint;
@@ -82,6 +84,26 @@ impl TimeQuery {
         between::between(context, earlier, later).await
     }
 
+    /// A search for the change that made a run bad; null when there is none with this id.
+    #[graphql(complexity = "child_complexity + 5")]
+    async fn bisection(&self, context: &Context<'_>, id: Uuid) -> Result<Option<Bisection>> {
+        bisection::bisection(state(context)?, id).await
+    }
+
+    /// Searches for the change that made a run bad, those first that were begun last.
+    #[graphql(complexity = "page_cost(first, None, child_complexity) + 50")]
+    async fn bisections(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 when it is not said.")] first: Option<i32>,
+        #[graphql(
+            desc = "Only those that were begun before this place in the log: that of the last one of a page goes on behind it."
+        )]
+        before: Option<PositionScalar>,
+    ) -> Result<Vec<Bisection>> {
+        bisection::bisections(state(context)?, first, before).await
+    }
+
     /// From where a value in an item comes: through the workflows that nodes called, back to the nodes that called them, and into
     /// the runs of agents, up to what started the first execution.
     #[graphql(complexity = "child_complexity + 200")]
@@ -135,6 +157,26 @@ impl TimeMutation {
     /// not lifted.
     async fn fork_execution(&self, context: &Context<'_>, input: ForkExecutionInput) -> Result<ExecutionPayload> {
         fork::fork(state(context)?, input).await
+    }
+
+    /// Writes down that somebody searches for the change between two executions of a workflow that made the later one bad.
+    /// Nothing is tried by that: whoever searches does, and tells.
+    async fn begin_bisection(&self, context: &Context<'_>, input: BeginBisectionInput) -> Result<BisectionPayload> {
+        bisection::begin(state(context)?, input).await
+    }
+
+    /// Writes down what came of a try of such a search.
+    async fn take_bisection_step(
+        &self,
+        context: &Context<'_>,
+        input: TakeBisectionStepInput,
+    ) -> Result<BisectionPayload> {
+        bisection::take_step(state(context)?, input).await
+    }
+
+    /// Writes down what such a search came to, or that nobody goes on with it.
+    async fn end_bisection(&self, context: &Context<'_>, input: EndBisectionInput) -> Result<BisectionPayload> {
+        bisection::end(state(context)?, input).await
     }
 
     /// Asks for executions to be run again without touching the world. A worker does it; its report is an event.
