@@ -94,6 +94,11 @@ enum Place {
 }
 
 impl AddressPattern {
+    /// Whether it names a field.
+    pub fn names(&self, field: &str) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Field(named, _) if named == field))
+    }
+
     /// Reads an address as it is written.
     ///
     /// # Errors

@@ -169,6 +169,10 @@ impl Aggregate for DriftWatch {
             }
             DriftWatchCommand::Replace(settings) => {
                 settings.check()?;
+                // Whoever sends it again finds it done.
+                if self.running().is_some_and(|running| *running == **settings) {
+                    return Ok(Vec::new());
+                }
                 let stopped = self.running().map(|_| DriftWatchEvent::DriftWatchStopped { at_ms: settings.at_ms });
                 let started = DriftWatchEvent::DriftWatchStarted(settings.clone());
                 Ok(stopped.into_iter().chain([started]).collect())

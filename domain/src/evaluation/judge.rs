@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{REASON_CHARACTERS_MAX, Score};
+use super::Score;
 use crate::chat::{ChatAnswer, ChatRequest, Format, Message, Role, Sampling};
 use crate::ids::ModelCallId;
 
@@ -59,7 +59,7 @@ pub struct Judgement {
     /// The provider that answered; absent where none did, or the gateway had the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// The call by which it was asked; absent where none is recorded.
+    /// The call by which it was asked; absent where none is recorded, or it was given up before it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<ModelCallId>,
 }
@@ -128,7 +128,8 @@ fn schema() -> Value {
     })
 }
 
-/// Reads a judge's answer. The gateway checked it, but for one that ends otherwise than by having said all.
+/// Reads a judge's answer. The gateway checked it, but for one that ends otherwise than by having said all. The reason is
+/// as long as the model made it: secrets are looked for in the whole of it, before [`one_line`] cuts it.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -137,7 +138,7 @@ pub fn read_judgement(answer: &ChatAnswer) -> Result<Score, String> {
     let score = said.get("score").and_then(Value::as_f64).filter(|score| (0.0..=1.0).contains(score));
     let value = score.ok_or("the judge's answer has no number 'score' from 0 to 1")?;
     let reason = said.get("reason").and_then(Value::as_str).ok_or("the judge's answer has no text 'reason'")?;
-    Ok(Score { value, reason: Some(one_line(reason, REASON_CHARACTERS_MAX)).filter(|reason| !reason.is_empty()) })
+    Ok(Score { value, reason: Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty()) })
 }
 
 /// What a model said, on one line, with at most so many characters.

@@ -225,8 +225,8 @@ fn near(expected: &Value, found: &Value, tolerance: f64) -> Result<Score, String
 /// The place of each is its JSON pointer. Fields that nothing is expected of are left out.
 fn by_name<'values>(expected: &'values Value, found: &'values Value) -> Vec<(String, &'values Value, &'values Value)> {
     match (expected, found) {
-        (Value::Object(wanted), Value::Object(there)) => {
-            wanted.iter().map(|(name, value)| (step(name), value, there.get(name).unwrap_or(&Value::Null))).collect()
+        (Value::Object(wanted), found) => {
+            wanted.iter().map(|(name, value)| (step(name), value, found.get(name).unwrap_or(&Value::Null))).collect()
         }
         _ => vec![(String::new(), expected, found)],
     }

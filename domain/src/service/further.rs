@@ -4,10 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::REQUESTS_MAX;
-use super::pattern::{Filling, sent_name};
+use super::pattern::Filling;
 use super::shape::{all_with_scripts, with_scripts};
 use super::table::{Further, Operation, Parts, Service};
+use super::{REQUESTS_MAX, fields};
 use crate::item::JsonObject;
 
 /// The requests after the first, in the order in which they are sent.
@@ -52,11 +52,8 @@ fn request(
     let address = filling.address(&service.address_of(&with_scripts(&service.scripts, path)))?;
     let mut request = JsonObject::from_iter([("method".to_owned(), method.into()), ("url".to_owned(), address.into())]);
     for (name, pattern) in [("query", &send.query), ("headers", &send.headers)] {
-        let mut fields = JsonObject::new();
-        for (name, pattern) in pattern {
-            let value = filling.value(&all_with_scripts(&service.scripts, pattern))?;
-            fields.extend(value.map(|value| (sent_name(name), value)));
-        }
+        let scripted = pattern.iter().map(|(name, value)| (name.clone(), all_with_scripts(&service.scripts, value)));
+        let fields = fields(filling, &scripted.collect())?;
         if !fields.is_empty() {
             request.insert(name.to_owned(), Value::Object(fields));
         }

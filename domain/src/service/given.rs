@@ -19,6 +19,9 @@ pub const SERVICE_BYTES_MAX: usize = 1 << 20;
 /// Most services that an operator describes.
 pub const SERVICES_MAX: usize = 500;
 
+/// What the hosts of AWS end with.
+const AWS_DOMAINS: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".on.aws"];
+
 /// Methods of requests.
 const METHODS: [&str; 5] = ["DELETE", "GET", "PATCH", "POST", "PUT"];
 
@@ -101,8 +104,14 @@ impl Service {
             return Err(format!("'base_url' is '{base_url}': an address without a slash at its end is needed"));
         }
         if base_url.contains(REGION) {
+            let rest = base_url.replacen(REGION, "", 1);
+            let host = rest.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+            let is_of_aws = AWS_DOMAINS.iter().any(|domain| host.ends_with(domain)) && !names_fields(&rest);
             return match self.credentials.iter().all(|rule| rule.kind == AWS_TYPE) {
-                true => Ok(()),
+                true if is_of_aws => Ok(()),
+                true => Err(format!(
+                    "'base_url' is '{base_url}': with {REGION} it is one host of AWS, and names no other field"
+                )),
                 false => Err(format!(
                     "'base_url' has {REGION}, which the credential '{AWS_TYPE}' alone fills in: sign with that one"
                 )),

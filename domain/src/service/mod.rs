@@ -122,7 +122,8 @@ impl Service {
         let mut request = JsonObject::new();
         request.insert("method".to_owned(), operation.method.clone().into());
         let mut sent = Sent::default();
-        if operation.path.starts_with('/') && self.begins_in_credential() {
+        let paths = operation.further.iter().map(|next| &next.path).chain([&operation.path]);
+        if self.begins_in_credential() && paths.into_iter().any(|path| path.starts_with('/')) {
             sent.options.insert("baseUrl".to_owned(), self.base_url.as_str().into());
         }
         request.insert("url".to_owned(), filling.address(&self.address_of(&operation.path))?.into());

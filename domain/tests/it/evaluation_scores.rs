@@ -80,6 +80,7 @@ fn patterns_schemas_and_tolerances_judge_what_they_should() {
         "by name"
     );
     assert_eq!(near(json!({ "p": 1 }), json!({ "q": 1 })), 0.0, "a field that is missing is not near");
+    assert_eq!(near(json!({ "p": 1 }), json!("x")), 0.0, "nor is what has no fields");
 }
 
 #[test]

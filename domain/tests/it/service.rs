@@ -347,7 +347,8 @@ fn expressions_within_a_list_stand_in_code() {
             fields.into_iter().find(|field| field["name"] == "TemplateData").unwrap()["value"].clone()
         })
     };
-    let code = r#"={{ JSON.stringify(Object.fromEntries([{ "key": "name", "value": ($json.name) }, { "key": "n", "value": "}\u007d" }].map(entry => [entry.key, entry.value]))) }}"#;
+    let list = "[{\"key\": \"name\", \"value\": ($json.name)\n}, {\n  \"key\": \"n\",\n  \"value\": \"}\\u007d\"\n}]";
+    let code = format!("={{{{ JSON.stringify(Object.fromEntries({list}.map(entry => [entry.key, entry.value]))) }}}}");
     assert_eq!(send("={{ $json.name }}"), Ok(json!(code)));
     assert!(send("={{ let a = 1; a }}").unwrap_err().contains("several statements"));
 }

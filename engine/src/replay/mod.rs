@@ -242,7 +242,13 @@ impl ReplayChecks {
 }
 
 fn filter() -> Filter {
-    Filter { categories: vec![ReplayCheckEvent::CATEGORY.into()], ..Filter::default() }
+    // Searches for the change that made a run bad are in the same category, and many.
+    let types = ["ReplayCheckRequested", "ReplayCheckCompleted", "ReplayCheckFailed"];
+    Filter {
+        categories: vec![ReplayCheckEvent::CATEGORY.into()],
+        event_types: types.map(Arc::from).to_vec(),
+        ..Filter::default()
+    }
 }
 
 /// Takes an event of a check in.

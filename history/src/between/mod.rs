@@ -244,8 +244,8 @@ async fn of_others(
                 continue;
             }
             let plugin = plugins.take(past, recorded).await?;
-            let what = plugin.in_words(&recorded.stream.id).unwrap_or(named);
-            changes.push(ChangeBetween { plugin: Some(plugin), ..change(ChangedKind::Plugin, recorded, what) });
+            let what = plugin.as_ref().and_then(|plugin| plugin.in_words(&recorded.stream.id)).unwrap_or(named);
+            changes.push(ChangeBetween { plugin, ..change(ChangedKind::Plugin, recorded, what) });
         }
         if changes.len() > CHANGES_BETWEEN_MAX {
             return Err(HistoryError::TooManyEvents);

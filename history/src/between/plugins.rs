@@ -69,12 +69,22 @@ impl<'u> Plugins<'u> {
         Self { used, known: BTreeMap::new() }
     }
 
-    /// Takes in an event of a plugin, of which those before it are read where it is the first that is seen.
+    /// Takes in an event of a plugin, of which those before it are read where it is the first that is seen. `None` where it
+    /// cannot be told what it did, as when a later build wrote it, and the plugin has no node type in these definitions.
     pub(super) async fn take(
         &mut self,
         past: Past<'_>,
         recorded: &RecordedEvent,
-    ) -> Result<PluginChange, HistoryError> {
+    ) -> Result<Option<PluginChange>, HistoryError> {
+        match self.changed(past, recorded).await {
+            Ok(change) => Ok(Some(change)),
+            Err(error @ HistoryError::Log(_)) => Err(error),
+            Err(_) if self.used.of(&recorded.stream.id).is_empty() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn changed(&mut self, past: Past<'_>, recorded: &RecordedEvent) -> Result<PluginChange, HistoryError> {
         let id = &recorded.stream.id;
         let mut plugin = match self.known.remove(id) {
             Some(known) => known,

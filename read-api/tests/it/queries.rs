@@ -173,7 +173,8 @@ async fn events_are_filtered_and_go_both_ways() {
     assert_eq!(types(&server.data(query, executions).await), ["NodeCompleted", "NodeCompleted"]);
     // Whoever may see some categories alone names each of them.
     let named = json!({ "filter": { "categories": OWN_CATEGORIES }, "direction": "FORWARD" });
-    assert_eq!(types(&server.data(query, named).await).len(), 5);
+    let named = types(&server.data(query, named).await);
+    assert_eq!(named.iter().filter(|name| *name == "NodeCompleted").count(), 2, "{named:?}");
     let stream = json!({ "category": "execution", "id": id });
     let back = json!({ "filter": { "stream": stream }, "direction": "BACKWARD", "first": 3 });
     let page = server.data(query, back).await;

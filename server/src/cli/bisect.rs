@@ -308,7 +308,8 @@ impl Search<'_> {
 
     /// How the bad run is under the definition after so many changes.
     async fn verdict(&self, point: usize) -> Result<Verdict, Failure> {
-        let definition = match self.definition(self.between.revision(point)).await? {
+        let revision = self.between.revision(point);
+        let definition = match self.definition(revision).await? {
             Ok(definition) => definition,
             Err(why) => return Ok(Verdict::Untestable(why)),
         };
@@ -330,7 +331,11 @@ impl Search<'_> {
             Replayed::Same | Replayed::Differs(_) => match self.check.is_bad(&replay.came) {
                 Ok(true) => Verdict::Bad,
                 Ok(false) => Verdict::Good,
-                Err(why) => Verdict::Untestable(why),
+                // It may quote data of the execution, which is not written down with the search.
+                Err(why) => {
+                    output::notice(&format!("--check under revision {revision}: {why}"));
+                    Verdict::Untestable("the expression of --check failed here".to_owned())
+                }
             },
         })
     }

@@ -241,7 +241,12 @@ impl Search<'_> {
         let came = match text("/status").as_str() {
             "COMPLETED" => Ok(evaluation.get("backtest").cloned().unwrap_or_default()),
             "FAILED" => Err(format!("version {version} of '{}': {}", asked.model, text("/failure"))),
-            _ => Err(format!("the evaluation {} had no report in time", text("/id"))),
+            // It passes: whoever resumes the search tries this version again.
+            _ => {
+                let evaluation = text("/id");
+                let again = "see that an inference worker runs, then go on with --resume";
+                return Err(anyhow::anyhow!("the evaluation {evaluation} had no report in time: {again}").into());
+            }
         };
         self.known.insert((place, version), came.clone());
         Ok(came)

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::server::{Server, verb_json};
 use super::signing_in::{Browser, free_port, link, provider};
 
-const SAVE: &str =
-    "mutation($input: SaveCredentialInput!) { saveCredential(input: $input) { credentialId errors { message } } }";
-const SHOWN: &str = "query($id: UUID!) { credential(id: $id) { fields version connectUrl } }";
+const SAVE: &str = "mutation($input: SaveCredentialInput!) { saveCredential(input: $input) { credentialId position errors { message } } }";
+const SHOWN: &str =
+    "query($id: UUID!, $p: Position!) { credential(id: $id, waitFor: $p) { fields version connectUrl } }";
 
 /// Follows a browser from one place to the next until it is led on no more: where it is, the status, and what it sees.
 async fn follow(browser: &mut Browser, from: &str) -> (String, u16, String, Vec<String>) {
@@ -57,8 +57,10 @@ async fn a_credential_is_connected_at_a_real_provider_by_whoever_began_it() {
     });
     let input = json!({ "name": "Ours", "type": "oAuth2Api", "data": fields });
     let saved = browser.ask(&server, SAVE, json!({ "input": input })).await;
-    let id = saved["data"]["saveCredential"]["credentialId"].as_str().unwrap().to_owned();
-    let shown = browser.ask(&server, SHOWN, json!({ "id": id })).await["data"]["credential"].clone();
+    let saved = &saved["data"]["saveCredential"];
+    let id = saved["credentialId"].as_str().unwrap().to_owned();
+    let asked = json!({ "id": id, "p": saved["position"] });
+    let shown = browser.ask(&server, SHOWN, asked).await["data"]["credential"].clone();
     let begin = shown["connectUrl"].as_str().unwrap().to_owned();
     assert_eq!(begin, format!("{public}/credentials/{id}/connect"));
 
@@ -82,9 +84,11 @@ async fn a_credential_is_connected_at_a_real_provider_by_whoever_began_it() {
     // One that needs nobody's permission has no place to give it.
     let plain = json!({ "name": "Plain", "type": "httpBasicAuth", "data": { "user": "a", "password": "b-secret" } });
     let saved = browser.ask(&server, SAVE, json!({ "input": plain })).await;
-    let id = saved["data"]["saveCredential"]["credentialId"].as_str().unwrap();
-    let shown = browser.ask(&server, SHOWN, json!({ "id": id })).await;
-    assert_eq!(shown["data"]["credential"]["connectUrl"], Value::Null);
+    let saved = &saved["data"]["saveCredential"];
+    let id = saved["credentialId"].as_str().unwrap();
+    let shown = browser.ask(&server, SHOWN, json!({ "id": id, "p": saved["position"] })).await;
+    let shown = &shown["data"]["credential"];
+    assert_eq!((&shown["version"], &shown["connectUrl"]), (&json!(1), &Value::Null), "{shown}");
     assert_eq!(browser.get(&format!("{public}/credentials/{id}/connect")).await.status(), 422);
     assert_eq!(browser.get(&format!("{public}/credentials/{}/connect", uuid::Uuid::nil())).await.status(), 404);
     server.stop();

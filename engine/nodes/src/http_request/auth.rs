@@ -73,7 +73,8 @@ impl Authentication {
                 "oAuth2Api" => Self { oauth: Some(OAuth2::read(&fields, secrets, called)), ..Self::default() },
                 name => Self::read(name, &Fields { credential_type: name, fields: &fields, secrets, called, now_ms })?,
             };
-            Ok(Self { base, ..made })
+            let azure = made.azure.map(|azure| azure.placed(base.is_some()));
+            Ok(Self { base, azure, ..made })
         }
     }
 
@@ -217,6 +218,13 @@ enum SecretAddress {
     },
     /// The whole address but its query.
     Whole(Url),
+}
+
+impl Authentication {
+    /// Whether the credential is the whole address of each request.
+    pub(super) fn is_whole_address(&self) -> bool {
+        matches!(self.address, Some(SecretAddress::Whole(_)))
+    }
 }
 
 impl SecretAddress {

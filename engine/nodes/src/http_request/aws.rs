@@ -141,8 +141,12 @@ impl Aws {
         let at = |url: Url, service: &str, region: &str| {
             Ok(Place { url, service: service.to_owned(), region: region.to_owned() })
         };
+        let at_named = |url: Url, service: &str| {
+            let region = self.region_of(url.host_str().and_then(AwsHost::read)).to_owned();
+            Ok(Place { url, service: service.to_owned(), region })
+        };
         if let Some((service, _)) = self.named.iter().find(|(_, named)| named.origin() == url.origin()) {
-            return at(url.clone(), service, &self.region);
+            return at_named(url.clone(), service);
         }
         let host = url.host_str().unwrap_or_default();
         let Some(AwsHost { service, region, is_whole }) = AwsHost::read(host) else {
@@ -150,19 +154,22 @@ impl Aws {
             let advice = "switch on the credential's own endpoints, and give this address as that of its service";
             return Err(NodeError::operation(message).described(advice));
         };
-        match region {
-            Some(REGION) => {
-                // The credential may name another address for the service, which then stands for this one.
-                let named = self.named.iter().find(|(known, _)| is_whole && *known == service);
-                let url = match named {
-                    Some((_, named)) => below(named, url),
-                    None => in_region(url, &self.region)?,
-                };
-                at(url, service, &self.region)
-            }
-            Some(region) => at(url.clone(), service, region),
-            None if EVERYWHERE.contains(&service) => at(url.clone(), service, EVERYWHERE_REGION),
-            None => at(url.clone(), service, &self.region),
+        // The credential may name another address for the service, which then stands for the one that names no region.
+        let is_open = region == Some(REGION) || (region.is_none() && EVERYWHERE.contains(&service));
+        let named = self.named.iter().find(|(known, _)| is_open && is_whole && *known == service);
+        match (named, region) {
+            (Some((_, named)), _) => at_named(below(named, url), service),
+            (None, Some(REGION)) => at(in_region(url, &self.region)?, service, &self.region),
+            (None, region) => at(url.clone(), service, self.region_of(Some(AwsHost { service, region, is_whole }))),
+        }
+    }
+
+    /// The region that requests to a host are signed for: that of its name, or of its service, or that of the credential.
+    fn region_of<'h>(&'h self, host: Option<AwsHost<'h>>) -> &'h str {
+        match host {
+            Some(AwsHost { region: Some(region), .. }) => region,
+            Some(AwsHost { service, .. }) if EVERYWHERE.contains(&service) => EVERYWHERE_REGION,
+            _ => &self.region,
         }
     }
 }
@@ -325,6 +332,15 @@ mod tests {
         }
         let elsewhere = "https://cognito-idp.us-east-1.amazonaws.com/";
         assert_eq!(placed(elsewhere), is(elsewhere, "cognito-idp"));
+        // So does one for a service that is in one place for all regions; at AWS it is signed for there.
+        let iam = |endpoint: &str| {
+            let named = json!({"customEndpoints": true, "iamEndpoint": endpoint});
+            let place = aws(&named).place(&Url::parse("https://iam.amazonaws.com/?Action=ListUsers").unwrap()).unwrap();
+            (place.url.to_string(), place.service, place.region)
+        };
+        let is = |url: &str, region: &str| (url.to_owned(), "iam".to_owned(), region.to_owned());
+        assert_eq!(iam("http://localhost:4566"), is("http://localhost:4566/?Action=ListUsers", "eu-central-1"));
+        assert_eq!(iam("https://iam.amazonaws.com"), is("https://iam.amazonaws.com/?Action=ListUsers", "us-east-1"));
         let off = json!({"sqsEndpoint": "http://localhost:4566"});
         let place = aws(&off).place(&Url::parse("https://sqs.{region}.amazonaws.com/").unwrap()).unwrap();
         assert_eq!(place.url.as_str(), "https://sqs.eu-central-1.amazonaws.com/");

@@ -16,6 +16,15 @@ use url::{Url, form_urlencoded};
 use super::request::Request;
 use super::run_clock::RunClock;
 
+/// What the hosts of Storage and Cosmos DB end with, in all its clouds.
+const DOMAINS: [&str; 6] = [
+    ".core.windows.net",
+    ".core.chinacloudapi.cn",
+    ".core.usgovcloudapi.net",
+    ".documents.azure.com",
+    ".documents.azure.cn",
+    ".documents.azure.us",
+];
 /// The header with the time that is signed.
 const DATE: &str = "x-ms-date";
 /// What the headers begin with that are signed by their names.
@@ -40,6 +49,9 @@ pub(super) struct Azure {
     /// The account of Storage; none for Cosmos DB, whose requests do not name it.
     account: Option<String>,
     key: Vec<u8>,
+    /// Whether the credential says where requests go; hosts of Azure alone are signed for where it does not, as no signature
+    /// tells its host.
+    is_placed: bool,
     /// By which clock.
     pub clock: RunClock,
 }
@@ -53,14 +65,25 @@ impl Azure {
     /// An account of Cosmos DB; `None` when the key is not base64. The run began at `began_ms`.
     pub fn cosmos(key: &str, began_ms: i64) -> Option<Self> {
         let key = STANDARD.decode(key.trim()).ok().filter(|key| !key.is_empty())?;
-        Some(Self { account: None, key, clock: RunClock::new(began_ms) })
+        Some(Self { account: None, key, is_placed: false, clock: RunClock::new(began_ms) })
+    }
+
+    /// The same, where the credential says where requests go or not.
+    pub fn placed(self, is_placed: bool) -> Self {
+        Self { is_placed, ..self }
     }
 
     /// The request with its signature at this time.
     ///
     /// # Errors
-    /// [`NodeError`] when an attachment in the body cannot be read, or a field of the credential cannot stand in a header.
+    /// [`NodeError`] when the host is none of Azure's, an attachment in the body cannot be read, or a field of the credential
+    /// cannot stand in a header.
     pub fn signed(&self, mut request: Request, now: DateTime<Utc>) -> Result<Request, NodeError> {
+        let host = request.url.host_str().unwrap_or_default();
+        if !self.is_placed && !DOMAINS.iter().any(|domain| host.ends_with(domain)) {
+            return Err(NodeError::operation(format!("{host} is no address of Azure, for which the credential signs"))
+                .described("name the account's own address, or set the option Base URL from the credential"));
+        }
         let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let header = |text: &str| {
             HeaderValue::from_str(text)

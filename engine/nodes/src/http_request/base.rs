@@ -16,7 +16,7 @@ const BASE_URL: &str = "options.baseUrl";
 
 /// Where requests begin.
 #[derive(Debug, Clone)]
-pub(super) struct Base {
+pub(crate) struct Base {
     url: Url,
 }
 
@@ -52,6 +52,12 @@ impl Base {
         fields: &JsonObject,
         policy: &OutboundPolicy,
     ) -> Result<Self, NodeError> {
+        if credential_type == "aws" && pattern.names("region") {
+            return Err(NodeError::operation(
+                "the base URL names the region, which requests for AWS have in their URL",
+            )
+            .described("write the whole address into the URL: {region} in it is the credential's region"));
+        }
         let text = pattern.filled(credential_type, fields).map_err(|refusal| refused(&refusal))?;
         let none = || wrong("is none: it begins with https:// and a host");
         // What a parser of addresses would guess from less is not what somebody wrote down.
@@ -89,14 +95,21 @@ impl Base {
                     .described("the URL begins with a slash where there is a base URL"));
             }
         };
-        let path = self.url.path().trim_end_matches('/');
-        let is_below = made.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let has_account = !made.username().is_empty() || made.password().is_some();
-        if made.origin() != self.url.origin() || !is_below || has_account || leads_up(text) {
+        if !self.holds(&made) || has_account || leads_up(text) {
             return Err(NodeError::operation("the URL leads out of the base URL, which the credential is for")
                 .described("take .. and other servers out of it"));
         }
         Ok(made)
+    }
+}
+
+impl Base {
+    /// Whether an address is below this one.
+    pub fn holds(&self, url: &Url) -> bool {
+        let path = self.url.path().trim_end_matches('/');
+        let is_below = url.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        url.origin() == self.url.origin() && is_below
     }
 }
 

@@ -127,12 +127,15 @@ fn json(fields: &JsonObject, name: &str) -> Result<Option<Value>, NodeError> {
 struct Answers {
     all: Vec<Value>,
     bytes: usize,
+    /// Bytes of the last one alone.
+    last_bytes: usize,
 }
 
 impl Answers {
     /// Takes in an answer and the request that it answers.
     fn add(&mut self, request: Value, received: &Received, answer: &Answer) -> Result<(), NodeError> {
-        self.bytes += received.body.len();
+        self.last_bytes = received.body.len();
+        self.bytes += self.last_bytes;
         if self.bytes > ANSWERS_BYTES_MAX {
             let message = format!("the answers together have more than {ANSWERS_BYTES_MAX} bytes");
             return Err(NodeError::operation(message).described("ask for less"));
@@ -148,6 +151,7 @@ impl Answers {
     /// Lets go of the last answer, which is not the one that is waited for.
     fn forget(&mut self) {
         self.all.pop();
+        self.bytes -= std::mem::take(&mut self.last_bytes);
     }
 
     /// What expressions see after the last answer.

@@ -145,6 +145,12 @@ impl HttpRequest {
                 return Err(NodeError::operation("the options Pagination and Further requests do not go together")
                     .described("let a node of its own turn the pages"));
             }
+            if authentication.is_whole_address() {
+                return Err(NodeError::operation(
+                    "the credential is the whole address, so that all requests would go there",
+                )
+                .described("take the further requests out: send them by nodes of their own"));
+            }
             let items = further::follow(self, run, &further, &draft, &authentication, (item, index)).await?;
             return Ok(Prepared::Answered(items));
         }

@@ -50,6 +50,8 @@ pub(super) struct Tokens {
 /// Where the token of one credential is kept.
 struct Place {
     token: Mutex<Option<Token>>,
+    /// When the last ask that failed ended, and why.
+    failed: Mutex<Option<(Instant, NodeError)>>,
     /// The right to ask for another one.
     turn: Semaphore,
 }
@@ -68,6 +70,23 @@ impl Place {
 
     fn keep(&self, token: Token) {
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Takes down why an ask failed: those who waited for it meanwhile do not send the same refresh token again.
+    fn fail(&self, error: &NodeError) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), error.clone()));
+    }
+
+    /// Why an ask failed that ended after `begun`.
+    ///
+    /// # Errors
+    /// That error.
+    fn failed_since(&self, begun: Instant) -> Result<(), NodeError> {
+        match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((at, error)) if *at > begun => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -194,13 +213,14 @@ impl Tokens {
             return Err(NodeError::operation("the OAuth2 credential holds no token")
                 .described("connect the credential in the program that made it, then save it again"));
         }
-        let place = self.place(oauth);
+        let (place, begun) = (self.place(oauth), Instant::now());
         let _turn = place.turn.acquire().await;
         // Who had the turn before may have got one.
-        match place.token() {
-            Some(token) => Ok(taken(oauth, token)),
-            None => ask(oauth, &place, None, clients, policy).await,
+        if let Some(token) = place.token() {
+            return Ok(taken(oauth, token));
         }
+        place.failed_since(begun)?;
+        ask(oauth, &place, None, clients, policy).await
     }
 
     /// A new token in place of the one that was refused; `None` when there is no way to get one.
@@ -211,7 +231,7 @@ impl Tokens {
         clients: &Clients,
         policy: &OutboundPolicy,
     ) -> Result<Option<String>, NodeError> {
-        let place = self.place(oauth);
+        let (place, begun) = (self.place(oauth), Instant::now());
         let _turn = place.turn.acquire().await;
         // Who had the turn before may have renewed it.
         let kept = match place.token() {
@@ -222,6 +242,7 @@ impl Tokens {
         if refresh.is_none() && oauth.text("grantType") != Some("clientCredentials") {
             return Ok(None);
         }
+        place.failed_since(begun)?;
         ask(oauth, &place, refresh.as_deref(), clients, policy).await.map(Some)
     }
 
@@ -243,7 +264,7 @@ impl Tokens {
                 by_origin.remove(&oldest);
             }
         }
-        let place = Arc::new(Place { token: Mutex::new(None), turn: Semaphore::new(1) });
+        let place = Arc::new(Place { token: Mutex::new(None), failed: Mutex::new(None), turn: Semaphore::new(1) });
         by_origin.insert(origin, Arc::clone(&place));
         place
     }
@@ -262,6 +283,21 @@ async fn ask(
     clients: &Clients,
     policy: &OutboundPolicy,
 ) -> Result<String, NodeError> {
+    let asked = get(oauth, refresh, clients, policy).await;
+    let token = asked.inspect_err(|error| place.fail(error))?;
+    let access = token.access.clone();
+    oauth.note(&token);
+    place.keep(token);
+    Ok(access)
+}
+
+/// A token, from whoever gives tokens out.
+async fn get(
+    oauth: &OAuth2,
+    refresh: Option<&str>,
+    clients: &Clients,
+    policy: &OutboundPolicy,
+) -> Result<Token, NodeError> {
     let received = send(clients, &oauth.question(refresh)?, policy).await?;
     let answer: Value = serde_json::from_slice(&received.body).unwrap_or_default();
     let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -271,8 +307,5 @@ async fn ask(
         return Err(NodeError::api(message).described("connect the credential anew, then save it again"));
     };
     let refresh = text("refresh_token").or(refresh.map(str::to_owned));
-    let token = Token { access: access.clone(), refresh, since: Instant::now() };
-    oauth.note(&token);
-    place.keep(token);
-    Ok(access)
+    Ok(Token { access, refresh, since: Instant::now() })
 }

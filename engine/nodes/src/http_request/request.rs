@@ -43,6 +43,8 @@ pub(crate) struct Transport {
     pub proxy: Option<Url>,
     /// Whether certificates that prove nothing are good enough.
     pub any_certificate: bool,
+    /// What is secret goes to no other place than below this one, wherever redirects lead; without it to no other server.
+    pub within: Option<Base>,
     /// Where an answer that is a file goes, past the memory; without it every answer is taken into memory.
     pub into_file: Option<IntoFile>,
 }
@@ -139,7 +141,7 @@ impl Draft {
         };
         let list_style = ListStyle::named(&run.text("options.queryParameterArrays", index, default)?);
         let answer = if old { old_answer(run, index)? } else { new_answer(run, index)? };
-        let transport = transport(run, &method, index)?;
+        let transport = Transport { within: base.clone(), ..transport(run, &method, index)? };
         let key = format!("{}-{index}", run.idempotency_key);
         let traceparent = run.traceparent();
         Ok(Self { method, url, base, parts, list_style, key, traceparent, transport, answer })
@@ -150,6 +152,10 @@ impl Draft {
         let mut draft = self.clone();
         if let Some(url) = &changes.url {
             draft.url = address_from(draft.base.as_ref(), url)?;
+            if draft.url.origin() != self.url.origin() {
+                return Err(NodeError::operation("the next page is on another server than the first one")
+                    .described("let a node of its own ask there, with a credential for that server"));
+            }
         }
         draft.parts.query.extend(changes.query.clone());
         draft.parts.headers.extend(changes.headers.clone());
@@ -290,6 +296,7 @@ fn transport(run: &mut NodeRun<'_>, method: &Method, index: usize) -> Result<Tra
         timeout: (timeout > 0.0).then(|| Duration::from_millis(timeout as u64)),
         redirects_max: redirects(run, method, index)?,
         into_file: None,
+        within: None,
         proxy,
         any_certificate,
     })

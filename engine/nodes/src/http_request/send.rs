@@ -3,15 +3,16 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use reqwest::header::HeaderName;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, TRANSFER_ENCODING,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, LOCATION,
+    TRANSFER_ENCODING,
 };
 use reqwest::{Client, ClientBuilder, Method, Proxy, StatusCode, redirect};
 use timeloom_engine::node::{Binaries, BinaryWriter, NodeError, OutboundPolicy};
 use url::Url;
 
 use super::auth::Authentication;
+use super::base::Base;
 use super::content::Content;
 use super::guard::{NotPublic, PublicResolver, Reach, reach, refusal, resolves_publicly};
 use super::oauth::tokens;
@@ -200,7 +201,8 @@ async fn hops(clients: &Clients, request: &Request, policy: &OutboundPolicy) -> 
                 return Err(NodeError::api(message));
             }
             followed += 1;
-            hop = next_hop(hop, response.status(), target, &request.secret_headers);
+            let within = request.transport.within.as_ref();
+            hop = next_hop(hop, response.status(), target, (&request.secret_headers, within));
             continue;
         }
         let (status, headers) = (response.status(), response.headers().clone());
@@ -221,8 +223,13 @@ fn redirect_target(response: &reqwest::Response, base: &Url) -> Option<Url> {
 }
 
 /// The hop to `target`: as browsers do, POST becomes GET unless the status keeps the method; what is secret stays
-/// with the host it was meant for.
-fn next_hop(mut hop: Hop, status: StatusCode, target: Url, secret_headers: &[HeaderName]) -> Hop {
+/// with the host it was meant for, and below the base of the credential where it says where requests begin.
+fn next_hop(
+    mut hop: Hop,
+    status: StatusCode,
+    target: Url,
+    (secret_headers, within): (&[HeaderName], Option<&Base>),
+) -> Hop {
     let keeps_method = matches!(status.as_u16(), 307 | 308) || matches!(hop.method, Method::GET | Method::HEAD);
     if status.as_u16() == 303 && hop.method != Method::HEAD || !keeps_method {
         hop.method = Method::GET;
@@ -233,7 +240,8 @@ fn next_hop(mut hop: Hop, status: StatusCode, target: Url, secret_headers: &[Hea
     }
     let same_origin = (hop.url.scheme(), hop.url.host_str(), hop.url.port_or_known_default())
         == (target.scheme(), target.host_str(), target.port_or_known_default());
-    if !same_origin {
+    let is_within = within.is_none_or(|base| base.holds(&target));
+    if !same_origin || !is_within {
         for name in [AUTHORIZATION, COOKIE] {
             hop.headers.remove(name);
         }
@@ -322,10 +330,10 @@ mod tests {
     #[test]
     fn a_redirected_post_becomes_a_get_unless_the_status_keeps_it() {
         let target = Url::parse("http://a.example/y").unwrap();
-        let found = next_hop(hop(Method::POST), StatusCode::FOUND, target.clone(), &[]);
+        let found = next_hop(hop(Method::POST), StatusCode::FOUND, target.clone(), (&[], None));
         assert!(found.method == Method::GET && found.body.is_none());
         assert!(!found.headers.contains_key(CONTENT_TYPE) && found.headers.contains_key(AUTHORIZATION));
-        let kept = next_hop(hop(Method::POST), StatusCode::TEMPORARY_REDIRECT, target, &[]);
+        let kept = next_hop(hop(Method::POST), StatusCode::TEMPORARY_REDIRECT, target, (&[], None));
         assert_eq!((kept.method, kept.body.unwrap().whole()), (Method::POST, b"body".to_vec()));
     }
 
@@ -335,7 +343,8 @@ mod tests {
             let secret = HeaderName::from_static("x-key");
             let mut first = hop(Method::GET);
             first.headers.insert(secret.clone(), "secret".parse().unwrap());
-            let next = next_hop(first, StatusCode::FOUND, Url::parse(target).unwrap(), std::slice::from_ref(&secret));
+            let next =
+                next_hop(first, StatusCode::FOUND, Url::parse(target).unwrap(), (std::slice::from_ref(&secret), None));
             assert!(!next.headers.contains_key(AUTHORIZATION), "{target}");
             assert!(!next.headers.contains_key(secret) && next.headers.contains_key(CONTENT_TYPE), "{target}");
         }

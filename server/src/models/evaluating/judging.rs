@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use timeloom_commands::CommandError;
 use timeloom_domain::chat::{ChatAnswer, ChatRequest};
 use timeloom_domain::evaluation::{
-    JUDGE_NAME_CHARACTERS_MAX, Judged, Judgement, NamedScorer, Scorer, judge_request, one_line, read_judgement,
+    JUDGE_NAME_CHARACTERS_MAX, Judged, Judgement, NamedScorer, REASON_CHARACTERS_MAX, Scorer, judge_request, one_line,
+    read_judgement,
 };
 use timeloom_domain::evaluation_set::EvaluationCase;
 use timeloom_domain::event::Event as _;
@@ -35,6 +36,8 @@ const JUDGE_MINUTES_MAX: u64 = JUDGE_TIME_MAX.as_secs() / 60;
 const TRIES_MAX: u32 = 5;
 /// Longest wait for room before it is asked again: a limit of a minute has room by then.
 const ROOM_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Wait for a log that is behind.
+const BEHIND_WAIT: Duration = Duration::from_secs(2);
 /// Shortest wait for room.
 const ROOM_WAIT_MIN: Duration = Duration::from_millis(100);
 /// Events of calls that are read at a time.
@@ -114,6 +117,11 @@ impl<'a> Judges<'a> {
                         tokio::time::sleep(room_after(error.retry_after_ms()).unwrap_or(ROOM_WAIT_MIN)).await;
                         tries += 1;
                     }
+                    // It was answered, and the log is too slow to take that down: what is asked again costs again.
+                    Err(Unanswered { why: NotSaid::NotRecorded(NotRecorded::Behind), .. }) if tries < TRIES_MAX => {
+                        tokio::time::sleep(BEHIND_WAIT).await;
+                        tries += 1;
+                    }
                     ended => return ended,
                 }
             }
@@ -121,10 +129,9 @@ impl<'a> Judges<'a> {
         match tokio::time::timeout(JUDGE_TIME_MAX, Box::pin(asking)).await {
             Ok(Ok(called)) => Ok(self.judged_by_call(&named.name, called).await),
             // Nobody was to blame for it: whoever takes the evaluation up next asks.
-            Ok(Err(Unanswered {
-                why: NotSaid::Draining | NotSaid::NotRecorded(NotRecorded::Closed | NotRecorded::Behind),
-                ..
-            })) => Err(LogError::Closed.into()),
+            Ok(Err(Unanswered { why: NotSaid::Draining | NotSaid::NotRecorded(NotRecorded::Closed), .. })) => {
+                Err(LogError::Closed.into())
+            }
             Ok(Err(Unanswered { call, why })) => {
                 let mut reason = format!("the judge did not answer: {why}");
                 if matches!(why, NotSaid::Gateway(_)) {
@@ -191,11 +198,12 @@ impl<'a> Judges<'a> {
             Ok(score) => (Some(score.value), score.reason),
             Err(why) => (None, Some(why)),
         };
+        // Hidden before it is cut: the beginning of a secret is none that could be found.
         let reason = match reason {
-            Some(reason) => Some(self.hidden(reason).await),
+            Some(reason) => Some(one_line(&self.hidden(reason).await, REASON_CHARACTERS_MAX)),
             None => None,
         };
-        let model = self.hidden(one_line(&answer.model, JUDGE_NAME_CHARACTERS_MAX)).await;
+        let model = one_line(&self.hidden(answer.model.clone()).await, JUDGE_NAME_CHARACTERS_MAX);
         Judgement {
             scorer: scorer.to_owned(),
             score,

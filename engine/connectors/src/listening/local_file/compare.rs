@@ -51,6 +51,9 @@ pub(super) struct Change {
     pub name: String,
     /// What changes whenever it does; of what is gone, how it was last.
     pub stamp: String,
+    /// What tells it from others of its kind and path. That something came is the same while it is still being written: whoever
+    /// dies before that was remembered tells it once more under the same name.
+    pub key: String,
 }
 
 /// What is known of an entry.
@@ -113,7 +116,7 @@ impl Known {
         let mut settling = HashMap::new();
         let mut there = HashSet::new();
         for found in found {
-            let Found { path, name, stamp, is_folder, changed_ms } = found;
+            let Found { path, name, stamp, born, is_folder, changed_ms } = found;
             there.insert(name.clone());
             let known = self.entries.get_mut(&name);
             let kind = match known {
@@ -133,7 +136,8 @@ impl Known {
                 settling.insert(name, stamp);
                 continue;
             }
-            changes.push(Change { kind, path, name, stamp });
+            let key = if kind == ChangeKind::Change { stamp.clone() } else { born };
+            changes.push(Change { kind, path, name, stamp, key });
         }
         self.settling = settling;
         self.told_until_ms = None;
@@ -141,7 +145,8 @@ impl Known {
             if !there.contains(name) {
                 let kind = if seen.is_folder { ChangeKind::UnlinkFolder } else { ChangeKind::Unlink };
                 let path = seen.path.clone().unwrap_or_default();
-                changes.push(Change { kind, path, name: name.clone(), stamp: seen.stamp.clone() });
+                let (stamp, key) = (seen.stamp.clone(), seen.stamp.clone());
+                changes.push(Change { kind, path, name: name.clone(), stamp, key });
             }
         }
         changes
@@ -149,7 +154,7 @@ impl Known {
 
     /// It was told, or is not to be.
     pub fn take(&mut self, change: &Change) {
-        let Change { kind, path, name, stamp } = change;
+        let Change { kind, path, name, stamp, .. } = change;
         match kind {
             ChangeKind::Unlink | ChangeKind::UnlinkFolder => drop(self.entries.remove(name)),
             ChangeKind::Add | ChangeKind::Change | ChangeKind::AddFolder => {
@@ -166,7 +171,7 @@ mod tests {
 
     fn file(path: &str, stamp: &str) -> Found {
         let (path, name, stamp) = (PathBuf::from(path), path.to_owned(), stamp.to_owned());
-        Found { path, name, stamp, is_folder: false, changed_ms: 10 }
+        Found { path, name, stamp, born: "7".to_owned(), is_folder: false, changed_ms: 10 }
     }
 
     fn told(known: &mut Known, found: Vec<Found>, waits: bool) -> Vec<(&'static str, String)> {
@@ -182,6 +187,14 @@ mod tests {
         assert_eq!(told(&mut known, vec![file("a", "2"), file("b", "1")], false), [("change", "a".to_owned())]);
         assert_eq!(told(&mut known, vec![file("a", "2")], false), [("unlink", "b".to_owned())]);
         assert_eq!(told(&mut known, vec![file("a", "2")], false), []);
+    }
+
+    #[test]
+    fn that_a_file_came_is_the_same_while_it_is_written() {
+        let key = |stamp: &str| Known::default().changes(vec![file("a", stamp)], false)[0].key.clone();
+        assert_eq!(key("1"), key("2"));
+        let changed = |stamp: &str| Known::at_first(vec![file("a", "1")]).changes(vec![file("a", stamp)], false);
+        assert_ne!(changed("2")[0].key, changed("3")[0].key, "each change is one of its own");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One look at a folder: what is in it, without opening or following anything.
 
 use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt as _};
@@ -27,6 +28,9 @@ pub(super) struct Found {
     pub name: String,
     /// What changes whenever it does.
     pub stamp: String,
+    /// What stays as long as it is there: told apart by it is one that was taken away and came again. The stamp where the
+    /// file system does not say when something came.
+    pub born: String,
     /// Whether it is a folder.
     pub is_folder: bool,
     /// When it changed last, in milliseconds since 1970.
@@ -146,8 +150,10 @@ fn entry(path: PathBuf, metadata: &cap_std::fs::Metadata) -> Found {
     } else {
         format!("{} {} {}.{}", metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec())
     };
+    let born_at = metadata.created().ok().and_then(|at| at.into_std().duration_since(UNIX_EPOCH).ok());
+    let born = born_at.map_or_else(|| state.clone(), |at| format!("born {} {}", metadata.ino(), at.as_nanos()));
     let name = digest(path.to_string_lossy().as_bytes());
-    Found { name, stamp: digest(state.as_bytes()), path, is_folder, changed_ms }
+    Found { name, stamp: digest(state.as_bytes()), born: digest(born.as_bytes()), path, is_folder, changed_ms }
 }
 
 fn digest(bytes: &[u8]) -> String {

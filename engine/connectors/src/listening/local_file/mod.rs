@@ -191,7 +191,7 @@ fn kinds(listening: &Listening) -> Vec<ChangeKind> {
 
 fn message(watched: &Watched, change: &Change) -> Message {
     let path = watched.shown(&change.path);
-    let position = format!("{}/{}/{}", change.kind.word(), change.name, change.stamp);
+    let position = format!("{}/{}/{}", change.kind.word(), change.name, change.key);
     let fields = [("event".to_owned(), json!(change.kind.word())), ("path".to_owned(), json!(path))];
     Message { position: Some(position), bytes: path.len(), items: vec![Item::new(JsonObject::from_iter(fields))] }
 }
