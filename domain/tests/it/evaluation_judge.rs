@@ -71,17 +71,19 @@ fn what_is_too_large_to_be_judged_is_not_cut_but_told() {
 }
 
 #[test]
-fn an_answer_is_a_number_and_a_bounded_reason_or_no_judgement() {
+fn an_answer_is_a_number_and_a_reason_that_is_cut_when_it_is_kept_or_no_judgement() {
     let score = read_judgement(&answer(r#"{"score": 0.25, "reason": " It promises\na refund. "}"#)).unwrap();
-    assert_eq!((score.value, score.reason.as_deref()), (0.25, Some("It promises a refund.")));
+    assert_eq!((score.value, score.reason.as_deref()), (0.25, Some("It promises\na refund.")));
     let long = json!({ "score": 1, "reason": "é".repeat(REASON_CHARACTERS_MAX + 9) }).to_string();
     let reason = read_judgement(&answer(&long)).unwrap().reason.unwrap();
-    assert_eq!(reason.chars().count(), REASON_CHARACTERS_MAX);
+    assert_eq!(reason.chars().count(), REASON_CHARACTERS_MAX + 9, "secrets are looked for in all of it");
+    assert_eq!(one_line(&reason, REASON_CHARACTERS_MAX).chars().count(), REASON_CHARACTERS_MAX);
     for wrong in ["", "good", r#"{"score": 2, "reason": ""}"#, r#"{"score": 1}"#, r#"{"score": null, "reason": ""}"#] {
         assert!(read_judgement(&answer(wrong)).is_err(), "{wrong}");
     }
     assert!(read_judgement(&ChatAnswer::default()).is_err());
     assert_eq!(one_line("a\u{7}b\nc ", 3), "a b");
+    assert_eq!(one_line(" It promises\na refund. ", 99), "It promises a refund.");
 }
 
 #[test]
