@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::pattern::{VERBS, is_verb};
 use super::table::{ContentKind, Further, Generation, Operation, Pages, Service, services};
-use super::{AWS_TYPE, REGION, REQUESTS_MAX, names_fields};
+use super::{AWS_DOMAINS, AWS_TYPE, REGION, REQUESTS_MAX, names_fields};
 use crate::credential::AddressPattern;
 use crate::definition::Node;
 use crate::item::JsonObject;
@@ -18,9 +18,6 @@ use crate::item::JsonObject;
 pub const SERVICE_BYTES_MAX: usize = 1 << 20;
 /// Most services that an operator describes.
 pub const SERVICES_MAX: usize = 500;
-
-/// What the hosts of AWS end with.
-const AWS_DOMAINS: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".on.aws"];
 
 /// Methods of requests.
 const METHODS: [&str; 5] = ["DELETE", "GET", "PATCH", "POST", "PUT"];

@@ -33,6 +33,8 @@ pub const REQUESTS_MAX: usize = 8;
 
 /// Stands in an address for the region of the credential, which is one of the type [`AWS_TYPE`].
 const REGION: &str = "{region}";
+/// What the hosts of AWS end with: no other is signed for, but those that a credential names.
+pub const AWS_DOMAINS: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".on.aws"];
 /// The credential that signs for AWS.
 const AWS_TYPE: &str = "aws";
 

@@ -118,6 +118,11 @@ impl Authentication {
         })
     }
 
+    /// Whether the credential is the whole address of each request.
+    pub(super) fn is_whole_address(&self) -> bool {
+        matches!(self.address, Some(SecretAddress::Whole(_)))
+    }
+
     fn header(name: &str, value: String) -> Self {
         Self { headers: JsonObject::from_iter([(name.to_owned(), Value::String(value))]), ..Self::default() }
     }
@@ -218,13 +223,6 @@ enum SecretAddress {
     },
     /// The whole address but its query.
     Whole(Url),
-}
-
-impl Authentication {
-    /// Whether the credential is the whole address of each request.
-    pub(super) fn is_whole_address(&self) -> bool {
-        matches!(self.address, Some(SecretAddress::Whole(_)))
-    }
 }
 
 impl SecretAddress {

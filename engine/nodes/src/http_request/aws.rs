@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use timeloom_domain::inference::hexadecimal;
 use timeloom_domain::item::JsonObject;
+use timeloom_domain::service::AWS_DOMAINS;
 use timeloom_engine::node::NodeError;
 use url::Url;
 
@@ -16,8 +17,6 @@ use super::run_clock::RunClock;
 use crate::aws_signature::{Signed, Signer, sorted_query};
 use crate::values;
 
-/// What the hosts of AWS end with.
-const DOMAINS: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".on.aws"];
 /// Services that are in one place for all regions.
 const EVERYWHERE: [&str; 5] = ["cloudfront", "iam", "organizations", "route53", "sts"];
 /// The region in which these sign.
@@ -195,7 +194,7 @@ struct AwsHost<'h> {
 impl<'h> AwsHost<'h> {
     /// What the host tells; nothing where it is none of AWS's.
     fn read(host: &'h str) -> Option<Self> {
-        let names = DOMAINS.into_iter().find_map(|domain| host.strip_suffix(domain))?;
+        let names = AWS_DOMAINS.into_iter().find_map(|domain| host.strip_suffix(domain))?;
         let mut names: Vec<&str> = names.split('.').filter(|name| *name != "dualstack").collect();
         let region = names.last().copied().filter(|name| *name == REGION || is_region(name));
         if region.is_some() {

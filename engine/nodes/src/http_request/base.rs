@@ -102,9 +102,7 @@ impl Base {
         }
         Ok(made)
     }
-}
 
-impl Base {
     /// Whether an address is below this one.
     pub fn holds(&self, url: &Url) -> bool {
         let path = self.url.path().trim_end_matches('/');
